@@ -1,0 +1,67 @@
+# Front door for people: everything happens inside this folder, in .venv and .cache.
+
+PYTHON ?= python3
+CORES ?= all
+SCALE ?= demo
+
+VENV := .venv
+READY := $(VENV)/.ready
+CACHE := $(CURDIR)/.cache
+
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export XDG_CACHE_HOME := $(CACHE)
+export PIP_CACHE_DIR := $(CACHE)/pip
+export HF_HOME := $(CACHE)/huggingface
+export TORCH_HOME := $(CACHE)/torch
+export TORCHINDUCTOR_CACHE_DIR := $(CACHE)/torchinductor
+export MPLCONFIGDIR := $(CACHE)/matplotlib
+export DVC_SITE_CACHE_DIR := $(CACHE)/dvc
+
+# Tests and jobs run side by side; one thread each keeps them out of each other's way.
+export OMP_NUM_THREADS ?= 1
+
+SNAKEMAKE := snakemake --workflow-profile workflow/profiles/default --cores $(CORES)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo ablations run repro test lint schema clean
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+
+demo: $(READY) ## the whole pipeline at demo scale on the CPU: data, training, evaluation, report
+	$(SNAKEMAKE) --config scale=demo
+	@vqathinker summary results/demo
+
+ablations: $(READY) ## demo, and its ablation runs and other seeds beside it
+	$(SNAKEMAKE) --config scale=demo -- ablations
+	@vqathinker summary results/demo/ablations
+
+run: $(READY) ## the pipeline at another scale: make run SCALE=paper
+	$(SNAKEMAKE) --config scale=$(SCALE)
+
+repro: $(READY) ## the same pipeline through DVC, which versions data and models
+	dvc repro
+
+test: lint ## every check: lint, then the tests
+	pytest --basetemp=$(CACHE)/pytest
+
+lint: $(READY) ## style, types and the workflow's own checks, without running anything
+	ruff check .
+	ruff format --check .
+	mypy
+	snakefmt --check Snakefile workflow
+	snakemake --lint
+
+schema: $(READY) ## write workflow/schemas/params.schema.yaml after a change of src/vqathinker/params
+	vqathinker schema > workflow/schemas/params.schema.yaml
+
+clean: ## remove what the pipeline made; .venv and .cache stay
+	rm -rf data clips models results logs workflow/stamps .snakemake
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "$(PYTHON) is $$($(PYTHON) -V 2>&1); expected Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable ".[workflow,demo,dev]"
+	@touch $@

@@ -1,0 +1,1 @@
+video.post-deploy.sh

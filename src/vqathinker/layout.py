@@ -1,0 +1,134 @@
+"""Where everything lies that the pipeline makes: paths as a function of the resolved parameters.
+
+Standard library only: the Snakefile's rules ask it for their inputs. Paths are relative to the
+project's root, with forward slashes, as Snakemake compares them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vqathinker.phases import stamp_path
+
+__all__ = ["Layout"]
+
+ABLATIONS = "ablations"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Paths and lists of one scale, from its resolved parameters."""
+
+    params: Mapping[str, Any]
+
+    @property
+    def scale(self) -> str:
+        """The scale's name, as in params.yaml."""
+        return str(self.params["scale"])
+
+    @property
+    def train_set(self) -> str:
+        """The data set that policies are trained on."""
+        return str(self.params["data"]["train"])
+
+    @property
+    def benchmarks(self) -> list[str]:
+        """The test sets, in-domain ones first."""
+        data = self.params["data"]
+        return [*data["in_domain"], *data["out_of_distribution"]]
+
+    @property
+    def sets(self) -> list[str]:
+        """Every data set of this scale."""
+        return [self.train_set, *self.benchmarks]
+
+    @property
+    def results(self) -> str:
+        """The folder of predictions, metrics, tables, figures and report."""
+        return f"results/{self.scale}"
+
+    @property
+    def ablations(self) -> str:
+        """The folder of tables, figures and report in which every run has its row."""
+        return f"{self.results}/{ABLATIONS}"
+
+    def stamp(self, phase: str) -> str:
+        """The stamp of a phase, or with a wildcard in it, of many."""
+        return stamp_path(self.scale, phase).as_posix()
+
+    def manifest(self, name: str) -> str:
+        """The manifest of a data set."""
+        return f"data/{name}/manifest.parquet"
+
+    def setting(self, name: str) -> str:
+        """Frames x size in which a set is decoded: one for training, one for the benchmarks."""
+        clips = self.params["clips"]
+        return str(clips["train_setting"] if name == self.train_set else clips["test_setting"])
+
+    def shards(self, name: str) -> list[str]:
+        """The clip shards of a set; their number follows from the rows of its label file."""
+        rows, size = self.params["data"]["counts"][name], self.params["clips"]["shard_size"]
+        folder = f"clips/{name}/{self.setting(name)}"
+        return [f"{folder}/{shard:04d}.safetensors" for shard in range(-(-rows // size))]
+
+    @property
+    def perturbations(self) -> str:
+        """The table of perturbations drawn for the training set."""
+        return f"clips/{self.train_set}/{self.setting(self.train_set)}/perturbations.parquet"
+
+    @property
+    def base_policy(self) -> str:
+        """The folder of the policy that training starts from."""
+        return f"models/base/{self.params['base']['name']}"
+
+    @property
+    def base_clips(self) -> list[str]:
+        """Clips that the base policy is prepared from; a policy from the hub needs none."""
+        return self.shards(self.train_set) if self.params["base"]["kind"] == "demo" else []
+
+    @property
+    def base_receipts(self) -> list[str]:
+        """Receipts of the sets that the base policy is prepared from."""
+        return [f"data/{self.train_set}/source.json"] if self.base_clips else []
+
+    @property
+    def degradations(self) -> list[str]:
+        """Kind and strength of each degradation that the base policy learns to see."""
+        return [f"data/{self.train_set}/source/degradations.csv"] if self.base_clips else []
+
+    def trained_policy(self, run: str) -> str:
+        """The folder that a trained run exports its policy to."""
+        return f"models/{self.scale}/{run}/policy"
+
+    def policy(self, run: str) -> str:
+        """The folder of the policy that a run evaluates."""
+        trained = self.params["runs"][run]["train"]
+        return self.trained_policy(run) if trained else self.base_policy
+
+    def history(self, run: str) -> str:
+        """Rewards over steps of a trained run."""
+        return f"models/{self.scale}/{run}/history.csv"
+
+    def runs(self, folder: str) -> list[str]:
+        """The runs of a results folder: those of group main, or all of them for the ablations."""
+        rows = self.params["runs"].items()
+        return [name for name, row in rows if folder == self.ablations or row["group"] == "main"]
+
+    def histories(self, folder: str) -> list[str]:
+        """Histories of the trained runs of a results folder."""
+        trained = [run for run in self.runs(folder) if self.params["runs"][run]["train"]]
+        return [self.history(run) for run in trained]
+
+    def predictions(self, folder: str) -> list[str]:
+        """Predictions of every run of a results folder on every benchmark."""
+        grid = ((run, benchmark) for run in self.runs(folder) for benchmark in self.benchmarks)
+        return [f"{self.results}/predictions/{run}/{name}.parquet" for run, name in grid]
+
+    def metrics(self, folder: str) -> list[str]:
+        """Metrics of every run of a results folder on every benchmark."""
+        grid = ((run, benchmark) for run in self.runs(folder) for benchmark in self.benchmarks)
+        return [f"{self.results}/metrics/{run}/{name}.json" for run, name in grid]
+
+    def report(self, folder: str) -> list[str]:
+        """What a results folder ends in: tables, figures and the page."""
+        return [f"{folder}/{name}" for name in ("tables", "figures", "report.html")]

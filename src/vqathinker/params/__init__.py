@@ -1,0 +1,58 @@
+"""params.yaml, checked and typed: a model per section, which says what each key means.
+
+No model has a default: every value stands in params.yaml. `workflow/schemas/params.schema.yaml` is
+made from these models by `vqathinker schema`, and checks what Snakemake reads.
+"""
+
+from vqathinker.params.base import BaseParams, DemoBaseParams, HubBaseParams
+from vqathinker.params.data import ClipsParams, DataParams, DemoDataParams, PerturbationParams
+from vqathinker.params.reading import (
+    ParameterError,
+    load_all,
+    load_base,
+    load_run,
+    load_section,
+    load_seed,
+)
+from vqathinker.params.training import (
+    LoraParams,
+    RewardsParams,
+    RunParams,
+    RunSettings,
+    TrainingParams,
+)
+from vqathinker.params.whole import (
+    EvaluationParams,
+    Parameters,
+    ReportParams,
+    ResourcesParams,
+    ThreadsParams,
+    json_schema,
+)
+
+__all__ = [
+    "BaseParams",
+    "ClipsParams",
+    "DataParams",
+    "DemoBaseParams",
+    "DemoDataParams",
+    "EvaluationParams",
+    "HubBaseParams",
+    "LoraParams",
+    "ParameterError",
+    "Parameters",
+    "PerturbationParams",
+    "ReportParams",
+    "ResourcesParams",
+    "RewardsParams",
+    "RunParams",
+    "RunSettings",
+    "ThreadsParams",
+    "TrainingParams",
+    "json_schema",
+    "load_all",
+    "load_base",
+    "load_run",
+    "load_section",
+    "load_seed",
+]

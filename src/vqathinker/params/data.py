@@ -1,0 +1,75 @@
+"""Sections `data` and `clips`: which sets there are, and how their videos become frames."""
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from vqathinker.params.model import Count, Model, Name, NotNegative, Positive, Section, Whole
+
+__all__ = ["ClipsParams", "DataParams", "DemoDataParams", "MadeSetParams", "PerturbationParams"]
+
+SettingName = Annotated[str, Field(pattern=r"^[1-9]\d*x[1-9]\d*$", description="frames x size")]
+PerturbationKind = Literal[
+    "shuffle", "local_shuffle", "reverse", "jitter", "duplicate", "random_drop"
+]
+
+
+class MadeSetParams(Model):
+    """How one of the demo's sets is made."""
+
+    contents: Literal["seen", "unseen"] = Field(description="as in training, or kept from it")
+    kinds: Literal["seen", "unseen"] = Field(description="as in training, or kept from it")
+    damaged: Whole = Field(description="videos cut off on purpose")
+
+
+class DemoDataParams(Model):
+    """What the demo's videos are made from."""
+
+    seed: Whole
+    versions: Count = Field(description="degraded versions of one content")
+    observer_noise: NotNegative = Field(description="standard deviation added to MOS")
+    kinds: list[str] = Field(min_length=1, description="degradations of training")
+    unseen_kinds: list[str] = Field(min_length=1, description="degradations kept from training")
+    sets: dict[Name, MadeSetParams]
+
+
+class DataParams(Section):
+    """Which sets are trained and evaluated on."""
+
+    KEY: ClassVar[str] = "data"
+
+    train: Name = Field(description="data set that policies are trained on")
+    in_domain: list[Name] = Field(description="benchmarks of the same domain as the training set")
+    out_of_distribution: list[Name] = Field(description="benchmarks of another domain")
+    counts: dict[Name, Count] = Field(description="rows of each set's label file")
+    demo: DemoDataParams | None = Field(description="how the demo's videos are made; else null")
+
+    @model_validator(mode="after")
+    def _every_set_is_counted(self) -> Self:
+        named = {self.train, *self.in_domain, *self.out_of_distribution}
+        if missing := sorted(named - self.counts.keys()):
+            raise ValueError(f"counts has no row for {', '.join(missing)}")
+        return self
+
+
+class PerturbationParams(Model):
+    """Temporal perturbations of sampled frames (METHOD.md, section 4)."""
+
+    kinds: list[PerturbationKind] = Field(min_length=1, description="drawn from uniformly")
+    draws: Count = Field(description="perturbations drawn ahead for each video")
+    window: int = Field(ge=2, description="frames of a window of local_shuffle")
+    jitter: Count = Field(description="largest index offset of jitter, in frames")
+    duplicate_max: Count = Field(description="most copies that duplicate inserts")
+    drop_max: Count = Field(description="most frames that random_drop blanks")
+
+
+class ClipsParams(Section):
+    """How videos become stored frames, decoded once."""
+
+    KEY: ClassVar[str] = "clips"
+
+    train_setting: SettingName = Field(description="frames x size of training clips")
+    test_setting: SettingName = Field(description="frames x size of evaluation clips")
+    shard_size: Count = Field(description="videos of one shard, which is one job")
+    timeout_s: Positive = Field(description="seconds after which a video counts as damaged")
+    perturbations: PerturbationParams

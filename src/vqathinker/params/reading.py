@@ -1,0 +1,97 @@
+"""Read params.yaml or a stamp into typed sections; say which key holds what, and what it should."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from vqathinker.params.base import BaseParams, DemoBaseParams, HubBaseParams
+from vqathinker.params.model import Section, Whole
+from vqathinker.params.training import RunSettings
+from vqathinker.params.whole import Parameters
+from vqathinker.phases import read_params
+
+__all__ = ["ParameterError", "load_all", "load_base", "load_run", "load_section", "load_seed"]
+
+
+class ParameterError(ValueError):
+    """A value in params.yaml or in a stamp is not what its model expects."""
+
+
+S = TypeVar("S", bound=Section)
+
+
+def load_all(path: Path) -> Parameters:
+    """The whole of params.yaml, at the scale it names.
+
+    Raises:
+        ParameterError: a value is missing, unknown or out of range.
+    """
+    return _check(path, read_params(path), Parameters, "")
+
+
+def load_section(path: Path, section: type[S]) -> S:
+    """One section of params.yaml or of a phase's stamp.
+
+    Raises:
+        ParameterError: the section is not there, or a value in it is missing, unknown or wrong.
+    """
+    return _check(path, _part(path, section.KEY), section, section.KEY)
+
+
+def load_base(path: Path) -> DemoBaseParams | HubBaseParams:
+    """The section `base`, whose `kind` says which of the two it is.
+
+    Raises:
+        ParameterError: as `load_section`.
+    """
+    return _check(path, _part(path, DemoBaseParams.KEY), BaseParams, DemoBaseParams.KEY)
+
+
+def load_run(path: Path, name: str) -> RunSettings:
+    """Seed, training and rewards of one run, from params.yaml or from the run's stamp.
+
+    Raises:
+        ParameterError: no such run, or a value of it is missing, unknown or wrong.
+    """
+    rows = _part(path, "runs")
+    if name not in rows:
+        raise ParameterError(f"{path}: runs has no row {name!r}, expected one of {', '.join(rows)}")
+    row = {key: rows[name][key] for key in RunSettings.model_fields if key in rows[name]}
+    return _check(path, row, RunSettings, f"runs.{name}")
+
+
+def load_seed(path: Path) -> int:
+    """The seed of everything that has none of its own.
+
+    Raises:
+        ParameterError: it is not there, or no whole number of at least 0.
+    """
+    return _check(path, _part(path, "seed"), Whole, "seed")
+
+
+def _part(path: Path, key: str) -> Any:
+    params = read_params(path)
+    if key not in params:
+        raise ParameterError(
+            f"{path}: has no section {key!r}, only {', '.join(params)}; "
+            "give params.yaml, or the stamp of a phase that depends on it"
+        )
+    return params[key]
+
+
+def _check(path: Path, value: Any, model: Any, key: str) -> Any:
+    try:
+        return TypeAdapter(model).validate_python(value)
+    except ValidationError as error:
+        lines = [f"{path}: {_complaint(key, dict(detail))}" for detail in error.errors()]
+        raise ParameterError("\n".join(lines)) from None
+
+
+def _complaint(key: str, detail: dict[str, Any]) -> str:
+    where = ".".join([*([key] if key else []), *map(str, detail["loc"])]) or "the file"
+    if detail["type"] == "missing":
+        return f"{where} is missing; every key stands in params.yaml"
+    if detail["type"] == "extra_forbidden":
+        return f"{where} is {detail['input']!r}, but there is no such key; is it misspelt?"
+    return f"{where} is {detail['input']!r}, expected: {detail['msg']}"

@@ -1,0 +1,105 @@
+"""Sections `training`, `rewards` and `runs`: what is learned, from which rewards, and how."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from vqathinker.params.model import Count, Model, NotNegative, Positive, Section, Share, Whole
+
+__all__ = ["LoraParams", "RewardsParams", "RunParams", "RunSettings", "TrainingParams"]
+
+TrainablePart = Literal["vision", "projector", "motion_projector", "language"]
+
+
+class LoraParams(Model):
+    """Low-rank adapters instead of all weights of the language model."""
+
+    rank: Count
+    alpha: Positive
+
+
+class TrainingParams(Section):
+    """GRPO (METHOD.md, section 5)."""
+
+    KEY: ClassVar[str] = "training"
+
+    group_size: int = Field(ge=2, description="G: rollouts of one video")
+    videos_per_device: Count = Field(description="videos that meet in one device's batch")
+    gradient_accumulation: Count = Field(description="device batches of one optimiser step")
+    learning_rate: Positive
+    schedule: Literal["linear", "cosine", "constant", "constant_with_warmup"]
+    warmup_steps: Whole
+    epochs: Positive
+    max_steps: Count | None = Field(description="optimiser steps; null: as many as epochs make")
+    beta: NotNegative = Field(description="weight of the KL divergence from the base policy")
+    epsilon: Positive = Field(description="clip range of the policy ratio")
+    temperature: Positive = Field(description="of sampling rollouts")
+    max_new_tokens: Count = Field(description="longest rollout")
+    max_grad_norm: Positive
+    weight_decay: NotNegative
+    loss_type: Literal["grpo", "dapo", "dr_grpo", "bnpo"] = Field(description="TRL's loss_type")
+    precision: Literal["bf16", "fp32"]
+    gradient_checkpointing: bool
+    freeze: list[TrainablePart] = Field(description="parts that are not trained")
+    lora: LoraParams | None
+    save_every: Count = Field(description="steps between checkpoints")
+    log_every: Count = Field(description="steps between rows of history.csv")
+
+
+class RegressionReward(Model):
+    """METHOD.md, section 3.1."""
+
+    sigma: Positive = Field(description="width of the bell, on the training scale")
+    coarse_penalty: Share = Field(description="factor for fewer than two significant decimals")
+
+
+class RankingReward(Model):
+    """METHOD.md, section 3.2."""
+
+    scope: Literal["device", "global"] = Field(description="which videos are compared")
+    epsilon: Positive
+
+
+class TemporalReward(Model):
+    """METHOD.md, section 3.4."""
+
+    rule: Literal["batch", "video", "batch_ranking_only"] = Field(description="over what means run")
+    copies: Count | None = Field(description="perturbed rollouts of a video; null: group_size")
+    bonus: NotNegative
+    ranking_above: NotNegative = Field(description="ranking reward that the bonus needs")
+    regression_above: NotNegative = Field(description="regression reward that the bonus needs")
+
+
+class RewardWeights(Model):
+    """Weights of the sum."""
+
+    regression: NotNegative
+    ranking: NotNegative
+    format: NotNegative
+    temporal: NotNegative = Field(description="0: no perturbed rollouts are made")
+
+
+class RewardsParams(Section):
+    """What a rollout is rewarded for (METHOD.md, section 3)."""
+
+    KEY: ClassVar[str] = "rewards"
+
+    regression: RegressionReward
+    ranking: RankingReward
+    temporal: TemporalReward
+    weights: RewardWeights
+
+
+class RunSettings(Model):
+    """What training a run depends on; all that its stamp holds."""
+
+    seed: Whole
+    training: TrainingParams
+    rewards: RewardsParams
+
+
+class RunParams(RunSettings):
+    """One row of `runs`, spelled out: the shared sections with the row laid over them."""
+
+    train: bool = Field(description="false: the base policy is evaluated as it is")
+    group: Literal["main", "ablation"] = Field(description="ablation: only in `rule ablations`")

@@ -1,0 +1,95 @@
+"""The remaining sections, and params.yaml as a whole with the schema made from it."""
+
+from typing import ClassVar
+
+import yaml
+from pydantic import Field
+
+from vqathinker.params.base import BaseParams
+from vqathinker.params.data import ClipsParams, DataParams
+from vqathinker.params.model import Count, Model, Name, Section, Whole
+from vqathinker.params.training import RewardsParams, RunParams, TrainingParams
+
+__all__ = [
+    "EvaluationParams",
+    "Parameters",
+    "ReportParams",
+    "ResourcesParams",
+    "ThreadsParams",
+    "json_schema",
+]
+
+
+class EvaluationParams(Section):
+    """Greedy prediction (METHOD.md, section 6)."""
+
+    KEY: ClassVar[str] = "evaluation"
+
+    batch_size: Count
+    max_new_tokens: Count
+
+
+class ReportParams(Section):
+    """The page that shows tables and figures."""
+
+    KEY: ClassVar[str] = "report"
+
+    title: str = Field(min_length=1)
+
+
+class ThreadsParams(Section):
+    """Threads of one job; like `resources` in no stamp, for no result may depend on it."""
+
+    KEY: ClassVar[str] = "threads"
+
+    video: Count = Field(description="fetch, manifest, decode, perturb")
+    base: Count
+    train: Count
+    predict: Count = Field(description="export, predict")
+    report: Count = Field(description="metrics, tables, figures, page")
+
+
+class JobResources(Model):
+    """What the workflow asks for, for one job."""
+
+    gpu: Whole
+    mem_mb: Count
+    runtime: Count = Field(description="minutes")
+
+
+class ResourcesParams(Section):
+    """What else jobs ask for, by the same groups of rules."""
+
+    KEY: ClassVar[str] = "resources"
+
+    video: JobResources
+    base: JobResources
+    train: JobResources
+    predict: JobResources
+    report: JobResources
+
+
+class Parameters(Model):
+    """params.yaml at one scale, every run spelled out."""
+
+    scale: Name
+    seed: Whole
+    data: DataParams
+    clips: ClipsParams
+    base: BaseParams
+    training: TrainingParams
+    rewards: RewardsParams
+    runs: dict[Name, RunParams] = Field(min_length=1)
+    evaluation: EvaluationParams
+    report: ReportParams
+    threads: ThreadsParams
+    resources: ResourcesParams
+
+
+def json_schema() -> str:
+    """The schema of the resolved parameters, as YAML with a note on where it comes from."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    schema |= Parameters.model_json_schema()
+    return "# Made by `vqathinker schema` from src/vqathinker/params.py.\n" + yaml.safe_dump(
+        schema, sort_keys=False, allow_unicode=True, width=100
+    )

@@ -1,0 +1,76 @@
+"""What every test may ask for: the project's own files, its parameters, and a tiny policy."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+if TYPE_CHECKING:
+    from vqathinker.params import DemoBaseParams
+
+# Two cores are shared by everything; must be set before torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+ROOT = Path(__file__).parents[1]
+
+TINY_BASE = {
+    "name": "tiny",
+    "kind": "demo",
+    "seed": 1,
+    "motion": {"encoder": "filter_bank"},
+    "vision": {"hidden_size": 32, "layers": 1, "heads": 2, "patch_size": 14},
+    "text": {"hidden_size": 32, "layers": 2, "heads": 2},
+    "perception": {"steps": 3, "batch_size": 4, "learning_rate": 1.0e-3},
+    "speech": {"steps": 3, "batch_size": 4, "learning_rate": 1.0e-3},
+}
+PHRASES = ("I see", ".", " clear", " blur", " noise")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture
+def config() -> dict[str, Any]:
+    """params.yaml as it is written, free to be changed by a test."""
+    return yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def tiny_params() -> "DemoBaseParams":
+    """A policy of 50,000 weights; frames of 56 px give it 4 tokens each."""
+    from vqathinker.params import DemoBaseParams
+
+    return DemoBaseParams.model_validate(TINY_BASE)
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory, tiny_params: "DemoBaseParams") -> Path:
+    """The folder of that policy, as it is built: nothing was taught."""
+    from vqathinker.policy.checkpoint import save_policy
+    from vqathinker.policy.tiny import build_policy, build_tokenizer
+
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    tokenizer = build_tokenizer(PHRASES)
+    save_policy(build_policy(tiny_params, tokenizer, 56), tokenizer, folder, "tiny\n", {})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A shard of six clips 6x56, each of other noise that moves, and one that was damaged."""
+    import torch
+
+    from vqathinker.video.store import write_shard
+
+    path = tmp_path_factory.mktemp("clips") / "0000.safetensors"
+    generator = torch.Generator().manual_seed(0)
+    frames = torch.randint(0, 256, (6, 6, 3, 56, 56), generator=generator, dtype=torch.uint8)
+    ids = [f"clip{number}.mp4" for number in range(6)]
+    failures: Mapping[str, str] = {"broken.mp4": "cut short"}
+    write_shard(path, ids, frames, torch.arange(6).expand(6, 6), failures, "6x56", {"by": "hand"})
+    return path

@@ -1,0 +1,80 @@
+"""Imports run downwards only, and the light modules stay light."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Every room with the rooms it may see. Training and evaluation do not know each other, nor do
+# policy and datasets.
+FOUNDATION = {"params", "phases", "layout"}
+MAY_SEE = {
+    "phases": set(),
+    "layout": {"phases"},
+    "params": {"phases"},
+    "video": FOUNDATION,
+    "datasets": {"video"} | FOUNDATION,
+    "policy": {"video"} | FOUNDATION,
+    "training": {"policy", "datasets", "video"} | FOUNDATION,
+    "evaluation": {"policy", "datasets", "video"} | FOUNDATION,
+    "reporting": {"evaluation", "training", "policy", "datasets", "video"} | FOUNDATION,
+    "cli": {"reporting", "evaluation", "training", "policy", "datasets", "video"} | FOUNDATION,
+}
+PACKAGE = Path(__file__).parents[1] / "src" / "vqathinker"
+MODULES = sorted(set(PACKAGE.rglob("*.py")) - {PACKAGE / "__init__.py"})
+
+
+def room_of(module: Path) -> str:
+    return module.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported_rooms(module: Path) -> Iterator[tuple[int, str]]:
+    """Line and room of every import of this package, inside functions too."""
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}:{node.lineno}: a relative import"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            package, _, rest = name.partition(".")
+            if package == "vqathinker" and rest != "__version__":
+                yield node.lineno, rest.partition(".")[0]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_imports_only_from_rooms_below_its_own(module):
+    room = room_of(module)
+    assert room in MAY_SEE, f"{room} is a new room: say here which rooms it may see"
+    upwards = [
+        f"{module.name}:{line} imports {other}"
+        for line, other in imported_rooms(module)
+        if other != room and other not in MAY_SEE[room]
+    ]
+    assert not upwards
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("vqathinker.phases", ["pydantic", "pandas", "numpy", "torch"]),
+        ("vqathinker.layout", ["pydantic", "pandas", "numpy", "torch"]),
+        ("vqathinker.params", ["pandas", "numpy", "torch"]),
+        ("vqathinker.cli", ["pandas", "numpy", "torch", "matplotlib", "transformers"]),
+    ],
+)
+def test_a_light_module_brings_no_heavy_one(module, heavy):
+    """The Snakefile runs with nothing but Snakemake installed, and --help answers at once."""
+    code = f"import sys, {module}; print(*(set(sys.modules) & set({heavy!r})))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+def test_no_module_is_a_catch_all():
+    names = {path.stem for path in [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.smk")]}
+    assert not names & {"util", "utils", "common", "helper", "helpers", "misc"}

@@ -1,0 +1,60 @@
+"""Paths and lists follow from the parameters alone."""
+
+import pytest
+
+from vqathinker.layout import Layout
+from vqathinker.phases import resolve
+
+
+@pytest.fixture
+def demo(config) -> Layout:
+    return Layout(resolve(config))
+
+
+@pytest.fixture
+def paper(config) -> Layout:
+    return Layout(resolve(config | {"scale": "paper"}))
+
+
+def test_a_set_has_as_many_shards_as_its_labels_fill(paper):
+    shards = paper.shards("live_yt_gaming")
+    assert shards == [f"clips/live_yt_gaming/12x560/{i:04d}.safetensors" for i in range(3)]
+    assert len(paper.shards("lsvq_train")) == 110
+
+
+def test_a_full_last_shard_is_not_followed_by_an_empty_one(config):
+    config["scales"]["demo"]["data"]["counts"]["demo_content"] = 512
+    config["clips"]["shard_size"] = 256
+    assert len(Layout(resolve(config)).shards("demo_content")) == 2
+
+
+def test_an_untrained_run_evaluates_the_base_policy(demo):
+    assert demo.policy("base") == demo.base_policy == "models/base/demo"
+    assert demo.policy("grpo") == "models/demo/grpo/policy"
+
+
+def test_only_a_made_base_policy_needs_clips(demo, paper):
+    assert demo.base_clips == demo.shards("demo_train")
+    assert demo.degradations == ["data/demo_train/source/degradations.csv"]
+    assert (paper.base_clips, paper.base_receipts, paper.degradations) == ([], [], [])
+
+
+def test_ablations_have_their_own_folder_with_every_run(demo):
+    assert demo.runs(demo.results) == ["base", "grpo"]
+    assert demo.runs(demo.ablations) == [
+        "base",
+        "grpo",
+        "grpo-no-temporal",
+        "grpo-seed43",
+        "grpo-seed44",
+    ]
+    assert not set(demo.report(demo.results)) & set(demo.report(demo.ablations))
+
+
+def test_every_run_meets_every_benchmark(demo):
+    benchmarks = ["demo_indomain", "demo_content", "demo_distortion"]
+    assert demo.metrics(demo.results) == [
+        f"results/demo/metrics/{run}/{name}.json" for run in ("base", "grpo") for name in benchmarks
+    ]
+    assert len(demo.predictions(demo.ablations)) == 5 * 3
+    assert demo.histories(demo.results) == ["models/demo/grpo/history.csv"]

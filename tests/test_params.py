@@ -1,0 +1,184 @@
+"""params.yaml is valid at every scale, and a mistake in it is named."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import validate
+
+from vqathinker.params import (
+    ClipsParams,
+    DataParams,
+    DemoBaseParams,
+    HubBaseParams,
+    ParameterError,
+    Parameters,
+    TrainingParams,
+    json_schema,
+    load_all,
+    load_base,
+    load_run,
+    load_section,
+    load_seed,
+)
+from vqathinker.phases import phase_params, resolve, write_stamp
+
+SCALES = ("demo", "single-gpu", "paper")
+SCHEMA = "workflow/schemas/params.schema.yaml"
+
+
+@pytest.fixture
+def params_file(tmp_path: Path, config: dict[str, Any]):
+    def write(**changes: Any) -> Path:
+        path = tmp_path / "params.yaml"
+        path.write_text(yaml.safe_dump(config | changes), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_every_scale_is_valid_for_the_models_and_for_snakemake(root, config, params_file, scale):
+    assert load_all(params_file(scale=scale)).scale == scale
+    validate(resolve(config | {"scale": scale}), str(root / SCHEMA), set_default=False)
+
+
+def test_there_are_no_other_scales(config):
+    assert sorted(config["scales"]) == sorted(SCALES)
+
+
+def test_the_committed_schema_is_the_models_own(root):
+    assert (root / SCHEMA).read_text(encoding="utf-8") == json_schema(), "run `make schema`"
+
+
+def test_snakemake_refuses_a_misspelt_key(root, config):
+    config["training"]["learning_rte"] = 1.0
+    with pytest.raises(WorkflowError, match="learning_rte"):
+        validate(resolve(config), str(root / SCHEMA), set_default=False)
+
+
+def test_the_method_of_the_paper_stands_in_the_shared_sections(params_file):
+    """Values of METHOD.md, sections 3 to 6; the authors' code at ee47a40."""
+    paper = load_all(params_file(scale="paper"))
+    training, rewards = paper.training, paper.rewards
+    assert (training.group_size, training.videos_per_device) == (4, 2)
+    assert (training.beta, training.epsilon, training.learning_rate) == (0.04, 0.2, 1e-6)
+    assert (training.epochs, training.gradient_accumulation) == (3, 2)
+    assert (rewards.regression.sigma, rewards.regression.coarse_penalty) == (0.5, 0.8)
+    assert (rewards.temporal.bonus, rewards.temporal.rule) == (0.3, "batch")
+    assert (paper.clips.train_setting, paper.clips.test_setting) == ("6x448", "12x560")
+    assert (training.max_new_tokens, paper.evaluation.max_new_tokens) == (2048, 1024)
+    assert len(paper.clips.perturbations.kinds) == 6
+    assert sum(paper.data.counts[name] for name in paper.data.in_domain) == 13560
+    assert sum(paper.data.counts[name] for name in paper.data.out_of_distribution) == 3476
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "complaint"),
+    [
+        ("training", "group_size", 1, r"training\.group_size is 1, expected: .*2"),
+        ("training", "learning_rate", "fast", r"training\.learning_rate is 'fast', expected: "),
+        ("training", "freeze", ["head"], r"training\.freeze\.0 is 'head', expected: .*'vision'"),
+        ("training", "speed", 3, r"training\.speed is 3, but there is no such key"),
+        ("clips", "shard_size", 0, r"clips\.shard_size is 0, expected: "),
+        ("clips", "shard_size", "256", r"clips\.shard_size is '256', expected: "),
+        ("clips", "test_setting", "12-560", r"clips\.test_setting is '12-560', expected: "),
+    ],
+)
+def test_a_wrong_value_is_named_with_file_key_and_expectation(
+    config, params_file, section, key, value, complaint
+):
+    config["scale"] = "paper"
+    config[section][key] = value
+    path = params_file()
+    with pytest.raises(ParameterError, match=complaint) as error:
+        load_section(path, {"training": TrainingParams, "clips": ClipsParams}[section])
+    assert str(path) in str(error.value)
+
+
+def test_a_missing_key_is_named(config, params_file):
+    del config["training"]["beta"]
+    with pytest.raises(ParameterError, match=r"training\.beta is missing"):
+        load_section(params_file(), TrainingParams)
+
+
+def test_a_set_without_a_count_is_named(config, params_file):
+    del config["scales"]["demo"]["data"]["counts"]["demo_content"]
+    with pytest.raises(ParameterError, match="counts has no row for demo_content"):
+        load_section(params_file(), DataParams)
+
+
+def test_a_run_lays_its_row_over_the_shared_sections(config, params_file):
+    config["scales"]["demo"]["runs"]["mine"] = {
+        "train": True,
+        "group": "ablation",
+        "seed": 7,
+        "training": {"beta": 0.5},
+        "rewards": {"weights": {"temporal": 0}},
+    }
+    path = params_file()
+    mine, grpo = load_run(path, "mine"), load_run(path, "grpo")
+    assert (mine.seed, mine.training.beta, mine.rewards.weights.temporal) == (7, 0.5, 0)
+    assert mine.training.model_copy(update={"beta": grpo.training.beta}) == grpo.training
+    assert grpo.seed == load_seed(path)
+
+
+def test_a_typing_mistake_in_a_run_is_named(config, params_file):
+    config["scales"]["demo"]["runs"]["grpo"]["rewards"] = {"weights": {"temporl": 0}}
+    with pytest.raises(ParameterError, match=r"runs\.grpo\.rewards\.weights\.temporl is 0"):
+        load_run(params_file(), "grpo")
+
+
+def test_an_unknown_run_or_scale_is_answered_with_those_that_exist(params_file):
+    with pytest.raises(ParameterError, match=r"no row 'grop', expected one of base, grpo"):
+        load_run(params_file(), "grop")
+    with pytest.raises(ValueError, match=r"scale is 'big', expected one of demo"):
+        load_all(params_file(scale="big"))
+
+
+def test_the_base_policy_is_made_or_from_the_hub(params_file):
+    assert isinstance(load_base(params_file()), DemoBaseParams)
+    assert isinstance(load_base(params_file(scale="paper")), HubBaseParams)
+
+
+def test_a_section_is_read_from_a_stamp_as_from_the_file(tmp_path, config, params_file):
+    params = resolve(config)
+    for phase in ("data", "training-grpo"):
+        content = {"phase": phase, "params": phase_params(params, phase), "code": {}}
+        write_stamp(tmp_path / f"{phase}.yaml", content)
+    path = params_file()
+    assert load_section(tmp_path / "data.yaml", DataParams) == load_section(path, DataParams)
+    assert load_run(tmp_path / "training-grpo.yaml", "grpo") == load_run(path, "grpo")
+
+
+def test_a_stamp_of_another_phase_is_refused(tmp_path, config):
+    content = {"phase": "data", "params": phase_params(resolve(config), "data"), "code": {}}
+    write_stamp(tmp_path / "data.yaml", content)
+    with pytest.raises(ParameterError, match=r"no section 'clips', only scale, data"):
+        load_section(tmp_path / "data.yaml", ClipsParams)
+
+
+def test_no_model_has_a_default():
+    """params.yaml is the only source: a default would be a second one."""
+    waiting, seen = [Parameters], set()
+    while waiting:
+        model = waiting.pop()
+        seen.add(model)
+        for name, field in model.model_fields.items():
+            assert field.is_required(), f"{model.__name__}.{name} has a default"
+        schema = model.__pydantic_core_schema__
+        waiting += [found for found in _models_in(schema) if found not in seen]
+    assert len(seen) > 15
+
+
+def _models_in(schema: Any):
+    if isinstance(schema, dict):
+        if schema.get("type") == "model":
+            yield schema["cls"]
+        for value in schema.values():
+            yield from _models_in(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from _models_in(value)

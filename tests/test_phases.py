@@ -1,0 +1,168 @@
+"""Stamps follow parameters and code: rewritten when they change, and never otherwise."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from vqathinker.phases import (
+    code_of_phase,
+    merge,
+    phase_names,
+    phase_params,
+    resolve,
+    settle_stamps,
+    stamp_path,
+    write_stamps,
+)
+
+
+@pytest.fixture
+def project(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the sources in which stamps may be written."""
+    ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
+    shutil.copytree(root / "src", tmp_path / "src", ignore=ignored)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def stamps() -> dict[str, bytes]:
+    return {path.stem: path.read_bytes() for path in stamp_path("demo", "x").parent.glob("*.yaml")}
+
+
+def rewritten(before: dict[str, bytes]) -> set[str]:
+    return {phase for phase, content in stamps().items() if content != before[phase]}
+
+
+def change(tree: dict[str, Any], keys: str, value: Any) -> None:
+    *parents, last = keys.split(".")
+    for key in parents:
+        tree = tree.setdefault(key, {})
+    tree[last] = value
+
+
+def test_merging_replaces_lists_and_null_but_goes_into_mappings():
+    below = {"a": {"x": 1, "y": [1, 2]}, "lora": None}
+    above = {"a": {"y": [3]}, "lora": {"rank": 4}}
+    assert merge(below, above) == {"a": {"x": 1, "y": [3]}, "lora": {"rank": 4}}
+    assert below == {"a": {"x": 1, "y": [1, 2]}, "lora": None}
+
+
+def test_there_is_one_training_phase_for_each_trained_run(config):
+    names = phase_names(resolve(config))
+    assert "training-grpo" in names
+    assert "training-base" not in names
+
+
+def test_an_unknown_phase_is_answered_with_those_that_exist(config):
+    with pytest.raises(ValueError, match=r"phase is 'trainng', expected one of data, clips"):
+        phase_params(resolve(config), "trainng")
+
+
+TRAINED = {"grpo", "grpo-no-temporal", "grpo-seed43", "grpo-seed44"}
+ALL_RUNS = {f"training-{run}" for run in TRAINED}
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "phases"),
+    [
+        ("scales.demo.training.learning_rate", 1.0, ALL_RUNS),
+        ("training.beta", 0.3, ALL_RUNS),
+        ("rewards.regression.sigma", 0.4, ALL_RUNS),
+        ("scales.demo.runs.grpo.seed", 5, {"training-grpo"}),
+        ("scales.demo.runs.grpo.rewards", {"weights": {"format": 0}}, {"training-grpo"}),
+        ("seed", 5, {"clips", "training-grpo", "training-grpo-no-temporal"}),
+        ("clips.perturbations.draws", 3, {"clips"}),
+        ("scales.demo.data.demo.seed", 8, {"data"}),
+        ("scales.demo.base.seed", 8, {"base"}),
+        ("scales.demo.evaluation.batch_size", 4, {"evaluation"}),
+        ("report.title", "Mine", {"report"}),
+        ("scales.demo.threads.train", 2, set()),
+        ("scales.demo.resources.train.mem_mb", 1, set()),
+        ("scales.demo.runs.grpo.group", "ablation", set()),
+        ("scales.paper.training.beta", 0.3, set()),
+    ],
+)
+def test_a_changed_parameter_rewrites_just_the_stamps_that_depend_on_it(
+    project, config, keys, value, phases
+):
+    write_stamps(resolve(config), project)
+    before = stamps()
+    assert set(before) == set(phase_names(resolve(config)))
+    change(config, keys, value)
+    write_stamps(resolve(config), project)
+    assert rewritten(before) == phases
+
+
+@pytest.mark.parametrize(
+    ("file", "phases"),
+    [
+        ("training/rewards.py", ALL_RUNS),
+        ("policy/prompts.yaml", {*ALL_RUNS, "base", "evaluation"}),
+        ("video/perturb.py", {*ALL_RUNS, "clips"}),
+        ("video/probe.py", {"data", "clips"}),
+        ("evaluation/metrics.py", {"metrics"}),
+        ("reporting/page.html.j2", {"report"}),
+        ("cli/report.py", {"report"}),
+        ("params/training.py", set()),
+    ],
+)
+def test_changed_code_rewrites_just_the_stamps_of_the_phases_that_run_it(
+    project, config, file, phases
+):
+    write_stamps(resolve(config), project)
+    before = stamps()
+    with (project / "src" / "vqathinker" / file).open("a", encoding="utf-8") as source:
+        source.write("\n")
+    write_stamps(resolve(config), project)
+    assert rewritten(before) == phases
+
+
+def test_the_code_of_a_phase_is_found_through_imports_at_any_depth(root):
+    files = set(code_of_phase("training-grpo", root / "src"))
+    assert {"vqathinker/cli/training.py", "vqathinker/training/rewards.py"} <= files
+    assert "vqathinker/policy/prompts.yaml" in files
+    assert not any(file.startswith("vqathinker/evaluation/") for file in files)
+
+
+def test_an_unchanged_stamp_keeps_its_bytes_and_its_time(project, config):
+    write_stamps(resolve(config), project)
+    path = stamp_path("demo", "data")
+    os.utime(path, (1000, 1000))
+    before = stamps()
+    write_stamps(resolve(config), project)
+    assert stamps() == before
+    assert path.stat().st_mtime == 1000
+
+
+def test_a_stamp_that_changes_back_after_jobs_ran_has_another_content(project, config):
+    """Snakemake forgives a newer input whose checksum it has seen; the time inside prevents it."""
+    contents = []
+    for seed in (1, 2, 1):
+        config["scales"]["demo"]["base"]["seed"] = seed
+        write_stamps(resolve(config), project)
+        settle_stamps("demo")
+        contents.append(stamps()["base"])
+    first, _, third = (yaml.safe_load(content) for content in contents)
+    assert contents[0] != contents[2]
+    assert first["params"] == third["params"]
+
+
+def test_a_dry_run_with_other_parameters_leaves_no_trace(project, config):
+    write_stamps(resolve(config), project)
+    settle_stamps("demo")
+    path = stamp_path("demo", "base")
+    os.utime(path, (1000, 1000))
+    before = stamps()
+    seed_before = config["scales"]["demo"]["base"]["seed"]
+    for seed in (8, 9):
+        config["scales"]["demo"]["base"]["seed"] = seed
+        write_stamps(resolve(config), project)
+        assert rewritten(before) == {"base"}
+    config["scales"]["demo"]["base"]["seed"] = seed_before
+    write_stamps(resolve(config), project)
+    assert stamps() == before
+    assert path.stat().st_mtime == 1000
