@@ -1,0 +1,1 @@
+"""Data sets: what each is (cards), getting it (fetch), its labels, and its manifest."""

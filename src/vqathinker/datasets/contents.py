@@ -1,0 +1,119 @@
+"""What the demo's clips show: photographs, drawn pictures and generators, under a moving window."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+import numpy as np
+import skimage.data
+
+from vqathinker.datasets.pictures import draw_picture
+
+__all__ = ["PHOTOGRAPHS", "PROCEDURAL", "Content", "contents", "undistorted"]
+
+SIZES = ((144, 112), (160, 120), (128, 128), (112, 144), (160, 112))
+RATES = (12, 15, 24, 25, 30)
+
+# Pairs of disjoint halves: what training sees, and what `demo_content` calls unseen.
+_SEEN = ("astronaut", "brick", "coffee", "coins", "gravel", "ihc")
+PHOTOGRAPHS = (
+    (*(f"{name}.png" for name in _SEEN), "rocket.jpg"),
+    ("chelsea.png", "grass.png", "motorcycle_left.png", "camera.png"),
+)
+PROCEDURAL = (("testsrc2", "mandelbrot", "sierpinski"), ("testsrc", "life"))
+_CORNERS = (0, 3)  # of the shapes in drawn pictures
+
+
+@dataclass(frozen=True)
+class Content:
+    """One source: a picture or generator, its size in pixels, rate in frames/s, length in s."""
+
+    name: str
+    source: str
+    width: int
+    height: int
+    fps: int
+    seconds: float
+    seed: int
+
+
+def contents(name: str, number: int, unseen: bool, seed: int, pictures: Path) -> Iterator[Content]:
+    """Contents of a set: of ten, three photographs, one generator and six drawn pictures.
+
+    Pictures are drawn into the folder `pictures`. Sets of different names share no window, colour
+    or drawn picture; `unseen` ones share no photograph, generator or shape with the others either.
+    """
+    photographs, generators = cycle(PHOTOGRAPHS[unseen]), cycle(PROCEDURAL[unseen])
+    for i in range(number):
+        rng = np.random.default_rng([seed, *name.encode(), i])
+        if i % 10 == 8:
+            source = next(generators)
+        elif i % 3 == 0:
+            source = next(photographs)
+        else:
+            source = str(pictures / f"{name}_c{i:03d}.png")
+            draw_picture(Path(source), rng, corners=_CORNERS[unseen])
+        width, height = SIZES[i % len(SIZES)]
+        yield Content(
+            name=f"c{i:03d}",
+            source=source,
+            width=width,
+            height=height,
+            fps=RATES[rng.integers(len(RATES))],
+            seconds=round(float(rng.uniform(2.0, 4.0)), 2),
+            seed=int(rng.integers(2**31)),
+        )
+
+
+def undistorted(content: Content) -> Any:
+    """The clip as an ffmpeg-python stream, seen upright or mirrored, some turned over half way."""
+    rng = np.random.default_rng([content.seed, 1])
+    if "." in content.source:
+        stream = _picture(content)
+        hue, saturation = int(rng.integers(-40, 40)), round(rng.uniform(0.7, 1.3), 2)
+        stream = stream.filter("hue", h=hue, s=saturation)
+    else:
+        stream = _generator(content)
+    if rng.random() < 0.5:
+        stream = stream.filter("hflip")
+    if rng.random() < 0.3:
+        stream = stream.filter("vflip", enable=f"gte(t,{content.seconds / 2})")
+    return stream.filter("format", "yuv420p").filter("setsar", 1)
+
+
+def _picture(c: Content) -> Any:
+    rng = np.random.default_rng(c.seed)
+    path = Path(c.source) if "/" in c.source else Path(skimage.data.__file__).parent / c.source
+    zoom = float(rng.uniform(1.5, 2.2))
+    stream = ffmpeg.input(str(path), loop=1, framerate=c.fps, t=c.seconds)
+    stream = stream.filter("scale", int(c.width * zoom), int(c.height * zoom), flags="bicubic")
+    return stream.filter("crop", c.width, c.height, *_drift(c, rng))
+
+
+def _generator(c: Content) -> Any:
+    rng = np.random.default_rng(c.seed)
+    options: dict[str, Any] = {
+        "size": f"{2 * (c.width * 5 // 8)}x{2 * (c.height * 5 // 8)}",
+        "rate": c.fps,
+    }
+    if c.source == "mandelbrot":
+        options |= {"start_scale": round(float(rng.uniform(0.05, 1.5)), 3), "end_scale": 0.02}
+    elif c.source == "life":
+        options |= {"random_seed": c.seed, "random_fill_ratio": 0.4, "mold": 10}
+        options |= {"life_color": "#d0e060", "death_color": "#203050"}
+    graph = c.source + "=" + ":".join(f"{key}={value}" for key, value in options.items())
+    stream = ffmpeg.input(graph, f="lavfi", t=c.seconds)
+    return stream.filter("crop", c.width, c.height, *_drift(c, rng))
+
+
+def _drift(c: Content, rng: np.random.Generator) -> tuple[str, str]:
+    """Left and top edge of a window that crosses the picture along a seeded straight line."""
+    way = rng.choice([-1, 1], 2) * rng.uniform(0.35, 0.5, 2)
+    x, y = (
+        f"(in_{s}-out_{s})*(0.5+{a:.4f}*(2*t/{c.seconds}-1))"
+        for s, a in zip("wh", way, strict=True)
+    )
+    return x, y

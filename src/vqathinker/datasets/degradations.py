@@ -1,0 +1,112 @@
+"""How the demo's clips are degraded: real encoders and filters, at a strength of 0..1.
+
+Each function takes a stream of ffmpeg-python and gives the degraded stream and the options of the
+encoder it ends in. What is not a matter of compression ends in x264 at high quality.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from vqathinker.datasets.contents import Content
+
+__all__ = ["DEGRADATIONS", "Degraded"]
+
+
+class Degraded(NamedTuple):
+    """A stream, and the ffmpeg options that encode it."""
+
+    stream: Any
+    codec: dict[str, Any]
+
+
+_FINE: dict[str, Any] = {"vcodec": "libx264", "preset": "veryfast", "crf": 12}
+
+
+def _blur(stream: Any, _: Content, strength: float) -> Degraded:
+    sigma = round(_between(0.25, 3.5, strength), 3)
+    return Degraded(stream.filter("gblur", sigma=sigma), _FINE)
+
+
+def _noise(stream: Any, content: Content, strength: float) -> Degraded:
+    level, seed = round(_between(3, 70, strength)), content.seed % 10_000
+    return Degraded(stream.filter("noise", alls=level, allf="t", all_seed=seed), _FINE)
+
+
+def _downscale(stream: Any, content: Content, strength: float) -> Degraded:
+    factor = _between(1.1, 5.0, strength)
+    small = [2 * max(4, round(size / factor / 2)) for size in (content.width, content.height)]
+    shrunk = stream.filter("scale", *small, flags="area")
+    return Degraded(shrunk.filter("scale", content.width, content.height, flags="bilinear"), _FINE)
+
+
+def _exposure(stream: Any, content: Content, strength: float) -> Degraded:
+    """Brighter or darker by up to 2.8 stops; what leaves the range is clipped."""
+    gain = 2 ** (_between(0.1, 2.8, strength) * (1 if content.seed % 2 else -1))
+    return Degraded(stream.filter("lutyuv", y=f"clip((val-16)*{gain:.4f}+16,16,235)"), _FINE)
+
+
+def _freeze(stream: Any, content: Content, strength: float) -> Degraded:
+    """One long stop, of a twentieth of the clip to nearly all of it."""
+    length = _between(0.05, 0.95, strength) * content.seconds
+    start = (content.seconds - length) * (content.seed % 7) / 7 + 1.5 / content.fps
+    kept = stream.filter("select", f"not(between(t,{start:.4f},{start + length:.4f}))")
+    return _held(kept, content)
+
+
+def _stutter(stream: Any, content: Content, strength: float) -> Degraded:
+    """Pictures that stay: eight in the clip, fewer the stronger, at last a single one."""
+    pictures = _between(8, 1, strength)
+    rate = round(pictures / content.seconds, 4)
+    return _held(stream.filter("fps", rate, round="down"), content)
+
+
+def _drop(stream: Any, content: Content, strength: float) -> Degraded:
+    """Frames are lost in two bursts; the one before a burst is shown until it is over."""
+    half = content.seconds / 2
+    lost = _between(0.05, 0.95, strength) * half
+    start = (half - lost) * (content.seed % 5) / 5
+    burst = f"between(mod(t,{half:.4f}),{start:.4f},{start + lost:.4f})"
+    return _held(stream.filter("select", f"eq(n,0)+not({burst})"), content)
+
+
+def _held(stream: Any, content: Content) -> Degraded:
+    """The clip's own rate and length again: a frame stays until the next one comes."""
+    whole = stream.filter("fps", content.fps)
+    whole = whole.filter("tpad", stop_mode="clone", stop_duration=content.seconds)
+    return Degraded(whole.filter("trim", duration=content.seconds), _FINE)
+
+
+def _x264(stream: Any, _: Content, strength: float) -> Degraded:
+    crf = round(_between(27, 47, strength), 1)
+    return Degraded(stream, {"vcodec": "libx264", "preset": "veryfast", "crf": crf})
+
+
+def _x265(stream: Any, _: Content, strength: float) -> Degraded:
+    crf = round(_between(27, 46, strength), 1)
+    alone = "log-level=none:pools=none:frame-threads=1:wpp=0"
+    codec = {"vcodec": "libx265", "preset": "ultrafast", "crf": crf, "x265-params": alone}
+    return Degraded(stream, codec)
+
+
+def _vp9(stream: Any, _: Content, strength: float) -> Degraded:
+    crf = round(_between(44, 63, strength))
+    fast = {"deadline": "realtime", "cpu-used": 8}
+    return Degraded(stream, {"vcodec": "libvpx-vp9", "b:v": 0, "crf": crf, **fast})
+
+
+def _between(low: float, high: float, strength: float) -> float:
+    return low + (high - low) * strength
+
+
+DEGRADATIONS: dict[str, Callable[[Any, Content, float], Degraded]] = {
+    "blur": _blur,
+    "noise": _noise,
+    "exposure": _exposure,
+    "downscale": _downscale,
+    "x264": _x264,
+    "x265": _x265,
+    "vp9": _vp9,
+    "freeze": _freeze,
+    "stutter": _stutter,
+    "drop": _drop,
+}

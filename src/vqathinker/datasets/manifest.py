@@ -1,0 +1,144 @@
+"""The manifest of a set: one row for every row of its label file, nothing dropped in silence.
+
+Source: DESIGN.md, "the way of the data". A row whose video is missing or damaged keeps its label
+and gets a reason, so that every later count (n, n_missing, n_damaged) can be told from the file.
+"""
+
+import csv
+import os
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.progress import track
+
+from vqathinker.datasets.card import Card
+from vqathinker.datasets.labels import LabelError, read_labels
+from vqathinker.video.probe import DamagedVideo, probe
+
+__all__ = ["build_manifest", "read_manifest", "write_manifest"]
+
+_SCHEMA = pa.schema(
+    {
+        "video": pa.string(),
+        "file": pa.string(),
+        "mos": pa.float64(),
+        "mos_training": pa.float64(),
+        "split": pa.string(),
+        "domain": pa.string(),
+        "content": pa.string(),
+        "width": pa.int64(),
+        "height": pa.int64(),
+        "fps": pa.float64(),
+        "frames": pa.int64(),
+        "duration_s": pa.float64(),
+        "codec": pa.string(),
+        "pixel_format": pa.string(),
+        "status": pa.string(),
+        "reason": pa.string(),
+    }
+)
+
+
+def build_manifest(source: Path, card: Card, expected: int | None = None) -> pd.DataFrame:
+    """Join the labels of a set with the facts of its video files.
+
+    Args:
+        source: folder with the label file and `videos/`.
+        card: the set's card.
+        expected: rows the label file must have; None: as many as the card says, if it does.
+
+    Returns:
+        One row per label, in the label file's order. Columns: video (id), file (below `source`),
+        mos (as published), mos_training (on the scale of the training labels), split, domain,
+        content (None where no contents are known), width and height (pixels as displayed), fps,
+        frames, duration_s, codec, pixel_format (all None without a readable video), status
+        ("ok", "missing" or "damaged") and reason (None when ok).
+
+    Raises:
+        LabelError: the label file is not as it must be, or has another number of rows.
+    """
+    labels = read_labels(source, card)
+    wanted = card.expected if expected is None else expected
+    if wanted is not None and len(labels) != wanted:
+        raise LabelError(
+            f"{source / card.label.file}: {len(labels)} rows, expected {wanted}; complete it, "
+            f"or set data.counts.{card.name} in params.yaml"
+        )
+    contents = _read_contents(source / "degradations.csv")
+    console = Console(stderr=True)
+    quiet = not console.is_terminal
+    pairs = list(zip(labels["video"], labels["mos"], strict=True))
+    rows = []
+    for video, mos in track(pairs, f"probing {card.name}", console=console, disable=quiet):
+        label = {
+            "video": video,
+            "mos": mos,
+            "mos_training": _training_mos(mos, card),
+            "split": card.split,
+            "domain": card.domain,
+            "content": contents.get(video),
+        }
+        rows.append(label | _file_facts(source, f"videos/{video}"))
+    return _to_frame(pa.Table.from_pylist(rows, schema=_SCHEMA))
+
+
+def write_manifest(manifest: pd.DataFrame, path: Path) -> None:
+    """Write a manifest as parquet; no half file is ever left."""
+    table = pa.Table.from_pandas(manifest, schema=_SCHEMA, preserve_index=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        pq.write_table(table.replace_schema_metadata(None), temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_manifest(path: Path) -> pd.DataFrame:
+    """Read a manifest, see `build_manifest`. Raises FileNotFoundError when there is none."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no manifest; write it with `vqathinker manifest`")
+    return _to_frame(pq.read_table(path))
+
+
+def _to_frame(table: pa.Table) -> pd.DataFrame:
+    whole_numbers = {pa.int64(): pd.Int64Dtype()}  # None stays None instead of making floats
+    return table.to_pandas(types_mapper=whole_numbers.get)
+
+
+def _training_mos(mos: float, card: Card) -> float:
+    """MOS on the training scale: round(MOS / 20, 6) for LSVQ (METHOD.md, section 5)."""
+    divisor = card.label.training_scale_divisor
+    return mos if divisor is None else round(mos / divisor, 6)
+
+
+def _read_contents(path: Path) -> dict[str, str]:
+    """Content id of each video; empty for a set that does not tell."""
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8", newline="") as file:
+        return {row["video"]: row["content"] for row in csv.DictReader(file)}
+
+
+def _file_facts(source: Path, file: str) -> dict[str, Any]:
+    try:
+        facts = probe(source / file)
+    except FileNotFoundError:
+        return {"file": file, "status": "missing", "reason": f"no file {file}"}
+    except DamagedVideo as damage:
+        return {"file": file, "status": "damaged", "reason": damage.reason}
+    return {
+        "file": file,
+        "width": facts.width,
+        "height": facts.height,
+        "fps": facts.fps,
+        "frames": facts.frames,
+        "duration_s": facts.duration_s,
+        "codec": facts.codec,
+        "pixel_format": facts.pixel_format,
+        "status": "ok",
+    }

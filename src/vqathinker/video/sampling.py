@@ -1,0 +1,56 @@
+"""Which frames of a video a clip holds: segment centres, as the authors sample them.
+
+Source: METHOD.md, section 2; `get_index` of the authors' training and evaluation code at ee47a40.
+"""
+
+import re
+from dataclasses import dataclass
+
+__all__ = ["ClipSetting", "frame_indices", "parse_setting"]
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSetting:
+    """Shape of every clip of a store: `frames` frames of `size` × `size` pixels."""
+
+    frames: int
+    size: int
+
+    def __str__(self) -> str:
+        return f"{self.frames}x{self.size}"
+
+
+def parse_setting(name: str) -> ClipSetting:
+    """Read the name of a setting, frames × size: "6x448" is 6 frames of 448×448 pixels.
+
+    Raises ValueError when `name` is not two positive whole numbers joined by an "x".
+
+    >>> parse_setting("12x560")
+    ClipSetting(frames=12, size=560)
+    """
+    match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", name)
+    if match is None:
+        raise ValueError(
+            f"setting {name!r} is not FRAMESxSIZE; write for example 6x448 in clips of params.yaml"
+        )
+    return ClipSetting(frames=int(match[1]), size=int(match[2]))
+
+
+def frame_indices(num_frames: int, num_segments: int) -> list[int]:
+    """Indices of the `num_segments` frames that stand for a video of `num_frames` frames.
+
+    With s = (num_frames - 1) / num_segments, index i is int(s / 2 + round(s · i)), rounding halves
+    to even. Indices rise and lie in 0..num_frames-1; a video shorter than `num_segments` repeats
+    frames. Golden values: `frames.json`.
+
+    Raises ValueError when either number is below 1.
+
+    >>> frame_indices(240, 6)
+    [19, 59, 99, 139, 178, 218]
+    """
+    if num_frames < 1 or num_segments < 1:
+        raise ValueError(
+            f"cannot take {num_segments} frames of a video of {num_frames}: both must be at least 1"
+        )
+    segment = (num_frames - 1) / num_segments
+    return [int(segment / 2 + round(segment * i)) for i in range(num_segments)]

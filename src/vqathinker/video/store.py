@@ -1,0 +1,162 @@
+"""The clip store: decoded frames of a shard of videos in one memory-mapped safetensors file.
+
+Source: DESIGN.md, "the way of the data": a clip is decoded once, lossless, and training and
+evaluation never open a video. A file holds two tensors, `frames` (N,T,3,S,S) uint8 and `indices`
+(N,T) int32, and one metadata entry, `shard`, in JSON: ids in row order, failures with their
+reasons, setting and provenance.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from vqathinker.video.sampling import parse_setting
+
+__all__ = ["ClipStore", "write_shard"]
+
+# safetensors keeps metadata entries in no fixed order: a single one keeps the bytes the same.
+_METADATA_KEY = "shard"
+
+
+def write_shard(
+    path: Path,
+    ids: Sequence[str],
+    frames: torch.Tensor,
+    indices: torch.Tensor,
+    failures: Mapping[str, str],
+    setting: str,
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write one shard; the same arguments give the same bytes, and no half file is ever left.
+
+    Args:
+        path: the file; its folder is made.
+        ids: N video ids, one per row of `frames`.
+        frames: (N,T,3,S,S) uint8, RGB 0..255.
+        indices: (N,T), the index in its video of every frame.
+        failures: id and reason of each video that could not be decoded; none of them in `ids`.
+        setting: "TxS", for example 6x448.
+        provenance: how the frames came about; anything that JSON holds.
+
+    Raises:
+        ValueError: shapes, types or ids do not fit together.
+    """
+    shape = parse_setting(setting)
+    expected = (len(ids), shape.frames, 3, shape.size, shape.size)
+    if tuple(frames.shape) != expected or frames.dtype != torch.uint8:
+        found = f"{tuple(frames.shape)} {frames.dtype}"
+        raise ValueError(f"{path}: frames are {found}, expected {expected} torch.uint8")
+    if tuple(indices.shape) != expected[:2]:
+        found = str(tuple(indices.shape))
+        raise ValueError(f"{path}: frame indices are {found}, expected {expected[:2]}")
+    if len({*ids, *failures}) != len(ids) + len(failures):
+        raise ValueError(f"{path}: a video id occurs twice among the clips and the failures")
+    header = {
+        "ids": list(ids),
+        "failures": dict(failures),
+        "setting": setting,
+        "provenance": dict(provenance),
+    }
+    metadata = {_METADATA_KEY: json.dumps(header, sort_keys=True, ensure_ascii=False)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    tensors = {"frames": frames.contiguous(), "indices": indices.to(torch.int32).contiguous()}
+    try:
+        save_file(tensors, temporary, metadata=metadata)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """Where a clip lies: the open shard's slices and the row in it."""
+
+    frames: Any
+    indices: Any
+    row: int
+
+
+class ClipStore:
+    """Read access to the clips of one or several shards of one setting.
+
+    Attributes:
+        ids: ids of all clips, shard after shard in the order of `paths`.
+        failures: id and reason of every video that could not be decoded.
+        setting: "TxS" of all shards.
+        provenance: path and provenance of each shard.
+    """
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        """Open the shards; pixels are only read when asked for.
+
+        Raises:
+            ValueError: no path, a file that is no shard, two settings, or an id in two shards.
+        """
+        self.failures: dict[str, str] = {}
+        self.provenance: dict[str, Any] = {}
+        self.setting = ""
+        self._rows: dict[str, _Row] = {}
+        for path in paths:
+            self._open(Path(path))
+        if not self.setting:
+            raise ValueError("no shard given: decode the set first (vqathinker decode)")
+        self.ids: list[str] = list(self._rows)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __contains__(self, video: object) -> bool:
+        return video in self._rows
+
+    def frames(self, video: str) -> torch.Tensor:
+        """Frames of one clip: (T,3,S,S) uint8, RGB 0..255, a copy.
+
+        Raises KeyError, with the reason, when the store has no clip of that id.
+        """
+        found = self._find(video)
+        return torch.as_tensor(found.frames[found.row]).clone()
+
+    def batch(self, videos: Sequence[str]) -> torch.Tensor:
+        """Frames of several clips: (B,T,3,S,S) uint8. Raises KeyError as `frames`."""
+        return torch.stack([self.frames(video) for video in videos])
+
+    def indices(self, video: str) -> list[int]:
+        """Index in the video of each of the T frames. Raises KeyError as `frames`."""
+        found = self._find(video)
+        return [int(index) for index in found.indices[found.row]]
+
+    def _open(self, path: Path) -> None:
+        try:
+            file = safe_open(path, framework="pt")
+            header = json.loads((file.metadata() or {})[_METADATA_KEY])
+        except (OSError, SafetensorError, KeyError) as error:
+            message = f"{path}: not a shard of clips ({error}); write it with `vqathinker decode`"
+            raise ValueError(message) from error
+        if self.setting and header["setting"] != self.setting:
+            raise ValueError(
+                f"{path}: clips of setting {header['setting']}, the shards before it of "
+                f"{self.setting}; open one setting at a time"
+            )
+        self.setting = header["setting"]
+        self.failures |= header["failures"]
+        self.provenance[str(path)] = header["provenance"]
+        frames, indices = file.get_slice("frames"), file.get_slice("indices")
+        for row, video in enumerate(header["ids"]):
+            if video in self._rows:
+                raise ValueError(f"{path}: video {video!r} is also in a shard before it")
+            self._rows[video] = _Row(frames, indices, row)
+
+    def _find(self, video: str) -> _Row:
+        found = self._rows.get(video)
+        if found is None:
+            reason = self.failures.get(video, "it is in none of the shards that were opened")
+            raise KeyError(f"no clip of video {video!r}: {reason}")
+        return found

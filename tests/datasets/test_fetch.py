@@ -1,0 +1,127 @@
+"""Fetching: sets in place get a receipt, made sets are made, all others say what is to be done."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vqathinker.datasets import demo
+from vqathinker.datasets.card import CardError
+from vqathinker.datasets.fetch import SetNotInPlaceError, fetch
+from vqathinker.params import DataParams
+
+MakeSource = Callable[..., Path]
+
+PARAMS = DataParams.model_validate(
+    {
+        "train": "demo_train",
+        "in_domain": ["demo_indomain"],
+        "out_of_distribution": [],
+        "counts": {"demo_train": 2, "demo_indomain": 1},
+        "demo": {"seed": 1},
+    }
+)
+
+
+def made_by_stand_in(number: int) -> Callable[..., list[Path]]:
+    """A `make_set` that writes labels for `number` clips and says what it was called with."""
+
+    def make_set(name: str, params: DataParams, out: Path) -> list[Path]:
+        (out / "videos").mkdir()
+        clips = [out / "videos" / f"{name}_{index}.mp4" for index in range(number)]
+        for clip in clips:
+            clip.write_text(f"clip of {len(params.counts)}")
+        rows = "".join(f"{clip.name},3.0\n" for clip in clips)
+        (out / "labels.csv").write_text("video,mos\n" + rows)
+        return clips
+
+    return make_set
+
+
+def test_a_set_in_place_gets_a_receipt_of_every_file(make_source: MakeSource) -> None:
+    source = make_source([("b1/a.mp4", 70)], ["b1/a.mp4"])
+    receipt = source.parent / "source.json"
+    content = fetch("vdpve", PARAMS, source, receipt)
+    assert json.loads(receipt.read_text()) == content
+    assert content["set"] == "vdpve"
+    assert content["made_by"] == "put in place by the user"
+    assert [file["path"] for file in content["files"]] == ["labels.csv", "videos/b1/a.mp4"]
+    for file in content["files"]:
+        data = (source / file["path"]).read_bytes()
+        assert file["bytes"] == len(data)
+        assert file["sha256"] == hashlib.sha256(data).hexdigest()
+
+
+def test_a_receipt_is_the_same_each_time(make_source: MakeSource) -> None:
+    source = make_source([("a.mp4", 70)], ["a.mp4"])
+    for name in ("one.json", "two.json"):
+        fetch("vdpve", PARAMS, source, source.parent / name)
+    assert (source.parent / "one.json").read_text() == (source.parent / "two.json").read_text()
+
+
+@pytest.mark.parametrize("present", [[], ["labels.csv"], ["videos"]])
+def test_a_set_that_is_not_in_place_says_what_goes_where(
+    tmp_path: Path, present: list[str]
+) -> None:
+    source = tmp_path / "data" / "vdpve" / "source"
+    for name in present:
+        (source / name).mkdir(parents=True)
+    with pytest.raises(SetNotInPlaceError) as caught:
+        fetch("vdpve", PARAMS, source, tmp_path / "source.json")
+    message = str(caught.value)
+    for name in {"labels.csv", "videos"} - set(present):
+        assert str(source / name) in message.splitlines()[0]
+    assert "Page: https://github.com/YixuanGao98/VDPVE" in message
+    assert f"Put the videos into {source}/videos/" in message
+    assert f"Write {source}/labels.csv with the columns video,mos" in message
+    assert "839 rows" in message
+    assert not (tmp_path / "source.json").exists()
+
+
+def test_a_made_set_is_made_and_replaced_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, receipt = tmp_path / "demo_train" / "source", tmp_path / "source.json"
+    monkeypatch.setattr(demo, "make_set", made_by_stand_in(3))
+    fetch("demo_train", PARAMS, source, receipt)
+    monkeypatch.setattr(demo, "make_set", made_by_stand_in(1))
+    content = fetch("demo_train", PARAMS, source, receipt)
+    assert content["made_by"] == "vqathinker.datasets.demo"
+    assert [file["path"] for file in content["files"]] == ["labels.csv", "videos/demo_train_0.mp4"]
+    assert sorted(path.name for path in (source / "videos").iterdir()) == ["demo_train_0.mp4"]
+    assert [entry.name for entry in source.parent.iterdir()] == ["source"]
+
+
+def test_a_set_that_cannot_be_made_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(name: str, params: Any, out: Path) -> list[Path]:
+        (out / "half").write_text("")
+        raise RuntimeError("ffmpeg could not make it")
+
+    source = tmp_path / "source"
+    monkeypatch.setattr(demo, "make_set", made_by_stand_in(1))
+    fetch("demo_train", PARAMS, source, tmp_path / "source.json")
+    monkeypatch.setattr(demo, "make_set", fails)
+    with pytest.raises(RuntimeError, match="could not make"):
+        fetch("demo_train", PARAMS, source, tmp_path / "source.json")
+    assert (source / "labels.csv").is_file()
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["source", "source.json"]
+
+
+def test_a_made_set_never_replaces_a_folder_that_is_no_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    monkeypatch.setattr(demo, "make_set", made_by_stand_in(1))
+    with pytest.raises(FileExistsError, match=r"holds no labels\.csv"):
+        fetch("demo_train", PARAMS, tmp_path, tmp_path.parent / "source.json")
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_an_unknown_set_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CardError, match="no data set 'imagenet'"):
+        fetch("imagenet", PARAMS, tmp_path, tmp_path / "source.json")

@@ -1,0 +1,128 @@
+"""Manifests: a row for every label, and a reason for every video that cannot be used."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from vqathinker.datasets.card import Card
+from vqathinker.datasets.labels import LabelError
+from vqathinker.datasets.manifest import build_manifest, read_manifest, write_manifest
+
+COLUMNS = ["video", "file", "mos", "mos_training", "split", "domain", "content", "width", "height",
+           "fps", "frames", "duration_s", "codec", "pixel_format", "status", "reason"]  # fmt: skip
+
+MakeSource = Callable[..., Path]
+MakeCard = Callable[..., Card]
+
+LABELS = [("a/1.mp4", 80.5), ("b/1.mp4", 20), ("gone.mp4", 33), ("broken.mp4", 44)]
+
+
+@pytest.fixture
+def source(make_source: MakeSource) -> Path:
+    """Two good videos, a label without a file, and a file that holds no video."""
+    source = make_source(LABELS, ["a/1.mp4", "b/1.mp4", "unlabelled.mp4"])
+    (source / "videos" / "broken.mp4").write_text("no video at all, only words\n" * 30)
+    return source
+
+
+def test_every_label_has_its_row_in_order(source: Path, make_card: MakeCard) -> None:
+    manifest = build_manifest(source, make_card())
+    assert manifest.columns.tolist() == COLUMNS
+    assert manifest["video"].tolist() == [video for video, _ in LABELS]
+    assert manifest["mos"].tolist() == [mos for _, mos in LABELS]
+    assert manifest["status"].tolist() == ["ok", "ok", "missing", "damaged"]
+
+
+def test_what_cannot_be_used_has_a_reason_and_no_facts(source: Path, make_card: MakeCard) -> None:
+    manifest = build_manifest(source, make_card()).set_index("video")
+    assert manifest["reason"].notna().tolist() == [False, False, True, True]
+    assert manifest.loc["gone.mp4", "reason"] == "no file videos/gone.mp4"
+    assert "no video container" in str(manifest.loc["broken.mp4", "reason"])
+    facts = ["width", "height", "fps", "frames", "duration_s", "codec", "pixel_format"]
+    assert manifest.loc[["gone.mp4", "broken.mp4"], facts].isna().all(axis=None)
+
+
+def test_a_usable_video_has_its_facts(source: Path, make_card: MakeCard) -> None:
+    row = build_manifest(source, make_card()).iloc[0]
+    assert row["file"] == "videos/a/1.mp4"
+    assert (row["width"], row["height"], row["frames"]) == (48, 32, 12)
+    assert (row["fps"], row["duration_s"]) == (10.0, pytest.approx(1.2))
+    assert (row["codec"], row["pixel_format"]) == ("h264", "yuv420p")
+
+
+def test_lsvq_is_trained_on_mos_over_twenty(make_source: MakeSource, make_card: MakeCard) -> None:
+    """Golden: labels 2.611842 and 3.418571 of the README of clh124/VQAThinker at ee47a40, for these
+    two videos, whose MOS stand in DOVER's train_labels.txt at f1ddc96."""
+    published = [("yfcc-batch6/4134.mp4", 52.236842105263214),
+                 ("yfcc-batch16/13078.mp4", 68.37142857142861)]  # fmt: skip
+    card = make_card(role="train", label={"training_scale_divisor": 20})
+    manifest = build_manifest(make_source(published), card)
+    assert manifest["mos"].tolist() == [mos for _, mos in published]
+    assert manifest["mos_training"].tolist() == [2.611842, 3.418571]
+
+
+def test_other_sets_are_trained_on_as_published(source: Path, make_card: MakeCard) -> None:
+    manifest = build_manifest(source, make_card())
+    assert manifest["mos_training"].tolist() == manifest["mos"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("role", "split", "domain"),
+    [
+        ("train", "train", "in-domain"),
+        ("in-domain", "test", "in-domain"),
+        ("out-of-distribution", "test", "out-of-distribution"),
+    ],
+)
+def test_split_and_domain_follow_the_card(
+    source: Path, make_card: MakeCard, role: str, split: str, domain: str
+) -> None:
+    manifest = build_manifest(source, make_card(role=role))
+    assert set(manifest["split"]) == {split}
+    assert set(manifest["domain"]) == {domain}
+
+
+def test_contents_come_from_the_degradations_of_a_made_set(
+    source: Path, make_card: MakeCard
+) -> None:
+    assert build_manifest(source, make_card())["content"].isna().all()
+    rows = "video,content,kind,strength\na/1.mp4,lake,blur,0.5\nb/1.mp4,lake,noise,0.1\n"
+    (source / "degradations.csv").write_text(rows)
+    contents = build_manifest(source, make_card())["content"]
+    assert contents.iloc[:2].tolist() == ["lake", "lake"]
+    assert contents.iloc[2:].isna().all()
+
+
+@pytest.mark.parametrize(("on_card", "given"), [(5, None), (None, 5), (4, 5)])
+def test_another_number_of_labels_than_expected_is_an_error(
+    source: Path, make_card: MakeCard, on_card: int | None, given: int | None
+) -> None:
+    with pytest.raises(LabelError, match=r"labels\.csv: 4 rows, expected 5; .*data\.counts\.small"):
+        build_manifest(source, make_card(expected=on_card), expected=given)
+
+
+def test_params_may_ask_for_another_number_than_the_card(source: Path, make_card: MakeCard) -> None:
+    assert len(build_manifest(source, make_card(expected=5), expected=4)) == 4
+
+
+def test_a_manifest_comes_back_as_it_was(source: Path, make_card: MakeCard, tmp_path: Path) -> None:
+    manifest = build_manifest(source, make_card())
+    path = tmp_path / "new" / "manifest.parquet"
+    write_manifest(manifest, path)
+    pd.testing.assert_frame_equal(read_manifest(path), manifest)
+    assert [entry.name for entry in path.parent.iterdir()] == ["manifest.parquet"]
+
+
+def test_the_same_set_gives_the_same_bytes(
+    source: Path, make_card: MakeCard, tmp_path: Path
+) -> None:
+    for name in ("one", "two"):
+        write_manifest(build_manifest(source, make_card()), tmp_path / name)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_no_manifest_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="vqathinker manifest"):
+        read_manifest(tmp_path / "manifest.parquet")

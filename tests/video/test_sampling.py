@@ -1,0 +1,58 @@
+"""Frame sampling: the authors' indices, and settings by name."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vqathinker.video.sampling import ClipSetting, frame_indices, parse_setting
+
+# Golden values: the authors' `get_index` at ee47a40, see frames.json in the folder of goldens.
+GOLDENS = Path(os.environ.get("VQATHINKER_GOLDENS", Path(__file__).parents[1] / "goldens"))
+
+
+def golden_cases() -> list[dict[str, Any]]:
+    return json.loads((GOLDENS / "frames.json").read_text())
+
+
+@pytest.mark.parametrize(
+    "case", golden_cases(), ids=lambda case: f"{case['num_frames']}-{case['num_segments']}"
+)
+def test_indices_are_the_authors(case: dict[str, Any]) -> None:
+    assert frame_indices(case["num_frames"], case["num_segments"]) == case["indices"]
+
+
+@given(frames=st.integers(1, 5000), segments=st.integers(1, 64))
+def test_indices_rise_and_lie_in_the_video(frames: int, segments: int) -> None:
+    indices = frame_indices(frames, segments)
+    assert len(indices) == segments
+    assert indices == sorted(indices)
+    assert indices[0] >= 0
+    assert indices[-1] < frames
+
+
+def test_a_single_frame_is_repeated() -> None:
+    assert frame_indices(1, 6) == [0] * 6
+
+
+@pytest.mark.parametrize(("frames", "segments"), [(0, 6), (-1, 6), (10, 0)])
+def test_no_frames_are_refused(frames: int, segments: int) -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        frame_indices(frames, segments)
+
+
+def test_a_setting_has_a_name() -> None:
+    assert parse_setting("6x448") == ClipSetting(frames=6, size=448)
+    assert str(ClipSetting(12, 560)) == "12x560"
+
+
+@pytest.mark.parametrize(
+    "name", ["", "6", "6x", "x448", "0x448", "6x0", "6X448", "6x448x3", "6 x 448"]
+)
+def test_a_wrong_setting_is_named(name: str) -> None:
+    with pytest.raises(ValueError, match="not FRAMESxSIZE"):
+        parse_setting(name)
