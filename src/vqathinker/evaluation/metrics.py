@@ -1,0 +1,205 @@
+"""How well predicted scores agree with the MOS of a benchmark: SRCC and PLCC, and what is missing.
+
+Source: paper/METHOD.md, section 6: correlations of raw predictions with raw MOS, no logistic fit
+and no rescaling. This is the only place where labels of test sets are read.
+
+Departure from the released code: a video without a file or without a readable answer is counted
+and left out of the correlations; the authors skip the one in silence and score the other 3.00.
+"""
+
+import hashlib
+import json
+import math
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypedDict
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy.stats import DegenerateDataWarning, pearsonr, spearmanr
+
+from vqathinker.evaluation.predictions import read_predictions
+
+__all__ = ["Correlations", "Metrics", "correlations", "evaluate", "write_metrics"]
+
+_FEWEST = 3  # through two points any line is a perfect one
+_NO_NUMBER = "the answer holds no number"
+
+
+class Correlations(TypedDict):
+    """Correlations in -1…1, or None with the reason why there is none."""
+
+    srcc: float | None
+    plcc: float | None
+    reason: str | None
+
+
+class Metrics(Correlations):
+    """Agreement of one run with one benchmark.
+
+    `n` counts all rows of the label file: those with a score (`n_scored`), without a file
+    (`n_missing`), that cannot be decoded (`n_damaged`), whose answer holds no number (`n_null`).
+    """
+
+    run: str
+    benchmark: str
+    domain: str
+    n: int
+    n_missing: int
+    n_damaged: int
+    n_null: int
+    n_scored: int
+    not_scored: dict[str, str]
+
+
+def correlations(scores: ArrayLike, mos: ArrayLike) -> Correlations:
+    """Spearman's and Pearson's correlation of finite `scores` (n,) with finite `mos` (n,).
+
+    >>> correlations([1.0, 2.0, 4.0], [10, 20, 30])["srcc"]
+    1.0
+    >>> correlations([3.0, 3.0, 3.0], [10, 20, 30])
+    {'srcc': None, 'plcc': None, 'reason': 'all scores are equal'}
+    """
+    x, y = np.asarray(scores, dtype=float), np.asarray(mos, dtype=float)
+    if len(x) < _FEWEST:
+        return _undefined(f"{len(x)} videos with a score; correlations need {_FEWEST}")
+    for name, values in (("scores", x), ("MOS", y)):
+        if (values == values[0]).all():
+            return _undefined(f"all {name} are equal")
+    srcc, plcc = _correlation(spearmanr, x, y), _correlation(pearsonr, x, y)
+    reason = "numbers too close or too large for Pearson's correlation" if plcc is None else None
+    return Correlations(srcc=srcc, plcc=plcc, reason=reason)
+
+
+def evaluate(
+    predictions: pd.DataFrame,
+    manifest: pd.DataFrame,
+    failures: Mapping[str, str],
+    *,
+    run: str,
+    benchmark: str,
+) -> Metrics:
+    """Compare the predictions of one run with the labels of one benchmark.
+
+    `predictions` has columns video and score, one row per decoded clip; `manifest` video, mos,
+    domain, status and reason, one row per label; `failures` maps videos that would not decode to
+    the reason. A score that is not finite counts as null.
+
+    Raises:
+        ValueError: predictions and manifest do not fit together (a video twice, one of another
+            set, one without a prediction, one predicted that could not be read), or a label is not
+            a number.
+    """
+    where = f"run {run} on {benchmark}"
+    rows = _by_video(manifest, f"{where}: the manifest")
+    scores = _by_video(predictions, f"{where}: the predictions")["score"].astype(float)
+    unreadable = _unreadable(rows, failures, where)
+    readable = rows.index.difference(list(unreadable), sort=False)
+    _check_videos(set(scores.index), set(readable), where)
+    if not np.isfinite(rows["mos"].astype(float)).all():
+        raise ValueError(f"{where}: the manifest has a MOS that is no number; make it again")
+
+    scores = scores.reindex(readable)
+    scored = np.isfinite(scores.to_numpy())
+    null = readable[~scored]
+    missing = sum(status == "missing" for status, _ in unreadable.values())
+    reasons = {video: reason for video, (_, reason) in unreadable.items()}
+    return Metrics(
+        run=run,
+        benchmark=benchmark,
+        domain=_one_domain(rows, where),
+        n=len(rows),
+        n_missing=missing,
+        n_damaged=len(unreadable) - missing,
+        n_null=len(null),
+        n_scored=int(scored.sum()),
+        **correlations(scores.to_numpy()[scored], rows["mos"].reindex(readable[scored])),
+        not_scored=reasons | dict.fromkeys(null, _NO_NUMBER),
+    )
+
+
+def write_metrics(
+    manifest: Path, predictions: Path, failures: Mapping[str, str], out: Path
+) -> Metrics:
+    """Evaluate a file of predictions and write the result as JSON, with its provenance.
+
+    `failures` are the decode failures that the benchmark's clip store knows. The provenance is the
+    predictions' own, with `manifest_sha256` added.
+    """
+    said = read_predictions(predictions)
+    labels = pd.read_parquet(manifest)
+    result = evaluate(said.table, labels, failures, run=said.run, benchmark=said.benchmark)
+    with manifest.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    written = {**result, "provenance": {**said.provenance, "manifest_sha256": digest}}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(written, indent=2, ensure_ascii=False, allow_nan=False)
+    out.write_text(text + "\n", encoding="utf-8")
+    return result
+
+
+def _undefined(reason: str) -> Correlations:
+    return Correlations(srcc=None, plcc=None, reason=reason)
+
+
+def _correlation(measure: Callable[..., Any], x: ArrayLike, y: ArrayLike) -> float | None:
+    """None where the numbers are too close together or too large for floating point."""
+    with warnings.catch_warnings(), np.errstate(over="ignore", invalid="ignore"):
+        warnings.simplefilter("error", DegenerateDataWarning)
+        try:
+            value = float(measure(x, y).statistic)
+        except DegenerateDataWarning:
+            return None
+    return value if math.isfinite(value) else None
+
+
+def _unreadable(
+    rows: pd.DataFrame, failures: Mapping[str, str], where: str
+) -> dict[str, tuple[str, str]]:
+    """Videos without a file or that cannot be decoded: id to (missing or damaged, reason)."""
+    unknown = set(rows["status"]) - {"ok", "missing", "damaged"}
+    strangers = set(failures) - set(rows.index)
+    if unknown or strangers:
+        raise ValueError(
+            f"{where}: the manifest has status {sorted(unknown)} or lacks videos of the clips "
+            f"{_some(strangers)}; make manifest and clips again"
+        )
+    bad = rows[rows["status"] != "ok"]
+    known = {
+        video: (status, str(reason) if isinstance(reason, str) else status)
+        for video, status, reason in zip(bad.index, bad["status"], bad["reason"], strict=True)
+    }
+    return {video: ("damaged", reason) for video, reason in failures.items()} | known
+
+
+def _by_video(table: pd.DataFrame, what: str) -> pd.DataFrame:
+    twice = table["video"][table["video"].duplicated()]
+    if len(twice):
+        raise ValueError(f"{what} name {_some(set(twice))} more than once; make the file again")
+    return table.set_index("video")
+
+
+def _check_videos(predicted: set[str], readable: set[str], where: str) -> None:
+    if absent := readable - predicted:
+        raise ValueError(
+            f"{where}: {len(absent)} readable videos have no prediction, such as {_some(absent)}; "
+            "run `vqathinker predict` again"
+        )
+    if strangers := predicted - readable:
+        raise ValueError(
+            f"{where}: {len(strangers)} predictions are of videos that the manifest does not list "
+            f"as readable, such as {_some(strangers)}; give the manifest of the predicted set"
+        )
+
+
+def _one_domain(rows: pd.DataFrame, where: str) -> str:
+    domains = set(rows["domain"])
+    if len(domains) != 1:
+        raise ValueError(f"{where}: the manifest has domains {sorted(domains)}; expected one")
+    return str(domains.pop())
+
+
+def _some(videos: set[str]) -> str:
+    return ", ".join(sorted(videos)[:3])

@@ -1,0 +1,1 @@
+"""What the policy reads and says, and the policy itself."""

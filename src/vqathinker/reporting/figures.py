@@ -1,0 +1,143 @@
+"""Figures: how rewards moved in training, and scores against MOS; each with its numbers as CSV."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from vqathinker.evaluation.predictions import read_predictions
+
+__all__ = ["PANELS", "write_figures", "write_scatters"]
+
+# Column of history.csv to the title of its panel.
+PANELS = {
+    "reward": "reward, all together",
+    "rewards/regression": "regression reward",
+    "rewards/ranking": "ranking reward",
+    "rewards/format": "format reward",
+    "rewards/temporal": "temporal reward",
+    "kl": "KL divergence from the base policy",
+    "entropy": "entropy of a token, nats",
+    "parse_failures": "answers without a number",
+}
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_STYLES = ("-", "--", ":", "-.")
+_WINDOWS = 20  # a trend is the mean over a twentieth of the steps
+_DPI = 130
+
+
+def write_figures(histories: Mapping[str, Path], out_dir: Path) -> None:
+    """Draw `training_curve.png`, and write what it shows to `training_curve.csv`.
+
+    `histories` maps each trained run to its `history.csv`; the CSV is these tables one below the
+    other, with the run as first column. The faint line is every logged step, the strong one the
+    trend. Without a trained run the figure says so.
+
+    Raises:
+        ValueError: a history lacks a column.
+    """
+    curves = {run: _read_history(path) for run, path in histories.items()}
+    out_dir.mkdir(parents=True, exist_ok=True)
+    table = pd.DataFrame(columns=["run", "step", *PANELS])
+    if curves:
+        table = pd.concat([curve.assign(run=run) for run, curve in curves.items()])
+    first = ["run", "step", *PANELS]
+    rest = [name for name in table.columns if name not in first]
+    table[first + rest].to_csv(out_dir / "training_curve.csv", index=False, lineterminator="\n")
+    _draw_curves(curves).savefig(out_dir / "training_curve.png", dpi=_DPI)
+
+
+def write_scatters(
+    predictions: Sequence[Path], manifests: Mapping[str, Path], out_dir: Path
+) -> None:
+    """Draw scores against MOS: `scatter_<run>.png` for each run, a panel for each benchmark.
+
+    `manifests` maps a benchmark to its manifest. `scatter.csv` has what they show: run, benchmark,
+    video, mos, score.
+
+    Raises:
+        ValueError: a benchmark has no manifest, or there is no prediction at all.
+    """
+    panels: dict[str, dict[str, pd.DataFrame]] = {}
+    for path in predictions:
+        said = read_predictions(path)
+        if said.benchmark not in manifests:
+            raise ValueError(
+                f"{path} is of {said.benchmark}, but manifests are there only of "
+                f"{sorted(manifests)}; give this benchmark's manifest too"
+            )
+        labels = pd.read_parquet(manifests[said.benchmark], columns=["video", "mos"])
+        pairs = said.table[["video", "score"]].dropna().merge(labels, on="video")
+        panels.setdefault(said.run, {})[said.benchmark] = pairs[["video", "mos", "score"]]
+    out_dir.mkdir(parents=True, exist_ok=True)
+    table = pd.concat(
+        {(run, name): rows for run, of_run in panels.items() for name, rows in of_run.items()},
+        names=["run", "benchmark"],
+    )
+    table.reset_index(["run", "benchmark"]).to_csv(
+        out_dir / "scatter.csv", index=False, float_format="%.6f", lineterminator="\n"
+    )
+    for run, of_run in panels.items():
+        _draw_scatter(run, of_run).savefig(out_dir / f"scatter_{run}.png", dpi=_DPI)
+
+
+def _read_history(path: Path) -> pd.DataFrame:
+    history = pd.read_csv(path)
+    if lacking := [name for name in ("step", *PANELS) if name not in history.columns]:
+        raise ValueError(f"{path} has no column {', '.join(lacking)}; train this run again")
+    return history
+
+
+def _draw_curves(curves: Mapping[str, pd.DataFrame]) -> Figure:
+    figure = Figure(figsize=(8, 10), layout="constrained")
+    if not curves:
+        figure.text(0.5, 0.5, "No run was trained.", ha="center")
+        return figure
+    axes = figure.subplots(math.ceil(len(PANELS) / 2), 2, sharex=True)
+    for axis, (column, title) in zip(axes.flat, PANELS.items(), strict=True):
+        for number, (run, curve) in enumerate(curves.items()):
+            _draw_curve(axis, curve["step"], curve[column], run, number)
+        axis.set_title(title, loc="left", fontsize=10)
+        _tidy(axis)
+    for axis in axes[-1]:
+        axis.set_xlabel("step")
+    figure.legend(
+        *axes.flat[0].get_legend_handles_labels(), loc="outside upper left", ncols=4, frameon=False
+    )
+    return figure
+
+
+def _draw_curve(axis: Axes, steps: pd.Series, values: pd.Series, run: str, number: int) -> None:
+    colour = _COLOURS[number % len(_COLOURS)]
+    style = _STYLES[number // len(_COLOURS) % len(_STYLES)]
+    window = max(1, len(values) // _WINDOWS)
+    trend = values.rolling(window, center=True, min_periods=1).mean()
+    if window > 1:
+        axis.plot(steps, values, color=colour, alpha=0.2, linewidth=0.8)
+    axis.plot(steps, trend, style, color=colour, linewidth=1.6, label=run)
+
+
+def _draw_scatter(run: str, benchmarks: Mapping[str, pd.DataFrame]) -> Figure:
+    columns = min(3, len(benchmarks))
+    lines = math.ceil(len(benchmarks) / columns)
+    figure = Figure(figsize=(3 * columns, 3 * lines + 0.4), layout="constrained")
+    figure.suptitle(f"{run}: score against MOS", x=0.01, ha="left", fontsize=11)
+    axes = figure.subplots(lines, columns, squeeze=False)
+    for axis, (benchmark, videos) in zip(axes.flat, benchmarks.items(), strict=False):
+        opacity = max(0.1, min(0.7, 60 / max(1, len(videos))))
+        axis.scatter(videos["mos"], videos["score"], s=12, alpha=opacity, color=_COLOURS[0], lw=0)
+        axis.set_title(f"{benchmark} ({len(videos)} videos)", loc="left", fontsize=9)
+        axis.set_xlabel("MOS")
+        axis.set_ylabel("score")
+        _tidy(axis)
+    for axis in axes.flat[len(benchmarks) :]:
+        axis.set_axis_off()
+    return figure
+
+
+def _tidy(axis: Axes) -> None:
+    axis.grid(alpha=0.25, linewidth=0.6)
+    axis.spines[["top", "right"]].set_visible(False)

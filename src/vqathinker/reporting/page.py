@@ -1,0 +1,159 @@
+"""The report of a scale as one HTML page that needs nothing outside itself.
+
+It carries no date, so the same results give the same bytes.
+"""
+
+import base64
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from vqathinker.evaluation.predictions import Predictions, read_predictions
+from vqathinker.reporting.tables import NUMBERS, read_table, shown
+
+__all__ = ["write_page"]
+
+_NOT_SCORED_LISTED = 50
+_OF_ONE_BENCHMARK = {"run", "benchmark"}
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:")
+
+
+def write_page(
+    scale: str,
+    tables_dir: Path,
+    figures_dir: Path,
+    predictions: Sequence[Path],
+    out: Path,
+    *,
+    title: str = "VQAThinker: video quality assessment",
+) -> None:
+    """Write the report: scores, counts, figures, a few answers, what was run and how to repeat it.
+
+    `tables_dir` is what `tables.write_tables` wrote. Of `figures_dir` the page shows
+    `training_curve.png` and every `scatter_<run>.png` that is there; with `scatter.csv` it sets the
+    MOS beside the examples. `predictions` give the examples and what is known of each run.
+
+    Raises:
+        FileNotFoundError: a table is not there.
+    """
+    said: dict[str, list[Predictions]] = {}
+    for path in predictions:
+        read = read_predictions(path)
+        said.setdefault(read.run, []).append(read)
+    mos = _read_mos(figures_dir / "scatter.csv")
+    scoring = read_table(tables_dir / "scoring.csv")
+    page = _environment().get_template("page.html.j2")
+    text = page.render(
+        title=title,
+        scale=scale,
+        runs=list(said),
+        benchmarks=list(dict.fromkeys(row["benchmark"] for row in scoring)),
+        scoring=scoring,
+        overall=read_table(tables_dir / "overall.csv"),
+        not_scored=read_table(tables_dir / "not_scored.csv"),
+        numbers=NUMBERS,
+        listed=_NOT_SCORED_LISTED,
+        curve=_curve(figures_dir),
+        scatters=list(_scatters(figures_dir, said)),
+        examples={run: list(_examples(files, mos)) for run, files in said.items()},
+        origins=_origins(said),
+    )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(text + "\n", encoding="utf-8")
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("vqathinker.reporting", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters["shown"] = shown
+    return environment
+
+
+def _curve(figures_dir: Path) -> dict[str, str] | None:
+    path = figures_dir / "training_curve.png"
+    if not path.is_file():
+        return None
+    return _image(
+        path,
+        alt="Rewards, KL divergence, entropy and unreadable answers over the steps of training, "
+        "one line for each trained run",
+        caption="Faint: every logged step; strong: the trend. Numbers: figures/training_curve.csv.",
+    )
+
+
+def _scatters(figures_dir: Path, said: Mapping[str, list[Predictions]]) -> Iterator[dict[str, str]]:
+    for run, files in said.items():
+        path = figures_dir / f"scatter_{run}.png"
+        if path.is_file():
+            names = ", ".join(file.benchmark for file in files)
+            yield _image(
+                path,
+                alt=f"Scores of {run} against MOS, a panel for each benchmark: {names}",
+                caption=f"{run}: a point is a video. Numbers: figures/scatter.csv.",
+            )
+
+
+def _image(path: Path, alt: str, caption: str) -> dict[str, str]:
+    data = base64.b64encode(path.read_bytes()).decode("ascii")
+    return {"data": data, "alt": alt, "caption": caption}
+
+
+def _read_mos(path: Path) -> dict[tuple[str, str], float]:
+    """MOS of (benchmark, video), as far as the scatter shows them."""
+    if not path.is_file():
+        return {}
+    table = pd.read_csv(path, dtype={"benchmark": str, "video": str})
+    pairs = zip(table["benchmark"], table["video"], strict=True)
+    return dict(zip(pairs, table["mos"].astype(float), strict=True))
+
+
+def _examples(
+    files: Sequence[Predictions], mos: Mapping[tuple[str, str], float]
+) -> Iterator[dict[str, Any]]:
+    """The videos a run rates best and worst, and one answer that could not be read."""
+    rows = pd.concat([file.table.assign(benchmark=file.benchmark) for file in files])
+    rows = rows.sort_values(["score", "benchmark", "video"], kind="stable")
+    scored, unread = rows[rows["score"].notna()], rows[rows["score"].isna()]
+    roles = (("Rated best", scored.tail(1)), ("Rated worst", scored.head(1)))
+    for role, picked in (*roles, ("Could not be read", unread.head(1))):
+        for row in picked.to_dict("records"):
+            score = None if pd.isna(row["score"]) else row["score"]
+            known = mos.get((row["benchmark"], row["video"]))
+            yield {**row, "role": role, "score": score, "mos": known}
+
+
+def _origins(said: Mapping[str, list[Predictions]]) -> list[tuple[str, list[str]]]:
+    """What is recorded of each run, key by key: only what is the same for all its benchmarks."""
+    by_run = {
+        run: _shared([_flat(file.provenance) for file in files]) for run, files in said.items()
+    }
+    keys = dict.fromkeys(key for values in by_run.values() for key in values)
+    return [(key, [values.get(key, "–") for values in by_run.values()]) for key in keys]
+
+
+def _shared(origins: Sequence[dict[str, str]]) -> dict[str, str]:
+    first = origins[0]
+    return {
+        key: value
+        for key, value in first.items()
+        if key not in _OF_ONE_BENCHMARK
+        and not _TIME.match(value)
+        and all(other.get(key) == value for other in origins)
+    }
+
+
+def _flat(tree: Mapping[str, Any], above: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{above}{key}.")
+        else:
+            flat[f"{above}{key}"] = str(value)
+    return flat

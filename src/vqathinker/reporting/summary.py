@@ -1,0 +1,43 @@
+"""The scores of a scale on the terminal, and where its report lies."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from vqathinker.reporting.tables import read_table, shown
+
+__all__ = ["print_summary"]
+
+# Column of scoring.csv to its short heading.
+_COLUMNS = {
+    "run": "run",
+    "benchmark": "benchmark",
+    "n": "n",
+    "n_missing": "missing",
+    "n_damaged": "damaged",
+    "n_null": "null",
+    "srcc": "SRCC",
+    "plcc": "PLCC",
+}
+_WORDS = ("run", "benchmark")
+
+
+def print_summary(results_dir: Path, console: Console | None = None) -> None:
+    """Print one row for each run and benchmark, then the path of the report.
+
+    Raises:
+        FileNotFoundError: the tables of `results_dir` have not been made.
+    """
+    console = console or Console()
+    rows = read_table(results_dir / "tables" / "scoring.csv")
+    table = Table(title=f"Scores ({results_dir.name})", title_justify="left")
+    for name, heading in _COLUMNS.items():
+        table.add_column(heading, justify="left" if name in _WORDS else "right", overflow="fold")
+    for number, row in enumerate(rows):
+        new_run = number + 1 < len(rows) and rows[number + 1]["run"] != row["run"]
+        table.add_row(*(shown(row[name]) for name in _COLUMNS), end_section=new_run)
+    console.print(table)
+    report = results_dir / "report.html"
+    state = str(report) if report.is_file() else f"{report} is not there; make it with snakemake"
+    console.print(f"Report: {state}", markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,133 @@
+"""Tables of scores: one row for each run on each benchmark, and weighted averages.
+
+Source of the averages: paper/METHOD.md, section 6 ("Overall": weighted by the number of videos).
+"""
+
+import csv
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = ["NUMBERS", "OVERALL", "SCORING", "average", "read_table", "shown", "write_tables"]
+
+_COUNTS = ("n", "n_missing", "n_damaged", "n_null")
+_MEASURES = ("srcc", "plcc")
+SCORING = ("run", "benchmark", "domain", *_COUNTS, *_MEASURES)
+OVERALL = ("run", "domain", "benchmarks", *_COUNTS, *_MEASURES)
+NUMBERS = frozenset((*_COUNTS, *_MEASURES, "benchmarks"))
+_NOT_SCORED = ("run", "benchmark", "video", "reason")
+
+Row = Mapping[str, Any]
+
+
+def write_tables(metrics: Sequence[Path], out_dir: Path) -> None:
+    """Write `scoring`, `overall` (csv and md each) and `not_scored.csv` from metrics JSON files.
+
+    Rows keep the order of `metrics`. A correlation that is not defined is an empty cell; the CSV
+    has six decimals, the Markdown three. `not_scored.csv` names every video without a score.
+
+    Raises:
+        ValueError: two files are of the same run and benchmark, or one lacks a column.
+    """
+    results = [_read_metrics(path) for path in metrics]
+    pairs = [(result["run"], result["benchmark"]) for result in results]
+    if twice := sorted({pair for pair in pairs if pairs.count(pair) > 1}):
+        raise ValueError(f"two metrics files of {twice}; give one for each run and benchmark")
+    averages = average(results)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    for name, columns, rows in (("scoring", SCORING, results), ("overall", OVERALL, averages)):
+        _write_csv(out_dir / f"{name}.csv", columns, rows)
+        (out_dir / f"{name}.md").write_text(_markdown(columns, rows), encoding="utf-8")
+    lacking = [
+        {"run": result["run"], "benchmark": result["benchmark"], "video": video, "reason": reason}
+        for result in results
+        for video, reason in result["not_scored"].items()
+    ]
+    _write_csv(out_dir / "not_scored.csv", _NOT_SCORED, lacking)
+
+
+def average(results: Sequence[Row]) -> list[dict[str, Any]]:
+    """One row for each run and domain: counts summed, correlations weighted by `n`.
+
+    `n` counts all rows of a label file, so that the weights are the same for every run. A
+    correlation that one benchmark lacks is None in the average too: an average over fewer
+    benchmarks would look like one over all.
+    """
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for result in results:
+        groups.setdefault((result["run"], result["domain"]), []).append(result)
+    return [
+        {
+            "run": run,
+            "domain": domain,
+            "benchmarks": len(rows),
+            **{name: sum(row[name] for row in rows) for name in _COUNTS},
+            **{name: _weighted(rows, name) for name in _MEASURES},
+        }
+        for (run, domain), rows in groups.items()
+    ]
+
+
+def read_table(path: Path) -> list[dict[str, Any]]:
+    """The rows of a table that `write_tables` wrote: counts as int, correlations float or None.
+
+    Raises:
+        FileNotFoundError: the table has not been made yet.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not there; make it with `vqathinker tables`")
+    with path.open(encoding="utf-8", newline="") as file:
+        return [
+            {name: _value(name, cell) for name, cell in row.items()} for row in csv.DictReader(file)
+        ]
+
+
+def shown(value: Any) -> str:
+    """A cell for reading: three decimals, a dash where nothing is defined.
+
+    >>> shown(0.85512), shown(12), shown(None), shown("demo")
+    ('0.855', '12', '–', 'demo')
+    """
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _value(name: str, cell: str) -> str | int | float | None:
+    if name in _MEASURES:
+        return float(cell) if cell else None
+    return int(cell) if name in NUMBERS else cell
+
+
+def _weighted(rows: Sequence[Row], name: str) -> float | None:
+    if any(row[name] is None for row in rows):
+        return None
+    videos = sum(row["n"] for row in rows)
+    return float(sum(row[name] * row["n"] for row in rows) / videos)
+
+
+def _read_metrics(path: Path) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if lacking := [name for name in (*SCORING, "not_scored") if name not in result]:
+        raise ValueError(f"{path} has no {', '.join(lacking)}; make it with `vqathinker metrics`")
+    return result
+
+
+def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([_cell(row[name]) for name in columns] for row in rows)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.6f}" if isinstance(value, float) else str(value)
+
+
+def _markdown(columns: Sequence[str], rows: Iterable[Row]) -> str:
+    rule = ["---:" if name in NUMBERS else "---" for name in columns]
+    lines = [columns, rule, *([shown(row[name]) for name in columns] for row in rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

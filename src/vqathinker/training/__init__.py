@@ -1,0 +1,1 @@
+"""Rewards and the training of a policy with them."""

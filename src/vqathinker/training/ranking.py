@@ -1,0 +1,93 @@
+"""Thurstone ranking: how well rollouts order the videos of a batch as their MOS do.
+
+Source: paper/METHOD.md, section 3.2; authors' `rank_reward` and `fidelity_reward` in
+`grpo_jsonl.py` at ee47a40, taken from VisualQuality-R1.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr
+
+__all__ = ["Floats", "batch_arrays", "ranking"]
+
+Floats = NDArray[np.float64]
+
+_LARGEST = 1e100  # scores are clipped to it, so that no square overflows
+_PAIRS_AT_A_TIME = 1 << 16  # keeps the temporaries in the processor's cache
+
+
+def ranking(scores: ArrayLike, mos: ArrayLike, *, epsilon: float = 1e-6) -> Floats:
+    """Thurstone fidelity of a rollout against every other video of its batch, averaged.
+
+    For rollout j of video i and another video z, with Φ the normal CDF and ε = `epsilon`:
+    `p = Φ((y_ij - mean_z) / sqrt(var_i + var_z + ε))`,
+    `R = sqrt(p·g + ε) + sqrt((1 - p)(1 - g) + ε)`, g = 1, ½, 0 for q_i >, =, < q_z.
+    y = `scores` (..., videos, group), q = `mos` (..., videos); mean and unbiased variance over the
+    valid rollouts of a group. Range 2√ε … √(1+ε)+√ε, about 0.002…1.001; 0 for a parse failure.
+
+    A group with one valid rollout has variance 0. A video without a valid rollout is nobody's
+    opponent; without any opponent (one video in the batch) the reward is 0 for all.
+    Time grows with videos² · group of a batch.
+
+    Raises:
+        ValueError: shapes do not fit, a MOS is not finite, or `epsilon` is not positive.
+
+    >>> ranking([[4.0, 4.2], [2.0, 4.1]], [3.9, 2.1]).round(3)
+    array([[0.86 , 0.884],
+           [0.96 , 0.708]])
+    """
+    if not epsilon > 0:
+        raise ValueError(f"epsilon is {epsilon}; expected a small positive number: rewards.ranking")
+    y, valid, q = batch_arrays(scores, mos)
+    videos, group = y.shape[-2:]
+    result = np.zeros((y.size // group if group else 0, group))
+    if not result.size:
+        return result.reshape(y.shape)
+    mean, variance = (part.reshape(-1, videos) for part in _moments(y, valid))
+    present, q = valid.any(axis=-1).reshape(-1, videos), q.reshape(-1, videos)
+    rows = y.reshape(-1, group)  # one row per video, batch after batch
+
+    step = max(1, _PAIRS_AT_A_TIME // (group * videos))
+    for start in range(0, len(rows), step):
+        row = np.arange(start, min(start + step, len(rows)))
+        batch, own = np.divmod(row, videos)
+        wins = (1 + np.sign(q[batch, own, None] - q[batch])) / 2  # (row, videos)
+        spread = np.sqrt(variance[batch, own, None] + variance[batch] + epsilon)
+        opponent = present[batch] & (np.arange(videos) != own[:, None])
+        p = ndtr((rows[row, :, None] - mean[batch, None, :]) / spread[:, None, :])
+        g = wins[:, None, :]
+        fidelity = np.sqrt(p * g + epsilon) + np.sqrt((1 - p) * (1 - g) + epsilon)
+        total = np.einsum("rgz,rz->rg", fidelity, opponent.astype(float))
+        result[row] = total / np.maximum(opponent.sum(axis=-1, keepdims=True), 1)
+    return np.where(valid, result.reshape(y.shape), 0.0)
+
+
+def batch_arrays(scores: ArrayLike, mos: ArrayLike) -> tuple[Floats, NDArray[np.bool_], Floats]:
+    """Checked arrays of a batch: scores, which of them are valid, and MOS.
+
+    `scores` (..., videos, group), `mos` (..., videos). A score that is not finite is a parse
+    failure: 0 and not valid in the result.
+
+    Raises:
+        ValueError: shapes do not fit, or a MOS is not finite.
+    """
+    y, q = np.asarray(scores, dtype=float), np.asarray(mos, dtype=float)
+    if y.ndim < 2 or q.shape != y.shape[:-1]:
+        raise ValueError(
+            f"scores have shape {y.shape}, mos {q.shape}; expected (..., videos, group) and "
+            "(..., videos)"
+        )
+    if not np.isfinite(q).all():
+        place = tuple(int(axis) for axis in np.argwhere(~np.isfinite(q))[0])
+        raise ValueError(f"the MOS at {place} is {q[place]}; every video needs a finite label")
+    valid = np.isfinite(y)
+    limits = (-_LARGEST, _LARGEST)
+    return np.clip(np.where(valid, y, 0.0), *limits), valid, np.clip(q, *limits)
+
+
+def _moments(y: Floats, valid: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Mean and unbiased variance over the valid rollouts of each group; 0 where undefined."""
+    count = valid.sum(axis=-1)
+    mean = y.sum(axis=-1) / np.maximum(count, 1)
+    deviation = np.where(valid, y - mean[..., None], 0.0)
+    return mean, (deviation**2).sum(axis=-1) / np.maximum(count - 1, 1)

@@ -1,0 +1,105 @@
+"""A small finished scale: two runs on two benchmarks, one of the runs trained."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from vqathinker.evaluation.metrics import write_metrics
+from vqathinker.evaluation.predictions import write_predictions
+from vqathinker.reporting.figures import PANELS, write_figures, write_scatters
+from vqathinker.reporting.tables import write_tables
+
+VIDEOS = 12
+NAMES = [f"{number:02d}.mp4" for number in range(VIDEOS)]
+MOS = np.linspace(1, 5, VIDEOS)
+RUNS = {"base": 0.0, "grpo": 1.0}  # how steeply scores follow the MOS
+BENCHMARKS = {"seen": "in-domain", "unseen": "out-of-distribution"}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Paths of what the reporting reads."""
+
+    root: Path
+
+    @property
+    def predictions(self) -> list[Path]:
+        folder = self.root / "predictions"
+        return [folder / run / f"{name}.parquet" for run in RUNS for name in BENCHMARKS]
+
+    @property
+    def manifests(self) -> dict[str, Path]:
+        return {name: self.root / "manifests" / f"{name}.parquet" for name in BENCHMARKS}
+
+    @property
+    def histories(self) -> dict[str, Path]:
+        return {"grpo": self.root / "history.csv"}
+
+    @property
+    def tables(self) -> Path:
+        return self.root / "tables"
+
+    @property
+    def figures(self) -> Path:
+        return self.root / "figures"
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Scale:
+    """A scale with its figures; only for reading."""
+    scale = Scale(tmp_path_factory.mktemp("finished") / "demo")
+    (scale.root / "manifests").mkdir(parents=True)
+    for name, domain in BENCHMARKS.items():
+        manifest(domain).to_parquet(scale.manifests[name])
+    metrics = []
+    for path in scale.predictions:
+        run, name = path.parent.name, path.stem
+        write_predictions(path, said(run), origin(run, name))
+        metrics.append(scale.root / "metrics" / run / f"{name}.json")
+        write_metrics(scale.manifests[name], path, {}, metrics[-1])
+    write_tables(metrics, scale.tables)
+    steps = np.arange(1, 61)
+    history = pd.DataFrame({"step": steps, **{name: np.sqrt(steps) for name in PANELS}})
+    history.to_csv(scale.histories["grpo"], index=False)
+    write_figures(scale.histories, scale.figures)
+    write_scatters(scale.predictions, scale.manifests, scale.figures)
+    return scale
+
+
+@pytest.fixture
+def scale(finished: Scale, tmp_path: Path) -> Scale:
+    """A copy without figures, to be changed."""
+    no_figures = shutil.ignore_patterns("figures")
+    return Scale(shutil.copytree(finished.root, tmp_path / "demo", ignore=no_figures))
+
+
+def manifest(domain: str) -> pd.DataFrame:
+    """The first video cannot be decoded."""
+    bad, good = ["damaged", "<no> moov atom"], ["ok", None]
+    state = pd.DataFrame([bad, *[good] * (VIDEOS - 1)], columns=["status", "reason"])
+    return state.assign(video=NAMES, mos=MOS, domain=domain)
+
+
+def said(run: str) -> pd.DataFrame:
+    """Scores rise by 0.01 a video, and with the MOS; the sixth answer cannot be read."""
+    score = 3 + RUNS[run] * (MOS - 3) + 0.01 * np.arange(VIDEOS)
+    score[5] = np.nan
+    completion = [f"<think>{run} {name}</think>" for name in NAMES]
+    table = pd.DataFrame({"video": NAMES, "score": score, "completion": completion})
+    return table.assign(parse_status="ok", seconds=0.25)[1:]
+
+
+def origin(run: str, benchmark: str) -> dict[str, Any]:
+    return {
+        "run": run,
+        "benchmark": benchmark,
+        "code": {"revision": "0123abc"},
+        "policy_sha256": f"{run}-hash",
+        "manifest_sha256": f"{benchmark}-hash",
+        "made": f"2026-01-01T10:00:0{len(benchmark)}",
+    }

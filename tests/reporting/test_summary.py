@@ -1,0 +1,39 @@
+"""Claims about the summary on the terminal."""
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from vqathinker.reporting.summary import print_summary
+
+
+def printed(folder: Path) -> str:
+    text = io.StringIO()
+    print_summary(folder, Console(file=text, width=80))
+    return text.getvalue()
+
+
+def test_it_fits_eighty_columns_with_a_row_for_each_run_and_benchmark(scale) -> None:
+    lines = printed(scale.root).splitlines()
+    rows = [line for line in lines if "seen" in line]
+    assert len(rows) == 4
+    assert "grpo" in rows[2]
+    assert "1.000" in rows[2]
+    assert max(len(line) for line in lines if "Report" not in line) <= 80
+
+
+def test_it_ends_with_the_path_of_the_report_in_one_piece(scale) -> None:
+    report = scale.root / "report.html"
+    report.write_text("", encoding="utf-8")
+    assert printed(scale.root).endswith(f"Report: {report}\n")
+
+
+def test_it_says_when_the_report_has_not_been_made(scale) -> None:
+    assert "report.html is not there" in printed(scale.root)
+
+
+def test_without_tables_it_says_what_to_make(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"scoring\.csv is not there; make it with"):
+        printed(tmp_path)

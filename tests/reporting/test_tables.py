@@ -1,0 +1,148 @@
+"""Claims about the tables of scores."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vqathinker.reporting.tables import average, read_table, write_tables
+
+
+def result(run: str, benchmark: str, **other: Any) -> dict[str, Any]:
+    plain: dict[str, Any] = {
+        "run": run,
+        "benchmark": benchmark,
+        "domain": "in-domain",
+        "n": 10,
+        "n_missing": 0,
+        "n_damaged": 0,
+        "n_null": 0,
+        "srcc": 0.5,
+        "plcc": 0.25,
+        "not_scored": {},
+    }
+    return plain | other
+
+
+def write(folder: Path, *results: dict[str, Any]) -> Path:
+    paths = []
+    for number, content in enumerate(results):
+        path = folder / f"{number}.json"
+        path.write_text(json.dumps(content), encoding="utf-8")
+        paths.append(path)
+    write_tables(paths, folder / "tables")
+    return folder / "tables"
+
+
+def test_scoring_has_one_row_for_each_file_in_the_order_given(tmp_path: Path) -> None:
+    tables = write(
+        tmp_path,
+        result("grpo", "konvid", srcc=0.8512349, n_damaged=1),
+        result("base", "konvid", srcc=None, plcc=None, n_null=10),
+    )
+    assert (tables / "scoring.csv").read_bytes() == (
+        b"run,benchmark,domain,n,n_missing,n_damaged,n_null,srcc,plcc\n"
+        b"grpo,konvid,in-domain,10,0,1,0,0.851235,0.250000\n"
+        b"base,konvid,in-domain,10,0,0,10,,\n"
+    )
+
+
+def test_the_markdown_is_for_reading(tmp_path: Path) -> None:
+    tables = write(tmp_path, result("grpo", "konvid", srcc=0.8512349, plcc=None))
+    lines = (tables / "scoring.md").read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("| run | benchmark | domain | n |")
+    assert lines[1].count("---:") == 6
+    assert lines[2] == "| grpo | konvid | in-domain | 10 | 0 | 0 | 0 | 0.851 | – |"
+
+
+def test_averages_are_weighted_by_the_number_of_videos() -> None:
+    # 0.9 of 30 and 0.5 of 10 videos
+    rows = average([result("r", "a", n=30, srcc=0.9, n_null=2), result("r", "b", n_null=1)])
+    assert rows == [
+        {
+            "run": "r",
+            "domain": "in-domain",
+            "benchmarks": 2,
+            "n": 40,
+            "n_missing": 0,
+            "n_damaged": 0,
+            "n_null": 3,
+            "srcc": pytest.approx(0.8),
+            "plcc": pytest.approx(0.25),
+        }
+    ]
+
+
+def test_averages_keep_runs_and_domains_apart() -> None:
+    rows = average(
+        [result(run, f"b{domain}", domain=domain) for run in ("x", "y") for domain in ("in", "out")]
+    )
+    assert [(row["run"], row["domain"]) for row in rows] == [
+        ("x", "in"),
+        ("x", "out"),
+        ("y", "in"),
+        ("y", "out"),
+    ]
+
+
+def test_an_average_does_not_leave_a_benchmark_out(tmp_path: Path) -> None:
+    tables = write(tmp_path, result("r", "a"), result("r", "b", srcc=None))
+    (row,) = read_table(tables / "overall.csv")
+    assert (row["srcc"], row["plcc"], row["benchmarks"]) == (None, 0.25, 2)
+
+
+def test_the_published_figures_average_to_the_published_overall() -> None:
+    # METHOD.md, section 6: VQAThinker's SRCC and PLCC of published_results.csv and their averages
+    published = {
+        "in-domain": [
+            (7182, 0.883, 0.880),
+            (3573, 0.798, 0.834),
+            (1200, 0.881, 0.884),
+            (585, 0.808, 0.847),
+            (1020, 0.860, 0.863),
+        ],
+        "out-of-distribution": [
+            (600, 0.767, 0.806),
+            (357, 0.856, 0.845),
+            (480, 0.528, 0.610),
+            (1200, 0.573, 0.624),
+            (839, 0.706, 0.716),
+        ],
+    }
+    rows = average(
+        [
+            result("paper", str(n), domain=domain, n=n, srcc=srcc, plcc=plcc)
+            for domain, benchmarks in published.items()
+            for n, srcc, plcc in benchmarks
+        ]
+    )
+    found = [(round(row["srcc"], 3), round(row["plcc"], 3)) for row in rows]
+    assert found == [(0.855, 0.866), (0.661, 0.698)]
+
+
+def test_every_video_without_a_score_is_named(tmp_path: Path) -> None:
+    tables = write(tmp_path, result("r", "a", not_scored={"x, y.mp4": "moov atom not found"}))
+    assert read_table(tables / "not_scored.csv") == [
+        {"run": "r", "benchmark": "a", "video": "x, y.mp4", "reason": "moov atom not found"}
+    ]
+
+
+def test_tables_are_read_back_as_numbers(tmp_path: Path) -> None:
+    (row,) = read_table(write(tmp_path, result("r", "1.5")) / "scoring.csv")
+    assert (row["benchmark"], row["n"], row["srcc"]) == ("1.5", 10, 0.5)
+
+
+def test_the_same_run_and_benchmark_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"two metrics files of \[\('r', 'a'\)\]"):
+        write(tmp_path, result("r", "a"), result("r", "a"))
+
+
+def test_a_file_that_holds_no_metrics_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"0\.json has no benchmark, domain"):
+        write(tmp_path, {"run": "r"})
+
+
+def test_a_table_that_is_not_there_says_how_to_make_it(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"scoring\.csv is not there; make it with"):
+        read_table(tmp_path / "scoring.csv")

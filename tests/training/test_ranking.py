@@ -1,0 +1,148 @@
+"""Claims about the ranking reward; its golden values are checked in test_rewards.py."""
+
+from math import nan, sqrt
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from vqathinker.training.ranking import ranking
+
+EPSILON = 1e-6
+LOWEST, HIGHEST = 2 * sqrt(EPSILON), sqrt(1 + EPSILON) + sqrt(EPSILON)
+ORDINARY = st.one_of(st.floats(-100, 100), st.sampled_from([1.0, 3.0, 3.25, nan]))
+Batch = tuple[np.ndarray, np.ndarray]
+
+
+@st.composite
+def batches(draw: st.DrawFn, scores: st.SearchStrategy[float]) -> Batch:
+    shape = draw(array_shapes(min_dims=2, max_dims=3, max_side=5))
+    mos = draw(arrays(float, shape[:-1], elements=st.floats(0, 100)))
+    return draw(arrays(float, shape, elements=scores)), mos
+
+
+def test_the_formula_for_two_videos_by_hand() -> None:
+    # means 4 and 2, variances 2 and 0; Φ(1/√2) = 0.7602499389
+    rewards = ranking([[3.0, 5.0], [2.0, 2.0]], [4.0, 1.0], epsilon=EPSILON)
+    root = sqrt(EPSILON)
+    p = 0.7602499389065233
+    np.testing.assert_allclose(rewards[0, 0], sqrt(p + EPSILON) + root, atol=1e-6)
+
+
+def test_the_right_order_is_rewarded_and_the_wrong_one_is_not() -> None:
+    right = ranking([[4.0, 4.1], [2.0, 2.1]], [5.0, 1.0])
+    wrong = ranking([[4.0, 4.1], [2.0, 2.1]], [1.0, 5.0])
+    assert (right > 0.99).all()
+    assert (wrong < 0.01).all()
+
+
+def test_equal_mos_ask_for_equal_scores() -> None:
+    rewards = ranking([[3.0, 3.0], [3.0, 3.0], [9.0, 9.0]], [3.0, 3.0, 3.0])
+    np.testing.assert_allclose(rewards[0, 0], (1 + sqrt(0.5)) / 2, atol=2e-3)
+    assert rewards[2, 0] < rewards[0, 0]
+
+
+def test_zero_variance_is_a_step() -> None:
+    rewards = ranking([[3.0, 3.0], [2.0, 2.0]], [3.0, 2.0])
+    np.testing.assert_allclose(rewards, HIGHEST, atol=1e-9)
+
+
+def test_a_single_video_has_nobody_to_be_compared_with() -> None:
+    assert ranking([[1.0, 5.0]], [3.0]).tolist() == [[0.0, 0.0]]
+
+
+def test_a_group_of_one_has_no_variance() -> None:
+    np.testing.assert_allclose(ranking([[4.0], [2.0]], [4.0, 2.0]), HIGHEST, atol=1e-9)
+
+
+@pytest.mark.parametrize("failed", [nan, np.inf, -np.inf])
+def test_a_failed_rollout_gets_zero_and_changes_nothing_for_the_others(failed: float) -> None:
+    rewards = ranking([[3.0, 3.5, failed], [2.0, failed, 2.5]], [4.0, 1.0])
+    without = ranking([[3.0, 3.5], [2.0, 2.5]], [4.0, 1.0])
+    assert [rewards[0, 2], rewards[1, 1]] == [0, 0]
+    np.testing.assert_allclose([rewards[0, :2], rewards[1, ::2]], without)
+
+
+def test_one_valid_rollout_of_a_group_counts_with_variance_zero() -> None:
+    rewards = ranking([[3.0, nan], [2.0, 2.0]], [3.0, 2.0])
+    np.testing.assert_allclose(rewards, [[HIGHEST, 0], [HIGHEST, HIGHEST]], atol=1e-9)
+
+
+def test_a_video_without_any_answer_is_nobodys_opponent() -> None:
+    three = ranking([[3.0, 3.5], [nan, nan], [2.0, 2.5]], [3.0, 5.0, 2.0])
+    two = ranking([[3.0, 3.5], [2.0, 2.5]], [3.0, 2.0])
+    np.testing.assert_allclose(three[[0, 2]], two)
+    assert three[1].tolist() == [0, 0]
+    assert ranking([[3.0, 3.5], [nan, nan]], [3.0, 5.0]).tolist() == [[0, 0], [0, 0]]
+
+
+def test_leading_axes_are_batches_that_do_not_see_each_other() -> None:
+    rng = np.random.default_rng(0)
+    scores, mos = rng.uniform(1, 5, (3, 4, 5)), rng.uniform(1, 5, (3, 4))
+    each = [ranking(y, q) for y, q in zip(scores, mos, strict=True)]
+    np.testing.assert_allclose(ranking(scores, mos), each)
+
+
+def test_a_batch_larger_than_a_block_is_scored_as_a_loop_would() -> None:
+    rng = np.random.default_rng(1)
+    scores, mos = rng.uniform(1, 5, (200, 4)), rng.integers(1, 5, 200).astype(float)
+    whole = ranking(scores, mos)
+    for video in (0, 99, 199):
+        pairs = [
+            ranking(scores[[video, other]], mos[[video, other]])[0]
+            for other in range(200)
+            if other != video
+        ]
+        np.testing.assert_allclose(whole[video], np.mean(pairs, axis=0))
+
+
+@given(batches(st.one_of(ORDINARY, st.floats())))
+def test_lies_between_the_bounds_or_is_zero(batch: Batch) -> None:
+    rewards = ranking(*batch)
+    assert rewards.shape == batch[0].shape
+    inside = (rewards >= LOWEST - 1e-12) & (rewards <= HIGHEST + 1e-12)
+    assert (inside | (rewards == 0)).all()
+    assert (rewards[~np.isfinite(batch[0])] == 0).all()
+
+
+@given(batches(ORDINARY), st.randoms(use_true_random=False))
+def test_does_not_depend_on_the_order_of_videos_or_rollouts(batch: Batch, random: Any) -> None:
+    scores, mos = batch
+    videos = random.sample(range(mos.shape[-1]), mos.shape[-1])
+    rollouts = random.sample(range(scores.shape[-1]), scores.shape[-1])
+    moved = ranking(scores[..., videos, :][..., rollouts], mos[..., videos])
+    expected = ranking(scores, mos)[..., videos, :][..., rollouts]
+    np.testing.assert_allclose(moved, expected, atol=1e-6)
+
+
+@given(st.floats(1, 5), st.floats(0, 2), st.floats(1, 5))
+def test_a_higher_score_never_hurts_the_best_video(
+    low: float, more: float, opponent: float
+) -> None:
+    scores = [[low, low + more, 3.0], [opponent, 2.0, 3.0]]
+    rewards = ranking(scores, [5.0, 1.0])[0]
+    assert rewards[1] >= rewards[0] - 1e-12
+
+
+@pytest.mark.parametrize("mos", [nan, np.inf])
+def test_a_label_that_is_no_number_is_refused_with_its_place(mos: float) -> None:
+    with pytest.raises(ValueError, match=r"MOS at \(1,\) is (nan|inf).*finite label"):
+        ranking([[1.0], [2.0]], [3.0, mos])
+
+
+def test_shapes_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"shape \(2, 1\), mos \(3,\)"):
+        ranking([[1.0], [2.0]], [3.0, 2.0, 1.0])
+
+
+def test_an_epsilon_of_zero_is_refused() -> None:
+    with pytest.raises(ValueError, match="epsilon is 0"):
+        ranking([[1.0], [1.0]], [1.0, 2.0], epsilon=0)
+
+
+@pytest.mark.parametrize("shape", [(0, 4), (3, 0), (2, 0, 4)])
+def test_an_empty_batch_has_empty_rewards(shape: tuple[int, ...]) -> None:
+    assert ranking(np.empty(shape), np.ones(shape[:-1])).shape == shape

@@ -1,0 +1,287 @@
+"""Claims about the rewards.
+
+Golden values: `rewards.json`, computed with the authors' functions (clh124/VQAThinker at ee47a40)
+in float32; the folder can be another one, named by VQATHINKER_GOLDENS.
+"""
+
+import json
+import os
+from math import nan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vqathinker.params import RewardsParams
+from vqathinker.policy.prompt import parse
+from vqathinker.training.rewards import (
+    RewardTable,
+    answer_format,
+    compute_rewards,
+    ranking,
+    regression,
+    temporal,
+)
+
+GOLDENS = Path(os.environ.get("VQATHINKER_GOLDENS", Path(__file__).parents[1] / "goldens"))
+TOLERANCE = 1e-5
+EPSILON = 1e-6
+
+
+def golden_batches() -> list[dict[str, Any]]:
+    batches: list[dict[str, Any]] = json.loads(
+        (GOLDENS / "rewards.json").read_text(encoding="utf-8")
+    )
+    return batches
+
+
+def params(**sections: Any) -> RewardsParams:
+    authors: dict[str, dict[str, Any]] = {
+        "regression": {"sigma": 0.5, "coarse_penalty": 0.8},
+        "ranking": {"scope": "device", "epsilon": EPSILON},
+        "temporal": {
+            "rule": "batch",
+            "bonus": 0.3,
+            "ranking_above": 0.5,
+            "regression_above": 0.9,
+        },
+        "weights": {"regression": 1, "ranking": 1, "format": 1, "temporal": 1},
+    }
+    for name, values in sections.items():
+        authors[name] |= values
+    return RewardsParams.model_validate(authors)
+
+
+def say(*scores: float | str) -> list[str]:
+    return [f"<think>hm</think><answer>{score}</answer>" for score in scores]
+
+
+class TestGoldens:
+    def test_regression_ranking_and_format_are_the_authors(self) -> None:
+        for batch in golden_batches():
+            group = batch["num_generations"]
+            answers = [parse(text) for text in batch["completions"]]
+            scores = np.reshape([answer.score for answer in answers], (-1, group))
+            coarse = np.reshape([answer.coarse for answer in answers], (-1, group))
+            close = regression(scores, batch["mos"], coarse, sigma=0.5, coarse_penalty=0.8)
+            ranked = ranking(scores, batch["mos"], epsilon=EPSILON)
+            np.testing.assert_allclose(close.ravel(), batch["regression"], atol=TOLERANCE)
+            np.testing.assert_allclose(ranked.ravel(), batch["rank"], atol=TOLERANCE)
+            assert answer_format([batch["completions"]]).ravel().tolist() == batch["format"]
+
+    def test_the_whole_scoring_gives_their_sum(self) -> None:
+        for batch in golden_batches():
+            group = batch["num_generations"]
+            texts = batch["completions"]
+            groups = [texts[start : start + group] for start in range(0, len(texts), group)]
+            table = compute_rewards(groups, batch["mos"], None, params())
+            expected = np.add(np.add(batch["regression"], batch["rank"]), batch["format"])
+            np.testing.assert_allclose(table.total.ravel(), expected, atol=3 * TOLERANCE)
+
+
+class TestRegression:
+    def test_is_one_at_the_mos_and_the_bell_away_from_it(self) -> None:
+        rewards = regression([[3.0, 3.5, 4.0]], [3.0], sigma=0.5)
+        np.testing.assert_allclose(rewards, [[1, np.exp(-0.5), np.exp(-2)]])
+
+    def test_the_penalty_falls_on_coarse_numbers_and_can_be_turned_off(self) -> None:
+        scores, coarse = [[3.0, 3.0]], [[True, False]]
+        assert regression(scores, [3.0], coarse, coarse_penalty=0.8).tolist() == [[0.8, 1.0]]
+        assert regression(scores, [3.0], coarse, coarse_penalty=1.0).tolist() == [[1.0, 1.0]]
+
+    @pytest.mark.parametrize("score", [nan, np.inf, -np.inf])
+    def test_what_is_no_number_gets_the_lowest_reward(self, score: float) -> None:
+        assert regression([[score]], [3.0]).tolist() == [[0.0]]
+
+    def test_the_largest_floats_overflow_nothing(self) -> None:
+        assert regression([[1e308, -1e308]], [3.0]).tolist() == [[0.0, 0.0]]
+
+    @given(st.floats(0, 5), st.floats(0, 5), st.floats(0, 5))
+    def test_nearer_is_never_worse(self, mos: float, first: float, second: float) -> None:
+        near, far = sorted((first, second), key=lambda score: abs(score - mos))
+        rewards = regression([[near, far]], [mos])[0]
+        assert rewards[0] >= rewards[1] - 1e-12
+
+    @given(st.lists(st.floats(), min_size=1), st.floats(-1e3, 1e3))
+    def test_lies_between_zero_and_one(self, scores: list[float], mos: float) -> None:
+        rewards = regression([scores], [mos])
+        assert rewards.shape == (1, len(scores))
+        assert ((rewards >= 0) & (rewards <= 1)).all()
+
+    @pytest.mark.parametrize("shape", [(0, 4), (3, 0), (0, 0)])
+    def test_an_empty_batch_has_empty_rewards(self, shape: tuple[int, int]) -> None:
+        assert regression(np.empty(shape), np.ones(shape[0])).shape == shape
+
+    def test_a_bell_without_width_is_refused(self) -> None:
+        with pytest.raises(ValueError, match=r"sigma is 0.*positive"):
+            regression([[3.0]], [3.0], sigma=0)
+
+
+class TestTemporal:
+    RANKING = np.array([[0.9, 0.4], [0.6, 0.6]])  # mean 0.625
+    REGRESSION = np.array([[0.95, 0.9], [0.2, 0.99]])  # mean 0.76
+    LOWER = np.full((2, 2), 0.1)
+    HIGHER = np.full((2, 2), 0.99)
+
+    def test_by_batch_each_reward_is_tested_by_itself(self) -> None:
+        both = temporal(self.RANKING, self.REGRESSION, self.LOWER, self.LOWER)
+        assert both[0].tolist() == [[0.3, 0.0], [0.3, 0.3]]
+        assert both[1].tolist() == [[0.3, 0.0], [0.0, 0.3]]
+        only = temporal(self.RANKING, self.REGRESSION, self.LOWER, self.HIGHER)
+        assert only[0].any()
+        assert not only[1].any()
+
+    def test_equal_means_pass(self) -> None:
+        to_ranking, to_regression = temporal(
+            self.RANKING, self.REGRESSION, self.RANKING, self.REGRESSION
+        )
+        assert to_ranking.any()
+        assert to_regression.any()
+
+    def test_by_video_a_video_that_order_does_not_matter_for_gets_nothing(self) -> None:
+        changed = np.array([[0.1, 0.1], [0.9, 0.9]])
+        to_ranking, to_regression = temporal(
+            self.RANKING, self.REGRESSION, changed, changed, rule="video"
+        )
+        assert to_ranking.tolist() == [[0.3, 0.0], [0.0, 0.0]]
+        assert to_regression.tolist() == [[0.3, 0.0], [0.0, 0.0]]
+
+    def test_the_earlier_rule_needs_both_tests_and_adds_to_ranking_only(self) -> None:
+        def earlier(ranked: np.ndarray, close: np.ndarray) -> list[list[list[float]]]:
+            parts = temporal(
+                self.RANKING, self.REGRESSION, ranked, close, rule="batch_ranking_only"
+            )
+            return [part.tolist() for part in parts]
+
+        nothing = [[0.0, 0.0], [0.0, 0.0]]
+        assert earlier(self.LOWER, self.LOWER) == [[[0.3, 0.0], [0.3, 0.3]], nothing]
+        assert earlier(self.LOWER, self.HIGHER) == [nothing, nothing]
+        assert earlier(self.HIGHER, self.LOWER) == [nothing, nothing]
+
+    def test_bonus_and_thresholds_are_parameters(self) -> None:
+        to_ranking, to_regression = temporal(
+            self.RANKING,
+            self.REGRESSION,
+            self.LOWER,
+            self.LOWER,
+            bonus=0.5,
+            ranking_above=0.7,
+            regression_above=0.1,
+        )
+        assert to_ranking.tolist() == [[0.5, 0.0], [0.0, 0.0]]
+        assert to_regression.tolist() == [[0.5, 0.5], [0.5, 0.5]]
+
+    def test_the_perturbed_group_may_have_another_size(self) -> None:
+        fewer = self.LOWER[:, :1]
+        assert temporal(self.RANKING, self.REGRESSION, fewer, fewer)[0].shape == (2, 2)
+
+    def test_leading_axes_are_tested_by_themselves(self) -> None:
+        raw = np.stack([self.RANKING, self.RANKING])
+        changed = np.stack([self.LOWER, self.HIGHER])
+        to_ranking, _ = temporal(raw, raw, changed, changed)
+        assert to_ranking[0].any()
+        assert not to_ranking[1].any()
+
+    def test_no_raw_rollout_no_bonus(self) -> None:
+        empty = np.empty((0, 4))
+        assert [part.shape for part in temporal(empty, empty, empty, empty)] == [(0, 4), (0, 4)]
+
+    def test_no_perturbed_rollout_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="no perturbed rollout"):
+            temporal(self.RANKING, self.REGRESSION, np.empty((2, 0)), np.empty((2, 0)))
+
+    def test_perturbed_rollouts_of_other_videos_are_refused(self) -> None:
+        with pytest.raises(ValueError, match=r"perturbed rollouts are of \(1,\) videos"):
+            temporal(self.RANKING, self.REGRESSION, self.LOWER[:1], self.LOWER[:1])
+
+    def test_an_unknown_rule_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="temporal rule is 'both'"):
+            temporal(self.RANKING, self.RANKING, self.LOWER, self.LOWER, rule="both")  # type: ignore[arg-type]
+
+
+class TestComputeRewards:
+    GROUPS = (say(4.01, 4.11), say(2.01, 2.12))
+    WORSE = (say(1.01, 1.11), say(4.01, 4.12))
+    MOS = (4.0, 2.0)
+
+    def score(self, *arguments: Any, **keywords: Any) -> RewardTable:
+        return compute_rewards(self.GROUPS, self.MOS, *arguments, **keywords)
+
+    def test_without_perturbed_rollouts_there_is_no_temporal_reward(self) -> None:
+        table = self.score(None, params())
+        assert not table.temporal.any()
+        np.testing.assert_allclose(table.total, table.regression + table.ranking + table.format)
+
+    def test_with_worse_perturbed_rollouts_both_bonuses_are_added(self) -> None:
+        table = self.score(self.WORSE, params())
+        np.testing.assert_allclose(table.temporal, 0.6)
+        parts = table.regression + table.ranking + table.format + table.temporal
+        np.testing.assert_allclose(table.total, parts)
+
+    def test_with_better_perturbed_rollouts_nothing_is_added(self) -> None:
+        table = compute_rewards(self.WORSE, self.MOS, self.GROUPS, params())
+        assert not table.temporal.any()
+
+    def test_weights_scale_what_is_summed_and_not_what_is_reported(self) -> None:
+        weights = {"regression": 0.0, "ranking": 2.0, "format": 0.5, "temporal": 0.0}
+        table = self.score(self.WORSE, params(weights=weights))
+        np.testing.assert_allclose(table.total, 2 * table.ranking + 0.5 * table.format)
+        np.testing.assert_allclose(table.regression, self.score(None, params()).regression)
+
+    def test_a_reward_that_is_left_out_takes_its_bonus_along(self) -> None:
+        table = self.score(self.WORSE, params(weights={"regression": 0.0}))
+        np.testing.assert_allclose(table.temporal, 0.3)
+
+    def test_parse_failures_are_counted_and_get_nothing_but_their_format(self) -> None:
+        groups = [say(4.01, "good"), ["no idea", *say(2.12)]]
+        table = compute_rewards(groups, self.MOS, [say("?", 1), say(1, 1)], params())
+        assert (table.failures, table.perturbed_failures) == (2, 1)
+        assert np.isnan(table.scores).tolist() == [[False, True], [True, False]]
+        assert table.total[0, 1] == 1.0
+        assert table.total[1, 0] == 0.0
+
+    def test_on_devices_only_videos_of_one_device_meet(self) -> None:
+        groups, mos = [*self.GROUPS, *self.WORSE], [*self.MOS, *self.MOS]
+        table = compute_rewards(groups, mos, groups, params(), devices=2)
+        parts = [
+            compute_rewards(groups[:2], mos[:2], groups[:2], params()),
+            compute_rewards(groups[2:], mos[2:], groups[2:], params()),
+        ]
+        for name in ("ranking", "temporal", "total", "scores"):
+            expected = np.concatenate([getattr(part, name) for part in parts])
+            np.testing.assert_allclose(getattr(table, name), expected)
+
+    def test_in_the_global_scope_devices_do_not_matter(self) -> None:
+        groups, mos = [*self.GROUPS, *self.WORSE], [*self.MOS, *self.MOS]
+        everywhere = params(ranking={"scope": "global"})
+        spread = compute_rewards(groups, mos, None, everywhere, devices=2)
+        one = compute_rewards(groups, mos, None, params(), devices=1)
+        np.testing.assert_allclose(spread.ranking, one.ranking)
+
+    @pytest.mark.parametrize("perturbed", [None, []])
+    def test_no_video_no_reward(self, perturbed: list[list[str]] | None) -> None:
+        table = compute_rewards([], [], perturbed, params())
+        assert table.total.size == 0
+        assert table.failures == 0
+
+    def test_empty_groups_have_empty_rewards(self) -> None:
+        assert compute_rewards([[], []], self.MOS, None, params()).total.shape == (2, 0)
+
+    @pytest.mark.parametrize(
+        ("groups", "mos", "devices", "complaint"),
+        [
+            ([say(1, 2), say(1)], [1, 2], 1, r"groups of \[1, 2\] completions"),
+            ([say(1)], [1, 2], 1, "1 groups of completions for 2 MOS"),
+            ([say(1)] * 3, [1, 2, 3], 2, "3 MOS on 2 devices"),
+            ([say(1)], [1], 0, "on 0 devices"),
+            ([say(1)], [nan], 1, "every video needs a finite label"),
+        ],
+    )
+    def test_batches_that_do_not_fit_are_refused(
+        self, groups: list[list[str]], mos: list[float], devices: int, complaint: str
+    ) -> None:
+        with pytest.raises(ValueError, match=complaint):
+            compute_rewards(groups, mos, None, params(), devices=devices)
