@@ -1,0 +1,59 @@
+"""What a policy says about every clip of a benchmark, decoded greedily; labels are not read.
+
+Source: paper/METHOD.md, section 6.
+"""
+
+import hashlib
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import torch
+from tqdm import trange
+
+from vqathinker.evaluation.predictions import write_predictions
+from vqathinker.params import EvaluationParams
+from vqathinker.policy.checkpoint import load_policy
+from vqathinker.policy.generation import generate
+from vqathinker.policy.inputs import encode, normalise, prompt_ids
+from vqathinker.policy.prompt import parse
+from vqathinker.video.store import ClipStore
+
+__all__ = ["predict"]
+
+
+def predict(
+    policy: Path, clips: Sequence[Path], how: EvaluationParams, *, run: str, benchmark: str,
+    out: Path,
+) -> None:  # fmt: skip
+    """Write one row per decoded clip: score or null, the whole completion, seconds (of its batch's
+    time, an equal share)."""
+    model, tokenizer, provenance = load_policy(policy)
+    store = ClipStore(clips)
+    rows: list[dict[str, object]] = []
+    for start in trange(0, len(store.ids), how.batch_size, desc=f"{run} {benchmark}", disable=None):
+        videos = store.ids[start : start + how.batch_size]
+        began = time.perf_counter()
+        frames = store.batch(videos)
+        tokens = model.config.tokens_per_frame(frames.shape[-1])
+        ids = prompt_ids(tokenizer, "evaluation", frames.shape[1], tokens)
+        prompts = encode(model, ids, normalise(frames.to(model.device)))
+        each = torch.arange(len(videos), device=model.device)
+        done = generate(model, prompts, each, how.max_new_tokens, tokenizer.eos_token_id)
+        seconds = (time.perf_counter() - began) / len(videos)
+        for video, text in zip(
+            videos, tokenizer.batch_decode(done, skip_special_tokens=True), strict=True
+        ):
+            answer = parse(text)
+            rows.append(
+                {"video": video, "score": answer.score, "completion": text,
+                 "parse_status": answer.status, "seconds": seconds}
+            )  # fmt: skip
+    columns = ["video", "score", "completion", "parse_status", "seconds"]
+    table = pd.DataFrame(rows, columns=columns).astype({"score": "Float64"})
+    write_predictions(out, table, {
+        "run": run, "benchmark": benchmark, "policy": provenance["policy"],
+        "setting": store.setting, "decoding": "greedy", "max_new_tokens": how.max_new_tokens,
+        "clips": [hashlib.sha256(path.read_bytes()).hexdigest() for path in clips],
+    })  # fmt: skip

@@ -1,0 +1,106 @@
+"""Policy folders: safetensors, configuration, tokenizer, a card, and where it all came from.
+
+A folder loads by its path alone, in a fresh process, without remote code and without pickle.
+"""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from vqathinker import __version__
+from vqathinker.params import RunSettings
+from vqathinker.policy.model import VQAThinkerForConditionalGeneration
+
+__all__ = ["Policy", "PolicyError", "export", "load_policy", "policy_hash", "save_policy"]
+
+CARD, PROVENANCE = "README.md", "provenance.json"
+
+
+class PolicyError(Exception):
+    """A folder that should hold a policy does not."""
+
+
+class Policy(NamedTuple):
+    """A loaded policy: the model in eval mode, its tokenizer, and the record of its origin."""
+
+    model: VQAThinkerForConditionalGeneration
+    tokenizer: PreTrainedTokenizerBase
+    provenance: dict[str, Any]
+
+
+def save_policy(
+    model: VQAThinkerForConditionalGeneration,
+    tokenizer: PreTrainedTokenizerBase,
+    folder: Path,
+    about: str,
+    provenance: dict[str, Any],
+) -> None:
+    """Write a policy folder; what was in it is replaced. `about` is the body of its card."""
+    part = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    model.save_pretrained(part)
+    tokenizer.save_pretrained(part)
+    record = {"vqathinker": __version__, "torch": torch.__version__, **provenance}
+    record["policy"] = policy_hash(part)
+    (part / PROVENANCE).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+    (part / CARD).write_text(f"# {folder.parent.name}/{folder.name}\n\n{about}")
+    shutil.rmtree(folder, ignore_errors=True)
+    part.replace(folder)
+
+
+def load_policy(folder: Path) -> Policy:
+    """Load a policy folder in float32 on the CPU.
+
+    Raises:
+        PolicyError: the folder or one of its parts is missing, or tensors do not fit.
+    """
+    needed = ("config.json", "tokenizer.json", PROVENANCE)
+    lacking = [name for name in needed if not (folder / name).is_file()]
+    if lacking:
+        raise PolicyError(
+            f"{folder}: no {', no '.join(lacking)}; expected a folder written by `vqathinker base` "
+            "or `vqathinker export`"
+        )
+    model, info = VQAThinkerForConditionalGeneration.from_pretrained(
+        folder, output_loading_info=True, local_files_only=True
+    )
+    if wrong := sorted({*map(str, info["missing_keys"]), *map(str, info["unexpected_keys"])}):
+        raise PolicyError(f"{folder}: tensors that do not fit: {', '.join(wrong[:8])}")
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    return Policy(model.eval(), tokenizer, json.loads((folder / PROVENANCE).read_text()))
+
+
+def policy_hash(folder: Path) -> str:
+    """sha256 over names and bytes of a folder's weights, configuration and tokenizer."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.suffix in (".safetensors", ".json") and path.name != PROVENANCE:
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def export(run: str, settings: RunSettings, source: Path, out: Path) -> None:
+    """Turn the last checkpoint under `source`/checkpoints into the policy folder `out`.
+
+    Raises:
+        PolicyError: there is no checkpoint.
+    """
+    checkpoints = sorted(
+        (source / "checkpoints").glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1])
+    )
+    if not checkpoints:
+        raise PolicyError(f"{source}/checkpoints: empty; run `vqathinker train`")
+    last = load_policy(checkpoints[-1])
+    steps = int(checkpoints[-1].name.split("-")[1])
+    about = (
+        f"Run `{run}`: GRPO for {steps} steps with seed {settings.seed}, from the base policy in "
+        f"`{last.provenance['base']}`.\n\nScore a clip with the pipeline's `vqathinker predict`, or "
+        "load the folder with `vqathinker.policy.checkpoint.load_policy`.\n"
+    )
+    provenance = {**last.provenance, "run": run, "steps": steps, "settings": settings.model_dump()}
+    save_policy(last.model, last.tokenizer, out, about, provenance)

@@ -1,0 +1,210 @@
+"""The demo's base policy: a tiny InternVL that can see and speak the format but knows no score.
+
+It stands to the demo as InternVL3 stands to the paper. Two lessons prepare it, neither with a MOS:
+*perception*, in which the projectors learn to tell kind and strength of a degradation, and
+*speech*, in which the language model learns to say them in words and to close with a score in the
+right form that is drawn at random. The image encoder stays as it was built, as ever after.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from tqdm import trange
+from transformers import PreTrainedTokenizerFast
+
+from vqathinker.params.base import DemoBaseParams, LessonParams
+from vqathinker.policy.checkpoint import save_policy
+from vqathinker.policy.inputs import normalise, prompt_ids
+from vqathinker.policy.model import VQAThinkerForConditionalGeneration
+from vqathinker.policy.tiny import build_policy, build_tokenizer
+from vqathinker.video.store import ClipStore
+
+__all__ = ["KINDS", "LEVELS", "prepare_base"]
+
+LEVELS = ("no", "faint", "slight", "mild", "clear", "strong", "severe", "extreme")
+KINDS = {
+    "x264": "compression", "x265": "compression", "vp9": "compression", "blur": "blur",
+    "noise": "noise", "exposure": "exposure", "freeze": "stutter", "stutter": "stutter",
+    "drop": "stutter",
+}  # fmt: skip
+_WORDS = tuple(dict.fromkeys(KINDS.values()))
+_THOUGHT = "<think>I see {level} {kind}.</think><answer>{score:.2f}</answer>"
+_PHRASES = ("I see", ".", *(f" {word}" for word in (*LEVELS, *_WORDS)))
+
+_DROPPED = 0.1  # share of numbers that perception has to do without
+_JITTER = 0.1  # noise on the motion feature, in its standard deviations: 900 clips are few
+_EYE_SHARE = 0.3  # weight of telling kind and strength from the frames alone
+_CARD = """\
+A tiny policy with InternVL's architecture, made for the demo; it has no use outside of it.
+
+It was taught on {clips} clips of the training set, from {degradations}: kind and strength of each
+clip's one degradation, in {levels} levels, and the form of an answer with scores drawn at random
+from 1 to 5. It has seen no MOS, and no clip of a benchmark.
+"""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What the clips show, encoded once, and what can be said of them without a MOS."""
+
+    frames: Tensor  # (clips, frames, K, 4 x vision width)
+    motion: Tensor  # (clips, dim), calibrated
+    kind: Tensor  # (clips,), into _WORDS
+    strength: Tensor  # (clips,), 0..1
+
+
+def prepare_base(
+    params: DemoBaseParams, clips: Sequence[Path], degradations: Path, out: Path
+) -> None:
+    """Build the base policy, teach it on the training clips and save it in the folder `out`.
+
+    Raises:
+        ValueError: a clip has no row in `degradations`, or one of a kind there is no word for.
+    """
+    store = ClipStore(clips)
+    table = pd.read_csv(degradations).set_index("video")
+    unknown = sorted(set(store.ids) - set(table.index)) or sorted(set(table["kind"]) - set(KINDS))
+    if unknown:
+        raise ValueError(
+            f"{degradations}: nothing to say about {', '.join(unknown[:5])}; expected a row for "
+            f"every clip, of one of the kinds {', '.join(KINDS)}"
+        )
+    first = store.frames(store.ids[0])
+    tokenizer = build_tokenizer(_PHRASES)
+    policy = build_policy(params, tokenizer, first.shape[-1])
+    policy.model.vision_tower.requires_grad_(False)
+    lesson = _encode(policy, store, table)
+    generator = torch.Generator().manual_seed(params.seed)
+    _teach_perception(policy, lesson, params.perception, generator)
+    _teach_speech(policy, tokenizer, lesson, params.speech, generator)
+    policy.requires_grad_(True)
+    about = _CARD.format(clips=len(store.ids), degradations=degradations, levels=len(LEVELS))
+    provenance = {
+        "made_by": "vqathinker.policy.demo", "params": params.model_dump(), "clips": len(store.ids)
+    }  # fmt: skip
+    save_policy(policy, tokenizer, out, about, provenance)
+
+
+@torch.no_grad()
+def _encode(
+    policy: VQAThinkerForConditionalGeneration, store: ClipStore, table: pd.DataFrame
+) -> Lesson:
+    encoder, frames, motion = policy.model.motion_encoder, [], []
+    for start in trange(0, len(store.ids), 32, desc="encode", disable=None):
+        pixels = normalise(store.batch(store.ids[start : start + 32]))
+        frames.append(policy.model.encode_frames(pixels))
+        motion.append(encoder.measure(pixels))
+    encoder.calibrate(torch.cat(motion))
+    rows = table.loc[store.ids]
+    return Lesson(
+        torch.cat(frames),
+        encoder.standardise(torch.cat(motion)),
+        torch.tensor([_WORDS.index(KINDS[kind]) for kind in rows["kind"]]),
+        torch.tensor(rows["strength"].to_numpy(), dtype=torch.float32),
+    )
+
+
+def _teach_perception(
+    policy: VQAThinkerForConditionalGeneration, lesson: Lesson, how: LessonParams,
+    generator: torch.Generator,
+) -> None:  # fmt: skip
+    """A throw-away linear head reads kind and strength off the tokens; the projectors learn."""
+    eye, motion = policy.model.multi_modal_projector, policy.model.motion_projector
+    hidden = policy.config.text_config.hidden_size
+    head = nn.utils.skip_init(nn.Linear, hidden, len(_WORDS) + 1)
+    nn.init.normal_(head.weight, std=head.in_features**-0.5, generator=generator)
+    nn.init.zeros_(head.bias)
+    teach = _Pupil([*eye.parameters(), *motion.parameters(), *head.parameters()], how, 0.1)
+    for step in trange(how.steps, desc="perception", disable=None):
+        pick = torch.randint(len(lesson.kind), (how.batch_size,), generator=generator)
+        felt = _dropped(_jittered(lesson.motion[pick], generator), generator)
+        loss = _perception_loss(head(_dropped(motion(felt), generator)), lesson, pick)
+        if step % 4 == 0:
+            seen = eye(lesson.frames[pick].flatten(1, 2)).mean(1)
+            loss = loss + _EYE_SHARE * _perception_loss(head(seen), lesson, pick)
+        teach.step(loss, step)
+
+
+def _perception_loss(told: Tensor, lesson: Lesson, pick: Tensor) -> Tensor:
+    """`told` (clips, kinds + 1): the strength of each kind, and of whichever it is."""
+    strength = lesson.strength[pick, None]
+    each = nn.functional.one_hot(lesson.kind[pick], len(_WORDS)) * strength
+    return nn.functional.mse_loss(told, torch.cat([each, strength], 1)) * told.shape[1]
+
+
+def _teach_speech(
+    policy: VQAThinkerForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, lesson: Lesson,
+    how: LessonParams, generator: torch.Generator,
+) -> None:  # fmt: skip
+    """Say what is seen, then a random score; prompts of training and evaluation in turn.
+
+    The frames are another clip's: from 900 of its own, a policy would learn to know each by heart.
+    """
+    frames, tokens = lesson.frames.shape[1:3]
+    prompts = [prompt_ids(tokenizer, s, frames, tokens) for s in ("training", "evaluation")]
+    weight = _token_weights(tokenizer)
+    teach = _Pupil([p for p in policy.parameters() if p.requires_grad], how, 0.05)
+    everyone = torch.arange(how.batch_size)
+    for step in trange(how.steps, desc="speech", disable=None):
+        pick = torch.randint(len(lesson.kind), (how.batch_size,), generator=generator)
+        said = _answers(tokenizer, lesson, pick, generator)
+        logits = policy(
+            input_ids=prompts[step % 2].expand(how.batch_size, -1),
+            frame_features=lesson.frames[pick[torch.randperm(len(pick), generator=generator)]],
+            motion_features=_jittered(lesson.motion[pick], generator),
+            completion_ids=said, rows=everyone,
+        ).logits  # fmt: skip
+        surprise = nn.functional.cross_entropy(logits.mT, said, reduction="none") * weight[said]
+        teach.step(surprise.sum() / weight[said].sum(), step)
+
+
+def _answers(
+    tokenizer: PreTrainedTokenizerFast, lesson: Lesson, pick: Tensor, generator: torch.Generator
+) -> Tensor:
+    """Token ids (clips, tokens) of what to say: true words, and a score that is drawn."""
+    level = (lesson.strength[pick] * len(LEVELS)).long().clamp(max=len(LEVELS) - 1)
+    score = 1 + 4 * torch.rand(len(pick), generator=generator)
+    texts = [
+        _THOUGHT.format(level=LEVELS[lv], kind=_WORDS[kind], score=s) + tokenizer.eos_token
+        for lv, kind, s in zip(level, lesson.kind[pick], score.tolist(), strict=True)
+    ]
+    return torch.tensor(tokenizer(texts, add_special_tokens=False)["input_ids"])
+
+
+def _token_weights(tokenizer: PreTrainedTokenizerFast) -> Tensor:
+    """What is seen counts most; digits are noise, of which only the form is to be learned."""
+    weight = torch.ones(len(tokenizer))
+    weight[tokenizer.convert_tokens_to_ids(list("0123456789"))] = 0.2
+    words = tokenizer([f" {word}" for word in (*LEVELS, *_WORDS)], add_special_tokens=False)
+    weight[torch.tensor(words["input_ids"])[:, 0]] = 3.0
+    return weight
+
+
+def _dropped(values: Tensor, generator: torch.Generator) -> Tensor:
+    kept = torch.rand(values.shape, generator=generator) >= _DROPPED
+    return values * kept / (1 - _DROPPED)
+
+
+def _jittered(motion: Tensor, generator: torch.Generator) -> Tensor:
+    return motion + _JITTER * torch.randn(motion.shape, generator=generator)
+
+
+class _Pupil:
+    """AdamW with a short warm-up and a linear way down to a twentieth."""
+
+    def __init__(self, parameters: list[nn.Parameter], how: LessonParams, decay: float) -> None:
+        self.parameters, self.how = parameters, how
+        self.optimiser = torch.optim.AdamW(parameters, weight_decay=decay, betas=(0.9, 0.95))
+
+    def step(self, loss: Tensor, step: int) -> None:
+        rise, fall = min(1.0, (step + 1) / 20), 1 - 0.95 * step / self.how.steps
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.how.learning_rate * rise * fall
+        self.optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        self.optimiser.step()

@@ -1,0 +1,83 @@
+"""Completions of a policy: each distinct prompt is run once, whatever the size of its group."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from vqathinker.policy.model import VQAThinkerForConditionalGeneration
+
+__all__ = ["Prompts", "generate"]
+
+
+class Prompts(NamedTuple):
+    """Prompts of equal length with what they show.
+
+    `input_ids` (prompts, length), `frame_features` (prompts, frames, K, hidden) and
+    `motion_features` (prompts, dim) as the policy's encoders give them.
+    """
+
+    input_ids: Tensor
+    frame_features: Tensor
+    motion_features: Tensor
+
+    @staticmethod
+    def concatenate(parts: Sequence["Prompts"]) -> "Prompts":
+        """The prompts of all parts, one after the other."""
+        return Prompts(*(torch.cat(field) for field in zip(*parts, strict=True)))
+
+
+@torch.no_grad()
+def generate(
+    policy: VQAThinkerForConditionalGeneration,
+    prompts: Prompts,
+    rows: Tensor,
+    max_new_tokens: int,
+    end: int,
+    temperature: float = 0.0,
+    generator: torch.Generator | None = None,
+) -> list[list[int]]:
+    """Complete prompts; completion i answers prompt `rows[i]`.
+
+    Args:
+        end: the token that ends a completion; it is kept as the last one.
+        temperature: 0 takes the likeliest token each time, else tokens are drawn with `generator`.
+
+    Returns:
+        Token ids of each completion, at most `max_new_tokens`.
+
+    Raises:
+        ValueError: `temperature` is above 0 and there is no generator.
+    """
+    if temperature > 0 and generator is None:
+        raise ValueError(f"temperature {temperature} draws tokens; pass a torch.Generator")
+    was_training = policy.training
+    policy.eval()
+    cache, hidden = policy.prefill(prompts.input_ids, None, *prompts[1:])
+    cache.batch_select_indices(rows)
+    hidden = hidden[rows]
+    drawn: list[Tensor] = []
+    open_rows = torch.ones(len(rows), dtype=torch.bool, device=rows.device)
+    for step in range(max_new_tokens):
+        logits = policy.lm_head(hidden[:, -1]).float()
+        logits[:, policy.config.image_token_id] = -torch.inf
+        token = _choose(logits, temperature, generator)
+        drawn.append(torch.where(open_rows, token, end))
+        open_rows = open_rows & (token != end)
+        if not bool(open_rows.any()) or step + 1 == max_new_tokens:
+            break
+        out = policy.model(input_ids=drawn[-1][:, None], past_key_values=cache, use_cache=True)
+        hidden = out.last_hidden_state
+    policy.train(was_training)
+    return [_until(ids, end) for ids in torch.stack(drawn, 1).tolist()]
+
+
+def _choose(logits: Tensor, temperature: float, generator: torch.Generator | None) -> Tensor:
+    if temperature == 0:
+        return logits.argmax(-1)
+    return torch.multinomial((logits / temperature).softmax(-1), 1, generator=generator)[:, 0]
+
+
+def _until(ids: list[int], end: int) -> list[int]:
+    return ids[: ids.index(end) + 1] if end in ids else ids

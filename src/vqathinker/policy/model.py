@@ -1,0 +1,209 @@
+"""The policy: transformers' InternVL with one motion token after the frames.
+
+Source: paper/METHOD.md, section 2. Visual tokens of all frames, then the projected motion feature,
+take the places of the `<IMG_CONTEXT>` tokens in order, so the motion token is the last of them.
+
+A group of rollouts shares its prompt. `forward(completion_ids=…, rows=…)` runs every distinct
+prompt once, with gradients, and lets its completions attend to that prompt's keys and values; the
+log-probabilities are those of the plain forward on prompt + completion.
+"""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import (
+    DynamicCache,
+    InternVLConfig,
+    InternVLForConditionalGeneration,
+    InternVLModel,
+)
+from transformers.models.internvl.modeling_internvl import (
+    InternVLCausalLMOutputWithPast,
+    InternVLModelOutputWithPast,
+)
+
+from vqathinker.policy.motion import build_motion_encoder
+
+__all__ = ["VQAThinkerConfig", "VQAThinkerForConditionalGeneration", "VQAThinkerModel"]
+
+
+class VQAThinkerConfig(InternVLConfig):
+    """InternVL's configuration and `motion`: {"encoder": name, …} of the motion branch."""
+
+    model_type = "vqathinker"
+
+    def __init__(self, motion: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        self.motion = dict(motion or {"encoder": "filter_bank"})
+        super().__init__(**kwargs)
+
+    def tokens_per_frame(self, size: int) -> int:
+        """Visual tokens of a frame of size × size pixels.
+
+        Raises:
+            ValueError: the size is not a whole number of patches that can be shuffled by two.
+        """
+        patch = self.vision_config.patch_size[0]
+        side = size / patch * self.downsample_ratio
+        if side != int(side) or side < 1:
+            raise ValueError(
+                f"frames of {size} px do not fit patches of {patch} px; expected a multiple of "
+                f"{int(patch / self.downsample_ratio)}: check the clip setting"
+            )
+        return int(side) ** 2
+
+
+class VQAThinkerModel(InternVLModel):
+    """InternVL's body with a frozen motion encoder and its trained projector."""
+
+    config_class = VQAThinkerConfig
+
+    def __init__(self, config: VQAThinkerConfig) -> None:
+        super().__init__(config)
+        self.motion_encoder = build_motion_encoder(config.motion)
+        width, hidden = self.motion_encoder.dim, config.text_config.hidden_size
+        self.motion_projector = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, hidden)
+        )
+        self.post_init()
+
+    def train(self, mode: bool = True) -> "VQAThinkerModel":
+        """The motion encoder stays in eval mode whatever the rest does (a departure: the authors'
+        batch norms follow the policy; METHOD.md, section 9)."""
+        super().train(mode)
+        self.motion_encoder.eval()
+        return self
+
+    def encode_frames(self, pixel_values: Tensor) -> Tensor:
+        """Normalised frames (clips, frames, 3, size, size) → (clips, frames, K, 4 x vision width).
+
+        This is what the image encoder sees, K tokens a frame, before the image projector; with a
+        frozen image encoder it can be kept from step to step.
+        """
+        clips, frames = pixel_values.shape[:2]
+        pixels = pixel_values.flatten(0, 1).to(self.vision_tower.dtype)
+        patches = self.vision_tower(pixel_values=pixels).last_hidden_state[:, 1:]
+        side = math.isqrt(patches.shape[1])
+        grid = patches.view(clips * frames, side, side, -1)
+        tokens = self.pixel_shuffle(grid, scale_factor=self.config.downsample_ratio)
+        return tokens.reshape(clips, frames, -1, tokens.shape[-1])
+
+    def embed(self, input_ids: Tensor, frame_features: Tensor, motion_features: Tensor) -> Tensor:
+        """Prompt embeddings (clips, length, hidden) with visual and motion tokens in their places.
+
+        Raises:
+            ValueError: a prompt has another number of `<IMG_CONTEXT>` than there are tokens.
+        """
+        text = self.get_input_embeddings()(input_ids)
+        visual = self.multi_modal_projector(frame_features.flatten(1, 2).to(text.dtype))
+        motion = self.motion_projector(motion_features.to(text.dtype))[:, None]
+        seen = torch.cat([visual, motion], dim=1)
+        places = input_ids == self.config.image_token_id
+        if not bool((places.sum(1) == seen.shape[1]).all()):
+            raise ValueError(
+                f"prompts hold {places.sum(1).tolist()} <IMG_CONTEXT> tokens but the clips give "
+                f"{seen.shape[1]}; expected frames x tokens per frame + 1"
+            )
+        return text.masked_scatter(places[..., None], seen)
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        pixel_values: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        past_key_values: DynamicCache | None = None,
+        inputs_embeds: Tensor | None = None,
+        frame_features: Tensor | None = None,
+        motion_features: Tensor | None = None,
+        **kwargs: Any,
+    ) -> InternVLModelOutputWithPast:
+        """As InternVL's, with clips instead of images; features may be given instead of pixels."""
+        if inputs_embeds is None and input_ids is not None:
+            if pixel_values is not None:
+                if frame_features is None:
+                    frame_features = self.encode_frames(pixel_values)
+                if motion_features is None:
+                    motion_features = self.motion_encoder(pixel_values)
+            if frame_features is None or motion_features is None:
+                inputs_embeds = self.get_input_embeddings()(input_ids)
+            else:
+                inputs_embeds = self.embed(input_ids, frame_features, motion_features)
+        out = self.language_model(
+            attention_mask=attention_mask, position_ids=position_ids,
+            past_key_values=past_key_values, inputs_embeds=inputs_embeds, **kwargs,
+        )  # fmt: skip
+        return InternVLModelOutputWithPast(
+            last_hidden_state=out.last_hidden_state, past_key_values=out.past_key_values,
+            hidden_states=out.hidden_states, attentions=out.attentions,
+            image_hidden_states=frame_features,
+        )  # fmt: skip
+
+
+class VQAThinkerForConditionalGeneration(InternVLForConditionalGeneration):
+    """The policy that answers `<think>…</think><answer>3.42</answer>` to a clip and a prompt."""
+
+    config_class = VQAThinkerConfig
+
+    def __init__(self, config: VQAThinkerConfig) -> None:
+        super().__init__(config)
+        self.model = VQAThinkerModel(config)
+        self.post_init()
+
+    def forward(  # noqa: PLR0913, PLR0917  transformers calls it with these
+        self,
+        input_ids: Tensor | None = None,
+        pixel_values: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        past_key_values: DynamicCache | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        logits_to_keep: int | Tensor = 0,
+        frame_features: Tensor | None = None,
+        motion_features: Tensor | None = None,
+        completion_ids: Tensor | None = None,
+        rows: Tensor | None = None,
+        **kwargs: Any,
+    ) -> InternVLCausalLMOutputWithPast:
+        """Logits of the prompts, or, with `completion_ids`, of the completions alone.
+
+        Args:
+            input_ids: prompts of equal length (prompts, length).
+            pixel_values: normalised frames (prompts, frames, 3, size, size).
+            completion_ids: completions padded on the right (completions, tokens).
+            rows: the prompt that each completion answers (completions,).
+
+        Returns:
+            `logits` (completions, tokens, vocabulary): entry t scores token t of the completion.
+        """
+        if completion_ids is None:
+            return super().forward(
+                input_ids=input_ids, pixel_values=pixel_values, attention_mask=attention_mask,
+                position_ids=position_ids, past_key_values=past_key_values,
+                inputs_embeds=inputs_embeds, labels=labels, logits_to_keep=logits_to_keep,
+                frame_features=frame_features, motion_features=motion_features, **kwargs,
+            )  # fmt: skip
+        cache, last = self.prefill(input_ids, pixel_values, frame_features, motion_features)
+        cache.batch_select_indices(rows)
+        hidden = last[rows]
+        if completion_ids.shape[1] > 1:
+            known = completion_ids[:, :-1]
+            rest = self.model(input_ids=known, past_key_values=cache, use_cache=True)
+            hidden = torch.cat([hidden, rest.last_hidden_state], dim=1)
+        return InternVLCausalLMOutputWithPast(logits=self.lm_head(hidden))
+
+    def prefill(
+        self,
+        input_ids: Tensor | None,
+        pixel_values: Tensor | None = None,
+        frame_features: Tensor | None = None,
+        motion_features: Tensor | None = None,
+    ) -> tuple[DynamicCache, Tensor]:
+        """Run the prompts once: keys and values, and the last hidden states (prompts, 1, H)."""
+        out = self.model(
+            input_ids=input_ids, pixel_values=pixel_values, frame_features=frame_features,
+            motion_features=motion_features, past_key_values=DynamicCache(), use_cache=True,
+        )  # fmt: skip
+        return out.past_key_values, out.last_hidden_state[:, -1:]

@@ -1,0 +1,162 @@
+"""The motion branch: a frozen encoder that turns a clip into the feature of the motion token.
+
+Source: paper/METHOD.md, section 2. The encoder sees the same sampled, normalised frames as the
+image encoder, has a slow pathway for appearance and a fast one for change, and never trains.
+The demo's encoder is a fixed filter bank behind the interface that SlowFast-R50 has at paper scale.
+"""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "FilterBank", "build_motion_encoder"]
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+_BLOCK = 14
+_LUMA = (0.299, 0.587, 0.114)
+_BANDS = {"luma": 14, "red": 5, "blue": 5}
+_SPREAD = (0.1, 0.5, 0.9)
+_TONES = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
+_TIMES = (0.0, 0.25, 0.5, 0.75, 1.0)
+_STILL = (-6.0, -5.5, -5.0, -4.5, -4.0, -3.0)
+_FLOOR = 1e-3
+
+
+class FilterBank(nn.Module):
+    """Log energies of block cosines (slow pathway) and of frame differences (fast pathway).
+
+    `calibrate` centres and scales each number by what a set of clips shows; until then mean 0 and
+    scale 1 hold. All state is in buffers, so it is saved with the policy and has no gradient.
+    """
+
+    cosines: Tensor
+    rgb_mean: Tensor
+    rgb_std: Tensor
+    luma: Tensor
+    centre: Tensor
+    scale: Tensor
+
+    def __init__(self, slow_divisor: int = 1) -> None:
+        super().__init__()
+        self.slow_divisor = slow_divisor
+        spatial = _BANDS["luma"] * (1 + len(_SPREAD)) + _BANDS["red"] + _BANDS["blue"]
+        self.dim = spatial + 4 + len(_TONES) + 3 * len(_TIMES) + len(_STILL)
+        self.register_buffer("cosines", cosine_basis(_BLOCK))
+        self.register_buffer("rgb_mean", torch.tensor(IMAGENET_MEAN).view(1, 1, 3, 1, 1))
+        self.register_buffer("rgb_std", torch.tensor(IMAGENET_STD).view(1, 1, 3, 1, 1))
+        self.register_buffer("luma", torch.tensor(_LUMA).view(1, 1, 3, 1, 1))
+        self.register_buffer("centre", torch.zeros(self.dim))
+        self.register_buffer("scale", torch.ones(self.dim))
+
+    @torch.no_grad()
+    def calibrate(self, features: Tensor) -> None:
+        """Take centre and scale from what `measure` gives (clips, dim)."""
+        self.centre.copy_(features.mean(0))
+        self.scale.copy_(features.std(0).clamp(min=_FLOOR))
+
+    @torch.no_grad()
+    def forward(self, pixel_values: Tensor) -> Tensor:
+        """Normalised frames (clips, frames, 3, size, size) → features (clips, dim), float32.
+
+        Raises:
+            ValueError: fewer than 3 frames, which have no second difference.
+        """
+        return self.standardise(self.measure(pixel_values))
+
+    def standardise(self, measured: Tensor) -> Tensor:
+        """Centre and scale what `measure` gives."""
+        # A blank frame or a still clip lies many scales out; beyond 5 it tells nothing more.
+        return ((measured - self.centre) / self.scale).clamp(-5, 5)
+
+    @torch.no_grad()
+    def measure(self, pixel_values: Tensor) -> Tensor:
+        """What `forward` gives before centre and scale are applied."""
+        clips, frames = pixel_values.shape[:2]
+        if frames < 3:
+            raise ValueError(f"{frames} frames in a clip; the motion encoder needs at least 3")
+        rgb = pixel_values.float() * self.rgb_std + self.rgb_mean
+        luma = (rgb * self.luma).sum(2)  # (clips, frames, size, size)
+        slow = torch.linspace(0, frames - 1, max(1, frames // self.slow_divisor)).long()
+        appearance = self._appearance(rgb[:, slow].flatten(0, 1), luma[:, slow].flatten(0, 1))
+        appearance = appearance.view(clips, len(slow), -1).mean(1)
+        return torch.cat([appearance, self._change(luma)], dim=1)
+
+    def _appearance(self, rgb: Tensor, luma: Tensor) -> Tensor:
+        planes = {"luma": luma, "red": rgb[:, 0] - luma, "blue": rgb[:, 2] - luma}
+        numbers: list[Tensor] = []
+        for name, plane in planes.items():
+            bands = band_energies(plane, self.cosines, _BANDS[name])  # (images, blocks, bands)
+            numbers.append(torch.log(bands.mean(1) + _FLOOR))
+            if name == "luma":
+                spread = bands.quantile(bands.new_tensor(_SPREAD), dim=1)  # (3, images, bands)
+                numbers.append(torch.log(spread + _FLOOR).permute(1, 0, 2).flatten(1))
+        flat = luma.flatten(1)
+        clipped = [(flat > 0.92).float().mean(1), (flat < 0.08).float().mean(1)]
+        numbers.append(torch.stack([*clipped, flat.mean(1), flat.std(1)], 1))
+        numbers.append(flat.quantile(flat.new_tensor(_TONES), dim=1).T)
+        return torch.cat(numbers, dim=1)
+
+    def _change(self, luma: Tensor) -> Tensor:
+        small = nn.functional.avg_pool2d(luma, 4)
+        step = (small[:, 1:] - small[:, :-1]).abs().flatten(2)  # (clips, frames - 1, pixels)
+        skip = (small[:, 2:] - small[:, :-2]).abs().flatten(2)
+        mean = torch.log(step.mean(2) + _FLOOR)
+        peak = torch.log(step.quantile(0.9, dim=2) + _FLOOR)
+        times = mean.new_tensor(_TIMES)
+        levels = (mean, peak, torch.log(skip.mean(2) + _FLOOR))
+        over_time = [level.quantile(times, dim=1).T for level in levels]
+        still = [torch.sigmoid(4 * (level - mean)).mean(1, keepdim=True) for level in _STILL]
+        return torch.cat([*over_time, *still], dim=1)
+
+
+def cosine_basis(size: int) -> Tensor:
+    """The orthogonal cosine transform (size, size): row u is the cosine of u half waves.
+
+    >>> bool(torch.allclose(cosine_basis(4) @ cosine_basis(4).T, torch.eye(4), atol=1e-6))
+    True
+    """
+    place = (torch.arange(size) + 0.5) * math.pi / size
+    basis = torch.cos(torch.arange(size)[:, None] * place) * math.sqrt(2 / size)
+    basis[0] /= math.sqrt(2)
+    return basis
+
+
+def band_energies(plane: Tensor, cosines: Tensor, bands: int) -> Tensor:
+    """Mean absolute cosine coefficient by spatial frequency.
+
+    Args:
+        plane: images (images, height, width); what does not fill a block at the edge is left out.
+        cosines: a basis (block, block) of `cosine_basis`.
+        bands: rings of equal width between frequency 0.5 (the constant is left out) and the corner.
+
+    Returns:
+        (images, blocks, bands), in units of the plane.
+    """
+    block = len(cosines)
+    height, width = (n // block * block for n in plane.shape[1:])
+    tiles = plane[:, :height, :width].unfold(1, block, block).unfold(2, block, block).flatten(1, 2)
+    size = (cosines @ tiles @ cosines.T).abs().flatten(2) / block  # (images, blocks, block²)
+    wave = torch.arange(block, device=plane.device, dtype=plane.dtype)
+    radius = (wave[:, None] ** 2 + wave**2).sqrt().flatten()
+    edge = (radius.max() - 0.5 + 1e-3) / bands
+    ring = ((radius - 0.5) / edge).floor().long()
+    member = nn.functional.one_hot(ring.clamp(min=0), bands).to(plane.dtype) * (ring >= 0)[:, None]
+    return size @ (member / member.sum(0).clamp(min=1))
+
+
+def build_motion_encoder(config: dict[str, Any]) -> FilterBank:
+    """The motion encoder that a policy's configuration names.
+
+    Raises:
+        ValueError: the name is not known here.
+    """
+    if config.get("encoder") == "filter_bank":
+        return FilterBank(int(config.get("slow_divisor", 1)))
+    raise ValueError(
+        f"motion encoder {config.get('encoder')!r} is not known; expected 'filter_bank' "
+        "(SlowFast-R50 comes with the import of the published weights): check base.motion.encoder"
+    )

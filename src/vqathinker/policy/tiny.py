@@ -1,0 +1,104 @@
+"""A tiny InternVL: transformers' own classes at half a million parameters, untrained.
+
+Its byte-level tokenizer holds InternVL's special tokens and has learned the words of the prompts
+and of the thoughts. Its image encoder starts from a cosine basis, as trained ones end up with.
+"""
+
+from collections.abc import Iterable
+
+import torch
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from torch import nn
+from transformers import InternVLVisionConfig, PreTrainedTokenizerFast, Qwen2Config
+
+from vqathinker.params import DemoBaseParams
+from vqathinker.policy.model import VQAThinkerConfig, VQAThinkerForConditionalGeneration
+from vqathinker.policy.motion import cosine_basis
+from vqathinker.policy.prompt import evaluation_prompt, training_prompt
+
+__all__ = ["build_policy", "build_tokenizer"]
+
+_PAD, _END, _CONTEXT = "<|endoftext|>", "<|im_end|>", "<IMG_CONTEXT>"
+_SPECIAL = (_PAD, "<|im_start|>", _END, "<img>", "</img>", _CONTEXT)
+_TAGS = ("<think>", "</think>", "<answer>", "</answer>")
+
+
+def build_tokenizer(phrases: Iterable[str]) -> PreTrainedTokenizerFast:
+    """Byte-level BPE in which every phrase, and most of a prompt, is one token; digits stay apart.
+
+    The tags of an answer are ordinary tokens, as in InternVL3, so decoding keeps them.
+    """
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    prompts = (training_prompt(12, 1), evaluation_prompt(12, 1))
+    pieces = [piece for prompt in prompts for piece in _between_special(prompt)]
+    trainer = trainers.BpeTrainer(
+        vocab_size=4096, min_frequency=1, show_progress=False, special_tokens=list(_SPECIAL),
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+    )  # fmt: skip
+    # Frequent pairs merge first: without the repetition the prompts' merges would split phrases.
+    tokenizer.train_from_iterator([*pieces, *(list(phrases) * 100)], trainer)
+    tokenizer.add_tokens([AddedToken(tag, normalized=False) for tag in _TAGS])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token=_END, pad_token=_PAD,
+        model_input_names=["input_ids", "attention_mask"],
+    )  # fmt: skip
+
+
+def _between_special(text: str) -> list[str]:
+    for token in (*_SPECIAL, *_TAGS):
+        text = text.replace(token, "\0")
+    return [piece for piece in text.split("\0") if piece]
+
+
+def build_policy(
+    params: DemoBaseParams, tokenizer: PreTrainedTokenizerFast, size: int
+) -> VQAThinkerForConditionalGeneration:
+    """An untrained policy for frames of `size` px; `params.seed` decides every weight."""
+    eye, mind = params.vision, params.text
+    vision = InternVLVisionConfig(
+        hidden_size=eye.hidden_size, num_hidden_layers=eye.layers, num_attention_heads=eye.heads,
+        intermediate_size=4 * eye.hidden_size, image_size=[size, size],
+        patch_size=[eye.patch_size, eye.patch_size], layer_scale_init_value=0.1,
+    )  # fmt: skip
+    text = Qwen2Config(
+        vocab_size=len(tokenizer), hidden_size=mind.hidden_size, num_hidden_layers=mind.layers,
+        num_attention_heads=mind.heads, num_key_value_heads=max(1, mind.heads // 2),
+        intermediate_size=2 * mind.hidden_size, max_position_embeddings=4096,
+        tie_word_embeddings=False, eos_token_id=tokenizer.convert_tokens_to_ids(_END),
+        pad_token_id=tokenizer.convert_tokens_to_ids(_PAD), bos_token_id=None,
+        initializer_range=mind.hidden_size**-0.5,
+    )  # fmt: skip
+    config = VQAThinkerConfig(
+        motion=params.motion.model_dump(), vision_config=vision, text_config=text,
+        image_token_id=tokenizer.convert_tokens_to_ids(_CONTEXT), downsample_ratio=0.5,
+        image_seq_length=(size // eye.patch_size // 2) ** 2,
+    )  # fmt: skip
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(params.seed)  # transformers initialises from the global generator
+        policy = VQAThinkerForConditionalGeneration(config)
+        for projector in (policy.model.multi_modal_projector, policy.model.motion_projector):
+            for layer in projector.modules():
+                if isinstance(layer, nn.Linear):
+                    nn.init.normal_(layer.weight, std=layer.in_features**-0.5)
+    _look_through_cosines(policy)
+    return policy
+
+
+@torch.no_grad()
+def _look_through_cosines(policy: VQAThinkerForConditionalGeneration) -> None:
+    """Patch embedding: cosines of three quarters brightness and a quarter colour, low to high."""
+    weight = policy.model.vision_tower.embeddings.patch_embeddings.projection.weight
+    width, _, patch, _ = weight.shape
+    basis = cosine_basis(patch) / patch
+    waves = sorted(((u, v) for u in range(patch) for v in range(patch)), key=lambda w: (sum(w), w))
+    planes = torch.tensor([[0.299, 0.587, 0.114], [-0.169, -0.331, 0.5], [0.5, -0.419, -0.081]])
+    shares = (width - 2 * (width // 8), width // 8, width // 8)
+    filters = []
+    for plane, number in zip(planes, shares, strict=True):
+        for i in range(number):
+            u, v = waves[i * i * len(waves) // (number * number)]  # denser at low frequencies
+            wave = torch.outer(basis[u], basis[v]) * (1 + (u * u + v * v) ** 0.5)
+            filters.append(plane[:, None, None] * wave)
+    weight.copy_(torch.stack(filters))

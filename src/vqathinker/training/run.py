@@ -1,0 +1,209 @@
+"""One training run: from a base policy, clips and labels to checkpoints and a history."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from datasets import Dataset
+from tqdm import tqdm
+from transformers import PrinterCallback, TrainerCallback
+from trl import GRPOConfig
+
+from vqathinker.params import RunSettings
+from vqathinker.phases import code_of_phase
+from vqathinker.policy.checkpoint import Policy, load_policy
+from vqathinker.policy.inputs import prompt_ids
+from vqathinker.policy.model import VQAThinkerForConditionalGeneration
+from vqathinker.training.rollouts import RolloutWriter
+from vqathinker.training.trainer import COMPONENTS, VQAThinkerTrainer
+from vqathinker.video.perturb import PerturbationTable
+from vqathinker.video.store import ClipStore
+
+__all__ = ["train"]
+
+_PARTS = {
+    "vision": ("model.vision_tower.",),
+    "projector": ("model.multi_modal_projector.",),
+    "motion_projector": ("model.motion_projector.",),
+    "language": ("model.language_model.", "lm_head."),
+}
+
+
+def train(
+    run: str,
+    settings: RunSettings,
+    *,
+    policy: Path,
+    manifest: Path,
+    clips: Sequence[Path],
+    perturbations: Path,
+    out: Path,
+) -> None:
+    """Train `run` and write `out`/checkpoints/ and `out`/history.csv.
+
+    A run that was cut short goes on from its last checkpoint if base policy, labels, settings and
+    code are what they were; otherwise what lies there is removed first.
+
+    Raises:
+        ValueError: no training clip has a label.
+    """
+    base = load_policy(policy)
+    rows, store = _labelled(manifest, clips)
+    fingerprint = _fingerprint(settings, base, manifest, perturbations)
+    resume = _clear_unless(out, fingerprint)
+    trainer = _trainer(base, policy, rows, store, settings, perturbations, out)
+    origin = {"run": run, "base": str(policy), "inputs": fingerprint}
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(_Checkpoints(origin))
+    trainer.add_callback(_Progress(run))
+    trainer.train(resume_from_checkpoint=resume)
+    history = _history(trainer.state.log_history)
+    history.to_csv(out / "history.csv", index=False, lineterminator="\n")
+
+
+def _labelled(manifest: Path, clips: Sequence[Path]) -> tuple[Dataset, ClipStore]:
+    store = ClipStore(clips)
+    table = pd.read_parquet(manifest, columns=["video", "mos_training"])
+    there = table[table["video"].isin(set(store.ids))].reset_index(drop=True)
+    if there.empty:
+        raise ValueError(
+            f"{manifest}: none of its {len(table)} videos is among the {len(store.ids)} clips of "
+            f"{clips[0]}; decode the set that the manifest describes"
+        )
+    columns = {"prompt": list(there["video"]), "mos": list(there["mos_training"])}
+    return Dataset.from_dict({**columns, "clip": list(range(len(there)))}), store
+
+
+def _trainer(
+    base: Policy, folder: Path, rows: Dataset, store: ClipStore, settings: RunSettings,
+    perturbations: Path, out: Path,
+) -> VQAThinkerTrainer:  # fmt: skip
+    how, rewards = settings.training, settings.rewards
+    _freeze(base.model, how.freeze)
+    reference = load_policy(folder).model.requires_grad_(False) if how.beta else None
+    frames, size = store.frames(store.ids[0]).shape[0], store.frames(store.ids[0]).shape[-1]
+    ids = prompt_ids(base.tokenizer, "training", frames, base.model.config.tokens_per_frame(size))
+    writer = RolloutWriter(
+        clips=store, ids=ids, end=base.tokenizer.eos_token_id, group=how.group_size,
+        max_new_tokens=how.max_new_tokens, temperature=how.temperature, keep="vision" in how.freeze,
+        copies=(rewards.temporal.copies or how.group_size) if rewards.weights.temporal else 0,
+        perturbations=PerturbationTable(perturbations),
+    )  # fmt: skip
+    return VQAThinkerTrainer(
+        policy=base.model, reference=reference, tokenizer=base.tokenizer, rows=rows,
+        config=_config(settings, out), writer=writer, rewards=rewards, beta=how.beta,
+        seed=settings.seed,
+    )  # fmt: skip
+
+
+def _config(settings: RunSettings, out: Path) -> GRPOConfig:
+    how, weights = settings.training, settings.rewards.weights
+    return GRPOConfig(
+        output_dir=str(out / "checkpoints"),
+        per_device_train_batch_size=how.videos_per_device * how.group_size,
+        gradient_accumulation_steps=how.gradient_accumulation,
+        num_generations=how.group_size,
+        max_completion_length=how.max_new_tokens,
+        temperature=how.temperature,
+        top_k=0,
+        beta=0.0,  # set on the trainer, together with the reference
+        epsilon=how.epsilon,
+        loss_type=how.loss_type,
+        scale_rewards="group",
+        reward_weights=[getattr(weights, name) for name in COMPONENTS],
+        learning_rate=how.learning_rate,
+        lr_scheduler_type=how.schedule,
+        warmup_steps=how.warmup_steps,
+        num_train_epochs=how.epochs,
+        max_steps=how.max_steps or -1,
+        max_grad_norm=how.max_grad_norm,
+        weight_decay=how.weight_decay,
+        bf16=how.precision == "bf16",
+        activation_checkpointing=how.gradient_checkpointing,
+        use_cpu=not torch.cuda.is_available(),
+        save_strategy="steps",
+        save_steps=how.save_every,
+        save_total_limit=2,
+        logging_steps=how.log_every,
+        seed=settings.seed,
+        data_seed=settings.seed,
+        report_to=[],
+        disable_tqdm=True,
+    )
+
+
+def _freeze(policy: VQAThinkerForConditionalGeneration, parts: Sequence[str]) -> None:
+    for part in parts:
+        for name, parameter in policy.named_parameters():
+            if name.startswith(_PARTS[part]):
+                parameter.requires_grad_(False)
+
+
+class _Checkpoints(TrainerCallback):
+    """Puts provenance beside the weights and tokenizer of a checkpoint, so that it loads."""
+
+    def __init__(self, origin: dict[str, Any]) -> None:
+        self.origin = origin
+
+    def on_save(self, args: Any, state: Any, *_: Any, **__: Any) -> None:
+        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        (folder / "provenance.json").write_text(json.dumps(self.origin, indent=1))
+
+
+class _Progress(TrainerCallback):
+    """A bar with the rewards; quiet when nobody watches."""
+
+    def __init__(self, run: str) -> None:
+        self.bar = tqdm(desc=run, disable=None)
+
+    def on_log(self, _: Any, state: Any, *__: Any, logs: dict[str, Any], **___: Any) -> None:
+        self.bar.total = state.max_steps
+        self.bar.update(state.global_step - self.bar.n)
+        shown = {name: logs[f"rewards/{name}/mean"] for name in COMPONENTS if "reward" in logs}
+        self.bar.set_postfix({name: f"{value:.2f}" for name, value in shown.items()})
+
+
+def _fingerprint(
+    settings: RunSettings, base: Policy, manifest: Path, perturbations: Path
+) -> dict[str, str]:
+    code = code_of_phase("training", Path(__file__).parents[2])
+    return {
+        "settings": _sha256(settings.model_dump_json().encode()),
+        "code": _sha256(json.dumps(code).encode()),
+        "policy": str(base.provenance["policy"]),
+        "manifest": _sha256(manifest.read_bytes()),
+        "perturbations": _sha256(perturbations.read_bytes()),
+    }
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _clear_unless(out: Path, fingerprint: dict[str, str]) -> bool:
+    """True if `out` holds a checkpoint of this very run; else what an other run left is removed."""
+    note = out / "run.json"
+    same = note.is_file() and json.loads(note.read_text()) == fingerprint
+    if not same:
+        shutil.rmtree(out / "checkpoints", ignore_errors=True)
+        out.mkdir(parents=True, exist_ok=True)
+        note.write_text(json.dumps(fingerprint, indent=1))
+    return any((out / "checkpoints").glob("checkpoint-*"))
+
+
+def _history(log: list[dict[str, Any]]) -> pd.DataFrame:
+    """TRL's log as one row per step: what is plotted first, in the order of the paper."""
+    steps = pd.DataFrame([entry for entry in log if "reward" in entry])
+    names = {f"rewards/{name}/mean": f"rewards/{name}" for name in COMPONENTS}
+    names |= {"step_time": "seconds", "completions/mean_length": "length"}
+    steps = steps.rename(columns=names)
+    if "kl" not in steps:
+        steps["kl"] = 0.0  # beta 0: no reference, nothing to diverge from
+    first = ["step", "reward", *(f"rewards/{name}" for name in COMPONENTS), "kl", "entropy"]
+    rest = ["parse_failures", "seconds", "length", "loss", "grad_norm", "learning_rate"]
+    return steps[[*first, *rest, "reward_std", "frac_reward_zero_std"]]
