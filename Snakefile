@@ -1,0 +1,54 @@
+"""VQAThinker from data sets to tables: what params.yaml says, at the scale it names."""
+
+import sys
+from pathlib import Path
+
+from snakemake.utils import min_version, validate
+
+min_version("9.27")
+
+
+configfile: "params.yaml"
+
+
+sys.path.insert(0, str(Path(workflow.basedir) / "src"))
+
+from vqathinker.layout import Layout
+from vqathinker.phases import resolve, settle_stamps, write_stamps
+
+PARAMS = resolve(config)
+validate(PARAMS, "workflow/schemas/params.schema.yaml")
+write_stamps(PARAMS, Path(workflow.basedir))
+LAYOUT = Layout(PARAMS)
+THREADS, RESOURCES = PARAMS["threads"], PARAMS["resources"]
+
+
+wildcard_constraints:
+    set="[^/]+",
+    setting=r"\d+x\d+",
+    run="[^/]+",
+    shard=r"\d{4}",
+    benchmark="[^/]+",
+    folder=f"{LAYOUT.results}(/ablations)?",
+
+
+onstart:
+    settle_stamps(LAYOUT.scale)
+
+
+include: "workflow/rules/data.smk"
+include: "workflow/rules/clips.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        LAYOUT.report(LAYOUT.results),
+
+
+rule ablations:
+    input:
+        LAYOUT.report(LAYOUT.ablations),

@@ -1,0 +1,72 @@
+"""The command line: one command per stage of the pipeline, and the only room that sees all others.
+
+There is one module for each phase of `vqathinker.phases`, and what that module imports is the
+phase's code. Heavy modules are imported inside the commands, so that `--help` answers at once.
+"""
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from vqathinker import __version__
+from vqathinker.cli import base, clips, data, evaluation, metrics, report, training
+from vqathinker.cli.options import SeveralValues
+from vqathinker.params import json_schema
+
+__all__ = ["app"]
+
+
+class _Commands(TyperGroup):
+    """Shows the project's own errors as they read, any other one with its traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if type(error).__module__.startswith("vqathinker."):
+                typer.echo(f"Error: {error}", err=True)
+                raise typer.Exit(1) from error
+            raise
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Video quality assessment by reinforcement learning: every stage from data set to report. "
+    "Snakemake calls these commands in order; each works alone, too.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version and leave."
+    ),
+) -> None:
+    """Options before the command."""
+
+
+def schema() -> None:
+    """Print the JSON schema of the resolved parameters, for workflow/schemas."""
+    typer.echo(json_schema(), nl=False)
+
+
+_PANELS = {
+    "Data": (data.fetch, data.manifest, clips.decode, clips.perturb),
+    "Policy": (base.base, training.train, training.export),
+    "Evaluation": (evaluation.predict, metrics.metrics),
+    "Report": (report.tables, report.figures, report.page, report.summary),
+    "Development": (schema,),
+}
+for _panel, _commands in _PANELS.items():
+    for _command in _commands:
+        app.command(cls=SeveralValues, rich_help_panel=_panel)(_command)

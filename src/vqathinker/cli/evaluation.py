@@ -1,0 +1,27 @@
+"""Command of the phase `evaluation`: what a policy says about a benchmark, without its labels."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vqathinker.cli.options import DEFAULT_PARAMS, Clips, OutFile, ParamsFile
+from vqathinker.params import EvaluationParams, load_section
+
+__all__ = ["predict"]
+
+
+def predict(
+    policy: Annotated[Path, typer.Option(exists=True, help="The policy's folder.")],
+    run: Annotated[str, typer.Option(help="Name under which the predictions are kept.")],
+    benchmark: Annotated[str, typer.Option(help="Name of the test set.")],
+    clips: Clips,
+    out: OutFile,
+    params: ParamsFile = DEFAULT_PARAMS,
+) -> None:
+    """Ask a policy about every clip of a benchmark, decoding greedily; it never sees a label."""
+    from vqathinker.evaluation.predict import predict as predict_all
+
+    how = load_section(params, EvaluationParams)
+    predict_all(policy, clips, how, run=run, benchmark=benchmark, out=out)
+    typer.echo(f"{out}: predictions of {run} on {benchmark}")

@@ -1,0 +1,74 @@
+"""Commands of the phase `report`: tables, figures, the page, and a summary on the terminal."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vqathinker.cli.options import DEFAULT_PARAMS, OutFile, ParamsFile
+from vqathinker.params import ReportParams, load_section
+
+__all__ = ["figures", "page", "summary", "tables"]
+
+OutDir = Annotated[Path, typer.Option(help="The folder to write.")]
+Predictions = Annotated[
+    list[Path], typer.Option(exists=True, help="What `predict` wrote; several may follow.")
+]
+
+
+def tables(
+    metrics: Annotated[
+        list[Path], typer.Option(exists=True, help="What `metrics` wrote; several may follow.")
+    ],
+    out_dir: OutDir,
+) -> None:
+    """Write the tables of scores, as CSV and Markdown, and the list of videos without a score."""
+    from vqathinker.reporting.tables import write_tables
+
+    write_tables(metrics, out_dir)
+    typer.echo(f"{out_dir}: tables of {len(metrics)} results")
+
+
+def figures(
+    predictions: Predictions,
+    manifest: Annotated[
+        list[Path],
+        typer.Option(exists=True, help="Manifests, data/SET/manifest.parquet; several may follow."),
+    ],
+    out_dir: OutDir,
+    history: Annotated[
+        list[Path],
+        typer.Option(exists=True, help="Histories, .../RUN/history.csv; several may follow."),
+    ] = [],  # noqa: B006  typer makes a new list for every call
+) -> None:
+    """Draw rewards over training steps, and scores against MOS, with their numbers as CSV."""
+    from vqathinker.reporting.figures import write_figures, write_scatters
+
+    write_figures({path.parent.name: path for path in history}, out_dir)
+    write_scatters(predictions, {path.parent.name: path for path in manifest}, out_dir)
+    typer.echo(f"{out_dir}: figures of {len(history)} trained runs")
+
+
+def page(
+    tables: Annotated[Path, typer.Option(exists=True, help="What `tables` wrote.")],
+    figures: Annotated[Path, typer.Option(exists=True, help="What `figures` wrote.")],
+    predictions: Predictions,
+    out: OutFile,
+    params: ParamsFile = DEFAULT_PARAMS,
+) -> None:
+    """Write the report: one HTML page that needs nothing outside itself."""
+    from vqathinker.phases import read_params
+    from vqathinker.reporting.page import write_page
+
+    title, scale = load_section(params, ReportParams).title, str(read_params(params)["scale"])
+    write_page(scale, tables, figures, predictions, out, title=title)
+    typer.echo(f"{out}: report of scale {scale}")
+
+
+def summary(
+    results: Annotated[Path, typer.Argument(exists=True, help="For example results/demo.")],
+) -> None:
+    """Show the scores of a scale on the terminal, and where its report lies."""
+    from vqathinker.reporting.summary import print_summary
+
+    print_summary(results)

@@ -1,0 +1,51 @@
+"""Commands of the phase `training`: GRPO, and the policy that comes out of it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vqathinker.cli.options import DEFAULT_PARAMS, Clips, ManifestFile, OutFolder, ParamsFile
+from vqathinker.params import load_run
+
+__all__ = ["export", "train"]
+
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="A row of `runs` in params.yaml.")]
+
+
+def train(
+    run: RunName,
+    policy: Annotated[Path, typer.Option(exists=True, help="The base policy's folder.")],
+    manifest: ManifestFile,
+    clips: Clips,
+    perturbations: Annotated[Path, typer.Option(exists=True, help="What `perturb` drew.")],
+    out: OutFolder,
+    params: ParamsFile = DEFAULT_PARAMS,
+) -> None:
+    """Train a policy with GRPO and the four rewards; writes checkpoints/ and history.csv."""
+    from vqathinker.training.run import train as train_run
+
+    settings = load_run(params, run)
+    train_run(
+        run,
+        settings,
+        policy=policy,
+        manifest=manifest,
+        clips=clips,
+        perturbations=perturbations,
+        out=out,
+    )
+    typer.echo(f"{out}: trained run {run}")
+
+
+def export(
+    run: RunName,
+    source: Annotated[Path, typer.Option("--from", exists=True, help="What `train` wrote.")],
+    out: OutFolder,
+    params: ParamsFile = DEFAULT_PARAMS,
+) -> None:
+    """Turn the last checkpoint of a run into a policy folder that loads by path."""
+    from vqathinker.policy.checkpoint import export as export_policy
+
+    export_policy(run, load_run(params, run), source, out)
+    typer.echo(f"{out}: policy of run {run}")

@@ -1,0 +1,56 @@
+"""One command for each stage, one module for each phase, and errors that read as sentences."""
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from vqathinker.cli import app
+from vqathinker.phases import SECTIONS, TRAINING
+
+COMMANDS = {
+    "Data": ("fetch", "manifest", "decode", "perturb"),
+    "Policy": ("base", "train", "export"),
+    "Evaluation": ("predict", "metrics"),
+    "Report": ("tables", "figures", "page", "summary"),
+    "Development": ("schema",),
+}
+NAMES = [name for names in COMMANDS.values() for name in names]
+
+
+def test_help_lists_every_command_under_its_heading():
+    listed = [(info.rich_help_panel, info.callback.__name__) for info in app.registered_commands]
+    assert listed == [(panel, name) for panel, names in COMMANDS.items() for name in names]
+
+
+@pytest.mark.parametrize("command", NAMES)
+def test_every_command_says_what_it_does_and_explains_its_options(command):
+    result = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"})
+    assert result.exit_code == 0
+    rows = [line.strip("│ ") for line in result.output.splitlines() if line.startswith("│")]
+    assert rows
+    assert all(len(row.split()) > 3 for row in rows), rows
+
+
+def test_every_phase_has_the_module_that_its_stamp_hashes(root):
+    folder = root / "src" / "vqathinker" / "cli"
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__", "options"}
+    assert modules == {*SECTIONS, TRAINING}
+
+
+def test_a_wrong_parameter_is_told_without_a_traceback(tmp_path, config):
+    config["scales"]["demo"]["data"]["counts"] = {}
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    args = ["fetch", "demo_train", "--params", str(path), "--out", "x", "--receipt", "y"]
+    result = CliRunner().invoke(app, args)
+    assert result.exit_code == 1
+    assert "counts has no row for" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_missing_set_is_told_with_what_to_do(tmp_path, root):
+    args = ["fetch", "konvid_1k", "--params", str(root / "params.yaml")]
+    args += ["--out", str(tmp_path / "source"), "--receipt", str(tmp_path / "source.json")]
+    result = CliRunner().invoke(app, args)
+    assert result.exit_code == 1
+    assert "put this set in place" in result.output

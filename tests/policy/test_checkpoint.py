@@ -1,0 +1,175 @@
+"""Policy folders: they come back bit by bit, without pickle, and say what is wrong with them."""
+
+import json
+import pickle
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from vqathinker.params import RunSettings
+from vqathinker.phases import resolve
+from vqathinker.policy.checkpoint import (
+    Policy,
+    PolicyError,
+    export,
+    load_policy,
+    policy_hash,
+    save_policy,
+)
+from vqathinker.policy.model import VQAThinkerForConditionalGeneration
+
+Model = VQAThinkerForConditionalGeneration
+Tensors = dict[str, Tensor]
+
+BIAS = "model.motion_projector.3.bias"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, tiny_base: Path) -> Path:
+    """A copy of the tiny policy's folder, free to be spoiled."""
+    return shutil.copytree(tiny_base, tmp_path / "policy")
+
+
+@pytest.fixture
+def settings(config: dict[str, Any]) -> RunSettings:
+    row = resolve(config)["runs"]["grpo"]
+    return RunSettings.model_validate({key: row[key] for key in RunSettings.model_fields})
+
+
+def change_tensors(folder: Path, change: Callable[[Tensors], Any]) -> None:
+    path = folder / "model.safetensors"
+    tensors = load_file(path)
+    change(tensors)
+    save_file(tensors, path, metadata={"format": "pt"})
+
+
+def test_a_saved_policy_comes_back_bit_by_bit(
+    tmp_path: Path, policy: Model, loaded: Policy, ids: Tensor, pixels: Tensor
+) -> None:
+    encoder = policy.model.motion_encoder
+    encoder.calibrate(encoder.measure(pixels))
+    save_policy(policy, loaded.tokenizer, tmp_path / "policy", "", {})
+    again = load_policy(tmp_path / "policy")
+    assert not again.model.training
+    prompts = ids.expand(3, -1)
+    with torch.no_grad():
+        before = policy(input_ids=prompts, pixel_values=pixels).logits
+        assert torch.equal(again.model(input_ids=prompts, pixel_values=pixels).logits, before)
+    state = again.model.state_dict()
+    assert all(torch.equal(state[name], value) for name, value in policy.state_dict().items())
+    text = "<think>I see clear blur.</think><answer>3.42</answer><|im_end|>"
+    assert again.tokenizer(text)["input_ids"] == loaded.tokenizer(text)["input_ids"]
+    assert again.tokenizer.eos_token == "<|im_end|>"
+
+
+def test_a_folder_loads_by_its_path_alone_in_a_fresh_process(folder: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from vqathinker.policy.checkpoint import load_policy;"
+        "print(load_policy(Path(sys.argv[1])).provenance['policy'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, str(folder)],
+        capture_output=True, text=True, check=False, cwd=folder.parent,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == policy_hash(folder)
+
+
+def test_nothing_is_pickled(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise AssertionError("something was unpickled")
+
+    assert {path.suffix for path in folder.iterdir()} == {".json", ".md", ".safetensors"}
+    for module, name in ((torch, "load"), (pickle, "load"), (pickle, "loads")):
+        monkeypatch.setattr(module, name, refuse)
+    load_policy(folder)
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "provenance.json"])
+def test_a_folder_that_lacks_a_part_is_no_policy(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(PolicyError, match=rf"policy: no {name}; .*vqathinker base"):
+        load_policy(folder)
+
+
+def test_a_folder_that_is_not_there_is_no_policy(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match=r"nowhere: no config\.json, no tokenizer\.json"):
+        load_policy(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda tensors: tensors.pop(BIAS), BIAS),
+        (lambda tensors: tensors.update({"model.extra": torch.zeros(2)}), "model.extra"),
+        (lambda tensors: tensors.update({"model.x": tensors.pop(BIAS)}), f"{BIAS}, model.x"),
+    ],
+    ids=["missing", "extra", "renamed"],
+)
+def test_tensors_that_do_not_fit_are_named(
+    folder: Path, change: Callable[[Tensors], Any], named: str
+) -> None:
+    change_tensors(folder, change)
+    with pytest.raises(PolicyError, match=f"tensors that do not fit: {named}$"):
+        load_policy(folder)
+
+
+def test_the_hash_stands_for_weights_configuration_and_tokenizer(folder: Path) -> None:
+    before = policy_hash(folder)
+    assert json.loads((folder / "provenance.json").read_text())["policy"] == before
+    (folder / "README.md").write_text("other words")
+    (folder / "provenance.json").write_text("{}")
+    assert policy_hash(folder) == before
+    seen = {before}
+    change_tensors(folder, lambda tensors: tensors[BIAS].add_(1e-6))
+    seen.add(policy_hash(folder))
+    for name in ("config.json", "tokenizer.json"):
+        (folder / name).write_bytes((folder / name).read_bytes() + b"\n")
+        seen.add(policy_hash(folder))
+    assert len(seen) == 4
+
+
+def test_saving_replaces_all_that_was_there(folder: Path, loaded: Policy) -> None:
+    (folder / "left-over.txt").write_text("old")
+    save_policy(loaded.model, loaded.tokenizer, folder, "New words.\n", {"by": "hand"})
+    assert not (folder / "left-over.txt").exists()
+    assert [path.name for path in folder.parent.iterdir()] == ["policy"]
+    assert (folder / "README.md").read_text().endswith("/policy\n\nNew words.\n")
+    assert load_policy(folder).provenance["by"] == "hand"
+
+
+def test_a_run_exports_its_last_checkpoint_with_its_origin(
+    tmp_path: Path, policy: Model, loaded: Policy, settings: RunSettings
+) -> None:
+    for step in (9, 10):  # by number, not by name
+        with torch.no_grad():
+            policy.model.motion_projector[3].bias.fill_(step)
+        folder = tmp_path / "grpo" / "checkpoints" / f"checkpoint-{step}"
+        save_policy(policy, loaded.tokenizer, folder, "", {"base": "models/base/tiny"})
+    export("grpo", settings, tmp_path / "grpo", tmp_path / "grpo" / "policy")
+    exported = load_policy(tmp_path / "grpo" / "policy")
+    assert exported.model.model.motion_projector[3].bias.unique().tolist() == [10.0]
+    assert exported.provenance["run"] == "grpo"
+    assert exported.provenance["steps"] == 10
+    assert exported.provenance["base"] == "models/base/tiny"
+    assert exported.provenance["settings"] == settings.model_dump()
+    assert exported.provenance["policy"] == policy_hash(tmp_path / "grpo" / "policy")
+    card = (tmp_path / "grpo" / "policy" / "README.md").read_text()
+    assert "10 steps" in card
+    assert "models/base/tiny" in card
+
+
+def test_a_run_without_a_checkpoint_cannot_be_exported(
+    tmp_path: Path, settings: RunSettings
+) -> None:
+    with pytest.raises(PolicyError, match=r"checkpoints: .*run `vqathinker train"):
+        export("grpo", settings, tmp_path, tmp_path / "policy")
+    assert not (tmp_path / "policy").exists()

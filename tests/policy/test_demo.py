@@ -1,0 +1,159 @@
+"""The demo's base policy: taught from degradations alone, the same each time, and able to learn."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from vqathinker.params import DemoBaseParams
+from vqathinker.params.base import LessonParams
+from vqathinker.policy import demo
+from vqathinker.policy.checkpoint import load_policy
+from vqathinker.policy.demo import KINDS, prepare_base
+from vqathinker.policy.generation import Prompts, generate
+from vqathinker.policy.inputs import normalise, prompt_ids
+from vqathinker.policy.prompt import has_format, parse
+from vqathinker.policy.tiny import build_policy, build_tokenizer
+from vqathinker.video.store import ClipStore
+
+Source = Callable[..., Path]
+
+
+@pytest.fixture
+def degradations(tmp_path: Path, tiny_clips: Path) -> Source:
+    """degradations(kinds) is a folder with that file and nothing else; a row for each clip."""
+
+    def write(kinds: tuple[str, ...] = tuple(KINDS), rows: int | None = None) -> Path:
+        ids = ClipStore([tiny_clips]).ids[:rows]
+        table = pd.DataFrame({"video": ids, "content": "c000", "strength": 0.5})
+        table["kind"] = [kinds[i % len(kinds)] for i in range(len(ids))]
+        table["strength"] = [i / len(ids) for i in range(len(ids))]
+        path = tmp_path / "source" / "degradations.csv"
+        path.parent.mkdir(exist_ok=True)
+        table.to_csv(path, index=False)
+        return path
+
+    return write
+
+
+def tensors(folder: Path) -> dict[str, Tensor]:
+    return load_file(folder / "model.safetensors")
+
+
+def test_a_base_policy_is_made_from_clips_and_degradations_alone(
+    tmp_path: Path, tiny_params: DemoBaseParams, tiny_clips: Path, degradations: Source
+) -> None:
+    source = degradations()
+    assert [path.name for path in source.parent.iterdir()] == ["degradations.csv"]
+    assert "mos" not in pd.read_csv(source).columns
+    out = tmp_path / "models" / "base" / "tiny"
+    prepare_base(tiny_params, [tiny_clips], source, out)
+    policy = load_policy(out)
+    assert policy.provenance["clips"] == 6
+    assert policy.provenance["params"] == json.loads(tiny_params.model_dump_json())
+    card = (out / "README.md").read_text()
+    assert "6 clips" in card
+    assert "no MOS" in card
+
+
+def test_the_same_seed_teaches_the_same_policy_and_another_seed_another(
+    tmp_path: Path, tiny_params: DemoBaseParams, tiny_clips: Path, degradations: Source
+) -> None:
+    source = degradations()
+    for name, seed in (("one", 1), ("same", 1), ("other", 2)):
+        torch.manual_seed(len(name))
+        params = tiny_params.model_copy(update={"seed": seed})
+        prepare_base(params, [tiny_clips], source, tmp_path / name)
+    one, same, other = (tensors(tmp_path / name) for name in ("one", "same", "other"))
+    assert all(torch.equal(value, same[name]) for name, value in one.items())
+    assert not all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_lessons_change_all_but_the_image_encoder_and_calibrate_the_motion_encoder(
+    tmp_path: Path, tiny_params: DemoBaseParams, tiny_clips: Path, degradations: Source
+) -> None:
+    prepare_base(tiny_params, [tiny_clips], degradations(), tmp_path / "tiny")
+    policy = load_policy(tmp_path / "tiny")
+    untaught = build_policy(tiny_params, policy.tokenizer, 56).state_dict()
+    taught = policy.model.state_dict()
+    changed = {name for name in untaught if not torch.equal(untaught[name], taught[name])}
+    assert not any(name.startswith("model.vision_tower.") for name in changed)
+    for part in ("multi_modal_projector", "motion_projector", "language_model"):
+        assert any(name.startswith(f"model.{part}.") for name in changed), part
+    pixels = normalise(ClipStore([tiny_clips]).batch(ClipStore([tiny_clips]).ids))
+    features = policy.model.model.motion_encoder.measure(pixels)
+    torch.testing.assert_close(policy.model.model.motion_encoder.centre, features.mean(0))
+
+
+def test_a_kind_without_a_word_is_refused_by_name(
+    tmp_path: Path, tiny_params: DemoBaseParams, tiny_clips: Path, degradations: Source
+) -> None:
+    source = degradations(("blur", "sepia"))
+    with pytest.raises(ValueError, match=r"degradations\.csv: nothing to say about sepia; .*noise"):
+        prepare_base(tiny_params, [tiny_clips], source, tmp_path / "tiny")
+    assert not (tmp_path / "tiny").exists()
+
+
+def test_a_clip_without_a_row_is_refused_by_name(
+    tmp_path: Path, tiny_params: DemoBaseParams, tiny_clips: Path, degradations: Source
+) -> None:
+    with pytest.raises(ValueError, match=r"nothing to say about clip4\.mp4, clip5\.mp4;"):
+        prepare_base(tiny_params, [tiny_clips], degradations(rows=4), tmp_path / "tiny")
+
+
+# --- that the lessons teach, on features which tell kind and strength at once ---------------------
+
+
+@pytest.fixture(scope="module")
+def lesson(tiny_params: DemoBaseParams) -> demo.Lesson:
+    """64 clips: number k of the motion feature is the strength, if the kind is k."""
+    generator = torch.Generator().manual_seed(0)
+    policy = build_policy(tiny_params, build_tokenizer(demo._PHRASES), 56)
+    words = len(set(KINDS.values()))
+    kind, strength = torch.arange(64) % words, torch.rand(64, generator=generator)
+    motion = torch.zeros(64, policy.model.motion_encoder.dim)
+    motion[torch.arange(64), kind] = 1 + 2 * strength
+    width = 4 * tiny_params.vision.hidden_size
+    frames = torch.randn((64, 6, 4, width), generator=generator)
+    return demo.Lesson(frames, motion, kind, strength)
+
+
+def test_perception_learns_to_tell_kind_and_strength(
+    tiny_params: DemoBaseParams, lesson: demo.Lesson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses: list[float] = []
+    loss_of = demo._perception_loss
+
+    def watched(told: Tensor, *rest: object) -> Tensor:
+        loss = loss_of(told, *rest)  # type: ignore[arg-type]
+        losses.append(float(loss.detach()))
+        return loss
+
+    monkeypatch.setattr(demo, "_perception_loss", watched)
+    policy = build_policy(tiny_params, build_tokenizer(demo._PHRASES), 56)
+    how = LessonParams(steps=200, batch_size=32, learning_rate=5e-3)
+    demo._teach_perception(policy, lesson, how, torch.Generator().manual_seed(0))
+    assert sum(losses[-50:]) < 0.5 * sum(losses[:50])
+
+
+def test_speech_learns_the_form_of_an_answer_and_no_score(
+    tiny_params: DemoBaseParams, lesson: demo.Lesson
+) -> None:
+    tokenizer = build_tokenizer(demo._PHRASES)
+    policy = build_policy(tiny_params, tokenizer, 56)
+    how = LessonParams(steps=150, batch_size=16, learning_rate=1e-2)
+    demo._teach_speech(policy, tokenizer, lesson, how, torch.Generator().manual_seed(0))
+    ids = prompt_ids(tokenizer, "evaluation", 6, 4).expand(64, -1)
+    prompts = Prompts(ids, lesson.frames, lesson.motion)
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.arange(64)
+    done = generate(policy, prompts, rows, 24, tokenizer.eos_token_id, 1.0, generator)
+    said = tokenizer.batch_decode(done, skip_special_tokens=True)
+    assert sum(map(has_format, said)) > 0.8 * 64
+    scores = [parse(text).score for text in said if has_format(text)]
+    assert len(set(scores)) > 20  # drawn, not one that was learned

@@ -1,0 +1,44 @@
+"""What a policy reads: normalised pixels, and the prompt's text with a place for each token."""
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from vqathinker.policy.inputs import encode, normalise, prompt_ids
+from vqathinker.policy.model import VQAThinkerForConditionalGeneration
+from vqathinker.policy.motion import IMAGENET_MEAN, IMAGENET_STD
+from vqathinker.policy.prompt import Setting, render
+
+
+def test_pixels_are_centred_and_scaled_by_channel() -> None:
+    frames = torch.zeros((2, 3, 3, 4, 4), dtype=torch.uint8)
+    frames[1] = 255
+    normal = normalise(frames)
+    assert normal.dtype == torch.float32
+    assert normal.shape == frames.shape
+    for channel, (mean, std) in enumerate(zip(IMAGENET_MEAN, IMAGENET_STD, strict=True)):
+        torch.testing.assert_close(normal[0, :, channel], torch.full((3, 4, 4), -mean / std))
+        torch.testing.assert_close(normal[1, :, channel], torch.full((3, 4, 4), (1 - mean) / std))
+
+
+@pytest.mark.parametrize("setting", ["training", "evaluation"])
+@pytest.mark.parametrize(("frames", "tokens"), [(6, 4), (12, 1), (1, 256)])
+def test_a_prompt_goes_through_the_tokenizer_unchanged(
+    tokenizer: PreTrainedTokenizerBase, setting: Setting, frames: int, tokens: int
+) -> None:
+    ids = prompt_ids(tokenizer, setting, frames, tokens)
+    assert tokenizer.decode(ids) == render(setting, frames, tokens)
+    context = tokenizer.convert_tokens_to_ids("<IMG_CONTEXT>")
+    assert int((ids == context).sum()) == frames * tokens + 1
+
+
+def test_every_clip_gets_the_prompt_and_its_own_features(
+    policy: VQAThinkerForConditionalGeneration, ids: Tensor, pixels: Tensor
+) -> None:
+    prompts = encode(policy, ids, pixels)
+    assert torch.equal(prompts.input_ids, ids.expand(3, -1))
+    assert torch.equal(prompts.motion_features, policy.model.motion_encoder(pixels))
+    with torch.no_grad():
+        assert torch.equal(prompts.frame_features, policy.model.encode_frames(pixels))
+    assert not prompts.frame_features.requires_grad

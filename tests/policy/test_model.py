@@ -1,0 +1,157 @@
+"""The policy: a shared prompt changes nothing, tokens stand in their places, motion is frozen."""
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor
+
+from vqathinker.policy.model import VQAThinkerForConditionalGeneration
+
+Model = VQAThinkerForConditionalGeneration
+
+ROWS = torch.tensor([2, 0, 1, 0, 2])
+
+
+@pytest.fixture
+def completions(policy: Model) -> Tensor:
+    """Five completions of seven tokens, (5, 7)."""
+    generator = torch.Generator().manual_seed(5)
+    tokens = policy.config.text_config.vocab_size
+    return torch.randint(20, tokens, (5, 7), generator=generator)
+
+
+def plain_logits(policy: Model, ids: Tensor, pixels: Tensor, completions: Tensor) -> Tensor:
+    """Logits of the completions when each row runs its whole prompt and completion."""
+    whole = torch.cat([ids.expand(len(ROWS), -1), completions], dim=1)
+    return policy(input_ids=whole, pixel_values=pixels[ROWS]).logits[:, len(ids) - 1 : -1]
+
+
+def shared_logits(policy: Model, ids: Tensor, pixels: Tensor, completions: Tensor) -> Tensor:
+    prompts = ids.expand(len(pixels), -1)
+    return policy(
+        input_ids=prompts, pixel_values=pixels, completion_ids=completions, rows=ROWS
+    ).logits
+
+
+@pytest.mark.parametrize("tokens", [7, 2, 1])
+def test_completions_of_a_shared_prompt_have_the_logits_of_a_plain_forward(
+    policy: Model, ids: Tensor, pixels: Tensor, completions: Tensor, tokens: int
+) -> None:
+    completions = completions[:, :tokens]
+    with torch.no_grad():
+        shared = shared_logits(policy, ids, pixels, completions)
+        plain = plain_logits(policy, ids, pixels, completions)
+    assert shared.shape == (5, tokens, policy.config.text_config.vocab_size)
+    torch.testing.assert_close(shared, plain, atol=1e-5, rtol=1e-5)
+
+
+def test_a_shared_prompt_has_the_gradients_of_a_plain_forward(
+    policy: Model, ids: Tensor, pixels: Tensor, completions: Tensor
+) -> None:
+    twin = copy.deepcopy(policy)
+    for model, logits_of in ((policy.train(), shared_logits), (twin.train(), plain_logits)):
+        log_probs = logits_of(model, ids, pixels, completions).log_softmax(-1)
+        chosen = log_probs.gather(-1, completions[..., None])[..., 0]
+        (chosen * torch.linspace(-1, 1, chosen.numel()).view_as(chosen)).sum().backward()
+    plain = dict(twin.named_parameters())
+    for name, parameter in policy.named_parameters():
+        if parameter.grad is None:
+            assert plain[name].grad is None, name
+            continue
+        scale = float(plain[name].grad.abs().max())
+        difference = float((parameter.grad - plain[name].grad).abs().max())
+        assert difference <= 1e-5 * max(1.0, scale), name
+
+
+def test_every_trained_part_is_reached_by_a_gradient(
+    policy: Model, ids: Tensor, pixels: Tensor, completions: Tensor
+) -> None:
+    shared_logits(policy.train(), ids, pixels, completions).square().mean().backward()
+    reached = {name for name, p in policy.named_parameters() if p.grad is not None and p.grad.any()}
+    parts = ("vision_tower", "multi_modal_projector", "motion_projector", "language_model")
+    for part in parts:
+        assert any(name.startswith(f"model.{part}.") for name in reached), part
+
+
+def test_encoded_features_stand_for_the_pixels(
+    policy: Model, ids: Tensor, pixels: Tensor
+) -> None:
+    prompts = ids.expand(3, -1)
+    with torch.no_grad():
+        from_pixels = policy(input_ids=prompts, pixel_values=pixels).logits
+        from_features = policy(
+            input_ids=prompts,
+            frame_features=policy.model.encode_frames(pixels),
+            motion_features=policy.model.motion_encoder(pixels),
+        ).logits
+    assert torch.equal(from_pixels, from_features)
+
+
+@torch.no_grad()
+def test_visual_tokens_fill_their_places_in_order_and_the_motion_token_comes_last(
+    policy: Model, ids: Tensor, pixels: Tensor
+) -> None:
+    body = policy.model
+    frames, motion = body.encode_frames(pixels), body.motion_encoder(pixels)
+    embedded = body.embed(ids.expand(3, -1), frames, motion)
+    places = (ids == policy.config.image_token_id).nonzero()[:, 0]
+    assert len(places) == 6 * 4 + 1
+    visual = body.multi_modal_projector(frames).reshape(3, 24, -1)
+    torch.testing.assert_close(embedded[:, places[:-1]], visual)
+    torch.testing.assert_close(embedded[:, places[-1]], body.motion_projector(motion))
+    words = ids != policy.config.image_token_id
+    assert torch.equal(embedded[0, words], policy.get_input_embeddings()(ids[words]))
+
+
+@torch.no_grad()
+def test_a_frame_is_encoded_by_itself(policy: Model, pixels: Tensor) -> None:
+    together = policy.model.encode_frames(pixels)
+    alone = policy.model.encode_frames(pixels[1:2, 4:5])
+    assert together.shape == (3, 6, 4, 4 * policy.config.vision_config.hidden_size)
+    torch.testing.assert_close(together[1:2, 4:5], alone)
+
+
+@torch.no_grad()
+def test_the_motion_token_changes_what_is_said(policy: Model, ids: Tensor, pixels: Tensor) -> None:
+    prompts, frames = ids.expand(3, -1), policy.model.encode_frames(pixels)
+    motion = policy.model.motion_encoder(pixels)
+    said = [
+        policy(input_ids=prompts, frame_features=frames, motion_features=m).logits[:, -1]
+        for m in (motion, motion.flip(1))
+    ]
+    assert float((said[0] - said[1]).abs().max()) > 1e-3
+
+
+@pytest.mark.parametrize("change", [-1, 1])
+def test_a_prompt_with_another_number_of_places_is_refused(
+    policy: Model, ids: Tensor, pixels: Tensor, change: int
+) -> None:
+    last = int((ids == policy.config.image_token_id).nonzero()[-1])
+    copies = 1 + change  # of the last place: none or two
+    wrong = torch.cat([ids[:last], *[ids[last : last + 1]] * copies, ids[last + 1 :]])
+    with pytest.raises(ValueError, match=rf"hold \[{25 + change}.* <IMG_CONTEXT> .* give 25"):
+        policy(input_ids=wrong.expand(3, -1), pixel_values=pixels)
+
+
+def test_the_motion_encoder_never_trains(policy: Model, ids: Tensor, pixels: Tensor) -> None:
+    encoder = policy.train().model.motion_encoder
+    assert policy.model.vision_tower.training
+    assert not any(module.training for module in encoder.modules())
+    assert not list(encoder.parameters())
+    before = copy.deepcopy(encoder.state_dict())
+    optimiser = torch.optim.SGD(policy.parameters(), lr=0.1)
+    policy(input_ids=ids.expand(3, -1), pixel_values=pixels).logits.square().mean().backward()
+    optimiser.step()
+    assert all(torch.equal(before[name], value) for name, value in encoder.state_dict().items())
+    assert not encoder(pixels.clone().requires_grad_()).requires_grad
+
+
+def test_frame_size_decides_the_tokens_of_a_frame(policy: Model) -> None:
+    assert [policy.config.tokens_per_frame(size) for size in (28, 56, 112)] == [1, 4, 16]
+
+
+@pytest.mark.parametrize("size", [50, 14, 42])
+def test_a_frame_size_that_does_not_fit_is_refused(policy: Model, size: int) -> None:
+    with pytest.raises(ValueError, match=f"frames of {size} px .* multiple of 28"):
+        policy.config.tokens_per_frame(size)

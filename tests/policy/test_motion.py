@@ -1,0 +1,178 @@
+"""The motion feature: what it depends on, what not, and how it is centred and scaled."""
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, interpolate
+
+from vqathinker.policy.motion import FilterBank, build_motion_encoder, cosine_basis
+
+SIZE = 56
+
+
+def pictures(number: int, seed: int) -> Tensor:
+    """Smooth seeded pictures (number, 3, SIZE, SIZE) in -1..1."""
+    coarse = torch.rand((number, 3, 8, 8), generator=torch.Generator().manual_seed(seed))
+    return 2 * interpolate(coarse, size=SIZE, mode="bilinear", align_corners=False) - 1
+
+
+def pan(frames: int, step: int, seed: int = 0) -> Tensor:
+    """A clip (1, frames, 3, SIZE, SIZE): one picture that moves by `step` px a frame."""
+    picture = pictures(1, seed)[0]
+    return torch.stack([picture.roll(step * t, dims=-1) for t in range(frames)])[None]
+
+
+@pytest.fixture
+def encoder() -> FilterBank:
+    return FilterBank()
+
+
+@pytest.fixture
+def sparse() -> FilterBank:
+    """An encoder whose slow pathway looks at the first and the last of 6 frames alone."""
+    return FilterBank(slow_divisor=3)
+
+
+@pytest.fixture
+def change(sparse: FilterBank) -> Tensor:
+    """Which numbers tell of change: those that frames unseen by the slow pathway move."""
+    still = pictures(1, 0).expand(6, -1, -1, -1).clone()[None]
+    moved = still.clone()
+    moved[0, 1:5] = pictures(4, 1)
+    return (sparse(still) != sparse(moved))[0]
+
+
+@pytest.mark.parametrize("size", [1, 2, 8, 14, 28])
+def test_the_cosine_basis_is_orthonormal(size: int) -> None:
+    basis = cosine_basis(size)
+    torch.testing.assert_close(basis @ basis.T, torch.eye(size), atol=1e-5, rtol=0)
+
+
+def test_the_cosine_basis_goes_from_flat_to_fine() -> None:
+    basis = cosine_basis(8)
+    changes = (basis[:, 1:].sign() != basis[:, :-1].sign()).sum(1)
+    assert changes.tolist() == list(range(8))
+
+
+@pytest.mark.parametrize("frames", [3, 6, 12])
+def test_a_clip_has_one_feature_whatever_its_frames(encoder: FilterBank, frames: int) -> None:
+    feature = encoder(torch.cat([pan(frames, 2), pan(frames, 5)]))
+    assert feature.shape == (2, encoder.dim)
+    assert feature.dtype == torch.float32
+    assert bool(feature.isfinite().all())
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_too_few_frames_are_refused(encoder: FilterBank, frames: int) -> None:
+    with pytest.raises(ValueError, match=f"{frames} frames in a clip; .* at least 3"):
+        encoder(pan(frames, 2))
+
+
+def test_a_clip_s_feature_does_not_depend_on_the_others(encoder: FilterBank) -> None:
+    clips = torch.cat([pan(6, step, seed) for step, seed in ((0, 0), (2, 1), (9, 2))])
+    together = encoder(clips)
+    for number in range(3):
+        torch.testing.assert_close(together[number], encoder(clips[number : number + 1])[0])
+    torch.testing.assert_close(encoder(clips.flip(0)), together.flip(0))
+
+
+def test_a_frozen_and_a_moving_clip_differ_in_the_change_part_alone(
+    sparse: FilterBank, change: Tensor
+) -> None:
+    assert 0 < int(change.sum()) < sparse.dim
+    moving = pan(6, 4)
+    moving[:, -1] = moving[:, 0]
+    frozen = moving[:, :1].expand_as(moving)
+    difference = (sparse.measure(moving) - sparse.measure(frozen))[0].abs()
+    assert float(difference[change].max()) > 1.0
+    assert float(difference[~change].max()) < 1e-5
+
+
+def test_the_more_frames_repeat_the_more_the_change_part_differs(
+    encoder: FilterBank, change: Tensor
+) -> None:
+    clip = pan(6, 4)
+    distance = []
+    for repeated in (0, 2, 5):
+        held = clip.clone()
+        held[:, 1 : repeated + 1] = clip[:, :1]
+        difference = encoder.measure(held) - encoder.measure(clip)
+        distance.append(float(difference[0, change].abs().sum()))
+    assert distance[0] == 0
+    assert distance[0] < distance[1] < distance[2]
+
+
+@pytest.mark.parametrize("frames", [6, 12])
+@pytest.mark.parametrize("slow_divisor", [1, 3])
+def test_reversed_time_leaves_appearance_nearly_alone(
+    change: Tensor, frames: int, slow_divisor: int
+) -> None:
+    encoder = FilterBank(slow_divisor)
+    clips = torch.cat([pan(frames, 1, seed) * (1 + seed) / 4 for seed in range(4)])
+    forward, backward = encoder.measure(clips), encoder.measure(clips.flip(1))
+    between_clips = forward.std(0)[~change].mean()
+    by_reversal = (forward - backward)[:, ~change].abs().mean()
+    assert float(by_reversal) < 0.1 * float(between_clips)
+
+
+@pytest.mark.parametrize("degraded", ["blurred", "noisy", "darkened"])
+def test_degradations_leave_a_trace_in_the_appearance_part(
+    encoder: FilterBank, change: Tensor, degraded: str
+) -> None:
+    noise = torch.randn((2, 6, 3, SIZE, SIZE), generator=torch.Generator().manual_seed(1))
+    clip = pan(6, 1) + 0.1 * noise[:1]
+    other = {
+        "blurred": interpolate(avg_pool2d(clip[0], 4), size=SIZE, mode="bilinear")[None],
+        "noisy": clip + 0.3 * noise[1:],
+        "darkened": clip - 1.0,
+    }[degraded]
+    difference = (encoder.measure(clip) - encoder.measure(other))[0, ~change].abs()
+    assert float(difference.max()) > 0.1
+
+
+def test_calibrated_features_are_centred_and_of_unit_deviation(encoder: FilterBank) -> None:
+    clips = torch.cat([pan(6, seed % 5, seed) for seed in range(24)])
+    measured = encoder.measure(clips)
+    assert torch.equal(encoder(clips), measured.clamp(-5, 5))  # until then: centre 0, scale 1
+    encoder.calibrate(measured)
+    centred = (measured - encoder.centre) / encoder.scale
+    varied = measured.std(0) > 0.01
+    assert bool(varied.any())
+    assert float(centred.mean(0)[varied].abs().max()) < 1e-3
+    assert float((centred.std(0)[varied] - 1).abs().max()) < 1e-3
+    torch.testing.assert_close(encoder(clips), encoder.standardise(measured))
+
+
+def test_no_number_lies_more_than_five_deviations_out(encoder: FilterBank) -> None:
+    clips = torch.cat([pan(6, 1, seed) for seed in range(8)])
+    encoder.calibrate(encoder.measure(clips))
+    far = encoder(torch.cat([torch.zeros_like(clips[:1]), 100 * clips[:1]]))
+    assert float(far.abs().max()) == 5.0
+    assert bool(far.isfinite().all())
+
+
+def test_alike_clips_give_no_division_by_zero(encoder: FilterBank) -> None:
+    clips = pan(6, 1).expand(4, -1, -1, -1, -1)
+    encoder.calibrate(encoder.measure(clips))
+    torch.testing.assert_close(encoder(clips), torch.zeros(4, encoder.dim), atol=0.1, rtol=0)
+
+
+def test_centre_and_scale_travel_with_the_weights(encoder: FilterBank) -> None:
+    clips = torch.cat([pan(6, 1, seed) for seed in range(4)])
+    encoder.calibrate(encoder.measure(clips))
+    other = FilterBank()
+    other.load_state_dict(encoder.state_dict())
+    assert torch.equal(other(clips), encoder(clips))
+    assert not list(encoder.parameters())
+
+
+def test_a_policy_s_configuration_names_its_encoder() -> None:
+    assert isinstance(build_motion_encoder({"encoder": "filter_bank"}), FilterBank)
+    assert build_motion_encoder({"encoder": "filter_bank", "slow_divisor": 4}).slow_divisor == 4
+
+
+@pytest.mark.parametrize("config", [{"encoder": "slowfast_r50"}, {"encoder": "typo"}, {}])
+def test_an_unknown_encoder_is_refused_by_name(config: dict[str, str]) -> None:
+    name = repr(config.get("encoder"))
+    with pytest.raises(ValueError, match=rf"motion encoder {name} is not known.*base\.motion"):
+        build_motion_encoder(config)

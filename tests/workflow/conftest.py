@@ -1,0 +1,131 @@
+"""A copy of the project in which Snakemake and DVC may run."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+PARTS = ("Snakefile", "params.yaml", "dvc.yaml", ".dvcignore", "workflow", "envs", "src")
+STAND_IN = Path(__file__).with_name("stand_in.py")
+
+
+class Project:
+    """The project's files in a folder of their own, and ways to run and to change it."""
+
+    def __init__(self, folder: Path, programs: Iterable[Path]) -> None:
+        self.folder = folder
+        own = Path(sys.executable).parent
+        cache = folder.parent / "cache"
+        self._environment = os.environ | {
+            "PATH": os.pathsep.join(map(str, [*programs, own, os.environ["PATH"]])),
+            "XDG_CACHE_HOME": str(cache),
+            "DVC_SITE_CACHE_DIR": str(cache / "dvc"),
+            "DVC_NO_ANALYTICS": "1",
+        }
+
+    def run(self, *command: str, timeout: float = 300) -> str:
+        """Output of a command that succeeds."""
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}"
+        return done.stdout
+
+    def snakemake(self, *args: str, timeout: float = 300) -> str:
+        return self.run("snakemake", "--cores", "2", *args, timeout=timeout)
+
+    def calls(self) -> Counter[str]:
+        """How often each command ran since the last question; only with the stand-in."""
+        log = self.folder / "calls.txt"
+        lines = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
+        log.unlink(missing_ok=True)
+        return Counter(line.split()[0] for line in lines)
+
+    def change(self, keys: str, value: Any) -> None:
+        """Set a dotted key in params.yaml."""
+        path = self.folder / "params.yaml"
+        tree = top = yaml.safe_load(path.read_text(encoding="utf-8"))
+        *parents, last = keys.split(".")
+        for key in parents:
+            tree = tree[key]
+        tree[last] = value
+        path.write_text(yaml.safe_dump(top, sort_keys=False), encoding="utf-8")
+
+    def forget_snakemake(self) -> None:
+        """What a fresh clone does not have, whatever `dvc pull` brings."""
+        shutil.rmtree(self.folder / ".snakemake")
+        shutil.rmtree(self.folder / "workflow" / "stamps")
+
+
+Copy = Callable[[Path, Iterable[Path]], Project]
+
+
+def copy_of_sources(root: Path, folder: Path) -> Path:
+    """The project's own files, none of those that it made."""
+    folder.mkdir()
+    left_out = shutil.ignore_patterns("__pycache__", "*.pyc", "stamps", ".snakemake")
+    for part in PARTS:
+        source = root / part
+        if source.is_dir():
+            shutil.copytree(source, folder / part, ignore=left_out, symlinks=True)
+        else:
+            shutil.copy(source, folder / part)
+    (folder / ".dvc").mkdir()
+    shutil.copy(root / ".dvc" / "config", folder / ".dvc" / "config")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def copy_with(root: Path) -> Copy:
+    """Copies the project into a folder; its programs come before the real ones."""
+    return lambda folder, programs: Project(copy_of_sources(root, folder / "project"), programs)
+
+
+@pytest.fixture(scope="session")
+def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a program `vqathinker` that only pretends."""
+    programs = tmp_path_factory.mktemp("programs")
+    program = programs / "vqathinker"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{STAND_IN}" "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    return programs
+
+
+@pytest.fixture
+def quick(copy_with: Copy, tmp_path: Path, stand_in: Path) -> Project:
+    """The project with the stand-in for its command line."""
+    return copy_with(tmp_path, [stand_in])
+
+
+@pytest.fixture(scope="session")
+def finished_once(
+    copy_with: Copy, tmp_path_factory: pytest.TempPathFactory, stand_in: Path
+) -> tuple[Project, Counter[str]]:
+    """A whole run of the demo with the stand-in, and the calls that it made."""
+    project = copy_with(tmp_path_factory.mktemp("finished"), [stand_in])
+    project.snakemake()
+    return project, project.calls()
+
+
+@pytest.fixture
+def finished(
+    finished_once: tuple[Project, Counter[str]], tmp_path: Path, stand_in: Path
+) -> Project:
+    """A copy of the project after that run, times and history included."""
+    folder = tmp_path / "finished"
+    shutil.copytree(finished_once[0].folder, folder, symlinks=True)
+    return Project(folder, [stand_in])

@@ -1,0 +1,127 @@
+"""dvc.yaml agrees with the Snakefile, and DVC records what was trained with what."""
+
+import re
+from pathlib import Path, PurePath
+from typing import Any
+
+import pytest
+import yaml
+
+from vqathinker.phases import code_of_phase, resolve
+
+pytestmark = pytest.mark.workflow
+
+PHASE_OF_STAGE = {
+    "data": ["data"],
+    "clips": ["clips"],
+    "base": ["base"],
+    "train": ["training-grpo"],
+    "evaluate": ["evaluation", "metrics"],
+    "report": ["report"],
+}
+
+
+@pytest.fixture
+def stages(root: Path) -> dict[str, Any]:
+    text = (root / "dvc.yaml").read_text(encoding="utf-8").replace("${scale}", "demo")
+    return yaml.safe_load(text)["stages"]
+
+
+def names(items: list[Any]) -> list[str]:
+    return [next(iter(item)) if isinstance(item, dict) else item for item in items]
+
+
+def outs(stage: dict[str, Any]) -> list[Any]:
+    return [*stage.get("outs", []), *stage.get("metrics", []), *stage.get("plots", [])]
+
+
+def rules_of(stage: dict[str, Any]) -> list[str]:
+    return re.search(r"--allowed-rules (.*?) -- ", stage["cmd"])[1].split()
+
+
+def under(path: str, roots: list[str]) -> bool:
+    return any(PurePath(path).is_relative_to(root) for root in roots)
+
+
+@pytest.fixture
+def dag(quick) -> dict[str, tuple[set[str], set[str]]]:
+    """Inputs and outputs of every rule of the demo."""
+    text = quick.snakemake("--dry-run", "--forceall", "--detailed-summary", "--", "all")
+    head, *rows = [line.split("\t") for line in text.splitlines() if "\t" in line]
+    columns = [head.index(name) for name in ("rule", "input-file(s)", "output_file")]
+    found: dict[str, tuple[set[str], set[str]]] = {}
+    for row in rows:
+        rule, inputs, output = (row[column] for column in columns)
+        read, made = found.setdefault(rule, (set(), set()))
+        read.update(path for path in inputs.split(",") if path and path != "-")
+        made.add(output)
+    return found
+
+
+def test_every_rule_that_makes_something_is_in_exactly_one_stage(stages, dag):
+    listed = [rule for stage in stages.values() for rule in rules_of(stage)]
+    assert len(listed) == len(set(listed))
+    assert set(dag) <= set(listed)
+
+
+def test_outs_cover_what_the_rules_make_and_deps_what_they_take_from_others(stages, dag):
+    for name, stage in stages.items():
+        own = {path for rule in rules_of(stage) for path in dag.get(rule, (set(), set()))[1]}
+        read = {path for rule in rules_of(stage) for path in dag.get(rule, (set(), set()))[0]}
+        assert [path for path in own if not under(path, names(outs(stage)))] == [], name
+        foreign = {path for path in read - own if not path.startswith("workflow/stamps/")}
+        assert [path for path in foreign if not under(path, names(stage["deps"]))] == [], name
+
+
+def test_deps_cover_the_code_that_a_stage_runs(stages, root):
+    for name, phases in PHASE_OF_STAGE.items():
+        files = {f"src/{file}" for phase in phases for file in code_of_phase(phase, root / "src")}
+        uncovered = [file for file in files if not under(file, names(stages[name]["deps"]))]
+        assert sorted(uncovered) == [], name
+
+
+def test_every_parameter_that_a_stage_names_exists_at_every_scale(root, config):
+    text = (root / "dvc.yaml").read_text(encoding="utf-8")
+    for scale in config["scales"]:
+        for stage in yaml.safe_load(text.replace("${scale}", scale))["stages"].values():
+            for key in stage["params"]:
+                tree = config
+                for part in key.split("."):
+                    assert part in tree, f"{key} at scale {scale}"
+                    tree = tree[part]
+
+
+def test_every_parameter_that_results_depend_on_is_named_by_a_stage(stages, config):
+    named = {key.removeprefix("scales.demo.") for s in stages.values() for key in s["params"]}
+    unnamed = set(resolve(config)) - named
+    assert unnamed == {"threads", "resources"}
+
+
+def test_interrupted_stages_go_on_and_kept_outputs_are_copies(stages, root):
+    """With links DVC gives kept outputs new times, and Snakemake skips what follows."""
+    for stage in stages.values():
+        for out in outs(stage):
+            assert next(iter(out.values()))["persist"] is True
+    assert 'type = "reflink,copy"' in (root / ".dvc" / "config").read_text(encoding="utf-8")
+
+
+def test_a_second_repro_does_nothing_and_a_new_rate_trains_again(quick):
+    quick.run("dvc", "config", "core.no_scm", "true")
+    quick.run("dvc", "repro")
+    assert quick.calls()["train"] == 1
+    assert "up to date" in quick.run("dvc", "repro")
+    assert not quick.calls()
+    before = quick.folder.joinpath("models/demo/grpo/history.csv").read_text(encoding="utf-8")
+
+    quick.forget_snakemake()
+    quick.change("training.beta", 0.5)
+    quick.run("dvc", "repro")
+    calls = quick.calls()
+    assert calls["train"] == calls["export"] == 1
+    assert calls["fetch"] == calls["decode"] == calls["base"] == 0
+    assert calls["predict"] >= 3
+    assert quick.folder.joinpath("models/demo/grpo/history.csv").read_text() != before
+    lock = yaml.safe_load((quick.folder / "dvc.lock").read_text(encoding="utf-8"))
+    assert lock["stages"]["train"]["params"]["params.yaml"]["training"]["beta"] == 0.5
+    assert "up to date" in quick.run("dvc", "repro")
+    assert "0.5" in quick.run("dvc", "metrics", "show")

@@ -1,0 +1,109 @@
+"""The whole pipeline with its real command line, at the size of tests/workflow/tiny.yaml."""
+
+import csv
+import os
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from vqathinker.evaluation.predictions import COLUMNS, read_predictions
+
+pytestmark = [pytest.mark.workflow, pytest.mark.timeout(900)]
+
+TEST_SETS = ("demo_indomain", "demo_content", "demo_distortion")
+RUNS = ("base", "grpo")
+RESULTS = Path("results") / "demo"
+
+
+@pytest.fixture(scope="module")
+def tiny(root, tmp_path_factory, copy_with):
+    """The project after a whole run, whose test labels were hidden until the predictions stood."""
+    project = copy_with(tmp_path_factory.mktemp("tiny"), [])
+    shutil.copy(root / "tests" / "workflow" / "tiny.yaml", project.folder)
+    parameters = ("--configfile", "tiny.yaml")
+    project.snakemake(*parameters, "--", "all_data", timeout=300)
+    hidden = hide_test_labels(project.folder)
+    predictions = [str(RESULTS / f"predictions/{r}/{s}.parquet") for r in RUNS for s in TEST_SETS]
+    project.snakemake(*parameters, "--", *predictions, timeout=900)
+    show_test_labels(hidden)
+    project.snakemake(*parameters, timeout=300)
+    return project
+
+
+def hide_test_labels(folder: Path) -> dict[Path, bytes]:
+    """Take every MOS of the test sets away, and keep the times of what is left."""
+    hidden = {}
+    for name in TEST_SETS:
+        manifest = folder / "data" / name / "manifest.parquet"
+        labels = folder / "data" / name / "source" / "labels.csv"
+        hidden |= {path: path.read_bytes() for path in (manifest, labels)}
+        before = manifest.stat()
+        table = pd.read_parquet(manifest)
+        table.drop(columns=["mos", "mos_training"]).to_parquet(manifest)
+        os.utime(manifest, ns=(before.st_atime_ns, before.st_mtime_ns))
+        labels.unlink()
+    return hidden
+
+
+def show_test_labels(hidden: dict[Path, bytes]) -> None:
+    for path, content in hidden.items():
+        before = path.stat() if path.exists() else None
+        path.write_bytes(content)
+        if before:
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def scoring(project) -> list[dict[str, str]]:
+    with (project.folder / RESULTS / "tables" / "scoring.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_run_has_a_row_on_every_benchmark(tiny):
+    rows = scoring(tiny)
+    assert [(row["run"], row["benchmark"]) for row in rows] == [
+        (run, name) for run in RUNS for name in TEST_SETS
+    ]
+    assert [int(row["n"]) for row in rows] == [9, 9, 6] * 2
+    assert {row["domain"] for row in rows} == {"in-domain", "out-of-distribution"}
+
+
+def test_the_damaged_file_is_told_in_the_manifest_and_counted_in_the_table(tiny):
+    manifest = pd.read_parquet(tiny.folder / "data" / "demo_indomain" / "manifest.parquet")
+    damaged = manifest[manifest["status"] == "damaged"]
+    assert len(damaged) == 1
+    assert damaged["reason"].str.len().gt(5).all()
+    counted = {(row["run"], row["benchmark"]): int(row["n_damaged"]) for row in scoring(tiny)}
+    assert {key for key, number in counted.items() if number} == {(r, TEST_SETS[0]) for r in RUNS}
+    assert set(counted.values()) == {0, 1}
+
+
+def test_predictions_were_made_without_the_labels_of_the_test_sets(tiny):
+    """The fixture took them away; what is left to see is that the predictions are whole."""
+    for run in RUNS:
+        for name in TEST_SETS:
+            said = read_predictions(tiny.folder / RESULTS / "predictions" / run / f"{name}.parquet")
+            readable = 8 if name == "demo_indomain" else {"demo_distortion": 6}.get(name, 9)
+            assert len(said.table) == readable
+            assert set(COLUMNS) <= set(said.table.columns)
+            assert said.provenance["run"] == run
+
+
+def test_there_is_a_curve_a_page_and_a_policy_that_loads_by_path(tiny):
+    results = tiny.folder / RESULTS
+    steps = pd.read_csv(results / "figures" / "training_curve.csv")
+    assert set(steps["run"]) == {"grpo"}
+    assert steps["step"].max() == 4
+    assert (results / "figures" / "training_curve.png").stat().st_size > 1000
+    page = (results / "report.html").read_text(encoding="utf-8")
+    assert "grpo" in page
+    assert "http" not in page.replace("http://www.w3.org", "")
+    assert list((tiny.folder / "models" / "demo" / "grpo" / "policy").glob("*.safetensors"))
+
+
+def test_a_second_run_does_nothing_and_the_summary_shows_the_scores(tiny):
+    assert "Nothing to be done" in tiny.snakemake("--configfile", "tiny.yaml")
+    said = tiny.run("vqathinker", "summary", str(RESULTS))
+    assert "demo_distortion" in said
+    assert "report.html" in said

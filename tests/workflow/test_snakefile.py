@@ -1,0 +1,113 @@
+"""The Snakefile plans every scale, and after a change runs just what depends on it."""
+
+import re
+
+import pytest
+
+pytestmark = pytest.mark.workflow
+
+# Rules that follow a changed training of the one trained run: 3 benchmarks, then the report.
+RETRAINED = {"train": 1, "export": 1, "predict": 3, "metrics": 3}
+RETRAINED |= {"tables": 1, "figures": 1, "page": 1}
+
+
+def planned(output: str) -> dict[str, int]:
+    """Jobs of each rule in the output of a dry run."""
+    table = output.rsplit("Job stats:", maxsplit=1)[-1].split("total", maxsplit=1)[0]
+    return {rule: int(n) for rule, n in re.findall(r"^(\w+)\s+(\d+)$", table, re.MULTILINE)}
+
+
+@pytest.mark.parametrize(
+    ("scale", "decode", "predict"), [("demo", None, 6), ("single-gpu", 181, 20), ("paper", 181, 20)]
+)
+def test_every_scale_is_planned_to_its_report_without_any_data(quick, scale, decode, predict):
+    jobs = planned(quick.snakemake("--dry-run", "--config", f"scale={scale}"))
+    assert jobs["all"] == jobs["page"] == jobs["tables"] == jobs["figures"] == 1
+    assert jobs["predict"] == jobs["metrics"] == predict
+    assert jobs["fetch"] == jobs["manifest"]
+    assert decode is None or jobs["decode"] == decode
+
+
+def test_ablations_add_the_other_runs(quick):
+    jobs = planned(quick.snakemake("--dry-run", "--config", "scale=paper", "--", "ablations"))
+    assert jobs["train"] == jobs["export"] == 10
+    assert jobs["predict"] == 110
+
+
+def test_a_job_gets_no_more_gpus_than_the_profile_allows(quick):
+    profile = ("--workflow-profile", "workflow/profiles/default")
+    plan = quick.snakemake("--dry-run", *profile, "--config", "scale=paper")
+    assert "gpu=1" in plan
+    assert "gpu=8" not in plan
+
+
+def test_a_mistake_in_the_parameters_stops_before_any_job(quick):
+    quick.change("training.beta", "small")
+    with pytest.raises(AssertionError, match="'small' is not of type 'number'"):
+        quick.snakemake("--dry-run")
+
+
+def test_a_run_calls_every_stage_and_a_second_one_none(finished_once, finished):
+    calls = finished_once[1]
+    assert calls["train"] == calls["export"] == calls["base"] == calls["page"] == 1
+    assert calls["fetch"] == calls["manifest"] == 4
+    assert calls["predict"] == calls["metrics"] == 6
+    assert "Nothing to be done" in finished.snakemake()
+
+
+def test_ablations_leave_the_main_results_up_to_date(finished):
+    finished.snakemake("ablations")
+    calls = finished.calls()
+    assert (calls["train"], calls["decode"], calls["tables"]) == (3, 0, 1)
+    assert "Nothing to be done" in finished.snakemake()
+    assert "Nothing to be done" in finished.snakemake("ablations")
+
+
+def test_a_changed_training_parameter_retrains_and_evaluates_again(finished):
+    finished.change("training.beta", 0.5)
+    finished.snakemake()
+    assert finished.calls() == RETRAINED
+
+
+def test_a_change_is_seen_by_a_clone_that_has_the_results_but_not_their_history(finished):
+    """Snakemake's own triggers lie in .snakemake, which no clone has."""
+    finished.forget_snakemake()
+    finished.snakemake("--touch", "--forceall")
+    finished.calls()
+    assert "Nothing to be done" in finished.snakemake()
+    finished.change("training.beta", 0.5)
+    finished.snakemake()
+    assert finished.calls() == RETRAINED
+
+
+def test_changed_code_that_is_no_input_of_a_rule_is_seen(finished):
+    module = finished.folder / "src" / "vqathinker" / "reporting" / "tables.py"
+    module.write_text(module.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    finished.snakemake()
+    assert finished.calls() == {"tables": 1, "figures": 1, "page": 1}
+
+
+def test_a_dry_run_with_other_parameters_changes_nothing(finished):
+    plan = finished.snakemake("--dry-run", "--config", "seed=5")
+    assert planned(plan)["train"] == 1
+    assert "Nothing to be done" in finished.snakemake()
+
+
+def test_a_file_of_parameters_is_laid_over_a_scale(finished):
+    own = finished.folder / "own.yaml"
+    own.write_text("scales: {demo: {evaluation: {batch_size: 3}}}\n", encoding="utf-8")
+    finished.snakemake("--configfile", "own.yaml")
+    assert finished.calls() == {"predict": 6, "metrics": 6, "tables": 1, "figures": 1, "page": 1}
+
+
+def test_every_rule_logs_and_names_its_environment(quick):
+    assert "in a good condition" in quick.run("snakemake", "--lint")
+
+
+def test_no_output_is_tracked_by_git(quick, root):
+    """A tracked output makes a fresh clone say that there is nothing to be done."""
+    ignored = (root / ".gitignore").read_text(encoding="utf-8").splitlines()
+    plan = quick.snakemake("--dry-run", "ablations")
+    made = set(re.findall(r"^    output: (\w+)/", plan, re.MULTILINE))
+    assert made == {"data", "clips", "models", "results"}
+    assert {f"/{folder}/" for folder in made} <= set(ignored)

@@ -1,0 +1,46 @@
+"""Data sets: files as published or made, and one manifest row for every label."""
+
+
+rule all_data:
+    input:
+        [LAYOUT.manifest(name) for name in LAYOUT.sets],
+
+
+rule fetch:
+    input:
+        stamp=LAYOUT.stamp("data"),
+    output:
+        receipt="data/{set}/source.json",
+    log:
+        "logs/fetch/{set}.log",
+    localrule: True
+    conda:
+        "../../envs/video.yaml"
+    threads: THREADS["video"]
+    resources:
+        **RESOURCES["video"],
+    params:
+        source=subpath(output.receipt, strip_suffix=".json"),
+    shell:
+        "vqathinker fetch {wildcards.set} --params {input.stamp}"
+        " --out {params.source} --receipt {output.receipt} 2> {log}"
+
+
+rule manifest:
+    input:
+        stamp=LAYOUT.stamp("data"),
+        receipt="data/{set}/source.json",
+    output:
+        "data/{set}/manifest.parquet",
+    log:
+        "logs/manifest/{set}.log",
+    conda:
+        "../../envs/video.yaml"
+    threads: THREADS["video"]
+    resources:
+        **RESOURCES["video"],
+    params:
+        source=subpath(input.receipt, strip_suffix=".json"),
+    shell:
+        "vqathinker manifest {wildcards.set} --params {input.stamp}"
+        " --source {params.source} --out {output} 2> {log}"

@@ -1,0 +1,46 @@
+"""Predictions without labels, and the one rule that compares them with test MOS."""
+
+
+rule all_metrics:
+    input:
+        LAYOUT.metrics(LAYOUT.results),
+
+
+rule predict:
+    input:
+        stamp=LAYOUT.stamp("evaluation"),
+        policy=lambda w: LAYOUT.policy(w.run),
+        clips=lambda w: LAYOUT.shards(w.benchmark),
+    output:
+        f"{LAYOUT.results}/predictions/{{run}}/{{benchmark}}.parquet",
+    log:
+        f"logs/predict/{LAYOUT.scale}/{{run}}/{{benchmark}}.log",
+    conda:
+        "../../envs/policy.yaml"
+    threads: THREADS["predict"]
+    resources:
+        **RESOURCES["predict"],
+    shell:
+        "vqathinker predict --params {input.stamp} --policy {input.policy}"
+        " --run {wildcards.run} --benchmark {wildcards.benchmark}"
+        " --clips {input.clips} --out {output} 2> {log}"
+
+
+rule metrics:
+    input:
+        stamp=LAYOUT.stamp("metrics"),
+        predictions=f"{LAYOUT.results}/predictions/{{run}}/{{benchmark}}.parquet",
+        manifest="data/{benchmark}/manifest.parquet",
+        clips=lambda w: LAYOUT.shards(w.benchmark),
+    output:
+        f"{LAYOUT.results}/metrics/{{run}}/{{benchmark}}.json",
+    log:
+        f"logs/metrics/{LAYOUT.scale}/{{run}}/{{benchmark}}.log",
+    conda:
+        "../../envs/policy.yaml"
+    threads: THREADS["report"]
+    resources:
+        **RESOURCES["report"],
+    shell:
+        "vqathinker metrics --manifest {input.manifest} --predictions {input.predictions}"
+        " --clips {input.clips} --out {output} 2> {log}"

@@ -1,0 +1,68 @@
+"""Tables, figures and the page, once for the main runs and once with all ablations."""
+
+
+rule tables:
+    input:
+        stamp=LAYOUT.stamp("report"),
+        metrics=lambda w: LAYOUT.metrics(w.folder),
+    output:
+        report(
+            directory("{folder}/tables"),
+            patterns=["{name}.md"],
+            caption="../report/tables.rst",
+            category="Tables",
+        ),
+    log:
+        "logs/tables/{folder}.log",
+    conda:
+        "../../envs/report.yaml"
+    threads: THREADS["report"]
+    resources:
+        **RESOURCES["report"],
+    shell:
+        "vqathinker tables --metrics {input.metrics} --out-dir {output} 2> {log}"
+
+
+rule figures:
+    input:
+        stamp=LAYOUT.stamp("report"),
+        histories=lambda w: LAYOUT.histories(w.folder),
+        predictions=lambda w: LAYOUT.predictions(w.folder),
+        manifests=[LAYOUT.manifest(name) for name in LAYOUT.benchmarks],
+    output:
+        report(
+            directory("{folder}/figures"),
+            patterns=["{name}.png"],
+            caption="../report/figures.rst",
+            category="Figures",
+        ),
+    log:
+        "logs/figures/{folder}.log",
+    conda:
+        "../../envs/report.yaml"
+    threads: THREADS["report"]
+    resources:
+        **RESOURCES["report"],
+    shell:
+        "vqathinker figures --history {input.histories} --predictions {input.predictions}"
+        " --manifest {input.manifests} --out-dir {output} 2> {log}"
+
+
+rule page:
+    input:
+        stamp=LAYOUT.stamp("report"),
+        tables="{folder}/tables",
+        figures="{folder}/figures",
+        predictions=lambda w: LAYOUT.predictions(w.folder),
+    output:
+        report("{folder}/report.html", caption="../report/page.rst", category="Report"),
+    log:
+        "logs/page/{folder}.log",
+    conda:
+        "../../envs/report.yaml"
+    threads: THREADS["report"]
+    resources:
+        **RESOURCES["report"],
+    shell:
+        "vqathinker page --params {input.stamp} --tables {input.tables} --figures {input.figures}"
+        " --predictions {input.predictions} --out {output} 2> {log}"

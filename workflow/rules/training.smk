@@ -1,0 +1,76 @@
+"""Policies: the base policy, its training by every run, and what a run exports."""
+
+
+rule all_bases:
+    input:
+        LAYOUT.base_policy,
+
+
+rule all_policies:
+    input:
+        [LAYOUT.policy(run) for run in LAYOUT.runs(LAYOUT.results)],
+
+
+rule base:
+    input:
+        stamp=LAYOUT.stamp("base"),
+        receipts=LAYOUT.base_receipts,
+        clips=LAYOUT.base_clips,
+    output:
+        directory("models/base/{name}"),
+    log:
+        "logs/base/{name}.log",
+    conda:
+        "../../envs/policy.yaml"
+    threads: THREADS["base"]
+    resources:
+        **RESOURCES["base"],
+    params:
+        degradations=LAYOUT.degradations,
+    shell:
+        "vqathinker base --params {input.stamp} --clips {input.clips}"
+        " --degradations {params.degradations} --out {output} 2> {log}"
+
+
+rule train:
+    input:
+        stamp=LAYOUT.stamp("training-{run}"),
+        policy=LAYOUT.base_policy,
+        manifest=LAYOUT.manifest(LAYOUT.train_set),
+        clips=LAYOUT.shards(LAYOUT.train_set),
+        perturbations=LAYOUT.perturbations,
+    output:
+        history=LAYOUT.history("{run}"),
+    log:
+        f"logs/train/{LAYOUT.scale}/{{run}}.log",
+    conda:
+        "../../envs/policy.yaml"
+    threads: THREADS["train"]
+    resources:
+        **RESOURCES["train"],
+    params:
+        out=subpath(output.history, parent=True),
+    shell:
+        "vqathinker train {wildcards.run} --params {input.stamp} --policy {input.policy}"
+        " --manifest {input.manifest} --clips {input.clips} --perturbations {input.perturbations}"
+        " --out {params.out} 2> {log}"
+
+
+rule export:
+    input:
+        stamp=LAYOUT.stamp("training-{run}"),
+        history=LAYOUT.history("{run}"),
+    output:
+        directory(LAYOUT.trained_policy("{run}")),
+    log:
+        f"logs/export/{LAYOUT.scale}/{{run}}.log",
+    conda:
+        "../../envs/policy.yaml"
+    threads: THREADS["predict"]
+    resources:
+        **RESOURCES["predict"],
+    params:
+        run_folder=subpath(input.history, parent=True),
+    shell:
+        "vqathinker export {wildcards.run} --params {input.stamp}"
+        " --from {params.run_folder} --out {output} 2> {log}"
