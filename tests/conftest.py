@@ -62,14 +62,17 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory, tiny_params: "DemoBasePa
 
 @pytest.fixture(scope="session")
 def tiny_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A shard of six clips 6x56, each of other noise that moves, and one that was damaged."""
+    """A shard of six clips 6x56, of other colours and contrasts each, and one that was damaged."""
     import torch
 
     from vqathinker.video.store import write_shard
 
     path = tmp_path_factory.mktemp("clips") / "0000.safetensors"
     generator = torch.Generator().manual_seed(0)
-    frames = torch.randint(0, 256, (6, 6, 3, 56, 56), generator=generator, dtype=torch.uint8)
+    colour = 255 * torch.rand((6, 1, 3, 1, 1), generator=generator)
+    contrast = torch.tensor([5.0, 80.0, 20.0, 120.0, 40.0, 10.0]).view(6, 1, 1, 1, 1)
+    texture = torch.randn((6, 6, 3, 56, 56), generator=generator)
+    frames = (colour + contrast * texture).clamp(0, 255).to(torch.uint8)
     ids = [f"clip{number}.mp4" for number in range(6)]
     failures: Mapping[str, str] = {"broken.mp4": "cut short"}
     write_shard(path, ids, frames, torch.arange(6).expand(6, 6), failures, "6x56", {"by": "hand"})

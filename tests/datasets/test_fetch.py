@@ -21,7 +21,14 @@ PARAMS = DataParams.model_validate(
         "in_domain": ["demo_indomain"],
         "out_of_distribution": [],
         "counts": {"demo_train": 2, "demo_indomain": 1},
-        "demo": {"seed": 1},
+        "demo": {
+            "seed": 1,
+            "versions": 2,
+            "observer_noise": 0.0,
+            "kinds": ["blur"],
+            "unseen_kinds": ["downscale"],
+            "sets": {},
+        },
     }
 )
 

@@ -119,7 +119,7 @@ def lesson(tiny_params: DemoBaseParams) -> demo.Lesson:
     motion = torch.zeros(64, policy.model.motion_encoder.dim)
     motion[torch.arange(64), kind] = 1 + 2 * strength
     width = 4 * tiny_params.vision.hidden_size
-    frames = torch.randn((64, 6, 4, width), generator=generator)
+    frames = torch.randn((64, 3, 1, width), generator=generator)
     return demo.Lesson(frames, motion, kind, strength)
 
 
@@ -146,9 +146,9 @@ def test_speech_learns_the_form_of_an_answer_and_no_score(
 ) -> None:
     tokenizer = build_tokenizer(demo._PHRASES)
     policy = build_policy(tiny_params, tokenizer, 56)
-    how = LessonParams(steps=150, batch_size=16, learning_rate=1e-2)
+    how = LessonParams(steps=100, batch_size=16, learning_rate=1e-2)
     demo._teach_speech(policy, tokenizer, lesson, how, torch.Generator().manual_seed(0))
-    ids = prompt_ids(tokenizer, "evaluation", 6, 4).expand(64, -1)
+    ids = prompt_ids(tokenizer, "evaluation", 3, 1).expand(64, -1)
     prompts = Prompts(ids, lesson.frames, lesson.motion)
     generator = torch.Generator().manual_seed(0)
     rows = torch.arange(64)

@@ -18,9 +18,9 @@ SIZES = ((144, 112), (160, 120), (128, 128), (112, 144), (160, 112))
 RATES = (12, 15, 24, 25, 30)
 
 # Pairs of disjoint halves: what training sees, and what `demo_content` calls unseen.
-_SEEN = ("astronaut", "brick", "coffee", "coins", "gravel", "ihc")
+_SEEN = ("astronaut", "brick", "cell", "coffee", "coins", "gravel", "ihc", "moon")
 PHOTOGRAPHS = (
-    (*(f"{name}.png" for name in _SEEN), "rocket.jpg"),
+    (*(f"{name}.png" for name in _SEEN), "retina.jpg", "rocket.jpg"),
     ("chelsea.png", "grass.png", "motorcycle_left.png", "camera.png"),
 )
 PROCEDURAL = (("testsrc2", "mandelbrot", "sierpinski"), ("testsrc", "life"))

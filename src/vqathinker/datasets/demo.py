@@ -27,6 +27,7 @@ __all__ = ["make_set", "mos_from_strength"]
 
 _CONTAINERS = {"x264": "mp4", "x265": "mkv", "vp9": "webm"}
 _STEEPNESS = 4.0
+_GOLDEN = (5**0.5 - 1) / 2  # multiples of it, modulo 1, fill 0..1 evenly
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def mos_from_strength(strength: float, noise: float = 0.0) -> float:
 def make_set(name: str, params: DataParams, out: Path) -> list[Path]:
     """Make the set `name` in `out`: videos/, labels.csv, degradations.csv; the files, sorted.
 
-    Every content has one version of each kind, with a strength drawn from 0..1. `damaged` videos of
+    Every content has one version of each kind, with a strength from 0 to 1. `damaged` videos of
     the set are cut off after they are made, so that no player can open them; their label stays.
 
     Raises:
@@ -90,11 +91,14 @@ def make_set(name: str, params: DataParams, out: Path) -> list[Path]:
 
 
 def _clips(shown: Sequence[Content], kinds: Sequence[str], how: DemoDataParams) -> Iterator[Clip]:
+    """Versions of each content. Strengths of a kind are spread evenly over its contents."""
+    starts = np.random.default_rng([how.seed, len(shown)]).random(how.versions)
     for i, content in enumerate(shown):
         rng = np.random.default_rng([content.seed, how.seed])
         for version in range(how.versions):
             kind = kinds[(i + version) % len(kinds)]
-            strength = round(float(rng.uniform(0, 1)), 4)
+            turn = (i + version) % how.versions
+            strength = round(float(starts[turn] + i * _GOLDEN) % 1, 4)
             container = _CONTAINERS.get(kind, ("mp4", "mkv")[version % 2])
             mos = mos_from_strength(strength, rng.normal(0, how.observer_noise))
             video = f"{content.name}_v{version}.{container}"

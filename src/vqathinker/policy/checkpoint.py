@@ -99,7 +99,7 @@ def export(run: str, settings: RunSettings, source: Path, out: Path) -> None:
     steps = int(checkpoints[-1].name.split("-")[1])
     about = (
         f"Run `{run}`: GRPO for {steps} steps with seed {settings.seed}, from the base policy in "
-        f"`{last.provenance['base']}`.\n\nScore a clip with the pipeline's `vqathinker predict`, or "
+        f"`{last.provenance['base']}`.\n\nScore clips with `vqathinker predict`, or "
         "load the folder with `vqathinker.policy.checkpoint.load_policy`.\n"
     )
     provenance = {**last.provenance, "run": run, "steps": steps, "settings": settings.model_dump()}

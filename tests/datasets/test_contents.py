@@ -1,0 +1,76 @@
+"""Contents: seeded, of several sizes, and what is unseen is nowhere in what is seen."""
+
+from pathlib import Path
+
+import pytest
+import skimage.data
+
+from vqathinker.datasets.contents import PHOTOGRAPHS, PROCEDURAL, Content, contents
+
+
+def of_set(name: str, folder: Path, unseen: bool = False, seed: int = 7) -> list[Content]:
+    """Twenty contents, whose drawn pictures lie in `folder`."""
+    folder.mkdir(exist_ok=True)
+    return list(contents(name, 20, unseen, seed, folder))
+
+
+def sources(shown: list[Content]) -> set[str]:
+    """Names of photographs and generators."""
+    return {content.source for content in shown if "/" not in content.source}
+
+
+def drawn(shown: list[Content]) -> list[bytes]:
+    return [Path(c.source).read_bytes() for c in shown if "/" in c.source]
+
+
+def test_photographs_and_generators_are_split_in_disjoint_halves(tmp_path: Path) -> None:
+    seen = sources(of_set("demo_train", tmp_path / "a"))
+    unseen = sources(of_set("demo_content", tmp_path / "b", unseen=True))
+    assert seen & set(PHOTOGRAPHS[0])
+    assert seen & set(PROCEDURAL[0])
+    assert unseen & set(PHOTOGRAPHS[1])
+    assert unseen & set(PROCEDURAL[1])
+    assert not seen & unseen
+    assert not set(PHOTOGRAPHS[0]) & set(PHOTOGRAPHS[1])
+    assert not set(PROCEDURAL[0]) & set(PROCEDURAL[1])
+
+
+def test_no_two_contents_share_a_drawn_picture(tmp_path: Path) -> None:
+    pictures = drawn(of_set("demo_train", tmp_path / "a"))
+    pictures += drawn(of_set("demo_indomain", tmp_path / "b"))
+    pictures += drawn(of_set("demo_content", tmp_path / "c", unseen=True))
+    assert len(pictures) > 30
+    assert len(set(pictures)) == len(pictures)
+
+
+@pytest.mark.parametrize("name", [name for half in PHOTOGRAPHS for name in half])
+def test_every_photograph_comes_with_scikit_image(name: str) -> None:
+    assert (Path(skimage.data.__file__).parent / name).is_file()
+
+
+def test_name_and_seed_decide_everything(tmp_path: Path) -> None:
+    one = of_set("demo_train", tmp_path / "a")
+    again = of_set("demo_train", tmp_path / "a")
+    assert again == one
+    for other in (
+        of_set("demo_indomain", tmp_path / "b"),
+        of_set("demo_train", tmp_path / "c", seed=8),
+    ):
+        assert not {content.seed for content in other} & {content.seed for content in one}
+        assert drawn(other) != drawn(one)
+
+
+def test_more_contents_leave_the_first_ones_as_they_were(tmp_path: Path) -> None:
+    few = list(contents("demo_train", 5, False, 7, tmp_path))
+    assert of_set("demo_train", tmp_path)[:5] == few
+
+
+def test_contents_differ_in_shape_rate_and_length(tmp_path: Path) -> None:
+    shown = of_set("demo_train", tmp_path)
+    sizes = {(content.width, content.height) for content in shown}
+    assert any(height > width for width, height in sizes)  # portrait
+    assert any(height < width for width, height in sizes)
+    assert all(side % 2 == 0 for size in sizes for side in size)  # as 4:2:0 needs
+    assert len({content.fps for content in shown}) > 2
+    assert len({content.seconds for content in shown}) > 10
+    assert len({content.name for content in shown}) == 20

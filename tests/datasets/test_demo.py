@@ -1,0 +1,191 @@
+"""The demo's sets: the same bytes each time, a MOS that falls with strength, known damage."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vqathinker.datasets.card import load_card
+from vqathinker.datasets.demo import make_set, mos_from_strength
+from vqathinker.datasets.labels import read_labels
+from vqathinker.params import DataParams
+from vqathinker.phases import resolve
+from vqathinker.video.probe import DamagedVideo, probe
+
+Params = Callable[..., DataParams]
+
+COUNTS = {"demo_train": 18, "demo_indomain": 4, "demo_content": 4, "demo_distortion": 4}
+Strength = st.floats(0, 1)
+
+
+@pytest.fixture
+def params(config: dict[str, Any]) -> Params:
+    """params(versions=2, counts=…) are those of params.yaml, at the size of a test."""
+    data = resolve(config)["data"]
+
+    def make(counts: dict[str, int] | None = None, **demo: Any) -> DataParams:
+        demo = {**data["demo"], **demo}
+        return DataParams.model_validate({**data, "counts": {**COUNTS, **(counts or {})}, "demo": demo})
+
+    return make
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
+
+
+def table_of(folder: Path) -> pd.DataFrame:
+    """Degradations and labels, side by side."""
+    degradations = pd.read_csv(folder / "degradations.csv")
+    return degradations.merge(pd.read_csv(folder / "labels.csv"), on="video", validate="1:1")
+
+
+def test_the_same_parameters_give_the_same_bytes(tmp_path: Path, params: Params) -> None:
+    """Two contents in nine versions each, so every kind of encoder and filter of training."""
+    made = [make_set("demo_train", params(), tmp_path / name) for name in ("one", "two")]
+    one, two = (hashes(tmp_path / name) for name in ("one", "two"))
+    assert one == two
+    assert [str(path.relative_to(tmp_path / "one")) for path in made[0]] == list(one)
+    table = table_of(tmp_path / "one")
+    assert set(table["kind"]) == set(params().demo.kinds)  # type: ignore[union-attr]
+    assert sorted(f"videos/{video}" for video in table["video"]) == [
+        name for name in one if name.startswith("videos/")
+    ]
+    videos = [digest for name, digest in one.items() if name.startswith("videos/")]
+    assert len(set(videos)) == 18
+
+
+def test_every_video_can_be_read_and_lasts_as_long_as_its_content(
+    tmp_path: Path, params: Params
+) -> None:
+    make_set("demo_train", params(counts={"demo_train": 9}), tmp_path / "set")
+    facts = [probe(path) for path in sorted((tmp_path / "set" / "videos").iterdir())]
+    assert len({(fact.width, fact.height) for fact in facts}) == 1
+    assert {fact.codec for fact in facts} >= {"h264", "hevc", "vp9"}
+    frames = [fact.frames for fact in facts]
+    assert max(frames) - min(frames) <= 1
+    assert min(frames) >= 2 * 12  # two seconds at the lowest rate
+
+
+def test_another_name_or_seed_makes_other_videos(tmp_path: Path, params: Params) -> None:
+    few = {"demo_train": 2, "demo_indomain": 2}
+    for name, of_set, seed in (
+        ("train", "demo_train", 7), ("indomain", "demo_indomain", 7), ("seed", "demo_train", 8),
+    ):  # fmt: skip
+        row = {"contents": "seen", "kinds": "seen", "damaged": 0}
+        sets = {"demo_train": row, "demo_indomain": row}
+        how = params(counts=few, versions=2, kinds=["blur"], seed=seed, sets=sets)
+        make_set(of_set, how, tmp_path / name)
+    train, indomain, seed = (
+        set(hashes(tmp_path / name / "videos").values()) for name in ("train", "indomain", "seed")
+    )
+    assert len(train | indomain | seed) == 6
+
+
+@given(Strength, Strength)
+def test_mos_falls_with_strength(one: float, other: float) -> None:
+    weak, strong = sorted((one, other))
+    assert mos_from_strength(weak) >= mos_from_strength(strong)
+    if strong - weak > 0.001:
+        assert mos_from_strength(weak) > mos_from_strength(strong)
+
+
+@given(Strength, st.floats(-10, 10))
+def test_mos_stays_within_its_scale(strength: float, noise: float) -> None:
+    mos = mos_from_strength(strength, noise)
+    assert 1 <= mos <= 5
+    assert mos == round(mos, 4)
+
+
+def test_without_noise_the_labels_are_the_curve_and_with_noise_they_scatter(
+    tmp_path: Path, params: Params
+) -> None:
+    few = {"counts": {"demo_train": 6}, "versions": 6, "kinds": ["exposure"]}
+    for name, noise in (("exact", 0.0), ("noisy", 0.15)):
+        make_set("demo_train", params(**few, observer_noise=noise), tmp_path / name)
+    exact, noisy = table_of(tmp_path / "exact"), table_of(tmp_path / "noisy")
+    assert exact["strength"].between(0, 1).all()
+    assert exact["mos"].tolist() == [mos_from_strength(s) for s in exact["strength"]]
+    assert noisy["video"].tolist() == exact["video"].tolist()
+    assert 0 < (noisy["mos"] - exact["mos"]).abs().mean() < 0.5
+
+
+def test_a_damaged_file_is_cut_and_cannot_be_opened_but_keeps_its_label(
+    tmp_path: Path, params: Params
+) -> None:
+    row = {"contents": "seen", "kinds": "seen"}
+    for name, damaged in (("whole", 0), ("cut", 1)):
+        sets = {"demo_indomain": {**row, "damaged": damaged}}
+        how = params(versions=4, kinds=["x264", "x265"], sets=sets)
+        make_set("demo_indomain", how, tmp_path / name)
+    whole, cut = (tmp_path / name / "videos" for name in ("whole", "cut"))
+    assert (tmp_path / "cut" / "labels.csv").read_text() == (
+        tmp_path / "whole" / "labels.csv"
+    ).read_text()
+    changed = [p.name for p in whole.iterdir() if p.read_bytes() != (cut / p.name).read_bytes()]
+    assert len(changed) == 1
+    assert (whole / changed[0]).read_bytes().startswith((cut / changed[0]).read_bytes())
+    with pytest.raises(DamagedVideo):
+        probe(cut / changed[0])
+    labels = read_labels(tmp_path / "cut", load_card("demo_indomain"))
+    assert changed[0] in set(labels["video"])
+    assert len(labels) == 4
+
+
+def test_unseen_kinds_are_in_the_distortion_set_and_nowhere_else(
+    tmp_path: Path, params: Params
+) -> None:
+    how = params(versions=4)
+    assert how.demo is not None
+    kinds = {}
+    for name in COUNTS:
+        make_set(name, params(versions=4, counts=dict.fromkeys(COUNTS, 4)), tmp_path / name)
+        kinds[name] = set(table_of(tmp_path / name)["kind"])
+    assert kinds.pop("demo_distortion") == set(how.demo.unseen_kinds)
+    assert not set().union(*kinds.values()) & set(how.demo.unseen_kinds)
+    assert not set(how.demo.kinds) & set(how.demo.unseen_kinds)
+
+
+def test_every_content_has_its_kinds_in_turn(tmp_path: Path, params: Params) -> None:
+    how = params(counts={"demo_train": 6}, versions=3, kinds=["blur", "noise", "exposure"])
+    make_set("demo_train", how, tmp_path / "set")
+    table = table_of(tmp_path / "set")
+    assert table.groupby("content")["kind"].nunique().tolist() == [3, 3]
+
+
+def test_a_count_that_is_no_multiple_of_the_versions_is_kept(
+    tmp_path: Path, params: Params
+) -> None:
+    how = params(counts={"demo_train": 5}, versions=3, kinds=["blur"])
+    make_set("demo_train", how, tmp_path / "set")
+    assert len(pd.read_csv(tmp_path / "set" / "labels.csv")) == 5
+    assert len(list((tmp_path / "set" / "videos").iterdir())) == 5
+
+
+@pytest.mark.parametrize("name", ["lsvq_train", "demo_typo"])
+def test_a_set_that_the_parameters_do_not_describe_is_refused(
+    tmp_path: Path, params: Params, name: str
+) -> None:
+    with pytest.raises(ValueError, match=rf"data\.demo\.sets has no row '{name}'"):
+        make_set(name, params(), tmp_path / "set")
+    assert not (tmp_path / "set").exists()
+
+
+def test_what_ffmpeg_says_is_told_when_it_fails(
+    tmp_path: Path, params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "ffmpeg"
+    program.write_text("#!/bin/sh\necho 'Unknown encoder libx264' >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("vqathinker.datasets.demo.ffmpeg_binary", lambda: str(program))
+    with pytest.raises(RuntimeError, match=r"could not make c000 .* Unknown encoder libx264"):
+        make_set("demo_train", params(counts={"demo_train": 1}), tmp_path / "set")

@@ -1,0 +1,144 @@
+"""Predictions: a row for every decoded clip, the same each time, with their origin, no labels."""
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from vqathinker.evaluation.predict import predict
+from vqathinker.evaluation.predictions import COLUMNS, Predictions, read_predictions
+from vqathinker.params import EvaluationParams
+from vqathinker.policy.checkpoint import Policy, load_policy, policy_hash, save_policy
+from vqathinker.policy.generation import generate
+from vqathinker.policy.inputs import encode, normalise, prompt_ids
+from vqathinker.policy.prompt import parse
+from vqathinker.video.store import ClipStore, write_shard
+
+Ask = Callable[..., Predictions]
+
+SEEN = [f"clip{number}.mp4" for number in range(6)]
+
+
+@pytest.fixture
+def ask(tmp_path: Path, tiny_clips: Path) -> Ask:
+    """ask(policy, batch_size=2, …) are its predictions on the tiny clips."""
+
+    def run(policy: Path, batch_size: int = 4, max_new_tokens: int = 4, clips: Path = tiny_clips) -> Predictions:
+        how = EvaluationParams(batch_size=batch_size, max_new_tokens=max_new_tokens)
+        out = tmp_path / "predictions" / "grpo" / "demo_content.parquet"
+        predict(policy, [clips], how, run="grpo", benchmark="demo_content", out=out)
+        return read_predictions(out)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_base: Path) -> Policy:
+    return load_policy(tiny_base)
+
+
+@pytest.fixture
+def mute(tmp_path: Path, tiny_base: Path) -> Path:
+    """A policy with nothing in its embeddings: it says the padding token for ever."""
+    policy, tokenizer, _ = load_policy(tiny_base)
+    with torch.no_grad():
+        policy.get_input_embeddings().weight.zero_()
+        policy.lm_head.weight.zero_()
+    save_policy(policy, tokenizer, tmp_path / "mute", "", {})
+    return tmp_path / "mute"
+
+
+@pytest.fixture
+def sevens(tmp_path: Path, tiny_base: Path, tiny_clips: Path) -> Path:
+    """A policy whose likeliest first token is always a 7, which no prompt of 6 frames holds."""
+    policy, tokenizer, _ = load_policy(tiny_base)
+    store = ClipStore([tiny_clips])
+    ids = prompt_ids(tokenizer, "evaluation", 6, 4)
+    shown = encode(policy, ids, normalise(store.batch(store.ids)))
+    seven = tokenizer.convert_tokens_to_ids("7")
+    assert seven not in ids
+    with torch.no_grad():
+        _, hidden = policy.prefill(shown.input_ids, None, *shown[1:])
+        policy.lm_head.weight[seven] = 100 * hidden.mean((0, 1))
+    save_policy(policy, tokenizer, tmp_path / "sevens", "", {})
+    return tmp_path / "sevens"
+
+
+def test_every_decoded_clip_has_a_row_and_no_other_video_has(tiny_base: Path, ask: Ask) -> None:
+    table = ask(tiny_base).table
+    assert table["video"].tolist() == SEEN  # the damaged one is for `metrics` to count
+    assert tuple(table.columns) == COLUMNS
+    assert (table["seconds"] > 0).all()
+
+
+def test_an_answer_without_a_number_has_a_null_score_and_says_so(mute: Path, ask: Ask) -> None:
+    table = ask(mute).table
+    assert len(table) == len(SEEN)
+    assert table["score"].isna().all()
+    assert set(table["parse_status"]) == {"no_number"}
+    assert set(table["completion"]) == {""}
+
+
+def test_a_number_is_read_from_the_completion(sevens: Path, ask: Ask) -> None:
+    table = ask(sevens, max_new_tokens=1).table
+    assert table["score"].tolist() == [7.0] * len(SEEN)
+    assert set(table["parse_status"]) == {"ok"}
+    assert set(table["completion"]) == {"7"}
+
+
+def test_a_completion_is_the_greedy_one_on_the_evaluation_prompt(
+    tiny_base: Path, tiny: Policy, tiny_clips: Path, ask: Ask
+) -> None:
+    table = ask(tiny_base).table
+    store = ClipStore([tiny_clips])
+    ids = prompt_ids(tiny.tokenizer, "evaluation", 6, 4)
+    shown = encode(tiny.model, ids, normalise(store.batch(SEEN)))
+    done = generate(tiny.model, shown, torch.arange(6), 4, tiny.tokenizer.eos_token_id)
+    said = tiny.tokenizer.batch_decode(done, skip_special_tokens=True)
+    assert table["completion"].tolist() == said
+    scores = [parse(text).score for text in said]
+    pd.testing.assert_series_equal(table["score"], pd.Series(scores, name="score", dtype=float))
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 100])
+def test_predictions_do_not_depend_on_the_batch(
+    tiny_base: Path, ask: Ask, batch_size: int
+) -> None:
+    one, other = ask(tiny_base, 3).table, ask(tiny_base, batch_size).table
+    pd.testing.assert_frame_equal(one.drop(columns="seconds"), other.drop(columns="seconds"))
+
+
+def test_predictions_tell_where_they_come_from(
+    tiny_base: Path, tiny_clips: Path, ask: Ask
+) -> None:
+    said = ask(tiny_base, max_new_tokens=3)
+    assert (said.run, said.benchmark) == ("grpo", "demo_content")
+    assert said.provenance["policy"] == policy_hash(tiny_base)
+    assert said.provenance["setting"] == "6x56"
+    assert said.provenance["max_new_tokens"] == 3
+    assert said.provenance["clips"] == [hashlib.sha256(tiny_clips.read_bytes()).hexdigest()]
+
+
+def test_a_shard_without_a_clip_gives_an_empty_table(
+    tmp_path: Path, tiny_base: Path, ask: Ask
+) -> None:
+    path, none = tmp_path / "0000.safetensors", torch.zeros((0, 6), dtype=torch.int32)
+    frames = torch.zeros((0, 6, 3, 56, 56), dtype=torch.uint8)
+    write_shard(path, [], frames, none, {"broken.mp4": "cut short"}, "6x56", {})
+    said = ask(tiny_base, clips=path)
+    assert said.table.empty
+    assert said.run == "grpo"
+
+
+def test_predicting_needs_the_policy_and_the_clips_alone(
+    tmp_path: Path, tiny_base: Path, tiny_clips: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = shutil.copytree(tiny_base, tmp_path / "alone" / "policy")
+    clips = shutil.copy(tiny_clips, tmp_path / "alone")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    assert len(ask(policy, clips=Path(clips)).table) == len(SEEN)

@@ -1,0 +1,96 @@
+"""A training set of six clips, and a base policy that now and then says a digit or ends early."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+import yaml
+
+from vqathinker.params import PerturbationParams, RunSettings
+from vqathinker.phases import merge, resolve
+
+TRAINING = {
+    "group_size": 4, "videos_per_device": 2, "gradient_accumulation": 1, "learning_rate": 1e-3,
+    "schedule": "linear", "warmup_steps": 0, "max_steps": 3, "beta": 0.04, "temperature": 1.0,
+    "max_new_tokens": 6, "loss_type": "grpo", "precision": "fp32", "gradient_checkpointing": False,
+    "freeze": ["vision"], "lora": None, "save_every": 2, "log_every": 1,
+}  # fmt: skip
+WEIGHTS = {"regression": 1.0, "ranking": 1.0, "format": 1.0, "temporal": 1.0}
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """The files that `train` reads; nothing else lies in the folder."""
+
+    folder: Path
+    clips: Path
+    mos: dict[str, float]
+
+    def start(self, settings: RunSettings, out: Path, **changes: Path) -> None:
+        from vqathinker.training.run import train
+
+        files = {
+            "policy": self.folder / "base",
+            "manifest": self.folder / "manifest.parquet",
+            "perturbations": self.folder / "perturbations.parquet",
+        }
+        train("grpo", settings, clips=[self.clips], out=out, **(files | changes))
+
+
+@pytest.fixture(scope="session")
+def training_set(
+    tmp_path_factory: pytest.TempPathFactory, tiny_base: Path, tiny_clips: Path
+) -> TrainingSet:
+    from vqathinker.video.perturb import KINDS, draw_table, write_table
+
+    folder = tmp_path_factory.mktemp("training")
+    write_talking_policy(tiny_base, tiny_clips, folder / "base")
+    mos = {f"clip{number}.mp4": 1.0 + 0.7 * number for number in range(6)}
+    labels = {**mos, "broken.mp4": 2.0}
+    table = {"video": list(labels), "mos_training": list(labels.values())}
+    pd.DataFrame(table).to_parquet(folder / "manifest.parquet")
+    params = PerturbationParams(
+        kinds=list(KINDS), draws=5, window=4, jitter=1, duplicate_max=3, drop_max=3
+    )
+    write_table(draw_table(mos, 6, 1, params), folder / "perturbations.parquet", {})
+    return TrainingSet(folder, tiny_clips, mos)
+
+
+@torch.no_grad()
+def write_talking_policy(base: Path, clips: Path, out: Path) -> None:
+    """Lift the rows of the digits 1 to 5 and of the end towards what the policy has in mind."""
+    from vqathinker.policy.checkpoint import load_policy, save_policy
+    from vqathinker.policy.inputs import encode, normalise, prompt_ids
+    from vqathinker.video.store import ClipStore
+
+    policy, tokenizer, _ = load_policy(base)
+    store = ClipStore([clips])
+    ids = prompt_ids(tokenizer, "training", 6, 4)
+    shown = encode(policy, ids, normalise(store.batch(store.ids)))
+    _, hidden = policy.prefill(shown.input_ids, None, *shown[1:])
+    for token, share in [*((digit, 0.3) for digit in "12345"), (tokenizer.eos_token, 0.35)]:
+        row = tokenizer.convert_tokens_to_ids(token)
+        policy.lm_head.weight[row] = share * hidden.mean((0, 1))
+    save_policy(policy, tokenizer, out, "", {})
+
+
+@pytest.fixture(scope="session")
+def settings_of(root: Path) -> Callable[..., RunSettings]:
+    """settings_of(max_steps=2, weights={…}, temporal={…}, seed=1) are those of a tiny run."""
+    config = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
+    row = resolve(config)["runs"]["grpo"]
+
+    def make(
+        *, seed: int = 42, weights: dict[str, float] | None = None,
+        temporal: dict[str, Any] | None = None, **training: Any,
+    ) -> RunSettings:  # fmt: skip
+        rewards = {"weights": WEIGHTS | (weights or {}), "temporal": temporal or {"copies": 2}}
+        changed = {"seed": seed, "training": TRAINING | training, "rewards": rewards}
+        whole = merge(row, changed)
+        return RunSettings.model_validate({key: whole[key] for key in RunSettings.model_fields})
+
+    return make

@@ -1,0 +1,192 @@
+"""What TRL is given: the log-probabilities of sampling, and each rollout's own rewards."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from torch import Tensor
+
+from vqathinker.params import RunSettings
+from vqathinker.policy.checkpoint import Policy, load_policy
+from vqathinker.policy.inputs import normalise
+from vqathinker.training import trainer as trainer_module
+from vqathinker.training.rewards import RewardTable
+from vqathinker.training.rollouts import RolloutWriter, Rollouts
+from vqathinker.training.trainer import COMPONENTS, VQAThinkerTrainer
+from vqathinker.video.store import ClipStore
+
+Settings = Callable[..., RunSettings]
+
+
+class Scored(NamedTuple):
+    """One call for log-probabilities."""
+
+    step: int
+    videos: list[str]
+    input_ids: Tensor
+    mask: Tensor
+    completion_tokens: int
+    log_probs: Tensor
+    entropy: Tensor | None
+
+
+@pytest.fixture
+def scored(monkeypatch: pytest.MonkeyPatch) -> list[Scored]:
+    calls: list[Scored] = []
+    score = VQAThinkerTrainer._get_per_token_logps_and_entropies
+
+    def watched(
+        self: Any, model: Any, input_ids: Tensor, mask: Tensor, keep: int, *args: Any, **kwargs: Any
+    ) -> Any:
+        result = score(self, model, input_ids, mask, keep, *args, **kwargs)
+        videos = [self._videos[clip] for clip in self._clip.tolist()]
+        values = (result[0].detach(), result[1])
+        calls.append(Scored(self.state.global_step, videos, input_ids, mask, keep, *values))
+        return result
+
+    monkeypatch.setattr(VQAThinkerTrainer, "_get_per_token_logps_and_entropies", watched)
+    return calls
+
+
+@pytest.fixture
+def rolled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], Rollouts]]:
+    """The videos and rollouts of every step."""
+    calls: list[tuple[list[str], Rollouts]] = []
+    write = RolloutWriter.write
+
+    def watched(self: RolloutWriter, policy: Any, videos: Any, *rest: Any) -> Rollouts:
+        done = write(self, policy, videos, *rest)
+        calls.append((list(videos), done))
+        return done
+
+    monkeypatch.setattr(RolloutWriter, "write", watched)
+    return calls
+
+
+@pytest.fixture
+def rewarded(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What every call of `compute_rewards` was given, and what came out."""
+    calls: list[dict[str, Any]] = []
+    compute = trainer_module.compute_rewards
+
+    def watched(
+        completions: Any, mos: Any, perturbed: Any, params: Any, **rest: Any
+    ) -> RewardTable:
+        table = compute(completions, mos, perturbed, params, **rest)
+        given = {"completions": completions, "mos": mos, "perturbed": perturbed}
+        calls.append(given | {"table": table})
+        return table
+
+    monkeypatch.setattr(trainer_module, "compute_rewards", watched)
+    return calls
+
+
+@pytest.fixture(scope="module")
+def base(training_set: Any) -> Policy:
+    return load_policy(training_set.folder / "base")
+
+
+@torch.no_grad()
+def by_whole_forwards(base: Policy, clips: Path, call: Scored, temperature: float) -> Tensor:
+    """Log-probabilities (rows, tokens, vocabulary) without any sharing of prompts."""
+    pixels = normalise(ClipStore([clips]).batch(call.videos))
+    logits = base.model(input_ids=call.input_ids, pixel_values=pixels).logits
+    return (logits[:, -call.completion_tokens - 1 : -1] / temperature).log_softmax(-1)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+def test_log_probabilities_are_those_of_sampling(
+    tmp_path: Path, training_set: Any, settings_of: Settings, base: Policy, scored: list[Scored],
+    temperature: float,
+) -> None:  # fmt: skip
+    training_set.start(settings_of(max_steps=1, temperature=temperature), tmp_path)
+    assert len(scored) >= 2  # of the policy and of its reference
+    for call in scored:
+        assert len(set(call.videos)) == 2
+        expected = by_whole_forwards(base, training_set.clips, call, temperature)
+        completions = call.input_ids[:, -call.completion_tokens :]
+        chosen = expected.gather(-1, completions[..., None])[..., 0]
+        said = call.mask[:, -call.completion_tokens :].bool()
+        assert bool((~said).any())  # some rollouts end early, and are padded
+        torch.testing.assert_close(call.log_probs[said], chosen[said], atol=2e-5, rtol=0)
+        if call.entropy is not None:
+            entropy = -(expected.exp() * expected).sum(-1)
+            torch.testing.assert_close(call.entropy[said], entropy[said], atol=2e-5, rtol=0)
+
+
+def test_rows_reach_the_loss_with_their_own_video(
+    tmp_path: Path, training_set: Any, settings_of: Settings, base: Policy, scored: list[Scored],
+    rolled: list[tuple[list[str], Rollouts]],
+) -> None:  # fmt: skip
+    """TRL shuffles and splits what was rolled out; a rollout must not lose its clip by it."""
+    settings = settings_of(max_steps=2, gradient_accumulation=2, group_size=2, videos_per_device=3)
+    training_set.start(settings, tmp_path)
+    pad = base.tokenizer.pad_token_id
+    for call in scored:
+        told: dict[str, list[list[int]]] = {}
+        for videos, done in rolled:
+            for row, completion in enumerate(done.raw):
+                told.setdefault(videos[row // 2], []).append(completion)
+        for video, tokens in zip(
+            call.videos, call.input_ids[:, -call.completion_tokens :].tolist(), strict=True
+        ):
+            padded = [ids + [pad] * (len(tokens) - len(ids)) for ids in told[video]]
+            assert tokens in padded
+
+
+def test_rewards_are_computed_for_each_video_s_rollouts_against_its_own_mos(
+    tmp_path: Path, training_set: Any, settings_of: Settings, base: Policy,
+    rolled: list[tuple[list[str], Rollouts]], rewarded: list[dict[str, Any]],
+) -> None:  # fmt: skip
+    training_set.start(settings_of(), tmp_path)
+    assert len(rewarded) == len(rolled) == 3
+    seen = set()
+    for given, (videos, done) in zip(rewarded, rolled, strict=True):
+        raw, perturbed = (
+            base.tokenizer.batch_decode(ids, skip_special_tokens=True)
+            for ids in (done.raw, done.perturbed)
+        )
+        assert [list(group) for group in given["completions"]] == [raw[:4], raw[4:]]
+        assert [list(group) for group in given["perturbed"]] == [perturbed[:2], perturbed[2:]]
+        assert given["mos"] == [training_set.mos[video] for video in videos]
+        seen.update(videos)
+    assert seen == set(training_set.mos)  # three steps of two videos: every clip once
+
+
+def test_rewards_are_logged_under_the_names_of_their_components(
+    tmp_path: Path, training_set: Any, settings_of: Settings, rewarded: list[dict[str, Any]]
+) -> None:
+    import pandas as pd
+
+    training_set.start(settings_of(), tmp_path)
+    history = pd.read_csv(tmp_path / "history.csv")
+    for row, given in zip(history.to_dict("records"), rewarded, strict=True):
+        for name in COMPONENTS:
+            mean = getattr(given["table"], name).mean()
+            assert row[f"rewards/{name}"] == pytest.approx(mean, abs=1e-5)
+        assert row["parse_failures"] == given["table"].failures
+        assert row["reward"] == pytest.approx(given["table"].total.mean(), abs=1e-5)
+
+
+def test_without_temporal_weight_there_is_nothing_perturbed_to_reward(
+    tmp_path: Path, training_set: Any, settings_of: Settings, rewarded: list[dict[str, Any]]
+) -> None:
+    training_set.start(settings_of(weights={"temporal": 0.0}, max_steps=1), tmp_path)
+    assert [given["perturbed"] for given in rewarded] == [None]
+
+
+def test_rollouts_differ_from_step_to_step_and_from_seed_to_seed(
+    tmp_path: Path, training_set: Any, settings_of: Settings,
+    rolled: list[tuple[list[str], Rollouts]],
+) -> None:  # fmt: skip
+    quiet = {"learning_rate": 1e-12, "epochs": 2, "videos_per_device": 6}
+    for seed in (1, 1, 2):
+        out = tmp_path / str(len(rolled))
+        training_set.start(settings_of(seed=seed, max_steps=2, **quiet), out)
+    said = [dict(zip(v, zip(*[iter(d.raw)] * 4, strict=True), strict=True)) for v, d in rolled]
+    assert said[0] == said[2]
+    assert said[1] == said[3]
+    assert said[0] != said[1]
+    assert said[0] != said[4]
