@@ -1,7 +1,6 @@
 """What every test may ask for: the project's own files, its parameters, and a tiny policy."""
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +73,6 @@ def tiny_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     texture = torch.randn((6, 6, 3, 56, 56), generator=generator)
     frames = (colour + contrast * texture).clamp(0, 255).to(torch.uint8)
     ids = [f"clip{number}.mp4" for number in range(6)]
-    failures: Mapping[str, str] = {"broken.mp4": "cut short"}
+    failures = {"broken.mp4": "cut short"}
     write_shard(path, ids, frames, torch.arange(6).expand(6, 6), failures, "6x56", {"by": "hand"})
     return path

@@ -9,9 +9,9 @@ from vqathinker.datasets.contents import PHOTOGRAPHS, PROCEDURAL, Content, conte
 
 
 def of_set(name: str, folder: Path, unseen: bool = False, seed: int = 7) -> list[Content]:
-    """Twenty contents, whose drawn pictures lie in `folder`."""
+    """Twelve contents, whose drawn pictures lie in `folder`."""
     folder.mkdir(exist_ok=True)
-    return list(contents(name, 20, unseen, seed, folder))
+    return list(contents(name, 12, unseen, seed, folder))
 
 
 def sources(shown: list[Content]) -> set[str]:
@@ -39,7 +39,7 @@ def test_no_two_contents_share_a_drawn_picture(tmp_path: Path) -> None:
     pictures = drawn(of_set("demo_train", tmp_path / "a"))
     pictures += drawn(of_set("demo_indomain", tmp_path / "b"))
     pictures += drawn(of_set("demo_content", tmp_path / "c", unseen=True))
-    assert len(pictures) > 30
+    assert len(pictures) > 15
     assert len(set(pictures)) == len(pictures)
 
 
@@ -73,4 +73,4 @@ def test_contents_differ_in_shape_rate_and_length(tmp_path: Path) -> None:
     assert all(side % 2 == 0 for size in sizes for side in size)  # as 4:2:0 needs
     assert len({content.fps for content in shown}) > 2
     assert len({content.seconds for content in shown}) > 10
-    assert len({content.name for content in shown}) == 20
+    assert len({content.name for content in shown}) == 12

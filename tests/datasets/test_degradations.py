@@ -1,6 +1,7 @@
 """Degradations: temporal kinds hold frames, and what is stronger is further from the original."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,17 @@ from vqathinker.datasets.demo import make_set
 from vqathinker.params import DataParams
 from vqathinker.phases import resolve
 
-Versions = Callable[[str], list[tuple[float, np.ndarray]]]
+Versions = Callable[..., list[tuple[float, np.ndarray]]]
 
 
 @pytest.fixture
 def versions(tmp_path: Path, config: dict[str, Any]) -> Versions:
-    """versions(kind) are eight of one content, weakest first: strength, and frames (T, H, W)."""
+    """versions(kind) are four of one content, weakest first: strength, and frames (T, H, W)."""
     data = resolve(config)["data"]
 
-    def make(kind: str) -> list[tuple[float, np.ndarray]]:
-        changed = {"versions": 8, "kinds": [kind], "observer_noise": 0.0}
-        counts = {**data["counts"], "demo_train": 8}
+    def make(kind: str, number: int = 4) -> list[tuple[float, np.ndarray]]:
+        changed = {"versions": number, "kinds": [kind]}
+        counts = {**data["counts"], "demo_train": number}
         how = {**data, "counts": counts, "demo": {**data["demo"], **changed}}
         make_set("demo_train", DataParams.model_validate(how), tmp_path / kind)
         rows = pd.read_csv(tmp_path / kind / "degradations.csv").sort_values("strength")
@@ -47,11 +48,11 @@ def repeated(frames: np.ndarray) -> float:
 
 @pytest.mark.parametrize("kind", ["freeze", "stutter", "drop"])
 def test_temporal_kinds_repeat_frames_the_more_the_stronger(versions: Versions, kind: str) -> None:
-    made = versions(kind)
+    made = versions(kind, 6)
     shares = [repeated(frames) for _, frames in made]
     assert shares[-1] > shares[0] + 0.02
-    assert shares[-1] > 0.8
-    assert all(later >= earlier - 0.05 for earlier, later in zip(shares, shares[1:], strict=False))
+    assert all(later >= earlier - 0.05 for earlier, later in pairwise(shares))
+    assert all(share > 0.85 * strength for share, (strength, _) in zip(shares, made, strict=True))
 
 
 def test_a_freeze_is_one_stop_of_the_length_its_strength_says(versions: Versions) -> None:
@@ -76,9 +77,8 @@ def test_other_kinds_change_the_picture_the_more_the_stronger(
     weakest = made[0][1]
     length = min(len(frames) for _, frames in made)
     errors = [float(np.abs(frames[:length] - weakest[:length]).mean()) for _, frames in made[1:]]
-    assert errors[-1] > errors[0]
+    assert errors == sorted(errors)
     assert errors[-1] > 1.5
-    assert errors.index(max(errors)) >= len(errors) - 2
 
 
 def test_every_kind_of_the_parameters_can_be_made(config: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """Drawn pictures: the generator decides every byte, and they look like photographs to a filter."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,7 @@ def test_the_spectrum_falls_like_that_of_a_photograph(tmp_path: Path, corners: i
         amplitude = np.abs(np.fft.fft2(grey))
         radius = np.hypot(*np.meshgrid(np.fft.fftfreq(192), np.fft.fftfreq(192)))
         edges = np.geomspace(4 / 192, 0.4, 8)
-        rings = list(zip(edges[:-1], edges[1:], strict=True))
-        levels = [amplitude[(radius >= low) & (radius < high)].mean() for low, high in rings]
+        rings = [(radius >= low) & (radius < high) for low, high in pairwise(edges)]
+        levels = [amplitude[ring].mean() for ring in rings]
         exponents.append(-np.polyfit(np.log(edges[:-1]), np.log(levels), 1)[0])
     assert 0.6 < np.mean(exponents) < 1.6

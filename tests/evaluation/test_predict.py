@@ -27,7 +27,9 @@ SEEN = [f"clip{number}.mp4" for number in range(6)]
 def ask(tmp_path: Path, tiny_clips: Path) -> Ask:
     """ask(policy, batch_size=2, …) are its predictions on the tiny clips."""
 
-    def run(policy: Path, batch_size: int = 4, max_new_tokens: int = 4, clips: Path = tiny_clips) -> Predictions:
+    def run(
+        policy: Path, batch_size: int = 4, max_new_tokens: int = 4, clips: Path = tiny_clips
+    ) -> Predictions:
         how = EvaluationParams(batch_size=batch_size, max_new_tokens=max_new_tokens)
         out = tmp_path / "predictions" / "grpo" / "demo_content.parquet"
         predict(policy, [clips], how, run="grpo", benchmark="demo_content", out=out)
@@ -105,16 +107,12 @@ def test_a_completion_is_the_greedy_one_on_the_evaluation_prompt(
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 100])
-def test_predictions_do_not_depend_on_the_batch(
-    tiny_base: Path, ask: Ask, batch_size: int
-) -> None:
+def test_predictions_do_not_depend_on_the_batch(tiny_base: Path, ask: Ask, batch_size: int) -> None:
     one, other = ask(tiny_base, 3).table, ask(tiny_base, batch_size).table
     pd.testing.assert_frame_equal(one.drop(columns="seconds"), other.drop(columns="seconds"))
 
 
-def test_predictions_tell_where_they_come_from(
-    tiny_base: Path, tiny_clips: Path, ask: Ask
-) -> None:
+def test_predictions_tell_where_they_come_from(tiny_base: Path, tiny_clips: Path, ask: Ask) -> None:
     said = ask(tiny_base, max_new_tokens=3)
     assert (said.run, said.benchmark) == ("grpo", "demo_content")
     assert said.provenance["policy"] == policy_hash(tiny_base)

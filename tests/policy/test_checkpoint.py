@@ -3,8 +3,6 @@
 import json
 import pickle
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -67,20 +65,7 @@ def test_a_saved_policy_comes_back_bit_by_bit(
     assert all(torch.equal(state[name], value) for name, value in policy.state_dict().items())
     text = "<think>I see clear blur.</think><answer>3.42</answer><|im_end|>"
     assert again.tokenizer(text)["input_ids"] == loaded.tokenizer(text)["input_ids"]
-    assert again.tokenizer.eos_token == "<|im_end|>"
-
-
-def test_a_folder_loads_by_its_path_alone_in_a_fresh_process(folder: Path) -> None:
-    code = (
-        "import sys; from pathlib import Path; from vqathinker.policy.checkpoint import load_policy;"
-        "print(load_policy(Path(sys.argv[1])).provenance['policy'])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code, str(folder)],
-        capture_output=True, text=True, check=False, cwd=folder.parent,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == policy_hash(folder)
+    assert again.tokenizer.decode([again.tokenizer.eos_token_id]) == "<|im_end|>"
 
 
 def test_nothing_is_pickled(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,12 +136,12 @@ def test_a_run_exports_its_last_checkpoint_with_its_origin(
 ) -> None:
     for step in (9, 10):  # by number, not by name
         with torch.no_grad():
-            policy.model.motion_projector[3].bias.fill_(step)
+            policy.get_parameter(BIAS).fill_(step)
         folder = tmp_path / "grpo" / "checkpoints" / f"checkpoint-{step}"
         save_policy(policy, loaded.tokenizer, folder, "", {"base": "models/base/tiny"})
     export("grpo", settings, tmp_path / "grpo", tmp_path / "grpo" / "policy")
     exported = load_policy(tmp_path / "grpo" / "policy")
-    assert exported.model.model.motion_projector[3].bias.unique().tolist() == [10.0]
+    assert exported.model.get_parameter(BIAS).unique().tolist() == [10.0]
     assert exported.provenance["run"] == "grpo"
     assert exported.provenance["steps"] == 10
     assert exported.provenance["base"] == "models/base/tiny"

@@ -1,5 +1,7 @@
 """Rollouts: greedy is the argmax of full forwards, draws follow their seed, an end is an end."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -47,9 +49,7 @@ def test_greedy_completions_are_the_argmax_of_full_forwards(
 
 def test_a_seed_decides_what_is_drawn(policy: Model, prompts: Prompts) -> None:
     def draw(seed: int) -> list[list[int]]:
-        return generate(
-            policy, prompts, ROWS, 8, NEVER, 1.0, torch.Generator().manual_seed(seed)
-        )
+        return generate(policy, prompts, ROWS, 8, NEVER, 1.0, torch.Generator().manual_seed(seed))
 
     assert draw(1) == draw(1)
     assert draw(1) != draw(2)
@@ -97,7 +97,12 @@ def test_decoding_stops_when_every_completion_has_ended(
     say_first(policy, prompts, end)
     calls = []
     forward = policy.model.forward
-    monkeypatch.setattr(policy.model, "forward", lambda *a, **k: calls.append(1) or forward(*a, **k))
+
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        calls.append(len(args))
+        return forward(*args, **kwargs)
+
+    monkeypatch.setattr(policy.model, "forward", watched)
     assert generate(policy, prompts, ROWS, 50, end) == [[end]] * 4
     assert len(calls) == 1  # the prompts, and no token more
 

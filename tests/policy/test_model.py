@@ -74,9 +74,7 @@ def test_every_trained_part_is_reached_by_a_gradient(
         assert any(name.startswith(f"model.{part}.") for name in reached), part
 
 
-def test_encoded_features_stand_for_the_pixels(
-    policy: Model, ids: Tensor, pixels: Tensor
-) -> None:
+def test_encoded_features_stand_for_the_pixels(policy: Model, ids: Tensor, pixels: Tensor) -> None:
     prompts = ids.expand(3, -1)
     with torch.no_grad():
         from_pixels = policy(input_ids=prompts, pixel_values=pixels).logits

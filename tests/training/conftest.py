@@ -53,9 +53,8 @@ def training_set(
     labels = {**mos, "broken.mp4": 2.0}
     table = {"video": list(labels), "mos_training": list(labels.values())}
     pd.DataFrame(table).to_parquet(folder / "manifest.parquet")
-    params = PerturbationParams(
-        kinds=list(KINDS), draws=5, window=4, jitter=1, duplicate_max=3, drop_max=3
-    )
+    how = {"draws": 5, "window": 4, "jitter": 1, "duplicate_max": 3, "drop_max": 3}
+    params = PerturbationParams.model_validate({"kinds": list(KINDS), **how})
     write_table(draw_table(mos, 6, 1, params), folder / "perturbations.parquet", {})
     return TrainingSet(folder, tiny_clips, mos)
 

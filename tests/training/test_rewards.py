@@ -44,6 +44,7 @@ def params(**sections: Any) -> RewardsParams:
         "ranking": {"scope": "device", "epsilon": EPSILON},
         "temporal": {
             "rule": "batch",
+            "copies": None,
             "bonus": 0.3,
             "ranking_above": 0.5,
             "regression_above": 0.9,

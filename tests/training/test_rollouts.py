@@ -138,7 +138,11 @@ def test_copies_take_the_next_draws_of_the_table(
 @pytest.mark.parametrize("keep", [False, True])
 @pytest.mark.parametrize("step", [0, 1])
 def test_a_perturbed_copy_is_what_its_frames_encoded_anew_would_be(
-    policy: Model, writer: RolloutWriter, decoded: list[tuple[Prompts, Tensor]], keep: bool, step: int
+    policy: Model,
+    writer: RolloutWriter,
+    decoded: list[tuple[Prompts, Tensor]],
+    keep: bool,
+    step: int,
 ) -> None:
     writer.keep = keep
     done = writer.write(policy, VIDEOS, step, seeded())
@@ -176,8 +180,8 @@ def test_keeping_reads_and_encodes_a_clip_once_and_gives_the_same(
     for order in (VIDEOS, VIDEOS[::-1], VIDEOS):
         kept = keeping.prompts(policy, order)
         for got, expected in zip(kept, fresh, strict=True):
-            expected = expected if order == VIDEOS else expected.flip(0)
-            torch.testing.assert_close(got, expected)
+            in_order = expected if order == VIDEOS else expected.flip(0)
+            torch.testing.assert_close(got, in_order)
     assert clips.reads == before + 1  # the second video, once
     assert keeping.write(policy, VIDEOS, 0, seeded()) == writer.write(policy, VIDEOS, 0, seeded())
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from vqathinker.params import RunSettings
 from vqathinker.policy.checkpoint import export, load_policy, policy_hash
 from vqathinker.reporting.figures import PANELS
-from vqathinker.training.rollouts import RolloutWriter, Rollouts
+from vqathinker.training.rollouts import Rollouts, RolloutWriter
 
 Settings = Callable[..., RunSettings]
 Watch = Callable[..., list[int]]
@@ -139,7 +139,9 @@ def test_without_temporal_weight_no_copy_is_rolled_out(
 
     monkeypatch.setattr(RolloutWriter, "write", watched)
     for name, temporal in (("off", 0.0), ("on", 1.0)):
-        training_set.start(settings_of(weights={"temporal": temporal}, max_steps=1), tmp_path / name)
+        training_set.start(
+            settings_of(weights={"temporal": temporal}, max_steps=1), tmp_path / name
+        )
     assert numbers == [(8, 0), (8, 4)]
     assert history(tmp_path / "off")["rewards/temporal"].tolist() == [0.0]
 
@@ -149,9 +151,12 @@ def test_null_copies_are_as_many_as_the_group(
 ) -> None:
     copies = []
     write = RolloutWriter.write
-    monkeypatch.setattr(
-        RolloutWriter, "write", lambda self, *args: copies.append(self.copies) or write(self, *args)
-    )
+
+    def watched(self: RolloutWriter, *args: Any) -> Rollouts:
+        copies.append(self.copies)
+        return write(self, *args)
+
+    monkeypatch.setattr(RolloutWriter, "write", watched)
     training_set.start(settings_of(temporal={"copies": None}, max_steps=1), tmp_path)
     assert copies == [4]
 
@@ -199,7 +204,12 @@ def test_a_finished_run_is_not_trained_again(
 
 @pytest.mark.parametrize("change", ["settings", "labels", "perturbations", "base policy"])
 def test_a_run_of_other_settings_starts_anew(
-    tmp_path: Path, finished: Path, training_set: Any, settings_of: Settings, watch: Watch, change: str
+    tmp_path: Path,
+    finished: Path,
+    training_set: Any,
+    settings_of: Settings,
+    watch: Watch,
+    change: str,
 ) -> None:
     out = shutil.copytree(finished, tmp_path / "grpo")
     files = {}
@@ -244,7 +254,10 @@ def test_training_reads_its_own_files_and_nothing_else(
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
     alone = type(training_set)(folder, training_set.clips, training_set.mos)
-    assert pd.read_parquet(folder / "manifest.parquet").columns.tolist() == ["video", "mos_training"]
+    assert pd.read_parquet(folder / "manifest.parquet").columns.tolist() == [
+        "video",
+        "mos_training",
+    ]
     alone.start(settings_of(max_steps=1), tmp_path / "out")
     assert len(history(tmp_path / "out")) == 1
     assert not list((tmp_path / "empty").iterdir())

@@ -43,7 +43,8 @@ A tiny policy with InternVL's architecture, made for the demo; it has no use out
 
 It was taught on {clips} clips of the training set, from {degradations}: kind and strength of each
 clip's one degradation, in {levels} levels, and the form of an answer with scores drawn at random
-from 1 to 5. It has seen no MOS, and no clip of a benchmark.
+from 1 to 5. It has seen no MOS, and no clip of a benchmark. It sees through its motion token; its
+image encoder is untrained, and the visual tokens say little.
 """
 
 
@@ -165,14 +166,33 @@ def _teach_speech(
 def _answers(
     tokenizer: PreTrainedTokenizerFast, lesson: Lesson, pick: Tensor, generator: torch.Generator
 ) -> Tensor:
-    """Token ids (clips, tokens) of what to say: true words, and a score that is drawn."""
+    """Token ids (clips, tokens) of what to say: true words, and a score that is drawn.
+
+    Clips next to each other in strength get scores that mirror each other around 3, so that no
+    batch holds even a chance trend from strength to score.
+    """
     level = (lesson.strength[pick] * len(LEVELS)).long().clamp(max=len(LEVELS) - 1)
-    score = 1 + 4 * torch.rand(len(pick), generator=generator)
+    drawn = 4 * torch.rand(len(pick), generator=generator) - 2
+    half = len(pick) // 2
+    drawn[half : 2 * half] = -drawn[:half]
+    score = torch.empty_like(drawn)
+    score[lesson.strength[pick].argsort()] = 3 + drawn[_side_by_side(len(pick))]
     texts = [
         _THOUGHT.format(level=LEVELS[lv], kind=_WORDS[kind], score=s) + tokenizer.eos_token
         for lv, kind, s in zip(level, lesson.kind[pick], score.tolist(), strict=True)
     ]
     return torch.tensor(tokenizer(texts, add_special_tokens=False)["input_ids"])
+
+
+def _side_by_side(number: int) -> Tensor:
+    """Order in which entry i of the first half is followed by entry i of the second.
+
+    >>> _side_by_side(5).tolist()
+    [0, 2, 1, 3, 4]
+    """
+    half = number // 2
+    first = torch.arange(2 * half).view(2, half).T.flatten()
+    return torch.cat([first, torch.arange(2 * half, number)])
 
 
 def _token_weights(tokenizer: PreTrainedTokenizerFast) -> Tensor:

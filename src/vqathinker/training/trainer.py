@@ -62,8 +62,10 @@ class VQAThinkerTrainer(GRPOTrainer):
         generator = torch.Generator(device=policy.device)
         generator.manual_seed((self._seed * 1_000_003 + self.state.global_step) * 64 + self._rank)
         done = self._writer.write(policy, videos, self.state.global_step, generator)
-        changed = self.processing_class.batch_decode(done.perturbed, skip_special_tokens=True)
-        groups = _grouped(changed, self._writer.copies) or [[]] * len(videos)
+        groups: list[Sequence[str]] = [[]] * len(videos)
+        if done.perturbed:
+            texts = self.processing_class.batch_decode(done.perturbed, skip_special_tokens=True)
+            groups = _grouped(texts, self._writer.copies)
         return {
             "prompt_ids": [self._writer.ids.tolist()] * len(prompts),
             "completion_ids": done.raw,
@@ -124,7 +126,7 @@ class VQAThinkerTrainer(GRPOTrainer):
 
 
 def _grouped(texts: Sequence[str], group: int) -> list[Sequence[str]]:
-    return [texts[start : start + group] for start in range(0, len(texts), max(1, group))]
+    return [texts[start : start + group] for start in range(0, len(texts), group)]
 
 
 def _component(trainer: VQAThinkerTrainer, name: str) -> Callable[..., list[float]]:
