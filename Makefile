@@ -29,7 +29,7 @@ help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
 
 demo: $(READY) ## the whole pipeline at demo scale on the CPU: data, training, evaluation, report
-	$(SNAKEMAKE) --config scale=demo
+	$(SNAKEMAKE) --config scale=demo --prioritize models/base/demo
 	@vqathinker summary results/demo
 
 ablations: $(READY) ## demo, and its ablation runs and other seeds beside it

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from vqathinker.params import DemoBaseParams
 from vqathinker.params.base import LessonParams
+from vqathinker.phases import resolve
 from vqathinker.policy import demo
 from vqathinker.policy.checkpoint import load_policy
 from vqathinker.policy.demo import KINDS, prepare_base
@@ -106,6 +108,10 @@ def test_a_clip_without_a_row_is_refused_by_name(
         prepare_base(tiny_params, [tiny_clips], degradations(rows=4), tmp_path / "tiny")
 
 
+def test_there_is_a_word_for_every_kind_of_training(config: dict[str, Any]) -> None:
+    assert set(resolve(config)["data"]["demo"]["kinds"]) <= set(KINDS)
+
+
 # --- that the lessons teach, on features which tell kind and strength at once ---------------------
 
 
@@ -139,6 +145,22 @@ def test_perception_learns_to_tell_kind_and_strength(
     how = LessonParams(steps=200, batch_size=32, learning_rate=5e-3)
     demo._teach_perception(policy, lesson, how, torch.Generator().manual_seed(0))
     assert sum(losses[-50:]) < 0.5 * sum(losses[:50])
+
+
+@pytest.mark.parametrize("number", [8, 9])
+def test_no_batch_of_answers_holds_a_trend_from_strength_to_score(
+    lesson: demo.Lesson, number: int
+) -> None:
+    tokenizer = build_tokenizer(demo._PHRASES)
+    generator = torch.Generator().manual_seed(0)
+    pick = torch.randperm(64, generator=generator)[:number]
+    texts = tokenizer.batch_decode(
+        demo._answers(tokenizer, lesson, pick, generator), skip_special_tokens=True
+    )
+    scores = [parse(texts[i]).score or 0.0 for i in lesson.strength[pick].argsort().tolist()]
+    assert all(1 <= score <= 5 for score in scores)
+    neighbours = [sum(scores[i : i + 2]) for i in range(0, number - 1, 2)]
+    assert neighbours == pytest.approx([6.0] * (number // 2), abs=0.011)  # two rounded scores
 
 
 def test_speech_learns_the_form_of_an_answer_and_no_score(

@@ -16,7 +16,7 @@ rule fetch:
     localrule: True
     conda:
         "../../envs/video.yaml"
-    threads: THREADS["video"]
+    threads: lambda w: (2 if w.set == LAYOUT.train_set else 1) * THREADS["video"]
     resources:
         **RESOURCES["video"],
     params:
