@@ -78,6 +78,13 @@ def test_nothing_is_pickled(folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
     load_policy(folder)
 
 
+def test_pickled_weights_are_not_looked_at(folder: Path) -> None:
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(PolicyError, match=r"policy: no \*\.safetensors"):
+        load_policy(folder)
+
+
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "provenance.json"])
 def test_a_folder_that_lacks_a_part_is_no_policy(folder: Path, name: str) -> None:
     (folder / name).unlink()
@@ -96,8 +103,9 @@ def test_a_folder_that_is_not_there_is_no_policy(tmp_path: Path) -> None:
         (lambda tensors: tensors.pop(BIAS), BIAS),
         (lambda tensors: tensors.update({"model.extra": torch.zeros(2)}), "model.extra"),
         (lambda tensors: tensors.update({"model.x": tensors.pop(BIAS)}), f"{BIAS}, model.x"),
+        (lambda tensors: tensors.update({BIAS: torch.zeros(7)}), BIAS),
     ],
-    ids=["missing", "extra", "renamed"],
+    ids=["missing", "extra", "renamed", "other shape"],
 )
 def test_tensors_that_do_not_fit_are_named(
     folder: Path, change: Callable[[Tensors], Any], named: str

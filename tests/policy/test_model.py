@@ -64,6 +64,16 @@ def test_a_shared_prompt_has_the_gradients_of_a_plain_forward(
         assert difference <= 1e-5 * max(1.0, scale), name
 
 
+def test_checkpointed_layers_give_the_same_logits(
+    policy: Model, ids: Tensor, pixels: Tensor, completions: Tensor
+) -> None:
+    with torch.no_grad():
+        plain = plain_logits(policy, ids, pixels, completions)
+    policy.activation_checkpointing_enable()
+    shared = shared_logits(policy.train(), ids, pixels, completions)
+    torch.testing.assert_close(shared.detach(), plain, atol=1e-5, rtol=1e-5)
+
+
 def test_every_trained_part_is_reached_by_a_gradient(
     policy: Model, ids: Tensor, pixels: Tensor, completions: Tensor
 ) -> None:

@@ -103,7 +103,7 @@ def test_the_last_step_has_a_checkpoint_that_exports_to_a_policy(
 
 @pytest.mark.parametrize(
     "frozen",
-    [["vision"], ["vision", "projector", "motion_projector"], ["vision", "language"]],
+    [[], ["vision"], ["vision", "projector", "motion_projector"], ["vision", "language"]],
     ids="+".join,
 )
 def test_frozen_parts_do_not_move_and_others_do(
@@ -124,6 +124,26 @@ def test_frozen_parts_do_not_move_and_others_do(
         moved = [name for name in names if not torch.equal(before[name], after[name])]
         assert names
         assert bool(moved) == (part not in {*frozen, "motion encoder"}), part
+
+
+@pytest.mark.parametrize("frozen", [[], ["vision"]], ids="+".join)
+def test_gradient_checkpointing_changes_no_weight(
+    tmp_path: Path, training_set: Any, settings_of: Settings, frozen: list[str]
+) -> None:
+    for name, on in (("on", True), ("off", False)):
+        settings = settings_of(freeze=frozen, gradient_checkpointing=on, learning_rate=1e-4)
+        training_set.start(settings, tmp_path / name)
+    on, off = (weights_after(tmp_path / name, 3) for name in ("on", "off"))
+    for name, value in off.items():
+        torch.testing.assert_close(on[name], value, atol=1e-5, rtol=0)
+
+
+def test_half_precision_trains_whole_weights(
+    tmp_path: Path, training_set: Any, settings_of: Settings
+) -> None:
+    training_set.start(settings_of(precision="bf16"), tmp_path)
+    assert abs(history(tmp_path)["kl"][0]) < 1e-6
+    assert {value.dtype for value in weights_after(tmp_path, 3).values()} == {torch.float32}
 
 
 def test_without_temporal_weight_no_copy_is_rolled_out(

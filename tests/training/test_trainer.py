@@ -154,6 +154,21 @@ def test_rewards_are_computed_for_each_video_s_rollouts_against_its_own_mos(
     assert seen == set(training_set.mos)  # three steps of two videos: every clip once
 
 
+def test_only_videos_of_one_device_batch_are_ranked_among_each_other(
+    tmp_path: Path, training_set: Any, settings_of: Settings, rewarded: list[dict[str, Any]]
+) -> None:
+    """TRL rolls out all batches of an optimiser step at once."""
+    settings = settings_of(gradient_accumulation=2, max_steps=1)
+    training_set.start(settings, tmp_path)
+    (given,) = rewarded
+    assert len(given["mos"]) == 4
+    for batch in (slice(0, 2), slice(2, 4)):
+        parts = (given[name][batch] for name in ("completions", "mos", "perturbed"))
+        alone = compute_rewards(*parts, settings.rewards)
+        assert given["table"].ranking[batch].tolist() == alone.ranking.tolist()
+        assert given["table"].total[batch].tolist() == alone.total.tolist()
+
+
 def test_rewards_are_logged_under_the_names_of_their_components(
     tmp_path: Path, training_set: Any, settings_of: Settings, rewarded: list[dict[str, Any]]
 ) -> None:

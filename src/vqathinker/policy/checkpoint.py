@@ -61,15 +61,22 @@ def load_policy(folder: Path) -> Policy:
     """
     needed = ("config.json", "tokenizer.json", PROVENANCE)
     lacking = [name for name in needed if not (folder / name).is_file()]
+    lacking += [] if any(folder.glob("*.safetensors")) else ["*.safetensors"]
     if lacking:
         raise PolicyError(
             f"{folder}: no {', no '.join(lacking)}; expected a folder written by `vqathinker base` "
             "or `vqathinker export`"
         )
     model, info = VQAThinkerForConditionalGeneration.from_pretrained(
-        folder, output_loading_info=True, local_files_only=True
+        folder,
+        output_loading_info=True,
+        local_files_only=True,
+        use_safetensors=True,
+        ignore_mismatched_sizes=True,
     )
-    if wrong := sorted({*map(str, info["missing_keys"]), *map(str, info["unexpected_keys"])}):
+    wrong = sorted({*map(str, info["missing_keys"]), *map(str, info["unexpected_keys"])})
+    wrong += sorted(str(entry[0]) for entry in info["mismatched_keys"])
+    if wrong:
         raise PolicyError(f"{folder}: tensors that do not fit: {', '.join(wrong[:8])}")
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     return Policy(model.eval(), tokenizer, json.loads((folder / PROVENANCE).read_text()))

@@ -105,7 +105,7 @@ class VQAThinkerModel(InternVLModel):
                 f"prompts hold {places.sum(1).tolist()} <IMG_CONTEXT> tokens but the clips give "
                 f"{seen.shape[1]}; expected frames x tokens per frame + 1"
             )
-        return text.masked_scatter(places[..., None], seen)
+        return text.masked_scatter(places[..., None], seen.to(text.dtype))
 
     def forward(
         self,
@@ -185,6 +185,13 @@ class VQAThinkerForConditionalGeneration(InternVLForConditionalGeneration):
                 inputs_embeds=inputs_embeds, labels=labels, logits_to_keep=logits_to_keep,
                 frame_features=frame_features, motion_features=motion_features, **kwargs,
             )  # fmt: skip
+        if self.training and self.is_activation_checkpointing:
+            if pixel_values is not None:
+                frame_features = self.model.encode_frames(pixel_values)
+                motion_features = self.model.motion_encoder(pixel_values)
+            given = (input_ids, frame_features, motion_features)
+            prompts = [part[rows] for part in given if part is not None]
+            return self._whole_rows(prompts, completion_ids)
         cache, last = self.prefill(input_ids, pixel_values, frame_features, motion_features)
         cache.batch_select_indices(rows)
         hidden = last[rows]
@@ -193,6 +200,21 @@ class VQAThinkerForConditionalGeneration(InternVLForConditionalGeneration):
             rest = self.model(input_ids=known, past_key_values=cache, use_cache=True)
             hidden = torch.cat([hidden, rest.last_hidden_state], dim=1)
         return InternVLCausalLMOutputWithPast(logits=self.lm_head(hidden))
+
+    def _whole_rows(
+        self, prompts: list[Tensor], completion_ids: Tensor
+    ) -> InternVLCausalLMOutputWithPast:
+        """The same logits without a cache, which checkpointed layers cannot use.
+
+        `prompts` are the input ids, frame and motion features of each completion's prompt.
+        """
+        input_ids, frame_features, motion_features = prompts
+        hidden = self.model(
+            input_ids=torch.cat([input_ids, completion_ids[:, :-1]], dim=1),
+            frame_features=frame_features, motion_features=motion_features, use_cache=False,
+        ).last_hidden_state  # fmt: skip
+        said = hidden[:, input_ids.shape[1] - 1 :]
+        return InternVLCausalLMOutputWithPast(logits=self.lm_head(said))
 
     def prefill(
         self,

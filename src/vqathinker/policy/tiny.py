@@ -66,7 +66,7 @@ def build_policy(
         vocab_size=len(tokenizer), hidden_size=mind.hidden_size, num_hidden_layers=mind.layers,
         num_attention_heads=mind.heads, num_key_value_heads=max(1, mind.heads // 2),
         intermediate_size=2 * mind.hidden_size, max_position_embeddings=4096,
-        tie_word_embeddings=False, eos_token_id=tokenizer.convert_tokens_to_ids(_END),
+        eos_token_id=tokenizer.convert_tokens_to_ids(_END),
         pad_token_id=tokenizer.convert_tokens_to_ids(_PAD), bos_token_id=None,
         initializer_range=mind.hidden_size**-0.5,
     )  # fmt: skip

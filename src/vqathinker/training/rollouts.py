@@ -80,6 +80,15 @@ class RolloutWriter:
                 self._kept[video] = Prompts(*(part[i : i + 1] for part in fresh))
         return Prompts.concatenate([self._kept[video] for video in videos])
 
+    def shown(
+        self, policy: VQAThinkerForConditionalGeneration, videos: Sequence[str]
+    ) -> dict[str, Tensor]:
+        """What the policy's forward takes: pixels, unless the image encoder is frozen."""
+        if self.keep:
+            return self.prompts(policy, videos)._asdict()
+        ids = self.ids.to(policy.device).expand(len(videos), -1)
+        return {"input_ids": ids, "pixel_values": self._pixels(policy, videos)}
+
     def write(
         self, policy: VQAThinkerForConditionalGeneration, videos: Sequence[str], step: int,
         generator: torch.Generator,

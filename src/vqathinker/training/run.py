@@ -50,8 +50,13 @@ def train(
     code are what they were; otherwise what lies there is removed first.
 
     Raises:
-        ValueError: no training clip has a label.
+        ValueError: no training clip has a label, or the settings ask for adapters.
     """
+    if settings.training.lora is not None:
+        raise ValueError(
+            f"run {run}: training.lora is {settings.training.lora}, but adapters cannot be trained "
+            "yet; set it to null to train all weights that `freeze` does not name"
+        )
     base = load_policy(policy)
     rows, store = _labelled(manifest, clips)
     fingerprint = _fingerprint(settings, base, manifest, perturbations)

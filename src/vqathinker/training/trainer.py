@@ -85,6 +85,7 @@ class VQAThinkerTrainer(GRPOTrainer):
         self._table = compute_rewards(
             _grouped(completions, group), [row["mos"] for row in first],
             [row["perturbed"] for row in first] if self._writer.copies else None, self._rewards,
+            devices=self.args.steps_per_generation,  # all batches of a step are rolled out at once
         )  # fmt: skip
         self._metrics["train"]["parse_failures"].append(float(self._table.failures))
         per_component: Tensor = super()._calculate_rewards(inputs, prompts, completions, *rest)
@@ -112,13 +113,10 @@ class VQAThinkerTrainer(GRPOTrainer):
         distinct, rows = torch.unique(self._clip, return_inverse=True)
         videos = [self._videos[clip] for clip in distinct.tolist()]
         policy = self.accelerator.unwrap_model(model)
-        prompts = self._writer.prompts(policy, videos)
+        shown = self._writer.shown(policy, videos)
         completions = input_ids[:, -logits_to_keep:]
         with self.accelerator.autocast():
-            logits = model(
-                input_ids=prompts.input_ids, frame_features=prompts.frame_features,
-                motion_features=prompts.motion_features, completion_ids=completions, rows=rows,
-            ).logits  # fmt: skip
+            logits = model(**shown, completion_ids=completions, rows=rows).logits
         log_probs = (logits.float() / self.temperature).log_softmax(-1)
         chosen = log_probs.gather(-1, completions[..., None])[..., 0]
         entropy = -(log_probs.exp() * log_probs).sum(-1) if compute_entropy else None
