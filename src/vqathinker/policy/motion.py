@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "FilterBank", "build_motion_encoder"]
+__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "FilterBank", "build_motion_encoder", "cosine_basis"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)

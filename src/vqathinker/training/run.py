@@ -47,7 +47,7 @@ def train(
     """Train `run` and write `out`/checkpoints/ and `out`/history.csv.
 
     A run that was cut short goes on from its last checkpoint if base policy, labels, settings and
-    code are what they were; otherwise what lies there is removed first.
+    code are what they were; otherwise its checkpoints are removed first.
 
     Raises:
         ValueError: no training clip has a label, or the settings ask for adapters.
