@@ -81,6 +81,7 @@ def test_the_method_of_the_paper_stands_in_the_shared_sections(params_file):
         ("training", "group_size", 1, r"training\.group_size is 1, expected: .*2"),
         ("training", "learning_rate", "fast", r"training\.learning_rate is 'fast', expected: "),
         ("training", "freeze", ["head"], r"training\.freeze\.0 is 'head', expected: .*'vision'"),
+        ("training", "keep_encoded", True, r"training\.keep_encoded is True, expected: .*vision"),
         ("training", "speed", 3, r"training\.speed is 3, but there is no such key"),
         ("clips", "shard_size", 0, r"clips\.shard_size is 0, expected: "),
         ("clips", "shard_size", "256", r"clips\.shard_size is '256', expected: "),

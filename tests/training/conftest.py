@@ -17,7 +17,7 @@ TRAINING = {
     "group_size": 4, "videos_per_device": 2, "gradient_accumulation": 1, "learning_rate": 1e-3,
     "schedule": "linear", "warmup_steps": 0, "max_steps": 3, "beta": 0.04, "temperature": 1.0,
     "max_new_tokens": 6, "loss_type": "grpo", "precision": "fp32", "gradient_checkpointing": False,
-    "freeze": ["vision"], "lora": None, "save_every": 2, "log_every": 1,
+    "freeze": ["vision"], "keep_encoded": True, "lora": None, "save_every": 2, "log_every": 1,
 }  # fmt: skip
 WEIGHTS = {"regression": 1.0, "ranking": 1.0, "format": 1.0, "temporal": 1.0}
 

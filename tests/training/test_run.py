@@ -109,7 +109,7 @@ def test_the_last_step_has_a_checkpoint_that_exports_to_a_policy(
 def test_frozen_parts_do_not_move_and_others_do(
     tmp_path: Path, training_set: Any, settings_of: Settings, frozen: list[str]
 ) -> None:
-    training_set.start(settings_of(freeze=frozen, weight_decay=0.1), tmp_path)
+    training_set.start(settings_of(freeze=frozen, keep_encoded=False, weight_decay=0.1), tmp_path)
     before = load_file(training_set.folder / "base" / "model.safetensors")
     after = weights_after(tmp_path, 3)
     parts = {
@@ -131,7 +131,8 @@ def test_gradient_checkpointing_changes_no_weight(
     tmp_path: Path, training_set: Any, settings_of: Settings, frozen: list[str]
 ) -> None:
     for name, on in (("on", True), ("off", False)):
-        settings = settings_of(freeze=frozen, gradient_checkpointing=on, learning_rate=1e-4)
+        how = {"freeze": frozen, "keep_encoded": "vision" in frozen, "learning_rate": 1e-4}
+        settings = settings_of(gradient_checkpointing=on, **how)
         training_set.start(settings, tmp_path / name)
     on, off = (weights_after(tmp_path / name, 3) for name in ("on", "off"))
     for name, value in off.items():

@@ -88,8 +88,10 @@ def _picture(c: Content) -> Any:
     rng = np.random.default_rng(c.seed)
     path = Path(c.source) if "/" in c.source else Path(skimage.data.__file__).parent / c.source
     zoom = float(rng.uniform(1.5, 2.2))
-    stream = ffmpeg.input(str(path), loop=1, framerate=c.fps, t=c.seconds)
+    stream = ffmpeg.input(str(path), framerate=c.fps)
     stream = stream.filter("scale", int(c.width * zoom), int(c.height * zoom), flags="bicubic")
+    # Read and scaled once: `-loop 1` would do both again for every frame.
+    stream = stream.filter("loop", loop=-1, size=1).filter("trim", duration=c.seconds)
     return stream.filter("crop", c.width, c.height, *_drift(c, rng))
 
 

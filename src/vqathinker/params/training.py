@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from vqathinker.params.model import Count, Model, NotNegative, Positive, Section, Share, Whole
 
@@ -41,9 +41,17 @@ class TrainingParams(Section):
     precision: Literal["bf16", "fp32"]
     gradient_checkpointing: bool
     freeze: list[TrainablePart] = Field(description="parts that are not trained")
+    keep_encoded: bool = Field(description="encoded clips stay in memory; vision must be frozen")
     lora: LoraParams | None
     save_every: Count = Field(description="steps between checkpoints")
     log_every: Count = Field(description="steps between rows of history.csv")
+
+    @field_validator("keep_encoded")
+    @classmethod
+    def _what_is_kept_stays_true(cls, keep: bool, info: ValidationInfo) -> bool:
+        if keep and "vision" not in info.data.get("freeze", ["vision"]):
+            raise ValueError("false, or vision in training.freeze: a trained encoder sees anew")
+        return keep
 
 
 class RegressionReward(Model):

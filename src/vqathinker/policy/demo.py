@@ -143,21 +143,23 @@ def _teach_speech(
 ) -> None:  # fmt: skip
     """Say what is seen, then a random score; prompts of training and evaluation in turn.
 
-    The frames are another clip's: from 900 of its own, a policy would learn to know each by heart.
+    Every clip of a step is spoken of twice, with scores that mirror each other around 3, so that no
+    step holds even a chance trend from what is seen to the score. The frames are another clip's:
+    from 900 of its own, a policy would learn to know each by heart.
     """
     frames, tokens = lesson.frames.shape[1:3]
     prompts = [prompt_ids(tokenizer, s, frames, tokens) for s in ("training", "evaluation")]
     weight = _token_weights(tokenizer)
     teach = _Pupil([p for p in policy.parameters() if p.requires_grad], how, 0.05)
-    everyone = torch.arange(how.batch_size)
+    clips = how.batch_size // 2
     for step in trange(how.steps, desc="speech", disable=None):
-        pick = torch.randint(len(lesson.kind), (how.batch_size,), generator=generator)
+        pick = torch.randint(len(lesson.kind), (clips,), generator=generator)
         said = _answers(tokenizer, lesson, pick, generator)
         logits = policy(
-            input_ids=prompts[step % 2].expand(how.batch_size, -1),
-            frame_features=lesson.frames[pick[torch.randperm(len(pick), generator=generator)]],
+            input_ids=prompts[step % 2].expand(clips, -1),
+            frame_features=lesson.frames[pick[torch.randperm(clips, generator=generator)]],
             motion_features=_jittered(lesson.motion[pick], generator),
-            completion_ids=said, rows=everyone,
+            completion_ids=said, rows=torch.arange(clips).repeat(2),
         ).logits  # fmt: skip
         surprise = nn.functional.cross_entropy(logits.mT, said, reduction="none") * weight[said]
         teach.step(surprise.sum() / weight[said].sum(), step)
@@ -166,33 +168,16 @@ def _teach_speech(
 def _answers(
     tokenizer: PreTrainedTokenizerFast, lesson: Lesson, pick: Tensor, generator: torch.Generator
 ) -> Tensor:
-    """Token ids (clips, tokens) of what to say: true words, and a score that is drawn.
-
-    Clips next to each other in strength get scores that mirror each other around 3, so that no
-    batch holds even a chance trend from strength to score.
-    """
+    """Token ids (2 x clips, tokens): true words and a drawn score, then the same words and 6 less
+    that score."""
     level = (lesson.strength[pick] * len(LEVELS)).long().clamp(max=len(LEVELS) - 1)
-    drawn = 4 * torch.rand(len(pick), generator=generator) - 2
-    half = len(pick) // 2
-    drawn[half : 2 * half] = -drawn[:half]
-    score = torch.empty_like(drawn)
-    score[lesson.strength[pick].argsort()] = 3 + drawn[_side_by_side(len(pick))]
+    score = 1 + 4 * torch.rand(len(pick), generator=generator)
     texts = [
         _THOUGHT.format(level=LEVELS[lv], kind=_WORDS[kind], score=s) + tokenizer.eos_token
-        for lv, kind, s in zip(level, lesson.kind[pick], score.tolist(), strict=True)
+        for scores in (score, 6 - score)
+        for lv, kind, s in zip(level, lesson.kind[pick], scores.tolist(), strict=True)
     ]
     return torch.tensor(tokenizer(texts, add_special_tokens=False)["input_ids"])
-
-
-def _side_by_side(number: int) -> Tensor:
-    """Order in which entry i of the first half is followed by entry i of the second.
-
-    >>> _side_by_side(5).tolist()
-    [0, 2, 1, 3, 4]
-    """
-    half = number // 2
-    first = torch.arange(2 * half).view(2, half).T.flatten()
-    return torch.cat([first, torch.arange(2 * half, number)])
 
 
 def _token_weights(tokenizer: PreTrainedTokenizerFast) -> Tensor:

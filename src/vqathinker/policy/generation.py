@@ -76,7 +76,13 @@ def generate(
 def _choose(logits: Tensor, temperature: float, generator: torch.Generator | None) -> Tensor:
     if temperature == 0:
         return logits.argmax(-1)
-    return torch.multinomial((logits / temperature).softmax(-1), 1, generator=generator)[:, 0]
+    # One uniform number a row against the cumulated probabilities: multinomial draws one a token.
+    heights = (logits / temperature).softmax(-1, dtype=torch.float64).cumsum(-1)
+    drawn = torch.rand(
+        (len(logits), 1), generator=generator, dtype=heights.dtype, device=logits.device
+    )
+    place = torch.searchsorted(heights, drawn * heights[:, -1:], right=True)[:, 0]
+    return place.clamp(max=logits.shape[-1] - 1)
 
 
 def _until(ids: list[int], end: int) -> list[int]:

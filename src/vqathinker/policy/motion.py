@@ -65,7 +65,14 @@ class FilterBank(nn.Module):
         Raises:
             ValueError: fewer than 3 frames, which have no second difference.
         """
-        return self.standardise(self.measure(pixel_values))
+        return self.over_time(self.look(pixel_values))
+
+    def over_time(self, looks: Tensor) -> Tensor:
+        """Features (clips, dim) of clips whose frames were looked at: (clips, frames, numbers).
+
+        A clip in another order, or with frames that repeat, is the same looks put in that order.
+        """
+        return self.standardise(self._summary(looks))
 
     def standardise(self, measured: Tensor) -> Tensor:
         """Centre and scale what `measure` gives."""
@@ -73,17 +80,27 @@ class FilterBank(nn.Module):
         return ((measured - self.centre) / self.scale).clamp(-5, 5)
 
     @torch.no_grad()
+    def look(self, pixel_values: Tensor) -> Tensor:
+        """What each frame tells by itself: (clips, frames, 3, size, size) → (clips, frames, n)."""
+        clips, frames = pixel_values.shape[:2]
+        rgb = (pixel_values.float() * self.rgb_std + self.rgb_mean).flatten(0, 1)
+        luma = (rgb * self.luma[0]).sum(1)  # (clips x frames, size, size)
+        small = nn.functional.avg_pool2d(luma, 4).flatten(1)
+        return torch.cat([self._appearance(rgb, luma), small], dim=1).view(clips, frames, -1)
+
+    @torch.no_grad()
     def measure(self, pixel_values: Tensor) -> Tensor:
         """What `forward` gives before centre and scale are applied."""
-        clips, frames = pixel_values.shape[:2]
+        return self._summary(self.look(pixel_values))
+
+    def _summary(self, looks: Tensor) -> Tensor:
+        frames = looks.shape[1]
         if frames < 3:
             raise ValueError(f"{frames} frames in a clip; the motion encoder needs at least 3")
-        rgb = pixel_values.float() * self.rgb_std + self.rgb_mean
-        luma = (rgb * self.luma).sum(2)  # (clips, frames, size, size)
         slow = torch.linspace(0, frames - 1, max(1, frames // self.slow_divisor)).long()
-        appearance = self._appearance(rgb[:, slow].flatten(0, 1), luma[:, slow].flatten(0, 1))
-        appearance = appearance.view(clips, len(slow), -1).mean(1)
-        return torch.cat([appearance, self._change(luma)], dim=1)
+        still = self.dim - 3 * len(_TIMES) - len(_STILL)
+        appearance, small = looks[..., :still], looks[..., still:]
+        return torch.cat([appearance[:, slow].mean(1), self._change(small)], dim=1)
 
     def _appearance(self, rgb: Tensor, luma: Tensor) -> Tensor:
         planes = {"luma": luma, "red": rgb[:, 0] - luma, "blue": rgb[:, 2] - luma}
@@ -101,10 +118,9 @@ class FilterBank(nn.Module):
         numbers.append(sparse.quantile(flat.new_tensor(_TONES), dim=1).T)
         return torch.cat(numbers, dim=1)
 
-    def _change(self, luma: Tensor) -> Tensor:
-        small = nn.functional.avg_pool2d(luma, 4)
-        step = (small[:, 1:] - small[:, :-1]).abs().flatten(2)  # (clips, frames - 1, pixels)
-        skip = (small[:, 2:] - small[:, :-2]).abs().flatten(2)
+    def _change(self, small: Tensor) -> Tensor:
+        step = (small[:, 1:] - small[:, :-1]).abs()  # (clips, frames - 1, pixels)
+        skip = (small[:, 2:] - small[:, :-2]).abs()
         mean = torch.log(step.mean(2) + _FLOOR)
         peak = torch.log(step.quantile(0.9, dim=2) + _FLOOR)
         times = mean.new_tensor(_TIMES)

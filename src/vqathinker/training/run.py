@@ -95,7 +95,7 @@ def _trainer(
     ids = prompt_ids(base.tokenizer, "training", frames, base.model.config.tokens_per_frame(size))
     writer = RolloutWriter(
         clips=store, ids=ids, end=base.tokenizer.eos_token_id, group=how.group_size,
-        max_new_tokens=how.max_new_tokens, temperature=how.temperature, keep="vision" in how.freeze,
+        max_new_tokens=how.max_new_tokens, temperature=how.temperature, keep=how.keep_encoded,
         copies=(rewards.temporal.copies or how.group_size) if rewards.weights.temporal else 0,
         perturbations=PerturbationTable(perturbations),
     )  # fmt: skip
