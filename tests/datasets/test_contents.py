@@ -2,10 +2,18 @@
 
 from pathlib import Path
 
+import ffmpeg
 import pytest
 import skimage.data
 
-from vqathinker.datasets.contents import PHOTOGRAPHS, PROCEDURAL, Content, contents
+from vqathinker.datasets.contents import (
+    PHOTOGRAPHS,
+    PROCEDURAL,
+    Content,
+    contents,
+    undistorted,
+)
+from vqathinker.video.ffmpeg import ffmpeg_binary
 
 
 def of_set(name: str, folder: Path, unseen: bool = False, seed: int = 7) -> list[Content]:
@@ -74,3 +82,14 @@ def test_contents_differ_in_shape_rate_and_length(tmp_path: Path) -> None:
     assert len({content.fps for content in shown}) > 2
     assert len({content.seconds for content in shown}) > 10
     assert len({content.name for content in shown}) == 12
+
+
+@pytest.mark.parametrize("source", [*(name for half in PROCEDURAL for name in half), "coffee.png"])
+def test_a_source_shows_the_same_frames_every_time_and_for_its_whole_length(source: str) -> None:
+    content = Content("c000", source, width=64, height=48, fps=12, seconds=2.0, seed=5)
+    out = ffmpeg.output(undistorted(content), "-", format="framemd5", t=content.seconds)
+    once, again = (out.run(cmd=ffmpeg_binary(), capture_stdout=True, quiet=True)[0] for _ in "ab")
+    assert once == again
+    frames = [line for line in once.decode().splitlines() if not line.startswith("#")]
+    assert len(frames) == 24
+    assert len({line.split(",")[-1] for line in frames}) > 12  # it moves

@@ -103,6 +103,8 @@ def _generator(c: Content) -> Any:
     }
     if c.source == "mandelbrot":
         options |= {"start_scale": round(float(rng.uniform(0.05, 1.5)), 3), "end_scale": 0.02}
+    elif c.source == "sierpinski":
+        options |= {"seed": c.seed}
     elif c.source == "life":
         options |= {"random_seed": c.seed, "random_fill_ratio": 0.4, "mold": 10}
         options |= {"life_color": "#d0e060", "death_color": "#203050"}
