@@ -35,9 +35,9 @@ _WORDS = tuple(dict.fromkeys(KINDS.values()))
 _THOUGHT = "<think>I see {level} {kind}.</think><answer>{score:.2f}</answer>"
 _PHRASES = ("I see", ".", *(f" {word}" for word in (*LEVELS, *_WORDS)))
 
-_DROPPED = 0.1  # share of numbers that perception has to do without
-_JITTER = 0.1  # noise on the motion feature, in its standard deviations: 900 clips are few
-_EYE_SHARE = 0.3  # weight of telling kind and strength from the frames alone
+_JITTER = 0.05  # noise on the motion feature, in its standard deviations: 900 clips are few
+_EYE_SHARE = 0.3  # weight of telling kind and strength from the frames alone,
+_EYE_EVERY = 12  # in one step of so many: frames cost more than they tell
 _CARD = """\
 A tiny policy with InternVL's architecture, made for the demo; it has no use outside of it.
 
@@ -122,9 +122,9 @@ def _teach_perception(
     teach = _Pupil([*eye.parameters(), *motion.parameters(), *head.parameters()], how, 0.1)
     for step in trange(how.steps, desc="perception", disable=None):
         pick = torch.randint(len(lesson.kind), (how.batch_size,), generator=generator)
-        felt = _dropped(_jittered(lesson.motion[pick], generator), generator)
-        loss = _perception_loss(head(_dropped(motion(felt), generator)), lesson, pick)
-        if step % 4 == 0:
+        felt = motion(_jittered(lesson.motion[pick], generator))
+        loss = _perception_loss(head(felt), lesson, pick)
+        if step % _EYE_EVERY == 0:
             seen = eye(lesson.frames[pick].flatten(1, 2)).mean(1)
             loss = loss + _EYE_SHARE * _perception_loss(head(seen), lesson, pick)
         teach.step(loss, step)
@@ -187,11 +187,6 @@ def _token_weights(tokenizer: PreTrainedTokenizerFast) -> Tensor:
     words = tokenizer([f" {word}" for word in (*LEVELS, *_WORDS)], add_special_tokens=False)
     weight[torch.tensor(words["input_ids"])[:, 0]] = 3.0
     return weight
-
-
-def _dropped(values: Tensor, generator: torch.Generator) -> Tensor:
-    kept = torch.rand(values.shape, generator=generator) >= _DROPPED
-    return values * kept / (1 - _DROPPED)
 
 
 def _jittered(motion: Tensor, generator: torch.Generator) -> Tensor:
