@@ -100,8 +100,8 @@ def test_a_wrong_value_is_named_with_file_key_and_expectation(
 
 
 def test_a_missing_key_is_named(config, params_file):
-    del config["training"]["beta"]
-    with pytest.raises(ParameterError, match=r"training\.beta is missing"):
+    del config["training"]["epsilon"]
+    with pytest.raises(ParameterError, match=r"training\.epsilon is missing"):
         load_section(params_file(), TrainingParams)
 
 
