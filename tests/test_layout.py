@@ -28,6 +28,20 @@ def test_a_full_last_shard_is_not_followed_by_an_empty_one(config):
     assert len(Layout(resolve(config)).shards("demo_content")) == 2
 
 
+def test_sets_that_share_videos_wait_for_the_one_that_brings_them(paper):
+    assert paper.shared_receipts("lsvq_test") == ["data/lsvq_train/source.json"]
+    assert paper.shared_receipts("lsvq_1080p") == ["data/lsvq_train/source.json"]
+    assert paper.shared_receipts("lsvq_train") == paper.shared_receipts("konvid_1k") == []
+
+
+def test_an_own_card_may_share_videos_too(config, tmp_path):
+    config["scales"]["demo"]["data"]["cards"] = str(tmp_path)
+    (tmp_path / "mine.yaml").write_text("name: mine\nfiles_of: lsvq_train\n")
+    layout = Layout(resolve(config))
+    assert layout.shared_receipts("mine") == ["data/lsvq_train/source.json"]
+    assert layout.shared_receipts("unknown") == []
+
+
 def test_an_untrained_run_evaluates_the_base_policy(demo):
     assert demo.policy("base") == demo.base_policy == "models/base/demo"
     assert demo.policy("grpo") == "models/demo/grpo/policy"

@@ -8,6 +8,7 @@ import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
+from vqathinker.datasets.card import load_card
 from vqathinker.params import (
     ClipsParams,
     DataParams,
@@ -103,6 +104,14 @@ def test_a_missing_key_is_named(config, params_file):
     del config["training"]["epsilon"]
     with pytest.raises(ParameterError, match=r"training\.epsilon is missing"):
         load_section(params_file(), TrainingParams)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_counts_are_those_of_the_cards(params_file, scale):
+    """The Snakefile needs them without reading a card; two sources may not differ."""
+    data = load_section(params_file(scale=scale), DataParams)
+    cards = {name: load_card(name) for name in data.counts}
+    assert data.counts == {name: card.expected or data.counts[name] for name, card in cards.items()}
 
 
 def test_a_set_without_a_count_is_named(config, params_file):

@@ -79,6 +79,7 @@ ALL_RUNS = {f"training-{run}" for run in TRAINED}
         ("scales.demo.data.demo.seed", 8, {"data"}),
         ("scales.demo.base.seed", 8, {"base"}),
         ("scales.demo.evaluation.batch_size", 4, {"evaluation"}),
+        ("metrics.allow_incomplete", True, {"metrics"}),
         ("report.title", "Mine", {"report"}),
         ("scales.demo.threads.train", 2, set()),
         ("scales.demo.resources.train.mem_mb", 1, set()),
@@ -104,6 +105,9 @@ def test_a_changed_parameter_rewrites_just_the_stamps_that_depend_on_it(
         ("policy/prompts.yaml", {*ALL_RUNS, "base", "evaluation"}),
         ("video/perturb.py", {*ALL_RUNS, "clips"}),
         ("video/probe.py", {"data", "clips"}),
+        ("datasets/cards/demo_content.yaml", {"data"}),
+        ("datasets/cards/cgvds.yaml", set()),
+        ("datasets/matching.py", {"data"}),
         ("evaluation/metrics.py", {"metrics"}),
         ("reporting/page.html.j2", {"report"}),
         ("cli/report.py", {"report"}),
@@ -119,6 +123,21 @@ def test_changed_code_rewrites_just_the_stamps_of_the_phases_that_run_it(
         source.write("\n")
     write_stamps(resolve(config), project)
     assert rewritten(before) == phases
+
+
+def test_a_card_of_one_s_own_and_the_card_whose_files_it_shares_stand_in_the_stamp(project, config):
+    data = config["scales"]["demo"]["data"]
+    data["out_of_distribution"] = ["mine"]
+    own = project / data["cards"] / "mine.yaml"
+    own.parent.mkdir()
+    own.write_text("name: mine\nfiles_of: cgvds\n")
+    write_stamps(resolve(config), project)
+    before = stamps()
+    cards = yaml.safe_load(before["data"])["cards"]
+    assert set(cards) == {"demo_train", "demo_indomain", "mine", "cgvds"}
+    own.write_text("name: mine\nfiles_of: cgvds\nnotes: [changed]\n")
+    write_stamps(resolve(config), project)
+    assert rewritten(before) == {"data"}
 
 
 def test_the_code_of_a_phase_is_found_through_imports_at_any_depth(root):

@@ -1,14 +1,15 @@
 """Where everything lies that the pipeline makes: paths as a function of the resolved parameters.
 
-Standard library only: the Snakefile's rules ask it for their inputs. Paths are relative to the
-project's root, with forward slashes, as Snakemake compares them.
+Nothing but the standard library and PyYAML: the Snakefile's rules ask it for their inputs. Paths
+are relative to the project's root, with forward slashes, as Snakemake compares them.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from vqathinker.phases import stamp_path
+from vqathinker.phases import card_path, files_of, stamp_path
 
 __all__ = ["Layout"]
 
@@ -60,6 +61,15 @@ class Layout:
         """The manifest of a data set."""
         return f"data/{name}/manifest.parquet"
 
+    def receipt(self, name: str) -> str:
+        """The receipt of a data set: every file that was brought or made."""
+        return f"data/{name}/source.json"
+
+    def shared_receipts(self, name: str) -> list[str]:
+        """The receipt of the set whose files this one shares; none for a set with its own."""
+        owner = files_of(card_path(name, self.params, Path(__file__).parent))
+        return [self.receipt(owner)] if owner else []
+
     def setting(self, name: str) -> str:
         """Frames x size in which a set is decoded: one for training, one for the benchmarks."""
         clips = self.params["clips"]
@@ -89,7 +99,7 @@ class Layout:
     @property
     def base_receipts(self) -> list[str]:
         """Receipts of the sets that the base policy is prepared from."""
-        return [f"data/{self.train_set}/source.json"] if self.base_clips else []
+        return [self.receipt(self.train_set)] if self.base_clips else []
 
     @property
     def degradations(self) -> list[str]:

@@ -16,7 +16,9 @@ from typing import Any
 import yaml
 
 __all__ = [
+    "card_path",
     "code_of_phase",
+    "files_of",
     "merge",
     "phase_names",
     "phase_params",
@@ -38,7 +40,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "clips": ("seed", "clips"),
     "base": ("base",),
     "evaluation": ("evaluation",),
-    "metrics": (),
+    "metrics": ("metrics",),
     "report": ("report",),
 }
 TRAINING = "training"
@@ -46,6 +48,9 @@ RUN_SECTIONS = ("seed", "training", "rewards")
 
 # These yield values, and the values themselves stand in the stamp.
 _NOT_HASHED = {"params", "phases.py", "layout.py"}
+
+# Of the cards only those of a scale's own sets count: a word changed in one fetches no other set.
+CARDS = Path("datasets/cards")
 
 
 # --- from params.yaml to one scale ---------------------------------------------------------------
@@ -130,7 +135,8 @@ def code_of_phase(phase: str, source: Path) -> dict[str, str]:
     """Every file that the phase's commands run, to its sha256.
 
     These are the modules that `vqathinker/cli/<phase>.py` imports, at any depth, and the data files
-    beside them (prompts, cards, templates). `source` is the folder of the package, usually `src`.
+    beside them (prompts, templates; cards stand in the stamp by themselves). `source` is the folder
+    of the package, usually `src`.
     """
     package = source / "vqathinker"
     modules: set[Path] = set()
@@ -144,6 +150,7 @@ def code_of_phase(phase: str, source: Path) -> dict[str, str]:
     folders = {module.parent for module in modules} - {package}
     beside = {file for folder in folders for file in folder.rglob("*") if file.is_file()}
     data = {file for file in beside if file.suffix not in {".py", ".pyc"}}
+    data -= set((package / CARDS).iterdir())
     return {
         file.relative_to(source).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
         for file in sorted(modules | data)
@@ -166,6 +173,32 @@ def _imported(module: Path, source: Path) -> Iterator[Path]:
                 yield from (file for file in candidates if file.is_file())
 
 
+def card_path(name: str, params: Mapping[str, Any], package: Path) -> Path:
+    """Where the card of a set lies: built in, or in the project's folder `data.cards`."""
+    built_in = package / CARDS / f"{name}.yaml"
+    return built_in if built_in.is_file() else Path(params["data"]["cards"], f"{name}.yaml")
+
+
+def files_of(card: Path) -> str | None:
+    """The set in whose folder the files of this card's set lie, if it has none of its own."""
+    content = yaml.safe_load(card.read_text(encoding="utf-8")) if card.is_file() else None
+    return content.get("files_of") if isinstance(content, dict) else None
+
+
+def _cards_of(params: Mapping[str, Any], package: Path) -> dict[str, str]:
+    """Hash of the card of every set of a scale, and of the sets whose files they share."""
+    data = params["data"]
+    names = {data["train"], *data["in_domain"], *data["out_of_distribution"]}
+    cards = {name: card_path(name, params, package) for name in names}
+    shared = {name for card in cards.values() if (name := files_of(card))}
+    cards |= {name: card_path(name, params, package) for name in shared}
+    return {
+        name: hashlib.sha256(card.read_bytes()).hexdigest()
+        for name, card in sorted(cards.items())
+        if card.is_file()
+    }
+
+
 # --- stamps --------------------------------------------------------------------------------------
 
 
@@ -182,6 +215,8 @@ def write_stamps(params: Mapping[str, Any], root: Path) -> None:
             "params": phase_params(params, phase),
             "code": code_of_phase(phase, root / "src"),
         }
+        if phase == "data":
+            content["cards"] = _cards_of(params, root / "src" / "vqathinker")
         write_stamp(stamp_path(params["scale"], phase), content)
 
 

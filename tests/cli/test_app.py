@@ -8,23 +8,28 @@ from vqathinker.cli import app
 from vqathinker.phases import SECTIONS, TRAINING
 
 COMMANDS = {
-    "Data": ("fetch", "manifest", "decode", "perturb"),
+    "Data": ("decode", "perturb"),
     "Policy": ("base", "train", "export"),
     "Evaluation": ("predict", "metrics"),
     "Report": ("tables", "figures", "page", "summary"),
     "Development": ("schema",),
 }
-NAMES = [name for names in COMMANDS.values() for name in names]
+OF_SETS = ("fetch", "manifest")
+NAMES = [(name,) for names in COMMANDS.values() for name in names]
+NAMES += [("data", name) for name in OF_SETS]
 
 
 def test_help_lists_every_command_under_its_heading():
     listed = [(info.rich_help_panel, info.callback.__name__) for info in app.registered_commands]
     assert listed == [(panel, name) for panel, names in COMMANDS.items() for name in names]
+    [group] = app.registered_groups
+    commands = [info.callback.__name__ for info in group.typer_instance.registered_commands]
+    assert (group.name, commands) == ("data", list(OF_SETS))
 
 
-@pytest.mark.parametrize("command", NAMES)
+@pytest.mark.parametrize("command", NAMES, ids=" ".join)
 def test_every_command_says_what_it_does_and_explains_its_options(command):
-    result = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"})
+    result = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "200"})
     assert result.exit_code == 0
     rows = [line.strip("│ ") for line in result.output.splitlines() if line.startswith("│")]
     assert rows
@@ -41,7 +46,7 @@ def test_a_wrong_parameter_is_told_without_a_traceback(tmp_path, config):
     config["scales"]["demo"]["data"]["counts"] = {}
     path = tmp_path / "params.yaml"
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
-    args = ["fetch", "demo_train", "--params", str(path), "--out", "x", "--receipt", "y"]
+    args = ["data", "fetch", "demo_train", "--params", str(path), "--out", "x", "--receipt", "y"]
     result = CliRunner().invoke(app, args)
     assert result.exit_code == 1
     assert "counts has no row for" in result.output
@@ -49,7 +54,7 @@ def test_a_wrong_parameter_is_told_without_a_traceback(tmp_path, config):
 
 
 def test_a_missing_set_is_told_with_what_to_do(tmp_path, root):
-    args = ["fetch", "konvid_1k", "--params", str(root / "params.yaml")]
+    args = ["data", "fetch", "konvid_1k", "--params", str(root / "params.yaml")]
     args += ["--out", str(tmp_path / "source"), "--receipt", str(tmp_path / "source.json")]
     result = CliRunner().invoke(app, args)
     assert result.exit_code == 1

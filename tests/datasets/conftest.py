@@ -38,13 +38,12 @@ def make_card() -> MakeCard:
             "name": "small",
             "title": "Small",
             "role": "in-domain",
-            "made": False,
             "licence": "none",
             "homepage": "https://example.org/small",
             "citation": "none",
             "expected": None,
-            "access": "ask for it",
-            "label": label | changes.pop("label", {}),
+            "access": {"kind": "local", "say": "ask for it"},
+            "labels": [label | changes.pop("label", {})],
         }
         return Card.model_validate(content | changes)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from vqathinker.datasets.fetch import SetNotInPlaceError, fetch
 from vqathinker.params import DataParams
 
 MakeSource = Callable[..., Path]
+LABELS = "VDPVE_train_score.json"
 
 PARAMS = DataParams.model_validate(
     {
@@ -21,6 +23,7 @@ PARAMS = DataParams.model_validate(
         "in_domain": ["demo_indomain"],
         "out_of_distribution": [],
         "counts": {"demo_train": 2, "demo_indomain": 1},
+        "cards": "cards",
         "demo": {
             "seed": 1,
             "versions": 2,
@@ -50,12 +53,13 @@ def made_by_stand_in(number: int) -> Callable[..., list[Path]]:
 
 def test_a_set_in_place_gets_a_receipt_of_every_file(make_source: MakeSource) -> None:
     source = make_source([("b1/a.mp4", 70)], ["b1/a.mp4"])
+    (source / "labels.csv").rename(source / LABELS)
     receipt = source.parent / "source.json"
     content = fetch("vdpve", PARAMS, source, receipt)
     assert json.loads(receipt.read_text()) == content
     assert content["set"] == "vdpve"
     assert content["made_by"] == "put in place by the user"
-    assert [file["path"] for file in content["files"]] == ["labels.csv", "videos/b1/a.mp4"]
+    assert [file["path"] for file in content["files"]] == [LABELS, "videos/b1/a.mp4"]
     for file in content["files"]:
         data = (source / file["path"]).read_bytes()
         assert file["bytes"] == len(data)
@@ -64,12 +68,13 @@ def test_a_set_in_place_gets_a_receipt_of_every_file(make_source: MakeSource) ->
 
 def test_a_receipt_is_the_same_each_time(make_source: MakeSource) -> None:
     source = make_source([("a.mp4", 70)], ["a.mp4"])
+    (source / "labels.csv").rename(source / LABELS)
     for name in ("one.json", "two.json"):
         fetch("vdpve", PARAMS, source, source.parent / name)
     assert (source.parent / "one.json").read_text() == (source.parent / "two.json").read_text()
 
 
-@pytest.mark.parametrize("present", [[], ["labels.csv"], ["videos"]])
+@pytest.mark.parametrize("present", [[], [LABELS], ["videos"]])
 def test_a_set_that_is_not_in_place_says_what_goes_where(
     tmp_path: Path, present: list[str]
 ) -> None:
@@ -79,12 +84,11 @@ def test_a_set_that_is_not_in_place_says_what_goes_where(
     with pytest.raises(SetNotInPlaceError) as caught:
         fetch("vdpve", PARAMS, source, tmp_path / "source.json")
     message = str(caught.value)
-    for name in {"labels.csv", "videos"} - set(present):
+    for name in {LABELS, "videos"} - set(present):
         assert str(source / name) in message.splitlines()[0]
     assert "Page: https://github.com/YixuanGao98/VDPVE" in message
     assert f"Put the videos into {source}/videos/" in message
-    assert f"Write {source}/labels.csv with the columns video,mos" in message
-    assert "839 rows" in message
+    assert re.search(rf"{source}/{LABELS}: https://raw\S+/ee47a40\S+/{LABELS}\n", message)
     assert not (tmp_path / "source.json").exists()
 
 

@@ -1,23 +1,27 @@
-"""Labels: read in order, and refused with file and line when they cannot be right."""
+"""Labels: read in order, and refused with file and place when they cannot be right."""
 
+import hashlib
+import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from vqathinker.datasets.card import Card
-from vqathinker.datasets.labels import LabelError, read_labels
+from vqathinker.datasets.labels import LabelError, disagreements, read_labels
 
 HEADER = "video,mos\n"
+MakeCard = Callable[..., Card]
 
 
 @pytest.fixture
-def card(make_card: Callable[..., Card]) -> Card:
+def card(make_card: MakeCard) -> Card:
     return make_card()
 
 
-def source_with(folder: Path, text: str) -> Path:
-    (folder / "labels.csv").write_text(text, encoding="utf-8")
+def source_with(folder: Path, text: str, name: str = "labels.csv") -> Path:
+    (folder / name).write_text(text, encoding="utf-8")
     return folder
 
 
@@ -43,7 +47,7 @@ def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path, card: Card) -> N
     ("text", "message"),
     [
         ("", "no column video and mos, found an empty file"),
-        (HEADER, "no rows below the header"),
+        (HEADER, "no rows, expected one for each video"),
         ("name,mos\na.mp4,3\n", "no column video, found name, mos"),
         (
             HEADER + "a.mp4,3\nb.mp4,good\n",
@@ -52,12 +56,13 @@ def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path, card: Card) -> N
         (HEADER + "a.mp4,nan\n", "line 2: mos is 'nan', expected a number"),
         (HEADER + "a.mp4,inf\n", "line 2: mos is 'inf', expected a number"),
         (HEADER + "a.mp4,\n", "line 2: mos is '', expected a number"),
-        (HEADER + "a.mp4\n", "line 2: mos is None, expected a number"),
+        (HEADER + "a.mp4\n", "line 2: mos is missing, the line ends before it"),
         (HEADER + "a.mp4,100.5\n", "line 2: mos is '100.5', expected a number from 0 to 100"),
         (HEADER + "a.mp4,3\nb.mp4,4\na.mp4,3\n", "line 4: video 'a.mp4' has a label already"),
-        (HEADER + ",3\n", "line 2: video is '', expected a path below videos/"),
-        (HEADER + "../a.mp4,3\n", "line 2: video is '../a.mp4', expected a path below videos/"),
-        (HEADER + "/a.mp4,3\n", "line 2: video is '/a.mp4', expected a path below videos/"),
+        (HEADER + ",3\n", "line 2: video is '', expected a path such as"),
+        (HEADER + "../a.mp4,3\n", "line 2: video is '../a.mp4', expected a path such as"),
+        (HEADER + "/a.mp4,3\n", "line 2: video is '/a.mp4', expected a path such as"),
+        (HEADER + "a\\b.mp4,3\n", "line 2: video is 'a\\\\b.mp4', expected a path such as"),
     ],
 )
 def test_a_wrong_file_is_named_with_its_line(
@@ -70,5 +75,77 @@ def test_a_wrong_file_is_named_with_its_line(
 
 
 def test_no_label_file_says_how_to_get_one(tmp_path: Path, card: Card) -> None:
-    with pytest.raises(LabelError, match=r"labels\.csv: no label file; .*vqathinker fetch small"):
+    with pytest.raises(LabelError, match=r"labels\.csv: no label file; .*data fetch small"):
         read_labels(tmp_path, card)
+
+
+def test_a_name_becomes_an_id_by_the_card_s_rule(tmp_path: Path, make_card: MakeCard) -> None:
+    rename = {"pattern": r"videos/(.+)", "becomes": r"\1.mp4"}
+    card = make_card(label={"rename": rename})
+    labels = read_labels(source_with(tmp_path, HEADER + "videos/a b,3\n"), card)
+    assert labels["video"].tolist() == ["a b.mp4"]
+    with pytest.raises(LabelError, match=r"line 2: video is 'b', expected a name of the form"):
+        read_labels(source_with(tmp_path, HEADER + "b,3\n"), card)
+
+
+class TestHash:
+    def card_with(self, make_card: MakeCard, text: str) -> Card:
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        file = {"name": "labels.csv", "urls": ["https://example.org/x"], "sha256": digest}
+        return make_card(files=[file])
+
+    def test_the_file_that_the_card_means_is_read(
+        self, tmp_path: Path, make_card: MakeCard
+    ) -> None:
+        text = HEADER + "a.mp4,3\n"
+        card = self.card_with(make_card, text)
+        assert len(read_labels(source_with(tmp_path, text), card)) == 1
+
+    def test_another_file_is_an_error_that_names_both_hashes(
+        self, tmp_path: Path, make_card: MakeCard
+    ) -> None:
+        card = self.card_with(make_card, HEADER + "a.mp4,3\n")
+        text = HEADER + "a.mp4,4\n"
+        with pytest.raises(LabelError) as caught:
+            read_labels(source_with(tmp_path, text), card)
+        assert hashlib.sha256(text.encode()).hexdigest() in str(caught.value)
+        assert str(card.files[0].sha256) in str(caught.value)
+
+
+class TestOtherLists:
+    def card_with(self, make_card: MakeCard, **agrees: float) -> Card:
+        label: dict[str, Any] = {"file": "labels.csv", "reader": "csv", "scale": [0, 100]}
+        other = {"file": "other.txt", "reader": "comma", "scale": [0, 5], "agrees": agrees}
+        other["columns"] = {"video": 0, "mos": 3}
+        return make_card(labels=[label, other])
+
+    def test_a_list_on_another_scale_may_agree(self, tmp_path: Path, make_card: MakeCard) -> None:
+        source_with(tmp_path, HEADER + "a.mp4,60.0004\nb.mp4,20\n")
+        source_with(tmp_path, "a.mp4, -1, -1, 3\nb.mp4, -1, -1, 1\nc.mp4, -1, -1, 5\n", "other.txt")
+        assert disagreements(tmp_path, self.card_with(make_card, times=20, within=0.0005)) == []
+
+    def test_what_differs_or_is_absent_is_named(self, tmp_path: Path, make_card: MakeCard) -> None:
+        source_with(tmp_path, HEADER + "a.mp4,60\nb.mp4,20\n")
+        source_with(tmp_path, "a.mp4, -1, -1, 3.1\n", "other.txt")
+        found = disagreements(tmp_path, self.card_with(make_card, times=20, within=0.0005))
+        assert found == [
+            f"{tmp_path}/other.txt: 1 videos have no row in it: b.mp4",
+            f"{tmp_path}/other.txt: 1 labels differ from labels.csv: a.mp4 (60 and 20 × 3.1)",
+        ]
+
+    def test_a_list_that_was_not_brought_says_nothing(
+        self, tmp_path: Path, make_card: MakeCard
+    ) -> None:
+        source_with(tmp_path, HEADER + "a.mp4,60\n")
+        assert disagreements(tmp_path, self.card_with(make_card, within=0)) == []
+
+
+def test_a_set_of_questions_has_no_mos(tmp_path: Path, make_card: MakeCard) -> None:
+    line = (
+        '{"video": "\ufeffa.mp4", "conversations": [{"from": "human", "value": '
+        '"Which?{A:[Noise], B:[Color]}"}, {"from": "ai", "value": "B"}]}\n'
+    )
+    card = make_card(label={"file": "q.jsonl", "reader": "finevd", "scale": None})
+    labels = read_labels(source_with(tmp_path, line, "q.jsonl"), card)
+    assert labels["video"].tolist() == ["a.mp4"]
+    assert math.isnan(labels["mos"].iloc[0])

@@ -1,14 +1,18 @@
 """Manifests: a row for every label, and a reason for every video that cannot be used."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from vqathinker.datasets.card import Card
 from vqathinker.datasets.labels import LabelError
-from vqathinker.datasets.manifest import build_manifest, read_manifest, write_manifest
+from vqathinker.datasets.manifest import SET_KEY, build_manifest, read_manifest, write_manifest
+from vqathinker.datasets.matching import AmbiguousVideoError
+from vqathinker.evaluation.completeness import IncompleteBenchmarkError, require_complete
 
 COLUMNS = ["video", "file", "mos", "mos_training", "split", "domain", "content", "width", "height",
            "fps", "frames", "duration_s", "codec", "pixel_format", "status", "reason"]  # fmt: skip
@@ -87,15 +91,67 @@ def test_split_and_domain_follow_the_card(
 def test_contents_come_from_the_degradations_of_a_made_set(
     source: Path, make_card: MakeCard
 ) -> None:
-    assert build_manifest(source, make_card())["content"].isna().all()
+    card = make_card(access={"kind": "made", "say": "here"})
+    assert build_manifest(source, card)["content"].isna().all()
     rows = "video,content,kind,strength\na/1.mp4,lake,blur,0.5\nb/1.mp4,lake,noise,0.1\n"
     (source / "degradations.csv").write_text(rows)
-    contents = build_manifest(source, make_card())["content"]
+    contents = build_manifest(source, card)["content"]
     assert contents.iloc[:2].tolist() == ["lake", "lake"]
     assert contents.iloc[2:].isna().all()
 
 
-@pytest.mark.parametrize(("on_card", "given"), [(5, None), (None, 5), (4, 5)])
+def test_contents_follow_the_card_s_rule(source: Path, make_card: MakeCard) -> None:
+    contents = build_manifest(source, make_card(content=r"(?:./)?(\w+)\.mp4"))["content"]
+    assert contents.tolist() == ["1", "1", "gone", "broken"]
+
+
+def test_an_id_that_the_rule_for_contents_does_not_fit_is_an_error(
+    source: Path, make_card: MakeCard
+) -> None:
+    with pytest.raises(LabelError, match=r"'gone\.mp4' has not the form of `content`"):
+        build_manifest(source, make_card(content=r"(.)/1\.mp4"))
+
+
+def test_where_lower_is_better_the_scale_is_mirrored(source: Path, make_card: MakeCard) -> None:
+    label = {"direction": "lower", "training_scale_divisor": 20}
+    manifest = build_manifest(source, make_card(label=label))
+    assert manifest["mos"].tolist() == [100 - mos for _, mos in LABELS]
+    assert manifest["mos_training"].iloc[0] == 0.975
+
+
+def test_a_file_under_another_name_is_the_one_that_is_probed(
+    source: Path, make_card: MakeCard
+) -> None:
+    (source / "videos" / "a" / "1.mp4").rename(source / "videos" / "1_cut.mp4")
+    manifest = build_manifest(source, make_card(match=r"(\w+?)(?:_cut)?\.mp4|b/(.+)"))
+    assert manifest["file"].iloc[0] == "videos/1_cut.mp4"
+    assert manifest["status"].tolist() == ["ok", "ok", "missing", "damaged"]
+
+
+def test_a_label_that_could_mean_two_files_is_an_error(source: Path, make_card: MakeCard) -> None:
+    for folder in ("c", "d"):
+        (source / "videos" / folder).mkdir()
+        (source / "videos" / folder / "gone.mp4").touch()
+    with pytest.raises(AmbiguousVideoError, match=r"'gone\.mp4' could be each of 2 files"):
+        build_manifest(source, make_card())
+
+
+def test_a_set_may_use_the_videos_of_another(
+    tmp_path: Path, make_source: MakeSource, make_card: MakeCard
+) -> None:
+    source = make_source([("a/1.mp4", 3), ("a/2.mp4", 4)], ["a/1.mp4"])
+    (tmp_path / "data" / "big").mkdir(parents=True)
+    own = tmp_path / "data" / "small" / "source"
+    own.mkdir(parents=True)
+    (source / "labels.csv").rename(own / "labels.csv")
+    source.rename(tmp_path / "data" / "big" / "source")
+    manifest = build_manifest(own, make_card(files_of="big"))
+    assert manifest["status"].tolist() == ["ok", "missing"]
+    assert manifest["file"].iloc[0] == "../../big/source/videos/a/1.mp4"
+    assert (own / manifest["file"].iloc[0]).is_file()
+
+
+@pytest.mark.parametrize(("on_card", "given"), [(5, None), (None, 5), (5, 5)])
 def test_another_number_of_labels_than_expected_is_an_error(
     source: Path, make_card: MakeCard, on_card: int | None, given: int | None
 ) -> None:
@@ -103,14 +159,27 @@ def test_another_number_of_labels_than_expected_is_an_error(
         build_manifest(source, make_card(expected=on_card), expected=given)
 
 
-def test_params_may_ask_for_another_number_than_the_card(source: Path, make_card: MakeCard) -> None:
-    assert len(build_manifest(source, make_card(expected=5), expected=4)) == 4
+def test_params_and_card_must_name_the_same_number(source: Path, make_card: MakeCard) -> None:
+    with pytest.raises(LabelError, match=r"data\.counts\.small is 4, but the card expects 5"):
+        build_manifest(source, make_card(expected=5), expected=4)
+
+
+def test_the_file_says_what_its_card_promises(
+    source: Path, make_card: MakeCard, tmp_path: Path
+) -> None:
+    card = make_card(expected=4)
+    write_manifest(build_manifest(source, card), tmp_path / "m", card)
+    metadata = pq.read_schema(tmp_path / "m").metadata
+    promise = json.loads(metadata[SET_KEY.encode()])
+    assert promise == {"set": "small", "expected": 4, "made": False}
+    with pytest.raises(IncompleteBenchmarkError, match="4 rows, 1 of them without a video"):
+        require_complete(tmp_path / "m", read_manifest(tmp_path / "m")["status"])
 
 
 def test_a_manifest_comes_back_as_it_was(source: Path, make_card: MakeCard, tmp_path: Path) -> None:
     manifest = build_manifest(source, make_card())
     path = tmp_path / "new" / "manifest.parquet"
-    write_manifest(manifest, path)
+    write_manifest(manifest, path, make_card())
     pd.testing.assert_frame_equal(read_manifest(path), manifest)
     assert [entry.name for entry in path.parent.iterdir()] == ["manifest.parquet"]
 
@@ -119,10 +188,10 @@ def test_the_same_set_gives_the_same_bytes(
     source: Path, make_card: MakeCard, tmp_path: Path
 ) -> None:
     for name in ("one", "two"):
-        write_manifest(build_manifest(source, make_card()), tmp_path / name)
+        write_manifest(build_manifest(source, make_card()), tmp_path / name, make_card())
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
 def test_no_manifest_says_how_to_get_one(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="vqathinker manifest"):
+    with pytest.raises(FileNotFoundError, match="vqathinker data manifest"):
         read_manifest(tmp_path / "manifest.parquet")

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from vqathinker.evaluation.completeness import IncompleteBenchmarkError
 from vqathinker.evaluation.metrics import correlations, evaluate, write_metrics
 from vqathinker.evaluation.predictions import write_predictions
 
@@ -196,3 +197,13 @@ class TestWriteMetrics:
         assert written.pop("provenance") == {**ORIGIN, "manifest_sha256": digest}
         assert written == found
         assert (written["n_null"], written["srcc"]) == (1, pytest.approx(1))
+
+    def test_a_benchmark_that_lacks_a_video_is_scored_only_when_the_user_says_so(
+        self, files: tuple[Path, Path, Path]
+    ) -> None:
+        labels, said, out = files
+        pd.concat([LABELS, manifest(("e.mp4", 9, "missing"))]).to_parquet(labels)
+        with pytest.raises(IncompleteBenchmarkError, match="1 of them without a video"):
+            write_metrics(labels, said, {}, out)
+        assert not out.exists()
+        assert write_metrics(labels, said, {}, out, allow_incomplete=True)["n_missing"] == 1

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-PARTS = ("Snakefile", "params.yaml", "dvc.yaml", ".dvcignore", "workflow", "envs", "src")
+PARTS = ("Snakefile", "params.yaml", "dvc.yaml", ".dvcignore", "workflow", "envs", "src", "cards")
 STAND_IN = Path(__file__).with_name("stand_in.py")
 
 

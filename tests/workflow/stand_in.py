@@ -16,6 +16,8 @@ FOLDERS = ("fetch", "base", "export", "tables", "figures")
 
 
 def main(args: list[str]) -> None:
+    if args[0] == "data":
+        args = args[1:]
     command, out = args[0], {}
     read = hashlib.sha256(command.encode())
     option = ""

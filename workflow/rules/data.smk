@@ -9,6 +9,7 @@ rule all_data:
 rule fetch:
     input:
         stamp=LAYOUT.stamp("data"),
+        shared=lambda w: LAYOUT.shared_receipts(w.set),
     output:
         receipt="data/{set}/source.json",
     log:
@@ -22,7 +23,7 @@ rule fetch:
     params:
         source=subpath(output.receipt, strip_suffix=".json"),
     shell:
-        "vqathinker fetch {wildcards.set} --params {input.stamp}"
+        "vqathinker data fetch {wildcards.set} --params {input.stamp}"
         " --out {params.source} --receipt {output.receipt} 2> {log}"
 
 
@@ -42,5 +43,5 @@ rule manifest:
     params:
         source=subpath(input.receipt, strip_suffix=".json"),
     shell:
-        "vqathinker manifest {wildcards.set} --params {input.stamp}"
+        "vqathinker data manifest {wildcards.set} --params {input.stamp}"
         " --source {params.source} --out {output} 2> {log}"

@@ -42,5 +42,6 @@ rule metrics:
     resources:
         **RESOURCES["report"],
     shell:
-        "vqathinker metrics --manifest {input.manifest} --predictions {input.predictions}"
+        "vqathinker metrics --params {input.stamp} --manifest {input.manifest}"
+        " --predictions {input.predictions}"
         " --clips {input.clips} --out {output} 2> {log}"

@@ -61,7 +61,7 @@ def schema() -> None:
 
 
 _PANELS = {
-    "Data": (data.fetch, data.manifest, clips.decode, clips.perturb),
+    "Data": (clips.decode, clips.perturb),
     "Policy": (base.base, training.train, training.export),
     "Evaluation": (evaluation.predict, metrics.metrics),
     "Report": (report.tables, report.figures, report.page, report.summary),
@@ -70,3 +70,8 @@ _PANELS = {
 for _panel, _commands in _PANELS.items():
     for _command in _commands:
         app.command(cls=SeveralValues, rich_help_panel=_panel)(_command)
+
+_sets = typer.Typer(no_args_is_help=True, help="Data sets: bringing them, and their manifests.")
+for _of_sets in (data.fetch, data.manifest):
+    _sets.command()(_of_sets)
+app.add_typer(_sets, name="data", rich_help_panel="Data")

@@ -5,41 +5,54 @@ from typing import Annotated
 
 import typer
 
-from vqathinker.cli.options import DEFAULT_PARAMS, OutFile, OutFolder, ParamsFile
+from vqathinker.cli.options import DEFAULT_PARAMS, ParamsFile
 from vqathinker.params import DataParams, load_section
 
 __all__ = ["fetch", "manifest"]
 
-SetName = Annotated[str, typer.Argument(metavar="SET", help="Name of a card in datasets/cards.")]
+SetName = Annotated[str, typer.Argument(metavar="SET", help="Name of a set that has a card.")]
+_FOLDER = Path("data")
 
 
 def fetch(
     name: SetName,
-    out: OutFolder,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write; else data/SET/source as in the pipeline.")
+    ] = None,
     receipt: Annotated[
-        Path, typer.Option(help="Receipt to write: every file, its bytes, its hash.")
-    ],
+        Path | None,
+        typer.Option(help="Receipt of every file, bytes and hash; else data/SET/source.json."),
+    ] = None,
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
     """Bring the files of a data set: videos and labels. The demo's sets are made on the spot."""
     from vqathinker.datasets.fetch import fetch as fetch_set
 
+    out = out or _FOLDER / name / "source"
+    receipt = receipt or out.with_suffix(".json")
     got = fetch_set(name, load_section(params, DataParams), out, receipt)
     typer.echo(f"{name}: {len(got['files'])} files in {out}")
 
 
 def manifest(
     name: SetName,
-    source: Annotated[Path, typer.Option(exists=True, help="The folder that `fetch` wrote.")],
-    out: OutFile,
+    source: Annotated[
+        Path | None, typer.Option(exists=True, help="The folder that `fetch` wrote, if another.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; else data/SET/manifest.parquet.")
+    ] = None,
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
     """List every label of a set with the facts of its video; damaged and missing ones stay in."""
     from vqathinker.datasets.card import load_card
     from vqathinker.datasets.manifest import build_manifest, write_manifest
 
-    counts = load_section(params, DataParams).counts
-    table = build_manifest(source, load_card(name), counts[name])
-    write_manifest(table, out)
+    source = source or _FOLDER / name / "source"
+    out = out or source.parent / "manifest.parquet"
+    data = load_section(params, DataParams)
+    card = load_card(name, Path(data.cards))
+    table = build_manifest(source, card, data.counts.get(name))
+    write_manifest(table, out, card)
     bad = int((table["status"] != "ok").sum())
     typer.echo(f"{name}: {len(table)} videos, {bad} of them missing or damaged")

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from vqathinker.cli.options import Clips, ManifestFile, OutFile
+from vqathinker.cli.options import DEFAULT_PARAMS, Clips, ManifestFile, OutFile, ParamsFile
+from vqathinker.params import MetricsParams, load_section
 
 __all__ = ["metrics"]
 
@@ -15,10 +16,13 @@ def metrics(
     predictions: Annotated[Path, typer.Option(exists=True, help="What `predict` wrote.")],
     clips: Clips,
     out: OutFile,
+    params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
     """Correlate predictions with MOS, and count what has no score. Reads test labels."""
     from vqathinker.evaluation.metrics import write_metrics
     from vqathinker.video.store import ClipStore
 
-    result = write_metrics(manifest, predictions, ClipStore(clips).failures, out)
+    incomplete = load_section(params, MetricsParams).allow_incomplete
+    failures = ClipStore(clips).failures
+    result = write_metrics(manifest, predictions, failures, out, allow_incomplete=incomplete)
     typer.echo(f"{out}: SRCC {result['srcc']}, PLCC {result['plcc']}, n {result['n']}")

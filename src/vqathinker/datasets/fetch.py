@@ -16,9 +16,10 @@ from rich.console import Console
 from rich.progress import track
 
 from vqathinker.datasets.card import Card, load_card
+from vqathinker.datasets.manifest import videos_folder
 from vqathinker.params import DataParams
 
-__all__ = ["SetNotInPlaceError", "fetch"]
+__all__ = ["SetNotInPlaceError", "fetch", "write_receipt"]
 
 
 class SetNotInPlaceError(FileNotFoundError):
@@ -44,17 +45,22 @@ def fetch(name: str, params: DataParams, out: Path, receipt: Path) -> dict[str, 
         SetNotInPlaceError: the label file or the videos of a set that is not made are not in `out`.
         FileExistsError: `out` of a made set holds something that is no data set.
     """
-    card = load_card(name)
+    card = load_card(name, Path(params.cards))
     if card.made:
         _make(card, params, out)
     else:
         _require_in_place(card, out)
+    return write_receipt(card, out, receipt)
+
+
+def write_receipt(card: Card, out: Path, receipt: Path) -> dict[str, Any]:
+    """Describe every file of the set in the folder `out` and write that; see `fetch`."""
     files = sorted(path for path in out.rglob("*") if path.is_file())
     console = Console(stderr=True)
     quiet = not console.is_terminal
-    shown = track(files, f"hashing {name}", console=console, disable=quiet)
+    shown = track(files, f"hashing {card.name}", console=console, disable=quiet)
     content: dict[str, Any] = {
-        "set": name,
+        "set": card.name,
         "files": _describe(shown, out),
         "made_by": "vqathinker.datasets.demo" if card.made else "put in place by the user",
     }
@@ -81,17 +87,21 @@ def _make(card: Card, params: DataParams, out: Path) -> None:
 
 
 def _require_in_place(card: Card, out: Path) -> None:
-    labels, videos = out / card.label.file, out / "videos"
-    missing = [str(path) for path in (labels, videos) if not path.exists()]
+    videos = (out / videos_folder(card)).resolve()
+    places = [*(out / name for name in card.label_files), videos]
+    missing = [str(path) for path in places if not path.exists()]
     if not missing:
         return
-    low, high = card.label.scale
+    addresses = {out / file.folder() / file.name: file.urls for file in card.files}
+    labels = [
+        f"\n     {path}: {addresses[path][0] if addresses.get(path) else 'your own'}"
+        for path in places[:-1]
+    ]
     raise SetNotInPlaceError(
         f"{card.title}: {' and '.join(missing)} not there. You have to put this set in place:"
-        f"\n  1. Get it: {card.access.strip()}\n     Page: {card.homepage}"
+        f"\n  1. Get it: {card.access.say.strip()}\n     Page: {card.access.page}"
         f"\n  2. Put the videos into {videos}/, keeping the folders of their ids."
-        f"\n  3. Write {labels} with the columns video,mos: the path below videos/ and the MOS "
-        f"from {low:g} to {high:g}; {card.expected} rows."
+        f"\n  3. Put the label files where they belong:{''.join(labels)}"
         "\n  4. Run the same command again."
     )
 

@@ -2,10 +2,14 @@
 
 Source: DESIGN.md, "the way of the data". A row whose video is missing or damaged keeps its label
 and gets a reason, so that every later count (n, n_missing, n_damaged) can be told from the file.
+The file also says how many rows the set should have, so that tables can tell when it has fewer.
 """
 
 import csv
+import json
+import math
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +21,13 @@ from rich.progress import track
 
 from vqathinker.datasets.card import Card
 from vqathinker.datasets.labels import LabelError, read_labels
+from vqathinker.datasets.matching import match_videos, video_files
 from vqathinker.video.probe import DamagedVideo, probe
 
-__all__ = ["build_manifest", "read_manifest", "write_manifest"]
+__all__ = ["SET_KEY", "build_manifest", "read_manifest", "videos_folder", "write_manifest"]
+
+# Key of the file's metadata: JSON with set, expected (rows, or null) and made.
+SET_KEY = "set"
 
 _SCHEMA = pa.schema(
     {
@@ -43,56 +51,62 @@ _SCHEMA = pa.schema(
 )
 
 
+def videos_folder(card: Card) -> str:
+    """Where the videos of a set lie, as a path from its source folder `data/<set>/source`."""
+    return f"../../{card.files_of}/source/videos" if card.files_of else "videos"
+
+
 def build_manifest(source: Path, card: Card, expected: int | None = None) -> pd.DataFrame:
     """Join the labels of a set with the facts of its video files.
 
     Args:
-        source: folder with the label file and `videos/`.
+        source: the set's folder, with the label file and `videos/`.
         card: the set's card.
-        expected: rows the label file must have; None: as many as the card says, if it does.
+        expected: rows the label file must have (data.counts); None: as many as the card says.
 
     Returns:
-        One row per label, in the label file's order. Columns: video (id), file (below `source`),
-        mos (as published), mos_training (on the scale of the training labels), split, domain,
-        content (None where no contents are known), width and height (pixels as displayed), fps,
-        frames, duration_s, codec, pixel_format (all None without a readable video), status
-        ("ok", "missing" or "damaged") and reason (None when ok).
+        One row per label, in the label file's order. Columns: video (id), file (from `source`),
+        mos (as published; mirrored on its scale where lower is better, NaN in a set of questions),
+        mos_training (on the scale of the training labels), split, domain, content (None where no
+        contents are known), width and height (pixels as displayed), fps, frames, duration_s, codec,
+        pixel_format (all None without a readable video), status ("ok", or why not: "missing", ...)
+        and reason (None when ok).
 
     Raises:
-        LabelError: the label file is not as it must be, or has another number of rows.
+        LabelError: the label file is not as it must be, or has another number of rows, or a label
+            could mean two files.
     """
     labels = read_labels(source, card)
-    wanted = card.expected if expected is None else expected
-    if wanted is not None and len(labels) != wanted:
-        raise LabelError(
-            f"{source / card.label.file}: {len(labels)} rows, expected {wanted}; complete it, "
-            f"or set data.counts.{card.name} in params.yaml"
-        )
-    contents = _read_contents(source / "degradations.csv")
+    _require_count(source / card.label.file, len(labels), card, expected)
+    contents = _read_contents(source / "degradations.csv") if card.made else {}
+    folder = videos_folder(card)
+    files = match_videos(labels["video"], video_files(source / folder), card.match)
     console = Console(stderr=True)
     quiet = not console.is_terminal
     pairs = list(zip(labels["video"], labels["mos"], strict=True))
     rows = []
-    for video, mos in track(pairs, f"probing {card.name}", console=console, disable=quiet):
+    for video, published in track(pairs, f"probing {card.name}", console=console, disable=quiet):
+        mos = _higher_is_better(published, card)
         label = {
             "video": video,
             "mos": mos,
             "mos_training": _training_mos(mos, card),
             "split": card.split,
             "domain": card.domain,
-            "content": contents.get(video),
+            "content": contents.get(video) or _content(video, card),
         }
-        rows.append(label | _file_facts(source, f"videos/{video}"))
+        rows.append(label | _file_facts(source, f"{folder}/{files.get(video, video)}"))
     return _to_frame(pa.Table.from_pylist(rows, schema=_SCHEMA))
 
 
-def write_manifest(manifest: pd.DataFrame, path: Path) -> None:
-    """Write a manifest as parquet; no half file is ever left."""
+def write_manifest(manifest: pd.DataFrame, path: Path, card: Card) -> None:
+    """Write a manifest as parquet, with what its card promises; no half file is ever left."""
     table = pa.Table.from_pandas(manifest, schema=_SCHEMA, preserve_index=False)
+    promise = {"set": card.name, "expected": card.expected, "made": card.made}
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        pq.write_table(table.replace_schema_metadata(None), temporary)
+        pq.write_table(table.replace_schema_metadata({SET_KEY: json.dumps(promise)}), temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -101,7 +115,7 @@ def write_manifest(manifest: pd.DataFrame, path: Path) -> None:
 def read_manifest(path: Path) -> pd.DataFrame:
     """Read a manifest, see `build_manifest`. Raises FileNotFoundError when there is none."""
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no manifest; write it with `vqathinker manifest`")
+        raise FileNotFoundError(f"{path}: no manifest; write it with `vqathinker data manifest`")
     return _to_frame(pq.read_table(path))
 
 
@@ -110,10 +124,41 @@ def _to_frame(table: pa.Table) -> pd.DataFrame:
     return table.to_pandas(types_mapper=whole_numbers.get)
 
 
+def _require_count(path: Path, rows: int, card: Card, counted: int | None) -> None:
+    if card.expected is not None and counted is not None and counted != card.expected:
+        raise LabelError(
+            f"params.yaml: data.counts.{card.name} is {counted}, but the card expects "
+            f"{card.expected}; set it to that, or write a card for a part of the set "
+            "(`vqathinker data new`)"
+        )
+    wanted = card.expected if counted is None else counted
+    if wanted is not None and rows != wanted:
+        raise LabelError(
+            f"{path}: {rows} rows, expected {wanted}; complete it, or set data.counts.{card.name} "
+            "in params.yaml and `expected` in its card"
+        )
+
+
+def _higher_is_better(mos: float, card: Card) -> float:
+    scale = card.label.scale
+    return mos if scale is None or card.label.direction == "higher" else scale[0] + scale[1] - mos
+
+
+def _content(video: str, card: Card) -> str | None:
+    """What is shown, by the card's rule; the first group of a pattern that fits the whole id."""
+    if card.content is None:
+        return None
+    if not (found := re.fullmatch(card.content, video)):
+        raise LabelError(
+            f"card {card.name}: video {video!r} has not the form of `content`, {card.content}"
+        )
+    return found[1]
+
+
 def _training_mos(mos: float, card: Card) -> float:
     """MOS on the training scale: round(MOS / 20, 6) for LSVQ (METHOD.md, section 5)."""
     divisor = card.label.training_scale_divisor
-    return mos if divisor is None else round(mos / divisor, 6)
+    return mos if divisor is None or math.isnan(mos) else round(mos / divisor, 6)
 
 
 def _read_contents(path: Path) -> dict[str, str]:

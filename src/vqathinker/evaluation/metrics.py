@@ -20,6 +20,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.stats import DegenerateDataWarning, pearsonr, spearmanr
 
+from vqathinker.evaluation.completeness import require_complete
 from vqathinker.evaluation.predictions import read_predictions
 
 __all__ = ["Correlations", "Metrics", "correlations", "evaluate", "write_metrics"]
@@ -121,15 +122,26 @@ def evaluate(
 
 
 def write_metrics(
-    manifest: Path, predictions: Path, failures: Mapping[str, str], out: Path
+    manifest: Path,
+    predictions: Path,
+    failures: Mapping[str, str],
+    out: Path,
+    *,
+    allow_incomplete: bool = False,
 ) -> Metrics:
     """Evaluate a file of predictions and write the result as JSON, with its provenance.
 
     `failures` are the decode failures that the benchmark's clip store knows. The provenance is the
     predictions' own, with `manifest_sha256` added.
+
+    Raises:
+        IncompleteBenchmarkError: videos of the benchmark are missing; not with `allow_incomplete`.
+        ValueError: as `evaluate`.
     """
     said = read_predictions(predictions)
     labels = pd.read_parquet(manifest)
+    if not allow_incomplete:
+        require_complete(manifest, labels["status"])
     result = evaluate(said.table, labels, failures, run=said.run, benchmark=said.benchmark)
     with manifest.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

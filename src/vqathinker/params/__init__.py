@@ -23,6 +23,7 @@ from vqathinker.params.training import (
 )
 from vqathinker.params.whole import (
     EvaluationParams,
+    MetricsParams,
     Parameters,
     ReportParams,
     ResourcesParams,
@@ -39,6 +40,7 @@ __all__ = [
     "EvaluationParams",
     "HubBaseParams",
     "LoraParams",
+    "MetricsParams",
     "ParameterError",
     "Parameters",
     "PerturbationParams",

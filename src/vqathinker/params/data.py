@@ -42,6 +42,7 @@ class DataParams(Section):
     in_domain: list[Name] = Field(description="benchmarks of the same domain as the training set")
     out_of_distribution: list[Name] = Field(description="benchmarks of another domain")
     counts: dict[Name, Count] = Field(description="rows of each set's label file")
+    cards: str = Field(min_length=1, description="folder of your own cards, beside the built-in")
     demo: DemoDataParams | None = Field(description="how the demo's videos are made; else null")
 
     @model_validator(mode="after")

@@ -12,6 +12,7 @@ from vqathinker.params.training import RewardsParams, RunParams, TrainingParams
 
 __all__ = [
     "EvaluationParams",
+    "MetricsParams",
     "Parameters",
     "ReportParams",
     "ResourcesParams",
@@ -27,6 +28,14 @@ class EvaluationParams(Section):
 
     batch_size: Count
     max_new_tokens: Count
+
+
+class MetricsParams(Section):
+    """What counts as a result; apart from `data`, so that a change here decodes nothing again."""
+
+    KEY: ClassVar[str] = "metrics"
+
+    allow_incomplete: bool = Field(description="score benchmarks that lack videos, too")
 
 
 class ReportParams(Section):
@@ -81,6 +90,7 @@ class Parameters(Model):
     rewards: RewardsParams
     runs: dict[Name, RunParams] = Field(min_length=1)
     evaluation: EvaluationParams
+    metrics: MetricsParams
     report: ReportParams
     threads: ThreadsParams
     resources: ResourcesParams

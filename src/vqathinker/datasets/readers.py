@@ -1,0 +1,164 @@
+"""One reader for each shape in which label files come; none of them judges what it reads.
+
+Sources: DATASETS.md, b. of each section (shapes of the authors' JSON, DOVER's txt, the wide csv of
+LIVE-YT-HFR, the pair of files of MaxWell, the questions of FineVQ). A reader yields each row with
+its place, and raises where the file has not the shape it should; `labels` checks ids and numbers.
+"""
+
+import csv
+import json
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from vqathinker.datasets.card import LabelError, LabelFile
+from vqathinker.datasets.questions import read_questions
+
+__all__ = ["Row", "rows_of"]
+
+_MAXWELL_NAMED = {"T-all": 1, "A-all": 2, "O": 3}  # what stands beside the names, and where
+_MAXWELL_WITHIN = 1e-6
+
+
+class Row(NamedTuple):
+    """One label as it is written: its place in words, the video, the MOS (None: there is none)."""
+
+    place: str
+    video: str
+    mos: str | None
+
+
+def rows_of(path: Path, label: LabelFile) -> Iterator[Row]:
+    """Every row of the label file at `path`, in its order.
+
+    Raises:
+        LabelError: the file is not there, not UTF-8, or has not the shape that its reader expects.
+    """
+    try:
+        yield from _READERS[label.reader](path, label)
+    except FileNotFoundError as error:
+        raise LabelError(f"{error.filename}: no label file") from error
+    except UnicodeDecodeError as error:
+        raise LabelError(f"{path}: byte {error.start} is no UTF-8 text") from error
+    except csv.Error as error:
+        raise LabelError(f"{path}: no text of values between commas ({error})") from error
+
+
+def _annotations(path: Path, label: LabelFile) -> Iterator[Row]:
+    """{"annotations": [{"image_id": ..., "score": "..."}]}: the authors' lists."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except json.JSONDecodeError as error:
+        raise LabelError(f"{path}, line {error.lineno}: no JSON ({error.msg})") from error
+    entries = content.get("annotations") if isinstance(content, dict) else None
+    if not isinstance(entries, list):
+        raise LabelError(f"{path}: no list 'annotations' in it")
+    video, mos = str(label.columns.video), str(label.columns.mos)
+    for number, entry in enumerate(entries, 1):
+        place = f"{path}, annotation {number}"
+        if not isinstance(entry, dict) or video not in entry or mos not in entry:
+            raise LabelError(f"{place}: is {entry!r}, expected a mapping with {video} and {mos}")
+        yield Row(place, str(entry[video]), str(entry[mos]))
+
+
+def _csv(path: Path, label: LabelFile) -> Iterator[Row]:
+    """A header, then a row for each video; columns by name."""
+    video, mos = str(label.columns.video), str(label.columns.mos)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.DictReader(file)
+        columns = rows.fieldnames or []
+        if missing := [name for name in (video, mos) if name not in columns]:
+            found = ", ".join(columns) or "an empty file"
+            raise LabelError(f"{path}: no column {' and '.join(missing)}, found {found}")
+        for row in rows:
+            place = f"{path}, line {rows.line_num}"
+            yield Row(place, _cell(row[video], video, place), _cell(row[mos], mos, place))
+
+
+def _cell(text: str | None, column: str, place: str) -> str:
+    if text is None:
+        raise LabelError(f"{place}: {column} is missing, the line ends before it")
+    return text
+
+
+def _comma(path: Path, label: LabelFile) -> Iterator[Row]:
+    """No header; values between commas, by position: `batch1/747.mp4, -1, -1, 67.75`."""
+    for place, cells in _cells(path):
+        yield Row(place, cells[_at(label.columns.video, cells, place)],
+                  cells[_at(label.columns.mos, cells, place)])  # fmt: skip
+
+
+def _cells(path: Path) -> Iterator[tuple[str, list[str]]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.reader(file, skipinitialspace=True)
+        width = 0
+        for cells in rows:
+            place = f"{path}, line {rows.line_num}"
+            width = width or len(cells)
+            if len(cells) != width:
+                raise LabelError(f"{place}: {len(cells)} values, expected {width} as above")
+            yield place, cells
+
+
+def _at(column: str | int, cells: list[str], place: str) -> int:
+    if not isinstance(column, int) or not 0 <= column < len(cells):
+        raise LabelError(f"{place}: no column {column!r} among {len(cells)} values, counted from 0")
+    return column
+
+
+def _wide(path: Path, label: LabelFile) -> Iterator[Row]:
+    """A column for each video, a row for each kind of value; the first cell names the row."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        table = {cells[0]: cells[1:] for cells in csv.reader(file) if cells}
+    wanted = [str(label.columns.video), str(label.columns.mos)]
+    if missing := [name for name in wanted if name not in table]:
+        raise LabelError(f"{path}: no row {' and '.join(missing)}, found {', '.join(table)}")
+    videos, mos = (table[name] for name in wanted)
+    if len(videos) != len(mos):
+        raise LabelError(f"{path}: {len(videos)} videos but {len(mos)} values of {wanted[1]}")
+    for number, (video, value) in enumerate(zip(videos, mos, strict=True), 2):
+        yield Row(f"{path}, column {number}", video, value)
+
+
+def _maxwell(path: Path, label: LabelFile) -> Iterator[Row]:
+    """Values without names, and names in the same order beside them; values of both must agree."""
+    names = list(_cells(path.with_name(label.names or "")))
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.DictReader(file)
+        if missing := [name for name in _MAXWELL_NAMED if name not in (rows.fieldnames or [])]:
+            raise LabelError(f"{path}: no column {' and '.join(missing)}")
+        values = [(f"{path}, line {rows.line_num}", row) for row in rows]
+    if len(values) != len(names):
+        raise LabelError(f"{path}: {len(values)} rows, but {label.names} names {len(names)} videos")
+    for (place, row), (beside, cells) in zip(values, names, strict=True):
+        for column, position in _MAXWELL_NAMED.items():
+            here, there = _cell(row[column], column, place), cells[_at(position, cells, beside)]
+            if not _close(here, there):
+                raise LabelError(f"{place}: {column} is {here}, but {there} in {beside}")
+        mos = str(label.columns.mos)
+        yield Row(
+            place, cells[_at(label.columns.video, cells, beside)], _cell(row[mos], mos, place)
+        )
+
+
+def _close(one: str, other: str) -> bool:
+    try:
+        return math.isclose(float(one), float(other), rel_tol=0, abs_tol=_MAXWELL_WITHIN)
+    except ValueError:
+        return False
+
+
+def _finevd(path: Path, _label: LabelFile) -> Iterator[Row]:
+    for question in read_questions(path):
+        yield Row(question.place, question.video, None)
+
+
+_READERS: dict[str, Callable[[Path, LabelFile], Iterator[Row]]] = {
+    "annotations": _annotations,
+    "csv": _csv,
+    "comma": _comma,
+    "wide": _wide,
+    "maxwell": _maxwell,
+    "finevd": _finevd,
+}
