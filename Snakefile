@@ -34,6 +34,12 @@ wildcard_constraints:
 
 onstart:
     settle_stamps(LAYOUT.scale)
+    if PARAMS["data"]["demo"] is None:
+        # The command may be only in the rules' environments; then say how to see the table.
+        status = f"vqathinker data status --params {LAYOUT.stamp('data')}"
+        shell(
+            f"if command -v vqathinker > /dev/null; then {status}; else echo 'See: {status}'; fi"
+        )
 
 
 include: "workflow/rules/data.smk"

@@ -107,6 +107,7 @@ def test_a_changed_parameter_rewrites_just_the_stamps_that_depend_on_it(
         ("video/probe.py", {"data", "clips"}),
         ("datasets/cards/demo_content.yaml", {"data"}),
         ("datasets/cards/cgvds.yaml", set()),
+        ("datasets/inventory.py", set()),
         ("datasets/matching.py", {"data"}),
         ("evaluation/metrics.py", {"metrics"}),
         ("reporting/page.html.j2", {"report"}),

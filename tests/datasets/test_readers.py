@@ -56,7 +56,7 @@ def test_dover_s_lines_are_read_by_position(read: Read) -> None:
 
 
 def test_two_columns_without_a_header_are_enough(read: Read) -> None:
-    assert read(OWN, "a.mp4,3.5\r\nb.mp4,4\r\n") == [("a.mp4", "3.5"), ("b.mp4", "4")]
+    assert read(OWN, "a.mp4,3.5\r\n\r\nb.mp4,4\r\n\r\n") == [("a.mp4", "3.5"), ("b.mp4", "4")]
 
 
 def test_a_wide_file_has_a_column_for_each_video(read: Read) -> None:
@@ -83,7 +83,11 @@ def test_maxwell_s_values_get_the_names_beside_them(read: Read) -> None:
         ),
         (DOVER, "a.mp4, -1, -1, 3\nb.mp4, -1, 3\n", "line 2: 3 values, expected 4 as above"),
         (DOVER, "a.mp4, 3\n", "line 1: no column 3 among 2 values"),
-        (DOVER, "a.mp4, -1, -1, 3\n\n", "line 2: 0 values, expected 4"),
+        (
+            {"reader": "csv"},
+            "mos,video\n3,a,b.mp4\n",
+            "line 2: 3 values, but the first line names 2",
+        ),
         (DOVER, b"a\xff.mp4, -1, -1, 3\n", "byte 1 is no UTF-8 text"),
         (HFR, "File Names,a,b\nDMOS,1,2\n", "no row MOS, found File Names, DMOS"),
         (HFR, "File Names,a,b\nMOS,1\n", "2 videos but 1 values of MOS"),

@@ -63,6 +63,17 @@ def test_ablations_leave_the_main_results_up_to_date(finished):
     assert "Nothing to be done" in finished.snakemake("ablations")
 
 
+def test_before_real_sets_are_brought_comes_the_table_of_what_they_need(quick):
+    paper = ("--config", "scale=paper", "--", "data/lsvq_test/source.json")
+    quick.snakemake(*paper)
+    calls = [line.split()[:2] for line in (quick.folder / "calls.txt").read_text().splitlines()]
+    assert calls == [
+        ["status", "--params"],
+        ["fetch", "lsvq_train"],  # whose videos are those of lsvq_test
+        ["fetch", "lsvq_test"],
+    ]
+
+
 def test_a_changed_training_parameter_retrains_and_evaluates_again(finished):
     finished.change("training.beta", 0.5)
     finished.snakemake()

@@ -1,7 +1,8 @@
 """The command line: one command per stage of the pipeline, and the only room that sees all others.
 
 There is one module for each phase of `vqathinker.phases`, and what that module imports is the
-phase's code. Heavy modules are imported inside the commands, so that `--help` answers at once.
+phase's code; `inventory` belongs to none. Heavy modules are imported inside the commands, so that
+`--help` answers at once.
 """
 
 from typing import Any
@@ -10,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from vqathinker import __version__
-from vqathinker.cli import base, clips, data, evaluation, metrics, report, training
+from vqathinker.cli import base, clips, data, evaluation, inventory, metrics, report, training
 from vqathinker.cli.options import SeveralValues
 from vqathinker.params import json_schema
 
@@ -71,7 +72,9 @@ for _panel, _commands in _PANELS.items():
     for _command in _commands:
         app.command(cls=SeveralValues, rich_help_panel=_panel)(_command)
 
-_sets = typer.Typer(no_args_is_help=True, help="Data sets: bringing them, and their manifests.")
-for _of_sets in (data.fetch, data.manifest):
+_sets = typer.Typer(
+    no_args_is_help=True, help="Data sets: what is there, bringing it, checking it."
+)
+for _of_sets in (inventory.status, data.fetch, data.manifest, inventory.check, inventory.new):
     _sets.command()(_of_sets)
 app.add_typer(_sets, name="data", rich_help_panel="Data")

@@ -73,6 +73,9 @@ def _csv(path: Path, label: LabelFile) -> Iterator[Row]:
             raise LabelError(f"{path}: no column {' and '.join(missing)}, found {found}")
         for row in rows:
             place = f"{path}, line {rows.line_num}"
+            if None in row:
+                more = len(columns) + len(row[None])
+                raise LabelError(f"{place}: {more} values, but the first line names {len(columns)}")
             yield Row(place, _cell(row[video], video, place), _cell(row[mos], mos, place))
 
 
@@ -95,6 +98,8 @@ def _cells(path: Path) -> Iterator[tuple[str, list[str]]]:
         width = 0
         for cells in rows:
             place = f"{path}, line {rows.line_num}"
+            if not cells:
+                continue  # an empty line, as csv's own reader of named columns sees it
             width = width or len(cells)
             if len(cells) != width:
                 raise LabelError(f"{place}: {len(cells)} values, expected {width} as above")

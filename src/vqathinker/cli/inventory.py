@@ -1,0 +1,157 @@
+"""Commands about data sets that no rule calls: what is there, whether it is whole, a card of one's
+own.
+
+They are no phase: what they say is no result, so a change here makes nothing out of date.
+"""
+
+import os
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vqathinker.cli.options import DEFAULT_PARAMS, ParamsFile
+from vqathinker.params import DataParams, load_section
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from vqathinker.datasets.inventory import SetState
+
+__all__ = ["check", "new", "status"]
+
+SetNames = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[SET]...", help="Sets that have a card; else those of the scale."),
+]
+DataFolder = Annotated[Path, typer.Option("--data", help="The folder in which all sets lie.")]
+
+
+class Role(StrEnum):
+    """What a set of one's own is for."""
+
+    TRAIN = "train"
+    IN_DOMAIN = "in-domain"
+    OUT_OF_DISTRIBUTION = "out-of-distribution"
+
+
+def status(
+    names: SetNames = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every set that has a card, of no scale, too.")
+    ] = False,
+    data: DataFolder = Path("data"),
+    params: ParamsFile = DEFAULT_PARAMS,
+) -> None:
+    """Show what there is of each data set, what is still to be brought, and what to do next."""
+    from rich.console import Console
+
+    from vqathinker.datasets.card import card_names, load_card
+    from vqathinker.datasets.inventory import state_of
+
+    wanted = load_section(params, DataParams)
+    folder = Path(wanted.cards)
+    shown = card_names(folder) if everything else names or _sets_of(wanted)
+    states = [
+        state_of(load_card(name, folder), data, wanted.counts.get(name), os.environ)
+        for name in shown
+    ]
+    console = Console()
+    _print_table(states, console)
+    _print_disk(states, data, console)
+
+
+def check(
+    names: SetNames = None,
+    data: DataFolder = Path("data"),
+    params: ParamsFile = DEFAULT_PARAMS,
+) -> None:
+    """Compare sets with their receipts, cards and manifests; exit code 1 if anything is wrong."""
+    from vqathinker.datasets.card import load_card
+    from vqathinker.datasets.inspection import problems_of
+
+    wanted = load_section(params, DataParams)
+    wrong = False
+    for name in names or _sets_of(wanted):
+        card = load_card(name, Path(wanted.cards))
+        problems = problems_of(card, data, wanted.counts.get(name))
+        typer.echo(f"{name}: {f'{len(problems)} problems' if problems else 'all is well'}")
+        for problem in problems:
+            typer.echo(f"  {problem}")
+        wrong = wrong or bool(problems)
+    if wrong:
+        raise typer.Exit(1)
+
+
+def new(
+    name: Annotated[str, typer.Argument(help="Of the set: lower case, digits, underscores.")],
+    labels: Annotated[
+        Path | None,
+        typer.Option(exists=True, help="Your labels: columns and number of rows are read there."),
+    ] = None,
+    role: Annotated[Role, typer.Option(help="What the set is for.")] = Role.OUT_OF_DISTRIBUTION,
+    scale: Annotated[
+        tuple[float, float], typer.Option(help="Lowest and highest MOS that can occur.")
+    ] = (1, 5),
+    params: ParamsFile = DEFAULT_PARAMS,
+) -> None:
+    """Write a commented card for a set of your own: a CSV and a folder of videos are enough."""
+    from vqathinker.datasets.own import write_card
+
+    folder = Path(load_section(params, DataParams).cards)
+    path, rows = write_card(name, folder, labels, role.value, scale)
+    key = role.value.replace("-", "_")
+    typer.echo(
+        f"{path}: read its comments. Then\n"
+        f"  put the labels at data/{name}/source/labels.csv and the videos below "
+        f"data/{name}/source/videos/ (links will do);\n"
+        f"  name {name} in params.yaml: data.{key}, and data.counts.{name}: "
+        f"{'its rows' if rows is None else rows};\n"
+        f"  see what is left to do: vqathinker data status {name}"
+    )
+
+
+def _sets_of(params: DataParams) -> list[str]:
+    return [params.train, *params.in_domain, *params.out_of_distribution]
+
+
+def _print_table(states: Sequence["SetState"], console: "Console") -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    from vqathinker.datasets.inventory import shown_bytes
+
+    table = Table(box=SIMPLE_HEAD, padding=(0, 0), pad_edge=False)
+    table.add_column("set", no_wrap=True)
+    table.add_column("access", no_wrap=True)
+    table.add_column("licence")
+    for heading in ("bring", "store", "labels", "found", "damaged"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for state in states:
+        table.add_row(
+            state.card.name,
+            state.card.access.kind,
+            state.card.licence,
+            shown_bytes(state.download),
+            shown_bytes(state.store),
+            *("" if n is None else f"{n:,}" for n in (state.expected, state.found, state.damaged)),
+        )
+    console.print(table)
+    for state in states:
+        # One line each, however narrow the terminal: addresses and commands are there to be copied.
+        said = f"{state.card.name}: {state.next_step}"
+        console.print(said, markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_disk(states: Sequence["SetState"], data: Path, console: "Console") -> None:
+    from vqathinker.datasets.inventory import disk_needs, shown_bytes
+
+    disk = disk_needs(states, data)
+    said = f"Disk: {shown_bytes(disk.needed)} needed, {shown_bytes(disk.free)} free."
+    if disk.unknown:
+        said += f" Besides, sizes that nobody published (?): {', '.join(disk.unknown)}."
+    console.print(f"\n{said}", markup=False, highlight=False, soft_wrap=True)
+    if disk.needed > disk.free:
+        console.print("This disk is too small.", style="bold red")

@@ -1,0 +1,162 @@
+"""What is there of each data set, what is still to be brought, and what to do next, in words."""
+
+import shutil
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from vqathinker.datasets.card import Card, LabelError
+from vqathinker.datasets.labels import read_labels
+from vqathinker.datasets.manifest import videos_folder
+from vqathinker.datasets.matching import match_videos, video_files
+
+__all__ = ["Disk", "SetState", "disk_needs", "shown_bytes", "state_of"]
+
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+@dataclass(frozen=True, slots=True)
+class SetState:
+    """One set on this machine.
+
+    Attributes:
+        card: its card.
+        download: bytes still to be brought; None where a size is not known.
+        store: bytes that its videos will take once they are here; None where not known.
+        expected: rows of its label file, from the card or else from params.yaml; None: neither.
+        found: label rows whose video is on the disk; None before there are labels.
+        damaged: of those, the ones that cannot be read; None before there is a manifest.
+        next_step: what to do now, in words.
+    """
+
+    card: Card
+    download: int | None
+    store: int | None
+    expected: int | None
+    found: int | None
+    damaged: int | None
+    next_step: str
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """Bytes that sets still need, as far as known, those that are free, and what is not known."""
+
+    needed: int
+    free: int
+    unknown: tuple[str, ...]
+
+
+def state_of(
+    card: Card, data: Path, counted: int | None, environment: Mapping[str, str]
+) -> SetState:
+    """Look at one set below the folder `data`; reads names and the manifest, opens no video.
+
+    `counted` are the rows that params.yaml gives the set, None where it does not. `environment` is
+    asked only whether variables are set; their values are not looked at.
+    """
+    rows = card.expected or counted
+    source, receipt = data / card.name / "source", data / card.name / "source.json"
+    here = receipt.is_file()
+    download, store = (0, 0) if here or card.made else (_download(card), _store(card))
+    manifest = data / card.name / "manifest.parquet"
+    if manifest.is_file():
+        counts = Counter(pd.read_parquet(manifest, columns=["status"])["status"])
+        found = counts.total() - counts["missing"]
+        step = _after_manifest(card, counts, rows)
+        return SetState(card, download, store, rows, found, found - counts["ok"], step)
+    try:
+        on_disk = _on_disk(source, card)
+    except LabelError as error:
+        return SetState(card, download, store, rows, None, None, str(error))
+    step = _before_manifest(card, data, environment, here=here)
+    return SetState(card, download, store, rows, on_disk, None, step)
+
+
+def disk_needs(states: Sequence[SetState], data: Path) -> Disk:
+    """Disk that the sets still need against what is free where `data` lies or will lie.
+
+    Archives and what is unpacked from them lie side by side for a while, so both are counted.
+    """
+    place = next(path for path in (data, *data.absolute().parents) if path.exists())
+    needed = sum((state.download or 0) + (state.store or 0) for state in states)
+    unknown = tuple(s.card.name for s in states if s.download is None or s.store is None)
+    return Disk(needed, shutil.disk_usage(place).free, unknown)
+
+
+def shown_bytes(number: int | None) -> str:
+    """Bytes for reading, in steps of 1000.
+
+    >>> shown_bytes(2_410_000_000), shown_bytes(0), shown_bytes(None)
+    ('2.4 GB', '0', '?')
+    """
+    if number is None:
+        return "?"
+    size, unit = float(number), 0
+    while size >= 1000 and unit < len(_UNITS) - 1:
+        size, unit = size / 1000, unit + 1
+    return f"{size:.{0 if unit < 2 or size >= 100 else 1}f} {_UNITS[unit]}" if number else "0"
+
+
+def _download(card: Card) -> int | None:
+    if card.download_bytes is not None:
+        return card.download_bytes
+    sizes = [file.known_bytes for file in card.files]
+    if card.access.kind == "local":
+        return 0
+    return None if None in sizes else sum(size or 0 for size in sizes)
+
+
+def _store(card: Card) -> int | None:
+    return 0 if card.files_of or card.access.kind == "local" else card.stored_bytes
+
+
+def _on_disk(source: Path, card: Card) -> int | None:
+    """Label rows with a file, before any of them was opened."""
+    if not card.labels or not all((source / name).is_file() for name in card.label_files[:1]):
+        return None
+    labels = read_labels(source, card)
+    return len(match_videos(labels["video"], video_files(source / videos_folder(card)), card.match))
+
+
+def _after_manifest(card: Card, counts: Counter[str], expected: int | None) -> str:
+    rows = counts.total()
+    if expected not in {None, rows}:
+        return f"{rows} rows, expected {expected}: `vqathinker data check {card.name}`"
+    if counts["missing"]:
+        missing = counts["missing"]
+        return f"{missing} videos are missing: `vqathinker data check {card.name}` names them"
+    return "nothing, it is ready"
+
+
+def _before_manifest(card: Card, data: Path, environment: Mapping[str, str], *, here: bool) -> str:
+    fetch = f"`vqathinker data fetch {card.name}`"
+    if here:
+        return f"`vqathinker data manifest {card.name}`, or run the pipeline"
+    if card.made:
+        return "nothing, the pipeline makes it"
+    if card.files_of and not (data / card.files_of / "source.json").is_file():
+        return f"`vqathinker data fetch {card.files_of}` first: its videos are used here, too"
+    if asked := _to_ask_for(card, data / card.name, environment):
+        return f"{asked}, then {fetch}"
+    return fetch
+
+
+def _to_ask_for(card: Card, folder: Path, environment: Mapping[str, str]) -> str | None:
+    """What only a person can do about the set, or None where there is nothing of the kind."""
+    if card.access.kind == "local":
+        return f"put {card.label.file} and videos/ into {folder / 'source'}/ (links will do)"
+    wanted = {card.access.token_env, *(file.password_env for file in card.files)}
+    unset = ", ".join(sorted(name for name in wanted if name and name not in environment))
+    asking = f"{card.access.say.strip()} Go to {card.access.page},"
+    if card.access.kind == "token" and unset:
+        return f"{asking} put it into the variable {unset}"
+    drops = [file.manual.drop for file in card.files if file.manual]
+    if drops and not any(any((folder / "downloads").glob(drop)) for drop in drops):
+        secret = f", and its password, if it has one, into the variable {unset}" if unset else ""
+        names = ", ".join(drops)
+        return f"{asking} drop what you get ({names}) into {folder / 'downloads'}/{secret}"
+    return None

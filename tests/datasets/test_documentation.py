@@ -1,0 +1,33 @@
+"""docs/datasets.md says of every set what its card says."""
+
+from pathlib import Path
+
+import pytest
+
+from vqathinker.datasets.card import Card, card_names, load_card
+
+REAL = [name for name in card_names() if not load_card(name).made]
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    return (Path(__file__).parents[2] / "docs" / "datasets.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_the_table_has_a_row_with_role_count_and_licence(name: str, text: str) -> None:
+    card = load_card(name)
+    [row] = [line for line in text.splitlines() if line.startswith(f"| `{name}` |")]
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[1:3] == [card.role, f"{card.expected:,}"]
+    assert cells[-1] == card.licence
+    asked = {card.access.token_env, *(file.password_env for file in card.files)} - {None}
+    if card.access.kind == "token":
+        assert all(f"`{variable}`" in row for variable in asked)
+
+
+def test_every_key_of_a_card_that_can_be_chosen_is_explained(text: str) -> None:
+    explained = {"role", "expected", "access", "files", "files_of", "never_keep", "labels"}
+    explained |= {"match", "content"}
+    assert explained <= set(Card.model_fields)
+    assert all(f"| `{key}` |" in text for key in explained)

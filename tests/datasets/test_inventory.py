@@ -1,0 +1,172 @@
+"""The state of a set: what is still to be brought, what was found, and the one thing to do next."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vqathinker.datasets.card import Card, load_card
+from vqathinker.datasets.inventory import SetState, disk_needs, shown_bytes, state_of
+from vqathinker.datasets.manifest import build_manifest, write_manifest
+
+MakeCard = Callable[..., Card]
+MakeSource = Callable[..., Path]
+
+ZIP = {"name": "a.zip", "unpack": "zip", "limits": {"files": 10, "bytes": 10**9}}
+OPEN = {"kind": "open", "say": "One archive.", "page": "https://example.org"}
+MANUAL = {"kind": "manual", "say": "By a form.", "page": "https://example.org/form"}
+DROP = {"manual": {"page": "https://example.org/form", "drop": "*.zip"}}
+
+
+@pytest.fixture
+def data(make_source: MakeSource, tmp_path: Path) -> Path:
+    """The folder of all sets, with the source of `small`: two labels, one video."""
+    source = make_source([("1.mp4", 3), ("2.mp4", 4)], ["1.mp4"])
+    (tmp_path / "data" / "small").mkdir(parents=True)
+    source.rename(tmp_path / "data" / "small" / "source")
+    return tmp_path / "data"
+
+
+def state(card: Card, data: Path, **environment: str) -> SetState:
+    return state_of(card, data, None, environment)
+
+
+def test_nothing_is_there_yet(tmp_path: Path) -> None:
+    konvid = state(load_card("konvid_1k"), tmp_path)
+    assert konvid.download == 2300000000 + 86563 + 72114
+    assert konvid.store == 2410000000
+    assert (konvid.expected, konvid.found, konvid.damaged) == (1200, None, None)
+    assert konvid.next_step == "`vqathinker data fetch konvid_1k`"
+
+
+def test_a_size_that_nobody_published_is_not_known(tmp_path: Path) -> None:
+    assert state(load_card("vdpve"), tmp_path).download is None
+
+
+def test_sets_with_shared_videos_count_them_once(tmp_path: Path) -> None:
+    train, test = (state(load_card(f"lsvq_{name}"), tmp_path) for name in ("train", "test"))
+    assert (train.download, train.store) == (73000000000, 73000000000)
+    assert (test.download, test.store) == (1089316 + 441658, 0)
+    assert test.next_step.startswith("`vqathinker data fetch lsvq_train` first")
+    (tmp_path / "lsvq_train").mkdir()
+    (tmp_path / "lsvq_train" / "source.json").touch()
+    assert state(load_card("lsvq_test"), tmp_path).next_step == "`vqathinker data fetch lsvq_test`"
+
+
+def test_before_a_manifest_files_are_found_by_name(data: Path, make_card: MakeCard) -> None:
+    small = state(make_card(), data)
+    assert (small.expected, small.found, small.damaged) == (None, 1, None)
+
+
+def test_labels_that_cannot_be_right_are_the_next_thing(data: Path, make_card: MakeCard) -> None:
+    (data / "small" / "source" / "labels.csv").write_text("video,mos\n1.mp4,300\n")
+    small = state(make_card(), data)
+    assert small.found is None
+    assert "line 2: mos is '300'" in small.next_step
+
+
+def test_the_number_of_rows_comes_from_params_where_the_card_has_none(
+    data: Path, make_card: MakeCard
+) -> None:
+    assert state_of(make_card(), data, 7, {}).expected == 7
+    assert state_of(make_card(expected=9), data, None, {}).expected == 9
+
+
+FORM = "By a form. Go to https://example.org/form, "
+DROPPED = f"{FORM}drop what you get (*.zip) into DATA/small/downloads/"
+FETCH = "`vqathinker data fetch small`"
+TOKEN = {"access": MANUAL | {"kind": "token", "token_env": "KEY"}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "environment", "step"),
+    [
+        ({"access": OPEN, "files": [ZIP | {"urls": ["https://example.org"]}]}, {}, FETCH),
+        (
+            {},
+            {},
+            f"put labels.csv and videos/ into DATA/small/source/ (links will do), then {FETCH}",
+        ),
+        ({"access": {"kind": "made", "say": "here"}}, {}, "nothing, the pipeline makes it"),
+        (
+            {"access": MANUAL, "files": [ZIP | DROP]},
+            {},
+            f"{DROPPED}, then {FETCH}",
+        ),
+        (
+            {"access": MANUAL, "files": [ZIP | DROP | {"password_env": "PASS"}]},
+            {},
+            f"{DROPPED}, and its password, if it has one, into the variable PASS, then {FETCH}",
+        ),
+        (TOKEN, {}, f"{FORM}put it into the variable KEY, then {FETCH}"),
+        (TOKEN, {"KEY": "hidden"}, FETCH),
+    ],
+)
+def test_the_next_step_says_who_has_to_do_what(
+    data: Path,
+    make_card: MakeCard,
+    changes: dict[str, Any],
+    environment: dict[str, str],
+    step: str,
+) -> None:
+    said = state(make_card(**changes), data, **environment).next_step
+    assert said == step.replace("DATA", str(data))
+    assert "hidden" not in said
+
+
+def test_what_was_dropped_is_fetched_next(data: Path, make_card: MakeCard) -> None:
+    card = make_card(access=MANUAL, files=[ZIP | DROP])
+    (data / "small" / "downloads").mkdir()
+    (data / "small" / "downloads" / "got.zip").touch()
+    assert state(card, data).next_step == "`vqathinker data fetch small`"
+
+
+def test_what_was_brought_needs_no_more_room(data: Path, make_card: MakeCard) -> None:
+    card = make_card(access=OPEN, stored_bytes=5, download_bytes=3)
+    assert (state(card, data).download, state(card, data).store) == (3, 5)
+    (data / "small" / "source.json").touch()
+    after = state(card, data)
+    assert (after.download, after.store) == (0, 0)
+    assert after.next_step == "`vqathinker data manifest small`, or run the pipeline"
+
+
+def with_manifest(data: Path, card: Card) -> SetState:
+    source = data / card.name / "source"
+    write_manifest(build_manifest(source, card), data / card.name / "manifest.parquet", card)
+    return state(card, data)
+
+
+def test_a_manifest_tells_what_is_missing_and_damaged(data: Path, make_card: MakeCard) -> None:
+    (data / "small" / "source" / "videos" / "2.mp4").write_text("words")
+    ready = with_manifest(data, make_card())
+    assert (ready.found, ready.damaged) == (2, 1)
+    assert ready.next_step == "nothing, it is ready"
+    (data / "small" / "source" / "videos" / "2.mp4").unlink()
+    lacking = with_manifest(data, make_card())
+    assert (lacking.found, lacking.damaged) == (1, 0)
+    assert lacking.next_step.startswith("1 videos are missing")
+
+
+def test_a_manifest_with_other_rows_than_expected_is_not_ready(
+    data: Path, make_card: MakeCard
+) -> None:
+    with_manifest(data, make_card())
+    assert state(make_card(expected=3), data).next_step.startswith("2 rows, expected 3")
+
+
+def test_disk_needs_are_summed_and_what_is_not_known_is_named(tmp_path: Path) -> None:
+    names = ("konvid_1k", "lsvq_train", "vdpve")
+    disk = disk_needs([state(load_card(name), tmp_path) for name in names], tmp_path / "a" / "b")
+    assert disk.needed == 2300000000 + 86563 + 72114 + 2410000000 + 2 * 73000000000
+    assert disk.unknown == ("vdpve",)
+    assert disk.free > 0
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [(None, "?"), (0, "0"), (999, "999 B"), (86563, "87 kB"), (1_500_000, "1.5 MB"),
+     (250 * 10**9, "250 GB"), (3 * 10**12, "3.0 TB"), (3 * 10**15, "3000 TB")],
+)  # fmt: skip
+def test_bytes_are_shown_for_reading(number: int | None, shown: str) -> None:
+    assert shown_bytes(number) == shown
