@@ -1,0 +1,1 @@
+"""Transfer: files come from their origins whole and right, archives open safely."""

@@ -1,0 +1,268 @@
+"""Web servers of the tests' own on loopback, which misbehave as real ones do."""
+
+import re
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from vqathinker.datasets.transfer.address import Address
+from vqathinker.datasets.transfer.download import Means
+from vqathinker.datasets.transfer.patience import Patience
+
+Answer = Callable[["Handler", "Served"], None]
+
+
+@dataclass
+class Served:
+    """A file on a server: `first` are answers given once each, before the ordinary one."""
+
+    content: bytes
+    headers: dict[str, str] = field(default_factory=lambda: {"ETag": '"one"'})
+    ranges: bool = True
+    first: list[Answer] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Asked:
+    method: str
+    path: str
+    headers: dict[str, str]
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers for its `site`, one request for each connection."""
+
+    site: "Site"
+
+    def do_GET(self) -> None:
+        self.close_connection = True
+        self.site.asked.append(Asked(self.command, self.path, dict(self.headers)))
+        served = self.site.files.get(self.path)
+        try:
+            if served is None:
+                self.site.status(404)(self, Served(b""))
+            else:
+                answer = served.first.pop(0) if served.first else self.site.whole()
+                answer(self, served)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # the client has left
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+class Site:
+    """A server: `files` it has, what it was `asked`, how many bytes of bodies it has `sent`."""
+
+    def __init__(self, certificate: tuple[Path, Path] | None = None) -> None:
+        self.files: dict[str, Served] = {}
+        self.asked: list[Asked] = []
+        self.sent = 0
+        self.gone = threading.Event()
+        handler = type("Handler", (Handler,), {"site": self})
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.server.daemon_threads = True
+        self.scheme = "http"
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+            self.scheme = "https"
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
+
+    def url(self, path: str, host: str = "127.0.0.1") -> str:
+        return f"{self.scheme}://{host}:{self.server.server_port}{path}"
+
+    def address(self, path: str) -> Address:
+        return Address(self.url(path))
+
+    def has(self, path: str, content: bytes, **more: Any) -> Address:
+        self.files[path] = Served(content, **more)
+        return self.address(path)
+
+    def whole(self, until: int | None = None, then: Callable[[], None] = lambda: None) -> Answer:
+        """The file or the range asked for; breaks off at byte `until` of the file."""
+
+        def answer(handler: Handler, served: Served) -> None:
+            start, status, size = 0, 200, len(served.content)
+            asked = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
+            condition = handler.headers.get("If-Range")
+            if asked and served.ranges and condition in (None, *served.headers.values()):
+                start, status = int(asked[1]), 206
+            if start >= size > 0:
+                handler.send_response(416)
+                handler.send_header("Content-Range", f"bytes */{size}")
+                handler.send_header("Content-Length", "0")
+                handler.end_headers()
+                return
+            handler.send_response(status)
+            if status == 206:
+                handler.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
+            length = {"Content-Length": str(size - start)}
+            for name, value in (length | served.headers).items():
+                handler.send_header(name, value)
+            handler.end_headers()
+            if handler.command != "HEAD":
+                body = served.content[start:until]
+                handler.wfile.write(body)
+                handler.wfile.flush()
+                self.sent += len(body)
+                if until is not None:
+                    then()
+
+        return answer
+
+    def status(self, code: int, body: bytes = b"", **headers: str) -> Answer:
+        """Nothing but a status; `Retry_After="2"` becomes a header."""
+
+        def answer(handler: Handler, served: Served) -> None:
+            handler.send_response(code)
+            for name, value in {"Content_Length": str(len(body)), **headers}.items():
+                handler.send_header(name.replace("_", "-"), value)
+            handler.end_headers()
+            if handler.command != "HEAD":
+                handler.wfile.write(body)
+
+        return answer
+
+    def redirect(self, url: str) -> Answer:
+        return self.status(302, Location=url)
+
+    def stall(self, until: int) -> Answer:
+        """The first bytes, and then nothing while the test lasts."""
+        return self.whole(until, lambda: self.gone.wait(60))
+
+    def trickle(self) -> Answer:
+        """A byte now and then, so that no read ever times out."""
+
+        def answer(handler: Handler, served: Served) -> None:
+            handler.send_response(200)
+            handler.send_header("Content-Length", str(len(served.content)))
+            handler.end_headers()
+            for byte in served.content:
+                handler.wfile.write(bytes([byte]))
+                handler.wfile.flush()
+                time.sleep(0.02)
+                if self.gone.is_set():
+                    return
+
+        return answer
+
+    def ranges_asked(self) -> list[str | None]:
+        return [asked.headers.get("Range") for asked in self.asked]
+
+
+@pytest.fixture
+def make_site() -> Iterator[Callable[..., Site]]:
+    """make_site() is one more server; with a certificate and its key it speaks TLS."""
+    sites: list[Site] = []
+
+    def make(certificate: tuple[Path, Path] | None = None) -> Site:
+        site = Site(certificate)
+        site.thread.start()
+        sites.append(site)
+        return site
+
+    yield make
+    for site in sites:
+        site.gone.set()
+        site.server.shutdown()
+        site.server.server_close()
+
+
+@pytest.fixture
+def site(make_site: Callable[..., Site]) -> Site:
+    return make_site()
+
+
+@pytest.fixture(scope="session")
+def twenty_megabytes() -> bytes:
+    return np.random.default_rng(20).bytes(20_000_000)
+
+
+@pytest.fixture
+def slept() -> list[float]:
+    """Seconds that the downloads of a test have waited between tries; no time passes."""
+    return []
+
+
+@pytest.fixture
+def means(slept: list[float]) -> Means:
+    patience = Patience(
+        attempts=3,
+        first_wait_s=1.0,
+        longest_wait_s=8.0,
+        longest_retry_after_s=60.0,
+        connect_timeout_s=2.0,
+        read_timeout_s=2.0,
+        slowest_bytes_per_s=1000.0,
+    )
+    return Means(patience, np.random.default_rng(0), sleep=slept.append)
+
+
+@pytest.fixture
+def hasty(means: Means) -> Means:
+    """Means that leave a stalled server at once."""
+    return replace(means, patience=replace(means.patience, read_timeout_s=0.2))
+
+
+@pytest.fixture
+def nobody_listens() -> str:
+    """An address where no server is."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{listener.getsockname()[1]}/file"
+
+
+@pytest.fixture(scope="session")
+def make_certificate(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Path, Path]]:
+    """make_certificate("name", days) is a certificate, which is its own authority, and its key.
+
+    It is valid from a year ago until `days` from now.
+    """
+
+    def make(name: str, days: int = 1) -> tuple[Path, Path]:
+        folder = tmp_path_factory.mktemp("certificate")
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        now = datetime.now(UTC)
+        host: x509.GeneralName = x509.DNSName(name)
+        if name[0].isdigit():
+            host = x509.IPAddress(ip_address(name))
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(subject)
+            .public_key(key.public_key())
+            .serial_number(1)
+            .not_valid_before(now - timedelta(days=365))
+            .not_valid_after(now + timedelta(days=days))
+            .add_extension(x509.SubjectAlternativeName([host]), critical=False)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        (folder / "certificate.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        (folder / "key.pem").write_bytes(private)
+        return folder / "certificate.pem", folder / "key.pem"
+
+    return make
