@@ -30,12 +30,13 @@ Answer = Callable[["Handler", "Served"], None]
 
 @dataclass
 class Served:
-    """A file on a server: `first` are answers given once each, before the ordinary one."""
+    """A file on a server: `first` are answers given once each, `always` is given from then on."""
 
     content: bytes
     headers: dict[str, str] = field(default_factory=lambda: {"ETag": '"one"'})
     ranges: bool = True
     first: list[Answer] = field(default_factory=list)
+    always: Answer | None = None
 
 
 @dataclass(frozen=True)
@@ -52,19 +53,34 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.close_connection = True
-        self.site.asked.append(Asked(self.command, self.path, dict(self.headers)))
+        headers = {name.title(): value for name, value in self.headers.items()}
+        self.site.asked.append(Asked(self.command, self.path, headers))
         served = self.site.files.get(self.path)
         try:
             if served is None:
                 self.site.status(404)(self, Served(b""))
             else:
-                answer = served.first.pop(0) if served.first else self.site.whole()
-                answer(self, served)
-        except (BrokenPipeError, ConnectionResetError):
+                ordinary = served.always or self.site.whole()
+                (served.first.pop(0) if served.first else ordinary)(self, served)
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
             pass  # the client has left
 
     def do_HEAD(self) -> None:
         self.do_GET()
+
+    def do_CONNECT(self) -> None:
+        """As a proxy: speak with the client as the host that it wants to be led to."""
+        self.send_response(200)
+        self.end_headers()
+        try:
+            self.connection = self.site.context.wrap_socket(self.connection, server_side=True)
+        except ssl.SSLError:
+            self.close_connection = True
+            return
+        self.rfile = self.connection.makefile("rb")
+        self.wfile = self.connection.makefile("wb", buffering=0)
+        self.handle_one_request()
+        self.connection.close()
 
     def log_message(self, *args: Any) -> None:
         pass
@@ -73,7 +89,9 @@ class Handler(BaseHTTPRequestHandler):
 class Site:
     """A server: `files` it has, what it was `asked`, how many bytes of bodies it has `sent`."""
 
-    def __init__(self, certificate: tuple[Path, Path] | None = None) -> None:
+    def __init__(
+        self, certificate: tuple[Path, Path] | None = None, *, proxy: bool = False
+    ) -> None:
         self.files: dict[str, Served] = {}
         self.asked: list[Asked] = []
         self.sent = 0
@@ -83,10 +101,12 @@ class Site:
         self.server.daemon_threads = True
         self.scheme = "http"
         if certificate is not None:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(*certificate)
-            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
-            self.scheme = "https"
+            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.context.load_cert_chain(*certificate)
+            if not proxy:
+                socket = self.server.socket
+                self.server.socket = self.context.wrap_socket(socket, server_side=True)
+                self.scheme = "https"
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
 
     def url(self, path: str, host: str = "127.0.0.1") -> str:
@@ -173,11 +193,14 @@ class Site:
 
 @pytest.fixture
 def make_site() -> Iterator[Callable[..., Site]]:
-    """make_site() is one more server; with a certificate and its key it speaks TLS."""
+    """make_site() is one more server.
+
+    With a certificate and its key it speaks TLS; as a proxy, in the place of other hosts.
+    """
     sites: list[Site] = []
 
-    def make(certificate: tuple[Path, Path] | None = None) -> Site:
-        site = Site(certificate)
+    def make(certificate: tuple[Path, Path] | None = None, *, proxy: bool = False) -> Site:
+        site = Site(certificate, proxy=proxy)
         site.thread.start()
         sites.append(site)
         return site
@@ -235,19 +258,20 @@ def nobody_listens() -> str:
 
 @pytest.fixture(scope="session")
 def make_certificate(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Path, Path]]:
-    """make_certificate("name", days) is a certificate, which is its own authority, and its key.
+    """make_certificate("name", days=1) is a certificate, its own authority, and its key.
 
     It is valid from a year ago until `days` from now.
     """
 
-    def make(name: str, days: int = 1) -> tuple[Path, Path]:
+    def make(*names: str, days: int = 1) -> tuple[Path, Path]:
         folder = tmp_path_factory.mktemp("certificate")
         key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
         now = datetime.now(UTC)
-        host: x509.GeneralName = x509.DNSName(name)
-        if name[0].isdigit():
-            host = x509.IPAddress(ip_address(name))
+        hosts = [
+            x509.IPAddress(ip_address(name)) if name[0].isdigit() else x509.DNSName(name)
+            for name in names
+        ]
         certificate = (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -256,7 +280,7 @@ def make_certificate(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., 
             .serial_number(1)
             .not_valid_before(now - timedelta(days=365))
             .not_valid_after(now + timedelta(days=days))
-            .add_extension(x509.SubjectAlternativeName([host]), critical=False)
+            .add_extension(x509.SubjectAlternativeName(hosts), critical=False)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .sign(key, hashes.SHA256())
         )

@@ -133,7 +133,7 @@ def test_a_certificate_that_is_not_valid_leads_to_the_mirror_and_is_said(
     trusted: bool,
     reason: str,
 ) -> None:
-    certificate = make_certificate(name, days)
+    certificate = make_certificate(name, days=days)
     other = certificate if trusted else make_certificate(name)
     monkeypatch.setenv("SSL_CERT_FILE", str(other[0]))
     server, site = make_site(certificate), make_site()

@@ -156,29 +156,27 @@ def _from_first(origins: Sequence[Origin], part: PartialFile, means: Means) -> t
 
 
 def _from(origin: Origin, part: PartialFile, means: Means) -> str:
-    begun_before = part.size > 0
-    try:
-        return _attempts(origin, part, means)
-    except WrongContentError:
-        if not begun_before:
-            raise
-    # The bytes from before may be the wrong ones, so this origin starts afresh once.
-    _log.warning("%s: wrong after resuming, starting again from zero", part.wanted.name)
-    return _attempts(origin, part, means)
+    while True:
+        part.inherited = part.size > 0
+        try:
+            return _attempts(origin, part, means)
+        except WrongContentError:
+            inherited = part.inherited
+            part.discard()
+            if not inherited:
+                raise
+        # What was there before may have been wrong, so this origin starts afresh once.
+        _log.warning("%s: wrong after resuming, starting again from zero", part.wanted.name)
 
 
 def _attempts(origin: Origin, part: PartialFile, means: Means) -> str:
-    """Tries with patience; SHA-256 of the file, or WrongContentError with nothing left of it."""
+    """Tries with patience; SHA-256 of the file, or WrongContentError."""
     size, known = part.wanted.size, part.wanted.checksum
     if size is not None and part.size > size:
         part.discard()
     if known is None or size is None or part.size < size:
         _transfer(origin, part, means)
-    try:
-        return _check(part.wanted, part.path)
-    except WrongContentError:
-        part.discard()
-        raise
+    return _check(part.wanted, part.path)
 
 
 def _transfer(origin: Origin, part: PartialFile, means: Means) -> None:

@@ -44,7 +44,10 @@ class _Note:
 
 
 class PartialFile:
-    """The bytes of `target` that have come; only `open_for` makes one."""
+    """The bytes of `target` that have come; only `open_for` makes one.
+
+    `inherited` says whether some of them are from an earlier run or another origin.
+    """
 
     def __init__(self, target: Path, wanted: Wanted) -> None:
         self.target = target
@@ -53,6 +56,7 @@ class PartialFile:
         self.total = wanted.size
         self._file = self._open()
         self.size = os.fstat(self._file.fileno()).st_size
+        self.inherited = self.size > 0
         self._note_path = self.path.with_name(f"{self.path.name}.json")
         self._note = self._read_note()
 
@@ -100,7 +104,7 @@ class PartialFile:
         """
         self._file.seek(0)
         self._file.truncate()
-        self.size, self.total = 0, total
+        self.size, self.total, self.inherited = 0, total, False
         checksum = self.wanted.checksum
         self._note = _Note(origin, validator, None if checksum is None else str(checksum))
         fresh = self._note_path.with_name(f"{self._note_path.name}.new")
