@@ -13,6 +13,7 @@ from huggingface_hub import constants
 from vqathinker.datasets.transfer.download import Means, download
 from vqathinker.datasets.transfer.failure import OriginError, TransferError
 from vqathinker.datasets.transfer.hub import HubRepository, LargeHubFile, list_hub_files
+from vqathinker.datasets.transfer.members import UnsafeArchiveError
 from vqathinker.datasets.transfer.partial import Wanted
 
 COMMIT = "7cebd238a801a95d380303a0895e34e863c890bf"
@@ -188,6 +189,12 @@ def test_a_hub_that_answers_for_another_commit_is_not_believed(hub: Hub, means: 
 def test_a_file_without_a_hash_is_not_taken_on_trust(hub: Hub, means: Means) -> None:
     hub.siblings.append({"rfilename": "video.zip"})
     with pytest.raises(OriginError, match=r"does not tell size and hash of video\.zip"):
+        list_hub_files(hub.repository, means.patience, means.rng, means.sleep)
+
+
+def test_a_path_that_leads_out_of_the_repository_is_refused(hub: Hub, means: Means) -> None:
+    hub.add("../../.ssh/authorized_keys", b"evil", large=False)
+    with pytest.raises(UnsafeArchiveError, match="leads upwards"):
         list_hub_files(hub.repository, means.patience, means.rng, means.sleep)
 
 

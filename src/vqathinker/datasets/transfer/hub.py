@@ -31,6 +31,7 @@ from vqathinker.datasets.transfer.address import Address
 from vqathinker.datasets.transfer.checksum import Checksum
 from vqathinker.datasets.transfer.disk import disk_full, require_space
 from vqathinker.datasets.transfer.failure import OriginError, PassingError, TransferError
+from vqathinker.datasets.transfer.members import safe_path
 from vqathinker.datasets.transfer.partial import PartialFile
 from vqathinker.datasets.transfer.patience import Patience, persist
 from vqathinker.datasets.transfer.secret import Secret
@@ -130,7 +131,7 @@ class HubFile:
     """What the hub says of a file.
 
     Args:
-        path: inside the repository.
+        path: inside the repository; safe to write below a folder.
         size: bytes.
         checksum: SHA-256 of a file in LFS or Xet, git's id of a small one.
         origin: gets it.
@@ -158,6 +159,7 @@ def list_hub_files(
     Raises:
         OriginError: no such repository or commit, no access, no file fits, or the hub cannot be
             reached.
+        UnsafeArchiveError: a path leads out of the repository.
     """
     found: list[RepoSibling] = []
 
@@ -193,7 +195,7 @@ def _list(repository: HubRepository, timeout_s: float) -> list[RepoSibling]:
 
 
 def _describe(repository: HubRepository, file: RepoSibling) -> HubFile:
-    path, size = file.rfilename, file.size
+    path, size = str(safe_path(file.rfilename)), file.size
     if size is None or (file.lfs is None and file.blob_id is None):
         raise OriginError(f"{repository}: the hub does not tell size and hash of {path}")
     if file.lfs is not None:
