@@ -1,1 +1,11 @@
-"""Transfer: files come from their origins whole and right, archives open safely."""
+"""Transfer: files come from their origins whole and right.
+
+One file, from the first of its origins that delivers it:
+
+    means = Means(patience, rng, HashTable(Path("data-hashes.csv")), mirror)
+    wanted = Wanted("konvid_1k/KoNViD_1k_videos.zip", size=None, checksum=None)
+    download(wanted, [WebFile(Address("https://…"), "A_TOKEN"), DriveFile("1_v…")], target, means)
+
+A repository of the hub is a list of such files: `list_hub_files` gives path, size, checksum and
+origin of each. Nothing here knows a data set card.
+"""

@@ -4,7 +4,14 @@ A passing failure is tried again at the same origin, a failure of the origin lea
 everything else ends the download.
 """
 
-__all__ = ["BusyError", "DiskFullError", "OriginError", "PassingError", "TransferError"]
+__all__ = [
+    "BusyError",
+    "DiskFullError",
+    "OriginError",
+    "PassingError",
+    "TransferError",
+    "UnsafeError",
+]
 
 
 class TransferError(RuntimeError):
@@ -32,3 +39,7 @@ class DiskFullError(TransferError):
 
 class BusyError(TransferError):
     """Another process is writing the same file."""
+
+
+class UnsafeError(TransferError):
+    """What came would leave its folder, or is what no data set needs."""

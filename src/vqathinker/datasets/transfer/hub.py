@@ -31,9 +31,9 @@ from vqathinker.datasets.transfer.address import Address
 from vqathinker.datasets.transfer.checksum import Checksum
 from vqathinker.datasets.transfer.disk import disk_full, require_space
 from vqathinker.datasets.transfer.failure import OriginError, PassingError, TransferError
-from vqathinker.datasets.transfer.members import safe_path
 from vqathinker.datasets.transfer.partial import PartialFile
 from vqathinker.datasets.transfer.patience import Patience, persist
+from vqathinker.datasets.transfer.safe_path import safe_path
 from vqathinker.datasets.transfer.secret import Secret
 from vqathinker.datasets.transfer.shield import shielded
 from vqathinker.datasets.transfer.web import WebFile
@@ -159,7 +159,7 @@ def list_hub_files(
     Raises:
         OriginError: no such repository or commit, no access, no file fits, or the hub cannot be
             reached.
-        UnsafeArchiveError: a path leads out of the repository.
+        UnsafeError: a path leads out of the repository.
     """
     found: list[RepoSibling] = []
 

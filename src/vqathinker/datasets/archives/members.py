@@ -10,13 +10,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
-from vqathinker.datasets.transfer.failure import TransferError
+from vqathinker.datasets.transfer.failure import TransferError, UnsafeError
 
-__all__ = ["DamagedArchiveError", "Limits", "Member", "Tally", "UnsafeArchiveError", "safe_path"]
-
-
-class UnsafeArchiveError(TransferError):
-    """An archive holds what none of a data set needs."""
+__all__ = ["DamagedArchiveError", "Limits", "Member", "Tally"]
 
 
 class DamagedArchiveError(TransferError):
@@ -71,10 +67,10 @@ class Tally:
         self.bytes = 0
 
     def add(self, member: Member) -> None:
-        """Count a member as it says it is; UnsafeArchiveError when it is one too many."""
+        """Count a member as it says it is; UnsafeError when it is one too many."""
         self.files += 1
         if self.files > self._limits.files:
-            raise UnsafeArchiveError(
+            raise UnsafeError(
                 f"holds more than {self._limits.files:,} files, the most its card allows"
             )
         self.bytes += member.size
@@ -85,29 +81,4 @@ class Tally:
                 if self._most == self._limits.bytes
                 else f"{ratio:g} times the {self._archive_size:,} bytes of the archive"
             )
-            raise UnsafeArchiveError(f"unpacks to more than {self._most:,} bytes, {limit}")
-
-
-def safe_path(name: str) -> PurePosixPath:
-    """Path of a member below the target.
-
-    Args:
-        name: as the archive has it.
-
-    Raises:
-        UnsafeArchiveError: it is no plain relative path; the message shows it escaped.
-    """
-    parts = [part for part in name.split("/") if part not in ("", ".")]
-    reasons = {
-        "an absolute path": name.startswith("/"),
-        "leads upwards": ".." in parts,
-        "a drive of Windows": len(name) > 1 and name[1] == ":" and name[0].isalpha(),
-        "a backslash, which is a folder on Windows": "\\" in name,
-        "a character that cannot be printed": not name.isprintable(),
-        "too long": any(len(part.encode(errors="replace")) > 255 for part in parts),
-        "no name at all": not parts,
-    }
-    found = [reason for reason, holds in reasons.items() if holds]
-    if found:
-        raise UnsafeArchiveError(f"holds {name[:200]!r}: {found[0]}")
-    return PurePosixPath(*parts)
+            raise UnsafeError(f"unpacks to more than {self._most:,} bytes, {limit}")

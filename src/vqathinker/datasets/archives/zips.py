@@ -13,13 +13,9 @@ from typing import Any, BinaryIO, cast
 
 import pyzipper
 
-from vqathinker.datasets.transfer.failure import TransferError
-from vqathinker.datasets.transfer.members import (
-    DamagedArchiveError,
-    Member,
-    UnsafeArchiveError,
-    safe_path,
-)
+from vqathinker.datasets.archives.members import DamagedArchiveError, Member
+from vqathinker.datasets.transfer.failure import TransferError, UnsafeError
+from vqathinker.datasets.transfer.safe_path import safe_path
 from vqathinker.datasets.transfer.secret import Secret
 from vqathinker.datasets.transfer.shield import shielded
 
@@ -42,7 +38,7 @@ def read_zip(file: BinaryIO, password_variable: str | None) -> list[Member]:
 
     Raises:
         DamagedArchiveError: no zip file, or one that is cut off.
-        UnsafeArchiveError: a member is neither file nor folder, or has an unsafe name.
+        UnsafeError: a member is neither file nor folder, or has an unsafe name.
     """
     try:
         archive: Any = zipfile.ZipFile(file)
@@ -71,7 +67,7 @@ def _checked_path(info: Any) -> PurePosixPath:
     path = safe_path(info.orig_filename)
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise UnsafeArchiveError(f"holds {str(path)!r}: a link or device, no file")
+        raise UnsafeError(f"holds {str(path)!r}: a link or device, no file")
     return path
 
 

@@ -14,11 +14,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from tarfile import TarError
 
+from vqathinker.datasets.archives.journal import Journal
+from vqathinker.datasets.archives.members import DamagedArchiveError, Member
+from vqathinker.datasets.archives.zips import BAD_ZIP
 from vqathinker.datasets.transfer.disk import disk_full
 from vqathinker.datasets.transfer.failure import TransferError
-from vqathinker.datasets.transfer.journal import Journal
-from vqathinker.datasets.transfer.members import DamagedArchiveError, Member
-from vqathinker.datasets.transfer.zips import BAD_ZIP
 
 __all__ = ["ConflictError", "Placing", "Unpacked"]
 

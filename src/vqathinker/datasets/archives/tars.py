@@ -14,12 +14,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, BinaryIO, cast
 
-from vqathinker.datasets.transfer.members import (
-    DamagedArchiveError,
-    Member,
-    UnsafeArchiveError,
-    safe_path,
-)
+from vqathinker.datasets.archives.members import DamagedArchiveError, Member
+from vqathinker.datasets.transfer.failure import UnsafeError
+from vqathinker.datasets.transfer.safe_path import safe_path
 
 __all__ = ["read_tar"]
 
@@ -45,7 +42,7 @@ class _CarefulInfo(tarfile.TarInfo):
 
     def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
         if self.type in _HEADERS and self.size > _LONGEST_HEADER:
-            raise UnsafeArchiveError(f"holds a header of {self.size:,} bytes")
+            raise UnsafeError(f"holds a header of {self.size:,} bytes")
         return cast("tarfile.TarInfo", super()._proc_member(archive))  # type: ignore[misc]
 
 
@@ -80,7 +77,7 @@ def read_tar(file: BinaryIO) -> Iterator[Member]:
 
     Raises:
         DamagedArchiveError: no tar file, or cut off; on the way or behind the last member.
-        UnsafeArchiveError: a member is neither file nor folder, or has an unsafe name.
+        UnsafeError: a member is neither file nor folder, or has an unsafe name.
     """
     start = file.read(6)
     file.seek(0)
@@ -106,6 +103,6 @@ def read_tar(file: BinaryIO) -> Iterator[Member]:
 def _member(archive: tarfile.TarFile, info: tarfile.TarInfo) -> Member:
     path = safe_path(info.name)
     if not info.isreg() and not info.isdir():
-        raise UnsafeArchiveError(f"holds {str(path)!r}: a link or device, no file")
+        raise UnsafeError(f"holds {str(path)!r}: a link or device, no file")
     opens = cast("Callable[[], BinaryIO]", partial(archive.extractfile, info))
     return Member(path, info.size if info.isreg() else 0, info.isdir(), opens)

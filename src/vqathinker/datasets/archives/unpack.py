@@ -13,15 +13,15 @@ from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from vqathinker.datasets.archives.journal import Journal
+from vqathinker.datasets.archives.members import Limits, Member, Tally
+from vqathinker.datasets.archives.parts import JoinedFiles
+from vqathinker.datasets.archives.placing import Placing, Unpacked
+from vqathinker.datasets.archives.tars import read_tar
+from vqathinker.datasets.archives.zips import read_zip
 from vqathinker.datasets.transfer.disk import require_space
 from vqathinker.datasets.transfer.failure import TransferError
-from vqathinker.datasets.transfer.journal import Journal
-from vqathinker.datasets.transfer.members import Limits, Member, Tally
-from vqathinker.datasets.transfer.parts import JoinedFiles
-from vqathinker.datasets.transfer.placing import Placing, Unpacked
 from vqathinker.datasets.transfer.progress import shown
-from vqathinker.datasets.transfer.tars import read_tar
-from vqathinker.datasets.transfer.zips import read_zip
 
 __all__ = ["unpack"]
 
@@ -51,7 +51,7 @@ def unpack(
         What was written, was there, was left out.
 
     Raises:
-        UnsafeArchiveError: the archive holds what it must not. All of a zip is looked at before
+        UnsafeError: the archive holds what it must not. All of a zip is looked at before
             its first file is written; of a tar, what came before the bad member stays.
         DamagedArchiveError: it cannot be read to its end, or needs a (or another) password.
         ConflictError: something else is where a file belongs; it is left as it is.

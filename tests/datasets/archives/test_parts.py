@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vqathinker.datasets.transfer.parts import JoinedFiles
+from vqathinker.datasets.archives.parts import JoinedFiles
 
 
 @given(
