@@ -70,7 +70,7 @@ ALL_RUNS = {f"training-{run}" for run in TRAINED}
     ("keys", "value", "phases"),
     [
         ("scales.demo.training.learning_rate", 1.0, ALL_RUNS),
-        ("training.beta", 0.3, ALL_RUNS),
+        ("training.epsilon", 0.3, ALL_RUNS),
         ("rewards.regression.sigma", 0.4, ALL_RUNS),
         ("scales.demo.runs.grpo.seed", 5, {"training-grpo"}),
         ("scales.demo.runs.grpo.rewards", {"weights": {"format": 0}}, {"training-grpo"}),
