@@ -114,7 +114,7 @@ def test_a_second_repro_does_nothing_and_a_new_rate_trains_again(quick):
     before = quick.folder.joinpath("models/demo/grpo/history.csv").read_text(encoding="utf-8")
 
     quick.forget_snakemake()
-    quick.change("training.beta", 0.5)
+    quick.change("training.epsilon", 0.5)
     quick.run("dvc", "repro")
     calls = quick.calls()
     assert calls["train"] == calls["export"] == 1
@@ -122,6 +122,6 @@ def test_a_second_repro_does_nothing_and_a_new_rate_trains_again(quick):
     assert calls["predict"] >= 3
     assert quick.folder.joinpath("models/demo/grpo/history.csv").read_text() != before
     lock = yaml.safe_load((quick.folder / "dvc.lock").read_text(encoding="utf-8"))
-    assert lock["stages"]["train"]["params"]["params.yaml"]["training"]["beta"] == 0.5
+    assert lock["stages"]["train"]["params"]["params.yaml"]["training"]["epsilon"] == 0.5
     assert "up to date" in quick.run("dvc", "repro")
     assert "0.5" in quick.run("dvc", "metrics", "show")

@@ -42,7 +42,7 @@ def test_a_job_gets_no_more_gpus_than_the_profile_allows(quick):
 
 
 def test_a_mistake_in_the_parameters_stops_before_any_job(quick):
-    quick.change("training.beta", "small")
+    quick.change("training.epsilon", "small")
     with pytest.raises(AssertionError, match="'small' is not of type 'number'"):
         quick.snakemake("--dry-run")
 
@@ -75,7 +75,7 @@ def test_before_real_sets_are_brought_comes_the_table_of_what_they_need(quick):
 
 
 def test_a_changed_training_parameter_retrains_and_evaluates_again(finished):
-    finished.change("training.beta", 0.5)
+    finished.change("training.epsilon", 0.5)
     finished.snakemake()
     assert finished.calls() == RETRAINED
 
@@ -86,7 +86,7 @@ def test_a_change_is_seen_by_a_clone_that_has_the_results_but_not_their_history(
     finished.snakemake("--touch", "--forceall")
     finished.calls()
     assert "Nothing to be done" in finished.snakemake()
-    finished.change("training.beta", 0.5)
+    finished.change("training.epsilon", 0.5)
     finished.snakemake()
     assert finished.calls() == RETRAINED
 
