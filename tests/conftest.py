@@ -15,6 +15,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).parents[1]
 
+# Values computed with the authors' functions; a folder of the same file names checks other cases.
+os.environ.setdefault("VQATHINKER_GOLDENS", str(ROOT / "tests" / "goldens"))
+
 TINY_BASE = {
     "name": "tiny",
     "kind": "demo",

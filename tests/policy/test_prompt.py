@@ -22,7 +22,7 @@ from vqathinker.policy.prompt import (
     training_prompt,
 )
 
-GOLDENS = Path(os.environ.get("VQATHINKER_GOLDENS", Path(__file__).parents[1] / "goldens"))
+GOLDENS = Path(os.environ["VQATHINKER_GOLDENS"])
 
 # completion, score, coarse, why
 ANSWERS = [

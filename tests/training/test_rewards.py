@@ -26,7 +26,7 @@ from vqathinker.training.rewards import (
     temporal,
 )
 
-GOLDENS = Path(os.environ.get("VQATHINKER_GOLDENS", Path(__file__).parents[1] / "goldens"))
+GOLDENS = Path(os.environ["VQATHINKER_GOLDENS"])
 TOLERANCE = 1e-5
 EPSILON = 1e-6
 

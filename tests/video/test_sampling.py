@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from vqathinker.video.sampling import ClipSetting, frame_indices, parse_setting
 
 # Golden values: the authors' `get_index` at ee47a40, see frames.json in the folder of goldens.
-GOLDENS = Path(os.environ.get("VQATHINKER_GOLDENS", Path(__file__).parents[1] / "goldens"))
+GOLDENS = Path(os.environ["VQATHINKER_GOLDENS"])
 
 
 def golden_cases() -> list[dict[str, Any]]:

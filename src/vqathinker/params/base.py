@@ -1,18 +1,34 @@
 """Section `base`: the policy that training starts from, made on the spot or from the hub."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from vqathinker.params.model import Count, Model, Name, Positive, Section, Whole
 
-__all__ = ["BaseParams", "DemoBaseParams", "HubBaseParams", "LessonParams", "MotionParams"]
+__all__ = ["REPOS", "BaseParams", "DemoBaseParams", "HubBaseParams", "LessonParams"]
+
+# InternVL3 in transformers' own layout, by the name of a base policy.
+REPOS = {
+    f"internvl3-{size.lower()}": f"OpenGVLab/InternVL3-{size}-hf"
+    for size in ("1B", "2B", "8B", "14B")
+}
 
 
-class MotionParams(Model):
-    """Where the motion token comes from."""
+class FilterBankParams(Model):
+    """The demo's motion encoder, which has nothing to be learned or downloaded."""
 
-    encoder: Literal["slowfast_r50", "filter_bank"]
+    encoder: Literal["filter_bank"]
+
+
+class SlowFastParams(Model):
+    """The method's motion encoder, frozen."""
+
+    encoder: Literal["slowfast_r50"]
+    weights: str = Field(min_length=1, description="path or address of pytorchvideo's file")
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+        description="what the file has to hash to; null: take it, and record its hash"
+    )
 
 
 class VisionSize(Model):
@@ -48,7 +64,7 @@ class DemoBaseParams(Section):
     name: Name = Field(description="folder under models/base")
     kind: Literal["demo"]
     seed: Whole
-    motion: MotionParams
+    motion: FilterBankParams
     vision: VisionSize
     text: TextSize
     perception: LessonParams = Field(description="kind and strength of a degradation, no MOS")
@@ -56,15 +72,29 @@ class DemoBaseParams(Section):
 
 
 class HubBaseParams(Section):
-    """A policy from the Hugging Face hub."""
+    """InternVL3 from the Hugging Face hub, with a fresh motion projector and SlowFast's weights."""
 
     KEY: ClassVar[str] = "base"
 
     name: Name = Field(description="folder under models/base")
     kind: Literal["hub"]
-    repo: str = Field(pattern=r"^[\w.-]+/[\w.-]+$", description="owner/name on the hub")
+    seed: Whole = Field(description="of the motion projector's weights")
+    repo: str | None = Field(
+        description="owner/name on the hub, or a folder; null: the one of REPOS that name says"
+    )
     revision: str = Field(min_length=1, description="branch, tag or commit")
-    motion: MotionParams
+    motion: SlowFastParams
+
+    @model_validator(mode="after")
+    def _there_is_a_repo(self) -> Self:
+        if self.repo is None and self.name not in REPOS:
+            raise ValueError(f"repo is null, and name is none of {', '.join(REPOS)}")
+        return self
+
+    @property
+    def source(self) -> str:
+        """The repository or folder to take the policy from."""
+        return self.repo or REPOS[self.name]
 
 
 BaseParams = Annotated[DemoBaseParams | HubBaseParams, Field(discriminator="kind")]

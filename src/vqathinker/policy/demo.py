@@ -20,6 +20,7 @@ from vqathinker.params.base import DemoBaseParams, LessonParams
 from vqathinker.policy.checkpoint import save_policy
 from vqathinker.policy.inputs import normalise, prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
+from vqathinker.policy.motion import FilterBank
 from vqathinker.policy.tiny import build_policy, build_tokenizer
 from vqathinker.video.store import ClipStore
 
@@ -95,6 +96,7 @@ def _encode(
     policy: VQAThinkerForConditionalGeneration, store: ClipStore, table: pd.DataFrame
 ) -> Lesson:
     encoder, frames, motion = policy.model.motion_encoder, [], []
+    assert isinstance(encoder, FilterBank)  # noqa: S101  the only one that base.motion allows here
     for start in trange(0, len(store.ids), 32, desc="encode", disable=None):
         pixels = normalise(store.batch(store.ids[start : start + 32]))
         frames.append(policy.model.encode_frames(pixels))

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vqathinker.policy.slowfast import TIME_REPEAT, SlowFastR50
+
 __all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "FilterBank", "build_motion_encoder", "cosine_basis"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -165,15 +167,25 @@ def band_energies(plane: Tensor, cosines: Tensor, bands: int) -> Tensor:
     return size @ (member / member.sum(0).clamp(min=1))
 
 
-def build_motion_encoder(config: dict[str, Any]) -> FilterBank:
+def build_motion_encoder(config: dict[str, Any]) -> FilterBank | SlowFastR50:
     """The motion encoder that a policy's configuration names.
 
+    Args:
+        config: {"encoder": "filter_bank", "slow_divisor": 1} or {"encoder": "slowfast_r50",
+            "time_repeat": {"6": 6, "12": 4}}, where only `encoder` is needed. How a clip goes
+            through SlowFast-R50 depends on its number of frames, which differs between training
+            and evaluation, so there is no switch that could be left in the wrong place.
+
     Raises:
-        ValueError: the name is not known here.
+        ValueError: the name is not known here, or a value does not fit.
     """
-    if config.get("encoder") == "filter_bank":
+    name = config.get("encoder")
+    if name == "filter_bank":
         return FilterBank(int(config.get("slow_divisor", 1)))
+    if name == "slowfast_r50":
+        table = config.get("time_repeat", TIME_REPEAT)
+        return SlowFastR50({int(frames): int(repeat) for frames, repeat in table.items()})
     raise ValueError(
-        f"motion encoder {config.get('encoder')!r} is not known; expected 'filter_bank' "
-        "(SlowFast-R50 comes with the import of the published weights): check base.motion.encoder"
+        f"motion encoder {name!r} is not known; expected 'filter_bank' or 'slowfast_r50': "
+        "check base.motion.encoder"
     )

@@ -1,0 +1,136 @@
+"""SlowFast-R50: the authors' numbers, the public weights' names, frozen, and by number of frames.
+
+Golden values: `motion.json`, computed with the authors' functions (clh124/VQAThinker at ee47a40)
+and pytorchvideo 0.1.5; the names and shapes of `policy.json` are those of the authors' checkpoint.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from vqathinker.policy.motion import build_motion_encoder
+from vqathinker.policy.slowfast import TIME_REPEAT, SlowFastR50, _pool, repeats_of
+
+GOLDENS = Path(os.environ["VQATHINKER_GOLDENS"])
+TOLERANCE = 1e-3
+
+
+def golden(name: str) -> dict[str, Any]:
+    return json.loads((GOLDENS / name).read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def encoder(draw: Callable[[str, Tensor], Tensor]) -> SlowFastR50:
+    """With the golden weights."""
+    encoder = SlowFastR50()
+    encoder.load_state_dict({name: draw(name, v) for name, v in encoder.state_dict().items()})
+    return encoder
+
+
+@pytest.mark.parametrize("setting", sorted(golden("motion.json")))
+def test_the_feature_is_the_authors(encoder: SlowFastR50, setting: str) -> None:
+    case = golden("motion.json")[setting]
+    frames, size = case["frames"], case["size"]
+    assert frames // case["slow_divisor"] == -(-frames // 4)
+    config = {"encoder": "slowfast_r50", "time_repeat": {str(frames): case["time_repeat"]}}
+    fitting = build_motion_encoder(config)
+    fitting.load_state_dict(encoder.state_dict())
+    generator = torch.Generator().manual_seed(case["input_seed"])
+    clip = torch.randn((1, 3, frames, size, size), generator=generator).transpose(1, 2)
+    expected = torch.tensor(case["feature"])
+    feature = fitting(clip)[0]
+    assert feature.shape == expected.shape == (fitting.dim,)
+    torch.testing.assert_close(feature, expected, rtol=TOLERANCE, atol=1e-5)
+
+
+def test_the_shipped_table_is_that_of_the_golden_cases() -> None:
+    theirs = {case["frames"]: case["time_repeat"] for case in golden("motion.json").values()}
+    known = {frames: repeat for frames, repeat in theirs.items() if frames in TIME_REPEAT}
+    assert known == {frames: TIME_REPEAT[frames] for frames in known}
+    assert {frames: repeats_of(frames, theirs) for frames in theirs} == theirs
+
+
+def test_names_and_shapes_are_those_of_the_public_weights(encoder: SlowFastR50) -> None:
+    prefix = "slowfast_model.feature_extraction."
+    theirs = {
+        name.replace(prefix, "blocks."): tuple(shape)
+        for name, shape in golden("policy.json")["state_dict"].items()
+        if name.startswith(prefix)
+    }
+    assert {name: tuple(v.shape) for name, v in encoder.state_dict().items()} == theirs
+
+
+def test_it_never_trains(encoder: SlowFastR50) -> None:
+    before = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
+    clip = torch.randn((1, 6, 3, 224, 224), generator=torch.Generator().manual_seed(0))
+    feature = encoder.train()(clip.requires_grad_())
+    assert not any(module.training for module in encoder.modules())
+    assert not any(parameter.requires_grad for parameter in encoder.parameters())
+    assert not feature.requires_grad
+    assert all(torch.equal(before[name], v) for name, v in encoder.state_dict().items())
+
+
+def test_a_clip_s_feature_depends_neither_on_the_others_nor_on_the_precision_around(
+    encoder: SlowFastR50,
+) -> None:
+    clips = torch.randn((2, 6, 3, 224, 224), generator=torch.Generator().manual_seed(1))
+    together = encoder(clips)
+    assert together.dtype == torch.float32
+    torch.testing.assert_close(encoder(clips[1:]), together[1:], rtol=1e-4, atol=1e-5)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(encoder(clips), together)
+
+
+def test_the_order_of_frames_reaches_the_feature(encoder: SlowFastR50) -> None:
+    clip = torch.randn((1, 6, 3, 224, 224), generator=torch.Generator().manual_seed(2))
+    assert float((encoder(clip) - encoder(clip.flip(1))).abs().max()) > 1e-2
+
+
+@pytest.mark.parametrize("frames", [1, 4, 21])
+def test_other_numbers_of_frames_go_through(frames: int) -> None:
+    feature = SlowFastR50()(torch.zeros((1, frames, 3, 193, 193)))
+    assert feature.shape == (1, 2304)
+    assert bool(feature.isfinite().all())
+
+
+@given(frames=st.integers(1, 64))
+def test_without_a_row_features_are_repeated_just_often_enough(frames: int) -> None:
+    repeat, slow = repeats_of(frames, {}), -(-frames // 4)
+    assert repeat * slow >= 8
+    assert repeat * frames >= 32
+    assert repeat == 1 or (repeat - 1) * slow < 8 or (repeat - 1) * frames < 32
+
+
+@given(
+    shape=st.tuples(st.integers(1, 6), st.integers(7, 10), st.integers(7, 10)),
+    repeat=st.integers(1, 3),
+    seed=st.integers(0, 99),
+)
+def test_pooling_is_the_mean_of_an_average_pool_over_repeated_frames(
+    shape: tuple[int, int, int], repeat: int, seed: int
+) -> None:
+    x = torch.randn((1, 2, *shape), generator=torch.Generator().manual_seed(seed))
+    window = (shape[0], 7, 7)
+    plain = nn.functional.avg_pool3d(x.repeat_interleave(repeat, dim=2), window, stride=1)
+    torch.testing.assert_close(
+        _pool(x, window, repeat), plain.mean((2, 3, 4)), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_too_few_repeats_are_refused() -> None:
+    config = {"encoder": "slowfast_r50", "time_repeat": {"12": 2}}
+    with pytest.raises(ValueError, match=r"time_repeat of 12 frames is 2; .* at least 3: check"):
+        build_motion_encoder(config)
+
+
+def test_frames_that_are_too_small_are_refused(encoder: SlowFastR50) -> None:
+    with pytest.raises(ValueError, match=r"frames of 192 px; .* needs at least 193"):
+        encoder(torch.zeros((1, 6, 3, 192, 192)))

@@ -1,0 +1,133 @@
+"""Public weights: had by path or address, checked by hash, and nothing in them is run."""
+
+import hashlib
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from vqathinker.policy.slowfast import SlowFastR50
+from vqathinker.policy.slowfast_weights import WeightsError, fetch_weights, load_weights
+
+FIRST = "blocks.0.multipathway_blocks.0.conv.weight"
+State = dict[str, Tensor]
+
+
+@pytest.fixture(scope="module")
+def state() -> State:
+    """As pytorchvideo's file has it: with a classifier, and recognisable values."""
+    own = {name: torch.full_like(v, 0.5) for name, v in SlowFastR50().state_dict().items()}
+    return own | {
+        "blocks.6.proj.weight": torch.ones(400, 2304),
+        "blocks.6.proj.bias": torch.ones(400),
+    }
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Torch's folder of downloads."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+    return tmp_path / "torch" / "hub" / "checkpoints"
+
+
+def write(path: Path, content: Any) -> Path:
+    torch.save(content, path)
+    return path
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_encoder_takes_every_tensor_but_the_classifier(tmp_path: Path, state: State) -> None:
+    encoder = SlowFastR50()
+    load_weights(encoder, write(tmp_path / "sf.pyth", {"model_state": state}))
+    assert all(torch.equal(v, torch.full_like(v, 0.5)) for v in encoder.state_dict().values())
+    assert not any(parameter.requires_grad for parameter in encoder.parameters())
+
+
+def test_counters_of_batches_may_be_left_out(tmp_path: Path, state: State) -> None:
+    fewer = {name: v for name, v in state.items() if not name.endswith("num_batches_tracked")}
+    encoder = SlowFastR50()
+    load_weights(encoder, write(tmp_path / "sf.pyth", {"model_state": fewer}))
+    assert float(encoder.state_dict()[FIRST].flatten()[0]) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda state: state.pop(FIRST), f"{FIRST}: missing"),
+        (lambda state: state.update({"blocks.7.x": torch.ones(1)}), r"blocks\.7\.x: not expected"),
+        (
+            lambda state: state.update({FIRST: torch.ones(2, 3)}),
+            rf"{FIRST}: shape \[2, 3\], expected \[64, 3, 1, 7, 7\]",
+        ),
+    ],
+    ids=["missing", "extra", "misshapen"],
+)
+def test_tensors_that_do_not_fit_are_named(
+    tmp_path: Path, state: State, change: Callable[[State], Any], named: str
+) -> None:
+    spoiled = dict(state)
+    change(spoiled)
+    path = write(tmp_path / "sf.pyth", {"model_state": spoiled})
+    with pytest.raises(WeightsError, match=rf"sf\.pyth: not the weights .*\n  {named}$"):
+        load_weights(SlowFastR50(), path)
+
+
+class Trap:
+    """Runs something when it is unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (Path("sprung"),))
+
+
+@pytest.mark.parametrize("write_it", [torch.save, lambda c, p: p.write_bytes(pickle.dumps(c, 2))])
+def test_what_a_file_holds_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_it: Callable[[Any, Path], Any]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_it({"model_state": Trap()}, tmp_path / "sf.pyth")
+    with pytest.raises(WeightsError, match=r"sf\.pyth: UnpicklingError; expected pytorchvideo"):
+        load_weights(SlowFastR50(), tmp_path / "sf.pyth")
+    assert not Path("sprung").exists()
+
+
+@pytest.mark.parametrize("content", [{"state": {}}, [1, 2], {"model_state": 3}])
+def test_a_file_of_another_form_is_refused(tmp_path: Path, content: Any) -> None:
+    path = write(tmp_path / "sf.pyth", content)
+    with pytest.raises(WeightsError, match="a mapping 'model_state' of tensors"):
+        load_weights(SlowFastR50(), path)
+
+
+def test_a_path_is_taken_as_it_is(tmp_path: Path) -> None:
+    path = write(tmp_path / "sf.pyth", {})
+    assert fetch_weights(str(path), None) == (path, sha256(path))
+    assert fetch_weights(str(path), sha256(path)).path == path
+
+
+def test_an_address_is_downloaded_once(tmp_path: Path, hub: Path) -> None:
+    origin = write(tmp_path / "SLOWFAST.pyth", {"model_state": torch.zeros(1)})
+    got = fetch_weights(origin.as_uri(), sha256(origin))
+    assert got.path == hub / "SLOWFAST.pyth"
+    origin.unlink()
+    assert fetch_weights(origin.as_uri(), None) == got
+
+
+def test_another_hash_is_refused_and_both_are_shown(tmp_path: Path) -> None:
+    path = write(tmp_path / "sf.pyth", {})
+    with pytest.raises(WeightsError, match=rf"sha256 is {sha256(path)}, expected {64 * '0'}; .*"):
+        fetch_weights(str(path), 64 * "0")
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path, hub: Path) -> None:
+    with pytest.raises(WeightsError, match=r"sf\.pyth: no such file; put the weights there"):
+        fetch_weights(str(tmp_path / "sf.pyth"), None)
+    with pytest.raises(WeightsError, match=r"download it elsewhere and put it at .*sf\.pyth"):
+        fetch_weights((tmp_path / "sf.pyth").as_uri(), None)
+    assert not list(hub.iterdir())
