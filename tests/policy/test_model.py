@@ -1,12 +1,17 @@
 """The policy: a shared prompt changes nothing, tokens stand in their places, motion is frozen."""
 
 import copy
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
+from transformers import AutoConfig, AutoModelForImageTextToText, InternVLVisionConfig
 
-from vqathinker.policy.model import VQAThinkerForConditionalGeneration
+from vqathinker.policy.generation import generate
+from vqathinker.policy.inputs import encode
+from vqathinker.policy.model import VQAThinkerConfig, VQAThinkerForConditionalGeneration
+from vqathinker.policy.sizes import SIZES, config_of
 
 Model = VQAThinkerForConditionalGeneration
 
@@ -163,3 +168,119 @@ def test_frame_size_decides_the_tokens_of_a_frame(policy: Model) -> None:
 def test_a_frame_size_that_does_not_fit_is_refused(policy: Model, size: int) -> None:
     with pytest.raises(ValueError, match=f"frames of {size} px .* multiple of 28"):
         policy.config.tokens_per_frame(size)
+
+
+PAD = 0
+
+
+def padded(prompts: list[Tensor]) -> dict[str, Tensor]:
+    """Prompts of unequal length as one batch, padded on the left, with their mask and positions."""
+    length = max(map(len, prompts))
+    ids = torch.stack(
+        [torch.cat([ids.new_full((length - len(ids),), PAD), ids]) for ids in prompts]
+    )
+    mask = torch.stack([torch.arange(length) >= length - len(ids) for ids in prompts]).long()
+    positions = (mask.cumsum(1) - 1).clamp(min=0)
+    return {"input_ids": ids, "attention_mask": mask, "position_ids": positions}
+
+
+@torch.no_grad()
+def test_unequal_prompts_answer_together_as_they_do_alone(
+    policy: Model, ids: Tensor, pixels: Tensor
+) -> None:
+    words = ids[ids != policy.config.image_token_id]
+    prompts = [ids, ids[3:], torch.cat([ids, words])]
+    batch = padded(prompts)
+    together = policy(**batch, pixel_values=pixels).logits
+    without = policy(**{k: v for k, v in batch.items() if "pos" not in k}, pixel_values=pixels)
+    for number, prompt in enumerate(prompts):
+        alone = policy(input_ids=prompt[None], pixel_values=pixels[number : number + 1]).logits[0]
+        mine = together[number, -len(prompt) :]
+        torch.testing.assert_close(mine, alone, atol=1e-5, rtol=1e-4)
+        mine = without.logits[number, -len(prompt) :]
+        torch.testing.assert_close(mine, alone, atol=1e-5, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_transformers_own_generation_says_the_same(
+    policy: Model, ids: Tensor, pixels: Tensor
+) -> None:
+    end = policy.config.text_config.eos_token_id
+    rows = torch.arange(3)
+    ours = generate(policy, encode(policy, ids, pixels), rows, 8, end)
+    batch = {"input_ids": ids.expand(3, -1), "attention_mask": torch.ones(3, len(ids))}
+    how = {"max_new_tokens": 8, "do_sample": False, "pad_token_id": end}
+    theirs = policy.generate(
+        **batch, pixel_values=pixels, suppress_tokens=[policy.config.image_token_id], **how
+    )[:, len(ids) :]
+    assert len({tuple(said) for said in ours}) > 1
+    assert [said[: len(mine)] for said, mine in zip(theirs.tolist(), ours, strict=True)] == ours
+
+
+def test_a_policy_is_known_to_transformers_by_its_folder(tiny_base: Path, policy: Model) -> None:
+    assert isinstance(AutoConfig.from_pretrained(tiny_base), VQAThinkerConfig)
+    model = AutoModelForImageTextToText.from_pretrained(tiny_base)
+    assert isinstance(model, VQAThinkerForConditionalGeneration)
+    assert model.model.motion_encoder.dim == policy.model.motion_encoder.dim
+
+
+@torch.no_grad()
+def test_every_way_of_attending_gives_the_same_logits(
+    policy: Model, ids: Tensor, pixels: Tensor
+) -> None:
+    inputs = {"input_ids": ids.expand(3, -1), "pixel_values": pixels}
+    logits = {}
+    for name in ("sdpa", "eager"):
+        policy.set_attn_implementation(name)
+        assert policy.model.vision_tower.config._attn_implementation == name
+        logits[name] = policy(**inputs).logits
+    torch.testing.assert_close(logits["sdpa"], logits["eager"], atol=1e-5, rtol=1e-4)
+    body = policy.model
+    for part in (policy, body, body.vision_tower, body.language_model):
+        assert part._supports_flash_attn, type(part).__name__
+
+
+@torch.no_grad()
+def test_in_bfloat16_the_motion_encoder_keeps_its_precision(
+    tiny_base: Path, policy: Model, ids: Tensor, pixels: Tensor
+) -> None:
+    half = Model.from_pretrained(tiny_base, dtype=torch.bfloat16).eval()
+    assert {parameter.dtype for parameter in half.parameters()} == {torch.bfloat16}
+    motion = policy.model.motion_encoder(pixels)
+    assert torch.equal(half.model.motion_encoder(pixels), motion)
+    inputs = {"input_ids": ids.expand(3, -1), "pixel_values": pixels}
+    whole, rounded = policy(**inputs).logits, half(**inputs).logits
+    assert rounded.dtype == torch.bfloat16
+    assert float((rounded.float() - whole).abs().max()) < 0.2 * float(whole.std())
+
+
+@pytest.mark.parametrize(("norm", "qk_norm"), [("layer_norm", False), ("rms_norm", True)])
+def test_the_image_encoder_of_every_internvl3_can_be_built(norm: str, qk_norm: bool) -> None:
+    config = config_of("1B")
+    config.vision_config = InternVLVisionConfig(
+        hidden_size=64, num_hidden_layers=1, num_attention_heads=2, norm_type=norm,
+        use_qk_norm=qk_norm, attention_bias=not qk_norm,
+    )  # fmt: skip
+    with torch.device("meta"):
+        tower = Model(config).model.vision_tower
+    assert ("encoder.layer.0.attention.q_norm.weight" in tower.state_dict()) == qk_norm
+    assert tower.state_dict()["embeddings.cls_token"].shape == (1, 1, 64)
+    assert tower.state_dict()["embeddings.position_embeddings"].shape == (1, 1025, 64)
+
+
+# Billions of weights without the motion branch, as the model cards of OpenGVLab/InternVL3 say.
+PUBLISHED = {"1B": 0.938, "2B": 2.09, "8B": 7.94, "14B": 15.1}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_size_has_as_many_weights_as_published(size: str) -> None:
+    config = config_of(size)
+    with torch.device("meta"):
+        model = Model(config)
+    motion = sum(p.numel() for p in model.model.motion_projector.parameters())
+    weights = sum(p.numel() for p in model.parameters()) - motion
+    assert weights / 1e9 == pytest.approx(PUBLISHED[size], rel=2e-3)
+    hidden = config.text_config.hidden_size
+    shapes = [tuple(p.shape) for p in model.model.motion_projector.parameters() if p.ndim > 1]
+    assert shapes == [(hidden, 2304), (hidden, hidden)]
+    assert [config.tokens_per_frame(s) for s in (448, 560)] == [256, 400]

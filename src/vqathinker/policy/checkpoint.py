@@ -6,6 +6,8 @@ A folder loads by its path alone, in a fresh process, without remote code and wi
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,9 +16,19 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from vqathinker import __version__
 from vqathinker.params import RunSettings
-from vqathinker.policy.model import VQAThinkerForConditionalGeneration
+from vqathinker.policy.model import VQAThinkerConfig, VQAThinkerForConditionalGeneration
+from vqathinker.policy.processor import VQAThinkerProcessor
 
-__all__ = ["Policy", "PolicyError", "export", "load_policy", "policy_hash", "save_policy"]
+__all__ = [
+    "PROVENANCE",
+    "Policy",
+    "PolicyError",
+    "export",
+    "load_policy",
+    "policy_folder",
+    "policy_hash",
+    "save_policy",
+]
 
 CARD, PROVENANCE = "README.md", "provenance.json"
 
@@ -41,16 +53,36 @@ def save_policy(
     provenance: dict[str, Any],
 ) -> None:
     """Write a policy folder; what was in it is replaced. `about` is the body of its card."""
+    with policy_folder(folder, model.config, tokenizer, about, provenance) as part:
+        model.save_pretrained(part)
+
+
+@contextmanager
+def policy_folder(
+    folder: Path,
+    config: VQAThinkerConfig | None,
+    tokenizer: PreTrainedTokenizerBase,
+    about: str,
+    provenance: dict[str, Any],
+) -> Iterator[Path]:
+    """Yields a folder to put weights and configuration into; the rest is added, and it replaces
+    `folder` as a whole. Nothing is left behind if something fails."""
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
-    model.save_pretrained(part)
-    tokenizer.save_pretrained(part)
-    record = {"vqathinker": __version__, "torch": torch.__version__, **provenance}
-    record["policy"] = policy_hash(part)
-    (part / PROVENANCE).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
-    (part / CARD).write_text(f"# {folder.parent.name}/{folder.name}\n\n{about}")
-    shutil.rmtree(folder, ignore_errors=True)
-    part.replace(folder)
+    part.mkdir(parents=True)
+    try:
+        yield part
+        tokenizer.save_pretrained(part)
+        if config is not None and config.setting is not None:
+            VQAThinkerProcessor.of(config, tokenizer).save_pretrained(part)
+        record = {"vqathinker": __version__, "torch": torch.__version__, **provenance}
+        record["policy"] = policy_hash(part)
+        (part / PROVENANCE).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+        (part / CARD).write_text(f"# {folder.parent.name}/{folder.name}\n\n{about}")
+        shutil.rmtree(folder, ignore_errors=True)
+        part.replace(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def load_policy(folder: Path) -> Policy:
@@ -87,7 +119,10 @@ def policy_hash(folder: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
         if path.suffix in (".safetensors", ".json") and path.name != PROVENANCE:
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+            digest.update(path.name.encode() + b"\0")
+            with path.open("rb") as file:
+                while block := file.read(1 << 24):  # an 8B policy does not fit in memory twice
+                    digest.update(block)
     return digest.hexdigest()
 
 

@@ -78,6 +78,7 @@ def prepare_base(
     first = store.frames(store.ids[0])
     tokenizer = build_tokenizer(_PHRASES)
     policy = build_policy(params, tokenizer, first.shape[-1])
+    policy.config.setting = store.setting
     policy.model.vision_tower.requires_grad_(False)
     lesson = _encode(policy, store, table)
     generator = torch.Generator().manual_seed(params.seed)

@@ -3,6 +3,8 @@
 Source: paper/METHOD.md, section 2 (ImageNet mean and standard deviation, prompts to the character).
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
@@ -15,11 +17,13 @@ from vqathinker.policy.prompt import Setting, render
 __all__ = ["encode", "normalise", "prompt_ids"]
 
 
-def normalise(frames: Tensor) -> Tensor:
+def normalise(
+    frames: Tensor, mean: Sequence[float] = IMAGENET_MEAN, std: Sequence[float] = IMAGENET_STD
+) -> Tensor:
     """Frames uint8 0..255 (…, 3, height, width) → float32, ImageNet mean 0 and deviation 1."""
-    mean = torch.tensor(IMAGENET_MEAN, device=frames.device).view(3, 1, 1)
-    std = torch.tensor(IMAGENET_STD, device=frames.device).view(3, 1, 1)
-    return (frames.float() / 255 - mean) / std
+    centre = torch.tensor(mean, device=frames.device).view(3, 1, 1)
+    scale = torch.tensor(std, device=frames.device).view(3, 1, 1)
+    return (frames.float() / 255 - centre) / scale
 
 
 def prompt_ids(

@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from transformers import (
+    AutoConfig,
+    AutoModelForImageTextToText,
     DynamicCache,
     InternVLConfig,
     InternVLForConditionalGeneration,
@@ -30,12 +32,20 @@ __all__ = ["VQAThinkerConfig", "VQAThinkerForConditionalGeneration", "VQAThinker
 
 
 class VQAThinkerConfig(InternVLConfig):
-    """InternVL's configuration and `motion`: {"encoder": name, …} of the motion branch."""
+    """InternVL's configuration, and what is not InternVL's.
+
+    Args:
+        motion: {"encoder": name, …} of the motion branch; see `build_motion_encoder`.
+        setting: frames x size of the clips that the policy is meant to be asked about, "12x560".
+    """
 
     model_type = "vqathinker"
 
-    def __init__(self, motion: dict[str, Any] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, motion: dict[str, Any] | None = None, setting: str | None = None, **kwargs: Any
+    ) -> None:
         self.motion = dict(motion or {"encoder": "filter_bank"})
+        self.setting = setting
         super().__init__(**kwargs)
 
     def tokens_per_frame(self, size: int) -> int:
@@ -58,6 +68,7 @@ class VQAThinkerModel(InternVLModel):
     """InternVL's body with a frozen motion encoder and its trained projector."""
 
     config_class = VQAThinkerConfig
+    _keep_in_fp32_modules_strict = ("motion_encoder",)  # a clip has one feature at any precision
 
     def __init__(self, config: VQAThinkerConfig) -> None:
         super().__init__(config)
@@ -229,3 +240,7 @@ class VQAThinkerForConditionalGeneration(InternVLForConditionalGeneration):
             motion_features=motion_features, past_key_values=DynamicCache(), use_cache=True,
         )  # fmt: skip
         return out.past_key_values, out.last_hidden_state[:, -1:]
+
+
+AutoConfig.register(VQAThinkerConfig.model_type, VQAThinkerConfig)
+AutoModelForImageTextToText.register(VQAThinkerConfig, VQAThinkerForConditionalGeneration)

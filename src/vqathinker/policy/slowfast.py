@@ -45,7 +45,7 @@ _STAGES = (_Stage(3, 64, 1, 1), _Stage(4, 128, 1, 2), _Stage(6, 256, 3, 2), _Sta
 
 
 class SlowFastR50(nn.Module):
-    """Frozen: no gradient, and never in training mode.
+    """Frozen: all state is in buffers, so no optimiser finds it, and it is never in training mode.
 
     Args:
         time_repeat: by the number of frames; see `repeats_of` for any other number.
@@ -66,7 +66,7 @@ class SlowFastR50(nn.Module):
                 )
         self.time_repeat = dict(time_repeat)
         self.blocks = nn.ModuleList([_stem(), *(_stage(i) for i in range(len(_STAGES)))])
-        self.requires_grad_(False).eval()
+        _freeze(self.eval())
 
     def train(self, mode: bool = True) -> "SlowFastR50":  # noqa: ARG002
         """Stay in eval mode."""
@@ -85,9 +85,9 @@ class SlowFastR50(nn.Module):
                 f"frames of {size} px; SlowFast-R50 needs at least {_SMALLEST}: check the setting"
             )
         repeat = repeats_of(frames, self.time_repeat)
-        weights = next(self.parameters())
-        with torch.autocast(weights.device.type, enabled=False):
-            fast = pixel_values.transpose(1, 2).to(weights.dtype)  # (clips, 3, frames, size, size)
+        precision = next(self.buffers()).dtype
+        with torch.autocast(pixel_values.device.type, enabled=False):
+            fast = pixel_values.transpose(1, 2).to(precision)  # (clips, 3, frames, size, size)
             slow = fast[:, :, torch.linspace(0, frames - 1, _slow(frames)).long()]
             paths = [slow, fast]
             for block in self.blocks:
@@ -106,6 +106,13 @@ def repeats_of(frames: int, table: Mapping[int, int] = TIME_REPEAT) -> int:
     """
     fewest = max(-(-_WINDOWS[0][0] // _slow(frames)), -(-_WINDOWS[1][0] // frames))
     return table.get(frames, fewest)
+
+
+def _freeze(encoder: nn.Module) -> None:
+    for module in encoder.modules():
+        for name, parameter in list(module.named_parameters(recurse=False)):
+            delattr(module, name)
+            module.register_buffer(name, parameter.detach())
 
 
 def _slow(frames: int) -> int:

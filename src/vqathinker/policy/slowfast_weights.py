@@ -12,9 +12,10 @@ from urllib.error import URLError
 import torch
 from torch import Tensor
 
+from vqathinker.policy.shards import misfits
 from vqathinker.policy.slowfast import SlowFastR50
 
-__all__ = ["Weights", "WeightsError", "fetch_weights", "load_weights", "misfits"]
+__all__ = ["Weights", "WeightsError", "fetch_weights", "load_weights"]
 
 _CLASSIFIER = {"blocks.6.proj.weight", "blocks.6.proj.bias"}
 _COUNTER = "num_batches_tracked"  # of no use in eval mode, and some files leave it out
@@ -92,20 +93,10 @@ def load_weights(encoder: SlowFastR50, path: Path) -> None:
     own = encoder.state_dict()
     given = {name: tensor for name, tensor in state.items() if name not in _CLASSIFIER}
     counters = {name: own[name] for name in own if name.endswith(_COUNTER) and name not in given}
-    if wrong := misfits(own, given | counters):
+    if wrong := misfits(_shapes(own), _shapes(given | counters)):
         raise WeightsError("\n  ".join([f"{path}: not the weights of SlowFast-R50:", *wrong]))
     encoder.load_state_dict(given | counters)
 
 
-def misfits(expected: dict[str, Tensor], given: dict[str, Tensor]) -> list[str]:
-    """One line for each tensor that is missing, not expected, or of another shape; sorted."""
-    shapes = {name: tuple(tensor.shape) for name, tensor in expected.items()}
-    found = {name: tuple(tensor.shape) for name, tensor in given.items()}
-    lines = [f"{name}: missing" for name in shapes.keys() - found.keys()]
-    lines += [f"{name}: not expected" for name in found.keys() - shapes.keys()]
-    lines += [
-        f"{name}: shape {list(found[name])}, expected {list(shapes[name])}"
-        for name in shapes.keys() & found.keys()
-        if shapes[name] != found[name]
-    ]
-    return sorted(lines)
+def _shapes(state: dict[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in state.items()}

@@ -1,0 +1,217 @@
+"""The authors' checkpoint layout: import to a policy folder and export back, tensor by tensor.
+
+Source: paper/METHOD.md, section 2; the tensors' names of the released checkpoint
+`kkkkkklinhan/InternVL3-VQAThinker-8B`, which are those of InternVL's original layout with
+`slowfast_model.*` and `motion_mlp.*` beside them.
+
+Tensors keep their bits and their precision on both ways; only names change, and the image encoder's
+queries, keys and values, one tensor there, are three here. Nothing is unpickled, no code that a
+checkpoint brings is run, and no more than a shard is held in memory.
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AutoTokenizer, GenerationConfig, PreTrainedTokenizerBase
+
+from vqathinker.policy.checkpoint import PROVENANCE, PolicyError, policy_folder
+from vqathinker.policy.model import VQAThinkerConfig, VQAThinkerForConditionalGeneration
+from vqathinker.policy.original_config import from_original, to_original
+from vqathinker.policy.shards import Shards, misfits, write_shards
+
+__all__ = ["export_original", "import_original", "original_name"]
+
+_CONTEXT = "<IMG_CONTEXT>"
+_HEAD = "language_model.lm_head.weight"
+_QKV = "qkv"
+_PARTS = {"q_proj": 0, "k_proj": 1, "v_proj": 2}
+
+# Ours to theirs; the first pattern that fits the beginning of a name renames it.
+_BODY = {
+    r"model\.vision_tower\.embeddings\.cls_token$": "vision_model.embeddings.class_embedding",
+    r"model\.vision_tower\.embeddings\.position_embeddings$":
+        "vision_model.embeddings.position_embedding",
+    r"model\.vision_tower\.embeddings\.patch_embeddings\.projection\.":
+        "vision_model.embeddings.patch_embedding.",
+    r"model\.vision_tower\.encoder\.layer\.": "vision_model.encoder.layers.",
+    r"model\.multi_modal_projector\.layer_norm\.": "mlp1.0.",
+    r"model\.multi_modal_projector\.linear_1\.": "mlp1.1.",
+    r"model\.multi_modal_projector\.linear_2\.": "mlp1.3.",
+    r"model\.motion_encoder\.blocks\.": "slowfast_model.feature_extraction.",
+    r"model\.motion_projector\.": "motion_mlp.",
+    r"model\.language_model\.": "language_model.model.",
+    r"lm_head\.": "language_model.lm_head.",
+}  # fmt: skip
+# Inside a layer of the image encoder.
+_LAYER = {
+    r"\.attention\.[qkv]_proj\.": f".attn.{_QKV}.",
+    r"\.attention\.projection_layer\.": ".attn.proj.",
+    r"\.attention\.(q|k)_norm\.": r".attn.\1_norm.",
+    r"\.layernorm_before\.": ".norm1.",
+    r"\.layernorm_after\.": ".norm2.",
+    r"\.lambda_([12])$": r".ls\1",
+}
+_CARD = """\
+Imported from a checkpoint in the authors' layout ({source}); the tensors are theirs, bit by bit.
+"""
+
+
+def original_name(name: str) -> tuple[str, int | None]:
+    """The name of one of our tensors in the original layout, and which third of it ours is.
+
+    >>> original_name("model.vision_tower.encoder.layer.3.attention.k_proj.bias")
+    ('vision_model.encoder.layers.3.attn.qkv.bias', 1)
+    >>> original_name("model.motion_projector.1.weight")
+    ('motion_mlp.1.weight', None)
+
+    Raises:
+        KeyError: the original layout has no place for it.
+    """
+    for pattern, theirs in _BODY.items():
+        renamed, count = re.subn("^" + pattern, theirs, name)
+        if count:
+            break
+    else:
+        raise KeyError(name)
+    third = None
+    if renamed.startswith("vision_model.encoder."):
+        third = next((i for part, i in _PARTS.items() if f".attention.{part}." in renamed), None)
+        for pattern, theirs in _LAYER.items():
+            renamed = re.sub(pattern, theirs, renamed)
+    return renamed, third
+
+
+def import_original(source: Path, out: Path, setting: str = "12x560") -> None:
+    """Turn a checkpoint in the original layout into the policy folder `out`.
+
+    Args:
+        source: a folder with `config.json`, tokenizer and safetensors, sharded or not.
+        setting: frames x size of the clips that the policy is meant to be asked about.
+
+    Raises:
+        PolicyError: tensors are missing, not expected or misshapen, all of them listed by name; or
+            there is no configuration or tokenizer.
+        ConfigError: the configuration is not one of InternVL on Qwen2.
+        ShardError: the safetensors are not there or cannot be read.
+    """
+    given, theirs = Shards(source), _read_config(source)
+    tokenizer = _tokenizer(source)
+    tied = bool(theirs.get("llm_config", {}).get("tie_word_embeddings")) and _HEAD not in given
+    config = from_original(theirs, _image_token(source, tokenizer), tied, setting)
+    plan = {name: original_name(name) for name in _own_shapes(config)}
+    if wrong := misfits(_original_shapes(config), given.shapes):
+        raise PolicyError(_listed(source, wrong))
+    config.dtype = given[plan["model.language_model.norm.weight"][0]]().dtype
+    provenance = {"made_by": "vqathinker policy import", "source": source.name}
+    about = _CARD.format(source=source.name)
+    with policy_folder(out, config, tokenizer, about, provenance) as part:
+        config.save_pretrained(part)
+        _generation(config).save_pretrained(part)
+        write_shards(
+            part, ((name, _third(given[old], third)) for name, (old, third) in plan.items())
+        )
+
+
+def export_original(policy: Path, out: Path) -> None:
+    """Write a policy folder in the original layout to `out`; what was there is replaced.
+
+    Raises:
+        PolicyError: tensors of the folder are missing, not expected or misshapen.
+        ConfigError: the policy has another motion encoder than the authors'.
+        ShardError: its safetensors are not there or cannot be read.
+    """
+    given = Shards(policy)
+    config = VQAThinkerConfig.from_pretrained(policy, local_files_only=True)
+    theirs = to_original(config)
+    if wrong := misfits(_own_shapes(config), given.shapes):
+        raise PolicyError(_listed(policy, wrong))
+    sources: dict[str, list[str]] = {}
+    for name in given.shapes.keys() & _own_shapes(config).keys():
+        sources.setdefault(original_name(name)[0], []).append(name)
+    in_order = {
+        old: [given[name] for name in sorted(names, key=lambda name: original_name(name)[1] or 0)]
+        for old, names in sorted(sources.items())
+    }
+    tokenizer = AutoTokenizer.from_pretrained(policy, local_files_only=True)
+    record = json.loads((policy / PROVENANCE).read_text(encoding="utf-8"))
+    with policy_folder(out, None, tokenizer, "In the authors' layout.\n", record) as part:
+        (part / "config.json").write_text(json.dumps(theirs, indent=2) + "\n", encoding="utf-8")
+        write_shards(part, ((old, _fused(parts)) for old, parts in in_order.items()))
+
+
+def _own_shapes(config: VQAThinkerConfig) -> dict[str, tuple[int, ...]]:
+    with torch.device("meta"):
+        state = VQAThinkerForConditionalGeneration(config).state_dict()
+    if config.tie_word_embeddings:
+        del state["lm_head.weight"]
+    return {name: tuple(tensor.shape) for name, tensor in sorted(state.items())}
+
+
+def _original_shapes(config: VQAThinkerConfig) -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, shape in _own_shapes(config).items():
+        old, third = original_name(name)
+        shapes[old] = shape if third is None else (3 * shape[0], *shape[1:])
+    return shapes
+
+
+def _third(read: Callable[[], Tensor], third: int | None) -> Callable[[], Tensor]:
+    return read if third is None else lambda: read().chunk(3)[third]
+
+
+def _fused(parts: list[Callable[[], Tensor]]) -> Callable[[], Tensor]:
+    return parts[0] if len(parts) == 1 else lambda: torch.cat([read() for read in parts])
+
+
+def _read_config(source: Path) -> dict[str, Any]:
+    try:
+        config: dict[str, Any] = json.loads((source / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PolicyError(
+            f"{source}/config.json: {error}; expected the checkpoint's own"
+        ) from error
+    return config
+
+
+def _tokenizer(source: Path) -> PreTrainedTokenizerBase:
+    """From its own files alone: the configuration beside them names code that is not run here."""
+    with TemporaryDirectory() as folder:
+        for path in source.glob("*"):
+            if path.suffix in (".json", ".txt") and path.name != "config.json":
+                shutil.copy(path, folder)
+        try:
+            return AutoTokenizer.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
+        except (OSError, ValueError) as error:
+            raise PolicyError(
+                f"{source}: no tokenizer; expected tokenizer.json, or vocab.json with merges.txt, "
+                "and tokenizer_config.json beside the weights"
+            ) from error
+
+
+def _image_token(source: Path, tokenizer: PreTrainedTokenizerBase) -> int:
+    known = tokenizer.get_vocab()
+    if _CONTEXT not in known:
+        raise PolicyError(f"{source}: its tokenizer has no {_CONTEXT}; expected InternVL's")
+    return int(known[_CONTEXT])
+
+
+def _generation(config: VQAThinkerConfig) -> GenerationConfig:
+    """As the authors evaluate: greedy, at most 1024 tokens."""
+    text = config.text_config
+    return GenerationConfig(
+        do_sample=False, max_new_tokens=1024, eos_token_id=text.eos_token_id,
+        pad_token_id=text.pad_token_id,
+    )  # fmt: skip
+
+
+def _listed(folder: Path, wrong: list[str]) -> str:
+    return "\n  ".join([f"{folder}: {len(wrong)} tensors do not fit:", *wrong])

@@ -1,0 +1,134 @@
+"""The configuration of the original checkpoint layout, `InternVLChatModel`, and ours, both ways.
+
+Source: paper/METHOD.md, section 2; the fields of InternVL's `config.json` (OpenGVLab/InternVL3-8B).
+"""
+
+from copy import deepcopy
+from typing import Any
+
+from transformers import InternVLVisionConfig, Qwen2Config
+
+from vqathinker.policy.model import VQAThinkerConfig
+from vqathinker.policy.slowfast import TIME_REPEAT
+
+__all__ = ["ConfigError", "from_original", "to_original"]
+
+# Fields of the vision tower that only have another name, and of those that have the same.
+_RENAMED = {"qkv_bias": "attention_bias", "qk_normalization": "use_qk_norm"}
+_SAME = (
+    "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "norm_type",
+    "layer_norm_eps", "hidden_act", "attention_dropout",
+)  # fmt: skip
+_LANGUAGE = (
+    "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
+    "num_key_value_heads", "hidden_act", "max_position_embeddings", "rms_norm_eps", "rope_theta",
+    "rope_scaling", "attention_dropout", "bos_token_id", "eos_token_id", "pad_token_id",
+    "initializer_range",
+)  # fmt: skip
+# The transformers that the released code runs on lets a Qwen2 look back this far where its
+# configuration does not say, in every layer and whatever `use_sliding_window` says. InternVL3's
+# says null, so its policies look back to the beginning; `policy.json` does not say.
+_DEFAULT_WINDOW = 4096
+# What must hold, for nothing else is built here.
+_FIXED: dict[str, Any] = {"select_layer": -1, "ps_version": "v2"}
+_ARCHITECTURE = "Qwen2ForCausalLM"
+
+
+class ConfigError(Exception):
+    """A configuration is not that of InternVL on Qwen2."""
+
+
+def from_original(
+    config: dict[str, Any], image_token_id: int, tied: bool, setting: str
+) -> VQAThinkerConfig:
+    """Our configuration of a checkpoint in the original layout.
+
+    Args:
+        config: its `config.json`.
+        image_token_id: the id of `<IMG_CONTEXT>` in its tokenizer.
+        tied: whether it has one tensor for text embeddings and output layer.
+        setting: frames x size of the clips that it is asked about.
+
+    Raises:
+        ConfigError: a part is missing, or is not what this project builds.
+    """
+    vision, language = _part(config, "vision_config"), _part(config, "llm_config")
+    architecture = (language.get("architectures") or [None])[0]
+    if architecture != _ARCHITECTURE:
+        raise ConfigError(f"llm_config.architectures is {architecture}, expected {_ARCHITECTURE}")
+    for key, value in _FIXED.items():
+        if config.get(key, value) != value:
+            raise ConfigError(f"{key} is {config[key]!r}, expected {value!r}")
+    shape = {"image_size": [vision["image_size"]] * 2, "patch_size": [vision["patch_size"]] * 2}
+    renamed = {ours: vision[theirs] for theirs, ours in _RENAMED.items() if theirs in vision}
+    eye = InternVLVisionConfig(**shape, **renamed, **{k: vision[k] for k in _SAME if k in vision})
+    spoken = {key: language[key] for key in _LANGUAGE if language.get(key) is not None}
+    spoken = deepcopy(spoken)  # Qwen2Config writes into the mapping of rope_scaling
+    mind = Qwen2Config(**spoken, **_window(language), tie_word_embeddings=tied)
+    ratio = float(config.get("downsample_ratio", 0.5))
+    return VQAThinkerConfig(
+        motion={
+            "encoder": "slowfast_r50",
+            "time_repeat": {str(frames): repeat for frames, repeat in TIME_REPEAT.items()},
+        },
+        setting=setting, vision_config=eye, text_config=mind, image_token_id=image_token_id,
+        image_seq_length=round(vision["image_size"] / vision["patch_size"] * ratio) ** 2,
+        downsample_ratio=ratio, tie_word_embeddings=tied,
+        architectures=["VQAThinkerForConditionalGeneration"],
+    )  # fmt: skip
+
+
+def _window(language: dict[str, Any]) -> dict[str, Any]:
+    """Qwen2Config's arguments for how far back a token may look, in every layer alike."""
+    window = language.get("sliding_window", _DEFAULT_WINDOW)
+    if window is None or window >= language.get("max_position_embeddings", window + 1):
+        return {"use_sliding_window": False}
+    return {"use_sliding_window": True, "sliding_window": int(window), "max_window_layers": 0}
+
+
+def _part(config: dict[str, Any], name: str) -> dict[str, Any]:
+    part = config.get(name)
+    needed = ("hidden_size",) if name == "llm_config" else ("image_size", "patch_size")
+    lacking = [key for key in needed if not isinstance(part, dict) or key not in part]
+    if part is None or lacking:
+        raise ConfigError(f"no {name} with {', '.join(needed)}; expected InternVLChatModel's")
+    return dict(part)
+
+
+def to_original(config: VQAThinkerConfig) -> dict[str, Any]:
+    """The `config.json` of the original layout for a policy of ours.
+
+    Raises:
+        ConfigError: the policy has another motion encoder than the authors'.
+    """
+    if config.motion.get("encoder") != "slowfast_r50":
+        raise ConfigError(
+            f"the motion encoder is {config.motion.get('encoder')!r}; the original layout has "
+            "'slowfast_r50' and no other"
+        )
+    eye, mind = config.vision_config, config.text_config
+    rope = dict(mind.rope_parameters)
+    language = {key: getattr(mind, key) for key in _LANGUAGE if hasattr(mind, key)}
+    language["rope_theta"] = rope.pop("rope_theta")
+    scaled = rope.get("rope_type") != "default"
+    language["rope_scaling"] = {**rope, "type": rope["rope_type"]} if scaled else None
+    language["sliding_window"] = mind.sliding_window if mind.use_sliding_window else None
+    vision = {key: getattr(eye, key) for key in _SAME}
+    vision |= {theirs: getattr(eye, ours) for theirs, ours in _RENAMED.items()}
+    return {
+        "architectures": ["InternVLChatModel"],
+        "model_type": "internvl_chat",
+        "torch_dtype": str(config.dtype).removeprefix("torch."),
+        "vision_config": {
+            "architectures": ["InternVisionModel"], "model_type": "intern_vit_6b", **vision,
+            "image_size": eye.image_size[0], "patch_size": eye.patch_size[0], "drop_path_rate": 0.0,
+            "use_flash_attn": True,
+        },
+        "llm_config": {
+            "architectures": [_ARCHITECTURE], "model_type": "qwen2", **language,
+            "tie_word_embeddings": config.tie_word_embeddings,
+        },
+        **_FIXED,
+        "template": "internvl2_5", "downsample_ratio": config.downsample_ratio,
+        "force_image_size": eye.image_size[0],
+    }  # fmt: skip

@@ -1,0 +1,124 @@
+"""Sharded safetensors as one mapping from names to tensors, read and written a shard at a time.
+
+The layout is the hub's: `model.safetensors`, or several files and `model.safetensors.index.json`.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+__all__ = ["ShardError", "Shards", "misfits", "write_shards"]
+
+_SINGLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
+
+
+class ShardError(Exception):
+    """A folder's tensors are not there, cannot be read, or are there twice."""
+
+
+class Shards(Mapping[str, Callable[[], Tensor]]):
+    """The tensors of a folder by name; only the headers of its files are read until one is called.
+
+    `shapes` and `dtypes` ("BF16", "F32", …) are known from the headers.
+
+    Raises:
+        ShardError: a file is missing or damaged, or a name stands in two of them.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        self.dtypes: dict[str, str] = {}
+        self._files: dict[str, Any] = {}
+        for path in _files(folder):
+            try:
+                file = safe_open(path, framework="pt")
+            except (SafetensorError, OSError) as error:
+                raise ShardError(f"{path}: {error}; get this file again") from error
+            for name in file.keys():  # noqa: SIM118  it is no mapping
+                if name in self._files:
+                    raise ShardError(f"{path}: {name} stands in another file of {folder}, too")
+                part = file.get_slice(name)
+                self._files[name] = file
+                self.shapes[name], self.dtypes[name] = tuple(part.get_shape()), part.get_dtype()
+
+    def __getitem__(self, name: str) -> Callable[[], Tensor]:
+        file = self._files[name]
+        return lambda: file.get_tensor(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+
+def _files(folder: Path) -> list[Path]:
+    index = folder / _INDEX
+    if not index.is_file():
+        if (folder / _SINGLE).is_file():
+            return [folder / _SINGLE]
+        raise ShardError(
+            f"{folder}: neither {_SINGLE} nor {_INDEX}; expected weights as safetensors (pickled "
+            "ones are not read)"
+        )
+    try:
+        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ShardError(f"{index}: {error!r}; expected a mapping 'weight_map'") from error
+    if strange := sorted(name for name in names if Path(name).name != name):
+        raise ShardError(f"{index}: names {strange[0]}, which lies outside of the folder")
+    if missing := sorted(name for name in names if not (folder / name).is_file()):
+        raise ShardError(f"{folder}: no {', no '.join(missing)}, which {_INDEX} names")
+    return [folder / name for name in sorted(names)]
+
+
+def misfits(expected: Mapping[str, Sequence[int]], given: Mapping[str, Sequence[int]]) -> list[str]:
+    """One line for each name that is missing, not expected, or of another shape; sorted.
+
+    >>> misfits({"a": [2], "b": [3]}, {"b": [4], "c": [5]})
+    ['a: missing', 'b: shape [4], expected [3]', 'c: not expected']
+    """
+    lines = [f"{name}: missing" for name in expected.keys() - given.keys()]
+    lines += [f"{name}: not expected" for name in given.keys() - expected.keys()]
+    lines += [
+        f"{name}: shape {list(given[name])}, expected {list(expected[name])}"
+        for name in expected.keys() & given.keys()
+        if tuple(expected[name]) != tuple(given[name])
+    ]
+    return sorted(lines)
+
+
+def write_shards(
+    folder: Path, tensors: Iterable[tuple[str, Callable[[], Tensor]]], limit: int = 5 * 10**9
+) -> None:
+    """Write tensors as the hub lays them out, in files of at most `limit` bytes where one tensor
+    is not larger; no more than one file's worth is held in memory."""
+    shards: list[dict[str, int]] = []
+    waiting: dict[str, Tensor] = {}
+
+    def put_down() -> None:
+        save_file(waiting, folder / f"{len(shards)}.part", metadata={"format": "pt"})
+        shards.append({name: tensor.nbytes for name, tensor in waiting.items()})
+        waiting.clear()
+
+    for name, read in tensors:
+        tensor = read()
+        if waiting and sum(t.nbytes for t in waiting.values()) + tensor.nbytes > limit:
+            put_down()
+        waiting[name] = tensor.clone()  # a slice of a larger tensor would bring all of it along
+    put_down()
+    names = [f"model-{i + 1:05d}-of-{len(shards):05d}.safetensors" for i in range(len(shards))]
+    if len(shards) == 1:
+        names = [_SINGLE]
+    else:
+        where = {tensor: name for name, part in zip(names, shards, strict=True) for tensor in part}
+        size = sum(sum(part.values()) for part in shards)
+        index = {"metadata": {"total_size": size}, "weight_map": dict(sorted(where.items()))}
+        (folder / _INDEX).write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
+    for number, name in enumerate(names):
+        (folder / f"{number}.part").replace(folder / name)

@@ -1,0 +1,300 @@
+"""The authors' checkpoint layout: the same numbers come out of it, and the same bits go back.
+
+Golden values: `policy.json`, the authors' whole policy (clh124/VQAThinker at ee47a40) at a tiny
+size: every name and shape of its checkpoint, and what it answers in both settings.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer, models
+from torch import Tensor
+from transformers import InternVLVisionConfig, PreTrainedTokenizerFast, Qwen2Config
+
+from vqathinker.policy.checkpoint import Policy, PolicyError, load_policy, save_policy
+from vqathinker.policy.model import VQAThinkerConfig, VQAThinkerForConditionalGeneration
+from vqathinker.policy.original import export_original, import_original, original_name
+from vqathinker.policy.original_config import ConfigError
+from vqathinker.policy.shards import ShardError, Shards
+
+Drawn = Callable[[str, Tensor], Tensor]
+
+GOLDENS = Path(os.environ["VQATHINKER_GOLDENS"])
+TOLERANCE = 1e-3  # relative to the spread
+# One shard for each, in the order of the checkpoint.
+SHARDS = (("vision_model.", "mlp1."), ("language_model.",), ("slowfast_model.",), ("motion_mlp.",))
+EYE = "model-00001-of-00004.safetensors"
+CLASS = "vision_model.embeddings.class_embedding"
+QKV = "vision_model.encoder.layers.0.attn.qkv.weight"
+
+
+def golden() -> dict[str, Any]:
+    return json.loads((GOLDENS / "policy.json").read_text(encoding="utf-8"))
+
+
+def write_config(folder: Path) -> None:
+    case, names = golden(), ("downsample_ratio", "ps_version", "select_layer")
+    config = {
+        "architectures": ["InternVLChatModel"],
+        "auto_map": {"AutoModel": "modeling_internvl_chat.InternVLChatModel"},
+        "model_type": "internvl_chat",
+        **{name: case[name] for name in ("vision_config", "llm_config", *names)},
+    }
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory, draw: Drawn) -> Path:
+    """The golden checkpoint in four shards, with a tokenizer that has a word for each id."""
+    case = golden()
+    folder = tmp_path_factory.mktemp("authors") / "checkpoint"
+    folder.mkdir()
+    where: dict[str, str] = {}
+    for number, prefixes in enumerate(SHARDS, start=1):
+        path = folder / f"model-{number:05d}-of-{len(SHARDS):05d}.safetensors"
+        tensors = {
+            name: draw(name, torch.empty(shape, dtype=dtype_of(name)))
+            for name, shape in case["state_dict"].items()
+            if name.startswith(prefixes)
+        }
+        save_file(tensors, path, metadata={"format": "pt"})
+        where |= dict.fromkeys(tensors, path.name)
+    assert where.keys() == case["state_dict"].keys()
+    write_index(folder, where)
+    write_config(folder)
+    words = {f"w{i}": i for i in range(case["llm_config"]["vocab_size"])}
+    words |= {"<IMG_CONTEXT>": words.pop(f"w{case['context_token_id']}")}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="w0"))  # noqa: S106
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer).save_pretrained(folder)
+    return folder
+
+
+def dtype_of(name: str) -> torch.dtype:
+    return torch.int64 if name.endswith("num_batches_tracked") else torch.float32
+
+
+def write_index(folder: Path, where: dict[str, str]) -> None:
+    content = {"metadata": {}, "weight_map": where}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(content), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def imported(checkpoint: Path) -> Iterator[Path]:
+    out = checkpoint.parent / "policy"
+    import_original(checkpoint, out)
+    yield out
+    shutil.rmtree(checkpoint.parent)  # some 700 MB
+
+
+@pytest.fixture(scope="module")
+def policy(imported: Path) -> Policy:
+    return load_policy(imported)
+
+
+@pytest.fixture
+def spoiled(tmp_path: Path, checkpoint: Path) -> Path:
+    """A copy of the checkpoint in which all but the large shards may be changed."""
+    folder = tmp_path / "spoiled"
+    folder.mkdir()
+    for path in checkpoint.iterdir():
+        if path.suffix == ".safetensors" and path.name != EYE:
+            (folder / path.name).symlink_to(path)
+        else:
+            shutil.copy(path, folder)
+    return folder
+
+
+@pytest.fixture
+def all_cores() -> Iterator[None]:
+    """A prompt of 4862 tokens takes half a minute on one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(os.cpu_count() or 1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("all_cores")
+@pytest.mark.parametrize("setting", sorted(golden()["cases"]))
+@torch.no_grad()
+def test_an_imported_policy_answers_as_the_authors(policy: Policy, setting: str) -> None:
+    case = golden()["cases"][setting]
+    frames, size = case["frames"], case["size"]
+    ids = torch.tensor([token for token, times in case["prompt"] for _ in range(times)])
+    assert len(ids) == case["prompt_length"]
+    assert policy.model.config.tokens_per_frame(size) == case["tokens_per_frame"]
+    generator = torch.Generator().manual_seed(case["input_seed"])
+    pixels = torch.randn((frames, 3, size, size), generator=generator)[None]
+    body = policy.model.model
+    features, motion = body.encode_frames(pixels), body.motion_encoder(pixels)
+    visual = body.multi_modal_projector(features[:, 0])[0, 0]
+    logits = policy.model(
+        input_ids=ids[None], frame_features=features, motion_features=motion, logits_to_keep=4
+    ).logits[0]
+    for found, name in ((visual, "first_frame_first_token_embedding"), (logits, "logits_last_4")):
+        expected = torch.tensor(case[name])
+        found = found[..., : expected.shape[-1]]  # noqa: PLW2901
+        difference = (found - expected).abs().max() / expected.std()
+        assert float(difference) < TOLERANCE, name
+
+
+def test_a_policy_goes_back_bit_by_bit(
+    tmp_path: Path, checkpoint: Path, imported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vqathinker.policy.original.write_shards.__defaults__", (10**8,))
+    export_original(imported, tmp_path / "back")
+    before, after = Shards(checkpoint), Shards(tmp_path / "back")
+    assert len(list((tmp_path / "back").glob("model-*.safetensors"))) > 2
+    assert after.shapes == before.shapes
+    assert after.dtypes == before.dtypes
+    assert all(torch.equal(after[name](), before[name]()) for name in before)
+    import_original(tmp_path / "back", tmp_path / "again")
+    again, once = Shards(tmp_path / "again"), Shards(imported)
+    assert (tmp_path / "again" / "config.json").read_text() == (
+        imported / "config.json"
+    ).read_text()
+    assert all(torch.equal(again[name](), once[name]()) for name in once)
+    shutil.rmtree(tmp_path)
+
+
+def test_every_tensor_of_a_policy_has_its_place(policy: Policy) -> None:
+    names = {original_name(name)[0] for name in policy.model.state_dict()}
+    assert names == golden()["state_dict"].keys()
+    with pytest.raises(KeyError, match=r"model\.elsewhere"):
+        original_name("model.elsewhere")
+
+
+def test_an_imported_policy_is_ready_to_be_asked(imported: Path, policy: Policy) -> None:
+    config = policy.model.config
+    assert config.setting == "12x560"
+    assert config.image_token_id == golden()["context_token_id"]
+    assert config.image_seq_length == 256
+    assert policy.provenance["source"] == "checkpoint"
+    assert policy.model.generation_config.max_new_tokens == 1024
+    assert not list(policy.model.train().model.motion_encoder.parameters())
+    assert not any(module.training for module in policy.model.model.motion_encoder.modules())
+    policy.model.eval()
+    names = {path.name for path in imported.iterdir() if path.suffix != ".safetensors"}
+    assert {"README.md", "config.json", "processor_config.json", "tokenizer.json"} <= names
+
+
+def test_a_policy_of_ours_goes_there_and_comes_back(tmp_path: Path, tiny_base: Path) -> None:
+    """With what the golden one has not: norms of queries and keys, one tensor for both ends of the
+    language model, and two precisions."""
+    config = VQAThinkerConfig(
+        motion={"encoder": "slowfast_r50", "time_repeat": {"6": 6, "12": 4}}, setting="12x560",
+        vision_config=InternVLVisionConfig(
+            hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=48,
+            use_qk_norm=True, norm_type="rms_norm",
+        ),
+        text_config=Qwen2Config(
+            vocab_size=900, hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
+            num_key_value_heads=1, intermediate_size=48, tie_word_embeddings=True,
+            rope_parameters={"rope_type": "dynamic", "factor": 2.0, "rope_theta": 1e6},
+        ),
+        image_token_id=load_policy(tiny_base).model.config.image_token_id,
+        downsample_ratio=0.5, tie_word_embeddings=True,
+    )  # fmt: skip
+    model = VQAThinkerForConditionalGeneration(config).bfloat16()
+    model.model.motion_encoder.float()
+    tokenizer = load_policy(tiny_base).tokenizer
+    save_policy(model, tokenizer, tmp_path / "ours", "", {})
+    export_original(tmp_path / "ours", tmp_path / "theirs")
+    there = Shards(tmp_path / "theirs")
+    assert "vision_model.encoder.layers.0.attn.q_norm.weight" in there
+    assert "language_model.lm_head.weight" not in there
+    import_original(tmp_path / "theirs", tmp_path / "back")
+    before, after = Shards(tmp_path / "ours"), Shards(tmp_path / "back")
+    assert (after.shapes, after.dtypes) == (before.shapes, before.dtypes)
+    assert set(after.dtypes.values()) == {"BF16", "F32", "I64"}
+    assert all(torch.equal(after[name](), before[name]()) for name in before)
+    again = load_policy(tmp_path / "back").model
+    assert again.config.text_config.rope_parameters["rope_type"] == "dynamic"
+    assert again.config.vision_config.use_qk_norm
+    assert again.lm_head.weight is again.get_input_embeddings().weight
+    shutil.rmtree(tmp_path)
+
+
+def change_eye(folder: Path, change: Callable[[dict[str, Tensor]], Any]) -> None:
+    tensors = load_file(folder / EYE)
+    change(tensors)
+    save_file(tensors, folder / EYE)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda eye: eye.pop(CLASS), [f"{CLASS}: missing"]),
+        (lambda eye: eye.update({"head.weight": torch.ones(1)}), ["head.weight: not expected"]),
+        (
+            lambda eye: eye.update({CLASS: torch.ones(7), "mlp1.4": eye.pop("mlp1.3.bias")}),
+            [
+                "mlp1.3.bias: missing",
+                "mlp1.4: not expected",
+                f"{CLASS}: shape [7], expected {golden()['state_dict'][CLASS]}",
+            ],
+        ),
+        (
+            lambda eye: eye.update({QKV: torch.ones(5, 4)}),
+            [f"{QKV}: shape [5, 4], expected {golden()['state_dict'][QKV]}"],
+        ),
+    ],
+    ids=["missing", "extra", "several", "fused"],
+)
+def test_tensors_that_do_not_fit_are_listed_and_stop_the_import(
+    tmp_path: Path,
+    spoiled: Path,
+    change: Callable[[dict[str, Tensor]], Any],
+    named: list[str],
+) -> None:
+    change_eye(spoiled, change)
+    with pytest.raises(PolicyError) as caught:
+        import_original(spoiled, tmp_path / "policy")
+    first, *lines = str(caught.value).split("\n  ")
+    assert (first, lines) == (f"{spoiled}: {len(named)} tensors do not fit:", named)
+    assert {path.name for path in tmp_path.iterdir()} == {"spoiled"}
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "said"),
+    [
+        ("config.json", PolicyError, r"spoiled/config\.json: .*expected the checkpoint's own"),
+        (
+            "tokenizer.json",
+            PolicyError,
+            "spoiled: no tokenizer; expected tokenizer",
+        ),
+        (EYE, ShardError, f"spoiled: no {EYE}, which model.safetensors.index.json names"),
+        ("model.safetensors.index.json", ShardError, r"neither .* \(pickled ones are not read"),
+    ],
+)
+def test_a_part_that_is_not_there_is_told(
+    tmp_path: Path, spoiled: Path, name: str, error: type[Exception], said: str
+) -> None:
+    (spoiled / name).unlink()
+    if name == "tokenizer.json":
+        (spoiled / "tokenizer_config.json").unlink()
+    with pytest.raises(error, match=said):
+        import_original(spoiled, tmp_path / "policy")
+    assert not (tmp_path / "policy").exists()
+
+
+def test_a_tokenizer_without_the_visual_token_is_refused(tmp_path: Path, spoiled: Path) -> None:
+    text = (spoiled / "tokenizer.json").read_text().replace("<IMG_CONTEXT>", "<IMG>")
+    (spoiled / "tokenizer.json").write_text(text)
+    with pytest.raises(PolicyError, match="its tokenizer has no <IMG_CONTEXT>"):
+        import_original(spoiled, tmp_path / "policy")
+
+
+def test_a_policy_with_another_motion_encoder_has_no_original_layout(
+    tmp_path: Path, tiny_base: Path
+) -> None:
+    with pytest.raises(ConfigError, match="motion encoder is 'filter_bank'; the original layout"):
+        export_original(tiny_base, tmp_path / "back")
+    assert not (tmp_path / "back").exists()
