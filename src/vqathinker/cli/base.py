@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from vqathinker.cli.options import DEFAULT_PARAMS, Clips, OutFolder, ParamsFile
-from vqathinker.params import DemoBaseParams, ParameterError, load_base
+from vqathinker.params import DemoBaseParams, load_base
 
 __all__ = ["base"]
 
@@ -20,16 +20,16 @@ def base(
         typer.Option(exists=True, help="Kind and strength of each clip's degradation; no MOS."),
     ] = [],  # noqa: B006
 ) -> None:
-    """Prepare the base policy. Only the demo's needs clips: it is built and taught to see."""
+    """Prepare the base policy: InternVL3 from the hub, or the demo's, which clips teach to see."""
     wanted = load_base(params)
-    if not isinstance(wanted, DemoBaseParams):
-        raise ParameterError(
-            f"{params}: base.kind is 'hub', which this version cannot prepare yet; "
-            f"expected 'demo', or a policy folder of {wanted.repo} put at {out} by hand"
-        )
-    from vqathinker.policy.demo import prepare_base
+    if isinstance(wanted, DemoBaseParams):
+        from vqathinker.policy.demo import prepare_base
 
-    if not clips or len(degradations) != 1:
-        raise typer.BadParameter("a demo policy needs --clips and one file of --degradations")
-    prepare_base(wanted, clips, degradations[0], out)
+        if not clips or len(degradations) != 1:
+            raise typer.BadParameter("a demo policy needs --clips and one file of --degradations")
+        prepare_base(wanted, clips, degradations[0], out)
+    else:
+        from vqathinker.policy.hub import prepare_hub_base
+
+        prepare_hub_base(wanted, out)
     typer.echo(f"{out}: base policy {wanted.name}")

@@ -19,16 +19,17 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoTokenizer, GenerationConfig, PreTrainedTokenizerBase
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from vqathinker.policy.checkpoint import PROVENANCE, PolicyError, policy_folder
 from vqathinker.policy.model import VQAThinkerConfig, VQAThinkerForConditionalGeneration
 from vqathinker.policy.original_config import from_original, to_original
+from vqathinker.policy.processor import AUTHORS_SETTING
 from vqathinker.policy.shards import Shards, misfits, write_shards
+from vqathinker.policy.tokens import close_turns, generation_defaults, image_token
 
 __all__ = ["export_original", "import_original", "original_name"]
 
-_CONTEXT = "<IMG_CONTEXT>"
 _HEAD = "language_model.lm_head.weight"
 _QKV = "qkv"
 _PARTS = {"q_proj": 0, "k_proj": 1, "v_proj": 2}
@@ -88,7 +89,7 @@ def original_name(name: str) -> tuple[str, int | None]:
     return renamed, third
 
 
-def import_original(source: Path, out: Path, setting: str = "12x560") -> None:
+def import_original(source: Path, out: Path, setting: str = AUTHORS_SETTING) -> None:
     """Turn a checkpoint in the original layout into the policy folder `out`.
 
     Args:
@@ -98,13 +99,15 @@ def import_original(source: Path, out: Path, setting: str = "12x560") -> None:
     Raises:
         PolicyError: tensors are missing, not expected or misshapen, all of them listed by name; or
             there is no configuration or tokenizer.
+        TokenizerError: the tokenizer has no visual token.
         ConfigError: the configuration is not one of InternVL on Qwen2.
         ShardError: the safetensors are not there or cannot be read.
     """
     given, theirs = Shards(source), _read_config(source)
     tokenizer = _tokenizer(source)
+    close_turns(tokenizer)
     tied = bool(theirs.get("llm_config", {}).get("tie_word_embeddings")) and _HEAD not in given
-    config = from_original(theirs, _image_token(source, tokenizer), tied, setting)
+    config = from_original(theirs, image_token(tokenizer), tied, setting)
     plan = {name: original_name(name) for name in _own_shapes(config)}
     if wrong := misfits(_original_shapes(config), given.shapes):
         raise PolicyError(_listed(source, wrong))
@@ -113,7 +116,7 @@ def import_original(source: Path, out: Path, setting: str = "12x560") -> None:
     about = _CARD.format(source=source.name)
     with policy_folder(out, config, tokenizer, about, provenance) as part:
         config.save_pretrained(part)
-        _generation(config).save_pretrained(part)
+        generation_defaults(tokenizer).save_pretrained(part)
         write_shards(
             part, ((name, _third(given[old], third)) for name, (old, third) in plan.items())
         )
@@ -195,22 +198,6 @@ def _tokenizer(source: Path) -> PreTrainedTokenizerBase:
                 f"{source}: no tokenizer; expected tokenizer.json, or vocab.json with merges.txt, "
                 "and tokenizer_config.json beside the weights"
             ) from error
-
-
-def _image_token(source: Path, tokenizer: PreTrainedTokenizerBase) -> int:
-    known = tokenizer.get_vocab()
-    if _CONTEXT not in known:
-        raise PolicyError(f"{source}: its tokenizer has no {_CONTEXT}; expected InternVL's")
-    return int(known[_CONTEXT])
-
-
-def _generation(config: VQAThinkerConfig) -> GenerationConfig:
-    """As the authors evaluate: greedy, at most 1024 tokens."""
-    text = config.text_config
-    return GenerationConfig(
-        do_sample=False, max_new_tokens=1024, eos_token_id=text.eos_token_id,
-        pad_token_id=text.pad_token_id,
-    )  # fmt: skip
 
 
 def _listed(folder: Path, wrong: list[str]) -> str:

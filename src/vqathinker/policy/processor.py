@@ -16,7 +16,9 @@ from vqathinker.policy.motion import IMAGENET_MEAN, IMAGENET_STD
 from vqathinker.policy.prompt import Setting
 from vqathinker.video.sampling import parse_setting
 
-__all__ = ["VQAThinkerProcessor"]
+__all__ = ["AUTHORS_SETTING", "VQAThinkerProcessor"]
+
+AUTHORS_SETTING = "12x560"  # in which the authors evaluate
 
 
 class VQAThinkerProcessor(ProcessorMixin):

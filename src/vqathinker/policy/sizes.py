@@ -9,6 +9,7 @@ from typing import NamedTuple
 from transformers import InternVLVisionConfig, Qwen2Config
 
 from vqathinker.policy.model import VQAThinkerConfig
+from vqathinker.policy.processor import AUTHORS_SETTING
 
 __all__ = ["SIZES", "config_of"]
 
@@ -32,7 +33,7 @@ SIZES = {
 }
 
 
-def config_of(size: str, setting: str = "12x560") -> VQAThinkerConfig:
+def config_of(size: str, setting: str = AUTHORS_SETTING) -> VQAThinkerConfig:
     """The configuration of a policy on InternVL3 of a size, with SlowFast-R50.
 
     Raises:

@@ -1,0 +1,219 @@
+"""InternVL3 from the hub becomes a policy: its tensors as they are, a fresh motion projector."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from huggingface_hub.errors import LocalEntryNotFoundError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import (
+    InternVLConfig,
+    InternVLForConditionalGeneration,
+    InternVLVisionConfig,
+    PreTrainedTokenizerBase,
+    Qwen2Config,
+)
+from typer.testing import CliRunner
+
+from vqathinker.cli import app
+from vqathinker.params.base import HubBaseParams
+from vqathinker.policy.checkpoint import Policy, load_policy
+from vqathinker.policy.hub import HubError, prepare_hub_base
+from vqathinker.policy.slowfast import SlowFastR50
+from vqathinker.policy.tokens import TokenizerError, image_token
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory, draw: Callable[..., Tensor]) -> Path:
+    """SlowFast's file as pytorchvideo has it, with the golden weights."""
+    path = tmp_path_factory.mktemp("weights") / "SLOWFAST_8x8_R50.pyth"
+    state = {name: draw(name, tensor) for name, tensor in SlowFastR50().state_dict().items()}
+    torch.save({"model_state": state}, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def repository(
+    tmp_path_factory: pytest.TempPathFactory, tokenizer: PreTrainedTokenizerBase
+) -> Path:
+    """What a snapshot of a tiny InternVL3 in transformers' own layout would be."""
+    folder = tmp_path_factory.mktemp("snapshots") / COMMIT
+    config = InternVLConfig(
+        vision_config=InternVLVisionConfig(
+            hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
+            image_size=[224, 224], attention_bias=True,
+        ),
+        text_config=Qwen2Config(
+            vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
+            num_key_value_heads=1, intermediate_size=64,
+        ),
+        image_token_id=image_token(tokenizer), image_seq_length=64, tie_word_embeddings=False,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    InternVLForConditionalGeneration(config).bfloat16().save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def copy(tmp_path: Path, repository: Path) -> Path:
+    """The snapshot, free to be spoiled."""
+    return shutil.copytree(repository, tmp_path / "copy")
+
+
+def params(repo: Path | str | None, weights: Path, **changes: Any) -> HubBaseParams:
+    motion = {"encoder": "slowfast_r50", "weights": str(weights), "sha256": None}
+    given = {"name": "internvl3-1b", "kind": "hub", "seed": 3, "revision": "main", "motion": motion}
+    return HubBaseParams.model_validate(
+        {**given, "repo": None if repo is None else str(repo), **changes}
+    )
+
+
+@pytest.fixture(scope="module")
+def policy(tmp_path_factory: pytest.TempPathFactory, repository: Path, weights: Path) -> Policy:
+    out = tmp_path_factory.mktemp("base") / "internvl3-1b"
+    prepare_hub_base(params(repository, weights), out)
+    return load_policy(out)
+
+
+def test_every_tensor_of_the_stock_model_is_kept(policy: Policy, repository: Path) -> None:
+    stock = InternVLForConditionalGeneration.from_pretrained(repository).state_dict()
+    ours = policy.model.state_dict()
+    assert all(torch.equal(ours[name], tensor) for name, tensor in stock.items())
+    assert all(name.startswith("model.motion_") for name in ours.keys() - stock.keys())
+    assert policy.model.dtype == torch.bfloat16
+    assert policy.model.lm_head.weight is not policy.model.get_input_embeddings().weight
+
+
+@torch.no_grad()
+def test_frames_and_text_give_what_the_stock_model_gives(policy: Policy, repository: Path) -> None:
+    stock = InternVLForConditionalGeneration.from_pretrained(repository).eval()
+    frames = torch.randn((2, 3, 224, 224), generator=torch.Generator().manual_seed(1))
+    body = policy.model.model
+    ours = body.multi_modal_projector(body.encode_frames(frames[None]))[0]
+    assert torch.equal(ours, stock.get_image_features(pixel_values=frames).pooler_output)
+    ids = torch.tensor([policy.tokenizer("Rate the video.")["input_ids"]])
+    assert torch.equal(policy.model(input_ids=ids).logits, stock(input_ids=ids).logits)
+
+
+def test_the_motion_projector_is_drawn_as_the_authors_draw_it(policy: Policy) -> None:
+    norm, first, _, second = policy.model.model.motion_projector
+    for linear in (first, second):
+        weight = linear.weight.detach().float()
+        assert 0 <= float(weight.min()) < 0.001
+        assert 0.009 < float(weight.max()) <= 0.0101  # in bfloat16
+        assert float(weight.mean()) == pytest.approx(0.005, rel=0.05)
+        assert not linear.bias.any()
+    assert bool((norm.weight == 1).all())
+    assert not norm.bias.any()
+
+
+def test_the_seed_decides_the_motion_projector(
+    tmp_path: Path, policy: Policy, repository: Path, weights: Path
+) -> None:
+    drawn = []
+    for number, seed in enumerate((3, 4)):
+        prepare_hub_base(params(repository, weights, seed=seed), tmp_path / str(number))
+        tensors = load_file(tmp_path / str(number) / "model.safetensors")
+        drawn.append(tensors["model.motion_projector.3.weight"])
+        shutil.rmtree(tmp_path / str(number))
+    assert torch.equal(drawn[0], policy.model.model.motion_projector[3].weight)
+    assert not torch.equal(drawn[0], drawn[1])
+
+
+def test_the_motion_encoder_has_the_public_weights(
+    policy: Policy, weights: Path, draw: Callable[..., Tensor]
+) -> None:
+    state = policy.model.model.motion_encoder.state_dict()
+    assert [n for n, tensor in state.items() if not torch.equal(tensor, draw(n, tensor))] == []
+    sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert policy.provenance["slowfast_sha256"] == sha256
+    assert policy.provenance["params"]["motion"]["weights"] == str(weights)
+
+
+def test_answers_end_with_the_turn_and_are_greedy(policy: Policy) -> None:
+    how = policy.model.generation_config
+    assert how.eos_token_id == policy.tokenizer.convert_tokens_to_ids("<|im_end|>")
+    assert (how.do_sample, how.max_new_tokens) == (False, 1024)
+
+
+@pytest.mark.parametrize("size", ["1b", "2b", "8b", "14b"])
+def test_a_size_is_had_by_name_at_its_revision_without_code_or_pickles(
+    tmp_path: Path, repository: Path, weights: Path, size: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    def snapshot(repo: str, *, revision: str, allow_patterns: list[str]) -> str:
+        asked.append((repo, revision, sorted(allow_patterns)))
+        return str(repository)
+
+    monkeypatch.setattr("vqathinker.policy.hub.snapshot_download", snapshot)
+    wanted = params(None, weights, name=f"internvl3-{size}", revision="v1")
+    prepare_hub_base(wanted, tmp_path / "base")
+    patterns = ["*.json", "*.safetensors", "*.txt"]
+    assert asked == [(f"OpenGVLab/InternVL3-{size.upper()}-hf", "v1", patterns)]
+    record = json.loads((tmp_path / "base" / "provenance.json").read_text())
+    assert record["commit"] == COMMIT
+    shutil.rmtree(tmp_path / "base")
+
+
+def test_a_name_without_a_repository_is_refused(weights: Path) -> None:
+    with pytest.raises(ValueError, match="repo is null, and name is none of internvl3-1b, "):
+        params(None, weights, name="internvl4-1b")
+
+
+def test_without_the_hub_it_is_told_how_to_bring_the_files(
+    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def offline(*_: Any, **__: Any) -> str:
+        raise LocalEntryNotFoundError("no network")
+
+    monkeypatch.setattr("vqathinker.policy.hub.snapshot_download", offline)
+    with pytest.raises(HubError, match=r"hf download OpenGVLab/InternVL3-1B-hf --revision main`"):
+        prepare_hub_base(params(None, weights), tmp_path / "base")
+
+
+def test_another_layout_is_sent_to_the_import(tmp_path: Path, copy: Path, weights: Path) -> None:
+    (copy / "config.json").write_text('{"model_type": "internvl_chat"}')
+    with pytest.raises(HubError, match=r"'internvl_chat', expected 'internvl'.* policy import"):
+        prepare_hub_base(params(copy, weights), tmp_path / "base")
+
+
+def test_a_missing_tensor_is_named(tmp_path: Path, copy: Path, weights: Path) -> None:
+    tensors = load_file(copy / "model.safetensors")
+    name = next(name for name in tensors if name.endswith("layer_norm.bias"))
+    del tensors[name]
+    save_file(tensors, copy / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(HubError, match=r"tensors missing or .*\n  model\.multi.*layer_norm\.bias$"):
+        prepare_hub_base(params(copy, weights), tmp_path / "base")
+
+
+def test_another_tokenizer_is_refused(tmp_path: Path, copy: Path, weights: Path) -> None:
+    text = (copy / "tokenizer.json").read_text()
+    (copy / "tokenizer.json").write_text(text.replace("<IMG_CONTEXT>", "<IMG>"))
+    with pytest.raises(TokenizerError, match="no <IMG_CONTEXT>"):
+        prepare_hub_base(params(copy, weights), tmp_path / "base")
+
+
+def test_the_command_prepares_what_the_parameters_name(
+    tmp_path: Path, config: dict[str, Any], repository: Path, weights: Path
+) -> None:
+    config["scale"] = "paper"
+    base = config["scales"]["paper"]["base"]
+    base["repo"], base["motion"]["weights"] = str(repository), str(weights)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    out = tmp_path / "models" / "base"
+    args = ["base", "--params", str(tmp_path / "params.yaml"), "--clips", "--degradations"]
+    result = CliRunner().invoke(app, [*args, "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    assert load_policy(out).model.config.setting == "12x560"
+    shutil.rmtree(out)
