@@ -164,7 +164,7 @@ def test_saving_replaces_all_that_was_there(folder: Path, loaded: Policy) -> Non
     save_policy(loaded.model, loaded.tokenizer, folder, "New words.\n", {"by": "hand"})
     assert not (folder / "left-over.txt").exists()
     assert [path.name for path in folder.parent.iterdir()] == ["policy"]
-    assert (folder / "README.md").read_text().endswith("/policy\n\nNew words.\n")
+    assert "/policy\n\nNew words.\n" in (folder / "README.md").read_text()
     assert load_policy(folder).provenance["by"] == "hand"
 
 

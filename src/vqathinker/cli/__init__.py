@@ -11,7 +11,17 @@ import typer
 from typer.core import TyperGroup
 
 from vqathinker import __version__
-from vqathinker.cli import base, clips, data, evaluation, inventory, metrics, report, training
+from vqathinker.cli import (
+    base,
+    clips,
+    data,
+    evaluation,
+    inventory,
+    metrics,
+    policy,
+    report,
+    training,
+)
 from vqathinker.cli.options import SeveralValues
 from vqathinker.params import json_schema
 
@@ -78,3 +88,4 @@ _sets = typer.Typer(
 for _of_sets in (inventory.status, data.fetch, data.manifest, inventory.check, inventory.new):
     _sets.command()(_of_sets)
 app.add_typer(_sets, name="data", rich_help_panel="Data")
+app.add_typer(policy.policy, name="policy", rich_help_panel="Policy")

@@ -16,6 +16,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from vqathinker import __version__
 from vqathinker.params import RunSettings
+from vqathinker.policy.card import model_card
 from vqathinker.policy.model import VQAThinkerConfig, VQAThinkerForConditionalGeneration
 from vqathinker.policy.processor import VQAThinkerProcessor
 
@@ -78,7 +79,11 @@ def policy_folder(
         record = {"vqathinker": __version__, "torch": torch.__version__, **provenance}
         record["policy"] = policy_hash(part)
         (part / PROVENANCE).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
-        (part / CARD).write_text(f"# {folder.parent.name}/{folder.name}\n\n{about}")
+        title = f"{folder.parent.name}/{folder.name}"
+        card = f"# {title}\n\n{about}"
+        if config is not None:
+            card = model_card(title, about, config, record)
+        (part / CARD).write_text(card, encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         part.replace(folder)
     finally:
@@ -141,8 +146,7 @@ def export(run: str, settings: RunSettings, source: Path, out: Path) -> None:
     steps = int(checkpoints[-1].name.split("-")[1])
     about = (
         f"Run `{run}`: GRPO for {steps} steps with seed {settings.seed}, from the base policy in "
-        f"`{last.provenance['base']}`.\n\nScore clips with `vqathinker predict`, or "
-        "load the folder with `vqathinker.policy.checkpoint.load_policy`.\n"
+        f"`{last.provenance['base']}`.\n"
     )
     provenance = {**last.provenance, "run": run, "steps": steps, "settings": settings.model_dump()}
     save_policy(last.model, last.tokenizer, out, about, provenance)

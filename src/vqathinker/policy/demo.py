@@ -22,6 +22,7 @@ from vqathinker.policy.inputs import normalise, prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.motion import FilterBank
 from vqathinker.policy.tiny import build_policy, build_tokenizer
+from vqathinker.policy.tokens import generation_defaults
 from vqathinker.video.store import ClipStore
 
 __all__ = ["KINDS", "LEVELS", "prepare_base"]
@@ -85,6 +86,7 @@ def prepare_base(
     _teach_perception(policy, lesson, params.perception, generator)
     _teach_speech(policy, tokenizer, lesson, params.speech, generator)
     policy.requires_grad_(True)
+    policy.generation_config = generation_defaults(tokenizer)
     about = _CARD.format(clips=len(store.ids), degradations=degradations, levels=len(LEVELS))
     provenance = {
         "made_by": "vqathinker.policy.demo", "params": params.model_dump(), "clips": len(store.ids)

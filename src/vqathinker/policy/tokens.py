@@ -41,4 +41,5 @@ def generation_defaults(tokenizer: PreTrainedTokenizerBase) -> GenerationConfig:
     return GenerationConfig(
         do_sample=False, max_new_tokens=1024, eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.eos_token_id if pad is None else pad,
+        suppress_tokens=[image_token(tokenizer)],
     )  # fmt: skip

@@ -19,19 +19,13 @@ from vqathinker.phases import code_of_phase
 from vqathinker.policy.checkpoint import Policy, load_policy
 from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
+from vqathinker.policy.parts import PARTS
 from vqathinker.training.rollouts import RolloutWriter
 from vqathinker.training.trainer import COMPONENTS, VQAThinkerTrainer
 from vqathinker.video.perturb import PerturbationTable
 from vqathinker.video.store import ClipStore
 
 __all__ = ["train"]
-
-_PARTS = {
-    "vision": ("model.vision_tower.",),
-    "projector": ("model.multi_modal_projector.",),
-    "motion_projector": ("model.motion_projector.",),
-    "language": ("model.language_model.", "lm_head."),
-}
 
 
 def train(
@@ -63,6 +57,7 @@ def train(
     resume = _clear_unless(out, fingerprint)
     trainer = _trainer(base, policy, rows, store, settings, perturbations, out)
     origin = {"run": run, "base": str(policy), "inputs": fingerprint}
+    origin |= {"data": str(manifest), "setting": store.setting, "base_policy": base.provenance}
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(_Checkpoints(origin))
     trainer.add_callback(_Progress(run))
@@ -145,7 +140,7 @@ def _config(settings: RunSettings, out: Path) -> GRPOConfig:
 def _freeze(policy: VQAThinkerForConditionalGeneration, parts: Sequence[str]) -> None:
     for part in parts:
         for name, parameter in policy.named_parameters():
-            if name.startswith(_PARTS[part]):
+            if name.startswith(PARTS[part]):
                 parameter.requires_grad_(False)
 
 

@@ -1,0 +1,152 @@
+"""The model card of a policy folder: what it is, how it came about, what to expect, how to use it.
+
+Results are measured after a policy is written, so their section stands between two marks and is
+filled in by `with_results`.
+"""
+
+import json
+from typing import Any
+
+from vqathinker.policy.model import VQAThinkerConfig
+
+__all__ = ["ABOUT_RESULTS", "CardError", "model_card", "with_results"]
+
+_BEGIN, _END = "<!-- results: begin -->", "<!-- results: end -->"
+ABOUT_RESULTS = (
+    "Not filled in. The pipeline writes its tables, with n and with what is missing, to "
+    "`results/SCALE/tables/`;\n`vqathinker policy card DIR --tables FILE.md` puts them here."
+)
+
+_FRONT = """\
+---
+library_name: transformers
+tags: [video-quality-assessment, internvl, grpo]
+license: other
+---
+"""
+_BODY = """\
+# {title}
+
+{about}
+## Method
+
+{method}
+
+VQAThinker, arXiv 2508.06051: a video-language policy looks at {frames} and one motion token, thinks
+in words, and closes with a score, `<think>…</think><answer>3.42</answer>`.
+
+## Data
+
+{data}
+
+## Parameters
+
+```json
+{parameters}
+```
+
+## Results
+
+{begin}
+{results}
+{end}
+
+## Limits
+
+- A score is on the scale of the training labels (LSVQ: MOS / 20, so about 0.1 to 4.5), although the
+  prompt speaks of 1 to 5. The order of scores is what is evaluated; compare no score with another
+  policy's.
+- It sees the sampled frames and nothing between them or beside them: no sound, no stall that falls
+  between two frames. Two settings give two scores.
+- The thought is what came before the score; nothing has checked that it caused it.
+- An answer without a number is a failure to be counted, not a score.
+
+## Licence
+
+{licence}
+
+## How to score a clip
+
+```python
+{snippet}
+```
+
+`provenance.json` records where all of this came from; `vqathinker policy describe DIR` shows it.
+"""
+_SNIPPET = """\
+from pathlib import Path
+
+from vqathinker.policy.checkpoint import load_policy
+from vqathinker.policy.processor import VQAThinkerProcessor
+from vqathinker.policy.prompt import parse
+from vqathinker.video.decode import decode_frames
+from vqathinker.video.probe import probe
+
+folder, clip = Path("DIR"), Path("clip.mp4")
+policy, tokenizer, _ = load_policy(folder)
+processor = VQAThinkerProcessor.from_pretrained(folder)
+frames, _ = decode_frames(clip, processor.frames, processor.size, probe(clip))
+inputs = processor(frames[None])
+said = policy.generate(**inputs)[0, inputs["input_ids"].shape[1] :]
+text = tokenizer.decode(said, skip_special_tokens=True)
+print(parse(text).score, text)"""
+_LICENCE = (
+    "The code is under the Apache licence 2.0. These weights carry the terms of what they were "
+    "made from: {parts}."
+)
+_INTERNVL = "InternVL3 (MIT, with Qwen2.5 under Apache 2.0)"
+_SLOWFAST = "SlowFast-R50 of pytorchvideo (Apache 2.0), trained on Kinetics-400"
+_DEMO = "nothing but the demo's own videos, and scikit-image's photographs where it is installed"
+
+
+class CardError(Exception):
+    """A card has no place for results."""
+
+
+def model_card(title: str, about: str, config: VQAThinkerConfig, provenance: dict[str, Any]) -> str:
+    """The card as Markdown, from what is on record; `about` says in a sentence what it is."""
+    settings = provenance.get("settings")
+    shape = config.setting
+    frames = "sampled frames" if shape is None else f"frames sampled as {shape} (frames x size)"
+    return _FRONT + _BODY.format(
+        title=title, about=about, frames=frames, method=_method(provenance),
+        data=_data(provenance), parameters=json.dumps(settings, indent=1), snippet=_SNIPPET,
+        begin=_BEGIN, results=ABOUT_RESULTS, end=_END, licence=_licence(config),
+    )  # fmt: skip
+
+
+def with_results(card: str, tables: list[str]) -> str:
+    """The card with these tables as its results, in place of those that it had.
+
+    Raises:
+        CardError: the marks of the section are not there.
+    """
+    head, begin, rest = card.partition(_BEGIN)
+    _, end, tail = rest.partition(_END)
+    if not (begin and end):
+        raise CardError(f"no {_BEGIN} … {_END}; expected a card written with a policy folder")
+    return "\n".join([head + begin, "\n\n".join(table.strip() for table in tables), end + tail])
+
+
+def _method(provenance: dict[str, Any]) -> str:
+    if "run" not in provenance:
+        return "No reinforcement learning yet: this is a policy that training can start from."
+    weights = provenance["settings"]["rewards"]["weights"]
+    rewards = ", ".join(name for name, weight in weights.items() if weight)
+    return (
+        f"Run `{provenance['run']}`: {provenance['steps']} steps of GRPO, rewarded for {rewards}."
+    )
+
+
+def _data(provenance: dict[str, Any]) -> str:
+    if "run" not in provenance:
+        return "None that has a score."
+    where, setting = provenance.get("data", "not recorded"), provenance.get("setting")
+    clips = f"; clips {setting}" if setting else ""
+    return f"Scores of `{where}`{clips}. Benchmarks and their labels were not looked at."
+
+
+def _licence(config: VQAThinkerConfig) -> str:
+    if config.motion.get("encoder") == "filter_bank":
+        return _LICENCE.format(parts=_DEMO)
+    return _LICENCE.format(parts=f"{_INTERNVL}, {_SLOWFAST}, and the labels of the training set")

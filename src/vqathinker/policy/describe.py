@@ -1,0 +1,118 @@
+"""What a policy folder holds: sizes, what was trained and how, setting, hashes.
+
+Only headers and records are read, so a policy of any size is described at once, but for its hash.
+"""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from vqathinker.policy.checkpoint import PROVENANCE, PolicyError, policy_hash
+from vqathinker.policy.model import VQAThinkerConfig
+from vqathinker.policy.parts import FROZEN, PARTS, part_of
+from vqathinker.policy.shards import Shards
+from vqathinker.video.sampling import parse_setting
+
+__all__ = ["as_text", "describe"]
+
+_BYTES = {"F64": 8, "I64": 8, "F32": 4, "F16": 2, "BF16": 2}
+
+
+def describe(folder: Path) -> dict[str, Any]:
+    """The facts of a policy folder, ready for JSON.
+
+    Returns:
+        `parts` (by name: `weights`, `bytes`, `precision`, `trained`), `trainable_share` of all
+        weights, `setting`, `tokens_per_frame`, `motion`, `policy` (the hash found), `intact`
+        (whether it is the recorded one) and `provenance`.
+
+    Raises:
+        PolicyError: the folder has no configuration or no record of its origin.
+        ShardError: its safetensors are not there or cannot be read.
+    """
+    lacking = [name for name in ("config.json", PROVENANCE) if not (folder / name).is_file()]
+    if lacking:
+        raise PolicyError(f"{folder}: no {', no '.join(lacking)}; expected a policy folder")
+    config = VQAThinkerConfig.from_pretrained(folder, local_files_only=True)
+    provenance = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
+    parts = _parts(Shards(folder), _untouched(provenance))
+    weights = sum(part["weights"] for part in parts.values())
+    trained = sum(part["weights"] for part in parts.values() if part["trained"])
+    found = policy_hash(folder)
+    shape = None if config.setting is None else parse_setting(config.setting)
+    return {
+        "folder": str(folder),
+        "parts": parts,
+        "weights": weights,
+        "trainable_share": trained / weights,
+        "setting": config.setting,
+        "tokens_per_frame": None if shape is None else config.tokens_per_frame(shape.size),
+        "motion": config.motion,
+        "policy": found,
+        "intact": found == provenance.get("policy"),
+        "provenance": provenance,
+    }
+
+
+def _untouched(provenance: dict[str, Any]) -> set[str]:
+    """Parts whose weights the run leaves, or a run from here would leave, as they are."""
+    how = provenance.get("settings", {}).get("training", {})
+    adapters = {"language"} if how.get("lora") else set()
+    return {FROZEN, *how.get("freeze", []), *adapters}
+
+
+def _parts(shards: Shards, untouched: set[str]) -> dict[str, dict[str, Any]]:
+    parts: dict[str, dict[str, Any]] = {
+        name: {"weights": 0, "bytes": 0, "precision": set(), "trained": name not in untouched}
+        for name in PARTS
+    }
+    for name, shape in shards.shapes.items():
+        part, kind = parts[part_of(name)], shards.dtypes[name]
+        part["weights"] += math.prod(shape)
+        part["bytes"] += math.prod(shape) * _BYTES.get(kind, 1)
+        if kind != "I64":  # counters are no weights
+            part["precision"].add(kind)
+    for part in parts.values():
+        part["precision"] = "+".join(sorted(part["precision"]))
+    return parts
+
+
+def as_text(facts: dict[str, Any]) -> str:
+    """The facts as lines for a terminal."""
+    lines = [facts["folder"], f"  {'part':<18}{'weights':>15}{'MB':>10}  {'kept as':<10}trained"]
+    for name, part in facts["parts"].items():
+        size = f"{part['weights']:>15,}{part['bytes'] / 1e6:>10,.1f}"
+        lines.append(f"  {name:<18}{size}  {part['precision']:<10}{_yes(part['trained'])}")
+    share = f"{facts['trainable_share']:.1%}"
+    lines += [
+        f"  {'all':<18}{facts['weights']:>15,}, {share} of them trained or to be trained",
+        f"  setting           {_setting(facts)}",
+        f"  motion            {json.dumps(facts['motion'])}",
+        f"  hash              {facts['policy']}" + ("" if facts["intact"] else ", NOT AS RECORDED"),
+    ]
+    return "\n".join([*lines, *_origin(facts["provenance"])])
+
+
+def _setting(facts: dict[str, Any]) -> str:
+    if facts["setting"] is None:
+        return "none recorded"
+    return f"{facts['setting']}, {facts['tokens_per_frame']} tokens a frame"
+
+
+def _origin(provenance: dict[str, Any]) -> list[str]:
+    """A line for everything on record but the hash, long settings key by key."""
+    lines = []
+    for key, value in provenance.items():
+        if key == "policy":
+            continue
+        if key != "settings":
+            lines.append(f"  {key:<17} {value if isinstance(value, str) else json.dumps(value)}")
+            continue
+        for section, content in value.items():
+            lines.append(f"  {section:<17} {json.dumps(content)}")
+    return lines
+
+
+def _yes(answer: bool) -> str:
+    return "yes" if answer else "no"

@@ -1,0 +1,93 @@
+"""Model cards: they tell what is on record, and how they say to use a policy works."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+import yaml
+
+from vqathinker.phases import resolve
+from vqathinker.policy.card import ABOUT_RESULTS, CardError, model_card, with_results
+from vqathinker.policy.checkpoint import Policy, save_policy
+from vqathinker.policy.model import VQAThinkerConfig
+from vqathinker.policy.sizes import config_of
+from vqathinker.policy.tokens import generation_defaults
+
+RUN = {"run": "grpo", "steps": 240, "data": "data/demo_train/manifest.parquet", "setting": "6x112"}
+
+
+@pytest.fixture
+def card(config: dict[str, Any]) -> str:
+    """Of a run whose temporal reward weighs nothing."""
+    settings = resolve(config)["runs"]["grpo-no-temporal"]
+    return model_card("grpo/policy", "A policy.\n", config_of("8B"), RUN | {"settings": settings})
+
+
+def test_a_card_tells_method_data_parameters_licence_and_limits(card: str) -> None:
+    assert yaml.safe_load(card.split("---")[1])["library_name"] == "transformers"
+    sections = re.findall(r"^## (.*)$", card, re.MULTILINE)
+    assert sections == [
+        "Method", "Data", "Parameters", "Results", "Limits", "Licence", "How to score a clip",
+    ]  # fmt: skip
+    assert "240 steps of GRPO, rewarded for regression, ranking, format." in card
+    assert "`data/demo_train/manifest.parquet`; clips 6x112" in card
+    assert '"learning_rate": 0.0006' in card
+    assert "frames sampled as 12x560" in card
+    assert "InternVL3 (MIT" in card
+    assert ABOUT_RESULTS in card
+
+
+def test_a_base_policy_says_that_nothing_was_learned() -> None:
+    config = VQAThinkerConfig(motion={"encoder": "filter_bank"})
+    card = model_card("base/tiny", "A policy.\n", config, {})
+    assert "No reinforcement learning yet" in card
+    assert "None that has a score." in card
+    assert "InternVL3" not in card.partition("## Licence")[2]
+
+
+def test_results_are_put_in_their_place_and_replaced(card: str) -> None:
+    once = with_results(card, ["| SRCC |\n|--|\n| 0.8 |\n", "| PLCC |\n|--|\n| 0.7 |"])
+    assert ABOUT_RESULTS not in once
+    assert once.index("## Results") < once.index("| 0.8 |") < once.index("| 0.7 |")
+    assert once.index("| 0.7 |") < once.index("## Limits")
+    again = with_results(once, ["| 0.9 |"])
+    assert "0.8" not in again.partition("## Results")[2].partition("## Limits")[0]
+    assert with_results(again, [ABOUT_RESULTS]) == card
+
+
+def test_a_text_without_a_place_for_results_is_refused() -> None:
+    with pytest.raises(CardError, match="expected a card written with a policy folder"):
+        with_results("# Mine\n", ["| 0.8 |"])
+
+
+def write_video(path: Path) -> None:
+    rng = np.random.default_rng(0)
+    with av.open(path, "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for _ in range(12):
+            pixels = rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def test_the_way_to_score_a_clip_that_a_card_shows_works(
+    tmp_path: Path, loaded: Policy, policy: Any, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    policy.config.setting = "6x56"
+    policy.generation_config = generation_defaults(loaded.tokenizer)
+    policy.generation_config.max_new_tokens = 5
+    save_policy(policy, loaded.tokenizer, tmp_path / "mine", "Mine.\n", {})
+    write_video(tmp_path / "clip.mp4")
+    card = (tmp_path / "mine" / "README.md").read_text(encoding="utf-8")
+    (snippet,) = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    capsys.readouterr()
+    exec(snippet.replace('"DIR"', '"mine"'), {})  # noqa: S102
+    score, _, text = capsys.readouterr().out.partition(" ")
+    assert score == "None" or float(score) is not None
+    assert text.strip()

@@ -1,0 +1,85 @@
+"""What is said of a policy is what its files hold."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vqathinker.phases import resolve
+from vqathinker.policy.checkpoint import PolicyError, load_policy
+from vqathinker.policy.describe import as_text, describe
+from vqathinker.policy.parts import PARTS, part_of
+
+
+@pytest.fixture
+def folder(tmp_path: Path, tiny_base: Path) -> Path:
+    return shutil.copytree(tiny_base, tmp_path / "policy")
+
+
+def record(folder: Path, **more: Any) -> None:
+    path = folder / "provenance.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | more))
+
+
+def test_parts_add_up_to_the_model(folder: Path) -> None:
+    facts, model = describe(folder), load_policy(folder).model
+    body = model.model
+    frozen = sum(buffer.numel() for buffer in body.motion_encoder.buffers())
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    assert facts["weights"] == parameters + frozen
+    assert facts["parts"]["motion_encoder"]["weights"] == frozen
+    expected = sum(p.numel() for p in body.motion_projector.parameters())
+    assert facts["parts"]["motion_projector"]["weights"] == expected
+    assert facts["trainable_share"] == pytest.approx(parameters / facts["weights"])
+    size = (folder / "model.safetensors").stat().st_size
+    assert 0 <= size - sum(part["bytes"] for part in facts["parts"].values()) < 20_000  # header
+    assert {part["precision"] for part in facts["parts"].values()} == {"F32"}
+    assert facts["parts"].keys() == PARTS.keys()
+
+
+def test_what_a_run_froze_is_not_trained(folder: Path, config: dict[str, Any]) -> None:
+    settings = resolve(config)["runs"]["grpo"]
+    record(folder, run="grpo", steps=10, settings=settings)
+    trained = {name for name, part in describe(folder)["parts"].items() if part["trained"]}
+    assert trained == {"projector", "motion_projector", "language"}
+    settings["training"] |= {"freeze": [], "lora": {"rank": 8, "alpha": 16}}
+    record(folder, settings=settings)
+    trained = {name for name, part in describe(folder)["parts"].items() if part["trained"]}
+    assert trained == {"vision", "projector", "motion_projector"}
+
+
+def test_a_changed_folder_is_noticed(folder: Path) -> None:
+    assert describe(folder)["intact"]
+    assert "NOT AS RECORDED" not in as_text(describe(folder))
+    path = folder / "tokenizer_config.json"
+    path.write_bytes(path.read_bytes() + b"\n")
+    assert not describe(folder)["intact"]
+    assert "NOT AS RECORDED" in as_text(describe(folder))
+
+
+def test_the_text_tells_size_setting_motion_and_origin(
+    folder: Path, config: dict[str, Any]
+) -> None:
+    told = json.loads((folder / "config.json").read_text()) | {"setting": "6x56"}
+    (folder / "config.json").write_text(json.dumps(told))
+    settings = resolve(config)["runs"]["grpo"]
+    record(folder, run="grpo", steps=10, base="models/base/tiny", settings=settings)
+    text = as_text(describe(folder))
+    for said in ("6x56, 4 tokens a frame", '"filter_bank"', "grpo", "models/base/tiny", "6x56"):
+        assert said in text
+    assert '"learning_rate": 0.0006' in text
+    assert json.loads(json.dumps(describe(folder)))["setting"] == "6x56"
+
+
+@pytest.mark.parametrize("name", ["config.json", "provenance.json"])
+def test_a_folder_that_lacks_a_part_is_no_policy(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(PolicyError, match=rf"policy: no {name}; expected a policy folder"):
+        describe(folder)
+
+
+def test_a_tensor_outside_of_every_part_is_named() -> None:
+    with pytest.raises(KeyError, match=r"model\.elsewhere"):
+        part_of("model.elsewhere")
