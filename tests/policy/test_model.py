@@ -2,6 +2,7 @@
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -202,17 +203,20 @@ def test_unequal_prompts_answer_together_as_they_do_alone(
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("shown", ["pixels", "features", "features, no cache"])
 def test_transformers_own_generation_says_the_same(
-    policy: Model, ids: Tensor, pixels: Tensor
+    policy: Model, ids: Tensor, pixels: Tensor, shown: str
 ) -> None:
     end = policy.config.text_config.eos_token_id
-    rows = torch.arange(3)
-    ours = generate(policy, encode(policy, ids, pixels), rows, 8, end)
-    batch = {"input_ids": ids.expand(3, -1), "attention_mask": torch.ones(3, len(ids))}
-    how = {"max_new_tokens": 8, "do_sample": False, "pad_token_id": end}
+    prompts = encode(policy, ids, pixels)
+    ours = generate(policy, prompts, torch.arange(3), 8, end)
+    inputs: dict[str, Any] = {"input_ids": prompts.input_ids, "pixel_values": pixels}
+    if shown != "pixels":
+        inputs = {**prompts._asdict(), "use_cache": shown == "features"}
     theirs = policy.generate(
-        **batch, pixel_values=pixels, suppress_tokens=[policy.config.image_token_id], **how
-    )[:, len(ids) :]
+        **inputs, attention_mask=torch.ones(3, len(ids)), max_new_tokens=8, do_sample=False,
+        pad_token_id=end, suppress_tokens=[policy.config.image_token_id],
+    )[:, len(ids) :]  # fmt: skip
     assert len({tuple(said) for said in ours}) > 1
     assert [said[: len(mine)] for said, mine in zip(theirs.tolist(), ours, strict=True)] == ours
 

@@ -212,6 +212,18 @@ class VQAThinkerForConditionalGeneration(InternVLForConditionalGeneration):
             hidden = torch.cat([hidden, rest.last_hidden_state], dim=1)
         return InternVLCausalLMOutputWithPast(logits=self.lm_head(hidden))
 
+    def prepare_inputs_for_generation(
+        self, *args: Any, is_first_iteration: bool = False, **kwargs: Any
+    ) -> dict[str, Any]:
+        """For transformers' `generate`: after the first step the cache holds what a clip shows."""
+        inputs: dict[str, Any] = super().prepare_inputs_for_generation(
+            *args, is_first_iteration=is_first_iteration, **kwargs
+        )
+        if not is_first_iteration and kwargs.get("use_cache", True):
+            inputs.pop("frame_features", None)
+            inputs.pop("motion_features", None)
+        return inputs
+
     def _whole_rows(
         self, prompts: list[Tensor], completion_ids: Tensor
     ) -> InternVLCausalLMOutputWithPast:
