@@ -176,3 +176,13 @@ def test_an_unknown_encoder_is_refused_by_name(config: dict[str, str]) -> None:
     name = repr(config.get("encoder"))
     with pytest.raises(ValueError, match=rf"motion encoder {name} is not known.*base\.motion"):
         build_motion_encoder(config)
+
+
+@pytest.mark.parametrize("name", ["filter_bank", "slowfast_r50"])
+def test_frames_looked_at_once_tell_of_every_order_of_theirs(name: str) -> None:
+    encoder = build_motion_encoder({"encoder": name}).eval()
+    clip = torch.randn((1, 6, 3, 224, 224), generator=torch.Generator().manual_seed(0))
+    order = [5, 0, 0, 3, 1, 2]
+    told = encoder.over_time(encoder.look(clip)[:, order])
+    torch.testing.assert_close(told, encoder(clip[:, order]))
+    assert not torch.allclose(told, encoder(clip))

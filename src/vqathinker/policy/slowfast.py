@@ -72,6 +72,14 @@ class SlowFastR50(nn.Module):
         """Stay in eval mode."""
         return super().train(False)
 
+    def look(self, pixel_values: Tensor) -> Tensor:
+        """The frames themselves: convolutions over time leave nothing that one tells alone."""
+        return pixel_values
+
+    def over_time(self, looks: Tensor) -> Tensor:
+        """Features (clips, 2304) of frames that were looked at, in whatever order; as `forward`."""
+        return self(looks)
+
     @torch.no_grad()
     def forward(self, pixel_values: Tensor) -> Tensor:
         """Normalised frames (clips, frames, 3, size, size) → features (clips, 2304), float32.
