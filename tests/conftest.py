@@ -67,6 +67,7 @@ def tiny_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A shard of six clips 6x56, of other colours and contrasts each, and one that was damaged."""
     import torch
 
+    from vqathinker.video.damage import Failure
     from vqathinker.video.store import write_shard
 
     path = tmp_path_factory.mktemp("clips") / "0000.safetensors"
@@ -76,6 +77,6 @@ def tiny_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     texture = torch.randn((6, 6, 3, 56, 56), generator=generator)
     frames = (colour + contrast * texture).clamp(0, 255).to(torch.uint8)
     ids = [f"clip{number}.mp4" for number in range(6)]
-    failures = {"broken.mp4": "cut short"}
+    failures = {"broken.mp4": Failure("cut_short", "cut short")}
     write_shard(path, ids, frames, torch.arange(6).expand(6, 6), failures, "6x56", {"by": "hand"})
     return path

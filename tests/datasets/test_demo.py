@@ -15,7 +15,8 @@ from vqathinker.datasets.demo import make_set, mos_from_strength
 from vqathinker.datasets.labels import read_labels
 from vqathinker.params import DataParams
 from vqathinker.phases import resolve
-from vqathinker.video.probe import DamagedVideo, probe
+from vqathinker.video.damage import DamagedVideo
+from vqathinker.video.probe import probe
 
 Params = Callable[..., DataParams]
 

@@ -36,7 +36,7 @@ def test_every_label_has_its_row_in_order(source: Path, make_card: MakeCard) -> 
     assert manifest.columns.tolist() == COLUMNS
     assert manifest["video"].tolist() == [video for video, _ in LABELS]
     assert manifest["mos"].tolist() == [mos for _, mos in LABELS]
-    assert manifest["status"].tolist() == ["ok", "ok", "missing", "damaged"]
+    assert manifest["status"].tolist() == ["ok", "ok", "missing", "no_container"]
 
 
 def test_what_cannot_be_used_has_a_reason_and_no_facts(source: Path, make_card: MakeCard) -> None:

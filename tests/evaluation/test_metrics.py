@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from vqathinker.evaluation.completeness import IncompleteBenchmarkError
 from vqathinker.evaluation.metrics import correlations, evaluate, write_metrics
 from vqathinker.evaluation.predictions import write_predictions
+from vqathinker.video.damage import STATUSES
 
 ORIGIN = {"run": "grpo", "benchmark": "koniq", "policy_hash": "abc", "seed": 3}
-REASONS = {"missing": "no such file", "damaged": "moov atom not found"}
+REASONS = {"missing": "no such file", "no_index": "moov atom not found"}
 
 
 def manifest(*rows: tuple[str, float, str], domain: str = "in-domain") -> pd.DataFrame:
@@ -106,7 +107,10 @@ class TestCorrelations:
 class TestEvaluate:
     def test_every_label_row_is_counted_in_exactly_one_place(self) -> None:
         labels = pd.concat(
-            [LABELS, manifest(("e.mp4", 1, "missing"), ("f.mp4", 2, "damaged"), ("g.mp4", 3, "ok"))]
+            [
+                LABELS,
+                manifest(("e.mp4", 1, "missing"), ("f.mp4", 2, "no_index"), ("g.mp4", 3, "ok")),
+            ]
         )
         found = judge(predictions(a=1.5, b=2.5, c=3.5, d=None), labels, g="time limit of 60 s")
         assert {name: found[name] for name in found if name.startswith("n")} == {
@@ -144,8 +148,13 @@ class TestEvaluate:
         found = judge(predictions(a=1, b=2, c=3, d=4), labels, e="no such file")
         assert (found["n_missing"], found["n_damaged"]) == (1, 0)
 
+    def test_every_status_but_missing_counts_as_damaged(self) -> None:
+        bad = [(f"{status}.mp4", 1, status) for status in STATUSES]
+        found = judge(predictions(a=1, b=2, c=3, d=4), pd.concat([LABELS, manifest(*bad)]))
+        assert (found["n_missing"], found["n_damaged"]) == (0, len(STATUSES))
+
     def test_nothing_readable_is_a_result_without_correlations(self) -> None:
-        found = judge(predictions(), manifest(("a.mp4", 1, "damaged")))
+        found = judge(predictions(), manifest(("a.mp4", 1, "no_index")))
         assert (found["n"], found["n_damaged"], found["srcc"]) == (1, 1, None)
 
     @pytest.mark.parametrize(

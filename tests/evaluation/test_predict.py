@@ -16,6 +16,7 @@ from vqathinker.policy.checkpoint import Policy, load_policy, policy_hash, save_
 from vqathinker.policy.generation import generate
 from vqathinker.policy.inputs import encode, normalise, prompt_ids
 from vqathinker.policy.prompt import parse
+from vqathinker.video.damage import Failure
 from vqathinker.video.store import ClipStore, write_shard
 
 Ask = Callable[..., Predictions]
@@ -126,7 +127,9 @@ def test_a_shard_without_a_clip_gives_an_empty_table(
 ) -> None:
     path, none = tmp_path / "0000.safetensors", torch.zeros((0, 6), dtype=torch.int32)
     frames = torch.zeros((0, 6, 3, 56, 56), dtype=torch.uint8)
-    write_shard(path, [], frames, none, {"broken.mp4": "cut short"}, "6x56", {})
+    write_shard(
+        path, [], frames, none, {"broken.mp4": Failure("cut_short", "cut short")}, "6x56", {}
+    )
     said = ask(tiny_base, clips=path)
     assert said.table.empty
     assert said.run == "grpo"

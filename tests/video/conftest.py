@@ -7,8 +7,13 @@ from pathlib import Path
 import pytest
 
 from vqathinker.video.ffmpeg import ffmpeg_binary
+from vqathinker.video.guard import preload
 
 MakeClip = Callable[..., Path]
+Patch = Callable[..., Path]
+
+# Children of every test start from a server that has imported torch once.
+preload("vqathinker.video.decode", "vqathinker.video.probe")
 
 # A moving test picture: 96x64 pixels, 20 frames a second, 2 s, so 40 frames.
 PICTURE = ("-f", "lavfi", "-i", "testsrc2=size=96x64:rate=20:duration=2")
@@ -17,6 +22,10 @@ CODECS = {
     "hevc": ("-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-x265-params",
              "log-level=none"),
     "vp9": ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-pix_fmt", "yuv420p"),
+    "av1": ("-c:v", "libsvtav1", "-preset", "12", "-pix_fmt", "yuv420p", "-svtav1-params",
+            "lp=1"),
+    "mpeg4": ("-c:v", "mpeg4", "-pix_fmt", "yuv420p"),
+    "mjpeg": ("-c:v", "mjpeg", "-pix_fmt", "yuvj420p"),
     "copy": ("-c", "copy"),
 }  # fmt: skip
 
@@ -84,6 +93,81 @@ def variable_rate(make_clip: MakeClip) -> Path:
     """The first 10 frames, then every sixth: 15 frames of changing length."""
     return make_clip("variable.mp4", "h264", "-vf", "select='lt(n,10)+not(mod(n,6))'",
                      "-fps_mode", "vfr")  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def groups(make_clip: MakeClip) -> Path:
+    """Open groups of 8 pictures; some of the B pictures are referred to, some are not."""
+    return make_clip("groups.mp4", "h264", "-preset", "medium", "-g", "8", "-bf", "3",
+                     "-x264-params", "open-gop=1:b-pyramid=normal:scenecut=0")  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def closed_groups(make_clip: MakeClip) -> Path:
+    return make_clip("closed.mp4", "h264", "-preset", "medium", "-g", "8", "-bf", "3",
+                     "-x264-params", "b-pyramid=normal:scenecut=0")  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def turned_groups(make_clip: MakeClip, groups: Path) -> Path:
+    return make_clip("turned.mp4", "copy", inputs=("-display_rotation", "90", "-i", str(groups)))
+
+
+@pytest.fixture(scope="session")
+def ten_bit(make_clip: MakeClip) -> Path:
+    return make_clip("ten.mp4", "hevc", "-pix_fmt", "yuv420p10le", "-tag:v", "hvc1")
+
+
+@pytest.fixture(scope="session")
+def full_range(make_clip: MakeClip) -> Path:
+    return make_clip("full.mp4", "h264", "-pix_fmt", "yuvj420p", "-colorspace", "bt709")
+
+
+@pytest.fixture(scope="session")
+def vp9_in_mp4(make_clip: MakeClip) -> Path:
+    return make_clip("vp9.mp4", "vp9")
+
+
+@pytest.fixture(scope="session")
+def av1_in_mp4(make_clip: MakeClip) -> Path:
+    return make_clip("av1.mp4", "av1")
+
+
+@pytest.fixture(scope="session")
+def avi(make_clip: MakeClip) -> Path:
+    """MPEG-4 with packets that have no presentation times."""
+    return make_clip("mpeg4.avi", "mpeg4", "-bf", "2")
+
+
+@pytest.fixture(scope="session")
+def transport(make_clip: MakeClip) -> Path:
+    return make_clip("h264.ts", "h264", "-g", "10")
+
+
+@pytest.fixture(scope="session")
+def huge(make_clip: MakeClip) -> Path:
+    """One frame of 16,000 by 16,000 pixels, about the most that ffmpeg itself will make."""
+    black = ("-f", "lavfi", "-i", "color=size=16000x16000:rate=1")
+    return make_clip("huge.mov", "mjpeg", "-frames:v", "1", inputs=black)
+
+
+@pytest.fixture(scope="session")
+def audio_only(make_clip: MakeClip) -> Path:
+    tone = ("-f", "lavfi", "-i", "sine=duration=1")
+    return make_clip("sound.mp4", "copy", "-c:a", "aac", inputs=tone)
+
+
+@pytest.fixture
+def patched(tmp_path: Path) -> Patch:
+    """patched(path, name, at, content) is a copy of the file with other bytes from `at` on."""
+
+    def patch(path: Path, name: str, at: int, content: bytes) -> Path:
+        data = bytearray(path.read_bytes())
+        data[at : at + len(content)] = content
+        (tmp_path / name).write_bytes(data)
+        return tmp_path / name
+
+    return patch
 
 
 @pytest.fixture(scope="session")

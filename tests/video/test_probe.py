@@ -1,21 +1,24 @@
 """Probing: facts of real files, and a reason for each file that cannot be used."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
-import av
-import numpy as np
 import pytest
 
-from vqathinker.video.probe import DamagedVideo, Probe, probe
+from vqathinker.video.damage import DamagedVideo, Failure
+from vqathinker.video.probe import Probe, probe, probe_all
+
+MakeClip = Callable[..., Path]
+Patch = Callable[..., Path]
 
 
-def damage(path: Path) -> str:
+def damage(path: Path) -> Failure:
     with pytest.raises(DamagedVideo) as caught:
         probe(path)
     assert caught.value.path == path
     assert str(path) not in caught.value.reason
-    return caught.value.reason
+    return caught.value.failure
 
 
 def test_facts_of_an_mp4(mp4: Path) -> None:
@@ -51,52 +54,80 @@ def test_a_short_video_is_no_damage(three_frames: Path) -> None:
     assert probe(three_frames).frames == 3
 
 
+def test_what_the_sets_hold_has_its_facts(
+    ten_bit: Path, full_range: Path, vp9_in_mp4: Path, av1_in_mp4: Path, avi: Path
+) -> None:
+    paths = (ten_bit, full_range, vp9_in_mp4, av1_in_mp4, avi)
+    found = [probe(path) for path in paths]
+    assert [(facts.codec, facts.pixel_format) for facts in found] == [
+        ("hevc", "yuv420p10le"),
+        ("h264", "yuvj420p"),
+        ("vp9", "yuv420p"),
+        ("av1", "yuv420p"),
+        ("mpeg4", "yuv420p"),
+    ]
+    assert {facts.frames for facts in found} == {40}
+
+
 def test_an_mp4_cut_behind_its_index_says_how_much_is_left(
     index_first: Path, cut: Callable[[Path], Path]
 ) -> None:
-    assert "cut short: the header promises 40 frames, the file holds" in damage(cut(index_first))
-
-
-def test_an_mp4_cut_before_its_index_has_a_damaged_header(
-    mp4: Path, cut: Callable[[Path], Path]
-) -> None:
-    assert "header is damaged" in damage(cut(mp4))
+    status, reason = damage(cut(index_first))
+    assert status == "cut_short"
+    assert "the header promises 40 frames, the file holds" in reason
 
 
 def test_a_cut_webm_or_mkv_says_how_many_seconds_are_left(
     webm: Path, mkv: Path, cut: Callable[[Path], Path]
 ) -> None:
     for path in (webm, mkv):
-        assert "cut short: the header promises 2.00 s, the file holds" in damage(cut(path))
+        status, reason = damage(cut(path))
+        assert status == "cut_short"
+        assert "the header promises 2.00 s, the file holds" in reason
 
 
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (b"", "empty file (0 bytes)"),
-        (b"dear diary, this is no video\n" * 40, "no video container"),
-        (bytes(range(256)) * 20, "no video container"),
-    ],
-    ids=["empty", "text", "garbage"],
-)
-def test_a_file_that_is_no_video_says_so(tmp_path: Path, content: bytes, reason: str) -> None:
-    path = tmp_path / "clip.mp4"
-    path.write_bytes(content)
-    assert reason in damage(path)
+def test_a_header_that_promises_more_frames_than_there_are_is_found_out(
+    mp4: Path, patched: Patch
+) -> None:
+    """The table of frame durations (stts) is made to speak of 400 frames."""
+    table = mp4.read_bytes().index(b"stts")
+    lie = patched(mp4, "lie.mp4", table + 12, (400).to_bytes(4, "big"))
+    assert damage(lie) == (
+        "wrong_count",
+        "the header promises 400 frames, the stream holds 40",
+    )
 
 
-def test_audio_alone_is_no_video(tmp_path: Path) -> None:
-    path = tmp_path / "sound.mp4"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("aac", rate=8000)
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
-        frame.sample_rate = 8000
-        container.mux([*stream.encode(frame), *stream.encode(None)])
-    assert damage(path) == "no video stream in the file"
+def test_a_header_that_promises_fewer_frames_than_its_duration_is_found_out(
+    mp4: Path, patched: Patch
+) -> None:
+    """The table of frame sizes (stsz) is made to end after 20 of 40 frames."""
+    table = mp4.read_bytes().index(b"stsz")
+    lie = patched(mp4, "lie.mp4", table + 12, (20).to_bytes(4, "big"))
+    assert damage(lie).status == "cut_short"
 
 
-def test_a_folder_is_no_video(tmp_path: Path) -> None:
-    assert damage(tmp_path) == "not a regular file"
+def test_a_stream_without_frames_is_damaged(make_clip: MakeClip) -> None:
+    assert damage(make_clip("none.mkv", "hevc", "-frames:v", "0")).status in {
+        "no_frames",
+        "no_container",
+        "no_video_stream",
+    }
+
+
+def test_many_files_are_probed_in_order_whatever_some_of_them_are(
+    mp4: Path, webm: Path, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    (tmp_path / "empty.mp4").touch()
+    paths = [mp4, tmp_path / "pipe.mp4", tmp_path / "gone.mp4", tmp_path / "empty.mp4", webm]
+    found = list(probe_all(paths))
+    assert found[0] == probe(mp4)
+    assert isinstance(found[1], DamagedVideo)
+    assert isinstance(found[2], FileNotFoundError)
+    assert isinstance(found[3], DamagedVideo)
+    assert found[4] == probe(webm)
+    assert (found[1].status, found[3].status) == ("not_a_file", "empty")
 
 
 def test_a_missing_file_is_not_called_damaged(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ rule decode:
         source=subpath(input.receipt, strip_suffix=".json"),
     shell:
         "vqathinker decode --params {input.stamp} --manifest {input.manifest} --source {params.source}"
-        " --setting {wildcards.setting} --shard {wildcards.shard} --out {output} 2> {log}"
+        " --setting {wildcards.setting} --shard {wildcards.shard} --workers {threads} --out {output} 2> {log}"
 
 
 rule perturb:

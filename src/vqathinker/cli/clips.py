@@ -24,17 +24,25 @@ def decode(
     shard: Annotated[int, typer.Option(min=0, help="Which shard of the set, from 0.")],
     out: OutFile,
     params: ParamsFile = DEFAULT_PARAMS,
+    workers: Annotated[int, typer.Option(min=1, help="Videos decoded at a time.")] = 1,
 ) -> None:
-    """Decode one shard of a set's videos, once, into lossless frames."""
+    """Decode one shard of a set's videos, once, into lossless frames.
+
+    A shard that was stopped goes on where it was.
+    """
     import pandas as pd
 
-    from vqathinker.video.decode import decode_shard, shard_rows
+    from vqathinker.video.guard import Limits
+    from vqathinker.video.shard import decode_shard, shard_rows
 
     clips = load_section(params, ClipsParams)
     table = pd.read_parquet(manifest, columns=["video", "file", "frames", "status"])
     rows = shard_rows(table, shard, clips.shard_size)
-    failures = decode_shard(rows, source, setting, out, clips.timeout_s)
+    limits = Limits(clips.timeout_s, clips.memory_mb)
+    failures = decode_shard(rows, source, setting, out, limits, clips.reader, workers)
     typer.echo(f"{out}: {len(rows)} videos, {len(failures)} of them could not be decoded")
+    for video, failure in failures.items():
+        typer.echo(f"  {video}: {failure.status}, {failure.reason}", err=True)
 
 
 def perturb(

@@ -23,6 +23,7 @@ def metrics(
     from vqathinker.video.store import ClipStore
 
     incomplete = load_section(params, MetricsParams).allow_incomplete
-    failures = ClipStore(clips).failures
-    result = write_metrics(manifest, predictions, failures, out, allow_incomplete=incomplete)
+    failures = ClipStore(clips).failures.items()
+    reasons = {video: failure.reason for video, failure in failures}
+    result = write_metrics(manifest, predictions, reasons, out, allow_incomplete=incomplete)
     typer.echo(f"{out}: SRCC {result['srcc']}, PLCC {result['plcc']}, n {result['n']}")

@@ -1,8 +1,9 @@
 """The manifest of a set: one row for every row of its label file, nothing dropped in silence.
 
 Source: DESIGN.md, "the way of the data". A row whose video is missing or damaged keeps its label
-and gets a reason, so that every later count (n, n_missing, n_damaged) can be told from the file.
-The file also says how many rows the set should have, so that tables can tell when it has fewer.
+and gets a status and a reason, so that every later count (n, n_missing, n_damaged) can be told from
+the file. The file also says how many rows the set should have, so that tables can tell when it has
+fewer.
 """
 
 import csv
@@ -22,7 +23,8 @@ from rich.progress import track
 from vqathinker.datasets.card import Card
 from vqathinker.datasets.labels import LabelError, read_labels
 from vqathinker.datasets.matching import match_videos, video_files
-from vqathinker.video.probe import DamagedVideo, probe
+from vqathinker.video.damage import DamagedVideo
+from vqathinker.video.probe import Probe, probe_all
 
 __all__ = ["SET_KEY", "build_manifest", "read_manifest", "videos_folder", "write_manifest"]
 
@@ -69,8 +71,8 @@ def build_manifest(source: Path, card: Card, expected: int | None = None) -> pd.
         mos (as published; mirrored on its scale where lower is better, NaN in a set of questions),
         mos_training (on the scale of the training labels), split, domain, content (None where no
         contents are known), width and height (pixels as displayed), fps, frames, duration_s, codec,
-        pixel_format (all None without a readable video), status ("ok", or why not: "missing", ...)
-        and reason (None when ok).
+        pixel_format (all None without a readable video), status ("ok", "missing" or one of
+        `video.damage.STATUSES`) and reason (None when ok).
 
     Raises:
         LabelError: the label file is not as it must be, or has another number of rows, or a label
@@ -80,12 +82,15 @@ def build_manifest(source: Path, card: Card, expected: int | None = None) -> pd.
     _require_count(source / card.label.file, len(labels), card, expected)
     contents = _read_contents(source / "degradations.csv") if card.made else {}
     folder = videos_folder(card)
-    files = match_videos(labels["video"], video_files(source / folder), card.match)
+    matched = match_videos(labels["video"], video_files(source / folder), card.match)
     console = Console(stderr=True)
     quiet = not console.is_terminal
+    files = [f"{folder}/{matched.get(video, video)}" for video in labels["video"]]
     pairs = list(zip(labels["video"], labels["mos"], strict=True))
+    probed = probe_all([source / file for file in files])
+    found = track(probed, f"probing {card.name}", len(files), console=console, disable=quiet)
     rows = []
-    for video, published in track(pairs, f"probing {card.name}", console=console, disable=quiet):
+    for (video, published), file, facts in zip(pairs, files, found, strict=True):
         mos = _higher_is_better(published, card)
         label = {
             "video": video,
@@ -95,7 +100,7 @@ def build_manifest(source: Path, card: Card, expected: int | None = None) -> pd.
             "domain": card.domain,
             "content": contents.get(video) or _content(video, card),
         }
-        rows.append(label | _file_facts(source, f"{folder}/{files.get(video, video)}"))
+        rows.append(label | _file_facts(file, facts))
     return _to_frame(pa.Table.from_pylist(rows, schema=_SCHEMA))
 
 
@@ -169,13 +174,11 @@ def _read_contents(path: Path) -> dict[str, str]:
         return {row["video"]: row["content"] for row in csv.DictReader(file)}
 
 
-def _file_facts(source: Path, file: str) -> dict[str, Any]:
-    try:
-        facts = probe(source / file)
-    except FileNotFoundError:
+def _file_facts(file: str, facts: Probe | DamagedVideo | FileNotFoundError) -> dict[str, Any]:
+    if isinstance(facts, FileNotFoundError):
         return {"file": file, "status": "missing", "reason": f"no file {file}"}
-    except DamagedVideo as damage:
-        return {"file": file, "status": "damaged", "reason": damage.reason}
+    if isinstance(facts, DamagedVideo):
+        return {"file": file, "status": facts.status, "reason": facts.reason}
     return {
         "file": file,
         "width": facts.width,

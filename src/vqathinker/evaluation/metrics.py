@@ -22,6 +22,7 @@ from scipy.stats import DegenerateDataWarning, pearsonr, spearmanr
 
 from vqathinker.evaluation.completeness import require_complete
 from vqathinker.evaluation.predictions import read_predictions
+from vqathinker.video.damage import STATUSES
 
 __all__ = ["Correlations", "Metrics", "correlations", "evaluate", "write_metrics"]
 
@@ -170,8 +171,11 @@ def _correlation(measure: Callable[..., Any], x: ArrayLike, y: ArrayLike) -> flo
 def _unreadable(
     rows: pd.DataFrame, failures: Mapping[str, str], where: str
 ) -> dict[str, tuple[str, str]]:
-    """Videos without a file or that cannot be decoded: id to (missing or damaged, reason)."""
-    unknown = set(rows["status"]) - {"ok", "missing", "damaged"}
+    """Videos without a file or that cannot be decoded: id to (status, reason).
+
+    Whatever is neither "ok" nor "missing" is damaged, each in its own way.
+    """
+    unknown = set(rows["status"]) - {"ok", "missing", *STATUSES}
     strangers = set(failures) - set(rows.index)
     if unknown or strangers:
         raise ValueError(

@@ -5,7 +5,13 @@ made from these models by `vqathinker schema`, and checks what Snakemake reads.
 """
 
 from vqathinker.params.base import BaseParams, DemoBaseParams, HubBaseParams
-from vqathinker.params.data import ClipsParams, DataParams, DemoDataParams, PerturbationParams
+from vqathinker.params.data import (
+    ClipsParams,
+    DataParams,
+    DemoDataParams,
+    PerturbationParams,
+    ReaderName,
+)
 from vqathinker.params.reading import (
     ParameterError,
     load_all,
@@ -44,6 +50,7 @@ __all__ = [
     "ParameterError",
     "Parameters",
     "PerturbationParams",
+    "ReaderName",
     "ReportParams",
     "ResourcesParams",
     "RewardsParams",

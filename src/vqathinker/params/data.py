@@ -6,12 +6,20 @@ from pydantic import Field, model_validator
 
 from vqathinker.params.model import Count, Model, Name, NotNegative, Positive, Section, Whole
 
-__all__ = ["ClipsParams", "DataParams", "DemoDataParams", "MadeSetParams", "PerturbationParams"]
+__all__ = [
+    "ClipsParams",
+    "DataParams",
+    "DemoDataParams",
+    "MadeSetParams",
+    "PerturbationParams",
+    "ReaderName",
+]
 
 SettingName = Annotated[str, Field(pattern=r"^[1-9]\d*x[1-9]\d*$", description="frames x size")]
 PerturbationKind = Literal[
     "shuffle", "local_shuffle", "reverse", "jitter", "duplicate", "random_drop"
 ]
+ReaderName = Literal["pyav", "decord"]
 
 
 class MadeSetParams(Model):
@@ -73,4 +81,6 @@ class ClipsParams(Section):
     test_setting: SettingName = Field(description="frames x size of evaluation clips")
     shard_size: Count = Field(description="videos of one shard, which is one job")
     timeout_s: Positive = Field(description="seconds after which a video counts as damaged")
+    memory_mb: Count = Field(description="MiB beyond which a video counts as damaged")
+    reader: ReaderName = Field(description="what decodes; decord as the authors")
     perturbations: PerturbationParams

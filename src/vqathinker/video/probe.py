@@ -6,6 +6,7 @@ the bytes that are there before anybody decodes.
 """
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,21 +16,20 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-__all__ = ["DamagedVideo", "Probe", "probe"]
+from vqathinker.video.container import open_video
+from vqathinker.video.damage import DamagedVideo
+from vqathinker.video.guard import Limits, guarded, preload
+from vqathinker.video.packets import Packet, scan_packets
+
+__all__ = ["PROBE_LIMITS", "Probe", "probe", "probe_all"]
+
+# Counting the packets of a long file may take a while on a slow disk; a first frame is soon there.
+PROBE_LIMITS = Limits(timeout_s=120, memory_mb=2000)
 
 # A stream may end a little before its promised duration: rounding, a last frame without length.
 _DURATION_SLACK_S = 0.5
 _DURATION_SLACK_SHARE = 0.05
 _MATROSKA_CLOCK = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
-
-
-class DamagedVideo(Exception):  # noqa: N818  what it is, not what went wrong with us
-    """A video that cannot be used; `reason` is written for the user and names no path."""
-
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
-        self.path = path
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,71 +62,65 @@ def probe(path: Path) -> Probe:
 
     Raises:
         FileNotFoundError: nothing is there.
-        DamagedVideo: empty, no regular file, no container, no video stream, cut short, or no frame
-            can be decoded.
+        DamagedVideo: as `open_video`, or no_frames, cut_short, wrong_count or corrupt.
     """
-    _require_bytes(path)
+    with open_video(path) as (container, stream):
+        frames = _count_frames(container, stream, path)
+    with open_video(path) as (container, stream):
+        first = _first_frame(container, stream, path) if frames else None
+        if first is None:
+            raise DamagedVideo(path, "no_frames", "no frame can be decoded (the stream is empty)")
+        return _facts(stream, first, frames, container.duration)
+
+
+def probe_all(paths: Sequence[Path]) -> Iterator[Probe | DamagedVideo | FileNotFoundError]:
+    """Probe every path, in a process of its own that no file can stop; results in order."""
+    preload("vqathinker.video.probe")
+    for _, outcome in guarded(probe, [(path,) for path in paths], PROBE_LIMITS):
+        yield outcome
+
+
+def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> VideoFrame | None:
     try:
-        with av.open(str(path)) as container:
-            stream = _video_stream(container, path)
-            frames = _count_frames(container, stream, path)
+        return next(container.decode(stream), None)
+    except av.error.MemoryError:
+        raise
     except av.error.FFmpegError as error:
-        reason = f"no video container, or its header is damaged ({error.strerror})"
-        raise DamagedVideo(path, reason) from error
-    try:
-        with av.open(str(path)) as container:
-            first = next(container.decode(video=0), None)
-            if first is None or frames == 0:
-                raise DamagedVideo(path, "no frame can be decoded (the stream is empty)")
-            return _facts(container.streams.video[0], first, frames, container.duration)
-    except av.error.FFmpegError as error:
-        raise DamagedVideo(path, f"no frame can be decoded ({error.strerror})") from error
-
-
-def _require_bytes(path: Path) -> None:
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no such video file")
-    if not path.is_file():
-        raise DamagedVideo(path, "not a regular file")
-    if path.stat().st_size == 0:
-        raise DamagedVideo(path, "empty file (0 bytes)")
-
-
-def _video_stream(container: InputContainer, path: Path) -> VideoStream:
-    if not container.streams.video:
-        raise DamagedVideo(path, "no video stream in the file")
-    stream = container.streams.video[0]
-    if stream.codec_context is None:
-        raise DamagedVideo(path, "no decoder for the codec of its video stream")
-    return stream
+        reason = f"no frame can be decoded ({error.strerror})"
+        raise DamagedVideo(path, "no_frames", reason) from error
 
 
 def _count_frames(container: InputContainer, stream: VideoStream, path: Path) -> int:
     """Frames the file shows, from its index where it has a whole one, else by reading packets."""
     index = list(stream.index_entries or [])
-    if index and len(index) == stream.frames:
-        end = path.stat().st_size
-        there = sum(entry.pos + entry.size <= end for entry in index)
-        if there < len(index):
-            reason = f"cut short: the header promises {len(index)} frames, the file holds {there}"
-            raise DamagedVideo(path, reason)
-        return sum(not entry.is_discard for entry in index)
-    return _count_packets(container, stream, path)
+    if not index or len(index) != stream.frames:
+        return _count_packets(container, stream, path)
+    end = path.stat().st_size
+    there = sum(entry.pos + entry.size <= end for entry in index)
+    if there < len(index):
+        reason = f"cut short: the header promises {len(index)} frames, the file holds {there}"
+        raise DamagedVideo(path, "cut_short", reason)
+    return sum(not entry.is_discard for entry in index)
 
 
 def _count_packets(container: InputContainer, stream: VideoStream, path: Path) -> int:
     promised_s = _promised_duration(container, stream)
-    frames, end_s = 0, 0.0
-    for packet in container.demux(stream):
-        if packet.size and not packet.is_discard:
-            frames += 1
-            if packet.pts is not None:
-                end_s = max(end_s, _seconds(stream, packet.pts + (packet.duration or 0)))
+    packets, complaint = scan_packets(container, stream, path)
+    end_s = max((_end_s(packet, stream) for packet in packets if packet.is_shown), default=0.0)
     slack_s = max(_DURATION_SLACK_S, _DURATION_SLACK_SHARE * (promised_s or 0.0))
     if promised_s is not None and end_s < promised_s - slack_s:
         reason = f"cut short: the header promises {promised_s:.2f} s, the file holds {end_s:.2f} s"
-        raise DamagedVideo(path, reason)
-    return frames
+        raise DamagedVideo(path, "cut_short", reason)
+    if complaint is not None:
+        raise DamagedVideo(path, "corrupt", f"the container is damaged ({complaint})")
+    if stream.frames and len(packets) != stream.frames:
+        reason = f"the header promises {stream.frames} frames, the stream holds {len(packets)}"
+        raise DamagedVideo(path, "wrong_count", reason)
+    return sum(packet.is_shown for packet in packets)
+
+
+def _end_s(packet: Packet, stream: VideoStream) -> float:
+    return 0.0 if packet.pts is None else _seconds(stream, packet.pts + packet.duration)
 
 
 def _promised_duration(container: InputContainer, stream: VideoStream) -> float | None:

@@ -19,6 +19,11 @@ class ClipSetting:
     def __str__(self) -> str:
         return f"{self.frames}x{self.size}"
 
+    @property
+    def clip_bytes(self) -> int:
+        """Bytes of one clip, RGB with one byte each."""
+        return self.frames * 3 * self.size**2
+
 
 def parse_setting(name: str) -> ClipSetting:
     """Read the name of a setting, frames × size: "6x448" is 6 frames of 448×448 pixels.

@@ -1,13 +1,10 @@
 """The clip store: decoded frames of a shard of videos in one memory-mapped safetensors file.
 
 Source: DESIGN.md, "the way of the data": a clip is decoded once, lossless, and training and
-evaluation never open a video. A file holds two tensors, `frames` (N,T,3,S,S) uint8 and `indices`
-(N,T) int32, and one metadata entry, `shard`, in JSON: ids in row order, failures with their
-reasons, setting and provenance.
+evaluation never open a video. `shard_file` says what a file holds.
 """
 
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +12,12 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
+from vqathinker.video.damage import Failure
 from vqathinker.video.sampling import parse_setting
+from vqathinker.video.shard_file import METADATA_KEY, write_shard_file
 
 __all__ = ["ClipStore", "write_shard"]
-
-# safetensors keeps metadata entries in no fixed order: a single one keeps the bytes the same.
-_METADATA_KEY = "shard"
 
 
 def write_shard(
@@ -30,20 +25,22 @@ def write_shard(
     ids: Sequence[str],
     frames: torch.Tensor,
     indices: torch.Tensor,
-    failures: Mapping[str, str],
+    failures: Mapping[str, Failure],
     setting: str,
     provenance: Mapping[str, Any],
+    seconds: torch.Tensor | None = None,
 ) -> None:
-    """Write one shard; the same arguments give the same bytes, and no half file is ever left.
+    """Write clips that are in memory as one shard; `shard.decode_shard` writes those of videos.
 
     Args:
         path: the file; its folder is made.
         ids: N video ids, one per row of `frames`.
         frames: (N,T,3,S,S) uint8, RGB 0..255.
         indices: (N,T), the index in its video of every frame.
-        failures: id and reason of each video that could not be decoded; none of them in `ids`.
+        failures: why each video that could not be decoded could not; none of them in `ids`.
         setting: "TxS", for example 6x448.
         provenance: how the frames came about; anything that JSON holds.
+        seconds: (N,T), when every frame is shown; None: one frame a second.
 
     Raises:
         ValueError: shapes, types or ids do not fit together.
@@ -53,26 +50,17 @@ def write_shard(
     if tuple(frames.shape) != expected or frames.dtype != torch.uint8:
         found = f"{tuple(frames.shape)} {frames.dtype}"
         raise ValueError(f"{path}: frames are {found}, expected {expected} torch.uint8")
-    if tuple(indices.shape) != expected[:2]:
-        found = str(tuple(indices.shape))
-        raise ValueError(f"{path}: frame indices are {found}, expected {expected[:2]}")
-    if len({*ids, *failures}) != len(ids) + len(failures):
-        raise ValueError(f"{path}: a video id occurs twice among the clips and the failures")
-    header = {
-        "ids": list(ids),
-        "failures": dict(failures),
-        "setting": setting,
-        "provenance": dict(provenance),
-    }
-    metadata = {_METADATA_KEY: json.dumps(header, sort_keys=True, ensure_ascii=False)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    tensors = {"frames": frames.contiguous(), "indices": indices.to(torch.int32).contiguous()}
-    try:
-        save_file(tensors, temporary, metadata=metadata)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    times = indices if seconds is None else seconds
+    write_shard_file(
+        path,
+        ids,
+        times.to(torch.float64).numpy(),
+        indices.to(torch.int32).numpy(),
+        lambda file: file.write(frames.contiguous().numpy().tobytes()),
+        failures,
+        setting,
+        provenance,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +69,7 @@ class _Row:
 
     frames: Any
     indices: Any
+    seconds: Any
     row: int
 
 
@@ -89,7 +78,7 @@ class ClipStore:
 
     Attributes:
         ids: ids of all clips, shard after shard in the order of `paths`.
-        failures: id and reason of every video that could not be decoded.
+        failures: why each video that could not be decoded could not, by id.
         setting: "TxS" of all shards.
         provenance: path and provenance of each shard.
     """
@@ -100,7 +89,7 @@ class ClipStore:
         Raises:
             ValueError: no path, a file that is no shard, two settings, or an id in two shards.
         """
-        self.failures: dict[str, str] = {}
+        self.failures: dict[str, Failure] = {}
         self.provenance: dict[str, Any] = {}
         self.setting = ""
         self._rows: dict[str, _Row] = {}
@@ -133,10 +122,15 @@ class ClipStore:
         found = self._find(video)
         return [int(index) for index in found.indices[found.row]]
 
+    def seconds(self, video: str) -> list[float]:
+        """Seconds from the video's first frame to each of the T frames. Raises KeyError."""
+        found = self._find(video)
+        return [float(second) for second in found.seconds[found.row]]
+
     def _open(self, path: Path) -> None:
         try:
             file = safe_open(path, framework="pt")
-            header = json.loads((file.metadata() or {})[_METADATA_KEY])
+            header = json.loads((file.metadata() or {})[METADATA_KEY])
         except (OSError, SafetensorError, KeyError) as error:
             message = f"{path}: not a shard of clips ({error}); write it with `vqathinker decode`"
             raise ValueError(message) from error
@@ -146,17 +140,19 @@ class ClipStore:
                 f"{self.setting}; open one setting at a time"
             )
         self.setting = header["setting"]
-        self.failures |= header["failures"]
+        failures = header["failures"].items()
+        self.failures |= {video: Failure(*failure) for video, failure in failures}
         self.provenance[str(path)] = header["provenance"]
-        frames, indices = file.get_slice("frames"), file.get_slice("indices")
+        frames, indices, seconds = map(file.get_slice, ("frames", "indices", "seconds"))
         for row, video in enumerate(header["ids"]):
             if video in self._rows:
                 raise ValueError(f"{path}: video {video!r} is also in a shard before it")
-            self._rows[video] = _Row(frames, indices, row)
+            self._rows[video] = _Row(frames, indices, seconds, row)
 
     def _find(self, video: str) -> _Row:
         found = self._rows.get(video)
         if found is None:
-            reason = self.failures.get(video, "it is in none of the shards that were opened")
+            failure = self.failures.get(video)
+            reason = failure.reason if failure else "it is in none of the shards that were opened"
             raise KeyError(f"no clip of video {video!r}: {reason}")
         return found

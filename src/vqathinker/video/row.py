@@ -1,0 +1,29 @@
+"""What a child process does for a shard: decode one video into its place in the file of rows."""
+
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vqathinker.video.sampling import ClipSetting
+
+if TYPE_CHECKING:
+    from vqathinker.params import ReaderName
+
+__all__ = ["decode_row"]
+
+
+def decode_row(
+    file: str, shape: ClipSetting, promised: int, reader: "ReaderName", rows: Path, row: int
+) -> tuple[list[int], list[float], int]:
+    """Decode the video `file` and write its clip as clip number `row` of the file `rows`.
+
+    Returns indices and seconds of the frames, and the CRC-32 of the clip. Raises as `decode_clip`.
+    """
+    from vqathinker.video.decode import decode_clip  # noqa: PLC0415  callers do without torch
+
+    clip = decode_clip(Path(file), shape, promised, reader)
+    pixels = clip.frames.tobytes()
+    with rows.open("r+b") as out:
+        out.seek(row * shape.clip_bytes)
+        out.write(pixels)
+    return clip.indices, clip.seconds, zlib.crc32(pixels)

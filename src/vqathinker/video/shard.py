@@ -1,0 +1,186 @@
+"""Decode a shard of videos into the clip store, in child processes, and go on where it stopped.
+
+Children write finished clips to a file beside the shard, a journal says which rows of it are whole.
+A shard that is killed finds both when it is started again; once all videos are through, they become
+the shard in the order of the manifest, so that its bytes do not tell how often it was interrupted.
+Nobody holds more than one clip in memory. While a shard is put together it is on disk twice.
+"""
+
+import hashlib
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.progress import track
+
+from vqathinker.params import ReaderName
+from vqathinker.video.damage import DamagedVideo, Failure
+from vqathinker.video.guard import Limits, guarded, preload
+from vqathinker.video.journal import Entry, Journal
+from vqathinker.video.row import decode_row
+from vqathinker.video.sampling import ClipSetting, parse_setting
+from vqathinker.video.shard_file import write_shard_file
+
+__all__ = ["decode_shard", "shard_rows"]
+
+_GONE = Failure("unreadable", "the file is gone since the manifest was made")
+
+
+def shard_rows(manifest: pd.DataFrame, shard: int, shard_size: int) -> pd.DataFrame:
+    """Rows of one shard: `shard_size` rows of the manifest in its order, the last may hold fewer.
+
+    Raises ValueError when the manifest has no such shard.
+    """
+    rows = manifest.iloc[shard * shard_size : (shard + 1) * shard_size]
+    if shard < 0 or rows.empty:
+        shards = -(-len(manifest) // shard_size)
+        raise ValueError(
+            f"no shard {shard}: {len(manifest)} videos in shards of {shard_size} make {shards}; "
+            "check shard_size and data.counts in params.yaml"
+        )
+    return rows
+
+
+def decode_shard(
+    rows: pd.DataFrame,
+    source: Path,
+    setting: str,
+    out: Path,
+    limits: Limits,
+    reader: ReaderName = "pyav",
+    workers: int = 1,
+    provenance: Mapping[str, Any] | None = None,
+) -> dict[str, Failure]:
+    """Decode the videos of some manifest rows into one shard file.
+
+    Rows whose status is not "ok" are passed over: the manifest already says why. A video that
+    turns out to be damaged does not stop the shard.
+
+    Args:
+        rows: manifest rows, see `datasets.manifest`.
+        source: folder that the column `file` starts from.
+        setting: "TxS", for example 6x448.
+        out: the shard file, written at the end. What is decoded until then lies beside it.
+        limits: of one video.
+        reader: pyav or decord, see `decode`.
+        workers: videos that are decoded at a time, each by a process of one thread.
+        provenance: added to the readers' versions that the shard records.
+
+    Returns:
+        Why each video that could not be decoded could not; the shard keeps it too.
+    """
+    usable = rows[rows["status"] == "ok"]
+    made_by = {name: version(name) for name in ("av", "decord", "torch")} | {"reader": reader}
+    job = _Job(
+        videos=usable["video"].tolist(),
+        files=[str(source / file) for file in usable["file"]],
+        promised=[int(frames) for frames in usable["frames"]],
+        setting=setting,
+        reader=reader,
+        provenance=made_by | dict(provenance or {}),
+    )
+    key = {"job": asdict(job), "limits": asdict(limits), "code": _code()}
+    with Journal(out, key, len(job.videos) * job.shape.clip_bytes) as journal:
+        _decode_missing(job, journal, limits, workers, out)
+        failures = _put_together(job, journal, out)
+        journal.remove()
+    return failures
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What the bytes of a shard follow from."""
+
+    videos: list[str]
+    files: list[str]
+    promised: list[int]
+    setting: str
+    reader: ReaderName
+    provenance: dict[str, Any]
+
+    @property
+    def shape(self) -> ClipSetting:
+        return parse_setting(self.setting)
+
+
+def _code() -> str:
+    """Checksum of the modules that make frames: what other code decoded is decoded again."""
+    folder = Path(__file__).parent
+    digest = hashlib.sha256()
+    for name in ("container", "decode", "decord_reader", "packets", "pyav_reader", "sampling"):
+        digest.update((folder / f"{name}.py").read_bytes())
+    return digest.hexdigest()
+
+
+def _decode_missing(job: _Job, journal: Journal, limits: Limits, workers: int, out: Path) -> None:
+    """Decode what the journal does not know, or knows of a file or row that changed since."""
+    shape, files = job.shape, job.files
+    with journal.rows.open("rb") as rows:
+        journal.keep(lambda entry: _is_whole(entry, files[entry.row], rows, shape.clip_bytes))
+    missing = [row for row in range(len(files)) if row not in journal.entries]
+    preload("vqathinker.video.decode")
+    tasks = [(files[n], shape, job.promised[n], job.reader, journal.rows, n) for n in missing]
+    outcomes = guarded(decode_row, tasks, limits, workers)
+    console = Console(stderr=True)
+    shown = track(
+        outcomes, f"decoding {out}", len(tasks), console=console, disable=not console.is_terminal
+    )
+    for task, outcome in shown:
+        journal.add(_entry(missing[task], files[missing[task]], outcome))
+
+
+def _entry(row: int, file: str, outcome: Any) -> Entry:
+    size, time_ns = _file_facts(file)
+    if isinstance(outcome, Exception):
+        failure = outcome.failure if isinstance(outcome, DamagedVideo) else _GONE
+        return Entry(row, size, time_ns, [], [], 0, failure)
+    indices, seconds, checksum = outcome
+    return Entry(row, size, time_ns, indices, seconds, checksum, None)
+
+
+def _file_facts(file: str) -> tuple[int, int]:
+    try:
+        facts = Path(file).stat()
+    except OSError:
+        return 0, 0
+    return facts.st_size, facts.st_mtime_ns
+
+
+def _is_whole(entry: Entry, file: str, rows: BinaryIO, clip_bytes: int) -> bool:
+    if (entry.file_size, entry.file_time_ns) != _file_facts(file):
+        return False
+    if entry.failure is not None:
+        return True
+    rows.seek(entry.row * clip_bytes)
+    return zlib.crc32(rows.read(clip_bytes)) == entry.checksum
+
+
+def _put_together(job: _Job, journal: Journal, out: Path) -> dict[str, Failure]:
+    entries = [journal.entries[row] for row in range(len(job.videos))]
+    good = [entry for entry in entries if entry.failure is None]
+    failures = {job.videos[e.row]: e.failure for e in entries if e.failure is not None}
+    table, clip_bytes = (len(good), job.shape.frames), job.shape.clip_bytes
+
+    def put_frames(file: BinaryIO) -> None:
+        with journal.rows.open("rb") as rows:
+            for entry in good:
+                rows.seek(entry.row * clip_bytes)
+                file.write(rows.read(clip_bytes))
+
+    write_shard_file(
+        out,
+        [job.videos[entry.row] for entry in good],
+        np.array([entry.seconds for entry in good], np.float64).reshape(table),
+        np.array([entry.indices for entry in good], np.int32).reshape(table),
+        put_frames,
+        failures,
+        job.setting,
+        job.provenance,
+    )
+    return failures

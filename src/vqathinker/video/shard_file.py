@@ -1,0 +1,107 @@
+"""The bytes of a shard of clips: one safetensors file that can be written without holding it.
+
+A file holds `seconds` (N,T) float64, `indices` (N,T) int32 and `frames` (N,T,3,S,S) uint8, in this
+order, and one metadata entry, `shard`, in JSON: ids in row order, failures with status and reason,
+setting and provenance. Uncompressed, on purpose: benchmarks/storage.py tells what the lossless
+forms that were measured cost in reading time.
+"""
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from vqathinker.video.damage import STATUSES, Failure
+from vqathinker.video.sampling import parse_setting
+
+__all__ = ["METADATA_KEY", "write_shard_file"]
+
+# safetensors keeps metadata entries in no fixed order: a single one keeps the bytes the same.
+METADATA_KEY = "shard"
+
+
+def write_shard_file(
+    path: Path,
+    ids: Sequence[str],
+    seconds: npt.NDArray[np.float64],
+    indices: npt.NDArray[np.int32],
+    put_frames: Callable[[BinaryIO], object],
+    failures: Mapping[str, Failure],
+    setting: str,
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write one shard; the same arguments give the same bytes, and no half file is ever left.
+
+    Args:
+        path: the file; its folder is made.
+        ids: N video ids, one per row.
+        seconds: (N,T), when every frame is shown.
+        indices: (N,T), the index in its video of every frame.
+        put_frames: writes N·T·3·S·S bytes, the frames of row after row, to the file given.
+        failures: why a video could not be decoded; none of them in `ids`.
+        setting: "TxS", for example 6x448.
+        provenance: how the frames came about; anything that JSON holds.
+
+    Raises:
+        ValueError: shapes, ids or statuses do not fit together, or `put_frames` wrote too little.
+    """
+    shape = parse_setting(setting)
+    for name, table in (("indices", indices), ("seconds", seconds)):
+        if table.shape != (len(ids), shape.frames):
+            expected = (len(ids), shape.frames)
+            raise ValueError(f"{path}: frame {name} are {table.shape}, expected {expected}")
+    if len({*ids, *failures}) != len(ids) + len(failures):
+        raise ValueError(f"{path}: a video id occurs twice among the clips and the failures")
+    if unknown := {failure.status for failure in failures.values()} - STATUSES.keys():
+        raise ValueError(f"{path}: status {sorted(unknown)}, expected some of {list(STATUSES)}")
+    about = {
+        "ids": list(ids),
+        "failures": {video: list(failure) for video, failure in failures.items()},
+        "setting": setting,
+        "provenance": dict(provenance),
+    }
+    size = len(ids) * shape.frames * 3 * shape.size**2
+    frames_shape = (len(ids), shape.frames, 3, shape.size, shape.size)
+    head, end = _header(about, seconds, indices, frames_shape, size)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with temporary.open("wb") as file:
+            file.write(head)
+            file.write(np.ascontiguousarray(seconds, "<f8").tobytes())
+            file.write(np.ascontiguousarray(indices, "<i4").tobytes())
+            put_frames(file)
+            if file.tell() != len(head) + end:
+                written = file.tell() - len(head) - end + size
+                raise ValueError(f"{path}: frames are {written} bytes, expected {size}")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _header(
+    about: Mapping[str, Any],
+    seconds: npt.NDArray[np.float64],
+    indices: npt.NDArray[np.int32],
+    frames_shape: tuple[int, ...],
+    frames_size: int,
+) -> tuple[bytes, int]:
+    """Length and description that open a safetensors file, and the bytes that must follow."""
+    start, entries = 0, {}
+    for name, dtype, shape, size in (
+        ("seconds", "F64", seconds.shape, seconds.size * 8),
+        ("indices", "I32", indices.shape, indices.size * 4),
+        ("frames", "U8", frames_shape, frames_size),
+    ):
+        offsets = [start, start + size]
+        entries[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": offsets}
+        start += size
+    said = json.dumps(about, sort_keys=True, ensure_ascii=False)
+    text = json.dumps({"__metadata__": {METADATA_KEY: said}, **entries}, ensure_ascii=False)
+    padded = text.encode()
+    padded += b" " * (-len(padded) % 8)
+    return len(padded).to_bytes(8, "little") + padded, start

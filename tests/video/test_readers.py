@@ -1,0 +1,175 @@
+"""Two readers that agree, and frames that are those of their index whatever is left out."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from vqathinker.video.damage import DamagedVideo
+from vqathinker.video.decord_reader import DecordReader
+from vqathinker.video.packets import Packet, Run, plan_runs
+from vqathinker.video.probe import probe
+from vqathinker.video.pyav_reader import Pixels, PyavReader
+from vqathinker.video.sampling import frame_indices
+
+MakeClip = Callable[..., Path]
+
+EIGHT_BIT = ["mp4", "index_first", "webm", "mkv", "portrait", "upside_down", "three_frames",
+             "variable_rate", "closed_groups", "full_range", "vp9_in_mp4", "transport"]  # fmt: skip
+EVERY = [*EIGHT_BIT, "groups", "turned_groups", "ten_bit", "av1_in_mp4", "avi", "edited"]
+
+
+def as_it_is(pixels: Pixels) -> Pixels:
+    return pixels.copy()
+
+
+def by_pyav(path: Path, indices: list[int]) -> tuple[Pixels, list[float]]:
+    with PyavReader(path) as video:
+        frames, seconds = video.read(indices, as_it_is)
+    return np.stack(frames), seconds
+
+
+def every_frame(path: Path) -> tuple[Pixels, list[float]]:
+    """All frames, decoded one after the other and nothing left out."""
+    with av.open(str(path)) as container:
+        frames = list(container.decode(video=0))
+        way = {"format": "rgb24", "interpolation": "POINT"}
+        pixels = [np.rot90(f.to_ndarray(**way), round(f.rotation / 90)) for f in frames]
+    return np.stack(pixels), [float(frame.time - frames[0].time) for frame in frames]
+
+
+@pytest.mark.parametrize("name", EIGHT_BIT)
+def test_decord_and_pyav_agree_to_the_bit(name: str, request: pytest.FixtureRequest) -> None:
+    path = request.getfixturevalue(name)
+    facts = probe(path)
+    indices = frame_indices(facts.frames, 6)
+    with DecordReader(path) as video:
+        assert video.frames == facts.frames
+        expected, expected_seconds = video.read(indices, as_it_is)
+    found, seconds = by_pyav(path, indices)
+    assert found.shape == (6, facts.height, facts.width, 3)
+    np.testing.assert_array_equal(found, np.stack(expected))
+    assert seconds == pytest.approx(expected_seconds, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("wanted", [[0], [1, 9, 17], [13], [-1], [4, 4, 5]])
+def test_frames_are_those_of_the_indices_and_of_their_times(
+    name: str, wanted: list[int], request: pytest.FixtureRequest
+) -> None:
+    path = request.getfixturevalue(name)
+    pixels, times = every_frame(path)
+    indices = [index % len(pixels) for index in wanted]
+    found, seconds = by_pyav(path, indices)
+    np.testing.assert_array_equal(found, pixels[indices])
+    assert seconds == pytest.approx([times[index] for index in indices], abs=1e-6)
+
+
+def test_what_no_wanted_frame_needs_is_not_decoded(
+    groups: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frame 20 lies in the third group of 8, behind B pictures that nothing refers to."""
+    decoded: list[int] = []
+    upright = "vqathinker.video.pyav_reader._check"
+    monkeypatch.setattr(upright, lambda frame, start: decoded.append(frame.pts))
+    by_pyav(groups, [20])
+    assert len(decoded) <= 6
+
+
+def test_a_container_that_calls_every_picture_a_key_frame_is_not_believed(
+    mp4: Path, tmp_path: Path
+) -> None:
+    """Without its table of key frames (stss), an mp4 says that all are."""
+    data = mp4.read_bytes()
+    assert data.count(b"stss") == 1
+    (tmp_path / "all.mp4").write_bytes(data.replace(b"stss", b"free"))
+    pixels, _ = every_frame(mp4)
+    found, _ = by_pyav(tmp_path / "all.mp4", [17, 30])
+    np.testing.assert_array_equal(found, pixels[[17, 30]])
+
+
+def test_ten_bits_are_rounded_otherwise_but_close(ten_bit: Path) -> None:
+    """The test picture's hard edges of colour show how chroma is stretched; elsewhere it agrees."""
+    with DecordReader(ten_bit) as video:
+        expected, _ = video.read([3, 20], as_it_is)
+    found, _ = by_pyav(ten_bit, [3, 20])
+    difference = np.abs(found.astype(int) - np.stack(expected))
+    assert np.median(difference) <= 1
+    assert (difference <= 4).mean() > 0.8
+
+
+def test_decord_mistakes_frames_in_open_groups(groups: Path) -> None:
+    """Why it is not the default: frame 7 is decoded after the key frame 8 and shown before it."""
+    pixels, _ = every_frame(groups)
+    with DecordReader(groups) as video:
+        (found,), _ = video.read([7], as_it_is)
+    np.testing.assert_array_equal(found, pixels[8])
+
+
+def test_hidden_frames_are_never_sampled(edited: Path) -> None:
+    """decord counts all 40 frames of the edited file and repeats its last one in silence."""
+    with pytest.raises(DamagedVideo, match="decord counts 40 frames, the container 26") as caught:
+        DecordReader(edited)
+    assert caught.value.status == "wrong_count"
+    with PyavReader(edited) as video:
+        assert video.frames == 26
+
+
+@pytest.mark.parametrize("place", [0.35, 0.45, 0.55, 0.65])
+@pytest.mark.parametrize("name", ["index_first", "webm", "mkv"])
+def test_a_tenth_of_the_bytes_flipped_in_the_middle_is_noticed(
+    name: str, place: float, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """Decoders that conceal give other pictures and no error."""
+    data = np.frombuffer(request.getfixturevalue(name).read_bytes(), np.uint8).copy()
+    start = int(len(data) * place)
+    data[start : start + len(data) // 10] ^= 0xFF
+    (tmp_path / "flipped").write_bytes(data.tobytes())
+    with pytest.raises(DamagedVideo) as caught:
+        by_pyav(tmp_path / "flipped", [3, 9, 16, 23, 29, 35])
+    assert caught.value.status == "corrupt"
+
+
+def test_a_webm_that_lost_its_middle_is_noticed(webm: Path, tmp_path: Path) -> None:
+    """The demultiplexer goes on behind the damage: what is lost would shift every later index."""
+    data = bytearray(webm.read_bytes())
+    middle = slice(len(data) // 3, len(data) // 2)
+    data[middle] = bytes(byte ^ 0xFF for byte in data[middle])
+    (tmp_path / "hole.webm").write_bytes(data)
+    with pytest.raises(DamagedVideo) as caught:
+        by_pyav(tmp_path / "hole.webm", [3, 30])
+    assert caught.value.status == "corrupt"
+
+
+def packets(text: str) -> list[Packet]:
+    """ "3k" is a key packet shown at time 3; "3h" one that is hidden."""
+    return [
+        Packet(int(word.rstrip("kh")), None, 1, 100, "k" in word, "h" not in word)
+        for word in text.split()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stream", "wanted", "expected"),
+    [
+        ("0k 1 2 3k 4 5", [1], [Run(0, 1, None)]),
+        ("0k 1 2 3k 4 5", [1, 4], [Run(0, 1, None), Run(3, 4, 3)]),
+        ("0k 1 2 3k 4 5", [2, 4], [Run(0, 4, None)]),
+        ("0k 1 2 3k 4 5", [5, 4], [Run(3, 5, 3)]),
+        # An open group: 4 and 5 are decoded after the key frame 6 and shown before it.
+        ("0k 3 1 2 6k 4 5 9 7 8", [5], [Run(0, 6, None)]),
+        ("0k 3 1 2 6k 4 5 9 7 8", [8], [Run(4, 9, 6)]),
+        ("0kh 1h 2 3", [2], [Run(0, 2, None)]),
+    ],
+)
+def test_a_plan_feeds_what_the_wanted_frames_need(
+    stream: str, wanted: list[int], expected: list[Run]
+) -> None:
+    assert plan_runs(packets(stream), wanted) == expected
+
+
+def test_times_that_do_not_tell_frames_apart_make_no_plan() -> None:
+    assert plan_runs(packets("0k 1 1 2"), [1]) is None
+    assert plan_runs([*packets("0k 1"), Packet(None, 2, 1, 9, False, True)], [1]) is None
