@@ -33,6 +33,7 @@ def decode(
     import pandas as pd
 
     from vqathinker.video.guard import Limits
+    from vqathinker.video.sampling import parse_setting
     from vqathinker.video.shard import decode_shard, shard_rows
 
     clips = load_section(params, ClipsParams)
@@ -43,6 +44,10 @@ def decode(
     typer.echo(f"{out}: {len(rows)} videos, {len(failures)} of them could not be decoded")
     for video, failure in failures.items():
         typer.echo(f"  {video}: {failure.status}, {failure.reason}", err=True)
+    wanted = parse_setting(setting).frames
+    short = rows[(rows["status"] == "ok") & (rows["frames"] < wanted)]
+    for video, frames in zip(short["video"], short["frames"], strict=True):
+        typer.echo(f"  {video}: {frames} frames, {wanted} are wanted: some stand twice", err=True)
 
 
 def perturb(

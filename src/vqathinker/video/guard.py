@@ -10,8 +10,10 @@ import math
 import multiprocessing
 import resource
 import signal
+import sys
 import time
 import traceback
+import types
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +27,7 @@ from vqathinker.video.damage import DamagedVideo
 __all__ = ["Limits", "guarded", "preload"]
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_PRELOADED = ["__main__"]
+_PRELOADED: list[str] = []
 _MIB = 1024**2
 _START_S = 60  # a child that imports what it needs on a slow disk is not to blame for it
 # torch says so in a RuntimeError; everything else raises MemoryError.
@@ -104,7 +106,8 @@ def guarded(
 def _start(work: Callable[..., Any], limits: Limits) -> _Child:
     ours, theirs = _CONTEXT.Pipe()
     process = _CONTEXT.Process(target=_serve, args=(theirs, work, limits), daemon=True)
-    process.start()
+    with _without_main():
+        process.start()
     theirs.close()
     child = _Child(process, ours)
     try:
@@ -116,6 +119,16 @@ def _start(work: Callable[..., Any], limits: Limits) -> _Child:
         reason = f"{_last_words(process.exitcode)}; its error is above"
     _stop(child)
     raise RuntimeError(f"a decoding process did not start: {reason}")
+
+
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """Else every child would import the running program again, which none has a use for."""
+    main, sys.modules["__main__"] = sys.modules["__main__"], types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _assign(child: _Child, number: int, items: Sequence[tuple[Any, ...]], limits: Limits) -> None:

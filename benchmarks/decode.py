@@ -1,0 +1,293 @@
+"""How fast clips are decoded and read, and how much memory a shard takes.
+
+On the same files, made on the spot, in one run, each way in as many processes as there are cores:
+- stage: `decode_shard`, that is what `vqathinker decode` does, writing included;
+- authors: decord in one thread, one frame at a time, PIL's bicubic, normalised floats;
+- ffmpeg: a bare `ffmpeg -f null`, which decodes every frame and does nothing with it.
+
+A training batch is 2 videos, each 4 times as it is and 4 times perturbed: read from the store and
+normalised, against decoded as the authors do. Peak memory is that of all processes of a shard.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import decord
+import ffmpeg
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+
+from vqathinker.video.ffmpeg import ffmpeg_binary
+from vqathinker.video.guard import Limits
+from vqathinker.video.perturb import KINDS, draw
+from vqathinker.video.probe import probe
+from vqathinker.video.sampling import frame_indices
+from vqathinker.video.shard import decode_shard
+from vqathinker.video.store import ClipStore
+
+SETTING, FRAMES, SIZE = "6x448", 6, 448
+LIMITS = Limits(timeout_s=300, memory_mb=2000)
+MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
+DEVIATION = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+GROUP = 4
+CORES = len(os.sched_getaffinity(0))
+
+X264 = {"vcodec": "libx264", "pix_fmt": "yuv420p"}
+# name: size, container, encoder. Rates as of clips on the web; the encoders' own presets.
+VIDEOS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "1080p h264, groups of 250": ("1920x1080", "mp4", {**X264, "b:v": "5M", "g": 250}),
+    "1080p h264, groups of 30": ("1920x1080", "mp4", {**X264, "b:v": "5M", "g": 30}),
+    "540p h264": ("960x540", "mp4", {**X264, "b:v": "1.5M"}),
+    "1080p hevc, 10 bits": (
+        "1920x1080",
+        "mp4",
+        {
+            "vcodec": "libx265",
+            "pix_fmt": "yuv420p10le",
+            "preset": "ultrafast",
+            "b:v": "5M",
+            "x265-params": "log-level=none",
+        },
+    ),
+    "1080p vp9": (
+        "1920x1080",
+        "webm",
+        {"vcodec": "libvpx-vp9", "pix_fmt": "yuv420p", "b:v": "5M", "deadline": "realtime",
+         "cpu-used": 8},
+    ),
+    "720p h264, variable rate": ("1280x720", "mp4", {**X264, "b:v": "3M", "fps_mode": "vfr"}),
+}  # fmt: skip
+TARGETS = {"1080p h264, groups of 250", "1080p h264, groups of 30"}
+
+
+def main() -> None:
+    """Time every file and write the report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--repeats", type=int, default=3, help="timings of which the best counts")
+    parser.add_argument("--quick", action="store_true", help="tiny videos, to see that it runs")
+    parser.add_argument("--shard", type=Path, nargs=2, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    if arguments.shard:  # the program calls itself, to see how much memory that takes
+        shard(pd.read_parquet(arguments.shard[0]), arguments.shard[1], "6x112", 1)
+        return
+    with tempfile.TemporaryDirectory() as name:
+        report = measure(Path(name), arguments.quick, arguments.repeats)
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+def measure(folder: Path, quick: bool, repeats: int) -> dict[str, Any]:
+    """The whole report."""
+    seconds: dict[str, Any] = {}
+    clips = CORES * (1 if quick else 2)
+    files = {name: make(folder, name, quick) for name in VIDEOS}
+    for name, file in files.items():
+        seconds[name] = time_file(file, clips, folder, repeats)
+        print(name, seconds[name], file=sys.stderr)  # noqa: T201
+    seconds["training batch"] = time_batch([files[name] for name in TARGETS], folder, repeats)
+    memory = {str(n): peak_memory(folder, n) for n in ((5, 50) if quick else (10, 1000))}
+    few, many = memory.values()
+    return {
+        "what": f"decoding of {clips} clips {SETTING}, {CORES} at a time; a batch; memory",
+        "ratios": {name: ratios_of(row) for name, row in seconds.items()},
+        "targets": "1.7 times authors and 0.9 times ffmpeg on 1080p h264; batch 50; memory flat",
+        "seconds": seconds,
+        "counts": {"clips": clips, "processes": CORES, "shard_clips": list(memory)},
+        "peak_memory_mib": memory | {"ratio": many / few},
+        "machine": {"processor": platform.machine(), "cores": CORES, "system": platform.system()},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("av", "decord", "pillow", "torch")},
+        },
+    }
+
+
+def ratios_of(row: dict[str, float]) -> dict[str, float]:
+    """How many times as fast as each baseline we are."""
+    ours = next(iter(row.values()))
+    return {f"times {name}": value / ours for name, value in list(row.items())[1:]}
+
+
+def make(folder: Path, name: str, quick: bool) -> Path:
+    """Eight seconds of a moving test picture with a little noise, at 30 frames a second."""
+    size, container, codec = VIDEOS[name]
+    path = folder / f"{name.replace(' ', '_').replace(',', '')}.{container}"
+    length, size = (1, "320x180") if quick else (8, size)
+    stream = ffmpeg.input(f"testsrc2=size={size}:rate=30:duration={length}", f="lavfi")
+    stream = stream.filter("noise", alls=6, allf="t")
+    if "fps_mode" in codec:
+        stream = stream.filter("select", "lt(n,120)+not(mod(n,3))")
+    command = stream.output(str(path), **codec).global_args("-loglevel", "error", "-nostdin")
+    command.run(cmd=ffmpeg_binary())
+    return path
+
+
+def time_file(file: Path, clips: int, folder: Path, repeats: int) -> dict[str, float]:
+    """Seconds of each way for `clips` clips of one file."""
+    frames = probe(file).frames
+    rows = pd.DataFrame(
+        {"video": [str(n) for n in range(clips)], "file": str(file), "frames": frames,
+         "status": "ok"}
+    )  # fmt: skip
+    files = [file] * clips
+    with (
+        ProcessPoolExecutor(CORES, get_context("spawn")) as pool,
+        ThreadPoolExecutor(CORES) as threads,
+    ):
+        ways: dict[str, Callable[[], object]] = {
+            "stage": lambda: shard(rows, folder / "timed.safetensors", SETTING, CORES),
+            "authors": lambda: list(pool.map(authors_shape, files)),
+            "ffmpeg": lambda: list(threads.map(decode_to_nothing, files)),
+        }
+        list(pool.map(authors_shape, files))  # so that its imports are not counted
+        ways["stage"]()
+        return {name: min(found) for name, found in times(ways, repeats).items()}
+
+
+def times(ways: dict[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
+    """Seconds of every repeat, the ways in turn so that a busy moment hits all of them."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(repeats):
+        for name, way in ways.items():
+            start = time.perf_counter()
+            way()
+            seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def shard(rows: pd.DataFrame, out: Path, setting: str, workers: int) -> None:
+    """What `vqathinker decode` does."""
+    failures = decode_shard(rows, Path(), setting, out, LIMITS, workers=workers)
+    if failures:
+        raise RuntimeError(f"could not be decoded: {failures}")
+
+
+def decode_as_authors(file: Path) -> torch.Tensor:
+    """Normalised frames (T,3,S,S) float32, as the authors' loader makes them."""
+    video = decord.VideoReader(str(file), num_threads=1)
+    frames = []
+    for index in frame_indices(len(video), FRAMES):
+        picture = Image.fromarray(video[index].asnumpy()).convert("RGB")
+        small = np.array(picture.resize((SIZE, SIZE), Image.Resampling.BICUBIC))
+        frames.append(normalised(torch.from_numpy(small).permute(2, 0, 1)))
+    return torch.stack(frames)
+
+
+def authors_shape(file: Path) -> tuple[int, ...]:
+    """In a process of its own; frames are not sent back."""
+    torch.set_num_threads(1)
+    return tuple(decode_as_authors(file).shape)
+
+
+def normalised(frames: torch.Tensor) -> torch.Tensor:
+    """(…,3,S,S) uint8 as the policy takes it."""
+    return frames.float().div(255).sub(MEAN).div(DEVIATION)
+
+
+def decode_to_nothing(file: Path) -> None:
+    """Every frame of the file, decoded and thrown away by ffmpeg."""
+    command = [
+        ffmpeg_binary(),
+        "-loglevel",
+        "error",
+        "-nostdin",
+        "-i",
+        str(file),
+        "-f",
+        "null",
+        "-",
+    ]
+    subprocess.run(command, check=True)
+
+
+def time_batch(files: Sequence[Path], folder: Path, repeats: int) -> dict[str, float]:
+    """Seconds for the frames of a batch, from the store and by decoding, in one process."""
+    rows = pd.DataFrame(
+        [{"video": file.name, "file": str(file), "frames": probe(file).frames, "status": "ok"}
+         for file in files]
+    )  # fmt: skip
+    shard(rows, folder / "batch.safetensors", SETTING, 1)
+    store = ClipStore([folder / "batch.safetensors"])
+    ways: dict[str, Callable[[], object]] = {
+        "store": lambda: read_batch(store),
+        "authors": lambda: [decode_as_authors(file) for file in files for _ in range(2 * GROUP)],
+    }
+    return {name: min(found) for name, found in times(ways, repeats).items()}
+
+
+def read_batch(store: ClipStore) -> list[torch.Tensor]:
+    """Every rollout's own frames, perturbed for the second half of each group."""
+    generator, batch = np.random.default_rng(0), []
+    for video in store.ids:
+        batch += [normalised(store.frames(video)) for _ in range(GROUP)]
+        for _ in range(GROUP):
+            how = draw(FRAMES, generator, KINDS, 4, 1, 3, 3)
+            frames = normalised(store.frames(video)[list(how.indices)])
+            frames[list(how.blank)] = 0
+            batch.append(frames)
+    return batch
+
+
+def peak_memory(folder: Path, clips: int) -> float:
+    """MiB of all processes together while a shard of `clips` small clips is decoded."""
+    small = folder / "small.mp4"
+    if not small.exists():
+        source = ffmpeg.input("testsrc2=size=192x144:rate=20:duration=1", f="lavfi")
+        command = source.output(str(small), **X264).global_args("-loglevel", "error", "-nostdin")
+        command.run(cmd=ffmpeg_binary())
+    rows, out = folder / f"{clips}.parquet", folder / f"{clips}.safetensors"
+    pd.DataFrame(
+        {"video": [str(n) for n in range(clips)], "file": str(small), "frames": 20, "status": "ok"}
+    ).to_parquet(rows)
+    command_line = [
+        sys.executable,
+        __file__,
+        "--output",
+        os.devnull,
+        "--shard",
+        str(rows),
+        str(out),
+    ]
+    peak = 0.0
+    with subprocess.Popen(command_line) as process:
+        while process.poll() is None:
+            peak = max(peak, resident(process.pid))
+            time.sleep(0.02)
+    if process.returncode:
+        raise RuntimeError(f"decoding {clips} clips failed")
+    return round(peak, 1)
+
+
+def resident(pid: int) -> float:
+    """MiB that a process and its descendants hold for themselves, shared pages counted once."""
+    total = 0.0
+    for folder in [Path(f"/proc/{pid}"), *Path(f"/proc/{pid}/task").glob("*/children")]:
+        try:
+            if folder.name == "children":
+                total += sum(resident(int(child)) for child in folder.read_text().split())
+            else:
+                text = (folder / "smaps_rollup").read_text()
+                total += int(text.split("Pss:")[1].split()[0]) / 1024
+        except (OSError, IndexError):
+            continue  # it has just ended
+    return total
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""`decode` and `perturb` from the command line: what they write, and what they tell."""
+
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from vqathinker.cli import app
+from vqathinker.video.ffmpeg import ffmpeg_binary
+from vqathinker.video.perturb import PerturbationTable
+from vqathinker.video.store import ClipStore
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A manifest of a good video, one of three frames, one that is damaged, one that is gone."""
+    for name, frames in (("good.mp4", "12"), ("three.mp4", "3")):
+        picture = ("-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10")
+        command = [ffmpeg_binary(), "-loglevel", "error", *picture, "-frames:v", frames]
+        subprocess.run([*command, "-pix_fmt", "yuv420p", str(tmp_path / name)], check=True)
+    (tmp_path / "bad.mp4").write_text("no video")
+    names = ["good.mp4", "three.mp4", "bad.mp4", "gone.mp4"]
+    status, frames = ["ok", "ok", "ok", "missing"], pd.array([12, 3, 12, None], dtype="Int64")
+    rows = pd.DataFrame({"video": names, "file": names, "frames": frames, "status": status})
+    rows.to_parquet(tmp_path / "manifest.parquet")
+    return tmp_path
+
+
+def run(command: str, source: Path, root: Path, out: str, *options: str) -> str:
+    common = ["--params", str(root / "params.yaml"), "--setting", "6x32"]
+    manifest = ["--manifest", str(source / "manifest.parquet"), "--out", str(source / out)]
+    result = CliRunner().invoke(app, [command, *common, *manifest, *options])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_decode_writes_a_shard_and_tells_of_every_video_that_is_not_as_it_should_be(
+    source: Path, root: Path
+) -> None:
+    options = ("--source", str(source), "--shard", "0", "--workers", "2")
+    said = run("decode", source, root, "0000.safetensors", *options)
+    assert "4 videos, 1 of them could not be decoded" in said
+    assert "bad.mp4: no_container, no video container" in said
+    assert "three.mp4: 3 frames, 6 are wanted: some stand twice" in said
+    store = ClipStore([source / "0000.safetensors"])
+    assert store.ids == ["good.mp4", "three.mp4"]
+    assert store.failures["bad.mp4"].status == "no_container"
+
+
+def test_perturb_draws_for_every_usable_video(source: Path, root: Path) -> None:
+    said = run("perturb", source, root, "p.parquet")
+    assert "64 perturbations of each of 3 videos" in said
+    assert PerturbationTable(source / "p.parquet").get("good.mp4", 63).kind
