@@ -125,7 +125,7 @@ def test_a_file_under_another_name_is_the_one_that_is_probed(
     (source / "videos" / "a" / "1.mp4").rename(source / "videos" / "1_cut.mp4")
     manifest = build_manifest(source, make_card(match=r"(\w+?)(?:_cut)?\.mp4|b/(.+)"))
     assert manifest["file"].iloc[0] == "videos/1_cut.mp4"
-    assert manifest["status"].tolist() == ["ok", "ok", "missing", "damaged"]
+    assert manifest["status"].tolist() == ["ok", "ok", "missing", "no_container"]
 
 
 def test_a_label_that_could_mean_two_files_is_an_error(source: Path, make_card: MakeCard) -> None:
