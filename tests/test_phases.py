@@ -81,6 +81,7 @@ ALL_RUNS = {f"training-{run}" for run in TRAINED}
         ("scales.demo.evaluation.batch_size", 4, {"evaluation"}),
         ("metrics.allow_incomplete", True, {"metrics"}),
         ("report.title", "Mine", {"report"}),
+        ("download.attempts", 9, {"download"}),
         ("scales.demo.threads.train", 2, set()),
         ("scales.demo.resources.train.mem_mb", 1, set()),
         ("scales.demo.runs.grpo.group", "ablation", set()),
@@ -92,7 +93,7 @@ def test_a_changed_parameter_rewrites_just_the_stamps_that_depend_on_it(
 ):
     write_stamps(resolve(config), project)
     before = stamps()
-    assert set(before) == set(phase_names(resolve(config)))
+    assert set(before) == {*phase_names(resolve(config)), "download"}
     change(config, keys, value)
     write_stamps(resolve(config), project)
     assert rewritten(before) == phases

@@ -44,6 +44,9 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "report": ("report",),
 }
 TRAINING = "training"
+
+# How files come, in a file of its own beside the stamps: read by jobs, but no input of any rule.
+DOWNLOAD = "download"
 RUN_SECTIONS = ("seed", "training", "rewards")
 
 # These yield values, and the values themselves stand in the stamp.
@@ -208,7 +211,7 @@ def stamp_path(scale: str, phase: str) -> Path:
 
 
 def write_stamps(params: Mapping[str, Any], root: Path) -> None:
-    """Write the stamps of every phase whose parameters or code changed since the last run."""
+    """Write the stamps of every phase whose parameters or code changed, and how files come."""
     for phase in phase_names(params):
         content = {
             "phase": phase,
@@ -218,6 +221,8 @@ def write_stamps(params: Mapping[str, Any], root: Path) -> None:
         if phase == "data":
             content["cards"] = _cards_of(params, root / "src" / "vqathinker")
         write_stamp(stamp_path(params["scale"], phase), content)
+    settings = {"phase": DOWNLOAD, "params": {key: params[key] for key in ("scale", DOWNLOAD)}}
+    write_stamp(stamp_path(params["scale"], DOWNLOAD), settings)
 
 
 def write_stamp(path: Path, content: Tree) -> None:

@@ -61,9 +61,10 @@ def test_a_wrong_parameter_is_told_without_a_traceback(tmp_path, config):
     assert "Traceback" not in result.output
 
 
-def test_a_missing_set_is_told_with_what_to_do(tmp_path, root):
-    args = ["data", "fetch", "konvid_1k", "--params", str(root / "params.yaml")]
-    args += ["--out", str(tmp_path / "source"), "--receipt", str(tmp_path / "source.json")]
-    result = CliRunner().invoke(app, args)
+def test_a_missing_set_is_told_with_what_to_do(tmp_path, root, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    params = ["--params", str(root / "params.yaml")]
+    assert CliRunner().invoke(app, ["data", "new", "mine", *params]).exit_code == 0
+    result = CliRunner().invoke(app, ["data", "fetch", "mine", *params])
     assert result.exit_code == 1
     assert "put this set in place" in result.output

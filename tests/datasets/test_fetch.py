@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,13 @@ import pytest
 
 from vqathinker.datasets import demo
 from vqathinker.datasets.card import CardError
-from vqathinker.datasets.fetch import SetNotInPlaceError, fetch
-from vqathinker.params import DataParams
+from vqathinker.datasets.fetch import SetNotInPlaceError
+from vqathinker.datasets.fetch import fetch as fetch_set
+from vqathinker.datasets.own import write_card
+from vqathinker.params import DataParams, DownloadParams
 
 MakeSource = Callable[..., Path]
-LABELS = "VDPVE_train_score.json"
+LABELS = "labels.csv"
 
 PARAMS = DataParams.model_validate(
     {
@@ -36,6 +37,34 @@ PARAMS = DataParams.model_validate(
 )
 
 
+SETTINGS = DownloadParams.model_validate(
+    {
+        "mirror": None,
+        "keep_archives": False,
+        "largest_ratio": 20,
+        "attempts": 1,
+        "first_wait_s": 1,
+        "longest_wait_s": 1,
+        "longest_retry_after_s": 1,
+        "connect_s": 1,
+        "read_s": 1,
+        "slowest_bytes_per_s": 1,
+    }
+)
+
+
+def fetch(name: str, out: Path, receipt: Path, cards: str = "cards") -> dict[str, Any]:
+    params = PARAMS.model_copy(update={"cards": cards})
+    return fetch_set(name, params, SETTINGS, out, receipt, receipt.parent / "hashes.csv")
+
+
+@pytest.fixture
+def cards(tmp_path: Path) -> str:
+    """A folder with the card of a set of one's own, `mine`."""
+    write_card("mine", tmp_path / "cards", None, "in-domain", (0, 100))
+    return str(tmp_path / "cards")
+
+
 def made_by_stand_in(number: int) -> Callable[..., list[Path]]:
     """A `make_set` that writes labels for `number` clips and says what it was called with."""
 
@@ -51,13 +80,12 @@ def made_by_stand_in(number: int) -> Callable[..., list[Path]]:
     return make_set
 
 
-def test_a_set_in_place_gets_a_receipt_of_every_file(make_source: MakeSource) -> None:
+def test_a_set_in_place_gets_a_receipt_of_every_file(make_source: MakeSource, cards: str) -> None:
     source = make_source([("b1/a.mp4", 70)], ["b1/a.mp4"])
-    (source / "labels.csv").rename(source / LABELS)
     receipt = source.parent / "source.json"
-    content = fetch("vdpve", PARAMS, source, receipt)
+    content = fetch("mine", source, receipt, cards)
     assert json.loads(receipt.read_text()) == content
-    assert content["set"] == "vdpve"
+    assert content["set"] == "mine"
     assert content["made_by"] == "put in place by the user"
     assert [file["path"] for file in content["files"]] == [LABELS, "videos/b1/a.mp4"]
     for file in content["files"]:
@@ -66,29 +94,27 @@ def test_a_set_in_place_gets_a_receipt_of_every_file(make_source: MakeSource) ->
         assert file["sha256"] == hashlib.sha256(data).hexdigest()
 
 
-def test_a_receipt_is_the_same_each_time(make_source: MakeSource) -> None:
+def test_a_receipt_is_the_same_each_time(make_source: MakeSource, cards: str) -> None:
     source = make_source([("a.mp4", 70)], ["a.mp4"])
-    (source / "labels.csv").rename(source / LABELS)
     for name in ("one.json", "two.json"):
-        fetch("vdpve", PARAMS, source, source.parent / name)
+        fetch("mine", source, source.parent / name, cards)
     assert (source.parent / "one.json").read_text() == (source.parent / "two.json").read_text()
 
 
 @pytest.mark.parametrize("present", [[], [LABELS], ["videos"]])
 def test_a_set_that_is_not_in_place_says_what_goes_where(
-    tmp_path: Path, present: list[str]
+    tmp_path: Path, cards: str, present: list[str]
 ) -> None:
-    source = tmp_path / "data" / "vdpve" / "source"
+    source = tmp_path / "data" / "mine" / "source"
     for name in present:
         (source / name).mkdir(parents=True)
     with pytest.raises(SetNotInPlaceError) as caught:
-        fetch("vdpve", PARAMS, source, tmp_path / "source.json")
+        fetch("mine", source, tmp_path / "source.json", cards)
     message = str(caught.value)
     for name in {LABELS, "videos"} - set(present):
         assert str(source / name) in message.splitlines()[0]
-    assert "Page: https://github.com/YixuanGao98/VDPVE" in message
     assert f"Put the videos into {source}/videos/" in message
-    assert re.search(rf"{source}/{LABELS}: https://raw\S+/ee47a40\S+/{LABELS}\n", message)
+    assert f"\n     {source / LABELS}\n" in message
     assert not (tmp_path / "source.json").exists()
 
 
@@ -97,9 +123,9 @@ def test_a_made_set_is_made_and_replaced_as_a_whole(
 ) -> None:
     source, receipt = tmp_path / "demo_train" / "source", tmp_path / "source.json"
     monkeypatch.setattr(demo, "make_set", made_by_stand_in(3))
-    fetch("demo_train", PARAMS, source, receipt)
+    fetch("demo_train", source, receipt)
     monkeypatch.setattr(demo, "make_set", made_by_stand_in(1))
-    content = fetch("demo_train", PARAMS, source, receipt)
+    content = fetch("demo_train", source, receipt)
     assert content["made_by"] == "vqathinker.datasets.demo"
     assert [file["path"] for file in content["files"]] == ["labels.csv", "videos/demo_train_0.mp4"]
     assert sorted(path.name for path in (source / "videos").iterdir()) == ["demo_train_0.mp4"]
@@ -115,10 +141,10 @@ def test_a_set_that_cannot_be_made_leaves_the_old_one(
 
     source = tmp_path / "source"
     monkeypatch.setattr(demo, "make_set", made_by_stand_in(1))
-    fetch("demo_train", PARAMS, source, tmp_path / "source.json")
+    fetch("demo_train", source, tmp_path / "source.json")
     monkeypatch.setattr(demo, "make_set", fails)
     with pytest.raises(RuntimeError, match="could not make"):
-        fetch("demo_train", PARAMS, source, tmp_path / "source.json")
+        fetch("demo_train", source, tmp_path / "source.json")
     assert (source / "labels.csv").is_file()
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["source", "source.json"]
 
@@ -129,10 +155,10 @@ def test_a_made_set_never_replaces_a_folder_that_is_no_set(
     (tmp_path / "thesis.txt").write_text("years of work")
     monkeypatch.setattr(demo, "make_set", made_by_stand_in(1))
     with pytest.raises(FileExistsError, match=r"holds no labels\.csv"):
-        fetch("demo_train", PARAMS, tmp_path, tmp_path.parent / "source.json")
+        fetch("demo_train", tmp_path, tmp_path.parent / "source.json")
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
 def test_an_unknown_set_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CardError, match="no data set 'imagenet'"):
-        fetch("imagenet", PARAMS, tmp_path, tmp_path / "source.json")
+        fetch("imagenet", tmp_path, tmp_path / "source.json")

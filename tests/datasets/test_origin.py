@@ -58,6 +58,7 @@ def test_no_folder_leads_out_of_the_source(into: str) -> None:
         ({"urls": []}, "comes from none, expected one of urls"),
         ({"drive_id": "abc"}, "comes from urls and drive_id"),
         ({"unpack": "zip"}, "limits are needed to unpack"),
+        ({"urls": [], "parts": [{"name": "aa", "urls": [URL]}]}, "parts are joined by unpacking"),
         ({"limits": LIMITS}, "limits are needed to unpack, and only then"),
         ({"per_video": True}, r"per_video needs a name with \{video\}"),
         ({"name": "{video}"}, "and only then"),
@@ -84,8 +85,8 @@ def test_sizes_are_exact_or_rough_or_the_sum_of_parts_or_not_known() -> None:
     parts = [{"name": f"a{i}", "urls": [URL], "bytes": 4} for i in range(3)]
     assert remote(bytes=5, about_bytes=6).known_bytes == 5
     assert remote(about_bytes=6).known_bytes == 6
-    assert remote(urls=[], parts=parts).known_bytes == 12
-    assert remote(urls=[], parts=[parts[0] | {"bytes": None}]).known_bytes is None
+    assert archive(urls=[], parts=parts).known_bytes == 12
+    assert archive(urls=[], parts=[parts[0] | {"bytes": None}]).known_bytes is None
     assert remote().known_bytes is None
 
 

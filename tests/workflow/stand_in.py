@@ -26,7 +26,7 @@ def main(args: list[str]) -> None:
             option = arg
         elif option in OUT and not (option == "--receipt" and command != "fetch"):
             out[option] = Path(arg)
-        else:
+        elif option != "--download":  # tells how files come, not which ones
             read.update(content_of(Path(arg), option).encode())
     with Path("calls.txt").open("a", encoding="utf-8") as calls:
         calls.write(f"{' '.join(args)}\n")

@@ -94,7 +94,7 @@ def test_every_parameter_that_a_stage_names_exists_at_every_scale(root, config):
 def test_every_parameter_that_results_depend_on_is_named_by_a_stage(stages, config):
     named = {key.removeprefix("scales.demo.") for s in stages.values() for key in s["params"]}
     unnamed = set(resolve(config)) - named
-    assert unnamed == {"threads", "resources"}
+    assert unnamed == {"download", "threads", "resources"}
 
 
 def test_interrupted_stages_go_on_and_kept_outputs_are_copies(stages, root):

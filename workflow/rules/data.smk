@@ -22,8 +22,9 @@ rule fetch:
         **RESOURCES["video"],
     params:
         source=subpath(output.receipt, strip_suffix=".json"),
+        download=LAYOUT.stamp("download"),
     shell:
-        "vqathinker data fetch {wildcards.set} --params {input.stamp}"
+        "vqathinker data fetch {wildcards.set} --params {input.stamp} --download {params.download}"
         " --out {params.source} --receipt {output.receipt} 2> {log}"
 
 

@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 
 from vqathinker.cli.options import DEFAULT_PARAMS, ParamsFile
-from vqathinker.params import DataParams, load_section
+from vqathinker.params import DataParams, DownloadParams, load_section
 
 __all__ = ["fetch", "manifest"]
 
 SetName = Annotated[str, typer.Argument(metavar="SET", help="Name of a set that has a card.")]
 _FOLDER = Path("data")
+_HASHES = Path("data-hashes.csv")
 
 
 def fetch(
@@ -24,13 +25,20 @@ def fetch(
         typer.Option(help="Receipt of every file, bytes and hash; else data/SET/source.json."),
     ] = None,
     params: ParamsFile = DEFAULT_PARAMS,
+    download: Annotated[
+        Path | None,
+        typer.Option(exists=True, help="Where section `download` stands, if not in --params."),
+    ] = None,
 ) -> None:
     """Bring the files of a data set: videos and labels. The demo's sets are made on the spot."""
     from vqathinker.datasets.fetch import fetch as fetch_set
 
     out = out or _FOLDER / name / "source"
     receipt = receipt or out.with_suffix(".json")
-    got = fetch_set(name, load_section(params, DataParams), out, receipt)
+    settings = load_section(download or params, DownloadParams)
+    got = fetch_set(name, load_section(params, DataParams), settings, out, receipt, _HASHES)
+    if got["gone"]:
+        typer.echo(f"{name}: gone at their origin: {', '.join(got['gone'])}")
     typer.echo(f"{name}: {len(got['files'])} files in {out}")
 
 

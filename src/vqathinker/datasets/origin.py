@@ -6,6 +6,7 @@ a size or a hash that nobody published is null, and the card's notes say so.
 
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
+from urllib.parse import quote
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -124,9 +125,8 @@ class RemoteFile(Strict):
     def for_video(self, video: str) -> "RemoteFile":
         """The file of one label id, where this one is `per_video`."""
         named = {"name": self.name.replace("{video}", video), "per_video": False}
-        return self.model_copy(
-            update={**named, "urls": tuple(url.replace("{video}", video) for url in self.urls)}
-        )
+        urls = tuple(url.replace("{video}", quote(video)) for url in self.urls)
+        return self.model_copy(update={**named, "urls": urls})
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -137,6 +137,10 @@ class RemoteFile(Strict):
             raise ValueError(f"{self.name}: comes from {found}, expected one of {', '.join(ways)}")
         if (self.unpack == "none") != (self.limits is None):
             raise ValueError(f"{self.name}: limits are needed to unpack, and only then")
+        if self.parts and (self.unpack == "none" or self.bytes or self.sha256):
+            raise ValueError(
+                f"{self.name}: parts are joined by unpacking, and know their own sizes"
+            )
         if self.per_video != ("{video}" in self.name):
             raise ValueError(f"{self.name}: per_video needs a name with {{video}}, and only then")
         return self

@@ -9,6 +9,7 @@ from vqathinker.params.data import (
     ClipsParams,
     DataParams,
     DemoDataParams,
+    DownloadParams,
     PerturbationParams,
     ReaderName,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "DataParams",
     "DemoBaseParams",
     "DemoDataParams",
+    "DownloadParams",
     "EvaluationParams",
     "HubBaseParams",
     "LoraParams",

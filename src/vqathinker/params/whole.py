@@ -6,7 +6,7 @@ import yaml
 from pydantic import Field
 
 from vqathinker.params.base import BaseParams
-from vqathinker.params.data import ClipsParams, DataParams
+from vqathinker.params.data import ClipsParams, DataParams, DownloadParams
 from vqathinker.params.model import Count, Model, Name, Section, Whole
 from vqathinker.params.training import RewardsParams, RunParams, TrainingParams
 
@@ -84,6 +84,7 @@ class Parameters(Model):
     scale: Name
     seed: Whole
     data: DataParams
+    download: DownloadParams
     clips: ClipsParams
     base: BaseParams
     training: TrainingParams

@@ -12,8 +12,9 @@ from huggingface_hub import constants
 
 from vqathinker.datasets.transfer.download import Means, download
 from vqathinker.datasets.transfer.failure import OriginError, TransferError, UnsafeError
-from vqathinker.datasets.transfer.hub import HubRepository, LargeHubFile, list_hub_files
+from vqathinker.datasets.transfer.hub import LargeHubFile, list_hub_files
 from vqathinker.datasets.transfer.partial import Wanted
+from vqathinker.datasets.transfer.repository import HubRepository
 
 COMMIT = "7cebd238a801a95d380303a0895e34e863c890bf"
 TOKEN = "hf_5ecret0123456789"  # noqa: S105  opens nothing

@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 
 from vqathinker.datasets.transfer.checksum import Checksum, sha256_of
-from vqathinker.datasets.transfer.failure import OriginError, TransferError
+from vqathinker.datasets.transfer.failure import GoneError, OriginError, TransferError
 from vqathinker.datasets.transfer.folder import FolderFile
 from vqathinker.datasets.transfer.partial import PartialFile, Wanted
 from vqathinker.datasets.transfer.patience import Patience, persist
@@ -95,6 +95,7 @@ def download(wanted: Wanted, origins: Sequence[Origin], target: Path, means: Mea
         The file, checked.
 
     Raises:
+        GoneError: every origin answers that it has no such file.
         TransferError: no origin delivers it (the message says why of each and what to do), the
             disk is full, another process is at it, or what is at `target` is not what is wanted.
         ValueError: the name leads out of the mirror folder.
@@ -139,16 +140,17 @@ def _in_place(wanted: Wanted, target: Path, means: Means) -> Downloaded:
 
 def _from_first(origins: Sequence[Origin], part: PartialFile, means: Means) -> tuple[str, str]:
     """Name of the first origin that delivers, and the SHA-256 of the file."""
-    reasons = []
+    reasons, gone = [], True
     for origin in origins:
         try:
             return str(origin), _from(origin, part, means)
         except OriginError as error:
             _log.warning("%s: %s: %s", part.wanted.name, origin, error)
             reasons.append(f"\n  {origin}: {error}")
+            gone = gone and isinstance(error, GoneError)
     place = "" if means.mirror is None else f" or to {means.mirror / part.wanted.name}"
     kept = f": it goes on from the {part.size:,} bytes that are here" if part.size else ""
-    raise TransferError(
+    raise (GoneError if gone and origins else TransferError)(
         f"{part.wanted.name}: no origin delivers it.{''.join(reasons)}"
         f"\nRun the same command again later{kept}. Or get the file by other ways and put it to "
         f"{part.target}{place}."

@@ -7,6 +7,7 @@ everything else ends the download.
 __all__ = [
     "BusyError",
     "DiskFullError",
+    "GoneError",
     "OriginError",
     "PassingError",
     "TransferError",
@@ -31,6 +32,10 @@ class PassingError(TransferError):
 
 class OriginError(TransferError):
     """This origin does not deliver the file; another may."""
+
+
+class GoneError(OriginError):
+    """The origin has no such file, or has it no more; it is there and answers."""
 
 
 class DiskFullError(TransferError):

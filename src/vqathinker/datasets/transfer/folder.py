@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vqathinker.datasets.transfer.disk import require_space
-from vqathinker.datasets.transfer.failure import OriginError
+from vqathinker.datasets.transfer.failure import GoneError, OriginError
 from vqathinker.datasets.transfer.partial import PartialFile
 from vqathinker.datasets.transfer.patience import Patience
 
@@ -34,7 +34,7 @@ class FolderFile:
                     part.append(chunk)
                     show(part.size, size)
         except FileNotFoundError:
-            raise OriginError("no such file") from None
+            raise GoneError("no such file") from None
         except (IsADirectoryError, PermissionError) as error:
             raise OriginError(f"cannot be read: {error.strerror}") from None
 

@@ -13,77 +13,25 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
-import httpx2
 import numpy as np
 from huggingface_hub import HfApi, constants, hf_hub_download, hf_hub_url
-from huggingface_hub.errors import (
-    GatedRepoError,
-    HfHubHTTPError,
-    OfflineModeIsEnabled,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
 from huggingface_hub.hf_api import RepoSibling
 
 from vqathinker.datasets.transfer.address import Address
 from vqathinker.datasets.transfer.checksum import Checksum
-from vqathinker.datasets.transfer.disk import disk_full, require_space
-from vqathinker.datasets.transfer.failure import OriginError, PassingError, TransferError
+from vqathinker.datasets.transfer.disk import require_space
+from vqathinker.datasets.transfer.failure import OriginError
 from vqathinker.datasets.transfer.partial import PartialFile
 from vqathinker.datasets.transfer.patience import Patience, persist
+from vqathinker.datasets.transfer.repository import HubRepository, explain
 from vqathinker.datasets.transfer.safe_path import safe_path
-from vqathinker.datasets.transfer.secret import Secret
 from vqathinker.datasets.transfer.shield import shielded
 from vqathinker.datasets.transfer.web import WebFile
 
-__all__ = ["HubFile", "HubRepository", "LargeHubFile", "list_hub_files"]
+__all__ = ["HubFile", "LargeHubFile", "list_hub_files"]
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class HubRepository:
-    """A repository at one commit.
-
-    Args:
-        name: owner/name.
-        revision: commit, 40 hexadecimal digits: a branch would be another set tomorrow.
-        kind: what it is on the hub.
-        token_variable: environment variable that holds a token; None asks without one.
-        endpoint: address of the hub; None as HF_ENDPOINT says, else huggingface.co.
-
-    Raises:
-        ValueError: the revision is no commit.
-    """
-
-    name: str
-    revision: str
-    kind: Literal["dataset", "model"] = "dataset"
-    token_variable: str | None = None
-    endpoint: str | None = None
-
-    def __post_init__(self) -> None:
-        if len(self.revision) != 40 or set(self.revision) - set("0123456789abcdef"):
-            raise ValueError(
-                f"{self.name}: revision {self.revision!r}, expected a commit of 40 hexadecimal "
-                "digits, as the page of the repository shows it under History"
-            )
-
-    @property
-    def page(self) -> str:
-        """Where a human reads about it and accepts its terms."""
-        folder = "datasets/" if self.kind == "dataset" else ""
-        return f"{self.endpoint or constants.ENDPOINT}/{folder}{self.name}"
-
-    @property
-    def secret(self) -> Secret | None:
-        """The token, when the environment holds one."""
-        return None if self.token_variable is None else Secret.from_environment(self.token_variable)
-
-    def __str__(self) -> str:
-        return f"{self.page} at {self.revision[:7]}"
 
 
 @dataclass(frozen=True)
@@ -103,7 +51,7 @@ class LargeHubFile:
         scratch = part.path.with_name(f"{part.path.name}.hub")
         whole = shielded(
             lambda: self._download(scratch),
-            partial(_explain, repository=self.repository, folder=scratch.parent),
+            partial(explain, where=self.repository, folder=scratch.parent),
         )
         part.adopt(whole)
         shutil.rmtree(scratch)
@@ -164,8 +112,8 @@ def list_hub_files(
     found: list[RepoSibling] = []
 
     def ask() -> None:
-        explain = partial(_explain, repository=repository, folder=None)
-        found[:] = shielded(lambda: _list(repository, patience.read_timeout_s), explain)
+        reason = partial(explain, where=repository, folder=None)
+        found[:] = shielded(lambda: _list(repository, patience.read_timeout_s), reason)
 
     persist(ask, lambda: 0, patience, rng, sleep)
     files = [
@@ -213,34 +161,3 @@ def _describe(repository: HubRepository, file: RepoSibling) -> HubFile:
     )
     origin = WebFile(Address(url), repository.token_variable, repository.page)
     return HubFile(path, size, checksum, origin)
-
-
-def _explain(
-    error: Exception, repository: HubRepository, folder: Path | None
-) -> TransferError | None:
-    if isinstance(error, httpx2.TransportError):
-        return PassingError(f"{repository}: cannot be reached: {type(error).__name__}")
-    if isinstance(error, HfHubHTTPError):
-        status = error.response.status_code
-        if status in (408, 429) or status >= 500:
-            return PassingError(f"{repository}: answers {status}")
-        return OriginError(f"{repository}: {_refusal(error, repository)}")
-    if isinstance(error, OfflineModeIsEnabled):
-        return OriginError(f"{repository}: HF_HUB_OFFLINE is set")
-    if isinstance(error, OSError) and folder is not None:
-        return disk_full(error, folder, None)
-    return None
-
-
-def _refusal(error: HfHubHTTPError, repository: HubRepository) -> str:
-    if isinstance(error, RevisionNotFoundError):
-        return "no such commit"
-    if isinstance(error, GatedRepoError | RepositoryNotFoundError):
-        variable = repository.token_variable
-        state = "not set" if repository.secret is None else "set"
-        token = "" if variable is None else f" (${variable} is {state})"
-        return (
-            "not there, or not for you: accept its terms on the page and put a token of yours "
-            f"into the environment{token}"
-        )
-    return f"answers {error.response.status_code}"

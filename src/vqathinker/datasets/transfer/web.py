@@ -21,7 +21,12 @@ import httpx2
 
 from vqathinker.datasets.transfer.address import Address
 from vqathinker.datasets.transfer.disk import require_space
-from vqathinker.datasets.transfer.failure import OriginError, PassingError, TransferError
+from vqathinker.datasets.transfer.failure import (
+    GoneError,
+    OriginError,
+    PassingError,
+    TransferError,
+)
 from vqathinker.datasets.transfer.partial import PartialFile
 from vqathinker.datasets.transfer.patience import Patience, read_retry_after
 from vqathinker.datasets.transfer.secret import Secret
@@ -121,6 +126,8 @@ class WebFile:
             raise PassingError(reason, asked)
         if status in (401, 403):
             raise OriginError(f"{reason}; {self._access()}")
+        if status in (404, 410):
+            raise GoneError(reason)
         if status not in (200, 206):
             raise OriginError(reason)
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()

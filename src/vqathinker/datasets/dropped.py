@@ -1,0 +1,59 @@
+"""Files that only a person can get: found where they were dropped, or asked for in words."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from vqathinker.datasets.card import Card
+from vqathinker.datasets.origin import RemoteFile
+
+__all__ = ["NotDroppedError", "dropped_files", "require_dropped"]
+
+# What downloads of ours, of a browser and of an unpacking leave beside the file itself.
+_UNFINISHED = {".part", ".crdownload", ".unpacked"}
+
+
+class NotDroppedError(FileNotFoundError):
+    """A file that a person has to get is not there; the message says whom to ask for it."""
+
+
+def dropped_files(card: Card, file: RemoteFile, downloads: Path) -> list[Path]:
+    """What a person has put into the folder `downloads` for a manual file of the card, by name.
+
+    Unfinished downloads do not count, nor do what the card's other files are kept as.
+    """
+    if file.manual is None or not downloads.is_dir():
+        return []
+    others = {part.name for other in card.files for part in other.parts}
+    others |= {other.name for other in card.files if not other.manual}
+    return sorted(
+        path
+        for path in downloads.glob(file.manual.drop)
+        if path.is_file()
+        and path.name not in others
+        and not path.name.startswith(".")
+        and not _UNFINISHED & set(path.suffixes)
+    )
+
+
+def require_dropped(card: Card, missing: Sequence[RemoteFile], downloads: Path) -> None:
+    """Raise NotDroppedError when files are missing that a person has to get."""
+    asked = [
+        f"\n  - {file.name}: ask at {file.manual.page}, drop it as "
+        f"{downloads / file.manual.drop}{_password(file)}"
+        for file in missing
+        if file.manual
+    ]
+    if asked:
+        raise NotDroppedError(
+            f"{card.title}: this takes your hand. {card.access.say.strip()}{''.join(asked)}"
+            "\nThen run the same command again, it goes on from here. Videos that you have "
+            f"unpacked already may lie below {downloads.parent / 'source' / 'videos'}/ instead."
+        )
+
+
+def _password(file: RemoteFile) -> str:
+    variable = file.password_env
+    if variable is None or os.environ.get(variable):
+        return ""
+    return f", and put its password, if it has one, into the environment variable {variable}"
