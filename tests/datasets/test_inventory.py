@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from vqathinker.datasets.bringing.brought import BroughtLog
 from vqathinker.datasets.card import Card, load_card
 from vqathinker.datasets.inventory import SetState, disk_needs, shown_bytes, state_of
 from vqathinker.datasets.manifest import build_manifest, write_manifest
@@ -110,16 +111,35 @@ def test_the_next_step_says_who_has_to_do_what(
     environment: dict[str, str],
     step: str,
 ) -> None:
+    (data / "small" / "source" / "videos" / "1.mp4").unlink()
     said = state(make_card(**changes), data, **environment).next_step
     assert said == step.replace("DATA", str(data))
     assert "hidden" not in said
 
 
-def test_what_was_dropped_is_fetched_next(data: Path, make_card: MakeCard) -> None:
-    card = make_card(access=MANUAL, files=[ZIP | DROP])
+def test_what_was_dropped_is_fetched_next_with_its_password(
+    data: Path, make_card: MakeCard
+) -> None:
+    (data / "small" / "source" / "videos" / "1.mp4").unlink()
+    card = make_card(access=MANUAL, files=[ZIP | DROP | {"password_env": "PASS"}])
     (data / "small" / "downloads").mkdir()
     (data / "small" / "downloads" / "got.zip").touch()
-    assert state(card, data).next_step == "`vqathinker data fetch small`"
+    assert state_of(card, data, None, {"PASS": "hidden"}).next_step == FETCH
+    asked = "put its password, if it has one, into the variable PASS"
+    assert state(card, data).next_step == f"{asked}, then {FETCH}"
+
+
+def test_videos_put_there_by_hand_are_taken(data: Path, make_card: MakeCard) -> None:
+    card = make_card(access=MANUAL, files=[ZIP | DROP], stored_bytes=5)
+    small = state(card, data)
+    assert small.next_step == f"{FETCH}, which takes the videos that you have put there"
+    assert (small.download, small.store) == (0, 0)
+
+
+def test_what_came_halfway_goes_on(data: Path, make_card: MakeCard) -> None:
+    card = make_card(access=OPEN, files=[ZIP | {"urls": ["https://example.org"]}])
+    BroughtLog(data / "small" / "brought.jsonl").begin()
+    assert state(card, data).next_step == f"{FETCH} again, it goes on from what is here"
 
 
 def test_what_was_brought_needs_no_more_room(data: Path, make_card: MakeCard) -> None:

@@ -16,8 +16,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from vqathinker.datasets.bring import Brought, Keeping, bring
-from vqathinker.datasets.brought import Arrival
+from vqathinker.datasets.bringing.bring import Brought, Keeping, bring
+from vqathinker.datasets.bringing.brought import Arrival
 from vqathinker.datasets.card import Card, load_card
 from vqathinker.datasets.manifest import videos_folder
 from vqathinker.datasets.transfer.download import Means
@@ -63,7 +63,7 @@ def fetch(
         CardError: no such set.
         SetNotInPlaceError: the label files or the videos are not there, and nothing brings them.
         FileExistsError: `out` of a made set holds something that is no data set.
-        Exception: what `vqathinker.datasets.bring` raises.
+        Exception: what `bring` raises.
     """
     card = load_card(name, Path(params.cards))
     brought = Brought()
@@ -116,7 +116,7 @@ def _write_receipt(card: Card, out: Path, receipt: Path, brought: Brought) -> di
 def _made_by(card: Card, brought: Brought) -> str:
     if card.made:
         return "vqathinker.datasets.demo"
-    return _BY_HAND if brought.by_hand else "vqathinker.datasets.bring"
+    return _BY_HAND if brought.by_hand else "vqathinker.datasets.bringing"
 
 
 def _describe_download(arrival: Arrival) -> dict[str, Any]:

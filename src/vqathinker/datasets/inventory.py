@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from vqathinker.datasets.bringing.brought import LOG, BroughtLog
+from vqathinker.datasets.bringing.dropped import dropped_files
 from vqathinker.datasets.card import Card, LabelError
 from vqathinker.datasets.labels import read_labels
 from vqathinker.datasets.manifest import videos_folder
@@ -60,8 +62,9 @@ def state_of(
     """
     rows = card.expected or counted
     source, receipt = data / card.name / "source", data / card.name / "source.json"
-    here = receipt.is_file()
-    download, store = (0, 0) if here or card.made else (_download(card), _store(card))
+    here, log = receipt.is_file(), BroughtLog(data / card.name / LOG)
+    by_hand = log.is_by_hand(source) and bool(card.files)
+    download, store = (0, 0) if here or by_hand or card.made else (_download(card), _store(card))
     manifest = data / card.name / "manifest.parquet"
     if manifest.is_file():
         counts = Counter(pd.read_parquet(manifest, columns=["status"])["status"])
@@ -72,7 +75,10 @@ def state_of(
         on_disk = _on_disk(source, card)
     except LabelError as error:
         return SetState(card, download, store, rows, None, None, str(error))
-    step = _before_manifest(card, data, environment, here=here)
+    if here:
+        step = f"`vqathinker data manifest {card.name}`, or run the pipeline"
+    else:
+        step = _before_receipt(card, data, environment, log, by_hand=by_hand)
     return SetState(card, download, store, rows, on_disk, None, step)
 
 
@@ -132,20 +138,24 @@ def _after_manifest(card: Card, counts: Counter[str], expected: int | None) -> s
     return "nothing, it is ready"
 
 
-def _before_manifest(card: Card, data: Path, environment: Mapping[str, str], *, here: bool) -> str:
+def _before_receipt(
+    card: Card, data: Path, environment: Mapping[str, str], log: BroughtLog, *, by_hand: bool
+) -> str:
     fetch = f"`vqathinker data fetch {card.name}`"
-    if here:
-        return f"`vqathinker data manifest {card.name}`, or run the pipeline"
     if card.made:
         return "nothing, the pipeline makes it"
     if card.files_of and not (data / card.files_of / "source.json").is_file():
         return f"`vqathinker data fetch {card.files_of}` first: its videos are used here, too"
-    if asked := _to_ask_for(card, data / card.name, environment):
+    if by_hand:
+        return f"{fetch}, which takes the videos that you have put there"
+    if asked := _to_ask_for(card, data / card.name, environment, log):
         return f"{asked}, then {fetch}"
-    return fetch
+    return f"{fetch} again, it goes on from what is here" if log.begun else fetch
 
 
-def _to_ask_for(card: Card, folder: Path, environment: Mapping[str, str]) -> str | None:
+def _to_ask_for(
+    card: Card, folder: Path, environment: Mapping[str, str], log: BroughtLog
+) -> str | None:
     """What only a person can do about the set, or None where there is nothing of the kind."""
     if card.access.kind == "local":
         return f"put {card.label.file} and videos/ into {folder / 'source'}/ (links will do)"
@@ -154,9 +164,14 @@ def _to_ask_for(card: Card, folder: Path, environment: Mapping[str, str]) -> str
     asking = f"{card.access.say.strip()} Go to {card.access.page},"
     if card.access.kind == "token" and unset:
         return f"{asking} put it into the variable {unset}"
-    drops = [file.manual.drop for file in card.files if file.manual]
-    if drops and not any(any((folder / "downloads").glob(drop)) for drop in drops):
-        secret = f", and its password, if it has one, into the variable {unset}" if unset else ""
-        names = ", ".join(drops)
-        return f"{asking} drop what you get ({names}) into {folder / 'downloads'}/{secret}"
-    return None
+    secret = f"its password, if it has one, into the variable {unset}" if unset else ""
+    downloads = folder / "downloads"
+    drops = [
+        file.manual.drop
+        for file in card.files
+        if file.manual and not log.of(file.name) and not dropped_files(card, file, downloads)
+    ]
+    if drops:
+        also = f", and {secret}" if secret else ""
+        return f"{asking} drop what you get ({', '.join(drops)}) into {downloads}/{also}"
+    return f"put {secret}" if secret else None

@@ -13,13 +13,12 @@ from pathlib import Path, PurePosixPath
 from vqathinker.datasets.archives.kind import is_archive
 from vqathinker.datasets.archives.members import Limits
 from vqathinker.datasets.archives.unpack import unpack
-from vqathinker.datasets.brought import Arrival, BroughtLog
+from vqathinker.datasets.bringing.brought import LOG, Arrival, BroughtLog
+from vqathinker.datasets.bringing.dropped import dropped_files, require_dropped
+from vqathinker.datasets.bringing.routes import Route, Routes
 from vqathinker.datasets.card import Card, CardError
-from vqathinker.datasets.dropped import dropped_files, require_dropped
 from vqathinker.datasets.labels import read_labels
-from vqathinker.datasets.matching import video_files
 from vqathinker.datasets.origin import Part, RemoteFile
-from vqathinker.datasets.routes import Route, Routes
 from vqathinker.datasets.transfer.download import Means, download
 from vqathinker.datasets.transfer.failure import GoneError
 from vqathinker.datasets.transfer.folder import FolderFile
@@ -75,7 +74,7 @@ def bring(card: Card, source: Path, means: Means, keeping: Keeping) -> Brought:
         PasswordMissingError: archives need a password that the environment does not hold.
         LabelError: the labels cannot be read, which say what videos there are.
     """
-    log = BroughtLog(source.parent / "brought.jsonl")
+    log = BroughtLog(source.parent / LOG)
     errand = _Errand(card, source, log, means, keeping, Routes(card, means, log))
     labels = [file for file in card.files if _path(file) in card.label_files]
     videos = [file for file in card.files if file not in labels]
@@ -83,7 +82,7 @@ def bring(card: Card, source: Path, means: Means, keeping: Keeping) -> Brought:
     for file in labels:
         errand.bring(file, brought)
     errand.require(labels)
-    if videos and not log.begun and video_files(source / "videos"):
+    if videos and log.is_by_hand(source):
         _log.warning("%s: videos are in place, put there by you; none is fetched", source)
         brought.by_hand = True
         return brought

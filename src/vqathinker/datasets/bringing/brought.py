@@ -1,8 +1,8 @@
 """What has been brought of a set so far, line by line, so that a killed `fetch` goes on.
 
-`data/<set>/brought.jsonl` is written before anything is put into the source folder. It outlives the
-receipt, which the workflow removes before each run, and tells a set that came halfway from one that
-the user has put in place.
+`LOG`, in the folder of the set, is written before anything is put into the source folder. It
+outlives the receipt, which the workflow removes before each run, and tells a set that came halfway
+from one that the user has put in place.
 """
 
 import json
@@ -10,7 +10,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Arrival", "BroughtLog"]
+from vqathinker.datasets.matching import video_files
+
+__all__ = ["LOG", "Arrival", "BroughtLog"]
+
+# Its name, in the folder of the set.
+LOG = "brought.jsonl"
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,10 @@ class BroughtLog:
         if path.is_file():
             for line in path.read_text(encoding="utf-8").splitlines():
                 self._take(line)
+
+    def is_by_hand(self, source: Path) -> bool:
+        """Whether there are videos in the source folder that nobody but the user can have put."""
+        return not self.begun and bool(video_files(source / "videos"))
 
     def begin(self) -> None:
         """Note that videos are going to be brought."""

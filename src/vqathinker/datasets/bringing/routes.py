@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from huggingface_hub import constants
 
-from vqathinker.datasets.brought import BroughtLog
+from vqathinker.datasets.bringing.brought import BroughtLog
 from vqathinker.datasets.card import Card
 from vqathinker.datasets.origin import Hub, Part, RemoteFile
 from vqathinker.datasets.transfer.address import Address

@@ -1,0 +1,90 @@
+"""What a person gets by hand: asked for in words, taken from where it was dropped."""
+
+import hashlib
+from typing import Any
+
+import pytest
+
+from vqathinker.datasets.bringing.dropped import NotDroppedError
+from vqathinker.datasets.fetch import SetNotInPlaceError
+from vqathinker.datasets.transfer.failure import TransferError
+
+LIMITS = {"files": 10, "bytes": 10**7}
+
+
+def manual(drop: str, **more: Any) -> dict[str, Any]:
+    page = "https://example.org/form"
+    asked = {"page": page, "drop": drop}
+    return {"name": "the archives", "manual": asked, "unpack": "auto", "limits": LIMITS} | more
+
+
+def test_a_manual_set_says_what_to_drop_where_and_goes_on_from_there(
+    project: Any, video: bytes
+) -> None:
+    project.write_card(
+        manual("*", password_env="A_PASSWORD"),  # noqa: S106  a name
+        videos=["1.mp4", "2.mp4", "3.mp4"],
+    )
+    project.downloads.mkdir(parents=True)
+    (project.downloads / "mine.zip.part").write_bytes(b"unfinished")
+    with pytest.raises(NotDroppedError) as caught:
+        project.fetch()
+    message = str(caught.value)
+    assert f"ask at https://example.org/form, drop it as {project.downloads}/*" in message
+    assert "environment variable A_PASSWORD" in message
+    assert "run the same command again" in message
+    assert (project.source / "labels.json").is_file()
+
+    (project.downloads / "mine.zip").write_bytes(project.zip_of("1.mp4", content=video))
+    (project.downloads / "2.mp4").write_bytes(video)
+    receipt = project.fetch()
+    assert project.statuses() == {"1.mp4": "ok", "2.mp4": "ok", "3.mp4": "missing"}
+    origins = [file["origin"] for file in receipt["downloads"][1:]]
+    assert origins == ["put in place by the user"] * 2
+    assert (project.downloads / "mine.zip").is_file()  # what a person dropped is that person's
+
+    (project.downloads / "more.zip").write_bytes(project.zip_of("3.mp4", content=video))
+    (project.downloads / "mine.zip").unlink()
+    project.fetch()
+    assert set(project.statuses().values()) == {"ok"}
+
+
+def test_an_archive_of_a_kind_that_is_not_read_says_so(project: Any) -> None:
+    project.write_card(manual("*"), videos=["1.mp4"])
+    project.downloads.mkdir(parents=True)
+    (project.downloads / "mine.rar").write_bytes(b"Rar!\x1a\x07\x01\x00 and more")
+    with pytest.raises(TransferError, match=r"mine\.rar: is a RAR archive"):
+        project.fetch()
+
+
+def test_what_is_dropped_for_an_open_set_is_taken_and_checked(project: Any, video: bytes) -> None:
+    content = project.zip_of("1.mp4", content=video)
+    urls = [project.site.url("/nowhere.zip")]
+    sha256 = hashlib.sha256(content).hexdigest()
+    project.write_card(project.archive("a.zip", urls=urls, sha256=sha256), videos=["1.mp4"])
+    project.downloads.mkdir(parents=True)
+    (project.downloads / "a.zip").write_bytes(content[:-1])
+    with pytest.raises(TransferError, match="Move it away"):
+        project.fetch()
+    (project.downloads / "a.zip").write_bytes(content)
+    project.fetch()
+    assert project.statuses() == {"1.mp4": "ok"}
+    assert "/nowhere.zip" not in project.asked()
+
+
+def test_videos_in_place_by_hand_stay_and_only_labels_come(project: Any, video: bytes) -> None:
+    project.write_card(project.archive("a.zip", urls=project.has("a.zip", b"")), videos=["1.mp4"])
+    (project.source / "videos" / "mine").mkdir(parents=True)
+    (project.source / "videos" / "mine" / "1.mp4").write_bytes(video)
+    for _ in range(2):
+        assert project.fetch()["made_by"] == "put in place by the user"
+    assert project.asked() == ["/labels.json"]
+    assert project.statuses() == {"1.mp4": "ok"}
+
+
+def test_a_set_with_videos_of_another_needs_that_one_first(project: Any) -> None:
+    project.write_card(videos=["1.mp4"], files_of="owner")
+    with pytest.raises(SetNotInPlaceError, match="run `vqathinker data fetch owner` first"):
+        project.fetch()
+    (project.folder / "data" / "owner" / "source" / "videos").mkdir(parents=True)
+    assert [file["path"] for file in project.fetch()["files"]] == ["labels.json"]

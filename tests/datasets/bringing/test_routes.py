@@ -1,0 +1,111 @@
+"""Where files come from: parts, mirror folder and hub, and who gets to see a secret."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import constants
+
+from vqathinker.datasets.bringing.bring import PasswordMissingError
+from vqathinker.datasets.transfer.failure import TransferError
+
+PASSWORD = "pass_5ecret01234"  # noqa: S105  opens nothing
+COMMIT = "7cebd238a801a95d380303a0895e34e863c890bf"
+
+
+def test_parts_are_joined_by_unpacking_and_the_password_is_seen_nowhere(
+    project: Any,
+    video: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    content = project.zip_of("1.mp4", content=video, password=PASSWORD)
+    parts = [
+        {"name": f"a_parts{letter}", "urls": project.has(f"a_parts{letter}", piece)}
+        for letter, piece in (("aa", content[:700]), ("ab", content[700:]))
+    ]
+    access = {"kind": "token", "say": "By a form.", "page": "https://127.0.0.1/ask",
+              "token_env": "A_PASSWORD"}  # fmt: skip
+    project.write_card(
+        project.archive("a.zip", parts=parts, password_env="A_PASSWORD"),  # noqa: S106  a name
+        videos=["1.mp4"],
+        access=access,
+    )
+    with pytest.raises(PasswordMissingError, match=r"127\.0\.0\.1/ask, put the password into"):
+        project.fetch()
+    assert project.asked() == ["/labels.json"]
+    monkeypatch.setenv("A_PASSWORD", PASSWORD)
+    receipt = project.fetch()
+    assert project.statuses() == {"1.mp4": "ok"}
+    assert [file["name"] for file in receipt["downloads"][1:]] == ["a_partsaa", "a_partsab"]
+    assert not any("Authorization" in asked.headers for asked in project.site.asked)
+    written = b"".join(path.read_bytes() for path in project.home.rglob("*") if path.is_file())
+    out, err = capfd.readouterr()
+    for place in (written.decode(errors="replace"), out, err, caplog.text):
+        assert PASSWORD not in place
+
+
+def test_a_token_goes_to_the_host_that_gave_it_and_to_no_other(
+    project: Any, video: bytes, make_site: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("A_TOKEN", PASSWORD)
+    other = make_site()
+    port = other.server.server_port
+    other.has("/a.zip", project.zip_of("1.mp4", content=video))
+    own = [project.site.url("/a.zip"), f"http://localhost:{port}/a.zip"]
+    access = {"kind": "token", "say": "By a form.", "page": "https://127.0.0.1/ask",
+              "token_env": "A_TOKEN"}  # fmt: skip
+    project.write_card(project.archive("a.zip", urls=own), videos=["1.mp4"], access=access)
+    project.fetch()
+    assert project.statuses() == {"1.mp4": "ok"}
+    assert project.site.asked[-1].headers["Authorization"] == f"Bearer {PASSWORD}"
+    assert "Authorization" not in other.asked[0].headers
+
+
+def test_a_mirror_folder_needs_no_network(project: Any, video: bytes, tmp_path: Path) -> None:
+    """Not even the hub's list, which would give the hash."""
+    hub = {"repo": "owner/videos", "revision": COMMIT}
+    content = project.zip_of("1.mp4", content=video)
+    sha256 = hashlib.sha256(content).hexdigest()
+    project.write_card(project.archive("a.zip", hub=hub, sha256=sha256), videos=["1.mp4"])
+    mirror = tmp_path / "mirror"
+    (mirror / "small").mkdir(parents=True)
+    (mirror / "small" / "a.zip").write_bytes(content)
+    (mirror / "small" / "labels.json").write_bytes(project.labels_of("1.mp4"))
+    receipt = project.fetch(mirror=str(mirror))
+    assert project.asked() == []
+    assert receipt["downloads"][0]["origin"] == str(mirror / "small" / "labels.json")
+
+
+def test_the_head_of_a_branch_is_taken_once_and_stands_in_the_receipt(
+    project: Any, video: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "ENDPOINT", project.site.url(""))
+    template = project.site.url("/{repo_id}/resolve/{revision}/{filename}")
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    content = project.zip_of("1.mp4", content=video)
+    sibling = {"rfilename": "a.zip", "size": len(content), "blobId": "0" * 40,
+               "lfs": {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content),
+                       "pointerSize": 1}}  # fmt: skip
+    info = json.dumps({"id": "owner/videos", "sha": COMMIT, "siblings": [sibling]}).encode()
+    listed = project.site.status(200, info, Content_Type="application/json")
+    api = "/api/datasets/owner/videos/revision"
+    project.site.has(f"{api}/main", b"", always=listed)
+    project.site.has(f"{api}/{COMMIT}?blobs=true", b"", always=listed)
+    name = f"datasets/owner/videos/resolve/{COMMIT}/a.zip"
+    project.has(name, content, first=[project.site.status(404)])
+    hub = {"repo": "owner/videos", "revision": None}
+    project.write_card(project.archive("a.zip", hub=hub), videos=["1.mp4"])
+    with pytest.raises(TransferError, match="404"):
+        project.fetch()
+    assert project.asked().count(f"{api}/main") == 1
+    receipt = project.fetch()
+    assert f"{api}/main" not in project.asked()
+    assert receipt["downloads"][1]["revision"] == COMMIT
+    assert project.statuses() == {"1.mp4": "ok"}
