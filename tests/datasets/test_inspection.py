@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from vqathinker.datasets.bringing.bring import Brought
 from vqathinker.datasets.card import Card
 from vqathinker.datasets.fetch import write_receipt
 from vqathinker.datasets.inspection import problems_of
@@ -31,7 +32,7 @@ def source(make_source: MakeSource, tmp_path: Path, card: Card) -> Path:
 
 
 def describe(source: Path, card: Card) -> None:
-    write_receipt(card, source, source.with_suffix(".json"))
+    write_receipt(card, source, source.with_suffix(".json"), Brought(by_hand=True))
     write_manifest(build_manifest(source, card), source.parent / "manifest.parquet", card)
 
 

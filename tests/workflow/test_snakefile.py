@@ -104,6 +104,11 @@ def test_a_dry_run_with_other_parameters_changes_nothing(finished):
     assert "Nothing to be done" in finished.snakemake()
 
 
+def test_other_patience_with_servers_makes_nothing_out_of_date(finished):
+    finished.change("download.attempts", 9)
+    assert "Nothing to be done" in finished.snakemake()
+
+
 def test_a_file_of_parameters_is_laid_over_a_scale(finished):
     own = finished.folder / "own.yaml"
     own.write_text("scales: {demo: {evaluation: {batch_size: 3}}}\n", encoding="utf-8")

@@ -25,7 +25,7 @@ from vqathinker.datasets.transfer.patience import Patience
 from vqathinker.datasets.transfer.recorded import HashTable
 from vqathinker.params import DataParams, DownloadParams
 
-__all__ = ["SetNotInPlaceError", "fetch"]
+__all__ = ["SetNotInPlaceError", "fetch", "write_receipt"]
 
 _BY_HAND = "put in place by the user"
 
@@ -72,7 +72,7 @@ def fetch(
     else:
         brought = bring(card, out, _means(settings, hashes), _keeping(settings))
         _require_in_place(card, out)
-    return _write_receipt(card, out, receipt, brought)
+    return write_receipt(card, out, receipt, brought)
 
 
 def _means(settings: DownloadParams, hashes: Path) -> Means:
@@ -94,7 +94,8 @@ def _keeping(settings: DownloadParams) -> Keeping:
     return Keeping(settings.keep_archives, settings.largest_ratio)
 
 
-def _write_receipt(card: Card, out: Path, receipt: Path, brought: Brought) -> dict[str, Any]:
+def write_receipt(card: Card, out: Path, receipt: Path, brought: Brought) -> dict[str, Any]:
+    """Describe every file of the set in the folder `out`, and what came; see `fetch`."""
     files = sorted(path for path in out.rglob("*") if path.is_file())
     console = Console(stderr=True)
     quiet = not console.is_terminal

@@ -49,6 +49,15 @@ def test_a_manual_set_says_what_to_drop_where_and_goes_on_from_there(
     assert set(project.statuses().values()) == {"ok"}
 
 
+def test_instead_of_dropping_an_archive_a_person_may_unpack_it(project: Any, video: bytes) -> None:
+    project.write_card(manual("*.zip"), videos=["1.mp4"])
+    with pytest.raises(NotDroppedError, match="you have unpacked already may lie below"):
+        project.fetch()
+    (project.source / "videos").mkdir()
+    (project.source / "videos" / "1.mp4").write_bytes(video)
+    assert project.fetch()["made_by"] == "put in place by the user"
+
+
 def test_an_archive_of_a_kind_that_is_not_read_says_so(project: Any) -> None:
     project.write_card(manual("*"), videos=["1.mp4"])
     project.downloads.mkdir(parents=True)

@@ -86,8 +86,6 @@ def bring(card: Card, source: Path, means: Means, keeping: Keeping) -> Brought:
         _log.warning("%s: videos are in place, put there by you; none is fetched", source)
         brought.by_hand = True
         return brought
-    if videos:
-        log.begin()
     for file in videos:
         errand.bring(file, brought)
     errand.require(videos)
@@ -161,6 +159,8 @@ class _Errand:
 
     def _copy(self, file: RemoteFile, name: str, route: Route, target: Path) -> None:
         """Get a file that is not unpacked straight to its place."""
+        if _path(file) not in self.card.label_files:
+            self.log.begin()
         dropped = FolderFile(self.downloads / name)
         near = [dropped] if dropped.path.is_file() else []
         self._arrive(file, name, replace(route, origins=(*near, *route.origins)), target)
@@ -182,6 +182,7 @@ class _Errand:
         return arrival
 
     def _unpack(self, file: RemoteFile, arrivals: Sequence[Arrival]) -> None:
+        self.log.begin()
         paths = [self.downloads / arrival.name for arrival in arrivals]
         if file.unpack == "auto" and not is_archive(paths[0]):
             self._move(file, paths[0])

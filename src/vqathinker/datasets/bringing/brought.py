@@ -52,7 +52,7 @@ class BroughtLog:
     """Lines of `path`, read at the start; each new one is on the disk before the next step.
 
     Attributes:
-        begun: whether videos of the set were ever brought, or begun to be.
+        begun: whether videos were ever put into the source folder, or begun to be.
     """
 
     def __init__(self, path: Path) -> None:
@@ -69,7 +69,7 @@ class BroughtLog:
         return not self.begun and bool(video_files(source / "videos"))
 
     def begin(self) -> None:
-        """Note that videos are going to be brought."""
+        """Note that videos are going to be put into the source folder."""
         if not self.begun:
             self.begun = True
             self._write({"begun": True})
