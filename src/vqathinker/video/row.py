@@ -19,8 +19,11 @@ def decode_row(
 
     Returns indices and seconds of the frames, and the CRC-32 of the clip. Raises as `decode_clip`.
     """
-    from vqathinker.video.decode import decode_clip  # noqa: PLC0415  callers do without torch
+    import torch  # noqa: PLC0415  callers do without
 
+    from vqathinker.video.decode import decode_clip  # noqa: PLC0415
+
+    torch.set_num_threads(1)  # there are as many processes as may be busy
     clip = decode_clip(Path(file), shape, promised, reader)
     pixels = clip.frames.tobytes()
     with rows.open("r+b") as out:
