@@ -93,20 +93,20 @@ def test_every_kind_of_bad_file_has_its_name_and_the_good_ones_are_decoded(
 def test_a_video_beyond_its_limits_is_named_and_the_next_one_decoded(
     mp4: Path, huge: Path, make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
-    wide = ("-f", "lavfi", "-i", "color=size=8000x8000:rate=1")
+    wide = ("-f", "lavfi", "-i", "color=size=6000x6000:rate=1")
     large = make_clip("large.mov", "mjpeg", "-frames:v", "1", inputs=wide)
     long = make_clip("long.mp4", "h264", inputs=("-f", "lavfi", "-i", LONG))
     rows = pd.concat([rows_of([large], 1), rows_of([long], probe(long).frames), rows_of([mp4])])
-    little = decode(rows, tmp_path / "memory", Limits(timeout_s=60, memory_mb=420))
+    little = decode(rows, tmp_path / "memory", Limits(timeout_s=60, memory_mb=320))
     assert {video: failure.status for video, failure in little.items()} == {
         large.name: "out_of_memory"
     }
-    soon = decode(rows.iloc[1:], tmp_path / "time", Limits(timeout_s=0.25, memory_mb=1500))
-    assert soon == {long.name: Failure("timeout", "took longer than 0.25 s")}
+    soon = decode(rows.iloc[1:], tmp_path / "time", Limits(timeout_s=0.5, memory_mb=1500))
+    assert soon == {long.name: Failure("timeout", "took longer than 0.5 s")}
     assert ClipStore([tmp_path / "time"]).ids == [mp4.name]
 
 
-LONG = "testsrc2=size=1280x720:rate=30:duration=10"
+LONG = "testsrc2=size=1280x720:rate=30:duration=20"
 
 
 def test_rows_without_a_usable_video_are_passed_over(mp4: Path, tmp_path: Path) -> None:

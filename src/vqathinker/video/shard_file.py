@@ -2,8 +2,12 @@
 
 A file holds `seconds` (N,T) float64, `indices` (N,T) int32 and `frames` (N,T,3,S,S) uint8, in this
 order, and one metadata entry, `shard`, in JSON: ids in row order, failures with status and reason,
-setting and provenance. Uncompressed, on purpose: benchmarks/storage.py tells what the lossless
-forms that were measured cost in reading time.
+setting and provenance.
+
+Uncompressed, on purpose (benchmarks/storage.py): a clip of 12x560 is read in 1.5 ms. No lossless
+form that was measured gives it back in 15 ms: row differences under zstd take 0.59 of the bytes and
+42 ms, Ut Video 0.56 and 41 ms, FFV1, the only one below half the bytes (0.47), 300 ms. The trade is
+disk for time: LSVQ's training set takes 101 GB at 6x448.
 """
 
 import json
