@@ -42,8 +42,8 @@ run: $(READY) ## the pipeline at another scale: make run SCALE=paper
 repro: $(READY) ## the same pipeline through DVC, which versions data and models
 	dvc repro
 
-test: lint ## every check: lint, then the tests
-	pytest --basetemp=$(CACHE)/pytest
+test: lint ## every check: lint, then the tests, a file at a time on each of two cores
+	pytest --numprocesses 2 --dist loadfile --basetemp=$(CACHE)/pytest
 
 lint: $(READY) ## style, types and the workflow's own checks, without running anything
 	ruff check .

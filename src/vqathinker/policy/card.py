@@ -76,17 +76,21 @@ in words, and closes with a score, `<think>…</think><answer>3.42</answer>`.
 _SNIPPET = """\
 from pathlib import Path
 
+import torch
+
 from vqathinker.policy.checkpoint import load_policy
 from vqathinker.policy.processor import VQAThinkerProcessor
 from vqathinker.policy.prompt import parse
-from vqathinker.video.decode import decode_frames
+from vqathinker.video.decode import decode_clip
 from vqathinker.video.probe import probe
+from vqathinker.video.sampling import ClipSetting
 
-folder, clip = Path("DIR"), Path("clip.mp4")
+folder, video = Path("DIR"), Path("clip.mp4")
 policy, tokenizer, _ = load_policy(folder)
 processor = VQAThinkerProcessor.from_pretrained(folder)
-frames, _ = decode_frames(clip, processor.frames, processor.size, probe(clip))
-inputs = processor(frames[None])
+setting = ClipSetting(processor.frames, processor.size)
+clip = decode_clip(video, setting, probe(video).frames, "pyav")
+inputs = processor(torch.from_numpy(clip.frames)[None])
 said = policy.generate(**inputs)[0, inputs["input_ids"].shape[1] :]
 text = tokenizer.decode(said, skip_special_tokens=True)
 print(parse(text).score, text)"""
