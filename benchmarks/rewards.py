@@ -1,8 +1,8 @@
 """How fast 10,000 completions are scored, against plain Python loops in the same process.
 
-The loops are the formulas of METHOD.md, section 3, written one completion and one pair of videos
-at a time, with the regular expressions as they stand there. Both score the same texts; the report
-says by how much they differ.
+The loops are the formulas of docs/method.md, section 3, written one completion and one pair of
+videos at a time, with the regular expressions as they stand there. Both score the same texts; the
+report says by how much they differ.
 """
 
 import argparse

@@ -61,7 +61,7 @@ def test_snakemake_refuses_a_misspelt_key(root, config):
 
 
 def test_the_method_of_the_paper_stands_in_the_shared_sections(params_file):
-    """Values of METHOD.md, sections 3 to 6; the authors' code at ee47a40."""
+    """Values of docs/method.md, sections 3 to 6; the authors' code at ee47a40."""
     paper = load_all(params_file(scale="paper"))
     training, rewards = paper.training, paper.rewards
     assert (training.group_size, training.videos_per_device) == (4, 2)

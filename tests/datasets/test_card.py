@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from vqathinker.datasets import card as card_module
 from vqathinker.datasets.card import Card, CardError, card_names, load_card
 
-# METHOD.md, sections 5 and 6: role and number of videos.
+# docs/method.md, sections 5 and 6: role and number of videos.
 PAPER = {
     "lsvq_train": ("train", 28056),
     "lsvq_test": ("in-domain", 7182),
@@ -33,7 +33,7 @@ DEMO = {
     "demo_content": ("out-of-distribution", "test", "out-of-distribution"),
     "demo_distortion": ("out-of-distribution", "test", "out-of-distribution"),
 }
-# DATASETS.md, section 0: how files come. Waterloo's archive names are not known, so by hand.
+# How files come. Waterloo's archive names are not known, so by hand.
 ACCESS = {
     "open": {"lsvq_train", "lsvq_test", "lsvq_1080p", "konvid_1k", "youtube_ugc", "vdpve",
              "maxwell", "q_bench_video"},

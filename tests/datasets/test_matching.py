@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from vqathinker.datasets.card import LabelError, load_card
 from vqathinker.datasets.matching import AmbiguousVideoError, match_videos, video_files
 
-# Names as DATASETS.md tells them: set, label id, file below videos/.
+# Names as the notes of the cards tell them: set, label id, file below videos/.
 FOUND = [
     ("live_yt_hfr", "1Runner_crf_0_24fps.mp4", "1Runner/1Runner_crf_0_24fps.webm"),
     ("live_yt_hfr", "1Runner_crf_0_24fps.mp4", "1Runner_crf_0_24fps.mp4"),

@@ -1,6 +1,6 @@
 """The real label files, where they lie beside the project: counts and values as collected.
 
-Golden values: DATASETS.md, section 0.1 (printed to four decimals or to the digits of the file),
+Golden values: collected once (printed to four decimals or to the digits of the file),
 computed from the files themselves at the commits that the cards name.
 """
 
@@ -33,7 +33,7 @@ AUTHORS = {
     "waterloo_ivc_4k": (1200, 0.74, 97.59, 54.6665, "HEVC_01_960x540_1.mp4"),
     "vdpve": (839, 19.8900651, 84.4219161, 49.5148, "A0023_01.mp4"),
 }
-# DATASETS.md, sections 5 to 9: games, games, contents, contents, sources.
+# As the owners describe their sets: games, games, contents, contents, sources.
 CONTENTS = {
     "live_yt_gaming": 59,
     "cgvds": 15,
@@ -134,7 +134,7 @@ def test_the_card_s_rule_finds_as_many_contents_as_there_are(name: str, source: 
 
 
 def on_disk(name: str, video: str) -> str:
-    """Where a video lies according to DATASETS.md."""
+    """Where a video lies according to the notes of its card."""
     if name == "live_yt_hfr":
         return f"{video.partition('_')[0]}/{video.removesuffix('.mp4')}.webm"
     if name == "waterloo_ivc_4k":

@@ -93,7 +93,7 @@ def test_an_average_does_not_leave_a_benchmark_out(tmp_path: Path) -> None:
 
 
 def test_the_published_figures_average_to_the_published_overall() -> None:
-    # METHOD.md, section 6: VQAThinker's SRCC and PLCC of published_results.csv and their averages
+    # docs/method.md, section 6: published SRCC and PLCC of VQAThinker and their averages
     published = {
         "in-domain": [
             (7182, 0.883, 0.880),

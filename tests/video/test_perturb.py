@@ -23,7 +23,7 @@ from vqathinker.video.perturb import (
     write_table,
 )
 
-# METHOD.md, section 4.
+# docs/method.md, section 4.
 PAPER: dict[str, Any] = {"window": 4, "jitter": 1, "duplicate_max": 3, "drop_max": 3}
 
 seeds = st.integers(0, 2**32 - 1)

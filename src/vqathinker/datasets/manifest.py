@@ -1,6 +1,6 @@
 """The manifest of a set: one row for every row of its label file, nothing dropped in silence.
 
-Source: DESIGN.md, "the way of the data". A row whose video is missing or damaged keeps its label
+A row whose video is missing or damaged keeps its label
 and gets a status and a reason, so that every later count (n, n_missing, n_damaged) can be told from
 the file. The file also says how many rows the set should have, so that tables can tell when it has
 fewer.
@@ -161,7 +161,7 @@ def _content(video: str, card: Card) -> str | None:
 
 
 def _training_mos(mos: float, card: Card) -> float:
-    """MOS on the training scale: round(MOS / 20, 6) for LSVQ (METHOD.md, section 5)."""
+    """MOS on the training scale: round(MOS / 20, 6) for LSVQ (docs/method.md, section 5)."""
     divisor = card.label.training_scale_divisor
     return mos if divisor is None or math.isnan(mos) else round(mos / divisor, 6)
 

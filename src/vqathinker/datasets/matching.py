@@ -1,6 +1,6 @@
 """From label ids to files on disk: which file is meant, and an error where more than one could be.
 
-Names differ between labels and disks (DATASETS.md, section 14): LIVE-YT-HFR's .mp4 are .webm,
+Names differ between labels and disks, see the notes of the cards: LIVE-YT-HFR's .mp4 are .webm,
 Waterloo's HEVC_01_960x540_1.mp4 is HEVC/01/960x540_1.mp4, KoNViD goes by the leading digits, nine
 videos of LIVE-VQC end in NEW. A card says what of the two names must be equal.
 """

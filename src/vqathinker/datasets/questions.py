@@ -1,6 +1,6 @@
 """Questions about distortions with a letter to choose, as FineVQ publishes them for FineVD.
 
-Source: DATASETS.md, section 10; abcd2_*.jsonl of IntMeGroup/FineVQ at 2dd8bc6. One datum:
+Source: abcd2_*.jsonl of IntMeGroup/FineVQ at 2dd8bc6. One datum:
 {"video": "0_00.mp4", "conversations": [{"value": "Which …{A:[Noise], B:[Color]}(…)"},
 {"value": "B"}]}. The first name of some of these files begins with a byte order mark.
 """

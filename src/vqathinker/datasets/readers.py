@@ -1,6 +1,6 @@
 """One reader for each shape in which label files come; none of them judges what it reads.
 
-Sources: DATASETS.md, b. of each section (shapes of the authors' JSON, DOVER's txt, the wide csv of
+Sources: the files themselves, which the cards name (the authors' JSON, DOVER's txt, the wide csv of
 LIVE-YT-HFR, the pair of files of MaxWell, the questions of FineVQ). A reader yields each row with
 its place, and raises where the file has not the shape it should; `labels` checks ids and numbers.
 """

@@ -1,6 +1,6 @@
 """A benchmark is scored as a whole or, when the user says so, with what is missing named.
 
-Source: DATASETS.md, section 0.1: the released code skips missing files, which shrinks n without a
+Source: docs/method.md, section 9: the released code skips missing files, which shrinks n without a
 word, and correlations over fewer videos look like those over all.
 """
 

@@ -1,6 +1,6 @@
 """How well predicted scores agree with the MOS of a benchmark: SRCC and PLCC, and what is missing.
 
-Source: paper/METHOD.md, section 6: correlations of raw predictions with raw MOS, no logistic fit
+Source: docs/method.md, section 6: correlations of raw predictions with raw MOS, no logistic fit
 and no rescaling. This is the only place where labels of test sets are read.
 
 Departure from the released code: a video without a file or without a readable answer is counted

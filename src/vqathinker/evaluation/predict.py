@@ -1,6 +1,6 @@
 """What a policy says about every clip of a benchmark, decoded greedily; labels are not read.
 
-Source: paper/METHOD.md, section 6.
+Source: docs/method.md, section 6.
 """
 
 import hashlib

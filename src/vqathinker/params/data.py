@@ -80,7 +80,7 @@ class DownloadParams(Section):
 
 
 class PerturbationParams(Model):
-    """Temporal perturbations of sampled frames (METHOD.md, section 4)."""
+    """Temporal perturbations of sampled frames (docs/method.md, section 4)."""
 
     kinds: list[PerturbationKind] = Field(min_length=1, description="drawn from uniformly")
     draws: Count = Field(description="perturbations drawn ahead for each video")

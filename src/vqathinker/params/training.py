@@ -19,7 +19,7 @@ class LoraParams(Model):
 
 
 class TrainingParams(Section):
-    """GRPO (METHOD.md, section 5)."""
+    """GRPO (docs/method.md, section 5)."""
 
     KEY: ClassVar[str] = "training"
 
@@ -55,21 +55,21 @@ class TrainingParams(Section):
 
 
 class RegressionReward(Model):
-    """METHOD.md, section 3.1."""
+    """docs/method.md, section 3.1."""
 
     sigma: Positive = Field(description="width of the bell, on the training scale")
     coarse_penalty: Share = Field(description="factor for fewer than two significant decimals")
 
 
 class RankingReward(Model):
-    """METHOD.md, section 3.2."""
+    """docs/method.md, section 3.2."""
 
     scope: Literal["device", "global"] = Field(description="which videos are compared")
     epsilon: Positive
 
 
 class TemporalReward(Model):
-    """METHOD.md, section 3.4."""
+    """docs/method.md, section 3.4."""
 
     rule: Literal["batch", "video", "batch_ranking_only"] = Field(description="over what means run")
     copies: Count | None = Field(description="perturbed rollouts of a video; null: group_size")
@@ -88,7 +88,7 @@ class RewardWeights(Model):
 
 
 class RewardsParams(Section):
-    """What a rollout is rewarded for (METHOD.md, section 3)."""
+    """What a rollout is rewarded for (docs/method.md, section 3)."""
 
     KEY: ClassVar[str] = "rewards"
 

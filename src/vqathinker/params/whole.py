@@ -22,7 +22,7 @@ __all__ = [
 
 
 class EvaluationParams(Section):
-    """Greedy prediction (METHOD.md, section 6)."""
+    """Greedy prediction (docs/method.md, section 6)."""
 
     KEY: ClassVar[str] = "evaluation"
 

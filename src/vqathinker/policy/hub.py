@@ -1,6 +1,6 @@
 """The base policy at paper scale: InternVL3 from the hub, with a motion branch added.
 
-Source: paper/METHOD.md, section 2. InternVL3 comes in transformers' own layout (`…-hf`), as
+Source: docs/method.md, section 2. InternVL3 comes in transformers' own layout (`…-hf`), as
 safetensors, at one revision; the motion projector is drawn anew, U(0, 0.01) with biases 0; the
 motion encoder takes the public weights of SlowFast-R50.
 """

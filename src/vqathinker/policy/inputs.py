@@ -1,6 +1,6 @@
 """From stored clips to what a policy reads: normalised pixels, encoded frames, prompt tokens.
 
-Source: paper/METHOD.md, section 2 (ImageNet mean and standard deviation, prompts to the character).
+Source: docs/method.md, section 2 (ImageNet mean and standard deviation, prompts to the character).
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """The policy: transformers' InternVL with one motion token after the frames.
 
-Source: paper/METHOD.md, section 2. Visual tokens of all frames, then the projected motion feature,
+Source: docs/method.md, section 2. Visual tokens of all frames, then the projected motion feature,
 take the places of the `<IMG_CONTEXT>` tokens in order, so the motion token is the last of them.
 
 A group of rollouts shares its prompt. `forward(completion_ids=…, rows=…)` runs every distinct
@@ -81,7 +81,7 @@ class VQAThinkerModel(InternVLModel):
 
     def train(self, mode: bool = True) -> "VQAThinkerModel":
         """The motion encoder stays in eval mode whatever the rest does (a departure: the authors'
-        batch norms follow the policy; METHOD.md, section 9)."""
+        batch norms follow the policy; docs/method.md, section 9)."""
         super().train(mode)
         self.motion_encoder.eval()
         return self

@@ -1,6 +1,6 @@
 """The motion branch: a frozen encoder that turns a clip into the feature of the motion token.
 
-Source: paper/METHOD.md, section 2. The encoder sees the same sampled, normalised frames as the
+Source: docs/method.md, section 2. The encoder sees the same sampled, normalised frames as the
 image encoder, has a slow pathway for appearance and a fast one for change, and never trains.
 The demo's encoder is a fixed filter bank behind the interface that SlowFast-R50 has at paper scale.
 """

@@ -1,6 +1,6 @@
 """The authors' checkpoint layout: import to a policy folder and export back, tensor by tensor.
 
-Source: paper/METHOD.md, section 2; the tensors' names of the released checkpoint
+Source: docs/method.md, section 2; the tensors' names of the released checkpoint
 `kkkkkklinhan/InternVL3-VQAThinker-8B`, which are those of InternVL's original layout with
 `slowfast_model.*` and `motion_mlp.*` beside them.
 

@@ -1,6 +1,6 @@
 """The configuration of the original checkpoint layout, `InternVLChatModel`, and ours, both ways.
 
-Source: paper/METHOD.md, section 2; the fields of InternVL's `config.json` (OpenGVLab/InternVL3-8B).
+Source: docs/method.md, section 2; the fields of InternVL's `config.json` (OpenGVLab/InternVL3-8B).
 """
 
 from copy import deepcopy

@@ -1,6 +1,6 @@
 """The parts of a policy by the names of their tensors, and which of them training may change.
 
-Source: paper/METHOD.md, section 2: all but the motion encoder are trained.
+Source: docs/method.md, section 2: all but the motion encoder are trained.
 """
 
 __all__ = ["FROZEN", "PARTS", "part_of"]

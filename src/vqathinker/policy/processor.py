@@ -1,6 +1,6 @@
 """The processor that a policy folder holds: from decoded frames to what the policy reads.
 
-Source: paper/METHOD.md, section 2. It is InternVL's without its image and video processors, which
+Source: docs/method.md, section 2. It is InternVL's without its image and video processors, which
 need torchvision and cut a frame into tiles; a frame of this method is one square. It decodes
 nothing: `vqathinker.video.decode` samples, decodes and resizes.
 """

@@ -1,6 +1,6 @@
 """The prompts a policy reads, to the character, and the reading of what it answers.
 
-Source: paper/METHOD.md, sections 2 and 3; authors' `grpo_jsonl.py`, `internvl_module.py` and
+Source: docs/method.md, sections 2 and 3; authors' `grpo_jsonl.py`, `internvl_module.py` and
 `batch_infer.py` at ee47a40. The wording lies in `prompts.yaml`.
 
 Departures from the released code:

@@ -1,7 +1,7 @@
 """SlowFast-R50 (8x8), from a clip to the 2304 numbers behind the motion token.
 
 Source: Feichtenhofer et al., "SlowFast Networks for Video Recognition", arXiv 1812.03982, table 1;
-paper/METHOD.md, section 2, for the pooling. Names and shapes of the weights are those of
+docs/method.md, section 2, for the pooling. Names and shapes of the weights are those of
 pytorchvideo 0.1.5's `slowfast_r50`, whose public weights it takes, without the classifier
 (`blocks.5` has no weights there, `blocks.6` is not used). Nothing but torch is needed.
 

@@ -1,6 +1,6 @@
 """The public weights of SlowFast-R50: had by address and hash, read without running what they hold.
 
-Source: paper/METHOD.md, section 2 (pytorchvideo's hub weights, trained on Kinetics-400).
+Source: docs/method.md, section 2 (pytorchvideo's hub weights, trained on Kinetics-400).
 """
 
 import hashlib

@@ -1,6 +1,6 @@
 """What a policy's tokenizer has to know, and how its answers are drawn when nobody says otherwise.
 
-Source: paper/METHOD.md, section 2: InternVL2.5's conversation, whose turns `<|im_end|>` closes;
+Source: docs/method.md, section 2: InternVL2.5's conversation, whose turns `<|im_end|>` closes;
 evaluation decodes greedily, at most 1024 tokens.
 """
 

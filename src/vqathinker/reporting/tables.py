@@ -1,6 +1,6 @@
 """Tables of scores: one row for each run on each benchmark, and weighted averages.
 
-Source of the averages: paper/METHOD.md, section 6 ("Overall": weighted by the number of videos).
+Source of the averages: docs/method.md, section 6 ("Overall": weighted by the number of videos).
 """
 
 import csv

@@ -1,6 +1,6 @@
 """Thurstone ranking: how well rollouts order the videos of a batch as their MOS do.
 
-Source: paper/METHOD.md, section 3.2; authors' `rank_reward` and `fidelity_reward` in
+Source: docs/method.md, section 3.2; authors' `rank_reward` and `fidelity_reward` in
 `grpo_jsonl.py` at ee47a40, taken from VisualQuality-R1.
 """
 

@@ -1,6 +1,6 @@
 """The four rewards of VQAThinker: regression, ranking, format and temporal consistency.
 
-Source: paper/METHOD.md, section 3; authors' `grpo_jsonl.py` and `grpo_trainer.py` at ee47a40.
+Source: docs/method.md, section 3; authors' `grpo_jsonl.py` and `grpo_trainer.py` at ee47a40.
 
 Everything is a pure function of arrays of shape (..., videos, group): `videos` are those that meet
 each other in one batch, `group` the G rollouts of a video; leading axes are batches that do not see
@@ -51,7 +51,7 @@ def regression(
 
     y = `scores` (..., videos, group), q = `mos` (..., videos), both on the training scale; σ =
     `sigma` in the same unit; c = `coarse_penalty` where `coarse`, else 1. Range 0…1; 0 for a parse
-    failure. Source: METHOD.md, section 3.1 (`regression_reward`).
+    failure. Source: docs/method.md, section 3.1 (`regression_reward`).
 
     Raises:
         ValueError: shapes do not fit, a MOS is not finite, or `sigma` is not positive.
@@ -72,8 +72,8 @@ def regression(
 def answer_format(completions: Sequence[Sequence[str]]) -> Floats:
     """1 where a completion as a whole has the asked-for tags, else 0; shape (videos, group).
 
-    It looks at the tags only: an answer without a number can have the format. Source: METHOD.md,
-    section 3.3 (`format_reward`).
+    It looks at the tags only: an answer without a number can have the format. Source:
+    docs/method.md, section 3.3 (`format_reward`).
 
     >>> answer_format([["<think>sharp</think><answer>3.42</answer>", "3.42"]])
     array([[1., 0.]])
@@ -100,7 +100,7 @@ def temporal(
     what passes: "batch": videos and group, each reward by itself (released code); "video": the
     group of each video, each reward by itself; "batch_ranking_only": videos and group, both rewards
     must pass and only ranking gets the bonus (code of 2025-08-05).
-    Source: METHOD.md, section 3.4 (`grpo_trainer.py`).
+    Source: docs/method.md, section 3.4 (`grpo_trainer.py`).
 
     Raises:
         ValueError: an unknown rule, or the perturbed rewards are of other videos or empty.

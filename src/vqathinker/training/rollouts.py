@@ -1,6 +1,6 @@
 """Rollouts of a training batch: G on each clip, and as many on perturbed copies of it.
 
-Source: paper/METHOD.md, sections 3.4 and 4. A clip's frames are encoded once for all of its
+Source: docs/method.md, sections 3.4 and 4. A clip's frames are encoded once for all of its
 rollouts; a perturbed copy is an index list into those encoded frames, so of its motion feature
 only what lies between frames is computed anew. Raw and perturbed rollouts are decoded in one go.
 """

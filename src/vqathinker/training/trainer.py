@@ -1,6 +1,6 @@
 """GRPO on clips: TRL's GRPOTrainer with our rollouts, our rewards and prompts shared by groups.
 
-Source: paper/METHOD.md, sections 3 and 5. TRL keeps the loss, the advantages, the optimiser, the
+Source: docs/method.md, sections 3 and 5. TRL keeps the loss, the advantages, the optimiser, the
 checkpoints and the logging. What is overridden are the private methods below, so trl is pinned:
 rollouts come through the public `rollout_func`, every reward of a batch is computed at once, and
 log-probabilities run each distinct prompt once (see `policy.model`).

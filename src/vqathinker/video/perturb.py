@@ -1,8 +1,8 @@
 """The six temporal perturbations, as index lists and blanking masks over a clip's T frames.
 
-Source: METHOD.md, section 4; `apply_temporal_perturbation` of the authors' code at ee47a40, whose
-distributions these follow. A perturbation is drawn for each rollout copy and applied to frames that
-are stored already: nothing is decoded again and no pixel is stored twice.
+Source: docs/method.md, section 4; `apply_temporal_perturbation` of the authors' code at ee47a40,
+whose distributions these follow. A perturbation is drawn for each rollout copy and applied to
+frames that are stored already: nothing is decoded again and no pixel is stored twice.
 
 Departure from the authors' code:
 1. Every draw comes from a generator seeded by (seed, video id) instead of the global one, so it can

@@ -1,6 +1,7 @@
 """Which frames of a video a clip holds: segment centres, as the authors sample them.
 
-Source: METHOD.md, section 2; `get_index` of the authors' training and evaluation code at ee47a40.
+Source: docs/method.md, section 2; `get_index` of the authors' training and evaluation code
+at ee47a40.
 """
 
 import re

@@ -1,7 +1,7 @@
 """The clip store: decoded frames of a shard of videos in one memory-mapped safetensors file.
 
-Source: DESIGN.md, "the way of the data": a clip is decoded once, lossless, and training and
-evaluation never open a video. `shard_file` says what a file holds.
+A clip is decoded once, lossless, and training and evaluation never open a video. `shard_file` says
+what a file holds.
 """
 
 import json

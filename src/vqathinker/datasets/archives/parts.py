@@ -1,7 +1,7 @@
 """One file that came in parts, read as one without a second copy on the disk.
 
-LIVE-YT-HFR's 4K archives are to be joined with `cat Flips_parts* > Flips.zip` (DATASETS.md, section
-7a), which takes their size once more.
+LIVE-YT-HFR's 4K archives are to be joined with `cat Flips_parts* > Flips.zip`, which takes
+their size once more.
 """
 
 import bisect

@@ -2,7 +2,7 @@
 
 Names, kinds and limits are checked in `members`, files put into place in `placing`: LSVQ's equal
 names in different folders stay apart, a user's own files stay as they are. Files with private data
-(KoNViD_1k_subjective.csv: DATASETS.md, section 2b) are never written, and an archive that holds
+(KoNViD_1k_subjective.csv, see its card) are never written, and an archive that holds
 some does not stay either.
 """
 

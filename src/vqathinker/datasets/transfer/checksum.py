@@ -1,8 +1,8 @@
 """Checksums of files: as their owners publish them, and as the hub's git names them.
 
 Origins: SHA-256 from LFS pointers of the hub, MD5 from a bucket's listing, git's own id of a small
-file in a hub repository. A prefix of a SHA-256 counts where only that is published (DATASETS.md,
-section 2e); it has to be long enough that nothing else fits by chance.
+file in a hub repository. A prefix of a SHA-256 counts where only that is published (KoNViD-1k);
+it has to be long enough that nothing else fits by chance.
 """
 
 import hashlib
