@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,11 +25,28 @@ from vqathinker.training.rewards import compute_rewards
 COMPLETIONS = 10_000
 TARGET_S = 0.050
 EPSILON, SIGMA, PENALTY = 1e-6, 0.5, 0.8
-# name: videos of a batch, group, whether the target holds (one whole batch is 12.5 million pairs)
+
+
+class Shape(NamedTuple):
+    """Videos of a batch, rollouts of each, and whether the target holds for it."""
+
+    videos: int
+    group: int
+    targeted: bool
+
+
+class Timed(NamedTuple):
+    """Seconds of ours and of the loops, and the largest difference between their rewards."""
+
+    ours: float
+    loops: float
+    difference: float
+
+
 SHAPES = {
-    "device batches of 2 videos": (2, 4, True),
-    "step batches of 25 videos": (25, 4, True),
-    "one batch of 1250 videos": (1250, 8, False),
+    "device batches of 2 videos": Shape(2, 4, True),
+    "step batches of 25 videos": Shape(25, 4, True),
+    "one batch of 1250 videos": Shape(1250, 8, False),  # 12.5 million pairs
 }
 PARAMS = RewardsParams.model_validate(
     {
@@ -37,6 +54,7 @@ PARAMS = RewardsParams.model_validate(
         "ranking": {"scope": "device", "epsilon": EPSILON},
         "temporal": {
             "rule": "batch",
+            "copies": None,
             "bonus": 0.3,
             "ranking_above": 0.5,
             "regression_above": 0.9,
@@ -51,11 +69,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--repeats", type=int, default=15, help="timings of which the best counts")
+    parser.add_argument("--quick", action="store_true", help="few completions, to see that it runs")
     arguments = parser.parse_args()
+    number = COMPLETIONS // 10 if arguments.quick else COMPLETIONS
+    shapes = {k: shape for k, shape in SHAPES.items() if shape.videos * shape.group <= number}
+    timed = {name: time_shape(shape, number, arguments.repeats) for name, shape in shapes.items()}
     report = {
-        "what": f"rewards of {COMPLETIONS} completions, parsing included, no perturbed rollouts",
-        "target_seconds": TARGET_S,
-        "shapes": {name: time_shape(*shape, arguments.repeats) for name, shape in SHAPES.items()},
+        "what": f"rewards of {number} completions, parsing included, no perturbed rollouts",
+        "target_seconds": {name: TARGET_S for name, shape in shapes.items() if shape.targeted},
+        "ratios": {name: {"times loops": one.loops / one.ours} for name, one in timed.items()},
+        "seconds": {name: {"ours": one.ours, "loops": one.loops} for name, one in timed.items()},
+        "counts": {"completions": number},
+        "largest_difference": max(one.difference for one in timed.values()),
         "machine": {"processor": platform.machine(), "system": platform.system()},
         "versions": {
             "python": platform.python_version(),
@@ -66,22 +91,16 @@ def main() -> None:
     arguments.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
-def time_shape(videos: int, group: int, targeted: bool, repeats: int) -> dict[str, Any]:
-    """Seconds of ours and of the loops, their ratio, and how far the rewards differ."""
-    texts, mos = draw(COMPLETIONS // group, group)
-    batches = len(mos) // videos
+def time_shape(shape: Shape, completions: int, repeats: int) -> Timed:
+    """Seconds of ours and of the loops, and how far the rewards differ."""
+    texts, mos = draw(completions // shape.group, shape.group)
+    batches = len(mos) // shape.videos
     ours, rewards = clock(
         lambda: compute_rewards(texts, mos, None, PARAMS, devices=batches).total, repeats
     )
-    loops, expected = clock(lambda: loop_over_batches(texts, mos, videos), 3 if targeted else 1)
-    return {
-        "counts": {"completions": COMPLETIONS, "batches": batches, "group": group},
-        "seconds": ours,
-        "loop_seconds": loops,
-        "ratio": loops / ours,
-        "meets_target": ours < TARGET_S if targeted else None,
-        "largest_difference": float(np.abs(rewards - expected).max()),
-    }
+    most = 3 if shape.targeted else 1  # a whole batch takes the loops many seconds
+    loops, expected = clock(lambda: loop_over_batches(texts, mos, shape.videos), min(repeats, most))
+    return Timed(ours, loops, float(np.abs(rewards - expected).max()))
 
 
 def draw(videos: int, group: int) -> tuple[list[list[str]], list[float]]:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -31,7 +32,10 @@ def print_summary(results_dir: Path, console: Console | None = None) -> None:
     """
     console = console or Console()
     rows = read_table(results_dir / "tables" / "scoring.csv")
-    table = Table(title=f"Scores ({results_dir.name})", title_justify="left")
+    table = Table(
+        title=f"Scores ({results_dir.name})", title_justify="left",
+        box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False,
+    )  # fmt: skip
     for name, heading in _COLUMNS.items():
         table.add_column(heading, justify="left" if name in _WORDS else "right", overflow="fold")
     for number, row in enumerate(rows):
