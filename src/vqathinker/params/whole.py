@@ -101,6 +101,6 @@ def json_schema() -> str:
     """The schema of the resolved parameters, as YAML with a note on where it comes from."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     schema |= Parameters.model_json_schema()
-    return "# Made by `vqathinker schema` from src/vqathinker/params.py.\n" + yaml.safe_dump(
+    return "# Made by `vqathinker schema` from src/vqathinker/params.\n" + yaml.safe_dump(
         schema, sort_keys=False, allow_unicode=True, width=100
     )
