@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 # Two cores are shared by everything; must be set before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+pytest_plugins = ["tests.origin_server"]
+
 ROOT = Path(__file__).parents[1]
 
 # Values computed with the authors' functions; a folder of the same file names checks other cases.

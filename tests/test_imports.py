@@ -16,12 +16,14 @@ MAY_SEE = {
     "layout": {"phases"},
     "params": {"phases"},
     "video": FOUNDATION,
-    "datasets": {"video"} | FOUNDATION,
-    "policy": {"video"} | FOUNDATION,
+    "acquisition": set(),
+    "datasets": {"acquisition", "video"} | FOUNDATION,
+    "policy": {"acquisition", "video"} | FOUNDATION,
     "training": {"policy", "datasets", "video"} | FOUNDATION,
     "evaluation": {"policy", "datasets", "video"} | FOUNDATION,
     "reporting": {"evaluation", "training", "policy", "datasets", "video"} | FOUNDATION,
-    "cli": {"reporting", "evaluation", "training", "policy", "datasets", "video"} | FOUNDATION,
+    "cli": {"reporting", "evaluation", "training", "policy", "datasets", "acquisition", "video"}
+    | FOUNDATION,
 }
 PACKAGE = Path(__file__).parents[1] / "src" / "vqathinker"
 MODULES = sorted(set(PACKAGE.rglob("*.py")) - {PACKAGE / "__init__.py"})

@@ -16,13 +16,13 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
+from vqathinker.acquisition.transfer.download import Means
+from vqathinker.acquisition.transfer.patience import Patience
+from vqathinker.acquisition.transfer.recorded import HashTable
 from vqathinker.datasets.bringing.bring import Brought, Keeping, bring
 from vqathinker.datasets.bringing.brought import Arrival
 from vqathinker.datasets.card import Card, load_card
 from vqathinker.datasets.manifest import videos_folder
-from vqathinker.datasets.transfer.download import Means
-from vqathinker.datasets.transfer.patience import Patience
-from vqathinker.datasets.transfer.recorded import HashTable
 from vqathinker.params import DataParams, DownloadParams
 
 __all__ = ["SetNotInPlaceError", "fetch", "write_receipt"]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from vqathinker.acquisition.transfer.failure import TransferError
 from vqathinker.datasets.inspection import problems_of
-from vqathinker.datasets.transfer.failure import TransferError
 
 
 def test_an_open_set_comes_from_its_mirror_and_its_manifest_is_whole(

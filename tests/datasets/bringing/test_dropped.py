@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from vqathinker.acquisition.transfer.failure import TransferError
 from vqathinker.datasets.bringing.dropped import NotDroppedError
 from vqathinker.datasets.fetch import SetNotInPlaceError
-from vqathinker.datasets.transfer.failure import TransferError
 
 LIMITS = {"files": 10, "bytes": 10**7}
 

@@ -10,19 +10,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from vqathinker.datasets.archives.kind import is_archive
-from vqathinker.datasets.archives.members import Limits
-from vqathinker.datasets.archives.unpack import unpack
+from vqathinker.acquisition.archives.kind import is_archive
+from vqathinker.acquisition.archives.members import Limits
+from vqathinker.acquisition.archives.unpack import unpack
+from vqathinker.acquisition.transfer.download import Means, download
+from vqathinker.acquisition.transfer.failure import GoneError
+from vqathinker.acquisition.transfer.folder import FolderFile
+from vqathinker.acquisition.transfer.secret import Secret
 from vqathinker.datasets.bringing.brought import LOG, Arrival, BroughtLog
 from vqathinker.datasets.bringing.dropped import dropped_files, require_dropped
 from vqathinker.datasets.bringing.routes import Route, Routes
 from vqathinker.datasets.card import Card, CardError
 from vqathinker.datasets.labels import read_labels
 from vqathinker.datasets.origin import Part, RemoteFile
-from vqathinker.datasets.transfer.download import Means, download
-from vqathinker.datasets.transfer.failure import GoneError
-from vqathinker.datasets.transfer.folder import FolderFile
-from vqathinker.datasets.transfer.secret import Secret
 
 __all__ = ["Brought", "Keeping", "PasswordMissingError", "bring"]
 

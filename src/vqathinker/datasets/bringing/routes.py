@@ -10,18 +10,18 @@ from urllib.parse import urlsplit
 
 from huggingface_hub import constants
 
+from vqathinker.acquisition.transfer.address import Address
+from vqathinker.acquisition.transfer.checksum import Checksum
+from vqathinker.acquisition.transfer.download import Means, Origin
+from vqathinker.acquisition.transfer.drive import DriveFile
+from vqathinker.acquisition.transfer.failure import OriginError
+from vqathinker.acquisition.transfer.hub import HubFile, list_hub_files
+from vqathinker.acquisition.transfer.partial import Wanted
+from vqathinker.acquisition.transfer.repository import HubRepository, head_of
+from vqathinker.acquisition.transfer.web import WebFile
 from vqathinker.datasets.bringing.brought import BroughtLog
 from vqathinker.datasets.card import Card
 from vqathinker.datasets.origin import Hub, Part, RemoteFile
-from vqathinker.datasets.transfer.address import Address
-from vqathinker.datasets.transfer.checksum import Checksum
-from vqathinker.datasets.transfer.download import Means, Origin
-from vqathinker.datasets.transfer.drive import DriveFile
-from vqathinker.datasets.transfer.failure import OriginError
-from vqathinker.datasets.transfer.hub import HubFile, list_hub_files
-from vqathinker.datasets.transfer.partial import Wanted
-from vqathinker.datasets.transfer.repository import HubRepository, head_of
-from vqathinker.datasets.transfer.web import WebFile
 
 __all__ = ["Route", "Routes"]
 

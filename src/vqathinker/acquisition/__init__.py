@@ -1,0 +1,1 @@
+"""Acquisition: files from elsewhere, whole, checked and unpacked safely; knows no data set."""

@@ -1,0 +1,31 @@
+"""Whether a file is an archive that can be unpacked here, by its first bytes (file(1) knows them).
+
+Names tell nothing: files of Google Drive and of request forms come without a suffix.
+"""
+
+from pathlib import Path
+
+from vqathinker.acquisition.archives.members import DamagedArchiveError
+
+__all__ = ["is_archive"]
+
+_PACKED = (b"PK", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
+_FOREIGN = {b"Rar!\x1a\x07": "RAR", b"7z\xbc\xaf\x27\x1c": "7z"}
+_TAR, _TAR_AT = b"ustar", 257
+
+
+def is_archive(path: Path) -> bool:
+    """Whether the file is a zip or a tar, compressed or not; a compressed file counts as a tar.
+
+    Raises:
+        DamagedArchiveError: it is an archive of a kind that is not read here.
+    """
+    with path.open("rb") as file:
+        start = file.read(_TAR_AT + len(_TAR))
+    for magic, kind in _FOREIGN.items():
+        if start.startswith(magic):
+            raise DamagedArchiveError(
+                f"{path}: is a {kind} archive, which is not read here: unpack it with another "
+                "program, such as 7-Zip, below source/videos/ of the set, and move it away"
+            )
+    return start.startswith(_PACKED) or start[_TAR_AT:] == _TAR

@@ -1,0 +1,103 @@
+"""Unpack an archive into a folder, safely, and go on where an earlier run was killed.
+
+Names, kinds and limits are checked in `members`, files put into place in `placing`: LSVQ's equal
+names in different folders stay apart, a user's own files stay as they are. Files with private data
+(KoNViD_1k_subjective.csv, see its card) are never written, and an archive that holds
+some does not stay either.
+"""
+
+import logging
+from collections.abc import Sequence
+from contextlib import ExitStack
+from io import BufferedReader
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from vqathinker.acquisition.archives.journal import Journal
+from vqathinker.acquisition.archives.members import Limits, Member, Tally
+from vqathinker.acquisition.archives.parts import JoinedFiles
+from vqathinker.acquisition.archives.placing import Placing, Unpacked
+from vqathinker.acquisition.archives.tars import read_tar
+from vqathinker.acquisition.archives.zips import read_zip
+from vqathinker.acquisition.transfer.disk import require_space
+from vqathinker.acquisition.transfer.failure import TransferError
+from vqathinker.acquisition.transfer.progress import shown
+
+__all__ = ["unpack"]
+
+_log = logging.getLogger(__name__)
+
+
+def unpack(
+    archive: Path | Sequence[Path],
+    target: Path,
+    *,
+    limits: Limits,
+    private: Sequence[str] = (),
+    password_variable: str | None = None,
+    keep_archive: bool = True,
+) -> Unpacked:
+    """Unpack a zip or tar file, told apart by their content.
+
+    Args:
+        archive: one file, or its parts in order; they are read as one without being joined.
+        target: folder, made when it is not there.
+        limits: of files and bytes, from the card.
+        private: patterns as of fnmatch, in any case, of paths or names that are never written.
+        password_variable: environment variable that holds the password of an encrypted zip.
+        keep_archive: False removes it in the end. One that holds private files is always removed.
+
+    Returns:
+        What was written, was there, was left out.
+
+    Raises:
+        UnsafeError: the archive holds what it must not. All of a zip is looked at before
+            its first file is written; of a tar, what came before the bad member stays.
+        DamagedArchiveError: it cannot be read to its end, or needs a (or another) password.
+        ConflictError: something else is where a file belongs; it is left as it is.
+        DiskFullError: it does not fit. After this and after a kill, the next call goes on.
+    """
+    parts = [archive] if isinstance(archive, Path) else list(archive)
+    target.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        joined = stack.enter_context(JoinedFiles(parts))
+        buffered = stack.enter_context(BufferedReader(joined, 1 << 20))
+        is_zip, file = buffered.peek(2).startswith(b"PK"), cast("BinaryIO", buffered)
+        journal = stack.enter_context(Journal(parts[0].with_name(f"{parts[0].name}.unpacked")))
+        placing = Placing(target, parts[0].name, private, journal)
+        try:
+            members = read_zip(file, password_variable) if is_zip else read_tar(file)
+            total = None
+            if isinstance(members, list):  # a zip has a table of contents
+                total = _look_over(members, Tally(joined.size, limits))
+                require_space(target, placing.missing(members))
+            tally = Tally(joined.size, limits)
+            with shown(f"unpacking {parts[0].name}", total) as show:
+                for member in members:
+                    tally.add(member)
+                    placing.put(member)
+                    show(tally.bytes, total)
+        except TransferError as error:
+            raise type(error)(f"{parts[0]}: {error}") from None
+        journal.finish()
+    _report(parts[0], placing.done)
+    if placing.done.private or not keep_archive:
+        for part in parts:
+            part.unlink()
+    return placing.done
+
+
+def _look_over(members: Sequence[Member], tally: Tally) -> int:
+    """Bytes of all members together, when they keep to the limits."""
+    for member in members:
+        tally.add(member)
+    return tally.bytes
+
+
+def _report(archive: Path, done: Unpacked) -> None:
+    written, present = len(done.written), len(done.present)
+    _log.info("%s: %d files written, %d were there", archive, written, present)
+    for path in done.private:
+        _log.warning("%s: %s holds private data and is not kept", archive, path)
+    for one, other in done.alike:
+        _log.warning("%s: %s and %s differ only in upper and lower case", archive, one, other)

@@ -1,0 +1,163 @@
+"""Files of a repository on the Hugging Face hub, at one commit, with the hub's own hashes.
+
+huggingface_hub says which files there are, their hashes and addresses, and who may read them. Their
+bytes come by `WebFile`: huggingface_hub 2.4 deletes what has come when a download is killed
+(`_download_to_tmp_and_move`), and these archives have gigabytes. Only files above the hub's own
+limit for plain HTTP (50 GB) are left to it and its Xet client.
+"""
+
+import logging
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from huggingface_hub import HfApi, constants, hf_hub_download, hf_hub_url
+from huggingface_hub.hf_api import RepoSibling
+
+from vqathinker.acquisition.transfer.address import Address
+from vqathinker.acquisition.transfer.checksum import Checksum
+from vqathinker.acquisition.transfer.disk import require_space
+from vqathinker.acquisition.transfer.failure import OriginError
+from vqathinker.acquisition.transfer.partial import PartialFile
+from vqathinker.acquisition.transfer.patience import Patience, persist
+from vqathinker.acquisition.transfer.repository import HubRepository, explain
+from vqathinker.acquisition.transfer.safe_path import safe_path
+from vqathinker.acquisition.transfer.shield import shielded
+from vqathinker.acquisition.transfer.web import WebFile
+
+__all__ = ["HubFile", "LargeHubFile", "list_hub_files"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LargeHubFile:
+    """A file too large for plain HTTP; resumes by what the Xet client keeps, if anything."""
+
+    repository: HubRepository
+    path: str
+
+    def fetch(
+        self, part: PartialFile, patience: Patience, show: Callable[[int, int | None], None]
+    ) -> None:
+        """Bring `part` to its end; see `WebFile.fetch`. Progress is shown by huggingface_hub."""
+        del patience, show
+        require_space(part.path, part.wanted.size or 0)
+        part.start(str(self), None, part.wanted.size)
+        scratch = part.path.with_name(f"{part.path.name}.hub")
+        whole = shielded(
+            lambda: self._download(scratch),
+            partial(explain, where=self.repository, folder=scratch.parent),
+        )
+        part.adopt(whole)
+        shutil.rmtree(scratch)
+
+    def __str__(self) -> str:
+        return f"{self.repository}: {self.path}"
+
+    def _download(self, scratch: Path) -> Path:
+        repository = self.repository
+        return Path(
+            hf_hub_download(
+                repository.name,
+                self.path,
+                repo_type=repository.kind,
+                revision=repository.revision,
+                endpoint=repository.endpoint,
+                local_dir=scratch,
+                token=False if repository.secret is None else repository.secret.reveal(),
+            )
+        )
+
+
+@dataclass(frozen=True)
+class HubFile:
+    """What the hub says of a file.
+
+    Args:
+        path: inside the repository; safe to write below a folder.
+        size: bytes.
+        checksum: SHA-256 of a file in LFS or Xet, git's id of a small one.
+        origin: gets it.
+    """
+
+    path: str
+    size: int
+    checksum: Checksum
+    origin: WebFile | LargeHubFile
+
+
+def list_hub_files(
+    repository: HubRepository,
+    patience: Patience,
+    rng: np.random.Generator,
+    sleep: Callable[[float], None],
+    *,
+    allow: Sequence[str] = ("*",),
+) -> list[HubFile]:
+    """Ask which files a repository has at its commit, sorted by path.
+
+    Args:
+        allow: patterns as of fnmatch; only files that fit one are listed, and `*` fits `/` too.
+
+    Raises:
+        OriginError: no such repository or commit, no access, no file fits, or the hub cannot be
+            reached.
+        UnsafeError: a path leads out of the repository.
+    """
+    found: list[RepoSibling] = []
+
+    def ask() -> None:
+        reason = partial(explain, where=repository, folder=None)
+        found[:] = shielded(lambda: _list(repository, patience.read_timeout_s), reason)
+
+    persist(ask, lambda: 0, patience, rng, sleep)
+    files = [
+        _describe(repository, file)
+        for file in sorted(found, key=lambda file: file.rfilename)
+        if any(fnmatchcase(file.rfilename, pattern) for pattern in allow)
+    ]
+    if not files:
+        raise OriginError(f"{repository}: no file fits {', '.join(allow)}")
+    _log.info("%s: %d files, %d of them wanted", repository, len(found), len(files))
+    return files
+
+
+def _list(repository: HubRepository, timeout_s: float) -> list[RepoSibling]:
+    api = HfApi(endpoint=repository.endpoint)
+    ask = api.dataset_info if repository.kind == "dataset" else api.model_info
+    info = ask(
+        repository.name,
+        revision=repository.revision,
+        files_metadata=True,
+        timeout=timeout_s,
+        token=False if repository.secret is None else repository.secret.reveal(),
+    )
+    if info.sha != repository.revision:
+        raise OriginError(f"{repository}: the hub answers for the commit {info.sha}")
+    return info.siblings or []
+
+
+def _describe(repository: HubRepository, file: RepoSibling) -> HubFile:
+    path, size = str(safe_path(file.rfilename)), file.size
+    if size is None or (file.lfs is None and file.blob_id is None):
+        raise OriginError(f"{repository}: the hub does not tell size and hash of {path}")
+    if file.lfs is not None:
+        checksum = Checksum("sha256", file.lfs.sha256, "the hub")
+    else:
+        checksum = Checksum("git-sha1", str(file.blob_id), "the hub")
+    if size > constants.MAX_HTTP_DOWNLOAD_SIZE:
+        return HubFile(path, size, checksum, LargeHubFile(repository, path))
+    url = hf_hub_url(
+        repository.name,
+        path,
+        repo_type=repository.kind,
+        revision=repository.revision,
+        endpoint=repository.endpoint,
+    )
+    origin = WebFile(Address(url), repository.token_variable, repository.page)
+    return HubFile(path, size, checksum, origin)

@@ -1,0 +1,172 @@
+"""A file on its way: the bytes so far, and a note of where they came from.
+
+`X.part` holds the first bytes of `X`, `X.part.json` says whose they are, so that a later process
+knows whether it may go on behind them. `X` itself appears whole or not at all.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from io import FileIO
+from pathlib import Path
+
+from vqathinker.acquisition.transfer.checksum import Checksum
+from vqathinker.acquisition.transfer.disk import disk_full
+from vqathinker.acquisition.transfer.failure import BusyError, OriginError
+
+__all__ = ["PartialFile", "Wanted"]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is known about a file before it comes.
+
+    Args:
+        name: of the file among all others, for messages and for the mirror folder:
+            "konvid_1k/KoNViD_1k_videos.zip".
+        size: in bytes; None when not published.
+        checksum: None when not published.
+    """
+
+    name: str
+    size: int | None = None
+    checksum: Checksum | None = None
+
+
+@dataclass(frozen=True)
+class _Note:
+    origin: str
+    validator: str | None
+    checksum: str | None
+
+
+class PartialFile:
+    """The bytes of `target` that have come; only `open_for` makes one.
+
+    `inherited` says whether some of them are from an earlier run or another origin.
+    """
+
+    def __init__(self, target: Path, wanted: Wanted) -> None:
+        self.target = target
+        self.path = target.with_name(f"{target.name}.part")
+        self.wanted = wanted
+        self.total = wanted.size
+        self._file = self._open()
+        self.size = os.fstat(self._file.fileno()).st_size
+        self.inherited = self.size > 0
+        self._note_path = self.path.with_name(f"{self.path.name}.json")
+        self._note = self._read_note()
+
+    @classmethod
+    @contextmanager
+    def open_for(cls, target: Path, wanted: Wanted) -> Iterator["PartialFile"]:
+        """Open what there is of `target`, for this process alone; its folder is made.
+
+        Raises:
+            BusyError: another process is getting the same file.
+        """
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = cls(target, wanted)
+        try:
+            yield part
+        finally:
+            if part.size == 0 and part.path.exists():
+                part.discard()
+                part.path.unlink()
+            part._file.close()
+
+    def validator_for(self, origin: str) -> tuple[bool, str | None]:
+        """Whether this origin may continue these bytes, and what to send as If-Range.
+
+        With a checksum any origin may, for the end tells whether it was right to. Without one only
+        the same origin may, and only when it named the version of the file.
+
+        Args:
+            origin: fingerprint of the origin.
+        """
+        note, known = self._note, self.wanted.checksum
+        if note is None or self.size == 0:
+            return False, None
+        if known is not None and note.checksum == str(known):
+            return True, None
+        return note.origin == origin and note.validator is not None, note.validator
+
+    def start(self, origin: str, validator: str | None, total: int | None) -> None:
+        """Throw away what there is and note where the bytes that follow come from.
+
+        Args:
+            origin: fingerprint of the origin.
+            validator: a strong ETag, or Last-Modified, of the file there; None without one.
+            total: bytes of the whole file; None when unknown.
+        """
+        self._file.seek(0)
+        self._file.truncate()
+        self.size, self.total, self.inherited = 0, total, False
+        checksum = self.wanted.checksum
+        self._note = _Note(origin, validator, None if checksum is None else str(checksum))
+        fresh = self._note_path.with_name(f"{self._note_path.name}.new")
+        fresh.write_text(json.dumps(asdict(self._note)) + "\n", encoding="utf-8")
+        fresh.replace(self._note_path)
+
+    def append(self, chunk: bytes) -> None:
+        """Add bytes at the end.
+
+        Raises:
+            DiskFullError: they do not fit; those that did are kept.
+            OriginError: more bytes came than the file has.
+        """
+        if self.total is not None and self.size + len(chunk) > self.total:
+            raise OriginError(f"sent more than the {self.total:,} bytes of the file")
+        left = memoryview(chunk)
+        self._file.seek(self.size)
+        while left:
+            try:
+                written = self._file.write(left) or 0
+            except OSError as error:
+                needed = None if self.total is None else self.total - self.size
+                full = disk_full(error, self.path, needed)
+                raise full or error from error
+            self.size += written
+            left = left[written:]
+
+    def adopt(self, whole: Path) -> None:
+        """Take over, without copying, a file that another program has written beside this one."""
+        whole.replace(self.path)
+        self._file.close()
+        self._file = self._open()
+        self.size = os.fstat(self._file.fileno()).st_size
+
+    def discard(self) -> None:
+        """Throw the bytes away: they turned out wrong."""
+        self._file.truncate(0)
+        self.size = 0
+        self._note = None
+        self._note_path.unlink(missing_ok=True)
+
+    def finish(self) -> None:
+        """Give the file its name; it is on the disk before it has it."""
+        os.fsync(self._file.fileno())
+        self.path.replace(self.target)
+        self._note_path.unlink(missing_ok=True)
+
+    def _open(self) -> FileIO:
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        file = FileIO(os.open(self.path, flags, 0o666), "r+")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise BusyError(f"{self.target}: another process is getting it; wait for it") from None
+        except OSError:
+            pass  # a file system without locks
+        return file
+
+    def _read_note(self) -> _Note | None:
+        try:
+            content = json.loads(self._note_path.read_text(encoding="utf-8"))
+            return _Note(content["origin"], content["validator"], content["checksum"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None

@@ -1,0 +1,211 @@
+"""Downloads: from the first origin that delivers, and never with wrong content."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from vqathinker.acquisition.transfer.checksum import Checksum
+from vqathinker.acquisition.transfer.download import Means, WrongContentError, download
+from vqathinker.acquisition.transfer.failure import BusyError, TransferError
+from vqathinker.acquisition.transfer.partial import PartialFile, Wanted
+from vqathinker.acquisition.transfer.recorded import HashTable
+from vqathinker.acquisition.transfer.web import WebFile
+
+PLAIN = Wanted("set/file.bin")
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def published(content: bytes) -> Wanted:
+    return Wanted("set/file.bin", len(content), Checksum("sha256", sha256(content)))
+
+
+def left_beside(target: Path) -> list[str]:
+    return sorted(path.name for path in target.parent.iterdir() if path != target)
+
+
+def test_a_wrong_hash_is_an_error_that_names_both_and_leaves_nothing(
+    site, tmp_path: Path, means: Means
+) -> None:
+    address, target = site.has("/file", b"damaged!"), tmp_path / "file.bin"
+    with pytest.raises(TransferError) as caught:
+        download(published(b"original"), [WebFile(address)], target, means)
+    assert sha256(b"damaged!") in str(caught.value)
+    assert sha256(b"original") in str(caught.value)
+    assert "its card" in str(caught.value)
+    assert str(address) in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_mirror_of_an_origin_with_a_wrong_hash_is_used(
+    site, make_site: Callable, tmp_path: Path, means: Means, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrong, right = site.has("/file", b"damaged!"), make_site().has("/file", b"original")
+    target = tmp_path / "file.bin"
+    done = download(published(b"original"), [WebFile(wrong), WebFile(right)], target, means)
+    assert target.read_bytes() == b"original"
+    assert done.origin == str(right)
+    assert sha256(b"damaged!") in caplog.text
+
+
+@pytest.mark.parametrize(
+    "checksum",
+    [
+        # `printf original | md5sum`
+        Checksum("md5", "919c8b643b7133116b02fc0d9bb7df3f"),
+        Checksum("sha256", sha256(b"original")[:24]),
+        # `printf original | git hash-object --stdin`
+        Checksum("git-sha1", "94f3610c08588440112ed977376f26a8fba169b0"),
+    ],
+    ids=["md5 of a bucket", "prefix of a sha256", "id of a git blob"],
+)
+def test_other_published_checksums_are_checked_too(
+    site, tmp_path: Path, means: Means, checksum: Checksum
+) -> None:
+    wanted = Wanted("set/file.bin", checksum=checksum)
+    right, wrong = site.has("/right", b"original"), site.has("/wrong", b"damaged!")
+    done = download(wanted, [WebFile(wrong), WebFile(right)], tmp_path / "file.bin", means)
+    assert done.origin == str(right)
+
+
+def test_a_wrong_size_is_refused_before_the_bytes_come(site, tmp_path: Path, means: Means) -> None:
+    address = site.has("/file", bytes(1_000_000))
+    with pytest.raises(TransferError, match="has 1,000,000 bytes, expected 10"):
+        download(Wanted("set/file.bin", 10), [WebFile(address)], tmp_path / "file.bin", means)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_404_leads_to_the_mirror_at_once(
+    site, make_site: Callable, tmp_path: Path, means: Means, slept: list[float]
+) -> None:
+    mirror = make_site().has("/copy", b"content")
+    origins = [WebFile(site.address("/gone")), WebFile(mirror)]
+    done = download(PLAIN, origins, tmp_path / "file.bin", means)
+    assert done.origin == str(mirror)
+    assert len(site.asked) == 1
+    assert slept == []
+
+
+def test_when_no_origin_delivers_the_error_says_why_of_each_and_what_to_do(
+    site, make_site: Callable, tmp_path: Path, means: Means
+) -> None:
+    target = tmp_path / "here" / "file.bin"
+    with_mirror = replace(means, mirror=tmp_path / "mirror")
+    gone, dropping = site.address("/gone"), make_site()
+    drops = [dropping.whole(until=4), *(dropping.status(500) for _ in range(9))]
+    address = dropping.has("/file", b"0123456789", first=drops)
+    with pytest.raises(TransferError) as caught:
+        download(PLAIN, [WebFile(gone), WebFile(address)], target, with_mirror)
+    message = str(caught.value)
+    assert f"{tmp_path}/mirror/set/file.bin: no such file" in message
+    assert f"{gone}: 404 Not Found" in message
+    assert f"{address}: 500 Internal Server Error, 3 times in a row" in message
+    assert "it goes on from the 4 bytes that are here" in message
+    assert f"put it to {target} or to {tmp_path}/mirror/set/file.bin" in message
+
+
+def test_the_mirror_folder_comes_first_and_nobody_is_asked(
+    site, tmp_path: Path, means: Means
+) -> None:
+    (tmp_path / "mirror" / "set").mkdir(parents=True)
+    (tmp_path / "mirror" / "set" / "file.bin").write_bytes(b"original")
+    means = replace(means, mirror=tmp_path / "mirror")
+    target = tmp_path / "here" / "file.bin"
+    origins = [WebFile(site.has("/file", b"original"))]
+    done = download(published(b"original"), origins, target, means)
+    assert target.read_bytes() == b"original"
+    assert done.origin == f"{tmp_path}/mirror/set/file.bin"
+    assert site.asked == []
+
+
+def test_a_file_that_is_wrong_in_the_mirror_folder_comes_from_its_origin(
+    site, tmp_path: Path, means: Means, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "mirror" / "set").mkdir(parents=True)
+    (tmp_path / "mirror" / "set" / "file.bin").write_bytes(b"damaged!")
+    means = replace(means, mirror=tmp_path / "mirror")
+    address = site.has("/file", b"original")
+    done = download(published(b"original"), [WebFile(address)], tmp_path / "file.bin", means)
+    assert done.origin == str(address)
+    assert f"{tmp_path}/mirror/set/file.bin" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["../file.bin", "/etc/passwd", "set/../../file.bin"])
+def test_a_name_that_leads_out_of_the_mirror_folder_is_refused(
+    tmp_path: Path, means: Means, name: str
+) -> None:
+    with pytest.raises(ValueError, match="expected a path such as"):
+        download(Wanted(name), [], tmp_path / "file.bin", replace(means, mirror=tmp_path / "m"))
+
+
+def test_what_is_in_place_and_right_is_left_alone(site, tmp_path: Path, means: Means) -> None:
+    target = tmp_path / "file.bin"
+    target.write_bytes(b"original")
+    origins = [WebFile(site.has("/file", b"original"))]
+    done = download(published(b"original"), origins, target, means)
+    assert done.origin is None
+    assert site.asked == []
+    assert left_beside(target) == []
+
+
+def test_what_is_in_place_and_wrong_is_never_overwritten(
+    site, tmp_path: Path, means: Means
+) -> None:
+    target = tmp_path / "file.bin"
+    target.write_bytes(b"somebody's work")
+    origins = [WebFile(site.has("/file", b"original"))]
+    with pytest.raises(WrongContentError, match="Move it away") as caught:
+        download(published(b"original"), origins, target, means)
+    assert str(target) in str(caught.value)
+    assert target.read_bytes() == b"somebody's work"
+
+
+def test_the_first_hash_is_recorded_and_a_later_difference_is_an_error(
+    site, tmp_path: Path, means: Means
+) -> None:
+    table = tmp_path / "data-hashes.csv"
+    means = replace(means, recorded=HashTable(table))
+    address = site.has("/file", b"original")
+    download(PLAIN, [WebFile(address)], tmp_path / "first.bin", means)
+    assert f"set/file.bin,8,{sha256(b'original')}" in table.read_text()
+
+    site.has("/file", b"changed!")
+    with pytest.raises(TransferError) as caught:
+        download(PLAIN, [WebFile(address)], tmp_path / "second.bin", means)
+    message = str(caught.value)
+    assert sha256(b"original") in message
+    assert sha256(b"changed!") in message
+    assert f"{table}, recorded" in message
+    assert "delete the row of the table" in message
+    assert not (tmp_path / "second.bin").exists()
+    assert table.read_text().count("set/file.bin") == 1
+
+
+def test_a_file_with_a_published_hash_is_not_recorded(site, tmp_path: Path, means: Means) -> None:
+    means = replace(means, recorded=HashTable(tmp_path / "data-hashes.csv"))
+    origins = [WebFile(site.has("/file", b"original"))]
+    download(published(b"original"), origins, tmp_path / "file.bin", means)
+    assert not (tmp_path / "data-hashes.csv").exists()
+
+
+def test_a_file_the_user_put_in_place_is_recorded_as_that(tmp_path: Path, means: Means) -> None:
+    table = tmp_path / "data-hashes.csv"
+    means = replace(means, recorded=HashTable(table))
+    (tmp_path / "file.bin").write_bytes(b"by hand")
+    download(PLAIN, [], tmp_path / "file.bin", means)
+    assert "put in place by the user" in table.read_text()
+
+
+def test_two_processes_do_not_write_the_same_file(site, tmp_path: Path, means: Means) -> None:
+    origins = [WebFile(site.has("/file", b"content"))]
+    target = tmp_path / "file.bin"
+    with (
+        PartialFile.open_for(target, PLAIN),
+        pytest.raises(BusyError, match="another process is getting it"),
+    ):
+        download(PLAIN, origins, target, means)

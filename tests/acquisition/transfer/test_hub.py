@@ -1,0 +1,264 @@
+"""The hub: files of one commit, with the hub's hashes, from a stand-in of it on loopback."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from huggingface_hub import constants
+
+from vqathinker.acquisition.transfer.download import Means, download
+from vqathinker.acquisition.transfer.failure import OriginError, TransferError, UnsafeError
+from vqathinker.acquisition.transfer.hub import LargeHubFile, list_hub_files
+from vqathinker.acquisition.transfer.partial import Wanted
+from vqathinker.acquisition.transfer.repository import HubRepository
+
+COMMIT = "7cebd238a801a95d380303a0895e34e863c890bf"
+TOKEN = "hf_5ecret0123456789"  # noqa: S105  opens nothing
+NAME = "owner/videos"
+INFO = f"/api/datasets/{NAME}/revision/{COMMIT}?blobs=true"
+
+
+class Hub:
+    """A repository as the hub's routes show it; large files lie on a host of their own."""
+
+    def __init__(self, site, storage, *, gated: bool = False) -> None:
+        self.site, self.storage, self.gated = site, storage, gated
+        self.commit = COMMIT
+        self.siblings: list[dict] = []
+        self.repository = HubRepository(NAME, COMMIT, "dataset", "A_TOKEN", site.url(""))
+        site.has(INFO, b"", always=self.guarded(self.list))
+
+    def guarded(self, answer: Callable) -> Callable:
+        def answer_if_allowed(handler, served) -> None:
+            if self.gated and handler.headers.get("Authorization") != f"Bearer {TOKEN}":
+                answer_with = self.site.status(401, X_Error_Code="GatedRepo")
+                answer_with(handler, served)
+            else:
+                answer(handler, served)
+
+        return answer_if_allowed
+
+    def list(self, handler, served) -> None:
+        info = {"id": NAME, "sha": self.commit, "siblings": self.siblings}
+        content = json.dumps(info).encode()
+        self.site.status(200, content, Content_Type="application/json")(handler, served)
+
+    def add(self, path: str, content: bytes, *, large: bool, **more) -> None:
+        blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
+        sibling = {"rfilename": path, "size": len(content), "blobId": blob.hexdigest()}
+        resolve = f"/datasets/{NAME}/resolve/{COMMIT}/{path}"
+        sha256 = hashlib.sha256(content).hexdigest()
+        commit = {"X-Repo-Commit": COMMIT}
+        if large:
+            sibling["lfs"] = {"sha256": sha256, "size": len(content), "pointerSize": 134}
+            self.storage.has(f"/{sha256}?signature=5igned", content, **more)
+            moved = self.site.status(
+                302,
+                Location=self.storage.url(f"/{sha256}?signature=5igned"),
+                X_Repo_Commit=COMMIT,
+                X_Linked_ETag=f'"{sha256}"',
+                X_Linked_Size=str(len(content)),
+            )
+            self.site.has(resolve, b"", always=self.guarded(moved))
+        else:
+            headers = {"ETag": f'"{blob.hexdigest()}"', **commit}
+            whole = self.guarded(self.site.whole())
+            self.site.has(resolve, content, headers=headers, always=whole, **more)
+        self.siblings.append(sibling)
+
+
+@pytest.fixture
+def hub(make_site: Callable, monkeypatch: pytest.MonkeyPatch) -> Hub:
+    monkeypatch.setenv("A_TOKEN", TOKEN)
+    return Hub(make_site(), make_site())
+
+
+@pytest.fixture
+def gated(make_site: Callable, monkeypatch: pytest.MonkeyPatch) -> Hub:
+    monkeypatch.setenv("A_TOKEN", TOKEN)
+    return Hub(make_site(), make_site(), gated=True)
+
+
+def fetch(hub: Hub, folder: Path, means: Means, **more) -> list[str]:
+    """Everything of the repository that is asked for, as a caller gets it."""
+    files = list_hub_files(hub.repository, means.patience, means.rng, means.sleep, **more)
+    for file in files:
+        wanted = Wanted(f"set/{file.path}", file.size, file.checksum)
+        download(wanted, [file.origin], folder / file.path, means)
+    return [file.path for file in files]
+
+
+def test_files_are_listed_with_the_hashes_of_the_hub(hub: Hub, means: Means) -> None:
+    hub.add("video.tar.gz", b"many bytes", large=True)
+    hub.add("folder/README.md", b"# Videos\n", large=False)
+    readme, archive = list_hub_files(hub.repository, means.patience, means.rng, means.sleep)
+    assert (readme.path, archive.path) == ("folder/README.md", "video.tar.gz")
+    assert (readme.size, archive.size) == (9, 10)
+    # `printf '# Videos\n' | git hash-object --stdin`
+    assert str(readme.checksum) == "git-sha1:84876d38fb07532394cbba15fadad2dabdad363e"
+    assert archive.checksum.digest == hashlib.sha256(b"many bytes").hexdigest()
+
+
+def test_a_repository_comes_whole_and_in_its_folders(
+    hub: Hub, tmp_path: Path, means: Means
+) -> None:
+    hub.add("video.tar.gz", b"many bytes", large=True)
+    hub.add("folder/README.md", b"# Videos\n", large=False)
+    assert fetch(hub, tmp_path, means) == ["folder/README.md", "video.tar.gz"]
+    assert (tmp_path / "video.tar.gz").read_bytes() == b"many bytes"
+    assert (tmp_path / "folder" / "README.md").read_bytes() == b"# Videos\n"
+
+
+def test_only_what_fits_a_pattern_comes(hub: Hub, tmp_path: Path, means: Means) -> None:
+    for path in ("ia-batch1.tar.gz", "yfcc-batch1.tar.gz", "folder/labels.csv", "README.md"):
+        hub.add(path, b"x", large=False)
+    allow = ["*.tar.gz", "*.csv"]
+    expected = ["folder/labels.csv", "ia-batch1.tar.gz", "yfcc-batch1.tar.gz"]
+    assert fetch(hub, tmp_path, means, allow=allow) == expected
+    with pytest.raises(OriginError, match=r"no file fits \*\.mp4"):
+        fetch(hub, tmp_path, means, allow=["*.mp4"])
+
+
+def test_a_dropped_file_of_the_hub_goes_on_from_there(
+    hub: Hub, twenty_megabytes: bytes, tmp_path: Path, means: Means
+) -> None:
+    first = [hub.storage.whole(until=8_000_000)]
+    hub.add("video.tar.gz", twenty_megabytes, large=True, first=first)
+    fetch(hub, tmp_path, means)
+    assert (tmp_path / "video.tar.gz").read_bytes() == twenty_megabytes
+    assert hub.storage.sent == 20_000_000
+
+
+@pytest.mark.parametrize("large", [True, False])
+def test_a_file_that_is_not_what_the_hub_says_is_refused(
+    hub: Hub, tmp_path: Path, means: Means, large: bool
+) -> None:
+    hub.add("video.zip", b"original", large=large)
+    place = hub.storage if large else hub.site
+    (path,) = [path for path, served in place.files.items() if served.content == b"original"]
+    place.files[path].content = b"damaged!"
+    with pytest.raises(TransferError, match=r"expected [0-9a-f]+ \(the hub\)"):
+        fetch(hub, tmp_path, means)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_token_goes_to_the_hub_and_not_to_its_storage(
+    gated: Hub, tmp_path: Path, means: Means, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    gated.add("data.zip", b"original", large=True)
+    fetch(gated, tmp_path, means)
+    assert {asked.headers["Authorization"] for asked in gated.site.asked} == {f"Bearer {TOKEN}"}
+    assert [asked.headers.get("Authorization") for asked in gated.storage.asked] == [None]
+    assert TOKEN not in caplog.text
+    assert "5igned" not in caplog.text
+
+
+@pytest.mark.parametrize(("token", "state"), [(None, "not set"), ("hf_0ther", "set")])
+def test_a_gated_repository_says_which_page_to_visit_and_what_the_token_is(
+    gated: Hub, means: Means, monkeypatch: pytest.MonkeyPatch, token: str | None, state: str
+) -> None:
+    monkeypatch.delenv("A_TOKEN")
+    if token is not None:
+        monkeypatch.setenv("A_TOKEN", token)
+    with pytest.raises(OriginError) as caught:
+        list_hub_files(gated.repository, means.patience, means.rng, means.sleep)
+    assert f"{gated.site.url('')}/datasets/{NAME}" in str(caught.value)
+    assert "accept its terms on the page and put a token" in str(caught.value)
+    assert f"($A_TOKEN is {state})" in str(caught.value)
+    assert "hf_0ther" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_a_commit_that_is_not_there_is_said(hub: Hub, means: Means) -> None:
+    hub.site.files[INFO].always = hub.site.status(404, X_Error_Code="RevisionNotFound")
+    with pytest.raises(OriginError, match="no such commit"):
+        list_hub_files(hub.repository, means.patience, means.rng, means.sleep)
+
+
+def test_a_hub_that_answers_for_another_commit_is_not_believed(hub: Hub, means: Means) -> None:
+    hub.commit = "0" * 40
+    with pytest.raises(OriginError, match="the hub answers for the commit 0000"):
+        list_hub_files(hub.repository, means.patience, means.rng, means.sleep)
+
+
+def test_a_file_without_a_hash_is_not_taken_on_trust(hub: Hub, means: Means) -> None:
+    hub.siblings.append({"rfilename": "video.zip"})
+    with pytest.raises(OriginError, match=r"does not tell size and hash of video\.zip"):
+        list_hub_files(hub.repository, means.patience, means.rng, means.sleep)
+
+
+def test_a_path_that_leads_out_of_the_repository_is_refused(hub: Hub, means: Means) -> None:
+    hub.add("../../.ssh/authorized_keys", b"evil", large=False)
+    with pytest.raises(UnsafeError, match="leads upwards"):
+        list_hub_files(hub.repository, means.patience, means.rng, means.sleep)
+
+
+def test_a_hub_that_is_busy_is_asked_again(
+    hub: Hub, tmp_path: Path, means: Means, slept: list[float]
+) -> None:
+    hub.add("video.zip", b"original", large=True)
+    hub.site.files[INFO].first = [hub.site.status(500), hub.site.status(429)]
+    assert fetch(hub, tmp_path, means) == ["video.zip"]
+    assert len(slept) == 2
+
+
+def test_a_hub_that_refuses_is_not_asked_again(
+    hub: Hub, tmp_path: Path, means: Means, slept: list[float]
+) -> None:
+    hub.site.files[INFO].first = [hub.site.status(403)]
+    with pytest.raises(OriginError, match="answers 403"):
+        fetch(hub, tmp_path, means)
+    assert slept == []
+
+
+def test_a_hub_that_cannot_be_reached_is_said(
+    nobody_listens: str, means: Means, slept: list[float]
+) -> None:
+    repository = HubRepository(NAME, COMMIT, endpoint=nobody_listens.removesuffix("/file"))
+    with pytest.raises(OriginError, match="cannot be reached: ConnectError, 3 times in a row"):
+        list_hub_files(repository, means.patience, means.rng, means.sleep)
+    assert len(slept) == 2
+
+
+def test_a_file_above_the_limit_of_http_is_left_to_the_client_of_the_hub(
+    gated: Hub, tmp_path: Path, means: Means, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its Xet client cannot be shown on loopback; what is shown is that the file gets there."""
+    gated.add("small.zip", b"small", large=True)
+    gated.add("large.zip", b"larger than that", large=True)
+    monkeypatch.setattr(constants, "MAX_HTTP_DOWNLOAD_SIZE", 10)
+    large, small = list_hub_files(gated.repository, means.patience, means.rng, means.sleep)
+    assert isinstance(large.origin, LargeHubFile)
+    assert not isinstance(small.origin, LargeHubFile)
+    monkeypatch.undo()
+    monkeypatch.setenv("A_TOKEN", TOKEN)
+
+    target = tmp_path / "large.zip"
+    done = download(
+        Wanted("set/large.zip", large.size, large.checksum), [large.origin], target, means
+    )
+    assert target.read_bytes() == b"larger than that"
+    assert done.origin == str(large.origin)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["large.zip"]
+    assert [asked.headers.get("Authorization") for asked in gated.storage.asked] == [None]
+
+
+@pytest.mark.parametrize("revision", ["main", "7cebd23", COMMIT.upper(), ""])
+def test_a_branch_is_no_fixed_revision(revision: str) -> None:
+    with pytest.raises(ValueError, match="expected a commit of 40 hexadecimal digits"):
+        HubRepository(NAME, revision)
+
+
+def test_a_file_of_the_hub_comes_from_the_mirror_folder_too(
+    hub: Hub, tmp_path: Path, means: Means
+) -> None:
+    hub.add("video.zip", b"original", large=True)
+    (tmp_path / "mirror" / "set").mkdir(parents=True)
+    (tmp_path / "mirror" / "set" / "video.zip").write_bytes(b"original")
+    fetch(hub, tmp_path / "here", replace(means, mirror=tmp_path / "mirror"))
+    assert hub.storage.asked == []
