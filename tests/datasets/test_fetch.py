@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from vqathinker.datasets import demo
 from vqathinker.datasets.card import CardError
 from vqathinker.datasets.fetch import SetNotInPlaceError
 from vqathinker.datasets.fetch import fetch as fetch_set
+from vqathinker.datasets.made import demo
 from vqathinker.datasets.own import write_card
 from vqathinker.params import DataParams, DownloadParams
 
@@ -126,7 +126,7 @@ def test_a_made_set_is_made_and_replaced_as_a_whole(
     fetch("demo_train", source, receipt)
     monkeypatch.setattr(demo, "make_set", made_by_stand_in(1))
     content = fetch("demo_train", source, receipt)
-    assert content["made_by"] == "vqathinker.datasets.demo"
+    assert content["made_by"] == "vqathinker.datasets.made.demo"
     assert [file["path"] for file in content["files"]] == ["labels.csv", "videos/demo_train_0.mp4"]
     assert sorted(path.name for path in (source / "videos").iterdir()) == ["demo_train_0.mp4"]
     assert [entry.name for entry in source.parent.iterdir()] == ["source"]

@@ -116,7 +116,7 @@ def write_receipt(card: Card, out: Path, receipt: Path, brought: Brought) -> dic
 
 def _made_by(card: Card, brought: Brought) -> str:
     if card.made:
-        return "vqathinker.datasets.demo"
+        return "vqathinker.datasets.made.demo"
     return _BY_HAND if brought.by_hand else "vqathinker.datasets.bringing"
 
 
@@ -131,7 +131,7 @@ def _describe_download(arrival: Arrival) -> dict[str, Any]:
 
 
 def _make(card: Card, params: DataParams, out: Path) -> None:
-    from vqathinker.datasets.demo import make_set  # noqa: PLC0415  needs ffmpeg, others do not
+    from vqathinker.datasets.made.demo import make_set  # noqa: PLC0415  needs ffmpeg, others do not
 
     if out.exists() and any(out.iterdir()) and not (out / card.label.file).is_file():
         raise FileExistsError(f"{out}: holds no {card.label.file}, so it is no data set; empty it")

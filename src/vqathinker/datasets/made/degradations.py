@@ -7,7 +7,7 @@ encoder it ends in. What is not a matter of compression ends in x264 at high qua
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from vqathinker.datasets.contents import Content
+from vqathinker.datasets.made.contents import Content
 
 __all__ = ["DEGRADATIONS", "Degraded"]
 

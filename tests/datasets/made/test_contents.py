@@ -6,7 +6,7 @@ import ffmpeg
 import pytest
 import skimage.data
 
-from vqathinker.datasets.contents import (
+from vqathinker.datasets.made.contents import (
     PHOTOGRAPHS,
     PROCEDURAL,
     Content,

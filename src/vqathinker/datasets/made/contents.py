@@ -10,7 +10,7 @@ import ffmpeg
 import numpy as np
 import skimage.data
 
-from vqathinker.datasets.pictures import draw_picture
+from vqathinker.datasets.made.pictures import draw_picture
 
 __all__ = ["PHOTOGRAPHS", "PROCEDURAL", "Content", "contents", "undistorted"]
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vqathinker.datasets.degradations import DEGRADATIONS
-from vqathinker.datasets.demo import make_set
+from vqathinker.datasets.made.degradations import DEGRADATIONS
+from vqathinker.datasets.made.demo import make_set
 from vqathinker.params import DataParams
 from vqathinker.phases import resolve
 

@@ -18,8 +18,8 @@ import ffmpeg
 import numpy as np
 from tqdm import tqdm
 
-from vqathinker.datasets.contents import Content, contents, undistorted
-from vqathinker.datasets.degradations import DEGRADATIONS
+from vqathinker.datasets.made.contents import Content, contents, undistorted
+from vqathinker.datasets.made.degradations import DEGRADATIONS
 from vqathinker.params import DataParams, DemoDataParams
 from vqathinker.video.ffmpeg import ffmpeg_binary
 

@@ -1,0 +1,1 @@
+"""Made sets: videos of the demo, procedural and photographic, degraded at known strength."""
