@@ -55,7 +55,7 @@ def tiny_params() -> "DemoBaseParams":
 @pytest.fixture(scope="session")
 def tiny_base(tmp_path_factory: pytest.TempPathFactory, tiny_params: "DemoBaseParams") -> Path:
     """The folder of that policy, as it is built: nothing was taught."""
-    from vqathinker.policy.checkpoint import save_policy
+    from vqathinker.policy.folder.checkpoint import save_policy
     from vqathinker.policy.tiny import build_policy, build_tokenizer
 
     folder = tmp_path_factory.mktemp("models") / "tiny"

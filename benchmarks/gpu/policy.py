@@ -24,8 +24,8 @@ from transformers import InternVLVisionConfig, Qwen2Config
 from vqathinker.policy.generation import Prompts, generate
 from vqathinker.policy.inputs import encode
 from vqathinker.policy.model import VQAThinkerConfig, VQAThinkerForConditionalGeneration
+from vqathinker.policy.motion.slowfast import SlowFastR50, repeats_of
 from vqathinker.policy.sizes import SIZES, config_of
-from vqathinker.policy.slowfast import SlowFastR50, repeats_of
 from vqathinker.video.sampling import parse_setting
 
 Policy = VQAThinkerForConditionalGeneration

@@ -12,7 +12,7 @@ import torch
 from vqathinker.evaluation.predict import predict
 from vqathinker.evaluation.predictions import COLUMNS, Predictions, read_predictions
 from vqathinker.params import EvaluationParams
-from vqathinker.policy.checkpoint import Policy, load_policy, policy_hash, save_policy
+from vqathinker.policy.folder.checkpoint import Policy, load_policy, policy_hash, save_policy
 from vqathinker.policy.generation import generate
 from vqathinker.policy.inputs import encode, normalise, prompt_ids
 from vqathinker.policy.prompt import parse

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from vqathinker.policy.checkpoint import Policy, load_policy
+from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 

@@ -15,8 +15,8 @@ from vqathinker.params import DemoBaseParams
 from vqathinker.params.base import LessonParams
 from vqathinker.phases import resolve
 from vqathinker.policy import demo
-from vqathinker.policy.checkpoint import load_policy
 from vqathinker.policy.demo import KINDS, prepare_base
+from vqathinker.policy.folder.checkpoint import load_policy
 from vqathinker.policy.generation import Prompts, generate
 from vqathinker.policy.inputs import normalise, prompt_ids
 from vqathinker.policy.prompt import has_format, parse

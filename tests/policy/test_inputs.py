@@ -7,7 +7,7 @@ from transformers import PreTrainedTokenizerBase
 
 from vqathinker.policy.inputs import encode, normalise, prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
-from vqathinker.policy.motion import IMAGENET_MEAN, IMAGENET_STD
+from vqathinker.policy.motion.filter_bank import IMAGENET_MEAN, IMAGENET_STD
 from vqathinker.policy.prompt import Setting, render
 
 

@@ -62,7 +62,7 @@ def training_set(
 @torch.no_grad()
 def write_talking_policy(base: Path, clips: Path, out: Path) -> None:
     """Lift the rows of the digits 1 to 5 and of the end towards what the policy has in mind."""
-    from vqathinker.policy.checkpoint import load_policy, save_policy
+    from vqathinker.policy.folder.checkpoint import load_policy, save_policy
     from vqathinker.policy.inputs import encode, normalise, prompt_ids
     from vqathinker.video.store import ClipStore
 

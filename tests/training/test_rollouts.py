@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vqathinker.policy.checkpoint import Policy, load_policy
+from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.policy.generation import Prompts, generate
 from vqathinker.policy.inputs import encode, normalise, prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration

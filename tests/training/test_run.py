@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from vqathinker.params import RunSettings
-from vqathinker.policy.checkpoint import export, load_policy, policy_hash
+from vqathinker.policy.folder.checkpoint import export, load_policy, policy_hash
 from vqathinker.reporting.figures import PANELS
 from vqathinker.training.rollouts import Rollouts, RolloutWriter
 

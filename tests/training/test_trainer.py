@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vqathinker.params import RunSettings
-from vqathinker.policy.checkpoint import Policy, load_policy
+from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.policy.inputs import normalise
 from vqathinker.training.rewards import RewardTable, compute_rewards
 from vqathinker.training.rollouts import Rollouts, RolloutWriter

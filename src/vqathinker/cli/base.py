@@ -29,7 +29,7 @@ def base(
             raise typer.BadParameter("a demo policy needs --clips and one file of --degradations")
         prepare_base(wanted, clips, degradations[0], out)
     else:
-        from vqathinker.policy.hub import prepare_hub_base
+        from vqathinker.policy.interchange.hub import prepare_hub_base
 
         prepare_hub_base(wanted, out)
     typer.echo(f"{out}: base policy {wanted.name}")

@@ -39,7 +39,7 @@ def import_(
     ] = "12x560",
 ) -> None:  # fmt: skip
     """Turn a checkpoint in the authors' layout into a policy folder, bit by bit."""
-    from vqathinker.policy.original import import_original
+    from vqathinker.policy.interchange.original import import_original
 
     import_original(source, out, setting)
     typer.echo(f"{out}: policy imported from {source}")
@@ -54,7 +54,7 @@ def export(
     ] = Layout.original,
 ) -> None:
     """Write a policy folder in the authors' layout, bit by bit."""
-    from vqathinker.policy.original import export_original
+    from vqathinker.policy.interchange.original import export_original
 
     export_original(folder, out)
     typer.echo(f"{out}: {folder} in the {layout} layout")
@@ -66,8 +66,8 @@ def describe(
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON for other programs.")] = False,
 ) -> None:
     """Show what a policy is: sizes, trainable share, setting, hashes, how it was trained."""
-    from vqathinker.policy.describe import as_text
-    from vqathinker.policy.describe import describe as facts_of
+    from vqathinker.policy.folder.describe import as_text
+    from vqathinker.policy.folder.describe import describe as facts_of
 
     facts = facts_of(folder)
     typer.echo(json.dumps(facts, indent=1) if as_json else as_text(facts))
@@ -81,7 +81,7 @@ def card(
     ],
 ) -> None:
     """Put tables of results into a policy's model card."""
-    from vqathinker.policy.card import with_results
+    from vqathinker.policy.folder.card import with_results
 
     path = folder / "README.md"
     texts = [table.read_text(encoding="utf-8") for table in tables]

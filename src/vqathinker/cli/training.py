@@ -45,7 +45,7 @@ def export(
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
     """Turn the last checkpoint of a run into a policy folder that loads by path."""
-    from vqathinker.policy.checkpoint import export as export_policy
+    from vqathinker.policy.folder.checkpoint import export as export_policy
 
     export_policy(run, load_run(params, run), source, out)
     typer.echo(f"{out}: policy of run {run}")

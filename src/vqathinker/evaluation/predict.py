@@ -14,7 +14,7 @@ from tqdm import trange
 
 from vqathinker.evaluation.predictions import write_predictions
 from vqathinker.params import EvaluationParams
-from vqathinker.policy.checkpoint import load_policy
+from vqathinker.policy.folder.checkpoint import load_policy
 from vqathinker.policy.generation import generate
 from vqathinker.policy.inputs import encode, normalise, prompt_ids
 from vqathinker.policy.prompt import parse

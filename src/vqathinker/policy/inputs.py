@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 
 from vqathinker.policy.generation import Prompts
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
-from vqathinker.policy.motion import IMAGENET_MEAN, IMAGENET_STD
+from vqathinker.policy.motion.filter_bank import IMAGENET_MEAN, IMAGENET_STD
 from vqathinker.policy.prompt import Setting, render
 
 __all__ = ["encode", "normalise", "prompt_ids"]

@@ -26,7 +26,7 @@ from transformers.models.internvl.modeling_internvl import (
     InternVLModelOutputWithPast,
 )
 
-from vqathinker.policy.motion import build_motion_encoder
+from vqathinker.policy.motion.filter_bank import build_motion_encoder
 
 __all__ = ["VQAThinkerConfig", "VQAThinkerForConditionalGeneration", "VQAThinkerModel"]
 

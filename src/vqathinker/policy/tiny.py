@@ -13,7 +13,7 @@ from transformers import InternVLVisionConfig, PreTrainedTokenizerFast, Qwen2Con
 
 from vqathinker.params import DemoBaseParams
 from vqathinker.policy.model import VQAThinkerConfig, VQAThinkerForConditionalGeneration
-from vqathinker.policy.motion import cosine_basis
+from vqathinker.policy.motion.filter_bank import cosine_basis
 from vqathinker.policy.prompt import evaluation_prompt, training_prompt
 
 __all__ = ["build_policy", "build_tokenizer"]

@@ -16,7 +16,7 @@ from trl import GRPOConfig
 
 from vqathinker.params import RunSettings
 from vqathinker.phases import code_of_phase
-from vqathinker.policy.checkpoint import Policy, load_policy
+from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.parts import PARTS

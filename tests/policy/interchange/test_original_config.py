@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from vqathinker.policy.original_config import ConfigError, from_original, to_original
+from vqathinker.policy.interchange.original_config import ConfigError, from_original, to_original
 from vqathinker.policy.sizes import config_of
 
 # Of OpenGVLab/InternVL3-8B's config.json, without what only concerns tiles of pictures.

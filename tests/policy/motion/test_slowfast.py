@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from vqathinker.policy.motion import build_motion_encoder
-from vqathinker.policy.slowfast import TIME_REPEAT, SlowFastR50, _pool, repeats_of
+from vqathinker.policy.motion.filter_bank import build_motion_encoder
+from vqathinker.policy.motion.slowfast import TIME_REPEAT, SlowFastR50, _pool, repeats_of
 
 GOLDENS = Path(os.environ["VQATHINKER_GOLDENS"])
 TOLERANCE = 1e-3

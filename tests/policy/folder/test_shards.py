@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from vqathinker.policy.shards import ShardError, Shards, misfits, write_shards
+from vqathinker.policy.folder.shards import ShardError, Shards, misfits, write_shards
 
 INDEX = "model.safetensors.index.json"
 

@@ -12,7 +12,7 @@ from transformers import AutoProcessor, BatchFeature, PreTrainedTokenizerBase, P
 
 from vqathinker.policy.inputs import normalise, prompt_ids
 from vqathinker.policy.model import VQAThinkerConfig
-from vqathinker.policy.motion import IMAGENET_MEAN, IMAGENET_STD
+from vqathinker.policy.motion.filter_bank import IMAGENET_MEAN, IMAGENET_STD
 from vqathinker.policy.prompt import Setting
 from vqathinker.video.sampling import parse_setting
 

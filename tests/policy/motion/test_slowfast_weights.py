@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from vqathinker.policy.slowfast import SlowFastR50
-from vqathinker.policy.slowfast_weights import WeightsError, fetch_weights, load_weights
+from vqathinker.policy.motion.slowfast import SlowFastR50
+from vqathinker.policy.motion.slowfast_weights import WeightsError, fetch_weights, load_weights
 
 FIRST = "blocks.0.multipathway_blocks.0.conv.weight"
 State = dict[str, Tensor]

@@ -16,9 +16,9 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from vqathinker import __version__
 from vqathinker.params import RunSettings
-from vqathinker.policy.card import model_card
+from vqathinker.policy.folder.card import model_card
+from vqathinker.policy.folder.processor import VQAThinkerProcessor
 from vqathinker.policy.model import VQAThinkerConfig, VQAThinkerForConditionalGeneration
-from vqathinker.policy.processor import VQAThinkerProcessor
 
 __all__ = [
     "PROVENANCE",

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from vqathinker.params import RunSettings
 from vqathinker.phases import resolve
-from vqathinker.policy.checkpoint import (
+from vqathinker.policy.folder.checkpoint import (
     Policy,
     PolicyError,
     export,
@@ -75,7 +75,7 @@ def test_a_saved_policy_comes_back_bit_by_bit(
 ELSEWHERE = """
 import hashlib, sys, torch
 from pathlib import Path
-from vqathinker.policy.checkpoint import load_policy
+from vqathinker.policy.folder.checkpoint import load_policy
 model, tokenizer, _ = load_policy(Path(sys.argv[1]))
 ids = torch.tensor(tokenizer(sys.argv[2], add_special_tokens=False)["input_ids"])
 pixels = torch.randn((1, 6, 3, 56, 56), generator=torch.Generator().manual_seed(3))

@@ -18,11 +18,11 @@ from tokenizers import Tokenizer, models
 from torch import Tensor
 from transformers import InternVLVisionConfig, PreTrainedTokenizerFast, Qwen2Config
 
-from vqathinker.policy.checkpoint import Policy, PolicyError, load_policy, save_policy
+from vqathinker.policy.folder.checkpoint import Policy, PolicyError, load_policy, save_policy
+from vqathinker.policy.folder.shards import ShardError, Shards
+from vqathinker.policy.interchange.original import export_original, import_original, original_name
+from vqathinker.policy.interchange.original_config import ConfigError
 from vqathinker.policy.model import VQAThinkerConfig, VQAThinkerForConditionalGeneration
-from vqathinker.policy.original import export_original, import_original, original_name
-from vqathinker.policy.original_config import ConfigError
-from vqathinker.policy.shards import ShardError, Shards
 from vqathinker.policy.tokens import TokenizerError
 
 Drawn = Callable[[str, Tensor], Tensor]
@@ -147,7 +147,9 @@ def test_an_imported_policy_answers_as_the_authors(policy: Policy, setting: str)
 def test_a_policy_goes_back_bit_by_bit(
     tmp_path: Path, checkpoint: Path, imported: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vqathinker.policy.original.write_shards.__defaults__", (10**8,))
+    monkeypatch.setattr(
+        "vqathinker.policy.interchange.original.write_shards.__defaults__", (10**8,)
+    )
     export_original(imported, tmp_path / "back")
     before, after = Shards(checkpoint), Shards(tmp_path / "back")
     assert len(list((tmp_path / "back").glob("model-*.safetensors"))) > 2

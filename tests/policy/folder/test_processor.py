@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from transformers import AutoProcessor, PreTrainedTokenizerBase
 
-from vqathinker.policy.checkpoint import Policy, save_policy
+from vqathinker.policy.folder.checkpoint import Policy, save_policy
+from vqathinker.policy.folder.processor import VQAThinkerProcessor
 from vqathinker.policy.inputs import normalise, prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
-from vqathinker.policy.processor import VQAThinkerProcessor
 
 
 @pytest.fixture

@@ -78,8 +78,8 @@ from pathlib import Path
 
 import torch
 
-from vqathinker.policy.checkpoint import load_policy
-from vqathinker.policy.processor import VQAThinkerProcessor
+from vqathinker.policy.folder.checkpoint import load_policy
+from vqathinker.policy.folder.processor import VQAThinkerProcessor
 from vqathinker.policy.prompt import parse
 from vqathinker.video.decode import decode_clip
 from vqathinker.video.probe import probe

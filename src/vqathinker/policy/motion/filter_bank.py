@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vqathinker.policy.slowfast import TIME_REPEAT, SlowFastR50
+from vqathinker.policy.motion.slowfast import TIME_REPEAT, SlowFastR50
 
 __all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "FilterBank", "build_motion_encoder", "cosine_basis"]
 

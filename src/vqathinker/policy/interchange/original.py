@@ -21,11 +21,11 @@ import torch
 from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from vqathinker.policy.checkpoint import PROVENANCE, PolicyError, policy_folder
+from vqathinker.policy.folder.checkpoint import PROVENANCE, PolicyError, policy_folder
+from vqathinker.policy.folder.processor import AUTHORS_SETTING
+from vqathinker.policy.folder.shards import Shards, misfits, write_shards
+from vqathinker.policy.interchange.original_config import from_original, to_original
 from vqathinker.policy.model import VQAThinkerConfig, VQAThinkerForConditionalGeneration
-from vqathinker.policy.original_config import from_original, to_original
-from vqathinker.policy.processor import AUTHORS_SETTING
-from vqathinker.policy.shards import Shards, misfits, write_shards
 from vqathinker.policy.tokens import close_turns, generation_defaults, image_token
 
 __all__ = ["export_original", "import_original", "original_name"]

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from vqathinker.phases import resolve
-from vqathinker.policy.card import ABOUT_RESULTS, CardError, model_card, with_results
-from vqathinker.policy.checkpoint import Policy, save_policy
+from vqathinker.policy.folder.card import ABOUT_RESULTS, CardError, model_card, with_results
+from vqathinker.policy.folder.checkpoint import Policy, save_policy
 from vqathinker.policy.model import VQAThinkerConfig
 from vqathinker.policy.sizes import config_of
 from vqathinker.policy.tokens import generation_defaults

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from vqathinker.phases import resolve
-from vqathinker.policy.checkpoint import PolicyError, load_policy
-from vqathinker.policy.describe import as_text, describe
+from vqathinker.policy.folder.checkpoint import PolicyError, load_policy
+from vqathinker.policy.folder.describe import as_text, describe
 from vqathinker.policy.parts import PARTS, part_of
 
 

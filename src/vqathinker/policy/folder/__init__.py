@@ -1,0 +1,1 @@
+"""Policy folders: weights, configuration, processor and card, written, read and described."""
