@@ -14,7 +14,8 @@ configfile: "params.yaml"
 sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 
 from vqathinker.layout import Layout
-from vqathinker.phases import resolve, settle_stamps, write_stamps
+from vqathinker.phases.parameters import resolve
+from vqathinker.phases.stamps import settle_stamps, write_stamps
 
 PARAMS = resolve(config)
 validate(PARAMS, "workflow/schemas/params.schema.yaml")

@@ -64,7 +64,7 @@ def test_a_module_imports_only_from_rooms_below_its_own(module):
 @pytest.mark.parametrize(
     ("module", "heavy"),
     [
-        ("vqathinker.phases", ["pydantic", "pandas", "numpy", "torch"]),
+        ("vqathinker.phases.stamps", ["pydantic", "pandas", "numpy", "torch"]),
         ("vqathinker.layout", ["pydantic", "pandas", "numpy", "torch"]),
         ("vqathinker.params", ["pandas", "numpy", "torch"]),
         ("vqathinker.video.shard", ["torch", "av", "decord"]),  # its children do without pandas

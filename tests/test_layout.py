@@ -3,7 +3,7 @@
 import pytest
 
 from vqathinker.layout import Layout
-from vqathinker.phases import resolve
+from vqathinker.phases.parameters import resolve
 
 
 @pytest.fixture

@@ -24,7 +24,8 @@ from vqathinker.params import (
     load_section,
     load_seed,
 )
-from vqathinker.phases import phase_params, resolve, write_stamp
+from vqathinker.phases.parameters import phase_params, resolve
+from vqathinker.phases.stamps import write_stamp
 
 SCALES = ("demo", "single-gpu", "paper")
 SCHEMA = "workflow/schemas/params.schema.yaml"

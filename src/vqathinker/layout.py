@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vqathinker.phases import card_path, files_of, stamp_path
+from vqathinker.phases.hashing import card_path, files_of
+from vqathinker.phases.stamps import stamp_path
 
 __all__ = ["Layout"]
 

@@ -5,7 +5,7 @@ import yaml
 from typer.testing import CliRunner
 
 from vqathinker.cli import app
-from vqathinker.phases import SECTIONS, TRAINING
+from vqathinker.phases.parameters import SECTIONS, TRAINING
 
 COMMANDS = {
     "Data": ("decode", "perturb"),

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from vqathinker.phases import code_of_phase, resolve
+from vqathinker.phases.hashing import code_of_phase
+from vqathinker.phases.parameters import resolve
 
 pytestmark = pytest.mark.workflow
 

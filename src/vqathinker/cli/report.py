@@ -57,7 +57,7 @@ def page(
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
     """Write the report: one HTML page that needs nothing outside itself."""
-    from vqathinker.phases import read_params
+    from vqathinker.phases.parameters import read_params
     from vqathinker.reporting.page import write_page
 
     title, scale = load_section(params, ReportParams).title, str(read_params(params)["scale"])

@@ -9,7 +9,7 @@ from vqathinker.params.base import BaseParams, DemoBaseParams, HubBaseParams
 from vqathinker.params.model import Section, Whole
 from vqathinker.params.training import RunSettings
 from vqathinker.params.whole import Parameters
-from vqathinker.phases import read_params
+from vqathinker.phases.parameters import read_params
 
 __all__ = ["ParameterError", "load_all", "load_base", "load_run", "load_section", "load_seed"]
 

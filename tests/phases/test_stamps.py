@@ -8,16 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from vqathinker.phases import (
-    code_of_phase,
-    merge,
-    phase_names,
-    phase_params,
-    resolve,
-    settle_stamps,
-    stamp_path,
-    write_stamps,
-)
+from vqathinker.phases.parameters import phase_names, resolve
+from vqathinker.phases.stamps import settle_stamps, stamp_path, write_stamps
 
 
 @pytest.fixture
@@ -42,24 +34,6 @@ def change(tree: dict[str, Any], keys: str, value: Any) -> None:
     for key in parents:
         tree = tree.setdefault(key, {})
     tree[last] = value
-
-
-def test_merging_replaces_lists_and_null_but_goes_into_mappings():
-    below = {"a": {"x": 1, "y": [1, 2]}, "lora": None}
-    above = {"a": {"y": [3]}, "lora": {"rank": 4}}
-    assert merge(below, above) == {"a": {"x": 1, "y": [3]}, "lora": {"rank": 4}}
-    assert below == {"a": {"x": 1, "y": [1, 2]}, "lora": None}
-
-
-def test_there_is_one_training_phase_for_each_trained_run(config):
-    names = phase_names(resolve(config))
-    assert "training-grpo" in names
-    assert "training-base" not in names
-
-
-def test_an_unknown_phase_is_answered_with_those_that_exist(config):
-    with pytest.raises(ValueError, match=r"phase is 'trainng', expected one of data, clips"):
-        phase_params(resolve(config), "trainng")
 
 
 TRAINED = {"grpo", "grpo-no-temporal", "grpo-seed43", "grpo-seed44"}
@@ -142,13 +116,6 @@ def test_a_card_of_one_s_own_and_the_card_whose_files_it_shares_stand_in_the_sta
     own.write_text("name: mine\nfiles_of: cgvds\nnotes: [changed]\n")
     write_stamps(resolve(config), project)
     assert rewritten(before) == {"data"}
-
-
-def test_the_code_of_a_phase_is_found_through_imports_at_any_depth(root):
-    files = set(code_of_phase("training-grpo", root / "src"))
-    assert {"vqathinker/cli/training.py", "vqathinker/training/rewards.py"} <= files
-    assert "vqathinker/policy/prompts.yaml" in files
-    assert not any(file.startswith("vqathinker/evaluation/") for file in files)
 
 
 def test_an_unchanged_stamp_keeps_its_bytes_and_its_time(project, config):

@@ -1,0 +1,85 @@
+"""Hashes of the code and of the cards that a phase depends on."""
+
+import ast
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+__all__ = ["card_hashes", "card_path", "code_of_phase", "files_of"]
+
+# These yield values, and the values themselves stand in the stamp.
+_NOT_HASHED = {"params", "phases", "layout.py"}
+
+# Of the cards only those of a scale's own sets count: a word changed in one fetches no other set.
+CARDS = Path("datasets/cards")
+
+
+def code_of_phase(phase: str, source: Path) -> dict[str, str]:
+    """Every file that the phase's commands run, to its sha256.
+
+    These are the modules that `vqathinker/cli/<phase>.py` imports, at any depth, and the data files
+    beside them (prompts, templates; cards stand in the stamp by themselves). `source` is the folder
+    of the package, usually `src`.
+    """
+    package = source / "vqathinker"
+    modules: set[Path] = set()
+    waiting = [package / "cli" / f"{phase.split('-', maxsplit=1)[0]}.py"]
+    while waiting:
+        module = waiting.pop()
+        room = module.relative_to(package).parts[0]
+        if module not in modules and room not in _NOT_HASHED:
+            modules.add(module)
+            waiting.extend(_imported(module, source))
+    folders = {module.parent for module in modules} - {package}
+    beside = {file for folder in folders for file in folder.rglob("*") if file.is_file()}
+    data = {file for file in beside if file.suffix not in {".py", ".pyc"}}
+    data -= set((package / CARDS).iterdir())
+    return {
+        file.relative_to(source).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(modules | data)
+    }
+
+
+def _imported(module: Path, source: Path) -> Iterator[Path]:
+    """Files of this package that a module imports anywhere, inside functions too."""
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in names:
+            if name.startswith("vqathinker."):
+                path = source.joinpath(*name.split("."))
+                candidates = (path.with_suffix(".py"), path / "__init__.py")
+                yield from (file for file in candidates if file.is_file())
+
+
+def card_path(name: str, params: Mapping[str, Any], package: Path) -> Path:
+    """Where the card of a set lies: built in, or in the project's folder `data.cards`."""
+    built_in = package / CARDS / f"{name}.yaml"
+    return built_in if built_in.is_file() else Path(params["data"]["cards"], f"{name}.yaml")
+
+
+def files_of(card: Path) -> str | None:
+    """The set in whose folder the files of this card's set lie, if it has none of its own."""
+    content = yaml.safe_load(card.read_text(encoding="utf-8")) if card.is_file() else None
+    return content.get("files_of") if isinstance(content, dict) else None
+
+
+def card_hashes(params: Mapping[str, Any], package: Path) -> dict[str, str]:
+    """Hash of the card of every set of a scale, and of the sets whose files they share."""
+    data = params["data"]
+    names = {data["train"], *data["in_domain"], *data["out_of_distribution"]}
+    cards = {name: card_path(name, params, package) for name in names}
+    shared = {name for card in cards.values() if (name := files_of(card))}
+    cards |= {name: card_path(name, params, package) for name in shared}
+    return {
+        name: hashlib.sha256(card.read_bytes()).hexdigest()
+        for name, card in sorted(cards.items())
+        if card.is_file()
+    }

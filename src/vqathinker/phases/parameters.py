@@ -1,0 +1,107 @@
+"""From params.yaml to the parameters of one scale, and of one phase of it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+__all__ = [
+    "DOWNLOAD",
+    "TRAINING",
+    "Tree",
+    "merge",
+    "phase_names",
+    "phase_params",
+    "read_params",
+    "resolve",
+]
+
+Tree = dict[str, Any]
+
+# Sections of the resolved parameters that a phase depends on. The phase of a run is added by name.
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "data": ("data",),
+    "clips": ("seed", "clips"),
+    "base": ("base",),
+    "evaluation": ("evaluation",),
+    "metrics": ("metrics",),
+    "report": ("report",),
+}
+TRAINING = "training"
+RUN_SECTIONS = ("seed", "training", "rewards")
+
+# How files come, in a file of its own beside the stamps: read by jobs, but no input of any rule.
+DOWNLOAD = "download"
+
+
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Tree:
+    """`below` with `above` laid over it: mappings key by key, anything else replaced as a whole.
+
+    >>> merge({"a": {"x": 1, "y": 2}, "b": [1, 2]}, {"a": {"y": 3}, "b": [4]})
+    {'a': {'x': 1, 'y': 3}, 'b': [4]}
+    """
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        merged[key] = merge(old, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def resolve(config: Mapping[str, Any], source: str = "params.yaml") -> Tree:
+    """The parameters of the scale that `config` names: `scales` folded in, every run spelled out.
+
+    A row of `runs` comes out with its whole `seed`, `training` and `rewards`: the shared ones, with
+    what the row itself says laid over them.
+
+    Raises:
+        ValueError: `scale` names no row of `scales`.
+    """
+    scales = config.get("scales") or {}
+    scale = config.get("scale")
+    if scale not in scales:
+        raise ValueError(f"{source}: scale is {scale!r}, expected one of {', '.join(scales)}")
+    shared = {key: value for key, value in config.items() if key != "scales"}
+    params = merge(shared, scales[scale])
+    params["runs"] = {name: _whole_run(row, params) for name, row in params["runs"].items()}
+    return params
+
+
+def _whole_run(row: Mapping[str, Any], params: Tree) -> Tree:
+    return merge({key: params[key] for key in RUN_SECTIONS if key in params}, row)
+
+
+def read_params(path: Path) -> Tree:
+    """Resolved parameters from params.yaml or, of one phase only, from a stamp.
+
+    Raises:
+        ValueError: the file holds no mapping, or an unknown scale.
+    """
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: holds {type(content).__name__}, expected a mapping")
+    if "phase" in content:
+        return dict(content["params"])
+    return resolve(content, str(path))
+
+
+def phase_names(params: Mapping[str, Any]) -> list[str]:
+    """Every phase of these resolved parameters; training is one phase per trained run."""
+    trained = [name for name, run in params["runs"].items() if run["train"]]
+    return [*SECTIONS, *(f"{TRAINING}-{name}" for name in trained)]
+
+
+def phase_params(params: Mapping[str, Any], phase: str) -> Tree:
+    """What of the resolved parameters a phase depends on, always with the scale.
+
+    Raises:
+        ValueError: no such phase.
+    """
+    if phase not in phase_names(params):
+        raise ValueError(f"phase is {phase!r}, expected one of {', '.join(phase_names(params))}")
+    if phase in SECTIONS:
+        return {key: params[key] for key in ("scale", *SECTIONS[phase])}
+    run = phase.removeprefix(f"{TRAINING}-")
+    row = {key: params["runs"][run][key] for key in RUN_SECTIONS}
+    return {"scale": params["scale"], "runs": {run: row}}

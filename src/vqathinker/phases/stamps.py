@@ -1,0 +1,73 @@
+"""Stamps: one small file a phase, rewritten only when its parameters or its code changed."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vqathinker.phases.hashing import card_hashes, code_of_phase
+from vqathinker.phases.parameters import DOWNLOAD, Tree, phase_names, phase_params
+
+__all__ = ["settle_stamps", "stamp_path", "write_stamp", "write_stamps"]
+
+STAMPS = Path("workflow/stamps")
+
+
+def stamp_path(scale: str, phase: str) -> Path:
+    """Where a phase's stamp lies, from the project's root."""
+    return STAMPS / scale / f"{phase}.yaml"
+
+
+def write_stamps(params: Mapping[str, Any], root: Path) -> None:
+    """Write the stamps of every phase whose parameters or code changed, and how files come."""
+    for phase in phase_names(params):
+        content = {
+            "phase": phase,
+            "params": phase_params(params, phase),
+            "code": code_of_phase(phase, root / "src"),
+        }
+        if phase == "data":
+            content["cards"] = card_hashes(params, root / "src" / "vqathinker")
+        write_stamp(stamp_path(params["scale"], phase), content)
+    settings = {"phase": DOWNLOAD, "params": {key: params[key] for key in ("scale", DOWNLOAD)}}
+    write_stamp(stamp_path(params["scale"], DOWNLOAD), settings)
+
+
+def write_stamp(path: Path, content: Tree) -> None:
+    """Bring one stamp up to date; leave it untouched, with its time, if it is already.
+
+    A dry run must not make results look out of date once the parameters are set back. So what it
+    replaces is kept as `.before`, and comes back with its old time if it is wanted again before
+    `settle_stamps` says that jobs have run.
+    """
+    before = path.with_suffix(".before")
+    if _holds(path, content):
+        return
+    if _holds(before, content):
+        before.replace(path)
+        return
+    if path.exists() and not before.exists():
+        path.replace(before)
+    # Snakemake forgives a newer input whose checksum it has seen, so the time is part of it.
+    written = {"written": datetime.now(UTC).isoformat(), **content}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".fresh")
+    fresh.write_text(yaml.safe_dump(written, sort_keys=False), encoding="utf-8")
+    fresh.replace(path)
+
+
+def settle_stamps(scale: str) -> None:
+    """Jobs start under the present stamps: forget what they replaced."""
+    for before in (STAMPS / scale).glob("*.before"):
+        before.unlink(missing_ok=True)
+
+
+def _holds(path: Path, content: Tree) -> bool:
+    if not path.is_file():
+        return False
+    stamp = yaml.safe_load(path.read_text(encoding="utf-8"))
+    stamp.pop("written", None)
+    return json.dumps(stamp, sort_keys=True) == json.dumps(content, sort_keys=True)
