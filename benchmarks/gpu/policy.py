@@ -21,9 +21,10 @@ import torch
 from torch import Tensor, nn
 from transformers import InternVLVisionConfig, Qwen2Config
 
+from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.generation import Prompts, generate
 from vqathinker.policy.inputs import encode
-from vqathinker.policy.model import VQAThinkerConfig, VQAThinkerForConditionalGeneration
+from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.motion.slowfast import SlowFastR50, repeats_of
 from vqathinker.policy.sizes import SIZES, config_of
 from vqathinker.video.sampling import parse_setting

@@ -14,7 +14,8 @@ from vqathinker.evaluation.predictions import COLUMNS, Predictions, read_predict
 from vqathinker.params import EvaluationParams
 from vqathinker.policy.folder.checkpoint import Policy, load_policy, policy_hash, save_policy
 from vqathinker.policy.generation import generate
-from vqathinker.policy.inputs import encode, normalise, prompt_ids
+from vqathinker.policy.inputs import encode, prompt_ids
+from vqathinker.policy.normalisation import normalise
 from vqathinker.policy.prompt import parse
 from vqathinker.video.damage import Failure
 from vqathinker.video.store import ClipStore, write_shard

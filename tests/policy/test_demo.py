@@ -13,12 +13,13 @@ from torch import Tensor
 
 from vqathinker.params import DemoBaseParams
 from vqathinker.params.base import LessonParams
-from vqathinker.phases import resolve
+from vqathinker.phases.parameters import resolve
 from vqathinker.policy import demo
 from vqathinker.policy.demo import KINDS, prepare_base
 from vqathinker.policy.folder.checkpoint import load_policy
 from vqathinker.policy.generation import Prompts, generate
-from vqathinker.policy.inputs import normalise, prompt_ids
+from vqathinker.policy.inputs import prompt_ids
+from vqathinker.policy.normalisation import normalise
 from vqathinker.policy.prompt import has_format, parse
 from vqathinker.policy.tiny import build_policy, build_tokenizer
 from vqathinker.video.store import ClipStore

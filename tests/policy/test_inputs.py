@@ -1,25 +1,13 @@
-"""What a policy reads: normalised pixels, and the prompt's text with a place for each token."""
+"""What a policy reads: what a clip shows, and the prompt's text with a place for each token."""
 
 import pytest
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from vqathinker.policy.inputs import encode, normalise, prompt_ids
+from vqathinker.policy.inputs import encode, prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
-from vqathinker.policy.motion.filter_bank import IMAGENET_MEAN, IMAGENET_STD
 from vqathinker.policy.prompt import Setting, render
-
-
-def test_pixels_are_centred_and_scaled_by_channel() -> None:
-    frames = torch.zeros((2, 3, 3, 4, 4), dtype=torch.uint8)
-    frames[1] = 255
-    normal = normalise(frames)
-    assert normal.dtype == torch.float32
-    assert normal.shape == frames.shape
-    for channel, (mean, std) in enumerate(zip(IMAGENET_MEAN, IMAGENET_STD, strict=True)):
-        torch.testing.assert_close(normal[0, :, channel], torch.full((3, 4, 4), -mean / std))
-        torch.testing.assert_close(normal[1, :, channel], torch.full((3, 4, 4), (1 - mean) / std))
 
 
 @pytest.mark.parametrize("setting", ["training", "evaluation"])

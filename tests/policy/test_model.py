@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForImageTextToText, InternVLVisionConfig
 
+from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.generation import generate
 from vqathinker.policy.inputs import encode
-from vqathinker.policy.model import VQAThinkerConfig, VQAThinkerForConditionalGeneration
+from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.sizes import SIZES, config_of
 
 Model = VQAThinkerForConditionalGeneration

@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from vqathinker.params import PerturbationParams, RunSettings
-from vqathinker.phases import merge, resolve
+from vqathinker.phases.parameters import merge, resolve
 
 TRAINING = {
     "group_size": 4, "videos_per_device": 2, "gradient_accumulation": 1, "learning_rate": 1e-3,
@@ -63,7 +63,8 @@ def training_set(
 def write_talking_policy(base: Path, clips: Path, out: Path) -> None:
     """Lift the rows of the digits 1 to 5 and of the end towards what the policy has in mind."""
     from vqathinker.policy.folder.checkpoint import load_policy, save_policy
-    from vqathinker.policy.inputs import encode, normalise, prompt_ids
+    from vqathinker.policy.inputs import encode, prompt_ids
+    from vqathinker.policy.normalisation import normalise
     from vqathinker.video.store import ClipStore
 
     policy, tokenizer, _ = load_policy(base)

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.policy.generation import Prompts, generate
-from vqathinker.policy.inputs import encode, normalise, prompt_ids
+from vqathinker.policy.inputs import encode, prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
+from vqathinker.policy.normalisation import normalise
 from vqathinker.training import rollouts
 from vqathinker.training.rollouts import RolloutWriter
 from vqathinker.video.perturb import Perturbation

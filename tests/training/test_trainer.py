@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vqathinker.params import RunSettings
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
-from vqathinker.policy.inputs import normalise
+from vqathinker.policy.normalisation import normalise
 from vqathinker.training.rewards import RewardTable, compute_rewards
 from vqathinker.training.rollouts import Rollouts, RolloutWriter
 from vqathinker.training.trainer import COMPONENTS, VQAThinkerTrainer

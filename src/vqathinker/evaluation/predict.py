@@ -16,7 +16,8 @@ from vqathinker.evaluation.predictions import write_predictions
 from vqathinker.params import EvaluationParams
 from vqathinker.policy.folder.checkpoint import load_policy
 from vqathinker.policy.generation import generate
-from vqathinker.policy.inputs import encode, normalise, prompt_ids
+from vqathinker.policy.inputs import encode, prompt_ids
+from vqathinker.policy.normalisation import normalise
 from vqathinker.policy.prompt import parse
 from vqathinker.video.store import ClipStore
 

@@ -18,9 +18,10 @@ from transformers import PreTrainedTokenizerFast
 
 from vqathinker.params.base import DemoBaseParams, LessonParams
 from vqathinker.policy.folder.checkpoint import save_policy
-from vqathinker.policy.inputs import normalise, prompt_ids
+from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.motion.filter_bank import FilterBank
+from vqathinker.policy.normalisation import normalise
 from vqathinker.policy.tiny import build_policy, build_tokenizer
 from vqathinker.policy.tokens import generation_defaults
 from vqathinker.video.store import ClipStore

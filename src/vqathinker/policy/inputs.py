@@ -1,9 +1,7 @@
-"""From stored clips to what a policy reads: normalised pixels, encoded frames, prompt tokens.
+"""What a policy reads of a clip: prompt tokens, encoded frames, the motion feature.
 
-Source: docs/method.md, section 2 (ImageNet mean and standard deviation, prompts to the character).
+Source: docs/method.md, section 2 (prompts to the character).
 """
-
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -11,19 +9,9 @@ from transformers import PreTrainedTokenizerBase
 
 from vqathinker.policy.generation import Prompts
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
-from vqathinker.policy.motion.filter_bank import IMAGENET_MEAN, IMAGENET_STD
 from vqathinker.policy.prompt import Setting, render
 
-__all__ = ["encode", "normalise", "prompt_ids"]
-
-
-def normalise(
-    frames: Tensor, mean: Sequence[float] = IMAGENET_MEAN, std: Sequence[float] = IMAGENET_STD
-) -> Tensor:
-    """Frames uint8 0..255 (…, 3, height, width) → float32, ImageNet mean 0 and deviation 1."""
-    centre = torch.tensor(mean, device=frames.device).view(3, 1, 1)
-    scale = torch.tensor(std, device=frames.device).view(3, 1, 1)
-    return (frames.float() / 255 - centre) / scale
+__all__ = ["encode", "prompt_ids"]
 
 
 def prompt_ids(

@@ -17,7 +17,6 @@ from transformers import (
     AutoConfig,
     AutoModelForImageTextToText,
     DynamicCache,
-    InternVLConfig,
     InternVLForConditionalGeneration,
     InternVLModel,
 )
@@ -26,42 +25,10 @@ from transformers.models.internvl.modeling_internvl import (
     InternVLModelOutputWithPast,
 )
 
-from vqathinker.policy.motion.filter_bank import build_motion_encoder
+from vqathinker.policy.config import VQAThinkerConfig
+from vqathinker.policy.motion.encoder import build_motion_encoder
 
-__all__ = ["VQAThinkerConfig", "VQAThinkerForConditionalGeneration", "VQAThinkerModel"]
-
-
-class VQAThinkerConfig(InternVLConfig):
-    """InternVL's configuration, and what is not InternVL's.
-
-    Args:
-        motion: {"encoder": name, …} of the motion branch; see `build_motion_encoder`.
-        setting: frames x size of the clips that the policy is meant to be asked about, "12x560".
-    """
-
-    model_type = "vqathinker"
-
-    def __init__(
-        self, motion: dict[str, Any] | None = None, setting: str | None = None, **kwargs: Any
-    ) -> None:
-        self.motion = dict(motion or {"encoder": "filter_bank"})
-        self.setting = setting
-        super().__init__(**kwargs)
-
-    def tokens_per_frame(self, size: int) -> int:
-        """Visual tokens of a frame of size × size pixels.
-
-        Raises:
-            ValueError: the size is not a whole number of patches that can be shuffled by two.
-        """
-        patch = self.vision_config.patch_size[0]
-        side = size / patch * self.downsample_ratio
-        if side != int(side) or side < 1:
-            raise ValueError(
-                f"frames of {size} px do not fit patches of {patch} px; expected a multiple of "
-                f"{int(patch / self.downsample_ratio)}: check the clip setting"
-            )
-        return int(side) ** 2
+__all__ = ["VQAThinkerForConditionalGeneration", "VQAThinkerModel"]
 
 
 class VQAThinkerModel(InternVLModel):

@@ -3,7 +3,9 @@
 Source: docs/method.md, section 2: all but the motion encoder are trained.
 """
 
-__all__ = ["FROZEN", "PARTS", "part_of"]
+from collections.abc import Mapping, Sequence
+
+__all__ = ["FROZEN", "PARTS", "misfits", "part_of"]
 
 FROZEN = "motion_encoder"
 PARTS = {
@@ -28,3 +30,19 @@ def part_of(name: str) -> str:
         if name.startswith(prefixes):
             return part
     raise KeyError(name)
+
+
+def misfits(expected: Mapping[str, Sequence[int]], given: Mapping[str, Sequence[int]]) -> list[str]:
+    """One line for each name that is missing, not expected, or of another shape; sorted.
+
+    >>> misfits({"a": [2], "b": [3]}, {"b": [4], "c": [5]})
+    ['a: missing', 'b: shape [4], expected [3]', 'c: not expected']
+    """
+    lines = [f"{name}: missing" for name in expected.keys() - given.keys()]
+    lines += [f"{name}: not expected" for name in given.keys() - expected.keys()]
+    lines += [
+        f"{name}: shape {list(given[name])}, expected {list(expected[name])}"
+        for name in expected.keys() & given.keys()
+        if tuple(expected[name]) != tuple(given[name])
+    ]
+    return sorted(lines)

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from transformers import InternVLVisionConfig, Qwen2Config
 
+from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.folder.processor import AUTHORS_SETTING
-from vqathinker.policy.model import VQAThinkerConfig
 
 __all__ = ["SIZES", "config_of"]
 

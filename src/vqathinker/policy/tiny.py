@@ -12,7 +12,8 @@ from torch import nn
 from transformers import InternVLVisionConfig, PreTrainedTokenizerFast, Qwen2Config
 
 from vqathinker.params import DemoBaseParams
-from vqathinker.policy.model import VQAThinkerConfig, VQAThinkerForConditionalGeneration
+from vqathinker.policy.config import VQAThinkerConfig
+from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.motion.filter_bank import cosine_basis
 from vqathinker.policy.prompt import evaluation_prompt, training_prompt
 

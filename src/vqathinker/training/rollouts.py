@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from vqathinker.policy.generation import Prompts, generate
-from vqathinker.policy.inputs import normalise
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
+from vqathinker.policy.normalisation import normalise
 from vqathinker.video.perturb import Perturbation
 
 __all__ = ["Clips", "Perturbations", "RolloutWriter", "Rollouts"]

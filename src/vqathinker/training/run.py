@@ -15,7 +15,7 @@ from transformers import PrinterCallback, TrainerCallback
 from trl import GRPOConfig
 
 from vqathinker.params import RunSettings
-from vqathinker.phases import code_of_phase
+from vqathinker.phases.hashing import code_of_phase
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration

@@ -13,7 +13,7 @@ import pytest
 from vqathinker.datasets.made.degradations import DEGRADATIONS
 from vqathinker.datasets.made.demo import make_set
 from vqathinker.params import DataParams
-from vqathinker.phases import resolve
+from vqathinker.phases.parameters import resolve
 
 Versions = Callable[..., list[tuple[float, np.ndarray]]]
 

@@ -14,7 +14,7 @@ from vqathinker.datasets.card import load_card
 from vqathinker.datasets.labels import read_labels
 from vqathinker.datasets.made.demo import make_set, mos_from_strength
 from vqathinker.params import DataParams
-from vqathinker.phases import resolve
+from vqathinker.phases.parameters import resolve
 from vqathinker.video.damage import DamagedVideo
 from vqathinker.video.probe import probe
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import yaml
 
-from vqathinker.phases import resolve
+from vqathinker.phases.parameters import resolve
+from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.folder.card import ABOUT_RESULTS, CardError, model_card, with_results
 from vqathinker.policy.folder.checkpoint import Policy, save_policy
-from vqathinker.policy.model import VQAThinkerConfig
 from vqathinker.policy.sizes import config_of
 from vqathinker.policy.tokens import generation_defaults
 

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from vqathinker.params import RunSettings
-from vqathinker.phases import resolve
+from vqathinker.phases.parameters import resolve
 from vqathinker.policy.folder.checkpoint import (
     Policy,
     PolicyError,

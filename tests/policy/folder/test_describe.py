@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from vqathinker.phases import resolve
+from vqathinker.phases.parameters import resolve
 from vqathinker.policy.folder.checkpoint import PolicyError, load_policy
 from vqathinker.policy.folder.describe import as_text, describe
 from vqathinker.policy.parts import PARTS, part_of

@@ -9,8 +9,9 @@ from transformers import AutoProcessor, PreTrainedTokenizerBase
 
 from vqathinker.policy.folder.checkpoint import Policy, save_policy
 from vqathinker.policy.folder.processor import VQAThinkerProcessor
-from vqathinker.policy.inputs import normalise, prompt_ids
+from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
+from vqathinker.policy.normalisation import normalise
 
 
 @pytest.fixture

@@ -5,11 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from vqathinker.policy.folder.shards import ShardError, Shards, misfits, write_shards
+from vqathinker.policy.folder.shards import ShardError, Shards, write_shards
 
 INDEX = "model.safetensors.index.json"
 
@@ -67,16 +65,3 @@ def test_a_tensor_in_two_files_is_named(tmp_path: Path) -> None:
     (tmp_path / INDEX).write_text(json.dumps(content))
     with pytest.raises(ShardError, match=r"2\.safetensors: a stands in another file"):
         Shards(tmp_path)
-
-
-SHAPES = st.dictionaries(st.sampled_from("abcdef"), st.tuples(st.integers(1, 3)))
-
-
-@given(expected=SHAPES, given_=SHAPES)
-def test_every_misfit_and_nothing_else_is_listed(
-    expected: dict[str, tuple[int]], given_: dict[str, tuple[int]]
-) -> None:
-    named = [line.partition(":")[0] for line in misfits(expected, given_)]
-    assert named == sorted(
-        name for name in expected.keys() | given_.keys() if expected.get(name) != given_.get(name)
-    )

@@ -18,11 +18,12 @@ from tokenizers import Tokenizer, models
 from torch import Tensor
 from transformers import InternVLVisionConfig, PreTrainedTokenizerFast, Qwen2Config
 
+from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.folder.checkpoint import Policy, PolicyError, load_policy, save_policy
 from vqathinker.policy.folder.shards import ShardError, Shards
 from vqathinker.policy.interchange.original import export_original, import_original, original_name
 from vqathinker.policy.interchange.original_config import ConfigError
-from vqathinker.policy.model import VQAThinkerConfig, VQAThinkerForConditionalGeneration
+from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.tokens import TokenizerError
 
 Drawn = Callable[[str, Tensor], Tensor]

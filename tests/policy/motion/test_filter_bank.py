@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
-from vqathinker.policy.motion.filter_bank import FilterBank, build_motion_encoder, cosine_basis
+from vqathinker.policy.motion.encoder import build_motion_encoder
+from vqathinker.policy.motion.filter_bank import FilterBank, cosine_basis
 
 SIZE = 56
 

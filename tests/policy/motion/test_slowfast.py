@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from vqathinker.policy.motion.filter_bank import build_motion_encoder
+from vqathinker.policy.motion.encoder import build_motion_encoder
 from vqathinker.policy.motion.slowfast import TIME_REPEAT, SlowFastR50, _pool, repeats_of
 
 GOLDENS = Path(os.environ["VQATHINKER_GOLDENS"])

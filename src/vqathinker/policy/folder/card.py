@@ -7,7 +7,7 @@ filled in by `with_results`.
 import json
 from typing import Any
 
-from vqathinker.policy.model import VQAThinkerConfig
+from vqathinker.policy.config import VQAThinkerConfig
 
 __all__ = ["ABOUT_RESULTS", "CardError", "model_card", "with_results"]
 

@@ -16,9 +16,10 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from vqathinker import __version__
 from vqathinker.params import RunSettings
+from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.folder.card import model_card
 from vqathinker.policy.folder.processor import VQAThinkerProcessor
-from vqathinker.policy.model import VQAThinkerConfig, VQAThinkerForConditionalGeneration
+from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 
 __all__ = [
     "PROVENANCE",

@@ -8,9 +8,9 @@ import math
 from pathlib import Path
 from typing import Any
 
+from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.folder.checkpoint import PROVENANCE, PolicyError, policy_hash
 from vqathinker.policy.folder.shards import Shards
-from vqathinker.policy.model import VQAThinkerConfig
 from vqathinker.policy.parts import FROZEN, PARTS, part_of
 from vqathinker.video.sampling import parse_setting
 

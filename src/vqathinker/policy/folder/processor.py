@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from torch import Tensor
 from transformers import AutoProcessor, BatchFeature, PreTrainedTokenizerBase, ProcessorMixin
 
-from vqathinker.policy.inputs import normalise, prompt_ids
-from vqathinker.policy.model import VQAThinkerConfig
-from vqathinker.policy.motion.filter_bank import IMAGENET_MEAN, IMAGENET_STD
+from vqathinker.policy.config import VQAThinkerConfig
+from vqathinker.policy.inputs import prompt_ids
+from vqathinker.policy.normalisation import IMAGENET_MEAN, IMAGENET_STD, normalise
 from vqathinker.policy.prompt import Setting
 from vqathinker.video.sampling import parse_setting
 

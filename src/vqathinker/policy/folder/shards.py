@@ -4,7 +4,7 @@ The layout is the hub's: `model.safetensors`, or several files and `model.safete
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-__all__ = ["ShardError", "Shards", "misfits", "write_shards"]
+__all__ = ["ShardError", "Shards", "write_shards"]
 
 _SINGLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
 
@@ -75,22 +75,6 @@ def _files(folder: Path) -> list[Path]:
     if missing := sorted(name for name in names if not (folder / name).is_file()):
         raise ShardError(f"{folder}: no {', no '.join(missing)}, which {_INDEX} names")
     return [folder / name for name in sorted(names)]
-
-
-def misfits(expected: Mapping[str, Sequence[int]], given: Mapping[str, Sequence[int]]) -> list[str]:
-    """One line for each name that is missing, not expected, or of another shape; sorted.
-
-    >>> misfits({"a": [2], "b": [3]}, {"b": [4], "c": [5]})
-    ['a: missing', 'b: shape [4], expected [3]', 'c: not expected']
-    """
-    lines = [f"{name}: missing" for name in expected.keys() - given.keys()]
-    lines += [f"{name}: not expected" for name in given.keys() - expected.keys()]
-    lines += [
-        f"{name}: shape {list(given[name])}, expected {list(expected[name])}"
-        for name in expected.keys() & given.keys()
-        if tuple(expected[name]) != tuple(given[name])
-    ]
-    return sorted(lines)
 
 
 def write_shards(

@@ -16,9 +16,10 @@ from torch import nn
 from transformers import AutoTokenizer, InternVLForConditionalGeneration
 
 from vqathinker.params.base import HubBaseParams
+from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.folder.checkpoint import save_policy
 from vqathinker.policy.folder.processor import AUTHORS_SETTING
-from vqathinker.policy.model import VQAThinkerConfig, VQAThinkerForConditionalGeneration
+from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.motion.slowfast import TIME_REPEAT, SlowFastR50
 from vqathinker.policy.motion.slowfast_weights import fetch_weights, load_weights
 from vqathinker.policy.tokens import close_turns, generation_defaults, image_token
@@ -63,9 +64,11 @@ def prepare_hub_base(params: HubBaseParams, out: Path) -> None:
         source=params.source, seed=params.seed, revision=f" at {commit}" if commit else ""
     )
     provenance = {
-        "made_by": "vqathinker.policy.interchange.hub", "params": params.model_dump(), "commit": commit,
+        "made_by": "vqathinker.policy.interchange.hub",
+        "params": params.model_dump(),
+        "commit": commit,
         "slowfast_sha256": weights.sha256,
-    }  # fmt: skip
+    }
     save_policy(policy, tokenizer, out, about, provenance)
 
 

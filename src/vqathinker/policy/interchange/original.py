@@ -21,11 +21,13 @@ import torch
 from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.folder.checkpoint import PROVENANCE, PolicyError, policy_folder
 from vqathinker.policy.folder.processor import AUTHORS_SETTING
-from vqathinker.policy.folder.shards import Shards, misfits, write_shards
+from vqathinker.policy.folder.shards import Shards, write_shards
 from vqathinker.policy.interchange.original_config import from_original, to_original
-from vqathinker.policy.model import VQAThinkerConfig, VQAThinkerForConditionalGeneration
+from vqathinker.policy.model import VQAThinkerForConditionalGeneration
+from vqathinker.policy.parts import misfits
 from vqathinker.policy.tokens import close_turns, generation_defaults, image_token
 
 __all__ = ["export_original", "import_original", "original_name"]

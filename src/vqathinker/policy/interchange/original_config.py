@@ -8,7 +8,7 @@ from typing import Any
 
 from transformers import InternVLVisionConfig, Qwen2Config
 
-from vqathinker.policy.model import VQAThinkerConfig
+from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.motion.slowfast import TIME_REPEAT
 
 __all__ = ["ConfigError", "from_original", "to_original"]

@@ -1,22 +1,16 @@
-"""The motion branch: a frozen encoder that turns a clip into the feature of the motion token.
+"""The demo's motion encoder: a fixed filter bank behind the interface of SlowFast-R50.
 
-Source: docs/method.md, section 2. The encoder sees the same sampled, normalised frames as the
-image encoder, has a slow pathway for appearance and a fast one for change, and never trains.
-The demo's encoder is a fixed filter bank behind the interface that SlowFast-R50 has at paper scale.
+Like it, it has a slow pathway for appearance and a fast one for change, and never trains.
 """
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from vqathinker.policy.motion.slowfast import TIME_REPEAT, SlowFastR50
+from vqathinker.policy.normalisation import IMAGENET_MEAN, IMAGENET_STD
 
-__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "FilterBank", "build_motion_encoder", "cosine_basis"]
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+__all__ = ["FilterBank", "cosine_basis"]
 
 _BLOCK = 14
 _LUMA = (0.299, 0.587, 0.114)
@@ -165,27 +159,3 @@ def band_energies(plane: Tensor, cosines: Tensor, bands: int) -> Tensor:
     ring = ((radius - 0.5) / edge).floor().long()
     member = nn.functional.one_hot(ring.clamp(min=0), bands).to(plane.dtype) * (ring >= 0)[:, None]
     return size @ (member / member.sum(0).clamp(min=1))
-
-
-def build_motion_encoder(config: dict[str, Any]) -> FilterBank | SlowFastR50:
-    """The motion encoder that a policy's configuration names.
-
-    Args:
-        config: {"encoder": "filter_bank", "slow_divisor": 1} or {"encoder": "slowfast_r50",
-            "time_repeat": {"6": 6, "12": 4}}, where only `encoder` is needed. How a clip goes
-            through SlowFast-R50 depends on its number of frames, which differs between training
-            and evaluation, so there is no switch that could be left in the wrong place.
-
-    Raises:
-        ValueError: the name is not known here, or a value does not fit.
-    """
-    name = config.get("encoder")
-    if name == "filter_bank":
-        return FilterBank(int(config.get("slow_divisor", 1)))
-    if name == "slowfast_r50":
-        table = config.get("time_repeat", TIME_REPEAT)
-        return SlowFastR50({int(frames): int(repeat) for frames, repeat in table.items()})
-    raise ValueError(
-        f"motion encoder {name!r} is not known; expected 'filter_bank' or 'slowfast_r50': "
-        "check base.motion.encoder"
-    )

@@ -12,8 +12,8 @@ from urllib.error import URLError
 import torch
 from torch import Tensor
 
-from vqathinker.policy.folder.shards import misfits
 from vqathinker.policy.motion.slowfast import SlowFastR50
+from vqathinker.policy.parts import misfits
 
 __all__ = ["Weights", "WeightsError", "fetch_weights", "load_weights"]
 
