@@ -1,18 +1,14 @@
 """One file from a web server: Range, redirects, tokens, and servers that stall (RFC 9110).
 
-Redirects are followed by hand, because a token belongs to the host it was given for: behind a
-redirect to another host, port or scheme it is not sent, and it does not come back. TLS is always
-verified: an expired certificate (KoNViD's was seen so) is a reason to use a mirror, not to look
-away.
+TLS is always verified: an expired certificate (KoNViD's was seen so) is a reason to use a mirror,
+not to look away.
 """
 
 import logging
 import os
-import re
 import ssl
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -29,6 +25,13 @@ from vqathinker.acquisition.transfer.failure import (
 )
 from vqathinker.acquisition.transfer.partial import PartialFile
 from vqathinker.acquisition.transfer.patience import Patience, read_retry_after
+from vqathinker.acquisition.transfer.ranges import (
+    announced_size,
+    complete_length,
+    continues,
+    validator_of,
+)
+from vqathinker.acquisition.transfer.redirects import follow_redirects
 from vqathinker.acquisition.transfer.secret import Secret
 from vqathinker.acquisition.transfer.shield import shielded
 
@@ -37,8 +40,6 @@ __all__ = ["WebFile"]
 _log = logging.getLogger(__name__)
 
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
-_REDIRECTS = {301, 302, 303, 307, 308}
-_MOST_REDIRECTS = 10
 
 
 @dataclass(frozen=True)
@@ -101,14 +102,14 @@ class WebFile:
         trust = _trust((os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")))
         with (
             httpx2.Client(verify=trust, timeout=timeout) as client,
-            _follow(client, self.address, headers, token) as response,
+            follow_redirects(client, self.address, headers, token) as response,
         ):
             _log.info("%s: %d, from byte %d", self, response.status_code, part.size)
-            if response.status_code == 416 and part.size in _file_bytes(response):
+            if response.status_code == 416 and part.size == complete_length(response):
                 return
             self._refuse_errors(response, part)
-            if not _continues(response, part):
-                part.start(origin, _validator(response), _announced(response, part))
+            if not continues(response, part):
+                part.start(origin, validator_of(response), announced_size(response, part))
             if part.total is not None:
                 require_space(part.path, part.total - part.size)
             show(part.size, part.total)
@@ -155,94 +156,6 @@ def _trust(certificates: tuple[str | None, ...]) -> ssl.SSLContext:
     """Whom the environment trusts, kept while its variables stay: reading it takes 80 ms."""
     del certificates  # the client reads the same variables
     return httpx2.create_ssl_context()
-
-
-class _Bearer(httpx2.Auth):
-    """Writes the token into the request and nowhere else."""
-
-    def __init__(self, token: Secret) -> None:
-        self._token = token
-
-    def auth_flow(
-        self, request: httpx2.Request
-    ) -> Generator[httpx2.Request, httpx2.Response, None]:
-        request.headers["Authorization"] = f"Bearer {self._token.reveal()}"
-        yield request
-
-
-@contextmanager
-def _follow(
-    client: httpx2.Client, address: Address, headers: dict[str, str], token: Secret | None
-) -> Iterator[httpx2.Response]:
-    """The first response that is no redirect; its body is not read yet."""
-    home = address.host
-    for _ in range(_MOST_REDIRECTS):
-        auth = None if token is None else _Bearer(token)
-        with client.stream("GET", address.url, headers=headers, auth=auth) as response:
-            if response.status_code not in _REDIRECTS or "Location" not in response.headers:
-                yield response
-                return
-        onward = _onward(address, response)
-        if address.host[0] == "https" and onward.host[0] != "https":
-            raise OriginError(
-                f"redirects from https to {onward}, where anybody can change the file"
-            )
-        address = onward
-        if address.host != home:
-            token = None
-    raise OriginError(f"redirects more than {_MOST_REDIRECTS} times")
-
-
-def _onward(address: Address, response: httpx2.Response) -> Address:
-    """Where a redirect leads; its query may hold a credential, so no frame keeps it as text."""
-    try:
-        return address.follow(response.headers["Location"])
-    except ValueError as error:
-        reason = str(error)
-    raise OriginError(reason)
-
-
-def _continues(response: httpx2.Response, part: PartialFile) -> bool:
-    """Whether the body goes on behind the bytes that are there; if not, it is the whole file."""
-    if response.status_code != 206:
-        return False
-    found = re.fullmatch(
-        r"bytes (\d+)-(\d+)/(\d+|\*)", response.headers.get("Content-Range", "").strip()
-    )
-    total = part.total if found is None or found[3] == "*" else int(found[3])
-    if found is None or int(found[1]) != part.size or part.total not in (None, total):
-        part.discard()
-        raise PassingError("sent another part of the file, or of another file, than asked for")
-    part.total = total
-    return True
-
-
-def _file_bytes(response: httpx2.Response) -> list[int]:
-    """Size of the whole file, from an answer that says that a range lies behind its end."""
-    found = re.fullmatch(r"bytes \*/(\d+)", response.headers.get("Content-Range", "").strip())
-    return [] if found is None else [int(found[1])]
-
-
-def _validator(response: httpx2.Response) -> str | None:
-    """What names this version of the file to the byte, as If-Range takes it."""
-    tag = response.headers.get("ETag", "")
-    if tag and not tag.startswith("W/"):
-        return str(tag)
-    modified = response.headers.get("Last-Modified")
-    return None if modified is None else str(modified)
-
-
-def _announced(response: httpx2.Response, part: PartialFile) -> int | None:
-    length = response.headers.get("Content-Length")
-    wanted = part.wanted
-    if length is None:
-        ends = response.headers.get("Transfer-Encoding", "").lower() == "chunked"
-        if not ends and wanted.size is None and wanted.checksum is None:
-            raise OriginError("says neither how long the file is nor where it ends")
-        return wanted.size
-    if wanted.size is not None and int(length) != wanted.size:
-        raise OriginError(f"has {int(length):,} bytes, expected {wanted.size:,}")
-    return int(length)
 
 
 def _not_stalled(response: httpx2.Response, patience: Patience) -> Iterator[bytes]:
