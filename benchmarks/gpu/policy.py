@@ -22,10 +22,10 @@ from torch import Tensor, nn
 from transformers import InternVLVisionConfig, Qwen2Config
 
 from vqathinker.policy.config import VQAThinkerConfig
-from vqathinker.policy.generation import Prompts, generate
-from vqathinker.policy.inputs import encode
+from vqathinker.policy.generation import EncodedPrompts, generate
+from vqathinker.policy.inputs import encode_prompts
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
-from vqathinker.policy.motion.slowfast import SlowFastR50, repeats_of
+from vqathinker.policy.motion.slowfast import SlowFastR50, time_repeats
 from vqathinker.policy.sizes import SIZES, config_of
 from vqathinker.video.sampling import parse_setting
 
@@ -140,7 +140,7 @@ def _pooled_literally(encoder: SlowFastR50, pixels: Tensor) -> Tensor:
     paths = [fast[:, :, torch.linspace(0, frames - 1, -(-frames // 4)).long()], fast]
     for block in encoder.blocks:
         paths = block(paths)
-    repeat = repeats_of(frames, encoder.time_repeat)
+    repeat = time_repeats(frames, encoder.time_repeat)
     windows = ((8, 7, 7), (32, 7, 7))
     pooled = [
         nn.functional.avg_pool3d(path.repeat_interleave(repeat, dim=2), window, stride=1)
@@ -151,7 +151,7 @@ def _pooled_literally(encoder: SlowFastR50, pixels: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _policy(policy: Policy, load: Load, name: str, repeats: int) -> dict[str, float]:
-    look, prompts = clock(lambda: encode(policy, load.ids, load.pixels), repeats)
+    look, prompts = clock(lambda: encode_prompts(policy, load.ids, load.pixels), repeats)
     read, _ = clock(lambda: policy.prefill(prompts.input_ids, None, *prompts[1:]), repeats)
     rows = torch.arange(len(load.pixels), device=policy.device).repeat_interleave(load.group)
     speak, _ = clock(lambda: generate(policy, prompts, rows, load.tokens, _NEVER), repeats)
@@ -160,7 +160,7 @@ def _policy(policy: Policy, load: Load, name: str, repeats: int) -> dict[str, fl
     return {f"{what}, {name}": value for what, value in times.items()}
 
 
-def _copied(policy: Policy, prompts: Prompts, load: Load) -> Tensor:
+def _copied(policy: Policy, prompts: EncodedPrompts, load: Load) -> Tensor:
     """Transformers' own generation: each rollout runs its prompt again."""
     rows = torch.arange(len(load.pixels), device=policy.device).repeat_interleave(load.group)
     ids, frames, motion = (part[rows] for part in prompts)

@@ -14,7 +14,7 @@ from vqathinker.evaluation.predictions import COLUMNS, Predictions, read_predict
 from vqathinker.params import EvaluationParams
 from vqathinker.policy.folder.checkpoint import Policy, load_policy, policy_hash, save_policy
 from vqathinker.policy.generation import generate
-from vqathinker.policy.inputs import encode, prompt_ids
+from vqathinker.policy.inputs import encode_prompts, prompt_ids
 from vqathinker.policy.normalisation import normalise
 from vqathinker.policy.prompt import parse
 from vqathinker.video.damage import Failure
@@ -62,7 +62,7 @@ def sevens(tmp_path: Path, tiny_base: Path, tiny_clips: Path) -> Path:
     policy, tokenizer, _ = load_policy(tiny_base)
     store = ClipStore([tiny_clips])
     ids = prompt_ids(tokenizer, "evaluation", 6, 4)
-    shown = encode(policy, ids, normalise(store.batch(store.ids)))
+    shown = encode_prompts(policy, ids, normalise(store.batch(store.ids)))
     seven = tokenizer.convert_tokens_to_ids("7")
     assert seven not in ids
     with torch.no_grad():
@@ -100,7 +100,7 @@ def test_a_completion_is_the_greedy_one_on_the_evaluation_prompt(
     table = ask(tiny_base).table
     store = ClipStore([tiny_clips])
     ids = prompt_ids(tiny.tokenizer, "evaluation", 6, 4)
-    shown = encode(tiny.model, ids, normalise(store.batch(SEEN)))
+    shown = encode_prompts(tiny.model, ids, normalise(store.batch(SEEN)))
     done = generate(tiny.model, shown, torch.arange(6), 4, tiny.tokenizer.eos_token_id)
     said = tiny.tokenizer.batch_decode(done, skip_special_tokens=True)
     assert table["completion"].tolist() == said

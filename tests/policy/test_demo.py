@@ -12,12 +12,12 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from vqathinker.params import DemoBaseParams
-from vqathinker.params.base import LessonParams
+from vqathinker.params.base import StageParams
 from vqathinker.phases.parameters import resolve
 from vqathinker.policy import demo
 from vqathinker.policy.demo import KINDS, prepare_base
 from vqathinker.policy.folder.checkpoint import load_policy
-from vqathinker.policy.generation import Prompts, generate
+from vqathinker.policy.generation import EncodedPrompts, generate
 from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.normalisation import normalise
 from vqathinker.policy.prompt import has_format, parse
@@ -64,7 +64,7 @@ def test_a_base_policy_is_made_from_clips_and_degradations_alone(
     assert "no MOS" in card
 
 
-def test_the_same_seed_teaches_the_same_policy_and_another_seed_another(
+def test_the_same_seed_gives_the_same_policy_and_another_seed_another(
     tmp_path: Path, tiny_params: DemoBaseParams, tiny_clips: Path, degradations: Source
 ) -> None:
     source = degradations()
@@ -77,7 +77,7 @@ def test_the_same_seed_teaches_the_same_policy_and_another_seed_another(
     assert not all(torch.equal(value, other[name]) for name, value in one.items())
 
 
-def test_lessons_change_all_but_the_image_encoder_and_calibrate_the_motion_encoder(
+def test_the_stages_change_all_but_the_image_encoder_and_calibrate_the_motion_encoder(
     tmp_path: Path, tiny_params: DemoBaseParams, tiny_clips: Path, degradations: Source
 ) -> None:
     prepare_base(tiny_params, [tiny_clips], degradations(), tmp_path / "tiny")
@@ -89,7 +89,7 @@ def test_lessons_change_all_but_the_image_encoder_and_calibrate_the_motion_encod
     for part in ("multi_modal_projector", "motion_projector", "language_model"):
         assert any(name.startswith(f"model.{part}.") for name in changed), part
     pixels = normalise(ClipStore([tiny_clips]).batch(ClipStore([tiny_clips]).ids))
-    features = policy.model.model.motion_encoder.measure(pixels)
+    features = policy.model.model.motion_encoder.raw_features(pixels)
     torch.testing.assert_close(policy.model.model.motion_encoder.centre, features.mean(0))
 
 
@@ -113,11 +113,11 @@ def test_there_is_a_word_for_every_kind_of_training(config: dict[str, Any]) -> N
     assert set(resolve(config)["data"]["demo"]["kinds"]) <= set(KINDS)
 
 
-# --- that the lessons teach, on features which tell kind and strength at once ---------------------
+# --- what training teaches, on features which tell kind and strength at once -----------------
 
 
 @pytest.fixture(scope="module")
-def lesson(tiny_params: DemoBaseParams) -> demo.Lesson:
+def clips(tiny_params: DemoBaseParams) -> demo.EncodedClips:
     """64 clips: number k of the motion feature is the strength, if the kind is k."""
     generator = torch.Generator().manual_seed(0)
     policy = build_policy(tiny_params, build_tokenizer(demo._PHRASES), 56)
@@ -127,35 +127,35 @@ def lesson(tiny_params: DemoBaseParams) -> demo.Lesson:
     motion[torch.arange(64), kind] = 1 + 2 * strength
     width = 4 * tiny_params.vision.hidden_size
     frames = torch.randn((64, 3, 1, width), generator=generator)
-    return demo.Lesson(frames, motion, kind, strength)
+    return demo.EncodedClips(frames, motion, kind, strength)
 
 
 def test_perception_learns_to_tell_kind_and_strength(
-    tiny_params: DemoBaseParams, lesson: demo.Lesson, monkeypatch: pytest.MonkeyPatch
+    tiny_params: DemoBaseParams, clips: demo.EncodedClips, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     losses: list[float] = []
     loss_of = demo._perception_loss
 
-    def watched(told: Tensor, *rest: object) -> Tensor:
-        loss = loss_of(told, *rest)  # type: ignore[arg-type]
+    def watched(predicted: Tensor, *rest: object) -> Tensor:
+        loss = loss_of(predicted, *rest)  # type: ignore[arg-type]
         losses.append(float(loss.detach()))
         return loss
 
     monkeypatch.setattr(demo, "_perception_loss", watched)
     policy = build_policy(tiny_params, build_tokenizer(demo._PHRASES), 56)
-    how = LessonParams(steps=200, batch_size=32, learning_rate=5e-3)
-    demo._teach_perception(policy, lesson, how, torch.Generator().manual_seed(0))
+    how = StageParams(steps=200, batch_size=32, learning_rate=5e-3)
+    demo._train_perception(policy, clips, how, torch.Generator().manual_seed(0))
     assert sum(losses[-50:]) < 0.5 * sum(losses[:50])
 
 
 def test_no_step_of_speech_holds_a_trend_from_what_is_seen_to_the_score(
-    lesson: demo.Lesson,
+    clips: demo.EncodedClips,
 ) -> None:
     tokenizer = build_tokenizer(demo._PHRASES)
     generator = torch.Generator().manual_seed(0)
     pick = torch.randperm(64, generator=generator)[:9]
     texts = tokenizer.batch_decode(
-        demo._answers(tokenizer, lesson, pick, generator), skip_special_tokens=True
+        demo._answers(tokenizer, clips, pick, generator), skip_special_tokens=True
     )
     said = [text.partition("<answer>")[0] for text in texts]
     assert said[:9] == said[9:]
@@ -167,14 +167,14 @@ def test_no_step_of_speech_holds_a_trend_from_what_is_seen_to_the_score(
 
 
 def test_speech_learns_the_form_of_an_answer_and_no_score(
-    tiny_params: DemoBaseParams, lesson: demo.Lesson
+    tiny_params: DemoBaseParams, clips: demo.EncodedClips
 ) -> None:
     tokenizer = build_tokenizer(demo._PHRASES)
     policy = build_policy(tiny_params, tokenizer, 56)
-    how = LessonParams(steps=100, batch_size=16, learning_rate=1e-2)
-    demo._teach_speech(policy, tokenizer, lesson, how, torch.Generator().manual_seed(0))
+    how = StageParams(steps=100, batch_size=16, learning_rate=1e-2)
+    demo._train_speech(policy, tokenizer, clips, how, torch.Generator().manual_seed(0))
     ids = prompt_ids(tokenizer, "evaluation", 3, 1).expand(64, -1)
-    prompts = Prompts(ids, lesson.frames, lesson.motion)
+    prompts = EncodedPrompts(ids, clips.frames, clips.motion)
     generator = torch.Generator().manual_seed(0)
     rows = torch.arange(64)
     done = generate(policy, prompts, rows, 24, tokenizer.eos_token_id, 1.0, generator)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from vqathinker.policy.generation import Prompts, generate
-from vqathinker.policy.inputs import encode
+from vqathinker.policy.generation import EncodedPrompts, generate
+from vqathinker.policy.inputs import encode_prompts
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 
 Model = VQAThinkerForConditionalGeneration
@@ -17,8 +17,8 @@ ROWS = torch.tensor([2, 0, 1, 0])
 
 
 @pytest.fixture
-def prompts(policy: Model, ids: Tensor, pixels: Tensor) -> Prompts:
-    return encode(policy, ids, pixels)
+def prompts(policy: Model, ids: Tensor, pixels: Tensor) -> EncodedPrompts:
+    return encode_prompts(policy, ids, pixels)
 
 
 @torch.no_grad()
@@ -33,21 +33,21 @@ def step_by_step(policy: Model, ids: Tensor, clip: Tensor, tokens: int) -> list[
 
 
 @torch.no_grad()
-def say_first(policy: Model, prompts: Prompts, token: int, factor: float = 100.0) -> None:
+def say_first(policy: Model, prompts: EncodedPrompts, token: int, factor: float = 100.0) -> None:
     """Make a token that no prompt holds the likeliest beginning."""
     _, hidden = policy.prefill(prompts.input_ids, None, *prompts[1:])
     policy.lm_head.weight[token] = factor * hidden.mean((0, 1))
 
 
 def test_greedy_completions_are_the_argmax_of_full_forwards(
-    policy: Model, prompts: Prompts, ids: Tensor, pixels: Tensor
+    policy: Model, prompts: EncodedPrompts, ids: Tensor, pixels: Tensor
 ) -> None:
     done = generate(policy, prompts, ROWS, 6, NEVER)
     assert done == [step_by_step(policy, ids, pixels[row], 6) for row in ROWS.tolist()]
     assert len(set(map(tuple, done))) > 1  # or the test would prove little
 
 
-def test_a_seed_decides_what_is_drawn(policy: Model, prompts: Prompts) -> None:
+def test_a_seed_decides_what_is_drawn(policy: Model, prompts: EncodedPrompts) -> None:
     def draw(seed: int) -> list[list[int]]:
         return generate(policy, prompts, ROWS, 8, NEVER, 1.0, torch.Generator().manual_seed(seed))
 
@@ -57,7 +57,9 @@ def test_a_seed_decides_what_is_drawn(policy: Model, prompts: Prompts) -> None:
     assert first != second  # two rollouts on one clip
 
 
-def test_draws_follow_the_probabilities_of_the_tokens(policy: Model, prompts: Prompts) -> None:
+def test_draws_follow_the_probabilities_of_the_tokens(
+    policy: Model, prompts: EncodedPrompts
+) -> None:
     generator = torch.Generator().manual_seed(0)
     rows = torch.zeros(4000, dtype=torch.long)
     drawn = torch.tensor(generate(policy, prompts, rows, 1, NEVER, 0.25, generator))
@@ -73,13 +75,15 @@ def test_draws_follow_the_probabilities_of_the_tokens(policy: Model, prompts: Pr
     assert bool(((seen - expected).abs() < 5 * error)[likely].all())
 
 
-def test_a_low_temperature_is_nearly_greedy(policy: Model, prompts: Prompts) -> None:
+def test_a_low_temperature_is_nearly_greedy(policy: Model, prompts: EncodedPrompts) -> None:
     generator = torch.Generator().manual_seed(0)
     cold = generate(policy, prompts, ROWS, 4, NEVER, 1e-5, generator)
     assert cold == generate(policy, prompts, ROWS, 4, NEVER)
 
 
-def test_a_completion_ends_at_its_first_end_and_keeps_it(policy: Model, prompts: Prompts) -> None:
+def test_a_completion_ends_at_its_first_end_and_keeps_it(
+    policy: Model, prompts: EncodedPrompts
+) -> None:
     free = generate(policy, prompts, ROWS, 8, NEVER)
     end = free[0][2]
     done = generate(policy, prompts, ROWS, 8, end)
@@ -91,7 +95,7 @@ def test_a_completion_ends_at_its_first_end_and_keeps_it(policy: Model, prompts:
 
 
 def test_decoding_stops_when_every_completion_has_ended(
-    policy: Model, prompts: Prompts, monkeypatch: pytest.MonkeyPatch
+    policy: Model, prompts: EncodedPrompts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     end = next(token for token in range(50, 300) if token not in prompts.input_ids)
     say_first(policy, prompts, end)
@@ -107,7 +111,7 @@ def test_decoding_stops_when_every_completion_has_ended(
     assert len(calls) == 1  # the prompts, and no token more
 
 
-def test_a_visual_place_is_never_generated(policy: Model, prompts: Prompts) -> None:
+def test_a_visual_place_is_never_generated(policy: Model, prompts: EncodedPrompts) -> None:
     context = policy.config.image_token_id
     say_first(policy, prompts, context)
     with torch.no_grad():
@@ -119,14 +123,14 @@ def test_a_visual_place_is_never_generated(policy: Model, prompts: Prompts) -> N
         assert not any(context in completion for completion in done)
 
 
-def test_drawing_without_a_generator_is_refused(policy: Model, prompts: Prompts) -> None:
+def test_drawing_without_a_generator_is_refused(policy: Model, prompts: EncodedPrompts) -> None:
     with pytest.raises(ValueError, match=r"temperature 0\.7 draws tokens; pass a torch\.Generator"):
         generate(policy, prompts, ROWS, 5, NEVER, 0.7)
 
 
 @pytest.mark.parametrize("mode", [True, False])
 def test_generating_leaves_the_mode_of_the_policy(
-    policy: Model, prompts: Prompts, mode: bool
+    policy: Model, prompts: EncodedPrompts, mode: bool
 ) -> None:
     policy.train(mode)
     generate(policy, prompts, ROWS, 2, NEVER)
@@ -134,7 +138,9 @@ def test_generating_leaves_the_mode_of_the_policy(
     assert not policy.model.motion_encoder.training
 
 
-def test_prompts_are_joined_one_after_the_other(prompts: Prompts) -> None:
-    first, rest = (Prompts(*(part[where] for part in prompts)) for where in (slice(1), slice(1, 3)))
-    joined = Prompts.concatenate([first, rest])
+def test_prompts_are_joined_one_after_the_other(prompts: EncodedPrompts) -> None:
+    first, rest = (
+        EncodedPrompts(*(part[where] for part in prompts)) for where in (slice(1), slice(1, 3))
+    )
+    joined = EncodedPrompts.concatenate([first, rest])
     assert all(torch.equal(a, b) for a, b in zip(joined, prompts, strict=True))

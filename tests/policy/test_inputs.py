@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from vqathinker.policy.inputs import encode, prompt_ids
+from vqathinker.policy.inputs import encode_prompts, prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.prompt import Setting, render
 
@@ -24,7 +24,7 @@ def test_a_prompt_goes_through_the_tokenizer_unchanged(
 def test_every_clip_gets_the_prompt_and_its_own_features(
     policy: VQAThinkerForConditionalGeneration, ids: Tensor, pixels: Tensor
 ) -> None:
-    prompts = encode(policy, ids, pixels)
+    prompts = encode_prompts(policy, ids, pixels)
     assert torch.equal(prompts.input_ids, ids.expand(3, -1))
     assert torch.equal(prompts.motion_features, policy.model.motion_encoder(pixels))
     with torch.no_grad():

@@ -11,7 +11,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText, InternVLVision
 
 from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.generation import generate
-from vqathinker.policy.inputs import encode
+from vqathinker.policy.inputs import encode_prompts
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.sizes import SIZES, config_of
 
@@ -209,7 +209,7 @@ def test_transformers_own_generation_says_the_same(
     policy: Model, ids: Tensor, pixels: Tensor, shown: str
 ) -> None:
     end = policy.config.text_config.eos_token_id
-    prompts = encode(policy, ids, pixels)
+    prompts = encode_prompts(policy, ids, pixels)
     ours = generate(policy, prompts, torch.arange(3), 8, end)
     inputs: dict[str, Any] = {"input_ids": prompts.input_ids, "pixel_values": pixels}
     if shown != "pixels":

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vqathinker.policy.parts import misfits
+from vqathinker.policy.parts import shape_mismatches
 
 SHAPES = st.dictionaries(st.sampled_from("abcdef"), st.tuples(st.integers(1, 3)))
 
@@ -12,7 +12,7 @@ SHAPES = st.dictionaries(st.sampled_from("abcdef"), st.tuples(st.integers(1, 3))
 def test_every_misfit_and_nothing_else_is_listed(
     expected: dict[str, tuple[int]], given_: dict[str, tuple[int]]
 ) -> None:
-    named = [line.partition(":")[0] for line in misfits(expected, given_)]
+    named = [line.partition(":")[0] for line in shape_mismatches(expected, given_)]
     assert named == sorted(
         name for name in expected.keys() | given_.keys() if expected.get(name) != given_.get(name)
     )

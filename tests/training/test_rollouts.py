@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
-from vqathinker.policy.generation import Prompts, generate
-from vqathinker.policy.inputs import encode, prompt_ids
+from vqathinker.policy.generation import EncodedPrompts, generate
+from vqathinker.policy.inputs import encode_prompts, prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.normalisation import normalise
 from vqathinker.training import rollouts
-from vqathinker.training.rollouts import RolloutWriter
+from vqathinker.training.rollouts import RolloutSampler
 from vqathinker.video.perturb import Perturbation
 from vqathinker.video.store import ClipStore
 
@@ -68,20 +68,23 @@ def policy(base: Policy) -> Model:
 
 
 @pytest.fixture
-def writer(base: Policy, tiny_clips: Path) -> RolloutWriter:
+def sampler(base: Policy, tiny_clips: Path) -> RolloutSampler:
     """Three rollouts and two perturbed copies of each clip; nothing is kept."""
-    return RolloutWriter(
+    return RolloutSampler(
         clips=Clips(tiny_clips), ids=prompt_ids(base.tokenizer, "training", 6, 4), end=NEVER,
-        group=3, max_new_tokens=5, temperature=GREEDY, keep=False, copies=2, perturbations=Table(),
+        group=3, max_new_tokens=5, temperature=GREEDY, keep_encoded=False, copies=2,
+        perturbations=Table(),
     )  # fmt: skip
 
 
 @pytest.fixture
-def decoded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Prompts, Tensor]]:
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[EncodedPrompts, Tensor]]:
     """The prompts and rows of every call of `generate`."""
-    calls: list[tuple[Prompts, Tensor]] = []
+    calls: list[tuple[EncodedPrompts, Tensor]] = []
 
-    def watched(policy: Model, prompts: Prompts, rows: Tensor, *rest: Any) -> list[list[int]]:
+    def watched(
+        policy: Model, prompts: EncodedPrompts, rows: Tensor, *rest: Any
+    ) -> list[list[int]]:
         calls.append((prompts, rows))
         return generate(policy, prompts, rows, *rest)
 
@@ -93,9 +96,9 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def perturbed_by_hand(writer: RolloutWriter, video: str, draw: int) -> Tensor:
+def perturbed_by_hand(sampler: RolloutSampler, video: str, draw: int) -> Tensor:
     """Pixels (1, 6, 3, 56, 56) of a perturbed copy, frame by frame."""
-    pixels, how = normalise(writer.clips.batch([video]))[0], DRAWS[draw]
+    pixels, how = normalise(sampler.clips.batch([video]))[0], DRAWS[draw]
     frames = [
         torch.zeros_like(pixels[0]) if blank else pixels[index]
         for index, blank in zip(how.indices, how.blank, strict=True)
@@ -104,34 +107,34 @@ def perturbed_by_hand(writer: RolloutWriter, video: str, draw: int) -> Tensor:
 
 
 def test_each_video_s_group_stands_together_in_the_order_asked_for(
-    policy: Model, writer: RolloutWriter
+    policy: Model, sampler: RolloutSampler
 ) -> None:
-    done = writer.write(policy, VIDEOS, 0, seeded())
+    done = sampler.sample(policy, VIDEOS, 0, seeded())
     assert len(done.raw) == 6
     assert all(len(completion) == 5 for completion in done.raw)
-    prompts = encode(policy, writer.ids, normalise(writer.clips.batch(VIDEOS)))
+    prompts = encode_prompts(policy, sampler.ids, normalise(sampler.clips.batch(VIDEOS)))
     greedy = generate(policy, prompts, torch.arange(2), 5, NEVER)
     assert greedy[0] != greedy[1]
     assert done.raw == [greedy[0]] * 3 + [greedy[1]] * 3
 
 
 def test_a_group_s_rollouts_are_drawn_and_a_seed_repeats_them(
-    policy: Model, writer: RolloutWriter
+    policy: Model, sampler: RolloutSampler
 ) -> None:
-    writer.temperature = 1.0
-    done = writer.write(policy, VIDEOS, 0, seeded())
+    sampler.temperature = 1.0
+    done = sampler.sample(policy, VIDEOS, 0, seeded())
     assert len(set(map(tuple, done.raw))) > 2
-    assert writer.write(policy, VIDEOS, 0, seeded()) == done
-    assert writer.write(policy, VIDEOS, 0, seeded(1)) != done
+    assert sampler.sample(policy, VIDEOS, 0, seeded()) == done
+    assert sampler.sample(policy, VIDEOS, 0, seeded(1)) != done
 
 
 @pytest.mark.parametrize(("step", "draws"), [(0, (0, 1)), (1, (2, 3)), (2, (0, 1)), (5, (2, 3))])
 def test_copies_take_the_next_draws_of_the_table(
-    policy: Model, writer: RolloutWriter, step: int, draws: tuple[int, int]
+    policy: Model, sampler: RolloutSampler, step: int, draws: tuple[int, int]
 ) -> None:
-    done = writer.write(policy, VIDEOS, step, seeded())
+    done = sampler.sample(policy, VIDEOS, step, seeded())
     assert len(done.perturbed) == 4
-    table = writer.perturbations
+    table = sampler.perturbations
     assert isinstance(table, Table)
     assert table.asked == [(video, draw) for video in VIDEOS for draw in draws]
 
@@ -140,27 +143,27 @@ def test_copies_take_the_next_draws_of_the_table(
 @pytest.mark.parametrize("step", [0, 1])
 def test_a_perturbed_copy_is_what_its_frames_encoded_anew_would_be(
     policy: Model,
-    writer: RolloutWriter,
-    decoded: list[tuple[Prompts, Tensor]],
+    sampler: RolloutSampler,
+    decoded: list[tuple[EncodedPrompts, Tensor]],
     keep: bool,
     step: int,
 ) -> None:
-    writer.keep = keep
-    done = writer.write(policy, VIDEOS, step, seeded())
+    sampler.keep_encoded = keep
+    done = sampler.sample(policy, VIDEOS, step, seeded())
     prompts, rows = decoded[0]
     assert rows.tolist() == [0, 0, 0, 1, 1, 1, 2, 3, 4, 5]
     copies = [(video, 2 * step + copy) for video in VIDEOS for copy in range(2)]
     for number, (video, draw) in enumerate(copies):
-        by_hand = encode(policy, writer.ids, perturbed_by_hand(writer, video, draw))
+        by_hand = encode_prompts(policy, sampler.ids, perturbed_by_hand(sampler, video, draw))
         for got, expected in zip(prompts, by_hand, strict=True):
             torch.testing.assert_close(got[2 + number], expected[0])
         assert done.perturbed[number] == generate(policy, by_hand, torch.tensor([0]), 5, NEVER)[0]
 
 
 def test_a_dropped_frame_has_the_features_of_a_blank_one(
-    policy: Model, writer: RolloutWriter, decoded: list[tuple[Prompts, Tensor]]
+    policy: Model, sampler: RolloutSampler, decoded: list[tuple[EncodedPrompts, Tensor]]
 ) -> None:
-    writer.write(policy, VIDEOS, 0, seeded())
+    sampler.sample(policy, VIDEOS, 0, seeded())
     with torch.no_grad():
         blank = policy.model.encode_frames(torch.zeros(1, 1, 3, 56, 56))[0, 0]
     features = decoded[0][0].frame_features[3]  # the first video's copy with dropped frames
@@ -169,11 +172,11 @@ def test_a_dropped_frame_has_the_features_of_a_blank_one(
 
 
 def test_keeping_reads_and_encodes_a_clip_once_and_gives_the_same(
-    policy: Model, writer: RolloutWriter
+    policy: Model, sampler: RolloutSampler
 ) -> None:
-    fresh = writer.prompts(policy, VIDEOS)
-    keeping = copy.copy(writer)
-    keeping.keep = True
+    fresh = sampler.prompts(policy, VIDEOS)
+    keeping = copy.copy(sampler)
+    keeping.keep_encoded = True
     clips = keeping.clips
     assert isinstance(clips, Clips)
     keeping.prompts(policy, VIDEOS[:1])
@@ -184,28 +187,30 @@ def test_keeping_reads_and_encodes_a_clip_once_and_gives_the_same(
             in_order = expected if order == VIDEOS else expected.flip(0)
             torch.testing.assert_close(got, in_order)
     assert clips.reads == before + 1  # the second video, once
-    assert keeping.write(policy, VIDEOS, 0, seeded()) == writer.write(policy, VIDEOS, 0, seeded())
+    assert keeping.sample(policy, VIDEOS, 0, seeded()) == sampler.sample(
+        policy, VIDEOS, 0, seeded()
+    )
 
 
 def test_without_keeping_the_policy_sees_with_what_it_has_learned(
-    policy: Model, writer: RolloutWriter
+    policy: Model, sampler: RolloutSampler
 ) -> None:
-    before = writer.prompts(policy, VIDEOS)
+    before = sampler.prompts(policy, VIDEOS)
     with torch.no_grad():
         policy.model.vision_tower.embeddings.patch_embeddings.projection.weight.neg_()
-    assert not torch.equal(writer.prompts(policy, VIDEOS).frame_features, before.frame_features)
+    assert not torch.equal(sampler.prompts(policy, VIDEOS).frame_features, before.frame_features)
 
 
-def test_without_copies_the_table_is_never_asked(policy: Model, writer: RolloutWriter) -> None:
-    writer.copies = 0
-    done = writer.write(policy, VIDEOS, 0, seeded())
+def test_without_copies_the_table_is_never_asked(policy: Model, sampler: RolloutSampler) -> None:
+    sampler.copies = 0
+    done = sampler.sample(policy, VIDEOS, 0, seeded())
     assert done.perturbed == []
     assert len(done.raw) == 6
-    table = writer.perturbations
+    table = sampler.perturbations
     assert isinstance(table, Table)
     assert not table.asked
 
 
-def test_without_a_table_there_are_no_copies(policy: Model, writer: RolloutWriter) -> None:
-    writer.perturbations = None
-    assert writer.write(policy, VIDEOS, 0, seeded()).perturbed == []
+def test_without_a_table_there_are_no_copies(policy: Model, sampler: RolloutSampler) -> None:
+    sampler.perturbations = None
+    assert sampler.sample(policy, VIDEOS, 0, seeded()).perturbed == []

@@ -14,7 +14,7 @@ from torch import Tensor
 from vqathinker.params import RunSettings
 from vqathinker.policy.folder.checkpoint import export, load_policy, policy_hash
 from vqathinker.reporting.figures import PANELS
-from vqathinker.training.rollouts import Rollouts, RolloutWriter
+from vqathinker.training.rollouts import Rollouts, RolloutSampler
 
 Settings = Callable[..., RunSettings]
 Watch = Callable[..., list[int]]
@@ -31,20 +31,20 @@ def history(out: Path) -> pd.DataFrame:
 @pytest.fixture
 def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
     """watch(stop=3) is a list of the steps that were rolled out; step 3 fails."""
-    write = RolloutWriter.write
+    sample = RolloutSampler.sample
 
     def start(stop: int | None = None) -> list[int]:
         steps: list[int] = []
 
         def watched(
-            self: RolloutWriter, policy: Any, videos: Any, step: int, generator: Any
+            self: RolloutSampler, policy: Any, videos: Any, step: int, generator: Any
         ) -> Rollouts:
             if step == stop:
                 raise KeyboardInterrupt
             steps.append(step)
-            return write(self, policy, videos, step, generator)
+            return sample(self, policy, videos, step, generator)
 
-        monkeypatch.setattr(RolloutWriter, "write", watched)
+        monkeypatch.setattr(RolloutSampler, "sample", watched)
         return steps
 
     return start
@@ -151,14 +151,14 @@ def test_without_temporal_weight_no_copy_is_rolled_out(
     tmp_path: Path, training_set: Any, settings_of: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     numbers = []
-    write = RolloutWriter.write
+    sample = RolloutSampler.sample
 
-    def watched(self: RolloutWriter, *args: Any) -> Rollouts:
-        done = write(self, *args)
+    def watched(self: RolloutSampler, *args: Any) -> Rollouts:
+        done = sample(self, *args)
         numbers.append((len(done.raw), len(done.perturbed)))
         return done
 
-    monkeypatch.setattr(RolloutWriter, "write", watched)
+    monkeypatch.setattr(RolloutSampler, "sample", watched)
     for name, temporal in (("off", 0.0), ("on", 1.0)):
         training_set.start(
             settings_of(weights={"temporal": temporal}, max_steps=1), tmp_path / name
@@ -171,13 +171,13 @@ def test_null_copies_are_as_many_as_the_group(
     tmp_path: Path, training_set: Any, settings_of: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copies = []
-    write = RolloutWriter.write
+    sample = RolloutSampler.sample
 
-    def watched(self: RolloutWriter, *args: Any) -> Rollouts:
+    def watched(self: RolloutSampler, *args: Any) -> Rollouts:
         copies.append(self.copies)
-        return write(self, *args)
+        return sample(self, *args)
 
-    monkeypatch.setattr(RolloutWriter, "write", watched)
+    monkeypatch.setattr(RolloutSampler, "sample", watched)
     training_set.start(settings_of(temporal={"copies": None}, max_steps=1), tmp_path)
     assert copies == [4]
 

@@ -13,7 +13,7 @@ from vqathinker.params import RunSettings
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.policy.normalisation import normalise
 from vqathinker.training.rewards import RewardTable, compute_rewards
-from vqathinker.training.rollouts import Rollouts, RolloutWriter
+from vqathinker.training.rollouts import Rollouts, RolloutSampler
 from vqathinker.training.trainer import COMPONENTS, VQAThinkerTrainer
 from vqathinker.video.store import ClipStore
 
@@ -54,14 +54,14 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> list[Scored]:
 def rolled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], Rollouts]]:
     """The videos and rollouts of every step."""
     calls: list[tuple[list[str], Rollouts]] = []
-    write = RolloutWriter.write
+    sample = RolloutSampler.sample
 
-    def watched(self: RolloutWriter, policy: Any, videos: Any, *rest: Any) -> Rollouts:
-        done = write(self, policy, videos, *rest)
+    def watched(self: RolloutSampler, policy: Any, videos: Any, *rest: Any) -> Rollouts:
+        done = sample(self, policy, videos, *rest)
         calls.append((list(videos), done))
         return done
 
-    monkeypatch.setattr(RolloutWriter, "write", watched)
+    monkeypatch.setattr(RolloutSampler, "sample", watched)
     return calls
 
 

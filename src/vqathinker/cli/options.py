@@ -48,10 +48,10 @@ class SeveralValues(TyperCommand):
             if isinstance(param, TyperOption) and param.multiple
             for name in param.opts
         }
-        return super().parse_args(ctx, _spread(args, repeatable))
+        return super().parse_args(ctx, _repeat_option_names(args, repeatable))
 
 
-def _spread(args: list[str], repeatable: set[str]) -> list[str]:
+def _repeat_option_names(args: list[str], repeatable: set[str]) -> list[str]:
     spread: list[str] = []
     current: str | None = None
     for arg in args:

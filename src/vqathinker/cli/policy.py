@@ -66,11 +66,11 @@ def describe(
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON for other programs.")] = False,
 ) -> None:
     """Show what a policy is: sizes, trainable share, setting, hashes, how it was trained."""
-    from vqathinker.policy.folder.describe import as_text
     from vqathinker.policy.folder.describe import describe as facts_of
+    from vqathinker.policy.folder.describe import format_facts
 
     facts = facts_of(folder)
-    typer.echo(json.dumps(facts, indent=1) if as_json else as_text(facts))
+    typer.echo(json.dumps(facts, indent=1) if as_json else format_facts(facts))
 
 
 @policy.command("card")

@@ -66,10 +66,10 @@ def correlations(scores: ArrayLike, mos: ArrayLike) -> Correlations:
     """
     x, y = np.asarray(scores, dtype=float), np.asarray(mos, dtype=float)
     if len(x) < _FEWEST:
-        return _undefined(f"{len(x)} videos with a score; correlations need {_FEWEST}")
+        return _no_correlation(f"{len(x)} videos with a score; correlations need {_FEWEST}")
     for name, values in (("scores", x), ("MOS", y)):
         if (values == values[0]).all():
-            return _undefined(f"all {name} are equal")
+            return _no_correlation(f"all {name} are equal")
     srcc, plcc = _correlation(spearmanr, x, y), _correlation(pearsonr, x, y)
     reason = "numbers too close or too large for Pearson's correlation" if plcc is None else None
     return Correlations(srcc=srcc, plcc=plcc, reason=reason)
@@ -139,21 +139,21 @@ def write_metrics(
         IncompleteBenchmarkError: videos of the benchmark are missing; not with `allow_incomplete`.
         ValueError: as `evaluate`.
     """
-    said = read_predictions(predictions)
+    given = read_predictions(predictions)
     labels = pd.read_parquet(manifest)
     if not allow_incomplete:
         require_complete(manifest, labels["status"])
-    result = evaluate(said.table, labels, failures, run=said.run, benchmark=said.benchmark)
+    result = evaluate(given.table, labels, failures, run=given.run, benchmark=given.benchmark)
     with manifest.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    written = {**result, "provenance": {**said.provenance, "manifest_sha256": digest}}
+    written = {**result, "provenance": {**given.provenance, "manifest_sha256": digest}}
     out.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(written, indent=2, ensure_ascii=False, allow_nan=False)
     out.write_text(text + "\n", encoding="utf-8")
     return result
 
 
-def _undefined(reason: str) -> Correlations:
+def _no_correlation(reason: str) -> Correlations:
     return Correlations(srcc=None, plcc=None, reason=reason)
 
 
@@ -180,7 +180,7 @@ def _unreadable(
     if unknown or strangers:
         raise ValueError(
             f"{where}: the manifest has status {sorted(unknown)} or lacks videos of the clips "
-            f"{_some(strangers)}; make manifest and clips again"
+            f"{_first_few(strangers)}; make manifest and clips again"
         )
     bad = rows[rows["status"] != "ok"]
     known = {
@@ -193,20 +193,22 @@ def _unreadable(
 def _by_video(table: pd.DataFrame, what: str) -> pd.DataFrame:
     twice = table["video"][table["video"].duplicated()]
     if len(twice):
-        raise ValueError(f"{what} name {_some(set(twice))} more than once; make the file again")
+        raise ValueError(
+            f"{what} name {_first_few(set(twice))} more than once; make the file again"
+        )
     return table.set_index("video")
 
 
 def _check_videos(predicted: set[str], readable: set[str], where: str) -> None:
     if absent := readable - predicted:
         raise ValueError(
-            f"{where}: {len(absent)} readable videos have no prediction, such as {_some(absent)}; "
-            "run `vqathinker predict` again"
+            f"{where}: {len(absent)} readable videos have no prediction, such as "
+            f"{_first_few(absent)}; run `vqathinker predict` again"
         )
     if strangers := predicted - readable:
         raise ValueError(
             f"{where}: {len(strangers)} predictions are of videos that the manifest does not list "
-            f"as readable, such as {_some(strangers)}; give the manifest of the predicted set"
+            f"as readable, such as {_first_few(strangers)}; give the manifest of the predicted set"
         )
 
 
@@ -217,5 +219,5 @@ def _one_domain(rows: pd.DataFrame, where: str) -> str:
     return str(domains.pop())
 
 
-def _some(videos: set[str]) -> str:
+def _first_few(videos: set[str]) -> str:
     return ", ".join(sorted(videos)[:3])

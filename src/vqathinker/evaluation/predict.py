@@ -16,7 +16,7 @@ from vqathinker.evaluation.predictions import write_predictions
 from vqathinker.params import EvaluationParams
 from vqathinker.policy.folder.checkpoint import load_policy
 from vqathinker.policy.generation import generate
-from vqathinker.policy.inputs import encode, prompt_ids
+from vqathinker.policy.inputs import encode_prompts, prompt_ids
 from vqathinker.policy.normalisation import normalise
 from vqathinker.policy.prompt import parse
 from vqathinker.video.store import ClipStore
@@ -39,7 +39,7 @@ def predict(
         frames = store.batch(videos)
         tokens = model.config.tokens_per_frame(frames.shape[-1])
         ids = prompt_ids(tokenizer, "evaluation", frames.shape[1], tokens)
-        prompts = encode(model, ids, normalise(frames.to(model.device)))
+        prompts = encode_prompts(model, ids, normalise(frames.to(model.device)))
         each = torch.arange(len(videos), device=model.device)
         done = generate(model, prompts, each, how.max_new_tokens, tokenizer.eos_token_id)
         seconds = (time.perf_counter() - began) / len(videos)

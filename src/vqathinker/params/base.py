@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from vqathinker.params.model import Count, Model, Name, Positive, Section, Whole
 
-__all__ = ["REPOS", "BaseParams", "DemoBaseParams", "HubBaseParams", "LessonParams"]
+__all__ = ["REPOS", "BaseParams", "DemoBaseParams", "HubBaseParams", "StageParams"]
 
 # InternVL3 in transformers' own layout, by the name of a base policy.
 REPOS = {
@@ -48,7 +48,7 @@ class TextSize(Model):
     heads: Count
 
 
-class LessonParams(Model):
+class StageParams(Model):
     """A stage of preparing the demo's policy."""
 
     steps: Count
@@ -67,8 +67,8 @@ class DemoBaseParams(Section):
     motion: FilterBankParams
     vision: VisionSize
     text: TextSize
-    perception: LessonParams = Field(description="kind and strength of a degradation, no MOS")
-    speech: LessonParams = Field(description="the answer format, with scores that say nothing")
+    perception: StageParams = Field(description="kind and strength of a degradation, no MOS")
+    speech: StageParams = Field(description="the answer format, with scores that say nothing")
 
 
 class HubBaseParams(Section):
@@ -86,7 +86,7 @@ class HubBaseParams(Section):
     motion: SlowFastParams
 
     @model_validator(mode="after")
-    def _there_is_a_repo(self) -> Self:
+    def _require_repo(self) -> Self:
         if self.repo is None and self.name not in REPOS:
             raise ValueError(f"repo is null, and name is none of {', '.join(REPOS)}")
         return self

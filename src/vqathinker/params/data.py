@@ -55,7 +55,7 @@ class DataParams(Section):
     demo: DemoDataParams | None = Field(description="how the demo's videos are made; else null")
 
     @model_validator(mode="after")
-    def _every_set_is_counted(self) -> Self:
+    def _require_counts(self) -> Self:
         named = {self.train, *self.in_domain, *self.out_of_distribution}
         if missing := sorted(named - self.counts.keys()):
             raise ValueError(f"counts has no row for {', '.join(missing)}")

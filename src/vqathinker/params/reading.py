@@ -84,11 +84,11 @@ def _check(path: Path, value: Any, model: Any, key: str) -> Any:
     try:
         return TypeAdapter(model).validate_python(value)
     except ValidationError as error:
-        lines = [f"{path}: {_complaint(key, dict(detail))}" for detail in error.errors()]
+        lines = [f"{path}: {_message(key, dict(detail))}" for detail in error.errors()]
         raise ParameterError("\n".join(lines)) from None
 
 
-def _complaint(key: str, detail: dict[str, Any]) -> str:
+def _message(key: str, detail: dict[str, Any]) -> str:
     where = ".".join([*([key] if key else []), *map(str, detail["loc"])]) or "the file"
     if detail["type"] == "missing":
         return f"{where} is missing; every key stands in params.yaml"

@@ -48,7 +48,7 @@ class TrainingParams(Section):
 
     @field_validator("keep_encoded")
     @classmethod
-    def _what_is_kept_stays_true(cls, keep: bool, info: ValidationInfo) -> bool:
+    def _require_frozen_vision(cls, keep: bool, info: ValidationInfo) -> bool:
         if keep and "vision" not in info.data.get("freeze", ["vision"]):
             raise ValueError("false, or vision in training.freeze: a trained encoder sees anew")
         return keep

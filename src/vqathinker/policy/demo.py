@@ -1,6 +1,6 @@
 """The demo's base policy: a tiny InternVL that can see and speak the format but knows no score.
 
-It stands to the demo as InternVL3 stands to the paper. Two lessons prepare it, neither with a MOS:
+It stands to the demo as InternVL3 stands to the paper. Two stages prepare it, neither with a MOS:
 *perception*, in which the projectors learn to tell kind and strength of a degradation, and
 *speech*, in which the language model learns to say them in words and to close with a score in the
 right form that is drawn at random. The image encoder stays as it was built, as ever after.
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from tqdm import trange
 from transformers import PreTrainedTokenizerFast
 
-from vqathinker.params.base import DemoBaseParams, LessonParams
+from vqathinker.params.base import DemoBaseParams, StageParams
 from vqathinker.policy.folder.checkpoint import save_policy
 from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
@@ -39,8 +39,8 @@ _THOUGHT = "<think>I see {level} {kind}.</think><answer>{score:.2f}</answer>"
 _PHRASES = ("I see", ".", *(f" {word}" for word in (*LEVELS, *_WORDS)))
 
 _JITTER = 0.05  # noise on the motion feature, in its standard deviations: 900 clips are few
-_EYE_SHARE = 0.3  # weight of telling kind and strength from the frames alone,
-_EYE_EVERY = 12  # in one step of so many: frames cost more than they tell
+_VISUAL_WEIGHT = 0.3  # weight of telling kind and strength from the frames alone,
+_VISUAL_EVERY = 12  # in one step of so many: frames cost more than they tell
 _CARD = """\
 A tiny policy with InternVL's architecture, made for the demo; it has no use outside of it.
 
@@ -52,7 +52,7 @@ image encoder is untrained, and the visual tokens say little.
 
 
 @dataclass(frozen=True)
-class Lesson:
+class EncodedClips:
     """What the clips show, encoded once, and what can be said of them without a MOS."""
 
     frames: Tensor  # (clips, frames, K, 4 x vision width)
@@ -64,7 +64,7 @@ class Lesson:
 def prepare_base(
     params: DemoBaseParams, clips: Sequence[Path], degradations: Path, out: Path
 ) -> None:
-    """Build the base policy, teach it on the training clips and save it in the folder `out`.
+    """Build the base policy, train it on the training clips and save it in the folder `out`.
 
     Raises:
         ValueError: a clip has no row in `degradations`, or one of a kind there is no word for.
@@ -82,10 +82,10 @@ def prepare_base(
     policy = build_policy(params, tokenizer, first.shape[-1])
     policy.config.setting = store.setting
     policy.model.vision_tower.requires_grad_(False)
-    lesson = _encode(policy, store, table)
+    encoded = _encode(policy, store, table)
     generator = torch.Generator().manual_seed(params.seed)
-    _teach_perception(policy, lesson, params.perception, generator)
-    _teach_speech(policy, tokenizer, lesson, params.speech, generator)
+    _train_perception(policy, encoded, params.perception, generator)
+    _train_speech(policy, tokenizer, encoded, params.speech, generator)
     policy.requires_grad_(True)
     policy.generation_config = generation_defaults(tokenizer)
     about = _CARD.format(clips=len(store.ids), degradations=degradations, levels=len(LEVELS))
@@ -98,16 +98,16 @@ def prepare_base(
 @torch.no_grad()
 def _encode(
     policy: VQAThinkerForConditionalGeneration, store: ClipStore, table: pd.DataFrame
-) -> Lesson:
+) -> EncodedClips:
     encoder, frames, motion = policy.model.motion_encoder, [], []
     assert isinstance(encoder, FilterBank)  # noqa: S101  the only one that base.motion allows here
     for start in trange(0, len(store.ids), 32, desc="encode", disable=None):
         pixels = normalise(store.batch(store.ids[start : start + 32]))
         frames.append(policy.model.encode_frames(pixels))
-        motion.append(encoder.measure(pixels))
+        motion.append(encoder.raw_features(pixels))
     encoder.calibrate(torch.cat(motion))
     rows = table.loc[store.ids]
-    return Lesson(
+    return EncodedClips(
         torch.cat(frames),
         encoder.standardise(torch.cat(motion)),
         torch.tensor([_WORDS.index(KINDS[kind]) for kind in rows["kind"]]),
@@ -115,37 +115,39 @@ def _encode(
     )
 
 
-def _teach_perception(
-    policy: VQAThinkerForConditionalGeneration, lesson: Lesson, how: LessonParams,
+def _train_perception(
+    policy: VQAThinkerForConditionalGeneration, encoded: EncodedClips, how: StageParams,
     generator: torch.Generator,
 ) -> None:  # fmt: skip
     """A throw-away linear head reads kind and strength off the tokens; the projectors learn."""
-    eye, motion = policy.model.multi_modal_projector, policy.model.motion_projector
+    visual_projector, motion = policy.model.multi_modal_projector, policy.model.motion_projector
     hidden = policy.config.text_config.hidden_size
     head = nn.utils.skip_init(nn.Linear, hidden, len(_WORDS) + 1)
     nn.init.normal_(head.weight, std=head.in_features**-0.5, generator=generator)
     nn.init.zeros_(head.bias)
-    teach = _Pupil([*eye.parameters(), *motion.parameters(), *head.parameters()], how, 0.1)
+    optimiser = _Optimiser(
+        [*visual_projector.parameters(), *motion.parameters(), *head.parameters()], how, 0.1
+    )
     for step in trange(how.steps, desc="perception", disable=None):
-        pick = torch.randint(len(lesson.kind), (how.batch_size,), generator=generator)
-        felt = motion(_jittered(lesson.motion[pick], generator))
-        loss = _perception_loss(head(felt), lesson, pick)
-        if step % _EYE_EVERY == 0:
-            seen = eye(lesson.frames[pick].flatten(1, 2)).mean(1)
-            loss = loss + _EYE_SHARE * _perception_loss(head(seen), lesson, pick)
-        teach.step(loss, step)
+        pick = torch.randint(len(encoded.kind), (how.batch_size,), generator=generator)
+        motion_tokens = motion(_jittered(encoded.motion[pick], generator))
+        loss = _perception_loss(head(motion_tokens), encoded, pick)
+        if step % _VISUAL_EVERY == 0:
+            visual_tokens = visual_projector(encoded.frames[pick].flatten(1, 2)).mean(1)
+            loss = loss + _VISUAL_WEIGHT * _perception_loss(head(visual_tokens), encoded, pick)
+        optimiser.step(loss, step)
 
 
-def _perception_loss(told: Tensor, lesson: Lesson, pick: Tensor) -> Tensor:
-    """`told` (clips, kinds + 1): the strength of each kind, and of whichever it is."""
-    strength = lesson.strength[pick, None]
-    each = nn.functional.one_hot(lesson.kind[pick], len(_WORDS)) * strength
-    return nn.functional.mse_loss(told, torch.cat([each, strength], 1)) * told.shape[1]
+def _perception_loss(predicted: Tensor, encoded: EncodedClips, pick: Tensor) -> Tensor:
+    """`predicted` (clips, kinds + 1): the strength of each kind, and of whichever it is."""
+    strength = encoded.strength[pick, None]
+    each = nn.functional.one_hot(encoded.kind[pick], len(_WORDS)) * strength
+    return nn.functional.mse_loss(predicted, torch.cat([each, strength], 1)) * predicted.shape[1]
 
 
-def _teach_speech(
-    policy: VQAThinkerForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, lesson: Lesson,
-    how: LessonParams, generator: torch.Generator,
+def _train_speech(
+    policy: VQAThinkerForConditionalGeneration, tokenizer: PreTrainedTokenizerFast,
+    encoded: EncodedClips, how: StageParams, generator: torch.Generator,
 ) -> None:  # fmt: skip
     """Say what is seen, then a random score; prompts of training and evaluation in turn.
 
@@ -153,35 +155,38 @@ def _teach_speech(
     step holds even a chance trend from what is seen to the score. The frames are another clip's:
     from 900 of its own, a policy would learn to know each by heart.
     """
-    frames, tokens = lesson.frames.shape[1:3]
+    frames, tokens = encoded.frames.shape[1:3]
     prompts = [prompt_ids(tokenizer, s, frames, tokens) for s in ("training", "evaluation")]
     weight = _token_weights(tokenizer)
-    teach = _Pupil([p for p in policy.parameters() if p.requires_grad], how, 0.05)
+    optimiser = _Optimiser([p for p in policy.parameters() if p.requires_grad], how, 0.05)
     clips = how.batch_size // 2
     for step in trange(how.steps, desc="speech", disable=None):
-        pick = torch.randint(len(lesson.kind), (clips,), generator=generator)
-        said = _answers(tokenizer, lesson, pick, generator)
+        pick = torch.randint(len(encoded.kind), (clips,), generator=generator)
+        answers = _answers(tokenizer, encoded, pick, generator)
         logits = policy(
             input_ids=prompts[step % 2].expand(clips, -1),
-            frame_features=lesson.frames[pick[torch.randperm(clips, generator=generator)]],
-            motion_features=_jittered(lesson.motion[pick], generator),
-            completion_ids=said, rows=torch.arange(clips).repeat(2),
+            frame_features=encoded.frames[pick[torch.randperm(clips, generator=generator)]],
+            motion_features=_jittered(encoded.motion[pick], generator),
+            completion_ids=answers, rows=torch.arange(clips).repeat(2),
         ).logits  # fmt: skip
-        surprise = nn.functional.cross_entropy(logits.mT, said, reduction="none") * weight[said]
-        teach.step(surprise.sum() / weight[said].sum(), step)
+        loss = nn.functional.cross_entropy(logits.mT, answers, reduction="none")
+        optimiser.step((loss * weight[answers]).sum() / weight[answers].sum(), step)
 
 
 def _answers(
-    tokenizer: PreTrainedTokenizerFast, lesson: Lesson, pick: Tensor, generator: torch.Generator
+    tokenizer: PreTrainedTokenizerFast,
+    encoded: EncodedClips,
+    pick: Tensor,
+    generator: torch.Generator,
 ) -> Tensor:
     """Token ids (2 x clips, tokens): true words and a drawn score, then the same words and 6 less
     that score."""
-    level = (lesson.strength[pick] * len(LEVELS)).long().clamp(max=len(LEVELS) - 1)
+    level = (encoded.strength[pick] * len(LEVELS)).long().clamp(max=len(LEVELS) - 1)
     score = 1 + 4 * torch.rand(len(pick), generator=generator)
     texts = [
         _THOUGHT.format(level=LEVELS[lv], kind=_WORDS[kind], score=s) + tokenizer.eos_token
         for scores in (score, 6 - score)
-        for lv, kind, s in zip(level, lesson.kind[pick], scores.tolist(), strict=True)
+        for lv, kind, s in zip(level, encoded.kind[pick], scores.tolist(), strict=True)
     ]
     return torch.tensor(tokenizer(texts, add_special_tokens=False)["input_ids"])
 
@@ -199,10 +204,10 @@ def _jittered(motion: Tensor, generator: torch.Generator) -> Tensor:
     return motion + _JITTER * torch.randn(motion.shape, generator=generator)
 
 
-class _Pupil:
+class _Optimiser:
     """AdamW with a short warm-up and a linear way down to a twentieth."""
 
-    def __init__(self, parameters: list[nn.Parameter], how: LessonParams, decay: float) -> None:
+    def __init__(self, parameters: list[nn.Parameter], how: StageParams, decay: float) -> None:
         self.parameters, self.how = parameters, how
         self.optimiser = torch.optim.AdamW(parameters, weight_decay=decay, betas=(0.9, 0.95))
 

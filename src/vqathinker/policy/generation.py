@@ -8,10 +8,10 @@ from torch import Tensor
 
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 
-__all__ = ["Prompts", "generate"]
+__all__ = ["EncodedPrompts", "generate"]
 
 
-class Prompts(NamedTuple):
+class EncodedPrompts(NamedTuple):
     """Prompts of equal length with what they show.
 
     `input_ids` (prompts, length), `frame_features` (prompts, frames, K, hidden) and
@@ -23,15 +23,15 @@ class Prompts(NamedTuple):
     motion_features: Tensor
 
     @staticmethod
-    def concatenate(parts: Sequence["Prompts"]) -> "Prompts":
+    def concatenate(parts: Sequence["EncodedPrompts"]) -> "EncodedPrompts":
         """The prompts of all parts, one after the other."""
-        return Prompts(*(torch.cat(field) for field in zip(*parts, strict=True)))
+        return EncodedPrompts(*(torch.cat(field) for field in zip(*parts, strict=True)))
 
 
 @torch.no_grad()
 def generate(
     policy: VQAThinkerForConditionalGeneration,
-    prompts: Prompts,
+    prompts: EncodedPrompts,
     rows: Tensor,
     max_new_tokens: int,
     end: int,
@@ -62,7 +62,7 @@ def generate(
     for step in range(max_new_tokens):
         logits = policy.lm_head(hidden[:, -1]).float()
         logits[:, policy.config.image_token_id] = -torch.inf
-        token = _choose(logits, temperature, generator)
+        token = _next_token(logits, temperature, generator)
         drawn.append(torch.where(open_rows, token, end))
         open_rows = open_rows & (token != end)
         if not bool(open_rows.any()) or step + 1 == max_new_tokens:
@@ -70,10 +70,10 @@ def generate(
         out = policy.model(input_ids=drawn[-1][:, None], past_key_values=cache, use_cache=True)
         hidden = out.last_hidden_state
     policy.train(was_training)
-    return [_until(ids, end) for ids in torch.stack(drawn, 1).tolist()]
+    return [_cut_behind(ids, end) for ids in torch.stack(drawn, 1).tolist()]
 
 
-def _choose(logits: Tensor, temperature: float, generator: torch.Generator | None) -> Tensor:
+def _next_token(logits: Tensor, temperature: float, generator: torch.Generator | None) -> Tensor:
     if temperature == 0:
         return logits.argmax(-1)
     # One uniform number a row against the cumulated probabilities: multinomial draws one a token.
@@ -85,5 +85,5 @@ def _choose(logits: Tensor, temperature: float, generator: torch.Generator | Non
     return place.clamp(max=logits.shape[-1] - 1)
 
 
-def _until(ids: list[int], end: int) -> list[int]:
+def _cut_behind(ids: list[int], end: int) -> list[int]:
     return ids[: ids.index(end) + 1] if end in ids else ids

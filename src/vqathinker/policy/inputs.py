@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from vqathinker.policy.generation import Prompts
+from vqathinker.policy.generation import EncodedPrompts
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.prompt import Setting, render
 
-__all__ = ["encode", "prompt_ids"]
+__all__ = ["encode_prompts", "prompt_ids"]
 
 
 def prompt_ids(
@@ -23,11 +23,11 @@ def prompt_ids(
 
 
 @torch.no_grad()
-def encode(
+def encode_prompts(
     policy: VQAThinkerForConditionalGeneration, ids: Tensor, pixel_values: Tensor
-) -> Prompts:
+) -> EncodedPrompts:
     """The same prompt for each clip (clips, frames, 3, size, size), with what the clip shows."""
-    return Prompts(
+    return EncodedPrompts(
         ids.to(policy.device).expand(len(pixel_values), -1),
         policy.model.encode_frames(pixel_values),
         policy.model.motion_encoder(pixel_values),

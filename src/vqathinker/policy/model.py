@@ -169,7 +169,7 @@ class VQAThinkerForConditionalGeneration(InternVLForConditionalGeneration):
                 motion_features = self.model.motion_encoder(pixel_values)
             given = (input_ids, frame_features, motion_features)
             prompts = [part[rows] for part in given if part is not None]
-            return self._whole_rows(prompts, completion_ids)
+            return self._uncached_logits(prompts, completion_ids)
         cache, last = self.prefill(input_ids, pixel_values, frame_features, motion_features)
         cache.batch_select_indices(rows)
         hidden = last[rows]
@@ -191,7 +191,7 @@ class VQAThinkerForConditionalGeneration(InternVLForConditionalGeneration):
             inputs.pop("motion_features", None)
         return inputs
 
-    def _whole_rows(
+    def _uncached_logits(
         self, prompts: list[Tensor], completion_ids: Tensor
     ) -> InternVLCausalLMOutputWithPast:
         """The same logits without a cache, which checkpointed layers cannot use.

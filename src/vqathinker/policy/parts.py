@@ -5,7 +5,7 @@ Source: docs/method.md, section 2: all but the motion encoder are trained.
 
 from collections.abc import Mapping, Sequence
 
-__all__ = ["FROZEN", "PARTS", "misfits", "part_of"]
+__all__ = ["FROZEN", "PARTS", "part_of", "shape_mismatches"]
 
 FROZEN = "motion_encoder"
 PARTS = {
@@ -32,10 +32,12 @@ def part_of(name: str) -> str:
     raise KeyError(name)
 
 
-def misfits(expected: Mapping[str, Sequence[int]], given: Mapping[str, Sequence[int]]) -> list[str]:
+def shape_mismatches(
+    expected: Mapping[str, Sequence[int]], given: Mapping[str, Sequence[int]]
+) -> list[str]:
     """One line for each name that is missing, not expected, or of another shape; sorted.
 
-    >>> misfits({"a": [2], "b": [3]}, {"b": [4], "c": [5]})
+    >>> shape_mismatches({"a": [2], "b": [3]}, {"b": [4], "c": [5]})
     ['a: missing', 'b: shape [4], expected [3]', 'c: not expected']
     """
     lines = [f"{name}: missing" for name in expected.keys() - given.keys()]

@@ -80,7 +80,7 @@ def render(setting: Setting, frames: int, tokens_per_frame: int) -> str:
             raise ValueError(
                 f"{name} is {value}; a prompt needs at least 1: check the clip setting"
             )
-    wording = _wording()
+    wording = _prompt_parts()
     lines = wording["settings"][setting]
     user = (
         lines["opening"]
@@ -159,7 +159,7 @@ def _image(wording: dict[str, Any], tokens: int) -> str:
 
 
 @cache
-def _wording() -> dict[str, Any]:
+def _prompt_parts() -> dict[str, Any]:
     text = files("vqathinker.policy").joinpath("prompts.yaml").read_text(encoding="utf-8")
     wording: dict[str, Any] = yaml.safe_load(text)
     return wording

@@ -57,24 +57,26 @@ def build_policy(
     params: DemoBaseParams, tokenizer: PreTrainedTokenizerFast, size: int
 ) -> VQAThinkerForConditionalGeneration:
     """An untrained policy for frames of `size` px; `params.seed` decides every weight."""
-    eye, mind = params.vision, params.text
+    vision_size, text_size = params.vision, params.text
     vision = InternVLVisionConfig(
-        hidden_size=eye.hidden_size, num_hidden_layers=eye.layers, num_attention_heads=eye.heads,
-        intermediate_size=4 * eye.hidden_size, image_size=[size, size],
-        patch_size=[eye.patch_size, eye.patch_size], layer_scale_init_value=0.1,
+        hidden_size=vision_size.hidden_size, num_hidden_layers=vision_size.layers,
+        num_attention_heads=vision_size.heads, image_size=[size, size],
+        intermediate_size=4 * vision_size.hidden_size,
+        patch_size=[vision_size.patch_size, vision_size.patch_size], layer_scale_init_value=0.1,
     )  # fmt: skip
     text = Qwen2Config(
-        vocab_size=len(tokenizer), hidden_size=mind.hidden_size, num_hidden_layers=mind.layers,
-        num_attention_heads=mind.heads, num_key_value_heads=max(1, mind.heads // 2),
-        intermediate_size=2 * mind.hidden_size, max_position_embeddings=4096,
+        vocab_size=len(tokenizer), hidden_size=text_size.hidden_size,
+        num_hidden_layers=text_size.layers,
+        num_attention_heads=text_size.heads, num_key_value_heads=max(1, text_size.heads // 2),
+        intermediate_size=2 * text_size.hidden_size, max_position_embeddings=4096,
         eos_token_id=tokenizer.convert_tokens_to_ids(_END),
         pad_token_id=tokenizer.convert_tokens_to_ids(_PAD), bos_token_id=None,
-        initializer_range=mind.hidden_size**-0.5,
+        initializer_range=text_size.hidden_size**-0.5,
     )  # fmt: skip
     config = VQAThinkerConfig(
         motion=params.motion.model_dump(), vision_config=vision, text_config=text,
         image_token_id=tokenizer.convert_tokens_to_ids(_CONTEXT), downsample_ratio=0.5,
-        image_seq_length=(size // eye.patch_size // 2) ** 2,
+        image_seq_length=(size // vision_size.patch_size // 2) ** 2,
     )  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(params.seed)  # transformers initialises from the global generator
@@ -83,12 +85,12 @@ def build_policy(
             for layer in projector.modules():
                 if isinstance(layer, nn.Linear):
                     nn.init.normal_(layer.weight, std=layer.in_features**-0.5)
-    _look_through_cosines(policy)
+    _set_cosine_filters(policy)
     return policy
 
 
 @torch.no_grad()
-def _look_through_cosines(policy: VQAThinkerForConditionalGeneration) -> None:
+def _set_cosine_filters(policy: VQAThinkerForConditionalGeneration) -> None:
     """Patch embedding: cosines of three quarters brightness and a quarter colour, low to high."""
     weight = policy.model.vision_tower.embeddings.patch_embeddings.projection.weight
     width, _, patch, _ = weight.shape

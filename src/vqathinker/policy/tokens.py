@@ -6,7 +6,7 @@ evaluation decodes greedily, at most 1024 tokens.
 
 from transformers import GenerationConfig, PreTrainedTokenizerBase
 
-__all__ = ["TokenizerError", "close_turns", "generation_defaults", "image_token"]
+__all__ = ["TokenizerError", "end_answers_with_turns", "generation_defaults", "image_token"]
 
 _IMAGE, _END = "<IMG_CONTEXT>", "<|im_end|>"
 
@@ -29,7 +29,7 @@ def image_token(tokenizer: PreTrainedTokenizerBase) -> int:
     return int(known[_IMAGE])
 
 
-def close_turns(tokenizer: PreTrainedTokenizerBase) -> None:
+def end_answers_with_turns(tokenizer: PreTrainedTokenizerBase) -> None:
     """Let an answer end where its turn ends, whatever else the tokenizer ends texts with."""
     if _END in tokenizer.get_vocab():
         tokenizer.eos_token = _END

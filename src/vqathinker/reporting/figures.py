@@ -63,15 +63,15 @@ def write_scatters(
     """
     panels: dict[str, dict[str, pd.DataFrame]] = {}
     for path in predictions:
-        said = read_predictions(path)
-        if said.benchmark not in manifests:
+        given = read_predictions(path)
+        if given.benchmark not in manifests:
             raise ValueError(
-                f"{path} is of {said.benchmark}, but manifests are there only of "
+                f"{path} is of {given.benchmark}, but manifests are there only of "
                 f"{sorted(manifests)}; give this benchmark's manifest too"
             )
-        labels = pd.read_parquet(manifests[said.benchmark], columns=["video", "mos"])
-        pairs = said.table[["video", "score"]].dropna().merge(labels, on="video")
-        panels.setdefault(said.run, {})[said.benchmark] = pairs[["video", "mos", "score"]]
+        labels = pd.read_parquet(manifests[given.benchmark], columns=["video", "mos"])
+        pairs = given.table[["video", "score"]].dropna().merge(labels, on="video")
+        panels.setdefault(given.run, {})[given.benchmark] = pairs[["video", "mos", "score"]]
     out_dir.mkdir(parents=True, exist_ok=True)
     table = pd.concat(
         {(run, name): rows for run, of_run in panels.items() for name, rows in of_run.items()},
@@ -101,7 +101,7 @@ def _draw_curves(curves: Mapping[str, pd.DataFrame]) -> Figure:
         for number, (run, curve) in enumerate(curves.items()):
             _draw_curve(axis, curve["step"], curve[column], run, number)
         axis.set_title(title, loc="left", fontsize=10)
-        _tidy(axis)
+        _style_axis(axis)
     for axis in axes[-1]:
         axis.set_xlabel("step")
     figure.legend(
@@ -132,12 +132,12 @@ def _draw_scatter(run: str, benchmarks: Mapping[str, pd.DataFrame]) -> Figure:
         axis.set_title(f"{benchmark} ({len(videos)} videos)", loc="left", fontsize=9)
         axis.set_xlabel("MOS")
         axis.set_ylabel("score")
-        _tidy(axis)
+        _style_axis(axis)
     for axis in axes.flat[len(benchmarks) :]:
         axis.set_axis_off()
     return figure
 
 
-def _tidy(axis: Axes) -> None:
+def _style_axis(axis: Axes) -> None:
     axis.grid(alpha=0.25, linewidth=0.6)
     axis.spines[["top", "right"]].set_visible(False)

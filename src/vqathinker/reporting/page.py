@@ -13,7 +13,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from vqathinker.evaluation.predictions import Predictions, read_predictions
-from vqathinker.reporting.tables import NUMBERS, read_table, shown
+from vqathinker.reporting.tables import NUMBERS, format_cell, read_table
 
 __all__ = ["write_page"]
 
@@ -40,17 +40,17 @@ def write_page(
     Raises:
         FileNotFoundError: a table is not there.
     """
-    said: dict[str, list[Predictions]] = {}
+    by_run: dict[str, list[Predictions]] = {}
     for path in predictions:
         read = read_predictions(path)
-        said.setdefault(read.run, []).append(read)
+        by_run.setdefault(read.run, []).append(read)
     mos = _read_mos(figures_dir / "scatter.csv")
     scoring = read_table(tables_dir / "scoring.csv")
     page = _environment().get_template("page.html.j2")
     text = page.render(
         title=title,
         scale=scale,
-        runs=list(said),
+        runs=list(by_run),
         benchmarks=list(dict.fromkeys(row["benchmark"] for row in scoring)),
         scoring=scoring,
         overall=read_table(tables_dir / "overall.csv"),
@@ -58,9 +58,9 @@ def write_page(
         numbers=NUMBERS,
         listed=_NOT_SCORED_LISTED,
         curve=_curve(figures_dir),
-        scatters=list(_scatters(figures_dir, said)),
-        examples={run: list(_examples(files, mos)) for run, files in said.items()},
-        origins=_origins(said),
+        scatters=list(_scatters(figures_dir, by_run)),
+        examples={run: list(_examples(files, mos)) for run, files in by_run.items()},
+        origins=_provenance_table(by_run),
     )
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text + "\n", encoding="utf-8")
@@ -72,7 +72,7 @@ def _environment() -> Environment:
         autoescape=True,
         undefined=StrictUndefined,
     )
-    environment.filters["shown"] = shown
+    environment.filters["format_cell"] = format_cell
     return environment
 
 
@@ -88,8 +88,10 @@ def _curve(figures_dir: Path) -> dict[str, str] | None:
     )
 
 
-def _scatters(figures_dir: Path, said: Mapping[str, list[Predictions]]) -> Iterator[dict[str, str]]:
-    for run, files in said.items():
+def _scatters(
+    figures_dir: Path, by_run: Mapping[str, list[Predictions]]
+) -> Iterator[dict[str, str]]:
+    for run, files in by_run.items():
         path = figures_dir / f"scatter_{run}.png"
         if path.is_file():
             names = ", ".join(file.benchmark for file in files)
@@ -129,10 +131,11 @@ def _examples(
             yield {**row, "role": role, "score": score, "mos": known}
 
 
-def _origins(said: Mapping[str, list[Predictions]]) -> list[tuple[str, list[str]]]:
+def _provenance_table(predictions: Mapping[str, list[Predictions]]) -> list[tuple[str, list[str]]]:
     """What is recorded of each run, key by key: only what is the same for all its benchmarks."""
     by_run = {
-        run: _shared([_flat(file.provenance) for file in files]) for run, files in said.items()
+        run: _shared([_flat(file.provenance) for file in files])
+        for run, files in predictions.items()
     }
     keys = dict.fromkeys(key for values in by_run.values() for key in values)
     return [(key, [values.get(key, "–") for values in by_run.values()]) for key in keys]

@@ -6,7 +6,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from vqathinker.reporting.tables import read_table, shown
+from vqathinker.reporting.tables import format_cell, read_table
 
 __all__ = ["print_summary"]
 
@@ -40,7 +40,7 @@ def print_summary(results_dir: Path, console: Console | None = None) -> None:
         table.add_column(heading, justify="left" if name in _WORDS else "right", overflow="fold")
     for number, row in enumerate(rows):
         new_run = number + 1 < len(rows) and rows[number + 1]["run"] != row["run"]
-        table.add_row(*(shown(row[name]) for name in _COLUMNS), end_section=new_run)
+        table.add_row(*(format_cell(row[name]) for name in _COLUMNS), end_section=new_run)
     console.print(table)
     report = results_dir / "report.html"
     state = str(report) if report.is_file() else f"{report} is not there; make it with snakemake"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["NUMBERS", "OVERALL", "SCORING", "average", "read_table", "shown", "write_tables"]
+__all__ = ["NUMBERS", "OVERALL", "SCORING", "average", "format_cell", "read_table", "write_tables"]
 
 _COUNTS = ("n", "n_missing", "n_damaged", "n_null")
 _MEASURES = ("srcc", "plcc")
@@ -83,10 +83,10 @@ def read_table(path: Path) -> list[dict[str, Any]]:
         ]
 
 
-def shown(value: Any) -> str:
+def format_cell(value: Any) -> str:
     """A cell for reading: three decimals, a dash where nothing is defined.
 
-    >>> shown(0.85512), shown(12), shown(None), shown("demo")
+    >>> format_cell(0.85512), format_cell(12), format_cell(None), format_cell("demo")
     ('0.855', '12', '–', 'demo')
     """
     if value is None:
@@ -129,5 +129,5 @@ def _cell(value: Any) -> str:
 
 def _markdown(columns: Sequence[str], rows: Iterable[Row]) -> str:
     rule = ["---:" if name in NUMBERS else "---" for name in columns]
-    lines = [columns, rule, *([shown(row[name]) for name in columns] for row in rows)]
+    lines = [columns, rule, *([format_cell(row[name]) for name in columns] for row in rows)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)

@@ -178,11 +178,11 @@ def compute_rewards(
             "give one group per video, and as many videos to each device"
         )
     weights = params.weights
-    raw = _score(completions, labels, params, parts)
+    raw = _score_completions(completions, labels, params, parts)
     shape = raw.scores.shape
     bonus, perturbed_failures = np.zeros(shape), 0
     if perturbed is not None:
-        changed = _score(perturbed, labels, params, parts)
+        changed = _score_completions(perturbed, labels, params, parts)
         perturbed_failures = changed.failures
         to_ranking, to_regression = temporal(
             raw.ranking,
@@ -221,7 +221,7 @@ class _Scored(NamedTuple):
         return int(np.isnan(self.scores).sum())
 
 
-def _score(
+def _score_completions(
     completions: Sequence[Sequence[str]], mos: Floats, params: RewardsParams, parts: int
 ) -> _Scored:
     sizes = {len(group) for group in completions}

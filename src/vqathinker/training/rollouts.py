@@ -12,12 +12,12 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from vqathinker.policy.generation import Prompts, generate
+from vqathinker.policy.generation import EncodedPrompts, generate
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.normalisation import normalise
 from vqathinker.video.perturb import Perturbation
 
-__all__ = ["Clips", "Perturbations", "RolloutWriter", "Rollouts"]
+__all__ = ["Clips", "Perturbations", "RolloutSampler", "Rollouts"]
 
 
 class Clips(Protocol):
@@ -46,24 +46,24 @@ class Rollouts:
     perturbed: list[list[int]]
 
 
-class Seen(NamedTuple):
-    """What clips show, frame by frame (clips, frames, …): any order of frames can be made of it.
+class FrameFeatures(NamedTuple):
+    """What each encoder gives for single frames (clips, frames, …).
 
-    `features` are of the image encoder, `looks` of the motion encoder.
+    A perturbed copy is the same features in another order. SlowFast's are the frames themselves.
     """
 
-    features: Tensor
-    looks: Tensor
+    image: Tensor
+    motion: Tensor
 
 
 @dataclass
-class RolloutWriter:
+class RolloutSampler:
     """Lets a policy answer about clips.
 
     Args:
         ids: tokens (length,) of the prompt that every clip gets.
         end: the token that ends a completion.
-        keep: whether encoded clips stay in memory from step to step (frozen image encoder).
+        keep_encoded: whether encoded clips stay in memory from step to step (frozen image encoder).
         copies: perturbed copies of each clip, with one rollout each; 0 for none.
     """
 
@@ -73,26 +73,28 @@ class RolloutWriter:
     group: int
     max_new_tokens: int
     temperature: float
-    keep: bool
+    keep_encoded: bool
     copies: int = 0
     perturbations: Perturbations | None = None
-    _kept: dict[str, Seen] = field(default_factory=dict)
-    _nothing: Seen | None = None
+    _encoded: dict[str, FrameFeatures] = field(default_factory=dict)
+    _blank: FrameFeatures | None = None
 
-    def prompts(self, policy: VQAThinkerForConditionalGeneration, videos: Sequence[str]) -> Prompts:
+    def prompts(
+        self, policy: VQAThinkerForConditionalGeneration, videos: Sequence[str]
+    ) -> EncodedPrompts:
         """The prompts of distinct videos, with what they show encoded, without gradient."""
-        return self._prompts(policy, self._see(policy, videos))
+        return self._prompts(policy, self._features(policy, videos))
 
-    def shown(
+    def model_inputs(
         self, policy: VQAThinkerForConditionalGeneration, videos: Sequence[str]
     ) -> dict[str, Tensor]:
-        """What the policy's forward takes: pixels, unless the image encoder is frozen."""
-        if self.keep:
+        """What the policy's forward takes: pixels, unless encoded clips are kept."""
+        if self.keep_encoded:
             return self.prompts(policy, videos)._asdict()
         ids = self.ids.to(policy.device).expand(len(videos), -1)
         return {"input_ids": ids, "pixel_values": self._pixels(policy, videos)}
 
-    def write(
+    def sample(
         self, policy: VQAThinkerForConditionalGeneration, videos: Sequence[str], step: int,
         generator: torch.Generator,
     ) -> Rollouts:  # fmt: skip
@@ -100,39 +102,47 @@ class RolloutWriter:
 
         Copy c of a video at `step` takes draw (step · copies + c) modulo the draws there are.
         """
-        seen = self._see(policy, videos)
+        features = self._features(policy, videos)
         rows = torch.arange(len(videos), device=policy.device).repeat_interleave(self.group)
-        parts = [self._prompts(policy, seen)]
+        parts = [self._prompts(policy, features)]
         if self.perturbations is not None and self.copies:
-            copies = self._perturbed(policy, videos, seen, self.perturbations, step)
+            copies = self._perturbed_features(policy, videos, features, self.perturbations, step)
             parts.append(self._prompts(policy, copies))
             number = len(videos) * (1 + self.copies)
             rows = torch.cat([rows, torch.arange(len(videos), number, device=policy.device)])
         done = generate(
-            policy, Prompts.concatenate(parts), rows, self.max_new_tokens, self.end,
+            policy, EncodedPrompts.concatenate(parts), rows, self.max_new_tokens, self.end,
             self.temperature, generator,
         )  # fmt: skip
         number = len(videos) * self.group
         return Rollouts(done[:number], done[number:])
 
-    def _see(self, policy: VQAThinkerForConditionalGeneration, videos: Sequence[str]) -> Seen:
-        if not self.keep:
-            return _see_frames(policy, self._pixels(policy, videos))
-        new = [video for video in videos if video not in self._kept]
+    def _features(
+        self, policy: VQAThinkerForConditionalGeneration, videos: Sequence[str]
+    ) -> FrameFeatures:
+        if not self.keep_encoded:
+            return _encode_frames(policy, self._pixels(policy, videos))
+        new = [video for video in videos if video not in self._encoded]
         if new:
-            fresh = _see_frames(policy, self._pixels(policy, new))
-            self._kept |= {v: Seen(*(part[i] for part in fresh)) for i, v in enumerate(new)}
-        kept = zip(*(self._kept[video] for video in videos), strict=True)
-        return Seen(*(torch.stack(part) for part in kept))
+            fresh = _encode_frames(policy, self._pixels(policy, new))
+            self._encoded |= {
+                v: FrameFeatures(*(part[i] for part in fresh)) for i, v in enumerate(new)
+            }
+        encoded = zip(*(self._encoded[video] for video in videos), strict=True)
+        return FrameFeatures(*(torch.stack(part) for part in encoded))
 
-    def _prompts(self, policy: VQAThinkerForConditionalGeneration, seen: Seen) -> Prompts:
-        ids = self.ids.to(policy.device).expand(len(seen.features), -1)
-        return Prompts(ids, seen.features, policy.model.motion_encoder.over_time(seen.looks))
+    def _prompts(
+        self, policy: VQAThinkerForConditionalGeneration, features: FrameFeatures
+    ) -> EncodedPrompts:
+        ids = self.ids.to(policy.device).expand(len(features.image), -1)
+        return EncodedPrompts(
+            ids, features.image, policy.model.motion_encoder.pool_frames(features.motion)
+        )
 
-    def _perturbed(
-        self, policy: VQAThinkerForConditionalGeneration, videos: Sequence[str], seen: Seen,
-        table: Perturbations, step: int,
-    ) -> Seen:  # fmt: skip
+    def _perturbed_features(
+        self, policy: VQAThinkerForConditionalGeneration, videos: Sequence[str],
+        features: FrameFeatures, table: Perturbations, step: int,
+    ) -> FrameFeatures:  # fmt: skip
         drawn = [
             table.get(video, (step * self.copies + copy) % table.draws)
             for video in videos
@@ -141,23 +151,25 @@ class RolloutWriter:
         order = torch.tensor([p.indices for p in drawn], device=policy.device)
         blank = torch.tensor([p.blank for p in drawn], device=policy.device)
         which = torch.arange(len(videos), device=policy.device).repeat_interleave(self.copies)
-        copies = Seen(*(part[which[:, None], order] for part in seen))
+        copies = FrameFeatures(*(part[which[:, None], order] for part in features))
         if bool(blank.any()):
-            for part, nothing in zip(copies, self._see_nothing(policy, videos[0]), strict=True):
-                part[blank] = nothing
+            for part, blank_frame in zip(copies, self._blank_frame(policy, videos[0]), strict=True):
+                part[blank] = blank_frame
         return copies
 
-    def _see_nothing(self, policy: VQAThinkerForConditionalGeneration, like: str) -> Seen:
+    def _blank_frame(self, policy: VQAThinkerForConditionalGeneration, like: str) -> FrameFeatures:
         """A blank frame: zero after normalisation, the mean colour."""
-        if self._nothing is None or not self.keep:
+        if self._blank is None or not self.keep_encoded:
             pixels = torch.zeros_like(self._pixels(policy, [like])[:, :1])
-            self._nothing = Seen(*(part[0, 0] for part in _see_frames(policy, pixels)))
-        return self._nothing
+            self._blank = FrameFeatures(*(part[0, 0] for part in _encode_frames(policy, pixels)))
+        return self._blank
 
     def _pixels(self, policy: VQAThinkerForConditionalGeneration, videos: Sequence[str]) -> Tensor:
         return normalise(self.clips.batch(list(videos)).to(policy.device))
 
 
 @torch.no_grad()
-def _see_frames(policy: VQAThinkerForConditionalGeneration, pixels: Tensor) -> Seen:
-    return Seen(policy.model.encode_frames(pixels), policy.model.motion_encoder.look(pixels))
+def _encode_frames(policy: VQAThinkerForConditionalGeneration, pixels: Tensor) -> FrameFeatures:
+    return FrameFeatures(
+        policy.model.encode_frames(pixels), policy.model.motion_encoder.encode_frames(pixels)
+    )

@@ -20,7 +20,7 @@ from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.parts import PARTS
-from vqathinker.training.rollouts import RolloutWriter
+from vqathinker.training.rollouts import RolloutSampler
 from vqathinker.training.trainer import COMPONENTS, VQAThinkerTrainer
 from vqathinker.video.perturb import PerturbationTable
 from vqathinker.video.store import ClipStore
@@ -52,21 +52,21 @@ def train(
             "yet; set it to null to train all weights that `freeze` does not name"
         )
     base = load_policy(policy)
-    rows, store = _labelled(manifest, clips)
+    rows, store = _labelled_clips(manifest, clips)
     fingerprint = _fingerprint(settings, base, manifest, perturbations)
-    resume = _clear_unless(out, fingerprint)
+    resume = _resume_or_clear(out, fingerprint)
     trainer = _trainer(base, policy, rows, store, settings, perturbations, out)
     origin = {"run": run, "base": str(policy), "inputs": fingerprint}
     origin |= {"data": str(manifest), "setting": store.setting, "base_policy": base.provenance}
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(_Checkpoints(origin))
-    trainer.add_callback(_Progress(run))
+    trainer.add_callback(_RecordProvenance(origin))
+    trainer.add_callback(_ProgressBar(run))
     trainer.train(resume_from_checkpoint=resume)
     history = _history(trainer.state.log_history)
     history.to_csv(out / "history.csv", index=False, lineterminator="\n")
 
 
-def _labelled(manifest: Path, clips: Sequence[Path]) -> tuple[Dataset, ClipStore]:
+def _labelled_clips(manifest: Path, clips: Sequence[Path]) -> tuple[Dataset, ClipStore]:
     store = ClipStore(clips)
     table = pd.read_parquet(manifest, columns=["video", "mos_training"])
     there = table[table["video"].isin(set(store.ids))].reset_index(drop=True)
@@ -88,15 +88,16 @@ def _trainer(
     reference = load_policy(folder).model.requires_grad_(False) if how.beta else None
     frames, size = store.frames(store.ids[0]).shape[0], store.frames(store.ids[0]).shape[-1]
     ids = prompt_ids(base.tokenizer, "training", frames, base.model.config.tokens_per_frame(size))
-    writer = RolloutWriter(
+    sampler = RolloutSampler(
         clips=store, ids=ids, end=base.tokenizer.eos_token_id, group=how.group_size,
-        max_new_tokens=how.max_new_tokens, temperature=how.temperature, keep=how.keep_encoded,
+        max_new_tokens=how.max_new_tokens, temperature=how.temperature,
+        keep_encoded=how.keep_encoded,
         copies=(rewards.temporal.copies or how.group_size) if rewards.weights.temporal else 0,
         perturbations=PerturbationTable(perturbations),
     )  # fmt: skip
     return VQAThinkerTrainer(
         policy=base.model, reference=reference, tokenizer=base.tokenizer, rows=rows,
-        config=_config(settings, out), writer=writer, rewards=rewards, beta=how.beta,
+        config=_config(settings, out), sampler=sampler, rewards=rewards, beta=how.beta,
         seed=settings.seed,
     )  # fmt: skip
 
@@ -144,7 +145,7 @@ def _freeze(policy: VQAThinkerForConditionalGeneration, parts: Sequence[str]) ->
                 parameter.requires_grad_(False)
 
 
-class _Checkpoints(TrainerCallback):
+class _RecordProvenance(TrainerCallback):
     """Puts provenance beside the weights and tokenizer of a checkpoint, so that it loads."""
 
     def __init__(self, origin: dict[str, Any]) -> None:
@@ -155,7 +156,7 @@ class _Checkpoints(TrainerCallback):
         (folder / "provenance.json").write_text(json.dumps(self.origin, indent=1))
 
 
-class _Progress(TrainerCallback):
+class _ProgressBar(TrainerCallback):
     """A bar with the rewards; quiet when nobody watches."""
 
     def __init__(self, run: str) -> None:
@@ -185,7 +186,7 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _clear_unless(out: Path, fingerprint: dict[str, str]) -> bool:
+def _resume_or_clear(out: Path, fingerprint: dict[str, str]) -> bool:
     """True if `out` holds a checkpoint of this very run; else what an other run left is removed."""
     note = out / "run.json"
     same = note.is_file() and json.loads(note.read_text()) == fingerprint

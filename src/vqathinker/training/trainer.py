@@ -18,7 +18,7 @@ from trl import GRPOConfig, GRPOTrainer
 from vqathinker.params import RewardsParams
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.training.rewards import RewardTable, compute_rewards
-from vqathinker.training.rollouts import RolloutWriter
+from vqathinker.training.rollouts import RolloutSampler
 
 __all__ = ["COMPONENTS", "VQAThinkerTrainer"]
 
@@ -37,15 +37,16 @@ class VQAThinkerTrainer(GRPOTrainer):
     def __init__(  # noqa: PLR0913  it takes what GRPOTrainer takes, and more
         self, *, policy: VQAThinkerForConditionalGeneration,
         reference: VQAThinkerForConditionalGeneration | None, tokenizer: PreTrainedTokenizerBase,
-        rows: Dataset, config: GRPOConfig, writer: RolloutWriter, rewards: RewardsParams,
+        rows: Dataset, config: GRPOConfig, sampler: RolloutSampler, rewards: RewardsParams,
         beta: float, seed: int,
     ) -> None:  # fmt: skip
-        self._writer, self._rewards, self._seed = writer, rewards, seed
+        self._sampler, self._rewards, self._seed = sampler, rewards, seed
         self._videos: list[str] = list(rows["prompt"])
         self._clip: Tensor | None = None
         self._table: RewardTable | None = None
         super().__init__(
-            model=policy, reward_funcs=[_component(self, name) for name in COMPONENTS], args=config,
+            model=policy, args=config,
+            reward_funcs=[_reward_function(self, name) for name in COMPONENTS],
             train_dataset=rows, processing_class=tokenizer, rollout_func=self._rollouts,
         )  # fmt: skip
         # TRL would load the reference by the name of its class; ours is not among transformers'.
@@ -57,20 +58,20 @@ class VQAThinkerTrainer(GRPOTrainer):
 
     def _rollouts(self, prompts: list[str], _: GRPOTrainer) -> dict[str, Any]:
         """TRL's `rollout_func`: prompts are video ids, each `group` times in a row."""
-        videos = prompts[:: self._writer.group]
+        videos = prompts[:: self._sampler.group]
         policy = self.accelerator.unwrap_model(self.model)
         generator = torch.Generator(device=policy.device)
         generator.manual_seed((self._seed * 1_000_003 + self.state.global_step) * 64 + self._rank)
-        done = self._writer.write(policy, videos, self.state.global_step, generator)
+        done = self._sampler.sample(policy, videos, self.state.global_step, generator)
         groups: list[Sequence[str]] = [[]] * len(videos)
         if done.perturbed:
             texts = self.processing_class.batch_decode(done.perturbed, skip_special_tokens=True)
-            groups = _grouped(texts, self._writer.copies)
+            groups = _grouped(texts, self._sampler.copies)
         return {
-            "prompt_ids": [self._writer.ids.tolist()] * len(prompts),
+            "prompt_ids": [self._sampler.ids.tolist()] * len(prompts),
             "completion_ids": done.raw,
             "logprobs": None,
-            "perturbed": [group for group in groups for _ in range(self._writer.group)],
+            "perturbed": [group for group in groups for _ in range(self._sampler.group)],
         }
 
     @property
@@ -80,11 +81,11 @@ class VQAThinkerTrainer(GRPOTrainer):
     def _calculate_rewards(
         self, inputs: list[dict[str, Any]], prompts: list[str], completions: list[str], *rest: Any
     ) -> Tensor:
-        group = self._writer.group
+        group = self._sampler.group
         first = inputs[::group]
         self._table = compute_rewards(
             _grouped(completions, group), [row["mos"] for row in first],
-            [row["perturbed"] for row in first] if self._writer.copies else None, self._rewards,
+            [row["perturbed"] for row in first] if self._sampler.copies else None, self._rewards,
             devices=self.args.steps_per_generation,  # all batches of a step are rolled out at once
         )  # fmt: skip
         self._metrics["train"]["parse_failures"].append(float(self._table.failures))
@@ -113,10 +114,10 @@ class VQAThinkerTrainer(GRPOTrainer):
         distinct, rows = torch.unique(self._clip, return_inverse=True)
         videos = [self._videos[clip] for clip in distinct.tolist()]
         policy = self.accelerator.unwrap_model(model)
-        shown = self._writer.shown(policy, videos)
+        inputs = self._sampler.model_inputs(policy, videos)
         completions = input_ids[:, -logits_to_keep:]
         with self.accelerator.autocast():
-            logits = model(**shown, completion_ids=completions, rows=rows).logits
+            logits = model(**inputs, completion_ids=completions, rows=rows).logits
         log_probs = (logits.float() / self.temperature).log_softmax(-1)
         chosen = log_probs.gather(-1, completions[..., None])[..., 0]
         entropy = -(log_probs.exp() * log_probs).sum(-1) if compute_entropy else None
@@ -127,7 +128,7 @@ def _grouped(texts: Sequence[str], group: int) -> list[Sequence[str]]:
     return [texts[start : start + group] for start in range(0, len(texts), group)]
 
 
-def _component(trainer: VQAThinkerTrainer, name: str) -> Callable[..., list[float]]:
+def _reward_function(trainer: VQAThinkerTrainer, name: str) -> Callable[..., list[float]]:
     """One component of the batch's reward table, as a reward function that TRL logs by name."""
 
     def reward(**_: Any) -> list[float]:

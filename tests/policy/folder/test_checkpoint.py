@@ -57,7 +57,7 @@ def test_a_saved_policy_comes_back_bit_by_bit(
     tmp_path: Path, policy: Model, loaded: Policy, ids: Tensor, pixels: Tensor
 ) -> None:
     encoder = policy.model.motion_encoder
-    encoder.calibrate(encoder.measure(pixels))
+    encoder.calibrate(encoder.raw_features(pixels))
     save_policy(policy, loaded.tokenizer, tmp_path / "policy", "", {})
     again = load_policy(tmp_path / "policy")
     assert not again.model.training

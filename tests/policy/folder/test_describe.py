@@ -9,7 +9,7 @@ import pytest
 
 from vqathinker.phases.parameters import resolve
 from vqathinker.policy.folder.checkpoint import PolicyError, load_policy
-from vqathinker.policy.folder.describe import as_text, describe
+from vqathinker.policy.folder.describe import describe, format_facts
 from vqathinker.policy.parts import PARTS, part_of
 
 
@@ -52,11 +52,11 @@ def test_what_a_run_froze_is_not_trained(folder: Path, config: dict[str, Any]) -
 
 def test_a_changed_folder_is_noticed(folder: Path) -> None:
     assert describe(folder)["intact"]
-    assert "NOT AS RECORDED" not in as_text(describe(folder))
+    assert "NOT AS RECORDED" not in format_facts(describe(folder))
     path = folder / "tokenizer_config.json"
     path.write_bytes(path.read_bytes() + b"\n")
     assert not describe(folder)["intact"]
-    assert "NOT AS RECORDED" in as_text(describe(folder))
+    assert "NOT AS RECORDED" in format_facts(describe(folder))
 
 
 def test_the_text_tells_size_setting_motion_and_origin(
@@ -66,7 +66,7 @@ def test_the_text_tells_size_setting_motion_and_origin(
     (folder / "config.json").write_text(json.dumps(told))
     settings = resolve(config)["runs"]["grpo"]
     record(folder, run="grpo", steps=10, base="models/base/tiny", settings=settings)
-    text = as_text(describe(folder))
+    text = format_facts(describe(folder))
     for said in ("6x56, 4 tokens a frame", '"filter_bank"', "grpo", "models/base/tiny", "6x56"):
         assert said in text
     assert '"learning_rate": 0.0006' in text

@@ -84,7 +84,7 @@ def test_a_frozen_and_a_moving_clip_differ_in_the_change_part_alone(
     moving = pan(6, 4)
     moving[:, -1] = moving[:, 0]
     frozen = moving[:, :1].expand_as(moving)
-    difference = (sparse.measure(moving) - sparse.measure(frozen))[0].abs()
+    difference = (sparse.raw_features(moving) - sparse.raw_features(frozen))[0].abs()
     assert float(difference[change].max()) > 1.0
     assert float(difference[~change].max()) < 1e-5
 
@@ -97,7 +97,7 @@ def test_the_more_frames_repeat_the_more_the_change_part_differs(
     for repeated in (0, 2, 5):
         held = clip.clone()
         held[:, 1 : repeated + 1] = clip[:, :1]
-        difference = encoder.measure(held) - encoder.measure(clip)
+        difference = encoder.raw_features(held) - encoder.raw_features(clip)
         distance.append(float(difference[0, change].abs().sum()))
     assert distance[0] == 0
     assert distance[0] < distance[1] < distance[2]
@@ -110,7 +110,7 @@ def test_reversed_time_leaves_appearance_nearly_alone(
 ) -> None:
     encoder = FilterBank(slow_divisor)
     clips = torch.cat([pan(frames, 1, seed) * (1 + seed) / 4 for seed in range(4)])
-    forward, backward = encoder.measure(clips), encoder.measure(clips.flip(1))
+    forward, backward = encoder.raw_features(clips), encoder.raw_features(clips.flip(1))
     between_clips = forward.std(0)[~change].mean()
     by_reversal = (forward - backward)[:, ~change].abs().mean()
     assert float(by_reversal) < 0.1 * float(between_clips)
@@ -127,13 +127,13 @@ def test_degradations_leave_a_trace_in_the_appearance_part(
         "noisy": clip + 0.3 * noise[1:],
         "darkened": clip - 1.0,
     }[degraded]
-    difference = (encoder.measure(clip) - encoder.measure(other))[0, ~change].abs()
+    difference = (encoder.raw_features(clip) - encoder.raw_features(other))[0, ~change].abs()
     assert float(difference.max()) > 0.1
 
 
 def test_calibrated_features_are_centred_and_of_unit_deviation(encoder: FilterBank) -> None:
     clips = torch.cat([pan(6, seed % 5, seed) for seed in range(24)])
-    measured = encoder.measure(clips)
+    measured = encoder.raw_features(clips)
     assert torch.equal(encoder(clips), measured.clamp(-5, 5))  # until then: centre 0, scale 1
     encoder.calibrate(measured)
     centred = (measured - encoder.centre) / encoder.scale
@@ -146,7 +146,7 @@ def test_calibrated_features_are_centred_and_of_unit_deviation(encoder: FilterBa
 
 def test_no_number_lies_more_than_five_deviations_out(encoder: FilterBank) -> None:
     clips = torch.cat([pan(6, 1, seed) for seed in range(8)])
-    encoder.calibrate(encoder.measure(clips))
+    encoder.calibrate(encoder.raw_features(clips))
     far = encoder(torch.cat([torch.zeros_like(clips[:1]), 100 * clips[:1]]))
     assert float(far.abs().max()) == 5.0
     assert bool(far.isfinite().all())
@@ -154,13 +154,13 @@ def test_no_number_lies_more_than_five_deviations_out(encoder: FilterBank) -> No
 
 def test_alike_clips_give_no_division_by_zero(encoder: FilterBank) -> None:
     clips = pan(6, 1).expand(4, -1, -1, -1, -1)
-    encoder.calibrate(encoder.measure(clips))
+    encoder.calibrate(encoder.raw_features(clips))
     torch.testing.assert_close(encoder(clips), torch.zeros(4, encoder.dim), atol=0.1, rtol=0)
 
 
 def test_centre_and_scale_travel_with_the_weights(encoder: FilterBank) -> None:
     clips = torch.cat([pan(6, 1, seed) for seed in range(4)])
-    encoder.calibrate(encoder.measure(clips))
+    encoder.calibrate(encoder.raw_features(clips))
     other = FilterBank()
     other.load_state_dict(encoder.state_dict())
     assert torch.equal(other(clips), encoder(clips))
@@ -180,10 +180,10 @@ def test_an_unknown_encoder_is_refused_by_name(config: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("name", ["filter_bank", "slowfast_r50"])
-def test_frames_looked_at_once_tell_of_every_order_of_theirs(name: str) -> None:
+def test_frames_encoded_once_give_the_feature_of_every_order_of_theirs(name: str) -> None:
     encoder = build_motion_encoder({"encoder": name}).eval()
     clip = torch.randn((1, 6, 3, 224, 224), generator=torch.Generator().manual_seed(0))
     order = [5, 0, 0, 3, 1, 2]
-    told = encoder.over_time(encoder.look(clip)[:, order])
-    torch.testing.assert_close(told, encoder(clip[:, order]))
-    assert not torch.allclose(told, encoder(clip))
+    pooled = encoder.pool_frames(encoder.encode_frames(clip)[:, order])
+    torch.testing.assert_close(pooled, encoder(clip[:, order]))
+    assert not torch.allclose(pooled, encoder(clip))

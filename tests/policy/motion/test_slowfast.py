@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from vqathinker.policy.motion.encoder import build_motion_encoder
-from vqathinker.policy.motion.slowfast import TIME_REPEAT, SlowFastR50, _pool, repeats_of
+from vqathinker.policy.motion.slowfast import TIME_REPEAT, SlowFastR50, _pool, time_repeats
 
 GOLDENS = Path(os.environ["VQATHINKER_GOLDENS"])
 TOLERANCE = 1e-3
@@ -55,7 +55,7 @@ def test_the_shipped_table_is_that_of_the_golden_cases() -> None:
     theirs = {case["frames"]: case["time_repeat"] for case in golden("motion.json").values()}
     known = {frames: repeat for frames, repeat in theirs.items() if frames in TIME_REPEAT}
     assert known == {frames: TIME_REPEAT[frames] for frames in known}
-    assert {frames: repeats_of(frames, theirs) for frames in theirs} == theirs
+    assert {frames: time_repeats(frames, theirs) for frames in theirs} == theirs
 
 
 def test_names_and_shapes_are_those_of_the_public_weights(encoder: SlowFastR50) -> None:
@@ -103,7 +103,7 @@ def test_other_numbers_of_frames_go_through(frames: int) -> None:
 
 @given(frames=st.integers(1, 64))
 def test_without_a_row_features_are_repeated_just_often_enough(frames: int) -> None:
-    repeat, slow = repeats_of(frames, {}), -(-frames // 4)
+    repeat, slow = time_repeats(frames, {}), -(-frames // 4)
     assert repeat * slow >= 8
     assert repeat * frames >= 32
     assert repeat == 1 or (repeat - 1) * slow < 8 or (repeat - 1) * frames < 32

@@ -9,7 +9,7 @@ from typing import Any
 
 from vqathinker.policy.config import VQAThinkerConfig
 
-__all__ = ["ABOUT_RESULTS", "CardError", "model_card", "with_results"]
+__all__ = ["ABOUT_RESULTS", "ModelCardError", "model_card", "with_results"]
 
 _BEGIN, _END = "<!-- results: begin -->", "<!-- results: end -->"
 ABOUT_RESULTS = (
@@ -103,7 +103,7 @@ _SLOWFAST = "SlowFast-R50 of pytorchvideo (Apache 2.0), trained on Kinetics-400"
 _DEMO = "nothing but the demo's own videos, and scikit-image's photographs where it is installed"
 
 
-class CardError(Exception):
+class ModelCardError(Exception):
     """A card has no place for results."""
 
 
@@ -113,8 +113,9 @@ def model_card(title: str, about: str, config: VQAThinkerConfig, provenance: dic
     shape = config.setting
     frames = "sampled frames" if shape is None else f"frames sampled as {shape} (frames x size)"
     return _FRONT + _BODY.format(
-        title=title, about=about, frames=frames, method=_method(provenance),
-        data=_data(provenance), parameters=json.dumps(settings, indent=1), snippet=_SNIPPET,
+        title=title, about=about, frames=frames, method=_describe_method(provenance),
+        data=_describe_data(provenance), parameters=json.dumps(settings, indent=1),
+        snippet=_SNIPPET,
         begin=_BEGIN, results=ABOUT_RESULTS, end=_END, licence=_licence(config),
     )  # fmt: skip
 
@@ -123,16 +124,16 @@ def with_results(card: str, tables: list[str]) -> str:
     """The card with these tables as its results, in place of those that it had.
 
     Raises:
-        CardError: the marks of the section are not there.
+        ModelCardError: the marks of the section are not there.
     """
     head, begin, rest = card.partition(_BEGIN)
     _, end, tail = rest.partition(_END)
     if not (begin and end):
-        raise CardError(f"no {_BEGIN} … {_END}; expected a card written with a policy folder")
+        raise ModelCardError(f"no {_BEGIN} … {_END}; expected a card written with a policy folder")
     return "\n".join([head + begin, "\n\n".join(table.strip() for table in tables), end + tail])
 
 
-def _method(provenance: dict[str, Any]) -> str:
+def _describe_method(provenance: dict[str, Any]) -> str:
     if "run" not in provenance:
         return "No reinforcement learning yet: this is a policy that training can start from."
     weights = provenance["settings"]["rewards"]["weights"]
@@ -142,7 +143,7 @@ def _method(provenance: dict[str, Any]) -> str:
     )
 
 
-def _data(provenance: dict[str, Any]) -> str:
+def _describe_data(provenance: dict[str, Any]) -> str:
     if "run" not in provenance:
         return "None that has a score."
     where, setting = provenance.get("data", "not recorded"), provenance.get("setting")

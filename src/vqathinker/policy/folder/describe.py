@@ -14,7 +14,7 @@ from vqathinker.policy.folder.shards import Shards
 from vqathinker.policy.parts import FROZEN, PARTS, part_of
 from vqathinker.video.sampling import parse_setting
 
-__all__ = ["as_text", "describe"]
+__all__ = ["describe", "format_facts"]
 
 _BYTES = {"F64": 8, "I64": 8, "F32": 4, "F16": 2, "BF16": 2}
 
@@ -36,7 +36,7 @@ def describe(folder: Path) -> dict[str, Any]:
         raise PolicyError(f"{folder}: no {', no '.join(lacking)}; expected a policy folder")
     config = VQAThinkerConfig.from_pretrained(folder, local_files_only=True)
     provenance = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
-    parts = _parts(Shards(folder), _untouched(provenance))
+    parts = _parts(Shards(folder), _frozen_parts(provenance))
     weights = sum(part["weights"] for part in parts.values())
     trained = sum(part["weights"] for part in parts.values() if part["trained"])
     found = policy_hash(folder)
@@ -55,16 +55,16 @@ def describe(folder: Path) -> dict[str, Any]:
     }
 
 
-def _untouched(provenance: dict[str, Any]) -> set[str]:
+def _frozen_parts(provenance: dict[str, Any]) -> set[str]:
     """Parts whose weights the run leaves, or a run from here would leave, as they are."""
     how = provenance.get("settings", {}).get("training", {})
     adapters = {"language"} if how.get("lora") else set()
     return {FROZEN, *how.get("freeze", []), *adapters}
 
 
-def _parts(shards: Shards, untouched: set[str]) -> dict[str, dict[str, Any]]:
+def _parts(shards: Shards, frozen: set[str]) -> dict[str, dict[str, Any]]:
     parts: dict[str, dict[str, Any]] = {
-        name: {"weights": 0, "bytes": 0, "precision": set(), "trained": name not in untouched}
+        name: {"weights": 0, "bytes": 0, "precision": set(), "trained": name not in frozen}
         for name in PARTS
     }
     for name, shape in shards.shapes.items():
@@ -78,12 +78,12 @@ def _parts(shards: Shards, untouched: set[str]) -> dict[str, dict[str, Any]]:
     return parts
 
 
-def as_text(facts: dict[str, Any]) -> str:
+def format_facts(facts: dict[str, Any]) -> str:
     """The facts as lines for a terminal."""
     lines = [facts["folder"], f"  {'part':<18}{'weights':>15}{'MB':>10}  {'kept as':<10}trained"]
     for name, part in facts["parts"].items():
         size = f"{part['weights']:>15,}{part['bytes'] / 1e6:>10,.1f}"
-        lines.append(f"  {name:<18}{size}  {part['precision']:<10}{_yes(part['trained'])}")
+        lines.append(f"  {name:<18}{size}  {part['precision']:<10}{_yes_or_no(part['trained'])}")
     share = f"{facts['trainable_share']:.1%}"
     lines += [
         f"  {'all':<18}{facts['weights']:>15,}, {share} of them trained or to be trained",
@@ -91,7 +91,7 @@ def as_text(facts: dict[str, Any]) -> str:
         f"  motion            {json.dumps(facts['motion'])}",
         f"  hash              {facts['policy']}" + ("" if facts["intact"] else ", NOT AS RECORDED"),
     ]
-    return "\n".join([*lines, *_origin(facts["provenance"])])
+    return "\n".join([*lines, *_provenance_lines(facts["provenance"])])
 
 
 def _setting(facts: dict[str, Any]) -> str:
@@ -100,7 +100,7 @@ def _setting(facts: dict[str, Any]) -> str:
     return f"{facts['setting']}, {facts['tokens_per_frame']} tokens a frame"
 
 
-def _origin(provenance: dict[str, Any]) -> list[str]:
+def _provenance_lines(provenance: dict[str, Any]) -> list[str]:
     """A line for everything on record but the hash, long settings key by key."""
     lines = []
     for key, value in provenance.items():
@@ -114,5 +114,5 @@ def _origin(provenance: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _yes(answer: bool) -> str:
+def _yes_or_no(answer: bool) -> str:
     return "yes" if answer else "no"

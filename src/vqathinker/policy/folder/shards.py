@@ -83,19 +83,19 @@ def write_shards(
     """Write tensors as the hub lays them out, in files of at most `limit` bytes where one tensor
     is not larger; no more than one file's worth is held in memory."""
     shards: list[dict[str, int]] = []
-    waiting: dict[str, Tensor] = {}
+    pending: dict[str, Tensor] = {}
 
-    def put_down() -> None:
-        save_file(waiting, folder / f"{len(shards)}.part", metadata={"format": "pt"})
-        shards.append({name: tensor.nbytes for name, tensor in waiting.items()})
-        waiting.clear()
+    def flush() -> None:
+        save_file(pending, folder / f"{len(shards)}.part", metadata={"format": "pt"})
+        shards.append({name: tensor.nbytes for name, tensor in pending.items()})
+        pending.clear()
 
     for name, read in tensors:
         tensor = read()
-        if waiting and sum(t.nbytes for t in waiting.values()) + tensor.nbytes > limit:
-            put_down()
-        waiting[name] = tensor.clone()  # a slice of a larger tensor would bring all of it along
-    put_down()
+        if pending and sum(t.nbytes for t in pending.values()) + tensor.nbytes > limit:
+            flush()
+        pending[name] = tensor.clone()  # a slice of a larger tensor would bring all of it along
+    flush()
     names = [f"model-{i + 1:05d}-of-{len(shards):05d}.safetensors" for i in range(len(shards))]
     if len(shards) == 1:
         names = [_SINGLE]

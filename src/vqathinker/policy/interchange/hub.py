@@ -22,7 +22,7 @@ from vqathinker.policy.folder.processor import AUTHORS_SETTING
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.motion.slowfast import TIME_REPEAT, SlowFastR50
 from vqathinker.policy.motion.slowfast_weights import fetch_weights, load_weights
-from vqathinker.policy.tokens import close_turns, generation_defaults, image_token
+from vqathinker.policy.tokens import end_answers_with_turns, generation_defaults, image_token
 
 __all__ = ["HubError", "add_motion_branch", "prepare_hub_base"]
 
@@ -51,7 +51,7 @@ def prepare_hub_base(params: HubBaseParams, out: Path) -> None:
     load_weights(encoder, weights.path)
     folder, commit = _snapshot(params.source, params.revision)
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    close_turns(tokenizer)
+    end_answers_with_turns(tokenizer)
     stock = _load_stock(folder)
     if stock.config.image_token_id != image_token(tokenizer):
         raise HubError(
@@ -95,13 +95,13 @@ def add_motion_branch(
     policy.lm_head = stock.lm_head
     body.motion_encoder = encoder
     body.motion_projector.to_empty(device="cpu")
-    _draw(body.motion_projector, generator)
+    _initialise_projector(body.motion_projector, generator)
     body.motion_projector.to(text.dtype)
     return policy.eval()
 
 
 @torch.no_grad()
-def _draw(projector: nn.Module, generator: torch.Generator) -> None:
+def _initialise_projector(projector: nn.Module, generator: torch.Generator) -> None:
     for layer in projector.modules():
         if isinstance(layer, nn.Linear):
             layer.weight.uniform_(0, _LARGEST, generator=generator)

@@ -27,8 +27,8 @@ from vqathinker.policy.folder.processor import AUTHORS_SETTING
 from vqathinker.policy.folder.shards import Shards, write_shards
 from vqathinker.policy.interchange.original_config import from_original, to_original
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
-from vqathinker.policy.parts import misfits
-from vqathinker.policy.tokens import close_turns, generation_defaults, image_token
+from vqathinker.policy.parts import shape_mismatches
+from vqathinker.policy.tokens import end_answers_with_turns, generation_defaults, image_token
 
 __all__ = ["export_original", "import_original", "original_name"]
 
@@ -83,12 +83,12 @@ def original_name(name: str) -> tuple[str, int | None]:
             break
     else:
         raise KeyError(name)
-    third = None
+    qkv_part = None
     if renamed.startswith("vision_model.encoder."):
-        third = next((i for part, i in _PARTS.items() if f".attention.{part}." in renamed), None)
+        qkv_part = next((i for part, i in _PARTS.items() if f".attention.{part}." in renamed), None)
         for pattern, theirs in _LAYER.items():
             renamed = re.sub(pattern, theirs, renamed)
-    return renamed, third
+    return renamed, qkv_part
 
 
 def import_original(source: Path, out: Path, setting: str = AUTHORS_SETTING) -> None:
@@ -107,21 +107,20 @@ def import_original(source: Path, out: Path, setting: str = AUTHORS_SETTING) -> 
     """
     given, theirs = Shards(source), _read_config(source)
     tokenizer = _tokenizer(source)
-    close_turns(tokenizer)
+    end_answers_with_turns(tokenizer)
     tied = bool(theirs.get("llm_config", {}).get("tie_word_embeddings")) and _HEAD not in given
     config = from_original(theirs, image_token(tokenizer), tied, setting)
     plan = {name: original_name(name) for name in _own_shapes(config)}
-    if wrong := misfits(_original_shapes(config), given.shapes):
-        raise PolicyError(_listed(source, wrong))
+    if wrong := shape_mismatches(_original_shapes(config), given.shapes):
+        raise PolicyError(_mismatch_message(source, wrong))
     config.dtype = given[plan["model.language_model.norm.weight"][0]]().dtype
     provenance = {"made_by": "vqathinker policy import", "source": source.name}
     about = _CARD.format(source=source.name)
     with policy_folder(out, config, tokenizer, about, provenance) as part:
         config.save_pretrained(part)
         generation_defaults(tokenizer).save_pretrained(part)
-        write_shards(
-            part, ((name, _third(given[old], third)) for name, (old, third) in plan.items())
-        )
+        tensors = ((name, _qkv_part(given[old], third)) for name, (old, third) in plan.items())
+        write_shards(part, tensors)
 
 
 def export_original(policy: Path, out: Path) -> None:
@@ -135,8 +134,8 @@ def export_original(policy: Path, out: Path) -> None:
     given = Shards(policy)
     config = VQAThinkerConfig.from_pretrained(policy, local_files_only=True)
     theirs = to_original(config)
-    if wrong := misfits(_own_shapes(config), given.shapes):
-        raise PolicyError(_listed(policy, wrong))
+    if wrong := shape_mismatches(_own_shapes(config), given.shapes):
+        raise PolicyError(_mismatch_message(policy, wrong))
     sources: dict[str, list[str]] = {}
     for name in given.shapes.keys() & _own_shapes(config).keys():
         sources.setdefault(original_name(name)[0], []).append(name)
@@ -148,7 +147,7 @@ def export_original(policy: Path, out: Path) -> None:
     record = json.loads((policy / PROVENANCE).read_text(encoding="utf-8"))
     with policy_folder(out, None, tokenizer, "In the authors' layout.\n", record) as part:
         (part / "config.json").write_text(json.dumps(theirs, indent=2) + "\n", encoding="utf-8")
-        write_shards(part, ((old, _fused(parts)) for old, parts in in_order.items()))
+        write_shards(part, ((old, _concatenated(parts)) for old, parts in in_order.items()))
 
 
 def _own_shapes(config: VQAThinkerConfig) -> dict[str, tuple[int, ...]]:
@@ -162,16 +161,16 @@ def _own_shapes(config: VQAThinkerConfig) -> dict[str, tuple[int, ...]]:
 def _original_shapes(config: VQAThinkerConfig) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
     for name, shape in _own_shapes(config).items():
-        old, third = original_name(name)
-        shapes[old] = shape if third is None else (3 * shape[0], *shape[1:])
+        old, qkv_part = original_name(name)
+        shapes[old] = shape if qkv_part is None else (3 * shape[0], *shape[1:])
     return shapes
 
 
-def _third(read: Callable[[], Tensor], third: int | None) -> Callable[[], Tensor]:
-    return read if third is None else lambda: read().chunk(3)[third]
+def _qkv_part(read: Callable[[], Tensor], part: int | None) -> Callable[[], Tensor]:
+    return read if part is None else lambda: read().chunk(3)[part]
 
 
-def _fused(parts: list[Callable[[], Tensor]]) -> Callable[[], Tensor]:
+def _concatenated(parts: list[Callable[[], Tensor]]) -> Callable[[], Tensor]:
     return parts[0] if len(parts) == 1 else lambda: torch.cat([read() for read in parts])
 
 
@@ -202,5 +201,5 @@ def _tokenizer(source: Path) -> PreTrainedTokenizerBase:
             ) from error
 
 
-def _listed(folder: Path, wrong: list[str]) -> str:
+def _mismatch_message(folder: Path, wrong: list[str]) -> str:
     return "\n  ".join([f"{folder}: {len(wrong)} tensors do not fit:", *wrong])

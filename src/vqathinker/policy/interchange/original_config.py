@@ -61,24 +61,27 @@ def from_original(
             raise ConfigError(f"{key} is {config[key]!r}, expected {value!r}")
     shape = {"image_size": [vision["image_size"]] * 2, "patch_size": [vision["patch_size"]] * 2}
     renamed = {ours: vision[theirs] for theirs, ours in _RENAMED.items() if theirs in vision}
-    eye = InternVLVisionConfig(**shape, **renamed, **{k: vision[k] for k in _SAME if k in vision})
-    spoken = {key: language[key] for key in _LANGUAGE if language.get(key) is not None}
-    spoken = deepcopy(spoken)  # Qwen2Config writes into the mapping of rope_scaling
-    mind = Qwen2Config(**spoken, **_window(language), tie_word_embeddings=tied)
+    vision_config = InternVLVisionConfig(
+        **shape, **renamed, **{k: vision[k] for k in _SAME if k in vision}
+    )
+    shared = {key: language[key] for key in _LANGUAGE if language.get(key) is not None}
+    shared = deepcopy(shared)  # Qwen2Config writes into the mapping of rope_scaling
+    text_config = Qwen2Config(**shared, **_attention_window(language), tie_word_embeddings=tied)
     ratio = float(config.get("downsample_ratio", 0.5))
     return VQAThinkerConfig(
         motion={
             "encoder": "slowfast_r50",
             "time_repeat": {str(frames): repeat for frames, repeat in TIME_REPEAT.items()},
         },
-        setting=setting, vision_config=eye, text_config=mind, image_token_id=image_token_id,
+        setting=setting, vision_config=vision_config, text_config=text_config,
+        image_token_id=image_token_id,
         image_seq_length=round(vision["image_size"] / vision["patch_size"] * ratio) ** 2,
         downsample_ratio=ratio, tie_word_embeddings=tied,
         architectures=["VQAThinkerForConditionalGeneration"],
     )  # fmt: skip
 
 
-def _window(language: dict[str, Any]) -> dict[str, Any]:
+def _attention_window(language: dict[str, Any]) -> dict[str, Any]:
     """Qwen2Config's arguments for how far back a token may look, in every layer alike."""
     window = language.get("sliding_window", _DEFAULT_WINDOW)
     if window is None or window >= language.get("max_position_embeddings", window + 1):
@@ -106,22 +109,25 @@ def to_original(config: VQAThinkerConfig) -> dict[str, Any]:
             f"the motion encoder is {config.motion.get('encoder')!r}; the original layout has "
             "'slowfast_r50' and no other"
         )
-    eye, mind = config.vision_config, config.text_config
-    rope = dict(mind.rope_parameters)
-    language = {key: getattr(mind, key) for key in _LANGUAGE if hasattr(mind, key)}
+    vision_config, text_config = config.vision_config, config.text_config
+    rope = dict(text_config.rope_parameters)
+    language = {key: getattr(text_config, key) for key in _LANGUAGE if hasattr(text_config, key)}
     language["rope_theta"] = rope.pop("rope_theta")
     scaled = rope.get("rope_type") != "default"
     language["rope_scaling"] = {**rope, "type": rope["rope_type"]} if scaled else None
-    language["sliding_window"] = mind.sliding_window if mind.use_sliding_window else None
-    vision = {key: getattr(eye, key) for key in _SAME}
-    vision |= {theirs: getattr(eye, ours) for theirs, ours in _RENAMED.items()}
+    language["sliding_window"] = (
+        text_config.sliding_window if text_config.use_sliding_window else None
+    )
+    vision = {key: getattr(vision_config, key) for key in _SAME}
+    vision |= {theirs: getattr(vision_config, ours) for theirs, ours in _RENAMED.items()}
     return {
         "architectures": ["InternVLChatModel"],
         "model_type": "internvl_chat",
         "torch_dtype": str(config.dtype).removeprefix("torch."),
         "vision_config": {
             "architectures": ["InternVisionModel"], "model_type": "intern_vit_6b", **vision,
-            "image_size": eye.image_size[0], "patch_size": eye.patch_size[0], "drop_path_rate": 0.0,
+            "image_size": vision_config.image_size[0],
+            "patch_size": vision_config.patch_size[0], "drop_path_rate": 0.0,
             "use_flash_attn": True,
         },
         "llm_config": {
@@ -130,5 +136,5 @@ def to_original(config: VQAThinkerConfig) -> dict[str, Any]:
         },
         **_FIXED,
         "template": "internvl2_5", "downsample_ratio": config.downsample_ratio,
-        "force_image_size": eye.image_size[0],
+        "force_image_size": vision_config.image_size[0],
     }  # fmt: skip

@@ -50,7 +50,7 @@ class FilterBank(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, features: Tensor) -> None:
-        """Take centre and scale from what `measure` gives (clips, dim)."""
+        """Take centre and scale from what `raw_features` gives (clips, dim)."""
         self.centre.copy_(features.mean(0))
         self.scale.copy_(features.std(0).clamp(min=_FLOOR))
 
@@ -61,22 +61,22 @@ class FilterBank(nn.Module):
         Raises:
             ValueError: fewer than 3 frames, which have no second difference.
         """
-        return self.over_time(self.look(pixel_values))
+        return self.pool_frames(self.encode_frames(pixel_values))
 
-    def over_time(self, looks: Tensor) -> Tensor:
-        """Features (clips, dim) of clips whose frames were looked at: (clips, frames, numbers).
+    def pool_frames(self, frame_features: Tensor) -> Tensor:
+        """Features (clips, dim) from those of their frames (clips, frames, n).
 
-        A clip in another order, or with frames that repeat, is the same looks put in that order.
+        A clip in another order, or with frames that repeat, has the same features in that order.
         """
-        return self.standardise(self._summary(looks))
+        return self.standardise(self._pool(frame_features))
 
     def standardise(self, measured: Tensor) -> Tensor:
-        """Centre and scale what `measure` gives."""
+        """Centre and scale what `raw_features` gives."""
         # A blank frame or a still clip lies many scales out; beyond 5 it tells nothing more.
         return ((measured - self.centre) / self.scale).clamp(-5, 5)
 
     @torch.no_grad()
-    def look(self, pixel_values: Tensor) -> Tensor:
+    def encode_frames(self, pixel_values: Tensor) -> Tensor:
         """What each frame tells by itself: (clips, frames, 3, size, size) → (clips, frames, n)."""
         clips, frames = pixel_values.shape[:2]
         rgb = (pixel_values.float() * self.rgb_std + self.rgb_mean).flatten(0, 1)
@@ -85,17 +85,17 @@ class FilterBank(nn.Module):
         return torch.cat([self._appearance(rgb, luma), small], dim=1).view(clips, frames, -1)
 
     @torch.no_grad()
-    def measure(self, pixel_values: Tensor) -> Tensor:
+    def raw_features(self, pixel_values: Tensor) -> Tensor:
         """What `forward` gives before centre and scale are applied."""
-        return self._summary(self.look(pixel_values))
+        return self._pool(self.encode_frames(pixel_values))
 
-    def _summary(self, looks: Tensor) -> Tensor:
-        frames = looks.shape[1]
+    def _pool(self, frame_features: Tensor) -> Tensor:
+        frames = frame_features.shape[1]
         if frames < 3:
             raise ValueError(f"{frames} frames in a clip; the motion encoder needs at least 3")
         slow = torch.linspace(0, frames - 1, max(1, frames // self.slow_divisor)).long()
         still = self.dim - 3 * len(_TIMES) - len(_STILL)
-        appearance, small = looks[..., :still], looks[..., still:]
+        appearance, small = frame_features[..., :still], frame_features[..., still:]
         return torch.cat([appearance[:, slow].mean(1), self._change(small)], dim=1)
 
     def _appearance(self, rgb: Tensor, luma: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ from vqathinker.policy.motion.slowfast_blocks import (
     build_stem,
 )
 
-__all__ = ["TIME_REPEAT", "SlowFastR50", "repeats_of"]
+__all__ = ["TIME_REPEAT", "SlowFastR50", "time_repeats"]
 
 _WINDOWS = ((8, 7, 7), (32, 7, 7))  # average pools of slow and fast pathway: time, height, width
 _SMALLEST = 32 * (_WINDOWS[0][1] - 1) + 1  # px that leave a window's worth of places, of 32 px each
@@ -41,7 +41,7 @@ class SlowFastR50(nn.Module):
     """Frozen: all state is in buffers, so no optimiser finds it, and it is never in training mode.
 
     Args:
-        time_repeat: by the number of frames; see `repeats_of` for any other number.
+        time_repeat: by the number of frames; see `time_repeats` for any other number.
 
     Raises:
         ValueError: so few repeats leave less than a window of the pools.
@@ -52,10 +52,10 @@ class SlowFastR50(nn.Module):
     def __init__(self, time_repeat: Mapping[int, int] = TIME_REPEAT) -> None:
         super().__init__()
         for frames, repeat in time_repeat.items():
-            if repeat < repeats_of(frames, {}):
+            if repeat < time_repeats(frames, {}):
                 raise ValueError(
                     f"time_repeat of {frames} frames is {repeat}; the pools need at least "
-                    f"{repeats_of(frames, {})}: check motion.time_repeat of the configuration"
+                    f"{time_repeats(frames, {})}: check motion.time_repeat of the configuration"
                 )
         self.time_repeat = dict(time_repeat)
         self.blocks = nn.ModuleList([build_stem(), *(build_stage(i) for i in range(len(STAGES)))])
@@ -65,13 +65,13 @@ class SlowFastR50(nn.Module):
         """Stay in eval mode."""
         return super().train(False)
 
-    def look(self, pixel_values: Tensor) -> Tensor:
+    def encode_frames(self, pixel_values: Tensor) -> Tensor:
         """The frames themselves: convolutions over time leave nothing that one tells alone."""
         return pixel_values
 
-    def over_time(self, looks: Tensor) -> Tensor:
-        """Features (clips, 2304) of frames that were looked at, in whatever order; as `forward`."""
-        return self(looks)
+    def pool_frames(self, frame_features: Tensor) -> Tensor:
+        """Features (clips, 2304) of frames in whatever order; as `forward`."""
+        return self(frame_features)
 
     @torch.no_grad()
     def forward(self, pixel_values: Tensor) -> Tensor:
@@ -85,11 +85,11 @@ class SlowFastR50(nn.Module):
             raise ValueError(
                 f"frames of {size} px; SlowFast-R50 needs at least {_SMALLEST}: check the setting"
             )
-        repeat = repeats_of(frames, self.time_repeat)
+        repeat = time_repeats(frames, self.time_repeat)
         precision = next(self.buffers()).dtype
         with torch.autocast(pixel_values.device.type, enabled=False):
             fast = pixel_values.transpose(1, 2).to(precision)  # (clips, 3, frames, size, size)
-            slow = fast[:, :, torch.linspace(0, frames - 1, _slow(frames)).long()]
+            slow = fast[:, :, torch.linspace(0, frames - 1, _slow_frames(frames)).long()]
             paths = [slow, fast]
             for block in self.blocks:
                 paths = block(paths)
@@ -97,15 +97,15 @@ class SlowFastR50(nn.Module):
         return torch.cat(pooled, dim=1).float()
 
 
-def repeats_of(frames: int, table: Mapping[int, int] = TIME_REPEAT) -> int:
+def time_repeats(frames: int, table: Mapping[int, int] = TIME_REPEAT) -> int:
     """How often features of so many frames are repeated: by the table, else what fills the pools.
 
     By that rule alone the authors' evaluation would repeat 3 times, not 4.
 
-    >>> repeats_of(12), repeats_of(16)
+    >>> time_repeats(12), time_repeats(16)
     (4, 2)
     """
-    fewest = max(-(-_WINDOWS[0][0] // _slow(frames)), -(-_WINDOWS[1][0] // frames))
+    fewest = max(-(-_WINDOWS[0][0] // _slow_frames(frames)), -(-_WINDOWS[1][0] // frames))
     return table.get(frames, fewest)
 
 
@@ -116,7 +116,7 @@ def _freeze(encoder: nn.Module) -> None:
             module.register_buffer(name, parameter.detach())
 
 
-def _slow(frames: int) -> int:
+def _slow_frames(frames: int) -> int:
     """Frames of the slow pathway: as many as the fusions' strides leave of the fast one's.
 
     These are the authors' T // 3 of 6 frames and T // 4 of 12.

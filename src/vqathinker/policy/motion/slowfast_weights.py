@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from vqathinker.policy.motion.slowfast import SlowFastR50
-from vqathinker.policy.parts import misfits
+from vqathinker.policy.parts import shape_mismatches
 
 __all__ = ["Weights", "WeightsError", "fetch_weights", "load_weights"]
 
@@ -93,7 +93,7 @@ def load_weights(encoder: SlowFastR50, path: Path) -> None:
     own = encoder.state_dict()
     given = {name: tensor for name, tensor in state.items() if name not in _CLASSIFIER}
     counters = {name: own[name] for name in own if name.endswith(_COUNTER) and name not in given}
-    if wrong := misfits(_shapes(own), _shapes(given | counters)):
+    if wrong := shape_mismatches(_shapes(own), _shapes(given | counters)):
         raise WeightsError("\n  ".join([f"{path}: not the weights of SlowFast-R50:", *wrong]))
     encoder.load_state_dict(given | counters)
 
