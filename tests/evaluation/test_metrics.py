@@ -32,7 +32,6 @@ def predictions(**scores: float | None) -> pd.DataFrame:
             "score": pd.array(list(scores.values()), dtype="Float64").astype(float),
             "completion": "<answer>…</answer>",
             "parse_status": "ok",
-            "seconds": 0.5,
         }
     )
 

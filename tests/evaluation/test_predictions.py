@@ -9,7 +9,7 @@ from vqathinker.evaluation.predictions import COLUMNS, read_predictions, write_p
 
 ORIGIN = {"run": "grpo", "benchmark": "konvid", "policy": {"sha256": "abc"}, "seed": 3}
 ROWS = pd.DataFrame(
-    [("a.mp4", 3.42, "<answer>3.42</answer>", "ok", 0.5), ("b.mp4", None, "高", "no_number", 0.6)],
+    [("a.mp4", 3.42, "<answer>3.42</answer>", "ok"), ("b.mp4", None, "高", "no_number")],
     columns=list(COLUMNS),
 )
 

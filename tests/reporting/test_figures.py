@@ -29,10 +29,10 @@ def test_the_training_curve_is_a_picture_with_its_numbers(scale, tmp_path: Path)
 
 def test_other_columns_of_a_history_are_kept(scale) -> None:
     path = scale.histories["grpo"]
-    pd.read_csv(path).assign(seconds=1.5).to_csv(path, index=False)
+    pd.read_csv(path).assign(mood=1.5).to_csv(path, index=False)
     write_figures(scale.histories, scale.figures)
     table = pd.read_csv(scale.figures / "training_curve.csv")
-    assert (table["seconds"] == 1.5).all()
+    assert (table["mood"] == 1.5).all()
 
 
 def test_one_logged_step_is_enough(scale) -> None:

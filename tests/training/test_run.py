@@ -209,8 +209,21 @@ def test_an_interrupted_run_goes_on_to_the_weights_of_an_uninterrupted_one(
     whole, cut = (weights_after(tmp_path / name, 4) for name in ("whole", "cut"))
     for name, value in whole.items():
         torch.testing.assert_close(cut[name], value, atol=1e-6, rtol=0)
-    rows, again = (history(tmp_path / n).drop(columns="seconds") for n in ("whole", "cut"))
+    rows, again = (history(tmp_path / name) for name in ("whole", "cut"))
     pd.testing.assert_frame_equal(again, rows, atol=1e-5)
+
+
+def test_wall_times_go_to_a_file_of_their_own(
+    tmp_path: Path, training_set: Any, settings_of: Settings
+) -> None:
+    for name in ("first", "second"):
+        times = tmp_path / "times" / f"{name}.csv"
+        training_set.start(settings_of(max_steps=2), tmp_path / name, times=times)
+        clock = pd.read_csv(times)
+        assert clock["step"].tolist() == [1, 2]
+        assert (clock["seconds"] >= 0).all()
+    first, second = (tmp_path / name / "history.csv" for name in ("first", "second"))
+    assert first.read_bytes() == second.read_bytes()
 
 
 def test_a_finished_run_is_not_trained_again(

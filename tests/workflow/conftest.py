@@ -1,4 +1,4 @@
-"""A copy of the project in which Snakemake and DVC may run."""
+"""A copy of the project in which Snakemake and DVC may run; its path holds a blank."""
 
 import os
 import shutil
@@ -92,7 +92,7 @@ def copy_of_sources(root: Path, folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def copy_with(root: Path) -> Copy:
     """Copies the project into a folder; its programs come before the real ones."""
-    return lambda folder, programs: Project(copy_of_sources(root, folder / "project"), programs)
+    return lambda folder, programs: Project(copy_of_sources(root, folder / "my project"), programs)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The whole pipeline with its real command line, at the size of tests/workflow/tiny.yaml."""
 
 import csv
+import json
 import os
 import shutil
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from vqathinker.cli import kernels
 from vqathinker.evaluation.predictions import COLUMNS, read_predictions
 
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(900)]
@@ -32,6 +34,15 @@ def tiny(root, tmp_path_factory, copy_with):
     return project
 
 
+@pytest.fixture(scope="module")
+def again(root, tmp_path_factory, copy_with):
+    """The same run in another clean copy, in one go."""
+    project = copy_with(tmp_path_factory.mktemp("again"), [])
+    shutil.copy(root / "tests" / "workflow" / "tiny.yaml", project.folder)
+    project.snakemake("--configfile", "tiny.yaml", timeout=900)
+    return project
+
+
 def hide_test_labels(folder: Path) -> dict[Path, bytes]:
     """Take every MOS of the test sets away, and keep the times of what is left."""
     hidden = {}
@@ -53,6 +64,11 @@ def show_test_labels(hidden: dict[Path, bytes]) -> None:
         path.write_bytes(content)
         if before:
             os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def scoring(project) -> list[dict[str, str]]:
@@ -88,6 +104,24 @@ def test_predictions_were_made_without_the_labels_of_the_test_sets(tiny):
             assert len(said.table) == readable
             assert set(COLUMNS) <= set(said.table.columns)
             assert said.provenance["run"] == run
+
+
+def test_two_clean_runs_on_one_machine_give_the_same_results_byte_for_byte(tiny, again):
+    first, second = (files_below(project.folder / "results") for project in (tiny, again))
+    assert len(first) > 15
+    assert first.keys() == second.keys()
+    assert [name for name, content in first.items() if second[name] != content] == []
+
+
+def test_results_tell_the_processor_and_the_kernels(tiny):
+    path = tiny.folder / RESULTS / "predictions" / "grpo" / "demo_content.parquet"
+    policy = tiny.folder / "models" / "demo" / "grpo" / "policy" / "provenance.json"
+    told = read_predictions(path).provenance["machine"]
+    assert told == json.loads(policy.read_text(encoding="utf-8"))["machine"]
+    assert told["processor"]
+    if kernels._has_avx2():
+        assert told["kernels"] == "AVX2"
+        assert set(told["caps"].values()) == {"avx2", "AVX2"}
 
 
 def test_there_is_a_curve_a_page_and_a_policy_that_loads_by_path(tiny):

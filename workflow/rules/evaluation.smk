@@ -15,6 +15,7 @@ rule predict:
         f"{LAYOUT.results}/predictions/{{run}}/{{benchmark}}.parquet",
     log:
         f"logs/predict/{LAYOUT.scale}/{{run}}/{{benchmark}}.log",
+        times=f"logs/predict/{LAYOUT.scale}/{{run}}/{{benchmark}}.times.csv",
     conda:
         "../../envs/policy.yaml"
     threads: THREADS["predict"]
@@ -23,7 +24,7 @@ rule predict:
     shell:
         "vqathinker predict --params {input.stamp} --policy {input.policy}"
         " --run {wildcards.run} --benchmark {wildcards.benchmark}"
-        " --clips {input.clips} --out {output} 2> {log}"
+        " --clips {input.clips} --out {output} --times {log.times} 2> {log[0]}"
 
 
 rule metrics:

@@ -43,6 +43,7 @@ rule train:
         history=LAYOUT.history("{run}"),
     log:
         f"logs/train/{LAYOUT.scale}/{{run}}.log",
+        times=f"logs/train/{LAYOUT.scale}/{{run}}.times.csv",
     conda:
         "../../envs/policy.yaml"
     threads: THREADS["train"]
@@ -53,7 +54,7 @@ rule train:
     shell:
         "vqathinker train {wildcards.run} --params {input.stamp} --policy {input.policy}"
         " --manifest {input.manifest} --clips {input.clips} --perturbations {input.perturbations}"
-        " --out {params.out} 2> {log}"
+        " --out {params.out} --times {log.times} 2> {log[0]}"
 
 
 rule export:

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from vqathinker.cli.kernels import cap_kernels
 from vqathinker.cli.options import DEFAULT_PARAMS, Clips, OutFolder, ParamsFile
-from vqathinker.params import DemoBaseParams, load_base
+from vqathinker.params import DemoBaseParams, load_base, load_kernels
 
 __all__ = ["base"]
 
@@ -22,6 +23,7 @@ def base(
 ) -> None:
     """Prepare the base policy: InternVL3 from the hub, or the demo's, which clips teach to see."""
     wanted = load_base(params)
+    cap_kernels(load_kernels(params))
     if isinstance(wanted, DemoBaseParams):
         from vqathinker.policy.demo import prepare_base
 

@@ -14,6 +14,7 @@ __all__ = [
     "OutFolder",
     "ParamsFile",
     "SeveralValues",
+    "TimesFile",
 ]
 
 _IN: dict[str, Any] = {"exists": True, "readable": True}
@@ -32,6 +33,10 @@ Clips = Annotated[
 ]
 OutFile = Annotated[Path, typer.Option("--out", help="The file to write.")]
 OutFolder = Annotated[Path, typer.Option("--out", help="The folder to write.")]
+TimesFile = Annotated[
+    Path | None,
+    typer.Option("--times", help="CSV to write wall times to; results hold none."),
+]
 
 
 class SeveralValues(TyperCommand):

@@ -5,7 +5,15 @@ from typing import Annotated
 
 import typer
 
-from vqathinker.cli.options import DEFAULT_PARAMS, Clips, ManifestFile, OutFolder, ParamsFile
+from vqathinker.cli.kernels import cap_kernels
+from vqathinker.cli.options import (
+    DEFAULT_PARAMS,
+    Clips,
+    ManifestFile,
+    OutFolder,
+    ParamsFile,
+    TimesFile,
+)
 from vqathinker.params import load_run
 
 __all__ = ["export", "train"]
@@ -21,11 +29,13 @@ def train(
     perturbations: Annotated[Path, typer.Option(exists=True, help="What `perturb` drew.")],
     out: OutFolder,
     params: ParamsFile = DEFAULT_PARAMS,
+    times: TimesFile = None,
 ) -> None:
     """Train a policy with GRPO and the four rewards; writes checkpoints/ and history.csv."""
+    settings = load_run(params, run)
+    cap_kernels(settings.kernels)
     from vqathinker.training.run import train as train_run
 
-    settings = load_run(params, run)
     train_run(
         run,
         settings,
@@ -34,6 +44,7 @@ def train(
         clips=clips,
         perturbations=perturbations,
         out=out,
+        times=times,
     )
     typer.echo(f"{out}: trained run {run}")
 
@@ -45,7 +56,9 @@ def export(
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
     """Turn the last checkpoint of a run into a policy folder that loads by path."""
+    settings = load_run(params, run)
+    cap_kernels(settings.kernels)
     from vqathinker.policy.folder.checkpoint import export as export_policy
 
-    export_policy(run, load_run(params, run), source, out)
+    export_policy(run, settings, source, out)
     typer.echo(f"{out}: policy of run {run}")

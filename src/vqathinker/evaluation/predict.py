@@ -12,11 +12,12 @@ import pandas as pd
 import torch
 from tqdm import trange
 
-from vqathinker.evaluation.predictions import write_predictions
+from vqathinker.evaluation.predictions import COLUMNS, write_predictions
 from vqathinker.params import EvaluationParams
 from vqathinker.policy.folder.checkpoint import load_policy
 from vqathinker.policy.generation import generate
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
+from vqathinker.policy.machine import describe_machine
 from vqathinker.policy.normalisation import normalise
 from vqathinker.policy.prompt import parse
 from vqathinker.video.store import ClipStore
@@ -26,13 +27,17 @@ __all__ = ["predict"]
 
 def predict(
     policy: Path, clips: Sequence[Path], how: EvaluationParams, *, run: str, benchmark: str,
-    out: Path,
+    out: Path, times: Path | None = None,
 ) -> None:  # fmt: skip
-    """Write one row per decoded clip: score or null, the whole completion, seconds (of its batch's
-    time, an equal share)."""
+    """Write one row per decoded clip: score or null, and the whole completion.
+
+    Two runs on one machine write the same bytes. `times` gets what differs between them: columns
+    video and seconds, an equal share of what its batch took by the clock.
+    """
     model, tokenizer, provenance = load_policy(policy)
     store = ClipStore(clips)
     rows: list[dict[str, object]] = []
+    seconds: dict[str, float] = {}
     for start in trange(0, len(store.ids), how.batch_size, desc=f"{run} {benchmark}", disable=None):
         videos = store.ids[start : start + how.batch_size]
         began = time.perf_counter()
@@ -42,19 +47,24 @@ def predict(
         prompts = encode_prompts(model, ids, normalise(frames.to(model.device)))
         each = torch.arange(len(videos), device=model.device)
         done = generate(model, prompts, each, how.max_new_tokens, tokenizer.eos_token_id)
-        seconds = (time.perf_counter() - began) / len(videos)
+        share = (time.perf_counter() - began) / len(videos)
+        seconds |= dict.fromkeys(videos, share)
         for video, text in zip(
             videos, tokenizer.batch_decode(done, skip_special_tokens=True), strict=True
         ):
             answer = parse(text)
             rows.append(
                 {"video": video, "score": answer.score, "completion": text,
-                 "parse_status": answer.status, "seconds": seconds}
+                 "parse_status": answer.status}
             )  # fmt: skip
-    columns = ["video", "score", "completion", "parse_status", "seconds"]
-    table = pd.DataFrame(rows, columns=columns).astype({"score": "Float64"})
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"score": "Float64"})
     write_predictions(out, table, {
         "run": run, "benchmark": benchmark, "policy": provenance["policy"],
         "setting": store.setting, "decoding": "greedy", "max_new_tokens": how.max_new_tokens,
         "clips": [hashlib.sha256(path.read_bytes()).hexdigest() for path in clips],
+        "machine": describe_machine(),
     })  # fmt: skip
+    if times is not None:
+        times.parent.mkdir(parents=True, exist_ok=True)
+        clock = pd.DataFrame({"video": list(seconds), "seconds": list(seconds.values())})
+        clock.to_csv(times, index=False, float_format="%.4f", lineterminator="\n")

@@ -1,7 +1,7 @@
 """The file of a policy's predictions on one benchmark: a parquet table that knows its origin.
 
 Columns: `video` (id), `score` (float, null where no number could be read), `completion` (the whole
-text), `parse_status` ("ok" or "no_number"), `seconds`. The schema's metadata holds, under the key
+text), `parse_status` ("ok" or "no_number"). The schema's metadata holds, under the key
 `provenance`, a JSON object with at least `run` and `benchmark`.
 """
 
@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 __all__ = ["COLUMNS", "Predictions", "read_predictions", "write_predictions"]
 
-COLUMNS = ("video", "score", "completion", "parse_status", "seconds")
+COLUMNS = ("video", "score", "completion", "parse_status")
 _KEY = b"provenance"
 
 

@@ -13,10 +13,12 @@ from vqathinker.params.data import (
     PerturbationParams,
     ReaderName,
 )
+from vqathinker.params.model import Kernels
 from vqathinker.params.reading import (
     ParameterError,
     load_all,
     load_base,
+    load_kernels,
     load_run,
     load_section,
     load_seed,
@@ -47,6 +49,7 @@ __all__ = [
     "DownloadParams",
     "EvaluationParams",
     "HubBaseParams",
+    "Kernels",
     "LoraParams",
     "MetricsParams",
     "ParameterError",
@@ -63,6 +66,7 @@ __all__ = [
     "json_schema",
     "load_all",
     "load_base",
+    "load_kernels",
     "load_run",
     "load_section",
     "load_seed",

@@ -1,10 +1,20 @@
 """What every section of params.yaml is made of: strict models and the types of single values."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Count", "Model", "Name", "NotNegative", "Positive", "Section", "Share", "Whole"]
+__all__ = [
+    "Count",
+    "Kernels",
+    "Model",
+    "Name",
+    "NotNegative",
+    "Positive",
+    "Section",
+    "Share",
+    "Whole",
+]
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
 Whole = Annotated[int, Field(ge=0)]
@@ -12,6 +22,7 @@ Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Kernels = Literal["native", "avx2"]
 
 
 class Model(BaseModel):

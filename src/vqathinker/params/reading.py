@@ -6,12 +6,20 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from vqathinker.params.base import BaseParams, DemoBaseParams, HubBaseParams
-from vqathinker.params.model import Section, Whole
+from vqathinker.params.model import Kernels, Section, Whole
 from vqathinker.params.training import RunSettings
 from vqathinker.params.whole import Parameters
 from vqathinker.phases.parameters import read_params
 
-__all__ = ["ParameterError", "load_all", "load_base", "load_run", "load_section", "load_seed"]
+__all__ = [
+    "ParameterError",
+    "load_all",
+    "load_base",
+    "load_kernels",
+    "load_run",
+    "load_section",
+    "load_seed",
+]
 
 
 class ParameterError(ValueError):
@@ -68,6 +76,15 @@ def load_seed(path: Path) -> int:
         ParameterError: it is not there, or no whole number of at least 0.
     """
     return _check(path, _part(path, "seed"), Whole, "seed")
+
+
+def load_kernels(path: Path) -> Kernels:
+    """Which of torch's CPU kernels may be used.
+
+    Raises:
+        ParameterError: it is not there, or none of the names it may have.
+    """
+    return _check(path, _part(path, "kernels"), Kernels, "kernels")
 
 
 def _part(path: Path, key: str) -> Any:

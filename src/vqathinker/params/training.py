@@ -4,7 +4,16 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from vqathinker.params.model import Count, Model, NotNegative, Positive, Section, Share, Whole
+from vqathinker.params.model import (
+    Count,
+    Kernels,
+    Model,
+    NotNegative,
+    Positive,
+    Section,
+    Share,
+    Whole,
+)
 
 __all__ = ["LoraParams", "RewardsParams", "RunParams", "RunSettings", "TrainingParams"]
 
@@ -104,6 +113,7 @@ class RunSettings(Model):
     seed: Whole
     training: TrainingParams
     rewards: RewardsParams
+    kernels: Kernels = Field(description="of torch on the CPU; avx2: none newer than that")
 
 
 class RunParams(RunSettings):

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from vqathinker.params.base import BaseParams
 from vqathinker.params.data import ClipsParams, DataParams, DownloadParams
-from vqathinker.params.model import Count, Model, Name, Section, Whole
+from vqathinker.params.model import Count, Kernels, Model, Name, Section, Whole
 from vqathinker.params.training import RewardsParams, RunParams, TrainingParams
 
 __all__ = [
@@ -93,6 +93,7 @@ class Parameters(Model):
     evaluation: EvaluationParams
     metrics: MetricsParams
     report: ReportParams
+    kernels: Kernels = Field(description="of torch on the CPU; avx2: none newer than that")
     threads: ThreadsParams
     resources: ResourcesParams
 

@@ -23,13 +23,13 @@ Tree = dict[str, Any]
 SECTIONS: dict[str, tuple[str, ...]] = {
     "data": ("data",),
     "clips": ("seed", "clips"),
-    "base": ("base",),
-    "evaluation": ("evaluation",),
+    "base": ("base", "kernels"),
+    "evaluation": ("evaluation", "kernels"),
     "metrics": ("metrics",),
     "report": ("report",),
 }
 TRAINING = "training"
-RUN_SECTIONS = ("seed", "training", "rewards")
+RUN_SECTIONS = ("seed", "training", "rewards", "kernels")
 
 # How files come, in a file of its own beside the stamps: read by jobs, but no input of any rule.
 DOWNLOAD = "download"

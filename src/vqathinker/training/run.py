@@ -37,8 +37,11 @@ def train(
     clips: Sequence[Path],
     perturbations: Path,
     out: Path,
+    times: Path | None = None,
 ) -> None:
     """Train `run` and write `out`/checkpoints/ and `out`/history.csv.
+
+    `times` gets what two equal runs differ in: columns step and seconds by the clock.
 
     A run that was cut short goes on from its last checkpoint if base policy, labels, settings and
     code are what they were; otherwise its checkpoints are removed first.
@@ -62,8 +65,12 @@ def train(
     trainer.add_callback(_RecordProvenance(origin))
     trainer.add_callback(_ProgressBar(run))
     trainer.train(resume_from_checkpoint=resume)
-    history = _history(trainer.state.log_history)
-    history.to_csv(out / "history.csv", index=False, lineterminator="\n")
+    steps = pd.DataFrame([entry for entry in trainer.state.log_history if "reward" in entry])
+    _history(steps).to_csv(out / "history.csv", index=False, lineterminator="\n")
+    if times is not None:
+        times.parent.mkdir(parents=True, exist_ok=True)
+        clock = steps[["step", "step_time"]].rename(columns={"step_time": "seconds"})
+        clock.to_csv(times, index=False, float_format="%.4f", lineterminator="\n")
 
 
 def _labelled_clips(manifest: Path, clips: Sequence[Path]) -> tuple[Dataset, ClipStore]:
@@ -197,14 +204,13 @@ def _resume_or_clear(out: Path, fingerprint: dict[str, str]) -> bool:
     return any((out / "checkpoints").glob("checkpoint-*"))
 
 
-def _history(log: list[dict[str, Any]]) -> pd.DataFrame:
-    """TRL's log as one row per step: what is plotted first, in the order of the paper."""
-    steps = pd.DataFrame([entry for entry in log if "reward" in entry])
+def _history(steps: pd.DataFrame) -> pd.DataFrame:
+    """TRL's log, one row per step: what is plotted first, in the order of the paper."""
     names = {f"rewards/{name}/mean": f"rewards/{name}" for name in COMPONENTS}
-    names |= {"step_time": "seconds", "completions/mean_length": "length"}
+    names |= {"completions/mean_length": "length"}
     steps = steps.rename(columns=names)
     if "kl" not in steps:
         steps["kl"] = 0.0  # beta 0: no reference, nothing to diverge from
     first = ["step", "reward", *(f"rewards/{name}" for name in COMPONENTS), "kl", "entropy"]
-    rest = ["parse_failures", "seconds", "length", "loss", "grad_norm", "learning_rate"]
+    rest = ["parse_failures", "length", "loss", "grad_norm", "learning_rate"]
     return steps[[*first, *rest, "reward_std", "frac_reward_zero_std"]]

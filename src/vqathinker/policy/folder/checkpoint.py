@@ -19,6 +19,7 @@ from vqathinker.params import RunSettings
 from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.folder.card import model_card
 from vqathinker.policy.folder.processor import VQAThinkerProcessor
+from vqathinker.policy.machine import describe_machine
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 
 __all__ = [
@@ -78,6 +79,7 @@ def policy_folder(
         if config is not None and config.setting is not None:
             VQAThinkerProcessor.of(config, tokenizer).save_pretrained(part)
         record = {"vqathinker": __version__, "torch": torch.__version__, **provenance}
+        record["machine"] = describe_machine()
         record["policy"] = policy_hash(part)
         (part / PROVENANCE).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
         title = f"{folder.parent.name}/{folder.name}"
