@@ -1,6 +1,7 @@
 """dvc.yaml agrees with the Snakefile, and DVC records what was trained with what."""
 
 import re
+import subprocess
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -63,6 +64,21 @@ def test_every_rule_that_makes_something_is_in_exactly_one_stage(stages, dag):
     listed = [rule for stage in stages.values() for rule in rules_of(stage)]
     assert len(listed) == len(set(listed))
     assert set(dag) <= set(listed)
+
+
+@pytest.mark.parametrize(("profile", "cores"), [("", ["--cores", "all"]), ("cluster", [])])
+def test_a_profile_says_how_many_cores_jobs_may_have(stages, tmp_path, profile, cores):
+    program = tmp_path / "snakemake"
+    program.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    program.chmod(0o755)
+    for stage in stages.values():
+        told = subprocess.run(
+            ["sh", "-c", stage["cmd"]],
+            env={"PATH": f"{tmp_path}:/usr/bin:/bin", "SNAKEMAKE_PROFILE": profile},
+            capture_output=True, text=True, check=True,
+        ).stdout.split()  # fmt: skip
+        assert told[: len(cores)] == cores
+        assert ("--cores" in told) == bool(cores)
 
 
 def test_outs_cover_what_the_rules_make_and_deps_what_they_take_from_others(stages, dag):
