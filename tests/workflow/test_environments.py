@@ -24,9 +24,23 @@ def test_an_environment_pins_what_the_constraints_pin(root, pins, name):
     content = yaml.safe_load((root / "envs" / f"{name}.yaml").read_text(encoding="utf-8"))
     packages = content["dependencies"][-1]["pip"]
     assert packages
-    for package in packages:
-        wanted, version = package.split("==")
-        assert pins[canonicalize_name(wanted)] == version
+    for requirement in map(Requirement, packages):
+        assert str(requirement.specifier) == f"=={pins[canonicalize_name(requirement.name)]}"
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "asked"),
+    [("linux", "x86_64", True), ("linux", "aarch64", False), ("darwin", "arm64", False)],
+)
+def test_decord_is_asked_for_only_where_it_is_built(root, system, machine, asked):
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    pinned = yaml.safe_load((root / "envs" / "video.yaml").read_text(encoding="utf-8"))
+    there = [*project["dependencies"], *pinned["dependencies"][-1]["pip"]]
+    found = [r for r in map(Requirement, there) if r.name == "decord"]
+    assert len(found) == 2
+    for requirement in found[: 2 if system == "linux" else 1]:
+        where = {"sys_platform": system, "platform_machine": machine}
+        assert requirement.marker.evaluate(where) == asked
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
