@@ -3,7 +3,9 @@
 import sys
 from pathlib import Path
 
-from snakemake.utils import min_version, validate
+import yaml
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version
 
 min_version("9.27")
 
@@ -16,9 +18,14 @@ sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 from vqathinker.layout import Layout
 from vqathinker.phases.parameters import resolve
 from vqathinker.phases.stamps import settle_stamps, write_stamps
+from vqathinker.phases.validation import faults_of
 
 PARAMS = resolve(config)
-validate(PARAMS, "workflow/schemas/params.schema.yaml")
+SCHEMA = yaml.safe_load(
+    Path(workflow.basedir, "workflow/schemas/params.schema.yaml").read_text("utf-8")
+)
+if faults := faults_of(PARAMS, config, SCHEMA, "params.yaml"):
+    raise WorkflowError("\n".join(faults))
 write_stamps(PARAMS, Path(workflow.basedir))
 LAYOUT = Layout(PARAMS)
 THREADS, RESOURCES = PARAMS["threads"], PARAMS["resources"]

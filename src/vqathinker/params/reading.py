@@ -1,5 +1,6 @@
 """Read params.yaml or a stamp into typed sections; say which key holds what, and what it should."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,7 +10,7 @@ from vqathinker.params.base import BaseParams, DemoBaseParams, HubBaseParams
 from vqathinker.params.model import Kernels, Section, Whole
 from vqathinker.params.training import RunSettings
 from vqathinker.params.whole import Parameters
-from vqathinker.phases.parameters import read_params
+from vqathinker.phases.parameters import nearest, read_params
 
 __all__ = [
     "ParameterError",
@@ -64,7 +65,10 @@ def load_run(path: Path, name: str) -> RunSettings:
     """
     rows = _part(path, "runs")
     if name not in rows:
-        raise ParameterError(f"{path}: runs has no row {name!r}, expected one of {', '.join(rows)}")
+        raise ParameterError(
+            f"{path}: runs has no row {name!r}, expected one of {', '.join(rows)}"
+            f"{nearest(name, rows)}"
+        )
     row = {key: rows[name][key] for key in RunSettings.model_fields if key in rows[name]}
     return _check(path, row, RunSettings, f"runs.{name}")
 
@@ -101,14 +105,17 @@ def _check(path: Path, value: Any, model: Any, key: str) -> Any:
     try:
         return TypeAdapter(model).validate_python(value)
     except ValidationError as error:
-        lines = [f"{path}: {_message(key, dict(detail))}" for detail in error.errors()]
-        raise ParameterError("\n".join(lines)) from None
+        raise ParameterError("\n".join(_lines(path, value, model, key, error))) from None
 
 
-def _message(key: str, detail: dict[str, Any]) -> str:
-    where = ".".join([*([key] if key else []), *map(str, detail["loc"])]) or "the file"
-    if detail["type"] == "missing":
-        return f"{where} is missing; every key stands in params.yaml"
-    if detail["type"] == "extra_forbidden":
-        return f"{where} is {detail['input']!r}, but there is no such key; is it misspelt?"
-    return f"{where} is {detail['input']!r}, expected: {detail['msg']}"
+def _lines(path: Path, value: Any, model: Any, key: str, error: ValidationError) -> Iterator[str]:
+    from vqathinker.phases.validation import faults_by_path, shorten  # noqa: PLC0415  rarely needed
+
+    faults = faults_by_path(value, TypeAdapter(model).json_schema())
+    if not faults:  # something that a schema cannot say, but a validator of the model
+        for detail in error.errors():
+            what = str(detail["msg"]).removeprefix("Value error, ")
+            about = f"is {shorten(detail['input'])}, expected {what}" if detail["loc"] else what
+            faults.append((list(detail["loc"]), about))
+    for where, text in faults:
+        yield f"{path}: {'.'.join([*([key] if key else []), *map(str, where)])} {text}"

@@ -1,6 +1,7 @@
 """From params.yaml to the parameters of one scale, and of one phase of it."""
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ __all__ = [
     "TRAINING",
     "Tree",
     "merge",
+    "nearest",
     "phase_names",
     "phase_params",
     "read_params",
@@ -56,20 +58,34 @@ def resolve(config: Mapping[str, Any], source: str = "params.yaml") -> Tree:
     what the row itself says laid over them.
 
     Raises:
-        ValueError: `scale` names no row of `scales`.
+        ValueError: `scale` names no row of `scales`, or a section is no mapping where it has to be.
     """
     scales = config.get("scales") or {}
     scale = config.get("scale")
     if scale not in scales:
-        raise ValueError(f"{source}: scale is {scale!r}, expected one of {', '.join(scales)}")
+        hint = nearest(str(scale), scales)
+        raise ValueError(f"{source}: scale is {scale!r}, expected one of {', '.join(scales)}{hint}")
     shared = {key: value for key, value in config.items() if key != "scales"}
     params = merge(shared, scales[scale])
-    params["runs"] = {name: _whole_run(row, params) for name, row in params["runs"].items()}
+    runs = params.get("runs")
+    if not isinstance(runs, Mapping) or not all(isinstance(row, Mapping) for row in runs.values()):
+        raise ValueError(
+            f"{source}: runs of scale {scale} is {runs!r}, expected rows such as "
+            "grpo: {train: true, group: main}"
+        )
+    shared = {key: params[key] for key in RUN_SECTIONS if key in params}
+    params["runs"] = {name: merge(shared, row) for name, row in runs.items()}
     return params
 
 
-def _whole_run(row: Mapping[str, Any], params: Tree) -> Tree:
-    return merge({key: params[key] for key in RUN_SECTIONS if key in params}, row)
+def nearest(word: str, words: Iterable[str]) -> str:
+    """A hint for a mistyped word, to be put behind a message; empty where nothing is near.
+
+    >>> nearest("grup_size", ["group_size", "schedule"])
+    '; did you mean group_size?'
+    """
+    found = difflib.get_close_matches(word, list(words), n=1)
+    return f"; did you mean {found[0]}?" if found else ""
 
 
 def read_params(path: Path) -> Tree:
