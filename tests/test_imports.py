@@ -10,13 +10,14 @@ import pytest
 
 # Every room with the rooms it may see. Training and evaluation do not know each other, nor do
 # policy and datasets.
-FOUNDATION = {"params", "phases", "layout"}
+FOUNDATION = {"params", "phases", "layout", "atomic"}
 MAY_SEE = {
-    "phases": set(),
+    "atomic": set(),
+    "phases": {"atomic"},
     "layout": {"phases"},
     "params": {"phases"},
     "video": FOUNDATION,
-    "acquisition": set(),
+    "acquisition": {"atomic"},
     "datasets": {"acquisition", "video"} | FOUNDATION,
     "policy": {"acquisition", "video"} | FOUNDATION,
     "training": {"policy", "datasets", "video"} | FOUNDATION,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from vqathinker.atomic import whole_file
 from vqathinker.cli.options import OutFolder
 
 __all__ = ["policy"]
@@ -85,5 +86,7 @@ def card(
 
     path = folder / "README.md"
     texts = [table.read_text(encoding="utf-8") for table in tables]
-    path.write_text(with_results(path.read_text(encoding="utf-8"), texts), encoding="utf-8")
+    card = with_results(path.read_text(encoding="utf-8"), texts)
+    with whole_file(path) as part:
+        part.write_text(card, encoding="utf-8")
     typer.echo(f"{path}: results of {len(tables)} tables")

@@ -20,6 +20,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.stats import DegenerateDataWarning, pearsonr, spearmanr
 
+from vqathinker.atomic import whole_file
 from vqathinker.evaluation.completeness import require_complete
 from vqathinker.evaluation.predictions import read_predictions
 from vqathinker.video.damage import STATUSES
@@ -147,9 +148,9 @@ def write_metrics(
     with manifest.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     written = {**result, "provenance": {**given.provenance, "manifest_sha256": digest}}
-    out.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(written, indent=2, ensure_ascii=False, allow_nan=False)
-    out.write_text(text + "\n", encoding="utf-8")
+    with whole_file(out) as part:
+        part.write_text(text + "\n", encoding="utf-8")
     return result
 
 

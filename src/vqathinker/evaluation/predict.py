@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 from tqdm import trange
 
+from vqathinker.atomic import whole_file
 from vqathinker.evaluation.predictions import COLUMNS, write_predictions
 from vqathinker.params import EvaluationParams
 from vqathinker.policy.folder.checkpoint import load_policy
@@ -65,6 +66,6 @@ def predict(
         "machine": describe_machine(),
     })  # fmt: skip
     if times is not None:
-        times.parent.mkdir(parents=True, exist_ok=True)
         clock = pd.DataFrame({"video": list(seconds), "seconds": list(seconds.values())})
-        clock.to_csv(times, index=False, float_format="%.4f", lineterminator="\n")
+        with whole_file(times) as part:
+            clock.to_csv(part, index=False, float_format="%.4f", lineterminator="\n")

@@ -13,6 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from vqathinker.atomic import whole_file
+
 __all__ = ["COLUMNS", "Predictions", "read_predictions", "write_predictions"]
 
 COLUMNS = ("video", "score", "completion", "parse_status")
@@ -42,8 +44,8 @@ def write_predictions(path: Path, table: pd.DataFrame, provenance: dict[str, Any
     rows = pa.Table.from_pandas(table[list(COLUMNS)], preserve_index=False)
     origin = {_KEY: json.dumps(provenance, ensure_ascii=False, sort_keys=True).encode()}
     rows = rows.replace_schema_metadata({**(rows.schema.metadata or {}), **origin})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(rows, path)
+    with whole_file(path) as part:
+        pq.write_table(rows, part)
 
 
 def read_predictions(path: Path) -> Predictions:

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from vqathinker.atomic import whole_file
 from vqathinker.phases.hashing import card_hashes, code_of_phase
 from vqathinker.phases.parameters import DOWNLOAD, Tree, phase_names, phase_params
 
@@ -53,10 +54,8 @@ def write_stamp(path: Path, content: Tree) -> None:
         path.replace(before)
     # Snakemake forgives a newer input whose checksum it has seen, so the time is part of it.
     written = {"written": datetime.now(UTC).isoformat(), **content}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".fresh")
-    fresh.write_text(yaml.safe_dump(written, sort_keys=False), encoding="utf-8")
-    fresh.replace(path)
+    with whole_file(path) as part:
+        part.write_text(yaml.safe_dump(written, sort_keys=False), encoding="utf-8")
 
 
 def settle_stamps(scale: str) -> None:

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from vqathinker.atomic import whole_file
 from vqathinker.evaluation.predictions import read_predictions
 
 __all__ = ["PANELS", "write_figures", "write_scatters"]
@@ -46,8 +47,9 @@ def write_figures(histories: Mapping[str, Path], out_dir: Path) -> None:
         table = pd.concat([curve.assign(run=run) for run, curve in curves.items()])
     first = ["run", "step", *PANELS]
     rest = [name for name in table.columns if name not in first]
-    table[first + rest].to_csv(out_dir / "training_curve.csv", index=False, lineterminator="\n")
-    _draw_curves(curves).savefig(out_dir / "training_curve.png", dpi=_DPI)
+    with whole_file(out_dir / "training_curve.csv") as part:
+        table[first + rest].to_csv(part, index=False, lineterminator="\n")
+    _save(_draw_curves(curves), out_dir / "training_curve.png")
 
 
 def write_scatters(
@@ -77,11 +79,17 @@ def write_scatters(
         {(run, name): rows for run, of_run in panels.items() for name, rows in of_run.items()},
         names=["run", "benchmark"],
     )
-    table.reset_index(["run", "benchmark"]).to_csv(
-        out_dir / "scatter.csv", index=False, float_format="%.6f", lineterminator="\n"
-    )
+    with whole_file(out_dir / "scatter.csv") as part:
+        table.reset_index(["run", "benchmark"]).to_csv(
+            part, index=False, float_format="%.6f", lineterminator="\n"
+        )
     for run, of_run in panels.items():
-        _draw_scatter(run, of_run).savefig(out_dir / f"scatter_{run}.png", dpi=_DPI)
+        _save(_draw_scatter(run, of_run), out_dir / f"scatter_{run}.png")
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with whole_file(path) as part:
+        figure.savefig(part, format="png", dpi=_DPI)
 
 
 def _read_history(path: Path) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from vqathinker.atomic import whole_file
 from vqathinker.evaluation.predictions import Predictions, read_predictions
 from vqathinker.reporting.tables import NUMBERS, format_cell, read_table
 
@@ -62,8 +63,8 @@ def write_page(
         examples={run: list(_examples(files, mos)) for run, files in by_run.items()},
         origins=_provenance_table(by_run),
     )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(text + "\n", encoding="utf-8")
+    with whole_file(out) as part:
+        part.write_text(text + "\n", encoding="utf-8")
 
 
 def _environment() -> Environment:

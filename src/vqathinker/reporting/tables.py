@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from vqathinker.atomic import whole_file
+
 __all__ = ["NUMBERS", "OVERALL", "SCORING", "average", "format_cell", "read_table", "write_tables"]
 
 _COUNTS = ("n", "n_missing", "n_damaged", "n_null")
@@ -38,7 +40,8 @@ def write_tables(metrics: Sequence[Path], out_dir: Path) -> None:
     out_dir.mkdir(parents=True, exist_ok=True)
     for name, columns, rows in (("scoring", SCORING, results), ("overall", OVERALL, averages)):
         _write_csv(out_dir / f"{name}.csv", columns, rows)
-        (out_dir / f"{name}.md").write_text(_markdown(columns, rows), encoding="utf-8")
+        with whole_file(out_dir / f"{name}.md") as part:
+            part.write_text(_markdown(columns, rows), encoding="utf-8")
     lacking = [
         {"run": result["run"], "benchmark": result["benchmark"], "video": video, "reason": reason}
         for result in results
@@ -115,7 +118,7 @@ def _read_metrics(path: Path) -> dict[str, Any]:
 
 
 def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with whole_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows([_cell(row[name]) for name in columns] for row in rows)

@@ -2,30 +2,37 @@
 
 import hashlib
 import json
-import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
 from datasets import Dataset
+from filelock import FileLock, Timeout
 from tqdm import tqdm
 from transformers import PrinterCallback, TrainerCallback
 from trl import GRPOConfig
 
-from vqathinker.params import RunSettings
+from vqathinker.atomic import whole_file
+from vqathinker.params import RunSettings, TrainingParams
 from vqathinker.phases.hashing import code_of_phase
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.parts import PARTS
+from vqathinker.training.checkpoints import last_whole_checkpoint
 from vqathinker.training.rollouts import RolloutSampler
 from vqathinker.training.trainer import COMPONENTS, VQAThinkerTrainer
 from vqathinker.video.perturb import PerturbationTable
 from vqathinker.video.store import ClipStore
 
-__all__ = ["train"]
+__all__ = ["TrainingError", "train"]
+
+
+class TrainingError(ValueError):
+    """A run cannot be trained as it is set up; the message says what to change."""
 
 
 def train(
@@ -43,34 +50,61 @@ def train(
 
     `times` gets what two equal runs differ in: columns step and seconds by the clock.
 
-    A run that was cut short goes on from its last checkpoint if base policy, labels, settings and
-    code are what they were; otherwise its checkpoints are removed first.
+    A run that was cut short goes on from its last whole checkpoint if base policy, clips, labels,
+    settings and code are what they were; otherwise its checkpoints are removed first.
 
     Raises:
-        ValueError: no training clip has a label, or the settings ask for adapters.
+        TrainingError: fewer clips have a label than a step needs, the settings ask for adapters, or
+            another process trains this run.
     """
     if settings.training.lora is not None:
-        raise ValueError(
+        raise TrainingError(
             f"run {run}: training.lora is {settings.training.lora}, but adapters cannot be trained "
             "yet; set it to null to train all weights that `freeze` does not name"
         )
     base = load_policy(policy)
     rows, store = _labelled_clips(manifest, clips)
-    fingerprint = _fingerprint(settings, base, manifest, perturbations)
-    resume = _resume_or_clear(out, fingerprint)
-    trainer = _trainer(base, policy, rows, store, settings, perturbations, out)
+    _require_a_step(run, manifest, len(rows), settings.training)
+    fingerprint = _fingerprint(settings, base, manifest, perturbations, store)
     origin = {"run": run, "base": str(policy), "inputs": fingerprint}
     origin |= {"data": str(manifest), "setting": store.setting, "base_policy": base.provenance}
-    trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(_RecordProvenance(origin))
-    trainer.add_callback(_ProgressBar(run))
-    trainer.train(resume_from_checkpoint=resume)
+    with _alone(out):
+        resume = last_whole_checkpoint(out, fingerprint)
+        trainer = _trainer(base, policy, rows, store, settings, perturbations, out, origin)
+        trainer.remove_callback(PrinterCallback)
+        trainer.add_callback(_ProgressBar(run))
+        trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
     steps = pd.DataFrame([entry for entry in trainer.state.log_history if "reward" in entry])
-    _history(steps).to_csv(out / "history.csv", index=False, lineterminator="\n")
+    with whole_file(out / "history.csv") as part:
+        _history(steps).to_csv(part, index=False, lineterminator="\n")
     if times is not None:
-        times.parent.mkdir(parents=True, exist_ok=True)
         clock = steps[["step", "step_time"]].rename(columns={"step_time": "seconds"})
-        clock.to_csv(times, index=False, float_format="%.4f", lineterminator="\n")
+        with whole_file(times) as part:
+            clock.to_csv(part, index=False, float_format="%.4f", lineterminator="\n")
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Keep other processes out of a run's folder; the lock ends with the process that holds it."""
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(out / ".lock", timeout=0):
+            yield
+    except Timeout:
+        raise TrainingError(
+            f"{out}: another process trains this run; wait for it, or stop it first"
+        ) from None
+
+
+def _require_a_step(run: str, manifest: Path, videos: int, how: TrainingParams) -> None:
+    needed = how.videos_per_device * how.gradient_accumulation
+    if videos < needed:
+        raise TrainingError(
+            f"{manifest}: {videos} videos have a label and a clip, but a step of run {run} needs "
+            f"{needed}: training.videos_per_device {how.videos_per_device} x "
+            f"training.gradient_accumulation {how.gradient_accumulation}; lower one of them, or "
+            "train on more videos"
+        )
 
 
 def _labelled_clips(manifest: Path, clips: Sequence[Path]) -> tuple[Dataset, ClipStore]:
@@ -78,7 +112,7 @@ def _labelled_clips(manifest: Path, clips: Sequence[Path]) -> tuple[Dataset, Cli
     table = pd.read_parquet(manifest, columns=["video", "mos_training"])
     there = table[table["video"].isin(set(store.ids))].reset_index(drop=True)
     if there.empty:
-        raise ValueError(
+        raise TrainingError(
             f"{manifest}: none of its {len(table)} videos is among the {len(store.ids)} clips of "
             f"{clips[0]}; decode the set that the manifest describes"
         )
@@ -88,7 +122,7 @@ def _labelled_clips(manifest: Path, clips: Sequence[Path]) -> tuple[Dataset, Cli
 
 def _trainer(
     base: Policy, folder: Path, rows: Dataset, store: ClipStore, settings: RunSettings,
-    perturbations: Path, out: Path,
+    perturbations: Path, out: Path, provenance: dict[str, Any],
 ) -> VQAThinkerTrainer:  # fmt: skip
     how, rewards = settings.training, settings.rewards
     _freeze(base.model, how.freeze)
@@ -105,7 +139,7 @@ def _trainer(
     return VQAThinkerTrainer(
         policy=base.model, reference=reference, tokenizer=base.tokenizer, rows=rows,
         config=_config(settings, out), sampler=sampler, rewards=rewards, beta=how.beta,
-        seed=settings.seed,
+        seed=settings.seed, provenance=provenance,
     )  # fmt: skip
 
 
@@ -152,17 +186,6 @@ def _freeze(policy: VQAThinkerForConditionalGeneration, parts: Sequence[str]) ->
                 parameter.requires_grad_(False)
 
 
-class _RecordProvenance(TrainerCallback):
-    """Puts provenance beside the weights and tokenizer of a checkpoint, so that it loads."""
-
-    def __init__(self, origin: dict[str, Any]) -> None:
-        self.origin = origin
-
-    def on_save(self, args: Any, state: Any, *_: Any, **__: Any) -> None:
-        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        (folder / "provenance.json").write_text(json.dumps(self.origin, indent=1))
-
-
 class _ProgressBar(TrainerCallback):
     """A bar with the rewards; quiet when nobody watches."""
 
@@ -177,7 +200,7 @@ class _ProgressBar(TrainerCallback):
 
 
 def _fingerprint(
-    settings: RunSettings, base: Policy, manifest: Path, perturbations: Path
+    settings: RunSettings, base: Policy, manifest: Path, perturbations: Path, store: ClipStore
 ) -> dict[str, str]:
     code = code_of_phase("training", Path(__file__).parents[2])
     return {
@@ -186,22 +209,12 @@ def _fingerprint(
         "policy": str(base.provenance["policy"]),
         "manifest": _sha256(manifest.read_bytes()),
         "perturbations": _sha256(perturbations.read_bytes()),
+        "clips": _sha256(json.dumps([store.setting, store.ids, store.provenance]).encode()),
     }
 
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _resume_or_clear(out: Path, fingerprint: dict[str, str]) -> bool:
-    """True if `out` holds a checkpoint of this very run; else what an other run left is removed."""
-    note = out / "run.json"
-    same = note.is_file() and json.loads(note.read_text()) == fingerprint
-    if not same:
-        shutil.rmtree(out / "checkpoints", ignore_errors=True)
-        out.mkdir(parents=True, exist_ok=True)
-        note.write_text(json.dumps(fingerprint, indent=1))
-    return any((out / "checkpoints").glob("checkpoint-*"))
 
 
 def _history(steps: pd.DataFrame) -> pd.DataFrame:

@@ -7,16 +7,19 @@ log-probabilities run each distinct prompt once (see `policy.model`).
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
+from transformers.trainer_utils import rotate_checkpoints
 from trl import GRPOConfig, GRPOTrainer
 
 from vqathinker.params import RewardsParams
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
+from vqathinker.training.checkpoints import UNFINISHED, finish_checkpoint
 from vqathinker.training.rewards import RewardTable, compute_rewards
 from vqathinker.training.rollouts import RolloutSampler
 
@@ -30,6 +33,7 @@ class VQAThinkerTrainer(GRPOTrainer):
 
     Args:
         reference: the frozen policy that the KL divergence is measured from; None with beta 0.
+        provenance: what a checkpoint, which is a policy folder too, records of its origin.
         seed: of the rollouts; step s draws from a generator of (seed, s), so a resumed run goes on
             as an uninterrupted one.
     """
@@ -38,9 +42,10 @@ class VQAThinkerTrainer(GRPOTrainer):
         self, *, policy: VQAThinkerForConditionalGeneration,
         reference: VQAThinkerForConditionalGeneration | None, tokenizer: PreTrainedTokenizerBase,
         rows: Dataset, config: GRPOConfig, sampler: RolloutSampler, rewards: RewardsParams,
-        beta: float, seed: int,
+        beta: float, seed: int, provenance: dict[str, Any],
     ) -> None:  # fmt: skip
         self._sampler, self._rewards, self._seed = sampler, rewards, seed
+        self._provenance = provenance
         self._videos: list[str] = list(rows["prompt"])
         self._clip: Tensor | None = None
         self._table: RewardTable | None = None
@@ -91,6 +96,22 @@ class VQAThinkerTrainer(GRPOTrainer):
         self._metrics["train"]["parse_failures"].append(float(self._table.failures))
         per_component: Tensor = super()._calculate_rewards(inputs, prompts, completions, *rest)
         return per_component
+
+    # --- checkpoints ------------------------------------------------------------------------------
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """TRL writes under the final name, file by file; here beside it until all is there."""
+        folder, name = Path(self.args.output_dir), f"checkpoint-{self.state.global_step}"
+        self.args.output_dir = str(folder / UNFINISHED)
+        try:
+            super()._save_checkpoint(model, trial)
+        finally:
+            self.args.output_dir = str(folder)
+        self.accelerator.wait_for_everyone()
+        if self.args.should_save:
+            finish_checkpoint(folder / UNFINISHED / name, folder / name, self._provenance)
+            limit = self.args.save_total_limit
+            rotate_checkpoints(output_dir=str(folder), save_total_limit=limit, use_mtime=False)
 
     # --- log-probabilities with shared prompts ----------------------------------------------------
 

@@ -5,7 +5,6 @@ A folder loads by its path alone, in a fresh process, without remote code and wi
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from vqathinker import __version__
+from vqathinker.atomic import whole_folder
 from vqathinker.params import RunSettings
 from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.folder.card import model_card
@@ -70,10 +70,7 @@ def policy_folder(
 ) -> Iterator[Path]:
     """Yields a folder to put weights and configuration into; the rest is added, and it replaces
     `folder` as a whole. Nothing is left behind if something fails."""
-    part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
+    with whole_folder(folder) as part:
         yield part
         tokenizer.save_pretrained(part)
         if config is not None and config.setting is not None:
@@ -87,10 +84,6 @@ def policy_folder(
         if config is not None:
             card = model_card(title, about, config, record)
         (part / CARD).write_text(card, encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        part.replace(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def load_policy(folder: Path) -> Policy:

@@ -1,0 +1,62 @@
+"""Files and folders that appear under their name whole, or not at all.
+
+Whoever finds one may take it for finished, however its writer ended: killed, out of disk, or beside
+another one that writes the same.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["whole_file", "whole_folder"]
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yields a path beside `path` to write to; the file gets its name when it is on the disk.
+
+    The folder of `path` is made. After an error nothing is left, and what was at `path` stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = _part_of(path)
+    try:
+        yield part
+        _flush(part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yields an empty folder beside `path` to fill; it then takes the place of what was there.
+
+    After an error nothing is left, and what was at `path` stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part, before = _part_of(path), path.with_name(f".{path.name}.{os.getpid()}.before")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir()
+    try:
+        yield part
+        for file in part.rglob("*"):
+            if file.is_file():
+                _flush(file)
+        if path.exists():  # a folder cannot be replaced by another in one step
+            path.replace(before)
+        part.replace(path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(before, ignore_errors=True)
+
+
+def _part_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def _flush(path: Path) -> None:
+    """Else a name could outlive a loss of power and its content not."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

@@ -1,0 +1,89 @@
+"""Checkpoints of a run: whole under their name, found again after a kill, and only of this run.
+
+A checkpoint is written to the folder `UNFINISHED` and gets its name when every file of it is on the
+disk. It lists its files with their sizes, so that one which was damaged later is known, too.
+"""
+
+import json
+import logging
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vqathinker.atomic import whole_file
+
+__all__ = [
+    "FINGERPRINT",
+    "UNFINISHED",
+    "fault_of",
+    "finish_checkpoint",
+    "last_whole_checkpoint",
+    "step_of",
+]
+
+FINGERPRINT = "run.json"
+UNFINISHED = ".unfinished"
+
+_LISTING = "files.json"
+_log = logging.getLogger(__name__)
+
+
+def finish_checkpoint(part: Path, final: Path, provenance: Mapping[str, Any]) -> None:
+    """Give the checkpoint in the folder `part` its name, with its provenance and list of files."""
+    (part / "provenance.json").write_text(json.dumps(dict(provenance), indent=1), encoding="utf-8")
+    sizes = {path.name: path.stat().st_size for path in sorted(part.iterdir()) if path.is_file()}
+    (part / _LISTING).write_text(json.dumps(sizes, indent=1), encoding="utf-8")
+    for path in part.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    shutil.rmtree(final, ignore_errors=True)
+    part.replace(final)
+
+
+def last_whole_checkpoint(out: Path, fingerprint: Mapping[str, str]) -> Path | None:
+    """The checkpoint to go on from below `out`/checkpoints; None: from the beginning.
+
+    Checkpoints of a run with another fingerprint are removed, and so are damaged ones, with a word.
+    """
+    folder, note = out / "checkpoints", out / FINGERPRINT
+    if _read(note) != dict(fingerprint):
+        shutil.rmtree(folder, ignore_errors=True)
+        with whole_file(note) as part:
+            part.write_text(json.dumps(dict(fingerprint), indent=1), encoding="utf-8")
+    shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
+    for path in sorted(folder.glob("checkpoint-*"), key=step_of, reverse=True):
+        if (fault := fault_of(path)) is None:
+            return path
+        _log.warning("%s: %s; it is removed, training goes on from the one before", path, fault)
+        shutil.rmtree(path)
+    return None
+
+
+def step_of(checkpoint: Path) -> int:
+    """Optimiser steps behind a checkpoint, from its name."""
+    return int(checkpoint.name.rpartition("-")[2])
+
+
+def fault_of(checkpoint: Path) -> str | None:
+    """Why a checkpoint cannot be gone on from; None for a whole one."""
+    listed = _read(checkpoint / _LISTING)
+    if listed is None:
+        return f"no {_LISTING}, so it was never finished"
+    for name, size in listed.items():
+        path = checkpoint / name
+        if not path.is_file():
+            return f"{name} is gone"
+        if path.stat().st_size != size:
+            return f"{name} has {path.stat().st_size} bytes, expected {size}"
+    return None
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """A JSON object; None where there is none, or half of one."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None

@@ -1,0 +1,106 @@
+"""What has its name is whole, whatever happened to its writer."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vqathinker.atomic import whole_file, whole_folder
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from vqathinker.atomic import whole_file, whole_folder
+path = Path(sys.argv[1])
+with {context}(path) as part:
+    {write}
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def listing(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_has_its_name_only_once_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "table.csv"
+    with whole_file(path) as part:
+        part.write_text("half")
+        assert not path.exists()
+        part.write_text("whole")
+    assert path.read_text() == "whole"
+    assert listing(path.parent) == ["table.csv"]
+
+
+def test_an_error_leaves_the_file_that_was_there_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("before")
+
+    def fail() -> None:
+        with whole_file(path) as part:
+            part.write_text("half")
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        fail()
+    assert path.read_text() == "before"
+    assert listing(tmp_path) == ["table.csv"]
+
+
+def test_a_folder_takes_the_place_of_another_as_a_whole(tmp_path: Path) -> None:
+    path = tmp_path / "policy"
+    for name in ("old", "new"):
+        with whole_folder(path) as part:
+            (part / "deep").mkdir()
+            (part / "deep" / name).write_text(name)
+    assert listing(path / "deep") == ["new"]
+    assert listing(tmp_path) == ["policy"]
+
+
+def test_an_error_leaves_the_folder_that_was_there_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "policy"
+    path.mkdir()
+    (path / "old").write_text("old")
+
+    def fail() -> None:
+        with whole_folder(path) as part:
+            (part / "new").write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert listing(path) == ["old"]
+    assert listing(tmp_path) == ["policy"]
+
+
+@pytest.mark.parametrize(
+    ("context", "write"),
+    [
+        ("whole_file", "part.write_text('half')"),
+        ("whole_folder", "(part / 'a').write_text('half')"),
+    ],
+)
+def test_a_killed_writer_leaves_nothing_under_the_name(
+    tmp_path: Path, context: str, write: str
+) -> None:
+    code = KILLED.format(context=context, write=write)
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "result")], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert "result" not in listing(tmp_path)
+
+
+def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    write = "part.write_text('theirs'); print('half way', flush=True); input()"
+    code = KILLED.format(context="whole_file", write=write)
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout.readline() == b"half way\n"
+        with whole_file(path) as part:
+            part.write_text("ours")
+        child.communicate(b"\n")
+    assert child.returncode == -signal.SIGKILL
+    assert path.read_text() == "ours"

@@ -1,0 +1,108 @@
+"""A checkpoint has its name only when it is whole, and one that was damaged is passed over."""
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+from vqathinker.training.checkpoints import (
+    FINGERPRINT,
+    UNFINISHED,
+    fault_of,
+    finish_checkpoint,
+    last_whole_checkpoint,
+)
+
+RUN = {"settings": "abc", "policy": "def"}
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """The folder of a run with checkpoints after 2, 4 and 10 steps."""
+    (tmp_path / FINGERPRINT).write_text(json.dumps(RUN))
+    for step in (2, 4, 10):
+        add_checkpoint(tmp_path, step)
+    return tmp_path
+
+
+def add_checkpoint(out: Path, step: int) -> Path:
+    part, final = out / "checkpoints" / UNFINISHED, out / "checkpoints" / f"checkpoint-{step}"
+    part.mkdir(parents=True)
+    for name in ("model.safetensors", "optimizer.pt", "trainer_state.json"):
+        (part / name).write_bytes(bytes(100))
+    finish_checkpoint(part, final, {"run": "grpo"})
+    return final
+
+
+def names(out: Path) -> set[str]:
+    return {path.name for path in (out / "checkpoints").iterdir()}
+
+
+def test_the_last_is_the_one_with_most_steps(out: Path) -> None:
+    assert last_whole_checkpoint(out, RUN) == out / "checkpoints" / "checkpoint-10"
+
+
+def test_a_finished_checkpoint_lists_its_files_and_records_its_origin(out: Path) -> None:
+    checkpoint = out / "checkpoints" / "checkpoint-4"
+    assert fault_of(checkpoint) is None
+    assert json.loads((checkpoint / "provenance.json").read_text()) == {"run": "grpo"}
+    listed = json.loads((checkpoint / "files.json").read_text())
+    assert listed["optimizer.pt"] == 100
+    assert "provenance.json" in listed
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.pt", "trainer_state.json"])
+def test_one_that_lacks_a_file_is_removed_and_the_one_before_is_taken(
+    out: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (out / "checkpoints" / "checkpoint-10" / name).unlink()
+    with caplog.at_level(logging.WARNING):
+        assert last_whole_checkpoint(out, RUN) == out / "checkpoints" / "checkpoint-4"
+    assert f"checkpoint-10: {name} is gone; it is removed" in caplog.text
+    assert names(out) == {"checkpoint-2", "checkpoint-4"}
+
+
+def test_half_of_the_weights_are_no_weights(out: Path) -> None:
+    (out / "checkpoints" / "checkpoint-10" / "model.safetensors").write_bytes(bytes(50))
+    fault = fault_of(out / "checkpoints" / "checkpoint-10")
+    assert fault == "model.safetensors has 50 bytes, expected 100"
+    assert last_whole_checkpoint(out, RUN) == out / "checkpoints" / "checkpoint-4"
+
+
+def test_one_that_was_never_finished_is_passed_over(out: Path) -> None:
+    unlisted = out / "checkpoints" / "checkpoint-12"
+    unlisted.mkdir()
+    (unlisted / "model.safetensors").write_bytes(bytes(100))
+    assert last_whole_checkpoint(out, RUN) == out / "checkpoints" / "checkpoint-10"
+    assert not unlisted.exists()
+
+
+def test_what_a_killed_run_was_writing_is_thrown_away(out: Path) -> None:
+    part = out / "checkpoints" / UNFINISHED / "checkpoint-12"
+    part.mkdir(parents=True)
+    (part / "model.safetensors").write_bytes(bytes(30))
+    assert last_whole_checkpoint(out, RUN) == out / "checkpoints" / "checkpoint-10"
+    assert UNFINISHED not in names(out)
+
+
+def test_where_none_is_whole_training_begins_again(out: Path) -> None:
+    for checkpoint in (out / "checkpoints").iterdir():
+        (checkpoint / "files.json").unlink()
+    assert last_whole_checkpoint(out, RUN) is None
+    assert names(out) == set()
+
+
+def test_checkpoints_of_another_run_are_removed_and_this_one_is_noted(out: Path) -> None:
+    other = RUN | {"settings": "changed"}
+    assert last_whole_checkpoint(out, other) is None
+    assert not (out / "checkpoints").exists()
+    assert json.loads((out / FINGERPRINT).read_text()) == other
+
+
+@pytest.mark.parametrize("note", ["", '{"settings": "ab', "[1]"])
+def test_half_a_note_is_no_note(out: Path, note: str) -> None:
+    (out / FINGERPRINT).write_text(note)
+    assert last_whole_checkpoint(out, RUN) is None
+    add_checkpoint(out, 2)
+    assert last_whole_checkpoint(out, RUN) == out / "checkpoints" / "checkpoint-2"

@@ -1,0 +1,98 @@
+"""A run goes on from its last whole checkpoint, is trained by one process, and can take a step."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from filelock import FileLock
+from safetensors.torch import load_file
+
+from vqathinker.params import RunSettings
+from vqathinker.training import trainer
+from vqathinker.training.rollouts import Rollouts, RolloutSampler
+from vqathinker.training.run import TrainingError
+
+Settings = Callable[..., RunSettings]
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The steps that were rolled out."""
+    sample, seen = RolloutSampler.sample, []
+
+    def watched(self: RolloutSampler, policy: Any, videos: Any, step: int, rng: Any) -> Rollouts:
+        seen.append(step)
+        return sample(self, policy, videos, step, rng)
+
+    monkeypatch.setattr(RolloutSampler, "sample", watched)
+    return seen
+
+
+def weights_after(out: Path, step: int) -> dict[str, torch.Tensor]:
+    return load_file(out / "checkpoints" / f"checkpoint-{step}" / "model.safetensors")
+
+
+@pytest.mark.parametrize("lost", ["trainer_state.json", "optimizer.pt", "model.safetensors"])
+def test_a_damaged_last_checkpoint_costs_the_steps_since_the_one_before(
+    tmp_path: Path, training_set: Any, settings_of: Settings, steps: list[int], lost: str
+) -> None:
+    training_set.start(settings_of(max_steps=4), tmp_path)
+    before = weights_after(tmp_path, 4)
+    (tmp_path / "checkpoints" / "checkpoint-4" / lost).unlink()
+    steps.clear()
+    training_set.start(settings_of(max_steps=4), tmp_path)
+    assert steps == [2, 3]
+    after = weights_after(tmp_path, 4)
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+
+
+def test_a_run_that_ends_while_it_writes_a_checkpoint_leaves_none_under_the_name(
+    tmp_path: Path, training_set: Any, settings_of: Settings, steps: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    finish = trainer.finish_checkpoint
+
+    def interrupted(part: Path, final: Path, provenance: Any) -> None:
+        if final.name == "checkpoint-4":
+            raise KeyboardInterrupt
+        finish(part, final, provenance)
+
+    monkeypatch.setattr(trainer, "finish_checkpoint", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        training_set.start(settings_of(max_steps=4), tmp_path)
+    assert [path.name for path in (tmp_path / "checkpoints").glob("checkpoint-*")] == [
+        "checkpoint-2"
+    ]
+    monkeypatch.setattr(trainer, "finish_checkpoint", finish)
+    steps.clear()
+    training_set.start(settings_of(max_steps=4), tmp_path)
+    assert steps == [2, 3]
+
+
+def test_two_checkpoints_are_kept(tmp_path: Path, training_set: Any, settings_of: Settings) -> None:
+    training_set.start(settings_of(max_steps=3, save_every=1), tmp_path)
+    kept = {path.name for path in (tmp_path / "checkpoints").iterdir()}
+    assert kept >= {"checkpoint-2", "checkpoint-3"}
+    assert "checkpoint-1" not in kept
+
+
+def test_fewer_videos_than_a_step_needs_are_told_before_training(
+    tmp_path: Path, training_set: Any, settings_of: Settings
+) -> None:
+    with pytest.raises(TrainingError) as error:
+        training_set.start(settings_of(videos_per_device=4, gradient_accumulation=2), tmp_path)
+    assert str(error.value).startswith(
+        f"{training_set.folder / 'manifest.parquet'}: 6 videos have a label and a clip, but a step "
+        "of run grpo needs 8: training.videos_per_device 4 x training.gradient_accumulation 2"
+    )
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_a_run_that_another_process_trains_is_left_alone(
+    tmp_path: Path, training_set: Any, settings_of: Settings, steps: list[int]
+) -> None:
+    with FileLock(tmp_path / ".lock"), pytest.raises(TrainingError, match="another process trains"):
+        training_set.start(settings_of(), tmp_path)
+    assert steps == []
