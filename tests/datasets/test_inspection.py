@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from vqathinker.datasets.bringing.bring import Brought
 from vqathinker.datasets.card import Card
 from vqathinker.datasets.fetch import write_receipt
+from vqathinker.datasets.fetching.card_files import FetchResult
 from vqathinker.datasets.inspection import problems_of
 from vqathinker.datasets.manifest import build_manifest, write_manifest
 
@@ -32,7 +32,7 @@ def source(make_source: MakeSource, tmp_path: Path, card: Card) -> Path:
 
 
 def describe(source: Path, card: Card) -> None:
-    write_receipt(card, source, source.with_suffix(".json"), Brought(by_hand=True))
+    write_receipt(card, source, source.with_suffix(".json"), FetchResult(by_hand=True))
     write_manifest(build_manifest(source, card), source.parent / "manifest.parquet", card)
 
 

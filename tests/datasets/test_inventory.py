@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from vqathinker.datasets.bringing.brought import BroughtLog
 from vqathinker.datasets.card import Card, load_card
+from vqathinker.datasets.fetching.journal import FetchJournal
 from vqathinker.datasets.inventory import SetState, disk_needs, shown_bytes, state_of
 from vqathinker.datasets.manifest import build_manifest, write_manifest
 
@@ -138,7 +138,7 @@ def test_videos_put_there_by_hand_are_taken(data: Path, make_card: MakeCard) -> 
 
 def test_what_came_halfway_goes_on(data: Path, make_card: MakeCard) -> None:
     card = make_card(access=OPEN, files=[ZIP | {"urls": ["https://example.org"]}])
-    BroughtLog(data / "small" / "brought.jsonl").begin()
+    FetchJournal(data / "small" / "brought.jsonl").begin_videos()
     assert state(card, data).next_step == f"{FETCH} again, it goes on from what is here"
 
 

@@ -31,7 +31,7 @@ def fetch(
     ] = None,
 ) -> None:
     """Bring the files of a data set: videos and labels. The demo's sets are made on the spot."""
-    from vqathinker.datasets.fetch import fetch as fetch_set
+    from vqathinker.datasets.fetch import fetch_set
 
     out = out or _FOLDER / name / "source"
     receipt = receipt or out.with_suffix(".json")

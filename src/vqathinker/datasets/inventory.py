@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from vqathinker.datasets.bringing.brought import LOG, BroughtLog
-from vqathinker.datasets.bringing.dropped import dropped_files
 from vqathinker.datasets.card import Card, LabelError
+from vqathinker.datasets.fetching.dropped import dropped_files
+from vqathinker.datasets.fetching.journal import JOURNAL_NAME, FetchJournal
 from vqathinker.datasets.labels import read_labels
 from vqathinker.datasets.manifest import videos_folder
 from vqathinker.datasets.matching import match_videos, video_files
@@ -62,8 +62,8 @@ def state_of(
     """
     rows = card.expected or counted
     source, receipt = data / card.name / "source", data / card.name / "source.json"
-    here, log = receipt.is_file(), BroughtLog(data / card.name / LOG)
-    by_hand = log.is_by_hand(source) and bool(card.files)
+    here, journal = receipt.is_file(), FetchJournal(data / card.name / JOURNAL_NAME)
+    by_hand = journal.has_manual_videos(source) and bool(card.files)
     download, store = (0, 0) if here or by_hand or card.made else (_download(card), _store(card))
     manifest = data / card.name / "manifest.parquet"
     if manifest.is_file():
@@ -78,7 +78,7 @@ def state_of(
     if here:
         step = f"`vqathinker data manifest {card.name}`, or run the pipeline"
     else:
-        step = _before_receipt(card, data, environment, log, by_hand=by_hand)
+        step = _before_receipt(card, data, environment, journal, by_hand=by_hand)
     return SetState(card, download, store, rows, on_disk, None, step)
 
 
@@ -139,7 +139,7 @@ def _after_manifest(card: Card, counts: Counter[str], expected: int | None) -> s
 
 
 def _before_receipt(
-    card: Card, data: Path, environment: Mapping[str, str], log: BroughtLog, *, by_hand: bool
+    card: Card, data: Path, environment: Mapping[str, str], journal: FetchJournal, *, by_hand: bool
 ) -> str:
     fetch = f"`vqathinker data fetch {card.name}`"
     if card.made:
@@ -148,13 +148,13 @@ def _before_receipt(
         return f"`vqathinker data fetch {card.files_of}` first: its videos are used here, too"
     if by_hand:
         return f"{fetch}, which takes the videos that you have put there"
-    if asked := _to_ask_for(card, data / card.name, environment, log):
+    if asked := _to_ask_for(card, data / card.name, environment, journal):
         return f"{asked}, then {fetch}"
-    return f"{fetch} again, it goes on from what is here" if log.begun else fetch
+    return f"{fetch} again, it goes on from what is here" if journal.videos_begun else fetch
 
 
 def _to_ask_for(
-    card: Card, folder: Path, environment: Mapping[str, str], log: BroughtLog
+    card: Card, folder: Path, environment: Mapping[str, str], journal: FetchJournal
 ) -> str | None:
     """What only a person can do about the set, or None where there is nothing of the kind."""
     if card.access.kind == "local":
@@ -166,10 +166,11 @@ def _to_ask_for(
         return f"{asking} put it into the variable {unset}"
     secret = f"its password, if it has one, into the variable {unset}" if unset else ""
     downloads = folder / "downloads"
+    manual = [file for file in card.files if file.manual and not journal.of_card_file(file.name)]
     drops = [
         file.manual.drop
-        for file in card.files
-        if file.manual and not log.of(file.name) and not dropped_files(card, file, downloads)
+        for file in manual
+        if file.manual and not dropped_files(card, file, downloads)
     ]
     if drops:
         also = f", and {secret}" if secret else ""

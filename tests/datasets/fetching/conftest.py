@@ -10,7 +10,7 @@ import pytest
 import pyzipper
 
 from vqathinker.datasets.card import Card
-from vqathinker.datasets.fetch import fetch
+from vqathinker.datasets.fetch import fetch_set
 from vqathinker.datasets.manifest import build_manifest
 from vqathinker.params import DataParams, DownloadParams
 
@@ -79,7 +79,7 @@ class Project:
         (self.folder / "cards" / "small.yaml").write_text(text, encoding="utf-8")
 
     def fetch(self, **settings: Any) -> dict[str, Any]:
-        return fetch(
+        return fetch_set(
             "small",
             DataParams.model_validate(PARAMS | {"cards": str(self.folder / "cards")}),
             DownloadParams.model_validate(SETTINGS | settings),

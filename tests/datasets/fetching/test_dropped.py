@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from vqathinker.acquisition.transfer.failure import TransferError
-from vqathinker.datasets.bringing.dropped import NotDroppedError
 from vqathinker.datasets.fetch import SetNotInPlaceError
+from vqathinker.datasets.fetching.dropped import NotDroppedError
 
 LIMITS = {"files": 10, "bytes": 10**7}
 

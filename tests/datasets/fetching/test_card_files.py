@@ -25,7 +25,7 @@ def test_an_open_set_comes_from_its_mirror_and_its_manifest_is_whole(
     assert project.asked() == ["/labels.json", "/dead/a.zip", "/good/a.zip"]
     assert project.statuses() == {"1.mp4": "ok", "2.mp4": "missing"}
     assert [file["path"] for file in receipt["files"]] == ["labels.json", "videos/a/1.mp4"]
-    assert receipt["made_by"] == "vqathinker.datasets.bringing"
+    assert receipt["made_by"] == "vqathinker.datasets.fetching"
     assert receipt["downloads"][1] == {
         "name": "a.zip",
         "origin": good[0],
@@ -88,7 +88,7 @@ def test_a_killed_fetch_goes_on_and_brings_nothing_twice(project: Any, video: by
 def test_a_fetch_killed_before_unpacking_does_not_download_again(
     project: Any, video: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vqathinker.datasets.bringing import bring
+    from vqathinker.datasets.fetching import steps
 
     def killed(*args: Any, **more: Any) -> None:
         raise KeyboardInterrupt
@@ -96,7 +96,7 @@ def test_a_fetch_killed_before_unpacking_does_not_download_again(
     urls = project.has("a.zip", project.zip_of("1.mp4", content=video))
     project.write_card(project.archive("a.zip", urls=urls), videos=["1.mp4"])
     with monkeypatch.context() as patch:
-        patch.setattr(bring, "unpack", killed)
+        patch.setattr(steps, "unpack", killed)
         with pytest.raises(KeyboardInterrupt):
             project.fetch()
     project.asked()
