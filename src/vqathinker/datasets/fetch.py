@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from vqathinker.acquisition.transfer.download import Means
-from vqathinker.acquisition.transfer.patience import Patience
-from vqathinker.acquisition.transfer.recorded import HashTable
+from vqathinker.acquisition.transfer.context import DownloadContext
+from vqathinker.acquisition.transfer.hash_table import HashTable
+from vqathinker.acquisition.transfer.retry import RetryPolicy
 from vqathinker.datasets.card import Card, load_card
 from vqathinker.datasets.fetching.card_files import FetchResult, fetch_card_files
 from vqathinker.datasets.fetching.steps import FetchSettings
@@ -68,7 +68,7 @@ def fetch_set(
 
 
 def _fetch_settings(settings: DownloadParams, hashes: Path) -> FetchSettings:
-    patience = Patience(
+    policy = RetryPolicy(
         attempts=settings.attempts,
         first_wait_s=settings.first_wait_s,
         longest_wait_s=settings.longest_wait_s,
@@ -79,8 +79,8 @@ def _fetch_settings(settings: DownloadParams, hashes: Path) -> FetchSettings:
     )
     mirror = None if settings.mirror is None else Path(settings.mirror)
     # Without a seed: jobs of a cluster must not come back in step, and no result depends on it.
-    means = Means(patience, np.random.default_rng(), HashTable(hashes), mirror)
-    return FetchSettings(means, settings.keep_archives, settings.largest_ratio)
+    context = DownloadContext(policy, np.random.default_rng(), HashTable(hashes), mirror)
+    return FetchSettings(context, settings.keep_archives, settings.largest_ratio)
 
 
 def _make(card: Card, params: DataParams, out: Path) -> None:

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from vqathinker.acquisition.archives.members import Limits
-from vqathinker.acquisition.archives.placing import ConflictError
+from vqathinker.acquisition.archives.member_writer import ConflictError
+from vqathinker.acquisition.archives.members import ArchiveLimits
 from vqathinker.acquisition.archives.unpack import unpack
-from vqathinker.acquisition.transfer.failure import UnsafeError
+from vqathinker.acquisition.transfer.errors import UnsafeError
 
-LIMITS = Limits(files=10, bytes=1_000_000, ratio=100.0)
+LIMITS = ArchiveLimits(files=10, bytes=1_000_000, ratio=100.0)
 
 
 def zipped(*members: tuple[zipfile.ZipInfo | str, bytes]) -> bytes:

@@ -18,12 +18,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vqathinker.acquisition.archives.members import DamagedArchiveError, Limits
-from vqathinker.acquisition.archives.placing import ConflictError
+from vqathinker.acquisition.archives.member_writer import ConflictError
+from vqathinker.acquisition.archives.members import ArchiveLimits, DamagedArchiveError
 from vqathinker.acquisition.archives.unpack import unpack
 
 KINDS = ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz"]
-AMPLE = Limits(files=1000, bytes=100_000_000, ratio=1000.0)
+AMPLE = ArchiveLimits(files=1000, bytes=100_000_000, ratio=1000.0)
 
 
 # LSVQ has equal names in different folders; a folder of its own is empty here.
@@ -44,7 +44,7 @@ def test_every_file_gets_its_place(
     done = unpack(path, tmp_path / "source", limits=AMPLE)
     assert files_below(tmp_path / "source") == LSVQ
     assert {str(written) for written in done.written} == set(LSVQ)
-    assert done.present == done.private == done.alike == []
+    assert done.present == done.private == done.case_collisions == []
     assert [entry.name for entry in path.parent.iterdir()] == ["archive"]
 
 
@@ -105,18 +105,19 @@ def test_a_killed_unpacking_goes_on_where_it_was(
     code = f"""
         import time
         from pathlib import Path
-        from vqathinker.acquisition.archives import placing
-        from vqathinker.acquisition.archives.members import Limits
+        from vqathinker.acquisition.archives import member_writer
+        from vqathinker.acquisition.archives.members import ArchiveLimits
         from vqathinker.acquisition.archives.unpack import unpack
-        content = placing._content
+        content = member_writer._read_chunks
         def slowly(member):
             for chunk in content(member):
                 time.sleep(0.002)
                 yield chunk[:30_000]
                 time.sleep(0.002)
                 yield chunk[30_000:]
-        placing._content = slowly
-        unpack(Path({str(path)!r}), Path({str(target)!r}), limits=Limits(1000, 100_000_000, 1000.0))
+        member_writer._read_chunks = slowly
+        limits = ArchiveLimits(1000, 100_000_000, 1000.0)
+        unpack(Path({str(path)!r}), Path({str(target)!r}), limits=limits)
     """
     child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)])
     until = time.monotonic() + 30
@@ -261,7 +262,7 @@ def test_names_that_differ_only_in_case_are_both_kept_and_reported(
         archive(pack("zip", {"a/Clip.mp4": b"1", "A/clip.MP4": b"2"})), tmp_path / "s", limits=AMPLE
     )
     assert files_below(tmp_path / "s") == {"a/Clip.mp4": b"1", "A/clip.MP4": b"2"}
-    assert done.alike == [(PurePosixPath("a/Clip.mp4"), PurePosixPath("A/clip.MP4"))]
+    assert done.case_collisions == [(PurePosixPath("a/Clip.mp4"), PurePosixPath("A/clip.MP4"))]
 
 
 def test_permissions_of_the_archive_are_not_taken_over(archive: Callable, tmp_path: Path) -> None:

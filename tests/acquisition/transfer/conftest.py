@@ -1,4 +1,4 @@
-"""Means to download in tests: little patience, certificates, an address where nobody listens."""
+"""What downloads of tests share: a context, certificates, an address where nobody listens."""
 
 import socket
 from collections.abc import Callable
@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from vqathinker.acquisition.transfer.download import Means
-from vqathinker.acquisition.transfer.patience import Patience
+from vqathinker.acquisition.transfer.context import Clock, DownloadContext
+from vqathinker.acquisition.transfer.retry import RetryPolicy
 
 
 @pytest.fixture(scope="session")
@@ -31,8 +31,8 @@ def slept() -> list[float]:
 
 
 @pytest.fixture
-def means(slept: list[float]) -> Means:
-    patience = Patience(
+def context(slept: list[float]) -> DownloadContext:
+    policy = RetryPolicy(
         attempts=3,
         first_wait_s=1.0,
         longest_wait_s=8.0,
@@ -41,13 +41,13 @@ def means(slept: list[float]) -> Means:
         read_timeout_s=2.0,
         slowest_bytes_per_s=1000.0,
     )
-    return Means(patience, np.random.default_rng(0), sleep=slept.append)
+    return DownloadContext(policy, np.random.default_rng(0), clock=Clock(sleep=slept.append))
 
 
 @pytest.fixture
-def hasty(means: Means) -> Means:
-    """Means that leave a stalled server at once."""
-    return replace(means, patience=replace(means.patience, read_timeout_s=0.2))
+def impatient(context: DownloadContext) -> DownloadContext:
+    """A context that leaves a stalled server at once."""
+    return replace(context, policy=replace(context.policy, read_timeout_s=0.2))
 
 
 @pytest.fixture

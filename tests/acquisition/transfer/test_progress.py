@@ -6,10 +6,10 @@ import subprocess
 import sys
 
 CODE = """
-from vqathinker.acquisition.transfer.progress import shown
-with shown("set/[archive].zip") as show:
-    show(500_000, 1_000_000)
-    show(1_000_000, 1_000_000)
+from vqathinker.acquisition.transfer.progress import progress_bar
+with progress_bar("set/[archive].zip") as report:
+    report(500_000, 1_000_000)
+    report(1_000_000, 1_000_000)
 """
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from huggingface_hub import constants
 
-from vqathinker.acquisition.transfer.failure import TransferError
+from vqathinker.acquisition.transfer.errors import TransferError
 from vqathinker.datasets.fetching.plan import PasswordMissingError
 
 PASSWORD = "pass_5ecret01234"  # noqa: S105  opens nothing

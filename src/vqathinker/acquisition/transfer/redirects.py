@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import httpx2
 
 from vqathinker.acquisition.transfer.address import Address
-from vqathinker.acquisition.transfer.failure import OriginError
+from vqathinker.acquisition.transfer.errors import OriginError
 from vqathinker.acquisition.transfer.secret import Secret
 
 __all__ = ["follow_redirects"]
@@ -36,7 +36,7 @@ def follow_redirects(
     client: httpx2.Client, address: Address, headers: dict[str, str], token: Secret | None
 ) -> Iterator[httpx2.Response]:
     """The first response that is no redirect; its body is not read yet."""
-    home = address.host
+    token_server = address.server
     for _ in range(_MOST_REDIRECTS):
         auth = None if token is None else _BearerToken(token)
         with client.stream("GET", address.url, headers=headers, auth=auth) as response:
@@ -44,12 +44,12 @@ def follow_redirects(
                 yield response
                 return
         target = _redirect_target(address, response)
-        if address.host[0] == "https" and target.host[0] != "https":
+        if address.server[0] == "https" and target.server[0] != "https":
             raise OriginError(
                 f"redirects from https to {target}, where anybody can change the file"
             )
         address = target
-        if address.host != home:
+        if address.server != token_server:
             token = None
     raise OriginError(f"redirects more than {_MOST_REDIRECTS} times")
 
@@ -57,7 +57,7 @@ def follow_redirects(
 def _redirect_target(address: Address, response: httpx2.Response) -> Address:
     """Where a redirect leads; its query may hold a credential, so no frame keeps it as text."""
     try:
-        return address.follow(response.headers["Location"])
+        return address.join(response.headers["Location"])
     except ValueError as error:
         reason = str(error)
     raise OriginError(reason)

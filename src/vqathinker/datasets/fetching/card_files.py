@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vqathinker.acquisition.transfer.failure import GoneError
+from vqathinker.acquisition.transfer.errors import GoneError
 from vqathinker.datasets.card import Card
 from vqathinker.datasets.fetching.dropped import require_dropped
 from vqathinker.datasets.fetching.journal import JOURNAL_NAME, FetchedFile, FetchJournal

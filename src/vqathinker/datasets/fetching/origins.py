@@ -12,13 +12,14 @@ from huggingface_hub import constants
 
 from vqathinker.acquisition.transfer.address import Address
 from vqathinker.acquisition.transfer.checksum import Checksum
-from vqathinker.acquisition.transfer.download import Means, Origin
+from vqathinker.acquisition.transfer.context import DownloadContext
+from vqathinker.acquisition.transfer.download import Origin
 from vqathinker.acquisition.transfer.drive import DriveFile
-from vqathinker.acquisition.transfer.failure import OriginError
+from vqathinker.acquisition.transfer.errors import OriginError
+from vqathinker.acquisition.transfer.expected_file import ExpectedFile
 from vqathinker.acquisition.transfer.folder import FolderFile
 from vqathinker.acquisition.transfer.hub import HubFile, list_hub_files
-from vqathinker.acquisition.transfer.partial import Wanted
-from vqathinker.acquisition.transfer.repository import HubRepository, head_of
+from vqathinker.acquisition.transfer.repository import HubRepository, branch_head
 from vqathinker.acquisition.transfer.web import WebFile
 from vqathinker.datasets.card import Card
 from vqathinker.datasets.fetching.journal import FetchJournal
@@ -35,7 +36,7 @@ _HUB_HOST = "huggingface.co"
 class ResolvedFile:
     """What is known of a file, where it can come from, and of which commit of the hub it is."""
 
-    wanted: Wanted
+    expected: ExpectedFile
     origins: tuple[Origin, ...]
     revision: str | None = None
 
@@ -45,12 +46,12 @@ class OriginResolver:
 
     Args:
         card: of the set.
-        means: patience and mirror folder.
+        context: policy of tries and mirror folder.
         journal: remembers the commit of a repository whose card names none.
     """
 
-    def __init__(self, card: Card, means: Means, journal: FetchJournal) -> None:
-        self._card, self._means, self._journal = card, means, journal
+    def __init__(self, card: Card, context: DownloadContext, journal: FetchJournal) -> None:
+        self._card, self._context, self._journal = card, context, journal
         self._listings: dict[Hub, tuple[str, dict[str, HubFile]] | OriginError] = {}
 
     def resolve(self, piece: Piece) -> ResolvedFile:
@@ -68,18 +69,18 @@ class OriginResolver:
         file = piece.stated
         checksum = None if file.sha256 is None else Checksum("sha256", file.sha256)
         # All sets share the mirror folder and the table of hashes, so the name says which it is of.
-        wanted = Wanted(f"{self._card.name}/{piece.name}", file.bytes, checksum)
+        expected = ExpectedFile(f"{self._card.name}/{piece.name}", file.bytes, checksum)
         if piece.manual:
-            return ResolvedFile(wanted, ())
+            return ResolvedFile(expected, ())
         if isinstance(file, RemoteFile) and file.drive_id is not None:
-            return ResolvedFile(wanted, (DriveFile(file.drive_id),))
+            return ResolvedFile(expected, (DriveFile(file.drive_id),))
         if isinstance(file, RemoteFile) and file.hub is not None:
-            return self._resolve_hub(file.hub, wanted, file.hub.path or file.name, piece.target)
-        return ResolvedFile(wanted, tuple(self._web_file(url) for url in file.urls))
+            return self._resolve_hub(file.hub, expected, file.hub.path or file.name, piece.target)
+        return ResolvedFile(expected, tuple(self._web_file(url) for url in file.urls))
 
     def _web_file(self, url: str) -> WebFile:
         access, address = self._card.access, Address(url)
-        ours = access.page is not None and address.host[1] == urlsplit(access.page).hostname
+        ours = access.page is not None and address.server[1] == urlsplit(access.page).hostname
         return WebFile(
             address, self._token_variable() if ours else None, access.page if ours else None
         )
@@ -90,24 +91,27 @@ class OriginResolver:
         passwords = {file.password_env for file in self._card.files}
         return None if variable in passwords else variable
 
-    def _resolve_hub(self, hub: Hub, wanted: Wanted, path: str, target: Path) -> ResolvedFile:
-        mirror = self._means.mirror
-        near = target.is_file() or (mirror is not None and (mirror / wanted.name).is_file())
-        if near and wanted.checksum is not None:
-            return ResolvedFile(wanted, ())
+    def _resolve_hub(
+        self, hub: Hub, expected: ExpectedFile, path: str, target: Path
+    ) -> ResolvedFile:
+        mirror = self._context.mirror
+        at_hand = target.is_file() or (mirror is not None and (mirror / expected.name).is_file())
+        if at_hand and expected.checksum is not None:
+            return ResolvedFile(expected, ())
         try:
             revision, files = self._listing(hub)
             if path not in files:
                 raise OriginError(f"{hub.repo} at {revision}: has no file {path}")
         except OriginError as error:
-            if near:  # a machine without internet
-                return ResolvedFile(wanted, ())
+            if at_hand:  # a machine without internet
+                return ResolvedFile(expected, ())
             raise OriginError(
-                f"{wanted.name}: {error}. Or get the file by other ways and put it to {target}."
+                f"{expected.name}: {error}. Or get the file by other ways and put it to {target}."
             ) from None
         found = files[path]
-        checksum = wanted.checksum or found.checksum
-        return ResolvedFile(Wanted(wanted.name, found.size, checksum), (found.origin,), revision)
+        checksum = expected.checksum or found.checksum
+        listed = ExpectedFile(expected.name, found.size, checksum)
+        return ResolvedFile(listed, (found.origin,), revision)
 
     def _listing(self, hub: Hub) -> tuple[str, dict[str, HubFile]]:
         """Commit and files of a repository; one that refuses is not asked for each of its files."""
@@ -123,15 +127,13 @@ class OriginResolver:
         return listing
 
     def _request_listing(self, hub: Hub) -> tuple[str, dict[str, HubFile]]:
-        means, endpoint = self._means, constants.ENDPOINT
         page = urlsplit(self._card.access.page or "").hostname
-        token = self._token_variable() if page in {_HUB_HOST, urlsplit(endpoint).hostname} else None
+        hub_hosts = {_HUB_HOST, urlsplit(constants.ENDPOINT).hostname}
+        token = self._token_variable() if page in hub_hosts else None
         revision = hub.revision or self._journal.revision_of(hub.repo)
         if revision is None:
-            revision = head_of(
-                hub.repo, _BRANCH, means.patience, means.rng, means.sleep, token_variable=token
-            )
+            revision = branch_head(hub.repo, _BRANCH, self._context, token_variable=token)
             self._journal.pin_revision(hub.repo, revision)
         repository = HubRepository(hub.repo, revision, token_variable=token)
-        found = list_hub_files(repository, means.patience, means.rng, means.sleep)
+        found = list_hub_files(repository, self._context)
         return revision, {file.path: file for file in found}

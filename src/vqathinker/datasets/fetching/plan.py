@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from vqathinker.acquisition.archives.kind import is_archive
+from vqathinker.acquisition.archives.signature import is_archive
 from vqathinker.acquisition.transfer.secret import Secret
 from vqathinker.datasets.card import Card
 from vqathinker.datasets.fetching.dropped import dropped_files

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vqathinker.acquisition.archives.kind import is_archive
-from vqathinker.acquisition.archives.members import Limits
+from vqathinker.acquisition.archives.members import ArchiveLimits
+from vqathinker.acquisition.archives.signature import is_archive
 from vqathinker.acquisition.archives.unpack import unpack
-from vqathinker.acquisition.transfer.download import Means, download
+from vqathinker.acquisition.transfer.context import DownloadContext
+from vqathinker.acquisition.transfer.download import download
 from vqathinker.datasets.card import Card, CardError
 from vqathinker.datasets.fetching.journal import FetchedFile, FetchJournal
 from vqathinker.datasets.fetching.origins import ResolvedFile
@@ -32,13 +33,17 @@ class FetchSettings:
         largest_ratio: bytes that an archive may unpack to, for each of its own.
     """
 
-    download: Means
+    download: DownloadContext
     keep_archives: bool
     largest_ratio: float
 
 
 def download_piece(
-    piece: Piece, card_file: str, resolved: ResolvedFile, journal: FetchJournal, means: Means
+    piece: Piece,
+    card_file: str,
+    resolved: ResolvedFile,
+    journal: FetchJournal,
+    context: DownloadContext,
 ) -> FetchedFile:
     """Download a piece of a card's file to its target, or find it there.
 
@@ -48,7 +53,7 @@ def download_piece(
     known = journal.find(piece.name)
     if known and piece.target.is_file() and piece.target.stat().st_size == known.size:
         return known
-    got = download(resolved.wanted, resolved.origins, piece.target, means)
+    got = download(resolved.expected, resolved.origins, piece.target, context)
     by_hand = got.origin in {None, str(piece.drop)}
     fetched = FetchedFile(
         file=card_file,
@@ -95,10 +100,10 @@ def _move(path: Path, folder: Path) -> Path:
     return path.replace(folder / path.name)
 
 
-def _unpack_limits(file: RemoteFile, card: Card, settings: FetchSettings) -> Limits:
+def _unpack_limits(file: RemoteFile, card: Card, settings: FetchSettings) -> ArchiveLimits:
     if file.limits is None:
         raise CardError(f"card {card.name}: {file.name} is unpacked but has no limits")
-    return Limits(file.limits.files, file.limits.bytes, settings.largest_ratio)
+    return ArchiveLimits(file.limits.files, file.limits.bytes, settings.largest_ratio)
 
 
 def _private_patterns(card: Card) -> list[str]:
