@@ -60,7 +60,7 @@ def fetch_set(
     card = load_card(name, Path(params.cards))
     result = FetchResult()
     if card.made:
-        _make(card, params, out)
+        _make_demo_set(card, params, out)
     else:
         result = fetch_card_files(card, out, _fetch_settings(settings, hashes))
         _require_in_place(card, out)
@@ -83,7 +83,7 @@ def _fetch_settings(settings: DownloadParams, hashes: Path) -> FetchSettings:
     return FetchSettings(context, settings.keep_archives, settings.largest_ratio)
 
 
-def _make(card: Card, params: DataParams, out: Path) -> None:
+def _make_demo_set(card: Card, params: DataParams, out: Path) -> None:
     from vqathinker.datasets.made.demo import make_set  # noqa: PLC0415  needs ffmpeg, others do not
 
     if out.exists() and any(out.iterdir()) and not (out / card.label.file).is_file():

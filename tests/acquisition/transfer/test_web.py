@@ -229,11 +229,11 @@ def test_redirects_in_a_circle_end(site, tmp_path: Path, context: DownloadContex
         download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
 
 
-@pytest.mark.parametrize("onward", ["file:///etc/passwd", "ftp://127.0.0.1/x", "http://[::1/"])
+@pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://127.0.0.1/x", "http://[::1/"])
 def test_a_redirect_leads_only_to_the_web(
-    site, tmp_path: Path, context: DownloadContext, onward: str
+    site, tmp_path: Path, context: DownloadContext, location: str
 ) -> None:
-    address = site.has("/file", b"", first=[site.redirect(onward)])
+    address = site.has("/file", b"", first=[site.redirect(location)])
     with pytest.raises(TransferError, match=r"expected an address|no address of the web"):
         download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from vqathinker.acquisition.transfer.errors import TransferError
-from vqathinker.datasets.inspection import problems_of
+from vqathinker.datasets.inspection import find_problems
 
 
 def test_an_open_set_comes_from_its_mirror_and_its_manifest_is_whole(
@@ -47,10 +47,10 @@ def test_a_second_fetch_asks_nobody_even_without_its_receipt(project: Any, video
     (project.home / "source.json").unlink()
     assert project.fetch(attempts=5) == first
     assert project.asked() == []
-    [manifest] = problems_of(project.card, project.folder / "data", None)
+    [manifest] = find_problems(project.card, project.folder / "data", None)
     assert "manifest.parquet: not there" in manifest
     (project.source / "videos" / "a" / "1.mp4").unlink()
-    [gone, _] = problems_of(project.card, project.folder / "data", None)
+    [gone, _] = find_problems(project.card, project.folder / "data", None)
     assert "gone since it was brought" in gone
     project.fetch()
     assert project.asked() == ["/a.zip"]

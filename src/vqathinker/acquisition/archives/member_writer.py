@@ -130,6 +130,7 @@ class MemberWriter:
     def _make_folder(self, folder: Path, path: PurePosixPath) -> None:
         if folder in self._checked_folders:
             return
+        # Names are safe, but a link that is there already may lead anywhere.
         if not folder.resolve().is_relative_to(self._resolved_target):
             raise ConflictError(f"{folder} leads out of {self._target}, where {path} belongs")
         try:
@@ -141,7 +142,7 @@ class MemberWriter:
         self._checked_folders.add(folder)
 
     def _require_same_content(self, member: Member, final: Path) -> None:
-        found = final.lstat()
+        found = final.lstat()  # a link to the same content is not that file
         same = stat.S_ISREG(found.st_mode) and found.st_size == member.size
         if same:
             with final.open("rb") as file:
@@ -154,6 +155,7 @@ class MemberWriter:
         self._journal.add(member.path, found)
 
     def _write_new(self, member: Member, final: Path) -> None:
+        # Not through a link that stands where the temporary file belongs.
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
         written = 0
         try:

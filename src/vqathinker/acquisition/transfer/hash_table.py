@@ -60,7 +60,7 @@ class HashTable:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a+", encoding="utf-8", newline="") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            file.seek(0)
+            file.seek(0)  # read again: another job may have written since `find`
             text = file.read()
             known = self._find_in(text, name)
             if known is not None:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from vqathinker.acquisition.transfer.errors import GoneError
 from vqathinker.datasets.card import Card
-from vqathinker.datasets.fetching.dropped import require_dropped
 from vqathinker.datasets.fetching.journal import JOURNAL_NAME, FetchedFile, FetchJournal
+from vqathinker.datasets.fetching.manual_files import require_manual_files
 from vqathinker.datasets.fetching.origins import OriginResolver
 from vqathinker.datasets.fetching.plan import (
     PlannedFile,
@@ -29,7 +29,7 @@ from vqathinker.datasets.fetching.steps import (
     remove_archives,
     unpack_pieces,
 )
-from vqathinker.datasets.origin import RemoteFile
+from vqathinker.datasets.remote_file import RemoteFile
 
 __all__ = ["FetchResult", "fetch_card_files"]
 
@@ -59,7 +59,8 @@ def fetch_card_files(card: Card, source: Path, settings: FetchSettings) -> Fetch
 
     Raises:
         TransferError: a file does not come or cannot be unpacked; the next call goes on.
-        NotDroppedError: a file is missing that only a person can get. All others are in place.
+        ManualFileMissingError: a file is missing that only a person can get; all others are in
+            place.
         PasswordMissingError: archives need a password that the environment does not hold.
         LabelError: the labels cannot be read, which say what videos there are.
     """
@@ -102,7 +103,7 @@ def _fetch_stage(
                 gone.append(file.name)
             fetched += journal.of_card_file(file.name)
     missing = [file for file in files if file.manual and not is_in_place(file, source, journal)]
-    require_dropped(card, missing, downloads_folder(source))
+    require_manual_files(card, missing, downloads_folder(source))
     return FetchResult(tuple(fetched), tuple(gone))
 
 
@@ -118,12 +119,12 @@ def _put_into_place(
     fetched = []
     for piece in planned.pieces:
         resolved = resolver.resolve(piece)
-        if planned.videos and not planned.unpack:
+        if planned.has_videos and not planned.needs_unpacking:
             journal.begin_videos()  # before the download, which writes into the source folder
         fetched.append(
             download_piece(piece, planned.file.name, resolved, journal, settings.download)
         )
-    if planned.unpack:
+    if planned.needs_unpacking:
         journal.begin_videos()
         files = unpack_pieces(planned, card, settings)
     else:
@@ -132,5 +133,5 @@ def _put_into_place(
     for one in fetched:
         journal.add(replace(one, files=sizes))
     # Only now: whoever is killed before this line finds the archive and goes on from it.
-    if planned.unpack and not settings.keep_archives:
+    if planned.needs_unpacking and not settings.keep_archives:
         remove_archives(planned, fetched)

@@ -24,7 +24,7 @@ from vqathinker.acquisition.transfer.web import WebFile
 from vqathinker.datasets.card import Card
 from vqathinker.datasets.fetching.journal import FetchJournal
 from vqathinker.datasets.fetching.plan import Piece
-from vqathinker.datasets.origin import Hub, RemoteFile
+from vqathinker.datasets.remote_file import HubSource, RemoteFile
 
 __all__ = ["OriginResolver", "ResolvedFile"]
 
@@ -52,7 +52,7 @@ class OriginResolver:
 
     def __init__(self, card: Card, context: DownloadContext, journal: FetchJournal) -> None:
         self._card, self._context, self._journal = card, context, journal
-        self._listings: dict[Hub, tuple[str, dict[str, HubFile]] | OriginError] = {}
+        self._listings: dict[HubSource, tuple[str, dict[str, HubFile]] | OriginError] = {}
 
     def resolve(self, piece: Piece) -> ResolvedFile:
         """Where a piece can come from: where a person may have dropped it first.
@@ -61,8 +61,8 @@ class OriginResolver:
             OriginError: the hub does not list the file, and it is in no mirror folder.
         """
         resolved = self._resolve_stated(piece)
-        if piece.drop != piece.target and piece.drop.is_file():
-            return replace(resolved, origins=(FolderFile(piece.drop), *resolved.origins))
+        if piece.drop_path != piece.target and piece.drop_path.is_file():
+            return replace(resolved, origins=(FolderFile(piece.drop_path), *resolved.origins))
         return resolved
 
     def _resolve_stated(self, piece: Piece) -> ResolvedFile:
@@ -92,7 +92,7 @@ class OriginResolver:
         return None if variable in passwords else variable
 
     def _resolve_hub(
-        self, hub: Hub, expected: ExpectedFile, path: str, target: Path
+        self, hub: HubSource, expected: ExpectedFile, path: str, target: Path
     ) -> ResolvedFile:
         mirror = self._context.mirror
         at_hand = target.is_file() or (mirror is not None and (mirror / expected.name).is_file())
@@ -113,7 +113,7 @@ class OriginResolver:
         listed = ExpectedFile(expected.name, found.size, checksum)
         return ResolvedFile(listed, (found.origin,), revision)
 
-    def _listing(self, hub: Hub) -> tuple[str, dict[str, HubFile]]:
+    def _listing(self, hub: HubSource) -> tuple[str, dict[str, HubFile]]:
         """Commit and files of a repository; one that refuses is not asked for each of its files."""
         key = hub.model_copy(update={"path": None})
         if key not in self._listings:
@@ -126,7 +126,7 @@ class OriginResolver:
             raise OriginError(str(listing))
         return listing
 
-    def _request_listing(self, hub: Hub) -> tuple[str, dict[str, HubFile]]:
+    def _request_listing(self, hub: HubSource) -> tuple[str, dict[str, HubFile]]:
         page = urlsplit(self._card.access.page or "").hostname
         hub_hosts = {_HUB_HOST, urlsplit(constants.ENDPOINT).hostname}
         token = self._token_variable() if page in hub_hosts else None

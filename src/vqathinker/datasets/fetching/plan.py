@@ -11,10 +11,10 @@ from pathlib import Path, PurePosixPath
 from vqathinker.acquisition.archives.signature import is_archive
 from vqathinker.acquisition.transfer.secret import Secret
 from vqathinker.datasets.card import Card
-from vqathinker.datasets.fetching.dropped import dropped_files
 from vqathinker.datasets.fetching.journal import FetchJournal
+from vqathinker.datasets.fetching.manual_files import dropped_files
 from vqathinker.datasets.labels import read_labels
-from vqathinker.datasets.origin import Part, RemoteFile
+from vqathinker.datasets.remote_file import FilePart, RemoteFile
 
 __all__ = [
     "PasswordMissingError",
@@ -40,14 +40,14 @@ class Piece:
         name: what it is kept as, in `downloads` and in the journal.
         stated: its size, hash and origins, as the card states them.
         target: the file to write.
-        drop: where a person may have put it; the target itself for what is unpacked.
+        drop_path: where a person may have put it; the target itself for what is unpacked.
         manual: whether only a person can get it; then nobody is asked for it.
     """
 
     name: str
-    stated: RemoteFile | Part
+    stated: RemoteFile | FilePart
     target: Path
-    drop: Path
+    drop_path: Path
     manual: bool = False
 
 
@@ -59,16 +59,16 @@ class PlannedFile:
         file: of the card; of a per-video file, the one of a single video.
         pieces: in the order in which they are joined; more than one only where it is unpacked.
         folder: in the source folder, where it goes.
-        unpack: whether the pieces go to `downloads` and what is in them into `folder`; else the
-            only piece goes there straight.
-        videos: whether videos come with it, and not only labels.
+        needs_unpacking: whether the pieces go to `downloads` and what is in them into `folder`;
+            else the only piece goes there straight.
+        has_videos: whether videos come with it, and not only labels.
     """
 
     file: RemoteFile
     pieces: tuple[Piece, ...]
     folder: Path
-    unpack: bool
-    videos: bool
+    needs_unpacking: bool
+    has_videos: bool
 
 
 def plan_file(
@@ -125,19 +125,18 @@ def downloads_folder(source: Path) -> Path:
 def _plan_remote(file: RemoteFile, card: Card, source: Path) -> PlannedFile:
     folder, downloads = source / file.folder(), downloads_folder(source)
     if file.unpack == "none":
-        return _plan_copy(
-            file, card, Piece(file.name, file, folder / file.name, downloads / file.name)
-        )
+        piece = Piece(file.name, file, folder / file.name, downloads / file.name)
+        return _plan_copy(file, card, piece)
     drops = [(one, downloads / one.name) for one in file.parts or [file]]
     pieces = tuple(Piece(one.name, one, drop, drop) for one, drop in drops)
-    return PlannedFile(file, pieces, folder, unpack=True, videos=True)
+    return PlannedFile(file, pieces, folder, needs_unpacking=True, has_videos=True)
 
 
 def _plan_dropped(file: RemoteFile, path: Path, card: Card, source: Path) -> PlannedFile:
     if file.unpack != "none" and (is_archive(path) or file.unpack != "auto"):
         folder = source / file.folder(path.name)
         piece = Piece(path.name, file, path, path, manual=True)
-        return PlannedFile(file, (piece,), folder, unpack=True, videos=True)
+        return PlannedFile(file, (piece,), folder, needs_unpacking=True, has_videos=True)
     name = file.name if file.unpack == "none" else path.name
     target = source / file.folder() / name
     return _plan_copy(file, card, Piece(path.name, file, target, path, manual=True))
@@ -145,7 +144,9 @@ def _plan_dropped(file: RemoteFile, path: Path, card: Card, source: Path) -> Pla
 
 def _plan_copy(file: RemoteFile, card: Card, piece: Piece) -> PlannedFile:
     videos = not is_label_file(file, card)
-    return PlannedFile(file, (piece,), piece.target.parent, unpack=False, videos=videos)
+    return PlannedFile(
+        file, (piece,), piece.target.parent, needs_unpacking=False, has_videos=videos
+    )
 
 
 def _require_password(card: Card, file: RemoteFile) -> None:

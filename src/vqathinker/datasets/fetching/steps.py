@@ -17,7 +17,7 @@ from vqathinker.datasets.card import Card, CardError
 from vqathinker.datasets.fetching.journal import FetchedFile, FetchJournal
 from vqathinker.datasets.fetching.origins import ResolvedFile
 from vqathinker.datasets.fetching.plan import Piece, PlannedFile
-from vqathinker.datasets.origin import RemoteFile
+from vqathinker.datasets.remote_file import RemoteFile
 
 __all__ = ["FetchSettings", "download_piece", "remove_archives", "unpack_pieces"]
 
@@ -54,7 +54,7 @@ def download_piece(
     if known and piece.target.is_file() and piece.target.stat().st_size == known.size:
         return known
     got = download(resolved.expected, resolved.origins, piece.target, context)
-    by_hand = got.origin in {None, str(piece.drop)}
+    by_hand = got.origin in {None, str(piece.drop_path)}
     fetched = FetchedFile(
         file=card_file,
         name=piece.name,
