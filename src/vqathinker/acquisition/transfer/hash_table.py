@@ -6,11 +6,12 @@ one machine can share the table; to accept another file, its row is deleted by h
 """
 
 import csv
-import fcntl
 from dataclasses import dataclass
 from datetime import date
 from io import StringIO
 from pathlib import Path
+
+from filelock import lock_descriptor
 
 from vqathinker.acquisition.transfer.checksum import Checksum
 
@@ -59,7 +60,7 @@ class HashTable:
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a+", encoding="utf-8", newline="") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            lock_descriptor(file.fileno())
             file.seek(0)  # read again: another job may have written since `find`
             text = file.read()
             known = self._find_in(text, name)

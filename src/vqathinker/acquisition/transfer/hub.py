@@ -103,14 +103,10 @@ def list_hub_files(
             reached.
         UnsafeError: a path leads out of the repository.
     """
-    found: list[RepoSibling] = []
-
-    def attempt() -> None:
-        translate = partial(translate_hub_error, repository=repository, folder=None)
-        timeout_s = context.policy.read_timeout_s
-        found[:] = redacted_call(lambda: _request_listing(repository, timeout_s), translate)
-
-    retry(attempt, lambda: 0, context.policy, context.rng, context.clock.sleep)
+    request = partial(_request_listing, repository, context.policy.read_timeout_s)
+    translate = partial(translate_hub_error, repository=repository, folder=None)
+    attempt = partial(redacted_call, request, translate)
+    found = retry(attempt, lambda: 0, context.policy, context.rng, context.clock.sleep)
     files = [
         _to_hub_file(repository, file)
         for file in sorted(found, key=lambda file: file.rfilename)

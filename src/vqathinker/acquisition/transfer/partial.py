@@ -4,7 +4,6 @@
 knows whether it may go on behind them. `X` itself appears whole or not at all.
 """
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -12,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from io import FileIO
 from pathlib import Path
+
+from filelock import lock_descriptor
 
 from vqathinker.acquisition.transfer.disk import disk_full_error
 from vqathinker.acquisition.transfer.errors import BusyError, OriginError
@@ -142,12 +143,12 @@ class PartialFile:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         file = FileIO(os.open(self.path, flags, 0o666), "r+")
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.close()
-            raise BusyError(f"{self.target}: another process is getting it; wait for it") from None
+            locked = lock_descriptor(file.fileno(), blocking=False)
         except OSError:
-            pass  # a file system without locks
+            locked = True  # a file system without locks
+        if not locked:
+            file.close()
+            raise BusyError(f"{self.target}: another process is getting it; wait for it")
         return file
 
     def _read_note(self) -> _BytesSource | None:

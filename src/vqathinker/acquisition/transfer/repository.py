@@ -85,23 +85,20 @@ def branch_head(
         OriginError: no such repository or branch, no access, or the hub cannot be reached.
     """
     repository = HubRepository(name, _UNKNOWN_COMMIT, token_variable=token_variable)
-    found: list[str | None] = []
 
-    def request() -> None:
+    def request() -> str | None:
         token = False if repository.token is None else repository.token.reveal()
         info = HfApi(endpoint=constants.ENDPOINT).dataset_info(
             name, revision=branch, timeout=context.policy.read_timeout_s, token=token
         )
-        found[:] = [info.sha]
+        return info.sha
 
-    def attempt() -> None:
-        translate = partial(translate_hub_error, repository=repository, folder=None)
-        redacted_call(request, translate)
-
-    retry(attempt, lambda: 0, context.policy, context.rng, context.clock.sleep)
-    if not found[0]:
+    translate = partial(translate_hub_error, repository=repository, folder=None)
+    attempt = partial(redacted_call, request, translate)
+    commit = retry(attempt, lambda: 0, context.policy, context.rng, context.clock.sleep)
+    if not commit:
         raise OriginError(f"{repository.page}: the hub names no commit of the branch {branch}")
-    return found[0]
+    return commit
 
 
 def translate_hub_error(

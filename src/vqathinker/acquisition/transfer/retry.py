@@ -3,6 +3,9 @@
 Waits double from try to try and are drawn at random below that (as exponential backoff with jitter
 is usually done), so that the jobs of a cluster do not come back in step. A server that says when to
 come back (Retry-After, RFC 9110 section 10.2.3) is never asked earlier.
+
+The loop is our own: tenacity knows no progress, so the count since the last new byte, the bound of
+Retry-After and the drawn waits would all be callbacks of ours, in twice as many lines.
 """
 
 import logging
@@ -11,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,6 +23,8 @@ from vqathinker.acquisition.transfer.errors import OriginError, TransientError
 __all__ = ["RetryPolicy", "parse_retry_after", "retry"]
 
 _log = logging.getLogger(__name__)
+
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -50,12 +56,12 @@ class RetryPolicy:
 
 
 def retry(
-    attempt: Callable[[], None],
+    attempt: Callable[[], _Result],
     received: Callable[[], int],
     policy: RetryPolicy,
     rng: np.random.Generator,
     sleep: Callable[[float], None],
-) -> None:
+) -> _Result:
     """Call `attempt` until it succeeds; what it raises as transient is waited for.
 
     Args:
@@ -64,6 +70,9 @@ def retry(
         policy: limits of waiting.
         rng: draws the waits.
         sleep: waits so many seconds.
+
+    Returns:
+        What `attempt` does.
 
     Raises:
         OriginError: too many failures in a row, or a pause longer than allowed is asked for. What
