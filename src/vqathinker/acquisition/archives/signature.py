@@ -1,6 +1,7 @@
 """Whether a file is an archive that can be unpacked here, by its first bytes (file(1) knows them).
 
-Names tell nothing: files of Google Drive and of request forms come without a suffix.
+Names tell nothing: files of Google Drive and of request forms come without a suffix. is_zipfile and
+is_tarfile take an archive that is cut off for none, or raise.
 """
 
 from pathlib import Path

@@ -1,7 +1,8 @@
 """Members of a tar file, plain or compressed, in one pass from its beginning to its very end.
 
 Python's tarfile takes a file that was cut between two members for a whole one. Here the end is
-looked at: a tar ends with blocks of zeros, and a compressed stream with its own checksum.
+looked at: a tar ends with blocks of zeros, and a compressed stream with its own checksum. Its
+filter "data" is milder than `members`: it takes links, C:/a, a/../b and names with escapes.
 """
 
 import bz2

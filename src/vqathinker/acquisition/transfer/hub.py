@@ -1,7 +1,7 @@
 """Files of a repository on the Hugging Face hub, at one commit, with the hub's own hashes.
 
 huggingface_hub says which files there are, their hashes and addresses, and who may read them. Their
-bytes come by `WebFile`: huggingface_hub 2.4 deletes what has come when a download is killed
+bytes come by `WebFile`: huggingface_hub 2.4 begins anew after a kill, each time under another name
 (`_download_to_tmp_and_move`), and these archives have gigabytes. Only files above the hub's own
 limit for plain HTTP (50 GB) are left to it and its Xet client.
 """

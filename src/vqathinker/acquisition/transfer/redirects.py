@@ -1,6 +1,8 @@
 """Redirects, followed by hand, because a token belongs to the host it was given for.
 
-Behind a redirect to another host, port or scheme it is not sent, and it does not come back.
+Behind a redirect to another host, port or scheme it is not sent, and it does not come back. httpx2
+and requests would follow by themselves, but read a redirect's body to its end, however long it is,
+and httpx2 takes the token along from http to https.
 """
 
 from collections.abc import Generator, Iterator
