@@ -189,7 +189,6 @@ def test_a_link_that_is_in_the_target_already_is_not_followed_out_of_it(
     assert sorted(path.name for path in (outside / "outside").iterdir()) == ["mine"]
 
 
-@pytest.mark.timeout(20)
 @pytest.mark.parametrize("hole", ["link", "pipe"])
 def test_what_is_in_the_place_of_a_file_is_not_written_through(hole: str, outside: Path) -> None:
     place = outside / "target" / "clip.mp4"

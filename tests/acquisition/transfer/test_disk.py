@@ -28,7 +28,7 @@ DOWNLOAD = """
     from vqathinker.acquisition.transfer.retry import RetryPolicy
     from vqathinker.acquisition.transfer.web import WebFile
     url, target = sys.argv[1:]
-    context = DownloadContext(RetryPolicy(3, 1, 8, 60, 10, 10, 0), np.random.default_rng(0))
+    context = DownloadContext(RetryPolicy(3, 1, 8, 60, 600, 600, 0), np.random.default_rng(0))
     {prepare}
     try:
         download(ExpectedFile("set/file.bin"), [WebFile(Address(url))], Path(target), context)

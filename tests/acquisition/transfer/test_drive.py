@@ -167,7 +167,7 @@ def test_a_disk_without_room_is_named_before_anything_is_asked(
 
 
 def test_a_drive_that_stalls_is_left(drive, tmp_path: Path, impatient: DownloadContext) -> None:
-    shares(drive, bytes(3_000_000), first=[drive.stall(until=10) for _ in range(9)])
+    shares(drive, bytes(3_000_000), always=drive.stall(until=10))
     with pytest.raises(TransferError, match=r"broke off after .* 3 times in a row"):
         download(PLAIN, [FILE], tmp_path / "train.zip", impatient)
 

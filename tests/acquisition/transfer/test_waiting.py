@@ -1,10 +1,10 @@
 """Waiting: for busy servers as long as they ask, and for dead ones no longer than they deserve."""
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from vqathinker.acquisition.transfer.context import Clock, DownloadContext
 from vqathinker.acquisition.transfer.download import download
 from vqathinker.acquisition.transfer.errors import TransferError
 from vqathinker.acquisition.transfer.expected_file import ExpectedFile
+from vqathinker.acquisition.transfer.folder import FolderFile
 from vqathinker.acquisition.transfer.web import WebFile
 
 PLAIN = ExpectedFile("set/file.bin")
@@ -32,11 +33,12 @@ def test_503_is_waited_for_as_long_as_it_asks(
 def test_a_date_to_come_back_at_is_honoured(
     site, tmp_path: Path, context: DownloadContext, slept: list[float]
 ) -> None:
-    date = format_datetime(datetime.now(UTC) + timedelta(seconds=40), usegmt=True)
+    now = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
+    then = replace(context, clock=replace(context.clock, now=lambda: now))
+    date = format_datetime(now + timedelta(seconds=40), usegmt=True)
     address = site.has("/file", b"content", first=[site.status(429, Retry_After=date)])
-    download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
-    assert len(slept) == 1
-    assert 30 < slept[0] <= 40
+    download(PLAIN, [WebFile(address)], tmp_path / "file.bin", then)
+    assert slept == [40.0]
 
 
 def test_a_server_that_asks_for_too_long_a_pause_is_left_for_the_mirror(
@@ -60,24 +62,40 @@ def test_waits_without_retry_after_grow_and_end(
         assert longest / 2 <= wait <= longest
 
 
-def test_a_server_that_stalls_is_left_for_the_mirror(
-    site, make_site: Callable, tmp_path: Path, impatient: DownloadContext
+def test_a_server_that_stalls_is_left_for_the_next_origin(
+    site, tmp_path: Path, impatient: DownloadContext
 ) -> None:
-    stalling = site.has("/file", bytes(100), first=[site.stall(until=10) for _ in range(3)])
-    mirror = make_site().has("/copy", b"content")
-    began = time.monotonic()
-    done = download(PLAIN, [WebFile(stalling), WebFile(mirror)], tmp_path / "file.bin", impatient)
-    assert done.origin == str(mirror)
-    assert time.monotonic() - began < 5
+    stalling = site.has("/file", bytes(100), always=site.stall(until=10))
+    (tmp_path / "copy").write_bytes(b"content")
+    origins = [WebFile(stalling), FolderFile(tmp_path / "copy")]
+    done = download(PLAIN, origins, tmp_path / "file.bin", impatient)
+    assert done.origin == str(tmp_path / "copy")
 
 
 def test_a_server_that_sends_a_byte_now_and_then_counts_as_stalled(
-    site, make_site: Callable, tmp_path: Path, impatient: DownloadContext
+    site, tmp_path: Path, context: DownloadContext
 ) -> None:
-    trickling = site.has("/file", bytes(3000), first=[site.trickle() for _ in range(99)])
-    once = replace(impatient, policy=replace(impatient.policy, attempts=1))
-    with pytest.raises(TransferError, match=r"stalled: \d+ bytes in 0 s"):
-        download(PLAIN, [WebFile(trickling)], tmp_path / "file.bin", once)
+    """No read times out, but by the clock each chunk takes a minute."""
+    address = site.has("/file", bytes(3000))
+    slow = replace(
+        context,
+        policy=replace(context.policy, attempts=1),
+        clock=replace(context.clock, monotonic=count(0, 60).__next__),
+    )
+    with pytest.raises(TransferError, match=r"stalled: [\d,]+ bytes in 60 s"):
+        download(PLAIN, [WebFile(address)], tmp_path / "file.bin", slow)
+
+
+def test_a_server_that_is_slow_but_not_that_slow_is_waited_for(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
+    address = site.has("/file", bytes(3000))
+    slow = replace(
+        context,
+        policy=replace(context.policy, attempts=1, slowest_bytes_per_s=0.01),
+        clock=replace(context.clock, monotonic=count(0, 60).__next__),
+    )
+    assert download(PLAIN, [WebFile(address)], tmp_path / "file.bin", slow).size == 3000
 
 
 def test_where_nobody_listens_is_tried_again_and_then_left(
