@@ -141,17 +141,17 @@ def _print_table(states: Sequence["SetState"], console: "Console") -> None:
     console.print(table)
     for state in states:
         # One line each, however narrow the terminal: addresses and commands are there to be copied.
-        said = f"{state.card.name}: {state.next_step}"
-        console.print(said, markup=False, highlight=False, soft_wrap=True)
+        line = f"{state.card.name}: {state.next_step}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_disk(states: Sequence["SetState"], data: Path, console: "Console") -> None:
     from vqathinker.datasets.inventory import disk_needs, format_bytes
 
     disk = disk_needs(states, data)
-    said = f"Disk: {format_bytes(disk.needed)} needed, {format_bytes(disk.free)} free."
+    line = f"Disk: {format_bytes(disk.needed)} needed, {format_bytes(disk.free)} free."
     if disk.unknown:
-        said += f" Besides, sizes that nobody published (?): {', '.join(disk.unknown)}."
-    console.print(f"\n{said}", markup=False, highlight=False, soft_wrap=True)
+        line += f" Besides, sizes that nobody published (?): {', '.join(disk.unknown)}."
+    console.print(f"\n{line}", markup=False, highlight=False, soft_wrap=True)
     if disk.needed > disk.free:
         console.print("This disk is too small.", style="bold red")

@@ -64,6 +64,25 @@ def test_archives_stay_if_wanted(project: Any, video: bytes) -> None:
     assert [path.name for path in project.downloads.iterdir()] == ["a.zip"]
 
 
+def test_a_download_that_is_no_archive_is_a_video_where_the_card_leaves_it_open(
+    project: Any, video: bytes
+) -> None:
+    files = [
+        project.archive("a", unpack="auto", urls=project.has("a", video)),
+        project.archive(
+            "b", unpack="auto", urls=project.has("b", project.zip_of("2.mp4", content=video))
+        ),
+    ]
+    project.write_card(*files, videos=["a", "2.mp4"])
+    receipt = project.fetch()
+    assert project.statuses() == {"a": "ok", "2.mp4": "ok"}
+    assert [file["path"] for file in receipt["files"][1:]] == ["videos/2.mp4", "videos/a"]
+    assert not any(project.downloads.iterdir())
+    project.asked()
+    assert project.fetch() == receipt
+    assert project.asked() == []
+
+
 def test_a_killed_fetch_goes_on_and_brings_nothing_twice(project: Any, video: bytes) -> None:
     first = project.has("a.zip", project.zip_of("1.mp4", content=video))
     content = project.zip_of("2.mp4", content=video)
