@@ -3,7 +3,6 @@
 import re
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -76,7 +75,10 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Site:
-    """A server: `files` it has, what it was `asked`, how many bytes of bodies it has `sent`."""
+    """A server: `files` it has, what it was `asked`, how many bytes of bodies it has `sent`.
+
+    `stalled` is set when it has begun to let a client wait, `gone` when the test is over.
+    """
 
     def __init__(
         self, certificate: tuple[Path, Path] | None = None, *, proxy: bool = False
@@ -84,7 +86,7 @@ class Site:
         self.files: dict[str, Served] = {}
         self.asked: list[Asked] = []
         self.sent = 0
-        self.gone = threading.Event()
+        self.stalled, self.gone = threading.Event(), threading.Event()
         handler = type("Handler", (Handler,), {"site": self})
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.server.daemon_threads = True
@@ -108,7 +110,7 @@ class Site:
         self.files[path] = Served(content, **more)
         return self.address(path)
 
-    def whole(self, until: int | None = None, then: Callable[[], None] = lambda: None) -> Answer:
+    def whole(self, until: int | None = None, then: Callable[[], object] = lambda: None) -> Answer:
         """The file or the range asked for; breaks off at byte `until` of the file."""
 
         def answer(handler: Handler, served: Served) -> None:
@@ -158,21 +160,10 @@ class Site:
 
     def stall(self, until: int) -> Answer:
         """The first bytes, and then nothing while the test lasts."""
-        return self.whole(until, lambda: self.gone.wait(60))
-
-    def trickle(self) -> Answer:
-        """A byte now and then, so that no read ever times out."""
 
         def answer(handler: Handler, served: Served) -> None:
-            handler.send_response(200)
-            handler.send_header("Content-Length", str(len(served.content)))
-            handler.end_headers()
-            for byte in served.content:
-                handler.wfile.write(bytes([byte]))
-                handler.wfile.flush()
-                time.sleep(0.02)
-                if self.gone.is_set():
-                    return
+            self.stalled.set()
+            self.whole(until, self.gone.wait)(handler, served)
 
         return answer
 

@@ -105,9 +105,9 @@ def test_the_three_sets_of_lsvq_share_one_copy_of_51_archives() -> None:
 
 def test_private_data_of_raters_is_never_kept() -> None:
     card = load_card("konvid_1k")
-    assert card.never_keeps("KoNViD_1k_metadata/KoNViD_1k_subjective.csv")
-    assert not card.never_keeps("KoNViD_1k_videos/8129160337.mp4")
-    assert load_card("maxwell").never_keeps("videos/.ipynb_checkpoints/0000.mp4")
+    assert card.must_not_keep("KoNViD_1k_metadata/KoNViD_1k_subjective.csv")
+    assert not card.must_not_keep("KoNViD_1k_videos/8129160337.mp4")
+    assert load_card("maxwell").must_not_keep("videos/.ipynb_checkpoints/0000.mp4")
 
 
 def test_every_secret_is_the_name_of_a_variable_and_no_more() -> None:

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from vqathinker.datasets.card import CardError
-from vqathinker.datasets.fetch import SetNotInPlaceError
-from vqathinker.datasets.fetch import fetch as fetch_set
+from vqathinker.datasets.card_template import write_card
+from vqathinker.datasets.fetch import SetNotInPlaceError, fetch_set
 from vqathinker.datasets.made import demo
-from vqathinker.datasets.own import write_card
 from vqathinker.params import DataParams, DownloadParams
 
 MakeSource = Callable[..., Path]

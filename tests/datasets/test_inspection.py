@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from vqathinker.datasets.bringing.bring import Brought
 from vqathinker.datasets.card import Card
 from vqathinker.datasets.fetch import write_receipt
-from vqathinker.datasets.inspection import problems_of
+from vqathinker.datasets.fetching.card_files import FetchResult
+from vqathinker.datasets.inspection import find_problems
 from vqathinker.datasets.manifest import build_manifest, write_manifest
 
 MakeCard = Callable[..., Card]
@@ -32,12 +32,12 @@ def source(make_source: MakeSource, tmp_path: Path, card: Card) -> Path:
 
 
 def describe(source: Path, card: Card) -> None:
-    write_receipt(card, source, source.with_suffix(".json"), Brought(by_hand=True))
+    write_receipt(card, source, source.with_suffix(".json"), FetchResult(by_hand=True))
     write_manifest(build_manifest(source, card), source.parent / "manifest.parquet", card)
 
 
 def problems(source: Path, card: Card, counted: int | None = 2) -> list[str]:
-    return problems_of(card, source.parents[1], counted)
+    return find_problems(card, source.parents[1], counted)
 
 
 def test_a_whole_set_has_no_problem(source: Path, card: Card) -> None:
@@ -65,7 +65,7 @@ def test_a_shorter_or_absent_file_is_found(source: Path, card: Card) -> None:
 
 
 def test_a_set_that_was_never_brought_says_how_to_bring_it(tmp_path: Path, card: Card) -> None:
-    found = problems_of(card, tmp_path, None)
+    found = find_problems(card, tmp_path, None)
     assert len(found) == 3
     assert "bring the set with `vqathinker data fetch small`" in found[0]
     assert "labels.csv: no label file" in found[1]

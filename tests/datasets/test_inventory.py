@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from vqathinker.datasets.bringing.brought import BroughtLog
 from vqathinker.datasets.card import Card, load_card
-from vqathinker.datasets.inventory import SetState, disk_needs, shown_bytes, state_of
+from vqathinker.datasets.fetching.journal import FetchJournal
+from vqathinker.datasets.inventory import SetState, disk_needs, format_bytes, read_set_state
 from vqathinker.datasets.manifest import build_manifest, write_manifest
 
 MakeCard = Callable[..., Card]
@@ -30,7 +30,7 @@ def data(make_source: MakeSource, tmp_path: Path) -> Path:
 
 
 def state(card: Card, data: Path, **environment: str) -> SetState:
-    return state_of(card, data, None, environment)
+    return read_set_state(card, data, None, environment)
 
 
 def test_nothing_is_there_yet(tmp_path: Path) -> None:
@@ -70,8 +70,8 @@ def test_labels_that_cannot_be_right_are_the_next_thing(data: Path, make_card: M
 def test_the_number_of_rows_comes_from_params_where_the_card_has_none(
     data: Path, make_card: MakeCard
 ) -> None:
-    assert state_of(make_card(), data, 7, {}).expected == 7
-    assert state_of(make_card(expected=9), data, None, {}).expected == 9
+    assert read_set_state(make_card(), data, 7, {}).expected == 7
+    assert read_set_state(make_card(expected=9), data, None, {}).expected == 9
 
 
 FORM = "By a form. Go to https://example.org/form, "
@@ -124,7 +124,7 @@ def test_what_was_dropped_is_fetched_next_with_its_password(
     card = make_card(access=MANUAL, files=[ZIP | DROP | {"password_env": "PASS"}])
     (data / "small" / "downloads").mkdir()
     (data / "small" / "downloads" / "got.zip").touch()
-    assert state_of(card, data, None, {"PASS": "hidden"}).next_step == FETCH
+    assert read_set_state(card, data, None, {"PASS": "hidden"}).next_step == FETCH
     asked = "put its password, if it has one, into the variable PASS"
     assert state(card, data).next_step == f"{asked}, then {FETCH}"
 
@@ -138,7 +138,7 @@ def test_videos_put_there_by_hand_are_taken(data: Path, make_card: MakeCard) -> 
 
 def test_what_came_halfway_goes_on(data: Path, make_card: MakeCard) -> None:
     card = make_card(access=OPEN, files=[ZIP | {"urls": ["https://example.org"]}])
-    BroughtLog(data / "small" / "brought.jsonl").begin()
+    FetchJournal(data / "small" / "brought.jsonl").begin_videos()
     assert state(card, data).next_step == f"{FETCH} again, it goes on from what is here"
 
 
@@ -189,4 +189,4 @@ def test_disk_needs_are_summed_and_what_is_not_known_is_named(tmp_path: Path) ->
      (250 * 10**9, "250 GB"), (3 * 10**12, "3.0 TB"), (3 * 10**15, "3000 TB")],
 )  # fmt: skip
 def test_bytes_are_shown_for_reading(number: int | None, shown: str) -> None:
-    assert shown_bytes(number) == shown
+    assert format_bytes(number) == shown

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from vqathinker.datasets.card import Card
-from vqathinker.datasets.labels import LabelError, disagreements, read_labels
+from vqathinker.datasets.labels import LabelError, find_disagreements, read_labels
 
 HEADER = "video,mos\n"
 MakeCard = Callable[..., Card]
@@ -122,12 +122,14 @@ class TestOtherLists:
     def test_a_list_on_another_scale_may_agree(self, tmp_path: Path, make_card: MakeCard) -> None:
         source_with(tmp_path, HEADER + "a.mp4,60.0004\nb.mp4,20\n")
         source_with(tmp_path, "a.mp4, -1, -1, 3\nb.mp4, -1, -1, 1\nc.mp4, -1, -1, 5\n", "other.txt")
-        assert disagreements(tmp_path, self.card_with(make_card, times=20, within=0.0005)) == []
+        assert (
+            find_disagreements(tmp_path, self.card_with(make_card, times=20, within=0.0005)) == []
+        )
 
     def test_what_differs_or_is_absent_is_named(self, tmp_path: Path, make_card: MakeCard) -> None:
         source_with(tmp_path, HEADER + "a.mp4,60\nb.mp4,20\n")
         source_with(tmp_path, "a.mp4, -1, -1, 3.1\n", "other.txt")
-        found = disagreements(tmp_path, self.card_with(make_card, times=20, within=0.0005))
+        found = find_disagreements(tmp_path, self.card_with(make_card, times=20, within=0.0005))
         assert found == [
             f"{tmp_path}/other.txt: 1 videos have no row in it: b.mp4",
             f"{tmp_path}/other.txt: 1 labels differ from labels.csv: a.mp4 (60 and 20 × 3.1)",
@@ -137,7 +139,7 @@ class TestOtherLists:
         self, tmp_path: Path, make_card: MakeCard
     ) -> None:
         source_with(tmp_path, HEADER + "a.mp4,60\n")
-        assert disagreements(tmp_path, self.card_with(make_card, within=0)) == []
+        assert find_disagreements(tmp_path, self.card_with(make_card, within=0)) == []
 
 
 def test_a_set_of_questions_has_no_mos(tmp_path: Path, make_card: MakeCard) -> None:

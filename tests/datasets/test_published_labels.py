@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from vqathinker.datasets.card import load_card
-from vqathinker.datasets.labels import disagreements, read_labels
+from vqathinker.datasets.labels import find_disagreements, read_labels
 from vqathinker.datasets.matching import match_videos
 from vqathinker.datasets.questions import read_questions
 
@@ -106,7 +106,7 @@ def test_training_labels_give_the_two_that_the_authors_show(source: Path) -> Non
 def test_lists_of_other_projects_agree_with_the_authors(name: str, source: Path) -> None:
     card = load_card(name)
     assert len(card.labels) == 2
-    assert disagreements(source, card) == []
+    assert find_disagreements(source, card) == []
 
 
 def test_maxwell_s_two_files_belong_together(source: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from vqathinker.datasets.card import LabelError, LabelFile
-from vqathinker.datasets.readers import rows_of
+from vqathinker.datasets.readers import read_rows
 
 AUTHORS = {"reader": "annotations", "columns": {"video": "image_id", "mos": "score"}}
 DOVER = {"reader": "comma", "columns": {"video": 0, "mos": 3}}
@@ -32,7 +32,7 @@ def read(tmp_path: Path) -> Read:
         for name, content in beside.items():
             (tmp_path / f"{name}.txt").write_text(content, encoding="utf-8")
         label = LabelFile.model_validate({"file": "labels", "scale": [0, 100]} | how)
-        return [(row.video, row.mos) for row in rows_of(path, label)]
+        return [(row.video, row.mos) for row in read_rows(path, label)]
 
     return read
 

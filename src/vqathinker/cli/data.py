@@ -31,15 +31,15 @@ def fetch(
     ] = None,
 ) -> None:
     """Bring the files of a data set: videos and labels. The demo's sets are made on the spot."""
-    from vqathinker.datasets.fetch import fetch as fetch_set
+    from vqathinker.datasets.fetch import fetch_set
 
     out = out or _FOLDER / name / "source"
     receipt = receipt or out.with_suffix(".json")
     settings = load_section(download or params, DownloadParams)
-    got = fetch_set(name, load_section(params, DataParams), settings, out, receipt, _HASHES)
-    if got["gone"]:
-        typer.echo(f"{name}: gone at their origin: {', '.join(got['gone'])}")
-    typer.echo(f"{name}: {len(got['files'])} files in {out}")
+    content = fetch_set(name, load_section(params, DataParams), settings, out, receipt, _HASHES)
+    if content["gone"]:
+        typer.echo(f"{name}: gone at their origin: {', '.join(content['gone'])}")
+    typer.echo(f"{name}: {len(content['files'])} files in {out}")
 
 
 def manifest(

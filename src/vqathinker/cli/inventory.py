@@ -49,14 +49,14 @@ def status(
     from rich.console import Console
 
     from vqathinker.datasets.card import card_names, load_card
-    from vqathinker.datasets.inventory import state_of
+    from vqathinker.datasets.inventory import read_set_state
 
     wanted = load_section(params, DataParams)
     folder = Path(wanted.cards)
-    shown = card_names(folder) if everything else names or _sets_of(wanted)
+    shown_names = card_names(folder) if everything else names or _sets_of_scale(wanted)
     states = [
-        state_of(load_card(name, folder), data, wanted.counts.get(name), os.environ)
-        for name in shown
+        read_set_state(load_card(name, folder), data, wanted.counts.get(name), os.environ)
+        for name in shown_names
     ]
     console = Console()
     _print_table(states, console)
@@ -70,13 +70,13 @@ def check(
 ) -> None:
     """Compare sets with their receipts, cards and manifests; exit code 1 if anything is wrong."""
     from vqathinker.datasets.card import load_card
-    from vqathinker.datasets.inspection import problems_of
+    from vqathinker.datasets.inspection import find_problems
 
     wanted = load_section(params, DataParams)
     wrong = False
-    for name in names or _sets_of(wanted):
+    for name in names or _sets_of_scale(wanted):
         card = load_card(name, Path(wanted.cards))
-        problems = problems_of(card, data, wanted.counts.get(name))
+        problems = find_problems(card, data, wanted.counts.get(name))
         typer.echo(f"{name}: {f'{len(problems)} problems' if problems else 'all is well'}")
         for problem in problems:
             typer.echo(f"  {problem}")
@@ -98,7 +98,7 @@ def new(
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
     """Write a commented card for a set of your own: a CSV and a folder of videos are enough."""
-    from vqathinker.datasets.own import write_card
+    from vqathinker.datasets.card_template import write_card
 
     folder = Path(load_section(params, DataParams).cards)
     path, rows = write_card(name, folder, labels, role.value, scale)
@@ -113,7 +113,7 @@ def new(
     )
 
 
-def _sets_of(params: DataParams) -> list[str]:
+def _sets_of_scale(params: DataParams) -> list[str]:
     return [params.train, *params.in_domain, *params.out_of_distribution]
 
 
@@ -121,7 +121,7 @@ def _print_table(states: Sequence["SetState"], console: "Console") -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from vqathinker.datasets.inventory import shown_bytes
+    from vqathinker.datasets.inventory import format_bytes
 
     table = Table(box=SIMPLE_HEAD, padding=(0, 0), pad_edge=False)
     table.add_column("set", no_wrap=True)
@@ -134,24 +134,24 @@ def _print_table(states: Sequence["SetState"], console: "Console") -> None:
             state.card.name,
             state.card.access.kind,
             state.card.licence,
-            shown_bytes(state.download),
-            shown_bytes(state.store),
+            format_bytes(state.download),
+            format_bytes(state.store),
             *("" if n is None else f"{n:,}" for n in (state.expected, state.found, state.damaged)),
         )
     console.print(table)
     for state in states:
         # One line each, however narrow the terminal: addresses and commands are there to be copied.
-        said = f"{state.card.name}: {state.next_step}"
-        console.print(said, markup=False, highlight=False, soft_wrap=True)
+        line = f"{state.card.name}: {state.next_step}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_disk(states: Sequence["SetState"], data: Path, console: "Console") -> None:
-    from vqathinker.datasets.inventory import disk_needs, shown_bytes
+    from vqathinker.datasets.inventory import disk_needs, format_bytes
 
     disk = disk_needs(states, data)
-    said = f"Disk: {shown_bytes(disk.needed)} needed, {shown_bytes(disk.free)} free."
+    line = f"Disk: {format_bytes(disk.needed)} needed, {format_bytes(disk.free)} free."
     if disk.unknown:
-        said += f" Besides, sizes that nobody published (?): {', '.join(disk.unknown)}."
-    console.print(f"\n{said}", markup=False, highlight=False, soft_wrap=True)
+        line += f" Besides, sizes that nobody published (?): {', '.join(disk.unknown)}."
+    console.print(f"\n{line}", markup=False, highlight=False, soft_wrap=True)
     if disk.needed > disk.free:
         console.print("This disk is too small.", style="bold red")

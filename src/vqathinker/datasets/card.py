@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from vqathinker.datasets.origin import RemoteFile, Strict, Variable
+from vqathinker.datasets.remote_file import RemoteFile, StrictModel, Variable
 
 __all__ = [
     "Access",
@@ -39,7 +39,7 @@ class LabelError(ValueError):
     """A label file that is not as the card says; the message names file, place and value."""
 
 
-def _compiles(pattern: str) -> str:
+def _has_group(pattern: str) -> str:
     try:
         compiled = re.compile(pattern)
     except re.error as error:
@@ -49,10 +49,10 @@ def _compiles(pattern: str) -> str:
     return pattern
 
 
-Pattern = Annotated[str, AfterValidator(_compiles)]
+Pattern = Annotated[str, AfterValidator(_has_group)]
 
 
-class Access(Strict):
+class Access(StrictModel):
     """How files come: `made` on the spot, `open`, with a `token`, `manual`, or `local`.
 
     A token stands in the environment: of the hub, or the password of an archive that anybody may
@@ -65,7 +65,7 @@ class Access(Strict):
     token_env: Variable | None = None
 
     @model_validator(mode="after")
-    def _says_where_to_ask(self) -> Self:
+    def _names_where_to_ask(self) -> Self:
         if self.kind in {"token", "manual"} and not self.page:
             raise ValueError(f"{self.kind} access needs `page`, where to ask")
         if (self.kind == "token") != (self.token_env is not None):
@@ -73,28 +73,28 @@ class Access(Strict):
         return self
 
 
-class Columns(Strict):
+class Columns(StrictModel):
     """Where id and MOS stand: names of columns (csv, wide: of rows), keys, or positions from 0."""
 
     video: str | int = "video"
     mos: str | int = "mos"
 
 
-class Rename(Strict):
+class Rename(StrictModel):
     r"""What is written becomes the label id: a whole match of `pattern`, put into `becomes`."""
 
     pattern: Pattern
     becomes: str
 
 
-class Agreement(Strict):
+class Agreement(StrictModel):
     """What another label file must say of the same videos: this often as much, within that."""
 
     times: float = Field(default=1.0, gt=0)
     within: float = Field(ge=0)
 
 
-class LabelFile(Strict):
+class LabelFile(StrictModel):
     """How a label file is read, see `vqathinker.datasets.readers`."""
 
     file: str = Field(description="path below the set's source folder")
@@ -114,7 +114,7 @@ class LabelFile(Strict):
     )
 
 
-class Card(Strict):
+class Card(StrictModel):
     """Facts of one data set.
 
     The first of `labels` is the list of the set: each of its rows is a row of the manifest, and
@@ -176,13 +176,13 @@ class Card(Strict):
         """Every label file below the source folder, those with the names among them."""
         return tuple(name for label in self.labels for name in (label.file, label.names) if name)
 
-    def never_keeps(self, path: str) -> bool:
+    def must_not_keep(self, path: str) -> bool:
         """Whether a file of that path, or a folder that it lies in, must not stay on the disk."""
         parts = PurePosixPath(path).parts
         return any(fnmatchcase(part, wanted) for part in parts for wanted in self.never_keep)
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
+    def _is_consistent(self) -> Self:
         for label in self.labels[1:]:
             if label.agrees is None:
                 raise ValueError(f"labels: {label.file} is not the first, so it needs `agrees`")

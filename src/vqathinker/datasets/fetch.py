@@ -4,37 +4,31 @@ Made sets are made on the spot, sets of other people are brought as their cards 
 one's own have to be in place.
 """
 
-import hashlib
-import json
 import os
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
-from vqathinker.acquisition.transfer.download import Means
-from vqathinker.acquisition.transfer.patience import Patience
-from vqathinker.acquisition.transfer.recorded import HashTable
-from vqathinker.datasets.bringing.bring import Brought, Keeping, bring
-from vqathinker.datasets.bringing.brought import Arrival
+from vqathinker.acquisition.transfer.context import DownloadContext
+from vqathinker.acquisition.transfer.hash_table import HashTable
+from vqathinker.acquisition.transfer.retry import RetryPolicy
 from vqathinker.datasets.card import Card, load_card
+from vqathinker.datasets.fetching.card_files import FetchResult, fetch_card_files
+from vqathinker.datasets.fetching.steps import FetchSettings
 from vqathinker.datasets.manifest import videos_folder
+from vqathinker.datasets.receipt import write_receipt
 from vqathinker.params import DataParams, DownloadParams
 
-__all__ = ["SetNotInPlaceError", "fetch", "write_receipt"]
-
-_BY_HAND = "put in place by the user"
+__all__ = ["SetNotInPlaceError", "fetch_set"]
 
 
 class SetNotInPlaceError(FileNotFoundError):
     """Files of a set that the user has to put in place are not there."""
 
 
-def fetch(
+def fetch_set(
     name: str,
     params: DataParams,
     settings: DownloadParams,
@@ -55,28 +49,26 @@ def fetch(
         hashes: table of the hashes that nobody published, see `HashTable`.
 
     Returns:
-        The receipt: set; files (path relative to `out`, bytes, sha256), by path; made_by; downloads
-        (name, origin without query, bytes, sha256, revision of the hub); gone (names of files that
-        may vanish at their origin and have).
+        The receipt, see `write_receipt`.
 
     Raises:
         CardError: no such set.
         SetNotInPlaceError: the label files or the videos are not there, and nothing brings them.
         FileExistsError: `out` of a made set holds something that is no data set.
-        Exception: what `bring` raises.
+        Exception: what `fetch_card_files` raises.
     """
     card = load_card(name, Path(params.cards))
-    brought = Brought()
+    result = FetchResult()
     if card.made:
-        _make(card, params, out)
+        _make_demo_set(card, params, out)
     else:
-        brought = bring(card, out, _means(settings, hashes), _keeping(settings))
+        result = fetch_card_files(card, out, _fetch_settings(settings, hashes))
         _require_in_place(card, out)
-    return write_receipt(card, out, receipt, brought)
+    return write_receipt(card, out, receipt, result)
 
 
-def _means(settings: DownloadParams, hashes: Path) -> Means:
-    patience = Patience(
+def _fetch_settings(settings: DownloadParams, hashes: Path) -> FetchSettings:
+    policy = RetryPolicy(
         attempts=settings.attempts,
         first_wait_s=settings.first_wait_s,
         longest_wait_s=settings.longest_wait_s,
@@ -87,50 +79,11 @@ def _means(settings: DownloadParams, hashes: Path) -> Means:
     )
     mirror = None if settings.mirror is None else Path(settings.mirror)
     # Without a seed: jobs of a cluster must not come back in step, and no result depends on it.
-    return Means(patience, np.random.default_rng(), HashTable(hashes), mirror)
+    context = DownloadContext(policy, np.random.default_rng(), HashTable(hashes), mirror)
+    return FetchSettings(context, settings.keep_archives, settings.largest_ratio)
 
 
-def _keeping(settings: DownloadParams) -> Keeping:
-    return Keeping(settings.keep_archives, settings.largest_ratio)
-
-
-def write_receipt(card: Card, out: Path, receipt: Path, brought: Brought) -> dict[str, Any]:
-    """Describe every file of the set in the folder `out`, and what came; see `fetch`."""
-    files = sorted(path for path in out.rglob("*") if path.is_file())
-    console = Console(stderr=True)
-    quiet = not console.is_terminal
-    shown = track(files, f"hashing {card.name}", console=console, disable=quiet)
-    content: dict[str, Any] = {
-        "set": card.name,
-        "files": _describe(shown, out),
-        "made_by": _made_by(card, brought),
-        "downloads": [_describe_download(arrival) for arrival in brought.arrivals],
-        "gone": brought.gone,
-    }
-    receipt.parent.mkdir(parents=True, exist_ok=True)
-    temporary = receipt.with_name(f".{receipt.name}.{os.getpid()}.part")
-    temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(receipt)
-    return content
-
-
-def _made_by(card: Card, brought: Brought) -> str:
-    if card.made:
-        return "vqathinker.datasets.made.demo"
-    return _BY_HAND if brought.by_hand else "vqathinker.datasets.bringing"
-
-
-def _describe_download(arrival: Arrival) -> dict[str, Any]:
-    return {
-        "name": arrival.name,
-        "origin": arrival.origin or _BY_HAND,
-        "bytes": arrival.size,
-        "sha256": arrival.sha256,
-        "revision": arrival.revision,
-    }
-
-
-def _make(card: Card, params: DataParams, out: Path) -> None:
+def _make_demo_set(card: Card, params: DataParams, out: Path) -> None:
     from vqathinker.datasets.made.demo import make_set  # noqa: PLC0415  needs ffmpeg, others do not
 
     if out.exists() and any(out.iterdir()) and not (out / card.label.file).is_file():
@@ -166,18 +119,3 @@ def _require_in_place(card: Card, out: Path) -> None:
         f"\n  3. Put the label files where they belong:{labels}"
         "\n  4. Run the same command again."
     )
-
-
-def _describe(files: Iterable[Path], out: Path) -> list[dict[str, Any]]:
-    described = []
-    for path in files:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        described.append(
-            {
-                "path": path.relative_to(out).as_posix(),
-                "bytes": path.stat().st_size,
-                "sha256": digest,
-            }
-        )
-    return described

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from vqathinker.datasets.bringing.brought import LOG, BroughtLog
-from vqathinker.datasets.bringing.dropped import dropped_files
 from vqathinker.datasets.card import Card, LabelError
+from vqathinker.datasets.fetching.journal import JOURNAL_NAME, FetchJournal
+from vqathinker.datasets.fetching.manual_files import dropped_files
 from vqathinker.datasets.labels import read_labels
 from vqathinker.datasets.manifest import videos_folder
 from vqathinker.datasets.matching import match_videos, video_files
 
-__all__ = ["Disk", "SetState", "disk_needs", "shown_bytes", "state_of"]
+__all__ = ["DiskNeeds", "SetState", "disk_needs", "format_bytes", "read_set_state"]
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
@@ -44,7 +44,7 @@ class SetState:
 
 
 @dataclass(frozen=True, slots=True)
-class Disk:
+class DiskNeeds:
     """Bytes that sets still need, as far as known, those that are free, and what is not known."""
 
     needed: int
@@ -52,37 +52,39 @@ class Disk:
     unknown: tuple[str, ...]
 
 
-def state_of(
-    card: Card, data: Path, counted: int | None, environment: Mapping[str, str]
+def read_set_state(
+    card: Card, data: Path, configured: int | None, environment: Mapping[str, str]
 ) -> SetState:
     """Look at one set below the folder `data`; reads names and the manifest, opens no video.
 
-    `counted` are the rows that params.yaml gives the set, None where it does not. `environment` is
-    asked only whether variables are set; their values are not looked at.
+    `configured` are the rows that params.yaml gives the set, None where it does not. `environment`
+    is asked only whether variables are set; their values are not looked at.
     """
-    rows = card.expected or counted
+    rows = card.expected or configured
     source, receipt = data / card.name / "source", data / card.name / "source.json"
-    here, log = receipt.is_file(), BroughtLog(data / card.name / LOG)
-    by_hand = log.is_by_hand(source) and bool(card.files)
-    download, store = (0, 0) if here or by_hand or card.made else (_download(card), _store(card))
+    here, journal = receipt.is_file(), FetchJournal(data / card.name / JOURNAL_NAME)
+    by_hand = journal.has_manual_videos(source) and bool(card.files)
+    complete = here or by_hand or card.made
+    download = 0 if complete else _download_bytes(card)
+    store = 0 if complete else _stored_bytes(card)
     manifest = data / card.name / "manifest.parquet"
     if manifest.is_file():
         counts = Counter(pd.read_parquet(manifest, columns=["status"])["status"])
         found = counts.total() - counts["missing"]
-        step = _after_manifest(card, counts, rows)
+        step = _step_after_manifest(card, counts, rows)
         return SetState(card, download, store, rows, found, found - counts["ok"], step)
     try:
-        on_disk = _on_disk(source, card)
+        on_disk = _count_on_disk(source, card)
     except LabelError as error:
         return SetState(card, download, store, rows, None, None, str(error))
     if here:
         step = f"`vqathinker data manifest {card.name}`, or run the pipeline"
     else:
-        step = _before_receipt(card, data, environment, log, by_hand=by_hand)
+        step = _step_before_receipt(card, data, environment, journal, by_hand=by_hand)
     return SetState(card, download, store, rows, on_disk, None, step)
 
 
-def disk_needs(states: Sequence[SetState], data: Path) -> Disk:
+def disk_needs(states: Sequence[SetState], data: Path) -> DiskNeeds:
     """Disk that the sets still need against what is free where `data` lies or will lie.
 
     Archives and what is unpacked from them lie side by side for a while, so both are counted.
@@ -90,13 +92,13 @@ def disk_needs(states: Sequence[SetState], data: Path) -> Disk:
     place = next(path for path in (data, *data.absolute().parents) if path.exists())
     needed = sum((state.download or 0) + (state.store or 0) for state in states)
     unknown = tuple(s.card.name for s in states if s.download is None or s.store is None)
-    return Disk(needed, shutil.disk_usage(place).free, unknown)
+    return DiskNeeds(needed, shutil.disk_usage(place).free, unknown)
 
 
-def shown_bytes(number: int | None) -> str:
+def format_bytes(number: int | None) -> str:
     """Bytes for reading, in steps of 1000.
 
-    >>> shown_bytes(2_410_000_000), shown_bytes(0), shown_bytes(None)
+    >>> format_bytes(2_410_000_000), format_bytes(0), format_bytes(None)
     ('2.4 GB', '0', '?')
     """
     if number is None:
@@ -107,7 +109,7 @@ def shown_bytes(number: int | None) -> str:
     return f"{size:.{0 if unit < 2 or size >= 100 else 1}f} {_UNITS[unit]}" if number else "0"
 
 
-def _download(card: Card) -> int | None:
+def _download_bytes(card: Card) -> int | None:
     if card.download_bytes is not None:
         return card.download_bytes
     sizes = [file.known_bytes for file in card.files]
@@ -116,11 +118,11 @@ def _download(card: Card) -> int | None:
     return None if None in sizes else sum(size or 0 for size in sizes)
 
 
-def _store(card: Card) -> int | None:
+def _stored_bytes(card: Card) -> int | None:
     return 0 if card.files_of or card.access.kind == "local" else card.stored_bytes
 
 
-def _on_disk(source: Path, card: Card) -> int | None:
+def _count_on_disk(source: Path, card: Card) -> int | None:
     """Label rows with a file, before any of them was opened."""
     if not card.labels or not all((source / name).is_file() for name in card.label_files[:1]):
         return None
@@ -128,7 +130,7 @@ def _on_disk(source: Path, card: Card) -> int | None:
     return len(match_videos(labels["video"], video_files(source / videos_folder(card)), card.match))
 
 
-def _after_manifest(card: Card, counts: Counter[str], expected: int | None) -> str:
+def _step_after_manifest(card: Card, counts: Counter[str], expected: int | None) -> str:
     rows = counts.total()
     if expected not in {None, rows}:
         return f"{rows} rows, expected {expected}: `vqathinker data check {card.name}`"
@@ -138,8 +140,8 @@ def _after_manifest(card: Card, counts: Counter[str], expected: int | None) -> s
     return "nothing, it is ready"
 
 
-def _before_receipt(
-    card: Card, data: Path, environment: Mapping[str, str], log: BroughtLog, *, by_hand: bool
+def _step_before_receipt(
+    card: Card, data: Path, environment: Mapping[str, str], journal: FetchJournal, *, by_hand: bool
 ) -> str:
     fetch = f"`vqathinker data fetch {card.name}`"
     if card.made:
@@ -148,13 +150,13 @@ def _before_receipt(
         return f"`vqathinker data fetch {card.files_of}` first: its videos are used here, too"
     if by_hand:
         return f"{fetch}, which takes the videos that you have put there"
-    if asked := _to_ask_for(card, data / card.name, environment, log):
-        return f"{asked}, then {fetch}"
-    return f"{fetch} again, it goes on from what is here" if log.begun else fetch
+    if manual := _manual_step(card, data / card.name, environment, journal):
+        return f"{manual}, then {fetch}"
+    return f"{fetch} again, it goes on from what is here" if journal.videos_begun else fetch
 
 
-def _to_ask_for(
-    card: Card, folder: Path, environment: Mapping[str, str], log: BroughtLog
+def _manual_step(
+    card: Card, folder: Path, environment: Mapping[str, str], journal: FetchJournal
 ) -> str | None:
     """What only a person can do about the set, or None where there is nothing of the kind."""
     if card.access.kind == "local":
@@ -166,10 +168,11 @@ def _to_ask_for(
         return f"{asking} put it into the variable {unset}"
     secret = f"its password, if it has one, into the variable {unset}" if unset else ""
     downloads = folder / "downloads"
+    manual = [file for file in card.files if file.manual and not journal.of_card_file(file.name)]
     drops = [
         file.manual.drop
-        for file in card.files
-        if file.manual and not log.of(file.name) and not dropped_files(card, file, downloads)
+        for file in manual
+        if file.manual and not dropped_files(card, file, downloads)
     ]
     if drops:
         also = f", and {secret}" if secret else ""

@@ -4,19 +4,20 @@ An id is a path of the video, with its folder: LSVQ has equal names in different
 label file must look like stands in the card; see `readers` for the shapes it can have.
 """
 
-import hashlib
 import math
 import re
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from vqathinker.acquisition.transfer.checksum import sha256_of
 from vqathinker.datasets.card import Card, LabelError, LabelFile
-from vqathinker.datasets.readers import rows_of
+from vqathinker.datasets.listing import join_first
+from vqathinker.datasets.readers import read_rows
 
-__all__ = ["LabelError", "disagreements", "read_label_file", "read_labels"]
+__all__ = ["LabelError", "find_disagreements", "read_label_file", "read_labels"]
 
-_SHOWN = 3
+_MOST_NAMED = 3
 
 
 def read_labels(source: Path, card: Card) -> pd.DataFrame:
@@ -33,7 +34,7 @@ def read_labels(source: Path, card: Card) -> pd.DataFrame:
     label = card.label
     for name in (label.file, label.names):
         if name is not None:
-            _require(source / name, card)
+            _require_label_file(source / name, card)
     return read_label_file(source / label.file, label)
 
 
@@ -45,17 +46,17 @@ def read_label_file(path: Path, label: LabelFile) -> pd.DataFrame:
             seen before, or a MOS that is no number of the scale.
     """
     labels: dict[str, float] = {}
-    for row in rows_of(path, label):
-        video = _video_id(row.video, label, row.place)
+    for row in read_rows(path, label):
+        video = _parse_video_id(row.video, label, row.place)
         if video in labels:
             raise LabelError(f"{row.place}: video {video!r} has a label already; keep one of them")
-        labels[video] = math.nan if row.mos is None else _mos(row.mos, label, row.place)
+        labels[video] = math.nan if row.mos is None else _parse_mos(row.mos, label, row.place)
     if not labels:
         raise LabelError(f"{path}: no rows, expected one for each video")
     return pd.DataFrame({"video": list(labels), "mos": list(labels.values())})
 
 
-def disagreements(source: Path, card: Card) -> list[str]:
+def find_disagreements(source: Path, card: Card) -> list[str]:
     """Where the card's other label files, as far as they are there, do not agree with the first.
 
     A video that only the other file has is no disagreement: lists of other projects are longer.
@@ -69,30 +70,31 @@ def disagreements(source: Path, card: Card) -> list[str]:
         path, agreement = source / label.file, label.agrees
         if agreement is None or not path.is_file():
             continue
-        _require(path, card)
+        _require_label_file(path, card)
         first = first or dict(read_labels(source, card).itertuples(index=False, name=None))
         other = dict(read_label_file(path, label).itertuples(index=False, name=None))
         if absent := sorted(first.keys() - other.keys()):
-            found.append(f"{path}: {len(absent)} videos have no row in it: {_some(absent)}")
+            named = join_first(absent, _MOST_NAMED)
+            found.append(f"{path}: {len(absent)} videos have no row in it: {named}")
         apart = [
             f"{video} ({first[video]:g} and {agreement.times:g} × {other[video]:g})"
             for video in first.keys() & other.keys()
             if abs(first[video] - agreement.times * other[video]) > agreement.within
         ]
         if apart:
-            found.append(f"{path}: {len(apart)} labels differ from {card.label.file}: "
-                         f"{_some(sorted(apart))}")  # fmt: skip
+            named = join_first(sorted(apart), _MOST_NAMED)
+            found.append(f"{path}: {len(apart)} labels differ from {card.label.file}: {named}")
     return found
 
 
-def _require(path: Path, card: Card) -> None:
+def _require_label_file(path: Path, card: Card) -> None:
     """The file is there and, where the card knows its hash, is the one that the card means."""
     if not path.is_file():
         hint = f"get the set with `vqathinker data fetch {card.name}`"
         raise LabelError(f"{path}: no label file; {hint}")
     for file in card.files:
         if file.sha256 and (file.name, file.folder()) == (path.name, "."):
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            digest = sha256_of(path)
             if digest != file.sha256:
                 raise LabelError(
                     f"{path}: its sha256 is {digest}, the card {card.name} says {file.sha256}; "
@@ -100,7 +102,7 @@ def _require(path: Path, card: Card) -> None:
                 )
 
 
-def _video_id(text: str, label: LabelFile, place: str) -> str:
+def _parse_video_id(text: str, label: LabelFile, place: str) -> str:
     video = text.strip()
     if label.rename is not None:
         if not (match := re.fullmatch(label.rename.pattern, video)):
@@ -113,7 +115,7 @@ def _video_id(text: str, label: LabelFile, place: str) -> str:
     return video
 
 
-def _mos(text: str, label: LabelFile, place: str) -> float:
+def _parse_mos(text: str, label: LabelFile, place: str) -> float:
     if label.scale is None:
         raise LabelError(f"{place}: mos is {text!r}, but the card names no scale for it")
     low, high = label.scale
@@ -124,8 +126,3 @@ def _mos(text: str, label: LabelFile, place: str) -> float:
     if not low <= mos <= high:
         raise LabelError(f"{place}: mos is {text!r}, expected a number from {low:g} to {high:g}")
     return mos
-
-
-def _some(items: list[str]) -> str:
-    more = f" and {len(items) - _SHOWN} more" if len(items) > _SHOWN else ""
-    return ", ".join(items[:_SHOWN]) + more

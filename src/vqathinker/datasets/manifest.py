@@ -79,8 +79,8 @@ def build_manifest(source: Path, card: Card, expected: int | None = None) -> pd.
             could mean two files.
     """
     labels = read_labels(source, card)
-    _require_count(source / card.label.file, len(labels), card, expected)
-    contents = _read_contents(source / "degradations.csv") if card.made else {}
+    _require_row_count(source / card.label.file, len(labels), card, expected)
+    contents = _read_content_ids(source / "degradations.csv") if card.made else {}
     folder = videos_folder(card)
     matched = match_videos(labels["video"], video_files(source / folder), card.match)
     console = Console(stderr=True)
@@ -91,14 +91,14 @@ def build_manifest(source: Path, card: Card, expected: int | None = None) -> pd.
     found = track(probed, f"probing {card.name}", len(files), console=console, disable=quiet)
     rows = []
     for (video, published), file, facts in zip(pairs, files, found, strict=True):
-        mos = _higher_is_better(published, card)
+        mos = _oriented_mos(published, card)
         label = {
             "video": video,
             "mos": mos,
             "mos_training": _training_mos(mos, card),
             "split": card.split,
             "domain": card.domain,
-            "content": contents.get(video) or _content(video, card),
+            "content": contents.get(video) or _content_id(video, card),
         }
         rows.append(label | _file_facts(file, facts))
     return _to_frame(pa.Table.from_pylist(rows, schema=_SCHEMA))
@@ -129,14 +129,14 @@ def _to_frame(table: pa.Table) -> pd.DataFrame:
     return table.to_pandas(types_mapper=whole_numbers.get)
 
 
-def _require_count(path: Path, rows: int, card: Card, counted: int | None) -> None:
-    if card.expected is not None and counted is not None and counted != card.expected:
+def _require_row_count(path: Path, rows: int, card: Card, configured: int | None) -> None:
+    if card.expected is not None and configured is not None and configured != card.expected:
         raise LabelError(
-            f"params.yaml: data.counts.{card.name} is {counted}, but the card expects "
+            f"params.yaml: data.counts.{card.name} is {configured}, but the card expects "
             f"{card.expected}; set it to that, or write a card for a part of the set "
             "(`vqathinker data new`)"
         )
-    wanted = card.expected if counted is None else counted
+    wanted = card.expected if configured is None else configured
     if wanted is not None and rows != wanted:
         raise LabelError(
             f"{path}: {rows} rows, expected {wanted}; complete it, or set data.counts.{card.name} "
@@ -144,12 +144,12 @@ def _require_count(path: Path, rows: int, card: Card, counted: int | None) -> No
         )
 
 
-def _higher_is_better(mos: float, card: Card) -> float:
+def _oriented_mos(mos: float, card: Card) -> float:
     scale = card.label.scale
     return mos if scale is None or card.label.direction == "higher" else scale[0] + scale[1] - mos
 
 
-def _content(video: str, card: Card) -> str | None:
+def _content_id(video: str, card: Card) -> str | None:
     """What is shown, by the card's rule; the first group of a pattern that fits the whole id."""
     if card.content is None:
         return None
@@ -166,7 +166,7 @@ def _training_mos(mos: float, card: Card) -> float:
     return mos if divisor is None or math.isnan(mos) else round(mos / divisor, 6)
 
 
-def _read_contents(path: Path) -> dict[str, str]:
+def _read_content_ids(path: Path) -> dict[str, str]:
     """Content id of each video; empty for a set that does not tell."""
     if not path.is_file():
         return {}

@@ -14,8 +14,8 @@ from vqathinker.datasets.card import LabelError
 
 __all__ = ["AmbiguousVideoError", "match_videos", "video_files"]
 
-_JUNK = "__MACOSX"
-_SHOWN = 5
+_MACOS_FOLDER = "__MACOSX"
+_MOST_NAMED = 5
 
 
 class AmbiguousVideoError(LabelError):
@@ -28,7 +28,7 @@ def video_files(folder: Path) -> list[str]:
     Names that begin with a dot and what archives of macOS add (`__MACOSX`) are no videos. `folder`
     itself may be a link; links to folders inside it are not followed.
     """
-    return sorted(_walk(folder))
+    return sorted(_relative_files(folder))
 
 
 def match_videos(ids: Iterable[str], files: Iterable[str], pattern: str | None) -> dict[str, str]:
@@ -49,16 +49,16 @@ def match_videos(ids: Iterable[str], files: Iterable[str], pattern: str | None) 
         LabelError: an id has not the form of the pattern.
     """
     exact = set(files)
-    ends = _by_end(exact, pattern)
+    by_key = _files_by_key(exact, pattern)
     matched: dict[str, str] = {}
     taken: dict[str, str] = {}
     for video in ids:
-        candidates = [video] if pattern is None and video in exact else ends.get(
-            _key_of_id(video, pattern), [])  # fmt: skip
+        candidates = [video] if pattern is None and video in exact else by_key.get(
+            _label_key(video, pattern), [])  # fmt: skip
         if len(candidates) > 1:
-            shown = ", ".join(candidates[:_SHOWN])
+            first = ", ".join(candidates[:_MOST_NAMED])
             raise AmbiguousVideoError(
-                f"video {video!r} could be each of {len(candidates)} files: {shown}; keep one"
+                f"video {video!r} could be each of {len(candidates)} files: {first}; keep one"
             )
         if candidates:
             file = candidates[0]
@@ -69,44 +69,46 @@ def match_videos(ids: Iterable[str], files: Iterable[str], pattern: str | None) 
     return matched
 
 
-def _walk(folder: Path) -> Iterator[str]:
-    for at, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if _counts(name)]
+def _relative_files(folder: Path) -> Iterator[str]:
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not _is_ignored(name)]
         yield from (
-            (Path(at) / name).relative_to(folder).as_posix() for name in names if _counts(name)
+            (Path(parent) / name).relative_to(folder).as_posix()
+            for name in names
+            if not _is_ignored(name)
         )
 
 
-def _counts(name: str) -> bool:
-    return not name.startswith(".") and name != _JUNK
+def _is_ignored(name: str) -> bool:
+    return name.startswith(".") or name == _MACOS_FOLDER
 
 
-def _key_of_id(video: str, pattern: str | None) -> tuple[str, ...]:
+def _label_key(video: str, pattern: str | None) -> tuple[str, ...]:
     if pattern is None:
         return (video,)
-    if not (found := _anchored(pattern).search(video)):
+    if not (found := _compile_for_end(pattern).search(video)):
         raise LabelError(f"video {video!r} has not the form of the card, {pattern}")
     return found.groups("")
 
 
-def _by_end(files: Iterable[str], pattern: str | None) -> dict[tuple[str, ...], list[str]]:
+def _files_by_key(files: Iterable[str], pattern: str | None) -> dict[tuple[str, ...], list[str]]:
     """Files by what an id may say of them."""
     table: dict[tuple[str, ...], list[str]] = {}
-    regex = None if pattern is None else _anchored(pattern)
+    regex = None if pattern is None else _compile_for_end(pattern)
     for file in sorted(files):
         if regex is None:
-            for end in _ends(file):
+            for end in _path_ends(file):
                 table.setdefault((end,), []).append(file)
         elif found := regex.search(file):
             table.setdefault(found.groups(""), []).append(file)
     return table
 
 
-def _anchored(pattern: str) -> re.Pattern[str]:
+def _compile_for_end(pattern: str) -> re.Pattern[str]:
     return re.compile(rf"(?:^|/)(?:{pattern})\Z")
 
 
-def _ends(file: str) -> Iterator[str]:
+def _path_ends(file: str) -> Iterator[str]:
     """The path, and it without its first folder, its first two, and so on."""
     while True:
         yield file

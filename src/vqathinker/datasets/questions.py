@@ -16,7 +16,7 @@ from vqathinker.datasets.card import LabelError
 __all__ = ["Question", "read_questions"]
 
 _OPTIONS = re.compile(r"([A-Z]):\s*\[([^\]]+)\]")
-_MARK = "\ufeff"
+_BYTE_ORDER_MARK = "\ufeff"
 
 
 class Question(NamedTuple):
@@ -40,13 +40,13 @@ def read_questions(path: Path) -> Iterator[Question]:
     with path.open(encoding="utf-8-sig") as file:
         for number, line in enumerate(file, 1):
             if line.strip():
-                yield _question(line, f"{path}, line {number}")
+                yield _parse_question(line, f"{path}, line {number}")
 
 
-def _question(line: str, place: str) -> Question:
+def _parse_question(line: str, place: str) -> Question:
     try:
         content: Any = json.loads(line)
-        video = content["video"].removeprefix(_MARK)
+        video = content["video"].removeprefix(_BYTE_ORDER_MARK)
         text, answer = (str(turn["value"]) for turn in content["conversations"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise LabelError(

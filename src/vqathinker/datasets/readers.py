@@ -15,10 +15,11 @@ from typing import NamedTuple
 from vqathinker.datasets.card import LabelError, LabelFile
 from vqathinker.datasets.questions import read_questions
 
-__all__ = ["Row", "rows_of"]
+__all__ = ["Row", "read_rows"]
 
-_MAXWELL_NAMED = {"T-all": 1, "A-all": 2, "O": 3}  # what stands beside the names, and where
-_MAXWELL_WITHIN = 1e-6
+# Columns that both files of MaxWell have, and their positions beside the names.
+_MAXWELL_SHARED = {"T-all": 1, "A-all": 2, "O": 3}
+_MAXWELL_TOLERANCE = 1e-6
 
 
 class Row(NamedTuple):
@@ -29,7 +30,7 @@ class Row(NamedTuple):
     mos: str | None
 
 
-def rows_of(path: Path, label: LabelFile) -> Iterator[Row]:
+def read_rows(path: Path, label: LabelFile) -> Iterator[Row]:
     """Every row of the label file at `path`, in its order.
 
     Raises:
@@ -45,7 +46,7 @@ def rows_of(path: Path, label: LabelFile) -> Iterator[Row]:
         raise LabelError(f"{path}: no text of values between commas ({error})") from error
 
 
-def _annotations(path: Path, label: LabelFile) -> Iterator[Row]:
+def _read_annotations(path: Path, label: LabelFile) -> Iterator[Row]:
     """{"annotations": [{"image_id": ..., "score": "..."}]}: the authors' lists."""
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -62,7 +63,7 @@ def _annotations(path: Path, label: LabelFile) -> Iterator[Row]:
         yield Row(place, str(entry[video]), str(entry[mos]))
 
 
-def _csv(path: Path, label: LabelFile) -> Iterator[Row]:
+def _read_csv(path: Path, label: LabelFile) -> Iterator[Row]:
     """A header, then a row for each video; columns by name."""
     video, mos = str(label.columns.video), str(label.columns.mos)
     with path.open(encoding="utf-8-sig", newline="") as file:
@@ -76,23 +77,24 @@ def _csv(path: Path, label: LabelFile) -> Iterator[Row]:
             if None in row:
                 more = len(columns) + len(row[None])
                 raise LabelError(f"{place}: {more} values, but the first line names {len(columns)}")
-            yield Row(place, _cell(row[video], video, place), _cell(row[mos], mos, place))
+            name = _require_cell(row[video], video, place)
+            yield Row(place, name, _require_cell(row[mos], mos, place))
 
 
-def _cell(text: str | None, column: str, place: str) -> str:
+def _require_cell(text: str | None, column: str, place: str) -> str:
     if text is None:
         raise LabelError(f"{place}: {column} is missing, the line ends before it")
     return text
 
 
-def _comma(path: Path, label: LabelFile) -> Iterator[Row]:
+def _read_comma(path: Path, label: LabelFile) -> Iterator[Row]:
     """No header; values between commas, by position: `batch1/747.mp4, -1, -1, 67.75`."""
-    for place, cells in _cells(path):
-        yield Row(place, cells[_at(label.columns.video, cells, place)],
-                  cells[_at(label.columns.mos, cells, place)])  # fmt: skip
+    for place, cells in _read_cells(path):
+        video = cells[_position(label.columns.video, cells, place)]
+        yield Row(place, video, cells[_position(label.columns.mos, cells, place)])
 
 
-def _cells(path: Path) -> Iterator[tuple[str, list[str]]]:
+def _read_cells(path: Path) -> Iterator[tuple[str, list[str]]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = csv.reader(file, skipinitialspace=True)
         width = 0
@@ -106,13 +108,13 @@ def _cells(path: Path) -> Iterator[tuple[str, list[str]]]:
             yield place, cells
 
 
-def _at(column: str | int, cells: list[str], place: str) -> int:
+def _position(column: str | int, cells: list[str], place: str) -> int:
     if not isinstance(column, int) or not 0 <= column < len(cells):
         raise LabelError(f"{place}: no column {column!r} among {len(cells)} values, counted from 0")
     return column
 
 
-def _wide(path: Path, label: LabelFile) -> Iterator[Row]:
+def _read_wide(path: Path, label: LabelFile) -> Iterator[Row]:
     """A column for each video, a row for each kind of value; the first cell names the row."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         table = {cells[0]: cells[1:] for cells in csv.reader(file) if cells}
@@ -126,44 +128,44 @@ def _wide(path: Path, label: LabelFile) -> Iterator[Row]:
         yield Row(f"{path}, column {number}", video, value)
 
 
-def _maxwell(path: Path, label: LabelFile) -> Iterator[Row]:
+def _read_maxwell(path: Path, label: LabelFile) -> Iterator[Row]:
     """Values without names, and names in the same order beside them; values of both must agree."""
-    names = list(_cells(path.with_name(label.names or "")))
+    names = list(_read_cells(path.with_name(label.names or "")))
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = csv.DictReader(file)
-        if missing := [name for name in _MAXWELL_NAMED if name not in (rows.fieldnames or [])]:
+        if missing := [name for name in _MAXWELL_SHARED if name not in (rows.fieldnames or [])]:
             raise LabelError(f"{path}: no column {' and '.join(missing)}")
         values = [(f"{path}, line {rows.line_num}", row) for row in rows]
     if len(values) != len(names):
         raise LabelError(f"{path}: {len(values)} rows, but {label.names} names {len(names)} videos")
     for (place, row), (beside, cells) in zip(values, names, strict=True):
-        for column, position in _MAXWELL_NAMED.items():
-            here, there = _cell(row[column], column, place), cells[_at(position, cells, beside)]
-            if not _close(here, there):
+        for column, position in _MAXWELL_SHARED.items():
+            here = _require_cell(row[column], column, place)
+            there = cells[_position(position, cells, beside)]
+            if not _agree(here, there):
                 raise LabelError(f"{place}: {column} is {here}, but {there} in {beside}")
         mos = str(label.columns.mos)
-        yield Row(
-            place, cells[_at(label.columns.video, cells, beside)], _cell(row[mos], mos, place)
-        )
+        name = cells[_position(label.columns.video, cells, beside)]
+        yield Row(place, name, _require_cell(row[mos], mos, place))
 
 
-def _close(one: str, other: str) -> bool:
+def _agree(one: str, other: str) -> bool:
     try:
-        return math.isclose(float(one), float(other), rel_tol=0, abs_tol=_MAXWELL_WITHIN)
+        return math.isclose(float(one), float(other), rel_tol=0, abs_tol=_MAXWELL_TOLERANCE)
     except ValueError:
         return False
 
 
-def _finevd(path: Path, _label: LabelFile) -> Iterator[Row]:
+def _read_finevd(path: Path, _label: LabelFile) -> Iterator[Row]:
     for question in read_questions(path):
         yield Row(question.place, question.video, None)
 
 
 _READERS: dict[str, Callable[[Path, LabelFile], Iterator[Row]]] = {
-    "annotations": _annotations,
-    "csv": _csv,
-    "comma": _comma,
-    "wide": _wide,
-    "maxwell": _maxwell,
-    "finevd": _finevd,
+    "annotations": _read_annotations,
+    "csv": _read_csv,
+    "comma": _read_comma,
+    "wide": _read_wide,
+    "maxwell": _read_maxwell,
+    "finevd": _read_finevd,
 }

@@ -11,11 +11,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from vqathinker.acquisition.archives.members import DamagedArchiveError, Limits
+from vqathinker.acquisition.archives.members import ArchiveLimits, DamagedArchiveError
 from vqathinker.acquisition.archives.unpack import unpack
-from vqathinker.acquisition.transfer.failure import DiskFullError
+from vqathinker.acquisition.transfer.errors import DiskFullError
 
-AMPLE = Limits(files=1000, bytes=100_000_000, ratio=1000.0)
+AMPLE = ArchiveLimits(files=1000, bytes=100_000_000, ratio=1000.0)
 
 
 # LSVQ has equal names in different folders; a folder of its own is empty here.
@@ -113,12 +113,12 @@ def test_a_disk_that_fills_up_keeps_whole_files_and_goes_on_later(
     code = """
         import resource, sys
         from pathlib import Path
-        from vqathinker.acquisition.transfer.failure import DiskFullError
-        from vqathinker.acquisition.archives.members import Limits
+        from vqathinker.acquisition.transfer.errors import DiskFullError
+        from vqathinker.acquisition.archives.members import ArchiveLimits
         from vqathinker.acquisition.archives.unpack import unpack
         resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
         try:
-            unpack(Path(sys.argv[1]), Path(sys.argv[2]), limits=Limits(9, 1_000_000, 1000.0))
+            unpack(Path(sys.argv[1]), Path(sys.argv[2]), limits=ArchiveLimits(9, 1_000_000, 1000.0))
         except DiskFullError as error:
             print(error)
     """

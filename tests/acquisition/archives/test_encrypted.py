@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from vqathinker.acquisition.archives.members import DamagedArchiveError, Limits
+from vqathinker.acquisition.archives.members import ArchiveLimits, DamagedArchiveError
 from vqathinker.acquisition.archives.unpack import unpack
 
-AMPLE = Limits(files=1000, bytes=100_000_000, ratio=1000.0)
+AMPLE = ArchiveLimits(files=1000, bytes=100_000_000, ratio=1000.0)
 
 
 VARIABLE = "HFR_PASSWORD"

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tarfile
 import textwrap
-import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
@@ -18,12 +17,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vqathinker.acquisition.archives.members import DamagedArchiveError, Limits
-from vqathinker.acquisition.archives.placing import ConflictError
+from vqathinker.acquisition.archives.member_writer import ConflictError
+from vqathinker.acquisition.archives.members import ArchiveLimits, DamagedArchiveError
 from vqathinker.acquisition.archives.unpack import unpack
 
 KINDS = ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz"]
-AMPLE = Limits(files=1000, bytes=100_000_000, ratio=1000.0)
+AMPLE = ArchiveLimits(files=1000, bytes=100_000_000, ratio=1000.0)
 
 
 # LSVQ has equal names in different folders; a folder of its own is empty here.
@@ -44,13 +43,11 @@ def test_every_file_gets_its_place(
     done = unpack(path, tmp_path / "source", limits=AMPLE)
     assert files_below(tmp_path / "source") == LSVQ
     assert {str(written) for written in done.written} == set(LSVQ)
-    assert done.present == done.private == done.alike == []
+    assert done.present == done.private == done.case_collisions == []
     assert [entry.name for entry in path.parent.iterdir()] == ["archive"]
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     files=st.dictionaries(
         st.text("abAB.-_ é😀", min_size=1, max_size=12).filter(lambda name: name.strip(". ")),
@@ -103,30 +100,30 @@ def test_a_killed_unpacking_goes_on_where_it_was(
     files = {f"folder{number % 3}/{number}.mp4": rng.bytes(50_000) for number in range(120)}
     path, target = archive(pack(kind, files)), tmp_path / "source"
     code = f"""
-        import time
+        import signal
+        from itertools import count
         from pathlib import Path
-        from vqathinker.acquisition.archives import placing
-        from vqathinker.acquisition.archives.members import Limits
+        from vqathinker.acquisition.archives import member_writer
+        from vqathinker.acquisition.archives.members import ArchiveLimits
         from vqathinker.acquisition.archives.unpack import unpack
-        content = placing._content
-        def slowly(member):
-            for chunk in content(member):
-                time.sleep(0.002)
-                yield chunk[:30_000]
-                time.sleep(0.002)
-                yield chunk[30_000:]
-        placing._content = slowly
-        unpack(Path({str(path)!r}), Path({str(target)!r}), limits=Limits(1000, 100_000_000, 1000.0))
+        read_chunks, started = member_writer._read_chunks, count()
+        def stop_in_the_21st(member):
+            for chunk in read_chunks(member):
+                if next(started) == 20:
+                    yield chunk[:30_000]
+                    print("in the middle", flush=True)
+                    signal.pause()
+                yield chunk
+        member_writer._read_chunks = stop_in_the_21st
+        limits = ArchiveLimits(1000, 100_000_000, 1000.0)
+        unpack(Path({str(path)!r}), Path({str(target)!r}), limits=limits)
     """
-    child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)])
-    until = time.monotonic() + 30
-    while len(files_below(target)) < 20:
-        assert child.poll() is None
-        assert time.monotonic() < until, "the child unpacked nothing"
-        time.sleep(0.01)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
+    arguments = [sys.executable, "-c", textwrap.dedent(code)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout.readline() == "in the middle\n"
+        child.send_signal(signal.SIGKILL)
     half = {str(file): file.stat().st_mtime_ns for file in target.rglob("*.mp4")}
+    assert len(half) == 20
     for file in target.rglob("*.mp4"):
         assert file.read_bytes() == files[file.relative_to(target).as_posix()]
 
@@ -261,7 +258,7 @@ def test_names_that_differ_only_in_case_are_both_kept_and_reported(
         archive(pack("zip", {"a/Clip.mp4": b"1", "A/clip.MP4": b"2"})), tmp_path / "s", limits=AMPLE
     )
     assert files_below(tmp_path / "s") == {"a/Clip.mp4": b"1", "A/clip.MP4": b"2"}
-    assert done.alike == [(PurePosixPath("a/Clip.mp4"), PurePosixPath("A/clip.MP4"))]
+    assert done.case_collisions == [(PurePosixPath("a/Clip.mp4"), PurePosixPath("A/clip.MP4"))]
 
 
 def test_permissions_of_the_archive_are_not_taken_over(archive: Callable, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
-"""Means to download in tests: little patience, certificates, an address where nobody listens."""
+"""What downloads of tests share: a context, certificates, an address where nobody listens."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from vqathinker.acquisition.transfer.download import Means
-from vqathinker.acquisition.transfer.patience import Patience
+from vqathinker.acquisition.transfer.context import Clock, DownloadContext
+from vqathinker.acquisition.transfer.retry import RetryPolicy
 
 
 @pytest.fixture(scope="session")
@@ -31,31 +31,34 @@ def slept() -> list[float]:
 
 
 @pytest.fixture
-def means(slept: list[float]) -> Means:
-    patience = Patience(
+def context(slept: list[float]) -> DownloadContext:
+    policy = RetryPolicy(
         attempts=3,
         first_wait_s=1.0,
         longest_wait_s=8.0,
         longest_retry_after_s=60.0,
-        connect_timeout_s=2.0,
-        read_timeout_s=2.0,
+        connect_timeout_s=60.0,
+        read_timeout_s=60.0,
         slowest_bytes_per_s=1000.0,
     )
-    return Means(patience, np.random.default_rng(0), sleep=slept.append)
+    return DownloadContext(policy, np.random.default_rng(0), clock=Clock(sleep=slept.append))
 
 
 @pytest.fixture
-def hasty(means: Means) -> Means:
-    """Means that leave a stalled server at once."""
-    return replace(means, patience=replace(means.patience, read_timeout_s=0.2))
+def impatient(context: DownloadContext) -> DownloadContext:
+    """A context for servers that never say another word: how long they are waited for is no matter.
+
+    Whatever has to come must not come from a server under it, for a busy machine may be late.
+    """
+    return replace(context, policy=replace(context.policy, read_timeout_s=0.2))
 
 
 @pytest.fixture
-def nobody_listens() -> str:
-    """An address where no server is."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{listener.getsockname()[1]}/file"
+def nobody_listens() -> Iterator[str]:
+    """An address where no server is; it is taken, so that no other test gets it meanwhile."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}/file"
 
 
 @pytest.fixture(scope="session")

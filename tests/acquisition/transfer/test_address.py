@@ -55,7 +55,7 @@ def test_what_is_no_address_of_the_web_is_refused_without_showing_it_all(url: st
     ],
 )
 def test_a_host_is_scheme_name_and_port(one: str, other: str, same: bool) -> None:
-    assert (Address(one).host == Address(other).host) == same
+    assert (Address(one).server == Address(other).server) == same
 
 
 @pytest.mark.parametrize(
@@ -68,14 +68,14 @@ def test_a_host_is_scheme_name_and_port(one: str, other: str, same: bool) -> Non
     ],
 )
 def test_a_redirect_is_read_from_where_it_stands(location: str, url: str) -> None:
-    assert Address("https://example.org/a/b?q=1").follow(location).url == url
+    assert Address("https://example.org/a/b?q=1").join(location).url == url
 
 
-def test_only_tls_and_this_machine_are_unheard() -> None:
-    assert Address("https://example.org/a").unheard
-    assert Address("http://127.0.0.1:8000/a").unheard
-    assert not Address("http://example.org/a").unheard
-    assert not Address("http://127.0.0.1.example.org/a").unheard
+def test_only_tls_and_this_machine_are_confidential() -> None:
+    assert Address("https://example.org/a").is_confidential
+    assert Address("http://127.0.0.1:8000/a").is_confidential
+    assert not Address("http://example.org/a").is_confidential
+    assert not Address("http://127.0.0.1.example.org/a").is_confidential
 
 
 def test_addresses_that_differ_in_the_query_have_other_fingerprints() -> None:

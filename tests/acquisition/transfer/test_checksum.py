@@ -18,11 +18,11 @@ OF_ABC = {
 def test_a_file_has_the_digest_that_others_compute(tmp_path: Path, algorithm: str) -> None:
     (tmp_path / "file").write_bytes(b"abc")
     checksum = Checksum.parse(f"{algorithm}:{OF_ABC[algorithm]}")
-    assert checksum.of(tmp_path / "file") == checksum.digest
-    assert checksum.fits(checksum.of(tmp_path / "file"))
+    assert checksum.digest_of(tmp_path / "file") == checksum.digest
+    assert checksum.matches(checksum.digest_of(tmp_path / "file"))
     assert str(checksum) == f"{algorithm}:{OF_ABC[algorithm]}"
     (tmp_path / "file").write_bytes(b"abd")
-    assert not checksum.fits(checksum.of(tmp_path / "file"))
+    assert not checksum.matches(checksum.digest_of(tmp_path / "file"))
 
 
 def test_sha256_of_a_file(tmp_path: Path) -> None:
@@ -32,8 +32,8 @@ def test_sha256_of_a_file(tmp_path: Path) -> None:
 
 def test_a_prefix_of_a_sha256_counts() -> None:
     prefix = Checksum("sha256", OF_ABC["sha256"][:24])
-    assert prefix.fits(OF_ABC["sha256"])
-    assert not prefix.fits("0" * 64)
+    assert prefix.matches(OF_ABC["sha256"])
+    assert not prefix.matches("0" * 64)
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from vqathinker.acquisition.transfer.context import DownloadContext
 from vqathinker.acquisition.transfer.disk import require_space
-from vqathinker.acquisition.transfer.download import Means, download
-from vqathinker.acquisition.transfer.failure import DiskFullError
-from vqathinker.acquisition.transfer.partial import Wanted
+from vqathinker.acquisition.transfer.download import download
+from vqathinker.acquisition.transfer.errors import DiskFullError
+from vqathinker.acquisition.transfer.expected_file import ExpectedFile
 from vqathinker.acquisition.transfer.web import WebFile
 
 DOWNLOAD = """
@@ -20,16 +21,17 @@ DOWNLOAD = """
     from pathlib import Path
     import numpy as np
     from vqathinker.acquisition.transfer.address import Address
-    from vqathinker.acquisition.transfer.download import Means, download
-    from vqathinker.acquisition.transfer.failure import DiskFullError
-    from vqathinker.acquisition.transfer.partial import Wanted
-    from vqathinker.acquisition.transfer.patience import Patience
+    from vqathinker.acquisition.transfer.context import DownloadContext
+    from vqathinker.acquisition.transfer.download import download
+    from vqathinker.acquisition.transfer.errors import DiskFullError
+    from vqathinker.acquisition.transfer.expected_file import ExpectedFile
+    from vqathinker.acquisition.transfer.retry import RetryPolicy
     from vqathinker.acquisition.transfer.web import WebFile
     url, target = sys.argv[1:]
-    means = Means(Patience(3, 1, 8, 60, 10, 10, 0), np.random.default_rng(0))
+    context = DownloadContext(RetryPolicy(3, 1, 8, 60, 600, 600, 0), np.random.default_rng(0))
     {prepare}
     try:
-        download(Wanted("set/file.bin"), [WebFile(Address(url))], Path(target), means)
+        download(ExpectedFile("set/file.bin"), [WebFile(Address(url))], Path(target), context)
     except DiskFullError as error:
         print(error)
         part = Path(f"{{target}}.part")
@@ -47,7 +49,7 @@ def child(prepare: str, url: str, target: Path, *before: str) -> list[str]:
 
 
 def test_a_file_that_grows_too_large_stops_with_figures_and_goes_on_with_more_room(
-    site, twenty_megabytes: bytes, tmp_path: Path, means: Means
+    site, twenty_megabytes: bytes, tmp_path: Path, context: DownloadContext
 ) -> None:
     """A limit of the process: the kernel refuses the write, as it does on a file system's limit."""
     address, target = site.has("/file", twenty_megabytes), tmp_path / "file.bin"
@@ -57,7 +59,7 @@ def test_a_file_that_grows_too_large_stops_with_figures_and_goes_on_with_more_ro
     assert re.search(r"[\d,]+ free", message)
     assert kept == "8000000"
     assert not target.exists()
-    download(Wanted("set/file.bin"), [WebFile(address)], target, means)
+    download(ExpectedFile("set/file.bin"), [WebFile(address)], target, context)
     assert target.read_bytes() == twenty_megabytes
     assert site.ranges_asked() == [None, "bytes=8000000-"]
 

@@ -8,21 +8,23 @@ from pathlib import Path
 import pytest
 
 from vqathinker.acquisition.transfer.checksum import Checksum
-from vqathinker.acquisition.transfer.download import Means, WrongContentError, download
-from vqathinker.acquisition.transfer.failure import BusyError, TransferError
-from vqathinker.acquisition.transfer.partial import PartialFile, Wanted
-from vqathinker.acquisition.transfer.recorded import HashTable
+from vqathinker.acquisition.transfer.context import DownloadContext
+from vqathinker.acquisition.transfer.download import WrongContentError, download
+from vqathinker.acquisition.transfer.errors import BusyError, TransferError
+from vqathinker.acquisition.transfer.expected_file import ExpectedFile
+from vqathinker.acquisition.transfer.hash_table import HashTable
+from vqathinker.acquisition.transfer.partial import PartialFile
 from vqathinker.acquisition.transfer.web import WebFile
 
-PLAIN = Wanted("set/file.bin")
+PLAIN = ExpectedFile("set/file.bin")
 
 
 def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def published(content: bytes) -> Wanted:
-    return Wanted("set/file.bin", len(content), Checksum("sha256", sha256(content)))
+def published(content: bytes) -> ExpectedFile:
+    return ExpectedFile("set/file.bin", len(content), Checksum("sha256", sha256(content)))
 
 
 def left_beside(target: Path) -> list[str]:
@@ -30,11 +32,11 @@ def left_beside(target: Path) -> list[str]:
 
 
 def test_a_wrong_hash_is_an_error_that_names_both_and_leaves_nothing(
-    site, tmp_path: Path, means: Means
+    site, tmp_path: Path, context: DownloadContext
 ) -> None:
     address, target = site.has("/file", b"damaged!"), tmp_path / "file.bin"
     with pytest.raises(TransferError) as caught:
-        download(published(b"original"), [WebFile(address)], target, means)
+        download(published(b"original"), [WebFile(address)], target, context)
     assert sha256(b"damaged!") in str(caught.value)
     assert sha256(b"original") in str(caught.value)
     assert "its card" in str(caught.value)
@@ -43,11 +45,15 @@ def test_a_wrong_hash_is_an_error_that_names_both_and_leaves_nothing(
 
 
 def test_the_mirror_of_an_origin_with_a_wrong_hash_is_used(
-    site, make_site: Callable, tmp_path: Path, means: Means, caplog: pytest.LogCaptureFixture
+    site,
+    make_site: Callable,
+    tmp_path: Path,
+    context: DownloadContext,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     wrong, right = site.has("/file", b"damaged!"), make_site().has("/file", b"original")
     target = tmp_path / "file.bin"
-    done = download(published(b"original"), [WebFile(wrong), WebFile(right)], target, means)
+    done = download(published(b"original"), [WebFile(wrong), WebFile(right)], target, context)
     assert target.read_bytes() == b"original"
     assert done.origin == str(right)
     assert sha256(b"damaged!") in caplog.text
@@ -65,37 +71,41 @@ def test_the_mirror_of_an_origin_with_a_wrong_hash_is_used(
     ids=["md5 of a bucket", "prefix of a sha256", "id of a git blob"],
 )
 def test_other_published_checksums_are_checked_too(
-    site, tmp_path: Path, means: Means, checksum: Checksum
+    site, tmp_path: Path, context: DownloadContext, checksum: Checksum
 ) -> None:
-    wanted = Wanted("set/file.bin", checksum=checksum)
+    expected = ExpectedFile("set/file.bin", checksum=checksum)
     right, wrong = site.has("/right", b"original"), site.has("/wrong", b"damaged!")
-    done = download(wanted, [WebFile(wrong), WebFile(right)], tmp_path / "file.bin", means)
+    done = download(expected, [WebFile(wrong), WebFile(right)], tmp_path / "file.bin", context)
     assert done.origin == str(right)
 
 
-def test_a_wrong_size_is_refused_before_the_bytes_come(site, tmp_path: Path, means: Means) -> None:
+def test_a_wrong_size_is_refused_before_the_bytes_come(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
     address = site.has("/file", bytes(1_000_000))
     with pytest.raises(TransferError, match="has 1,000,000 bytes, expected 10"):
-        download(Wanted("set/file.bin", 10), [WebFile(address)], tmp_path / "file.bin", means)
+        download(
+            ExpectedFile("set/file.bin", 10), [WebFile(address)], tmp_path / "file.bin", context
+        )
     assert list(tmp_path.iterdir()) == []
 
 
 def test_404_leads_to_the_mirror_at_once(
-    site, make_site: Callable, tmp_path: Path, means: Means, slept: list[float]
+    site, make_site: Callable, tmp_path: Path, context: DownloadContext, slept: list[float]
 ) -> None:
     mirror = make_site().has("/copy", b"content")
     origins = [WebFile(site.address("/gone")), WebFile(mirror)]
-    done = download(PLAIN, origins, tmp_path / "file.bin", means)
+    done = download(PLAIN, origins, tmp_path / "file.bin", context)
     assert done.origin == str(mirror)
     assert len(site.asked) == 1
     assert slept == []
 
 
 def test_when_no_origin_delivers_the_error_says_why_of_each_and_what_to_do(
-    site, make_site: Callable, tmp_path: Path, means: Means
+    site, make_site: Callable, tmp_path: Path, context: DownloadContext
 ) -> None:
     target = tmp_path / "here" / "file.bin"
-    with_mirror = replace(means, mirror=tmp_path / "mirror")
+    with_mirror = replace(context, mirror=tmp_path / "mirror")
     gone, dropping = site.address("/gone"), make_site()
     drops = [dropping.whole(until=4), *(dropping.status(500) for _ in range(9))]
     address = dropping.has("/file", b"0123456789", first=drops)
@@ -110,73 +120,77 @@ def test_when_no_origin_delivers_the_error_says_why_of_each_and_what_to_do(
 
 
 def test_the_mirror_folder_comes_first_and_nobody_is_asked(
-    site, tmp_path: Path, means: Means
+    site, tmp_path: Path, context: DownloadContext
 ) -> None:
     (tmp_path / "mirror" / "set").mkdir(parents=True)
     (tmp_path / "mirror" / "set" / "file.bin").write_bytes(b"original")
-    means = replace(means, mirror=tmp_path / "mirror")
+    context = replace(context, mirror=tmp_path / "mirror")
     target = tmp_path / "here" / "file.bin"
     origins = [WebFile(site.has("/file", b"original"))]
-    done = download(published(b"original"), origins, target, means)
+    done = download(published(b"original"), origins, target, context)
     assert target.read_bytes() == b"original"
     assert done.origin == f"{tmp_path}/mirror/set/file.bin"
     assert site.asked == []
 
 
 def test_a_file_that_is_wrong_in_the_mirror_folder_comes_from_its_origin(
-    site, tmp_path: Path, means: Means, caplog: pytest.LogCaptureFixture
+    site, tmp_path: Path, context: DownloadContext, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "mirror" / "set").mkdir(parents=True)
     (tmp_path / "mirror" / "set" / "file.bin").write_bytes(b"damaged!")
-    means = replace(means, mirror=tmp_path / "mirror")
+    context = replace(context, mirror=tmp_path / "mirror")
     address = site.has("/file", b"original")
-    done = download(published(b"original"), [WebFile(address)], tmp_path / "file.bin", means)
+    done = download(published(b"original"), [WebFile(address)], tmp_path / "file.bin", context)
     assert done.origin == str(address)
     assert f"{tmp_path}/mirror/set/file.bin" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["../file.bin", "/etc/passwd", "set/../../file.bin"])
 def test_a_name_that_leads_out_of_the_mirror_folder_is_refused(
-    tmp_path: Path, means: Means, name: str
+    tmp_path: Path, context: DownloadContext, name: str
 ) -> None:
     with pytest.raises(ValueError, match="expected a path such as"):
-        download(Wanted(name), [], tmp_path / "file.bin", replace(means, mirror=tmp_path / "m"))
+        download(
+            ExpectedFile(name), [], tmp_path / "file.bin", replace(context, mirror=tmp_path / "m")
+        )
 
 
-def test_what_is_in_place_and_right_is_left_alone(site, tmp_path: Path, means: Means) -> None:
+def test_what_is_in_place_and_right_is_left_alone(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
     target = tmp_path / "file.bin"
     target.write_bytes(b"original")
     origins = [WebFile(site.has("/file", b"original"))]
-    done = download(published(b"original"), origins, target, means)
+    done = download(published(b"original"), origins, target, context)
     assert done.origin is None
     assert site.asked == []
     assert left_beside(target) == []
 
 
 def test_what_is_in_place_and_wrong_is_never_overwritten(
-    site, tmp_path: Path, means: Means
+    site, tmp_path: Path, context: DownloadContext
 ) -> None:
     target = tmp_path / "file.bin"
     target.write_bytes(b"somebody's work")
     origins = [WebFile(site.has("/file", b"original"))]
     with pytest.raises(WrongContentError, match="Move it away") as caught:
-        download(published(b"original"), origins, target, means)
+        download(published(b"original"), origins, target, context)
     assert str(target) in str(caught.value)
     assert target.read_bytes() == b"somebody's work"
 
 
 def test_the_first_hash_is_recorded_and_a_later_difference_is_an_error(
-    site, tmp_path: Path, means: Means
+    site, tmp_path: Path, context: DownloadContext
 ) -> None:
     table = tmp_path / "data-hashes.csv"
-    means = replace(means, recorded=HashTable(table))
+    context = replace(context, hash_table=HashTable(table))
     address = site.has("/file", b"original")
-    download(PLAIN, [WebFile(address)], tmp_path / "first.bin", means)
+    download(PLAIN, [WebFile(address)], tmp_path / "first.bin", context)
     assert f"set/file.bin,8,{sha256(b'original')}" in table.read_text()
 
     site.has("/file", b"changed!")
     with pytest.raises(TransferError) as caught:
-        download(PLAIN, [WebFile(address)], tmp_path / "second.bin", means)
+        download(PLAIN, [WebFile(address)], tmp_path / "second.bin", context)
     message = str(caught.value)
     assert sha256(b"original") in message
     assert sha256(b"changed!") in message
@@ -186,26 +200,32 @@ def test_the_first_hash_is_recorded_and_a_later_difference_is_an_error(
     assert table.read_text().count("set/file.bin") == 1
 
 
-def test_a_file_with_a_published_hash_is_not_recorded(site, tmp_path: Path, means: Means) -> None:
-    means = replace(means, recorded=HashTable(tmp_path / "data-hashes.csv"))
+def test_a_file_with_a_published_hash_is_not_recorded(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
+    context = replace(context, hash_table=HashTable(tmp_path / "data-hashes.csv"))
     origins = [WebFile(site.has("/file", b"original"))]
-    download(published(b"original"), origins, tmp_path / "file.bin", means)
+    download(published(b"original"), origins, tmp_path / "file.bin", context)
     assert not (tmp_path / "data-hashes.csv").exists()
 
 
-def test_a_file_the_user_put_in_place_is_recorded_as_that(tmp_path: Path, means: Means) -> None:
+def test_a_file_the_user_put_in_place_is_recorded_as_that(
+    tmp_path: Path, context: DownloadContext
+) -> None:
     table = tmp_path / "data-hashes.csv"
-    means = replace(means, recorded=HashTable(table))
+    context = replace(context, hash_table=HashTable(table))
     (tmp_path / "file.bin").write_bytes(b"by hand")
-    download(PLAIN, [], tmp_path / "file.bin", means)
+    download(PLAIN, [], tmp_path / "file.bin", context)
     assert "put in place by the user" in table.read_text()
 
 
-def test_two_processes_do_not_write_the_same_file(site, tmp_path: Path, means: Means) -> None:
+def test_two_processes_do_not_write_the_same_file(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
     origins = [WebFile(site.has("/file", b"content"))]
     target = tmp_path / "file.bin"
     with (
         PartialFile.open_for(target, PLAIN),
         pytest.raises(BusyError, match="another process is getting it"),
     ):
-        download(PLAIN, origins, target, means)
+        download(PLAIN, origins, target, context)

@@ -12,17 +12,18 @@ from pathlib import Path
 import pytest
 
 from vqathinker.acquisition.transfer.checksum import Checksum
-from vqathinker.acquisition.transfer.download import Means, download
+from vqathinker.acquisition.transfer.context import DownloadContext
+from vqathinker.acquisition.transfer.download import download
 from vqathinker.acquisition.transfer.drive import DriveFile
-from vqathinker.acquisition.transfer.failure import DiskFullError, TransferError
+from vqathinker.acquisition.transfer.errors import DiskFullError, TransferError
+from vqathinker.acquisition.transfer.expected_file import ExpectedFile
 from vqathinker.acquisition.transfer.folder import FolderFile
-from vqathinker.acquisition.transfer.partial import Wanted
 
 FILE = DriveFile("1_vVmvKfY2G5p5LtP7t-0FzkpNg03wbSz")
 ASK = f"/uc?id={FILE.id}"
 GET = f"/download?id={FILE.id}&export=download&confirm=t"
 AS_A_FILE = {"Content_Disposition": "attachment", "Content_Type": "application/zip"}
-PLAIN = Wanted("vdpve/train.zip")
+PLAIN = ExpectedFile("vdpve/train.zip")
 WARNING_PAGE = f"""
 <p>Google Drive can't scan this file for viruses.</p>
 <form id="download-form" action="https://drive.usercontent.google.com/download" method="get">
@@ -68,9 +69,11 @@ def continued_at(site) -> int:
     return int(asked[-1].removeprefix("bytes=").removesuffix("-"))
 
 
-def test_a_file_comes_from_behind_its_warning_page(drive, tmp_path: Path, means: Means) -> None:
+def test_a_file_comes_from_behind_its_warning_page(
+    drive, tmp_path: Path, context: DownloadContext
+) -> None:
     shares(drive, b"content")
-    done = download(PLAIN, [FILE], tmp_path / "train.zip", means)
+    done = download(PLAIN, [FILE], tmp_path / "train.zip", context)
     assert (tmp_path / "train.zip").read_bytes() == b"content"
     assert done.origin == f"https://drive.google.com/file/d/{FILE.id}/view"
     assert [asked.path for asked in drive.asked] == [ASK, GET]
@@ -78,47 +81,49 @@ def test_a_file_comes_from_behind_its_warning_page(drive, tmp_path: Path, means:
 
 
 def test_a_dropped_file_goes_on_from_there(
-    drive, twenty_megabytes: bytes, tmp_path: Path, means: Means
+    drive, twenty_megabytes: bytes, tmp_path: Path, context: DownloadContext
 ) -> None:
     shares(drive, twenty_megabytes, first=[drive.whole(until=8_000_000)])
-    download(PLAIN, [FILE], tmp_path / "train.zip", means)
+    download(PLAIN, [FILE], tmp_path / "train.zip", context)
     assert (tmp_path / "train.zip").read_bytes() == twenty_megabytes
     assert continued_at(drive) > 7_000_000
 
 
 def test_what_another_run_got_is_continued(
-    drive, twenty_megabytes: bytes, tmp_path: Path, means: Means
+    drive, twenty_megabytes: bytes, tmp_path: Path, context: DownloadContext
 ) -> None:
     gone = [drive.status(404, **AS_A_FILE) for _ in range(2)]
     shares(drive, twenty_megabytes, first=[drive.whole(until=8_000_000), *gone])
     with pytest.raises(TransferError, match="answers 404"):
-        download(PLAIN, [FILE], tmp_path / "train.zip", means)
+        download(PLAIN, [FILE], tmp_path / "train.zip", context)
     drive.files[GET].first.clear()
     drive.asked.clear()
     checksum = Checksum("sha256", hashlib.sha256(twenty_megabytes).hexdigest())
-    wanted = Wanted("vdpve/train.zip", len(twenty_megabytes), checksum)
-    download(wanted, [FILE], tmp_path / "train.zip", means)
+    expected = ExpectedFile("vdpve/train.zip", len(twenty_megabytes), checksum)
+    download(expected, [FILE], tmp_path / "train.zip", context)
     assert (tmp_path / "train.zip").read_bytes() == twenty_megabytes
     assert continued_at(drive) > 7_000_000
 
 
 def test_a_wrong_start_from_an_earlier_run_is_found_out_and_replaced(
-    drive, tmp_path: Path, means: Means
+    drive, tmp_path: Path, context: DownloadContext
 ) -> None:
     (tmp_path / "train.zip.part.drive0abcdef_.part").write_bytes(b"xxxx")
     shares(drive, b"original")
     checksum = Checksum("sha256", hashlib.sha256(b"original").hexdigest())
-    wanted = Wanted("vdpve/train.zip", 8, checksum)
-    download(wanted, [FILE], tmp_path / "train.zip", means)
+    expected = ExpectedFile("vdpve/train.zip", 8, checksum)
+    download(expected, [FILE], tmp_path / "train.zip", context)
     assert (tmp_path / "train.zip").read_bytes() == b"original"
     assert continued_at(drive) == 4
     assert [entry.name for entry in tmp_path.iterdir()] == ["train.zip"]
 
 
-def test_a_used_up_quota_says_when_to_come_back(drive, tmp_path: Path, means: Means) -> None:
+def test_a_used_up_quota_says_when_to_come_back(
+    drive, tmp_path: Path, context: DownloadContext
+) -> None:
     drive.has(ASK, b"", always=page(drive, QUOTA_PAGE))
     with pytest.raises(TransferError) as caught:
-        download(PLAIN, [FILE], tmp_path / "train.zip", means)
+        download(PLAIN, [FILE], tmp_path / "train.zip", context)
     assert "its quota for today is used up" in str(caught.value)
     assert "Try again in 24 hours, or open the page in a browser" in str(caught.value)
     assert f"https://drive.google.com/file/d/{FILE.id}/view" in str(caught.value)
@@ -127,58 +132,62 @@ def test_a_used_up_quota_says_when_to_come_back(drive, tmp_path: Path, means: Me
 
 
 def test_the_mirror_of_a_file_that_drive_does_not_give_out_is_used(
-    drive, tmp_path: Path, means: Means
+    drive, tmp_path: Path, context: DownloadContext
 ) -> None:
     (tmp_path / "copy").write_bytes(b"content")
     drive.has(ASK, b"", always=page(drive, QUOTA_PAGE))
     origins = [FILE, FolderFile(tmp_path / "copy")]
-    assert download(PLAIN, origins, tmp_path / "train.zip", means).origin == f"{tmp_path}/copy"
+    assert download(PLAIN, origins, tmp_path / "train.zip", context).origin == f"{tmp_path}/copy"
 
 
 def test_a_busy_drive_is_asked_again(
-    drive, tmp_path: Path, means: Means, slept: list[float]
+    drive, tmp_path: Path, context: DownloadContext, slept: list[float]
 ) -> None:
     busy_at_the_file = [drive.status(503, **AS_A_FILE)]
     shares(drive, b"content", first=busy_at_the_file)
     busy_at_the_page = drive.status(503, b"<p>busy</p>", Content_Type="text/html")
     drive.files[ASK].first.append(busy_at_the_page)
-    download(PLAIN, [FILE], tmp_path / "train.zip", means)
+    download(PLAIN, [FILE], tmp_path / "train.zip", context)
     assert (tmp_path / "train.zip").read_bytes() == b"content"
     assert len(slept) == 2
 
 
-def test_a_file_of_another_size_is_refused(drive, tmp_path: Path, means: Means) -> None:
+def test_a_file_of_another_size_is_refused(drive, tmp_path: Path, context: DownloadContext) -> None:
     shares(drive, bytes(3_000_000))
     with pytest.raises(TransferError, match="has 3,000,000 bytes, expected 10"):
-        download(Wanted("vdpve/train.zip", 10), [FILE], tmp_path / "train.zip", means)
+        download(ExpectedFile("vdpve/train.zip", 10), [FILE], tmp_path / "train.zip", context)
 
 
 def test_a_disk_without_room_is_named_before_anything_is_asked(
-    drive, tmp_path: Path, means: Means
+    drive, tmp_path: Path, context: DownloadContext
 ) -> None:
     with pytest.raises(DiskFullError, match=r"not enough room: [\d,]+ more bytes needed"):
-        download(Wanted("vdpve/train.zip", 1 << 60), [FILE], tmp_path / "train.zip", means)
+        download(ExpectedFile("vdpve/train.zip", 1 << 60), [FILE], tmp_path / "train.zip", context)
     assert drive.asked == []
 
 
-def test_a_drive_that_stalls_is_left(drive, tmp_path: Path, hasty: Means) -> None:
-    shares(drive, bytes(3_000_000), first=[drive.stall(until=10) for _ in range(9)])
+def test_a_drive_that_stalls_is_left(drive, tmp_path: Path, impatient: DownloadContext) -> None:
+    shares(drive, bytes(3_000_000), always=drive.stall(until=10))
     with pytest.raises(TransferError, match=r"broke off after .* 3 times in a row"):
-        download(PLAIN, [FILE], tmp_path / "train.zip", hasty)
+        download(PLAIN, [FILE], tmp_path / "train.zip", impatient)
 
 
 def test_somebody_else_in_its_place_is_not_trusted(
-    drive, tmp_path: Path, means: Means, make_certificate: Callable, monkeypatch: pytest.MonkeyPatch
+    drive,
+    tmp_path: Path,
+    context: DownloadContext,
+    make_certificate: Callable,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shares(drive, b"content")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(make_certificate("drive.google.com")[0]))
     with pytest.raises(TransferError, match="its TLS certificate is not valid"):
-        download(PLAIN, [FILE], tmp_path / "train.zip", means)
+        download(PLAIN, [FILE], tmp_path / "train.zip", context)
     assert drive.asked == []
 
 
 def test_no_cookie_of_the_user_is_read_or_written(
-    drive, tmp_path: Path, means: Means, monkeypatch: pytest.MonkeyPatch
+    drive, tmp_path: Path, context: DownloadContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jar = tmp_path / "cookies.txt"
     cookie = ".google.com\tTRUE\t/\tTRUE\t0\tSID\t5ecret\n"
@@ -186,14 +195,14 @@ def test_no_cookie_of_the_user_is_read_or_written(
     monkeypatch.setattr(sys.modules["gdown.download"], "DEFAULT_COOKIES_FILE", str(jar))
     shares(drive, b"content")
     before = jar.read_text()
-    download(PLAIN, [FILE], tmp_path / "train.zip", means)
+    download(PLAIN, [FILE], tmp_path / "train.zip", context)
     assert all("Cookie" not in asked.headers for asked in drive.asked)
     assert jar.read_text() == before
 
 
 def test_an_answer_that_gdown_cannot_read_leads_to_the_next_origin(
-    drive, tmp_path: Path, means: Means
+    drive, tmp_path: Path, context: DownloadContext
 ) -> None:
     drive.has(ASK, b"", headers={})  # without a type, on which gdown 6.5 raises KeyError
     with pytest.raises(TransferError, match=r"gives an answer that gdown cannot read \(KeyError\)"):
-        download(PLAIN, [FILE], tmp_path / "train.zip", means)
+        download(PLAIN, [FILE], tmp_path / "train.zip", context)

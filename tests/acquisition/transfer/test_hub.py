@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
-from vqathinker.acquisition.transfer.download import Means, download
-from vqathinker.acquisition.transfer.failure import OriginError, TransferError, UnsafeError
+from vqathinker.acquisition.transfer.context import DownloadContext
+from vqathinker.acquisition.transfer.download import download
+from vqathinker.acquisition.transfer.errors import OriginError, TransferError, UnsafeError
+from vqathinker.acquisition.transfer.expected_file import ExpectedFile
 from vqathinker.acquisition.transfer.hub import LargeHubFile, list_hub_files
-from vqathinker.acquisition.transfer.partial import Wanted
 from vqathinker.acquisition.transfer.repository import HubRepository
 
 COMMIT = "7cebd238a801a95d380303a0895e34e863c890bf"
@@ -83,19 +84,19 @@ def gated(make_site: Callable, monkeypatch: pytest.MonkeyPatch) -> Hub:
     return Hub(make_site(), make_site(), gated=True)
 
 
-def fetch(hub: Hub, folder: Path, means: Means, **more) -> list[str]:
+def fetch(hub: Hub, folder: Path, context: DownloadContext, **more) -> list[str]:
     """Everything of the repository that is asked for, as a caller gets it."""
-    files = list_hub_files(hub.repository, means.patience, means.rng, means.sleep, **more)
+    files = list_hub_files(hub.repository, context, **more)
     for file in files:
-        wanted = Wanted(f"set/{file.path}", file.size, file.checksum)
-        download(wanted, [file.origin], folder / file.path, means)
+        expected = ExpectedFile(f"set/{file.path}", file.size, file.checksum)
+        download(expected, [file.origin], folder / file.path, context)
     return [file.path for file in files]
 
 
-def test_files_are_listed_with_the_hashes_of_the_hub(hub: Hub, means: Means) -> None:
+def test_files_are_listed_with_the_hashes_of_the_hub(hub: Hub, context: DownloadContext) -> None:
     hub.add("video.tar.gz", b"many bytes", large=True)
     hub.add("folder/README.md", b"# Videos\n", large=False)
-    readme, archive = list_hub_files(hub.repository, means.patience, means.rng, means.sleep)
+    readme, archive = list_hub_files(hub.repository, context)
     assert (readme.path, archive.path) == ("folder/README.md", "video.tar.gz")
     assert (readme.size, archive.size) == (9, 10)
     # `printf '# Videos\n' | git hash-object --stdin`
@@ -104,54 +105,54 @@ def test_files_are_listed_with_the_hashes_of_the_hub(hub: Hub, means: Means) -> 
 
 
 def test_a_repository_comes_whole_and_in_its_folders(
-    hub: Hub, tmp_path: Path, means: Means
+    hub: Hub, tmp_path: Path, context: DownloadContext
 ) -> None:
     hub.add("video.tar.gz", b"many bytes", large=True)
     hub.add("folder/README.md", b"# Videos\n", large=False)
-    assert fetch(hub, tmp_path, means) == ["folder/README.md", "video.tar.gz"]
+    assert fetch(hub, tmp_path, context) == ["folder/README.md", "video.tar.gz"]
     assert (tmp_path / "video.tar.gz").read_bytes() == b"many bytes"
     assert (tmp_path / "folder" / "README.md").read_bytes() == b"# Videos\n"
 
 
-def test_only_what_fits_a_pattern_comes(hub: Hub, tmp_path: Path, means: Means) -> None:
+def test_only_what_fits_a_pattern_comes(hub: Hub, tmp_path: Path, context: DownloadContext) -> None:
     for path in ("ia-batch1.tar.gz", "yfcc-batch1.tar.gz", "folder/labels.csv", "README.md"):
         hub.add(path, b"x", large=False)
     allow = ["*.tar.gz", "*.csv"]
     expected = ["folder/labels.csv", "ia-batch1.tar.gz", "yfcc-batch1.tar.gz"]
-    assert fetch(hub, tmp_path, means, allow=allow) == expected
+    assert fetch(hub, tmp_path, context, allow=allow) == expected
     with pytest.raises(OriginError, match=r"no file fits \*\.mp4"):
-        fetch(hub, tmp_path, means, allow=["*.mp4"])
+        fetch(hub, tmp_path, context, allow=["*.mp4"])
 
 
 def test_a_dropped_file_of_the_hub_goes_on_from_there(
-    hub: Hub, twenty_megabytes: bytes, tmp_path: Path, means: Means
+    hub: Hub, twenty_megabytes: bytes, tmp_path: Path, context: DownloadContext
 ) -> None:
     first = [hub.storage.whole(until=8_000_000)]
     hub.add("video.tar.gz", twenty_megabytes, large=True, first=first)
-    fetch(hub, tmp_path, means)
+    fetch(hub, tmp_path, context)
     assert (tmp_path / "video.tar.gz").read_bytes() == twenty_megabytes
     assert hub.storage.sent == 20_000_000
 
 
 @pytest.mark.parametrize("large", [True, False])
 def test_a_file_that_is_not_what_the_hub_says_is_refused(
-    hub: Hub, tmp_path: Path, means: Means, large: bool
+    hub: Hub, tmp_path: Path, context: DownloadContext, large: bool
 ) -> None:
     hub.add("video.zip", b"original", large=large)
     place = hub.storage if large else hub.site
     (path,) = [path for path, served in place.files.items() if served.content == b"original"]
     place.files[path].content = b"damaged!"
     with pytest.raises(TransferError, match=r"expected [0-9a-f]+ \(the hub\)"):
-        fetch(hub, tmp_path, means)
+        fetch(hub, tmp_path, context)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_token_goes_to_the_hub_and_not_to_its_storage(
-    gated: Hub, tmp_path: Path, means: Means, caplog: pytest.LogCaptureFixture
+    gated: Hub, tmp_path: Path, context: DownloadContext, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     gated.add("data.zip", b"original", large=True)
-    fetch(gated, tmp_path, means)
+    fetch(gated, tmp_path, context)
     assert {asked.headers["Authorization"] for asked in gated.site.asked} == {f"Bearer {TOKEN}"}
     assert [asked.headers.get("Authorization") for asked in gated.storage.asked] == [None]
     assert TOKEN not in caplog.text
@@ -160,13 +161,17 @@ def test_the_token_goes_to_the_hub_and_not_to_its_storage(
 
 @pytest.mark.parametrize(("token", "state"), [(None, "not set"), ("hf_0ther", "set")])
 def test_a_gated_repository_says_which_page_to_visit_and_what_the_token_is(
-    gated: Hub, means: Means, monkeypatch: pytest.MonkeyPatch, token: str | None, state: str
+    gated: Hub,
+    context: DownloadContext,
+    monkeypatch: pytest.MonkeyPatch,
+    token: str | None,
+    state: str,
 ) -> None:
     monkeypatch.delenv("A_TOKEN")
     if token is not None:
         monkeypatch.setenv("A_TOKEN", token)
     with pytest.raises(OriginError) as caught:
-        list_hub_files(gated.repository, means.patience, means.rng, means.sleep)
+        list_hub_files(gated.repository, context)
     assert f"{gated.site.url('')}/datasets/{NAME}" in str(caught.value)
     assert "accept its terms on the page and put a token" in str(caught.value)
     assert f"($A_TOKEN is {state})" in str(caught.value)
@@ -174,65 +179,69 @@ def test_a_gated_repository_says_which_page_to_visit_and_what_the_token_is(
     assert caught.value.__context__ is None
 
 
-def test_a_commit_that_is_not_there_is_said(hub: Hub, means: Means) -> None:
+def test_a_commit_that_is_not_there_is_said(hub: Hub, context: DownloadContext) -> None:
     hub.site.files[INFO].always = hub.site.status(404, X_Error_Code="RevisionNotFound")
     with pytest.raises(OriginError, match="no such commit"):
-        list_hub_files(hub.repository, means.patience, means.rng, means.sleep)
+        list_hub_files(hub.repository, context)
 
 
-def test_a_hub_that_answers_for_another_commit_is_not_believed(hub: Hub, means: Means) -> None:
+def test_a_hub_that_answers_for_another_commit_is_not_believed(
+    hub: Hub, context: DownloadContext
+) -> None:
     hub.commit = "0" * 40
     with pytest.raises(OriginError, match="the hub answers for the commit 0000"):
-        list_hub_files(hub.repository, means.patience, means.rng, means.sleep)
+        list_hub_files(hub.repository, context)
 
 
-def test_a_file_without_a_hash_is_not_taken_on_trust(hub: Hub, means: Means) -> None:
+def test_a_file_without_a_hash_is_not_taken_on_trust(hub: Hub, context: DownloadContext) -> None:
     hub.siblings.append({"rfilename": "video.zip"})
     with pytest.raises(OriginError, match=r"does not tell size and hash of video\.zip"):
-        list_hub_files(hub.repository, means.patience, means.rng, means.sleep)
+        list_hub_files(hub.repository, context)
 
 
-def test_a_path_that_leads_out_of_the_repository_is_refused(hub: Hub, means: Means) -> None:
+def test_a_path_that_leads_out_of_the_repository_is_refused(
+    hub: Hub, context: DownloadContext
+) -> None:
     hub.add("../../.ssh/authorized_keys", b"evil", large=False)
     with pytest.raises(UnsafeError, match="leads upwards"):
-        list_hub_files(hub.repository, means.patience, means.rng, means.sleep)
+        list_hub_files(hub.repository, context)
 
 
 def test_a_hub_that_is_busy_is_asked_again(
-    hub: Hub, tmp_path: Path, means: Means, slept: list[float]
+    hub: Hub, tmp_path: Path, context: DownloadContext, slept: list[float]
 ) -> None:
     hub.add("video.zip", b"original", large=True)
     hub.site.files[INFO].first = [hub.site.status(500), hub.site.status(429)]
-    assert fetch(hub, tmp_path, means) == ["video.zip"]
+    assert fetch(hub, tmp_path, context) == ["video.zip"]
     assert len(slept) == 2
 
 
 def test_a_hub_that_refuses_is_not_asked_again(
-    hub: Hub, tmp_path: Path, means: Means, slept: list[float]
+    hub: Hub, tmp_path: Path, context: DownloadContext, slept: list[float]
 ) -> None:
     hub.site.files[INFO].first = [hub.site.status(403)]
     with pytest.raises(OriginError, match="answers 403"):
-        fetch(hub, tmp_path, means)
+        fetch(hub, tmp_path, context)
     assert slept == []
 
 
 def test_a_hub_that_cannot_be_reached_is_said(
-    nobody_listens: str, means: Means, slept: list[float]
+    nobody_listens: str, context: DownloadContext, slept: list[float]
 ) -> None:
     repository = HubRepository(NAME, COMMIT, endpoint=nobody_listens.removesuffix("/file"))
     with pytest.raises(OriginError, match="cannot be reached: ConnectError, 3 times in a row"):
-        list_hub_files(repository, means.patience, means.rng, means.sleep)
+        list_hub_files(repository, context)
     assert len(slept) == 2
 
 
 def test_a_file_above_the_limit_of_http_is_left_to_the_client_of_the_hub(
-    gated: Hub, tmp_path: Path, means: Means, monkeypatch: pytest.MonkeyPatch
+    gated: Hub, tmp_path: Path, context: DownloadContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its Xet client cannot be shown on loopback; what is shown is that the file gets there."""
     gated.add("small.zip", b"small", large=True)
     gated.add("large.zip", b"larger than that", large=True)
     monkeypatch.setattr(constants, "MAX_HTTP_DOWNLOAD_SIZE", 10)
-    large, small = list_hub_files(gated.repository, means.patience, means.rng, means.sleep)
+    large, small = list_hub_files(gated.repository, context)
     assert isinstance(large.origin, LargeHubFile)
     assert not isinstance(small.origin, LargeHubFile)
     monkeypatch.undo()
@@ -240,7 +249,7 @@ def test_a_file_above_the_limit_of_http_is_left_to_the_client_of_the_hub(
 
     target = tmp_path / "large.zip"
     done = download(
-        Wanted("set/large.zip", large.size, large.checksum), [large.origin], target, means
+        ExpectedFile("set/large.zip", large.size, large.checksum), [large.origin], target, context
     )
     assert target.read_bytes() == b"larger than that"
     assert done.origin == str(large.origin)
@@ -255,10 +264,10 @@ def test_a_branch_is_no_fixed_revision(revision: str) -> None:
 
 
 def test_a_file_of_the_hub_comes_from_the_mirror_folder_too(
-    hub: Hub, tmp_path: Path, means: Means
+    hub: Hub, tmp_path: Path, context: DownloadContext
 ) -> None:
     hub.add("video.zip", b"original", large=True)
     (tmp_path / "mirror" / "set").mkdir(parents=True)
     (tmp_path / "mirror" / "set" / "video.zip").write_bytes(b"original")
-    fetch(hub, tmp_path / "here", replace(means, mirror=tmp_path / "mirror"))
+    fetch(hub, tmp_path / "here", replace(context, mirror=tmp_path / "mirror"))
     assert hub.storage.asked == []

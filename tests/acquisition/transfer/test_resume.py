@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,20 +13,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vqathinker.acquisition.transfer.checksum import Checksum
-from vqathinker.acquisition.transfer.download import Means, download
-from vqathinker.acquisition.transfer.failure import TransferError
-from vqathinker.acquisition.transfer.partial import PartialFile, Wanted
+from vqathinker.acquisition.transfer.context import DownloadContext
+from vqathinker.acquisition.transfer.download import download
+from vqathinker.acquisition.transfer.errors import TransferError
+from vqathinker.acquisition.transfer.expected_file import ExpectedFile
+from vqathinker.acquisition.transfer.partial import PartialFile
 from vqathinker.acquisition.transfer.web import WebFile
 
-PLAIN = Wanted("set/file.bin")
+PLAIN = ExpectedFile("set/file.bin")
 
 
 def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def published(content: bytes) -> Wanted:
-    return Wanted("set/file.bin", len(content), Checksum("sha256", sha256(content)))
+def published(content: bytes) -> ExpectedFile:
+    return ExpectedFile("set/file.bin", len(content), Checksum("sha256", sha256(content)))
 
 
 def left_beside(target: Path) -> list[str]:
@@ -35,11 +36,11 @@ def left_beside(target: Path) -> list[str]:
 
 
 def test_a_download_dropped_at_8_of_20_megabytes_goes_on_from_there(
-    site, twenty_megabytes: bytes, tmp_path: Path, means: Means
+    site, twenty_megabytes: bytes, tmp_path: Path, context: DownloadContext
 ) -> None:
     address = site.has("/file", twenty_megabytes, first=[site.whole(until=8_000_000)])
     target = tmp_path / "file.bin"
-    done = download(PLAIN, [WebFile(address)], target, means)
+    done = download(PLAIN, [WebFile(address)], target, context)
     assert target.read_bytes() == twenty_megabytes
     assert site.ranges_asked() == [None, "bytes=8000000-"]
     assert site.asked[1].headers["If-Range"] == '"one"'
@@ -50,7 +51,7 @@ def test_a_download_dropped_at_8_of_20_megabytes_goes_on_from_there(
 
 
 def test_a_killed_process_is_continued_by_the_next(
-    site, twenty_megabytes: bytes, tmp_path: Path, means: Means
+    site, twenty_megabytes: bytes, tmp_path: Path, context: DownloadContext
 ) -> None:
     address = site.has("/file", twenty_megabytes, first=[site.stall(until=8_000_000)])
     target = tmp_path / "file.bin"
@@ -58,161 +59,169 @@ def test_a_killed_process_is_continued_by_the_next(
         from pathlib import Path
         import numpy as np
         from vqathinker.acquisition.transfer.address import Address
-        from vqathinker.acquisition.transfer.download import Means, download
-        from vqathinker.acquisition.transfer.partial import Wanted
-        from vqathinker.acquisition.transfer.patience import Patience
+        from vqathinker.acquisition.transfer.context import DownloadContext
+        from vqathinker.acquisition.transfer.download import download
+        from vqathinker.acquisition.transfer.expected_file import ExpectedFile
+        from vqathinker.acquisition.transfer.partial import PartialFile
+        from vqathinker.acquisition.transfer.retry import RetryPolicy
         from vqathinker.acquisition.transfer.web import WebFile
-        means = Means(Patience(3, 1, 8, 60, 60, 60, 0), np.random.default_rng(0))
+        append = PartialFile.append
+        def append_and_tell(part, chunk):
+            append(part, chunk)
+            if part.size == 8_000_000:
+                print("8 MB are here", flush=True)
+        PartialFile.append = append_and_tell
+        policy = RetryPolicy(3, 1, 8, 60, 3600, 3600, 0)
+        context = DownloadContext(policy, np.random.default_rng(0))
         origin = WebFile(Address({address.url!r}))
-        download(Wanted("set/file.bin"), [origin], Path({str(target)!r}), means)
+        download(ExpectedFile("set/file.bin"), [origin], Path({str(target)!r}), context)
     """
-    child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)])
-    part = target.with_name("file.bin.part")
-    until = time.monotonic() + 30
-    while not (part.exists() and part.stat().st_size == 8_000_000):
-        assert child.poll() is None
-        assert time.monotonic() < until, "the child got no 8 MB"
-        time.sleep(0.01)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
+    arguments = [sys.executable, "-c", textwrap.dedent(code)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout.readline() == "8 MB are here\n"
+        child.send_signal(signal.SIGKILL)
     assert not target.exists()
 
-    download(PLAIN, [WebFile(address)], target, means)
+    download(PLAIN, [WebFile(address)], target, context)
     assert target.read_bytes() == twenty_megabytes
     assert site.ranges_asked() == [None, "bytes=8000000-"]
     assert site.sent == 20_000_000
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(0, 999), max_size=8))
 def test_a_file_arrives_whole_wherever_its_connections_drop(
-    site, tmp_path: Path, means: Means, cuts: list[int]
+    site, tmp_path: Path, context: DownloadContext, cuts: list[int]
 ) -> None:
     content = bytes(range(250)) * 4
     cuts = sorted(set(cuts) - {0})
     address = site.has("/file", content, first=[site.whole(until=cut) for cut in cuts])
     target, before = tmp_path / "file.bin", site.sent
     target.unlink(missing_ok=True)
-    download(PLAIN, [WebFile(address)], target, means)
+    download(PLAIN, [WebFile(address)], target, context)
     assert target.read_bytes() == content
     assert site.sent - before == len(content)
 
 
 def test_a_server_that_knows_no_ranges_is_asked_for_everything_again(
-    site, tmp_path: Path, means: Means
+    site, tmp_path: Path, context: DownloadContext
 ) -> None:
     content = b"0123456789"
     address = site.has("/file", content, ranges=False, first=[site.whole(until=4)])
-    download(PLAIN, [WebFile(address)], tmp_path / "file.bin", means)
+    download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
     assert (tmp_path / "file.bin").read_bytes() == content
     assert site.sent == 14
 
 
 def test_a_server_that_always_drops_at_the_same_byte_and_knows_no_ranges_is_left(
-    site, tmp_path: Path, means: Means
+    site, tmp_path: Path, context: DownloadContext
 ) -> None:
     dropping = [site.whole(until=4) for _ in range(50)]
     address = site.has("/file", b"0123456789", ranges=False, first=dropping)
     with pytest.raises(TransferError, match=r"connection lost: .* in a row"):
-        download(PLAIN, [WebFile(address)], tmp_path / "file.bin", means)
+        download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
     assert len(site.asked) < 10
 
 
-def test_a_file_that_changed_meanwhile_is_not_spliced(site, tmp_path: Path, means: Means) -> None:
+def test_a_file_that_changed_meanwhile_is_not_spliced(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
     def drop_and_change(handler, served) -> None:
         site.whole(until=5)(handler, served)
         site.has("/file", b"new content", headers={"ETag": '"two"'})
 
     address = site.has("/file", b"old content", first=[drop_and_change])
-    download(PLAIN, [WebFile(address)], tmp_path / "file.bin", means)
+    download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
     assert (tmp_path / "file.bin").read_bytes() == b"new content"
     assert site.asked[1].headers["If-Range"] == '"one"'
 
 
 @pytest.mark.parametrize("headers", [{}, {"ETag": 'W/"weak"'}])
 def test_without_a_validator_or_a_hash_nothing_is_continued(
-    site, tmp_path: Path, means: Means, headers: dict[str, str]
+    site, tmp_path: Path, context: DownloadContext, headers: dict[str, str]
 ) -> None:
     address = site.has("/file", b"0123456789", headers=headers, first=[site.whole(until=4)])
-    download(PLAIN, [WebFile(address)], tmp_path / "file.bin", means)
+    download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
     assert (tmp_path / "file.bin").read_bytes() == b"0123456789"
     assert site.ranges_asked() == [None, None]
 
 
-def test_last_modified_is_a_validator_too(site, tmp_path: Path, means: Means) -> None:
+def test_last_modified_is_a_validator_too(site, tmp_path: Path, context: DownloadContext) -> None:
     modified = "Mon, 13 Nov 2023 08:00:00 GMT"
     answers = [site.whole(until=4)]
     address = site.has("/file", b"0123456789", headers={"Last-Modified": modified}, first=answers)
-    download(PLAIN, [WebFile(address)], tmp_path / "file.bin", means)
+    download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
     assert site.ranges_asked() == [None, "bytes=4-"]
     assert site.asked[1].headers["If-Range"] == modified
 
 
 def test_with_a_published_hash_a_mirror_goes_on_where_another_stopped(
-    site, make_site: Callable, twenty_megabytes: bytes, tmp_path: Path, hasty: Means
+    site, make_site: Callable, twenty_megabytes: bytes, tmp_path: Path, context: DownloadContext
 ) -> None:
-    stalling = [site.stall(until=8_000_000), *(site.status(500) for _ in range(3))]
-    first = site.has("/file", twenty_megabytes, first=stalling)
+    failing = [site.whole(until=8_000_000), *(site.status(500) for _ in range(3))]
+    first = site.has("/file", twenty_megabytes, first=failing)
     mirror = make_site()
     second = mirror.has("/copy", twenty_megabytes, headers={})
     origins = [WebFile(first), WebFile(second)]
-    done = download(published(twenty_megabytes), origins, tmp_path / "file.bin", hasty)
+    done = download(published(twenty_megabytes), origins, tmp_path / "file.bin", context)
     assert done.origin == str(second)
     assert mirror.ranges_asked() == ["bytes=8000000-"]
     assert mirror.sent == 12_000_000
 
 
 def test_without_a_hash_a_mirror_starts_from_zero(
-    site, make_site: Callable, tmp_path: Path, means: Means
+    site, make_site: Callable, tmp_path: Path, context: DownloadContext
 ) -> None:
     failing = [site.whole(until=4), *(site.status(500) for _ in range(3))]
     first = site.has("/file", b"0123456789", first=failing)
     mirror = make_site()
     second = mirror.has("/copy", b"abcdefghij")
-    download(PLAIN, [WebFile(first), WebFile(second)], tmp_path / "file.bin", means)
+    download(PLAIN, [WebFile(first), WebFile(second)], tmp_path / "file.bin", context)
     assert (tmp_path / "file.bin").read_bytes() == b"abcdefghij"
     assert mirror.ranges_asked() == [None]
 
 
 def test_a_wrong_start_from_an_earlier_run_is_found_out_and_replaced(
-    site, tmp_path: Path, means: Means
+    site, tmp_path: Path, context: DownloadContext
 ) -> None:
     content = b"0123456789"
-    wanted, target = published(content), tmp_path / "file.bin"
-    with PartialFile.open_for(target, wanted) as part:
-        part.start("another origin", None, None)
+    expected, target = published(content), tmp_path / "file.bin"
+    with PartialFile.open_for(target, expected) as part:
+        part.restart("another origin", None, None)
         part.append(b"xxxx")
     address = site.has("/file", content)
-    download(wanted, [WebFile(address)], target, means)
+    download(expected, [WebFile(address)], target, context)
     assert target.read_bytes() == content
     assert site.ranges_asked() == ["bytes=4-", None]
 
 
-def test_a_part_that_is_whole_already_is_not_asked_for(site, tmp_path: Path, means: Means) -> None:
-    wanted, target = published(b"0123456789"), tmp_path / "file.bin"
-    with PartialFile.open_for(target, wanted) as part:
-        part.start("an origin", None, None)
+def test_a_part_that_is_whole_already_is_not_asked_for(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
+    expected, target = published(b"0123456789"), tmp_path / "file.bin"
+    with PartialFile.open_for(target, expected) as part:
+        part.restart("an origin", None, None)
         part.append(b"0123456789")
-    download(wanted, [WebFile(site.has("/file", b""))], target, means)
+    download(expected, [WebFile(site.has("/file", b""))], target, context)
     assert target.read_bytes() == b"0123456789"
     assert site.asked == []
 
 
 def test_a_part_that_turns_out_whole_when_the_server_says_so_is_kept(
-    site, tmp_path: Path, means: Means
+    site, tmp_path: Path, context: DownloadContext
 ) -> None:
     address, target = site.has("/file", b"0123456789"), tmp_path / "file.bin"
     with PartialFile.open_for(target, PLAIN) as part:
-        part.start(address.fingerprint, '"one"', None)
+        part.restart(address.fingerprint, '"one"', None)
         part.append(b"0123456789")
-    download(PLAIN, [WebFile(address)], target, means)
+    download(PLAIN, [WebFile(address)], target, context)
     assert target.read_bytes() == b"0123456789"
     assert site.sent == 0
 
 
-def test_a_range_that_begins_elsewhere_is_not_appended(site, tmp_path: Path, means: Means) -> None:
+def test_a_range_that_begins_elsewhere_is_not_appended(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
     def another_part(handler, served) -> None:
         handler.send_response(206)
         handler.send_header("Content-Range", "bytes 0-9/10")
@@ -222,19 +231,19 @@ def test_a_range_that_begins_elsewhere_is_not_appended(site, tmp_path: Path, mea
 
     answers = [site.whole(until=4), another_part]
     address = site.has("/file", b"0123456789", first=answers)
-    download(PLAIN, [WebFile(address)], tmp_path / "file.bin", means)
+    download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
     assert (tmp_path / "file.bin").read_bytes() == b"0123456789"
     assert site.ranges_asked() == [None, "bytes=4-", None]
 
 
 def test_a_note_that_cannot_be_read_means_starting_again(
-    site, tmp_path: Path, means: Means
+    site, tmp_path: Path, context: DownloadContext
 ) -> None:
     target = tmp_path / "file.bin"
     with PartialFile.open_for(target, PLAIN) as part:
-        part.start("origin", '"one"', None)
+        part.restart("origin", '"one"', None)
         part.append(b"0123")
     (tmp_path / "file.bin.part.json").write_text("{half a no")
-    download(PLAIN, [WebFile(site.has("/file", b"0123456789"))], target, means)
+    download(PLAIN, [WebFile(site.has("/file", b"0123456789"))], target, context)
     assert target.read_bytes() == b"0123456789"
     assert site.ranges_asked() == [None]

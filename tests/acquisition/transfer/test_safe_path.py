@@ -2,7 +2,7 @@
 
 import pytest
 
-from vqathinker.acquisition.transfer.failure import UnsafeError
+from vqathinker.acquisition.transfer.errors import UnsafeError
 from vqathinker.acquisition.transfer.safe_path import safe_path
 
 

@@ -11,13 +11,14 @@ import pytest
 from rich.console import Console
 from rich.traceback import Traceback
 
-from vqathinker.acquisition.transfer.download import Means, download
-from vqathinker.acquisition.transfer.failure import TransferError
-from vqathinker.acquisition.transfer.partial import Wanted
-from vqathinker.acquisition.transfer.recorded import HashTable
+from vqathinker.acquisition.transfer.context import DownloadContext
+from vqathinker.acquisition.transfer.download import download
+from vqathinker.acquisition.transfer.errors import TransferError
+from vqathinker.acquisition.transfer.expected_file import ExpectedFile
+from vqathinker.acquisition.transfer.hash_table import HashTable
 from vqathinker.acquisition.transfer.web import WebFile
 
-PLAIN = Wanted("set/file.bin")
+PLAIN = ExpectedFile("set/file.bin")
 
 
 TOKEN = "tok_5ecret0123456789"  # noqa: S105  opens nothing
@@ -79,19 +80,25 @@ def test_token_and_signature_reach_no_log_no_message_no_traceback_and_no_file(
     ending: str,
     site,
     tmp_path: Path,
-    hasty: Means,
+    context: DownloadContext,
+    impatient: DownloadContext,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    means = replace(hasty, recorded=HashTable(tmp_path / "data-hashes.csv"))
+    context = replace(
+        impatient if ending == "stalls" else context,
+        hash_table=HashTable(tmp_path / "data-hashes.csv"),
+    )
     path = f"/file?signature={SIGNATURE}"
     address = site.has(path, b"content", first=[ENDINGS[ending](site) for _ in range(20)])
     shown = ""
     try:
-        download(PLAIN, [WebFile(address, "A_TOKEN")], tmp_path / "file.bin", means)
+        download(PLAIN, [WebFile(address, "A_TOKEN")], tmp_path / "file.bin", context)
     except TransferError as error:
         shown = everything_shown_of(error)
+    if ending == "stalls":
+        site.stalled.wait()  # the client may have left before the server read a word
     assert bool(shown) == (ending != "arrives")
     written = "".join(
         entry.name + entry.read_text() for entry in tmp_path.iterdir() if entry.is_file()
@@ -99,10 +106,10 @@ def test_token_and_signature_reach_no_log_no_message_no_traceback_and_no_file(
     out, err = capfd.readouterr()
     assert site.asked[0].headers["Authorization"] == f"Bearer {TOKEN}"
     assert SIGNATURE in site.asked[0].path
-    for place in (shown, written, caplog.text, out, err, repr(address), repr(means)):
+    for place in (shown, written, caplog.text, out, err, repr(address), repr(context)):
         assert TOKEN not in place
         assert SIGNATURE not in place
-    assert address.host[1] in caplog.text  # something is logged, though
+    assert address.server[1] in caplog.text  # something is logged, though
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, OSError])
@@ -110,7 +117,7 @@ def test_an_error_from_inside_the_client_brings_none_of_its_frames(
     error: type[BaseException],
     site,
     tmp_path: Path,
-    hasty: Means,
+    impatient: DownloadContext,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Ctrl-C may come while the client holds the headers; so may a bug."""
@@ -123,5 +130,5 @@ def test_an_error_from_inside_the_client_brings_none_of_its_frames(
     monkeypatch.setattr("socket.socket.send", strikes)
     origin = WebFile(site.has("/file", b"content"), "A_TOKEN")
     with pytest.raises((error, TransferError)) as caught:
-        download(PLAIN, [origin], tmp_path / "file.bin", hasty)
+        download(PLAIN, [origin], tmp_path / "file.bin", impatient)
     assert TOKEN not in everything_shown_of(caught.value)

@@ -18,7 +18,7 @@ def test_a_secret_shows_only_where_it_comes_from(monkeypatch: pytest.MonkeyPatch
     for shown in (repr(secret), str(secret), f"{secret}", f"{[secret]}"):
         assert TEXT not in shown
         assert "$A_TOKEN" in shown
-    assert secret.hide(f"bad header 'Bearer {TEXT}'") == "bad header 'Bearer <$A_TOKEN>'"
+    assert secret.redact(f"bad header 'Bearer {TEXT}'") == "bad header 'Bearer <$A_TOKEN>'"
 
 
 @pytest.mark.parametrize("value", ["", "  \n"])

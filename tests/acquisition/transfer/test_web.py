@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from vqathinker.acquisition.transfer.address import Address
-from vqathinker.acquisition.transfer.download import Means, download
-from vqathinker.acquisition.transfer.failure import DiskFullError, TransferError
-from vqathinker.acquisition.transfer.partial import Wanted
+from vqathinker.acquisition.transfer.context import DownloadContext
+from vqathinker.acquisition.transfer.download import download
+from vqathinker.acquisition.transfer.errors import DiskFullError, TransferError
+from vqathinker.acquisition.transfer.expected_file import ExpectedFile
 from vqathinker.acquisition.transfer.web import WebFile
 
-PLAIN = Wanted("set/file.bin")
+PLAIN = ExpectedFile("set/file.bin")
 
 
 TOKEN = "tok_5ecret0123456789"  # noqa: S105  opens nothing
@@ -34,37 +35,41 @@ def tokens_of(site) -> list[str | None]:
     return [asked.headers.get("Authorization") for asked in site.asked]
 
 
-def test_the_token_of_the_environment_is_sent(site, tmp_path: Path, means: Means) -> None:
+def test_the_token_of_the_environment_is_sent(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
     address = site.has("/file", b"content")
-    download(PLAIN, [WebFile(address, "A_TOKEN")], tmp_path / "file.bin", means)
+    download(PLAIN, [WebFile(address, "A_TOKEN")], tmp_path / "file.bin", context)
     assert tokens_of(site) == [f"Bearer {TOKEN}"]
 
 
 def test_without_the_variable_no_token_is_sent(
-    site, tmp_path: Path, means: Means, monkeypatch: pytest.MonkeyPatch
+    site, tmp_path: Path, context: DownloadContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("A_TOKEN")
     address = site.has("/file", b"content")
-    download(PLAIN, [WebFile(address, "A_TOKEN")], tmp_path / "file.bin", means)
+    download(PLAIN, [WebFile(address, "A_TOKEN")], tmp_path / "file.bin", context)
     assert tokens_of(site) == [None]
 
 
-def test_the_token_follows_a_redirect_on_its_own_host(site, tmp_path: Path, means: Means) -> None:
+def test_the_token_follows_a_redirect_on_its_own_host(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
     site.has("/file", b"content")
     address = site.has("/moved", b"", first=[site.redirect("/file")])
-    download(PLAIN, [WebFile(address, "A_TOKEN")], tmp_path / "file.bin", means)
+    download(PLAIN, [WebFile(address, "A_TOKEN")], tmp_path / "file.bin", context)
     assert (tmp_path / "file.bin").read_bytes() == b"content"
     assert tokens_of(site) == [f"Bearer {TOKEN}"] * 2
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"], ids=["host", "port"])
 def test_the_token_does_not_follow_a_redirect_to_another(
-    site, make_site: Callable, tmp_path: Path, means: Means, host: str
+    site, make_site: Callable, tmp_path: Path, context: DownloadContext, host: str
 ) -> None:
     other = make_site() if host == "127.0.0.1" else site
     other.has("/file", b"content")
     address = site.has("/moved", b"", first=[site.redirect(other.url("/file", host))])
-    download(PLAIN, [WebFile(address, "A_TOKEN")], tmp_path / "file.bin", means)
+    download(PLAIN, [WebFile(address, "A_TOKEN")], tmp_path / "file.bin", context)
     assert (tmp_path / "file.bin").read_bytes() == b"content"
     assert tokens_of(site)[0] == f"Bearer {TOKEN}"
     assert tokens_of(other)[-1] is None
@@ -72,36 +77,38 @@ def test_the_token_does_not_follow_a_redirect_to_another(
 
 
 def test_a_token_that_was_left_behind_does_not_come_back(
-    site, make_site: Callable, tmp_path: Path, means: Means
+    site, make_site: Callable, tmp_path: Path, context: DownloadContext
 ) -> None:
     other = make_site()
     site.has("/file", b"content")
     other.has("/there", b"", first=[other.redirect(site.url("/file"))])
     address = site.has("/moved", b"", first=[site.redirect(other.url("/there"))])
-    download(PLAIN, [WebFile(address, "A_TOKEN")], tmp_path / "file.bin", means)
+    download(PLAIN, [WebFile(address, "A_TOKEN")], tmp_path / "file.bin", context)
     assert tokens_of(site) == [f"Bearer {TOKEN}", None]
     assert tokens_of(other) == [None]
 
 
-def test_no_redirect_leads_out_of_tls(tls_site, site, tmp_path: Path, means: Means) -> None:
+def test_no_redirect_leads_out_of_tls(
+    tls_site, site, tmp_path: Path, context: DownloadContext
+) -> None:
     site.has("/file", b"content")
     address = tls_site.has("/moved", b"", first=[tls_site.redirect(site.url("/file"))])
     with pytest.raises(TransferError, match="redirects from https to http://127"):
-        download(PLAIN, [WebFile(address, "A_TOKEN")], tmp_path / "file.bin", means)
+        download(PLAIN, [WebFile(address, "A_TOKEN")], tmp_path / "file.bin", context)
     assert site.asked == []
 
 
-def test_a_token_is_never_sent_in_the_clear(tmp_path: Path, means: Means) -> None:
+def test_a_token_is_never_sent_in_the_clear(tmp_path: Path, context: DownloadContext) -> None:
     origin = WebFile(Address("http://example.invalid/file"), "A_TOKEN")
     with pytest.raises(TransferError, match=r"\$A_TOKEN is not sent over http://"):
-        download(PLAIN, [origin], tmp_path / "file.bin", means)
+        download(PLAIN, [origin], tmp_path / "file.bin", context)
 
 
 def test_a_server_with_a_trusted_certificate_is_read(
-    tls_site, tmp_path: Path, means: Means
+    tls_site, tmp_path: Path, context: DownloadContext
 ) -> None:
     address = tls_site.has("/file", b"content")
-    download(PLAIN, [WebFile(address, "A_TOKEN")], tmp_path / "file.bin", means)
+    download(PLAIN, [WebFile(address, "A_TOKEN")], tmp_path / "file.bin", context)
     assert (tmp_path / "file.bin").read_bytes() == b"content"
 
 
@@ -118,7 +125,7 @@ def test_a_certificate_that_is_not_valid_leads_to_the_mirror_and_is_said(
     make_site: Callable,
     make_certificate: Callable,
     tmp_path: Path,
-    means: Means,
+    context: DownloadContext,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     *,
@@ -132,56 +139,64 @@ def test_a_certificate_that_is_not_valid_leads_to_the_mirror_and_is_said(
     monkeypatch.setenv("SSL_CERT_FILE", str(other[0]))
     server, site = make_site(certificate), make_site()
     origins = [WebFile(server.has("/file", b"content")), WebFile(site.has("/copy", b"content"))]
-    done = download(PLAIN, origins, tmp_path / "file.bin", means)
+    done = download(PLAIN, origins, tmp_path / "file.bin", context)
     assert done.origin == site.url("/copy")
     assert server.asked == []
     assert "its TLS certificate is not valid" in caplog.text
     assert reason in caplog.text
 
 
-def test_a_refusal_says_what_the_token_needs(site, tmp_path: Path, means: Means) -> None:
+def test_a_refusal_says_what_the_token_needs(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
     address = site.has("/file", b"content", first=[site.status(403)])
     origin = WebFile(address, "A_TOKEN", page="https://example.org/terms")
     with pytest.raises(TransferError) as caught:
-        download(PLAIN, [origin], tmp_path / "file.bin", means)
+        download(PLAIN, [origin], tmp_path / "file.bin", context)
     assert "403 Forbidden; $A_TOKEN is set: it has to hold a token with access" in str(caught.value)
     assert "https://example.org/terms" in str(caught.value)
 
 
 def test_a_refusal_says_when_the_token_is_not_set(
-    site, tmp_path: Path, means: Means, monkeypatch: pytest.MonkeyPatch
+    site, tmp_path: Path, context: DownloadContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("A_TOKEN")
     address = site.has("/file", b"content", first=[site.status(401)])
     with pytest.raises(TransferError, match=r"\$A_TOKEN is not set"):
-        download(PLAIN, [WebFile(address, "A_TOKEN")], tmp_path / "file.bin", means)
+        download(PLAIN, [WebFile(address, "A_TOKEN")], tmp_path / "file.bin", context)
 
 
-def test_a_login_page_is_not_taken_for_the_file(site, tmp_path: Path, means: Means) -> None:
+def test_a_login_page_is_not_taken_for_the_file(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
     headers = {"Content-Type": "text/html; charset=utf-8"}
     address = site.has("/file.zip", b"<html>Please log in</html>", headers=headers)
     with pytest.raises(TransferError, match="a web page came instead of the file"):
-        download(PLAIN, [WebFile(address)], tmp_path / "file.zip", means)
+        download(PLAIN, [WebFile(address)], tmp_path / "file.zip", context)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_bytes_are_asked_for_and_kept_as_they_are(site, tmp_path: Path, means: Means) -> None:
+def test_bytes_are_asked_for_and_kept_as_they_are(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
     headers = {"Content-Encoding": "x-gzip"}  # as Apache serves a .tar.gz
     address = site.has("/file", b"\x1f\x8b as it is", headers=headers)
-    download(PLAIN, [WebFile(address)], tmp_path / "file.tar.gz", means)
+    download(PLAIN, [WebFile(address)], tmp_path / "file.tar.gz", context)
     assert (tmp_path / "file.tar.gz").read_bytes() == b"\x1f\x8b as it is"
     assert site.asked[0].headers["Accept-Encoding"] == "identity"
 
 
 def test_a_file_that_was_compressed_on_the_way_is_refused(
-    site, tmp_path: Path, means: Means
+    site, tmp_path: Path, context: DownloadContext
 ) -> None:
     address = site.has("/file", b"\x1f\x8b", headers={"Content-Encoding": "gzip"})
     with pytest.raises(TransferError, match=r"sends the file compressed \(gzip\)"):
-        download(PLAIN, [WebFile(address)], tmp_path / "file.csv", means)
+        download(PLAIN, [WebFile(address)], tmp_path / "file.csv", context)
 
 
-def test_a_file_whose_end_nobody_knows_is_refused(site, tmp_path: Path, means: Means) -> None:
+def test_a_file_whose_end_nobody_knows_is_refused(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
     def until_the_connection_ends(handler, served) -> None:
         handler.send_response(200)
         handler.end_headers()
@@ -189,10 +204,12 @@ def test_a_file_whose_end_nobody_knows_is_refused(site, tmp_path: Path, means: M
 
     address = site.has("/file", b"", first=[until_the_connection_ends])
     with pytest.raises(TransferError, match="neither how long the file is nor where it ends"):
-        download(PLAIN, [WebFile(address)], tmp_path / "file.bin", means)
+        download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
 
 
-def test_a_body_longer_than_the_file_is_cut_short(site, tmp_path: Path, means: Means) -> None:
+def test_a_body_longer_than_the_file_is_cut_short(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
     def endless(handler, served) -> None:
         handler.protocol_version = "HTTP/1.1"
         handler.send_response(200)
@@ -203,24 +220,26 @@ def test_a_body_longer_than_the_file_is_cut_short(site, tmp_path: Path, means: M
 
     address = site.has("/file", b"", first=[endless])
     with pytest.raises(TransferError, match="sent more than the 5,000 bytes of the file"):
-        download(Wanted("file", 5000), [WebFile(address)], tmp_path / "file.bin", means)
+        download(ExpectedFile("file", 5000), [WebFile(address)], tmp_path / "file.bin", context)
 
 
-def test_redirects_in_a_circle_end(site, tmp_path: Path, means: Means) -> None:
+def test_redirects_in_a_circle_end(site, tmp_path: Path, context: DownloadContext) -> None:
     address = site.has("/file", b"", first=[site.redirect("/file") for _ in range(99)])
     with pytest.raises(TransferError, match="redirects more than 10 times"):
-        download(PLAIN, [WebFile(address)], tmp_path / "file.bin", means)
+        download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
 
 
-@pytest.mark.parametrize("onward", ["file:///etc/passwd", "ftp://127.0.0.1/x", "http://[::1/"])
-def test_a_redirect_leads_only_to_the_web(site, tmp_path: Path, means: Means, onward: str) -> None:
-    address = site.has("/file", b"", first=[site.redirect(onward)])
+@pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://127.0.0.1/x", "http://[::1/"])
+def test_a_redirect_leads_only_to_the_web(
+    site, tmp_path: Path, context: DownloadContext, location: str
+) -> None:
+    address = site.has("/file", b"", first=[site.redirect(location)])
     with pytest.raises(TransferError, match=r"expected an address|no address of the web"):
-        download(PLAIN, [WebFile(address)], tmp_path / "file.bin", means)
+        download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
 
 
 def test_a_disk_without_room_is_named_before_the_bytes_come(
-    site, tmp_path: Path, means: Means
+    site, tmp_path: Path, context: DownloadContext
 ) -> None:
     huge = 1 << 60
 
@@ -233,4 +252,4 @@ def test_a_disk_without_room_is_named_before_the_bytes_come(
     with pytest.raises(
         DiskFullError, match=rf"not enough room: {huge:,} more bytes needed, [\d,]+ free"
     ):
-        download(PLAIN, [WebFile(address)], tmp_path / "file.bin", means)
+        download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)

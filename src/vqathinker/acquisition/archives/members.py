@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
-from vqathinker.acquisition.transfer.failure import TransferError, UnsafeError
+from vqathinker.acquisition.transfer.errors import TransferError, UnsafeError
 
-__all__ = ["DamagedArchiveError", "Limits", "Member", "Tally"]
+__all__ = ["ArchiveLimits", "DamagedArchiveError", "LimitCounter", "Member"]
 
 
 class DamagedArchiveError(TransferError):
@@ -20,7 +20,7 @@ class DamagedArchiveError(TransferError):
 
 
 @dataclass(frozen=True)
-class Limits:
+class ArchiveLimits:
     """How much an archive may hold, from the card of its set.
 
     Args:
@@ -41,17 +41,17 @@ class Member:
     Args:
         path: below the target; safe.
         size: bytes that it says it has; 0 for a folder.
-        folder: whether it is one.
+        is_folder: whether it is one.
         open: its content, to be read once, before the next member is asked for.
     """
 
     path: PurePosixPath
     size: int
-    folder: bool
+    is_folder: bool
     open: Callable[[], BinaryIO]
 
 
-class Tally:
+class LimitCounter:
     """Counts what an archive unpacks to, against its limits.
 
     Args:
@@ -59,9 +59,9 @@ class Tally:
         limits: see there.
     """
 
-    def __init__(self, archive_size: int, limits: Limits) -> None:
+    def __init__(self, archive_size: int, limits: ArchiveLimits) -> None:
         self._limits = limits
-        self._most = min(limits.bytes, int(limits.ratio * archive_size))
+        self._most_bytes = min(limits.bytes, int(limits.ratio * archive_size))
         self._archive_size = archive_size
         self.files = 0
         self.bytes = 0
@@ -74,11 +74,11 @@ class Tally:
                 f"holds more than {self._limits.files:,} files, the most its card allows"
             )
         self.bytes += member.size
-        if self.bytes > self._most:
+        if self.bytes > self._most_bytes:
             ratio = self._limits.ratio
             limit = (
                 "the most its card allows"
-                if self._most == self._limits.bytes
+                if self._most_bytes == self._limits.bytes
                 else f"{ratio:g} times the {self._archive_size:,} bytes of the archive"
             )
-            raise UnsafeError(f"unpacks to more than {self._most:,} bytes, {limit}")
+            raise UnsafeError(f"unpacks to more than {self._most_bytes:,} bytes, {limit}")

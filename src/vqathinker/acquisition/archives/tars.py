@@ -1,7 +1,8 @@
 """Members of a tar file, plain or compressed, in one pass from its beginning to its very end.
 
 Python's tarfile takes a file that was cut between two members for a whole one. Here the end is
-looked at: a tar ends with blocks of zeros, and a compressed stream with its own checksum.
+looked at: a tar ends with blocks of zeros, and a compressed stream with its own checksum. Its
+filter "data" is milder than `members`: it takes links, C:/a, a/../b and names with escapes.
 """
 
 import bz2
@@ -15,7 +16,7 @@ from functools import partial
 from typing import Any, BinaryIO, cast
 
 from vqathinker.acquisition.archives.members import DamagedArchiveError, Member
-from vqathinker.acquisition.transfer.failure import UnsafeError
+from vqathinker.acquisition.transfer.errors import UnsafeError
 from vqathinker.acquisition.transfer.safe_path import safe_path
 
 __all__ = ["read_tar"]
@@ -28,7 +29,7 @@ _COMPRESSIONS: dict[bytes, Callable[..., Any]] = {
 }
 _BLOCK = 512
 _LONGEST_HEADER = 1 << 20
-_HEADERS = (
+_EXTENDED_HEADERS = (
     tarfile.XHDTYPE,
     tarfile.XGLTYPE,
     tarfile.SOLARIS_XHDTYPE,
@@ -37,36 +38,36 @@ _HEADERS = (
 )
 
 
-class _CarefulInfo(tarfile.TarInfo):
-    """Headers that go on over many blocks are read into memory: none needs a megabyte."""
+class _BoundedTarInfo(tarfile.TarInfo):
+    """Refuses long headers: they are read into memory, and none needs a megabyte."""
 
     def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
-        if self.type in _HEADERS and self.size > _LONGEST_HEADER:
+        if self.type in _EXTENDED_HEADERS and self.size > _LONGEST_HEADER:
             raise UnsafeError(f"holds a header of {self.size:,} bytes")
         return cast("tarfile.TarInfo", super()._proc_member(archive))  # type: ignore[misc]
 
 
-class _Remembering(io.RawIOBase):
-    """A stream that remembers its last block."""
+class _TailStream(io.RawIOBase):
+    """A stream that keeps the end of what was read from it."""
 
     def __init__(self, stream: BinaryIO) -> None:
         super().__init__()
         self._stream = stream
-        self._last: deque[bytes] = deque(maxlen=2)
+        self._tail: deque[bytes] = deque(maxlen=2)  # the last block may lie in two chunks
 
     def read(self, size: int = -1, /) -> bytes:
         """Bytes of the stream."""
         chunk = self._stream.read(size)
         if chunk:
-            self._last.append(chunk)
+            self._tail.append(chunk)
         return chunk
 
     def ends_with_zeros(self) -> bool:
         """Read to the end; whether its last block is empty, as that of a whole tar file."""
         while self.read(1 << 20):
             pass
-        last = b"".join(self._last)[-_BLOCK:]
-        return len(last) == _BLOCK and not any(last)
+        last_block = b"".join(self._tail)[-_BLOCK:]
+        return len(last_block) == _BLOCK and not any(last_block)
 
 
 def read_tar(file: BinaryIO) -> Iterator[Member]:
@@ -82,16 +83,16 @@ def read_tar(file: BinaryIO) -> Iterator[Member]:
     start = file.read(6)
     file.seek(0)
     opener = next(
-        (opens for magic, opens in _COMPRESSIONS.items() if start.startswith(magic)), None
+        (opener for magic, opener in _COMPRESSIONS.items() if start.startswith(magic)), None
     )
-    stream = _Remembering(file if opener is None else cast("BinaryIO", opener(file, "rb")))
+    stream = _TailStream(file if opener is None else cast("BinaryIO", opener(file, "rb")))
     try:
         with tarfile.open(
-            fileobj=cast("BinaryIO", stream), mode="r|", bufsize=1 << 18, tarinfo=_CarefulInfo
+            fileobj=cast("BinaryIO", stream), mode="r|", bufsize=1 << 18, tarinfo=_BoundedTarInfo
         ) as archive:
             for info in archive:
                 if info.name.strip("./"):  # the target itself needs no mention
-                    yield _member(archive, info)
+                    yield _to_member(archive, info)
         whole = stream.ends_with_zeros()
     except (tarfile.TarError, EOFError, OSError, lzma.LZMAError) as error:
         message = f"cannot be read as a tar file ({error}): get the archive again"
@@ -100,9 +101,9 @@ def read_tar(file: BinaryIO) -> Iterator[Member]:
         raise DamagedArchiveError("is cut off, its end is missing: get the archive again")
 
 
-def _member(archive: tarfile.TarFile, info: tarfile.TarInfo) -> Member:
+def _to_member(archive: tarfile.TarFile, info: tarfile.TarInfo) -> Member:
     path = safe_path(info.name)
     if not info.isreg() and not info.isdir():
         raise UnsafeError(f"holds {str(path)!r}: a link or device, no file")
-    opens = cast("Callable[[], BinaryIO]", partial(archive.extractfile, info))
-    return Member(path, info.size if info.isreg() else 0, info.isdir(), opens)
+    opener = cast("Callable[[], BinaryIO]", partial(archive.extractfile, info))
+    return Member(path, info.size if info.isreg() else 0, info.isdir(), opener)

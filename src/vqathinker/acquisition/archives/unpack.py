@@ -1,9 +1,9 @@
 """Unpack an archive into a folder, safely, and go on where an earlier run was killed.
 
-Names, kinds and limits are checked in `members`, files put into place in `placing`: LSVQ's equal
-names in different folders stay apart, a user's own files stay as they are. Files with private data
-(KoNViD_1k_subjective.csv, see its card) are never written, and an archive that holds
-some does not stay either.
+Names, kinds and limits are checked in `members`, files put into place in `member_writer`: LSVQ's
+equal names in different folders stay apart, a user's own files stay as they are. Files with private
+data (KoNViD_1k_subjective.csv, see its card) are never written, and an archive that holds some does
+not stay either.
 """
 
 import logging
@@ -13,15 +13,15 @@ from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from vqathinker.acquisition.archives.journal import Journal
-from vqathinker.acquisition.archives.members import Limits, Member, Tally
+from vqathinker.acquisition.archives.journal import UnpackJournal
+from vqathinker.acquisition.archives.member_writer import MemberWriter, UnpackResult
+from vqathinker.acquisition.archives.members import ArchiveLimits, LimitCounter, Member
 from vqathinker.acquisition.archives.parts import JoinedFiles
-from vqathinker.acquisition.archives.placing import Placing, Unpacked
 from vqathinker.acquisition.archives.tars import read_tar
 from vqathinker.acquisition.archives.zips import read_zip
 from vqathinker.acquisition.transfer.disk import require_space
-from vqathinker.acquisition.transfer.failure import TransferError
-from vqathinker.acquisition.transfer.progress import shown
+from vqathinker.acquisition.transfer.errors import TransferError
+from vqathinker.acquisition.transfer.progress import progress_bar
 
 __all__ = ["unpack"]
 
@@ -32,11 +32,11 @@ def unpack(
     archive: Path | Sequence[Path],
     target: Path,
     *,
-    limits: Limits,
+    limits: ArchiveLimits,
     private: Sequence[str] = (),
     password_variable: str | None = None,
     keep_archive: bool = True,
-) -> Unpacked:
+) -> UnpackResult:
     """Unpack a zip or tar file, told apart by their content.
 
     Args:
@@ -63,41 +63,42 @@ def unpack(
         joined = stack.enter_context(JoinedFiles(parts))
         buffered = stack.enter_context(BufferedReader(joined, 1 << 20))
         is_zip, file = buffered.peek(2).startswith(b"PK"), cast("BinaryIO", buffered)
-        journal = stack.enter_context(Journal(parts[0].with_name(f"{parts[0].name}.unpacked")))
-        placing = Placing(target, parts[0].name, private, journal)
+        journal_path = parts[0].with_name(f"{parts[0].name}.unpacked")
+        journal = stack.enter_context(UnpackJournal(journal_path))
+        writer = MemberWriter(target, parts[0].name, private, journal)
         try:
             members = read_zip(file, password_variable) if is_zip else read_tar(file)
             total = None
             if isinstance(members, list):  # a zip has a table of contents
-                total = _look_over(members, Tally(joined.size, limits))
-                require_space(target, placing.missing(members))
-            tally = Tally(joined.size, limits)
-            with shown(f"unpacking {parts[0].name}", total) as show:
+                total = _bytes_within_limits(members, LimitCounter(joined.size, limits))
+                require_space(target, writer.bytes_to_write(members))
+            counter = LimitCounter(joined.size, limits)
+            with progress_bar(f"unpacking {parts[0].name}", total) as report:
                 for member in members:
-                    tally.add(member)
-                    placing.put(member)
-                    show(tally.bytes, total)
+                    counter.add(member)
+                    writer.write(member)
+                    report(counter.bytes, total)
         except TransferError as error:
             raise type(error)(f"{parts[0]}: {error}") from None
         journal.finish()
-    _report(parts[0], placing.done)
-    if placing.done.private or not keep_archive:
+    _log_result(parts[0], writer.result)
+    if writer.result.private or not keep_archive:
         for part in parts:
             part.unlink()
-    return placing.done
+    return writer.result
 
 
-def _look_over(members: Sequence[Member], tally: Tally) -> int:
+def _bytes_within_limits(members: Sequence[Member], counter: LimitCounter) -> int:
     """Bytes of all members together, when they keep to the limits."""
     for member in members:
-        tally.add(member)
-    return tally.bytes
+        counter.add(member)
+    return counter.bytes
 
 
-def _report(archive: Path, done: Unpacked) -> None:
-    written, present = len(done.written), len(done.present)
+def _log_result(archive: Path, result: UnpackResult) -> None:
+    written, present = len(result.written), len(result.present)
     _log.info("%s: %d files written, %d were there", archive, written, present)
-    for path in done.private:
+    for path in result.private:
         _log.warning("%s: %s holds private data and is not kept", archive, path)
-    for one, other in done.alike:
+    for one, other in result.case_collisions:
         _log.warning("%s: %s and %s differ only in upper and lower case", archive, one, other)

@@ -14,15 +14,15 @@ from typing import Any, BinaryIO, cast
 import pyzipper
 
 from vqathinker.acquisition.archives.members import DamagedArchiveError, Member
-from vqathinker.acquisition.transfer.failure import TransferError, UnsafeError
+from vqathinker.acquisition.transfer.errors import TransferError, UnsafeError
+from vqathinker.acquisition.transfer.redaction import redacted_call
 from vqathinker.acquisition.transfer.safe_path import safe_path
 from vqathinker.acquisition.transfer.secret import Secret
-from vqathinker.acquisition.transfer.shield import shielded
 
-__all__ = ["BAD_ZIP", "read_zip"]
+__all__ = ["BAD_ZIP_ERRORS", "read_zip"]
 
-BAD_ZIP: tuple[type[Exception], ...] = (zipfile.BadZipFile, pyzipper.BadZipFile)
-_NO_ZIP: tuple[type[Exception], ...] = (*BAD_ZIP, EOFError, NotImplementedError)
+BAD_ZIP_ERRORS: tuple[type[Exception], ...] = (zipfile.BadZipFile, pyzipper.BadZipFile)
+_UNREADABLE_ERRORS: tuple[type[Exception], ...] = (*BAD_ZIP_ERRORS, EOFError, NotImplementedError)
 
 _ENCRYPTED = 0x1
 _AES = 99
@@ -44,7 +44,7 @@ def read_zip(file: BinaryIO, password_variable: str | None) -> list[Member]:
         archive: Any = zipfile.ZipFile(file)
         if any(info.compress_type == _AES for info in archive.infolist()):
             archive = pyzipper.AESZipFile(file)
-    except _NO_ZIP as error:
+    except _UNREADABLE_ERRORS as error:
         message = f"cannot be read as a zip file ({error}): get the archive again"
         raise DamagedArchiveError(message) from None
     infos = archive.infolist()
@@ -52,9 +52,9 @@ def read_zip(file: BinaryIO, password_variable: str | None) -> list[Member]:
         import fast_zip_decryption  # noqa: F401, PLC0415  patches zipfile: only where it is needed
     return [
         Member(
-            path=_checked_path(info),
+            path=_safe_member_path(info),
             size=info.file_size,
-            folder=info.is_dir(),
+            is_folder=info.is_dir(),
             open=partial(_open, archive, info, password_variable),
         )
         for info in infos
@@ -62,7 +62,7 @@ def read_zip(file: BinaryIO, password_variable: str | None) -> list[Member]:
     ]
 
 
-def _checked_path(info: Any) -> PurePosixPath:
+def _safe_member_path(info: Any) -> PurePosixPath:
     # zipfile cuts a name at a NUL, other programs do not.
     path = safe_path(info.orig_filename)
     kind = stat.S_IFMT(info.external_attr >> 16)
@@ -73,7 +73,10 @@ def _checked_path(info: Any) -> PurePosixPath:
 
 def _open(archive: Any, info: Any, password_variable: str | None) -> BinaryIO:
     if not info.flag_bits & _ENCRYPTED:
-        return cast("BinaryIO", shielded(lambda: archive.open(info), partial(_explain, info, "")))
+        return cast(
+            "BinaryIO",
+            redacted_call(lambda: archive.open(info), partial(_translate_error, info, "")),
+        )
     variable = f"${password_variable}" if password_variable else "the variable of its card"
     password = None if password_variable is None else Secret.from_environment(password_variable)
     if password is None:
@@ -83,19 +86,19 @@ def _open(archive: Any, info: Any, password_variable: str | None) -> BinaryIO:
     # The password is among the arguments of the library's frames, so none of them may get out.
     return cast(
         "BinaryIO",
-        shielded(
+        redacted_call(
             lambda: archive.open(info, pwd=password.reveal().encode()),
-            partial(_explain, info, f"; is the password in {password.name} right?"),
+            partial(_translate_error, info, f"; is the password in {password.name} right?"),
         ),
     )
 
 
-def _explain(info: Any, hint: str, error: Exception) -> TransferError | None:
+def _translate_error(info: Any, hint: str, error: Exception) -> TransferError | None:
     if isinstance(error, NotImplementedError):
         return DamagedArchiveError(
             f"{info.filename} is packed in a way that is not read here ({error}): unpack the "
             "archive with another program, such as 7-Zip, and put the files into place"
         )
-    if isinstance(error, (RuntimeError, *BAD_ZIP)):
+    if isinstance(error, (RuntimeError, *BAD_ZIP_ERRORS)):
         return DamagedArchiveError(f"{info.filename} cannot be opened{hint}")
     return None

@@ -43,19 +43,19 @@ class Address:
             return httpx2.URL(self.url)
         except httpx2.InvalidURL:
             pass
-        shown = self.url.partition("?")[0].rpartition("@")[2]
-        raise ValueError(f"{shown!r}: no address of the web")
+        without_secrets = self.url.partition("?")[0].rpartition("@")[2]
+        raise ValueError(f"{without_secrets!r}: no address of the web")
 
     @property
-    def host(self) -> tuple[str, str, int]:
+    def server(self) -> tuple[str, str, int]:
         """Scheme, host and port: what a token is for."""
         scheme = self._parsed.scheme
         return scheme, self._parsed.host, self._parsed.port or _PORTS[scheme]
 
     @property
-    def unheard(self) -> bool:
+    def is_confidential(self) -> bool:
         """Whether nobody on the way to the host can listen: TLS, or this very machine."""
-        scheme, host, _ = self.host
+        scheme, host, _ = self.server
         return scheme == "https" or host in _LOOPBACK
 
     @property
@@ -68,7 +68,7 @@ class Address:
         """Last suffix of the file's name in lower case, such as ".zip"; empty without one."""
         return PurePosixPath(self._parsed.path).suffix.lower()
 
-    def follow(self, location: str) -> "Address":
+    def join(self, location: str) -> "Address":
         """Where a redirect to `location` leads; ValueError when that is no web address."""
         try:
             return Address(str(self._parsed.join(location)))

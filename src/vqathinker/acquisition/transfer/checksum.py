@@ -50,7 +50,7 @@ class Checksum:
         algorithm, _, digest = text.partition(":")
         return cls(cast("Algorithm", algorithm), digest, source)
 
-    def of(self, path: Path) -> str:
+    def digest_of(self, path: Path) -> str:
         """Digest of a file by this algorithm, whole even where only a prefix is published."""
         with path.open("rb") as file:
             if self.algorithm != "git-sha1":
@@ -61,7 +61,7 @@ class Checksum:
                 digest.update(block)
             return digest.hexdigest()
 
-    def fits(self, digest: str) -> bool:
+    def matches(self, digest: str) -> bool:
         """Whether a file with this digest is the published one."""
         return digest.startswith(self.digest)
 

@@ -1,30 +1,27 @@
 """One file from the first of its origins that delivers it, whole and with the right hash.
 
-In order: the local mirror folder, then the origins as given. Each is tried with patience, what has
-come is kept between tries, origins and runs, and the file gets its name only when it is the one
-that was wanted.
+In order: the local mirror folder, then the origins as given. Each is tried as often as the policy
+says, what has come is kept between tries, origins and runs, and the file gets its name only when it
+is the one that was expected.
 """
 
 import logging
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-import numpy as np
-
 from vqathinker.acquisition.transfer.checksum import Checksum, sha256_of
-from vqathinker.acquisition.transfer.failure import GoneError, OriginError, TransferError
+from vqathinker.acquisition.transfer.context import DownloadContext
+from vqathinker.acquisition.transfer.errors import GoneError, OriginError, TransferError
+from vqathinker.acquisition.transfer.expected_file import ExpectedFile
 from vqathinker.acquisition.transfer.folder import FolderFile
-from vqathinker.acquisition.transfer.partial import PartialFile, Wanted
-from vqathinker.acquisition.transfer.patience import Patience, persist
-from vqathinker.acquisition.transfer.progress import shown
-from vqathinker.acquisition.transfer.recorded import HashTable
+from vqathinker.acquisition.transfer.partial import PartialFile
+from vqathinker.acquisition.transfer.progress import ReportProgress, progress_bar
+from vqathinker.acquisition.transfer.retry import retry
 
-__all__ = ["Downloaded", "Means", "Origin", "WrongContentError", "download"]
+__all__ = ["DownloadedFile", "Origin", "WrongContentError", "download"]
 
 _log = logging.getLogger(__name__)
 
@@ -32,9 +29,7 @@ _log = logging.getLogger(__name__)
 class Origin(Protocol):
     """Where a file can come from: `WebFile`, `DriveFile`, `HubFile.origin`, `FolderFile`."""
 
-    def fetch(
-        self, part: PartialFile, patience: Patience, show: Callable[[int, int | None], None]
-    ) -> None:
+    def fetch(self, part: PartialFile, context: DownloadContext, report: ReportProgress) -> None:
         """Bring `part` to its end once; see `WebFile.fetch`."""
 
     def __str__(self) -> str:
@@ -42,30 +37,11 @@ class Origin(Protocol):
 
 
 class WrongContentError(OriginError):
-    """A file is not the one that was wanted; the message names both hashes."""
+    """A file is not the one that was expected; the message names both hashes."""
 
 
 @dataclass(frozen=True)
-class Means:
-    """What every download of a run shares.
-
-    Args:
-        patience: timeouts and tries.
-        rng: draws the waits between tries.
-        recorded: table for files without a published hash; None records nothing.
-        mirror: folder that is tried first; None without one.
-        sleep: waits so many seconds.
-    """
-
-    patience: Patience
-    rng: np.random.Generator
-    recorded: HashTable | None = None
-    mirror: Path | None = None
-    sleep: Callable[[float], None] = time.sleep
-
-
-@dataclass(frozen=True)
-class Downloaded:
+class DownloadedFile:
     """A file that is in place and is the right one.
 
     Args:
@@ -81,15 +57,17 @@ class Downloaded:
     origin: str | None
 
 
-def download(wanted: Wanted, origins: Sequence[Origin], target: Path, means: Means) -> Downloaded:
+def download(
+    expected: ExpectedFile, origins: Sequence[Origin], target: Path, context: DownloadContext
+) -> DownloadedFile:
     """Get a file, or find that it is here.
 
     Args:
-        wanted: its name, and size and checksum where they are published.
+        expected: its name, and size and checksum where they are published.
         origins: tried in this order, behind the mirror folder.
         target: the file to write; what is there and right is left alone, what is there and wrong
             is never overwritten.
-        means: patience, table of hashes, mirror folder.
+        context: policy of tries, table of hashes, mirror folder.
 
     Returns:
         The file, checked.
@@ -97,118 +75,126 @@ def download(wanted: Wanted, origins: Sequence[Origin], target: Path, means: Mea
     Raises:
         GoneError: every origin answers that it has no such file.
         TransferError: no origin delivers it (the message says why of each and what to do), the
-            disk is full, another process is at it, or what is at `target` is not what is wanted.
+            disk is full, another process is at it, or what is at `target` is not what is expected.
         ValueError: the name leads out of the mirror folder.
     """
-    wanted = _with_recorded_hash(wanted, means)
+    expected = _with_recorded_hash(expected, context)
     if target.exists():
-        return _in_place(wanted, target, means)
-    with PartialFile.open_for(target, wanted) as part:
+        return _check_existing(expected, target, context)
+    with PartialFile.open_for(target, expected) as part:
         if target.exists():  # another process was faster
-            return _in_place(wanted, target, means)
-        origin, sha256 = _from_first(_with_mirror(wanted, origins, means), part, means)
-        _log.info("%s: %d bytes from %s", wanted.name, part.size, origin)
-        _record(wanted, part.size, sha256, origin, means)
+            return _check_existing(expected, target, context)
+        candidates = _with_mirror(expected, origins, context)
+        origin, sha256 = _download_from_first(candidates, part, context)
+        _log.info("%s: %d bytes from %s", expected.name, part.size, origin)
+        _record_hash(expected, part.size, sha256, origin, context)
         part.finish()
-        return Downloaded(target, part.size, sha256, origin)
+        return DownloadedFile(target, part.size, sha256, origin)
 
 
-def _with_recorded_hash(wanted: Wanted, means: Means) -> Wanted:
-    if wanted.checksum is not None or means.recorded is None:
-        return wanted
-    return Wanted(wanted.name, wanted.size, means.recorded.find(wanted.name))
+def _with_recorded_hash(expected: ExpectedFile, context: DownloadContext) -> ExpectedFile:
+    if expected.checksum is not None or context.hash_table is None:
+        return expected
+    return ExpectedFile(expected.name, expected.size, context.hash_table.find(expected.name))
 
 
-def _with_mirror(wanted: Wanted, origins: Sequence[Origin], means: Means) -> list[Origin]:
-    name = PurePosixPath(wanted.name)
+def _with_mirror(
+    expected: ExpectedFile, origins: Sequence[Origin], context: DownloadContext
+) -> list[Origin]:
+    name = PurePosixPath(expected.name)
     if name.is_absolute() or ".." in name.parts:
-        raise ValueError(f"name {wanted.name!r}, expected a path such as set/archive.zip")
-    mirror = [] if means.mirror is None else [FolderFile(means.mirror / name)]
+        raise ValueError(f"name {expected.name!r}, expected a path such as set/archive.zip")
+    mirror = [] if context.mirror is None else [FolderFile(context.mirror / name)]
     return [*mirror, *origins]
 
 
-def _in_place(wanted: Wanted, target: Path, means: Means) -> Downloaded:
+def _check_existing(
+    expected: ExpectedFile, target: Path, context: DownloadContext
+) -> DownloadedFile:
     size = target.stat().st_size
     try:
-        sha256 = _check(wanted, target)
-        _record(wanted, size, sha256, "put in place by the user", means)
+        sha256 = _verify(expected, target)
+        _record_hash(expected, size, sha256, "put in place by the user", context)
     except WrongContentError as error:
         message = f"{target}: {error}. Move it away, and run the same command again."
         raise WrongContentError(message) from None
-    return Downloaded(target, size, sha256, None)
+    return DownloadedFile(target, size, sha256, None)
 
 
-def _from_first(origins: Sequence[Origin], part: PartialFile, means: Means) -> tuple[str, str]:
+def _download_from_first(
+    origins: Sequence[Origin], part: PartialFile, context: DownloadContext
+) -> tuple[str, str]:
     """Name of the first origin that delivers, and the SHA-256 of the file."""
     reasons, gone = [], True
     for origin in origins:
         try:
-            return str(origin), _from(origin, part, means)
+            return str(origin), _download_from(origin, part, context)
         except OriginError as error:
-            _log.warning("%s: %s: %s", part.wanted.name, origin, error)
+            _log.warning("%s: %s: %s", part.expected.name, origin, error)
             reasons.append(f"\n  {origin}: {error}")
             gone = gone and isinstance(error, GoneError)
-    place = "" if means.mirror is None else f" or to {means.mirror / part.wanted.name}"
+    place = "" if context.mirror is None else f" or to {context.mirror / part.expected.name}"
     kept = f": it goes on from the {part.size:,} bytes that are here" if part.size else ""
     raise (GoneError if gone and origins else TransferError)(
-        f"{part.wanted.name}: no origin delivers it.{''.join(reasons)}"
+        f"{part.expected.name}: no origin delivers it.{''.join(reasons)}"
         f"\nRun the same command again later{kept}. Or get the file by other ways and put it to "
         f"{part.target}{place}."
     )
 
 
-def _from(origin: Origin, part: PartialFile, means: Means) -> str:
+def _download_from(origin: Origin, part: PartialFile, context: DownloadContext) -> str:
+    """SHA-256 of the file from this origin, or WrongContentError."""
     while True:
-        part.inherited = part.size > 0
+        part.resumed = part.size > 0
         try:
-            return _attempts(origin, part, means)
+            return _fetch_and_verify(origin, part, context)
         except WrongContentError:
-            inherited = part.inherited
+            resumed = part.resumed
             part.discard()
-            if not inherited:
+            if not resumed:
                 raise
         # What was there before may have been wrong, so this origin starts afresh once.
-        _log.warning("%s: wrong after resuming, starting again from zero", part.wanted.name)
+        _log.warning("%s: wrong after resuming, starting again from zero", part.expected.name)
 
 
-def _attempts(origin: Origin, part: PartialFile, means: Means) -> str:
-    """Tries with patience; SHA-256 of the file, or WrongContentError."""
-    size, known = part.wanted.size, part.wanted.checksum
+def _fetch_and_verify(origin: Origin, part: PartialFile, context: DownloadContext) -> str:
+    size, checksum = part.expected.size, part.expected.checksum
     if size is not None and part.size > size:
         part.discard()
-    if known is None or size is None or part.size < size:
-        _transfer(origin, part, means)
-    return _check(part.wanted, part.path)
+    # Only a checksum can tell that bytes from before are the whole file.
+    if checksum is None or size is None or part.size < size:
+        _fetch_with_retries(origin, part, context)
+    return _verify(part.expected, part.path)
 
 
-def _transfer(origin: Origin, part: PartialFile, means: Means) -> None:
-    arrived = part.size
-    with shown(part.wanted.name, part.wanted.size) as show:
+def _fetch_with_retries(origin: Origin, part: PartialFile, context: DownloadContext) -> None:
+    received = part.size
+    with progress_bar(part.expected.name, part.expected.size) as show:
 
-        def follow(done: int, total: int | None) -> None:
-            nonlocal arrived
-            arrived = done
+        def report(done: int, total: int | None) -> None:
+            nonlocal received
+            received = done
             show(done, total)
 
-        attempt = partial(origin.fetch, part, means.patience, follow)
-        persist(attempt, lambda: arrived, means.patience, means.rng, means.sleep)
+        attempt = partial(origin.fetch, part, context, report)
+        retry(attempt, lambda: received, context.policy, context.rng, context.clock.sleep)
 
 
-def _check(wanted: Wanted, path: Path) -> str:
-    """SHA-256 of a file that is what was wanted."""
+def _verify(expected: ExpectedFile, path: Path) -> str:
+    """SHA-256 of a file that is what was expected."""
     size = path.stat().st_size
-    if wanted.size not in (None, size):
-        raise WrongContentError(f"has {size:,} bytes, expected {wanted.size:,}")
+    if expected.size not in (None, size):
+        raise WrongContentError(f"has {size:,} bytes, expected {expected.size:,}")
     sha256 = sha256_of(path)
-    checksum = wanted.checksum
+    checksum = expected.checksum
     if checksum is not None:
-        digest = sha256 if checksum.algorithm == "sha256" else checksum.of(path)
-        if not checksum.fits(digest):
-            raise WrongContentError(_difference(checksum, digest))
+        digest = sha256 if checksum.algorithm == "sha256" else checksum.digest_of(path)
+        if not checksum.matches(digest):
+            raise WrongContentError(_mismatch(checksum, digest))
     return sha256
 
 
-def _difference(expected: Checksum, digest: str) -> str:
+def _mismatch(expected: Checksum, digest: str) -> str:
     return (
         f"has {expected.algorithm} {digest}, expected {expected.digest} ({expected.source}): it is "
         "damaged, or its owner has changed it. When the page of the set says so, correct the card, "
@@ -216,10 +202,13 @@ def _difference(expected: Checksum, digest: str) -> str:
     )
 
 
-def _record(wanted: Wanted, size: int, sha256: str, origin: str, means: Means) -> None:
+def _record_hash(
+    expected: ExpectedFile, size: int, sha256: str, origin: str, context: DownloadContext
+) -> None:
     """Write the hash of a file that nothing else vouches for."""
-    if wanted.checksum is not None or means.recorded is None:
+    if expected.checksum is not None or context.hash_table is None:
         return
-    known = means.recorded.record(wanted.name, size, sha256, datetime.now(UTC).date(), origin)
-    if not known.fits(sha256):
-        raise WrongContentError(f"{wanted.name}: {_difference(known, sha256)}")
+    today = context.clock.now().date()
+    recorded = context.hash_table.record(expected.name, size, sha256, today, origin)
+    if not recorded.matches(sha256):  # another job was faster, and got something else
+        raise WrongContentError(f"{expected.name}: {_mismatch(recorded, sha256)}")

@@ -1,32 +1,33 @@
 """Files of a repository on the Hugging Face hub, at one commit, with the hub's own hashes.
 
 huggingface_hub says which files there are, their hashes and addresses, and who may read them. Their
-bytes come by `WebFile`: huggingface_hub 2.4 deletes what has come when a download is killed
+bytes come by `WebFile`: huggingface_hub 2.4 begins anew after a kill, each time under another name
 (`_download_to_tmp_and_move`), and these archives have gigabytes. Only files above the hub's own
 limit for plain HTTP (50 GB) are left to it and its Xet client.
 """
 
 import logging
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from huggingface_hub import HfApi, constants, hf_hub_download, hf_hub_url
 from huggingface_hub.hf_api import RepoSibling
 
 from vqathinker.acquisition.transfer.address import Address
 from vqathinker.acquisition.transfer.checksum import Checksum
+from vqathinker.acquisition.transfer.context import DownloadContext
 from vqathinker.acquisition.transfer.disk import require_space
-from vqathinker.acquisition.transfer.failure import OriginError
+from vqathinker.acquisition.transfer.errors import OriginError
 from vqathinker.acquisition.transfer.partial import PartialFile
-from vqathinker.acquisition.transfer.patience import Patience, persist
-from vqathinker.acquisition.transfer.repository import HubRepository, explain
+from vqathinker.acquisition.transfer.progress import ReportProgress
+from vqathinker.acquisition.transfer.redaction import redacted_call
+from vqathinker.acquisition.transfer.repository import HubRepository, translate_hub_error
+from vqathinker.acquisition.transfer.retry import retry
 from vqathinker.acquisition.transfer.safe_path import safe_path
-from vqathinker.acquisition.transfer.shield import shielded
 from vqathinker.acquisition.transfer.web import WebFile
 
 __all__ = ["HubFile", "LargeHubFile", "list_hub_files"]
@@ -41,25 +42,23 @@ class LargeHubFile:
     repository: HubRepository
     path: str
 
-    def fetch(
-        self, part: PartialFile, patience: Patience, show: Callable[[int, int | None], None]
-    ) -> None:
+    def fetch(self, part: PartialFile, context: DownloadContext, report: ReportProgress) -> None:
         """Bring `part` to its end; see `WebFile.fetch`. Progress is shown by huggingface_hub."""
-        del patience, show
-        require_space(part.path, part.wanted.size or 0)
-        part.start(str(self), None, part.wanted.size)
-        scratch = part.path.with_name(f"{part.path.name}.hub")
-        whole = shielded(
-            lambda: self._download(scratch),
-            partial(explain, where=self.repository, folder=scratch.parent),
+        del context, report
+        require_space(part.path, part.expected.size or 0)
+        part.restart(str(self), None, part.expected.size)
+        download_folder = part.path.with_name(f"{part.path.name}.hub")
+        whole = redacted_call(
+            lambda: self._download(download_folder),
+            partial(translate_hub_error, repository=self.repository, folder=download_folder.parent),
         )
-        part.adopt(whole)
-        shutil.rmtree(scratch)
+        part.replace_with(whole)
+        shutil.rmtree(download_folder)
 
     def __str__(self) -> str:
         return f"{self.repository}: {self.path}"
 
-    def _download(self, scratch: Path) -> Path:
+    def _download(self, download_folder: Path) -> Path:
         repository = self.repository
         return Path(
             hf_hub_download(
@@ -68,8 +67,8 @@ class LargeHubFile:
                 repo_type=repository.kind,
                 revision=repository.revision,
                 endpoint=repository.endpoint,
-                local_dir=scratch,
-                token=False if repository.secret is None else repository.secret.reveal(),
+                local_dir=download_folder,
+                token=False if repository.token is None else repository.token.reveal(),
             )
         )
 
@@ -92,12 +91,7 @@ class HubFile:
 
 
 def list_hub_files(
-    repository: HubRepository,
-    patience: Patience,
-    rng: np.random.Generator,
-    sleep: Callable[[float], None],
-    *,
-    allow: Sequence[str] = ("*",),
+    repository: HubRepository, context: DownloadContext, *, allow: Sequence[str] = ("*",)
 ) -> list[HubFile]:
     """Ask which files a repository has at its commit, sorted by path.
 
@@ -109,15 +103,12 @@ def list_hub_files(
             reached.
         UnsafeError: a path leads out of the repository.
     """
-    found: list[RepoSibling] = []
-
-    def ask() -> None:
-        reason = partial(explain, where=repository, folder=None)
-        found[:] = shielded(lambda: _list(repository, patience.read_timeout_s), reason)
-
-    persist(ask, lambda: 0, patience, rng, sleep)
+    request = partial(_request_listing, repository, context.policy.read_timeout_s)
+    translate = partial(translate_hub_error, repository=repository, folder=None)
+    attempt = partial(redacted_call, request, translate)
+    found = retry(attempt, lambda: 0, context.policy, context.rng, context.clock.sleep)
     files = [
-        _describe(repository, file)
+        _to_hub_file(repository, file)
         for file in sorted(found, key=lambda file: file.rfilename)
         if any(fnmatchcase(file.rfilename, pattern) for pattern in allow)
     ]
@@ -127,22 +118,22 @@ def list_hub_files(
     return files
 
 
-def _list(repository: HubRepository, timeout_s: float) -> list[RepoSibling]:
+def _request_listing(repository: HubRepository, timeout_s: float) -> list[RepoSibling]:
     api = HfApi(endpoint=repository.endpoint)
-    ask = api.dataset_info if repository.kind == "dataset" else api.model_info
-    info = ask(
+    get_info = api.dataset_info if repository.kind == "dataset" else api.model_info
+    info = get_info(
         repository.name,
         revision=repository.revision,
         files_metadata=True,
         timeout=timeout_s,
-        token=False if repository.secret is None else repository.secret.reveal(),
+        token=False if repository.token is None else repository.token.reveal(),
     )
     if info.sha != repository.revision:
         raise OriginError(f"{repository}: the hub answers for the commit {info.sha}")
     return info.siblings or []
 
 
-def _describe(repository: HubRepository, file: RepoSibling) -> HubFile:
+def _to_hub_file(repository: HubRepository, file: RepoSibling) -> HubFile:
     path, size = str(safe_path(file.rfilename)), file.size
     if size is None or (file.lfs is None and file.blob_id is None):
         raise OriginError(f"{repository}: the hub does not tell size and hash of {path}")

@@ -4,7 +4,6 @@
 knows whether it may go on behind them. `X` itself appears whole or not at all.
 """
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -13,31 +12,19 @@ from dataclasses import asdict, dataclass
 from io import FileIO
 from pathlib import Path
 
-from vqathinker.acquisition.transfer.checksum import Checksum
-from vqathinker.acquisition.transfer.disk import disk_full
-from vqathinker.acquisition.transfer.failure import BusyError, OriginError
+from filelock import lock_descriptor
 
-__all__ = ["PartialFile", "Wanted"]
+from vqathinker.acquisition.transfer.disk import disk_full_error
+from vqathinker.acquisition.transfer.errors import BusyError, OriginError
+from vqathinker.acquisition.transfer.expected_file import ExpectedFile
 
-
-@dataclass(frozen=True)
-class Wanted:
-    """What is known about a file before it comes.
-
-    Args:
-        name: of the file among all others, for messages and for the mirror folder:
-            "konvid_1k/KoNViD_1k_videos.zip".
-        size: in bytes; None when not published.
-        checksum: None when not published.
-    """
-
-    name: str
-    size: int | None = None
-    checksum: Checksum | None = None
+__all__ = ["PartialFile"]
 
 
 @dataclass(frozen=True)
-class _Note:
+class _BytesSource:
+    """Which file, at which origin, the bytes so far are of."""
+
     origin: str
     validator: str | None
     checksum: str | None
@@ -46,30 +33,30 @@ class _Note:
 class PartialFile:
     """The bytes of `target` that have come; only `open_for` makes one.
 
-    `inherited` says whether some of them are from an earlier run or another origin.
+    `resumed` says whether some of them are from an earlier run or another origin.
     """
 
-    def __init__(self, target: Path, wanted: Wanted) -> None:
+    def __init__(self, target: Path, expected: ExpectedFile) -> None:
         self.target = target
         self.path = target.with_name(f"{target.name}.part")
-        self.wanted = wanted
-        self.total = wanted.size
-        self._file = self._open()
+        self.expected = expected
+        self.total = expected.size
+        self._file = self._open_locked()
         self.size = os.fstat(self._file.fileno()).st_size
-        self.inherited = self.size > 0
+        self.resumed = self.size > 0
         self._note_path = self.path.with_name(f"{self.path.name}.json")
-        self._note = self._read_note()
+        self._source = self._read_note()
 
     @classmethod
     @contextmanager
-    def open_for(cls, target: Path, wanted: Wanted) -> Iterator["PartialFile"]:
+    def open_for(cls, target: Path, expected: ExpectedFile) -> Iterator["PartialFile"]:
         """Open what there is of `target`, for this process alone; its folder is made.
 
         Raises:
             BusyError: another process is getting the same file.
         """
         target.parent.mkdir(parents=True, exist_ok=True)
-        part = cls(target, wanted)
+        part = cls(target, expected)
         try:
             yield part
         finally:
@@ -78,7 +65,7 @@ class PartialFile:
                 part.path.unlink()
             part._file.close()
 
-    def validator_for(self, origin: str) -> tuple[bool, str | None]:
+    def resume_condition(self, origin: str) -> tuple[bool, str | None]:
         """Whether this origin may continue these bytes, and what to send as If-Range.
 
         With a checksum any origin may, for the end tells whether it was right to. Without one only
@@ -87,14 +74,14 @@ class PartialFile:
         Args:
             origin: fingerprint of the origin.
         """
-        note, known = self._note, self.wanted.checksum
-        if note is None or self.size == 0:
+        source, checksum = self._source, self.expected.checksum
+        if source is None or self.size == 0:
             return False, None
-        if known is not None and note.checksum == str(known):
+        if checksum is not None and source.checksum == str(checksum):
             return True, None
-        return note.origin == origin and note.validator is not None, note.validator
+        return source.origin == origin and source.validator is not None, source.validator
 
-    def start(self, origin: str, validator: str | None, total: int | None) -> None:
+    def restart(self, origin: str, validator: str | None, total: int | None) -> None:
         """Throw away what there is and note where the bytes that follow come from.
 
         Args:
@@ -104,11 +91,11 @@ class PartialFile:
         """
         self._file.seek(0)
         self._file.truncate()
-        self.size, self.total, self.inherited = 0, total, False
-        checksum = self.wanted.checksum
-        self._note = _Note(origin, validator, None if checksum is None else str(checksum))
+        self.size, self.total, self.resumed = 0, total, False
+        checksum = self.expected.checksum
+        self._source = _BytesSource(origin, validator, None if checksum is None else str(checksum))
         fresh = self._note_path.with_name(f"{self._note_path.name}.new")
-        fresh.write_text(json.dumps(asdict(self._note)) + "\n", encoding="utf-8")
+        fresh.write_text(json.dumps(asdict(self._source)) + "\n", encoding="utf-8")
         fresh.replace(self._note_path)
 
     def append(self, chunk: bytes) -> None:
@@ -127,23 +114,23 @@ class PartialFile:
                 written = self._file.write(left) or 0
             except OSError as error:
                 needed = None if self.total is None else self.total - self.size
-                full = disk_full(error, self.path, needed)
+                full = disk_full_error(error, self.path, needed)
                 raise full or error from error
             self.size += written
             left = left[written:]
 
-    def adopt(self, whole: Path) -> None:
+    def replace_with(self, whole: Path) -> None:
         """Take over, without copying, a file that another program has written beside this one."""
         whole.replace(self.path)
         self._file.close()
-        self._file = self._open()
+        self._file = self._open_locked()
         self.size = os.fstat(self._file.fileno()).st_size
 
     def discard(self) -> None:
         """Throw the bytes away: they turned out wrong."""
         self._file.truncate(0)
         self.size = 0
-        self._note = None
+        self._source = None
         self._note_path.unlink(missing_ok=True)
 
     def finish(self) -> None:
@@ -152,21 +139,21 @@ class PartialFile:
         self.path.replace(self.target)
         self._note_path.unlink(missing_ok=True)
 
-    def _open(self) -> FileIO:
+    def _open_locked(self) -> FileIO:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         file = FileIO(os.open(self.path, flags, 0o666), "r+")
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.close()
-            raise BusyError(f"{self.target}: another process is getting it; wait for it") from None
+            locked = lock_descriptor(file.fileno(), blocking=False)
         except OSError:
-            pass  # a file system without locks
+            locked = True  # a file system without locks
+        if not locked:
+            file.close()
+            raise BusyError(f"{self.target}: another process is getting it; wait for it")
         return file
 
-    def _read_note(self) -> _Note | None:
+    def _read_note(self) -> _BytesSource | None:
         try:
             content = json.loads(self._note_path.read_text(encoding="utf-8"))
-            return _Note(content["origin"], content["validator"], content["checksum"])
+            return _BytesSource(content["origin"], content["validator"], content["checksum"])
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None

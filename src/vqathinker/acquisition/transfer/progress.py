@@ -13,15 +13,18 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-__all__ = ["shown"]
+__all__ = ["ReportProgress", "progress_bar"]
+
+# Called with the bytes done so far and the bytes in all, None when unknown.
+ReportProgress = Callable[[int, int | None], None]
 
 
 @contextmanager
-def shown(what: str, total: int | None = None) -> Iterator[Callable[[int, int | None], None]]:
+def progress_bar(description: str, total: int | None = None) -> Iterator[ReportProgress]:
     """Show a bar on standard error, when that is a terminal.
 
     Args:
-        what: beside the bar.
+        description: beside the bar.
         total: bytes; None when not known yet.
 
     Yields:
@@ -36,9 +39,9 @@ def shown(what: str, total: int | None = None) -> Iterator[Callable[[int, int | 
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task(what, total=total)
+        task = progress.add_task(description, total=total)
 
-        def show(done: int, of: int | None) -> None:
+        def report(done: int, of: int | None) -> None:
             progress.update(task, completed=done, total=of)
 
-        yield show
+        yield report

@@ -1,6 +1,8 @@
 """Redirects, followed by hand, because a token belongs to the host it was given for.
 
-Behind a redirect to another host, port or scheme it is not sent, and it does not come back.
+Behind a redirect to another host, port or scheme it is not sent, and it does not come back. httpx2
+and requests would follow by themselves, but read a redirect's body to its end, however long it is,
+and httpx2 takes the token along from http to https.
 """
 
 from collections.abc import Generator, Iterator
@@ -9,7 +11,7 @@ from contextlib import contextmanager
 import httpx2
 
 from vqathinker.acquisition.transfer.address import Address
-from vqathinker.acquisition.transfer.failure import OriginError
+from vqathinker.acquisition.transfer.errors import OriginError
 from vqathinker.acquisition.transfer.secret import Secret
 
 __all__ = ["follow_redirects"]
@@ -36,7 +38,7 @@ def follow_redirects(
     client: httpx2.Client, address: Address, headers: dict[str, str], token: Secret | None
 ) -> Iterator[httpx2.Response]:
     """The first response that is no redirect; its body is not read yet."""
-    home = address.host
+    token_server = address.server
     for _ in range(_MOST_REDIRECTS):
         auth = None if token is None else _BearerToken(token)
         with client.stream("GET", address.url, headers=headers, auth=auth) as response:
@@ -44,12 +46,12 @@ def follow_redirects(
                 yield response
                 return
         target = _redirect_target(address, response)
-        if address.host[0] == "https" and target.host[0] != "https":
+        if address.server[0] == "https" and target.server[0] != "https":
             raise OriginError(
                 f"redirects from https to {target}, where anybody can change the file"
             )
         address = target
-        if address.host != home:
+        if address.server != token_server:
             token = None
     raise OriginError(f"redirects more than {_MOST_REDIRECTS} times")
 
@@ -57,7 +59,7 @@ def follow_redirects(
 def _redirect_target(address: Address, response: httpx2.Response) -> Address:
     """Where a redirect leads; its query may hold a credential, so no frame keeps it as text."""
     try:
-        return address.follow(response.headers["Location"])
+        return address.join(response.headers["Location"])
     except ValueError as error:
         reason = str(error)
     raise OriginError(reason)

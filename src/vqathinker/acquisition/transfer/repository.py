@@ -4,14 +4,12 @@ A branch would be another set tomorrow, so everything is asked for at a commit. 
 none, the head of a branch is looked up once and noted.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import httpx2
-import numpy as np
 from huggingface_hub import HfApi, constants
 from huggingface_hub.errors import (
     GatedRepoError,
@@ -21,16 +19,17 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from vqathinker.acquisition.transfer.disk import disk_full
-from vqathinker.acquisition.transfer.failure import OriginError, PassingError, TransferError
-from vqathinker.acquisition.transfer.patience import Patience, persist
+from vqathinker.acquisition.transfer.context import DownloadContext
+from vqathinker.acquisition.transfer.disk import disk_full_error
+from vqathinker.acquisition.transfer.errors import OriginError, TransferError, TransientError
+from vqathinker.acquisition.transfer.redaction import redacted_call
+from vqathinker.acquisition.transfer.retry import retry
 from vqathinker.acquisition.transfer.secret import Secret
-from vqathinker.acquisition.transfer.shield import shielded
 
-__all__ = ["HubRepository", "explain", "head_of"]
+__all__ = ["HubRepository", "branch_head", "translate_hub_error"]
 
 # Stands for the commit as long as nobody knows it.
-_UNKNOWN = "0" * 40
+_UNKNOWN_COMMIT = "0" * 40
 
 
 @dataclass(frozen=True)
@@ -68,79 +67,73 @@ class HubRepository:
         return f"{self.endpoint or constants.ENDPOINT}/{folder}{self.name}"
 
     @property
-    def secret(self) -> Secret | None:
+    def token(self) -> Secret | None:
         """The token, when the environment holds one."""
         return None if self.token_variable is None else Secret.from_environment(self.token_variable)
 
     def __str__(self) -> str:
-        at = "" if self.revision == _UNKNOWN else f" at {self.revision[:7]}"
+        at = "" if self.revision == _UNKNOWN_COMMIT else f" at {self.revision[:7]}"
         return f"{self.page}{at}"
 
 
-def head_of(
-    name: str,
-    branch: str,
-    patience: Patience,
-    rng: np.random.Generator,
-    sleep: Callable[[float], None],
-    *,
-    token_variable: str | None = None,
+def branch_head(
+    name: str, branch: str, context: DownloadContext, *, token_variable: str | None = None
 ) -> str:
     """Look up the commit that a branch of a data set's repository points to now.
 
     Raises:
         OriginError: no such repository or branch, no access, or the hub cannot be reached.
     """
-    where = HubRepository(name, _UNKNOWN, token_variable=token_variable)
-    found: list[str | None] = []
+    repository = HubRepository(name, _UNKNOWN_COMMIT, token_variable=token_variable)
 
-    def look() -> None:
-        token = False if where.secret is None else where.secret.reveal()
+    def request() -> str | None:
+        token = False if repository.token is None else repository.token.reveal()
         info = HfApi(endpoint=constants.ENDPOINT).dataset_info(
-            name, revision=branch, timeout=patience.read_timeout_s, token=token
+            name, revision=branch, timeout=context.policy.read_timeout_s, token=token
         )
-        found[:] = [info.sha]
+        return info.sha
 
-    def ask() -> None:
-        shielded(look, partial(explain, where=where, folder=None))
+    translate = partial(translate_hub_error, repository=repository, folder=None)
+    attempt = partial(redacted_call, request, translate)
+    commit = retry(attempt, lambda: 0, context.policy, context.rng, context.clock.sleep)
+    if not commit:
+        raise OriginError(f"{repository.page}: the hub names no commit of the branch {branch}")
+    return commit
 
-    persist(ask, lambda: 0, patience, rng, sleep)
-    if not found[0]:
-        raise OriginError(f"{where.page}: the hub names no commit of the branch {branch}")
-    return found[0]
 
-
-def explain(error: Exception, where: HubRepository, folder: Path | None) -> TransferError | None:
+def translate_hub_error(
+    error: Exception, repository: HubRepository, folder: Path | None
+) -> TransferError | None:
     """Turn an error of huggingface_hub into one of ours; None for one that it does not know.
 
     Args:
         error: as it came.
-        where: what was asked for.
+        repository: what was asked for.
         folder: that was written to; None when nothing was.
     """
     if isinstance(error, httpx2.TransportError):
-        return PassingError(f"{where}: cannot be reached: {type(error).__name__}")
+        return TransientError(f"{repository}: cannot be reached: {type(error).__name__}")
     if isinstance(error, HfHubHTTPError):
         status = error.response.status_code
         if status in (408, 429) or status >= 500:
-            return PassingError(f"{where}: answers {status}")
-        return OriginError(f"{where}: {_refusal(error, where)}")
+            return TransientError(f"{repository}: answers {status}")
+        return OriginError(f"{repository}: {_refusal_reason(error, repository)}")
     if isinstance(error, OfflineModeIsEnabled):
-        return OriginError(f"{where}: HF_HUB_OFFLINE is set")
+        return OriginError(f"{repository}: HF_HUB_OFFLINE is set")
     if isinstance(error, OSError) and folder is not None:
-        return disk_full(error, folder, None)
+        return disk_full_error(error, folder, None)
     return None
 
 
-def _refusal(error: HfHubHTTPError, where: HubRepository) -> str:
+def _refusal_reason(error: HfHubHTTPError, repository: HubRepository) -> str:
     if isinstance(error, RevisionNotFoundError):
         return "no such commit"
     if isinstance(error, GatedRepoError | RepositoryNotFoundError):
-        variable = where.token_variable
-        state = "not set" if where.secret is None else "set"
-        token = "" if variable is None else f" (${variable} is {state})"
+        variable = repository.token_variable
+        state = "not set" if repository.token is None else "set"
+        hint = "" if variable is None else f" (${variable} is {state})"
         return (
             "not there, or not for you: accept its terms on the page and put a token of yours "
-            f"into the environment{token}"
+            f"into the environment{hint}"
         )
     return f"answers {error.response.status_code}"

@@ -2,7 +2,7 @@
 
 from pathlib import PurePosixPath
 
-from vqathinker.acquisition.transfer.failure import UnsafeError
+from vqathinker.acquisition.transfer.errors import UnsafeError
 
 __all__ = ["safe_path"]
 

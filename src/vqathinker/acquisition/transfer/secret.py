@@ -38,7 +38,7 @@ class Secret:
         """Give the text, for use in the argument of the call that sends it."""
         return self._text()
 
-    def hide(self, message: str) -> str:
+    def redact(self, message: str) -> str:
         """Take the secret out of a message that somebody else wrote."""
         return message.replace(self._text(), f"<{self.name}>")
 

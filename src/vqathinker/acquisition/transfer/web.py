@@ -7,39 +7,39 @@ not to look away.
 import logging
 import os
 import ssl
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 
 import httpx2
 
 from vqathinker.acquisition.transfer.address import Address
+from vqathinker.acquisition.transfer.context import DownloadContext
 from vqathinker.acquisition.transfer.disk import require_space
-from vqathinker.acquisition.transfer.failure import (
+from vqathinker.acquisition.transfer.errors import (
     GoneError,
     OriginError,
-    PassingError,
     TransferError,
+    TransientError,
 )
 from vqathinker.acquisition.transfer.partial import PartialFile
-from vqathinker.acquisition.transfer.patience import Patience, read_retry_after
+from vqathinker.acquisition.transfer.progress import ReportProgress
 from vqathinker.acquisition.transfer.ranges import (
+    accept_continuation,
     announced_size,
     complete_length,
-    continues,
     validator_of,
 )
+from vqathinker.acquisition.transfer.redaction import redacted_call
 from vqathinker.acquisition.transfer.redirects import follow_redirects
+from vqathinker.acquisition.transfer.retry import RetryPolicy, parse_retry_after
 from vqathinker.acquisition.transfer.secret import Secret
-from vqathinker.acquisition.transfer.shield import shielded
 
 __all__ = ["WebFile"]
 
 _log = logging.getLogger(__name__)
 
-_PASSING = {408, 425, 429, 500, 502, 503, 504}
+_TRANSIENT_STATUSES = {408, 425, 429, 500, 502, 503, 504}
 
 
 @dataclass(frozen=True)
@@ -57,29 +57,27 @@ class WebFile:
     token_variable: str | None = None
     page: str | None = None
 
-    def fetch(
-        self, part: PartialFile, patience: Patience, show: Callable[[int, int | None], None]
-    ) -> None:
+    def fetch(self, part: PartialFile, context: DownloadContext, report: ReportProgress) -> None:
         """Bring `part` to its end, from where it is.
 
         Args:
             part: holds the whole file afterwards, not yet checked.
-            patience: timeouts.
-            show: told the bytes that are there and the bytes there will be, None when unknown.
+            context: timeouts, and the clock that they are measured by.
+            report: told the bytes that are there and the bytes there will be, None when unknown.
 
         Raises:
-            PassingError: may succeed when tried again; what came is kept.
+            TransientError: may succeed when tried again; what came is kept.
             OriginError: this server does not give this file.
             DiskFullError: it does not fit.
         """
         token = self._token()
-        if token is not None and not self.address.unheard:
+        if token is not None and not self.address.is_confidential:
             raise OriginError(f"{token.name} is not sent over http://, where anybody can read it")
 
-        def explain(error: Exception) -> TransferError | None:
-            return _explain(error, token)
+        def translate(error: Exception) -> TransferError | None:
+            return _translate_error(error, token)
 
-        shielded(lambda: self._fetch(part, patience, show, token), explain)
+        redacted_call(lambda: self._fetch(part, context, report, token), translate)
 
     def __str__(self) -> str:
         return str(self.address)
@@ -87,61 +85,67 @@ class WebFile:
     def _fetch(
         self,
         part: PartialFile,
-        patience: Patience,
-        show: Callable[[int, int | None], None],
+        context: DownloadContext,
+        report: ReportProgress,
         token: Secret | None,
     ) -> None:
-        origin = self.address.fingerprint
+        origin, policy = self.address.fingerprint, context.policy
+        # As it is: what is compressed on the way has other bytes, and no range can continue it.
         headers = {"Accept-Encoding": "identity", "User-Agent": "vqathinker"}
-        may_continue, validator = part.validator_for(origin)
+        may_continue, validator = part.resume_condition(origin)
         if may_continue:
             headers["Range"] = f"bytes={part.size}-"
             if validator is not None:
                 headers["If-Range"] = validator
-        timeout = httpx2.Timeout(patience.read_timeout_s, connect=patience.connect_timeout_s)
-        trust = _trust((os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")))
+        timeout = httpx2.Timeout(policy.read_timeout_s, connect=policy.connect_timeout_s)
+        trusted = _ssl_context((os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")))
         with (
-            httpx2.Client(verify=trust, timeout=timeout) as client,
+            httpx2.Client(verify=trusted, timeout=timeout) as client,
             follow_redirects(client, self.address, headers, token) as response,
         ):
             _log.info("%s: %d, from byte %d", self, response.status_code, part.size)
             if response.status_code == 416 and part.size == complete_length(response):
                 return
-            self._refuse_errors(response, part)
-            if not continues(response, part):
-                part.start(origin, validator_of(response), announced_size(response, part))
+            self._raise_for_answer(response, part, context)
+            if not accept_continuation(response, part):
+                part.restart(origin, validator_of(response), announced_size(response, part))
             if part.total is not None:
                 require_space(part.path, part.total - part.size)
-            show(part.size, part.total)
-            for chunk in _not_stalled(response, patience):
+            report(part.size, part.total)
+            chunks = _chunks_unless_stalled(response.iter_raw(), policy, context.clock.monotonic)
+            for chunk in chunks:
                 part.append(chunk)
-                show(part.size, part.total)
+                report(part.size, part.total)
 
-    def _refuse_errors(self, response: httpx2.Response, part: PartialFile) -> None:
+    def _raise_for_answer(
+        self, response: httpx2.Response, part: PartialFile, context: DownloadContext
+    ) -> None:
+        """Refuse every answer that is not the file as it is."""
         status, reason = response.status_code, f"{response.status_code} {response.reason_phrase}"
         if status == 416:
             part.discard()
-            raise PassingError(f"{reason}: has another size than the bytes that are here")
-        if status in _PASSING:
-            asked = read_retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
-            raise PassingError(reason, asked)
+            raise TransientError(f"{reason}: has another size than the bytes that are here")
+        if status in _TRANSIENT_STATUSES:
+            retry_after = response.headers.get("Retry-After")
+            raise TransientError(reason, parse_retry_after(retry_after, context.clock.now()))
         if status in (401, 403):
-            raise OriginError(f"{reason}; {self._access()}")
+            raise OriginError(f"{reason}; {self._access_hint()}")
         if status in (404, 410):
             raise GoneError(reason)
         if status not in (200, 206):
             raise OriginError(reason)
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if kind == "text/html" and self.address.suffix not in (".html", ".htm"):
-            raise OriginError(f"a web page came instead of the file; {self._access()}")
+            raise OriginError(f"a web page came instead of the file; {self._access_hint()}")
         coding = response.headers.get("Content-Encoding", "identity").strip().lower()
+        # Some servers call a file compressed that is an archive, which is sent as it is.
         if coding != "identity" and part.target.suffix.lower() not in (".gz", ".tgz"):
             raise OriginError(f"sends the file compressed ({coding}), although asked not to")
 
     def _token(self) -> Secret | None:
         return None if self.token_variable is None else Secret.from_environment(self.token_variable)
 
-    def _access(self) -> str:
+    def _access_hint(self) -> str:
         page = "" if self.page is None else f", and see {self.page}"
         if self.token_variable is None:
             return f"it may ask for a login{page}"
@@ -152,34 +156,37 @@ class WebFile:
 
 
 @cache
-def _trust(certificates: tuple[str | None, ...]) -> ssl.SSLContext:
+def _ssl_context(certificates: tuple[str | None, ...]) -> ssl.SSLContext:
     """Whom the environment trusts, kept while its variables stay: reading it takes 80 ms."""
     del certificates  # the client reads the same variables
     return httpx2.create_ssl_context()
 
 
-def _not_stalled(response: httpx2.Response, patience: Patience) -> Iterator[bytes]:
-    began, came = time.monotonic(), 0
-    for chunk in response.iter_raw():
+def _chunks_unless_stalled(
+    chunks: Iterable[bytes], policy: RetryPolicy, monotonic: Callable[[], float]
+) -> Iterator[bytes]:
+    """The chunks, until they come too slowly; a read timeout only sees where nothing comes."""
+    began, received = monotonic(), 0
+    for chunk in chunks:
         yield chunk
-        came += len(chunk)
-        seconds = time.monotonic() - began
-        if seconds >= patience.read_timeout_s:
-            if came < patience.slowest_bytes_per_s * seconds:
-                raise PassingError(f"stalled: {came:,} bytes in {seconds:.0f} s")
-            began, came = time.monotonic(), 0
+        received += len(chunk)
+        seconds = monotonic() - began
+        if seconds >= policy.read_timeout_s:
+            if received < policy.slowest_bytes_per_s * seconds:
+                raise TransientError(f"stalled: {received:,} bytes in {seconds:.0f} s")
+            began, received = monotonic(), 0
 
 
-def _explain(error: Exception, token: Secret | None) -> TransferError | None:
+def _translate_error(error: Exception, token: Secret | None) -> TransferError | None:
     if isinstance(error, httpx2.ConnectTimeout):
-        return PassingError("no connection in time")
+        return TransientError("no connection in time")
     if isinstance(error, httpx2.TimeoutException):
-        return PassingError("stalled: no byte in time")
-    text = str(error) if token is None else token.hide(str(error))
+        return TransientError("stalled: no byte in time")
+    text = str(error) if token is None else token.redact(str(error))
     if isinstance(error, httpx2.ConnectError) and "CERTIFICATE_VERIFY_FAILED" in text:
         return OriginError(f"its TLS certificate is not valid, so it is not trusted: {text}")
     if isinstance(error, httpx2.NetworkError | httpx2.RemoteProtocolError | httpx2.ProxyError):
-        return PassingError(f"connection lost: {text}")
+        return TransientError(f"connection lost: {text}")
     if isinstance(error, httpx2.HTTPError):
         return OriginError(f"cannot be asked: {type(error).__name__}")
     return None

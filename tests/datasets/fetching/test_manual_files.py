@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from vqathinker.acquisition.transfer.failure import TransferError
-from vqathinker.datasets.bringing.dropped import NotDroppedError
+from vqathinker.acquisition.transfer.errors import TransferError
 from vqathinker.datasets.fetch import SetNotInPlaceError
+from vqathinker.datasets.fetching.manual_files import ManualFileMissingError
 
 LIMITS = {"files": 10, "bytes": 10**7}
 
@@ -27,7 +27,7 @@ def test_a_manual_set_says_what_to_drop_where_and_goes_on_from_there(
     )
     project.downloads.mkdir(parents=True)
     (project.downloads / "mine.zip.part").write_bytes(b"unfinished")
-    with pytest.raises(NotDroppedError) as caught:
+    with pytest.raises(ManualFileMissingError) as caught:
         project.fetch()
     message = str(caught.value)
     assert f"ask at https://example.org/form, drop it as {project.downloads}/*" in message
@@ -51,7 +51,7 @@ def test_a_manual_set_says_what_to_drop_where_and_goes_on_from_there(
 
 def test_instead_of_dropping_an_archive_a_person_may_unpack_it(project: Any, video: bytes) -> None:
     project.write_card(manual("*.zip"), videos=["1.mp4"])
-    with pytest.raises(NotDroppedError, match="you have unpacked already may lie below"):
+    with pytest.raises(ManualFileMissingError, match="you have unpacked already may lie below"):
         project.fetch()
     (project.source / "videos").mkdir()
     (project.source / "videos" / "1.mp4").write_bytes(video)

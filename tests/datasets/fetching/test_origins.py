@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from huggingface_hub import constants
 
-from vqathinker.acquisition.transfer.failure import TransferError
-from vqathinker.datasets.bringing.bring import PasswordMissingError
+from vqathinker.acquisition.transfer.errors import TransferError
+from vqathinker.datasets.fetching.plan import PasswordMissingError
 
 PASSWORD = "pass_5ecret01234"  # noqa: S105  opens nothing
 COMMIT = "7cebd238a801a95d380303a0895e34e863c890bf"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vqathinker.acquisition.transfer.recorded import HashTable, HashTableError
+from vqathinker.acquisition.transfer.hash_table import HashTable, HashTableError
 
 DAY = date(2026, 11, 24)
 ONE, TWO = "1" * 64, "2" * 64
@@ -92,7 +92,7 @@ def test_a_table_that_cannot_be_read_names_file_and_line(
 def test_processes_that_record_at_once_lose_nothing(table: HashTable) -> None:
     code = f"""
 import datetime, pathlib, sys
-from vqathinker.acquisition.transfer.recorded import HashTable
+from vqathinker.acquisition.transfer.hash_table import HashTable
 first, table = int(sys.argv[1]), HashTable(pathlib.Path({str(table.path)!r}))
 for number in range(first, first + 25):
     table.record(f"file{{number}}", 1, "1" * 64, datetime.date(2026, 11, 24), "x")

@@ -1,4 +1,4 @@
-"""Calls into HTTP clients whose errors and logs could show a secret.
+"""Calls into HTTP clients, with secrets kept out of their errors and logs.
 
 A client's frames hold the headers it sends, its errors the addresses it was redirected to, its
 loggers both. Here a failed call ends as one of our own errors that carries none of its frames, and
@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from vqathinker.acquisition.transfer.failure import TransferError
+from vqathinker.acquisition.transfer.errors import TransferError
 
-__all__ = ["shielded"]
+__all__ = ["redacted_call"]
 
 _Result = TypeVar("_Result")
 
@@ -31,39 +31,39 @@ _CLIENT_LOGGERS = (
 )
 
 
-def shielded(
-    work: Callable[[], _Result], explain: Callable[[Exception], TransferError | None]
+def redacted_call(
+    call: Callable[[], _Result], translate: Callable[[Exception], TransferError | None]
 ) -> _Result:
-    """Call `work`, and let nothing out of it that a client might have put a secret into.
+    """Make the call, and let nothing out of it that a client might have put a secret into.
 
     Args:
-        work: calls the client.
-        explain: turns the client's error into one of ours; None for an error it does not know,
+        call: into the client.
+        translate: turns the client's error into one of ours; None for an error it does not know,
             which then goes on as it is, but without the client's frames.
     """
     failure: TransferError | None = None
     try:
-        with _silent_clients():
-            return work()
+        with _quiet_client_loggers():
+            return call()
     except TransferError:
         raise
     except Exception as error:  # noqa: BLE001  a client's errors have no base of their own
-        failure = explain(error)
+        failure = translate(error)
         if failure is None:
-            raise _bare(error) from None
+            raise _without_traceback(error) from None
     except BaseException as error:  # noqa: BLE001  Ctrl-C too may come between the headers
-        raise _bare(error) from None
+        raise _without_traceback(error) from None
     # Raised out here so that it has no context: a context keeps the frames of the client.
     raise failure
 
 
-def _bare(error: BaseException) -> BaseException:
+def _without_traceback(error: BaseException) -> BaseException:
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)
 
 
 @contextmanager
-def _silent_clients() -> Iterator[None]:
+def _quiet_client_loggers() -> Iterator[None]:
     def is_warning(record: logging.LogRecord) -> bool:  # one per call, for calls may overlap
         return record.levelno >= logging.WARNING
 

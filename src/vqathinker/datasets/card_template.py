@@ -12,7 +12,7 @@ from vqathinker.datasets.card import Card, CardError, card_names
 
 __all__ = ["write_card"]
 
-_CARD = """\
+_TEMPLATE = """\
 # Card of a data set of your own. What every key means: docs/datasets.md.
 name: {name}
 title: {name}                   # as tables show it
@@ -63,14 +63,16 @@ def write_card(
     """
     if name in card_names(folder):
         raise CardError(f"{name!r} has a card already; take another name, or edit that card")
-    shape = _shape(labels) if labels else _Shape("csv", "video", "mos", None)
-    text = _CARD.format(
+    label_format = _LabelFormat("csv", "video", "mos", None)
+    if labels:
+        label_format = _detect_label_format(labels)
+    text = _TEMPLATE.format(
         name=name,
         role=role,
-        expected="null" if shape.rows is None else shape.rows,
-        reader=shape.reader,
-        video=json.dumps(shape.video, ensure_ascii=False),
-        mos=json.dumps(shape.mos, ensure_ascii=False),
+        expected="null" if label_format.rows is None else label_format.rows,
+        reader=label_format.reader,
+        video=json.dumps(label_format.video, ensure_ascii=False),
+        mos=json.dumps(label_format.mos, ensure_ascii=False),
         low=scale[0],
         high=scale[1],
     )
@@ -81,10 +83,10 @@ def write_card(
     path = folder / f"{name}.yaml"
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
-    return path, shape.rows
+    return path, label_format.rows
 
 
-class _Shape(NamedTuple):
+class _LabelFormat(NamedTuple):
     """What a label file looks like: reader, columns by name or position, rows."""
 
     reader: str
@@ -93,16 +95,16 @@ class _Shape(NamedTuple):
     rows: int | None
 
 
-def _shape(labels: Path) -> _Shape:
+def _detect_label_format(labels: Path) -> _LabelFormat:
     with labels.open(encoding="utf-8-sig", newline="") as file:
         lines = [cells for cells in csv.reader(file, skipinitialspace=True) if cells]
     if not lines or len(lines[0]) < 2:
         raise CardError(f"{labels}: has {lines[:1]}, expected two columns, video and mos")
     first = lines[0]
     if _is_number(first[1]):
-        return _Shape("comma", 0, 1, len(lines))
+        return _LabelFormat("comma", 0, 1, len(lines))
     video, mos = ("video", "mos") if {"video", "mos"} <= set(first) else first[:2]
-    return _Shape("csv", video, mos, len(lines) - 1)
+    return _LabelFormat("csv", video, mos, len(lines) - 1)
 
 
 def _is_number(text: str) -> bool:

@@ -6,11 +6,12 @@ one machine can share the table; to accept another file, its row is deleted by h
 """
 
 import csv
-import fcntl
 from dataclasses import dataclass
 from datetime import date
 from io import StringIO
 from pathlib import Path
+
+from filelock import lock_descriptor
 
 from vqathinker.acquisition.transfer.checksum import Checksum
 
@@ -39,7 +40,7 @@ class HashTable:
             text = self.path.read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
-        return self._find(text, name)
+        return self._find_in(text, name)
 
     def record(self, name: str, size: int, sha256: str, day: date, address: str) -> Checksum:
         """Write a file's hash unless one is there already.
@@ -59,10 +60,10 @@ class HashTable:
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a+", encoding="utf-8", newline="") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            file.seek(0)
+            lock_descriptor(file.fileno())
+            file.seek(0)  # read again: another job may have written since `find`
             text = file.read()
-            known = self._find(text, name)
+            known = self._find_in(text, name)
             if known is not None:
                 return known
             if text and not text.endswith("\n"):
@@ -73,7 +74,7 @@ class HashTable:
             writer.writerow([name, size, sha256, day.isoformat(), address])
         return Checksum("sha256", sha256, self._source(day.isoformat()))
 
-    def _find(self, text: str, name: str) -> Checksum | None:
+    def _find_in(self, text: str, name: str) -> Checksum | None:
         rows = csv.DictReader(StringIO(text, newline=""))
         if text and rows.fieldnames != _COLUMNS:
             raise HashTableError(f"{self.path}, line 1: expected {','.join(_COLUMNS)}")

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vqathinker.datasets.card import Card
-from vqathinker.datasets.origin import RemoteFile
+from vqathinker.datasets.remote_file import RemoteFile
 
-__all__ = ["NotDroppedError", "dropped_files", "require_dropped"]
+__all__ = ["ManualFileMissingError", "dropped_files", "require_manual_files"]
 
 # What downloads of ours, of a browser and of an unpacking leave beside the file itself.
-_UNFINISHED = {".part", ".crdownload", ".unpacked"}
+_UNFINISHED_SUFFIXES = {".part", ".crdownload", ".unpacked"}
 
 
-class NotDroppedError(FileNotFoundError):
+class ManualFileMissingError(FileNotFoundError):
     """A file that a person has to get is not there; the message says whom to ask for it."""
 
 
@@ -32,27 +32,27 @@ def dropped_files(card: Card, file: RemoteFile, downloads: Path) -> list[Path]:
         if path.is_file()
         and path.name not in others
         and not path.name.startswith(".")
-        and not _UNFINISHED & set(path.suffixes)
+        and not _UNFINISHED_SUFFIXES & set(path.suffixes)
     )
 
 
-def require_dropped(card: Card, missing: Sequence[RemoteFile], downloads: Path) -> None:
-    """Raise NotDroppedError when files are missing that a person has to get."""
+def require_manual_files(card: Card, missing: Sequence[RemoteFile], downloads: Path) -> None:
+    """Raise ManualFileMissingError when files are missing that a person has to get."""
     asked = [
         f"\n  - {file.name}: ask at {file.manual.page}, drop it as "
-        f"{downloads / file.manual.drop}{_password(file)}"
+        f"{downloads / file.manual.drop}{_password_hint(file)}"
         for file in missing
         if file.manual
     ]
     if asked:
-        raise NotDroppedError(
+        raise ManualFileMissingError(
             f"{card.title}: this takes your hand. {card.access.say.strip()}{''.join(asked)}"
             "\nThen run the same command again, it goes on from here. Videos that you have "
             f"unpacked already may lie below {downloads.parent / 'source' / 'videos'}/ instead."
         )
 
 
-def _password(file: RemoteFile) -> str:
+def _password_hint(file: RemoteFile) -> str:
     variable = file.password_env
     if variable is None or os.environ.get(variable):
         return ""

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from vqathinker.datasets.origin import RemoteFile
+from vqathinker.datasets.remote_file import RemoteFile
 
 URL = "https://example.org/a.zip"
 LIMITS = {"files": 10, "bytes": 1000}

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from vqathinker.datasets.card import Card, CardError, load_card
+from vqathinker.datasets.card_template import write_card
 from vqathinker.datasets.manifest import build_manifest
-from vqathinker.datasets.own import write_card
 
 ROLE, SCALE = "out-of-distribution", (1.0, 5.0)
 

@@ -3,6 +3,9 @@
 Waits double from try to try and are drawn at random below that (as exponential backoff with jitter
 is usually done), so that the jobs of a cluster do not come back in step. A server that says when to
 come back (Retry-After, RFC 9110 section 10.2.3) is never asked earlier.
+
+The loop is our own: tenacity knows no progress, so the count since the last new byte, the bound of
+Retry-After and the drawn waits would all be callbacks of ours, in twice as many lines.
 """
 
 import logging
@@ -11,18 +14,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import TypeVar
 
 import numpy as np
 
-from vqathinker.acquisition.transfer.failure import OriginError, PassingError
+from vqathinker.acquisition.transfer.errors import OriginError, TransientError
 
-__all__ = ["Patience", "persist", "read_retry_after"]
+__all__ = ["RetryPolicy", "parse_retry_after", "retry"]
 
 _log = logging.getLogger(__name__)
 
+_Result = TypeVar("_Result")
+
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """Limits of waiting.
 
     Args:
@@ -43,49 +49,53 @@ class Patience:
     read_timeout_s: float
     slowest_bytes_per_s: float
 
-    def wait_s(self, failures: int, rng: np.random.Generator) -> float:
+    def backoff_s(self, failures: int, rng: np.random.Generator) -> float:
         """Seconds to wait after so many failures in a row: half to all of the doubled wait."""
         longest = min(self.longest_wait_s, self.first_wait_s * 2.0 ** min(failures - 1, 60))
         return longest * float(rng.uniform(0.5, 1.0))
 
 
-def persist(
-    attempt: Callable[[], None],
-    arrived: Callable[[], int],
-    patience: Patience,
+def retry(
+    attempt: Callable[[], _Result],
+    received: Callable[[], int],
+    policy: RetryPolicy,
     rng: np.random.Generator,
     sleep: Callable[[float], None],
-) -> None:
-    """Call `attempt` until it succeeds; what it raises as passing is waited for.
+) -> _Result:
+    """Call `attempt` until it succeeds; what it raises as transient is waited for.
 
     Args:
-        attempt: may raise PassingError.
-        arrived: bytes that have come; more than ever before starts the count of tries anew.
+        attempt: may raise TransientError.
+        received: bytes that have come; more than ever before starts the count of tries anew.
+        policy: limits of waiting.
         rng: draws the waits.
         sleep: waits so many seconds.
+
+    Returns:
+        What `attempt` does.
 
     Raises:
         OriginError: too many failures in a row, or a pause longer than allowed is asked for. What
             else `attempt` raises goes through.
     """
-    furthest, failures = arrived(), 0
+    most, failures = received(), 0
     while True:
         try:
             return attempt()
-        except PassingError as error:
-            asked, reason = error.retry_after_s or 0.0, str(error)
-        failures = 1 if arrived() > furthest else failures + 1
-        furthest = max(furthest, arrived())
-        if asked > patience.longest_retry_after_s:
-            raise OriginError(f"{reason}; asks to come back in {math.ceil(asked)} s")
-        if failures >= patience.attempts:
+        except TransientError as error:
+            retry_after, reason = error.retry_after_s or 0.0, str(error)
+        failures = 1 if received() > most else failures + 1
+        most = max(most, received())
+        if retry_after > policy.longest_retry_after_s:
+            raise OriginError(f"{reason}; asks to come back in {math.ceil(retry_after)} s")
+        if failures >= policy.attempts:
             raise OriginError(f"{reason}, {failures} times in a row")
-        wait = max(asked, patience.wait_s(failures, rng))
-        _log.info("%s; trying again in %.1f s, %d bytes are here", reason, wait, arrived())
+        wait = max(retry_after, policy.backoff_s(failures, rng))
+        _log.info("%s; trying again in %.1f s, %d bytes are here", reason, wait, received())
         sleep(wait)
 
 
-def read_retry_after(value: str | None, now: datetime) -> float | None:
+def parse_retry_after(value: str | None, now: datetime) -> float | None:
     """Seconds that a Retry-After header asks for; None without one or when nobody can read it.
 
     Args:

@@ -1,7 +1,7 @@
 """What can go wrong while a file comes, and what the next step is after each.
 
-A passing failure is tried again at the same origin, a failure of the origin leads to the next one,
-everything else ends the download.
+A transient failure is tried again at the same origin, a failure of the origin leads to the next
+one, everything else ends the download.
 """
 
 __all__ = [
@@ -9,8 +9,8 @@ __all__ = [
     "DiskFullError",
     "GoneError",
     "OriginError",
-    "PassingError",
     "TransferError",
+    "TransientError",
     "UnsafeError",
 ]
 
@@ -19,7 +19,7 @@ class TransferError(RuntimeError):
     """A download or an unpacking that did not succeed; the message holds no secret."""
 
 
-class PassingError(TransferError):
+class TransientError(TransferError):
     """May be over in a moment: a dropped connection, a stalled or an overloaded server.
 
     `retry_after_s` is what the server asked for, in seconds; None when it did not ask.

@@ -1,4 +1,4 @@
-"""Put the files of an archive into their folder: never outside, never over another content.
+"""Write the files of an archive into their folder: never outside, never over another content.
 
 A file is written under another name and gets its own when it is whole, so that a killed unpacking
 leaves no half file. What is there already is compared, byte by byte unless the journal knows it.
@@ -14,17 +14,17 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from tarfile import TarError
 
-from vqathinker.acquisition.archives.journal import Journal
+from vqathinker.acquisition.archives.journal import UnpackJournal
 from vqathinker.acquisition.archives.members import DamagedArchiveError, Member
-from vqathinker.acquisition.archives.zips import BAD_ZIP
-from vqathinker.acquisition.transfer.disk import disk_full
-from vqathinker.acquisition.transfer.failure import TransferError
+from vqathinker.acquisition.archives.zips import BAD_ZIP_ERRORS
+from vqathinker.acquisition.transfer.disk import disk_full_error
+from vqathinker.acquisition.transfer.errors import TransferError
 
-__all__ = ["ConflictError", "Placing", "Unpacked"]
+__all__ = ["ConflictError", "MemberWriter", "UnpackResult"]
 
 _CHUNK = 1 << 20
-_DAMAGE: tuple[type[Exception], ...] = (
-    *BAD_ZIP,
+_READ_ERRORS: tuple[type[Exception], ...] = (
+    *BAD_ZIP_ERRORS,
     TarError,
     zlib.error,
     lzma.LZMAError,
@@ -39,25 +39,25 @@ class ConflictError(TransferError):
 
 
 @dataclass
-class Unpacked:
+class UnpackResult:
     """What became of an archive's files.
 
     Args:
         written: paths below the target that were written now.
         present: paths that were there already, with the same content.
         private: paths that were left out because they hold private data.
-        alike: pairs of paths that differ only in upper and lower case, which some file systems
-            cannot keep apart.
+        case_collisions: pairs of paths that differ only in upper and lower case, which some file
+            systems cannot keep apart.
     """
 
     written: list[PurePosixPath] = field(default_factory=list)
     present: list[PurePosixPath] = field(default_factory=list)
     private: list[PurePosixPath] = field(default_factory=list)
-    alike: list[tuple[PurePosixPath, PurePosixPath]] = field(default_factory=list)
+    case_collisions: list[tuple[PurePosixPath, PurePosixPath]] = field(default_factory=list)
 
 
-class Placing:
-    """Puts members into `target` one by one; `done` tells what became of them.
+class MemberWriter:
+    """Writes members into `target` one by one; `result` tells what became of them.
 
     Args:
         target: folder that is there.
@@ -66,21 +66,23 @@ class Placing:
         journal: what an earlier run has put into place.
     """
 
-    def __init__(self, target: Path, name: str, private: Sequence[str], journal: Journal) -> None:
-        self.done = Unpacked()
+    def __init__(
+        self, target: Path, name: str, private: Sequence[str], journal: UnpackJournal
+    ) -> None:
+        self.result = UnpackResult()
         self._target = target
-        self._home = target.resolve()
-        self._private = [pattern.lower() for pattern in private]
+        self._resolved_target = target.resolve()
+        self._private_patterns = [pattern.lower() for pattern in private]
         self._journal = journal
         self._temporary = target / f".{name}.part"
-        self._paths: dict[str, PurePosixPath] = {}
-        self._folders: set[Path] = set()
+        self._first_spellings: dict[str, PurePosixPath] = {}
+        self._checked_folders: set[Path] = set()
 
-    def missing(self, members: Sequence[Member]) -> int:
+    def bytes_to_write(self, members: Sequence[Member]) -> int:
         """Bytes of the members that the journal does not know to be in place."""
-        return sum(member.size for member in members if not self._is_noted(member))
+        return sum(member.size for member in members if not self._is_in_journal(member))
 
-    def put(self, member: Member) -> None:
+    def write(self, member: Member) -> None:
         """Write a member, unless it is private or here already.
 
         Raises:
@@ -90,58 +92,61 @@ class Placing:
         """
         path, final = member.path, self._target / member.path
         if self._is_private(path):
-            self.done.private.append(path)
+            self.result.private.append(path)
             return
-        self._make_folder(final if member.folder else final.parent, path)
-        if member.folder:
+        self._make_folder(final if member.is_folder else final.parent, path)
+        if member.is_folder:
             return
-        first = self._is_first(path)
-        if first and self._is_noted(member):
-            self.done.present.append(path)
+        first = self._is_first_occurrence(path)
+        if first and self._is_in_journal(member):
+            self.result.present.append(path)
         elif os.path.lexists(final):
-            self._compare(member, final)
+            self._require_same_content(member, final)
             if first:
-                self.done.present.append(path)
+                self.result.present.append(path)
         else:
-            self._write(member, final)
-            self.done.written.append(path)
+            self._write_new(member, final)
+            self.result.written.append(path)
 
     def _is_private(self, path: PurePosixPath) -> bool:
         names = (str(path).lower(), path.name.lower())
-        return any(fnmatchcase(name, pattern) for name in names for pattern in self._private)
+        return any(
+            fnmatchcase(name, pattern) for name in names for pattern in self._private_patterns
+        )
 
-    def _is_noted(self, member: Member) -> bool:
+    def _is_in_journal(self, member: Member) -> bool:
         try:
-            return self._journal.holds(member.path, (self._target / member.path).lstat())
+            return self._journal.contains(member.path, (self._target / member.path).lstat())
         except OSError:
             return False
 
-    def _is_first(self, path: PurePosixPath) -> bool:
+    def _is_first_occurrence(self, path: PurePosixPath) -> bool:
         """Whether the archive has not had this path yet."""
-        before = self._paths.setdefault(str(path).lower(), path)
+        before = self._first_spellings.setdefault(str(path).lower(), path)
         if before is not path and before != path:
-            self.done.alike.append((before, path))
+            self.result.case_collisions.append((before, path))
         return before is path
 
     def _make_folder(self, folder: Path, path: PurePosixPath) -> None:
-        if folder in self._folders:
+        if folder in self._checked_folders:
             return
-        if not folder.resolve().is_relative_to(self._home):
+        # Names are safe, but a link that is there already may lead anywhere.
+        if not folder.resolve().is_relative_to(self._resolved_target):
             raise ConflictError(f"{folder} leads out of {self._target}, where {path} belongs")
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
             raise ConflictError(f"{folder} is no folder, but {path} belongs into it") from None
         except OSError as error:
-            raise disk_full(error, self._target, None) or error from None
-        self._folders.add(folder)
+            raise disk_full_error(error, self._target, None) or error from None
+        self._checked_folders.add(folder)
 
-    def _compare(self, member: Member, final: Path) -> None:
-        found = final.lstat()
+    def _require_same_content(self, member: Member, final: Path) -> None:
+        found = final.lstat()  # a link to the same content is not that file
         same = stat.S_ISREG(found.st_mode) and found.st_size == member.size
         if same:
             with final.open("rb") as file:
-                same = all(file.read(len(chunk)) == chunk for chunk in _content(member))
+                same = all(file.read(len(chunk)) == chunk for chunk in _read_chunks(member))
         if not same:
             raise ConflictError(
                 f"{final} is there with another content, and is left as it is; move it away, and "
@@ -149,25 +154,26 @@ class Placing:
             )
         self._journal.add(member.path, found)
 
-    def _write(self, member: Member, final: Path) -> None:
+    def _write_new(self, member: Member, final: Path) -> None:
+        # Not through a link that stands where the temporary file belongs.
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
         written = 0
         try:
             with os.fdopen(os.open(self._temporary, flags, 0o666), "wb") as file:
-                for chunk in _content(member):
+                for chunk in _read_chunks(member):
                     file.write(chunk)
                     written += len(chunk)
             self._temporary.replace(final)
         except OSError as error:
             self._temporary.unlink(missing_ok=True)
-            raise disk_full(error, final, member.size - written) or error from None
+            raise disk_full_error(error, final, member.size - written) or error from None
         except TransferError:
             self._temporary.unlink()
             raise
         self._journal.add(member.path, final.lstat())
 
 
-def _content(member: Member) -> Iterator[bytes]:
+def _read_chunks(member: Member) -> Iterator[bytes]:
     """A member's bytes: as many as it says it has."""
     left = member.size
     try:
@@ -177,13 +183,13 @@ def _content(member: Member) -> Iterator[bytes]:
                 yield chunk
     except TransferError:
         raise
-    except _DAMAGE as error:
-        raise DamagedArchiveError(_unreadable(member, str(error))) from None
+    except _READ_ERRORS as error:
+        raise DamagedArchiveError(_unreadable_message(member, str(error))) from None
     if left:
-        raise DamagedArchiveError(_unreadable(member, "has another size than it says"))
+        raise DamagedArchiveError(_unreadable_message(member, "has another size than it says"))
 
 
-def _unreadable(member: Member, reason: str) -> str:
+def _unreadable_message(member: Member, reason: str) -> str:
     return (
         f"{member.path} cannot be read to its end ({reason}): get the archive again, or, when it "
         "is encrypted, look whether the password is right"

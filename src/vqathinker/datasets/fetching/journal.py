@@ -1,8 +1,8 @@
-"""What has been brought of a set so far, line by line, so that a killed `fetch` goes on.
+"""What has been fetched of a set so far, line by line, so that a killed `fetch` goes on.
 
-`LOG`, in the folder of the set, is written before anything is put into the source folder. It
-outlives the receipt, which the workflow removes before each run, and tells a set that came halfway
-from one that the user has put in place.
+`JOURNAL_NAME`, in the folder of the set, is written before anything is put into the source folder.
+It outlives the receipt, which the workflow removes before each run, and tells a set that came
+halfway from one that the user has put in place.
 """
 
 import json
@@ -12,14 +12,13 @@ from typing import Any
 
 from vqathinker.datasets.matching import video_files
 
-__all__ = ["LOG", "Arrival", "BroughtLog"]
+__all__ = ["JOURNAL_NAME", "FetchJournal", "FetchedFile"]
 
-# Its name, in the folder of the set.
-LOG = "brought.jsonl"
+JOURNAL_NAME = "brought.jsonl"
 
 
 @dataclass(frozen=True)
-class Arrival:
+class FetchedFile:
     """A file that has come, whole and checked.
 
     Args:
@@ -41,85 +40,85 @@ class Arrival:
     revision: str | None
     files: dict[str, int] | None = None
 
-    def is_placed(self, source: Path) -> bool:
+    def is_in_place(self, source: Path) -> bool:
         """Whether all that it became is still in the source folder, in its size."""
         if self.files is None:
             return False
-        return all(_size(source / path) == size for path, size in self.files.items())
+        return all(_file_size(source / path) == size for path, size in self.files.items())
 
 
-class BroughtLog:
+class FetchJournal:
     """Lines of `path`, read at the start; each new one is on the disk before the next step.
 
     Attributes:
-        begun: whether videos were ever put into the source folder, or begun to be.
+        videos_begun: whether videos were ever put into the source folder, or begun to be.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._arrivals: dict[str, Arrival] = {}
+        self._fetched: dict[str, FetchedFile] = {}
         self._revisions: dict[str, str] = {}
-        self.begun = False
+        self.videos_begun = False
         if path.is_file():
             for line in path.read_text(encoding="utf-8").splitlines():
-                self._take(line)
+                self._read_line(line)
 
-    def is_by_hand(self, source: Path) -> bool:
+    def has_manual_videos(self, source: Path) -> bool:
         """Whether there are videos in the source folder that nobody but the user can have put."""
-        return not self.begun and bool(video_files(source / "videos"))
+        return not self.videos_begun and bool(video_files(source / "videos"))
 
-    def begin(self) -> None:
+    def begin_videos(self) -> None:
         """Note that videos are going to be put into the source folder."""
-        if not self.begun:
-            self.begun = True
-            self._write({"begun": True})
+        if not self.videos_begun:
+            self.videos_begun = True
+            self._append({"begun": True})
 
-    def find(self, name: str) -> Arrival | None:
+    def find(self, name: str) -> FetchedFile | None:
         """What came under that name last."""
-        return self._arrivals.get(name)
+        return self._fetched.get(name)
 
-    def of(self, file: str) -> list[Arrival]:
+    def of_card_file(self, file: str) -> list[FetchedFile]:
         """Everything that came for one file of the card."""
-        return [arrival for arrival in self._arrivals.values() if arrival.file == file]
+        return [fetched for fetched in self._fetched.values() if fetched.file == file]
 
-    def add(self, arrival: Arrival) -> None:
+    def add(self, fetched: FetchedFile) -> None:
         """Note that a file has come."""
-        self._arrivals[arrival.name] = arrival
-        self._write({"arrival": asdict(arrival)})
+        self._fetched[fetched.name] = fetched
+        self._append({"arrival": asdict(fetched)})
 
     def revision_of(self, repository: str) -> str | None:
         """Commit that was taken of a repository whose card names none."""
         return self._revisions.get(repository)
 
-    def pin(self, repository: str, revision: str) -> None:
+    def pin_revision(self, repository: str, revision: str) -> None:
         """Note that commit, so that the rest of the set is of the same one."""
         self._revisions[repository] = revision
-        self._write({"repository": repository, "revision": revision})
+        self._append({"repository": repository, "revision": revision})
 
-    def _take(self, line: str) -> None:
+    def _read_line(self, line: str) -> None:
         try:
             content = json.loads(line)
         except ValueError:
             return  # a killed process leaves half a line
         if "arrival" in content:
-            arrival = Arrival(**content["arrival"])
-            self._arrivals[arrival.name] = arrival
+            fetched = FetchedFile(**content["arrival"])
+            self._fetched[fetched.name] = fetched
         elif "repository" in content:
             self._revisions[content["repository"]] = content["revision"]
         else:
-            self.begun = True
+            self.videos_begun = True
 
-    def _write(self, content: dict[str, Any]) -> None:
+    def _append(self, content: dict[str, Any]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a+", encoding="utf-8") as file:
-            half = file.tell() > 0 and not self._ends_with_line()
+            half = file.tell() > 0 and not self._ends_with_newline()
             file.write(("\n" if half else "") + json.dumps(content) + "\n")
 
-    def _ends_with_line(self) -> bool:
+    def _ends_with_newline(self) -> bool:
         with self._path.open("rb") as file:
             file.seek(-1, 2)
             return file.read(1) == b"\n"
 
 
-def _size(path: Path) -> int | None:
+def _file_size(path: Path) -> int | None:
     return path.stat().st_size if path.is_file() else None

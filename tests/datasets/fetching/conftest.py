@@ -10,7 +10,7 @@ import pytest
 import pyzipper
 
 from vqathinker.datasets.card import Card
-from vqathinker.datasets.fetch import fetch
+from vqathinker.datasets.fetch import fetch_set
 from vqathinker.datasets.manifest import build_manifest
 from vqathinker.params import DataParams, DownloadParams
 
@@ -18,7 +18,7 @@ LIMITS = {"files": 10, "bytes": 10**7}
 SETTINGS = {
     "mirror": None, "keep_archives": False, "largest_ratio": 20, "attempts": 2,
     "first_wait_s": 0.01, "longest_wait_s": 0.01, "longest_retry_after_s": 1,
-    "connect_s": 2, "read_s": 2, "slowest_bytes_per_s": 0,
+    "connect_s": 60, "read_s": 60, "slowest_bytes_per_s": 0,
 }  # fmt: skip
 PARAMS = {
     "train": "small", "in_domain": [], "out_of_distribution": [], "counts": {"small": 1},
@@ -79,7 +79,7 @@ class Project:
         (self.folder / "cards" / "small.yaml").write_text(text, encoding="utf-8")
 
     def fetch(self, **settings: Any) -> dict[str, Any]:
-        return fetch(
+        return fetch_set(
             "small",
             DataParams.model_validate(PARAMS | {"cards": str(self.folder / "cards")}),
             DownloadParams.model_validate(SETTINGS | settings),

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from vqathinker.acquisition.transfer.failure import TransferError
-from vqathinker.datasets.inspection import problems_of
+from vqathinker.acquisition.transfer.errors import TransferError
+from vqathinker.datasets.inspection import find_problems
 
 
 def test_an_open_set_comes_from_its_mirror_and_its_manifest_is_whole(
@@ -25,7 +25,7 @@ def test_an_open_set_comes_from_its_mirror_and_its_manifest_is_whole(
     assert project.asked() == ["/labels.json", "/dead/a.zip", "/good/a.zip"]
     assert project.statuses() == {"1.mp4": "ok", "2.mp4": "missing"}
     assert [file["path"] for file in receipt["files"]] == ["labels.json", "videos/a/1.mp4"]
-    assert receipt["made_by"] == "vqathinker.datasets.bringing"
+    assert receipt["made_by"] == "vqathinker.datasets.fetching"
     assert receipt["downloads"][1] == {
         "name": "a.zip",
         "origin": good[0],
@@ -47,10 +47,10 @@ def test_a_second_fetch_asks_nobody_even_without_its_receipt(project: Any, video
     (project.home / "source.json").unlink()
     assert project.fetch(attempts=5) == first
     assert project.asked() == []
-    [manifest] = problems_of(project.card, project.folder / "data", None)
+    [manifest] = find_problems(project.card, project.folder / "data", None)
     assert "manifest.parquet: not there" in manifest
     (project.source / "videos" / "a" / "1.mp4").unlink()
-    [gone, _] = problems_of(project.card, project.folder / "data", None)
+    [gone, _] = find_problems(project.card, project.folder / "data", None)
     assert "gone since it was brought" in gone
     project.fetch()
     assert project.asked() == ["/a.zip"]
@@ -62,6 +62,25 @@ def test_archives_stay_if_wanted(project: Any, video: bytes) -> None:
     project.write_card(project.archive("a.zip", urls=urls), videos=["1.mp4"])
     project.fetch(keep_archives=True)
     assert [path.name for path in project.downloads.iterdir()] == ["a.zip"]
+
+
+def test_a_download_that_is_no_archive_is_a_video_where_the_card_leaves_it_open(
+    project: Any, video: bytes
+) -> None:
+    files = [
+        project.archive("a", unpack="auto", urls=project.has("a", video)),
+        project.archive(
+            "b", unpack="auto", urls=project.has("b", project.zip_of("2.mp4", content=video))
+        ),
+    ]
+    project.write_card(*files, videos=["a", "2.mp4"])
+    receipt = project.fetch()
+    assert project.statuses() == {"a": "ok", "2.mp4": "ok"}
+    assert [file["path"] for file in receipt["files"][1:]] == ["videos/2.mp4", "videos/a"]
+    assert not any(project.downloads.iterdir())
+    project.asked()
+    assert project.fetch() == receipt
+    assert project.asked() == []
 
 
 def test_a_killed_fetch_goes_on_and_brings_nothing_twice(project: Any, video: bytes) -> None:
@@ -88,7 +107,7 @@ def test_a_killed_fetch_goes_on_and_brings_nothing_twice(project: Any, video: by
 def test_a_fetch_killed_before_unpacking_does_not_download_again(
     project: Any, video: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vqathinker.datasets.bringing import bring
+    from vqathinker.datasets.fetching import steps
 
     def killed(*args: Any, **more: Any) -> None:
         raise KeyboardInterrupt
@@ -96,7 +115,7 @@ def test_a_fetch_killed_before_unpacking_does_not_download_again(
     urls = project.has("a.zip", project.zip_of("1.mp4", content=video))
     project.write_card(project.archive("a.zip", urls=urls), videos=["1.mp4"])
     with monkeypatch.context() as patch:
-        patch.setattr(bring, "unpack", killed)
+        patch.setattr(steps, "unpack", killed)
         with pytest.raises(KeyboardInterrupt):
             project.fetch()
     project.asked()

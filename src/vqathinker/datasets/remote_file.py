@@ -10,34 +10,42 @@ from urllib.parse import quote
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["Hub", "Limits", "Manual", "Part", "RemoteFile", "Strict", "Variable"]
+__all__ = [
+    "FilePart",
+    "HubSource",
+    "ManualSource",
+    "RemoteFile",
+    "StrictModel",
+    "UnpackLimits",
+    "Variable",
+]
 
 Address = Annotated[str, Field(pattern=r"^https?://\S+$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Variable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$", description="of the environment")]
 
 
-def _stays_below(folder: str) -> str:
+def _stays_below_source(folder: str) -> str:
     path = PurePosixPath(folder)
     if path.is_absolute() or ".." in path.parts or "\\" in folder:
         raise ValueError(f"{folder!r} leaves the source folder; expected one such as videos/batch1")
     return folder
 
 
-Folder = Annotated[str, AfterValidator(_stays_below)]
+Folder = Annotated[str, AfterValidator(_stays_below_source)]
 FileName = Annotated[str, Field(pattern=r"^[^/\\]+$")]
 Bytes = Annotated[int, Field(gt=0)]
 
 _ARCHIVES = (".tar.gz", ".tar.xz", ".tar.bz2", ".tgz", ".tar", ".zip")
 
 
-class Strict(BaseModel):
+class StrictModel(BaseModel):
     """A mapping of a card; an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Hub(Strict):
+class HubSource(StrictModel):
     """A file of a data set repository on the Hugging Face hub, which knows sizes and hashes."""
 
     repo: str = Field(pattern=r"^[\w.-]+/[\w.-]+$", description="owner/name")
@@ -47,14 +55,14 @@ class Hub(Strict):
     path: str | None = Field(default=None, description="in the repository; null: the file's name")
 
 
-class Manual(Strict):
+class ManualSource(StrictModel):
     """A file that only a person can get, who then drops it into the set's folder `downloads`."""
 
     page: Address = Field(description="whom to ask")
     drop: str = Field(description="name to drop it under, or a pattern such as *.zip")
 
 
-class Part(Strict):
+class FilePart(StrictModel):
     """One of the pieces that are joined, in the order of the card, into the file."""
 
     name: FileName
@@ -63,14 +71,14 @@ class Part(Strict):
     sha256: Sha256 | None = None
 
 
-class Limits(Strict):
+class UnpackLimits(StrictModel):
     """The most that an archive may unpack to; more is an error, since it is not what was meant."""
 
     files: Annotated[int, Field(gt=0)]
     bytes: Bytes
 
 
-class RemoteFile(Strict):
+class RemoteFile(StrictModel):
     """One file to get. It comes from exactly one of urls, hub, drive_id, parts and manual.
 
     A `per_video` file stands for many: `{video}` in its name and addresses is each label id.
@@ -78,10 +86,10 @@ class RemoteFile(Strict):
 
     name: FileName = Field(description="what it is kept as; where it is manual, what to call it")
     urls: tuple[Address, ...] = Field(default=(), description="to be tried in this order")
-    hub: Hub | None = None
+    hub: HubSource | None = None
     drive_id: str | None = Field(default=None, pattern=r"^[\w-]+$", description="of Google Drive")
-    parts: tuple[Part, ...] = ()
-    manual: Manual | None = None
+    parts: tuple[FilePart, ...] = ()
+    manual: ManualSource | None = None
 
     bytes: Bytes | None = Field(default=None, description="exactly; null: not known")
     about_bytes: Bytes | None = Field(default=None, description="as the owner's page rounds it")
@@ -93,7 +101,7 @@ class RemoteFile(Strict):
     into: Folder | None = Field(
         default=None, description="folder below the set's source folder; null: see folder()"
     )
-    limits: Limits | None = Field(default=None, description="of unpacking")
+    limits: UnpackLimits | None = Field(default=None, description="of unpacking")
     password_env: Variable | None = Field(default=None, description="of an encrypted archive")
 
     per_video: bool = False
@@ -101,17 +109,17 @@ class RemoteFile(Strict):
         default=False, description="gone at its origin is no error; the manifest says missing"
     )
 
-    def folder(self, arrived_as: str | None = None) -> str:
+    def folder(self, dropped_as: str | None = None) -> str:
         """Where it goes below the source folder: an archive into one of its own below videos/.
 
         Equal names in two archives are kept apart that way, whatever folders they hold. What a
-        person drops has a name of its own, `arrived_as`.
+        person drops has a name of its own, `dropped_as`.
         """
         if self.into is not None:
             return self.into
         if self.unpack == "none":
             return "."
-        name = arrived_as or self.name
+        name = dropped_as or self.name
         suffix = next((suffix for suffix in _ARCHIVES if name.endswith(suffix)), None)
         return f"videos/{name.removesuffix(suffix)}" if suffix else "videos"
 
@@ -129,7 +137,7 @@ class RemoteFile(Strict):
         return self.model_copy(update={**named, "urls": urls})
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
+    def _is_consistent(self) -> Self:
         ways = ("urls", "hub", "drive_id", "parts", "manual")
         given = [name for name in ways if getattr(self, name)]
         if len(given) != 1:
