@@ -4,8 +4,6 @@ Made sets are made on the spot, sets of other people are brought as their cards 
 one's own have to be in place.
 """
 
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import numpy as np
 from vqathinker.acquisition.transfer.context import DownloadContext
 from vqathinker.acquisition.transfer.hash_table import HashTable
 from vqathinker.acquisition.transfer.retry import RetryPolicy
+from vqathinker.atomic import whole_folder
 from vqathinker.datasets.card import Card, load_card
 from vqathinker.datasets.fetching.card_files import FetchResult, fetch_card_files
 from vqathinker.datasets.fetching.steps import FetchSettings
@@ -88,14 +87,8 @@ def _make_demo_set(card: Card, params: DataParams, out: Path) -> None:
 
     if out.exists() and any(out.iterdir()) and not (out / card.label.file).is_file():
         raise FileExistsError(f"{out}: holds no {card.label.file}, so it is no data set; empty it")
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
-    part.mkdir(parents=True)
-    try:
+    with whole_folder(out) as part:
         make_set(card.name, params, part)
-        shutil.rmtree(out, ignore_errors=True)
-        part.replace(out)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _require_in_place(card: Card, out: Path) -> None:

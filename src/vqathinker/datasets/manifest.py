@@ -9,7 +9,6 @@ fewer.
 import csv
 import json
 import math
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.progress import track
 
+from vqathinker.atomic import whole_file
 from vqathinker.datasets.card import Card
 from vqathinker.datasets.labels import LabelError, read_labels
 from vqathinker.datasets.matching import match_videos, video_files
@@ -108,13 +108,8 @@ def write_manifest(manifest: pd.DataFrame, path: Path, card: Card) -> None:
     """Write a manifest as parquet, with what its card promises; no half file is ever left."""
     table = pa.Table.from_pandas(manifest, schema=_SCHEMA, preserve_index=False)
     promise = {"set": card.name, "expected": card.expected, "made": card.made}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        pq.write_table(table.replace_schema_metadata({SET_KEY: json.dumps(promise)}), temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as part:
+        pq.write_table(table.replace_schema_metadata({SET_KEY: json.dumps(promise)}), part)
 
 
 def read_manifest(path: Path) -> pd.DataFrame:

@@ -4,7 +4,6 @@ It is what later stages depend on and what `vqathinker data check` compares the 
 """
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from vqathinker.acquisition.transfer.checksum import sha256_of
+from vqathinker.atomic import whole_file
 from vqathinker.datasets.card import Card
 from vqathinker.datasets.fetching.card_files import FetchResult
 from vqathinker.datasets.fetching.journal import FetchedFile
@@ -47,10 +47,8 @@ def write_receipt(card: Card, source: Path, receipt: Path, result: FetchResult) 
         "downloads": [_download_entry(fetched) for fetched in result.fetched],
         "gone": list(result.gone),
     }
-    receipt.parent.mkdir(parents=True, exist_ok=True)
-    temporary = receipt.with_name(f".{receipt.name}.{os.getpid()}.part")
-    temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(receipt)
+    with whole_file(receipt) as part:
+        part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return content
 
 
