@@ -15,11 +15,11 @@ import pytest
 
 from vqathinker.video.damage import Failure
 from vqathinker.video.decode import decode_clip
-from vqathinker.video.guard import Limits
 from vqathinker.video.probe import probe
 from vqathinker.video.sampling import ClipSetting
 from vqathinker.video.shard import decode_shard, shard_rows
 from vqathinker.video.store import ClipStore
+from vqathinker.video.workers import Limits
 
 Patch = Callable[..., Path]
 Cut = Callable[[Path], Path]
@@ -149,7 +149,7 @@ def test_a_shard_killed_half_way_goes_on_and_ends_in_the_same_bytes(
     program = (
         "import pandas as pd\n"
         "from pathlib import Path\n"
-        "from vqathinker.video.guard import Limits\n"
+        "from vqathinker.video.workers import Limits\n"
         "from vqathinker.video.shard import decode_shard\n"
         "if __name__ == '__main__':\n"
         f"    rows = pd.read_parquet({str(tmp_path / 'rows.parquet')!r})\n"
@@ -196,14 +196,13 @@ def decoded_again(
 ) -> list[int]:
     """Rows that a second try decodes."""
     again: list[int] = []
-    guarded = "vqathinker.video.shard.guarded"
-    from vqathinker.video.guard import guarded as real
+    from vqathinker.video.workers import run_in_workers
 
-    def noted(work, items, *others):
+    def noted(function, items, *others):
         again.extend(item[-1] for item in items)
-        return real(work, items, *others)
+        return run_in_workers(function, items, *others)
 
-    monkeypatch.setattr(guarded, noted)
+    monkeypatch.setattr("vqathinker.video.shard.run_in_workers", noted)
     decode(rows, out, limits)
     return again
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from vqathinker.video.damage import DamagedVideo
-from vqathinker.video.guard import Limits, guarded
+from vqathinker.video.workers import Limits, run_in_workers
 
 # Children find functions by the name of their module.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -19,7 +19,7 @@ LIMITS = Limits(timeout_s=30, memory_mb=600)
 
 def run(*how: str, limits: Limits = LIMITS, workers: int = 1) -> dict[int, object]:
     items = [(Path(f"{number}.mp4"), name) for number, name in enumerate(how)]
-    return dict(guarded(behave, items, limits, workers))
+    return dict(run_in_workers(behave, items, limits, workers))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_nothing_to_do_starts_nothing() -> None:
 
 
 def test_no_child_outlives_the_work() -> None:
-    found = guarded(behave, [(Path("a"), "well"), (Path("b"), "hang")], LIMITS)
+    found = run_in_workers(behave, [(Path("a"), "well"), (Path("b"), "hang")], LIMITS)
     _, said = next(found)
     found.close()
     with pytest.raises(ProcessLookupError):
@@ -91,4 +91,4 @@ def test_a_child_that_hangs_ends_itself_when_nobody_is_left_to_end_it() -> None:
 
 def test_a_function_that_a_child_cannot_import_is_told_at_once() -> None:
     with pytest.raises(RuntimeError, match="a decoding process did not start"):
-        list(guarded(run, [(Path("a.mp4"),)], LIMITS))
+        list(run_in_workers(run, [(Path("a.mp4"),)], LIMITS))
