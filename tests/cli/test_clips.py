@@ -2,9 +2,11 @@
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from vqathinker.cli import app
@@ -28,8 +30,17 @@ def source(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(command: str, source: Path, root: Path, out: str, *options: str) -> str:
-    common = ["--params", str(root / "params.yaml"), "--setting", "6x32"]
+@pytest.fixture
+def params(tmp_path: Path, config: dict[str, Any]) -> Path:
+    """params.yaml with a time limit that nothing reaches here."""
+    config["scales"]["demo"]["clips"]["timeout_s"] = 3600
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    return path
+
+
+def run(command: str, source: Path, params: Path, out: str, *options: str) -> str:
+    common = ["--params", str(params), "--setting", "6x32"]
     manifest = ["--manifest", str(source / "manifest.parquet"), "--out", str(source / out)]
     result = CliRunner().invoke(app, [command, *common, *manifest, *options])
     assert result.exit_code == 0, result.output
@@ -37,19 +48,19 @@ def run(command: str, source: Path, root: Path, out: str, *options: str) -> str:
 
 
 def test_decode_writes_a_shard_and_tells_of_every_video_that_is_not_as_it_should_be(
-    source: Path, root: Path
+    source: Path, params: Path
 ) -> None:
     options = ("--source", str(source), "--shard", "0", "--workers", "2")
-    said = run("decode", source, root, "0000.safetensors", *options)
-    assert "4 videos, 1 of them could not be decoded" in said
-    assert "bad.mp4: no_container, no video container" in said
-    assert "three.mp4: 3 frames, 6 are wanted: some stand twice" in said
+    output = run("decode", source, params, "0000.safetensors", *options)
+    assert "4 videos, 1 of them could not be decoded" in output
+    assert "bad.mp4: no_container, no video container" in output
+    assert "three.mp4: 3 frames, 6 are wanted: some stand twice" in output
     store = ClipStore([source / "0000.safetensors"])
     assert store.ids == ["good.mp4", "three.mp4"]
     assert store.failures["bad.mp4"].status == "no_container"
 
 
-def test_perturb_draws_for_every_usable_video(source: Path, root: Path) -> None:
-    said = run("perturb", source, root, "p.parquet")
-    assert "64 perturbations of each of 3 videos" in said
+def test_perturb_draws_for_every_usable_video(source: Path, params: Path) -> None:
+    output = run("perturb", source, params, "p.parquet")
+    assert "64 perturbations of each of 3 videos" in output
     assert PerturbationTable(source / "p.parquet").get("good.mp4", 63).kind

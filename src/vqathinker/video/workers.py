@@ -29,7 +29,8 @@ __all__ = ["Limits", "preload_modules", "run_in_workers"]
 _CONTEXT = multiprocessing.get_context("forkserver")
 _PRELOADED_MODULES: list[str] = []
 _MIB = 1024**2
-_PROCESS_TIMEOUT_S = 60  # a worker that imports what it needs on a slow disk is not to blame for it
+# For what is no fault of a video: a worker's imports from a slow disk, a machine that is busy.
+_GRACE_S = 600
 # torch says so in a RuntimeError; everything else raises MemoryError.
 _OUT_OF_MEMORY_MESSAGES = ("can't allocate memory", "not enough memory")
 
@@ -71,6 +72,7 @@ def run_in_workers(
     items: Sequence[tuple[Any, ...]],
     limits: Limits,
     workers: int = 1,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[tuple[int, Any]]:
     """Call `function(*item)` for every item in worker processes.
 
@@ -79,6 +81,7 @@ def run_in_workers(
         items: arguments of each call; they and the results are pickled.
         limits: of each call. Reaching one ends the worker, not the caller.
         workers: processes at a time.
+        clock: seconds by which time limits are kept.
 
     Yields:
         Number of the item and what `function` returned, as soon as it is there: in order with one
@@ -96,8 +99,8 @@ def run_in_workers(
                 pool.append(_start_worker(function, limits))
             for worker in pool:
                 if worker.item is None and waiting:
-                    _assign_item(worker, waiting.popleft(), items, limits)
-            for worker in _wait_for_workers(pool):
+                    _assign_item(worker, waiting.popleft(), items, clock() + limits.timeout_s)
+            for worker in _wait_for_workers(pool, clock):
                 number, outcome, can_go_on = _collect_outcome(worker, items, limits)
                 if not can_go_on:
                     _stop_worker(worker)
@@ -117,11 +120,11 @@ def _start_worker(function: Callable[..., Any], limits: Limits) -> _Worker:
     worker_end.close()
     worker = _Worker(process, parent_end)
     try:
-        if parent_end.poll(_PROCESS_TIMEOUT_S) and parent_end.recv() == "ready":
+        if parent_end.poll(_GRACE_S) and parent_end.recv() == "ready":
             return worker
-        reason = f"nothing heard within {_PROCESS_TIMEOUT_S} s; is the machine overloaded?"
+        reason = f"nothing heard within {_GRACE_S} s; is the machine overloaded?"
     except EOFError:
-        process.join(_PROCESS_TIMEOUT_S)
+        process.join(_GRACE_S)
         reason = f"{_describe_exit(process.exitcode)}; its error is above"
     _stop_worker(worker)
     raise RuntimeError(f"a decoding process did not start: {reason}")
@@ -138,19 +141,19 @@ def _empty_main_module() -> Iterator[None]:
 
 
 def _assign_item(
-    worker: _Worker, number: int, items: Sequence[tuple[Any, ...]], limits: Limits
+    worker: _Worker, number: int, items: Sequence[tuple[Any, ...]], deadline: float
 ) -> None:
-    worker.item, worker.deadline = number, time.monotonic() + limits.timeout_s
+    worker.item, worker.deadline = number, deadline
     with contextlib.suppress(BrokenPipeError):  # it died between two videos: found on collecting
         worker.pipe.send(items[number])
 
 
-def _wait_for_workers(pool: Sequence[_Worker]) -> list[_Worker]:
-    """Workers that answered, died or are out of time; waits for the first of them."""
+def _wait_for_workers(pool: Sequence[_Worker], clock: Callable[[], float]) -> list[_Worker]:
+    """Workers that answered, died or are out of time; waits until then for the first of them."""
     busy = [worker for worker in pool if worker.item is not None]
-    seconds_left = min(worker.deadline for worker in busy) - time.monotonic()
+    seconds_left = min(worker.deadline for worker in busy) - clock()
     answered = wait([worker.pipe for worker in busy], timeout=max(0.0, seconds_left))
-    now = time.monotonic()
+    now = clock()
     return [worker for worker in busy if worker.pipe in answered or worker.deadline <= now]
 
 
@@ -167,7 +170,7 @@ def _collect_outcome(
     try:
         kind, outcome = worker.pipe.recv()
     except (EOFError, ConnectionResetError):
-        worker.process.join(_PROCESS_TIMEOUT_S)
+        worker.process.join(_GRACE_S)
         reason = _describe_exit(worker.process.exitcode)
         return number, DamagedVideo(path, "crashed", reason), False
     if kind == "memory":
@@ -203,7 +206,7 @@ def _worker_loop(pipe: Connection, function: Callable[..., Any], limits: Limits)
         except EOFError:
             return
         # Should the parent be killed, nobody else ends a worker that hangs.
-        signal.alarm(math.ceil(limits.timeout_s) + _PROCESS_TIMEOUT_S)
+        signal.alarm(math.ceil(limits.timeout_s) + _GRACE_S)
         answer = _call_function(function, item)
         signal.alarm(0)
         pipe.send(answer)
