@@ -32,12 +32,12 @@ import torch
 from PIL import Image
 
 from vqathinker.video.ffmpeg import ffmpeg_binary
+from vqathinker.video.limits import Limits
 from vqathinker.video.perturb import KINDS, draw_perturbation
 from vqathinker.video.probe import probe
 from vqathinker.video.sampling import frame_indices
 from vqathinker.video.shard import decode_shard
 from vqathinker.video.store import ClipStore
-from vqathinker.video.workers import Limits
 
 SETTING, FRAMES, SIZE = "6x448", 6, 448
 LIMITS = Limits(timeout_s=300, memory_mb=2000)

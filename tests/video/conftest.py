@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vqathinker.video.ffmpeg import ffmpeg_binary
-from vqathinker.video.workers import preload_modules
+from vqathinker.video.fork_server import preload_modules
 
 MakeClip = Callable[..., Path]
 Patch = Callable[..., Path]

@@ -14,10 +14,11 @@ import pytest
 
 from vqathinker.video.damage import Failure
 from vqathinker.video.decode import decode_clip
+from vqathinker.video.limits import Limits
 from vqathinker.video.sampling import ClipSetting
 from vqathinker.video.shard import decode_shard, shard_rows
 from vqathinker.video.store import ClipStore
-from vqathinker.video.workers import Limits, run_in_workers
+from vqathinker.video.workers import run_in_workers
 
 # Workers find functions by the name of their module.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -154,7 +155,7 @@ import signal, sys
 from pathlib import Path
 import pandas as pd
 from vqathinker.video import shard
-from vqathinker.video.workers import Limits
+from vqathinker.video.limits import Limits
 
 class StoppingJournal(shard.Journal):
     def add(self, entry):

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from vqathinker.video.damage import DamagedVideo
-from vqathinker.video.workers import Limits, run_in_workers
+from vqathinker.video.limits import Limits
+from vqathinker.video.workers import run_in_workers
 
 # Workers find functions by the name of their module.
 sys.path.insert(0, str(Path(__file__).parent))

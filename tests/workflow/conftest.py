@@ -90,8 +90,8 @@ def copy_of_sources(root: Path, folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def copy_with(root: Path) -> Copy:
-    """Copies the project into a folder; its programs come before the real ones."""
-    return lambda folder, programs: Project(copy_of_sources(root, folder / "project"), programs)
+    """Copies the project into a folder whose name has a blank; `programs` come before the real."""
+    return lambda folder, programs: Project(copy_of_sources(root, folder / "my project"), programs)
 
 
 @pytest.fixture(scope="session")
@@ -125,6 +125,6 @@ def finished(
     finished_once: tuple[Project, Counter[str]], tmp_path: Path, stand_in: Path
 ) -> Project:
     """A copy of the project after that run, times and history included."""
-    folder = tmp_path / "finished"
+    folder = tmp_path / "my project"
     shutil.copytree(finished_once[0].folder, folder, symlinks=True)
     return Project(folder, [stand_in])

@@ -30,13 +30,16 @@ def decode(
 
     A shard that was stopped goes on where it was.
     """
+    from vqathinker.video.limits import Limits, raise_memory_limits
+
+    clips = load_section(params, ClipsParams)
+    raise_memory_limits(clips.memory_mb)  # before pandas, which hangs where it gets too little
+
     import pandas as pd
 
     from vqathinker.video.sampling import parse_setting
     from vqathinker.video.shard import decode_shard, shard_rows
-    from vqathinker.video.workers import Limits
 
-    clips = load_section(params, ClipsParams)
     table = pd.read_parquet(manifest, columns=["video", "file", "frames", "status"])
     rows = shard_rows(table, shard, clips.shard_size)
     limits = Limits(clips.timeout_s, clips.memory_mb)

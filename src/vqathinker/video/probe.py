@@ -18,8 +18,10 @@ from av.video.stream import VideoStream
 
 from vqathinker.video.container import open_video
 from vqathinker.video.damage import DamagedVideo
+from vqathinker.video.fork_server import preload_modules
+from vqathinker.video.limits import Limits
 from vqathinker.video.packets import PacketInfo, scan_packets
-from vqathinker.video.workers import Limits, preload_modules, run_in_workers
+from vqathinker.video.workers import run_in_workers
 
 __all__ = ["PROBE_LIMITS", "Probe", "probe", "probe_all"]
 

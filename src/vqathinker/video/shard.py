@@ -21,11 +21,13 @@ from rich.progress import track
 
 from vqathinker.params import ReaderName
 from vqathinker.video.damage import DamagedVideo, Failure
+from vqathinker.video.fork_server import preload_modules
 from vqathinker.video.journal import Journal, JournalEntry
+from vqathinker.video.limits import Limits
 from vqathinker.video.sampling import ClipSetting, parse_setting
 from vqathinker.video.shard_file import write_shard_file
 from vqathinker.video.shard_task import decode_into_row
-from vqathinker.video.workers import Limits, preload_modules, run_in_workers
+from vqathinker.video.workers import run_in_workers
 
 __all__ = ["decode_shard", "shard_rows"]
 

@@ -1,19 +1,14 @@
 """Work on untrusted videos in worker processes that may hang, run out of memory or crash.
 
 A worker takes many videos in turn, so that one costs little more than the work itself. A worker
-that exceeds a limit or dies is replaced, and its video gets a name for what happened. Workers come
-from a fork server: they start in milliseconds, and from a process without threads.
+that exceeds a limit or dies is replaced, and its video gets a name for what happened.
 """
 
 import contextlib
 import math
-import multiprocessing
-import resource
 import signal
-import sys
 import time
 import traceback
-import types
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,29 +18,22 @@ from pathlib import Path
 from typing import Any
 
 from vqathinker.video.damage import DamagedVideo
+from vqathinker.video.fork_server import start_process
+from vqathinker.video.limits import (
+    Limits,
+    WorkerStartError,
+    limit_data,
+    memory_shortage,
+    raise_memory_limits,
+    system_limits,
+)
 
-__all__ = ["Limits", "preload_modules", "run_in_workers"]
+__all__ = ["run_in_workers"]
 
-_CONTEXT = multiprocessing.get_context("forkserver")
-_PRELOADED_MODULES: list[str] = []
-_MIB = 1024**2
 # For what is no fault of a video: a worker's imports from a slow disk, a machine that is busy.
 _GRACE_S = 600
 # torch says so in a RuntimeError; everything else raises MemoryError.
 _OUT_OF_MEMORY_MESSAGES = ("can't allocate memory", "not enough memory")
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one video may take.
-
-    Attributes:
-        timeout_s: seconds by the clock.
-        memory_mb: MiB of data (heap and anonymous mappings) of the process, libraries not counted.
-    """
-
-    timeout_s: float
-    memory_mb: int
 
 
 @dataclass(slots=True)
@@ -56,15 +44,6 @@ class _Worker:
     pipe: Connection
     item: int | None = None
     deadline: float = field(default=math.inf)
-
-
-def preload_modules(*modules: str) -> None:
-    """Import modules once, in the fork server, instead of in every worker.
-
-    Has no effect once a worker was started.
-    """
-    _PRELOADED_MODULES.extend(module for module in modules if module not in _PRELOADED_MODULES)
-    _CONTEXT.set_forkserver_preload(_PRELOADED_MODULES)
 
 
 def run_in_workers(
@@ -89,6 +68,7 @@ def run_in_workers(
         raised, or a DamagedVideo with status timeout, out_of_memory or crashed.
 
     Raises:
+        WorkerStartError: no worker can be started, or not with as much memory as `limits` say.
         RuntimeError: `function` raised anything else, which is no fault of a video.
     """
     waiting = deque(range(len(items)))
@@ -112,32 +92,21 @@ def run_in_workers(
 
 
 def _start_worker(function: Callable[..., Any], limits: Limits) -> _Worker:
-    parent_end, worker_end = _CONTEXT.Pipe()
-    arguments = (worker_end, function, limits)
-    process = _CONTEXT.Process(target=_worker_loop, args=arguments, daemon=True)
-    with _empty_main_module():
-        process.start()
-    worker_end.close()
-    worker = _Worker(process, parent_end)
+    raise_memory_limits(limits.memory_mb)
+    worker = _Worker(*start_process(_worker_loop, function, limits))
     try:
-        if parent_end.poll(_GRACE_S) and parent_end.recv() == "ready":
-            return worker
-        reason = f"nothing heard within {_GRACE_S} s; is the machine overloaded?"
+        if worker.pipe.poll(_GRACE_S):
+            reason = worker.pipe.recv()
+            if reason is None:
+                return worker
+        else:
+            reason = f"nothing heard within {_GRACE_S} s; is the machine overloaded?"
     except EOFError:
-        process.join(_GRACE_S)
-        reason = f"{_describe_exit(process.exitcode)}; its error is above"
+        worker.process.join(_GRACE_S)
+        ended = _describe_exit(worker.process.exitcode)
+        reason = f"{ended}; its error is above; limits here: {system_limits()}"
     _stop_worker(worker)
-    raise RuntimeError(f"a decoding process did not start: {reason}")
-
-
-@contextlib.contextmanager
-def _empty_main_module() -> Iterator[None]:
-    """Else every worker would import the running program again, which none has a use for."""
-    main, sys.modules["__main__"] = sys.modules["__main__"], types.ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
+    raise WorkerStartError(f"a decoding process did not start: {reason}")
 
 
 def _assign_item(
@@ -197,9 +166,9 @@ def _stop_worker(worker: _Worker) -> None:
 def _worker_loop(pipe: Connection, function: Callable[..., Any], limits: Limits) -> None:
     """The worker process: answer calls until the other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers itself
-    limit_bytes = limits.memory_mb * _MIB
-    resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
-    pipe.send("ready")
+    shortage = memory_shortage(limits.memory_mb)
+    limit_data(limits.memory_mb)
+    pipe.send(shortage)  # None: ready
     while True:
         try:
             item = pipe.recv()
