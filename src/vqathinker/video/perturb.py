@@ -169,6 +169,7 @@ def draw_perturbations(
 
 
 def _video_generator(video: str, seed: int) -> np.random.Generator:
+    # A hash by name: Python's own differs from one process to the next.
     words = np.frombuffer(hashlib.sha256(video.encode()).digest(), dtype="<u4")
     return np.random.Generator(np.random.PCG64([seed, *(int(word) for word in words)]))
 
@@ -217,6 +218,7 @@ class PerturbationTable:
         self._blank = _flattened_column(columns, "blank").reshape(rows, -1)
         videos = columns["video"].to_pylist()
         self.draws = 1 + max(columns["draw"].to_pylist(), default=-1)
+        # Backwards, so that of a video's rows the first one stays.
         self._first_row = {video: row for row, video in reversed(list(enumerate(videos)))}
 
     def get(self, video: str, draw: int) -> Perturbation:

@@ -68,6 +68,7 @@ def probe(path: Path) -> Probe:
     """
     with open_video(path) as (container, stream):
         frames = _count_frames(container, stream, path)
+    # Opened anew: counting may have read to the end, and not every format can go back.
     with open_video(path) as (container, stream):
         first = _decode_first_frame(container, stream, path) if frames else None
         if first is None:

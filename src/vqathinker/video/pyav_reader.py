@@ -150,6 +150,7 @@ class PyavReader:
         self.close()
         self._open()
         context = self._stream.codec_context
+        # Nothing is compared with packets here: what the decoder would conceal must be an error.
         context.options = context.options | {"err_detect": "explode"}
         try:
             for number, frame in enumerate(self._container.decode(self._stream)):
@@ -185,6 +186,7 @@ def _decode_ranges(
     can_skip = can_skip_unreferenced(stream)
     demuxed = enumerate(p for p in container.demux(stream) if p.size)
     for packet_range in ranges:
+        # A decoder starts at a key frame alone; containers call others so, too.
         awaits_key_frame = packet_range.start is not None
         for number, packet in demuxed:
             if number < packet_range.first or _is_before(packet.pts, packet_range.start):

@@ -167,6 +167,7 @@ def _is_still_valid(entry: JournalEntry, file: str, rows: BinaryIO, clip_bytes: 
         return False
     if entry.failure is not None:
         return True
+    # The journal's line may have reached the disk and its row not, when the machine went down.
     rows.seek(entry.row * clip_bytes)
     return zlib.crc32(rows.read(clip_bytes)) == entry.checksum
 

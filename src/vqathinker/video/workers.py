@@ -133,7 +133,7 @@ def _collect_outcome(
     assert worker.item is not None  # noqa: S101  only busy workers are collected from
     number, worker.item = worker.item, None
     path = Path(items[number][0])
-    if not worker.pipe.poll():
+    if not worker.pipe.poll():  # an answer that came just now still counts
         reason = f"took longer than {limits.timeout_s:g} s"
         return number, DamagedVideo(path, "timeout", reason), False
     try:

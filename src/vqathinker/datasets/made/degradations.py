@@ -89,6 +89,7 @@ def _x264(stream: Any, _: Content, strength: float) -> DegradedStream:
 
 def _x265(stream: Any, _: Content, strength: float) -> DegradedStream:
     crf = round(_interpolate(27, 46, strength), 1)
+    # Threads of the encoder would make other bytes on other machines.
     single_thread = "log-level=none:pools=none:frame-threads=1:wpp=0"
     codec = {"vcodec": "libx265", "preset": "ultrafast", "crf": crf, "x265-params": single_thread}
     return DegradedStream(stream, codec)
