@@ -32,8 +32,8 @@ import torch
 from PIL import Image
 
 from vqathinker.video.ffmpeg import ffmpeg_binary
-from vqathinker.video.guard import Limits
-from vqathinker.video.perturb import KINDS, draw
+from vqathinker.video.limits import Limits
+from vqathinker.video.perturb import KINDS, draw_perturbation
 from vqathinker.video.probe import probe
 from vqathinker.video.sampling import frame_indices
 from vqathinker.video.shard import decode_shard
@@ -84,7 +84,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if arguments.shard:  # the program calls itself, to see how much memory that takes
-        shard(pd.read_parquet(arguments.shard[0]), arguments.shard[1], "6x112", 1)
+        decode_to_shard(pd.read_parquet(arguments.shard[0]), arguments.shard[1], "6x112", 1)
         return
     with tempfile.TemporaryDirectory() as name:
         report = measure(Path(name), arguments.quick, arguments.repeats)
@@ -96,7 +96,7 @@ def measure(folder: Path, quick: bool, repeats: int) -> dict[str, Any]:
     """The whole report."""
     seconds: dict[str, Any] = {}
     clips = CORES * (1 if quick else 2)
-    files = {name: make(folder, name, quick) for name in VIDEOS}
+    files = {name: encode_video(folder, name, quick) for name in VIDEOS}
     for name, file in files.items():
         seconds[name] = time_file(file, clips, folder, repeats)
         print(name, seconds[name], file=sys.stderr)  # noqa: T201
@@ -124,7 +124,7 @@ def ratios_of(row: dict[str, float]) -> dict[str, float]:
     return {f"times {name}": value / ours for name, value in list(row.items())[1:]}
 
 
-def make(folder: Path, name: str, quick: bool) -> Path:
+def encode_video(folder: Path, name: str, quick: bool) -> Path:
     """Eight seconds of a moving test picture with a little noise, at 30 frames a second."""
     size, container, codec = VIDEOS[name]
     path = folder / f"{name.replace(' ', '_').replace(',', '')}.{container}"
@@ -151,16 +151,16 @@ def time_file(file: Path, clips: int, folder: Path, repeats: int) -> dict[str, f
         ThreadPoolExecutor(CORES) as threads,
     ):
         ways: dict[str, Callable[[], object]] = {
-            "stage": lambda: shard(rows, folder / "timed.safetensors", SETTING, CORES),
+            "stage": lambda: decode_to_shard(rows, folder / "timed.safetensors", SETTING, CORES),
             "authors": lambda: list(pool.map(authors_shape, files)),
             "ffmpeg": lambda: list(threads.map(decode_to_nothing, files)),
         }
         list(pool.map(authors_shape, files))  # so that its imports are not counted
         ways["stage"]()
-        return {name: min(found) for name, found in times(ways, repeats).items()}
+        return {name: min(repeats_s) for name, repeats_s in time_in_turn(ways, repeats).items()}
 
 
-def times(ways: dict[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
+def time_in_turn(ways: dict[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
     """Seconds of every repeat, the ways in turn so that a busy moment hits all of them."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(repeats):
@@ -171,7 +171,7 @@ def times(ways: dict[str, Callable[[], object]], repeats: int) -> dict[str, list
     return seconds
 
 
-def shard(rows: pd.DataFrame, out: Path, setting: str, workers: int) -> None:
+def decode_to_shard(rows: pd.DataFrame, out: Path, setting: str, workers: int) -> None:
     """What `vqathinker decode` does."""
     failures = decode_shard(rows, Path(), setting, out, LIMITS, workers=workers)
     if failures:
@@ -222,13 +222,13 @@ def time_batch(files: Sequence[Path], folder: Path, repeats: int) -> dict[str, f
         [{"video": file.name, "file": str(file), "frames": probe(file).frames, "status": "ok"}
          for file in files]
     )  # fmt: skip
-    shard(rows, folder / "batch.safetensors", SETTING, 1)
+    decode_to_shard(rows, folder / "batch.safetensors", SETTING, 1)
     store = ClipStore([folder / "batch.safetensors"])
     ways: dict[str, Callable[[], object]] = {
         "store": lambda: read_batch(store),
         "authors": lambda: [decode_as_authors(file) for file in files for _ in range(2 * GROUP)],
     }
-    return {name: min(found) for name, found in times(ways, repeats).items()}
+    return {name: min(repeats_s) for name, repeats_s in time_in_turn(ways, repeats).items()}
 
 
 def read_batch(store: ClipStore) -> list[torch.Tensor]:
@@ -237,7 +237,7 @@ def read_batch(store: ClipStore) -> list[torch.Tensor]:
     for video in store.ids:
         batch += [normalised(store.frames(video)) for _ in range(GROUP)]
         for _ in range(GROUP):
-            how = draw(FRAMES, generator, KINDS, 4, 1, 3, 3)
+            how = draw_perturbation(FRAMES, generator, KINDS, 4, 1, 3, 3)
             frames = normalised(store.frames(video)[list(how.indices)])
             frames[list(how.blank)] = 0
             batch.append(frames)
@@ -267,20 +267,20 @@ def peak_memory(folder: Path, clips: int) -> float:
     peak = 0.0
     with subprocess.Popen(command_line) as process:
         while process.poll() is None:
-            peak = max(peak, resident(process.pid))
+            peak = max(peak, resident_mib(process.pid))
             time.sleep(0.02)
     if process.returncode:
         raise RuntimeError(f"decoding {clips} clips failed")
     return round(peak, 1)
 
 
-def resident(pid: int) -> float:
+def resident_mib(pid: int) -> float:
     """MiB that a process and its descendants hold for themselves, shared pages counted once."""
     total = 0.0
     for folder in [Path(f"/proc/{pid}"), *Path(f"/proc/{pid}/task").glob("*/children")]:
         try:
             if folder.name == "children":
-                total += sum(resident(int(child)) for child in folder.read_text().split())
+                total += sum(resident_mib(int(child)) for child in folder.read_text().split())
             else:
                 text = (folder / "smaps_rollup").read_text()
                 total += int(text.split("Pss:")[1].split()[0]) / 1024

@@ -43,10 +43,10 @@ def main() -> None:
     frames, size = (3, 56) if arguments.quick else (12, 560)
     clips = [photograph(name, frames, size) for name in ("astronaut", "chelsea", "coffee")]
     with tempfile.TemporaryDirectory() as folder:
-        forms = {"raw": raw(Path(folder), clips)}
+        forms = {"raw": stored_forms(Path(folder), clips)}
         for name, (write, read) in FORMS.items():
             forms[name] = [
-                (len(said := write(clip)), lambda s=said, r=read: r(s)) for clip in clips
+                (len(encoded := write(clip)), lambda s=encoded, r=read: r(s)) for clip in clips
             ]
         rows = {name: measure(form, clips, arguments.repeats) for name, form in forms.items()}
     report = {
@@ -92,7 +92,7 @@ def measure(
     return sum(seconds) / len(seconds), share
 
 
-def raw(folder: Path, clips: list[Clip]) -> list[tuple[int, Callable[[], Clip]]]:
+def stored_forms(folder: Path, clips: list[Clip]) -> list[tuple[int, Callable[[], Clip]]]:
     """The store itself."""
     path, (frames, _, size, _) = folder / "0000.safetensors", clips[0].shape
     ids = [str(number) for number in range(len(clips))]
@@ -117,9 +117,9 @@ def write_differences(codec: str) -> Callable[[Clip], bytes]:
 def read_differences(codec: str) -> Callable[[bytes], Clip]:
     """Undo `write_differences`."""
 
-    def read(said: bytes) -> Clip:
-        shape = np.frombuffer(said[:16], np.int32)
-        plain = pa.Codec(codec).decompress(said[16:], int(np.prod(shape)))
+    def read(encoded: bytes) -> Clip:
+        shape = np.frombuffer(encoded[:16], np.int32)
+        plain = pa.Codec(codec).decompress(encoded[16:], int(np.prod(shape)))
         differences = np.frombuffer(plain, np.uint8).reshape(shape)
         return np.add.accumulate(differences, axis=2, dtype=np.uint8)
 
@@ -134,9 +134,9 @@ def write_png(clip: Clip) -> bytes:
     return file.getvalue()
 
 
-def read_png(said: bytes) -> Clip:
+def read_png(encoded: bytes) -> Clip:
     """Undo `write_png`."""
-    tall = np.asarray(Image.open(io.BytesIO(said)))
+    tall = np.asarray(Image.open(io.BytesIO(encoded)))
     side = tall.shape[1]
     return np.ascontiguousarray(tall.reshape(-1, side, side, 3).transpose(0, 3, 1, 2))
 
@@ -158,9 +158,9 @@ def write_video(codec: str, layout: str) -> Callable[[Clip], bytes]:
     return write
 
 
-def read_video(said: bytes) -> Clip:
+def read_video(encoded: bytes) -> Clip:
     """Undo `write_video`, in one thread."""
-    with av.open(io.BytesIO(said)) as container:
+    with av.open(io.BytesIO(encoded)) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1
         frames = [frame.to_ndarray(format="rgb24", threads=1) for frame in container.decode(stream)]

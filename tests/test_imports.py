@@ -68,8 +68,8 @@ def test_a_module_imports_only_from_rooms_below_its_own(module):
         ("vqathinker.phases.stamps", ["pydantic", "pandas", "numpy", "torch"]),
         ("vqathinker.layout", ["pydantic", "pandas", "numpy", "torch"]),
         ("vqathinker.params", ["pandas", "numpy", "torch"]),
-        ("vqathinker.video.shard", ["torch", "av", "decord"]),  # its children do without pandas
-        ("vqathinker.video.row", ["pandas", "torch"]),
+        ("vqathinker.video.shard", ["torch", "av", "decord"]),  # its workers do without pandas
+        ("vqathinker.video.shard_task", ["pandas", "torch"]),
         ("vqathinker.cli", ["pandas", "numpy", "torch", "matplotlib", "transformers"]),
     ],
 )

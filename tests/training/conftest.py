@@ -45,7 +45,7 @@ class TrainingSet:
 def training_set(
     tmp_path_factory: pytest.TempPathFactory, tiny_base: Path, tiny_clips: Path
 ) -> TrainingSet:
-    from vqathinker.video.perturb import KINDS, draw_table, write_table
+    from vqathinker.video.perturb import KINDS, draw_perturbations, write_perturbations
 
     folder = tmp_path_factory.mktemp("training")
     write_talking_policy(tiny_base, tiny_clips, folder / "base")
@@ -55,7 +55,7 @@ def training_set(
     pd.DataFrame(table).to_parquet(folder / "manifest.parquet")
     how = {"draws": 5, "window": 4, "jitter": 1, "duplicate_max": 3, "drop_max": 3}
     params = PerturbationParams.model_validate({"kinds": list(KINDS), **how})
-    write_table(draw_table(mos, 6, 1, params), folder / "perturbations.parquet", {})
+    write_perturbations(draw_perturbations(mos, 6, 1, params), folder / "perturbations.parquet", {})
     return TrainingSet(folder, tiny_clips, mos)
 
 

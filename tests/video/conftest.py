@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from vqathinker.video.ffmpeg import ffmpeg_binary
-from vqathinker.video.guard import preload
+from vqathinker.video.fork_server import preload_modules
 
 MakeClip = Callable[..., Path]
 Patch = Callable[..., Path]
 
 # Children of every test start from a server that has imported torch once.
-preload("vqathinker.video.decode", "vqathinker.video.probe")
+preload_modules("vqathinker.video.decode", "vqathinker.video.probe")
 
 # A moving test picture: 96x64 pixels, 20 frames a second, 2 s, so 40 frames.
 PICTURE = ("-f", "lavfi", "-i", "testsrc2=size=96x64:rate=20:duration=2")

@@ -1,4 +1,4 @@
-"""What the children of test_guard.py do to their parent."""
+"""What videos do to the workers of test_workers.py and test_shard.py."""
 
 import ctypes
 import os
@@ -8,16 +8,49 @@ from collections.abc import Callable
 from pathlib import Path
 
 from vqathinker.video.damage import DamagedVideo
+from vqathinker.video.sampling import ClipSetting
+from vqathinker.video.shard_task import decode_into_row
 
-__all__ = ["behave"]
+__all__ = ["MEETING", "ClockThatJumps", "behave", "decode_unless_blocked"]
+
+MEETING = 3  # workers
 
 
-def spin(_: Path) -> None:
+class ClockThatJumps:
+    """Stands still until a worker has made the file `sign`; then an hour has gone by.
+
+    So a time limit is reached when a worker is known to hang, however long that takes, and never
+    by one that is only slow.
+    """
+
+    def __init__(self, sign: Path) -> None:
+        self.sign = sign
+
+    def __call__(self) -> float:
+        return 3600.0 if self.sign.exists() else 0.0
+
+
+def hang(path: Path) -> None:
+    path.touch()
+    while True:
+        signal.pause()
+
+
+def spin(path: Path) -> None:
+    path.touch()
     while True:
         pass
 
 
-def swell_like_torch(_: Path) -> None:
+def meet(path: Path) -> int:
+    """Come back when as many as `MEETING` are here at the same time."""
+    path.touch()
+    while len(list(path.parent.iterdir())) < MEETING:
+        time.sleep(0.01)
+    return os.getpid()
+
+
+def run_out_of_memory_like_torch(_: Path) -> None:
     raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate ...")
 
 
@@ -29,12 +62,13 @@ def gone(path: Path) -> None:
     raise FileNotFoundError(path)
 
 
-WAYS: dict[str, Callable[[Path], object]] = {
+BEHAVIOURS: dict[str, Callable[[Path], object]] = {
     "well": lambda path: f"{path} {os.getpid()}",
-    "hang": lambda _: time.sleep(60),
+    "hang": hang,
     "spin": spin,
-    "swell": lambda _: bytearray(2 * 1024**3),
-    "swell like torch": swell_like_torch,
+    "meet": meet,
+    "out of memory": lambda _: bytearray(2 * 1024**3),
+    "out of memory like torch": run_out_of_memory_like_torch,
     "crash": lambda _: ctypes.string_at(0),
     "exit": lambda _: os._exit(7),
     "damaged": damaged,
@@ -44,6 +78,15 @@ WAYS: dict[str, Callable[[Path], object]] = {
 }
 
 
-def behave(path: Path, how: str) -> object:
+def behave(path: Path, behaviour: str) -> object:
     """Do as told."""
-    return WAYS[how](path)
+    return BEHAVIOURS[behaviour](path)
+
+
+def decode_unless_blocked(
+    file: str, shape: ClipSetting, expected_frames: int, reader: str, rows_path: Path, row: int
+) -> object:
+    """What a shard's workers do, but a video called blocked never comes out of its reader."""
+    if Path(file).stem == "blocked":
+        hang(Path(file).with_suffix(".sign"))
+    return decode_into_row(file, shape, expected_frames, reader, rows_path, row)

@@ -18,9 +18,9 @@ from vqathinker.video.perturb import (
     KINDS,
     Perturbation,
     PerturbationTable,
-    draw,
-    draw_table,
-    write_table,
+    draw_perturbation,
+    draw_perturbations,
+    write_perturbations,
 )
 
 # docs/method.md, section 4.
@@ -31,7 +31,7 @@ lengths = st.integers(1, 24)
 
 
 def drawn(kind: str, frames: int, seed: int, **extent: int) -> Perturbation:
-    return draw(frames, np.random.default_rng(seed), [kind], **(PAPER | extent))
+    return draw_perturbation(frames, np.random.default_rng(seed), [kind], **(PAPER | extent))
 
 
 def params(**changes: Any) -> PerturbationParams:
@@ -102,21 +102,25 @@ def test_random_drop_blanks_one_to_three_frames_in_place(frames: int, seed: int)
 def test_kinds_come_equally_often() -> None:
     """6,000 draws: each kind 1,000 times, give or take five standard deviations of 28.9."""
     generator = np.random.default_rng(0)
-    counts = Counter(draw(6, generator, KINDS, **PAPER).kind for _ in range(6000))
+    counts = Counter(draw_perturbation(6, generator, KINDS, **PAPER).kind for _ in range(6000))
     assert set(counts) == set(KINDS)
     assert all(abs(count - 1000) < 5 * 28.9 for count in counts.values())
 
 
 def test_one_two_and_three_blanks_come_equally_often() -> None:
     generator = np.random.default_rng(0)
-    counts = Counter(sum(draw(6, generator, ["random_drop"], **PAPER).blank) for _ in range(3000))
+    counts = Counter(
+        sum(draw_perturbation(6, generator, ["random_drop"], **PAPER).blank) for _ in range(3000)
+    )
     assert set(counts) == {1, 2, 3}
     assert all(abs(count - 1000) < 5 * 25.9 for count in counts.values())
 
 
 def test_jitter_goes_both_ways_equally_often() -> None:
     generator = np.random.default_rng(0)
-    moves = Counter(draw(6, generator, ["jitter"], **PAPER).indices[2] - 2 for _ in range(3000))
+    moves = Counter(
+        draw_perturbation(6, generator, ["jitter"], **PAPER).indices[2] - 2 for _ in range(3000)
+    )
     assert set(moves) == {-1, 0, 1}
     assert all(abs(count - 1000) < 5 * 25.9 for count in moves.values())
 
@@ -124,13 +128,13 @@ def test_jitter_goes_both_ways_equally_often() -> None:
 @pytest.mark.parametrize("kinds", [[], ["shuffel"], ["shuffle", "blur"]])
 def test_an_unknown_kind_is_refused_with_the_known_ones(kinds: list[str]) -> None:
     with pytest.raises(ValueError, match="choose from shuffle, local_shuffle"):
-        draw(6, np.random.default_rng(0), kinds, **PAPER)
+        draw_perturbation(6, np.random.default_rng(0), kinds, **PAPER)
 
 
 @pytest.mark.parametrize("wrong", [{"window": 0}, {"jitter": -1}, {"drop_max": 0}])
 def test_numbers_out_of_range_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="at least"):
-        draw(6, np.random.default_rng(0), KINDS, **(PAPER | wrong))
+        draw_perturbation(6, np.random.default_rng(0), KINDS, **(PAPER | wrong))
 
 
 def as_dict(table: pd.DataFrame) -> dict[tuple[str, int], tuple[str, list[int], list[bool]]]:
@@ -141,29 +145,29 @@ def as_dict(table: pd.DataFrame) -> dict[tuple[str, int], tuple[str, list[int], 
 
 
 def test_a_video_s_draws_do_not_depend_on_the_other_videos() -> None:
-    together = as_dict(draw_table(["a.mp4", "b.mp4", "c.mp4"], 6, 42, params()))
-    alone = as_dict(draw_table(["b.mp4"], 6, 42, params()))
+    together = as_dict(draw_perturbations(["a.mp4", "b.mp4", "c.mp4"], 6, 42, params()))
+    alone = as_dict(draw_perturbations(["b.mp4"], 6, 42, params()))
     assert alone.items() <= together.items()
-    backwards = as_dict(draw_table(["c.mp4", "b.mp4", "a.mp4"], 6, 42, params()))
+    backwards = as_dict(draw_perturbations(["c.mp4", "b.mp4", "a.mp4"], 6, 42, params()))
     assert backwards == together
 
 
 def test_more_draws_leave_the_first_ones_as_they_were() -> None:
-    few = as_dict(draw_table(["a.mp4"], 6, 42, params()))
-    many = as_dict(draw_table(["a.mp4"], 6, 42, params(draws=16)))
+    few = as_dict(draw_perturbations(["a.mp4"], 6, 42, params()))
+    many = as_dict(draw_perturbations(["a.mp4"], 6, 42, params(draws=16)))
     assert few.items() <= many.items()
 
 
 def test_videos_and_seeds_differ_in_their_draws() -> None:
-    a, b = (draw_table([video], 6, 42, params(draws=32)) for video in ("a.mp4", "b.mp4"))
-    other_seed = draw_table(["a.mp4"], 6, 43, params(draws=32))
+    a, b = (draw_perturbations([video], 6, 42, params(draws=32)) for video in ("a.mp4", "b.mp4"))
+    other_seed = draw_perturbations(["a.mp4"], 6, 43, params(draws=32))
     assert a["indices"].tolist() != b["indices"].tolist()
     assert a["indices"].tolist() != other_seed["indices"].tolist()
 
 
 def test_the_table_gives_back_what_was_drawn(tmp_path: Path) -> None:
-    drawn_rows = draw_table(["a.mp4", "b/c.mp4"], 6, 42, params())
-    write_table(drawn_rows, tmp_path / "p.parquet", {"seed": 42})
+    drawn_rows = draw_perturbations(["a.mp4", "b/c.mp4"], 6, 42, params())
+    write_perturbations(drawn_rows, tmp_path / "p.parquet", {"seed": 42})
     table = PerturbationTable(tmp_path / "p.parquet")
     assert table.draws == 8
     for (video, number), (kind, indices, blank) in as_dict(drawn_rows).items():
@@ -175,7 +179,9 @@ def test_the_table_gives_back_what_was_drawn(tmp_path: Path) -> None:
 
 def test_the_table_is_the_same_file_each_time(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        write_table(draw_table(["a.mp4", "b.mp4"], 6, 42, params()), tmp_path / name, {})
+        write_perturbations(
+            draw_perturbations(["a.mp4", "b.mp4"], 6, 42, params()), tmp_path / name, {}
+        )
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
 
@@ -184,6 +190,6 @@ def test_the_table_is_the_same_file_each_time(tmp_path: Path) -> None:
 def test_a_draw_that_is_not_there_is_an_error_that_says_which_are(
     tmp_path: Path, video: str, number: int
 ) -> None:
-    write_table(draw_table(["a.mp4"], 6, 42, params()), tmp_path / "p.parquet", {})
+    write_perturbations(draw_perturbations(["a.mp4"], 6, 42, params()), tmp_path / "p.parquet", {})
     with pytest.raises(KeyError, match=rf"no draw {number} of video '{video}'.*draws 0\.\.7 of 1"):
         PerturbationTable(tmp_path / "p.parquet").get(video, number)

@@ -1,12 +1,10 @@
 """Shards: every kind of damage has its name, the rest is decoded, and what was done is kept."""
 
-import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +13,20 @@ import pytest
 
 from vqathinker.video.damage import Failure
 from vqathinker.video.decode import decode_clip
-from vqathinker.video.guard import Limits
-from vqathinker.video.probe import probe
+from vqathinker.video.limits import Limits
 from vqathinker.video.sampling import ClipSetting
 from vqathinker.video.shard import decode_shard, shard_rows
 from vqathinker.video.store import ClipStore
+from vqathinker.video.workers import run_in_workers
+
+# Workers find functions by the name of their module.
+sys.path.insert(0, str(Path(__file__).parent))
+from misbehaviour import ClockThatJumps, decode_unless_blocked
 
 Patch = Callable[..., Path]
 Cut = Callable[[Path], Path]
 
-LIMITS = Limits(timeout_s=30, memory_mb=1500)
+LIMITS = Limits(timeout_s=3600, memory_mb=1500)
 SETTING = "6x32"
 
 
@@ -90,23 +92,30 @@ def test_every_kind_of_bad_file_has_its_name_and_the_good_ones_are_decoded(
         assert store.seconds(path.name) == clip.seconds
 
 
-def test_a_video_beyond_its_limits_is_named_and_the_next_one_decoded(
-    mp4: Path, huge: Path, make_clip: Callable[..., Path], tmp_path: Path
+def test_a_video_that_needs_too_much_memory_is_named_and_the_next_one_decoded(
+    mp4: Path, make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
     wide = ("-f", "lavfi", "-i", "color=size=6000x6000:rate=1")
     large = make_clip("large.mov", "mjpeg", "-frames:v", "1", inputs=wide)
-    long = make_clip("long.mp4", "h264", inputs=("-f", "lavfi", "-i", LONG))
-    rows = pd.concat([rows_of([large], 1), rows_of([long], probe(long).frames), rows_of([mp4])])
-    little = decode(rows, tmp_path / "memory", Limits(timeout_s=60, memory_mb=320))
-    assert {video: failure.status for video, failure in little.items()} == {
-        large.name: "out_of_memory"
-    }
-    soon = decode(rows.iloc[1:], tmp_path / "time", Limits(timeout_s=0.5, memory_mb=1500))
-    assert soon == {long.name: Failure("timeout", "took longer than 0.5 s")}
-    assert ClipStore([tmp_path / "time"]).ids == [mp4.name]
+    rows = pd.concat([rows_of([large], 1), rows_of([mp4])])
+    failures = decode(rows, tmp_path / "shard", Limits(timeout_s=3600, memory_mb=320))
+    reason = "needed more than 320 MiB of memory"
+    assert failures == {large.name: Failure("out_of_memory", reason)}
+    assert ClipStore([tmp_path / "shard"]).ids == [mp4.name]
 
 
-LONG = "testsrc2=size=1280x720:rate=30:duration=20"
+def test_a_video_that_takes_too_long_is_named_and_the_next_one_decoded(
+    mp4: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One whose reader blocks; its time is up when it is known to."""
+    clock = ClockThatJumps(tmp_path / "blocked.sign")
+    by_clock = partial(run_in_workers, clock=clock)
+    monkeypatch.setattr("vqathinker.video.shard.run_in_workers", by_clock)
+    monkeypatch.setattr("vqathinker.video.shard.decode_into_row", decode_unless_blocked)
+    rows = rows_of([tmp_path / "blocked.mp4", mp4])
+    failures = decode(rows, tmp_path / "shard", Limits(timeout_s=0.1, memory_mb=1500))
+    assert failures == {"blocked.mp4": Failure("timeout", "took longer than 0.1 s")}
+    assert ClipStore([tmp_path / "shard"]).ids == [mp4.name]
 
 
 def test_rows_without_a_usable_video_are_passed_over(mp4: Path, tmp_path: Path) -> None:
@@ -140,39 +149,44 @@ def test_the_bytes_do_not_depend_on_the_workers(many: pd.DataFrame, tmp_path: Pa
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
+STOPS_HALF_WAY = """
+import signal, sys
+from pathlib import Path
+import pandas as pd
+from vqathinker.video import shard
+from vqathinker.video.limits import Limits
+
+class StoppingJournal(shard.Journal):
+    def add(self, entry):
+        super().add(entry)
+        if len(self.entries) == 7:
+            print("7 are through", flush=True)
+            signal.pause()
+
+if __name__ == "__main__":
+    rows, out, setting = sys.argv[1:]
+    shard.Journal = StoppingJournal
+    shard.decode_shard(pd.read_parquet(rows), Path(), setting, Path(out), Limits(3600, 1500))
+"""
+
+
 def test_a_shard_killed_half_way_goes_on_and_ends_in_the_same_bytes(
-    many: pd.DataFrame, tmp_path: Path
+    many: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decode(many, tmp_path / "whole")
     out = tmp_path / "killed"
     many.to_parquet(tmp_path / "rows.parquet")
-    program = (
-        "import pandas as pd\n"
-        "from pathlib import Path\n"
-        "from vqathinker.video.guard import Limits\n"
-        "from vqathinker.video.shard import decode_shard\n"
-        "if __name__ == '__main__':\n"
-        f"    rows = pd.read_parquet({str(tmp_path / 'rows.parquet')!r})\n"
-        f"    decode_shard(rows, Path(), {SETTING!r}, Path({str(out)!r}), Limits(30, 1500))\n"
-    )
-    (tmp_path / "run.py").write_text(program)
-    process = subprocess.Popen([sys.executable, str(tmp_path / "run.py")])
-    journal = tmp_path / ".killed.journal"
-    while not journal.is_file() or journal.read_text().count("\n") < 8:
-        assert process.poll() is None, "it was through before it could be killed"
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    (tmp_path / "program.py").write_text(STOPS_HALF_WAY)
+    command = [sys.executable, tmp_path / "program.py", tmp_path / "rows.parquet", out, SETTING]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "7 are through\n"
+        process.kill()
     assert not out.exists()
-    done = journal.read_text().count("\n") - 1
-    rows = tmp_path / ".killed.rows"
-    assert 7 <= done < 30
-    many_now = many.copy()
-    assert rows.is_file()
-    decode(many_now, out)
+    assert decoded_again(many, out, monkeypatch) == list(range(7, 30))
     assert out.read_bytes() == (tmp_path / "whole").read_bytes()
-    assert not journal.exists()
-    assert not rows.exists()
+    assert not (tmp_path / ".killed.journal").exists()
+    assert not (tmp_path / ".killed.rows").exists()
 
 
 @pytest.fixture
@@ -196,14 +210,12 @@ def decoded_again(
 ) -> list[int]:
     """Rows that a second try decodes."""
     again: list[int] = []
-    guarded = "vqathinker.video.shard.guarded"
-    from vqathinker.video.guard import guarded as real
 
-    def noted(work, items, *others):
+    def noted(function, items, *others):
         again.extend(item[-1] for item in items)
-        return real(work, items, *others)
+        return run_in_workers(function, items, *others)
 
-    monkeypatch.setattr(guarded, noted)
+    monkeypatch.setattr("vqathinker.video.shard.run_in_workers", noted)
     decode(rows, out, limits)
     return again
 
@@ -235,7 +247,7 @@ def test_a_row_that_is_not_what_was_written_is_decoded_again(
 def test_another_job_begins_anew(
     many: pd.DataFrame, half_done: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = Limits(timeout_s=29, memory_mb=1500)
+    other = Limits(timeout_s=3599, memory_mb=1500)
     assert decoded_again(many, half_done, monkeypatch, other) == list(range(30))
 
 
@@ -254,16 +266,6 @@ def test_a_video_that_was_replaced_is_decoded_again(
     assert decoded_again(rows_of(paths), out, monkeypatch) == [1]
     clip = decode_clip(webm, ClipSetting(6, 32), 40, "pyav")
     np.testing.assert_array_equal(ClipStore([out]).frames("b.mp4").numpy(), clip.frames)
-
-
-def test_the_shard_says_how_it_was_made(mp4: Path, tmp_path: Path) -> None:
-    out = tmp_path / "0000"
-    decode_shard(rows_of([mp4]), Path(), SETTING, out, LIMITS, "decord", provenance={"seed": 1})
-    made = ClipStore([out]).provenance[str(out)]
-    assert made["reader"] == "decord"
-    assert made["seed"] == 1
-    assert {"av", "decord", "torch"} <= made.keys()
-    json.dumps(made)
 
 
 def test_outside_a_terminal_there_is_neither_a_bar_nor_decoder_noise(

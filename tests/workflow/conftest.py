@@ -30,7 +30,7 @@ class Project:
             "DVC_NO_ANALYTICS": "1",
         }
 
-    def run(self, *command: str, timeout: float = 300) -> str:
+    def run(self, *command: str) -> str:
         """Output of a command that succeeds."""
         done = subprocess.run(
             command,
@@ -39,14 +39,13 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=timeout,
             check=False,
         )
         assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}"
         return done.stdout
 
-    def snakemake(self, *args: str, timeout: float = 300) -> str:
-        return self.run("snakemake", "--cores", "2", *args, timeout=timeout)
+    def snakemake(self, *args: str) -> str:
+        return self.run("snakemake", "--cores", "2", *args)
 
     def calls(self) -> Counter[str]:
         """How often each command ran since the last question; only with the stand-in."""
@@ -126,6 +125,6 @@ def finished(
     finished_once: tuple[Project, Counter[str]], tmp_path: Path, stand_in: Path
 ) -> Project:
     """A copy of the project after that run, times and history included."""
-    folder = tmp_path / "finished"
+    folder = tmp_path / "my project"
     shutil.copytree(finished_once[0].folder, folder, symlinks=True)
     return Project(folder, [stand_in])

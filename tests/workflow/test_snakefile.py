@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-pytestmark = pytest.mark.workflow
+# The limit ends what hangs; it is hours, so that no machine is too slow or too busy for it.
+pytestmark = [pytest.mark.workflow, pytest.mark.timeout(4 * 3600)]
 
 # Rules that follow a changed training of the one trained run: 3 benchmarks, then the report.
 RETRAINED = {"train": 1, "export": 1, "predict": 3, "metrics": 3}

@@ -30,13 +30,16 @@ def decode(
 
     A shard that was stopped goes on where it was.
     """
+    from vqathinker.video.limits import Limits, raise_memory_limits
+
+    clips = load_section(params, ClipsParams)
+    raise_memory_limits(clips.memory_mb)  # before pandas, which hangs where it gets too little
+
     import pandas as pd
 
-    from vqathinker.video.guard import Limits
     from vqathinker.video.sampling import parse_setting
     from vqathinker.video.shard import decode_shard, shard_rows
 
-    clips = load_section(params, ClipsParams)
     table = pd.read_parquet(manifest, columns=["video", "file", "frames", "status"])
     rows = shard_rows(table, shard, clips.shard_size)
     limits = Limits(clips.timeout_s, clips.memory_mb)
@@ -56,12 +59,13 @@ def perturb(
     """Draw temporal perturbations for every training video: lists of frame indices, no pixels."""
     import pandas as pd
 
-    from vqathinker.video.perturb import draw_table, write_table
+    from vqathinker.video.perturb import draw_perturbations, write_perturbations
     from vqathinker.video.sampling import parse_setting
 
-    how, seed = load_section(params, ClipsParams).perturbations, load_seed(params)
+    perturbations, seed = load_section(params, ClipsParams).perturbations, load_seed(params)
     rows = pd.read_parquet(manifest, columns=["video", "status"])
     videos = rows.loc[rows["status"] == "ok", "video"]
-    table = draw_table(videos, parse_setting(setting).frames, seed, how)
-    write_table(table, out, {"setting": setting, "seed": seed, **how.model_dump()})
-    typer.echo(f"{out}: {how.draws} perturbations of each of {len(videos)} videos")
+    table = draw_perturbations(videos, parse_setting(setting).frames, seed, perturbations)
+    provenance = {"setting": setting, "seed": seed, **perturbations.model_dump()}
+    write_perturbations(table, out, provenance)
+    typer.echo(f"{out}: {perturbations.draws} perturbations of each of {len(videos)} videos")

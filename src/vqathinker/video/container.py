@@ -21,16 +21,16 @@ __all__ = ["MAX_PIXELS", "open_video"]
 
 MAX_PIXELS = 8192 * 8192  # 8K and its square relatives; a 16k×16k frame takes 1.2 GB as RGB and YUV
 
-_CONTAINERS = (
+_KNOWN_CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "mpegts", "mpeg", "mpegvideo", "flv", "asf",
     "ogg", "yuv4mpegpipe", "ivf", "mxf", "h264", "hevc",
 )  # fmt: skip
-_OPTIONS = {
+_OPEN_OPTIONS = {
     "protocol_whitelist": "file",
-    "format_whitelist": ",".join(_CONTAINERS),
+    "format_whitelist": ",".join(_KNOWN_CONTAINERS),
 }
 # The first box of an mp4 or QuickTime file.
-_BOXES = {b"ftyp", b"mdat", b"moov", b"free", b"skip", b"wide", b"pnot"}
+_FIRST_MP4_BOXES = {b"ftyp", b"mdat", b"moov", b"free", b"skip", b"wide", b"pnot"}
 
 
 @contextmanager
@@ -45,21 +45,21 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         DamagedVideo: not_a_file, unreadable, empty, no_container, no_index, no_video_stream,
             no_decoder or too_large.
     """
-    head = _read_head(path)
+    first_bytes = _read_first_bytes(path)
     try:
-        container = av.open(f"file:{path}", options=_OPTIONS)
+        container = av.open(f"file:{path}", options=_OPEN_OPTIONS)
     except av.error.MemoryError:
         raise
     except av.error.FFmpegError as error:
-        raise _unopened(path, head, error) from error
+        raise _opening_failure(path, first_bytes, error) from error
     with container:
-        stream = _video_stream(container, path)
+        stream = _first_video_stream(container, path)
         stream.codec_context.thread_count = 1
         stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         yield container, stream
 
 
-def _read_head(path: Path) -> bytes:
+def _read_first_bytes(path: Path) -> bytes:
     """The first bytes of a file that is there, regular, readable and not empty."""
     try:
         if not path.exists():
@@ -67,27 +67,30 @@ def _read_head(path: Path) -> bytes:
         if not path.is_file():  # a pipe would block whoever opens it
             raise DamagedVideo(path, "not_a_file", "not a regular file")
         with path.open("rb") as file:
-            head = file.read(12)
+            first_bytes = file.read(12)
     except FileNotFoundError:
         raise
     except OSError as error:
         raise DamagedVideo(path, "unreadable", f"cannot be read ({error.strerror})") from error
-    if not head:
+    if not first_bytes:
         raise DamagedVideo(path, "empty", "empty file (0 bytes)")
-    return head
+    return first_bytes
 
 
-def _unopened(path: Path, head: bytes, error: av.error.FFmpegError) -> DamagedVideo:
-    if head[4:8] in _BOXES and isinstance(error, av.error.InvalidDataError):
+def _opening_failure(path: Path, first_bytes: bytes, error: av.error.FFmpegError) -> DamagedVideo:
+    if first_bytes[4:8] in _FIRST_MP4_BOXES and isinstance(error, av.error.InvalidDataError):
         reason = "its index (moov) is missing or damaged: cut off, or never finished"
         return DamagedVideo(path, "no_index", reason)
     reason = f"no video container, or its header is damaged ({error.strerror})"
     return DamagedVideo(path, "no_container", reason)
 
 
-def _video_stream(container: InputContainer, path: Path) -> VideoStream:
-    moving = (s for s in container.streams.video if not s.disposition & Disposition.attached_pic)
-    stream = next(moving, None)
+def _first_video_stream(container: InputContainer, path: Path) -> VideoStream:
+    # A cover picture is a video stream to libav.
+    moving_streams = (
+        s for s in container.streams.video if not s.disposition & Disposition.attached_pic
+    )
+    stream = next(moving_streams, None)
     if stream is None:
         raise DamagedVideo(path, "no_video_stream", "no video stream in the file")
     if stream.codec_context is None:

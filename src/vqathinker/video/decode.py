@@ -18,25 +18,27 @@ import torch
 import torch.nn.functional as F
 
 from vqathinker.video.damage import DamagedVideo
-from vqathinker.video.pyav_reader import FewerFramesError, Pixels, PyavReader, Shrink
+from vqathinker.video.pyav_reader import FrameTransform, Pixels, PyavReader, TooFewFramesError
 from vqathinker.video.sampling import ClipSetting, frame_indices
 
 if TYPE_CHECKING:
     from vqathinker.params import ReaderName
 
-__all__ = ["Clip", "Reader", "decode_clip", "resize"]
+__all__ = ["Clip", "FrameReader", "decode_clip", "resize"]
 
 # A stream that ends this little early is sampled over the frames it has; beyond, it is damaged.
-_MISSING_SHARE = 0.1
+_FRAME_COUNT_TOLERANCE = 0.1
 
 
-class Reader(AbstractContextManager["Reader"], Protocol):
+class FrameReader(AbstractContextManager["FrameReader"], Protocol):
     """A video that is open for reading, with either reader."""
 
     frames: int
 
-    def read(self, indices: Sequence[int], shrink: Shrink) -> tuple[list[Pixels], list[float]]:
-        """Frames at `indices`, each (H,W,3) RGB passed through `shrink`, and their seconds."""
+    def read(
+        self, indices: Sequence[int], transform: FrameTransform
+    ) -> tuple[list[Pixels], list[float]]:
+        """Frames at `indices`, each (H,W,3) RGB passed through `transform`, and their seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +56,16 @@ class Clip:
     seconds: list[float]
 
 
-def decode_clip(path: Path, setting: ClipSetting, promised: int, reader: "ReaderName") -> Clip:
+def decode_clip(
+    path: Path, setting: ClipSetting, expected_frames: int, reader: "ReaderName"
+) -> Clip:
     """Sample, decode and resize one video.
 
     Args:
         path: the video.
         setting: T frames of S×S pixels: the aspect ratio is not kept, and a video of fewer than T
             frames repeats some.
-        promised: frames of the video, from `video.probe`.
+        expected_frames: frames of the video, from `video.probe`.
         reader: pyav or decord.
 
     Raises:
@@ -69,20 +73,22 @@ def decode_clip(path: Path, setting: ClipSetting, promised: int, reader: "Reader
         DamagedVideo: as `open_video`, or cut_short, wrong_count or corrupt.
     """
 
-    def shrink(pixels: Pixels) -> Pixels:
+    def resize_to_setting(pixels: Pixels) -> Pixels:
         return resize(pixels, setting.size)
 
-    with _open(path, reader) as video:
-        indices = frame_indices(_settled(path, video.frames, promised), setting.frames)
+    with _open_reader(path, reader) as video:
+        count = _checked_frame_count(path, video.frames, expected_frames)
+        indices = frame_indices(count, setting.frames)
         try:
-            frames, seconds = video.read(indices, shrink)
-        except FewerFramesError as error:
-            indices = frame_indices(_settled(path, error.decoded, promised), setting.frames)
-            frames, seconds = video.read(indices, shrink)
+            frames, seconds = video.read(indices, resize_to_setting)
+        except TooFewFramesError as error:
+            count = _checked_frame_count(path, error.decoded, expected_frames)
+            indices = frame_indices(count, setting.frames)
+            frames, seconds = video.read(indices, resize_to_setting)
     return Clip(np.stack(frames), indices, seconds)
 
 
-def _open(path: Path, reader: "ReaderName") -> Reader:
+def _open_reader(path: Path, reader: "ReaderName") -> FrameReader:
     if reader == "decord":
         from vqathinker.video.decord_reader import DecordReader  # noqa: PLC0415  not the default
 
@@ -90,13 +96,13 @@ def _open(path: Path, reader: "ReaderName") -> Reader:
     return PyavReader(path)
 
 
-def _settled(path: Path, found: int, promised: int) -> int:
+def _checked_frame_count(path: Path, found: int, expected: int) -> int:
     """Frames to sample from: those that are there, if they are about as many as promised."""
-    if found < (1 - _MISSING_SHARE) * promised:
-        reason = f"cut short: {promised} frames are promised, {found} can be decoded"
+    if found < (1 - _FRAME_COUNT_TOLERANCE) * expected:
+        reason = f"cut short: {expected} frames are promised, {found} can be decoded"
         raise DamagedVideo(path, "cut_short", reason)
-    if found > (1 + _MISSING_SHARE) * promised:
-        reason = f"{promised} frames are promised, the stream holds {found}"
+    if found > (1 + _FRAME_COUNT_TOLERANCE) * expected:
+        reason = f"{expected} frames are promised, the stream holds {found}"
         raise DamagedVideo(path, "wrong_count", reason)
     return found
 
@@ -106,5 +112,5 @@ def resize(pixels: Pixels, size: int) -> Pixels:
     frame = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None]
     if frame.shape[-2:] != (size, size):
         frame = F.interpolate(frame, size=(size, size), mode="bicubic", antialias=True)
-    small: Pixels = frame[0].contiguous().numpy()
-    return small
+    resized: Pixels = frame[0].contiguous().numpy()
+    return resized

@@ -15,13 +15,13 @@ from typing import Any, Self
 import decord
 
 from vqathinker.video.damage import DamagedVideo
-from vqathinker.video.pyav_reader import Pixels, PyavReader, Shrink
+from vqathinker.video.pyav_reader import FrameTransform, Pixels, PyavReader
 
 __all__ = ["DecordReader"]
 
 decord.logging.set_level(decord.logging.QUIET)
 
-_ERRORS = (decord.DECORDError, RuntimeError)
+_DECORD_ERRORS = (decord.DECORDError, RuntimeError)
 
 
 class DecordReader:
@@ -34,15 +34,15 @@ class DecordReader:
     def __init__(self, path: Path) -> None:
         """Open the file. Raises DamagedVideo, also where decord counts other frames than PyAV."""
         self._path = path
-        with PyavReader(path) as packets:
-            shown = packets.frames
+        with PyavReader(path) as pyav:
+            shown_frames = pyav.frames
         try:
             self._video: Any = decord.VideoReader(str(path), num_threads=1)
-        except _ERRORS as error:
+        except _DECORD_ERRORS as error:
             raise DamagedVideo(path, "no_decoder", "decord cannot open it") from error
         self.frames = len(self._video)
-        if self.frames != shown:
-            reason = f"decord counts {self.frames} frames, the container {shown}"
+        if self.frames != shown_frames:
+            reason = f"decord counts {self.frames} frames, the container {shown_frames}"
             raise DamagedVideo(path, "wrong_count", reason)
 
     def __enter__(self) -> Self:
@@ -56,15 +56,18 @@ class DecordReader:
     ) -> None:
         del self._video
 
-    def read(self, indices: Sequence[int], shrink: Shrink) -> tuple[list[Pixels], list[float]]:
-        """Frames at `indices`, each (H,W,3) RGB passed through `shrink`, and their seconds.
+    def read(
+        self, indices: Sequence[int], transform: FrameTransform
+    ) -> tuple[list[Pixels], list[float]]:
+        """Frames at `indices`, each (H,W,3) RGB passed through `transform`, and their seconds.
 
         Raises:
             DamagedVideo: corrupt.
         """
         try:
             pixels: Pixels = self._video.get_batch(list(indices)).asnumpy()
-            starts = self._video.get_frame_timestamp([0, *indices])[:, 0]
-        except _ERRORS as error:
+            start_times = self._video.get_frame_timestamp([0, *indices])[:, 0]
+        except _DECORD_ERRORS as error:
             raise DamagedVideo(self._path, "corrupt", "decord cannot decode it") from error
-        return [shrink(frame) for frame in pixels], [float(s - starts[0]) for s in starts[1:]]
+        seconds = [float(time - start_times[0]) for time in start_times[1:]]
+        return [transform(frame) for frame in pixels], seconds

@@ -14,11 +14,11 @@ from typing import Any, Self, TextIO
 
 from vqathinker.video.damage import Failure
 
-__all__ = ["Entry", "Journal"]
+__all__ = ["Journal", "JournalEntry"]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class JournalEntry:
     """A video that is through: its clip, or why it has none.
 
     Attributes:
@@ -43,7 +43,7 @@ class Journal:
 
     Attributes:
         entries: what is known so far, by row.
-        rows: the file of frames.
+        rows_path: the file of frames, clip after clip.
     """
 
     def __init__(self, out: Path, key: Mapping[str, Any], rows_bytes: int) -> None:
@@ -56,12 +56,12 @@ class Journal:
         """
         out.parent.mkdir(parents=True, exist_ok=True)
         self._path = out.with_name(f".{out.name}.journal")
-        self.rows = out.with_name(f".{out.name}.rows")
+        self.rows_path = out.with_name(f".{out.name}.rows")
         self._key = json.dumps(key, sort_keys=True)
         self.entries = self._read()
         if not self.entries:
-            self.rows.unlink(missing_ok=True)
-        with self.rows.open("ab") as file:
+            self.rows_path.unlink(missing_ok=True)
+        with self.rows_path.open("ab") as file:
             file.truncate(rows_bytes)
         self._file = self._rewrite()
 
@@ -76,46 +76,46 @@ class Journal:
     ) -> None:
         self._file.close()
 
-    def keep(self, is_whole: Callable[[Entry], bool]) -> None:
-        """Forget the entries that are not whole."""
-        self.entries = {row: entry for row, entry in self.entries.items() if is_whole(entry)}
+    def keep_only(self, is_valid: Callable[[JournalEntry], bool]) -> None:
+        """Forget the entries that are not valid."""
+        self.entries = {row: entry for row, entry in self.entries.items() if is_valid(entry)}
         self._file.close()
         self._file = self._rewrite()
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: JournalEntry) -> None:
         """Write down that a video is through."""
         self.entries[entry.row] = entry
-        self._file.write(_line(entry))
+        self._file.write(_format_entry(entry))
         self._file.flush()
 
     def remove(self) -> None:
         """Delete both files: the shard is whole."""
         self._path.unlink()
-        self.rows.unlink()
+        self.rows_path.unlink()
 
-    def _read(self) -> dict[int, Entry]:
-        if not (self._path.is_file() and self.rows.is_file()):
+    def _read(self) -> dict[int, JournalEntry]:
+        if not (self._path.is_file() and self.rows_path.is_file()):
             return {}
         key, *lines = self._path.read_text(encoding="utf-8").split("\n")
         if key != self._key:
             return {}
-        whole = lines[:-1]  # behind the last line break stands nothing, or half an entry
-        entries = (_entry(line) for line in whole)
+        complete_lines = lines[:-1]  # behind the last line break stands nothing, or half an entry
+        entries = (_parse_entry(line) for line in complete_lines)
         return {entry.row: entry for entry in entries}
 
     def _rewrite(self) -> TextIO:
-        fresh = self._path.with_suffix(".fresh")
-        text = self._key + "\n" + "".join(_line(entry) for entry in self.entries.values())
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(self._path)
+        replacement = self._path.with_suffix(".fresh")
+        text = self._key + "\n" + "".join(_format_entry(entry) for entry in self.entries.values())
+        replacement.write_text(text, encoding="utf-8")
+        replacement.replace(self._path)
         return self._path.open("a", encoding="utf-8")
 
 
-def _line(entry: Entry) -> str:
+def _format_entry(entry: JournalEntry) -> str:
     return json.dumps(asdict(entry)) + "\n"
 
 
-def _entry(line: str) -> Entry:
-    said = json.loads(line)
-    failure = said.pop("failure")
-    return Entry(**said, failure=Failure(*failure) if failure else None)
+def _parse_entry(line: str) -> JournalEntry:
+    fields = json.loads(line)
+    failure = fields.pop("failure")
+    return JournalEntry(**fields, failure=Failure(*failure) if failure else None)

@@ -17,10 +17,17 @@ from av.video.stream import VideoStream
 
 from vqathinker.video.damage import DamagedVideo
 
-__all__ = ["Packet", "Run", "Scan", "plan_runs", "scan_packets", "skips_unreferenced"]
+__all__ = [
+    "PacketInfo",
+    "PacketRange",
+    "PacketScan",
+    "can_skip_unreferenced",
+    "plan_packet_ranges",
+    "scan_packets",
+]
 
 
-class Packet(NamedTuple):
+class PacketInfo(NamedTuple):
     """One packet; times are in ticks of its stream."""
 
     pts: int | None
@@ -31,21 +38,21 @@ class Packet(NamedTuple):
     is_shown: bool  # not hidden by an edit list
 
 
-class Scan(NamedTuple):
-    """The packets of a stream, and the first complaint of the demultiplexer about them, if any.
+class PacketScan(NamedTuple):
+    """The packets of a stream, and the demultiplexer's first error message about them, if any.
 
     It goes on behind damage; what it left out would shift the indices of all later frames.
     """
 
-    packets: list[Packet]
-    complaint: str | None
+    packets: list[PacketInfo]
+    demuxer_error: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class PacketRange:
     """Packets first..last in the order of decoding; `start` is the time of the first, a key frame.
 
-    `start` is None for a run from the start of the stream, which need not begin with a key frame.
+    `start` is None for a range from the start of the stream, which need not begin with a key frame.
     """
 
     first: int
@@ -53,21 +60,22 @@ class Run:
     start: int | None
 
 
-def scan_packets(container: InputContainer, stream: VideoStream, path: Path) -> Scan:
+def scan_packets(container: InputContainer, stream: VideoStream, path: Path) -> PacketScan:
     """Every packet of the stream, read from where the container stands to its end.
 
     Raises:
         DamagedVideo: corrupt, where a packet is, or reading stops.
     """
-    packets: list[Packet] = []
-    level, skips = av.logging.get_level(), av.logging.get_skip_repeated()
+    packets: list[PacketInfo] = []
+    # PyAV drops messages that repeat, and with them the first one of a second damaged file.
+    level, skips_repeated = av.logging.get_level(), av.logging.get_skip_repeated()
     av.logging.set_level(av.logging.ERROR)
     av.logging.set_skip_repeated(False)
     try:
-        with av.logging.Capture() as said:
+        with av.logging.Capture() as log_lines:
             for packet in container.demux(stream):
                 if packet.size:
-                    packets.append(_facts(packet, len(packets), path))
+                    packets.append(_packet_info(packet, len(packets), path))
     except av.error.MemoryError:
         raise
     except av.error.FFmpegError as error:
@@ -75,15 +83,17 @@ def scan_packets(container: InputContainer, stream: VideoStream, path: Path) -> 
         raise DamagedVideo(path, "corrupt", reason) from error
     finally:
         av.logging.set_level(level)
-        av.logging.set_skip_repeated(skips)
-    complaints = [text.strip() for _, source, text in said if source == container.format.name]
-    return Scan(packets, complaints[0] if complaints else None)
+        av.logging.set_skip_repeated(skips_repeated)
+    demuxer_errors = [
+        text.strip() for _, source, text in log_lines if source == container.format.name
+    ]
+    return PacketScan(packets, demuxer_errors[0] if demuxer_errors else None)
 
 
-def _facts(packet: "av.Packet[VideoStream]", number: int, path: Path) -> Packet:
+def _packet_info(packet: "av.Packet[VideoStream]", number: int, path: Path) -> PacketInfo:
     if packet.is_corrupt:
         raise DamagedVideo(path, "corrupt", f"packet {number} is corrupt")
-    return Packet(
+    return PacketInfo(
         packet.pts,
         packet.dts,
         packet.duration or 0,
@@ -93,38 +103,41 @@ def _facts(packet: "av.Packet[VideoStream]", number: int, path: Path) -> Packet:
     )
 
 
-def plan_runs(packets: Sequence[Packet], wanted: Sequence[int]) -> list[Run] | None:
-    """The shortest runs of packets that hold the frames at the times `wanted`, in order.
+def plan_packet_ranges(
+    packets: Sequence[PacketInfo], wanted_pts: Sequence[int]
+) -> list[PacketRange] | None:
+    """The shortest ranges of packets that hold the frames at the times `wanted_pts`, in order.
 
     A key frame serves frames that are shown after it only: those that are decoded after it and
     shown before it (an open group of pictures) may refer to the group before.
 
     None when packets have no times, or two the same: then only counting frames tells them apart.
     """
-    times = [packet.pts for packet in packets if packet.is_shown]
-    if None in times or len(set(times)) < len(times):
+    shown_pts = [packet.pts for packet in packets if packet.is_shown]
+    if None in shown_pts or len(set(shown_pts)) < len(shown_pts):
         return None
-    place = {packet.pts: number for number, packet in enumerate(packets)}
-    runs: list[Run] = []
-    for last in sorted(place[time] for time in set(wanted)):
-        first, start = _key_before(packets, last)
-        if runs and first <= runs[-1].last + 1:
-            runs[-1] = Run(runs[-1].first, last, runs[-1].start)
+    position_of = {packet.pts: number for number, packet in enumerate(packets)}
+    ranges: list[PacketRange] = []
+    for last in sorted(position_of[pts] for pts in set(wanted_pts)):
+        first, start = _key_packet_before(packets, last)
+        if ranges and first <= ranges[-1].last + 1:
+            ranges[-1] = PacketRange(ranges[-1].first, last, ranges[-1].start)
         else:
-            runs.append(Run(first, last, start))
-    return runs
+            ranges.append(PacketRange(first, last, start))
+    return ranges
 
 
-def _key_before(packets: Sequence[Packet], place: int) -> tuple[int, int | None]:
-    time = packets[place].pts
-    for number in range(place, 0, -1):
-        key = packets[number]
-        if key.is_key and key.pts is not None and time is not None and key.pts <= time:
-            return number, key.pts
+def _key_packet_before(packets: Sequence[PacketInfo], position: int) -> tuple[int, int | None]:
+    wanted = packets[position].pts
+    for number in range(position, 0, -1):
+        packet = packets[number]
+        pts = packet.pts
+        if packet.is_key and pts is not None and wanted is not None and pts <= wanted:
+            return number, pts
     return 0, None
 
 
-def skips_unreferenced(stream: VideoStream) -> bool:
+def can_skip_unreferenced(stream: VideoStream) -> bool:
     """Whether the decoder can leave out frames that no other refers to, and no others.
 
     H.264 and MPEG mark them for good. HEVC marks what its own temporal layer does not refer to, so

@@ -11,7 +11,6 @@ Departure from the authors' code:
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +21,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from vqathinker.atomic import whole_file
 from vqathinker.params import PerturbationParams
 
-__all__ = ["KINDS", "Perturbation", "PerturbationTable", "draw", "draw_table", "write_table"]
+__all__ = [
+    "KINDS",
+    "Perturbation",
+    "PerturbationTable",
+    "draw_perturbation",
+    "draw_perturbations",
+    "write_perturbations",
+]
 
 KINDS = ("shuffle", "local_shuffle", "reverse", "jitter", "duplicate", "random_drop")
 
@@ -46,7 +53,7 @@ class Perturbation:
     blank: tuple[bool, ...]
 
 
-def draw(
+def draw_perturbation(
     num_frames: int,
     generator: np.random.Generator,
     kinds: Sequence[str],
@@ -92,7 +99,7 @@ def draw(
         case "duplicate":
             indices = _duplicate(num_frames, duplicate_max, generator)
         case "random_drop":
-            blanked = set(_sample(num_frames, min(drop_max, num_frames), generator))
+            blanked = set(_sample_frames(num_frames, min(drop_max, num_frames), generator))
     return Perturbation(kind, tuple(indices), tuple(t in blanked for t in range(num_frames)))
 
 
@@ -105,29 +112,29 @@ def _local_shuffle(frames: int, window: int, generator: np.random.Generator) -> 
     return indices
 
 
-def _jitter(frames: int, most: int, generator: np.random.Generator) -> list[int]:
-    """Each index moved by -most..most, clamped to the clip."""
-    offsets = generator.integers(-most, most, size=frames, endpoint=True)
+def _jitter(frames: int, max_offset: int, generator: np.random.Generator) -> list[int]:
+    """Each index moved by -max_offset..max_offset, clamped to the clip."""
+    offsets = generator.integers(-max_offset, max_offset, size=frames, endpoint=True)
     return [int(i) for i in np.clip(np.arange(frames) + offsets, 0, frames - 1)]
 
 
-def _duplicate(frames: int, most: int, generator: np.random.Generator) -> list[int]:
+def _duplicate(frames: int, max_copies: int, generator: np.random.Generator) -> list[int]:
     """Copies of one frame put in at one random place; as many of the other places left out."""
-    frame = int(generator.integers(frames))
-    place = int(generator.integers(frames, endpoint=True))
-    left_out = _sample(frames, max(1, min(most, frames - 1)), generator)
-    before = [i for i in range(place) if i not in left_out]
-    after = [i for i in range(place, frames) if i not in left_out]
-    return [*before, *[frame] * len(left_out), *after]
+    copied = int(generator.integers(frames))
+    position = int(generator.integers(frames, endpoint=True))
+    left_out = _sample_frames(frames, max(1, min(max_copies, frames - 1)), generator)
+    before = [i for i in range(position) if i not in left_out]
+    after = [i for i in range(position, frames) if i not in left_out]
+    return [*before, *[copied] * len(left_out), *after]
 
 
-def _sample(frames: int, most: int, generator: np.random.Generator) -> list[int]:
-    """1..most different frames, their number uniform, and they given their number."""
-    count = int(generator.integers(1, most, endpoint=True))
+def _sample_frames(frames: int, max_count: int, generator: np.random.Generator) -> list[int]:
+    """1..max_count different frames: their number uniform, and given it, which ones."""
+    count = int(generator.integers(1, max_count, endpoint=True))
     return [int(i) for i in generator.permutation(frames)[:count]]
 
 
-def draw_table(
+def draw_perturbations(
     video_ids: Iterable[str], frames: int, seed: int, params: PerturbationParams
 ) -> pd.DataFrame:
     """Draw `params.draws` perturbations for each video, one row each, draw 0 first.
@@ -146,9 +153,9 @@ def draw_table(
     """
     rows = []
     for video in video_ids:
-        generator = _generator_of(video, seed)
+        generator = _video_generator(video, seed)
         for number in range(params.draws):
-            drawn = draw(
+            drawn = draw_perturbation(
                 frames,
                 generator,
                 params.kinds,
@@ -161,28 +168,24 @@ def draw_table(
     return pd.DataFrame(rows, columns=["video", "draw", "kind", "indices", "blank"])
 
 
-def _generator_of(video: str, seed: int) -> np.random.Generator:
+def _video_generator(video: str, seed: int) -> np.random.Generator:
+    # A hash by name: Python's own differs from one process to the next.
     words = np.frombuffer(hashlib.sha256(video.encode()).digest(), dtype="<u4")
     return np.random.Generator(np.random.PCG64([seed, *(int(word) for word in words)]))
 
 
-def write_table(table: pd.DataFrame, path: Path, provenance: Mapping[str, Any]) -> None:
-    """Write the rows of `draw_table` as parquet; no half file is ever left.
+def write_perturbations(table: pd.DataFrame, path: Path, provenance: Mapping[str, Any]) -> None:
+    """Write the rows of `draw_perturbations` as parquet; no half file is ever left.
 
     `provenance` says how the rows were drawn, in JSON, under that key of the schema's metadata.
     """
-    columns = pa.Table.from_pandas(table, schema=_SCHEMA, preserve_index=False)
+    columns = pa.Table.from_pandas(table, schema=_TABLE_SCHEMA, preserve_index=False)
     metadata = {_PROVENANCE_KEY: json.dumps(dict(provenance), sort_keys=True).encode()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        pq.write_table(columns.replace_schema_metadata(metadata), temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as part:
+        pq.write_table(columns.replace_schema_metadata(metadata), part)
 
 
-_SCHEMA = pa.schema(
+_TABLE_SCHEMA = pa.schema(
     {
         "video": pa.string(),
         "draw": pa.int32(),
@@ -201,16 +204,17 @@ class PerturbationTable:
     """
 
     def __init__(self, path: Path) -> None:
-        """Read the table that `write_table` wrote."""
+        """Read the table that `write_perturbations` wrote."""
         columns = pq.read_table(path).combine_chunks()
         self._path = path
         self._kinds: list[str] = columns["kind"].to_pylist()
         rows = columns.num_rows
-        self._indices = _flat(columns, "indices").reshape(rows, -1)
-        self._blank = _flat(columns, "blank").reshape(rows, -1)
+        self._indices = _flattened_column(columns, "indices").reshape(rows, -1)
+        self._blank = _flattened_column(columns, "blank").reshape(rows, -1)
         videos = columns["video"].to_pylist()
         self.draws = 1 + max(columns["draw"].to_pylist(), default=-1)
-        self._first = {video: row for row, video in reversed(list(enumerate(videos)))}
+        # Backwards, so that of a video's rows the first one stays.
+        self._first_row = {video: row for row, video in reversed(list(enumerate(videos)))}
 
     def get(self, video: str, draw: int) -> Perturbation:
         """Look up a draw of a video.
@@ -218,18 +222,18 @@ class PerturbationTable:
         Raises:
             KeyError: no such video, or `draw` not in 0..draws-1.
         """
-        first = self._first.get(video)
-        if first is None or not 0 <= draw < self.draws:
+        first_row = self._first_row.get(video)
+        if first_row is None or not 0 <= draw < self.draws:
             raise KeyError(
                 f"{self._path}: no draw {draw} of video {video!r}; it holds draws "
-                f"0..{self.draws - 1} of {len(self._first)} videos: take draw % draws, or write it "
-                "anew with `vqathinker perturb`"
+                f"0..{self.draws - 1} of {len(self._first_row)} videos: take draw % draws, or "
+                "write it anew with `vqathinker perturb`"
             )
-        row = first + draw
+        row = first_row + draw
         indices = tuple(int(i) for i in self._indices[row])
         return Perturbation(self._kinds[row], indices, tuple(bool(b) for b in self._blank[row]))
 
 
-def _flat(columns: pa.Table, name: str) -> np.ndarray:
+def _flattened_column(columns: pa.Table, name: str) -> np.ndarray:
     values = columns[name].chunk(0).flatten() if columns.num_rows else pa.array([], pa.uint8())
     return np.asarray(values.to_numpy(zero_copy_only=False))

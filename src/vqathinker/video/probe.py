@@ -18,8 +18,10 @@ from av.video.stream import VideoStream
 
 from vqathinker.video.container import open_video
 from vqathinker.video.damage import DamagedVideo
-from vqathinker.video.guard import Limits, guarded, preload
-from vqathinker.video.packets import Packet, scan_packets
+from vqathinker.video.fork_server import preload_modules
+from vqathinker.video.limits import Limits
+from vqathinker.video.packets import PacketInfo, scan_packets
+from vqathinker.video.workers import run_in_workers
 
 __all__ = ["PROBE_LIMITS", "Probe", "probe", "probe_all"]
 
@@ -29,7 +31,7 @@ PROBE_LIMITS = Limits(timeout_s=120, memory_mb=2000)
 # A stream may end a little before its promised duration: rounding, a last frame without length.
 _DURATION_SLACK_S = 0.5
 _DURATION_SLACK_SHARE = 0.05
-_MATROSKA_CLOCK = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
+_MATROSKA_DURATION = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +68,24 @@ def probe(path: Path) -> Probe:
     """
     with open_video(path) as (container, stream):
         frames = _count_frames(container, stream, path)
+    # Opened anew: counting may have read to the end, and not every format can go back.
     with open_video(path) as (container, stream):
-        first = _first_frame(container, stream, path) if frames else None
+        first = _decode_first_frame(container, stream, path) if frames else None
         if first is None:
             raise DamagedVideo(path, "no_frames", "no frame can be decoded (the stream is empty)")
-        return _facts(stream, first, frames, container.duration)
+        return _probe_of(stream, first, frames, container.duration)
 
 
 def probe_all(paths: Sequence[Path]) -> Iterator[Probe | DamagedVideo | FileNotFoundError]:
     """Probe every path, in a process of its own that no file can stop; results in order."""
-    preload("vqathinker.video.probe")
-    for _, outcome in guarded(probe, [(path,) for path in paths], PROBE_LIMITS):
+    preload_modules("vqathinker.video.probe")
+    for _, outcome in run_in_workers(probe, [(path,) for path in paths], PROBE_LIMITS):
         yield outcome
 
 
-def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> VideoFrame | None:
+def _decode_first_frame(
+    container: InputContainer, stream: VideoStream, path: Path
+) -> VideoFrame | None:
     try:
         return next(container.decode(stream), None)
     except av.error.MemoryError:
@@ -95,63 +100,65 @@ def _count_frames(container: InputContainer, stream: VideoStream, path: Path) ->
     index = list(stream.index_entries or [])
     if not index or len(index) != stream.frames:
         return _count_packets(container, stream, path)
-    end = path.stat().st_size
-    there = sum(entry.pos + entry.size <= end for entry in index)
-    if there < len(index):
-        reason = f"cut short: the header promises {len(index)} frames, the file holds {there}"
+    file_size = path.stat().st_size
+    frames_in_file = sum(entry.pos + entry.size <= file_size for entry in index)
+    if frames_in_file < len(index):
+        promised = f"the header promises {len(index)} frames"
+        reason = f"cut short: {promised}, the file holds {frames_in_file}"
         raise DamagedVideo(path, "cut_short", reason)
     return sum(not entry.is_discard for entry in index)
 
 
 def _count_packets(container: InputContainer, stream: VideoStream, path: Path) -> int:
     promised_s = _promised_duration(container, stream)
-    packets, complaint = scan_packets(container, stream, path)
-    end_s = max((_end_s(packet, stream) for packet in packets if packet.is_shown), default=0.0)
+    packets, demuxer_error = scan_packets(container, stream, path)
+    shown = [packet for packet in packets if packet.is_shown]
+    end_s = max((_packet_end_s(packet, stream) for packet in shown), default=0.0)
     slack_s = max(_DURATION_SLACK_S, _DURATION_SLACK_SHARE * (promised_s or 0.0))
     if promised_s is not None and end_s < promised_s - slack_s:
         reason = f"cut short: the header promises {promised_s:.2f} s, the file holds {end_s:.2f} s"
         raise DamagedVideo(path, "cut_short", reason)
-    if complaint is not None:
-        raise DamagedVideo(path, "corrupt", f"the container is damaged ({complaint})")
+    if demuxer_error is not None:
+        raise DamagedVideo(path, "corrupt", f"the container is damaged ({demuxer_error})")
     if stream.frames and len(packets) != stream.frames:
         reason = f"the header promises {stream.frames} frames, the stream holds {len(packets)}"
         raise DamagedVideo(path, "wrong_count", reason)
-    return sum(packet.is_shown for packet in packets)
+    return len(shown)
 
 
-def _end_s(packet: Packet, stream: VideoStream) -> float:
-    return 0.0 if packet.pts is None else _seconds(stream, packet.pts + packet.duration)
+def _packet_end_s(packet: PacketInfo, stream: VideoStream) -> float:
+    return 0.0 if packet.pts is None else _ticks_to_seconds(stream, packet.pts + packet.duration)
 
 
 def _promised_duration(container: InputContainer, stream: VideoStream) -> float | None:
     """Seconds until the end of the video stream, or None where the header does not say."""
     if stream.duration:
-        return _seconds(stream, (stream.start_time or 0) + stream.duration)
-    clock = _MATROSKA_CLOCK.fullmatch(stream.metadata.get("DURATION", ""))
-    if clock:
-        return int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3])
+        return _ticks_to_seconds(stream, (stream.start_time or 0) + stream.duration)
+    written = _MATROSKA_DURATION.fullmatch(stream.metadata.get("DURATION", ""))
+    if written:
+        return int(written[1]) * 3600 + int(written[2]) * 60 + float(written[3])
     if container.duration and len(container.streams) == 1:
         return container.duration / av.time_base
     return None
 
 
-def _seconds(stream: VideoStream, ticks: int) -> float:
+def _ticks_to_seconds(stream: VideoStream, ticks: int) -> float:
     return float(ticks * (stream.time_base or 0))
 
 
-def _facts(stream: VideoStream, first: VideoFrame, frames: int, duration: int | None) -> Probe:
+def _probe_of(stream: VideoStream, first: VideoFrame, frames: int, duration: int | None) -> Probe:
     rotation = round(first.rotation / 90) * 90 % 360
-    turned = rotation in (90, 270)
+    swaps_sides = rotation in (90, 270)
     fps = float(stream.average_rate or stream.guessed_rate or 0)
     if stream.duration:
-        seconds = _seconds(stream, stream.duration)
+        seconds = _ticks_to_seconds(stream, stream.duration)
     elif duration:
         seconds = duration / av.time_base
     else:
         seconds = frames / fps if fps else 0.0
     return Probe(
-        width=first.height if turned else first.width,
-        height=first.width if turned else first.height,
+        width=first.height if swaps_sides else first.width,
+        height=first.width if swaps_sides else first.height,
         fps=round(fps, 6),
         frames=frames,
         duration_s=round(seconds, 6),

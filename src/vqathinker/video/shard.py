@@ -1,6 +1,6 @@
-"""Decode a shard of videos into the clip store, in child processes, and go on where it stopped.
+"""Decode a shard of videos into the clip store, in worker processes, and go on where it stopped.
 
-Children write finished clips to a file beside the shard, a journal says which rows of it are whole.
+Workers write finished clips to a file beside the shard, a journal says which rows of it are whole.
 A shard that is killed finds both when it is started again; once all videos are through, they become
 the shard in the order of the manifest, so that its bytes do not tell how often it was interrupted.
 Nobody holds more than one clip in memory. While a shard is put together it is on disk twice.
@@ -10,7 +10,7 @@ import hashlib
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,15 +21,21 @@ from rich.progress import track
 
 from vqathinker.params import ReaderName
 from vqathinker.video.damage import DamagedVideo, Failure
-from vqathinker.video.guard import Limits, guarded, preload
-from vqathinker.video.journal import Entry, Journal
-from vqathinker.video.row import decode_row
+from vqathinker.video.fork_server import preload_modules
+from vqathinker.video.journal import Journal, JournalEntry
+from vqathinker.video.limits import Limits
 from vqathinker.video.sampling import ClipSetting, parse_setting
 from vqathinker.video.shard_file import write_shard_file
+from vqathinker.video.shard_task import decode_into_row
+from vqathinker.video.workers import run_in_workers
 
-__all__ = ["decode_shard", "shard_rows"]
+__all__ = ["ReaderMissingError", "decode_shard", "shard_rows"]
 
-_GONE = Failure("unreadable", "the file is gone since the manifest was made")
+_FILE_GONE = Failure("unreadable", "the file is gone since the manifest was made")
+
+
+class ReaderMissingError(ValueError):
+    """The reader that params.yaml names is not on this machine."""
 
 
 def shard_rows(manifest: pd.DataFrame, shard: int, shard_size: int) -> pd.DataFrame:
@@ -74,32 +80,46 @@ def decode_shard(
 
     Returns:
         Why each video that could not be decoded could not; the shard keeps it too.
+
+    Raises:
+        ReaderMissingError: decord is asked for and not installed.
     """
     usable = rows[rows["status"] == "ok"]
-    made_by = {name: version(name) for name in ("av", "decord", "torch")} | {"reader": reader}
-    job = _Job(
+    made_by = {"reader": reader} | _reader_versions(reader)
+    job = _ShardJob(
         videos=usable["video"].tolist(),
         files=[str(source / file) for file in usable["file"]],
-        promised=[int(frames) for frames in usable["frames"]],
+        expected_frames=[int(frames) for frames in usable["frames"]],
         setting=setting,
         reader=reader,
         provenance=made_by | dict(provenance or {}),
     )
-    key = {"job": asdict(job), "limits": asdict(limits), "code": _code()}
+    key = {"job": asdict(job), "limits": asdict(limits), "code": _decoding_code_hash()}
     with Journal(out, key, len(job.videos) * job.shape.clip_bytes) as journal:
         _decode_missing(job, journal, limits, workers, out)
-        failures = _put_together(job, journal, out)
+        failures = _assemble_shard(job, journal, out)
         journal.remove()
     return failures
 
 
+def _reader_versions(reader: ReaderName) -> dict[str, str]:
+    names = ("av", "decord", "torch") if reader == "decord" else ("av", "torch")
+    try:
+        return {name: version(name) for name in names}
+    except PackageNotFoundError:
+        raise ReaderMissingError(
+            "clips.reader is decord, which is not installed: it is built for Linux on x86-64 only; "
+            "take pyav, which gives the same frames, or install decord"
+        ) from None
+
+
 @dataclass(frozen=True)
-class _Job:
+class _ShardJob:
     """What the bytes of a shard follow from."""
 
     videos: list[str]
     files: list[str]
-    promised: list[int]
+    expected_frames: list[int]
     setting: str
     reader: ReaderName
     provenance: dict[str, Any]
@@ -109,7 +129,7 @@ class _Job:
         return parse_setting(self.setting)
 
 
-def _code() -> str:
+def _decoding_code_hash() -> str:
     """Checksum of the modules that make frames: what other code decoded is decoded again."""
     folder = Path(__file__).parent
     digest = hashlib.sha256()
@@ -118,33 +138,41 @@ def _code() -> str:
     return digest.hexdigest()
 
 
-def _decode_missing(job: _Job, journal: Journal, limits: Limits, workers: int, out: Path) -> None:
+def _decode_missing(
+    job: _ShardJob, journal: Journal, limits: Limits, workers: int, out: Path
+) -> None:
     """Decode what the journal does not know, or knows of a file or row that changed since."""
     shape, files = job.shape, job.files
-    with journal.rows.open("rb") as rows:
-        journal.keep(lambda entry: _is_whole(entry, files[entry.row], rows, shape.clip_bytes))
+    with journal.rows_path.open("rb") as rows:
+        journal.keep_only(
+            lambda entry: _is_still_valid(entry, files[entry.row], rows, shape.clip_bytes)
+        )
     missing = [row for row in range(len(files)) if row not in journal.entries]
-    preload("vqathinker.video.decode")
-    tasks = [(files[n], shape, job.promised[n], job.reader, journal.rows, n) for n in missing]
-    outcomes = guarded(decode_row, tasks, limits, workers)
+    preload_modules("vqathinker.video.decode")
+    tasks = [
+        (files[row], shape, job.expected_frames[row], job.reader, journal.rows_path, row)
+        for row in missing
+    ]
+    outcomes = run_in_workers(decode_into_row, tasks, limits, workers)
     console = Console(stderr=True)
-    shown = track(
+    tracked = track(
         outcomes, f"decoding {out}", len(tasks), console=console, disable=not console.is_terminal
     )
-    for task, outcome in shown:
-        journal.add(_entry(missing[task], files[missing[task]], outcome))
+    for task, outcome in tracked:
+        row = missing[task]
+        journal.add(_journal_entry(row, files[row], outcome))
 
 
-def _entry(row: int, file: str, outcome: Any) -> Entry:
-    size, time_ns = _file_facts(file)
+def _journal_entry(row: int, file: str, outcome: Any) -> JournalEntry:
+    size, time_ns = _file_size_and_time(file)
     if isinstance(outcome, Exception):
-        failure = outcome.failure if isinstance(outcome, DamagedVideo) else _GONE
-        return Entry(row, size, time_ns, [], [], 0, failure)
+        failure = outcome.failure if isinstance(outcome, DamagedVideo) else _FILE_GONE
+        return JournalEntry(row, size, time_ns, [], [], 0, failure)
     indices, seconds, checksum = outcome
-    return Entry(row, size, time_ns, indices, seconds, checksum, None)
+    return JournalEntry(row, size, time_ns, indices, seconds, checksum, None)
 
 
-def _file_facts(file: str) -> tuple[int, int]:
+def _file_size_and_time(file: str) -> tuple[int, int]:
     try:
         facts = Path(file).stat()
     except OSError:
@@ -152,33 +180,34 @@ def _file_facts(file: str) -> tuple[int, int]:
     return facts.st_size, facts.st_mtime_ns
 
 
-def _is_whole(entry: Entry, file: str, rows: BinaryIO, clip_bytes: int) -> bool:
-    if (entry.file_size, entry.file_time_ns) != _file_facts(file):
+def _is_still_valid(entry: JournalEntry, file: str, rows: BinaryIO, clip_bytes: int) -> bool:
+    if (entry.file_size, entry.file_time_ns) != _file_size_and_time(file):
         return False
     if entry.failure is not None:
         return True
+    # The journal's line may have reached the disk and its row not, when the machine went down.
     rows.seek(entry.row * clip_bytes)
     return zlib.crc32(rows.read(clip_bytes)) == entry.checksum
 
 
-def _put_together(job: _Job, journal: Journal, out: Path) -> dict[str, Failure]:
+def _assemble_shard(job: _ShardJob, journal: Journal, out: Path) -> dict[str, Failure]:
     entries = [journal.entries[row] for row in range(len(job.videos))]
-    good = [entry for entry in entries if entry.failure is None]
+    decoded = [entry for entry in entries if entry.failure is None]
     failures = {job.videos[e.row]: e.failure for e in entries if e.failure is not None}
-    table, clip_bytes = (len(good), job.shape.frames), job.shape.clip_bytes
+    table, clip_bytes = (len(decoded), job.shape.frames), job.shape.clip_bytes
 
-    def put_frames(file: BinaryIO) -> None:
-        with journal.rows.open("rb") as rows:
-            for entry in good:
+    def write_frames(file: BinaryIO) -> None:
+        with journal.rows_path.open("rb") as rows:
+            for entry in decoded:
                 rows.seek(entry.row * clip_bytes)
                 file.write(rows.read(clip_bytes))
 
     write_shard_file(
         out,
-        [job.videos[entry.row] for entry in good],
-        np.array([entry.seconds for entry in good], np.float64).reshape(table),
-        np.array([entry.indices for entry in good], np.int32).reshape(table),
-        put_frames,
+        [job.videos[entry.row] for entry in decoded],
+        np.array([entry.seconds for entry in decoded], np.float64).reshape(table),
+        np.array([entry.indices for entry in decoded], np.int32).reshape(table),
+        write_frames,
         failures,
         job.setting,
         job.provenance,

@@ -11,7 +11,6 @@ disk for time: LSVQ's training set takes 101 GB at 6x448.
 """
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,6 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from vqathinker.atomic import whole_file
 from vqathinker.video.damage import STATUSES, Failure
 from vqathinker.video.sampling import parse_setting
 
@@ -33,7 +33,7 @@ def write_shard_file(
     ids: Sequence[str],
     seconds: npt.NDArray[np.float64],
     indices: npt.NDArray[np.int32],
-    put_frames: Callable[[BinaryIO], object],
+    write_frames: Callable[[BinaryIO], object],
     failures: Mapping[str, Failure],
     setting: str,
     provenance: Mapping[str, Any],
@@ -45,67 +45,62 @@ def write_shard_file(
         ids: N video ids, one per row.
         seconds: (N,T), when every frame is shown.
         indices: (N,T), the index in its video of every frame.
-        put_frames: writes N·T·3·S·S bytes, the frames of row after row, to the file given.
+        write_frames: writes N·T·3·S·S bytes, the frames of row after row, to the file given.
         failures: why a video could not be decoded; none of them in `ids`.
         setting: "TxS", for example 6x448.
         provenance: how the frames came about; anything that JSON holds.
 
     Raises:
-        ValueError: shapes, ids or statuses do not fit together, or `put_frames` wrote too little.
+        ValueError: shapes, ids or statuses do not fit together, or `write_frames` wrote too little.
     """
     shape = parse_setting(setting)
-    for name, table in (("indices", indices), ("seconds", seconds)):
-        if table.shape != (len(ids), shape.frames):
+    for name, array in (("indices", indices), ("seconds", seconds)):
+        if array.shape != (len(ids), shape.frames):
             expected = (len(ids), shape.frames)
-            raise ValueError(f"{path}: frame {name} are {table.shape}, expected {expected}")
+            raise ValueError(f"{path}: frame {name} are {array.shape}, expected {expected}")
     if len({*ids, *failures}) != len(ids) + len(failures):
         raise ValueError(f"{path}: a video id occurs twice among the clips and the failures")
     if unknown := {failure.status for failure in failures.values()} - STATUSES.keys():
         raise ValueError(f"{path}: status {sorted(unknown)}, expected some of {list(STATUSES)}")
-    about = {
+    metadata = {
         "ids": list(ids),
         "failures": {video: list(failure) for video, failure in failures.items()},
         "setting": setting,
         "provenance": dict(provenance),
     }
-    size = len(ids) * shape.frames * 3 * shape.size**2
+    frames_size = len(ids) * shape.clip_bytes
     frames_shape = (len(ids), shape.frames, 3, shape.size, shape.size)
-    head, end = _header(about, seconds, indices, frames_shape, size)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("wb") as file:
-            file.write(head)
-            file.write(np.ascontiguousarray(seconds, "<f8").tobytes())
-            file.write(np.ascontiguousarray(indices, "<i4").tobytes())
-            put_frames(file)
-            if file.tell() != len(head) + end:
-                written = file.tell() - len(head) - end + size
-                raise ValueError(f"{path}: frames are {written} bytes, expected {size}")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    header, data_size = _safetensors_header(metadata, seconds, indices, frames_shape, frames_size)
+    with whole_file(path) as part, part.open("wb") as file:
+        file.write(header)
+        file.write(np.ascontiguousarray(seconds, "<f8").tobytes())
+        file.write(np.ascontiguousarray(indices, "<i4").tobytes())
+        write_frames(file)
+        missing = len(header) + data_size - file.tell()
+        if missing:
+            written = frames_size - missing
+            raise ValueError(f"{path}: frames are {written} bytes, expected {frames_size}")
 
 
-def _header(
-    about: Mapping[str, Any],
+def _safetensors_header(
+    metadata: Mapping[str, Any],
     seconds: npt.NDArray[np.float64],
     indices: npt.NDArray[np.int32],
     frames_shape: tuple[int, ...],
     frames_size: int,
 ) -> tuple[bytes, int]:
     """Length and description that open a safetensors file, and the bytes that must follow."""
-    start, entries = 0, {}
+    start, tensors = 0, {}
     for name, dtype, shape, size in (
         ("seconds", "F64", seconds.shape, seconds.size * 8),
         ("indices", "I32", indices.shape, indices.size * 4),
         ("frames", "U8", frames_shape, frames_size),
     ):
         offsets = [start, start + size]
-        entries[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": offsets}
+        tensors[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": offsets}
         start += size
-    said = json.dumps(about, sort_keys=True, ensure_ascii=False)
-    text = json.dumps({"__metadata__": {METADATA_KEY: said}, **entries}, ensure_ascii=False)
-    padded = text.encode()
+    metadata_json = json.dumps(metadata, sort_keys=True, ensure_ascii=False)
+    header = {"__metadata__": {METADATA_KEY: metadata_json}, **tensors}
+    padded = json.dumps(header, ensure_ascii=False).encode()
     padded += b" " * (-len(padded) % 8)
     return len(padded).to_bytes(8, "little") + padded, start

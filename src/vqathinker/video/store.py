@@ -50,11 +50,11 @@ def write_shard(
     if tuple(frames.shape) != expected or frames.dtype != torch.uint8:
         found = f"{tuple(frames.shape)} {frames.dtype}"
         raise ValueError(f"{path}: frames are {found}, expected {expected} torch.uint8")
-    times = indices if seconds is None else seconds
+    shown_at = indices if seconds is None else seconds
     write_shard_file(
         path,
         ids,
-        times.to(torch.float64).numpy(),
+        shown_at.to(torch.float64).numpy(),
         indices.to(torch.int32).numpy(),
         lambda file: file.write(frames.contiguous().numpy().tobytes()),
         failures,
@@ -64,7 +64,7 @@ def write_shard(
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class _ClipLocation:
     """Where a clip lies: the open shard's slices and the row in it."""
 
     frames: Any
@@ -92,9 +92,9 @@ class ClipStore:
         self.failures: dict[str, Failure] = {}
         self.provenance: dict[str, Any] = {}
         self.setting = ""
-        self._rows: dict[str, _Row] = {}
+        self._rows: dict[str, _ClipLocation] = {}
         for path in paths:
-            self._open(Path(path))
+            self._open_shard(Path(path))
         if not self.setting:
             raise ValueError("no shard given: decode the set first (vqathinker decode)")
         self.ids: list[str] = list(self._rows)
@@ -110,8 +110,8 @@ class ClipStore:
 
         Raises KeyError, with the reason, when the store has no clip of that id.
         """
-        found = self._find(video)
-        return torch.as_tensor(found.frames[found.row]).clone()
+        location = self._locate(video)
+        return torch.as_tensor(location.frames[location.row]).clone()
 
     def batch(self, videos: Sequence[str]) -> torch.Tensor:
         """Frames of several clips: (B,T,3,S,S) uint8. Raises KeyError as `frames`."""
@@ -119,15 +119,15 @@ class ClipStore:
 
     def indices(self, video: str) -> list[int]:
         """Index in the video of each of the T frames. Raises KeyError as `frames`."""
-        found = self._find(video)
-        return [int(index) for index in found.indices[found.row]]
+        location = self._locate(video)
+        return [int(index) for index in location.indices[location.row]]
 
     def seconds(self, video: str) -> list[float]:
         """Seconds from the video's first frame to each of the T frames. Raises KeyError."""
-        found = self._find(video)
-        return [float(second) for second in found.seconds[found.row]]
+        location = self._locate(video)
+        return [float(second) for second in location.seconds[location.row]]
 
-    def _open(self, path: Path) -> None:
+    def _open_shard(self, path: Path) -> None:
         try:
             file = safe_open(path, framework="pt")
             header = json.loads((file.metadata() or {})[METADATA_KEY])
@@ -147,12 +147,12 @@ class ClipStore:
         for row, video in enumerate(header["ids"]):
             if video in self._rows:
                 raise ValueError(f"{path}: video {video!r} is also in a shard before it")
-            self._rows[video] = _Row(frames, indices, seconds, row)
+            self._rows[video] = _ClipLocation(frames, indices, seconds, row)
 
-    def _find(self, video: str) -> _Row:
-        found = self._rows.get(video)
-        if found is None:
+    def _locate(self, video: str) -> _ClipLocation:
+        location = self._rows.get(video)
+        if location is None:
             failure = self.failures.get(video)
             reason = failure.reason if failure else "it is in none of the shards that were opened"
             raise KeyError(f"no clip of video {video!r}: {reason}")
-        return found
+        return location

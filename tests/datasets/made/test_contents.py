@@ -7,11 +7,11 @@ import pytest
 import skimage.data
 
 from vqathinker.datasets.made.contents import (
+    GENERATORS,
     PHOTOGRAPHS,
-    PROCEDURAL,
     Content,
-    contents,
-    undistorted,
+    make_contents,
+    pristine_stream,
 )
 from vqathinker.video.ffmpeg import ffmpeg_binary
 
@@ -19,7 +19,7 @@ from vqathinker.video.ffmpeg import ffmpeg_binary
 def of_set(name: str, folder: Path, unseen: bool = False, seed: int = 7) -> list[Content]:
     """Twelve contents, whose drawn pictures lie in `folder`."""
     folder.mkdir(exist_ok=True)
-    return list(contents(name, 12, unseen, seed, folder))
+    return list(make_contents(name, 12, unseen, seed, folder))
 
 
 def sources(shown: list[Content]) -> set[str]:
@@ -35,12 +35,12 @@ def test_photographs_and_generators_are_split_in_disjoint_halves(tmp_path: Path)
     seen = sources(of_set("demo_train", tmp_path / "a"))
     unseen = sources(of_set("demo_content", tmp_path / "b", unseen=True))
     assert seen & set(PHOTOGRAPHS[0])
-    assert seen & set(PROCEDURAL[0])
+    assert seen & set(GENERATORS[0])
     assert unseen & set(PHOTOGRAPHS[1])
-    assert unseen & set(PROCEDURAL[1])
+    assert unseen & set(GENERATORS[1])
     assert not seen & unseen
     assert not set(PHOTOGRAPHS[0]) & set(PHOTOGRAPHS[1])
-    assert not set(PROCEDURAL[0]) & set(PROCEDURAL[1])
+    assert not set(GENERATORS[0]) & set(GENERATORS[1])
 
 
 def test_no_two_contents_share_a_drawn_picture(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_name_and_seed_decide_everything(tmp_path: Path) -> None:
 
 
 def test_more_contents_leave_the_first_ones_as_they_were(tmp_path: Path) -> None:
-    few = list(contents("demo_train", 5, False, 7, tmp_path))
+    few = list(make_contents("demo_train", 5, False, 7, tmp_path))
     assert of_set("demo_train", tmp_path)[:5] == few
 
 
@@ -84,10 +84,10 @@ def test_contents_differ_in_shape_rate_and_length(tmp_path: Path) -> None:
     assert len({content.name for content in shown}) == 12
 
 
-@pytest.mark.parametrize("source", [*(name for half in PROCEDURAL for name in half), "coffee.png"])
+@pytest.mark.parametrize("source", [*(name for half in GENERATORS for name in half), "coffee.png"])
 def test_a_source_shows_the_same_frames_every_time_and_for_its_whole_length(source: str) -> None:
     content = Content("c000", source, width=64, height=48, fps=12, seconds=2.0, seed=5)
-    out = ffmpeg.output(undistorted(content), "-", format="framemd5", t=content.seconds)
+    out = ffmpeg.output(pristine_stream(content), "-", format="framemd5", t=content.seconds)
     once, again = (out.run(cmd=ffmpeg_binary(), capture_stdout=True, quiet=True)[0] for _ in "ab")
     assert once == again
     frames = [line for line in once.decode().splitlines() if not line.startswith("#")]

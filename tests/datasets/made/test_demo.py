@@ -70,8 +70,8 @@ def test_the_same_parameters_give_the_same_bytes(tmp_path: Path, params: Params)
 def test_every_video_can_be_read_and_lasts_as_long_as_its_content(
     tmp_path: Path, params: Params
 ) -> None:
-    make_set("demo_train", params(counts={"demo_train": 9}), tmp_path / "set")
-    facts = [probe(path) for path in sorted((tmp_path / "set" / "videos").iterdir())]
+    make_set("demo_train", params(counts={"demo_train": 9}), tmp_path / "my set")
+    facts = [probe(path) for path in sorted((tmp_path / "my set" / "videos").iterdir())]
     assert len({(fact.width, fact.height) for fact in facts}) == 1
     assert {fact.codec for fact in facts} >= {"h264", "hevc", "vp9"}
     frames = [fact.frames for fact in facts]

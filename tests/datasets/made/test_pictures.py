@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vqathinker.datasets.made.pictures import draw_picture
+from vqathinker.datasets.made.pictures import draw_dead_leaves
 
 
 def draw(path: Path, seed: int = 1, corners: int = 0, size: int = 96) -> bytes:
-    draw_picture(path, np.random.default_rng(seed), corners, size)
+    draw_dead_leaves(path, np.random.default_rng(seed), corners, size)
     return path.read_bytes()
 
 
@@ -24,7 +24,7 @@ def test_the_same_generator_draws_the_same_bytes_and_another_others(tmp_path: Pa
 def test_a_generator_goes_on_from_picture_to_picture(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     for name in ("a.png", "b.png"):
-        draw_picture(tmp_path / name, rng, 0, 96)
+        draw_dead_leaves(tmp_path / name, rng, 0, 96)
     assert (tmp_path / "a.png").read_bytes() != (tmp_path / "b.png").read_bytes()
 
 

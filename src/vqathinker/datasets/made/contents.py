@@ -10,21 +10,21 @@ import ffmpeg
 import numpy as np
 import skimage.data
 
-from vqathinker.datasets.made.pictures import draw_picture
+from vqathinker.datasets.made.pictures import draw_dead_leaves
 
-__all__ = ["PHOTOGRAPHS", "PROCEDURAL", "Content", "contents", "undistorted"]
+__all__ = ["GENERATORS", "PHOTOGRAPHS", "Content", "make_contents", "pristine_stream"]
 
-SIZES = ((144, 112), (160, 120), (128, 128), (112, 144), (160, 112))
-RATES = (12, 15, 24, 25, 30)
+FRAME_SIZES = ((144, 112), (160, 120), (128, 128), (112, 144), (160, 112))
+FRAME_RATES = (12, 15, 24, 25, 30)
 
 # Pairs of disjoint halves: what training sees, and what `demo_content` calls unseen.
-_SEEN = ("astronaut", "brick", "cell", "coffee", "coins", "gravel", "ihc", "moon")
+_SEEN_PNG = ("astronaut", "brick", "cell", "coffee", "coins", "gravel", "ihc", "moon")
 PHOTOGRAPHS = (
-    (*(f"{name}.png" for name in _SEEN), "retina.jpg", "rocket.jpg"),
+    (*(f"{name}.png" for name in _SEEN_PNG), "retina.jpg", "rocket.jpg"),
     ("chelsea.png", "grass.png", "motorcycle_left.png", "camera.png"),
 )
-PROCEDURAL = (("testsrc2", "mandelbrot", "sierpinski"), ("testsrc", "life"))
-_CORNERS = (0, 3)  # of the shapes in drawn pictures
+GENERATORS = (("testsrc2", "mandelbrot", "sierpinski"), ("testsrc", "life"))
+_SHAPE_CORNERS = (0, 3)  # of drawn pictures: ellipses, triangles
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,15 @@ class Content:
     seed: int
 
 
-def contents(name: str, number: int, unseen: bool, seed: int, pictures: Path) -> Iterator[Content]:
+def make_contents(
+    name: str, number: int, unseen: bool, seed: int, pictures: Path
+) -> Iterator[Content]:
     """Contents of a set: of ten, three photographs, one generator and six drawn pictures.
 
     Pictures are drawn into the folder `pictures`. Sets of different names share no window, colour
     or drawn picture; `unseen` ones share no photograph, generator or shape with the others either.
     """
-    photographs, generators = cycle(PHOTOGRAPHS[unseen]), cycle(PROCEDURAL[unseen])
+    photographs, generators = cycle(PHOTOGRAPHS[unseen]), cycle(GENERATORS[unseen])
     for i in range(number):
         rng = np.random.default_rng([seed, *name.encode(), i])
         if i % 10 == 8:
@@ -55,28 +57,28 @@ def contents(name: str, number: int, unseen: bool, seed: int, pictures: Path) ->
             source = next(photographs)
         else:
             source = str(pictures / f"{name}_c{i:03d}.png")
-            draw_picture(Path(source), rng, corners=_CORNERS[unseen])
-        width, height = SIZES[i % len(SIZES)]
+            draw_dead_leaves(Path(source), rng, corners=_SHAPE_CORNERS[unseen])
+        width, height = FRAME_SIZES[i % len(FRAME_SIZES)]
         yield Content(
             name=f"c{i:03d}",
             source=source,
             width=width,
             height=height,
-            fps=RATES[rng.integers(len(RATES))],
+            fps=FRAME_RATES[rng.integers(len(FRAME_RATES))],
             seconds=round(float(rng.uniform(2.0, 4.0)), 2),
             seed=int(rng.integers(2**31)),
         )
 
 
-def undistorted(content: Content) -> Any:
+def pristine_stream(content: Content) -> Any:
     """The clip as an ffmpeg-python stream, seen upright or mirrored, some turned over half way."""
     rng = np.random.default_rng([content.seed, 1])
     if "." in content.source:
-        stream = _picture(content)
+        stream = _picture_stream(content)
         hue, saturation = int(rng.integers(-40, 40)), round(rng.uniform(0.7, 1.3), 2)
         stream = stream.filter("hue", h=hue, s=saturation)
     else:
-        stream = _generator(content)
+        stream = _generator_stream(content)
     if rng.random() < 0.5:
         stream = stream.filter("hflip")
     if rng.random() < 0.3:
@@ -84,40 +86,43 @@ def undistorted(content: Content) -> Any:
     return stream.filter("format", "yuv420p").filter("setsar", 1)
 
 
-def _picture(c: Content) -> Any:
-    rng = np.random.default_rng(c.seed)
-    path = Path(c.source) if "/" in c.source else Path(skimage.data.__file__).parent / c.source
+def _picture_stream(content: Content) -> Any:
+    rng = np.random.default_rng(content.seed)
+    path = Path(content.source)
+    if "/" not in content.source:
+        path = Path(skimage.data.__file__).parent / content.source
     zoom = float(rng.uniform(1.5, 2.2))
-    stream = ffmpeg.input(str(path), framerate=c.fps)
-    stream = stream.filter("scale", int(c.width * zoom), int(c.height * zoom), flags="bicubic")
+    stream = ffmpeg.input(str(path), framerate=content.fps)
+    width, height = int(content.width * zoom), int(content.height * zoom)
+    stream = stream.filter("scale", width, height, flags="bicubic")
     # Read and scaled once: `-loop 1` would do both again for every frame.
-    stream = stream.filter("loop", loop=-1, size=1).filter("trim", duration=c.seconds)
-    return stream.filter("crop", c.width, c.height, *_drift(c, rng))
+    stream = stream.filter("loop", loop=-1, size=1).filter("trim", duration=content.seconds)
+    return stream.filter("crop", content.width, content.height, *_window_path(content, rng))
 
 
-def _generator(c: Content) -> Any:
-    rng = np.random.default_rng(c.seed)
+def _generator_stream(content: Content) -> Any:
+    rng = np.random.default_rng(content.seed)
     options: dict[str, Any] = {
-        "size": f"{2 * (c.width * 5 // 8)}x{2 * (c.height * 5 // 8)}",
-        "rate": c.fps,
+        "size": f"{2 * (content.width * 5 // 8)}x{2 * (content.height * 5 // 8)}",
+        "rate": content.fps,
     }
-    if c.source == "mandelbrot":
+    if content.source == "mandelbrot":
         options |= {"start_scale": round(float(rng.uniform(0.05, 1.5)), 3), "end_scale": 0.02}
-    elif c.source == "sierpinski":
-        options |= {"seed": c.seed}
-    elif c.source == "life":
-        options |= {"random_seed": c.seed, "random_fill_ratio": 0.4, "mold": 10}
+    elif content.source == "sierpinski":
+        options |= {"seed": content.seed}
+    elif content.source == "life":
+        options |= {"random_seed": content.seed, "random_fill_ratio": 0.4, "mold": 10}
         options |= {"life_color": "#d0e060", "death_color": "#203050"}
-    graph = c.source + "=" + ":".join(f"{key}={value}" for key, value in options.items())
-    stream = ffmpeg.input(graph, f="lavfi", t=c.seconds)
-    return stream.filter("crop", c.width, c.height, *_drift(c, rng))
+    graph = content.source + "=" + ":".join(f"{key}={value}" for key, value in options.items())
+    stream = ffmpeg.input(graph, f="lavfi", t=content.seconds)
+    return stream.filter("crop", content.width, content.height, *_window_path(content, rng))
 
 
-def _drift(c: Content, rng: np.random.Generator) -> tuple[str, str]:
+def _window_path(content: Content, rng: np.random.Generator) -> tuple[str, str]:
     """Left and top edge of a window that crosses the picture along a seeded straight line."""
-    way = rng.choice([-1, 1], 2) * rng.uniform(0.35, 0.5, 2)
+    reach = rng.choice([-1, 1], 2) * rng.uniform(0.35, 0.5, 2)
     x, y = (
-        f"(in_{s}-out_{s})*(0.5+{a:.4f}*(2*t/{c.seconds}-1))"
-        for s, a in zip("wh", way, strict=True)
+        f"(in_{side}-out_{side})*(0.5+{share:.4f}*(2*t/{content.seconds}-1))"
+        for side, share in zip("wh", reach, strict=True)
     )
     return x, y

@@ -9,96 +9,103 @@ from typing import Any, NamedTuple
 
 from vqathinker.datasets.made.contents import Content
 
-__all__ = ["DEGRADATIONS", "Degraded"]
+__all__ = ["DEGRADATIONS", "DegradedStream"]
 
 
-class Degraded(NamedTuple):
+class DegradedStream(NamedTuple):
     """A stream, and the ffmpeg options that encode it."""
 
     stream: Any
     codec: dict[str, Any]
 
 
-_FINE: dict[str, Any] = {"vcodec": "libx264", "preset": "veryfast", "crf": 12}
+_HIGH_QUALITY: dict[str, Any] = {"vcodec": "libx264", "preset": "veryfast", "crf": 12}
 
 
-def _blur(stream: Any, _: Content, strength: float) -> Degraded:
-    sigma = round(_between(0.25, 3.5, strength), 3)
-    return Degraded(stream.filter("gblur", sigma=sigma), _FINE)
+def _blur(stream: Any, _: Content, strength: float) -> DegradedStream:
+    sigma = round(_interpolate(0.25, 3.5, strength), 3)
+    return DegradedStream(stream.filter("gblur", sigma=sigma), _HIGH_QUALITY)
 
 
-def _noise(stream: Any, content: Content, strength: float) -> Degraded:
-    level, seed = round(_between(3, 70, strength)), content.seed % 10_000
-    return Degraded(stream.filter("noise", alls=level, allf="t", all_seed=seed), _FINE)
+def _noise(stream: Any, content: Content, strength: float) -> DegradedStream:
+    level, seed = round(_interpolate(3, 70, strength)), content.seed % 10_000
+    return DegradedStream(
+        stream.filter("noise", alls=level, allf="t", all_seed=seed), _HIGH_QUALITY
+    )
 
 
-def _downscale(stream: Any, content: Content, strength: float) -> Degraded:
-    factor = _between(1.1, 5.0, strength)
-    small = [2 * max(4, round(size / factor / 2)) for size in (content.width, content.height)]
-    shrunk = stream.filter("scale", *small, flags="area")
-    return Degraded(shrunk.filter("scale", content.width, content.height, flags="bilinear"), _FINE)
+def _downscale(stream: Any, content: Content, strength: float) -> DegradedStream:
+    factor = _interpolate(1.1, 5.0, strength)
+    size = [2 * max(4, round(side / factor / 2)) for side in (content.width, content.height)]
+    smaller = stream.filter("scale", *size, flags="area")
+    return DegradedStream(
+        smaller.filter("scale", content.width, content.height, flags="bilinear"), _HIGH_QUALITY
+    )
 
 
-def _exposure(stream: Any, content: Content, strength: float) -> Degraded:
+def _exposure(stream: Any, content: Content, strength: float) -> DegradedStream:
     """Brighter or darker by up to 2.8 stops; what leaves the range is clipped."""
-    gain = 2 ** (_between(0.1, 2.8, strength) * (1 if content.seed % 2 else -1))
-    return Degraded(stream.filter("lutyuv", y=f"clip((val-16)*{gain:.4f}+16,16,235)"), _FINE)
+    gain = 2 ** (_interpolate(0.1, 2.8, strength) * (1 if content.seed % 2 else -1))
+    return DegradedStream(
+        stream.filter("lutyuv", y=f"clip((val-16)*{gain:.4f}+16,16,235)"), _HIGH_QUALITY
+    )
 
 
-def _freeze(stream: Any, content: Content, strength: float) -> Degraded:
+def _freeze(stream: Any, content: Content, strength: float) -> DegradedStream:
     """One long stop, of a twentieth of the clip to nearly all of it."""
-    length = _between(0.05, 0.95, strength) * content.seconds
+    length = _interpolate(0.05, 0.95, strength) * content.seconds
     start = (content.seconds - length) * (content.seed % 7) / 7 + 1.5 / content.fps
-    kept = stream.filter("select", f"not(between(t,{start:.4f},{start + length:.4f}))")
-    return _held(kept, content)
+    without_stop = stream.filter("select", f"not(between(t,{start:.4f},{start + length:.4f}))")
+    return _hold_frames(without_stop, content)
 
 
-def _stutter(stream: Any, content: Content, strength: float) -> Degraded:
+def _stutter(stream: Any, content: Content, strength: float) -> DegradedStream:
     """Pictures that stay: eight in the clip, fewer the stronger, at last a single one."""
-    pictures = _between(8, 1, strength)
+    pictures = _interpolate(8, 1, strength)
     rate = round(pictures / content.seconds, 4)
-    return _held(stream.filter("fps", rate, round="down"), content)
+    return _hold_frames(stream.filter("fps", rate, round="down"), content)
 
 
-def _drop(stream: Any, content: Content, strength: float) -> Degraded:
+def _drop_bursts(stream: Any, content: Content, strength: float) -> DegradedStream:
     """Frames are lost in two bursts; the one before a burst is shown until it is over."""
     half = content.seconds / 2
-    lost = _between(0.05, 0.95, strength) * half
+    lost = _interpolate(0.05, 0.95, strength) * half
     start = (half - lost) * (content.seed % 5) / 5
     burst = f"between(mod(t,{half:.4f}),{start:.4f},{start + lost:.4f})"
-    return _held(stream.filter("select", f"eq(n,0)+not({burst})"), content)
+    return _hold_frames(stream.filter("select", f"eq(n,0)+not({burst})"), content)
 
 
-def _held(stream: Any, content: Content) -> Degraded:
+def _hold_frames(stream: Any, content: Content) -> DegradedStream:
     """The clip's own rate and length again: a frame stays until the next one comes."""
-    whole = stream.filter("fps", content.fps)
-    whole = whole.filter("tpad", stop_mode="clone", stop_duration=content.seconds)
-    return Degraded(whole.filter("trim", duration=content.seconds), _FINE)
+    held = stream.filter("fps", content.fps)
+    held = held.filter("tpad", stop_mode="clone", stop_duration=content.seconds)
+    return DegradedStream(held.filter("trim", duration=content.seconds), _HIGH_QUALITY)
 
 
-def _x264(stream: Any, _: Content, strength: float) -> Degraded:
-    crf = round(_between(27, 47, strength), 1)
-    return Degraded(stream, {"vcodec": "libx264", "preset": "veryfast", "crf": crf})
+def _x264(stream: Any, _: Content, strength: float) -> DegradedStream:
+    crf = round(_interpolate(27, 47, strength), 1)
+    return DegradedStream(stream, {"vcodec": "libx264", "preset": "veryfast", "crf": crf})
 
 
-def _x265(stream: Any, _: Content, strength: float) -> Degraded:
-    crf = round(_between(27, 46, strength), 1)
-    alone = "log-level=none:pools=none:frame-threads=1:wpp=0"
-    codec = {"vcodec": "libx265", "preset": "ultrafast", "crf": crf, "x265-params": alone}
-    return Degraded(stream, codec)
+def _x265(stream: Any, _: Content, strength: float) -> DegradedStream:
+    crf = round(_interpolate(27, 46, strength), 1)
+    # Threads of the encoder would make other bytes on other machines.
+    single_thread = "log-level=none:pools=none:frame-threads=1:wpp=0"
+    codec = {"vcodec": "libx265", "preset": "ultrafast", "crf": crf, "x265-params": single_thread}
+    return DegradedStream(stream, codec)
 
 
-def _vp9(stream: Any, _: Content, strength: float) -> Degraded:
-    crf = round(_between(44, 63, strength))
-    fast = {"deadline": "realtime", "cpu-used": 8}
-    return Degraded(stream, {"vcodec": "libvpx-vp9", "b:v": 0, "crf": crf, **fast})
+def _vp9(stream: Any, _: Content, strength: float) -> DegradedStream:
+    crf = round(_interpolate(44, 63, strength))
+    fastest = {"deadline": "realtime", "cpu-used": 8}
+    return DegradedStream(stream, {"vcodec": "libvpx-vp9", "b:v": 0, "crf": crf, **fastest})
 
 
-def _between(low: float, high: float, strength: float) -> float:
+def _interpolate(low: float, high: float, strength: float) -> float:
     return low + (high - low) * strength
 
 
-DEGRADATIONS: dict[str, Callable[[Any, Content, float], Degraded]] = {
+DEGRADATIONS: dict[str, Callable[[Any, Content, float], DegradedStream]] = {
     "blur": _blur,
     "noise": _noise,
     "exposure": _exposure,
@@ -108,5 +115,5 @@ DEGRADATIONS: dict[str, Callable[[Any, Content, float], Degraded]] = {
     "vp9": _vp9,
     "freeze": _freeze,
     "stutter": _stutter,
-    "drop": _drop,
+    "drop": _drop_bursts,
 }

@@ -18,21 +18,21 @@ import ffmpeg
 import numpy as np
 from tqdm import tqdm
 
-from vqathinker.datasets.made.contents import Content, contents, undistorted
+from vqathinker.datasets.made.contents import Content, make_contents, pristine_stream
 from vqathinker.datasets.made.degradations import DEGRADATIONS
 from vqathinker.params import DataParams, DemoDataParams
 from vqathinker.video.ffmpeg import ffmpeg_binary
 
 __all__ = ["make_set", "mos_from_strength"]
 
-_CONTAINERS = {"x264": "mp4", "x265": "mkv", "vp9": "webm"}
-_STEEPNESS = 4.0
-_GOLDEN = (5**0.5 - 1) / 2  # multiples of it, modulo 1, fill 0..1 evenly
+_CONTAINER_OF_KIND = {"x264": "mp4", "x265": "mkv", "vp9": "webm"}
+_MOS_STEEPNESS = 4.0
+_GOLDEN_RATIO = (5**0.5 - 1) / 2  # multiples of it, modulo 1, fill 0..1 evenly
 
 
 @dataclass(frozen=True)
-class Clip:
-    """One clip to make: what is seen, how it is degraded, and the file it ends in."""
+class DemoVideo:
+    """One video to make: its file, what it shows, how that is degraded, and its label."""
 
     video: str
     content: str
@@ -47,8 +47,8 @@ def mos_from_strength(strength: float, noise: float = 0.0) -> float:
     >>> mos_from_strength(0.0), mos_from_strength(0.5), mos_from_strength(1.0)
     (5.0, 3.0, 1.0)
     """
-    low, high = (1 / (1 + math.exp(-_STEEPNESS * (s - 0.5))) for s in (0.0, 1.0))
-    share = (1 / (1 + math.exp(-_STEEPNESS * (strength - 0.5))) - low) / (high - low)
+    low, high = (1 / (1 + math.exp(-_MOS_STEEPNESS * (s - 0.5))) for s in (0.0, 1.0))
+    share = (1 / (1 + math.exp(-_MOS_STEEPNESS * (strength - 0.5))) - low) / (high - low)
     return round(min(5.0, max(1.0, 5.0 - 4.0 * share + noise)), 4)
 
 
@@ -62,64 +62,69 @@ def make_set(name: str, params: DataParams, out: Path) -> list[Path]:
         ValueError: the parameters do not say how this set is made.
         RuntimeError: ffmpeg failed; the message holds what it said.
     """
-    how = params.demo
-    if how is None or name not in how.sets:
+    demo = params.demo
+    if demo is None or name not in demo.sets:
         raise ValueError(f"data.demo.sets has no row {name!r}; add one that says how it is made")
-    row = how.sets[name]
-    kinds = how.unseen_kinds if row.kinds == "unseen" else how.kinds
-    videos, pictures = out / "videos", out / "pictures"
-    for folder in (videos, pictures):
+    row = demo.sets[name]
+    kinds = demo.unseen_kinds if row.kinds == "unseen" else demo.kinds
+    videos_folder, pictures_folder = out / "videos", out / "pictures"
+    for folder in (videos_folder, pictures_folder):
         folder.mkdir(parents=True)
     count = params.counts[name]
-    number = math.ceil(count / how.versions)
-    shown = list(contents(name, number, row.contents == "unseen", how.seed, pictures))
-    clips = list(_clips(shown, kinds, how))[:count]
+    number = math.ceil(count / demo.versions)
+    unseen = row.contents == "unseen"
+    contents = list(make_contents(name, number, unseen, demo.seed, pictures_folder))
+    videos = list(_plan_videos(contents, kinds, demo))[:count]
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         jobs = [
-            pool.submit(_write_versions, content, of_content, videos)
-            for content in shown
-            if (of_content := [clip for clip in clips if clip.content == content.name])
+            pool.submit(_encode_versions, content, versions, videos_folder)
+            for content in contents
+            if (versions := [video for video in videos if video.content == content.name])
         ]
         for job in tqdm(as_completed(jobs), desc=name, total=len(jobs), disable=None):
             job.result()
-    for clip in [c for c in clips if c.video.endswith(".mp4")][: row.damaged]:
-        path = videos / clip.video
+    # An mp4's index stands at its end: without it no player can open the file.
+    mp4_files = [videos_folder / v.video for v in videos if v.video.endswith(".mp4")]
+    for path in mp4_files[: row.damaged]:
         path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
-    _write_csv(out / "labels.csv", clips, ("video", "mos"))
-    _write_csv(out / "degradations.csv", clips, ("video", "content", "kind", "strength"))
+    _write_csv(out / "labels.csv", videos, ("video", "mos"))
+    _write_csv(out / "degradations.csv", videos, ("video", "content", "kind", "strength"))
     return sorted(path for path in out.rglob("*") if path.is_file())
 
 
-def _clips(shown: Sequence[Content], kinds: Sequence[str], how: DemoDataParams) -> Iterator[Clip]:
+def _plan_videos(
+    contents: Sequence[Content], kinds: Sequence[str], demo: DemoDataParams
+) -> Iterator[DemoVideo]:
     """Versions of each content. Strengths of a kind are spread evenly over its contents."""
-    starts = np.random.default_rng([how.seed, len(shown)]).random(how.versions)
-    for i, content in enumerate(shown):
-        rng = np.random.default_rng([content.seed, how.seed])
-        for version in range(how.versions):
+    first_strengths = np.random.default_rng([demo.seed, len(contents)]).random(demo.versions)
+    for i, content in enumerate(contents):
+        rng = np.random.default_rng([content.seed, demo.seed])
+        for version in range(demo.versions):
             kind = kinds[(i + version) % len(kinds)]
-            turn = (i + version) % how.versions
-            strength = round(float(starts[turn] + i * _GOLDEN) % 1, 4)
-            container = _CONTAINERS.get(kind, ("mp4", "mkv")[version % 2])
-            mos = mos_from_strength(strength, rng.normal(0, how.observer_noise))
+            # With as many versions as kinds, a kind keeps its turn: its strengths spread evenly.
+            turn = (i + version) % demo.versions
+            strength = round(float(first_strengths[turn] + i * _GOLDEN_RATIO) % 1, 4)
+            container = _CONTAINER_OF_KIND.get(kind, ("mp4", "mkv")[version % 2])
+            mos = mos_from_strength(strength, rng.normal(0, demo.observer_noise))
             video = f"{content.name}_v{version}.{container}"
-            yield Clip(video, content.name, kind, strength, mos)
+            yield DemoVideo(video, content.name, kind, strength, mos)
 
 
-def _write_versions(content: Content, clips: Sequence[Clip], videos: Path) -> None:
+def _encode_versions(content: Content, versions: Sequence[DemoVideo], videos_folder: Path) -> None:
     """All degraded versions of one content in one ffmpeg process, each through its own encoder."""
-    branches = undistorted(content).filter_multi_output("split", len(clips))
+    branches = pristine_stream(content).filter_multi_output("split", len(versions))
     outputs = []
-    for i, clip in enumerate(clips):
-        stream, codec = DEGRADATIONS[clip.kind](branches[i], content, clip.strength)
-        exact = {"fflags": "+bitexact", "flags:v": "+bitexact", "map_metadata": -1}
+    for i, version in enumerate(versions):
+        stream, codec = DEGRADATIONS[version.kind](branches[i], content, version.strength)
+        bitexact = {"fflags": "+bitexact", "flags:v": "+bitexact", "map_metadata": -1}
         outputs.append(
             ffmpeg.output(
                 stream,
-                str(videos / clip.video),
+                str(videos_folder / version.video),
                 pix_fmt="yuv420p",
                 threads=1,
                 t=content.seconds,
-                **exact,
+                **bitexact,
                 **codec,
             )
         )
@@ -129,15 +134,15 @@ def _write_versions(content: Content, clips: Sequence[Clip], videos: Path) -> No
     try:
         command.run(cmd=ffmpeg_binary(), capture_stderr=True, overwrite_output=True)
     except ffmpeg.Error as error:
-        said = error.stderr.decode(errors="replace").strip()[-400:]
+        stderr = error.stderr.decode(errors="replace").strip()[-400:]
         raise RuntimeError(
-            f"ffmpeg could not make {content.name} from {content.source}: {said}; expected a build "
-            f"with libx264, libx265 and libvpx-vp9: see `{ffmpeg_binary()} -encoders`"
+            f"ffmpeg could not make {content.name} from {content.source}: {stderr}; expected a "
+            f"build with libx264, libx265 and libvpx-vp9: see `{ffmpeg_binary()} -encoders`"
         ) from error
 
 
-def _write_csv(path: Path, clips: Sequence[Clip], columns: Sequence[str]) -> None:
+def _write_csv(path: Path, videos: Sequence[DemoVideo], columns: Sequence[str]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows([getattr(clip, column) for column in columns] for clip in clips)
+        writer.writerows([getattr(video, column) for column in columns] for video in videos)

@@ -9,12 +9,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-__all__ = ["draw_picture"]
-
-Shape = tuple[tuple[float, float], ...]
+__all__ = ["draw_dead_leaves"]
 
 
-def draw_picture(path: Path, rng: np.random.Generator, corners: int, size: int = 288) -> None:
+def draw_dead_leaves(path: Path, rng: np.random.Generator, corners: int, size: int = 288) -> None:
     """Write a PNG of `size` × `size` px: 300 shapes, largest first, each shaded and textured.
 
     Args:
@@ -30,23 +28,23 @@ def draw_picture(path: Path, rng: np.random.Generator, corners: int, size: int =
         centre = rng.uniform(0, size, 2)
         fill = (int(colour[0]), int(colour[1]), int(colour[2]))
         if corners == 0:
-            stretch = radius * rng.uniform(0.5, 1.0, 2)
-            draw.ellipse([*(centre - stretch), *(centre + stretch)], fill=fill)
+            half_axes = radius * rng.uniform(0.5, 1.0, 2)
+            draw.ellipse([*(centre - half_axes), *(centre + half_axes)], fill=fill)
         else:
-            draw.polygon(_polygon(rng, centre, float(radius), corners), fill=fill)
+            draw.polygon(_random_polygon(rng, centre, float(radius), corners), fill=fill)
     grain = _grain(rng, size) * rng.uniform(6, 22)
     pixels = np.asarray(image, dtype=np.float64) + grain[..., None]
     Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(path)
 
 
-def _polygon(
+def _random_polygon(
     rng: np.random.Generator, centre: np.ndarray, radius: float, corners: int
 ) -> list[tuple[float, float]]:
     angles = np.sort(rng.uniform(0, 2 * np.pi, corners))
-    around = radius * rng.uniform(0.6, 1.4, corners)
+    distances = radius * rng.uniform(0.6, 1.4, corners)
     return [
         (float(centre[0] + r * np.cos(a)), float(centre[1] + r * np.sin(a)))
-        for r, a in zip(around, angles, strict=True)
+        for r, a in zip(distances, angles, strict=True)
     ]
 
 

@@ -1,4 +1,4 @@
-"""What a child process does for a shard: decode one video into its place in the file of rows."""
+"""A worker's task for a shard: decode one video into its place in the file of rows."""
 
 import zlib
 from pathlib import Path
@@ -9,13 +9,18 @@ from vqathinker.video.sampling import ClipSetting
 if TYPE_CHECKING:
     from vqathinker.params import ReaderName
 
-__all__ = ["decode_row"]
+__all__ = ["decode_into_row"]
 
 
-def decode_row(
-    file: str, shape: ClipSetting, promised: int, reader: "ReaderName", rows: Path, row: int
+def decode_into_row(
+    file: str,
+    shape: ClipSetting,
+    expected_frames: int,
+    reader: "ReaderName",
+    rows_path: Path,
+    row: int,
 ) -> tuple[list[int], list[float], int]:
-    """Decode the video `file` and write its clip as clip number `row` of the file `rows`.
+    """Decode the video `file` and write its clip as clip number `row` of the file `rows_path`.
 
     Returns indices and seconds of the frames, and the CRC-32 of the clip. Raises as `decode_clip`.
     """
@@ -24,9 +29,9 @@ def decode_row(
     from vqathinker.video.decode import decode_clip  # noqa: PLC0415
 
     torch.set_num_threads(1)  # there are as many processes as may be busy
-    clip = decode_clip(Path(file), shape, promised, reader)
+    clip = decode_clip(Path(file), shape, expected_frames, reader)
     pixels = clip.frames.tobytes()
-    with rows.open("r+b") as out:
-        out.seek(row * shape.clip_bytes)
-        out.write(pixels)
+    with rows_path.open("r+b") as rows:
+        rows.seek(row * shape.clip_bytes)
+        rows.write(pixels)
     return clip.indices, clip.seconds, zlib.crc32(pixels)
