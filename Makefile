@@ -43,7 +43,7 @@ repro: $(READY) ## the same pipeline through DVC, which versions data and models
 	dvc repro
 
 test: lint ## every check: lint, then the tests, a file at a time on each of two cores
-	pytest --numprocesses 2 --dist loadfile --basetemp="$(CACHE)/pytest"
+	pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --basetemp="$(CACHE)/pytest"
 
 lint: $(READY) ## style, types and the workflow's own checks, without running anything
 	ruff check .

@@ -27,6 +27,12 @@ ROOT = Path(__file__).parents[1]
 # Values computed with the authors' functions; a folder of the same file names checks other cases.
 os.environ.setdefault("VQATHINKER_GOLDENS", str(ROOT / "tests" / "goldens"))
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that run Snakemake take minutes: begun first, they do not end alone on one core."""
+    items.sort(key=lambda item: item.get_closest_marker("workflow") is None)
+
+
 TINY_BASE = {
     "name": "tiny",
     "kind": "demo",

@@ -40,7 +40,7 @@ def again(root, tmp_path_factory, copy_with):
     """The same run in another clean copy, in one go."""
     project = copy_with(tmp_path_factory.mktemp("again"), [])
     shutil.copy(root / "tests" / "workflow" / "tiny.yaml", project.folder)
-    project.snakemake("--configfile", "tiny.yaml", timeout=900)
+    project.snakemake("--configfile", "tiny.yaml")
     return project
 
 
