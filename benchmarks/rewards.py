@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vqathinker.params import RewardsParams
+from vqathinker.params import AnswerParams, RewardsParams
+from vqathinker.policy.answer import Completion
 from vqathinker.training.rewards import compute_rewards
 
 COMPLETIONS = 10_000
@@ -63,6 +64,8 @@ PARAMS = RewardsParams.model_validate(
     }
 )
 
+AUTHORS = AnswerParams(reading="authors", range=None)
+
 
 def main() -> None:
     """Time every shape and write the report."""
@@ -94,9 +97,10 @@ def main() -> None:
 def time_shape(shape: Shape, completions: int, repeats: int) -> Timed:
     """Seconds of ours and of the loops, and how far the rewards differ."""
     texts, mos = draw(completions // shape.group, shape.group)
+    said = [[Completion(text) for text in group] for group in texts]
     batches = len(mos) // shape.videos
     ours, rewards = clock(
-        lambda: compute_rewards(texts, mos, None, PARAMS, devices=batches).total, repeats
+        lambda: compute_rewards(said, mos, None, PARAMS, AUTHORS, devices=batches).total, repeats
     )
     most = 3 if shape.targeted else 1  # a whole batch takes the loops many seconds
     loops, expected = clock(lambda: loop_over_batches(texts, mos, shape.videos), min(repeats, most))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 FILE = re.compile(r"`([\w/]+\.(?:py|yaml|json))`")
-KEY = re.compile(r"`((?:rewards|clips|training|metrics)(?:\.\w+)+)(?:: [\w.]+)?`")
+KEY = re.compile(r"`((?:rewards|clips|training|metrics|answer)(?:\.\w+)+)(?:: [\w.]+)?`")
 # Where a file may lie that a page names in short.
 PLACES = (".", "src/vqathinker", "tests/goldens", "src/vqathinker/datasets")
 

@@ -2,27 +2,44 @@
 
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 from vqathinker.evaluation.predict import predict
 from vqathinker.evaluation.predictions import COLUMNS, Predictions, read_predictions
-from vqathinker.params import EvaluationParams
+from vqathinker.params import AnswerParams, EvaluationParams
+from vqathinker.policy.answer import Completion, read_answer
 from vqathinker.policy.folder.checkpoint import Policy, load_policy, policy_hash, save_policy
 from vqathinker.policy.generation import generate
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
 from vqathinker.policy.normalisation import normalise
-from vqathinker.policy.prompt import parse
 from vqathinker.video.damage import Failure
 from vqathinker.video.store import ClipStore, write_shard
 
 Ask = Callable[..., Predictions]
 
 SEEN = [f"clip{number}.mp4" for number in range(6)]
+# The tiny policies know no tags, so any number that they say is taken.
+AUTHORS = AnswerParams(reading="authors", range=None)
+
+
+def settings(
+    batch_size: int, max_new_tokens: int, score: str = "greedy", beside: Sequence[str] = ()
+) -> EvaluationParams:
+    return EvaluationParams.model_validate(
+        {
+            "batch_size": batch_size,
+            "max_new_tokens": max_new_tokens,
+            "score": score,
+            "beside": list(beside),
+            "sampling": {"answers": 3, "temperature": 1.0, "seed": 7},
+        }
+    )
 
 
 @pytest.fixture
@@ -30,11 +47,12 @@ def ask(tmp_path: Path, tiny_clips: Path) -> Ask:
     """ask(policy, batch_size=2, …) are its predictions on the tiny clips."""
 
     def run(
-        policy: Path, batch_size: int = 4, max_new_tokens: int = 4, clips: Path = tiny_clips
-    ) -> Predictions:
-        how = EvaluationParams(batch_size=batch_size, max_new_tokens=max_new_tokens)
+        policy: Path, batch_size: int = 4, max_new_tokens: int = 4, clips: Path = tiny_clips,
+        score: str = "greedy", beside: Sequence[str] = (), answer: AnswerParams = AUTHORS,
+    ) -> Predictions:  # fmt: skip
+        how = settings(batch_size, max_new_tokens, score, beside)
         out = tmp_path / "predictions" / "grpo" / "demo_content.parquet"
-        predict(policy, [clips], how, run="grpo", benchmark="demo_content", out=out)
+        predict(policy, [clips], how, answer, run="grpo", benchmark="demo_content", out=out)
         return read_predictions(out)
 
     return run
@@ -82,7 +100,7 @@ def test_an_answer_without_a_number_has_a_null_score_and_says_so(mute: Path, ask
     table = ask(mute).table
     assert len(table) == len(SEEN)
     assert table["score"].isna().all()
-    assert set(table["parse_status"]) == {"no_number"}
+    assert set(table["parse_status"]) == {"cut_off"}  # it never ends
     assert set(table["completion"]) == {""}
 
 
@@ -103,24 +121,54 @@ def test_a_completion_is_the_greedy_one_on_the_evaluation_prompt(
     done = generate(tiny.model, shown, torch.arange(6), 4, tiny.tokenizer.eos_token_id)
     said = tiny.tokenizer.batch_decode(done, skip_special_tokens=True)
     assert table["completion"].tolist() == said
-    scores = [parse(text).score for text in said]
+    scores = [read_answer(Completion(text), AUTHORS).score for text in said]
     pd.testing.assert_series_equal(table["score"], pd.Series(scores, name="score", dtype=float))
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 100])
 def test_predictions_do_not_depend_on_the_batch(tiny_base: Path, ask: Ask, batch_size: int) -> None:
-    one, other = ask(tiny_base, 3).table, ask(tiny_base, batch_size).table
+    kinds = {"score": "expected", "beside": ["mean"]}
+    one, other = ask(tiny_base, 3, **kinds).table, ask(tiny_base, batch_size, **kinds).table
     pd.testing.assert_frame_equal(one, other)
+
+
+@pytest.mark.parametrize("score", ["greedy", "mean", "expected"])
+def test_the_score_is_the_kind_that_was_asked_for_and_the_others_stand_beside_it(
+    tiny_base: Path, ask: Ask, score: str
+) -> None:
+    beside = ["mean", "expected"]
+    said = ask(tiny_base, score=score, beside=beside)
+    assert said.score == score
+    pd.testing.assert_series_equal(said.table["score"], said.table[score], check_names=False)
+    assert {"greedy", *beside} <= set(said.table.columns)
+
+
+def test_drawn_answers_are_kept_with_what_could_be_read_of_them(tiny_base: Path, ask: Ask) -> None:
+    table = ask(tiny_base, max_new_tokens=8, score="mean").table
+    for row in table.to_dict("records"):
+        assert len(row["samples"]) == len(row["sample_statuses"]) == 3
+        readable = [score for score in row["samples"] if not np.isnan(score)]
+        assert len(readable) == list(row["sample_statuses"]).count("ok")
+        expected = np.mean(readable) if readable else np.nan
+        np.testing.assert_allclose(row["mean"], expected)
+    assert table["mean"].notna().any()
+
+
+def test_a_strict_reading_takes_no_number_without_tags(sevens: Path, ask: Ask) -> None:
+    strict = AnswerParams(reading="strict", range=[0, 5])
+    table = ask(sevens, max_new_tokens=1, answer=strict).table
+    assert table["score"].isna().all()
+    assert set(table["parse_status"]) == {"cut_off"}
 
 
 def test_wall_times_go_to_a_file_of_their_own_and_leave_the_predictions_the_same_bytes(
     tiny_base: Path, tiny_clips: Path, tmp_path: Path
 ) -> None:
-    how = EvaluationParams(batch_size=3, max_new_tokens=4)
-    written = []
+    how, written = settings(3, 4, "mean", ["expected"]), []
     for name in ("first", "second"):
         out, times = tmp_path / f"{name}.parquet", tmp_path / "times" / f"{name}.csv"
-        predict(tiny_base, [tiny_clips], how, run="grpo", benchmark="koniq", out=out, times=times)
+        about = {"run": "grpo", "benchmark": "koniq", "out": out, "times": times}
+        predict(tiny_base, [tiny_clips], how, AUTHORS, **about)
         clock = pd.read_csv(times)
         assert clock["video"].tolist() == SEEN
         assert (clock["seconds"] >= 0).all()
@@ -133,7 +181,8 @@ def test_predictions_tell_where_they_come_from(tiny_base: Path, tiny_clips: Path
     assert (said.run, said.benchmark) == ("grpo", "demo_content")
     assert said.provenance["policy"] == policy_hash(tiny_base)
     assert said.provenance["setting"] == "6x56"
-    assert said.provenance["max_new_tokens"] == 3
+    assert said.provenance["decoding"]["max_new_tokens"] == 3
+    assert said.provenance["answer"] == {"reading": "authors", "range": None}
     assert said.provenance["clips"] == [hashlib.sha256(tiny_clips.read_bytes()).hexdigest()]
 
 

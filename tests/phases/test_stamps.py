@@ -77,7 +77,7 @@ def test_a_changed_parameter_rewrites_just_the_stamps_that_depend_on_it(
     ("file", "phases"),
     [
         ("training/rewards.py", ALL_RUNS),
-        ("policy/prompts.yaml", {*ALL_RUNS, "base", "evaluation"}),
+        ("policy/prompts.yaml", {*ALL_RUNS, "base", "evaluation", "metrics", "report"}),
         ("video/perturb.py", {*ALL_RUNS, "clips"}),
         ("video/probe.py", {"data"}),
         ("video/pyav_reader.py", {"clips"}),

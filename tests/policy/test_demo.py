@@ -11,18 +11,20 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from vqathinker.params import DemoBaseParams
+from vqathinker.params import AnswerParams, DemoBaseParams
 from vqathinker.params.base import StageParams
 from vqathinker.phases.parameters import resolve
 from vqathinker.policy import demo
+from vqathinker.policy.answer import Completion, has_format, read_answer
 from vqathinker.policy.demo import KINDS, prepare_base
 from vqathinker.policy.folder.checkpoint import load_policy
 from vqathinker.policy.generation import EncodedPrompts, generate
 from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.normalisation import normalise
-from vqathinker.policy.prompt import has_format, parse
 from vqathinker.policy.tiny import build_policy, build_tokenizer
 from vqathinker.video.store import ClipStore
+
+STRICT = AnswerParams(reading="strict", range=[0, 5])
 
 Source = Callable[..., Path]
 
@@ -159,7 +161,7 @@ def test_no_step_of_speech_holds_a_trend_from_what_is_seen_to_the_score(
     )
     said = [text.partition("<answer>")[0] for text in texts]
     assert said[:9] == said[9:]
-    scores = [parse(text).score or 0.0 for text in texts]
+    scores = [read_answer(Completion(text), STRICT).score or 0.0 for text in texts]
     assert all(1 <= score <= 5 for score in scores)
     assert len(set(scores[:9])) > 5
     mirrored = [first + second for first, second in zip(scores[:9], scores[9:], strict=True)]
@@ -180,5 +182,5 @@ def test_speech_learns_the_form_of_an_answer_and_no_score(
     done = generate(policy, prompts, rows, 24, tokenizer.eos_token_id, 1.0, generator)
     said = tokenizer.batch_decode(done, skip_special_tokens=True)
     assert sum(map(has_format, said)) > 0.8 * 64
-    scores = [parse(text).score for text in said if has_format(text)]
+    scores = [read_answer(Completion(text), STRICT).score for text in said if has_format(text)]
     assert len(set(scores)) > 20  # drawn, not one that was learned

@@ -7,10 +7,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from vqathinker.params import DemoBaseParams
+from vqathinker.params import AnswerParams, DemoBaseParams
 from vqathinker.policy import demo
-from vqathinker.policy.prompt import Setting, parse, render
+from vqathinker.policy.answer import Completion, read_answer
+from vqathinker.policy.prompt import Setting, render
 from vqathinker.policy.tiny import build_policy, build_tokenizer
+
+STRICT = AnswerParams(reading="strict", range=[0, 5])
 
 TAGS = ("<think>", "</think>", "<answer>", "</answer>")
 WORDS = sorted(set(demo.KINDS.values()))
@@ -89,7 +92,7 @@ def test_tags_survive_the_decoding_of_an_answer_and_its_end_does_not(
     ids = demo_tokenizer(f"{said}<|im_end|><|endoftext|>", add_special_tokens=False)["input_ids"]
     decoded = demo_tokenizer.decode(ids, skip_special_tokens=True)
     assert decoded == said
-    assert parse(decoded).score == 3.42
+    assert read_answer(Completion(decoded), STRICT).score == 3.42
 
 
 def test_digits_stay_apart_in_any_number(demo_tokenizer: PreTrainedTokenizerFast) -> None:

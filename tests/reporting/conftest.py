@@ -91,7 +91,8 @@ def said(run: str) -> pd.DataFrame:
     score[5] = np.nan
     completion = [f"<think>{run} {name}</think>" for name in NAMES]
     table = pd.DataFrame({"video": NAMES, "score": score, "completion": completion})
-    return table.assign(parse_status="ok")[1:]
+    status = np.where(np.isnan(score), "not_a_number", "ok")
+    return table.assign(parse_status=status, greedy=score)[1:]
 
 
 def origin(run: str, benchmark: str) -> dict[str, Any]:

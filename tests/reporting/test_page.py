@@ -8,6 +8,7 @@ import pytest
 
 from vqathinker.evaluation.predictions import read_predictions, write_predictions
 from vqathinker.reporting.page import write_page
+from vqathinker.reporting.uncertainty import write_uncertainty
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
@@ -79,6 +80,18 @@ def test_it_shows_scores_averages_and_reasons(html: str) -> None:
         assert piece in text
     assert "<no> moov atom" in text
     assert "Rows without a score (8)" in text
+
+
+def test_it_shows_how_scores_are_made_and_how_answers_were_read(html: str) -> None:
+    text = read(html).text
+    assert "grposeengreedy10101.0001.000–" in text  # of 12 videos, 10 with a score
+    assert "grposeengreedy100100" in text  # ok, no_answer, not_a_number, out_of_range, cut_off
+
+
+def test_spread_and_error_are_drawn_where_they_are_known(scale, tmp_path: Path) -> None:
+    write_uncertainty(scale.predictions, scale.manifests, scale.figures)
+    images = read(write(scale, tmp_path)).images
+    assert [str(image["alt"]).split()[0] for image in images] == ["Error"]
 
 
 def test_it_shows_what_each_run_rates_best_and_worst_and_cannot_be_read(html: str) -> None:

@@ -8,6 +8,11 @@ import pytest
 
 from vqathinker.reporting.tables import average, read_table, write_tables
 
+COUNTS = {"ok": 9, "no_answer": 1, "not_a_number": 0, "out_of_range": 0, "cut_off": 0}
+OF_KIND: dict[str, Any] = {
+    "srcc": 0.5, "plcc": 0.25, "reason": None, "n_scored": 9, "distinct": 5, "spread_error": None,
+}  # fmt: skip
+
 
 def result(run: str, benchmark: str, **other: Any) -> dict[str, Any]:
     plain: dict[str, Any] = {
@@ -21,6 +26,10 @@ def result(run: str, benchmark: str, **other: Any) -> dict[str, Any]:
         "srcc": 0.5,
         "plcc": 0.25,
         "not_scored": {},
+        "score": "greedy",
+        "by_score": {"greedy": OF_KIND},
+        "answers": COUNTS,
+        "samples": {},
     }
     return plain | other
 
@@ -42,18 +51,41 @@ def test_scoring_has_one_row_for_each_file_in_the_order_given(tmp_path: Path) ->
         result("base", "konvid", srcc=None, plcc=None, n_null=10),
     )
     assert (tables / "scoring.csv").read_bytes() == (
-        b"run,benchmark,domain,n,n_missing,n_damaged,n_null,srcc,plcc\n"
-        b"grpo,konvid,in-domain,10,0,1,0,0.851235,0.250000\n"
-        b"base,konvid,in-domain,10,0,0,10,,\n"
+        b"run,benchmark,domain,score,n,n_missing,n_damaged,n_null,srcc,plcc\n"
+        b"grpo,konvid,in-domain,greedy,10,0,1,0,0.851235,0.250000\n"
+        b"base,konvid,in-domain,greedy,10,0,0,10,,\n"
     )
 
 
 def test_the_markdown_is_for_reading(tmp_path: Path) -> None:
     tables = write(tmp_path, result("grpo", "konvid", srcc=0.8512349, plcc=None))
     lines = (tables / "scoring.md").read_text(encoding="utf-8").splitlines()
-    assert lines[0].startswith("| run | benchmark | domain | n |")
+    assert lines[0].startswith("| run | benchmark | domain | score | n |")
     assert lines[1].count("---:") == 6
-    assert lines[2] == "| grpo | konvid | in-domain | 10 | 0 | 0 | 0 | 0.851 | – |"
+    assert lines[2] == "| grpo | konvid | in-domain | greedy | 10 | 0 | 0 | 0 | 0.851 | – |"
+
+
+def test_every_kind_of_score_has_a_row(tmp_path: Path) -> None:
+    mean = OF_KIND | {"srcc": 0.75, "distinct": 9, "spread_error": -0.125}
+    tables = write(tmp_path, result("grpo", "konvid", by_score={"greedy": OF_KIND, "mean": mean}))
+    assert (tables / "scores.csv").read_text().splitlines() == [
+        "run,benchmark,score,n_scored,distinct,srcc,plcc,spread_error",
+        "grpo,konvid,greedy,9,5,0.500000,0.250000,",
+        "grpo,konvid,mean,9,9,0.750000,0.250000,-0.125000",
+    ]
+    assert read_table(tables / "scores.csv")[0]["spread_error"] is None
+
+
+def test_answers_are_counted_by_status_greedy_and_drawn_apart(tmp_path: Path) -> None:
+    drawn = COUNTS | {"ok": 30, "out_of_range": 6}
+    tables = write(tmp_path, result("grpo", "konvid", samples=drawn), result("base", "konvid"))
+    assert (tables / "answers.csv").read_text().splitlines() == [
+        "run,benchmark,answers,ok,no_answer,not_a_number,out_of_range,cut_off",
+        "grpo,konvid,greedy,9,1,0,0,0",
+        "grpo,konvid,drawn,30,1,0,6,0",
+        "base,konvid,greedy,9,1,0,0,0",
+    ]
+    assert read_table(tables / "answers.csv")[1]["out_of_range"] == 6
 
 
 def test_averages_are_weighted_by_the_number_of_videos() -> None:

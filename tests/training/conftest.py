@@ -19,6 +19,8 @@ TRAINING = {
     "max_new_tokens": 6, "loss_type": "grpo", "precision": "fp32", "gradient_checkpointing": False,
     "freeze": ["vision"], "keep_encoded": True, "lora": None, "save_every": 2, "log_every": 1,
 }  # fmt: skip
+# The base policy says digits without tags, which a strict reading takes for no answer.
+AUTHORS = {"reading": "authors", "range": None}
 WEIGHTS = {"regression": 1.0, "ranking": 1.0, "format": 1.0, "temporal": 1.0}
 
 
@@ -86,10 +88,16 @@ def settings_of(root: Path) -> Callable[..., RunSettings]:
 
     def make(
         *, seed: int = 42, weights: dict[str, float] | None = None,
-        temporal: dict[str, Any] | None = None, **training: Any,
+        temporal: dict[str, Any] | None = None, answer: dict[str, Any] | None = None,
+        **training: Any,
     ) -> RunSettings:  # fmt: skip
         rewards = {"weights": WEIGHTS | (weights or {}), "temporal": temporal or {"copies": 2}}
-        changed = {"seed": seed, "training": TRAINING | training, "rewards": rewards}
+        changed = {
+            "seed": seed,
+            "training": TRAINING | training,
+            "rewards": rewards,
+            "answer": answer or AUTHORS,
+        }
         whole = merge(row, changed)
         return RunSettings.model_validate({key: whole[key] for key in RunSettings.model_fields})
 

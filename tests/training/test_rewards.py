@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vqathinker.params import RewardsParams
-from vqathinker.policy.prompt import parse
+from vqathinker.params import AnswerParams, RewardsParams
+from vqathinker.policy.answer import Completion, read_answer
 from vqathinker.training.rewards import (
     RewardTable,
     answer_format,
@@ -56,29 +56,34 @@ def params(**sections: Any) -> RewardsParams:
     return RewardsParams.model_validate(authors)
 
 
-def say(*scores: float | str) -> list[str]:
-    return [f"<think>hm</think><answer>{score}</answer>" for score in scores]
+AUTHORS = AnswerParams(reading="authors", range=None)
+STRICT = AnswerParams(reading="strict", range=[0, 5])
+
+
+def say(*scores: float | str) -> list[Completion]:
+    return [Completion(f"<think>hm</think><answer>{score}</answer>") for score in scores]
 
 
 class TestGoldens:
     def test_regression_ranking_and_format_are_the_authors(self) -> None:
         for batch in golden_batches():
             group = batch["num_generations"]
-            answers = [parse(text) for text in batch["completions"]]
+            texts = [Completion(text) for text in batch["completions"]]
+            answers = [read_answer(text, AUTHORS) for text in texts]
             scores = np.reshape([answer.score for answer in answers], (-1, group))
             coarse = np.reshape([answer.coarse for answer in answers], (-1, group))
             close = regression(scores, batch["mos"], coarse, sigma=0.5, coarse_penalty=0.8)
             ranked = ranking(scores, batch["mos"], epsilon=EPSILON)
             np.testing.assert_allclose(close.ravel(), batch["regression"], atol=TOLERANCE)
             np.testing.assert_allclose(ranked.ravel(), batch["rank"], atol=TOLERANCE)
-            assert answer_format([batch["completions"]]).ravel().tolist() == batch["format"]
+            assert answer_format([texts]).ravel().tolist() == batch["format"]
 
     def test_the_whole_scoring_gives_their_sum(self) -> None:
         for batch in golden_batches():
             group = batch["num_generations"]
-            texts = batch["completions"]
+            texts = [Completion(text) for text in batch["completions"]]
             groups = [texts[start : start + group] for start in range(0, len(texts), group)]
-            table = compute_rewards(groups, batch["mos"], None, params())
+            table = compute_rewards(groups, batch["mos"], None, params(), AUTHORS)
             expected = np.add(np.add(batch["regression"], batch["rank"]), batch["format"])
             np.testing.assert_allclose(table.total.ravel(), expected, atol=3 * TOLERANCE)
 
@@ -209,7 +214,7 @@ class TestComputeRewards:
     MOS = (4.0, 2.0)
 
     def score(self, *arguments: Any, **keywords: Any) -> RewardTable:
-        return compute_rewards(self.GROUPS, self.MOS, *arguments, **keywords)
+        return compute_rewards(self.GROUPS, self.MOS, *arguments, AUTHORS, **keywords)
 
     def test_without_perturbed_rollouts_there_is_no_temporal_reward(self) -> None:
         table = self.score(None, params())
@@ -223,7 +228,7 @@ class TestComputeRewards:
         np.testing.assert_allclose(table.total, parts)
 
     def test_with_better_perturbed_rollouts_nothing_is_added(self) -> None:
-        table = compute_rewards(self.WORSE, self.MOS, self.GROUPS, params())
+        table = compute_rewards(self.WORSE, self.MOS, self.GROUPS, params(), AUTHORS)
         assert not table.temporal.any()
 
     def test_weights_scale_what_is_summed_and_not_what_is_reported(self) -> None:
@@ -236,20 +241,35 @@ class TestComputeRewards:
         table = self.score(self.WORSE, params(weights={"regression": 0.0}))
         np.testing.assert_allclose(table.temporal, 0.3)
 
-    def test_parse_failures_are_counted_and_get_nothing_but_their_format(self) -> None:
-        groups = [say(4.01, "good"), ["no idea", *say(2.12)]]
-        table = compute_rewards(groups, self.MOS, [say("?", 1), say(1, 1)], params())
-        assert (table.failures, table.perturbed_failures) == (2, 1)
+    def test_failures_are_counted_by_status_and_get_nothing_but_their_format(self) -> None:
+        groups = [say(4.01, "good"), [Completion("no idea"), *say(2.12)]]
+        table = compute_rewards(groups, self.MOS, [say("4/5", 1), say(1, 1)], params(), STRICT)
+        assert table.statuses == {"ok": 2, "not_a_number": 1, "no_answer": 1}
+        assert table.perturbed_statuses == {"ok": 3, "not_a_number": 1}
         assert np.isnan(table.scores).tolist() == [[False, True], [True, False]]
         assert table.total[0, 1] == 1.0
         assert table.total[1, 0] == 0.0
 
+    @pytest.mark.parametrize(
+        "failure", [*say(333.02, "4/5"), Completion("<think>…", finished=False)]
+    )
+    def test_a_failure_moves_no_other_rollout_s_reward(self, failure: Completion) -> None:
+        """One number out of range would flatten the ranking of its whole batch."""
+        groups = [[*say(4.01, 4.41, 4.21), failure], say(2.01, 2.12, 1.81, 1.71)]
+        without = [say(4.01, 4.41, 4.21), say(2.01, 2.12, 1.81)]
+        table = compute_rewards(groups, self.MOS, None, params(), STRICT)
+        shorter = compute_rewards(without, self.MOS, None, params(), STRICT)
+        np.testing.assert_allclose(table.regression[0, :3], shorter.regression[0])
+        means = ranking([[4.01, 4.41, 4.21, nan], [2.01, 2.12, 1.81, 1.71]], self.MOS)
+        np.testing.assert_allclose(table.ranking, means)
+        assert (table.regression[0, 3], table.ranking[0, 3]) == (0, 0)
+
     def test_on_devices_only_videos_of_one_device_meet(self) -> None:
         groups, mos = [*self.GROUPS, *self.WORSE], [*self.MOS, *self.MOS]
-        table = compute_rewards(groups, mos, groups, params(), devices=2)
+        table = compute_rewards(groups, mos, groups, params(), AUTHORS, devices=2)
         parts = [
-            compute_rewards(groups[:2], mos[:2], groups[:2], params()),
-            compute_rewards(groups[2:], mos[2:], groups[2:], params()),
+            compute_rewards(groups[:2], mos[:2], groups[:2], params(), AUTHORS),
+            compute_rewards(groups[2:], mos[2:], groups[2:], params(), AUTHORS),
         ]
         for name in ("ranking", "temporal", "total", "scores"):
             expected = np.concatenate([getattr(part, name) for part in parts])
@@ -258,18 +278,18 @@ class TestComputeRewards:
     def test_in_the_global_scope_devices_do_not_matter(self) -> None:
         groups, mos = [*self.GROUPS, *self.WORSE], [*self.MOS, *self.MOS]
         everywhere = params(ranking={"scope": "global"})
-        spread = compute_rewards(groups, mos, None, everywhere, devices=2)
-        one = compute_rewards(groups, mos, None, params(), devices=1)
+        spread = compute_rewards(groups, mos, None, everywhere, AUTHORS, devices=2)
+        one = compute_rewards(groups, mos, None, params(), AUTHORS, devices=1)
         np.testing.assert_allclose(spread.ranking, one.ranking)
 
     @pytest.mark.parametrize("perturbed", [None, []])
     def test_no_video_no_reward(self, perturbed: list[list[str]] | None) -> None:
-        table = compute_rewards([], [], perturbed, params())
+        table = compute_rewards([], [], perturbed, params(), AUTHORS)
         assert table.total.size == 0
-        assert table.failures == 0
+        assert table.statuses.total() == 0
 
     def test_empty_groups_have_empty_rewards(self) -> None:
-        assert compute_rewards([[], []], self.MOS, None, params()).total.shape == (2, 0)
+        assert compute_rewards([[], []], self.MOS, None, params(), AUTHORS).total.shape == (2, 0)
 
     @pytest.mark.parametrize(
         ("groups", "mos", "devices", "complaint"),
@@ -285,4 +305,4 @@ class TestComputeRewards:
         self, groups: list[list[str]], mos: list[float], devices: int, complaint: str
     ) -> None:
         with pytest.raises(ValueError, match=complaint):
-            compute_rewards(groups, mos, None, params(), devices=devices)
+            compute_rewards(groups, mos, None, params(), AUTHORS, devices=devices)

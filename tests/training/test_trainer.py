@@ -1,6 +1,6 @@
 """What TRL is given: the log-probabilities of sampling, and each rollout's own rewards."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from vqathinker.params import RunSettings
+from vqathinker.policy.answer import FAILURES, Completion
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.policy.normalisation import normalise
 from vqathinker.training.rewards import RewardTable, compute_rewards
@@ -71,15 +72,19 @@ def rewarded(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     calls: list[dict[str, Any]] = []
 
     def watched(
-        completions: Any, mos: Any, perturbed: Any, params: Any, **rest: Any
+        completions: Any, mos: Any, perturbed: Any, params: Any, answer: Any, **rest: Any
     ) -> RewardTable:
-        table = compute_rewards(completions, mos, perturbed, params, **rest)
+        table = compute_rewards(completions, mos, perturbed, params, answer, **rest)
         given = {"completions": completions, "mos": mos, "perturbed": perturbed}
         calls.append(given | {"table": table})
         return table
 
     monkeypatch.setattr("vqathinker.training.trainer.compute_rewards", watched)
     return calls
+
+
+def texts_of(groups: Sequence[Sequence[Completion]]) -> list[list[str]]:
+    return [[completion.text for completion in group] for group in groups]
 
 
 @pytest.fixture(scope="module")
@@ -147,8 +152,8 @@ def test_rewards_are_computed_for_each_video_s_rollouts_against_its_own_mos(
             base.tokenizer.batch_decode(ids, skip_special_tokens=True)
             for ids in (done.raw, done.perturbed)
         )
-        assert [list(group) for group in given["completions"]] == [raw[:4], raw[4:]]
-        assert [list(group) for group in given["perturbed"]] == [perturbed[:2], perturbed[2:]]
+        assert texts_of(given["completions"]) == [raw[:4], raw[4:]]
+        assert texts_of(given["perturbed"]) == [perturbed[:2], perturbed[2:]]
         assert given["mos"] == [training_set.mos[video] for video in videos]
         seen.update(videos)
     assert seen == set(training_set.mos)  # three steps of two videos: every clip once
@@ -164,7 +169,7 @@ def test_only_videos_of_one_device_batch_are_ranked_among_each_other(
     assert len(given["mos"]) == 4
     for batch in (slice(0, 2), slice(2, 4)):
         parts = (given[name][batch] for name in ("completions", "mos", "perturbed"))
-        alone = compute_rewards(*parts, settings.rewards)
+        alone = compute_rewards(*parts, settings.rewards, settings.answer)
         assert given["table"].ranking[batch].tolist() == alone.ranking.tolist()
         assert given["table"].total[batch].tolist() == alone.total.tolist()
 
@@ -178,8 +183,29 @@ def test_rewards_are_logged_under_the_names_of_their_components(
         for name in COMPONENTS:
             mean = getattr(given["table"], name).mean()
             assert row[f"rewards/{name}"] == pytest.approx(mean, abs=1e-5)
-        assert row["parse_failures"] == given["table"].failures
+        statuses = given["table"].statuses
+        for status in FAILURES:
+            share = statuses[status] / statuses.total()
+            assert row[f"failures/{status}"] == pytest.approx(share, abs=1e-5)
+        assert row["failures"] == pytest.approx(1 - statuses["ok"] / statuses.total(), abs=1e-5)
         assert row["reward"] == pytest.approx(given["table"].total.mean(), abs=1e-5)
+
+
+def test_completions_that_reach_their_longest_length_are_told_from_others(
+    tmp_path: Path, training_set: Any, settings_of: Settings, rolled: Any,
+    rewarded: list[dict[str, Any]], base: Policy,
+) -> None:  # fmt: skip
+    strict = {"reading": "strict", "range": [0, 5]}
+    training_set.start(settings_of(answer=strict, max_steps=2), tmp_path)
+    history = pd.read_csv(tmp_path / "history.csv")
+    end = base.tokenizer.eos_token_id
+    for (_, done), given, row in zip(rolled, rewarded, history.to_dict("records"), strict=True):
+        finished = [ids[-1] == end for ids in done.raw]
+        told = [completion.finished for group in given["completions"] for completion in group]
+        assert told == finished
+        assert 0 < sum(finished) < len(finished)
+        assert row["cut_off"] == pytest.approx(1 - sum(finished) / len(finished), abs=1e-5)
+        assert row["failures/cut_off"] == row["cut_off"]  # none of them has an answer
 
 
 def test_without_temporal_weight_there_is_nothing_perturbed_to_reward(

@@ -7,7 +7,7 @@ import typer
 
 from vqathinker.cli.kernels import cap_kernels
 from vqathinker.cli.options import DEFAULT_PARAMS, Clips, OutFile, ParamsFile, TimesFile
-from vqathinker.params import EvaluationParams, load_kernels, load_section
+from vqathinker.params import AnswerParams, EvaluationParams, load_kernels, load_section
 
 __all__ = ["predict"]
 
@@ -21,10 +21,10 @@ def predict(
     params: ParamsFile = DEFAULT_PARAMS,
     times: TimesFile = None,
 ) -> None:
-    """Ask a policy about every clip of a benchmark, decoding greedily; it never sees a label."""
+    """Ask a policy about every clip of a benchmark; it never sees a label."""
     cap_kernels(load_kernels(params))
     from vqathinker.evaluation.predict import predict as predict_all
 
-    how = load_section(params, EvaluationParams)
-    predict_all(policy, clips, how, run=run, benchmark=benchmark, out=out, times=times)
+    how, answer = load_section(params, EvaluationParams), load_section(params, AnswerParams)
+    predict_all(policy, clips, how, answer, run=run, benchmark=benchmark, out=out, times=times)
     typer.echo(f"{out}: predictions of {run} on {benchmark}")

@@ -41,11 +41,14 @@ def figures(
         typer.Option(exists=True, help="Histories, .../RUN/history.csv; several may follow."),
     ] = [],  # noqa: B006  typer makes a new list for every call
 ) -> None:
-    """Draw rewards over training steps, and scores against MOS, with their numbers as CSV."""
+    """Draw rewards over steps, scores against MOS, errors against spread; numbers as CSV."""
     from vqathinker.reporting.figures import write_figures, write_scatters
+    from vqathinker.reporting.uncertainty import write_uncertainty
 
+    manifests = {path.parent.name: path for path in manifest}
     write_figures({path.parent.name: path for path in history}, out_dir)
-    write_scatters(predictions, {path.parent.name: path for path in manifest}, out_dir)
+    write_scatters(predictions, manifests, out_dir)
+    write_uncertainty(predictions, manifests, out_dir)
     typer.echo(f"{out_dir}: figures of {len(history)} trained runs")
 
 

@@ -9,41 +9,40 @@ and left out of the correlations; the authors skip the one in silence and score 
 
 import hashlib
 import json
-import math
-import warnings
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from itertools import chain
 from pathlib import Path
-from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
-from scipy.stats import DegenerateDataWarning, pearsonr, spearmanr
 
 from vqathinker.atomic import whole_file
 from vqathinker.evaluation.completeness import require_complete
-from vqathinker.evaluation.predictions import read_predictions
-from vqathinker.video.damage import STATUSES
+from vqathinker.evaluation.measures import Correlations, ScoreMeasures, correlations, measure_score
+from vqathinker.evaluation.predictions import KINDS, read_predictions
+from vqathinker.params import ScoreKind
+from vqathinker.policy.answer import STATUSES, AnswerStatus
+from vqathinker.video import damage
 
-__all__ = ["Correlations", "Metrics", "correlations", "evaluate", "write_metrics"]
+__all__ = ["Metrics", "evaluate", "write_metrics"]
 
-_FEWEST = 3  # through two points any line is a perfect one
-_NO_NUMBER = "the answer holds no number"
-
-
-class Correlations(TypedDict):
-    """Correlations in -1…1, or None with the reason why there is none."""
-
-    srcc: float | None
-    plcc: float | None
-    reason: str | None
+_REASONS: dict[str, str] = {
+    "no_answer": "the completion holds no answer",
+    "not_a_number": "the answer is not one number",
+    "out_of_range": "the number lies out of range",
+    "cut_off": "the completion was cut off before an answer",
+    "ok": "no score of this kind",
+}
 
 
 class Metrics(Correlations):
     """Agreement of one run with one benchmark.
 
     `n` counts all rows of the label file: those with a score (`n_scored`), without a file
-    (`n_missing`), that cannot be decoded (`n_damaged`), whose answer holds no number (`n_null`).
+    (`n_missing`), that cannot be decoded (`n_damaged`), whose answer gives no score (`n_null`).
+    `score` is the kind of score that all this is about, `by_score` has every kind that was kept.
+    `answers` counts greedy answers by status, `samples` the drawn ones, if there are any.
     """
 
     run: str
@@ -55,25 +54,10 @@ class Metrics(Correlations):
     n_null: int
     n_scored: int
     not_scored: dict[str, str]
-
-
-def correlations(scores: ArrayLike, mos: ArrayLike) -> Correlations:
-    """Spearman's and Pearson's correlation of finite `scores` (n,) with finite `mos` (n,).
-
-    >>> correlations([1.0, 2.0, 4.0], [10, 20, 30])["srcc"]
-    1.0
-    >>> correlations([3.0, 3.0, 3.0], [10, 20, 30])
-    {'srcc': None, 'plcc': None, 'reason': 'all scores are equal'}
-    """
-    x, y = np.asarray(scores, dtype=float), np.asarray(mos, dtype=float)
-    if len(x) < _FEWEST:
-        return _no_correlation(f"{len(x)} videos with a score; correlations need {_FEWEST}")
-    for name, values in (("scores", x), ("MOS", y)):
-        if (values == values[0]).all():
-            return _no_correlation(f"all {name} are equal")
-    srcc, plcc = _correlation(spearmanr, x, y), _correlation(pearsonr, x, y)
-    reason = "numbers too close or too large for Pearson's correlation" if plcc is None else None
-    return Correlations(srcc=srcc, plcc=plcc, reason=reason)
+    score: ScoreKind
+    by_score: dict[ScoreKind, ScoreMeasures]
+    answers: dict[AnswerStatus, int]
+    samples: dict[AnswerStatus, int]
 
 
 def evaluate(
@@ -83,12 +67,14 @@ def evaluate(
     *,
     run: str,
     benchmark: str,
+    score: ScoreKind = "greedy",
 ) -> Metrics:
     """Compare the predictions of one run with the labels of one benchmark.
 
-    `predictions` has columns video and score, one row per decoded clip; `manifest` video, mos,
-    domain, status and reason, one row per label; `failures` maps videos that would not decode to
-    the reason. A score that is not finite counts as null.
+    `predictions` are as `write_predictions` writes them, one row per decoded clip; `manifest` has
+    video, mos, domain, status and reason, one row per label; `failures` maps videos that would not
+    decode to the reason. A score that is not finite counts as null. `score` is the kind of score
+    that stands in the column of that name.
 
     Raises:
         ValueError: predictions and manifest do not fit together (a video twice, one of another
@@ -97,14 +83,16 @@ def evaluate(
     """
     where = f"run {run} on {benchmark}"
     rows = _by_video(manifest, f"{where}: the manifest")
-    scores = _by_video(predictions, f"{where}: the predictions")["score"].astype(float)
+    told = _by_video(predictions, f"{where}: the predictions")
+    scores = told["score"].astype(float)
     unreadable = _unreadable(rows, failures, where)
     readable = rows.index.difference(list(unreadable), sort=False)
     _check_videos(set(scores.index), set(readable), where)
     if not np.isfinite(rows["mos"].astype(float)).all():
         raise ValueError(f"{where}: the manifest has a MOS that is no number; make it again")
 
-    scores = scores.reindex(readable)
+    told = told.reindex(readable)
+    scores, mos = told["score"].astype(float), rows["mos"].reindex(readable).astype(float)
     scored = np.isfinite(scores.to_numpy())
     null = readable[~scored]
     missing = sum(status == "missing" for status, _ in unreadable.values())
@@ -118,9 +106,18 @@ def evaluate(
         n_damaged=len(unreadable) - missing,
         n_null=len(null),
         n_scored=int(scored.sum()),
-        **correlations(scores.to_numpy()[scored], rows["mos"].reindex(readable[scored])),
-        not_scored=reasons | dict.fromkeys(null, _NO_NUMBER),
+        **correlations(scores.to_numpy()[scored], mos[scored]),
+        not_scored=reasons | {video: _REASONS[told["parse_status"][video]] for video in null},
+        score=score,
+        by_score={kind: measure_score(told, mos, kind) for kind in KINDS if kind in told.columns},
+        answers=_count(told["parse_status"]),
+        samples=_count(chain.from_iterable(told.get("sample_statuses", []))),
     )
+
+
+def _count(statuses: Iterable[AnswerStatus]) -> dict[AnswerStatus, int]:
+    counts = Counter(statuses)
+    return {status: counts[status] for status in STATUSES} if counts else {}
 
 
 def write_metrics(
@@ -144,7 +141,9 @@ def write_metrics(
     labels = pd.read_parquet(manifest)
     if not allow_incomplete:
         require_complete(manifest, labels["status"])
-    result = evaluate(given.table, labels, failures, run=given.run, benchmark=given.benchmark)
+    result = evaluate(
+        given.table, labels, failures, run=given.run, benchmark=given.benchmark, score=given.score
+    )
     with manifest.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     written = {**result, "provenance": {**given.provenance, "manifest_sha256": digest}}
@@ -154,21 +153,6 @@ def write_metrics(
     return result
 
 
-def _no_correlation(reason: str) -> Correlations:
-    return Correlations(srcc=None, plcc=None, reason=reason)
-
-
-def _correlation(measure: Callable[..., Any], x: ArrayLike, y: ArrayLike) -> float | None:
-    """None where the numbers are too close together or too large for floating point."""
-    with warnings.catch_warnings(), np.errstate(over="ignore", invalid="ignore"):
-        warnings.simplefilter("error", DegenerateDataWarning)
-        try:
-            value = float(measure(x, y).statistic)
-        except DegenerateDataWarning:
-            return None
-    return value if math.isfinite(value) else None
-
-
 def _unreadable(
     rows: pd.DataFrame, failures: Mapping[str, str], where: str
 ) -> dict[str, tuple[str, str]]:
@@ -176,7 +160,7 @@ def _unreadable(
 
     Whatever is neither "ok" nor "missing" is damaged, each in its own way.
     """
-    unknown = set(rows["status"]) - {"ok", "missing", *STATUSES}
+    unknown = set(rows["status"]) - {"ok", "missing", *damage.STATUSES}
     strangers = set(failures) - set(rows.index)
     if unknown or strangers:
         raise ValueError(

@@ -1,23 +1,42 @@
 """The file of a policy's predictions on one benchmark: a parquet table that knows its origin.
 
-Columns: `video` (id), `score` (float, null where no number could be read), `completion` (the whole
-text), `parse_status` ("ok" or "no_number"). The schema's metadata holds, under the key
-`provenance`, a JSON object with at least `run` and `benchmark`.
+Columns: `video` (id), `score` (null where there is none), `completion` (the whole greedy text),
+`parse_status` (of it, see `policy.answer`), `greedy` (its score). With drawn answers also `mean`,
+`mean_spread` (standard deviation), `samples` (their scores, null where unreadable) and
+`sample_statuses`; with the expectation `expected`, `expected_spread` and `expected_mass` (of the
+numbers it is over, as a probability). `score` is one of `greedy`, `mean`, `expected`. The schema's
+metadata holds, under the key `provenance`, a JSON object with at least `run` and `benchmark`.
 """
 
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vqathinker.atomic import whole_file
+from vqathinker.params import ScoreKind
 
-__all__ = ["COLUMNS", "Predictions", "read_predictions", "write_predictions"]
+__all__ = ["COLUMNS", "KINDS", "Predictions", "read_predictions", "write_predictions"]
 
-COLUMNS = ("video", "score", "completion", "parse_status")
+KINDS: tuple[ScoreKind, ...] = get_args(ScoreKind)
+COLUMNS = ("video", "score", "completion", "parse_status", "greedy")
+_TYPES = {
+    "video": pa.string(),
+    "score": pa.float64(),
+    "completion": pa.string(),
+    "parse_status": pa.string(),
+    "greedy": pa.float64(),
+    "mean": pa.float64(),
+    "mean_spread": pa.float64(),
+    "samples": pa.list_(pa.float64()),
+    "sample_statuses": pa.list_(pa.string()),
+    "expected": pa.float64(),
+    "expected_spread": pa.float64(),
+    "expected_mass": pa.float64(),
+}
 _KEY = b"provenance"
 
 
@@ -37,19 +56,26 @@ class Predictions(NamedTuple):
         """The test set it spoke about."""
         return str(self.provenance["benchmark"])
 
+    @property
+    def score(self) -> ScoreKind:
+        """The kind of score that stands in the column of that name."""
+        kind: ScoreKind = self.provenance.get("decoding", {}).get("score", "greedy")
+        return kind
+
 
 def write_predictions(path: Path, table: pd.DataFrame, provenance: dict[str, Any]) -> None:
     """Write predictions; `provenance` names at least `run` and `benchmark`."""
     _check(path, set(table.columns), provenance)
-    rows = pa.Table.from_pandas(table[list(COLUMNS)], preserve_index=False)
+    schema = pa.schema({name: _TYPES[name] for name in _TYPES if name in table.columns})
+    rows = pa.Table.from_pandas(table, schema=schema, preserve_index=False)
     origin = {_KEY: json.dumps(provenance, ensure_ascii=False, sort_keys=True).encode()}
-    rows = rows.replace_schema_metadata({**(rows.schema.metadata or {}), **origin})
+    rows = rows.replace_schema_metadata(origin)
     with whole_file(path) as part:
         pq.write_table(rows, part)
 
 
 def read_predictions(path: Path) -> Predictions:
-    """Read predictions with their provenance; a null score comes out as NaN.
+    """Read predictions with their provenance; a score that is null comes out as NaN.
 
     Raises:
         ValueError: a column or the provenance is missing.
@@ -57,9 +83,7 @@ def read_predictions(path: Path) -> Predictions:
     rows = pq.read_table(path)
     provenance = json.loads((rows.schema.metadata or {}).get(_KEY, b"{}"))
     _check(path, set(rows.column_names), provenance)
-    table = rows.to_pandas()
-    table["score"] = table["score"].astype(float)
-    return Predictions(table, provenance)
+    return Predictions(rows.to_pandas(), provenance)
 
 
 def _check(path: Path, columns: set[str], provenance: dict[str, Any]) -> None:

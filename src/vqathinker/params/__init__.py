@@ -24,6 +24,7 @@ from vqathinker.params.reading import (
     load_seed,
 )
 from vqathinker.params.training import (
+    AnswerParams,
     LoraParams,
     RewardsParams,
     RunParams,
@@ -36,11 +37,14 @@ from vqathinker.params.whole import (
     Parameters,
     ReportParams,
     ResourcesParams,
+    SamplingParams,
+    ScoreKind,
     ThreadsParams,
     json_schema,
 )
 
 __all__ = [
+    "AnswerParams",
     "BaseParams",
     "ClipsParams",
     "DataParams",
@@ -61,6 +65,8 @@ __all__ = [
     "RewardsParams",
     "RunParams",
     "RunSettings",
+    "SamplingParams",
+    "ScoreKind",
     "ThreadsParams",
     "TrainingParams",
     "json_schema",

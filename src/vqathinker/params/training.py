@@ -15,7 +15,14 @@ from vqathinker.params.model import (
     Whole,
 )
 
-__all__ = ["LoraParams", "RewardsParams", "RunParams", "RunSettings", "TrainingParams"]
+__all__ = [
+    "AnswerParams",
+    "LoraParams",
+    "RewardsParams",
+    "RunParams",
+    "RunSettings",
+    "TrainingParams",
+]
 
 TrainablePart = Literal["vision", "projector", "motion_projector", "language"]
 
@@ -107,12 +114,38 @@ class RewardsParams(Section):
     weights: RewardWeights
 
 
+class AnswerParams(Section):
+    """What of a completion counts as a score (docs/departures.md, 1 and 2)."""
+
+    KEY: ClassVar[str] = "answer"
+
+    reading: Literal["strict", "authors"] = Field(
+        description="strict: an answer that is one number | authors: the first number found"
+    )
+    range: list[float] | None = Field(
+        min_length=2, max_length=2, description="lowest and highest score; null: any number"
+    )
+
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        """Lowest and highest score; None: any number."""
+        return None if self.range is None else (self.range[0], self.range[1])
+
+    @field_validator("range")
+    @classmethod
+    def _require_order(cls, limits: list[float] | None) -> list[float] | None:
+        if limits is not None and not limits[0] < limits[1]:
+            raise ValueError("the lowest score before the highest, such as [0, 5]")
+        return limits
+
+
 class RunSettings(Model):
     """What training a run depends on; all that its stamp holds."""
 
     seed: Whole
     training: TrainingParams
     rewards: RewardsParams
+    answer: AnswerParams
     kernels: Kernels = Field(description="of torch on the CPU; avx2: none newer than that")
 
 

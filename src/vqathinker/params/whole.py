@@ -1,14 +1,14 @@
 """The remaining sections, and params.yaml as a whole with the schema made from it."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal, get_args
 
 import yaml
 from pydantic import Field
 
 from vqathinker.params.base import BaseParams
 from vqathinker.params.data import ClipsParams, DataParams, DownloadParams
-from vqathinker.params.model import Count, Kernels, Model, Name, Section, Whole
-from vqathinker.params.training import RewardsParams, RunParams, TrainingParams
+from vqathinker.params.model import Count, Kernels, Model, Name, Positive, Section, Whole
+from vqathinker.params.training import AnswerParams, RewardsParams, RunParams, TrainingParams
 
 __all__ = [
     "EvaluationParams",
@@ -16,18 +16,40 @@ __all__ = [
     "Parameters",
     "ReportParams",
     "ResourcesParams",
+    "SamplingParams",
+    "ScoreKind",
     "ThreadsParams",
     "json_schema",
 ]
 
 
+ScoreKind = Literal["greedy", "mean", "expected"]
+
+
+class SamplingParams(Model):
+    """How the answers are drawn that `mean` is the mean of."""
+
+    answers: int = Field(ge=2, description="of one clip, which share one prefill")
+    temperature: Positive
+    seed: Whole
+
+
 class EvaluationParams(Section):
-    """Greedy prediction (docs/method.md, section 6)."""
+    """Prediction (docs/method.md, section 6); the greedy score is always there."""
 
     KEY: ClassVar[str] = "evaluation"
 
     batch_size: Count
     max_new_tokens: Count
+    score: ScoreKind = Field(description="which one the tables show as the score")
+    beside: list[ScoreKind] = Field(description="scores that are kept beside it")
+    sampling: SamplingParams
+
+    @property
+    def kinds(self) -> tuple[ScoreKind, ...]:
+        """Every score that is made, greedy first."""
+        wanted = {"greedy", self.score, *self.beside}
+        return tuple(kind for kind in get_args(ScoreKind) if kind in wanted)
 
 
 class MetricsParams(Section):
@@ -89,6 +111,7 @@ class Parameters(Model):
     base: BaseParams
     training: TrainingParams
     rewards: RewardsParams
+    answer: AnswerParams
     runs: dict[Name, RunParams] = Field(min_length=1)
     evaluation: EvaluationParams
     metrics: MetricsParams

@@ -26,12 +26,12 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "data": ("data",),
     "clips": ("seed", "clips"),
     "base": ("base", "kernels"),
-    "evaluation": ("evaluation", "kernels"),
+    "evaluation": ("evaluation", "answer", "kernels"),
     "metrics": ("metrics",),
     "report": ("report",),
 }
 TRAINING = "training"
-RUN_SECTIONS = ("seed", "training", "rewards", "kernels")
+RUN_SECTIONS = ("seed", "training", "rewards", "answer", "kernels")
 
 # How files come, in a file of its own beside the stamps: read by jobs, but no input of any rule.
 DOWNLOAD = "download"

@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from transformers import DynamicCache
 
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 
-__all__ = ["EncodedPrompts", "generate"]
+__all__ = ["EncodedPrompts", "Generated", "generate", "generate_with_cache"]
 
 
 class EncodedPrompts(NamedTuple):
@@ -28,7 +29,16 @@ class EncodedPrompts(NamedTuple):
         return EncodedPrompts(*(torch.cat(field) for field in zip(*parts, strict=True)))
 
 
-@torch.no_grad()
+class Generated(NamedTuple):
+    """Completions as token ids, and the keys and values of their prompts and of their tokens.
+
+    Row i of `cache` is completion i: its prompt, then its tokens but for the last one drawn.
+    """
+
+    ids: list[list[int]]
+    cache: DynamicCache
+
+
 def generate(
     policy: VQAThinkerForConditionalGeneration,
     prompts: EncodedPrompts,
@@ -36,21 +46,37 @@ def generate(
     max_new_tokens: int,
     end: int,
     temperature: float = 0.0,
-    generator: torch.Generator | None = None,
+    draws: torch.Generator | Tensor | None = None,
 ) -> list[list[int]]:
     """Complete prompts; completion i answers prompt `rows[i]`.
 
     Args:
         end: the token that ends a completion; it is kept as the last one.
-        temperature: 0 takes the likeliest token each time, else tokens are drawn with `generator`.
+        temperature: 0 takes the likeliest token each time, else tokens are drawn with `draws`.
+        draws: a generator, or numbers 0..1 (completions, max_new_tokens): with these a completion
+            does not depend on the others.
 
     Returns:
         Token ids of each completion, at most `max_new_tokens`.
 
     Raises:
-        ValueError: `temperature` is above 0 and there is no generator.
+        ValueError: `temperature` is above 0 and there are no draws.
     """
-    if temperature > 0 and generator is None:
+    return generate_with_cache(policy, prompts, rows, max_new_tokens, end, temperature, draws).ids
+
+
+@torch.no_grad()
+def generate_with_cache(
+    policy: VQAThinkerForConditionalGeneration,
+    prompts: EncodedPrompts,
+    rows: Tensor,
+    max_new_tokens: int,
+    end: int,
+    temperature: float = 0.0,
+    draws: torch.Generator | Tensor | None = None,
+) -> Generated:
+    """As `generate`, with what attention remembers, for looking again at what was said."""
+    if temperature > 0 and draws is None:
         raise ValueError(f"temperature {temperature} draws tokens; pass a torch.Generator")
     was_training = policy.training
     policy.eval()
@@ -62,7 +88,7 @@ def generate(
     for step in range(max_new_tokens):
         logits = policy.lm_head(hidden[:, -1]).float()
         logits[:, policy.config.image_token_id] = -torch.inf
-        token = _next_token(logits, temperature, generator)
+        token = _next_token(logits, temperature, draws, step)
         drawn.append(torch.where(open_rows, token, end))
         open_rows = open_rows & (token != end)
         if not bool(open_rows.any()) or step + 1 == max_new_tokens:
@@ -70,17 +96,21 @@ def generate(
         out = policy.model(input_ids=drawn[-1][:, None], past_key_values=cache, use_cache=True)
         hidden = out.last_hidden_state
     policy.train(was_training)
-    return [_cut_behind(ids, end) for ids in torch.stack(drawn, 1).tolist()]
+    return Generated([_cut_behind(ids, end) for ids in torch.stack(drawn, 1).tolist()], cache)
 
 
-def _next_token(logits: Tensor, temperature: float, generator: torch.Generator | None) -> Tensor:
+def _next_token(
+    logits: Tensor, temperature: float, draws: torch.Generator | Tensor | None, step: int
+) -> Tensor:
     if temperature == 0:
         return logits.argmax(-1)
     # One uniform number a row against the cumulated probabilities: multinomial draws one a token.
     heights = (logits / temperature).softmax(-1, dtype=torch.float64).cumsum(-1)
-    drawn = torch.rand(
-        (len(logits), 1), generator=generator, dtype=heights.dtype, device=logits.device
-    )
+    if isinstance(draws, Tensor):
+        drawn = draws[:, step, None].to(heights)
+    else:
+        size = (len(logits), 1)
+        drawn = torch.rand(size, generator=draws, dtype=heights.dtype, device=logits.device)
     place = torch.searchsorted(heights, drawn * heights[:, -1:], right=True)[:, 0]
     return place.clamp(max=logits.shape[-1] - 1)
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from vqathinker.atomic import whole_file
 from vqathinker.evaluation.predictions import read_predictions
 
-__all__ = ["PANELS", "write_figures", "write_scatters"]
+__all__ = ["COLOURS", "PANELS", "save_figure", "style_axis", "write_figures", "write_scatters"]
 
 # Column of history.csv to the title of its panel.
 PANELS = {
@@ -22,9 +22,9 @@ PANELS = {
     "rewards/temporal": "temporal reward",
     "kl": "KL divergence from the base policy",
     "entropy": "entropy of a token, nats",
-    "parse_failures": "answers without a number",
+    "failures": "share of answers without a score",
 }
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _STYLES = ("-", "--", ":", "-.")
 _WINDOWS = 20  # a trend is the mean over a twentieth of the steps
 _DPI = 130
@@ -49,7 +49,7 @@ def write_figures(histories: Mapping[str, Path], out_dir: Path) -> None:
     rest = [name for name in table.columns if name not in first]
     with whole_file(out_dir / "training_curve.csv") as part:
         table[first + rest].to_csv(part, index=False, lineterminator="\n")
-    _save(_draw_curves(curves), out_dir / "training_curve.png")
+    save_figure(_draw_curves(curves), out_dir / "training_curve.png")
 
 
 def write_scatters(
@@ -84,10 +84,11 @@ def write_scatters(
             part, index=False, float_format="%.6f", lineterminator="\n"
         )
     for run, of_run in panels.items():
-        _save(_draw_scatter(run, of_run), out_dir / f"scatter_{run}.png")
+        save_figure(_draw_scatter(run, of_run), out_dir / f"scatter_{run}.png")
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG."""
     with whole_file(path) as part:
         figure.savefig(part, format="png", dpi=_DPI)
 
@@ -109,7 +110,7 @@ def _draw_curves(curves: Mapping[str, pd.DataFrame]) -> Figure:
         for number, (run, curve) in enumerate(curves.items()):
             _draw_curve(axis, curve["step"], curve[column], run, number)
         axis.set_title(title, loc="left", fontsize=10)
-        _style_axis(axis)
+        style_axis(axis)
     for axis in axes[-1]:
         axis.set_xlabel("step")
     figure.legend(
@@ -119,8 +120,8 @@ def _draw_curves(curves: Mapping[str, pd.DataFrame]) -> Figure:
 
 
 def _draw_curve(axis: Axes, steps: pd.Series, values: pd.Series, run: str, number: int) -> None:
-    colour = _COLOURS[number % len(_COLOURS)]
-    style = _STYLES[number // len(_COLOURS) % len(_STYLES)]
+    colour = COLOURS[number % len(COLOURS)]
+    style = _STYLES[number // len(COLOURS) % len(_STYLES)]
     window = max(1, len(values) // _WINDOWS)
     trend = values.rolling(window, center=True, min_periods=1).mean()
     if window > 1:
@@ -136,16 +137,17 @@ def _draw_scatter(run: str, benchmarks: Mapping[str, pd.DataFrame]) -> Figure:
     axes = figure.subplots(lines, columns, squeeze=False)
     for axis, (benchmark, videos) in zip(axes.flat, benchmarks.items(), strict=False):
         opacity = max(0.1, min(0.7, 60 / max(1, len(videos))))
-        axis.scatter(videos["mos"], videos["score"], s=12, alpha=opacity, color=_COLOURS[0], lw=0)
+        axis.scatter(videos["mos"], videos["score"], s=12, alpha=opacity, color=COLOURS[0], lw=0)
         axis.set_title(f"{benchmark} ({len(videos)} videos)", loc="left", fontsize=9)
         axis.set_xlabel("MOS")
         axis.set_ylabel("score")
-        _style_axis(axis)
+        style_axis(axis)
     for axis in axes.flat[len(benchmarks) :]:
         axis.set_axis_off()
     return figure
 
 
-def _style_axis(axis: Axes) -> None:
+def style_axis(axis: Axes) -> None:
+    """A faint grid, and no frame above and at the right."""
     axis.grid(alpha=0.25, linewidth=0.6)
     axis.spines[["top", "right"]].set_visible(False)

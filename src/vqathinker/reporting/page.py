@@ -55,11 +55,14 @@ def write_page(
         benchmarks=list(dict.fromkeys(row["benchmark"] for row in scoring)),
         scoring=scoring,
         overall=read_table(tables_dir / "overall.csv"),
+        by_score=read_table(tables_dir / "scores.csv"),
+        answers=read_table(tables_dir / "answers.csv"),
         not_scored=read_table(tables_dir / "not_scored.csv"),
         numbers=NUMBERS,
         listed=_NOT_SCORED_LISTED,
         curve=_curve(figures_dir),
         scatters=list(_scatters(figures_dir, by_run)),
+        uncertainty=_uncertainty(figures_dir),
         examples={run: list(_examples(files, mos)) for run, files in by_run.items()},
         origins=_provenance_table(by_run),
     )
@@ -86,6 +89,19 @@ def _curve(figures_dir: Path) -> dict[str, str] | None:
         alt="Rewards, KL divergence, entropy and unreadable answers over the steps of training, "
         "one line for each trained run",
         caption="Faint: every logged step; strong: the trend. Numbers: figures/training_curve.csv.",
+    )
+
+
+def _uncertainty(figures_dir: Path) -> dict[str, str] | None:
+    path = figures_dir / "uncertainty.png"
+    if not path.is_file():
+        return None
+    return _image(
+        path,
+        alt="Error of scores against their spread, a panel for each run and benchmark, with the "
+        "mean error of videos of similar spread",
+        caption="A point is a video; the line is the mean error of a fifth of them each. A rising "
+        "line: the policy knows where it is less sure. Numbers: figures/uncertainty.csv.",
     )
 
 

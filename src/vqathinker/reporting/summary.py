@@ -18,10 +18,11 @@ _COLUMNS = {
     "n_missing": "missing",
     "n_damaged": "damaged",
     "n_null": "null",
+    "score": "score",
     "srcc": "SRCC",
     "plcc": "PLCC",
 }
-_WORDS = ("run", "benchmark")
+_WORDS = ("run", "benchmark", "score")
 
 
 def print_summary(results_dir: Path, console: Console | None = None) -> None:

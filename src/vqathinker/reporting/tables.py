@@ -5,29 +5,46 @@ Source of the averages: docs/method.md, section 6 ("Overall": weighted by the nu
 
 import csv
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from vqathinker.atomic import whole_file
+from vqathinker.policy.answer import STATUSES
 
-__all__ = ["NUMBERS", "OVERALL", "SCORING", "average", "format_cell", "read_table", "write_tables"]
+__all__ = [
+    "ANSWERS",
+    "BY_SCORE",
+    "NUMBERS",
+    "OVERALL",
+    "SCORING",
+    "average",
+    "format_cell",
+    "read_table",
+    "write_tables",
+]
 
 _COUNTS = ("n", "n_missing", "n_damaged", "n_null")
 _MEASURES = ("srcc", "plcc")
-SCORING = ("run", "benchmark", "domain", *_COUNTS, *_MEASURES)
+SCORING = ("run", "benchmark", "domain", "score", *_COUNTS, *_MEASURES)
 OVERALL = ("run", "domain", "benchmarks", *_COUNTS, *_MEASURES)
-NUMBERS = frozenset((*_COUNTS, *_MEASURES, "benchmarks"))
+BY_SCORE = ("run", "benchmark", "score", "n_scored", "distinct", *_MEASURES, "spread_error")
+ANSWERS = ("run", "benchmark", "answers", *STATUSES)
+_REAL = frozenset((*_MEASURES, "spread_error"))
+NUMBERS = _REAL | {*_COUNTS, *STATUSES, "benchmarks", "n_scored", "distinct"}
+_NEEDED = ("not_scored", "by_score", "answers", "samples")
 _NOT_SCORED = ("run", "benchmark", "video", "reason")
 
 Row = Mapping[str, Any]
 
 
 def write_tables(metrics: Sequence[Path], out_dir: Path) -> None:
-    """Write `scoring`, `overall` (csv and md each) and `not_scored.csv` from metrics JSON files.
+    """Write `scoring`, `overall`, `scores`, `answers` (csv and md each) and `not_scored.csv`.
 
-    Rows keep the order of `metrics`. A correlation that is not defined is an empty cell; the CSV
-    has six decimals, the Markdown three. `not_scored.csv` names every video without a score.
+    `scores` has every kind of score that was kept, `answers` how greedy and drawn answers could be
+    read. Rows keep the order of `metrics`, which are JSON files. A correlation that is not defined
+    is an empty cell; the CSV has six decimals, the Markdown three. `not_scored.csv` names every
+    video without a score.
 
     Raises:
         ValueError: two files are of the same run and benchmark, or one lacks a column.
@@ -38,7 +55,13 @@ def write_tables(metrics: Sequence[Path], out_dir: Path) -> None:
         raise ValueError(f"two metrics files of {twice}; give one for each run and benchmark")
     averages = average(results)
     out_dir.mkdir(parents=True, exist_ok=True)
-    for name, columns, rows in (("scoring", SCORING, results), ("overall", OVERALL, averages)):
+    tables: dict[str, tuple[Sequence[str], Sequence[Row]]] = {
+        "scoring": (SCORING, results),
+        "overall": (OVERALL, averages),
+        "scores": (BY_SCORE, [row for result in results for row in _by_score(result)]),
+        "answers": (ANSWERS, [row for result in results for row in _answers(result)]),
+    }
+    for name, (columns, rows) in tables.items():
         _write_csv(out_dir / f"{name}.csv", columns, rows)
         with whole_file(out_dir / f"{name}.md") as part:
             part.write_text(_markdown(columns, rows), encoding="utf-8")
@@ -48,6 +71,22 @@ def write_tables(metrics: Sequence[Path], out_dir: Path) -> None:
         for video, reason in result["not_scored"].items()
     ]
     _write_csv(out_dir / "not_scored.csv", _NOT_SCORED, lacking)
+
+
+def _by_score(result: Row) -> Iterator[Row]:
+    for kind, found in result["by_score"].items():
+        yield {"run": result["run"], "benchmark": result["benchmark"], "score": kind, **found}
+
+
+def _answers(result: Row) -> Iterator[Row]:
+    for kind, counts in (("greedy", result["answers"]), ("drawn", result["samples"])):
+        if counts:
+            yield {
+                "run": result["run"],
+                "benchmark": result["benchmark"],
+                "answers": kind,
+                **counts,
+            }
 
 
 def average(results: Sequence[Row]) -> list[dict[str, Any]]:
@@ -98,7 +137,7 @@ def format_cell(value: Any) -> str:
 
 
 def _value(name: str, cell: str) -> str | int | float | None:
-    if name in _MEASURES:
+    if name in _REAL:
         return float(cell) if cell else None
     return int(cell) if name in NUMBERS else cell
 
@@ -112,7 +151,7 @@ def _weighted(rows: Sequence[Row], name: str) -> float | None:
 
 def _read_metrics(path: Path) -> dict[str, Any]:
     result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    if lacking := [name for name in (*SCORING, "not_scored") if name not in result]:
+    if lacking := [name for name in (*SCORING, *_NEEDED) if name not in result]:
         raise ValueError(f"{path} has no {', '.join(lacking)}; make it with `vqathinker metrics`")
     return result
 

@@ -23,7 +23,7 @@ def ranking(scores: ArrayLike, mos: ArrayLike, *, epsilon: float = 1e-6) -> Floa
     `p = Φ((y_ij - mean_z) / sqrt(var_i + var_z + ε))`,
     `R = sqrt(p·g + ε) + sqrt((1 - p)(1 - g) + ε)`, g = 1, ½, 0 for q_i >, =, < q_z.
     y = `scores` (..., videos, group), q = `mos` (..., videos); mean and unbiased variance over the
-    valid rollouts of a group. Range 2√ε … √(1+ε)+√ε, about 0.002…1.001; 0 for a parse failure.
+    valid rollouts of a group. Range 2√ε … √(1+ε)+√ε, about 0.002…1.001; 0 for a failure.
 
     A group with one valid rollout has variance 0. A video without a valid rollout is nobody's
     opponent; without any opponent (one video in the batch) the reward is 0 for all.

@@ -4,17 +4,19 @@ Source: docs/method.md, section 3; authors' `grpo_jsonl.py` and `grpo_trainer.py
 
 Everything is a pure function of arrays of shape (..., videos, group): `videos` are those that meet
 each other in one batch, `group` the G rollouts of a video; leading axes are batches that do not see
-each other (devices). A score of NaN is a parse failure. `compute_rewards` puts it all together.
+each other (devices). A score of NaN is a failure. `compute_rewards` puts it all together.
 
 Departures from the released code, each with the parameter that restores theirs:
-1. A parse failure gets 0, the lowest regression and ranking reward, stays out of the mean and
-   variance of its group and is counted; the authors draw a random number. Theirs is not offered.
+1. A failure (no answer, no number, out of range, cut off: `policy.answer`) gets 0, the lowest
+   regression and ranking reward, stays out of the mean and variance of its group and is counted;
+   the authors draw a random number. Theirs is not offered.
 2. `coarse_penalty` 1 turns the penalty on coarse numbers off; the authors' is 0.8.
 3. `ranking.scope` "global" compares across devices; the authors' is "device".
 4. `temporal.rule` "video" tests each video by itself; the authors' is "batch" (released code) or
    "batch_ranking_only" (their code of 2025-08-05).
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
@@ -22,8 +24,8 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vqathinker.params import RewardsParams
-from vqathinker.policy.prompt import has_format, parse
+from vqathinker.params import AnswerParams, RewardsParams
+from vqathinker.policy.answer import AnswerStatus, Completion, has_format, read_answer
 from vqathinker.training.ranking import Floats, batch_arrays, ranking
 
 __all__ = [
@@ -50,7 +52,7 @@ def regression(
     """Bell-shaped closeness to the MOS: `R = exp(-(y - q)² / (2 σ²)) · c`.
 
     y = `scores` (..., videos, group), q = `mos` (..., videos), both on the training scale; σ =
-    `sigma` in the same unit; c = `coarse_penalty` where `coarse`, else 1. Range 0…1; 0 for a parse
+    `sigma` in the same unit; c = `coarse_penalty` where `coarse`, else 1. Range 0…1; 0 for a
     failure. Source: docs/method.md, section 3.1 (`regression_reward`).
 
     Raises:
@@ -69,16 +71,17 @@ def regression(
     return np.where(valid, bell * penalty, 0.0)
 
 
-def answer_format(completions: Sequence[Sequence[str]]) -> Floats:
+def answer_format(completions: Sequence[Sequence[Completion]]) -> Floats:
     """1 where a completion as a whole has the asked-for tags, else 0; shape (videos, group).
 
     It looks at the tags only: an answer without a number can have the format. Source:
     docs/method.md, section 3.3 (`format_reward`).
 
-    >>> answer_format([["<think>sharp</think><answer>3.42</answer>", "3.42"]])
+    >>> good, bad = Completion("<think>sharp</think><answer>3.42</answer>"), Completion("3.42")
+    >>> answer_format([[good, bad]])
     array([[1., 0.]])
     """
-    return np.array([[has_format(text) for text in group] for group in completions], dtype=float)
+    return np.array([[has_format(c.text) for c in group] for group in completions], dtype=float)
 
 
 def temporal(
@@ -138,7 +141,8 @@ class RewardTable:
     """All rewards of one scoring, each of shape (videos, group).
 
     `temporal` is what was added to ranking and regression, each times the weight of that reward;
-    `total` = Σ weight · component. `scores` is NaN where parsing failed.
+    `total` = Σ weight · component. `scores` is NaN where there is none. `statuses` counts the
+    answers, `perturbed_statuses` those on perturbed copies, by status.
     """
 
     regression: Floats
@@ -147,24 +151,25 @@ class RewardTable:
     temporal: Floats
     total: Floats
     scores: Floats
-    failures: int
-    perturbed_failures: int
+    statuses: Counter[AnswerStatus]
+    perturbed_statuses: Counter[AnswerStatus]
 
 
 def compute_rewards(
-    completions: Sequence[Sequence[str]],
+    completions: Sequence[Sequence[Completion]],
     mos: Sequence[float],
-    perturbed: Sequence[Sequence[str]] | None,
+    perturbed: Sequence[Sequence[Completion]] | None,
     params: RewardsParams,
+    answer: AnswerParams,
     *,
     devices: int = 1,
 ) -> RewardTable:
-    """Parse and score G completions for each video; the sum is what GRPO maximises.
+    """Read and reward G completions for each video; the sum is what GRPO maximises.
 
-    `completions` (videos, group) and `perturbed` (videos, any group; None without a temporal
-    reward) are texts, `mos` (videos,) is on the training scale. With `ranking.scope` "device" the
-    videos are `devices` equal consecutive parts that do not see each other, for the ranking and for
-    the means of the temporal rules; with "global" they are one batch.
+    `completions` are (videos, group), `perturbed` (videos, any group), None without a temporal
+    reward; `mos` (videos,) is on the training scale, as `answer.range` is. With `ranking.scope`
+    "device" the videos are `devices` equal consecutive parts that do not see each other, for the
+    ranking and for the means of the temporal rules; with "global" they are one batch.
 
     Raises:
         ValueError: ragged groups, another number of labels than of groups, a MOS that is not
@@ -178,12 +183,12 @@ def compute_rewards(
             "give one group per video, and as many videos to each device"
         )
     weights = params.weights
-    raw = _score_completions(completions, labels, params, parts)
+    raw = _score_completions(completions, labels, params, answer, parts)
     shape = raw.scores.shape
-    bonus, perturbed_failures = np.zeros(shape), 0
+    bonus, perturbed_statuses = np.zeros(shape), Counter[AnswerStatus]()
     if perturbed is not None:
-        changed = _score_completions(perturbed, labels, params, parts)
-        perturbed_failures = changed.failures
+        changed = _score_completions(perturbed, labels, params, answer, parts)
+        perturbed_statuses = changed.statuses
         to_ranking, to_regression = temporal(
             raw.ranking,
             raw.regression,
@@ -206,8 +211,8 @@ def compute_rewards(
         **parts_of_total,
         total=total,
         scores=raw.scores,
-        failures=raw.failures,
-        perturbed_failures=perturbed_failures,
+        statuses=raw.statuses,
+        perturbed_statuses=perturbed_statuses,
     )
 
 
@@ -215,29 +220,28 @@ class _Scored(NamedTuple):
     scores: Floats  # (videos, group)
     regression: Floats  # (parts, videos of a part, group), like ranking
     ranking: Floats
-
-    @property
-    def failures(self) -> int:
-        return int(np.isnan(self.scores).sum())
+    statuses: Counter[AnswerStatus]
 
 
 def _score_completions(
-    completions: Sequence[Sequence[str]], mos: Floats, params: RewardsParams, parts: int
-) -> _Scored:
+    completions: Sequence[Sequence[Completion]], mos: Floats, params: RewardsParams,
+    answer: AnswerParams, parts: int,
+) -> _Scored:  # fmt: skip
     sizes = {len(group) for group in completions}
     if len(sizes) > 1:
         raise ValueError(f"groups of {sorted(sizes)} completions; every video needs as many")
     shape = (len(completions), sizes.pop() if sizes else 0)
-    answers = [parse(text) for group in completions for text in group]
-    scores = np.array([answer.score for answer in answers], dtype=float).reshape(shape)
-    coarse = np.array([answer.coarse for answer in answers], dtype=bool)
+    read = [read_answer(completion, answer) for group in completions for completion in group]
+    scores = np.array([each.score for each in read], dtype=float).reshape(shape)
+    coarse = np.array([each.coarse for each in read], dtype=bool)
     split = (parts, shape[0] // parts, shape[1])
     y, q = scores.reshape(split), mos.reshape(split[:2])
     bell = params.regression
     close = regression(
         y, q, coarse.reshape(split), sigma=bell.sigma, coarse_penalty=bell.coarse_penalty
     )
-    return _Scored(scores, close, ranking(y, q, epsilon=params.ranking.epsilon))
+    ranked = ranking(y, q, epsilon=params.ranking.epsilon)
+    return _Scored(scores, close, ranked, Counter(each.status for each in read))
 
 
 def _mean(values: Floats, over: tuple[int, ...]) -> Floats:

@@ -18,6 +18,7 @@ from trl import GRPOConfig
 from vqathinker.atomic import whole_file
 from vqathinker.params import RunSettings, TrainingParams
 from vqathinker.phases.hashing import code_of_phase
+from vqathinker.policy.answer import FAILURES
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
@@ -138,8 +139,8 @@ def _trainer(
     )  # fmt: skip
     return VQAThinkerTrainer(
         policy=base.model, reference=reference, tokenizer=base.tokenizer, rows=rows,
-        config=_config(settings, out), sampler=sampler, rewards=rewards, beta=how.beta,
-        seed=settings.seed, provenance=provenance,
+        config=_config(settings, out), sampler=sampler, rewards=rewards,
+        answer=settings.answer, beta=how.beta, seed=settings.seed, provenance=provenance,
     )  # fmt: skip
 
 
@@ -220,10 +221,12 @@ def _sha256(content: bytes) -> str:
 def _history(steps: pd.DataFrame) -> pd.DataFrame:
     """TRL's log, one row per step: what is plotted first, in the order of the paper."""
     names = {f"rewards/{name}/mean": f"rewards/{name}" for name in COMPONENTS}
-    names |= {"completions/mean_length": "length"}
+    names |= {"completions/mean_length": "length", "completions/clipped_ratio": "cut_off"}
     steps = steps.rename(columns=names)
     if "kl" not in steps:
         steps["kl"] = 0.0  # beta 0: no reference, nothing to diverge from
+    failures = [f"failures/{status}" for status in FAILURES]
+    steps["failures"] = steps[failures].sum(axis=1)
     first = ["step", "reward", *(f"rewards/{name}" for name in COMPONENTS), "kl", "entropy"]
-    rest = ["parse_failures", "length", "loss", "grad_norm", "learning_rate"]
+    rest = ["failures", *failures, "cut_off", "length", "loss", "grad_norm", "learning_rate"]
     return steps[[*first, *rest, "reward_std", "frac_reward_zero_std"]]

@@ -17,7 +17,8 @@ from transformers import PreTrainedTokenizerBase
 from transformers.trainer_utils import rotate_checkpoints
 from trl import GRPOConfig, GRPOTrainer
 
-from vqathinker.params import RewardsParams
+from vqathinker.params import AnswerParams, RewardsParams
+from vqathinker.policy.answer import FAILURES, Completion
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.training.checkpoints import UNFINISHED, finish_checkpoint
 from vqathinker.training.rewards import RewardTable, compute_rewards
@@ -42,10 +43,10 @@ class VQAThinkerTrainer(GRPOTrainer):
         self, *, policy: VQAThinkerForConditionalGeneration,
         reference: VQAThinkerForConditionalGeneration | None, tokenizer: PreTrainedTokenizerBase,
         rows: Dataset, config: GRPOConfig, sampler: RolloutSampler, rewards: RewardsParams,
-        beta: float, seed: int, provenance: dict[str, Any],
+        answer: AnswerParams, beta: float, seed: int, provenance: dict[str, Any],
     ) -> None:  # fmt: skip
         self._sampler, self._rewards, self._seed = sampler, rewards, seed
-        self._provenance = provenance
+        self._answer, self._provenance = answer, provenance
         self._videos: list[str] = list(rows["prompt"])
         self._clip: Tensor | None = None
         self._table: RewardTable | None = None
@@ -68,16 +69,21 @@ class VQAThinkerTrainer(GRPOTrainer):
         generator = torch.Generator(device=policy.device)
         generator.manual_seed((self._seed * 1_000_003 + self.state.global_step) * 64 + self._rank)
         done = self._sampler.sample(policy, videos, self.state.global_step, generator)
-        groups: list[Sequence[str]] = [[]] * len(videos)
+        groups: list[Sequence[Completion]] = [[]] * len(videos)
         if done.perturbed:
-            texts = self.processing_class.batch_decode(done.perturbed, skip_special_tokens=True)
-            groups = _grouped(texts, self._sampler.copies)
+            groups = _grouped(self._completions(done.perturbed), self._sampler.copies)
         return {
             "prompt_ids": [self._sampler.ids.tolist()] * len(prompts),
             "completion_ids": done.raw,
             "logprobs": None,
+            "said": self._completions(done.raw),
             "perturbed": [group for group in groups for _ in range(self._sampler.group)],
         }
+
+    def _completions(self, ids: list[list[int]]) -> list[Completion]:
+        texts = self.processing_class.batch_decode(ids, skip_special_tokens=True)
+        ends = [bool(tokens) and tokens[-1] == self._sampler.end for tokens in ids]
+        return [Completion(*pair) for pair in zip(texts, ends, strict=True)]
 
     @property
     def _rank(self) -> int:
@@ -89,11 +95,14 @@ class VQAThinkerTrainer(GRPOTrainer):
         group = self._sampler.group
         first = inputs[::group]
         self._table = compute_rewards(
-            _grouped(completions, group), [row["mos"] for row in first],
+            _grouped([row["said"] for row in inputs], group), [row["mos"] for row in first],
             [row["perturbed"] for row in first] if self._sampler.copies else None, self._rewards,
+            self._answer,
             devices=self.args.steps_per_generation,  # all batches of a step are rolled out at once
         )  # fmt: skip
-        self._metrics["train"]["parse_failures"].append(float(self._table.failures))
+        for status in FAILURES:
+            share = self._table.statuses[status] / max(1, self._table.statuses.total())
+            self._metrics["train"][f"failures/{status}"].append(share)
         per_component: Tensor = super()._calculate_rewards(inputs, prompts, completions, *rest)
         return per_component
 
@@ -145,8 +154,8 @@ class VQAThinkerTrainer(GRPOTrainer):
         return chosen, entropy.detach() if entropy is not None else None, None
 
 
-def _grouped(texts: Sequence[str], group: int) -> list[Sequence[str]]:
-    return [texts[start : start + group] for start in range(0, len(texts), group)]
+def _grouped(items: Sequence[Completion], group: int) -> list[Sequence[Completion]]:
+    return [items[start : start + group] for start in range(0, len(items), group)]
 
 
 def _reward_function(trainer: VQAThinkerTrainer, name: str) -> Callable[..., list[float]]:

@@ -78,9 +78,10 @@ from pathlib import Path
 
 import torch
 
+from vqathinker.params import AnswerParams
+from vqathinker.policy.answer import Completion, read_answer
 from vqathinker.policy.folder.checkpoint import load_policy
 from vqathinker.policy.folder.processor import VQAThinkerProcessor
-from vqathinker.policy.prompt import parse
 from vqathinker.video.decode import decode_clip
 from vqathinker.video.probe import probe
 from vqathinker.video.sampling import ClipSetting
@@ -93,7 +94,8 @@ clip = decode_clip(video, setting, probe(video).frames, "pyav")
 inputs = processor(torch.from_numpy(clip.frames)[None])
 said = policy.generate(**inputs)[0, inputs["input_ids"].shape[1] :]
 text = tokenizer.decode(said, skip_special_tokens=True)
-print(parse(text).score, text)"""
+how = AnswerParams(reading="strict", range=[0, 5])
+print(read_answer(Completion(text), how).score, text)"""
 _LICENCE = (
     "The code is under the Apache licence 2.0. These weights carry the terms of what they were "
     "made from: {parts}."

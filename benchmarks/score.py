@@ -1,0 +1,133 @@
+"""What each kind of score costs: greedy, the mean of drawn answers, the expectation.
+
+On a policy and clips that are there; by default those that `make demo` leaves. Baseline, measured
+in the same run: the greedy score alone. Encoding of frames is counted for each, as in prediction.
+
+    make demo
+    python benchmarks/score.py --output score.json
+"""
+
+import argparse
+import json
+import platform
+import time
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from vqathinker.params import AnswerParams, DemoBaseParams, EvaluationParams
+from vqathinker.policy.folder.checkpoint import Policy, load_policy, save_policy
+from vqathinker.policy.inputs import encode_prompts, prompt_ids
+from vqathinker.policy.machine import describe_machine
+from vqathinker.policy.normalisation import normalise
+from vqathinker.policy.scoring import ClipScores, Scorer
+from vqathinker.policy.tiny import build_policy, build_tokenizer
+from vqathinker.video.store import ClipStore, write_shard
+
+DEMO_POLICY = Path("models/demo/grpo/policy")
+DEMO_CLIPS = Path("clips/demo_indomain/6x112")
+ANSWER = AnswerParams(reading="strict", range=[0, 5])
+TINY = {
+    "name": "tiny", "kind": "demo", "seed": 1, "motion": {"encoder": "filter_bank"},
+    "vision": {"hidden_size": 32, "layers": 1, "heads": 2, "patch_size": 14},
+    "text": {"hidden_size": 32, "layers": 2, "heads": 2},
+    "perception": {"steps": 1, "batch_size": 2, "learning_rate": 1e-3},
+    "speech": {"steps": 1, "batch_size": 2, "learning_rate": 1e-3},
+}  # fmt: skip
+
+
+def main() -> None:
+    """Measure and write the report."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--policy", type=Path, default=DEMO_POLICY, help="a policy's folder")
+    parser.add_argument("--clips", type=Path, nargs="+", help="shards; default: the demo's")
+    parser.add_argument("--number", type=int, default=128, help="clips at most")
+    parser.add_argument("--batch", type=int, default=32, help="clips at a time")
+    parser.add_argument("--answers", type=int, default=16, help="that the mean is the mean of")
+    parser.add_argument("--tokens", type=int, default=24, help="of a completion at most")
+    parser.add_argument("--repeats", type=int, default=3, help="timings of which the best counts")
+    parser.add_argument("--quick", action="store_true", help="an untrained policy, to see it run")
+    arguments = parser.parse_args()
+    with TemporaryDirectory() as folder:
+        if arguments.quick:
+            _make_tiny(Path(folder))
+            arguments.policy = Path(folder, "policy")
+            arguments.clips = [Path(folder, "clips.safetensors")]
+        shards = arguments.clips or sorted(DEMO_CLIPS.glob("*.safetensors"))
+        policy, store = load_policy(arguments.policy), ClipStore(shards)
+        videos = store.ids[: arguments.number]
+        timed = {
+            name: _time(policy, store, videos, _how(arguments, kinds), arguments.repeats)
+            for name, kinds in {"greedy": [], "mean": ["mean"], "expected": ["expected"]}.items()
+        }
+    seconds = {name: value / len(videos) for name, (value, _) in timed.items()}
+    report = {
+        "what": f"scores of {len(videos)} clips of {store.setting}; a clip's seconds",
+        "ratios": {f"{name}, times greedy": value / seconds["greedy"]
+                   for name, value in seconds.items() if name != "greedy"},
+        "seconds": seconds,
+        "counts": {"clips": len(videos), "answers": arguments.answers, "batch": arguments.batch,
+                   "readable": sum(one.answer.score is not None for one in timed["greedy"][1])},
+        "machine": describe_machine(),
+        "versions": {"python": platform.python_version()}
+        | {name: version(name) for name in ("torch", "transformers")},
+    }  # fmt: skip
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps({"ratios": report["ratios"], "seconds": seconds}, indent=2))  # noqa: T201
+
+
+def _how(arguments: argparse.Namespace, beside: list[str]) -> EvaluationParams:
+    sampling = {"answers": arguments.answers, "temperature": 1.0, "seed": 1}
+    return EvaluationParams.model_validate(
+        {"batch_size": arguments.batch, "max_new_tokens": arguments.tokens, "score": "greedy",
+         "beside": beside, "sampling": sampling}
+    )  # fmt: skip
+
+
+def _time(
+    policy: Policy, store: ClipStore, videos: list[str], how: EvaluationParams, repeats: int
+) -> tuple[float, list[ClipScores]]:
+    """Shortest time for all clips, after one run to warm up, and what was said."""
+    seconds = []
+    for _ in range(1 + repeats):
+        start = time.perf_counter()
+        told = _score(policy, store, videos, how)
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds[1:]), told
+
+
+def _score(
+    policy: Policy, store: ClipStore, videos: list[str], how: EvaluationParams
+) -> list[ClipScores]:
+    model, tokenizer, _ = policy
+    scorer, told = Scorer(model, tokenizer, how, ANSWER), []
+    for start in range(0, len(videos), how.batch_size):
+        batch = videos[start : start + how.batch_size]
+        frames = store.batch(batch)
+        tokens = model.config.tokens_per_frame(frames.shape[-1])
+        ids = prompt_ids(tokenizer, "evaluation", frames.shape[1], tokens)
+        told += scorer.score(encode_prompts(model, ids, normalise(frames.to(model.device))), batch)
+    return told
+
+
+def _make_tiny(folder: Path) -> None:
+    tokenizer = build_tokenizer(("I see",))
+    policy = build_policy(DemoBaseParams.model_validate(TINY), tokenizer, 56)
+    save_policy(policy, tokenizer, folder / "policy", "tiny\n", {})
+    frames = torch.randint(
+        256, (4, 6, 3, 56, 56), generator=torch.Generator().manual_seed(0), dtype=torch.uint8
+    )
+    ids = [f"{number}.mp4" for number in range(4)]
+    write_shard(
+        folder / "clips.safetensors", ids, frames, torch.arange(6).expand(4, 6), {}, "6x56", {}
+    )
+
+
+if __name__ == "__main__":
+    main()

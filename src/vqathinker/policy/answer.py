@@ -1,0 +1,145 @@
+"""What a completion says: a score, or by name why there is none; and whether it keeps the format.
+
+Source: docs/method.md, section 3; authors' `grpo_jsonl.py` and `batch_infer.py` at ee47a40.
+
+Departures from the released code:
+1. An answer that is not one number is a failure with a name, where the authors take the first
+   number in it, or in the whole text. `answer.reading: authors` is theirs.
+2. A number out of `answer.range` is a failure too: one score of 333 would outweigh all others. With
+   `answer.range: null` any number counts, as theirs.
+3. A failure has no score, where the authors draw a random number (training) or say 3.00
+   (evaluation). Theirs is not offered.
+4. Training and evaluation read alike, from the last `<answer>`. The authors' evaluation script
+   reads the first one, and takes it only if nothing but a number stands in it.
+"""
+
+import math
+import re
+from functools import lru_cache
+from typing import Literal, NamedTuple, get_args
+
+from vqathinker.params import AnswerParams
+
+__all__ = [
+    "FAILURES",
+    "STATUSES",
+    "Answer",
+    "AnswerStatus",
+    "Completion",
+    "has_format",
+    "read_answer",
+]
+
+AnswerStatus = Literal["ok", "no_answer", "not_a_number", "out_of_range", "cut_off"]
+STATUSES: tuple[AnswerStatus, ...] = get_args(AnswerStatus)
+FAILURES = STATUSES[1:]
+
+_OPEN, _CLOSE, _THINK, _THOUGHT = "<answer>", "</answer>", "<think>", "</think>"
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+_AUTHORS_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+_THOUGHT_THEN_ANSWER = re.compile(r"</think>\s*<answer>")
+_COARSE_DECIMALS = 2
+
+
+class Completion(NamedTuple):
+    """What a policy said, and whether it ended by itself and not at the longest that it may be."""
+
+    text: str
+    finished: bool = True
+
+
+class Answer(NamedTuple):
+    """What a completion says: `score` is None exactly when `status` is not "ok".
+
+    `no_answer`: nothing between `<answer>` and `</answer>` behind the thought. `cut_off`: the same,
+    and the completion reached the longest that it may be. `not_a_number`: an answer that is not one
+    number. `out_of_range`: one that lies outside of `answer.range`.
+
+    `coarse` tells that the number has fewer than two significant decimals, trailing zeros not
+    counted ("3.50" is coarse, "3.05" is not); a failure is not coarse.
+    """
+
+    score: float | None
+    status: AnswerStatus
+    coarse: bool
+
+
+def read_answer(completion: Completion, how: AnswerParams) -> Answer:
+    """Read the score of a completion.
+
+    Args:
+        completion: what was said.
+        how: `strict` takes an answer that is one number, blanks around it not counted, and none
+            that stands inside of the thought. `authors` takes the first `-?\\d+(\\.\\d+)?` of the
+            last answer, or of the whole text without any complete one.
+
+    >>> how = AnswerParams(reading="strict", range=[0, 5])
+    >>> read_answer(Completion("<think>sharp</think><answer>3.42</answer>"), how)
+    Answer(score=3.42, status='ok', coarse=False)
+    >>> read_answer(Completion("<think>sharp</think><answer>4/5</answer>"), how).status
+    'not_a_number'
+    """
+    text, strict = completion.text, how.reading == "strict"
+    start, end = _last_answer(text, _thought_end(text) if strict else 0)
+    there = end >= 0
+    if strict:
+        found = _NUMBER.fullmatch(text[start:end].strip()) if there else None
+    else:
+        found = _AUTHORS_NUMBER.search(text, start, end if there else len(text))
+    if found is not None:
+        return _judge(found.group(), how.limits)
+    unread: AnswerStatus = "no_answer" if completion.finished else "cut_off"
+    return Answer(None, "not_a_number" if there else unread, False)
+
+
+def has_format(completion: str) -> bool:
+    """Whether the whole completion is `<think>.*?</think>\\s*<answer>.*?</answer>`.
+
+    A dot matches line breaks too, so what stands between the tags is free, other tags included; no
+    blank may come before the first or after the last tag.
+
+    >>> has_format("<think>sharp</think> <answer>good</answer>")
+    True
+    >>> has_format("<think>sharp</think> so <answer>3.42</answer>")
+    False
+    """
+    if not (completion.startswith(_THINK) and completion.endswith(_CLOSE)):
+        return False
+    inner_end = len(completion) - len(_CLOSE)
+    return _THOUGHT_THEN_ANSWER.search(completion, len(_THINK), inner_end) is not None
+
+
+@lru_cache(maxsize=4096)  # scores of two decimals repeat all the time
+def _judge(number: str, limits: tuple[float, float] | None) -> Answer:
+    score = float(number)
+    if not math.isfinite(score):
+        return Answer(None, "out_of_range", False)
+    if limits is not None and not limits[0] <= score <= limits[1]:
+        return Answer(None, "out_of_range", False)
+    # The authors judge the printed float, not the text: "2.920" is as fine as "2.92".
+    decimals = str(score).partition(".")[2].rstrip("0")
+    return Answer(score, "ok", len(decimals) < _COARSE_DECIMALS)
+
+
+def _thought_end(completion: str) -> int:
+    """Where an answer may begin: behind the thought; nowhere in one that never ends."""
+    end = completion.find(_THOUGHT)
+    if end >= 0:
+        return end + len(_THOUGHT)
+    return len(completion) if _THINK in completion else 0
+
+
+def _last_answer(completion: str, position: int) -> tuple[int, int]:
+    """Where the text of the last complete answer begins and ends; (0, -1) where there is none.
+
+    Answers do not nest: the first `</answer>` after an `<answer>` closes it.
+    """
+    last = (0, -1)
+    while (opening := completion.find(_OPEN, position)) >= 0:
+        start = opening + len(_OPEN)
+        end = completion.find(_CLOSE, start)
+        if end < 0:
+            break
+        last = (start, end)
+        position = end + len(_CLOSE)
+    return last

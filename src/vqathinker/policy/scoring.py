@@ -1,0 +1,116 @@
+"""What a policy says about clips, and the scores that can be made of it.
+
+*Greedy*: the number in the likeliest completion; the authors' (docs/method.md, section 6). *Mean*:
+of the readable ones among completions that are drawn. *Expected*: over the policy's own
+probabilities behind the greedy reasoning, see `policy.expectation`.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import fmean, stdev
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from vqathinker.params import AnswerParams, EvaluationParams
+from vqathinker.policy.answer import Answer, Completion, read_answer
+from vqathinker.policy.expectation import Expectation, NumberTokens, expected_score
+from vqathinker.policy.generation import EncodedPrompts, Generated, generate, generate_with_cache
+from vqathinker.policy.model import VQAThinkerForConditionalGeneration
+
+__all__ = ["ClipScores", "Scorer", "mean_of"]
+
+
+class ClipScores(NamedTuple):
+    """What a policy says of one clip.
+
+    `answer` is that of the greedy `completion`; `samples` are the drawn answers, none where no mean
+    is asked for; `expected` is None where it is not asked for.
+    """
+
+    completion: Completion
+    answer: Answer
+    samples: tuple[Answer, ...]
+    expected: Expectation | None
+
+
+def mean_of(samples: Sequence[Answer]) -> tuple[float | None, float | None]:
+    """Mean and standard deviation (n - 1) of the readable answers; None where too few are."""
+    scores = [answer.score for answer in samples if answer.score is not None]
+    return fmean(scores) if scores else None, stdev(scores) if len(scores) > 1 else None
+
+
+@dataclass
+class Scorer:
+    """Asks a policy about clips.
+
+    Raises:
+        ValueError: `expected` is asked for, and the vocabulary has no token for some digit.
+    """
+
+    policy: VQAThinkerForConditionalGeneration
+    tokenizer: PreTrainedTokenizerBase
+    how: EvaluationParams
+    answer: AnswerParams
+    _tokens: NumberTokens | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        if "expected" in self.how.kinds:
+            self._tokens = NumberTokens(self.tokenizer)
+
+    def score(self, prompts: EncodedPrompts, videos: Sequence[str]) -> list[ClipScores]:
+        """Ask about each prompt once; `videos` seed the draws of its answers, one id a prompt."""
+        rows = torch.arange(len(videos), device=self.policy.device)
+        end = self.tokenizer.eos_token_id
+        greedy = generate_with_cache(self.policy, prompts, rows, self.how.max_new_tokens, end)
+        completions = self._completions(greedy.ids)
+        samples = self._samples(prompts, videos)
+        length = prompts.input_ids.shape[1]
+        return [
+            ClipScores(
+                completion,
+                read_answer(completion, self.answer),
+                samples[row],
+                self._expected(length, greedy, row),
+            )
+            for row, completion in enumerate(completions)
+        ]
+
+    def _expected(self, length: int, greedy: Generated, row: int) -> Expectation | None:
+        if self._tokens is None:
+            return None
+        return expected_score(
+            self.policy, self.tokenizer, self._tokens, length, greedy.ids[row], greedy.cache, row,
+            self.answer.limits,
+        )  # fmt: skip
+
+    def _samples(self, prompts: EncodedPrompts, videos: Sequence[str]) -> list[tuple[Answer, ...]]:
+        if "mean" not in self.how.kinds:
+            return [()] * len(videos)
+        how, longest = self.how.sampling, self.how.max_new_tokens
+        rows = torch.arange(len(videos), device=self.policy.device).repeat_interleave(how.answers)
+        draws = torch.cat([_draws(how.seed, video, how.answers, longest) for video in videos])
+        end = self.tokenizer.eos_token_id
+        ids = generate(self.policy, prompts, rows, longest, end, how.temperature, draws)
+        answers = [read_answer(completion, self.answer) for completion in self._completions(ids)]
+        return [
+            tuple(answers[start : start + how.answers])
+            for start in range(0, len(answers), how.answers)
+        ]
+
+    def _completions(self, ids: list[list[int]]) -> list[Completion]:
+        texts = self.tokenizer.batch_decode(ids, skip_special_tokens=True)
+        end = self.tokenizer.eos_token_id
+        return [
+            Completion(text, tokens[-1:] == [end]) for text, tokens in zip(texts, ids, strict=True)
+        ]
+
+
+def _draws(seed: int, video: str, answers: int, tokens: int) -> Tensor:
+    """Uniform numbers (answers, tokens) that depend on nothing but the seed and the video."""
+    digest = hashlib.sha256(f"{seed}/{video}".encode()).digest()
+    generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+    return torch.rand((answers, tokens), generator=generator, dtype=torch.float64)

@@ -1,0 +1,105 @@
+"""Claims about correlations, and about what the spread of a score is worth."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from vqathinker.evaluation.measures import correlations, measure_score
+
+
+class TestCorrelations:
+    def test_srcc_by_hand_from_rank_differences(self) -> None:
+        # ranks 1 3 2 5 4 against 1 2 3 4 5: 1 - 6·4 / (5·24)
+        found = correlations([1.0, 3.0, 2.0, 5.0, 4.0], [10, 20, 30, 40, 50])
+        assert found["srcc"] == pytest.approx(0.8)
+
+    def test_plcc_by_hand_from_deviations(self) -> None:
+        # deviations -1 0 1 and -2 1 1: 3 / sqrt(2·6)
+        found = correlations([1.0, 2.0, 3.0], [1, 4, 4])
+        assert found["plcc"] == pytest.approx(3 / np.sqrt(12))
+
+    def test_equal_scores_share_a_rank(self) -> None:
+        assert correlations([1.0, 1.0, 2.0], [1, 2, 3])["srcc"] == pytest.approx(np.sqrt(0.75))
+
+    @pytest.mark.parametrize(
+        ("scores", "mos", "reason"),
+        [
+            ([3.0, 3.0, 3.0], [1, 2, 3], "all scores are equal"),
+            ([1.0, 2.0, 3.0], [3, 3, 3], "all MOS are equal"),
+            ([1.0, 2.0], [1, 2], "2 videos with a score; correlations need 3"),
+            ([], [], "0 videos with a score; correlations need 3"),
+        ],
+    )
+    def test_what_is_not_defined_is_none_with_a_reason(
+        self, scores: list[float], mos: list[float], reason: str
+    ) -> None:
+        assert correlations(scores, mos) == {"srcc": None, "plcc": None, "reason": reason}
+
+    def test_scores_that_floats_can_hardly_tell_apart_keep_their_order_only(self) -> None:
+        found = correlations([1.0, 1.0 + 1e-15, 1.0 + 2e-15], [1, 2, 3])
+        assert found["srcc"] == pytest.approx(1)
+        assert found["plcc"] is None
+        assert found["reason"]
+
+    @given(
+        st.lists(st.tuples(st.floats(1, 5), st.floats(0, 100)), min_size=3, max_size=30),
+        st.randoms(use_true_random=False),
+    )
+    def test_they_lie_in_range_and_do_not_depend_on_the_order_of_videos(
+        self, pairs: list[tuple[float, float]], random: Any
+    ) -> None:
+        found = correlations(*zip(*pairs, strict=True))
+        moved = correlations(*zip(*random.sample(pairs, len(pairs)), strict=True))
+        for name in ("srcc", "plcc"):
+            assert found[name] is None or abs(found[name]) <= 1 + 1e-12
+        assume(found["srcc"] is not None)
+        assert moved["srcc"] == pytest.approx(found["srcc"], abs=1e-9)
+
+    @given(st.lists(st.integers(0, 500), min_size=3, max_size=20, unique=True))
+    def test_srcc_sees_order_only_and_plcc_no_scale(self, scores: list[int]) -> None:
+        mos = list(range(len(scores)))
+        plain = correlations(scores, mos)
+        assert correlations(np.exp(np.divide(scores, 50)), mos)["srcc"] == plain["srcc"]
+        stretched = correlations(np.multiply(scores, 20.0) + 3, mos)["plcc"]
+        assert stretched == pytest.approx(plain["plcc"])
+
+
+class TestMeasureScore:
+    MOS = pd.Series(np.linspace(1, 5, 40))
+
+    def test_distinct_counts_values_that_differ_in_the_sixth_decimal(self) -> None:
+        scores = pd.DataFrame({"greedy": [1.0, 1.0000001, 2.0, 3.0]})
+        found = measure_score(scores, self.MOS[:4], "greedy")
+        assert (found["n_scored"], found["distinct"], found["spread_error"]) == (4, 3, None)
+
+    def test_a_spread_that_grows_with_the_error_correlates_with_it(self) -> None:
+        rng = np.random.default_rng(1)
+        error = 0.2 * rng.random(40) * rng.choice([-1, 1], 40)
+        told = pd.DataFrame({"mean": self.MOS + error, "mean_spread": np.abs(error)})
+        found = measure_score(told, self.MOS, "mean")
+        assert found["spread_error"] > 0.8
+        turned = measure_score(told.assign(mean_spread=1 - np.abs(error)), self.MOS, "mean")
+        assert turned["spread_error"] == pytest.approx(-found["spread_error"])
+
+    def test_the_error_is_looked_at_on_the_scale_of_the_mos(self) -> None:
+        """Benchmarks have MOS from 0 to 100, and scores run from 1 to 5."""
+        rng = np.random.default_rng(0)
+        score = self.MOS + rng.normal(0, 0.3, 40)
+        told = pd.DataFrame({"mean": score, "mean_spread": rng.random(40)})
+        plain = measure_score(told, self.MOS, "mean")["spread_error"]
+        assert measure_score(told, 20 * self.MOS, "mean")["spread_error"] == pytest.approx(plain)
+
+    def test_scores_that_are_null_are_left_out(self) -> None:
+        told = pd.DataFrame({"mean": [1.0, None, 2.0, 3.0], "mean_spread": [0.1, None, None, 0.2]})
+        found = measure_score(told, self.MOS[:4], "mean")
+        assert found["n_scored"] == 3
+        assert found["spread_error"] is None  # two spreads are too few
+
+    def test_without_a_correlation_there_is_no_error_to_compare_with(self) -> None:
+        told = pd.DataFrame({"mean": [2.0] * 4, "mean_spread": [0.1, 0.2, 0.3, 0.4]})
+        found = measure_score(told, self.MOS[:4], "mean")
+        assert (found["srcc"], found["spread_error"]) == (None, None)

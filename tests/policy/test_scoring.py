@@ -1,0 +1,96 @@
+"""Three scores of one policy: what it says first, the mean of what it may say, the expectation."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from vqathinker.params import AnswerParams, EvaluationParams
+from vqathinker.policy.answer import Answer
+from vqathinker.policy.folder.checkpoint import Policy, load_policy
+from vqathinker.policy.generation import EncodedPrompts, generate
+from vqathinker.policy.inputs import encode_prompts, prompt_ids
+from vqathinker.policy.normalisation import normalise
+from vqathinker.policy.scoring import Scorer, mean_of
+from vqathinker.video.store import ClipStore
+
+VIDEOS = ["clip0.mp4", "clip1.mp4", "clip2.mp4"]
+AUTHORS = AnswerParams(reading="authors", range=None)
+
+
+@pytest.fixture(scope="module")
+def base(tiny_base: Path) -> Policy:
+    return load_policy(tiny_base)
+
+
+@pytest.fixture(scope="module")
+def prompts(base: Policy, tiny_clips: Path) -> EncodedPrompts:
+    ids = prompt_ids(base.tokenizer, "evaluation", 6, 4)
+    return encode_prompts(base.model, ids, normalise(ClipStore([tiny_clips]).batch(VIDEOS)))
+
+
+def scorer(base: Policy, score: str, *beside: str, seed: int = 7, answers: int = 4) -> Scorer:
+    how = {
+        "batch_size": 1,
+        "max_new_tokens": 8,
+        "score": score,
+        "beside": list(beside),
+        "sampling": {"answers": answers, "temperature": 1.0, "seed": seed},
+    }
+    return Scorer(base.model, base.tokenizer, EvaluationParams.model_validate(how), AUTHORS)
+
+
+def test_only_what_is_asked_for_is_made(base: Policy, prompts: EncodedPrompts) -> None:
+    (told, *_) = scorer(base, "greedy").score(prompts, VIDEOS)
+    assert (told.samples, told.expected) == ((), None)
+    (told, *_) = scorer(base, "greedy", "mean").score(prompts, VIDEOS)
+    assert (len(told.samples), told.expected) == (4, None)
+    (told, *_) = scorer(base, "expected").score(prompts, VIDEOS)
+    assert told.samples == ()
+    assert told.expected is not None
+
+
+def test_the_greedy_completion_is_the_same_whatever_stands_beside_it(
+    base: Policy, prompts: EncodedPrompts
+) -> None:
+    alone = [told.completion for told in scorer(base, "greedy").score(prompts, VIDEOS)]
+    beside = [told.completion for told in scorer(base, "mean", "expected").score(prompts, VIDEOS)]
+    assert alone == beside
+
+
+def test_a_completion_that_ends_is_told_from_one_that_is_cut_off(
+    base: Policy, prompts: EncodedPrompts
+) -> None:
+    rows, end = torch.arange(3), base.tokenizer.eos_token_id
+    ids = generate(base.model, prompts, rows, 8, end)
+    told = scorer(base, "greedy").score(prompts, VIDEOS)
+    assert [one.completion.finished for one in told] == [said[-1] == end for said in ids]
+
+
+def test_drawn_answers_follow_from_seed_and_video_and_not_from_the_batch(
+    base: Policy, prompts: EncodedPrompts
+) -> None:
+    together = scorer(base, "mean").score(prompts, VIDEOS)
+    for row, video in enumerate(VIDEOS):
+        one = EncodedPrompts(*(part[row : row + 1] for part in prompts))
+        (alone,) = scorer(base, "mean").score(one, [video])
+        assert alone.samples == together[row].samples
+        (other,) = scorer(base, "mean", seed=8, answers=16).score(one, [video])
+        assert other.samples[:4] != alone.samples
+    assert together[0].samples != together[1].samples
+
+
+def test_more_answers_leave_the_first_ones_as_they_were(
+    base: Policy, prompts: EncodedPrompts
+) -> None:
+    few = scorer(base, "mean", answers=3).score(prompts, VIDEOS)
+    many = scorer(base, "mean", answers=6).score(prompts, VIDEOS)
+    assert [told.samples for told in few] == [told.samples[:3] for told in many]
+
+
+def test_the_mean_is_over_readable_answers_with_their_deviation() -> None:
+    readable = [Answer(score, "ok", False) for score in (3.0, 4.0, 5.0)]
+    lost = Answer(None, "cut_off", False)
+    assert mean_of([lost, *readable, lost]) == (4.0, 1.0)
+    assert mean_of([readable[0], lost]) == (3.0, None)
+    assert mean_of([lost]) == (None, None)
