@@ -59,6 +59,8 @@ def test_ablations_have_their_own_folder_with_every_run(demo):
         "base",
         "grpo",
         "grpo-no-temporal",
+        "grpo-authors-sigma",
+        "grpo-authors-beta",
         "grpo-seed43",
         "grpo-seed44",
     ]
@@ -70,5 +72,5 @@ def test_every_run_meets_every_benchmark(demo):
     assert demo.metrics(demo.results) == [
         f"results/demo/metrics/{run}/{name}.json" for run in ("base", "grpo") for name in benchmarks
     ]
-    assert len(demo.predictions(demo.ablations)) == 5 * 3
+    assert len(demo.predictions(demo.ablations)) == 7 * 3
     assert demo.histories(demo.results) == ["models/demo/grpo/history.csv"]

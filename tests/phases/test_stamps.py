@@ -36,7 +36,8 @@ def change(tree: dict[str, Any], keys: str, value: Any) -> None:
     tree[last] = value
 
 
-TRAINED = {"grpo", "grpo-no-temporal", "grpo-seed43", "grpo-seed44"}
+SEED_OF_ALL = {"grpo", "grpo-no-temporal", "grpo-authors-sigma", "grpo-authors-beta"}
+TRAINED = {*SEED_OF_ALL, "grpo-seed43", "grpo-seed44"}
 ALL_RUNS = {f"training-{run}" for run in TRAINED}
 
 
@@ -45,10 +46,11 @@ ALL_RUNS = {f"training-{run}" for run in TRAINED}
     [
         ("scales.demo.training.learning_rate", 1.0, ALL_RUNS),
         ("training.epsilon", 0.3, ALL_RUNS),
-        ("rewards.regression.sigma", 0.4, ALL_RUNS),
+        ("rewards.ranking.epsilon", 1e-5, ALL_RUNS),
+        ("rewards.regression.sigma", 0.4, set()),  # the demo has its own
         ("scales.demo.runs.grpo.seed", 5, {"training-grpo"}),
         ("scales.demo.runs.grpo.rewards", {"weights": {"format": 0}}, {"training-grpo"}),
-        ("seed", 5, {"clips", "training-grpo", "training-grpo-no-temporal"}),
+        ("seed", 5, {"clips", *(f"training-{run}" for run in SEED_OF_ALL)}),
         ("clips.perturbations.draws", 3, {"clips"}),
         ("scales.demo.data.demo.seed", 8, {"data"}),
         ("scales.demo.base.seed", 8, {"base"}),

@@ -34,7 +34,7 @@ def test_a_card_tells_method_data_parameters_licence_and_limits(card: str) -> No
     ]  # fmt: skip
     assert "240 steps of GRPO, rewarded for regression, ranking, format." in card
     assert "`data/demo_train/manifest.parquet`; clips 6x112" in card
-    assert '"learning_rate": 0.0006' in card
+    assert '"learning_rate": 0.001' in card
     assert "frames sampled as 12x560" in card
     assert "InternVL3 (MIT" in card
     assert ABOUT_RESULTS in card
