@@ -173,6 +173,7 @@ DATA = {
     "zip": zip_of("a.mp4"),
     "zip of documents": zip_of("readme.txt", "[Content_Types].xml"),
     "tar of a page": tar_of(PAGE.encode()),
+    "tar of nothing": bytes(10_240),
     "gzip": b"\x1f\x8b\x08\0\0\0\0\0\0\x03",
     "mp4": b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41",
     "matroska": b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\1",

@@ -185,7 +185,7 @@ def _document(start: bytes) -> Content | None:
         for name, kind in _OFFICE_MEMBERS.items():
             if start[_NAME_IN_ZIP:].startswith(name):
                 return Content(kind, _CSV_HINT)
-    if not any(start):
+    if len(start) == _START and not any(start):  # an empty tar is shorter
         return Content("nothing but zeros", "its bytes may not have come yet")
     text = _as_text(start)
     if text is None or text.startswith("YUV4MPEG2"):

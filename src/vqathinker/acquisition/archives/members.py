@@ -43,12 +43,14 @@ class Member:
         size: bytes that it says it has; 0 for a folder.
         is_folder: whether it is one.
         open: its content, to be read once, before the next member is asked for.
+        same_as: the member before it whose content it has, where it has none of its own.
     """
 
     path: PurePosixPath
     size: int
     is_folder: bool
     open: Callable[[], BinaryIO]
+    same_as: PurePosixPath | None = None
 
 
 class LimitCounter:

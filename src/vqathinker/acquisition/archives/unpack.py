@@ -7,7 +7,7 @@ not stay either.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from io import BufferedReader
 from pathlib import Path
@@ -15,13 +15,19 @@ from typing import BinaryIO, cast
 
 from vqathinker.acquisition.archives.journal import UnpackJournal
 from vqathinker.acquisition.archives.member_writer import MemberWriter, UnpackResult
-from vqathinker.acquisition.archives.members import ArchiveLimits, LimitCounter, Member
+from vqathinker.acquisition.archives.members import (
+    ArchiveLimits,
+    DamagedArchiveError,
+    LimitCounter,
+    Member,
+)
 from vqathinker.acquisition.archives.parts import JoinedFiles
 from vqathinker.acquisition.archives.tars import read_tar
 from vqathinker.acquisition.archives.zips import read_zip
 from vqathinker.acquisition.transfer.disk import require_space
 from vqathinker.acquisition.transfer.errors import TransferError
 from vqathinker.acquisition.transfer.progress import progress_bar
+from vqathinker.content import document_in
 
 __all__ = ["unpack"]
 
@@ -62,12 +68,11 @@ def unpack(
     with ExitStack() as stack:
         joined = stack.enter_context(JoinedFiles(parts))
         buffered = stack.enter_context(BufferedReader(joined, 1 << 20))
-        is_zip, file = buffered.peek(2).startswith(b"PK"), cast("BinaryIO", buffered)
         journal_path = parts[0].with_name(f"{parts[0].name}.unpacked")
         journal = stack.enter_context(UnpackJournal(journal_path))
         writer = MemberWriter(target, parts[0].name, private, journal)
         try:
-            members = read_zip(file, password_variable) if is_zip else read_tar(file)
+            members = _read_members(cast("BinaryIO", buffered), parts[0], password_variable)
             total = None
             if isinstance(members, list):  # a zip has a table of contents
                 total = _bytes_within_limits(members, LimitCounter(joined.size, limits))
@@ -86,6 +91,19 @@ def unpack(
         for part in parts:
             part.unlink()
     return writer.result
+
+
+def _read_members(
+    file: BinaryIO, archive: Path, password_variable: str | None
+) -> list[Member] | Iterator[Member]:
+    """What an archive holds, a list where it has a table of contents."""
+    if found := document_in(archive):
+        raise DamagedArchiveError(f"is {found.instead_of('an archive')}: get the archive again")
+    start = file.read(2)
+    file.seek(0)
+    if start == b"PK":
+        return read_zip(file, archive, password_variable)
+    return read_tar(file, archive)
 
 
 def _bytes_within_limits(members: Sequence[Member], counter: LimitCounter) -> int:

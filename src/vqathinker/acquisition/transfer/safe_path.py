@@ -1,10 +1,19 @@
-"""Names that come from elsewhere, as paths below a folder of ours and nowhere else."""
+"""Names that come from elsewhere, as paths below a folder of ours and nowhere else.
 
+Blanks of all kinds are fine: macOS writes U+202F into the names of screen recordings.
+"""
+
+import unicodedata
 from pathlib import PurePosixPath
 
 from vqathinker.acquisition.transfer.errors import UnsafeError
 
 __all__ = ["safe_path"]
+
+# What turns the direction of writing (Unicode Standard Annex 9), so that a name reads otherwise.
+_DIRECTION_OVERRIDES = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Control characters, and the separators of lines and paragraphs.
+_CONTROL = {"Cc", "Zl", "Zp"}
 
 
 def safe_path(name: str) -> PurePosixPath:
@@ -22,7 +31,9 @@ def safe_path(name: str) -> PurePosixPath:
         "leads upwards": ".." in parts,
         "a drive of Windows": len(name) > 1 and name[1] == ":" and name[0].isalpha(),
         "a backslash, which is a folder on Windows": "\\" in name,
-        "a character that cannot be printed": not name.isprintable(),
+        "bytes that are no UTF-8": any("\ud800" <= char <= "\udfff" for char in name),
+        "a control character": any(unicodedata.category(char) in _CONTROL for char in name),
+        "a character that turns the direction of writing": bool(_DIRECTION_OVERRIDES & set(name)),
         "too long": any(len(part.encode(errors="replace")) > 255 for part in parts),
         "no name at all": not parts,
     }
