@@ -1,4 +1,4 @@
-"""Zip files as macOS, Windows and PowerShell write them, and zips in pieces."""
+"""Zip files as macOS, Windows and PowerShell write them."""
 
 import io
 import struct
@@ -127,19 +127,6 @@ def test_a_backslash_never_leads_out(tmp_path_factory: pytest.TempPathFactory, p
     (folder / "a.zip").write_bytes(zip_of("\\".join([*parts, "..", "..", "..", "..", "..", "x"])))
     with pytest.raises(UnsafeError, match="leads upwards"):
         unpack(folder / "a.zip", folder / "source", limits=AMPLE)
-
-
-def last_of_two(content: bytes) -> bytes:
-    """A zip that says it is the second piece (APPNOTE 4.3.16: number of this disk)."""
-    at = content.rindex(b"PK\x05\x06") + 4
-    return content[:at] + struct.pack("<H", 1) + content[at + 2 :]
-
-
-def test_a_zip_in_pieces_says_how_to_join_them(unpacked: Callable, tmp_path: Path) -> None:
-    with pytest.raises(DamagedArchiveError, match="is a piece of a split zip") as caught:
-        unpacked(last_of_two(zip_of("a.mp4")))
-    path = tmp_path / "download" / "archive"
-    assert f"zip -s 0 {path} --out {path}-joined.zip" in str(caught.value)
 
 
 def test_bytes_before_and_behind_a_zip_are_passed_over(unpacked: Callable) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 from shlex import quote
 
 from vqathinker.acquisition.archives.members import DamagedArchiveError
+from vqathinker.acquisition.archives.split import read_end_record
 
-__all__ = ["is_archive", "require_readable_archive"]
+__all__ = ["is_archive"]
 
 _READ_MAGICS = (b"PK", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
 _NOT_READ_MAGICS = {
@@ -24,7 +25,6 @@ _NOT_READ_MAGICS = {
     b"MSCF": "a cabinet of Windows",
 }
 _TAR_MAGIC, _TAR_MAGIC_OFFSET = b"ustar", 257
-_FIRST_OF_SPLIT_ZIP = b"PK\x07\x08"
 _PIECE_OF_ZIP = re.compile(r"(.+)\.z\d\d+", re.IGNORECASE)
 _NUMBERED_PIECE = re.compile(r"(.+\.(?:zip|7z|rar|tar|tgz|t?[gbx]z2?))\.\d{2,3}", re.IGNORECASE)
 
@@ -32,21 +32,21 @@ _NUMBERED_PIECE = re.compile(r"(.+\.(?:zip|7z|rar|tar|tgz|t?[gbx]z2?))\.\d{2,3}"
 def is_archive(path: Path) -> bool:
     """Whether the file is a zip or a tar, compressed or not; a compressed file counts as a tar.
 
-    Raises:
-        DamagedArchiveError: see `require_readable_archive`.
-    """
-    start = require_readable_archive(path)
-    return start.startswith(_READ_MAGICS) or start[_TAR_MAGIC_OFFSET:] == _TAR_MAGIC
-
-
-def require_readable_archive(path: Path) -> bytes:
-    """The first bytes of a file that may be an archive.
+    The last piece of a zip stands for the whole.
 
     Raises:
-        DamagedArchiveError: it is an archive of a kind that is not read here, or a piece of one.
+        DamagedArchiveError: it is an archive of a kind that is not read here, or a piece of one
+            whose name does not stand for the whole.
     """
     with path.open("rb") as file:
         start = file.read(_TAR_MAGIC_OFFSET + len(_TAR_MAGIC))
+        record = read_end_record(file)
+    _require_readable(path, start)
+    by_magic = start.startswith(_READ_MAGICS) or start[_TAR_MAGIC_OFFSET:] == _TAR_MAGIC
+    return by_magic or (record is not None and record.piece > 0)
+
+
+def _require_readable(path: Path, start: bytes) -> None:
     for magic, kind in _NOT_READ_MAGICS.items():
         if start.startswith(magic):
             raise DamagedArchiveError(
@@ -59,17 +59,7 @@ def require_readable_archive(path: Path) -> bytes:
             f"{path}: is a piece of a split archive: join all of them, `cat {whole}.* > {whole}`, "
             "and move the pieces away"
         )
-    piece = _PIECE_OF_ZIP.fullmatch(path.name)
-    if piece or start.startswith(_FIRST_OF_SPLIT_ZIP):
-        name = f"{piece[1]}.zip" if piece else "NAME.zip"
-        raise DamagedArchiveError(f"{path}: {split_zip_hint(path.with_name(name))}")
-    return start
-
-
-def split_zip_hint(last: Path) -> str:
-    """What to do with a zip in pieces whose last one is `last`."""
-    joined = last.with_name(f"{last.stem}-joined.zip")
-    return (
-        "is a piece of a split zip (.z01, .z02, …, .zip): bring all pieces together, join them, "
-        f"`zip -s 0 {quote(str(last))} --out {quote(str(joined))}`, and move the pieces away"
-    )
+    if piece := _PIECE_OF_ZIP.fullmatch(path.name):
+        raise DamagedArchiveError(
+            f"{path}: is a piece of a zip; put {piece[1]}.zip beside it, and all other pieces"
+        )

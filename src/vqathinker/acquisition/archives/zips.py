@@ -8,7 +8,6 @@ Names without the flag of UTF-8 are UTF-8 all the same where macOS has written t
 says cp437 (APPNOTE 6.3.10, appendix D). PowerShell writes backslashes between folders.
 """
 
-import io
 import logging
 import stat
 import struct
@@ -23,7 +22,7 @@ from typing import Any, BinaryIO, cast
 import pyzipper
 
 from vqathinker.acquisition.archives.members import DamagedArchiveError, Member
-from vqathinker.acquisition.archives.signature import split_zip_hint
+from vqathinker.acquisition.archives.split import move_offsets, read_end_record
 from vqathinker.acquisition.transfer.errors import TransferError, UnsafeError
 from vqathinker.acquisition.transfer.redaction import redacted_call
 from vqathinker.acquisition.transfer.safe_path import safe_path
@@ -41,25 +40,27 @@ _UTF8 = 0x800
 _AES = 99
 _UNIX = 3
 _UNICODE_PATH = 0x7075
-_END, _END_SIZE, _LONGEST_COMMENT = b"PK\x05\x06", 22, 0xFFFF
-_ZIP64_LOCATOR, _ZIP64_LOCATOR_SIZE, _IN_ZIP64 = b"PK\x06\x07", 20, 0xFFFF
 
 
-def read_zip(file: BinaryIO, archive: Path, password_variable: str | None) -> list[Member]:
+def read_zip(
+    file: BinaryIO, archive: Path, starts: Sequence[int], password_variable: str | None
+) -> list[Member]:
     """List a zip file; its members can be opened while `file` is.
 
     Args:
         file: seekable.
         archive: what it is called, for messages.
+        starts: where its pieces begin in `file`; [0] for one that is whole.
         password_variable: environment variable that holds the password; None for a set whose
             archives are not encrypted.
 
     Raises:
-        DamagedArchiveError: no zip file, one that is cut off, or a piece of one.
+        DamagedArchiveError: no zip file, one that is cut off, or not all pieces of one.
         UnsafeError: a member is neither file nor folder, or has an unsafe name.
     """
-    if _is_last_of_several(file):
-        raise DamagedArchiveError(split_zip_hint(archive))
+    record = read_end_record(file)
+    if record and record.piece and len(starts) != record.piece + 1:
+        raise DamagedArchiveError(f"is in {record.piece + 1} pieces, of which {len(starts)} came")
     try:
         opened: Any = zipfile.ZipFile(file)
         if any(info.compress_type == _AES for info in opened.infolist()):
@@ -72,6 +73,8 @@ def read_zip(file: BinaryIO, archive: Path, password_variable: str | None) -> li
             f"`zip -FF {quote(str(archive))} --out {fixed}`"
         ) from None
     infos = opened.infolist()
+    if record and record.piece:
+        move_offsets(infos, record, starts)
     if any(info.flag_bits & _ENCRYPTED and info.compress_type != _AES for info in infos):
         import fast_zip_decryption  # noqa: F401, PLC0415  patches zipfile: only where it is needed
     return [
@@ -79,22 +82,6 @@ def read_zip(file: BinaryIO, archive: Path, password_variable: str | None) -> li
         for info, name in _named(infos, archive)
         if name.strip("./")  # the target itself needs no mention
     ]
-
-
-def _is_last_of_several(file: BinaryIO) -> bool:
-    """Whether a zip says that other pieces come before this one."""
-    size = file.seek(0, io.SEEK_END)
-    file.seek(max(0, size - _END_SIZE - _LONGEST_COMMENT - _ZIP64_LOCATOR_SIZE))
-    tail = file.read()
-    at = tail.rfind(_END)
-    if at < 0 or len(tail) < at + _END_SIZE:
-        return False
-    (disk,) = struct.unpack_from("<H", tail, at + len(_END))
-    locator = tail[max(0, at - _ZIP64_LOCATOR_SIZE) : at]
-    if disk == _IN_ZIP64 and locator.startswith(_ZIP64_LOCATOR):
-        (disks,) = struct.unpack_from("<L", locator, _ZIP64_LOCATOR_SIZE - 4)
-        return bool(disks > 1)
-    return disk not in {0, _IN_ZIP64}
 
 
 def _named(infos: Sequence[Any], archive: Path) -> Iterator[tuple[Any, str]]:
