@@ -14,6 +14,7 @@ from vqathinker.datasets.fetching.manual_files import dropped_files
 from vqathinker.datasets.labels import read_labels
 from vqathinker.datasets.manifest import videos_folder
 from vqathinker.datasets.matching import match_videos, video_files
+from vqathinker.datasets.source_files import SourceFolderError
 
 __all__ = ["DiskNeeds", "SetState", "disk_needs", "format_bytes", "read_set_state"]
 
@@ -75,7 +76,7 @@ def read_set_state(
         return SetState(card, download, store, rows, found, found - counts["ok"], step)
     try:
         on_disk = _count_on_disk(source, card)
-    except LabelError as error:
+    except (LabelError, SourceFolderError) as error:
         return SetState(card, download, store, rows, None, None, str(error))
     if here:
         step = f"`vqathinker data manifest {card.name}`, or run the pipeline"

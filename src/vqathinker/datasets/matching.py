@@ -5,12 +5,12 @@ Waterloo's HEVC_01_960x540_1.mp4 is HEVC/01/960x540_1.mp4, KoNViD goes by the le
 videos of LIVE-VQC end in NEW. A card says what of the two names must be equal.
 """
 
-import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from vqathinker.datasets.card import LabelError
+from vqathinker.datasets.source_files import walk_files
 
 __all__ = ["AmbiguousVideoError", "match_videos", "video_files"]
 
@@ -25,10 +25,14 @@ class AmbiguousVideoError(LabelError):
 def video_files(folder: Path) -> list[str]:
     """Every file below `folder`, sorted, as a path from there.
 
-    Names that begin with a dot and what archives of macOS add (`__MACOSX`) are no videos. `folder`
-    itself may be a link; links to folders inside it are not followed.
+    Names that begin with a dot and what archives of macOS add (`__MACOSX`) are no videos. Links are
+    followed, see `walk_files`.
+
+    Raises:
+        SourceFolderError: a link leads in circles, or a folder cannot be read.
     """
-    return sorted(_relative_files(folder))
+    paths = (path.relative_to(folder) for path in walk_files(folder))
+    return sorted(path.as_posix() for path in paths if not any(map(_is_ignored, path.parts)))
 
 
 def match_videos(ids: Iterable[str], files: Iterable[str], pattern: str | None) -> dict[str, str]:
@@ -67,16 +71,6 @@ def match_videos(ids: Iterable[str], files: Iterable[str], pattern: str | None) 
             taken[file] = video
             matched[video] = file
     return matched
-
-
-def _relative_files(folder: Path) -> Iterator[str]:
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not _is_ignored(name)]
-        yield from (
-            (Path(parent) / name).relative_to(folder).as_posix()
-            for name in names
-            if not _is_ignored(name)
-        )
 
 
 def _is_ignored(name: str) -> bool:

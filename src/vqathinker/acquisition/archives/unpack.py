@@ -64,6 +64,7 @@ def unpack(
         DamagedArchiveError: it cannot be read to its end, or needs a (or another) password.
         ConflictError: something else is where a file belongs; it is left as it is.
         DiskFullError: it does not fit. After this and after a kill, the next call goes on.
+        BusyError: another process is at the same archive.
     """
     given = [archive] if isinstance(archive, Path) else list(archive)
     parts = pieces_of_zip(given[0]) if len(given) == 1 else given
@@ -93,7 +94,7 @@ def unpack(
     _log_result(name, writer.result)
     if writer.result.private or not keep_archive:
         for part in parts:
-            part.unlink()
+            part.unlink(missing_ok=True)
     return writer.result
 
 
