@@ -44,6 +44,7 @@ _XML_REASON = re.compile(r"<(Code|Message)>(.*?)</\1>", re.IGNORECASE | re.DOTAL
 _JSON_REASONS = ("error", "errors", "message", "detail", "error_description")
 _MOST_KEYS_OF_AN_ERROR = 8
 
+_TEXTS = ("text", "JSON")
 _CSV_HINT = "save it as CSV"
 _MAGICS = {
     b"%PDF-": ("a PDF", ""),
@@ -90,6 +91,11 @@ class Content(NamedTuple):
 
     kind: str
     detail: str = ""
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is text of which no more is known, and which may be a list of labels."""
+        return self.kind in _TEXTS
 
     def instead_of(self, wanted: str) -> str:
         """In words, for a message.
@@ -190,7 +196,11 @@ def _document(start: bytes) -> Content | None:
     text = _as_text(start)
     if text is None or text.startswith("YUV4MPEG2"):
         return None
-    kind = "JSON" if _parse_json(text) is not None else "XML" if text[:5] == "<?xml" else "text"
+    kind = "text"
+    if _parse_json(text) is not None:
+        kind = "JSON"
+    elif text.startswith("<?xml"):
+        kind = "XML"
     return Content(kind, f"it begins with {_quoted(text)}")
 
 

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import pandas as pd
 from rich.console import Console
 from rich.progress import track
 
@@ -12,6 +11,7 @@ from vqathinker.acquisition.transfer.checksum import sha256_of
 from vqathinker.datasets.card import Card, LabelError
 from vqathinker.datasets.labels import find_disagreements, read_labels
 from vqathinker.datasets.listing import join_first
+from vqathinker.datasets.manifest import ManifestError, read_manifest
 from vqathinker.datasets.receipt import files_of_set
 from vqathinker.datasets.source_files import SourceFolderError
 
@@ -97,7 +97,11 @@ def _manifest_problems(card: Card, path: Path, configured: int | None) -> Iterat
     if not path.is_file():
         yield f"{path}: not there; write it with `vqathinker data manifest {card.name}`"
         return
-    table = pd.read_parquet(path, columns=["video", "status", "reason"])
+    try:
+        table = read_manifest(path)[["video", "status", "reason"]]
+    except ManifestError as error:
+        yield str(error)
+        return
     for rows, whose in ((card.expected, "the card"), (configured, "data.counts of params.yaml")):
         if rows not in {None, len(table)}:
             yield f"{path}: {len(table)} rows, {whose} says {rows}"

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from vqathinker.acquisition.transfer.errors import UnsafeError
 
-__all__ = ["safe_path"]
+__all__ = ["safe_path", "unsafe_character"]
 
 # What turns the direction of writing (Unicode Standard Annex 9), so that a name reads otherwise.
 _DIRECTION_OVERRIDES = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -31,13 +31,26 @@ def safe_path(name: str) -> PurePosixPath:
         "leads upwards": ".." in parts,
         "a drive of Windows": len(name) > 1 and name[1] == ":" and name[0].isalpha(),
         "a backslash, which is a folder on Windows": "\\" in name,
-        "bytes that are no UTF-8": any("\ud800" <= char <= "\udfff" for char in name),
-        "a control character": any(unicodedata.category(char) in _CONTROL for char in name),
-        "a character that turns the direction of writing": bool(_DIRECTION_OVERRIDES & set(name)),
         "too long": any(len(part.encode(errors="replace")) > 255 for part in parts),
         "no name at all": not parts,
     }
     found = [reason for reason, holds in reasons.items() if holds]
-    if found:
-        raise UnsafeError(f"holds {name[:200]!r}: {found[0]}")
+    if reason := next(iter(found), unsafe_character(name)):
+        raise UnsafeError(f"holds {name[:200]!r}: {reason}")
     return PurePosixPath(*parts)
+
+
+def unsafe_character(name: str) -> str | None:
+    """What no name may hold that is shown to somebody; None where it holds no such thing.
+
+    >>> unsafe_character("a\\u202f\\u00a0.mp4"), unsafe_character("a\\u202egpj.mp4")
+    (None, 'a character that turns the direction of writing')
+    """
+    categories = {unicodedata.category(char) for char in name}
+    if "Cs" in categories:
+        return "bytes that are no UTF-8"
+    if categories & _CONTROL:
+        return "a control character"
+    if _DIRECTION_OVERRIDES & set(name):
+        return "a character that turns the direction of writing"
+    return None
