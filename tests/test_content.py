@@ -157,6 +157,8 @@ def test_labels_and_settings_are_no_placeholder_but_no_video_either(
         ("Zugriff verweigert: Ü".encode("utf-16"), "text"),
         (b'<?xml version="1.0"?><MPD></MPD>', "XML"),
         (b"[1, 2]", "JSON"),
+        (b"MZ\x90\0\x03\0\0\0", "a program of Windows"),
+        (b"#!/bin/sh\nexit\n" + bytes(9), "a script"),
     ],
 )
 def test_a_document_is_neither_a_video_nor_an_archive(

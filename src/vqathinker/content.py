@@ -46,6 +46,7 @@ _MOST_KEYS_OF_AN_ERROR = 8
 
 _TEXTS = ("text", "JSON")
 _CSV_HINT = "save it as CSV"
+_SELF_UNPACKING = "7-Zip unpacks many that unpack themselves, without running them"
 _MAGICS = {
     b"%PDF-": ("a PDF", ""),
     b"{\\rtf": ("a text document", ""),
@@ -56,6 +57,9 @@ _MAGICS = {
     b"PAR1": ("a Parquet table", _CSV_HINT),
     b"\x93NUMPY": ("an array of NumPy", "write it as CSV, with numpy.savetxt"),
     b"SQLite format 3\0": ("a database of SQLite", _CSV_HINT),
+    b"MZ\x90\0": ("a program of Windows", _SELF_UNPACKING),
+    b"\x7fELF": ("a program", _SELF_UNPACKING),
+    b"#!": ("a script", _SELF_UNPACKING),
 }
 # Archives to their programs, told by the name of their first member.
 _OFFICE_MEMBERS = {

@@ -51,7 +51,8 @@ def test_columns_are_known_by_their_names(table, names: str, video: str, mos: st
 @pytest.mark.parametrize(
     "names",
     ["video,a,b", "video,std", "video,mos,score", "video,MOS_lab,MOS_crowd", "video,MOS,mos",
-     "video,DMOS", "video,mos_std,mos_ci", "video,mean,average"],
+     "video,DMOS", "video,vmaf_score", "video,predicted score", "video,z_score",
+     "video,mos_std,mos_ci", "video,mean,average"],
 )  # fmt: skip
 def test_where_none_or_several_are_called_mos_all_are_listed(table, names: str) -> None:
     with pytest.raises(LabelError) as caught:
@@ -154,9 +155,22 @@ def test_a_first_row_names_columns_where_words_stand_above_numbers(
     [
         ("video,mos\n", "no row below the line of names"),
         ("a.mp4\nb.mp4\n", r"has \[\['a\.mp4'\]\], expected two columns, video and mos"),
-        ("\n", r"has \[\], expected two columns"),
+        ("\n", "no rows, expected one for each video"),
     ],
 )
 def test_a_table_without_rows_or_columns_is_refused(table, text: str, complaint: str) -> None:
     with pytest.raises(LabelError, match=rf"labels\.csv: {complaint}"):
         find_columns(table(text))
+
+
+def test_a_title_above_the_names_is_asked_to_go(table) -> None:
+    text = "Results of our study,,\nvideo,mos,std\na.mp4,3,1\nb.mp4,2,1\n"
+    with pytest.raises(
+        LabelError, match=r"line 1: is 'Results of our study' alone, .* remove what"
+    ):
+        find_columns(table(text))
+
+
+def test_a_score_that_a_program_gave_is_no_opinion(table) -> None:
+    text = "video,objective_score,subjective_score\na.mp4,1,3\nb.mp4,2,4\n"
+    assert find_columns(table(text)).mos == "subjective_score"

@@ -55,10 +55,38 @@ def test_other_bytes_are_named_with_their_place_and_the_command_that_converts_th
     assert message.endswith(command)
 
 
-def test_utf_16_without_its_mark_is_told_by_its_zeros(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["utf-16be", "utf-16le"])
+@pytest.mark.parametrize("text", ["a.mp4,3\n", "视频1.mp4,3.5\n画面2.mp4,4.5\n"])
+def test_utf_16_without_its_mark_is_told_by_its_zeros(
+    tmp_path: Path, encoding: str, text: str
+) -> None:
     file = tmp_path / "labels.csv"
-    file.write_bytes("a.mp4,3\n".encode("utf-16-be"))
-    with pytest.raises(LabelError, match=r"line 1: holds a zero byte.*iconv -f utf-16be -t utf-8"):
+    file.write_bytes(text.encode(encoding))
+    words = rf"line 1: holds zero bytes.*iconv -f {encoding} -t utf-8"
+    with pytest.raises(LabelError, match=words):
+        read_label_text(file)
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"video,mos\na.mp4,3\0\nb.mp4,4\n", 2),
+        (b"video,mos\na.mp4,3\n" + bytes(512), 3),
+        (b"\0\0\0\x1cftypisom\0\0\x02\0isomiso2\xa0", 1),
+    ],
+    ids=["one zero", "a disk that was full", "a video"],
+)
+def test_zeros_of_any_other_kind_are_no_text(tmp_path: Path, content: bytes, line: int) -> None:
+    file = tmp_path / "labels.csv"
+    file.write_bytes(content)
+    with pytest.raises(LabelError, match=rf"line {line}: a zero byte at offset .* is damaged, or"):
+        read_label_text(file)
+
+
+def test_the_quotation_marks_of_windows_are_converted_as_such(tmp_path: Path) -> None:
+    file = tmp_path / "labels.csv"
+    file.write_bytes("video,mos\n“a”.mp4,3\n".encode("cp1252"))
+    with pytest.raises(LabelError, match=r"line 2: the byte 0x93 .* iconv -f cp1252 -t utf-8"):
         read_label_text(file)
 
 

@@ -86,7 +86,7 @@ def test_maxwell_s_values_get_the_names_beside_them(read: Read) -> None:
         (
             {"reader": "csv"},
             "mos,video\n3,a,b.mp4\n",
-            "line 2: 3 values, but the first line names 2",
+            "line 2: 3 values, but the first line names 2; what holds commas itself stands in",
         ),
         (DOVER, b"a\xff.mp4, -1, -1, 3\n", "line 1: the byte 0xff at offset 1 is no UTF-8"),
         (HFR, "File Names,a,b\nDMOS,1,2\n", "no row MOS, found File Names, DMOS"),

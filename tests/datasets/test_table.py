@@ -99,9 +99,45 @@ def test_quotation_marks_of_other_kinds_are_fine(read, text: str, first: str) ->
     assert cells(read(text))[0] == [first, "3"]
 
 
-def test_json_is_no_table(read) -> None:
-    with pytest.raises(LabelError, match="is JSON, not a table; in a card, reader: annotations"):
-        read('{"annotations": [\n]}')
+@pytest.mark.parametrize(
+    "text",
+    ['{"annotations": [\n]}', '{"a.mp4": 3}', '[{"video": "a.mp4", "mos": 3}]',
+     '\n[ ["a.mp4", 3],\n["b.mp4", 4]]', '{"video": "a", "mos": 3}\n{"video": "b", "mos": 4}\n'],
+)  # fmt: skip
+def test_json_is_no_table(read, text: str) -> None:
+    with pytest.raises(LabelError, match="is JSON, not a table: write it as CSV, a line for each"):
+        read(text)
+
+
+def test_a_name_in_brackets_is_no_json(read) -> None:
+    assert cells(read("[a] b.mp4,3\n[c].mp4,4\n")) == [["[a] b.mp4", "3"], ["[c].mp4", "4"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "comments", "rows"),
+    [
+        ("# of 2024\n# by us, two\n\nvideo,std,mos\na.mp4,1,3\n", 2, [["video", "std", "mos"],
+                                                                       ["a.mp4", "1", "3"]]),
+        ("# video mos\na.mp4 3.1\nb.mp4 2\n", 1, [["a.mp4", "3.1"], ["b.mp4", "2"]]),
+        ("#video,mos\na.mp4,3\n", 0, [["#video", "mos"], ["a.mp4", "3"]]),
+        ("#1.mp4,3\n#2.mp4,4\n", 0, [["#1.mp4", "3"], ["#2.mp4", "4"]]),
+    ],
+)  # fmt: skip
+def test_comments_above_a_table_are_counted_and_rows_that_begin_with_a_hash_are_rows(
+    read, text: str, comments: int, rows: list[list[str]]
+) -> None:
+    table = read(text)
+    assert (table.comments, cells(table)) == (comments, rows)
+
+
+def test_a_title_does_not_hide_what_stands_between_columns(read) -> None:
+    table = read("Results of our study,,\nvideo,mos,std\na.mp4,3,1\nb.mp4,2,1\n")
+    assert table.delimiter == ","
+    assert cells(table)[1] == ["video", "mos", "std"]
+
+
+def test_a_delimiter_that_only_a_spreadsheet_names_has_words_too(read) -> None:
+    assert read("sep=:\na.mp4:3\n").between == "':'"
 
 
 NAMES = st.text(

@@ -29,7 +29,6 @@ from vqathinker.datasets.table import read_table
 
 __all__ = ["UnreadableLabelsError", "write_card"]
 
-_DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
 _RENAME = """\
     # The folder that all rows share is left out of them.
     {}
@@ -113,12 +112,13 @@ def write_card(
             facts = _read_facts(labels, columns)
         except LabelError as error:
             raise UnreadableLabelsError(str(error)) from None
-        between = _DELIMITER_NAMES[facts.delimiter]
         found = facts.columns
         say(
-            f"{labels}: {found.rows} rows, {between} between columns; video is column "
+            f"{labels}: {found.rows} rows, {facts.between} between columns; video is column "
             f"{found.video!r}, MOS is column {found.mos!r}"
         )
+        if facts.comments:
+            say(f"{labels}: {facts.comments} lines above them begin with # and are left out")
         if facts.folder:
             say(f"{labels}: all rows lie in {facts.folder}, which the card leaves out (`rename`)")
     card = _to_card(_to_text(name, role, scale, facts, None), name)
@@ -136,11 +136,12 @@ class _LabelFacts(NamedTuple):
     """What a card has to say of a label file."""
 
     columns: LabelColumns
-    delimiter: str
+    between: str
     folder: str
+    comments: int
 
 
-_NO_FACTS = _LabelFacts(LabelColumns("video", "mos", 0), ",", "")
+_NO_FACTS = _LabelFacts(LabelColumns("video", "mos", 0), "commas", "", 0)
 
 
 def _read_facts(labels: Path, columns: tuple[str | None, str | None]) -> _LabelFacts:
@@ -150,7 +151,7 @@ def _read_facts(labels: Path, columns: tuple[str | None, str | None]) -> _LabelF
     body = table.rows[1:] if found.named else table.rows
     names = [plain_path(cell) for cell in table.column(at, body)]
     folder = shared_folder(names) if any(map(is_whole_path, names)) else ""
-    return _LabelFacts(found, table.delimiter, folder)
+    return _LabelFacts(found, table.between, folder, table.comments)
 
 
 def _ids(labels: Path, label: LabelFile) -> list[str]:

@@ -26,7 +26,8 @@ _NOT_MOS = {
     "confidence", "interval", "sem", "se", "stderr", "err", "error", "n", "num", "number", "count",
     "counts", "votes", "raters", "min", "max", "low", "high", "lo", "hi", "lower", "upper",
     "median", "skew", "kurtosis", "class", "bin", "category", "range", "scale", "rank", "outliers",
-    "dmos",
+    "dmos", "z", "objective", "predicted", "prediction", "pred", "vmaf", "psnr", "ssim", "niqe",
+    "brisque", "lpips", "dover", "fastvqa",
 }  # fmt: skip
 _VIDEO = {
     "video", "videos", "vid", "vids", "clip", "clips", "file", "files", "filename", "filenames",
@@ -67,13 +68,20 @@ def find_columns(table: Table, video: str | None = None, mos: str | None = None)
         LabelError: there are no two columns or no rows; or no column, or several, are called so,
             which the message lists; or there is no such column.
     """
-    if not table.rows or max(row.width for row in table.rows) < 2:
+    if not table.rows:
+        raise LabelError(f"{table.path}: no rows, expected one for each video")
+    if max(row.width for row in table.rows) < 2:
         first = [list(row.cells) for row in table.rows[:1]]
         raise LabelError(
             f"{table.path}: has {first}, expected two columns, video and mos, with a comma, a "
             "semicolon or a tab between them"
         )
     first_row = table.rows[0]
+    if first_row.width < 2:
+        raise LabelError(
+            f"{table.place(first_row)}: is {first_row.cells[0]!r} alone, expected a row of the "
+            "table or names of its columns; remove what stands above them"
+        )
     named = _names_columns(table, first_row)
     body = table.rows[1:] if named else table.rows
     if not body:

@@ -7,12 +7,14 @@ each other, so a file in one of them is refused with the place and the command t
 import codecs
 from pathlib import Path
 from shlex import quote
+from typing import NoReturn
 
 from vqathinker.content import Content, document_in
 from vqathinker.datasets.card import LabelError
 
 __all__ = ["read_label_text"]
 
+_MOST_LETTERS_TO_A_ZERO = 4
 # UTF-32 comes before UTF-16, whose mark it begins with.
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -54,6 +56,8 @@ def read_label_text(path: Path) -> str:
 
 def _decode(content: bytes, path: Path) -> str:
     encoding = next((name for mark, name in _MARKS.items() if content.startswith(mark)), "utf-8")
+    if encoding.startswith("utf-8") and b"\0" in content:
+        _refuse_zeros(content, path)
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
@@ -61,17 +65,33 @@ def _decode(content: bytes, path: Path) -> str:
         raise LabelError(
             f"{path}, line {line}: the byte 0x{content[error.start]:02x} at offset {error.start} "
             f"is no {encoding.removesuffix('-sig').upper()}. Convert the file from the encoding "
-            "that it was saved in, latin1 if in Western Europe, gb18030 if in China: "
-            f"{_conversion(path, 'latin1')}"
+            "that it was saved in, cp1252 or latin1 if in Western Europe, gb18030 if in China: "
+            f"{_conversion(path, _western(content))}"
         ) from None
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        guess = "utf-16le" if content[1:2] == b"\0" else "utf-16be"
-        raise LabelError(
-            f"{path}, line {line}: holds a zero byte, as UTF-16 does, but no mark of it at its "
-            f"start. Convert the file: {_conversion(path, guess)}"
-        )
     return text
+
+
+def _refuse_zeros(content: bytes, path: Path) -> NoReturn:
+    """Say whether bytes with zeros among them are UTF-16 without its mark, or no text."""
+    at = content.index(0)
+    line = content.count(b"\n", 0, at) + 1
+    place = f"{path}, line {line}"
+    for first, guess in enumerate(("utf-16be", "utf-16le")):
+        zeros = content[first::2].count(0)  # of every letter of a Western script, digit and comma
+        if zeros == content.count(0) and _MOST_LETTERS_TO_A_ZERO * zeros >= len(content) // 2:
+            raise LabelError(
+                f"{place}: holds zero bytes, as UTF-16 does, but no mark of it at its start. "
+                f"Convert the file: {_conversion(path, guess)}"
+            )
+    raise LabelError(
+        f"{place}: a zero byte at offset {at}, which no text holds: the file is damaged, or no "
+        "list of labels; get or export it again"
+    )
+
+
+def _western(content: bytes) -> str:
+    """Of the encodings of Western Europe, the one that has a letter for each of the bytes."""
+    return "cp1252" if any(0x80 <= byte <= 0x9F for byte in content) else "latin1"
 
 
 def _conversion(path: Path, encoding: str) -> str:

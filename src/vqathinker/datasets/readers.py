@@ -89,7 +89,10 @@ def _by_name(table: Table, wanted: Sequence[str]) -> Iterator[tuple[TableRow, di
         place = table.place(row)
         if row.width > len(columns):
             named = len(columns)
-            raise LabelError(f"{place}: {row.width} values, but the first line names {named}")
+            raise LabelError(
+                f"{place}: {row.width} values, but the first line names {named}; what holds "
+                f"{table.between} itself stands in quotation marks"
+            )
         yield row, {name: _require_cell(row, columns.index(name), name, place) for name in wanted}
 
 

@@ -6,10 +6,13 @@ letters alone and takes 3,1 for two cells; here whole rows and their numbers dec
 """
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import StringIO
+from itertools import takewhile
 from pathlib import Path
+from statistics import mode
 
 from vqathinker.datasets.card import LabelError
 from vqathinker.datasets.label_text import read_label_text
@@ -19,7 +22,7 @@ __all__ = ["Table", "TableRow", "read_table"]
 
 # Where several fit equally well, the first: what stands beside semicolons or tabs is a decimal
 # comma, and blanks stand in names.
-_DELIMITERS = ("\t", ";", "|", ",", " ")
+_DELIMITERS = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas", " ": "blanks"}
 _INVISIBLE = "\ufeff\u200b\u2060"  # what copying from pages and files leaves
 _EXCEL_HINT = "sep="
 
@@ -45,11 +48,18 @@ class Table:
         path: of the file.
         delimiter: what stands between columns.
         rows: in the file's order.
+        comments: lines left out before them, see `_comments_above`.
     """
 
     path: Path
     delimiter: str
     rows: tuple[TableRow, ...]
+    comments: int = 0
+
+    @property
+    def between(self) -> str:
+        """What stands between columns, in words."""
+        return _DELIMITERS.get(self.delimiter, repr(self.delimiter))
 
     @property
     def decimal_comma(self) -> bool:
@@ -76,8 +86,11 @@ def read_table(path: Path) -> Table:
         LabelError: see `read_label_text`; it is JSON, or a quotation mark is not closed.
     """
     text = read_label_text(path)
-    if text.lstrip().startswith("{"):
-        raise LabelError(f"{path}: is JSON, not a table; in a card, reader: annotations reads it")
+    if re.match(r"\s*(\{|\[\s*[{\[])", text):
+        raise LabelError(
+            f"{path}: is JSON, not a table: write it as CSV, a line for each video; or, if it has "
+            "a list 'annotations' as the authors' files, in a card, reader: annotations reads it"
+        )
     hint = _excel_hint(text)
     tables = [_parse(path, text, delimiter) for delimiter in (hint or _DELIMITERS)]
     best = max(tables, key=_fit)  # the first of equals
@@ -106,7 +119,15 @@ def _parse(path: Path, text: str, delimiter: str) -> Table:
             f"{path}: a cell that ends in line {reader.line_num} goes on and on; is a quotation "
             "mark not closed?"
         ) from None
-    return Table(path, delimiter, tuple(rows))
+    comments = _comments_above(rows)
+    return Table(path, delimiter, tuple(rows[comments:]), comments)
+
+
+def _comments_above(rows: Sequence[TableRow]) -> int:
+    """Lines at the beginning that begin with # and have not as many cells as rows have."""
+    usual = mode(row.width for row in rows) if rows else 0
+    above = takewhile(lambda row: row.cells[0].startswith("#") and row.width != usual, rows)
+    return sum(1 for _ in above)
 
 
 def _fit(table: Table) -> tuple[bool, bool, float]:
@@ -114,6 +135,8 @@ def _fit(table: Table) -> tuple[bool, bool, float]:
     if not table.rows:
         return False, False, 0.0
     width = table.rows[0].width
+    if width == 1:  # a title above the table
+        width = mode(row.width for row in table.rows)
     body = table.rows[1:] or table.rows
     even = [row for row in body if len(row.cells) >= width >= row.width]
     numbers = any(

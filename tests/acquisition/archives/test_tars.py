@@ -133,6 +133,27 @@ def test_a_changed_byte_of_a_gzip_is_found(unpacked: Callable, at: int) -> None:
     assert "Error" not in str(caught.value)
 
 
-def test_a_compressed_file_that_is_no_tar_is_refused(unpacked: Callable) -> None:
-    with pytest.raises(DamagedArchiveError, match="or is none"):
+def test_a_compressed_file_that_is_no_tar_names_what_unpacks_it(unpacked: Callable) -> None:
+    with pytest.raises(DamagedArchiveError, match=r"or, where it is one packed file, .* gunzip"):
         unpacked(gzip.compress(b"one video, so to say" * 100))
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
+def test_what_is_no_file_is_refused_and_the_way_out_is_named(
+    unpacked: Callable, kind: bytes
+) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        info = tarfile.TarInfo("1.mp4")
+        info.type, info.linkname = kind, "/etc/passwd"
+        archive.addfile(info)
+    with pytest.raises(UnsafeError, match="no file; where you trust it, unpack it yourself below"):
+        unpacked(out.getvalue())
+
+
+def test_names_in_other_encodings_name_the_command_that_reads_them(unpacked: Callable) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT, encoding="gbk") as archive:
+        archive.addfile(tarfile.TarInfo("测试.mp4"))
+    with pytest.raises(UnsafeError, match=r"are no UTF-8\. .* bsdtar -xf .* hdrcharset="):
+        unpacked(out.getvalue())

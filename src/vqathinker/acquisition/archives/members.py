@@ -12,7 +12,13 @@ from typing import BinaryIO
 
 from vqathinker.acquisition.transfer.errors import TransferError, UnsafeError
 
-__all__ = ["ArchiveLimits", "DamagedArchiveError", "LimitCounter", "Member"]
+__all__ = ["NO_FILE", "ArchiveLimits", "DamagedArchiveError", "LimitCounter", "Member"]
+
+# Of a member that is refused.
+NO_FILE = (
+    "a link or device, no file; where you trust it, unpack it yourself below source/videos/ of the "
+    "set, and move it away"
+)
 
 
 class DamagedArchiveError(TransferError):

@@ -14,10 +14,11 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
+from shlex import quote
 from typing import Any, BinaryIO, Self, cast
 
 from vqathinker.acquisition.archives.gzip_stream import GzipStream
-from vqathinker.acquisition.archives.members import DamagedArchiveError, Member
+from vqathinker.acquisition.archives.members import NO_FILE, DamagedArchiveError, Member
 from vqathinker.acquisition.transfer.errors import UnsafeError
 from vqathinker.acquisition.transfer.safe_path import safe_path
 
@@ -101,7 +102,8 @@ def read_tar(file: BinaryIO, archive: Path) -> Iterator[Member]:
     Raises:
         DamagedArchiveError: no tar file, or cut off; on the way or behind the last member. Or
             several in one, of which tarfile reads the first.
-        UnsafeError: a member is neither file nor folder, or has an unsafe name.
+        UnsafeError: a member is neither file nor folder, or has an unsafe name or one that is not
+            UTF-8.
     """
 
     def warn_of_rest() -> None:
@@ -114,6 +116,7 @@ def read_tar(file: BinaryIO, archive: Path) -> Iterator[Member]:
             fileobj=cast("BinaryIO", stream), mode="r|", bufsize=_BUFFER, tarinfo=_BoundedTarInfo
         ) as tar:
             for info in tar:
+                _require_utf8(info.name, archive)
                 if info.name.strip("./"):  # the target itself needs no mention
                     member = _to_member(tar, info, came)
                     came[member.path] = member.size
@@ -125,8 +128,21 @@ def read_tar(file: BinaryIO, archive: Path) -> Iterator[Member]:
             _read_behind_end(stream.blocks_from(cast("Any", tar.fileobj).tell()), warn_of_rest)
     except _READ_ERRORS:
         raise DamagedArchiveError(
-            "cannot be read as a tar file: it is cut off, was changed on the way, or is none: "
-            "get the archive again"
+            "cannot be read as a tar file: it is cut off, was changed on the way, or is none: get "
+            "the archive again, or, where it is one packed file, unpack that with gunzip, bunzip2 "
+            "or unxz below source/videos/ of the set"
+        ) from None
+
+
+def _require_utf8(name: str, archive: Path) -> None:
+    """Other names cannot be read: tar does not say in which encoding they are."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise UnsafeError(
+            f"holds {name[:200]!r}: bytes that are no UTF-8. Unpack it below source/videos/ "
+            "of the set, in the encoding of whoever packed it, gb18030 in China: bsdtar -xf "
+            f"{quote(str(archive))} --options hdrcharset=gb18030"
         ) from None
 
 
@@ -164,7 +180,7 @@ def _to_member(
     if info.islnk() and (same := safe_path(info.linkname)) in came:
         return Member(path, came[same], is_folder=False, open=_no_content, same_as=same)
     if not info.isreg() and not info.isdir():
-        raise UnsafeError(f"holds {str(path)!r}: a link or device, no file")
+        raise UnsafeError(f"holds {str(path)!r}: {NO_FILE}")
     opener = cast("Callable[[], BinaryIO]", partial(tar.extractfile, info))
     return Member(path, info.size if info.isreg() else 0, info.isdir(), opener)
 

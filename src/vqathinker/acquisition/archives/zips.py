@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, cast
 
 import pyzipper
 
-from vqathinker.acquisition.archives.members import DamagedArchiveError, Member
+from vqathinker.acquisition.archives.members import NO_FILE, DamagedArchiveError, Member
 from vqathinker.acquisition.archives.split import move_offsets, read_end_record
 from vqathinker.acquisition.transfer.errors import TransferError, UnsafeError
 from vqathinker.acquisition.transfer.redaction import redacted_call
@@ -90,8 +90,9 @@ def _named(infos: Sequence[Any], archive: Path) -> Iterator[tuple[Any, str]]:
     if guessed := [name for name, certain in names if not certain]:
         _log.warning(
             "%s: %d names are not UTF-8 and are read as cp437, as the standard says, such as %r. "
-            "If that is wrong, unpack it yourself below source/videos/ of the set: python -m "
-            "zipfile --metadata-encoding gb18030 -e %s FOLDER",
+            "If that is wrong, unpack it yourself below source/videos/ of the set, in the encoding "
+            "of whoever packed it, gb18030 in China, shift_jis in Japan: python -m zipfile "
+            "--metadata-encoding gb18030 -e %s FOLDER",
             archive, len(guessed), guessed[0], quote(str(archive)),
         )  # fmt: skip
     only_backslashes = not any("/" in name for name, _ in names)
@@ -129,7 +130,7 @@ def _to_member(archive: Any, info: Any, name: str, password_variable: str | None
     path = safe_path(name)
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise UnsafeError(f"holds {str(path)!r}: a link or device, no file")
+        raise UnsafeError(f"holds {str(path)!r}: {NO_FILE}")
     opener = partial(_open, archive, info, password_variable)
     return Member(path, info.file_size, is_folder=name.endswith("/"), open=opener)
 
