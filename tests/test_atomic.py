@@ -1,5 +1,7 @@
 """What has its name is whole, whatever happened to its writer."""
 
+import errno
+import resource
 import signal
 import subprocess
 import sys
@@ -7,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vqathinker.atomic import whole_file, whole_folder
+from vqathinker.atomic import append_line, whole_file, whole_folder
 
 KILLED = """
 import os, signal, sys
@@ -104,3 +106,30 @@ def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
         child.communicate(b"\n")
     assert child.returncode == -signal.SIGKILL
     assert path.read_text() == "ours"
+
+
+def test_lines_are_added_behind_whole_ones(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "journal.jsonl"
+    append_line(path, "one")
+    append_line(path, "two")
+    assert path.read_text() == "one\ntwo\n"
+    path.write_text('one\n{"half')
+    append_line(path, "two")
+    assert path.read_text().splitlines() == ["one", '{"half', "two"]
+
+
+def test_a_line_that_does_not_fit_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    """A limit of the process stands for the disk: the kernel takes a part, then nothing."""
+    path = tmp_path / "journal.jsonl"
+    path.write_text("one\n")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(OSError, match="No space left") as caught:
+            append_line(path, "two" * 10)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert caught.value.errno == errno.ENOSPC
+    assert path.read_text() == "one\n"

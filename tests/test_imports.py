@@ -10,14 +10,15 @@ import pytest
 
 # Every room with the rooms it may see. Training and evaluation do not know each other, nor do
 # policy and datasets.
-FOUNDATION = {"params", "phases", "layout", "atomic"}
+FOUNDATION = {"params", "phases", "layout", "atomic", "content"}
 MAY_SEE = {
     "atomic": set(),
+    "content": set(),
     "phases": {"atomic"},
     "layout": {"phases"},
     "params": {"phases"},
     "video": FOUNDATION,
-    "acquisition": {"atomic"},
+    "acquisition": {"atomic", "content"},
     "datasets": {"acquisition", "video"} | FOUNDATION,
     "policy": {"acquisition", "video"} | FOUNDATION,
     "training": {"policy", "datasets", "video"} | FOUNDATION,

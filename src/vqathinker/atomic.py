@@ -1,16 +1,17 @@
-"""Files and folders that appear under their name whole, or not at all.
+"""Files and folders that appear under their name whole, or not at all; lines, too.
 
 Whoever finds one may take it for finished, however its writer ended: killed, out of disk, or beside
 another one that writes the same.
 """
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["whole_file", "whole_folder"]
+__all__ = ["append_line", "whole_file", "whole_folder"]
 
 
 @contextmanager
@@ -50,6 +51,27 @@ def whole_folder(path: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(part, ignore_errors=True)
         shutil.rmtree(before, ignore_errors=True)
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line to the file at `path`, made with its folder where there is none.
+
+    It is on the disk afterwards. After an error the file is as it was; half a line, which a writer
+    in other ways has left, is not gone on with. Several processes may append to one file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab+", buffering=0) as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 1))
+        begin = "" if file.read(1) in (b"", b"\n") else "\n"
+        content = f"{begin}{line}\n".encode()
+        try:
+            if file.write(content) != len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(size)
+            raise
 
 
 def _part_of(path: Path) -> Path:

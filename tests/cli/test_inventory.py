@@ -111,3 +111,62 @@ def test_an_own_name_that_is_taken_is_refused_without_a_traceback(run: Run) -> N
 
 def test_an_own_set_needs_a_role_that_exists(run: Run) -> None:
     assert run("new", "mine", "--role", "understanding").exit_code == 2
+
+
+def put_in_place(folder: Path, labels: str, *videos: str) -> None:
+    (folder / "videos").mkdir(parents=True)
+    (folder / "labels.csv").write_text(labels, encoding="utf-8")
+    for name in videos:
+        (folder / "videos" / name).write_text("no video")
+
+
+def test_new_says_what_it_found_and_status_and_manifest_why_labels_find_nothing(
+    run: Run, tmp_path: Path
+) -> None:
+    source = tmp_path / "data" / "mine" / "source"
+    put_in_place(source, "flickr_id,mos\n0012345,3\n7654321,2\n", "0012345.mp4", "7654321.mp4")
+    labels = str(source / "labels.csv")
+    said = run("new", "mine", "--labels", labels).output
+    assert "2 rows, commas between columns; video is column 'flickr_id', MOS is column" in said
+    taken = "2 of 2 labels are the name of a video without its ending"
+    assert f"data/mine/source/videos: {taken}; the card says `match: any-ending`" in said
+    assert run("status", "mine").output.count("any-ending") == 0
+
+    card = tmp_path / "cards" / "mine.yaml"
+    card.write_text(card.read_text().replace("match: any-ending", "match: null"))
+    shown = "labels look like '0012345', '7654321', videos like '0012345.mp4', '7654321.mp4'"
+    for command in ("status", "manifest"):
+        [line] = [line for line in run(command, "mine").output.splitlines() if taken in line]
+        assert shown in line
+        assert "`match: any-ending` in the card takes them so" in line
+
+
+def test_new_asks_for_a_column_and_takes_it(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("a,b,c\nx.mp4,0.5,3\n", encoding="utf-8")
+    asked = run("new", "mine", "--labels", "mine.csv")
+    assert asked.exit_code == 1
+    assert "'a' (x.mp4), 'b' (0.5), 'c' (3). --mos COLUMN says which" in asked.output
+    assert not (tmp_path / "cards").exists()
+    assert run("new", "mine", "--labels", "mine.csv", "--mos", "c", "--video", "a").exit_code == 0
+    text = (tmp_path / "cards" / "mine.yaml").read_text()
+    assert 'columns: {video: "a", mos: "c"}' in text
+
+
+def test_labels_that_cannot_be_read_are_no_traceback(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_bytes("video,mos\nété.mp4,3\n".encode("latin-1"))
+    said = run("new", "mine", "--labels", "mine.csv")
+    assert said.exit_code == 1
+    assert said.output.startswith("Error: mine.csv, line 2: the byte 0xe9 at offset 10 is no UTF-8")
+
+
+def test_a_check_sees_what_changes_behind_a_link(run: Run, tmp_path: Path) -> None:
+    source, disk = tmp_path / "data" / "mine" / "source", tmp_path / "disk"
+    put_in_place(source, "video,mos\n1.mp4,3\n", "1.mp4")
+    run("new", "mine", "--labels", str(source / "labels.csv"))
+    (source / "videos").rename(disk)
+    (source / "videos").symlink_to(disk)
+    assert "2 files in data/mine/source" in run("fetch", "mine").output
+    (disk / "1.mp4").write_bytes(b"junk")
+    checked = run("check", "mine")
+    assert checked.exit_code == 1
+    assert "data/mine/source/videos/1.mp4: 4 bytes, the receipt says 8" in checked.output

@@ -174,6 +174,15 @@ class TestWhatACardMayNotSay:
             ({"colour": "red"}, "colour"),
             ({"content": "([AB"}, "no regular expression"),
             ({"match": "A.*"}, "needs a group"),
+            ({"match": "any-cases"}, "needs a group.*or it is made of the words any-case, any-e"),
+            ({"expect": 839}, "expect is 839, but there is no such key; did you mean expected"),
+            ({"expected": "many"}, 'expected is "many", expected a whole number'),
+            ({"role": "trian"}, "role is \"trian\", expected one of 'train'"),
+            ({"labels": [{"file": "a", "reader": "csv", "scale": [5, 1]}]}, "the lowest MOS first"),
+            ({"labels": [{"file": "a", "reader": "csv"}]}, r"labels\.0\.scale is missing"),
+            ({"labels": [{"file": "a", "reader": "csv", "scale": [1]}]}, r"scale\.1 is missing"),
+            ({"files": [{"name": "a/b"}]}, r"files\.0\.name is \"a/b\", expected text of the form"),
+            ({"files": [{"name": "a"}]}, r"files\.0: a: comes from none, expected one of urls"),
             ({"access": {"kind": "token", "say": "ask"}}, "token access needs `page`"),
             ({"access": {"kind": "manual", "say": "ask"}}, "manual access needs `page`"),
             ({"access": {"kind": "open", "say": "-", "token_env": "A"}}, "token_env belongs to"),
@@ -184,8 +193,9 @@ class TestWhatACardMayNotSay:
     def test_it_is_refused_with_file_and_key(
         self, load: Callable[..., Card], changes: dict[str, Any], complaint: str
     ) -> None:
-        with pytest.raises(CardError, match=rf"(?s)vdpve\.yaml.*{complaint}"):
+        with pytest.raises(CardError, match=rf"(?s)vdpve\.yaml.*{complaint}") as caught:
             load(**changes)
+        assert not re.search(r"pydantic|validation error|type=|Value error", str(caught.value))
 
     def test_a_second_label_file_must_say_how_far_it_agrees(
         self, load: Callable[..., Card]
@@ -216,6 +226,23 @@ class TestOwnCards:
         (folder / "mine.yaml").rename(folder / "other.yaml")
         with pytest.raises(CardError, match="its name is 'mine', expected 'other'"):
             load_card("other", folder)
+
+    @pytest.mark.parametrize(
+        ("content", "complaint"),
+        [
+            (b"name: mine\ntitle: a: b\n", "line 2: no YAML from here on"),
+            (b"name: 'mine\n", r"mine\.yaml, line \d: no YAML"),
+            (b"- mine\n", "the card is .*, expected keys and values"),
+            (b"", "the card is null, expected keys and values"),
+            (b"name: \xe9\n", "the byte at offset 6 is no UTF-8"),
+        ],
+    )
+    def test_a_file_that_is_no_card_says_where(
+        self, folder: Path, content: bytes, complaint: str
+    ) -> None:
+        (folder / "mine.yaml").write_bytes(content)
+        with pytest.raises(CardError, match=complaint):
+            load_card("mine", folder)
 
     def test_a_folder_that_is_not_there_holds_none(self, tmp_path: Path) -> None:
         assert card_names(tmp_path / "cards") == card_names()

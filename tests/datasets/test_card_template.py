@@ -58,7 +58,7 @@ def test_two_columns_and_a_folder_make_a_manifest(
         ("vdpve", "a.mp4,3\n", "'vdpve' has a card already"),
         ("Mine", "a.mp4,3\n", "no card for 'Mine'"),
         ("mine", "a.mp4\n", r"given\.csv: has \[\['a.mp4'\]\], expected two columns"),
-        ("mine", "", "expected two columns"),
+        ("mine", "", r"given\.csv: no rows, expected one for each video"),
     ],
 )
 def test_what_cannot_become_a_card_is_refused_and_nothing_is_written(

@@ -1,5 +1,6 @@
 """A check finds every difference between a set and what receipt, card and manifest say of it."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from vqathinker.datasets.fetch import write_receipt
 from vqathinker.datasets.fetching.card_files import FetchResult
 from vqathinker.datasets.inspection import find_problems
 from vqathinker.datasets.manifest import build_manifest, write_manifest
+from vqathinker.datasets.source_files import SourceFolderError
 
 MakeCard = Callable[..., Card]
 MakeSource = Callable[..., Path]
@@ -117,3 +119,62 @@ def test_other_lists_of_labels_are_compared(source: Path, make_card: MakeCard) -
     describe(source, card)
     [problem] = problems(source, card)
     assert "1 labels differ from labels.csv: 2.mp4 (4 and 1 × 7)" in problem
+
+
+@pytest.fixture
+def linked(source: Path, tmp_path: Path, card: Card) -> Path:
+    """Videos of the set on another disk, `videos` and `videos/batch` being links."""
+    elsewhere, batch = tmp_path / "disk", tmp_path / "disk2"
+    (source / "videos").rename(elsewhere)
+    batch.mkdir()
+    (elsewhere / "2.mp4").rename(batch / "2.mp4")
+    (source / "videos").symlink_to(elsewhere)
+    (elsewhere / "batch").symlink_to(batch)
+    describe(source, card)
+    return source
+
+
+def test_files_behind_links_stand_in_the_receipt_and_are_compared(
+    linked: Path, tmp_path: Path, card: Card
+) -> None:
+    listed = json.loads(linked.with_suffix(".json").read_text())["files"]
+    assert [file["path"] for file in listed] == [
+        "labels.csv", "videos/1.mp4", "videos/batch/2.mp4"
+    ]  # fmt: skip
+    assert problems(linked, card) == []
+    (tmp_path / "disk2" / "2.mp4").write_bytes(b"junk")
+    [problem] = problems(linked, card)
+    assert problem.startswith(f"{linked}/videos/batch/2.mp4: 4 bytes, the receipt says ")
+    (tmp_path / "disk2" / "2.mp4").unlink()
+    [problem] = problems(linked, card)
+    assert problem == f"{linked}/videos/batch/2.mp4: gone since it was brought"
+
+
+def test_a_link_that_leads_in_circles_is_a_problem_and_no_receipt(linked: Path, card: Card) -> None:
+    (linked / "videos" / "batch" / "loop").symlink_to(linked / "videos")
+    assert any("this link leads back to" in problem for problem in problems(linked, card))
+    with pytest.raises(SourceFolderError, match="this link leads back to"):
+        describe(linked, card)
+
+
+def test_a_link_to_nothing_is_said_and_left_out_of_the_receipt(
+    source: Path, card: Card, caplog: pytest.LogCaptureFixture
+) -> None:
+    (source / "videos" / "3.mp4").symlink_to("/nowhere/3.mp4")
+    describe(source, card)
+    assert "3.mp4: is a link to nothing, and left out of the receipt" in caplog.text
+    assert problems(source, card) == []
+
+
+def test_files_that_came_after_the_receipt_are_named(source: Path, card: Card) -> None:
+    (source / "videos" / "3.mp4").write_bytes(b"another")
+    (source / "videos" / "4.mp4.part").write_bytes(b"on its way")
+    [problem] = problems(source, card)
+    assert "1 files are not in it: videos/3.mp4; write it again with `vqathinker data" in problem
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"files": [', "<html></html>"])
+def test_a_receipt_that_is_none_is_a_problem(source: Path, card: Card, text: str) -> None:
+    source.with_suffix(".json").write_text(text)
+    [problem] = problems(source, card)
+    assert "source.json: is no receipt; write it again with `vqathinker data fetch" in problem

@@ -190,3 +190,53 @@ def test_disk_needs_are_summed_and_what_is_not_known_is_named(tmp_path: Path) ->
 )  # fmt: skip
 def test_bytes_are_shown_for_reading(number: int | None, shown: str) -> None:
     assert format_bytes(number) == shown
+
+
+def test_names_that_find_no_videos_are_shown_beside_those_on_the_disk(
+    data: Path, make_card: MakeCard
+) -> None:
+    (data / "small" / "source" / "labels.csv").write_text("video,mos\n1,3\n2,4\n")
+    found = state(make_card(), data)
+    assert found.found == 0
+    assert found.next_step == (
+        "no label is the name of a video: labels look like '1', '2', videos like '1.mp4'. 1 of 2 "
+        "labels are the name of a video without its ending; `match: any-ending` in the card takes "
+        "them so; then `vqathinker data fetch small`"
+    )
+    assert state(make_card(match="any-ending"), data).found == 1
+
+
+def test_after_a_manifest_names_are_still_compared(data: Path, make_card: MakeCard) -> None:
+    (data / "small" / "source" / "labels.csv").write_text("video,mos\n1.MP4,3\n2.mp4,4\n")
+    lacking = with_manifest(data, make_card())
+    assert lacking.next_step == (
+        "2 videos are missing: `vqathinker data check small` names them; no label is the name of a "
+        "video: labels look like '1.MP4', '2.mp4', videos like '1.mp4'. 1 of 2 labels are the name "
+        "of a video but for upper and lower case; `match: any-case` in the card takes them so"
+    )
+
+
+def test_videos_that_are_there_now_want_another_manifest(data: Path, make_card: MakeCard) -> None:
+    with_manifest(data, make_card())
+    videos = data / "small" / "source" / "videos"
+    (videos / "2.mp4").write_bytes((videos / "1.mp4").read_bytes())
+    assert state(make_card(), data).next_step == (
+        "1 videos that were missing are there now: `vqathinker data manifest small` again"
+    )
+
+
+def test_a_set_of_one_s_own_that_is_in_place_is_fetched_next(
+    data: Path, make_card: MakeCard
+) -> None:
+    assert state(make_card(), data).next_step == FETCH
+
+
+def test_what_keeps_a_set_from_being_looked_at_is_the_next_thing(
+    data: Path, make_card: MakeCard
+) -> None:
+    videos = data / "small" / "source" / "videos"
+    (data / "small" / "manifest.parquet").write_text("no table")
+    assert "manifest.parquet: is no manifest; remove it" in state(make_card(), data).next_step
+    (data / "small" / "manifest.parquet").unlink()
+    (videos / "loop").symlink_to(videos)
+    assert "videos/loop: this link leads back to" in state(make_card(), data).next_step

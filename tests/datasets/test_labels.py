@@ -62,7 +62,8 @@ def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path, card: Card) -> N
         (HEADER + ",3\n", "line 2: video is '', expected a path such as"),
         (HEADER + "../a.mp4,3\n", "line 2: video is '../a.mp4', expected a path such as"),
         (HEADER + "/a.mp4,3\n", "line 2: video is '/a.mp4', expected a path such as"),
-        (HEADER + "a\\b.mp4,3\n", "line 2: video is 'a\\\\b.mp4', expected a path such as"),
+        (HEADER + "a\x07.mp4,3\n", "line 2: video is 'a\\x07.mp4', expected a path such as"),
+        (HEADER + "\u202e4pm.mp4,3\n", "expected a path such as"),
     ],
 )
 def test_a_wrong_file_is_named_with_its_line(

@@ -10,7 +10,13 @@ import pytest
 
 from vqathinker.datasets.card import Card
 from vqathinker.datasets.labels import LabelError
-from vqathinker.datasets.manifest import SET_KEY, build_manifest, read_manifest, write_manifest
+from vqathinker.datasets.manifest import (
+    SET_KEY,
+    ManifestError,
+    build_manifest,
+    read_manifest,
+    write_manifest,
+)
 from vqathinker.datasets.matching import AmbiguousVideoError
 from vqathinker.evaluation.completeness import IncompleteBenchmarkError, require_complete
 
@@ -195,3 +201,24 @@ def test_the_same_set_gives_the_same_bytes(
 def test_no_manifest_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="vqathinker data manifest"):
         read_manifest(tmp_path / "manifest.parquet")
+
+
+@pytest.mark.parametrize("content", [b"", b"no table", b"PAR1 cut off"])
+def test_a_file_that_is_no_manifest_says_so(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "manifest.parquet").write_bytes(content)
+    with pytest.raises(ManifestError, match=r"manifest\.parquet: is no manifest; remove it and"):
+        read_manifest(tmp_path / "manifest.parquet")
+
+
+def test_a_table_of_something_else_is_no_manifest(tmp_path: Path) -> None:
+    pd.DataFrame({"video": ["a.mp4"]}).to_parquet(tmp_path / "manifest.parquet")
+    with pytest.raises(ManifestError, match="is no manifest"):
+        read_manifest(tmp_path / "manifest.parquet")
+
+
+def test_videos_behind_links_are_probed(source: Path, make_card: MakeCard, tmp_path: Path) -> None:
+    (source / "videos").rename(tmp_path / "disk")
+    (source / "videos").symlink_to(tmp_path / "disk")
+    (tmp_path / "disk" / "a").rename(tmp_path / "batch")
+    (tmp_path / "disk" / "a").symlink_to(tmp_path / "batch")
+    assert build_manifest(source, make_card())["status"].iloc[:2].tolist() == ["ok", "ok"]

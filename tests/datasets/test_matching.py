@@ -117,3 +117,65 @@ def test_the_folder_of_videos_may_be_a_link_and_need_not_be_there(tmp_path: Path
     (tmp_path / "videos").symlink_to(tmp_path / "big")
     assert video_files(tmp_path / "videos") == ["1.mp4"]
     assert video_files(tmp_path / "nowhere") == []
+
+
+def test_the_same_text_in_two_forms_of_unicode_is_one_name() -> None:
+    composed, decomposed = "é/é.mp4", "e\u0301/e\u0301.mp4"
+    assert match_videos([composed], [decomposed], None) == {composed: decomposed}
+    assert match_videos([decomposed], [composed], None) == {decomposed: composed}
+    assert match_videos([composed], [decomposed], r"(.+)\.mp4") == {composed: decomposed}
+    with pytest.raises(AmbiguousVideoError, match="could be each of 2 files"):
+        match_videos([composed], [composed, decomposed], None)
+
+
+def test_a_file_with_backslashes_in_its_name_is_the_path_that_they_mean() -> None:
+    """As some programs leave when they unpack archives of Windows."""
+    assert match_videos(["b1/a.mp4"], ["b1\\a.mp4"], None) == {"b1/a.mp4": "b1\\a.mp4"}
+
+
+def test_words_take_names_that_differ_as_they_say() -> None:
+    files = ["x/0012345.mp4", "x/7654321.webm"]
+    assert match_videos(["0012345", "7654321.mp4"], files, "any-ending") == {
+        "0012345": "x/0012345.mp4",
+        "7654321.mp4": "x/7654321.webm",
+    }
+
+
+def test_a_file_that_has_a_label_s_very_name_is_no_other_label_s() -> None:
+    ids, files = ["a.mp4", "A.mp4", "b", "b_1"], ["a.mp4", "A.mp4", "b_540p.mp4", "b_1_540p.mp4"]
+    assert match_videos(ids, files, "any-case begins") == {
+        "a.mp4": "a.mp4", "A.mp4": "A.mp4", "b": "b_540p.mp4", "b_1": "b_1_540p.mp4"
+    }  # fmt: skip
+
+
+def test_the_longest_label_that_a_name_begins_with_is_meant() -> None:
+    assert match_videos(["clip", "clip_1"], ["clip_1_540p.mp4"], "begins") == {
+        "clip_1": "clip_1_540p.mp4"
+    }
+
+
+@pytest.mark.parametrize(
+    ("ids", "files", "words", "complaint"),
+    [
+        (["a"], ["a.mp4", "a.avi"], "any-ending", "'a' could be each of 2 files: a.avi, a.mp4"),
+        (["3"], ["3_540p.mp4", "3_720p.mp4"], "begins", "'3' could be each of 2 files"),
+        (["b1/1.mp4", "b2/1.mp4"], ["1.mp4"], "any-folder", "1.mp4 is meant by 'b1/1.mp4' and by"),
+        (["A.mp4", "a.mp4"], ["a.MP4"], "any-case", "a.MP4 is meant by 'A.mp4' and by 'a.mp4'"),
+    ],
+)
+def test_words_never_make_one_of_two(
+    ids: list[str], files: list[str], words: str, complaint: str
+) -> None:
+    with pytest.raises(AmbiguousVideoError, match=complaint):
+        match_videos(ids, files, words)
+
+
+@given(
+    st.lists(st.sampled_from(PATHS), unique=True, max_size=8),
+    st.sets(st.sampled_from(["any-ending", "any-case", "any-blank", "any-zeros", "begins"])),
+)
+def test_with_any_words_files_named_as_their_ids_are_still_those(
+    files: list[str], words: set[str]
+) -> None:
+    names = [f"{file}.mp4" for file in files]
+    assert match_videos(names, names, " ".join(words)) == {name: name for name in names}

@@ -86,11 +86,14 @@ def test_maxwell_s_values_get_the_names_beside_them(read: Read) -> None:
         (
             {"reader": "csv"},
             "mos,video\n3,a,b.mp4\n",
-            "line 2: 3 values, but the first line names 2",
+            "line 2: 3 values, but the first line names 2; what holds commas itself stands in",
         ),
-        (DOVER, b"a\xff.mp4, -1, -1, 3\n", "byte 1 is no UTF-8 text"),
+        (DOVER, b"a\xff.mp4, -1, -1, 3\n", "line 1: the byte 0xff at offset 1 is no UTF-8"),
         (HFR, "File Names,a,b\nDMOS,1,2\n", "no row MOS, found File Names, DMOS"),
         (HFR, "File Names,a,b\nMOS,1\n", "2 videos but 1 values of MOS"),
+        ({"reader": "csv"}, "video,mos,mos\na,3,4\n", "2 columns are called 'mos'"),
+        ({"reader": "csv"}, "video,mos\n", "no row.* below the line of names"),
+        (AUTHORS, "<!DOCTYPE html><html></html>", "is a web page, not a list of labels"),
     ],
 )
 def test_a_wrong_shape_is_named_with_its_place(
@@ -123,3 +126,31 @@ def test_maxwell_s_two_files_must_be_of_one_order(
 def test_maxwell_s_names_must_be_there(read: Read) -> None:
     with pytest.raises(LabelError, match=r"val\.txt: no label file"):
         read(MAXWELL, MAXWELL_CSV)
+
+
+NAMED, PLACED = {"reader": "csv"}, OWN
+
+
+@pytest.mark.parametrize(
+    ("how", "text"),
+    [
+        (NAMED, "video;mos\na.mp4;3,5\nb.mp4;4\n"),
+        (NAMED, "video\tmos\na.mp4\t3,5\nb.mp4\t4\n"),
+        (NAMED, "mos|std|video\n3,5|1|a.mp4\n4|1|b.mp4\n"),
+        (NAMED, "\nvideo ;mos;\n\na.mp4; 3,5;\n;;\nb.mp4;4\n"),
+        (PLACED, "a.mp4;3,5\nb.mp4;4\n"),
+        (PLACED, "a.mp4\t3,5\t\nb.mp4\t4\n"),
+    ],
+)
+def test_whatever_stands_between_columns_is_told(
+    read: Read, how: dict[str, Any], text: str
+) -> None:
+    assert read(how, text) == [("a.mp4", "3,5"), ("b.mp4", "4")]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_every_reader_takes_text_by_its_mark(read: Read, encoding: str) -> None:
+    for how, text in ((NAMED, "video,mos\né.mp4,3\n"), (OWN, "é.mp4,3\n"),
+                      (AUTHORS, '{"annotations": [{"image_id": "é.mp4", "score": 3}]}'),
+                      (HFR, "File Names,é.mp4\nMOS,3\n")):  # fmt: skip
+        assert read(how, text.encode(encoding)) == [("é.mp4", "3")]

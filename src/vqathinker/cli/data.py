@@ -55,6 +55,7 @@ def manifest(
     """List every label of a set with the facts of its video; damaged and missing ones stay in."""
     from vqathinker.datasets.card import load_card
     from vqathinker.datasets.manifest import build_manifest, write_manifest
+    from vqathinker.datasets.name_hints import names_of_set
 
     source = source or _FOLDER / name / "source"
     out = out or source.parent / "manifest.parquet"
@@ -64,3 +65,5 @@ def manifest(
     write_manifest(table, out, card)
     bad = int((table["status"] != "ok").sum())
     typer.echo(f"{name}: {len(table)} videos, {bad} of them missing or damaged")
+    if (table["status"] == "missing").any() and (hint := names_of_set(card, source)):
+        typer.echo(f"{name}: {hint}")

@@ -95,18 +95,40 @@ def new(
     scale: Annotated[
         tuple[float, float], typer.Option(help="Lowest and highest MOS that can occur.")
     ] = (1, 5),
+    video: Annotated[
+        str | None,
+        typer.Option(help="Column of the videos in --labels; else the one that is called so."),
+    ] = None,
+    mos: Annotated[
+        str | None,
+        typer.Option(help="Column of the MOS in --labels; else the one that is called so."),
+    ] = None,
+    data: DataFolder = Path("data"),
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
-    """Write a commented card for a set of your own: a CSV and a folder of videos are enough."""
+    """Write a commented card for a set of your own: a CSV and a folder of videos are enough.
+
+    Videos that lie below data/NAME/source/videos already are compared with the labels by name.
+    """
     from vqathinker.datasets.card_template import write_card
 
     folder = Path(load_section(params, DataParams).cards)
-    path, rows = write_card(name, folder, labels, role.value, scale)
+    videos = data / name / "source" / "videos"
+    path, rows = write_card(
+        name,
+        folder,
+        labels,
+        role.value,
+        scale,
+        columns=(video, mos),
+        videos=videos,
+        say=typer.echo,
+    )
     key = role.value.replace("-", "_")
     typer.echo(
         f"{path}: read its comments. Then\n"
-        f"  put the labels at data/{name}/source/labels.csv and the videos below "
-        f"data/{name}/source/videos/ (links will do);\n"
+        f"  put the labels at {videos.parent}/labels.csv and the videos below {videos}/ "
+        "(links will do);\n"
         f"  name {name} in params.yaml: data.{key}, and data.counts.{name}: "
         f"{'its rows' if rows is None else rows};\n"
         f"  see what is left to do: vqathinker data status {name}"

@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from vqathinker.datasets.card_faults import describe_faults
+from vqathinker.datasets.name_rules import WORDS, parse_words
 from vqathinker.datasets.remote_file import RemoteFile, StrictModel, Variable
 
 __all__ = [
@@ -49,7 +51,17 @@ def _has_group(pattern: str) -> str:
     return pattern
 
 
+def _says_what_is_equal(match: str) -> str:
+    if parse_words(match):
+        return match
+    try:
+        return _has_group(match)
+    except ValueError as error:
+        raise ValueError(f"{error}; or it is made of the words {', '.join(WORDS)}") from None
+
+
 Pattern = Annotated[str, AfterValidator(_has_group)]
+MatchRule = Annotated[str, AfterValidator(_says_what_is_equal)]
 
 
 class Access(StrictModel):
@@ -113,14 +125,21 @@ class LabelFile(StrictModel):
         default=None, description="with the first label file; for the others"
     )
 
+    @model_validator(mode="after")
+    def _has_a_scale_that_rises(self) -> Self:
+        if self.scale is not None and not self.scale[0] < self.scale[1]:
+            raise ValueError(f"scale is {list(self.scale)}, expected the lowest MOS first")
+        return self
+
 
 class Card(StrictModel):
     """Facts of one data set.
 
     The first of `labels` is the list of the set: each of its rows is a row of the manifest, and
     `expected` is their number (null where params.yaml says). The others are kept to be compared.
-    `files_of` names the set in whose source folder the videos lie. `match` is a regular expression
-    whose groups are what a label id and a path on disk have in common; null: the path itself.
+    `files_of` names the set in whose source folder the videos lie. `match` says what a label id
+    and a path on disk have in common: the groups of a regular expression, or all but what its words
+    name (`name_rules.WORDS`); null: the path itself.
     `content` is one whose group in the label id names what is shown; null: not known.
     """
 
@@ -145,7 +164,7 @@ class Card(StrictModel):
         default=None, gt=0, description="of the unpacked videos, roughly; null: not known"
     )
     labels: tuple[LabelFile, ...]
-    match: Pattern | None = None
+    match: MatchRule | None = None
     content: Pattern | None = None
     notes: tuple[str, ...] = ()
 
@@ -210,11 +229,26 @@ def load_card(name: str, folder: Path | None = None) -> Card:
         raise CardError(f"{folder}/{name}.yaml: {name!r} is a built-in card; take another name")
     built_in = _CARDS / f"{name}.yaml"
     file = built_in if built_in.is_file() or folder is None else folder / f"{name}.yaml"
-    content: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
+    content = _read_yaml(Path(str(file)))
     try:
         card = Card.model_validate(content)
     except ValidationError as error:
-        raise CardError(f"{file}: {error}") from error
+        lines = [f"{file}: {line}" for line in describe_faults(error, Card)]
+        raise CardError("\n".join(lines)) from None
     if card.name != name:
         raise CardError(f"{file}: its name is {card.name!r}, expected {name!r}, that of the file")
     return card
+
+
+def _read_yaml(file: Path) -> Any:
+    try:
+        return yaml.safe_load(file.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise CardError(f"{file}: the byte at offset {error.start} is no UTF-8") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{file}, line {mark.line + 1}" if mark else str(file)
+        raise CardError(
+            f"{place}: no YAML from here on; texts with colons, # or quotes in them stand between "
+            "single quotes"
+        ) from None

@@ -4,12 +4,17 @@ Made sets are made on the spot, sets of other people are brought as their cards 
 one's own have to be in place.
 """
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import lock_descriptor
 
 from vqathinker.acquisition.transfer.context import DownloadContext
+from vqathinker.acquisition.transfer.errors import BusyError
 from vqathinker.acquisition.transfer.hash_table import HashTable
 from vqathinker.acquisition.transfer.retry import RetryPolicy
 from vqathinker.atomic import whole_folder
@@ -54,16 +59,36 @@ def fetch_set(
         CardError: no such set.
         SetNotInPlaceError: the label files or the videos are not there, and nothing brings them.
         FileExistsError: `out` of a made set holds something that is no data set.
+        BusyError: another process is fetching the set.
+        SourceFolderError: a file or folder of the set cannot be read, or a link leads in circles.
         Exception: what `fetch_card_files` raises.
     """
     card = load_card(name, Path(params.cards))
     result = FetchResult()
-    if card.made:
-        _make_demo_set(card, params, out)
-    else:
-        result = fetch_card_files(card, out, _fetch_settings(settings, hashes))
-        _require_in_place(card, out)
-    return write_receipt(card, out, receipt, result)
+    with _alone_in(out.parent):
+        if card.made:
+            _make_demo_set(card, params, out)
+        else:
+            result = fetch_card_files(card, out, _fetch_settings(settings, hashes))
+            _require_in_place(card, out)
+        return write_receipt(card, out, receipt, result)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Let no other process fetch into the same folder, as far as its file system has locks."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            locked = lock_descriptor(descriptor, blocking=False)
+        except OSError:
+            locked = True  # then each download and each unpacking has still a lock of its own
+        if not locked:
+            raise BusyError(f"{folder}: another process is fetching this set; wait for it")
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _fetch_settings(settings: DownloadParams, hashes: Path) -> FetchSettings:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import pandas as pd
 from rich.console import Console
 from rich.progress import track
 
@@ -12,6 +11,9 @@ from vqathinker.acquisition.transfer.checksum import sha256_of
 from vqathinker.datasets.card import Card, LabelError
 from vqathinker.datasets.labels import find_disagreements, read_labels
 from vqathinker.datasets.listing import join_first
+from vqathinker.datasets.manifest import ManifestError, read_manifest
+from vqathinker.datasets.receipt import files_of_set
+from vqathinker.datasets.source_files import SourceFolderError
 
 __all__ = ["find_problems"]
 
@@ -36,28 +38,44 @@ def find_problems(card: Card, data: Path, configured: int | None) -> list[str]:
 
 
 def _file_problems(card: Card, folder: Path) -> Iterator[str]:
-    receipt = folder / "source.json"
+    receipt, source = folder / "source.json", folder / "source"
+    fetch = f"`vqathinker data fetch {card.name}`"
     if not receipt.is_file():
-        yield f"{receipt}: not there; bring the set with `vqathinker data fetch {card.name}`"
+        yield f"{receipt}: not there; bring the set with {fetch}"
         return
-    listed = json.loads(receipt.read_text(encoding="utf-8"))["files"]
+    try:
+        listed = json.loads(receipt.read_text(encoding="utf-8"))["files"]
+        there = [path.relative_to(source).as_posix() for path in files_of_set(source)]
+    except (ValueError, KeyError, TypeError):
+        yield f"{receipt}: is no receipt; write it again with {fetch}"
+        return
+    except SourceFolderError as error:
+        yield str(error)
+        return
+    if added := sorted(set(there) - {file["path"] for file in listed}):
+        named = join_first(added, _MOST_NAMED)
+        yield f"{receipt}: {len(added)} files are not in it: {named}; write it again with {fetch}"
     console = Console(stderr=True)
     quiet = not console.is_terminal
     for file in track(listed, f"hashing {card.name}", console=console, disable=quiet):
-        path = folder / "source" / file["path"]
+        path = source / file["path"]
         if card.must_not_keep(file["path"]) and path.exists():
             yield f"{path}: must not be kept (never_keep of the card); delete it"
         yield from _receipt_mismatch(path, file["bytes"], file["sha256"])
 
 
 def _receipt_mismatch(path: Path, size: int, sha256: str) -> Iterator[str]:
-    if not path.is_file():
+    try:
+        found = path.stat().st_size
+        digest = sha256_of(path) if found == size else None
+    except FileNotFoundError:
         yield f"{path}: gone since it was brought"
-    elif path.stat().st_size != size:
-        yield f"{path}: {path.stat().st_size} bytes, the receipt says {size}"
+    except OSError as error:
+        yield f"{path}: cannot be read ({error.strerror})"
     else:
-        digest = sha256_of(path)
-        if digest != sha256:
+        if digest is None:
+            yield f"{path}: {found} bytes, the receipt says {size}"
+        elif digest != sha256:
             yield f"{path}: its sha256 is {digest}, the receipt says {sha256}"
 
 
@@ -79,7 +97,11 @@ def _manifest_problems(card: Card, path: Path, configured: int | None) -> Iterat
     if not path.is_file():
         yield f"{path}: not there; write it with `vqathinker data manifest {card.name}`"
         return
-    table = pd.read_parquet(path, columns=["video", "status", "reason"])
+    try:
+        table = read_manifest(path)[["video", "status", "reason"]]
+    except ManifestError as error:
+        yield str(error)
+        return
     for rows, whose in ((card.expected, "the card"), (configured, "data.counts of params.yaml")):
         if rows not in {None, len(table)}:
             yield f"{path}: {len(table)} rows, {whose} says {rows}"

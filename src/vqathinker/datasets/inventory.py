@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from vqathinker.datasets.card import Card, LabelError
 from vqathinker.datasets.fetching.journal import JOURNAL_NAME, FetchJournal
 from vqathinker.datasets.fetching.manual_files import dropped_files
 from vqathinker.datasets.labels import read_labels
-from vqathinker.datasets.manifest import videos_folder
+from vqathinker.datasets.manifest import ManifestError, read_manifest, videos_folder
 from vqathinker.datasets.matching import match_videos, video_files
+from vqathinker.datasets.name_hints import names_of_set
+from vqathinker.datasets.source_files import SourceFolderError
 
 __all__ = ["DiskNeeds", "SetState", "disk_needs", "format_bytes", "read_set_state"]
 
@@ -63,25 +63,30 @@ def read_set_state(
     rows = card.expected or configured
     source, receipt = data / card.name / "source", data / card.name / "source.json"
     here, journal = receipt.is_file(), FetchJournal(data / card.name / JOURNAL_NAME)
-    by_hand = journal.has_manual_videos(source) and bool(card.files)
+    by_hand, found, damaged = False, None, None
+    try:
+        by_hand = journal.has_manual_videos(source) and bool(card.files)
+        manifest = data / card.name / "manifest.parquet"
+        if manifest.is_file():
+            counts = Counter(read_manifest(manifest)["status"])
+            found = counts.total() - counts["missing"]
+            damaged = found - counts["ok"]
+            step = _step_after_manifest(card, counts, rows)
+            if counts["missing"]:
+                step = _step_with_missing(card, source, step, found)
+        else:
+            found = _count_on_disk(source, card)
+            step = f"`vqathinker data manifest {card.name}`, or run the pipeline"
+            if not here:
+                step = _step_before_receipt(card, data, environment, journal, by_hand=by_hand)
+            hint = names_of_set(card, source)
+            step = f"{hint}; then {step}" if hint else step
+    except (LabelError, ManifestError, SourceFolderError) as error:
+        step = str(error)
     complete = here or by_hand or card.made
     download = 0 if complete else _download_bytes(card)
     store = 0 if complete else _stored_bytes(card)
-    manifest = data / card.name / "manifest.parquet"
-    if manifest.is_file():
-        counts = Counter(pd.read_parquet(manifest, columns=["status"])["status"])
-        found = counts.total() - counts["missing"]
-        step = _step_after_manifest(card, counts, rows)
-        return SetState(card, download, store, rows, found, found - counts["ok"], step)
-    try:
-        on_disk = _count_on_disk(source, card)
-    except LabelError as error:
-        return SetState(card, download, store, rows, None, None, str(error))
-    if here:
-        step = f"`vqathinker data manifest {card.name}`, or run the pipeline"
-    else:
-        step = _step_before_receipt(card, data, environment, journal, by_hand=by_hand)
-    return SetState(card, download, store, rows, on_disk, None, step)
+    return SetState(card, download, store, rows, found, damaged, step)
 
 
 def disk_needs(states: Sequence[SetState], data: Path) -> DiskNeeds:
@@ -140,6 +145,16 @@ def _step_after_manifest(card: Card, counts: Counter[str], expected: int | None)
     return "nothing, it is ready"
 
 
+def _step_with_missing(card: Card, source: Path, step: str, found: int) -> str:
+    """What to do about missing videos: they may be there by now, or under other names."""
+    there = _count_on_disk(source, card) or 0
+    if there > found:
+        again = f"`vqathinker data manifest {card.name}` again"
+        return f"{there - found} videos that were missing are there now: {again}"
+    hint = names_of_set(card, source)
+    return f"{step}; {hint}" if hint else step
+
+
 def _step_before_receipt(
     card: Card, data: Path, environment: Mapping[str, str], journal: FetchJournal, *, by_hand: bool
 ) -> str:
@@ -160,7 +175,10 @@ def _manual_step(
 ) -> str | None:
     """What only a person can do about the set, or None where there is nothing of the kind."""
     if card.access.kind == "local":
-        return f"put {card.label.file} and videos/ into {folder / 'source'}/ (links will do)"
+        source = folder / "source"
+        if (source / card.label.file).is_file() and video_files(source / "videos"):
+            return None
+        return f"put {card.label.file} and videos/ into {source}/ (links will do)"
     wanted = {card.access.token_env, *(file.password_env for file in card.files)}
     unset = ", ".join(sorted(name for name in wanted if name and name not in environment))
     asking = f"{card.access.say.strip()} Go to {card.access.page},"

@@ -6,18 +6,36 @@ label file must look like stands in the card; see `readers` for the shapes it ca
 
 import math
 import re
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
+from pathlib import Path
 
 import pandas as pd
 
 from vqathinker.acquisition.transfer.checksum import sha256_of
+from vqathinker.acquisition.transfer.safe_path import unsafe_character
 from vqathinker.datasets.card import Card, LabelError, LabelFile
 from vqathinker.datasets.listing import join_first
-from vqathinker.datasets.readers import read_rows
+from vqathinker.datasets.name_rules import plain_path
+from vqathinker.datasets.numbers import parse_number
+from vqathinker.datasets.readers import Row, read_rows
 
-__all__ = ["LabelError", "find_disagreements", "read_label_file", "read_labels"]
+__all__ = [
+    "LabelError",
+    "OutOfScaleError",
+    "find_disagreements",
+    "is_whole_path",
+    "read_label_file",
+    "read_labels",
+    "rename_without",
+    "shared_folder",
+]
 
 _MOST_NAMED = 3
+
+
+class OutOfScaleError(LabelError):
+    """A MOS that is a number, but not one of the card's scale."""
 
 
 def read_labels(source: Path, card: Card) -> pd.DataFrame:
@@ -43,14 +61,16 @@ def read_label_file(path: Path, label: LabelFile) -> pd.DataFrame:
 
     Raises:
         LabelError: not the shape that the reader expects, no rows, or a row that has no id, an id
-            seen before, or a MOS that is no number of the scale.
+            seen before, or a MOS that is no number of the scale (OutOfScaleError where it is one of
+            another).
     """
     labels: dict[str, float] = {}
-    for row in read_rows(path, label):
-        video = _parse_video_id(row.video, label, row.place)
+    rows = list(read_rows(path, label))
+    for row in rows:
+        video = _parse_video_id(row, label, rows)
         if video in labels:
             raise LabelError(f"{row.place}: video {video!r} has a label already; keep one of them")
-        labels[video] = math.nan if row.mos is None else _parse_mos(row.mos, label, row.place)
+        labels[video] = math.nan if row.mos is None else _parse_mos(row, label)
     if not labels:
         raise LabelError(f"{path}: no rows, expected one for each video")
     return pd.DataFrame({"video": list(labels), "mos": list(labels.values())})
@@ -102,27 +122,73 @@ def _require_label_file(path: Path, card: Card) -> None:
                 )
 
 
-def _parse_video_id(text: str, label: LabelFile, place: str) -> str:
-    video = text.strip()
+def shared_folder(names: Iterable[str]) -> str:
+    """The folder with its slash that plain paths or addresses share; empty where they share none.
+
+    >>> shared_folder(["/data/set/a.mp4", "/data/set/b/c.mp4"]), shared_folder(["a/1", "b/1"])
+    ('/data/set/', '')
+    """
+    folders = [name.split("/")[:-1] for name in names]
+    levels = takewhile(lambda level: len(set(level)) == 1, zip(*folders, strict=False))
+    return "".join(f"{level[0]}/" for level in levels)
+
+
+def rename_without(folder: str) -> str:
+    r"""What a card says to leave a folder out of its labels, in YAML.
+
+    >>> print(rename_without("/my data/"))
+    rename: {pattern: '/my\ data/(.+)', becomes: '\1'}
+    """
+    pattern = f"{re.escape(folder)}(.+)".replace("'", "''")
+    return f"rename: {{pattern: '{pattern}', becomes: '\\1'}}"
+
+
+def is_whole_path(name: str) -> bool:
+    """Whether a plain path says where it lies on a machine or in the web, or leads upwards."""
+    return re.match(r"/|~|[A-Za-z]:/|\w[\w+.-]+://", name) is not None or ".." in name.split("/")
+
+
+def _parse_video_id(row: Row, label: LabelFile, rows: Sequence[Row]) -> str:
+    written, plain = row.video.strip(), plain_path(row.video.strip())
+    video = plain
     if label.rename is not None:
-        if not (match := re.fullmatch(label.rename.pattern, video)):
-            wanted = label.rename.pattern
-            raise LabelError(f"{place}: video is {text!r}, expected a name of the form {wanted}")
-        video = match.expand(label.rename.becomes)
-    path = PurePosixPath(video)
-    if path.name == "" or path.is_absolute() or ".." in path.parts or "\\" in video:
-        raise LabelError(f"{place}: video is {text!r}, expected a path such as batch1/747.mp4")
+        pattern = label.rename.pattern
+        match = re.fullmatch(pattern, written) or re.fullmatch(pattern, plain)
+        if match is None:
+            raise LabelError(
+                f"{row.place}: video is {row.video!r}, expected a name of the form {pattern}"
+            )
+        video = plain_path(match.expand(label.rename.becomes))
+    if not video or unsafe_character(video) or is_whole_path(video):
+        hint = _folder_hint(rows) if is_whole_path(plain) and label.rename is None else ""
+        raise LabelError(
+            f"{row.place}: video is {row.video!r}, expected a path such as batch1/747.mp4{hint}"
+        )
     return video
 
 
-def _parse_mos(text: str, label: LabelFile, place: str) -> float:
+def _folder_hint(rows: Sequence[Row]) -> str:
+    """How to leave out the folder that all rows share."""
+    folder = shared_folder(plain_path(row.video.strip()) for row in rows)
+    if not folder:
+        return ", and the rows share no folder that could be left out"
+    return (
+        f"; all rows lie in {folder}, which the card leaves out with a line below `columns`: "
+        f"{rename_without(folder)}"
+    )
+
+
+def _parse_mos(row: Row, label: LabelFile) -> float:
+    text = (row.mos or "").strip()
     if label.scale is None:
-        raise LabelError(f"{place}: mos is {text!r}, but the card names no scale for it")
+        raise LabelError(f"{row.place}: mos is {text!r}, but the card names no scale for it")
     low, high = label.scale
-    try:
-        mos = float(text)
-    except ValueError:
-        mos = math.nan
+    mos = parse_number(text, decimal_comma=row.decimal_comma)
+    message = f"{row.place}: mos is {text!r}, expected a number from {low:g} to {high:g}"
+    if mos is None:
+        comma = parse_number(text, decimal_comma=True) is not None
+        point = ", with a point, for commas stand between columns" if comma else ""
+        raise LabelError(f"{message}{point}")
     if not low <= mos <= high:
-        raise LabelError(f"{place}: mos is {text!r}, expected a number from {low:g} to {high:g}")
+        raise OutOfScaleError(message)
     return mos

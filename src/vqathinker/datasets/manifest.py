@@ -26,7 +26,14 @@ from vqathinker.datasets.matching import match_videos, video_files
 from vqathinker.video.damage import DamagedVideo
 from vqathinker.video.probe import Probe, probe_all
 
-__all__ = ["SET_KEY", "build_manifest", "read_manifest", "videos_folder", "write_manifest"]
+__all__ = [
+    "SET_KEY",
+    "ManifestError",
+    "build_manifest",
+    "read_manifest",
+    "videos_folder",
+    "write_manifest",
+]
 
 # Key of the file's metadata: JSON with set, expected (rows, or null) and made.
 SET_KEY = "set"
@@ -51,6 +58,10 @@ _SCHEMA = pa.schema(
         "reason": pa.string(),
     }
 )
+
+
+class ManifestError(ValueError):
+    """A file that is no manifest; the message names it and says how to write it again."""
 
 
 def videos_folder(card: Card) -> str:
@@ -113,10 +124,23 @@ def write_manifest(manifest: pd.DataFrame, path: Path, card: Card) -> None:
 
 
 def read_manifest(path: Path) -> pd.DataFrame:
-    """Read a manifest, see `build_manifest`. Raises FileNotFoundError when there is none."""
+    """Read a manifest, see `build_manifest`.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ManifestError: it is none.
+    """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no manifest; write it with `vqathinker data manifest`")
-    return _to_frame(pq.read_table(path))
+    try:
+        table = pq.read_table(path)
+    except pa.ArrowInvalid:
+        table = None
+    if table is None or not {"video", "file", "mos", "status"} <= set(table.schema.names):
+        raise ManifestError(
+            f"{path}: is no manifest; remove it and write it again with `vqathinker data manifest`"
+        )
+    return _to_frame(table)
 
 
 def _to_frame(table: pa.Table) -> pd.DataFrame:

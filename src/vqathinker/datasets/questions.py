@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vqathinker.datasets.card import LabelError
+from vqathinker.datasets.label_text import read_label_text
 
 __all__ = ["Question", "read_questions"]
 
@@ -33,14 +34,12 @@ def read_questions(path: Path) -> Iterator[Question]:
     """Every question of a file of FineVD, in its order.
 
     Raises:
-        LabelError: a line is no JSON, lacks video, question or answer, or its answer is no letter
-            of its options.
-        FileNotFoundError: there is no such file.
+        LabelError: there is no such file, a line is no JSON, lacks video, question or answer, or
+            its answer is no letter of its options.
     """
-    with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, 1):
-            if line.strip():
-                yield _parse_question(line, f"{path}, line {number}")
+    for number, line in enumerate(read_label_text(path).split("\n"), 1):
+        if line.strip():
+            yield _parse_question(line, f"{path}, line {number}")
 
 
 def _parse_question(line: str, place: str) -> Question:
@@ -51,7 +50,7 @@ def _parse_question(line: str, place: str) -> Question:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise LabelError(
             f"{place}: is {line[:60]!r}…, expected JSON with video and conversations of a question "
-            f"and an answer ({type(error).__name__}: {error})"
+            "and an answer"
         ) from error
     found = _OPTIONS.findall(text)
     options = dict(found)

@@ -5,15 +5,16 @@ LIVE-YT-HFR, the pair of files of MaxWell, the questions of FineVQ). A reader yi
 its place, and raises where the file has not the shape it should; `labels` checks ids and numbers.
 """
 
-import csv
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from vqathinker.datasets.card import LabelError, LabelFile
+from vqathinker.datasets.label_text import read_label_text
 from vqathinker.datasets.questions import read_questions
+from vqathinker.datasets.table import Table, TableRow, read_table
 
 __all__ = ["Row", "read_rows"]
 
@@ -23,35 +24,37 @@ _MAXWELL_TOLERANCE = 1e-6
 
 
 class Row(NamedTuple):
-    """One label as it is written: its place in words, the video, the MOS (None: there is none)."""
+    """One label as it is written.
+
+    Args:
+        place: where it stands, in words.
+        video: name or path of the video.
+        mos: None where there is none.
+        decimal_comma: whether a comma may stand for the point in `mos`.
+    """
 
     place: str
     video: str
     mos: str | None
+    decimal_comma: bool = False
 
 
 def read_rows(path: Path, label: LabelFile) -> Iterator[Row]:
     """Every row of the label file at `path`, in its order.
 
     Raises:
-        LabelError: the file is not there, not UTF-8, or has not the shape that its reader expects.
+        LabelError: the file is not there, is no text, or has not the shape that its reader expects.
     """
-    try:
-        yield from _READERS[label.reader](path, label)
-    except FileNotFoundError as error:
-        raise LabelError(f"{error.filename}: no label file") from error
-    except UnicodeDecodeError as error:
-        raise LabelError(f"{path}: byte {error.start} is no UTF-8 text") from error
-    except csv.Error as error:
-        raise LabelError(f"{path}: no text of values between commas ({error})") from error
+    yield from _READERS[label.reader](path, label)
 
 
 def _read_annotations(path: Path, label: LabelFile) -> Iterator[Row]:
     """{"annotations": [{"image_id": ..., "score": "..."}]}: the authors' lists."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(read_label_text(path))
     except json.JSONDecodeError as error:
-        raise LabelError(f"{path}, line {error.lineno}: no JSON ({error.msg})") from error
+        place = f"{path}, line {error.lineno}"
+        raise LabelError(f"{place}: no JSON from column {error.colno} on") from None
     entries = content.get("annotations") if isinstance(content, dict) else None
     if not isinstance(entries, list):
         raise LabelError(f"{path}: no list 'annotations' in it")
@@ -64,96 +67,106 @@ def _read_annotations(path: Path, label: LabelFile) -> Iterator[Row]:
 
 
 def _read_csv(path: Path, label: LabelFile) -> Iterator[Row]:
-    """A header, then a row for each video; columns by name."""
+    """A header, then a row for each video; columns by name, whatever stands between them."""
+    table = read_table(path)
     video, mos = str(label.columns.video), str(label.columns.mos)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.DictReader(file)
-        columns = rows.fieldnames or []
-        if missing := [name for name in (video, mos) if name not in columns]:
-            found = ", ".join(columns) or "an empty file"
-            raise LabelError(f"{path}: no column {' and '.join(missing)}, found {found}")
-        for row in rows:
-            place = f"{path}, line {rows.line_num}"
-            if None in row:
-                more = len(columns) + len(row[None])
-                raise LabelError(f"{place}: {more} values, but the first line names {len(columns)}")
-            name = _require_cell(row[video], video, place)
-            yield Row(place, name, _require_cell(row[mos], mos, place))
+    for row, cells in _by_name(table, (video, mos)):
+        yield Row(table.place(row), cells[video], cells[mos], table.decimal_comma)
+    if len(table.rows) == 1:
+        raise LabelError(f"{path}: no rows, expected one for each video below the line of names")
 
 
-def _require_cell(text: str | None, column: str, place: str) -> str:
-    if text is None:
+def _by_name(table: Table, wanted: Sequence[str]) -> Iterator[tuple[TableRow, dict[str, str]]]:
+    """Each row below the line of names, with its cells in the wanted columns."""
+    columns = table.rows[0].cells if table.rows else ()
+    for name in wanted:
+        if columns.count(name) > 1:
+            raise LabelError(f"{table.path}: {columns.count(name)} columns are called {name!r}")
+    if missing := [name for name in wanted if name not in columns]:
+        found = ", ".join(columns) or "an empty file"
+        raise LabelError(f"{table.path}: no column {' and '.join(missing)}, found {found}")
+    for row in table.rows[1:]:
+        place = table.place(row)
+        if row.width > len(columns):
+            named = len(columns)
+            raise LabelError(
+                f"{place}: {row.width} values, but the first line names {named}; what holds "
+                f"{table.between} itself stands in quotation marks"
+            )
+        yield row, {name: _require_cell(row, columns.index(name), name, place) for name in wanted}
+
+
+def _require_cell(row: TableRow, position: int, column: str, place: str) -> str:
+    if position >= len(row.cells):
         raise LabelError(f"{place}: {column} is missing, the line ends before it")
-    return text
+    return row.cells[position]
 
 
 def _read_comma(path: Path, label: LabelFile) -> Iterator[Row]:
-    """No header; values between commas, by position: `batch1/747.mp4, -1, -1, 67.75`."""
-    for place, cells in _read_cells(path):
-        video = cells[_position(label.columns.video, cells, place)]
-        yield Row(place, video, cells[_position(label.columns.mos, cells, place)])
+    """No header; values by position: `batch1/747.mp4, -1, -1, 67.75`."""
+    table = read_table(path)
+    for row in _even_rows(table):
+        place = table.place(row)
+        video = row.cells[_position(label.columns.video, row, place)]
+        mos = row.cells[_position(label.columns.mos, row, place)]
+        yield Row(place, video, mos, table.decimal_comma)
 
 
-def _read_cells(path: Path) -> Iterator[tuple[str, list[str]]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.reader(file, skipinitialspace=True)
-        width = 0
-        for cells in rows:
-            place = f"{path}, line {rows.line_num}"
-            if not cells:
-                continue  # an empty line, as csv's own reader of named columns sees it
-            width = width or len(cells)
-            if len(cells) != width:
-                raise LabelError(f"{place}: {len(cells)} values, expected {width} as above")
-            yield place, cells
+def _even_rows(table: Table) -> Iterator[TableRow]:
+    """Rows as wide as the first one."""
+    first = table.rows[0] if table.rows else None
+    for row in table.rows:
+        if first and (row.width > len(first.cells) or len(row.cells) < first.width):
+            width = len(row.cells)
+            raise LabelError(f"{table.place(row)}: {width} values, expected {first.width} as above")
+        yield row
 
 
-def _position(column: str | int, cells: list[str], place: str) -> int:
-    if not isinstance(column, int) or not 0 <= column < len(cells):
-        raise LabelError(f"{place}: no column {column!r} among {len(cells)} values, counted from 0")
+def _position(column: str | int, row: TableRow, place: str) -> int:
+    width = len(row.cells)
+    if not isinstance(column, int) or not 0 <= column < width:
+        raise LabelError(f"{place}: no column {column!r} among {width} values, counted from 0")
     return column
 
 
 def _read_wide(path: Path, label: LabelFile) -> Iterator[Row]:
     """A column for each video, a row for each kind of value; the first cell names the row."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        table = {cells[0]: cells[1:] for cells in csv.reader(file) if cells}
+    table = read_table(path)
+    kinds = {row.cells[0]: row.cells[1 : row.width] for row in table.rows}
     wanted = [str(label.columns.video), str(label.columns.mos)]
-    if missing := [name for name in wanted if name not in table]:
-        raise LabelError(f"{path}: no row {' and '.join(missing)}, found {', '.join(table)}")
-    videos, mos = (table[name] for name in wanted)
+    if missing := [name for name in wanted if name not in kinds]:
+        raise LabelError(f"{path}: no row {' and '.join(missing)}, found {', '.join(kinds)}")
+    videos, mos = (kinds[name] for name in wanted)
     if len(videos) != len(mos):
         raise LabelError(f"{path}: {len(videos)} videos but {len(mos)} values of {wanted[1]}")
     for number, (video, value) in enumerate(zip(videos, mos, strict=True), 2):
-        yield Row(f"{path}, column {number}", video, value)
+        yield Row(f"{path}, column {number}", video, value, table.decimal_comma)
 
 
 def _read_maxwell(path: Path, label: LabelFile) -> Iterator[Row]:
     """Values without names, and names in the same order beside them; values of both must agree."""
-    names = list(_read_cells(path.with_name(label.names or "")))
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.DictReader(file)
-        if missing := [name for name in _MAXWELL_SHARED if name not in (rows.fieldnames or [])]:
-            raise LabelError(f"{path}: no column {' and '.join(missing)}")
-        values = [(f"{path}, line {rows.line_num}", row) for row in rows]
+    beside = read_table(path.with_name(label.names or ""))
+    names = list(_even_rows(beside))
+    table, mos = read_table(path), str(label.columns.mos)
+    values = list(_by_name(table, [*_MAXWELL_SHARED, mos]))
     if len(values) != len(names):
         raise LabelError(f"{path}: {len(values)} rows, but {label.names} names {len(names)} videos")
-    for (place, row), (beside, cells) in zip(values, names, strict=True):
+    for (row, cells), name in zip(values, names, strict=True):
         for column, position in _MAXWELL_SHARED.items():
-            here = _require_cell(row[column], column, place)
-            there = cells[_position(position, cells, beside)]
-            if not _agree(here, there):
-                raise LabelError(f"{place}: {column} is {here}, but {there} in {beside}")
-        mos = str(label.columns.mos)
-        name = cells[_position(label.columns.video, cells, beside)]
-        yield Row(place, name, _require_cell(row[mos], mos, place))
+            there = name.cells[_position(position, name, beside.place(name))]
+            if not _agree(table.number(cells[column]), beside.number(there)):
+                raise LabelError(
+                    f"{table.place(row)}: {column} is {cells[column]}, but {there} in "
+                    f"{beside.place(name)}"
+                )
+        video = name.cells[_position(label.columns.video, name, beside.place(name))]
+        yield Row(table.place(row), video, cells[mos], table.decimal_comma)
 
 
-def _agree(one: str, other: str) -> bool:
-    try:
-        return math.isclose(float(one), float(other), rel_tol=0, abs_tol=_MAXWELL_TOLERANCE)
-    except ValueError:
+def _agree(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
         return False
+    return math.isclose(one, other, rel_tol=0, abs_tol=_MAXWELL_TOLERANCE)
 
 
 def _read_finevd(path: Path, _label: LabelFile) -> Iterator[Row]:

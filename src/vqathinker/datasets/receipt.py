@@ -1,9 +1,11 @@
 """The receipt of a set: every file in its source folder with bytes and hash, and what came whence.
 
-It is what later stages depend on and what `vqathinker data check` compares the disk with.
+It is what later stages depend on and what `vqathinker data check` compares the disk with. Files
+behind links are files of the set: what they become counts, wherever they lie.
 """
 
 import json
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,16 @@ from rich.console import Console
 from rich.progress import track
 
 from vqathinker.acquisition.transfer.checksum import sha256_of
+from vqathinker.acquisition.transfer.disk import disk_full_error
 from vqathinker.atomic import whole_file
 from vqathinker.datasets.card import Card
 from vqathinker.datasets.fetching.card_files import FetchResult
 from vqathinker.datasets.fetching.journal import FetchedFile
+from vqathinker.datasets.source_files import SourceFolderError, walk_files
 
-__all__ = ["write_receipt"]
+__all__ = ["files_of_set", "write_receipt"]
+
+_log = logging.getLogger(__name__)
 
 _BY_HAND = "put in place by the user"
 
@@ -35,8 +41,11 @@ def write_receipt(card: Card, source: Path, receipt: Path, result: FetchResult) 
         The receipt: set; files (path relative to `source`, bytes, sha256), by path; made_by;
         downloads (name, origin without query, bytes, sha256, revision of the hub); gone (names of
         files that may vanish at their origin and have).
+
+    Raises:
+        SourceFolderError: a file or folder cannot be read, or a link leads in circles.
     """
-    paths = sorted(path for path in source.rglob("*") if path.is_file())
+    paths = files_of_set(source)
     console = Console(stderr=True)
     quiet = not console.is_terminal
     tracked = track(paths, f"hashing {card.name}", console=console, disable=quiet)
@@ -47,9 +56,29 @@ def write_receipt(card: Card, source: Path, receipt: Path, result: FetchResult) 
         "downloads": [_download_entry(fetched) for fetched in result.fetched],
         "gone": list(result.gone),
     }
-    with whole_file(receipt) as part:
-        part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(content, indent=1) + "\n"
+    try:
+        with whole_file(receipt) as part:
+            part.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise disk_full_error(error, receipt, len(text)) or error from None
     return content
+
+
+def files_of_set(source: Path) -> list[Path]:
+    """Every regular file below the folder `source`, links followed, by its path there.
+
+    Raises:
+        SourceFolderError: a folder cannot be read, or a link leads in circles.
+    """
+    found = []
+    for path in walk_files(source):
+        if path.is_file():
+            found.append(path)
+        else:
+            what = "a link to nothing" if path.is_symlink() else "no file"
+            _log.warning("%s: is %s, and left out of the receipt", path, what)
+    return sorted(found)
 
 
 def _made_by(card: Card, result: FetchResult) -> str:
@@ -69,11 +98,16 @@ def _download_entry(fetched: FetchedFile) -> dict[str, Any]:
 
 
 def _file_entries(paths: Iterable[Path], source: Path) -> list[dict[str, Any]]:
-    return [
-        {
-            "path": path.relative_to(source).as_posix(),
-            "bytes": path.stat().st_size,
-            "sha256": sha256_of(path),
-        }
-        for path in paths
-    ]
+    entries = []
+    for path in paths:
+        try:
+            size, sha256 = path.stat().st_size, sha256_of(path)
+        except OSError as error:
+            raise SourceFolderError(
+                f"{path}: cannot be read ({error.strerror}); run the same command again when "
+                "nothing changes the folder any more"
+            ) from None
+        entries.append(
+            {"path": path.relative_to(source).as_posix(), "bytes": size, "sha256": sha256}
+        )
+    return entries

@@ -17,9 +17,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from vqathinker.acquisition.archives.journal import UnpackJournal
 from vqathinker.acquisition.archives.member_writer import ConflictError
 from vqathinker.acquisition.archives.members import ArchiveLimits, DamagedArchiveError
 from vqathinker.acquisition.archives.unpack import unpack
+from vqathinker.acquisition.transfer.errors import BusyError
 
 KINDS = ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz"]
 AMPLE = ArchiveLimits(files=1000, bytes=100_000_000, ratio=1000.0)
@@ -271,3 +273,18 @@ def test_permissions_of_the_archive_are_not_taken_over(archive: Callable, tmp_pa
     mode = stat.S_IMODE((tmp_path / "source" / "run.sh").stat().st_mode)
     assert mode & (stat.S_ISUID | stat.S_ISGID | stat.S_IXUSR) == 0
     assert os.access(tmp_path / "source" / "run.sh", os.R_OK | os.W_OK)
+
+
+def test_two_processes_do_not_unpack_the_same_archive(
+    archive: Callable, pack: Callable, files_below: Callable, tmp_path: Path
+) -> None:
+    """They would write to the same file on its way."""
+    path = archive(pack("zip", LSVQ))
+    with (
+        UnpackJournal(path.with_name("archive.unpacked")),
+        pytest.raises(BusyError, match="another process is unpacking this archive; wait for it"),
+    ):
+        unpack(path, tmp_path / "source", limits=AMPLE)
+    assert files_below(tmp_path / "source") == {}
+    unpack(path, tmp_path / "source", limits=AMPLE)
+    assert files_below(tmp_path / "source") == LSVQ

@@ -9,7 +9,7 @@ import pytest
 
 from vqathinker.acquisition.transfer.checksum import Checksum
 from vqathinker.acquisition.transfer.context import DownloadContext
-from vqathinker.acquisition.transfer.download import WrongContentError, download
+from vqathinker.acquisition.transfer.download import DownloadedFile, WrongContentError, download
 from vqathinker.acquisition.transfer.errors import BusyError, TransferError
 from vqathinker.acquisition.transfer.expected_file import ExpectedFile
 from vqathinker.acquisition.transfer.hash_table import HashTable
@@ -229,3 +229,66 @@ def test_two_processes_do_not_write_the_same_file(
         pytest.raises(BusyError, match="another process is getting it"),
     ):
         download(PLAIN, origins, target, context)
+
+
+PAGE = b"<!DOCTYPE html><html><title>Quota exceeded</title></html>\n"
+
+
+@pytest.mark.parametrize("is_binary", [False, True])
+def test_a_web_page_is_no_file_and_the_next_origin_is_asked(
+    site, make_site: Callable, tmp_path: Path, context: DownloadContext, is_binary: bool
+) -> None:
+    """Servers call such pages whatever they would have called the file."""
+    context = replace(context, hash_table=HashTable(tmp_path / "hashes.csv"))
+    expected = replace(PLAIN, is_binary=is_binary)
+    binary = {"Content-Type": "application/octet-stream"}
+    page, target = site.has("/file", PAGE, headers=binary), tmp_path / "here" / "file.bin"
+    with pytest.raises(TransferError, match=r"is a web page, not .*title is 'Quota exceeded'"):
+        download(expected, [WebFile(page)], target, context)
+    assert list(target.parent.iterdir()) == []
+    assert not (tmp_path / "hashes.csv").exists()
+    right = make_site().has("/file", b"\0original", headers=binary)
+    done = download(expected, [WebFile(page), WebFile(right)], target, context)
+    assert done.origin == str(right)
+
+
+def test_text_is_a_file_where_no_video_and_no_archive_is_expected(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
+    text = WebFile(site.has("/file", b"video,mos\na.mp4,3\n"))
+    with pytest.raises(TransferError, match="is text, not an archive and not a video"):
+        download(replace(PLAIN, is_binary=True), [text], tmp_path / "a.zip", context)
+    assert download(PLAIN, [text], tmp_path / "labels.csv", context).size == 18
+
+
+def test_a_file_that_is_to_be_empty_may_be(site, tmp_path: Path, context: DownloadContext) -> None:
+    origin = WebFile(site.has("/file", b""))
+    assert download(ExpectedFile("set/empty", 0), [origin], tmp_path / "empty", context).size == 0
+    with pytest.raises(TransferError, match="is an empty file, not the file"):
+        download(PLAIN, [origin], tmp_path / "other", context)
+
+
+def test_what_comes_is_told_of_before_it_has_its_name(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
+    told = []
+
+    def note(done: DownloadedFile) -> None:
+        assert not done.path.exists()
+        told.append(done)
+
+    origin = WebFile(site.has("/file", b"original"))
+    done = download(PLAIN, [origin], tmp_path / "file.bin", context, before_placing=note)
+    assert told == [done]
+    download(PLAIN, [origin], tmp_path / "file.bin", context, before_placing=note)
+    assert told == [done]
+
+
+def test_the_note_of_a_killed_process_goes_with_the_next(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
+    target = tmp_path / "file.bin"
+    for name in ("file.bin", "file.bin.part.json", "file.bin.part.json.new"):
+        (tmp_path / name).write_bytes(b"original")
+    download(published(b"original"), [], target, context)
+    assert left_beside(target) == []

@@ -9,8 +9,10 @@ import os
 import stat
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import partial
+from io import FileIO
 from pathlib import Path, PurePosixPath
 from tarfile import TarError
 
@@ -91,9 +93,11 @@ class MemberWriter:
             DiskFullError: it does not fit.
         """
         path, final = member.path, self._target / member.path
-        if self._is_private(path):
+        if self._is_private(path) or (member.same_as and self._is_private(member.same_as)):
             self.result.private.append(path)
             return
+        if member.same_as is not None:
+            member = replace(member, open=partial(FileIO, self._target / member.same_as))
         self._make_folder(final if member.is_folder else final.parent, path)
         if member.is_folder:
             return
@@ -184,7 +188,9 @@ def _read_chunks(member: Member) -> Iterator[bytes]:
     except TransferError:
         raise
     except _READ_ERRORS as error:
-        raise DamagedArchiveError(_unreadable_message(member, str(error))) from None
+        reason = error.strerror if isinstance(error, OSError) else None
+        reason = reason or "its bytes end too soon, or do not fit its checksum"
+        raise DamagedArchiveError(_unreadable_message(member, reason)) from None
     if left:
         raise DamagedArchiveError(_unreadable_message(member, "has another size than it says"))
 

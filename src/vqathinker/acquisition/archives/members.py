@@ -12,7 +12,13 @@ from typing import BinaryIO
 
 from vqathinker.acquisition.transfer.errors import TransferError, UnsafeError
 
-__all__ = ["ArchiveLimits", "DamagedArchiveError", "LimitCounter", "Member"]
+__all__ = ["NO_FILE", "ArchiveLimits", "DamagedArchiveError", "LimitCounter", "Member"]
+
+# Of a member that is refused.
+NO_FILE = (
+    "a link or device, no file; where you trust it, unpack it yourself below source/videos/ of the "
+    "set, and move it away"
+)
 
 
 class DamagedArchiveError(TransferError):
@@ -43,12 +49,14 @@ class Member:
         size: bytes that it says it has; 0 for a folder.
         is_folder: whether it is one.
         open: its content, to be read once, before the next member is asked for.
+        same_as: the member before it whose content it has, where it has none of its own.
     """
 
     path: PurePosixPath
     size: int
     is_folder: bool
     open: Callable[[], BinaryIO]
+    same_as: PurePosixPath | None = None
 
 
 class LimitCounter:

@@ -46,6 +46,11 @@ class JoinedFiles(io.RawIOBase):
         """Bytes of all parts."""
         return self._ends[-1]
 
+    @property
+    def starts(self) -> list[int]:
+        """Where each part begins in the whole."""
+        return [0, *self._ends[:-1]]
+
     def readable(self) -> bool:
         """True."""
         return True

@@ -2,12 +2,12 @@
 
 In order: the local mirror folder, then the origins as given. Each is tried as often as the policy
 says, what has come is kept between tries, origins and runs, and the file gets its name only when it
-is the one that was expected.
+is the one that was expected. A web page or an error message is none, whatever its address said.
 """
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -20,10 +20,20 @@ from vqathinker.acquisition.transfer.folder import FolderFile
 from vqathinker.acquisition.transfer.partial import PartialFile
 from vqathinker.acquisition.transfer.progress import ReportProgress, progress_bar
 from vqathinker.acquisition.transfer.retry import retry
+from vqathinker.content import document_in, placeholder_in
 
-__all__ = ["DownloadedFile", "Origin", "WrongContentError", "download"]
+__all__ = [
+    "DownloadedFile",
+    "Origin",
+    "WrongContentError",
+    "download",
+    "record_hash",
+    "require_content",
+]
 
 _log = logging.getLogger(__name__)
+
+_BY_HAND = "put in place by the user"
 
 
 class Origin(Protocol):
@@ -58,7 +68,13 @@ class DownloadedFile:
 
 
 def download(
-    expected: ExpectedFile, origins: Sequence[Origin], target: Path, context: DownloadContext
+    expected: ExpectedFile,
+    origins: Sequence[Origin],
+    target: Path,
+    context: DownloadContext,
+    *,
+    record: bool = True,
+    before_placing: Callable[["DownloadedFile"], None] = lambda _: None,
 ) -> DownloadedFile:
     """Get a file, or find that it is here.
 
@@ -68,6 +84,10 @@ def download(
         target: the file to write; what is there and right is left alone, what is there and wrong
             is never overwritten.
         context: policy of tries, table of hashes, mirror folder.
+        record: whether the hash of a file that nothing else vouches for is recorded now; else by
+            `record_hash`, once it has been read.
+        before_placing: called with what is returned, when the file has come and was checked, and
+            before it gets its name; not for one that is here already.
 
     Returns:
         The file, checked.
@@ -80,22 +100,60 @@ def download(
     """
     expected = _with_recorded_hash(expected, context)
     if target.exists():
-        return _check_existing(expected, target, context)
+        PartialFile.clear_note(target)  # of a process that was killed before it could
+        return _check_existing(expected, target, context, record=record)
     with PartialFile.open_for(target, expected) as part:
         if target.exists():  # another process was faster
-            return _check_existing(expected, target, context)
+            return _check_existing(expected, target, context, record=record)
         candidates = _with_mirror(expected, origins, context)
         origin, sha256 = _download_from_first(candidates, part, context)
         _log.info("%s: %d bytes from %s", expected.name, part.size, origin)
-        _record_hash(expected, part.size, sha256, origin, context)
+        if record:
+            record_hash(expected, part.size, sha256, origin, context)
+        done = DownloadedFile(target, part.size, sha256, origin)
+        before_placing(done)
         part.finish()
-        return DownloadedFile(target, part.size, sha256, origin)
+        return done
+
+
+def record_hash(
+    expected: ExpectedFile, size: int, sha256: str, origin: str | None, context: DownloadContext
+) -> None:
+    """Record the hash of a file that nothing else vouches for, in the table of the context.
+
+    `origin` is where it came from, without a secret; None: put there by the user.
+
+    Raises:
+        WrongContentError: another hash is recorded for it.
+    """
+    if expected.checksum is not None or context.hash_table is None:
+        return
+    today = context.clock.now().date()
+    recorded = context.hash_table.record(expected.name, size, sha256, today, origin or _BY_HAND)
+    if not recorded.matches(sha256):  # another job was faster, and got something else
+        raise WrongContentError(f"{expected.name}: {_mismatch(recorded, sha256)}")
+
+
+def require_content(expected: ExpectedFile, path: Path) -> None:
+    """Refuse what is certainly not the file, see `vqathinker.content`.
+
+    Raises:
+        WrongContentError: the message says what it is, and names no path.
+    """
+    if expected.size == 0:
+        return
+    if expected.is_binary:
+        found, wanted = document_in(path), "an archive and not a video"
+    else:
+        found, wanted = placeholder_in(path), "the file"
+    if found is not None:
+        raise WrongContentError(f"is {found.instead_of(wanted)}")
 
 
 def _with_recorded_hash(expected: ExpectedFile, context: DownloadContext) -> ExpectedFile:
     if expected.checksum is not None or context.hash_table is None:
         return expected
-    return ExpectedFile(expected.name, expected.size, context.hash_table.find(expected.name))
+    return replace(expected, checksum=context.hash_table.find(expected.name))
 
 
 def _with_mirror(
@@ -109,12 +167,13 @@ def _with_mirror(
 
 
 def _check_existing(
-    expected: ExpectedFile, target: Path, context: DownloadContext
+    expected: ExpectedFile, target: Path, context: DownloadContext, *, record: bool
 ) -> DownloadedFile:
     size = target.stat().st_size
     try:
         sha256 = _verify(expected, target)
-        _record_hash(expected, size, sha256, "put in place by the user", context)
+        if record:
+            record_hash(expected, size, sha256, None, context)
     except WrongContentError as error:
         message = f"{target}: {error}. Move it away, and run the same command again."
         raise WrongContentError(message) from None
@@ -182,6 +241,7 @@ def _fetch_with_retries(origin: Origin, part: PartialFile, context: DownloadCont
 
 def _verify(expected: ExpectedFile, path: Path) -> str:
     """SHA-256 of a file that is what was expected."""
+    require_content(expected, path)
     size = path.stat().st_size
     if expected.size not in (None, size):
         raise WrongContentError(f"has {size:,} bytes, expected {expected.size:,}")
@@ -200,15 +260,3 @@ def _mismatch(expected: Checksum, digest: str) -> str:
         "damaged, or its owner has changed it. When the page of the set says so, correct the card, "
         "or delete the row of the table"
     )
-
-
-def _record_hash(
-    expected: ExpectedFile, size: int, sha256: str, origin: str, context: DownloadContext
-) -> None:
-    """Write the hash of a file that nothing else vouches for."""
-    if expected.checksum is not None or context.hash_table is None:
-        return
-    today = context.clock.now().date()
-    recorded = context.hash_table.record(expected.name, size, sha256, today, origin)
-    if not recorded.matches(sha256):  # another job was faster, and got something else
-        raise WrongContentError(f"{expected.name}: {_mismatch(recorded, sha256)}")

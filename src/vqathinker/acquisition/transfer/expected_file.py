@@ -16,8 +16,10 @@ class ExpectedFile:
             "konvid_1k/KoNViD_1k_videos.zip".
         size: in bytes; None when not published.
         checksum: None when not published.
+        is_binary: whether it is an archive or a video, which no text or document can be.
     """
 
     name: str
     size: int | None = None
     checksum: Checksum | None = None
+    is_binary: bool = False

@@ -14,6 +14,8 @@ from pathlib import Path
 from filelock import lock_descriptor
 
 from vqathinker.acquisition.transfer.checksum import Checksum
+from vqathinker.acquisition.transfer.disk import disk_full_error
+from vqathinker.atomic import append_line
 
 __all__ = ["HashTable", "HashTableError"]
 
@@ -57,6 +59,7 @@ class HashTable:
 
         Raises:
             HashTableError: see `find`.
+            DiskFullError: the row does not fit; the table is as it was.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a+", encoding="utf-8", newline="") as file:
@@ -66,12 +69,15 @@ class HashTable:
             known = self._find_in(text, name)
             if known is not None:
                 return known
-            if text and not text.endswith("\n"):
-                file.write("\n")
-            writer = csv.writer(file, lineterminator="\n")
+            rows = StringIO()
+            writer = csv.writer(rows, lineterminator="\n")
             if not text:
                 writer.writerow(_COLUMNS)
             writer.writerow([name, size, sha256, day.isoformat(), address])
+            try:
+                append_line(self.path, rows.getvalue().removesuffix("\n"))
+            except OSError as error:
+                raise disk_full_error(error, self.path, len(rows.getvalue())) or error from None
         return Checksum("sha256", sha256, self._source(day.isoformat()))
 
     def _find_in(self, text: str, name: str) -> Checksum | None:

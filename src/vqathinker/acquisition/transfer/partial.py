@@ -1,11 +1,13 @@
 """A file on its way: the bytes so far, and a note of where they came from.
 
 `X.part` holds the first bytes of `X`, `X.part.json` says whose they are, so that a later process
-knows whether it may go on behind them. `X` itself appears whole or not at all.
+knows whether it may go on behind them. `X` itself appears whole or not at all. Neither is a file
+of a set: `is_unfinished` knows their names.
 """
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -18,7 +20,19 @@ from vqathinker.acquisition.transfer.disk import disk_full_error
 from vqathinker.acquisition.transfer.errors import BusyError, OriginError
 from vqathinker.acquisition.transfer.expected_file import ExpectedFile
 
-__all__ = ["PartialFile"]
+__all__ = ["PartialFile", "is_unfinished"]
+
+# Ours, gdown's beside it, and what is written to get its name when it is whole.
+_UNFINISHED = re.compile(r"\.part(\.json(\.new)?)?\Z|\.part\.(drive|hub)")
+
+
+def is_unfinished(name: str) -> bool:
+    """Whether a file of that name is on its way, or a note about one.
+
+    >>> [is_unfinished(name) for name in ("a.mp4.part", "a.mp4.part.json", "a.part.mp4")]
+    [True, True, False]
+    """
+    return _UNFINISHED.search(name) is not None
 
 
 @dataclass(frozen=True)
@@ -44,7 +58,7 @@ class PartialFile:
         self._file = self._open_locked()
         self.size = os.fstat(self._file.fileno()).st_size
         self.resumed = self.size > 0
-        self._note_path = self.path.with_name(f"{self.path.name}.json")
+        self._note_path = _note_of(target)
         self._source = self._read_note()
 
     @classmethod
@@ -64,6 +78,12 @@ class PartialFile:
                 part.discard()
                 part.path.unlink()
             part._file.close()
+
+    @staticmethod
+    def clear_note(target: Path) -> None:
+        """Remove the note of a file that has its name, and no bytes on their way."""
+        if not target.with_name(f"{target.name}.part").exists():
+            _remove_note(_note_of(target))
 
     def resume_condition(self, origin: str) -> tuple[bool, str | None]:
         """Whether this origin may continue these bytes, and what to send as If-Range.
@@ -94,9 +114,12 @@ class PartialFile:
         self.size, self.total, self.resumed = 0, total, False
         checksum = self.expected.checksum
         self._source = _BytesSource(origin, validator, None if checksum is None else str(checksum))
-        fresh = self._note_path.with_name(f"{self._note_path.name}.new")
-        fresh.write_text(json.dumps(asdict(self._source)) + "\n", encoding="utf-8")
-        fresh.replace(self._note_path)
+        fresh = _fresh(self._note_path)  # under the lock, so no other process has it open
+        try:
+            fresh.write_text(json.dumps(asdict(self._source)) + "\n", encoding="utf-8")
+            fresh.replace(self._note_path)
+        except OSError as error:
+            raise disk_full_error(error, self.path, total) or error from error
 
     def append(self, chunk: bytes) -> None:
         """Add bytes at the end.
@@ -131,13 +154,13 @@ class PartialFile:
         self._file.truncate(0)
         self.size = 0
         self._source = None
-        self._note_path.unlink(missing_ok=True)
+        _remove_note(self._note_path)
 
     def finish(self) -> None:
         """Give the file its name; it is on the disk before it has it."""
         os.fsync(self._file.fileno())
         self.path.replace(self.target)
-        self._note_path.unlink(missing_ok=True)
+        _remove_note(self._note_path)
 
     def _open_locked(self) -> FileIO:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -157,3 +180,16 @@ class PartialFile:
             return _BytesSource(content["origin"], content["validator"], content["checksum"])
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
+
+
+def _note_of(target: Path) -> Path:
+    return target.with_name(f"{target.name}.part.json")
+
+
+def _fresh(note: Path) -> Path:
+    return note.with_name(f"{note.name}.new")
+
+
+def _remove_note(note: Path) -> None:
+    for path in (note, _fresh(note)):
+        path.unlink(missing_ok=True)

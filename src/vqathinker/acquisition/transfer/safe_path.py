@@ -1,10 +1,19 @@
-"""Names that come from elsewhere, as paths below a folder of ours and nowhere else."""
+"""Names that come from elsewhere, as paths below a folder of ours and nowhere else.
 
+Blanks of all kinds are fine: macOS writes U+202F into the names of screen recordings.
+"""
+
+import unicodedata
 from pathlib import PurePosixPath
 
 from vqathinker.acquisition.transfer.errors import UnsafeError
 
-__all__ = ["safe_path"]
+__all__ = ["safe_path", "unsafe_character"]
+
+# What turns the direction of writing (Unicode Standard Annex 9), so that a name reads otherwise.
+_DIRECTION_OVERRIDES = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Control characters, and the separators of lines and paragraphs.
+_CONTROL = {"Cc", "Zl", "Zp"}
 
 
 def safe_path(name: str) -> PurePosixPath:
@@ -22,11 +31,26 @@ def safe_path(name: str) -> PurePosixPath:
         "leads upwards": ".." in parts,
         "a drive of Windows": len(name) > 1 and name[1] == ":" and name[0].isalpha(),
         "a backslash, which is a folder on Windows": "\\" in name,
-        "a character that cannot be printed": not name.isprintable(),
         "too long": any(len(part.encode(errors="replace")) > 255 for part in parts),
         "no name at all": not parts,
     }
     found = [reason for reason, holds in reasons.items() if holds]
-    if found:
-        raise UnsafeError(f"holds {name[:200]!r}: {found[0]}")
+    if reason := next(iter(found), unsafe_character(name)):
+        raise UnsafeError(f"holds {name[:200]!r}: {reason}")
     return PurePosixPath(*parts)
+
+
+def unsafe_character(name: str) -> str | None:
+    """What no name may hold that is shown to somebody; None where it holds no such thing.
+
+    >>> unsafe_character("a\\u202f\\u00a0.mp4"), unsafe_character("a\\u202egpj.mp4")
+    (None, 'a character that turns the direction of writing')
+    """
+    categories = {unicodedata.category(char) for char in name}
+    if "Cs" in categories:
+        return "bytes that are no UTF-8"
+    if categories & _CONTROL:
+        return "a control character"
+    if _DIRECTION_OVERRIDES & set(name):
+        return "a character that turns the direction of writing"
+    return None

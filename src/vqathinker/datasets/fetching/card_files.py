@@ -26,6 +26,7 @@ from vqathinker.datasets.fetching.plan import (
 from vqathinker.datasets.fetching.steps import (
     FetchSettings,
     download_piece,
+    record_hashes,
     remove_archives,
     unpack_pieces,
 )
@@ -102,6 +103,10 @@ def _fetch_stage(
                 _log.warning("%s: gone at its origin: %s", file.name, error)
                 gone.append(file.name)
             fetched += journal.of_card_file(file.name)
+            # Only now: whoever is killed before this line finds the archive and goes on from it.
+            unpacked = file.unpack != "none" and is_in_place(file, source, journal)
+            if unpacked and not settings.keep_archives:
+                remove_archives(journal.of_card_file(file.name), downloads_folder(source))
     missing = [file for file in files if file.manual and not is_in_place(file, source, journal)]
     require_manual_files(card, missing, downloads_folder(source))
     return FetchResult(tuple(fetched), tuple(gone))
@@ -116,22 +121,16 @@ def _put_into_place(
     settings: FetchSettings,
 ) -> None:
     """Take one planned file through the steps: download, then unpack or leave it where it came."""
-    fetched = []
+    fetched, resolved = [], []
     for piece in planned.pieces:
-        resolved = resolver.resolve(piece)
-        if planned.has_videos and not planned.needs_unpacking:
-            journal.begin_videos()  # before the download, which writes into the source folder
-        fetched.append(
-            download_piece(piece, planned.file.name, resolved, journal, settings.download)
-        )
+        resolved.append(resolver.resolve(piece))
+        fetched.append(download_piece(piece, planned, resolved[-1], journal, settings.download))
     if planned.needs_unpacking:
         journal.begin_videos()
         files = unpack_pieces(planned, card, settings)
+        record_hashes(resolved, fetched, settings.download)
     else:
         files = [piece.target for piece in planned.pieces]
     sizes = {path.relative_to(source).as_posix(): path.stat().st_size for path in files}
     for one in fetched:
         journal.add(replace(one, files=sizes))
-    # Only now: whoever is killed before this line finds the archive and goes on from it.
-    if planned.needs_unpacking and not settings.keep_archives:
-        remove_archives(planned, fetched)

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from vqathinker.acquisition.transfer.disk import disk_full_error
+from vqathinker.atomic import append_line
 from vqathinker.datasets.matching import video_files
 
 __all__ = ["JOURNAL_NAME", "FetchJournal", "FetchedFile"]
@@ -98,26 +100,22 @@ class FetchJournal:
     def _read_line(self, line: str) -> None:
         try:
             content = json.loads(line)
-        except ValueError:
+            if "arrival" in content:
+                fetched = FetchedFile(**content["arrival"])
+                self._fetched[fetched.name] = fetched
+            elif "repository" in content:
+                self._revisions[content["repository"]] = content["revision"]
+            else:
+                self.videos_begun = True
+        except (ValueError, TypeError, KeyError):
             return  # a killed process leaves half a line
-        if "arrival" in content:
-            fetched = FetchedFile(**content["arrival"])
-            self._fetched[fetched.name] = fetched
-        elif "repository" in content:
-            self._revisions[content["repository"]] = content["revision"]
-        else:
-            self.videos_begun = True
 
     def _append(self, content: dict[str, Any]) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a+", encoding="utf-8") as file:
-            half = file.tell() > 0 and not self._ends_with_newline()
-            file.write(("\n" if half else "") + json.dumps(content) + "\n")
-
-    def _ends_with_newline(self) -> bool:
-        with self._path.open("rb") as file:
-            file.seek(-1, 2)
-            return file.read(1) == b"\n"
+        line = json.dumps(content)
+        try:
+            append_line(self._path, line)
+        except OSError as error:
+            raise disk_full_error(error, self._path, len(line)) or error from None
 
 
 def _file_size(path: Path) -> int | None:

@@ -1,6 +1,7 @@
 """Files that only a person can get: found where they were dropped, or asked for in words."""
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,8 +10,9 @@ from vqathinker.datasets.remote_file import RemoteFile
 
 __all__ = ["ManualFileMissingError", "dropped_files", "require_manual_files"]
 
-# What downloads of ours, of a browser and of an unpacking leave beside the file itself.
-_UNFINISHED_SUFFIXES = {".part", ".crdownload", ".unpacked"}
+# What downloads of ours, of browsers and of an unpacking leave beside the file itself.
+_UNFINISHED_SUFFIXES = {".part", ".crdownload", ".download", ".opdownload", ".unpacked", ".aria2"}
+_PIECE_OF_ZIP = re.compile(r"\.z\d\d+", re.IGNORECASE)
 
 
 class ManualFileMissingError(FileNotFoundError):
@@ -20,7 +22,8 @@ class ManualFileMissingError(FileNotFoundError):
 def dropped_files(card: Card, file: RemoteFile, downloads: Path) -> list[Path]:
     """What a person has put into the folder `downloads` for a manual file of the card, by name.
 
-    Unfinished downloads do not count, nor do what the card's other files are kept as.
+    Unfinished downloads do not count, nor do what the card's other files are kept as. Of a zip in
+    pieces, .z01, .z02, …, .zip, the last one stands for all.
     """
     if file.manual is None or not downloads.is_dir():
         return []
@@ -33,6 +36,7 @@ def dropped_files(card: Card, file: RemoteFile, downloads: Path) -> list[Path]:
         and path.name not in others
         and not path.name.startswith(".")
         and not _UNFINISHED_SUFFIXES & set(path.suffixes)
+        and not (_PIECE_OF_ZIP.fullmatch(path.suffix) and path.with_suffix(".zip").is_file())
     )
 
 

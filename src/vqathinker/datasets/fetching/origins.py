@@ -69,7 +69,8 @@ class OriginResolver:
         file = piece.stated
         checksum = None if file.sha256 is None else Checksum("sha256", file.sha256)
         # All sets share the mirror folder and the table of hashes, so the name says which it is of.
-        expected = ExpectedFile(f"{self._card.name}/{piece.name}", file.bytes, checksum)
+        name = f"{self._card.name}/{piece.name}"
+        expected = ExpectedFile(name, file.bytes, checksum, piece.is_binary)
         if piece.manual:
             return ResolvedFile(expected, ())
         if isinstance(file, RemoteFile) and file.drive_id is not None:
@@ -110,7 +111,7 @@ class OriginResolver:
             ) from None
         found = files[path]
         checksum = expected.checksum or found.checksum
-        listed = ExpectedFile(expected.name, found.size, checksum)
+        listed = replace(expected, size=found.size, checksum=checksum)
         return ResolvedFile(listed, (found.origin,), revision)
 
     def _listing(self, hub: HubSource) -> tuple[str, dict[str, HubFile]]:

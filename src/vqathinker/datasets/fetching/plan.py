@@ -42,6 +42,7 @@ class Piece:
         target: the file to write.
         drop_path: where a person may have put it; the target itself for what is unpacked.
         manual: whether only a person can get it; then nobody is asked for it.
+        is_binary: whether it is a video, or an archive from its beginning.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Piece:
     target: Path
     drop_path: Path
     manual: bool = False
+    is_binary: bool = True
 
 
 @dataclass(frozen=True)
@@ -125,10 +127,14 @@ def downloads_folder(source: Path) -> Path:
 def _plan_remote(file: RemoteFile, card: Card, source: Path) -> PlannedFile:
     folder, downloads = source / file.folder(), downloads_folder(source)
     if file.unpack == "none":
-        piece = Piece(file.name, file, folder / file.name, downloads / file.name)
+        target, drop = folder / file.name, downloads / file.name
+        piece = Piece(file.name, file, target, drop, is_binary=_is_video(file))
         return _plan_copy(file, card, piece)
     drops = [(one, downloads / one.name) for one in file.parts or [file]]
-    pieces = tuple(Piece(one.name, one, drop, drop) for one, drop in drops)
+    pieces = tuple(
+        Piece(one.name, one, drop, drop, is_binary=number == 0)
+        for number, (one, drop) in enumerate(drops)  # the others may begin with any bytes
+    )
     return PlannedFile(file, pieces, folder, needs_unpacking=True, has_videos=True)
 
 
@@ -139,7 +145,13 @@ def _plan_dropped(file: RemoteFile, path: Path, card: Card, source: Path) -> Pla
         return PlannedFile(file, (piece,), folder, needs_unpacking=True, has_videos=True)
     name = file.name if file.unpack == "none" else path.name
     target = source / file.folder() / name
-    return _plan_copy(file, card, Piece(path.name, file, target, path, manual=True))
+    piece = Piece(path.name, file, target, path, manual=True, is_binary=_is_video(file))
+    return _plan_copy(file, card, piece)
+
+
+def _is_video(file: RemoteFile) -> bool:
+    """Whether a file that is not unpacked is one, by where it goes; others hold questions."""
+    return PurePosixPath(file.folder()).parts[:1] == ("videos",)
 
 
 def _plan_copy(file: RemoteFile, card: Card, piece: Piece) -> PlannedFile:

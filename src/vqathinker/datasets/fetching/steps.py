@@ -4,22 +4,44 @@ Nothing is remembered between them but what the journal has on the disk: a step 
 done again by the next run, and finds there what came before.
 """
 
+import filecmp
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vqathinker.acquisition.archives.member_writer import ConflictError
 from vqathinker.acquisition.archives.members import ArchiveLimits
 from vqathinker.acquisition.archives.signature import is_archive
 from vqathinker.acquisition.archives.unpack import unpack
 from vqathinker.acquisition.transfer.context import DownloadContext
-from vqathinker.acquisition.transfer.download import download
+from vqathinker.acquisition.transfer.disk import disk_full_error
+from vqathinker.acquisition.transfer.download import (
+    DownloadedFile,
+    WrongContentError,
+    download,
+    record_hash,
+    require_content,
+)
+from vqathinker.acquisition.transfer.partial import PartialFile
+from vqathinker.atomic import whole_file
+from vqathinker.content import document_in
 from vqathinker.datasets.card import Card, CardError
 from vqathinker.datasets.fetching.journal import FetchedFile, FetchJournal
 from vqathinker.datasets.fetching.origins import ResolvedFile
 from vqathinker.datasets.fetching.plan import Piece, PlannedFile
 from vqathinker.datasets.remote_file import RemoteFile
 
-__all__ = ["FetchSettings", "download_piece", "remove_archives", "unpack_pieces"]
+__all__ = [
+    "FetchSettings",
+    "download_piece",
+    "record_hashes",
+    "remove_archives",
+    "unpack_pieces",
+]
+
+
+_WANTED = "an archive and not a video"
 
 
 @dataclass(frozen=True)
@@ -40,44 +62,84 @@ class FetchSettings:
 
 def download_piece(
     piece: Piece,
-    card_file: str,
+    planned: PlannedFile,
     resolved: ResolvedFile,
     journal: FetchJournal,
     context: DownloadContext,
 ) -> FetchedFile:
     """Download a piece of a card's file to its target, or find it there.
 
+    Args:
+        piece: what is to come.
+        planned: the file that it belongs to. Where that is to be unpacked, the hash is recorded
+            later, by `record_hashes`.
+        resolved: what is known of it, and where it can come from.
+        journal: is told before it gets its place: what lies there without a note is the user's.
+        context: what all downloads share.
+
     Raises:
         TransferError: no origin delivers it; what has come is kept.
     """
     known = journal.find(piece.name)
     if known and piece.target.is_file() and piece.target.stat().st_size == known.size:
+        PartialFile.clear_note(piece.target)  # of a process that was killed before it could
         return known
-    got = download(resolved.expected, resolved.origins, piece.target, context)
-    by_hand = got.origin in {None, str(piece.drop_path)}
-    fetched = FetchedFile(
-        file=card_file,
-        name=piece.name,
-        origin=None if by_hand else got.origin,
-        size=got.size,
-        sha256=got.sha256,
-        revision=resolved.revision,
+    if piece.manual and not piece.target.exists():
+        _require_dropped_content(piece.drop_path, resolved)
+
+    def to_fetched(got: DownloadedFile) -> FetchedFile:
+        by_hand = got.origin in {None, str(piece.drop_path)}
+        return FetchedFile(
+            file=planned.file.name,
+            name=piece.name,
+            origin=None if by_hand else got.origin,
+            size=got.size,
+            sha256=got.sha256,
+            revision=resolved.revision,
+        )
+
+    def note(got: DownloadedFile) -> None:
+        if planned.has_videos and not planned.needs_unpacking:
+            journal.begin_videos()
+        journal.add(to_fetched(got))
+
+    got = download(
+        resolved.expected,
+        resolved.origins,
+        piece.target,
+        context,
+        record=not planned.needs_unpacking,
+        before_placing=note,
     )
-    journal.add(fetched)
-    return fetched
+    if got.origin is None:  # it was here already
+        note(got)
+    return to_fetched(got)
+
+
+def record_hashes(
+    resolved: Sequence[ResolvedFile], fetched: Sequence[FetchedFile], context: DownloadContext
+) -> None:
+    """Record the hashes of an archive's pieces, now that all of it could be read.
+
+    A damaged one would else be the right one ever after, wherever nobody publishes a hash.
+    """
+    for known, one in zip(resolved, fetched, strict=True):
+        record_hash(known.expected, one.size, one.sha256, one.origin, context)
 
 
 def unpack_pieces(planned: PlannedFile, card: Card, settings: FetchSettings) -> list[Path]:
     """Unpack the pieces, read as one archive, into the planned folder; returns the files there.
 
-    A download that turns out to be no archive is moved there, if its card allows for that.
+    A download that turns out to be no archive is put there, if its card allows for that.
 
     Raises:
         TransferError: it cannot be unpacked; the next call goes on.
     """
     paths = [piece.target for piece in planned.pieces]
     if planned.file.unpack == "auto" and not is_archive(paths[0]):
-        return [_move(paths[0], planned.folder)]
+        if found := document_in(paths[0]):
+            raise WrongContentError(f"{paths[0]}: is {found.instead_of(_WANTED)}; delete it")
+        return [_place(paths[0], planned.folder)]
     done = unpack(
         paths,
         planned.folder,
@@ -88,16 +150,46 @@ def unpack_pieces(planned: PlannedFile, card: Card, settings: FetchSettings) -> 
     return [planned.folder / path for path in (*done.written, *done.present)]
 
 
-def remove_archives(planned: PlannedFile, fetched: Sequence[FetchedFile]) -> None:
+def remove_archives(fetched: Sequence[FetchedFile], downloads: Path) -> None:
     """Remove what was downloaded and is unpacked; what a person has dropped is that person's."""
     if all(one.origin for one in fetched):
-        for piece in planned.pieces:
-            piece.target.unlink(missing_ok=True)
+        for one in fetched:
+            archive = downloads / one.name
+            if archive.is_file() and archive.stat().st_size == one.size:
+                archive.unlink(missing_ok=True)
 
 
-def _move(path: Path, folder: Path) -> Path:
+def _require_dropped_content(path: Path, resolved: ResolvedFile) -> None:
+    try:
+        require_content(resolved.expected, path)
+    except WrongContentError as error:
+        message = f"{path}: {error}. Move it away, and run the same command again."
+        raise WrongContentError(message) from None
+
+
+def _place(path: Path, folder: Path) -> Path:
+    """Give a file its place; it also stays where it came until its new place is noted."""
+    target = folder / path.name
     folder.mkdir(parents=True, exist_ok=True)
-    return path.replace(folder / path.name)
+    if not target.exists():
+        try:
+            target.hardlink_to(path)
+        except OSError:  # another disk, or one without links
+            _copy(path, target)
+    elif not filecmp.cmp(path, target, shallow=False):
+        raise ConflictError(
+            f"{target} is there with another content, and is left as it is; move it away, and run "
+            "the same command again"
+        )
+    return target
+
+
+def _copy(path: Path, target: Path) -> None:
+    try:
+        with whole_file(target) as part:
+            shutil.copyfile(path, part)
+    except OSError as error:
+        raise disk_full_error(error, target, path.stat().st_size) or error from None
 
 
 def _unpack_limits(file: RemoteFile, card: Card, settings: FetchSettings) -> ArchiveLimits:

@@ -1,0 +1,28 @@
+"""Numbers as people and programs write them into tables, and nothing else."""
+
+import re
+
+__all__ = ["parse_number"]
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_COMMA = re.compile(r"[+-]?\d*,\d+(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+
+
+def parse_number(text: str, *, decimal_comma: bool = False) -> float | None:
+    """The number that a text is, or None.
+
+    An exponent is fine, for programs write small numbers so. What Python's own float takes besides
+    is no number in a table: 3_5, nan, inf, digits of other scripts.
+
+    Args:
+        text: without blanks around it.
+        decimal_comma: whether a comma may stand for the point. There is no mark of thousands.
+
+    >>> [parse_number(text) for text in ("3.1", "1e-3", ".5", "3_5", "nan", "3,1", "")]
+    [3.1, 0.001, 0.5, None, None, None, None]
+    >>> [parse_number(text, decimal_comma=True) for text in ("3,1", "3.1", "1.000,5")]
+    [3.1, 3.1, None]
+    """
+    if decimal_comma and _COMMA.fullmatch(text):
+        text = text.replace(",", ".")
+    return float(text) if _NUMBER.fullmatch(text) else None

@@ -1,0 +1,98 @@
+"""Killed at any point, a fetch leaves nothing that is taken for what it is not, and goes on."""
+
+import json
+import os
+import shutil
+import warnings
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vqathinker.datasets.fetching.journal import JOURNAL_NAME, FetchJournal
+
+KILLED = 9
+# Every way in which the disk is changed, but for bytes that are appended to a file on its way.
+CHANGES = [(Path, "replace"), (Path, "unlink"), (Path, "hardlink_to"), (Path, "mkdir"),
+           (os, "fsync"), (os, "open"), (Path, "write_text")]  # fmt: skip
+
+
+def killed_at(step: int, project: Any, *, after: bool) -> bool:
+    """Whether a process that fetches was killed before, or after, its step of that number."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the server's thread is not needed
+        child = os.fork()
+    if child == 0:
+        failed = 1
+        try:
+            steps = count()
+            for owner, name in CHANGES:
+                setattr(owner, name, fatal(getattr(owner, name), steps, step, after=after))
+            project.fetch()
+            failed = 0
+        finally:
+            os._exit(failed)
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    assert code in (0, KILLED)
+    return code == KILLED
+
+
+def fatal(call: Callable, steps: Any, step: int, *, after: bool) -> Callable:
+    def counted(*args: Any, **more: Any) -> Any:
+        last = next(steps) == step
+        if last and not after:
+            os._exit(KILLED)
+        try:
+            return call(*args, **more)
+        finally:
+            if last:
+                os._exit(KILLED)
+
+    return counted
+
+
+def write_card(project: Any, video: bytes, way: str) -> None:
+    if way == "one a video":
+        project.has("1.mp4", video)
+        file = {"name": "{video}", "per_video": True, "urls": [project.site.url("/{video}")],
+                "into": "videos"}  # fmt: skip
+    elif way == "archive":
+        urls = project.has("a.zip", project.zip_of("1.mp4", "b/2.mp4", content=video))
+        file = project.archive("a.zip", urls=urls)
+    else:
+        file = project.archive("1.mp4", urls=project.has("1.mp4", video), unpack="auto")
+    project.write_card(file, videos=["1.mp4"])
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before a step", "after a step"])
+@pytest.mark.parametrize("way", ["one a video", "archive", "no archive after all"])
+def test_it_goes_on_from_wherever_it_was_killed(
+    project: Any, video: bytes, way: str, after: bool
+) -> None:
+    write_card(project, video, way)
+    wanted = project.fetch()
+    hashes = (project.folder / "data-hashes.csv").read_text()
+    for step in count():
+        shutil.rmtree(project.home)
+        (project.folder / "data-hashes.csv").unlink(missing_ok=True)
+        if not killed_at(step, project, after=after):
+            break
+        receipt = project.home / "source.json"
+        assert not receipt.exists() or json.loads(receipt.read_text())["files"] == wanted["files"]
+        # Whoever finds videos without a note of ours takes them for the user's.
+        journal = FetchJournal(project.home / JOURNAL_NAME)
+        assert not journal.has_manual_videos(project.source), step
+        found = project.fetch()
+        assert found["files"] == wanted["files"], step
+        assert found["made_by"] == wanted["made_by"], step
+        assert [one["sha256"] for one in found["downloads"]] == [
+            one["sha256"] for one in wanted["downloads"]
+        ], step
+        assert len((project.folder / "data-hashes.csv").read_text()) <= len(hashes) + 20, step
+        downloads = project.downloads
+        assert not downloads.exists() or list(downloads.iterdir()) == [], step
+    assert step > 20
+    assert project.statuses() == {"1.mp4": "ok"}

@@ -1,0 +1,203 @@
+"""A web page, a pointer or an error message is never called a set's file, however it came."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vqathinker.acquisition.transfer.errors import TransferError
+from vqathinker.datasets.fetching.journal import FetchedFile, FetchJournal
+
+PAGE = b"<!DOCTYPE html><html><title>Quota exceeded</title></html>\n"
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:%064d\nsize 123456\n" % 1
+S3 = b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>"
+NO_DATA = {
+    "a web page": PAGE,
+    "a Git LFS pointer": LFS,
+    "an error message of a server": S3,
+    "text": b"Too many people have asked for this file today.\n",
+    "an empty file": b"",
+}
+KINDS = pytest.mark.parametrize(("kind", "content"), NO_DATA.items(), ids=NO_DATA)
+LIMITS = {"files": 10, "bytes": 10**7}
+AUTO = {"unpack": "auto", "limits": LIMITS}
+DROPPED = AUTO | {"manual": {"page": "https://example.org/form", "drop": "*"}}
+
+
+def refused(project: Any, kind: str, wanted: str = "an archive and not a video") -> str:
+    """Fetching fails, says what came, moves nothing and records nothing."""
+    for _ in range(2):
+        with pytest.raises(TransferError) as caught:
+            project.fetch()
+        assert f"is {kind}, not {wanted}" in str(caught.value)
+        assert not (project.home / "source.json").exists()
+        assert not (project.source / "videos").exists()
+        hashes = project.folder / "data-hashes.csv"
+        assert not hashes.exists() or "labels.json" in hashes.read_text().splitlines()[-1]
+        journal = FetchJournal(project.home / "brought.jsonl")
+        assert not journal.videos_begun
+        assert [name for name in ("a", "1.mp4") if journal.find(name)] == []
+    return str(caught.value)
+
+
+def write_archive_card(project: Any, content: bytes, **more: Any) -> None:
+    urls = project.has("a", content, headers={"Content-Type": "application/octet-stream"})
+    project.write_card(project.archive("a", urls=urls, **more), videos=["1.mp4"])
+
+
+@KINDS
+@pytest.mark.parametrize("unpack", ["auto", "zip", "tar"])
+def test_a_download_that_is_none_is_refused_and_the_real_one_taken_later(
+    project: Any, video: bytes, unpack: str, kind: str, content: bytes
+) -> None:
+    write_archive_card(project, content, unpack=unpack)
+    message = refused(project, kind)
+    assert project.site.url("/a") in message
+    assert list(project.downloads.iterdir()) == []
+    if unpack != "tar":
+        project.has("a", project.zip_of("1.mp4", content=video))
+        project.fetch()
+        assert project.statuses() == {"1.mp4": "ok"}
+
+
+@KINDS
+def test_what_was_put_into_downloads_for_an_open_set_is_refused_and_stays(
+    project: Any, video: bytes, kind: str, content: bytes
+) -> None:
+    write_archive_card(project, project.zip_of("1.mp4", content=video), **AUTO)
+    project.downloads.mkdir(parents=True)
+    (project.downloads / "a").write_bytes(content)
+    message = refused(project, kind)
+    assert f"{project.downloads}/a: is {kind}" in message
+    assert "Move it away, and run the same command again." in message
+    assert (project.downloads / "a").read_bytes() == content
+    (project.downloads / "a").unlink()
+    project.fetch()
+    assert project.statuses() == {"1.mp4": "ok"}
+
+
+@KINDS
+def test_what_a_person_dropped_is_refused_and_stays(
+    project: Any, video: bytes, kind: str, content: bytes
+) -> None:
+    project.write_card({"name": "the videos"} | DROPPED, videos=["1.mp4"])
+    project.downloads.mkdir(parents=True)
+    (project.downloads / "1.mp4").write_bytes(content)
+    message = refused(project, kind)
+    assert message.startswith(f"{project.downloads}/1.mp4: is {kind}")
+    assert "Move it away, and run the same command again." in message
+    assert [path.name for path in project.downloads.iterdir()] == ["1.mp4"]
+    (project.downloads / "1.mp4").write_bytes(video)
+    project.fetch()
+    assert project.statuses() == {"1.mp4": "ok"}
+
+
+@KINDS
+def test_a_mirror_folder_that_holds_one_is_passed_over(
+    project: Any, video: bytes, tmp_path: Path, kind: str, content: bytes
+) -> None:
+    write_archive_card(project, project.zip_of("1.mp4", content=video), **AUTO)
+    (tmp_path / "mirror" / "small").mkdir(parents=True)
+    (tmp_path / "mirror" / "small" / "a").write_bytes(content)
+    receipt = project.fetch(mirror=str(tmp_path / "mirror"))
+    assert receipt["downloads"][1]["origin"] == project.site.url("/a")
+
+
+@KINDS
+def test_a_single_video_is_refused_too(
+    project: Any, video: bytes, kind: str, content: bytes
+) -> None:
+    project.has("1.mp4", content)
+    file = {"name": "{video}", "per_video": True, "urls": [project.site.url("/{video}")],
+            "into": "videos", "may_vanish": True}  # fmt: skip
+    project.write_card(file, videos=["1.mp4"])
+    with pytest.raises(TransferError, match=f"is {kind}, not an archive and not a video"):
+        project.fetch()
+    assert list((project.source / "videos").iterdir()) == []
+    assert "begun" not in (project.home / "brought.jsonl").read_text()
+    project.has("1.mp4", video)
+    project.fetch()
+    assert project.statuses() == {"1.mp4": "ok"}
+
+
+@pytest.mark.parametrize("kind", ["a web page", "a Git LFS pointer", "an empty file"])
+def test_a_label_file_is_refused_too(project: Any, video: bytes, kind: str) -> None:
+    project.write_card(videos=["1.mp4"])
+    project.has("labels.json", NO_DATA[kind])
+    with pytest.raises(TransferError, match=f"is {kind}, not the file"):
+        project.fetch()
+    assert list(project.home.rglob("*.json*")) == []
+    assert not (project.folder / "data-hashes.csv").exists()
+
+
+def test_questions_in_json_are_no_videos_and_may_be_text(project: Any, video: bytes) -> None:
+    urls = project.has("questions.json", b'[{"question": "Which?"}]')
+    project.write_card({"name": "questions.json", "urls": urls}, videos=["1.mp4"])
+    (project.source / "videos").mkdir(parents=True)
+    (project.source / "questions.json").write_bytes(b'[{"question": "Which?"}]')
+    receipt = project.fetch()
+    assert [file["path"] for file in receipt["files"]] == ["labels.json", "questions.json"]
+
+
+def test_a_damaged_archive_is_not_the_right_one_ever_after(project: Any, video: bytes) -> None:
+    """Nobody publishes its hash, so the first that could be read is recorded."""
+    content = project.zip_of("1.mp4", content=video)
+    write_archive_card(project, content[:-100])
+    with pytest.raises(TransferError, match="cannot be read as a zip file"):
+        project.fetch()
+    assert "small/a," not in (project.folder / "data-hashes.csv").read_text()
+    (project.downloads / "a").unlink()
+    project.has("a", content)
+    project.fetch()
+    assert "small/a," in (project.folder / "data-hashes.csv").read_text()
+    assert project.statuses() == {"1.mp4": "ok"}
+
+
+def test_what_an_earlier_version_took_for_an_archive_is_not_placed(project: Any) -> None:
+    write_archive_card(project, PAGE, **AUTO)
+    project.downloads.mkdir(parents=True)
+    (project.downloads / "a").write_bytes(PAGE)
+    arrival = {"file": "a", "name": "a", "origin": "x", "size": len(PAGE), "sha256": "0" * 64,
+               "revision": None, "files": None}  # fmt: skip
+    FetchJournal(project.home / "brought.jsonl").add(FetchedFile(**arrival))
+    with pytest.raises(TransferError, match="is a web page, not an archive and not a video"):
+        project.fetch()
+    assert not (project.source / "videos").exists()
+
+
+def test_a_video_of_the_user_with_the_same_name_stays(project: Any, video: bytes) -> None:
+    write_archive_card(project, video, **AUTO)
+    project.fetch()
+    (project.source / "videos" / "a").write_bytes(b"mine")
+    with pytest.raises(TransferError, match="is there with another content"):
+        project.fetch()
+    assert (project.source / "videos" / "a").read_bytes() == b"mine"
+
+
+def test_pieces_of_a_zip_that_were_dropped_are_one_archive(
+    project: Any, video: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write_card({"name": "the videos"} | DROPPED, videos=["1.mp4"])
+    project.downloads.mkdir(parents=True)
+    (project.downloads / "set.z01").write_bytes(b"PK\x07\x08 and more")
+    with pytest.raises(TransferError, match=r"set\.z01: is a piece of a zip; put .*set\.zip"):
+        project.fetch()
+    (project.downloads / "set.zip").write_bytes(project.zip_of("1.mp4", content=video))
+    project.fetch()
+    assert project.statuses() == {"1.mp4": "ok"}
+
+
+def test_two_processes_do_not_fetch_the_same_set(project: Any, make_site: Callable) -> None:
+    import os
+
+    from filelock import lock_descriptor
+
+    project.write_card(videos=["1.mp4"])
+    project.home.mkdir(parents=True)
+    descriptor = os.open(project.home, os.O_RDONLY)
+    assert lock_descriptor(descriptor, blocking=False)
+    with pytest.raises(TransferError, match="another process is fetching this set; wait for it"):
+        project.fetch()
+    os.close(descriptor)
+    assert project.asked() == []
