@@ -150,6 +150,18 @@ def test_files_behind_links_stand_in_the_receipt_and_are_compared(
     assert problem == f"{linked}/videos/batch/2.mp4: gone since it was brought"
 
 
+def test_what_dvc_does_not_keep_is_said(
+    source: Path, card: Card, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    describe(source, card)
+    assert "DVC" not in caplog.text
+    (source / "videos").rename(tmp_path / "disk")
+    (source / "videos").symlink_to(tmp_path / "disk")
+    describe(source, card)
+    assert f"{source}/videos: is a link to a folder; its files stand in the" in caplog.text
+    assert "but DVC keeps none of them" in caplog.text
+
+
 def test_a_link_that_leads_in_circles_is_a_problem_and_no_receipt(linked: Path, card: Card) -> None:
     (linked / "videos" / "batch" / "loop").symlink_to(linked / "videos")
     assert any("this link leads back to" in problem for problem in problems(linked, card))

@@ -40,6 +40,21 @@ FILES = {
     "a spread that fits the scale": (
         b"video,std,MOS\na.mp4,1.1,3.1\nb.mp4,1.2,2\n", ["a.mp4", "b.mp4"], AS_BEFORE
     ),
+    "a sheet of a spreadsheet, as CSV": (
+        '\ufeff"file name";"MOS (1-5)";"SD"\r\n"a.mp4";"3,1";"0,5"\r\n"b.mp4";"2";"1";;\r\n;;\r\n'
+        .encode(), ["a.mp4", "b.mp4"], AS_BEFORE,
+    ),
+    "names with commas, in quotation marks": (
+        b'video,Mean Opinion Score\n"a, 1.mp4",3.1\nb.mp4,2\n', ["a, 1.mp4", "b.mp4"],
+        [("a, 1.mp4", 3.1), ("b.mp4", 2.0)],
+    ),
+    "lines of old Macs": (b"video,mos\ra.mp4,3.1\rb.mp4,2\r", ["a.mp4", "b.mp4"], AS_BEFORE),
+    "comments above": (
+        b"# exported in 2024\nvideo,mos\na.mp4,3.1\nb.mp4,2\n", ["a.mp4", "b.mp4"], AS_BEFORE
+    ),
+    "text with blanks between columns": (
+        b"a.mp4   3.1\nb.mp4 2\n", ["a.mp4", "b.mp4"], AS_BEFORE
+    ),
     "no line of names": (b"a.mp4;3,1\nb.mp4;2\n", ["a.mp4", "b.mp4"], AS_BEFORE),
     "paths as find prints them": (
         b"video,mos\n./a.mp4,3.1\n./b1/b.mp4,2\n", ["a.mp4", "b1/b.mp4"],
@@ -115,6 +130,14 @@ REFUSED = {
     "another scale": (b"video,mos\na.mp4,73\n", "mos is '73', .* from 1 to 5; --scale LOW HIGH"),
     "a decimal comma between commas": (b'video,mos\na.mp4,"3,1"\n', "to 5, with a point, for"),
     "one video twice": (b"video,mos\na.mp4,3\n./a.mp4,4\n", "line 3: video 'a.mp4' has a label"),
+    "no MOS for a video": (b"video,mos\na.mp4,\n", "line 2: mos is '', expected a number from 1"),
+    "a MOS that is none": (b"video,mos\na.mp4,3\nb.mp4,NaN\n", "line 3: mos is 'NaN', expected"),
+    "a title above": (
+        b"Our study,\nvideo,mos\na.mp4,3\nb.mp4,2\n", "line 1: is 'Our study' alone, expected a row"
+    ),
+    "a row that is too long": (b"video,mos\na, 1.mp4,3\n", "line 2: 3 values, but the first line"),
+    "nothing": (b"", "no rows, expected one for each video"),
+    "a list in JSON": (b'[{"video": "a.mp4", "mos": 3}]', "is JSON, not a table: write it as CSV"),
     "a web page": (b"<!DOCTYPE html><html></html>", "is a web page, not a list of labels"),
 }  # fmt: skip
 

@@ -6,7 +6,7 @@ behind links are files of the set: what they become counts, wherever they lie.
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,11 @@ def write_receipt(card: Card, source: Path, receipt: Path, result: FetchResult) 
         SourceFolderError: a file or folder cannot be read, or a link leads in circles.
     """
     paths = files_of_set(source)
+    for folder in _linked_folders(paths, source):
+        _log.warning(
+            "%s: is a link to a folder; its files stand in the receipt, but DVC keeps none of them",
+            folder,
+        )
     console = Console(stderr=True)
     quiet = not console.is_terminal
     tracked = track(paths, f"hashing {card.name}", console=console, disable=quiet)
@@ -79,6 +84,14 @@ def files_of_set(source: Path) -> list[Path]:
             what = "a link to nothing" if path.is_symlink() else "no file"
             _log.warning("%s: is %s, and left out of the receipt", path, what)
     return sorted(found)
+
+
+def _linked_folders(paths: Sequence[Path], source: Path) -> list[Path]:
+    """Links to folders through which files of the set are reached."""
+    folders = {folder for path in paths for folder in path.parents}
+    return sorted(
+        folder for folder in folders if folder.is_relative_to(source) and folder.is_symlink()
+    )
 
 
 def _made_by(card: Card, result: FetchResult) -> str:
