@@ -10,15 +10,18 @@ import pytest
 
 # Every room with the rooms it may see. Training and evaluation do not know each other, nor do
 # policy and datasets.
-FOUNDATION = {"params", "phases", "layout", "atomic", "content"}
+FOUNDATION = {"params", "phases", "layout", "atomic", "content", "errors", "products", "parquet"}
 MAY_SEE = {
     "atomic": set(),
     "content": set(),
-    "phases": {"atomic"},
+    "errors": set(),
+    "products": set(),
+    "parquet": {"errors", "products"},
+    "phases": {"atomic", "errors"},
     "layout": {"phases"},
-    "params": {"phases"},
+    "params": {"phases", "errors"},
     "video": FOUNDATION,
-    "acquisition": {"atomic", "content"},
+    "acquisition": {"atomic", "content", "errors"},
     "datasets": {"acquisition", "video"} | FOUNDATION,
     "policy": {"acquisition", "video"} | FOUNDATION,
     "training": {"policy", "datasets", "video"} | FOUNDATION,

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from vqathinker.datasets import card as card_module
 from vqathinker.datasets.card import Card, CardError, card_names, load_card
+from vqathinker.errors import InputError
 
 # docs/method.md, sections 5 and 6: role and number of videos.
 PAPER = {
@@ -234,14 +235,14 @@ class TestOwnCards:
             (b"name: 'mine\n", r"mine\.yaml, line \d: no YAML"),
             (b"- mine\n", "the card is .*, expected keys and values"),
             (b"", "the card is null, expected keys and values"),
-            (b"name: \xe9\n", "the byte at offset 6 is no UTF-8"),
+            (b"name: \xe9\n", r"mine\.yaml: the byte at offset 6 is no UTF-8"),
         ],
     )
     def test_a_file_that_is_no_card_says_where(
         self, folder: Path, content: bytes, complaint: str
     ) -> None:
         (folder / "mine.yaml").write_bytes(content)
-        with pytest.raises(CardError, match=complaint):
+        with pytest.raises((CardError, InputError), match=complaint):
             load_card("mine", folder)
 
     def test_a_folder_that_is_not_there_holds_none(self, tmp_path: Path) -> None:

@@ -189,4 +189,4 @@ def test_files_that_came_after_the_receipt_are_named(source: Path, card: Card) -
 def test_a_receipt_that_is_none_is_a_problem(source: Path, card: Card, text: str) -> None:
     source.with_suffix(".json").write_text(text)
     [problem] = problems(source, card)
-    assert "source.json: is no receipt; write it again with `vqathinker data fetch" in problem
+    assert "or is damaged: write it again with `vqathinker data fetch" in problem

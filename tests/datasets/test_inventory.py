@@ -236,7 +236,10 @@ def test_what_keeps_a_set_from_being_looked_at_is_the_next_thing(
 ) -> None:
     videos = data / "small" / "source" / "videos"
     (data / "small" / "manifest.parquet").write_text("no table")
-    assert "manifest.parquet: is no manifest; remove it" in state(make_card(), data).next_step
+    assert (
+        "manifest.parquet: is not a manifest, or is damaged: write it"
+        in state(make_card(), data).next_step
+    )
     (data / "small" / "manifest.parquet").unlink()
     (videos / "loop").symlink_to(videos)
     assert "videos/loop: this link leads back to" in state(make_card(), data).next_step

@@ -12,12 +12,12 @@ from vqathinker.datasets.card import Card
 from vqathinker.datasets.labels import LabelError
 from vqathinker.datasets.manifest import (
     SET_KEY,
-    ManifestError,
     build_manifest,
     read_manifest,
     write_manifest,
 )
 from vqathinker.datasets.matching import AmbiguousVideoError
+from vqathinker.errors import InputError
 from vqathinker.evaluation.completeness import IncompleteBenchmarkError, require_complete
 
 COLUMNS = ["video", "file", "mos", "mos_training", "split", "domain", "content", "width", "height",
@@ -199,20 +199,20 @@ def test_the_same_set_gives_the_same_bytes(
 
 
 def test_no_manifest_says_how_to_get_one(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="vqathinker data manifest"):
+    with pytest.raises(InputError, match=r"no such file.*vqathinker data manifest"):
         read_manifest(tmp_path / "manifest.parquet")
 
 
 @pytest.mark.parametrize("content", [b"", b"no table", b"PAR1 cut off"])
 def test_a_file_that_is_no_manifest_says_so(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "manifest.parquet").write_bytes(content)
-    with pytest.raises(ManifestError, match=r"manifest\.parquet: is no manifest; remove it and"):
+    with pytest.raises(InputError, match=r"manifest\.parquet: is not a manifest, or is damaged: "):
         read_manifest(tmp_path / "manifest.parquet")
 
 
 def test_a_table_of_something_else_is_no_manifest(tmp_path: Path) -> None:
     pd.DataFrame({"video": ["a.mp4"]}).to_parquet(tmp_path / "manifest.parquet")
-    with pytest.raises(ManifestError, match="is no manifest"):
+    with pytest.raises(InputError, match="has no column file, mos"):
         read_manifest(tmp_path / "manifest.parquet")
 
 

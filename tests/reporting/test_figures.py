@@ -51,7 +51,7 @@ def test_without_a_trained_run_the_files_are_there_all_the_same(tmp_path: Path) 
 def test_a_history_without_a_column_is_refused_by_name(scale) -> None:
     path = scale.histories["grpo"]
     pd.read_csv(path).drop(columns=["kl"]).to_csv(path, index=False)
-    with pytest.raises(ValueError, match=r"history\.csv has no column kl"):
+    with pytest.raises(ValueError, match=r"history\.csv: has no column kl"):
         write_figures(scale.histories, scale.figures)
 
 

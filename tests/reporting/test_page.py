@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from vqathinker.errors import InputError
 from vqathinker.evaluation.predictions import read_predictions, write_predictions
 from vqathinker.reporting.page import write_page
 from vqathinker.reporting.uncertainty import write_uncertainty
@@ -143,5 +144,5 @@ def test_a_run_that_never_gave_a_number_still_has_a_page(scale, tmp_path: Path) 
 
 def test_without_tables_it_says_what_to_make(scale, tmp_path: Path) -> None:
     (scale.tables / "scoring.csv").unlink()
-    with pytest.raises(FileNotFoundError, match=r"scoring\.csv is not there; make it with"):
+    with pytest.raises(InputError, match=r"scoring\.csv: no such file.* `vqathinker tables`"):
         write(scale, tmp_path)

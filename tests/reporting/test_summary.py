@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from vqathinker.errors import InputError
 from vqathinker.reporting.summary import print_summary
 
 
@@ -35,5 +36,5 @@ def test_it_says_when_the_report_has_not_been_made(scale) -> None:
 
 
 def test_without_tables_it_says_what_to_make(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"scoring\.csv is not there; make it with"):
+    with pytest.raises(InputError, match=r"scoring\.csv: no such file.* `vqathinker tables`"):
         printed(tmp_path)

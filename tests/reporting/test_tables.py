@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 
-from vqathinker.reporting.tables import average, read_table, write_tables
+from vqathinker.errors import InputError
+from vqathinker.reporting.tables import (
+    ANSWERS,
+    BY_SCORE,
+    NOT_SCORED,
+    OVERALL,
+    SCORING,
+    average,
+    read_table,
+    write_tables,
+)
 
 COUNTS = {"ok": 9, "no_answer": 1, "not_a_number": 0, "out_of_range": 0, "cut_off": 0}
 OF_KIND: dict[str, Any] = {
@@ -73,7 +83,7 @@ def test_every_kind_of_score_has_a_row(tmp_path: Path) -> None:
         "grpo,konvid,greedy,9,5,0.500000,0.250000,",
         "grpo,konvid,mean,9,9,0.750000,0.250000,-0.125000",
     ]
-    assert read_table(tables / "scores.csv")[0]["spread_error"] is None
+    assert read_table(tables / "scores.csv", BY_SCORE)[0]["spread_error"] is None
 
 
 def test_answers_are_counted_by_status_greedy_and_drawn_apart(tmp_path: Path) -> None:
@@ -85,7 +95,7 @@ def test_answers_are_counted_by_status_greedy_and_drawn_apart(tmp_path: Path) ->
         "grpo,konvid,drawn,30,1,0,6,0",
         "base,konvid,greedy,9,1,0,0,0",
     ]
-    assert read_table(tables / "answers.csv")[1]["out_of_range"] == 6
+    assert read_table(tables / "answers.csv", ANSWERS)[1]["out_of_range"] == 6
 
 
 def test_averages_are_weighted_by_the_number_of_videos() -> None:
@@ -120,7 +130,7 @@ def test_averages_keep_runs_and_domains_apart() -> None:
 
 def test_an_average_does_not_leave_a_benchmark_out(tmp_path: Path) -> None:
     tables = write(tmp_path, result("r", "a"), result("r", "b", srcc=None))
-    (row,) = read_table(tables / "overall.csv")
+    (row,) = read_table(tables / "overall.csv", OVERALL)
     assert (row["srcc"], row["plcc"], row["benchmarks"]) == (None, 0.25, 2)
 
 
@@ -155,13 +165,13 @@ def test_the_published_figures_average_to_the_published_overall() -> None:
 
 def test_every_video_without_a_score_is_named(tmp_path: Path) -> None:
     tables = write(tmp_path, result("r", "a", not_scored={"x, y.mp4": "moov atom not found"}))
-    assert read_table(tables / "not_scored.csv") == [
+    assert read_table(tables / "not_scored.csv", NOT_SCORED) == [
         {"run": "r", "benchmark": "a", "video": "x, y.mp4", "reason": "moov atom not found"}
     ]
 
 
 def test_tables_are_read_back_as_numbers(tmp_path: Path) -> None:
-    (row,) = read_table(write(tmp_path, result("r", "1.5")) / "scoring.csv")
+    (row,) = read_table(write(tmp_path, result("r", "1.5")) / "scoring.csv", SCORING)
     assert (row["benchmark"], row["n"], row["srcc"]) == ("1.5", 10, 0.5)
 
 
@@ -171,10 +181,10 @@ def test_the_same_run_and_benchmark_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_that_holds_no_metrics_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"0\.json has no benchmark, domain"):
+    with pytest.raises(ValueError, match=r"0\.json: no benchmark, domain"):
         write(tmp_path, {"run": "r"})
 
 
 def test_a_table_that_is_not_there_says_how_to_make_it(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"scoring\.csv is not there; make it with"):
-        read_table(tmp_path / "scoring.csv")
+    with pytest.raises(InputError, match=r"scoring\.csv: no such file.* `vqathinker tables`"):
+        read_table(tmp_path / "scoring.csv", SCORING)

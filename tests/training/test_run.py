@@ -90,6 +90,8 @@ def test_the_last_step_has_a_checkpoint_that_exports_to_a_policy(
 ) -> None:
     """Three steps with a checkpoint every two: the last one is not lost."""
     settings = settings_of()
+    checkpoints = sorted(path.name for path in (finished / "checkpoints").iterdir())
+    assert checkpoints == ["checkpoint-2", "checkpoint-3"]
     export("grpo", settings, finished, tmp_path / "policy")
     exported = load_policy(tmp_path / "policy")
     last = weights_after(finished, 3)

@@ -1,14 +1,11 @@
-"""Temporal perturbations: what each kind may do, how often each comes, and their table."""
+"""Temporal perturbations: what each kind may do, how often each comes."""
 
-import json
 from collections import Counter
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,10 +14,8 @@ from vqathinker.params import PerturbationParams
 from vqathinker.video.perturb import (
     KINDS,
     Perturbation,
-    PerturbationTable,
     draw_perturbation,
     draw_perturbations,
-    write_perturbations,
 )
 
 # docs/method.md, section 4.
@@ -163,33 +158,3 @@ def test_videos_and_seeds_differ_in_their_draws() -> None:
     other_seed = draw_perturbations(["a.mp4"], 6, 43, params(draws=32))
     assert a["indices"].tolist() != b["indices"].tolist()
     assert a["indices"].tolist() != other_seed["indices"].tolist()
-
-
-def test_the_table_gives_back_what_was_drawn(tmp_path: Path) -> None:
-    drawn_rows = draw_perturbations(["a.mp4", "b/c.mp4"], 6, 42, params())
-    write_perturbations(drawn_rows, tmp_path / "p.parquet", {"seed": 42})
-    table = PerturbationTable(tmp_path / "p.parquet")
-    assert table.draws == 8
-    for (video, number), (kind, indices, blank) in as_dict(drawn_rows).items():
-        expected = Perturbation(kind, tuple(indices), tuple(blank))
-        assert table.get(video, number) == expected
-    metadata = pq.read_schema(tmp_path / "p.parquet").metadata
-    assert json.loads(metadata[b"provenance"]) == {"seed": 42}
-
-
-def test_the_table_is_the_same_file_each_time(tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        write_perturbations(
-            draw_perturbations(["a.mp4", "b.mp4"], 6, 42, params()), tmp_path / name, {}
-        )
-    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
-
-
-@pytest.mark.parametrize(("video", "number"), [("x.mp4", 0), ("a.mp4", 8), ("a.mp4", -1)])
-def test_a_draw_that_is_not_there_is_an_error_that_says_which_are(
-    tmp_path: Path, video: str, number: int
-) -> None:
-    write_perturbations(draw_perturbations(["a.mp4"], 6, 42, params()), tmp_path / "p.parquet", {})
-    with pytest.raises(KeyError, match=rf"no draw {number} of video '{video}'.*draws 0\.\.7 of 1"):
-        PerturbationTable(tmp_path / "p.parquet").get(video, number)

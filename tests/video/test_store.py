@@ -146,7 +146,10 @@ def test_no_shards_are_an_error() -> None:
 def test_a_file_that_is_no_shard_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "0000.safetensors"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"0000\.safetensors: not a shard of clips"):
+    with pytest.raises(
+        ValueError,
+        match=r"0000\.safetensors: is not a shard of clips, or is damaged",
+    ):
         ClipStore([path])
 
 

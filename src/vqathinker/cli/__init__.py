@@ -5,6 +5,9 @@ phase's code; `inventory` belongs to none. Heavy modules are imported inside the
 `--help` answers at once.
 """
 
+import sys
+import traceback
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -22,6 +25,7 @@ from vqathinker.cli import (
     report,
     training,
 )
+from vqathinker.cli.failures import DEBUG, describe_error, exit_code_of
 from vqathinker.cli.options import SeveralValues
 from vqathinker.params import json_schema
 
@@ -29,16 +33,20 @@ __all__ = ["app"]
 
 
 class _Commands(TyperGroup):
-    """Shows the project's own errors as they read, any other one with its traceback."""
+    """Ends every failure in one line; a traceback only where it is asked for."""
 
-    def invoke(self, ctx: Any) -> Any:
+    def main(self, args: Sequence[str] | None = None, *more: Any, **named: Any) -> Any:
+        """Exit code 2 where the command line is wrong, 1 where the job failed."""
+        given = sys.argv[1:] if args is None else args
+        asked = [arg for arg in given if arg != DEBUG]  # it may stand behind the command, too
         try:
-            return super().invoke(ctx)
-        except Exception as error:
-            if type(error).__module__.startswith("vqathinker."):
-                typer.echo(f"Error: {error}", err=True)
-                raise typer.Exit(1) from error
-            raise
+            code = super().main(asked, *more, **{**named, "standalone_mode": False})
+        except Exception as error:  # noqa: BLE001  whatever it is, it is told in one line
+            if DEBUG in given:
+                traceback.print_exc()
+            typer.echo(describe_error(error), err=True)
+            code = exit_code_of(error)
+        sys.exit(code)
 
 
 app = typer.Typer(
@@ -62,8 +70,11 @@ def options(
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Show the version and leave."
     ),
+    debug: bool = typer.Option(
+        False, DEBUG, help="Show the traceback of an error; may stand behind the command, too."
+    ),
 ) -> None:
-    """Options before the command."""
+    """Options of every command; `_Commands` looks after the second one."""
 
 
 def schema() -> None:

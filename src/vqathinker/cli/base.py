@@ -7,7 +7,9 @@ import typer
 
 from vqathinker.cli.kernels import cap_kernels
 from vqathinker.cli.options import DEFAULT_PARAMS, Clips, OutFolder, ParamsFile
+from vqathinker.cli.paths import file_to_read
 from vqathinker.params import DemoBaseParams, load_base, load_kernels
+from vqathinker.products import DEGRADATIONS
 
 __all__ = ["base"]
 
@@ -18,7 +20,10 @@ def base(
     clips: Clips = [],  # noqa: B006  typer makes a new list for every call
     degradations: Annotated[
         list[Path],
-        typer.Option(exists=True, help="Kind and strength of each clip's degradation; no MOS."),
+        typer.Option(
+            **file_to_read(DEGRADATIONS),
+            help="Kind and strength of each clip's degradation; no MOS.",
+        ),
     ] = [],  # noqa: B006
 ) -> None:
     """Prepare the base policy: InternVL3 from the hub, or the demo's, which clips teach to see."""

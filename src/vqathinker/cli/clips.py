@@ -9,8 +9,10 @@ from typing import Annotated
 
 import typer
 
-from vqathinker.cli.options import DEFAULT_PARAMS, ManifestFile, OutFile, ParamsFile
+from vqathinker.cli.options import DEFAULT_PARAMS, ManifestFile, OutFile, ParamsFile, whole_number
+from vqathinker.cli.paths import folder_to_read
 from vqathinker.params import ClipsParams, load_section, load_seed
+from vqathinker.products import MANIFEST, SOURCE
 
 __all__ = ["decode", "perturb"]
 
@@ -19,12 +21,14 @@ Setting = Annotated[str, typer.Option(help="Frames x size in pixels, for example
 
 def decode(
     manifest: ManifestFile,
-    source: Annotated[Path, typer.Option(exists=True, help="The folder that `fetch` wrote.")],
+    source: Annotated[
+        Path, typer.Option(**folder_to_read(SOURCE), help="The folder that `fetch` wrote.")
+    ],
     setting: Setting,
-    shard: Annotated[int, typer.Option(min=0, help="Which shard of the set, from 0.")],
+    shard: Annotated[int, typer.Option(**whole_number(0), help="Which shard of the set, from 0.")],
     out: OutFile,
     params: ParamsFile = DEFAULT_PARAMS,
-    workers: Annotated[int, typer.Option(min=1, help="Videos decoded at a time.")] = 1,
+    workers: Annotated[int, typer.Option(**whole_number(1), help="Videos decoded at a time.")] = 1,
 ) -> None:
     """Decode one shard of a set's videos, once, into lossless frames.
 
@@ -35,12 +39,11 @@ def decode(
     clips = load_section(params, ClipsParams)
     raise_memory_limits(clips.memory_mb)  # before pandas, which hangs where it gets too little
 
-    import pandas as pd
-
+    from vqathinker.parquet import read_columns
     from vqathinker.video.sampling import parse_setting
     from vqathinker.video.shard import decode_shard, shard_rows
 
-    table = pd.read_parquet(manifest, columns=["video", "file", "frames", "status"])
+    table = read_columns(manifest, ["video", "file", "frames", "status"], MANIFEST)
     rows = shard_rows(table, shard, clips.shard_size)
     limits = Limits(clips.timeout_s, clips.memory_mb)
     failures = decode_shard(rows, source, setting, out, limits, clips.reader, workers)
@@ -57,13 +60,13 @@ def perturb(
     manifest: ManifestFile, setting: Setting, out: OutFile, params: ParamsFile = DEFAULT_PARAMS
 ) -> None:
     """Draw temporal perturbations for every training video: lists of frame indices, no pixels."""
-    import pandas as pd
-
-    from vqathinker.video.perturb import draw_perturbations, write_perturbations
+    from vqathinker.parquet import read_columns
+    from vqathinker.video.perturb import draw_perturbations
+    from vqathinker.video.perturbation_table import write_perturbations
     from vqathinker.video.sampling import parse_setting
 
     perturbations, seed = load_section(params, ClipsParams).perturbations, load_seed(params)
-    rows = pd.read_parquet(manifest, columns=["video", "status"])
+    rows = read_columns(manifest, ["video", "status"], MANIFEST)
     videos = rows.loc[rows["status"] == "ok", "video"]
     table = draw_perturbations(videos, parse_setting(setting).frames, seed, perturbations)
     provenance = {"setting": setting, "seed": seed, **perturbations.model_dump()}

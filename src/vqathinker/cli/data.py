@@ -6,11 +6,14 @@ from typing import Annotated
 import typer
 
 from vqathinker.cli.options import DEFAULT_PARAMS, ParamsFile
+from vqathinker.cli.paths import file_to_read, file_to_write, folder_to_read, folder_to_write
 from vqathinker.params import DataParams, DownloadParams, load_section
+from vqathinker.products import SOURCE, Product
 
 __all__ = ["fetch", "manifest"]
 
 SetName = Annotated[str, typer.Argument(metavar="SET", help="Name of a set that has a card.")]
+_DOWNLOAD = Product("parameters with a section `download`", "give the project's params.yaml")
 _FOLDER = Path("data")
 _HASHES = Path("data-hashes.csv")
 
@@ -18,16 +21,24 @@ _HASHES = Path("data-hashes.csv")
 def fetch(
     name: SetName,
     out: Annotated[
-        Path | None, typer.Option(help="Folder to write; else data/SET/source as in the pipeline.")
+        Path | None,
+        typer.Option(
+            **folder_to_write(), help="Folder to write; else data/SET/source as in the pipeline."
+        ),
     ] = None,
     receipt: Annotated[
         Path | None,
-        typer.Option(help="Receipt of every file, bytes and hash; else data/SET/source.json."),
+        typer.Option(
+            **file_to_write(),
+            help="Receipt of every file, bytes and hash; else data/SET/source.json.",
+        ),
     ] = None,
     params: ParamsFile = DEFAULT_PARAMS,
     download: Annotated[
         Path | None,
-        typer.Option(exists=True, help="Where section `download` stands, if not in --params."),
+        typer.Option(
+            **file_to_read(_DOWNLOAD), help="Where section `download` stands, if not in --params."
+        ),
     ] = None,
 ) -> None:
     """Bring the files of a data set: videos and labels. The demo's sets are made on the spot."""
@@ -45,10 +56,12 @@ def fetch(
 def manifest(
     name: SetName,
     source: Annotated[
-        Path | None, typer.Option(exists=True, help="The folder that `fetch` wrote, if another.")
+        Path | None,
+        typer.Option(**folder_to_read(SOURCE), help="The folder that `fetch` wrote, if another."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="File to write; else data/SET/manifest.parquet.")
+        Path | None,
+        typer.Option(**file_to_write(), help="File to write; else data/SET/manifest.parquet."),
     ] = None,
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:

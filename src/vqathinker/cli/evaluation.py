@@ -6,14 +6,22 @@ from typing import Annotated
 import typer
 
 from vqathinker.cli.kernels import cap_kernels
-from vqathinker.cli.options import DEFAULT_PARAMS, Clips, OutFile, ParamsFile, TimesFile
+from vqathinker.cli.options import (
+    DEFAULT_PARAMS,
+    Clips,
+    OutFile,
+    ParamsFile,
+    TimesFile,
+)
+from vqathinker.cli.paths import folder_to_read
 from vqathinker.params import AnswerParams, EvaluationParams, load_kernels, load_section
+from vqathinker.products import POLICY
 
 __all__ = ["predict"]
 
 
 def predict(
-    policy: Annotated[Path, typer.Option(exists=True, help="The policy's folder.")],
+    policy: Annotated[Path, typer.Option(**folder_to_read(POLICY), help="The policy's folder.")],
     run: Annotated[str, typer.Option(help="Name under which the predictions are kept.")],
     benchmark: Annotated[str, typer.Option(help="Name of the test set.")],
     clips: Clips,

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vqathinker.cli.options import DEFAULT_PARAMS, ParamsFile
+from vqathinker.cli.paths import file_to_read
 from vqathinker.params import DataParams, load_section
+from vqathinker.products import Product
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,6 +28,7 @@ SetNames = Annotated[
     list[str] | None,
     typer.Argument(metavar="[SET]...", help="Sets that have a card; else those of the scale."),
 ]
+_LABELS = Product("a table of labels", "a CSV with a column of videos and one of MOS will do")
 DataFolder = Annotated[Path, typer.Option("--data", help="The folder in which all sets lie.")]
 
 
@@ -89,7 +92,9 @@ def new(
     name: Annotated[str, typer.Argument(help="Of the set: lower case, digits, underscores.")],
     labels: Annotated[
         Path | None,
-        typer.Option(exists=True, help="Your labels: columns and number of rows are read there."),
+        typer.Option(
+            **file_to_read(_LABELS), help="Your labels: columns and number of rows are read there."
+        ),
     ] = None,
     role: Annotated[Role, typer.Option(help="What the set is for.")] = Role.OUT_OF_DISTRIBUTION,
     scale: Annotated[

@@ -5,15 +5,25 @@ from typing import Annotated
 
 import typer
 
-from vqathinker.cli.options import DEFAULT_PARAMS, Clips, ManifestFile, OutFile, ParamsFile
+from vqathinker.cli.options import (
+    DEFAULT_PARAMS,
+    Clips,
+    ManifestFile,
+    OutFile,
+    ParamsFile,
+)
+from vqathinker.cli.paths import file_to_read
 from vqathinker.params import MetricsParams, load_section
+from vqathinker.products import PREDICTIONS
 
 __all__ = ["metrics"]
 
 
 def metrics(
     manifest: ManifestFile,
-    predictions: Annotated[Path, typer.Option(exists=True, help="What `predict` wrote.")],
+    predictions: Annotated[
+        Path, typer.Option(**file_to_read(PREDICTIONS), help="What `predict` wrote.")
+    ],
     clips: Clips,
     out: OutFile,
     params: ParamsFile = DEFAULT_PARAMS,

@@ -6,6 +6,9 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand, TyperOption
 
+from vqathinker.cli.paths import file_to_read, file_to_write, folder_to_write
+from vqathinker.products import CLIPS, MANIFEST, PREDICTIONS, Product
+
 __all__ = [
     "DEFAULT_PARAMS",
     "Clips",
@@ -13,30 +16,60 @@ __all__ = [
     "OutFile",
     "OutFolder",
     "ParamsFile",
+    "PredictionFiles",
     "SeveralValues",
     "TimesFile",
+    "whole_number",
 ]
 
-_IN: dict[str, Any] = {"exists": True, "readable": True}
 DEFAULT_PARAMS: Final = Path("params.yaml")
+_PARAMS = Product("parameters", "go to the project's folder, or name its params.yaml with --params")
 
 ParamsFile = Annotated[
     Path,
-    typer.Option("--params", **_IN, help="params.yaml, or the stamp of a phase."),
+    typer.Option("--params", **file_to_read(_PARAMS), help="params.yaml, or the stamp of a phase."),
 ]
 ManifestFile = Annotated[
-    Path, typer.Option("--manifest", **_IN, help="The set's manifest.parquet.")
+    Path,
+    typer.Option("--manifest", **file_to_read(MANIFEST), help="The set's manifest.parquet."),
 ]
 Clips = Annotated[
     list[Path],
-    typer.Option("--clips", **_IN, help="Clip shards of the set; several may follow."),
+    typer.Option(
+        "--clips", **file_to_read(CLIPS), help="Clip shards of the set; several may follow."
+    ),
 ]
-OutFile = Annotated[Path, typer.Option("--out", help="The file to write.")]
-OutFolder = Annotated[Path, typer.Option("--out", help="The folder to write.")]
+PredictionFiles = Annotated[
+    list[Path],
+    typer.Option(
+        "--predictions",
+        **file_to_read(PREDICTIONS),
+        help="What `predict` wrote; several may follow.",
+    ),
+]
+OutFile = Annotated[Path, typer.Option("--out", **file_to_write(), help="The file to write.")]
+OutFolder = Annotated[Path, typer.Option("--out", **folder_to_write(), help="The folder to write.")]
 TimesFile = Annotated[
     Path | None,
-    typer.Option("--times", help="CSV to write wall times to; results hold none."),
+    typer.Option(
+        "--times", **file_to_write(), help="CSV to write wall times to; results hold none."
+    ),
 ]
+
+
+def whole_number(at_least: int) -> dict[str, Any]:
+    """Keywords of an option that is a whole number of at least so much."""
+
+    def check(value: str | int) -> int:
+        try:
+            number = int(value)
+        except ValueError:
+            number = at_least - 1
+        if number < at_least:
+            raise typer.BadParameter(f"{value}: expected a whole number of at least {at_least}")
+        return number
+
+    return {"parser": check, "metavar": "NUMBER"}
 
 
 class SeveralValues(TyperCommand):

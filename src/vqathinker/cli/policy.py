@@ -7,16 +7,16 @@ from typing import Annotated
 
 import typer
 
-from vqathinker.atomic import whole_file
 from vqathinker.cli.options import OutFolder
+from vqathinker.cli.paths import file_to_read, folder_to_read
+from vqathinker.products import POLICY, TABLE, Product
 
 __all__ = ["policy"]
 
 policy = typer.Typer(no_args_is_help=True, help="Look into policy folders, or change their layout.")
 
-Folder = Annotated[
-    Path, typer.Argument(metavar="DIR", exists=True, file_okay=False, help="A policy folder.")
-]
+_CHECKPOINT = Product("a checkpoint's folder", "download it whole")
+Folder = Annotated[Path, typer.Argument(**folder_to_read(POLICY), help="A policy folder.")]
 
 
 class Layout(StrEnum):
@@ -30,7 +30,7 @@ def import_(
     source: Annotated[
         Path,
         typer.Argument(
-            metavar="SRC", exists=True, file_okay=False,
+            **folder_to_read(_CHECKPOINT) | {"metavar": "SRC"},
             help="A checkpoint in the authors' layout: config.json, tokenizer, safetensors.",
         ),
     ],
@@ -78,15 +78,16 @@ def describe(
 def card(
     folder: Folder,
     tables: Annotated[
-        list[Path], typer.Option(exists=True, dir_okay=False, help="Markdown; may be repeated.")
+        list[Path],
+        typer.Option(
+            **file_to_read(TABLE),
+            help="Markdown; may be repeated.",
+        ),
     ],
 ) -> None:
     """Put tables of results into a policy's model card."""
-    from vqathinker.policy.folder.card import with_results
+    from vqathinker.policy.folder.card import write_results
 
     path = folder / "README.md"
-    texts = [table.read_text(encoding="utf-8") for table in tables]
-    card = with_results(path.read_text(encoding="utf-8"), texts)
-    with whole_file(path) as part:
-        part.write_text(card, encoding="utf-8")
+    write_results(path, tables)
     typer.echo(f"{path}: results of {len(tables)} tables")

@@ -5,20 +5,28 @@ from typing import Annotated
 
 import typer
 
-from vqathinker.cli.options import DEFAULT_PARAMS, OutFile, ParamsFile
+from vqathinker.cli.options import (
+    DEFAULT_PARAMS,
+    OutFile,
+    ParamsFile,
+    PredictionFiles,
+)
+from vqathinker.cli.paths import file_to_read, folder_to_read, folder_to_write
 from vqathinker.params import ReportParams, load_section
+from vqathinker.products import FIGURES, HISTORY, MANIFEST, METRICS, RESULTS, TABLE
 
 __all__ = ["figures", "page", "summary", "tables"]
 
-OutDir = Annotated[Path, typer.Option(help="The folder to write.")]
-Predictions = Annotated[
-    list[Path], typer.Option(exists=True, help="What `predict` wrote; several may follow.")
-]
+OutDir = Annotated[Path, typer.Option(**folder_to_write(), help="The folder to write.")]
 
 
 def tables(
     metrics: Annotated[
-        list[Path], typer.Option(exists=True, help="What `metrics` wrote; several may follow.")
+        list[Path],
+        typer.Option(
+            **file_to_read(METRICS),
+            help="What `metrics` wrote; several may follow.",
+        ),
     ],
     out_dir: OutDir,
 ) -> None:
@@ -30,22 +38,29 @@ def tables(
 
 
 def figures(
-    predictions: Predictions,
+    predictions: PredictionFiles,
     manifest: Annotated[
         list[Path],
-        typer.Option(exists=True, help="Manifests, data/SET/manifest.parquet; several may follow."),
+        typer.Option(
+            **file_to_read(MANIFEST),
+            help="Manifests, data/SET/manifest.parquet; several may follow.",
+        ),
     ],
     out_dir: OutDir,
     history: Annotated[
         list[Path],
-        typer.Option(exists=True, help="Histories, .../RUN/history.csv; several may follow."),
+        typer.Option(
+            **file_to_read(HISTORY),
+            help="Histories, .../RUN/history.csv; several may follow.",
+        ),
     ] = [],  # noqa: B006  typer makes a new list for every call
 ) -> None:
     """Draw rewards over steps, scores against MOS, errors against spread; numbers as CSV."""
+    from vqathinker.evaluation.completeness import set_of
     from vqathinker.reporting.figures import write_figures, write_scatters
     from vqathinker.reporting.uncertainty import write_uncertainty
 
-    manifests = {path.parent.name: path for path in manifest}
+    manifests = {set_of(path) or path.parent.name: path for path in manifest}
     write_figures({path.parent.name: path for path in history}, out_dir)
     write_scatters(predictions, manifests, out_dir)
     write_uncertainty(predictions, manifests, out_dir)
@@ -53,9 +68,21 @@ def figures(
 
 
 def page(
-    tables: Annotated[Path, typer.Option(exists=True, help="What `tables` wrote.")],
-    figures: Annotated[Path, typer.Option(exists=True, help="What `figures` wrote.")],
-    predictions: Predictions,
+    tables: Annotated[
+        Path,
+        typer.Option(
+            **folder_to_read(TABLE),
+            help="What `tables` wrote.",
+        ),
+    ],
+    figures: Annotated[
+        Path,
+        typer.Option(
+            **folder_to_read(FIGURES),
+            help="What `figures` wrote.",
+        ),
+    ],
+    predictions: PredictionFiles,
     out: OutFile,
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
@@ -69,7 +96,13 @@ def page(
 
 
 def summary(
-    results: Annotated[Path, typer.Argument(exists=True, help="For example results/demo.")],
+    results: Annotated[
+        Path,
+        typer.Argument(
+            **folder_to_read(RESULTS),
+            help="For example results/demo.",
+        ),
+    ],
 ) -> None:
     """Show the scores of a scale on the terminal, and where its report lies."""
     from vqathinker.reporting.summary import print_summary

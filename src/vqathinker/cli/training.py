@@ -14,7 +14,9 @@ from vqathinker.cli.options import (
     ParamsFile,
     TimesFile,
 )
+from vqathinker.cli.paths import file_to_read, folder_to_read
 from vqathinker.params import load_run
+from vqathinker.products import PERTURBATIONS, POLICY, RUN
 
 __all__ = ["export", "train"]
 
@@ -23,10 +25,18 @@ RunName = Annotated[str, typer.Argument(metavar="RUN", help="A row of `runs` in 
 
 def train(
     run: RunName,
-    policy: Annotated[Path, typer.Option(exists=True, help="The base policy's folder.")],
+    policy: Annotated[
+        Path, typer.Option(**folder_to_read(POLICY), help="The base policy's folder.")
+    ],
     manifest: ManifestFile,
     clips: Clips,
-    perturbations: Annotated[Path, typer.Option(exists=True, help="What `perturb` drew.")],
+    perturbations: Annotated[
+        Path,
+        typer.Option(
+            **file_to_read(PERTURBATIONS),
+            help="What `perturb` drew.",
+        ),
+    ],
     out: OutFolder,
     params: ParamsFile = DEFAULT_PARAMS,
     times: TimesFile = None,
@@ -51,7 +61,14 @@ def train(
 
 def export(
     run: RunName,
-    source: Annotated[Path, typer.Option("--from", exists=True, help="What `train` wrote.")],
+    source: Annotated[
+        Path,
+        typer.Option(
+            "--from",
+            **folder_to_read(RUN),
+            help="What `train` wrote.",
+        ),
+    ],
     out: OutFolder,
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:

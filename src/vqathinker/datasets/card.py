@@ -9,14 +9,14 @@ import re
 from fnmatch import fnmatchcase
 from importlib import resources
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from vqathinker.datasets.card_faults import describe_faults
 from vqathinker.datasets.name_rules import WORDS, parse_words
 from vqathinker.datasets.remote_file import RemoteFile, StrictModel, Variable
+from vqathinker.errors import read_yaml
 
 __all__ = [
     "Access",
@@ -229,7 +229,7 @@ def load_card(name: str, folder: Path | None = None) -> Card:
         raise CardError(f"{folder}/{name}.yaml: {name!r} is a built-in card; take another name")
     built_in = _CARDS / f"{name}.yaml"
     file = built_in if built_in.is_file() or folder is None else folder / f"{name}.yaml"
-    content = _read_yaml(Path(str(file)))
+    content = read_yaml(Path(str(file)), "a card", "compare it with docs/datasets.md")
     try:
         card = Card.model_validate(content)
     except ValidationError as error:
@@ -238,17 +238,3 @@ def load_card(name: str, folder: Path | None = None) -> Card:
     if card.name != name:
         raise CardError(f"{file}: its name is {card.name!r}, expected {name!r}, that of the file")
     return card
-
-
-def _read_yaml(file: Path) -> Any:
-    try:
-        return yaml.safe_load(file.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise CardError(f"{file}: the byte at offset {error.start} is no UTF-8") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{file}, line {mark.line + 1}" if mark else str(file)
-        raise CardError(
-            f"{place}: no YAML from here on; texts with colons, # or quotes in them stand between "
-            "single quotes"
-        ) from None

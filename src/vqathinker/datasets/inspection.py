@@ -1,6 +1,5 @@
 """Does a set on the disk still agree with its receipt, its card and its manifest?"""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +10,10 @@ from vqathinker.acquisition.transfer.checksum import sha256_of
 from vqathinker.datasets.card import Card, LabelError
 from vqathinker.datasets.labels import find_disagreements, read_labels
 from vqathinker.datasets.listing import join_first
-from vqathinker.datasets.manifest import ManifestError, read_manifest
+from vqathinker.datasets.manifest import read_manifest
 from vqathinker.datasets.receipt import files_of_set
 from vqathinker.datasets.source_files import SourceFolderError
+from vqathinker.errors import InputError, read_json
 
 __all__ = ["find_problems"]
 
@@ -44,12 +44,12 @@ def _file_problems(card: Card, folder: Path) -> Iterator[str]:
         yield f"{receipt}: not there; bring the set with {fetch}"
         return
     try:
-        listed = json.loads(receipt.read_text(encoding="utf-8"))["files"]
+        listed = read_json(receipt, "a receipt", f"write it again with {fetch}")["files"]
         there = [path.relative_to(source).as_posix() for path in files_of_set(source)]
-    except (ValueError, KeyError, TypeError):
-        yield f"{receipt}: is no receipt; write it again with {fetch}"
+    except KeyError:
+        yield f"{receipt}: is not a receipt, or is damaged: write it again with {fetch}"
         return
-    except SourceFolderError as error:
+    except (InputError, SourceFolderError) as error:
         yield str(error)
         return
     if added := sorted(set(there) - {file["path"] for file in listed}):
@@ -99,7 +99,7 @@ def _manifest_problems(card: Card, path: Path, configured: int | None) -> Iterat
         return
     try:
         table = read_manifest(path)[["video", "status", "reason"]]
-    except ManifestError as error:
+    except InputError as error:
         yield str(error)
         return
     for rows, whose in ((card.expected, "the card"), (configured, "data.counts of params.yaml")):

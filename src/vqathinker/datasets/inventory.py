@@ -10,10 +10,11 @@ from vqathinker.datasets.card import Card, LabelError
 from vqathinker.datasets.fetching.journal import JOURNAL_NAME, FetchJournal
 from vqathinker.datasets.fetching.manual_files import dropped_files
 from vqathinker.datasets.labels import read_labels
-from vqathinker.datasets.manifest import ManifestError, read_manifest, videos_folder
+from vqathinker.datasets.manifest import read_manifest, videos_folder
 from vqathinker.datasets.matching import match_videos, video_files
 from vqathinker.datasets.name_hints import names_of_set
 from vqathinker.datasets.source_files import SourceFolderError
+from vqathinker.errors import InputError
 
 __all__ = ["DiskNeeds", "SetState", "disk_needs", "format_bytes", "read_set_state"]
 
@@ -81,7 +82,7 @@ def read_set_state(
                 step = _step_before_receipt(card, data, environment, journal, by_hand=by_hand)
             hint = names_of_set(card, source)
             step = f"{hint}; then {step}" if hint else step
-    except (LabelError, ManifestError, SourceFolderError) as error:
+    except (LabelError, InputError, SourceFolderError) as error:
         step = str(error)
     complete = here or by_hand or card.made
     download = 0 if complete else _download_bytes(card)

@@ -23,12 +23,13 @@ from vqathinker.atomic import whole_file
 from vqathinker.datasets.card import Card
 from vqathinker.datasets.labels import LabelError, read_labels
 from vqathinker.datasets.matching import match_videos, video_files
+from vqathinker.errors import InputError, reading
+from vqathinker.products import MANIFEST
 from vqathinker.video.damage import DamagedVideo
 from vqathinker.video.probe import Probe, probe_all
 
 __all__ = [
     "SET_KEY",
-    "ManifestError",
     "build_manifest",
     "read_manifest",
     "videos_folder",
@@ -58,10 +59,6 @@ _SCHEMA = pa.schema(
         "reason": pa.string(),
     }
 )
-
-
-class ManifestError(ValueError):
-    """A file that is no manifest; the message names it and says how to write it again."""
 
 
 def videos_folder(card: Card) -> str:
@@ -127,19 +124,12 @@ def read_manifest(path: Path) -> pd.DataFrame:
     """Read a manifest, see `build_manifest`.
 
     Raises:
-        FileNotFoundError: there is none.
-        ManifestError: it is none.
+        InputError: there is none, or it is none.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no manifest; write it with `vqathinker data manifest`")
-    try:
+    with reading(path, *MANIFEST):
         table = pq.read_table(path)
-    except pa.ArrowInvalid:
-        table = None
-    if table is None or not {"video", "file", "mos", "status"} <= set(table.schema.names):
-        raise ManifestError(
-            f"{path}: is no manifest; remove it and write it again with `vqathinker data manifest`"
-        )
+    if lacking := [name for name in _SCHEMA.names if name not in table.schema.names]:
+        raise InputError(f"{path}: has no column {', '.join(lacking)}; expected {MANIFEST}")
     return _to_frame(table)
 
 

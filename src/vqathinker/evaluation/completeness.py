@@ -7,10 +7,14 @@ word, and correlations over fewer videos look like those over all.
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 
-__all__ = ["IncompleteBenchmarkError", "require_complete"]
+from vqathinker.errors import reading
+from vqathinker.products import MANIFEST
+
+__all__ = ["IncompleteBenchmarkError", "require_complete", "set_of"]
 
 # Key of a manifest's metadata, JSON with set, expected and made; vqathinker.datasets.manifest.
 _SET = b"set"
@@ -18,6 +22,16 @@ _SET = b"set"
 
 class IncompleteBenchmarkError(ValueError):
     """A benchmark that lacks videos or labels; the message says how many and what to do."""
+
+
+def set_of(manifest: Path) -> str | None:
+    """Name of the set that a manifest lists; None where the file does not say.
+
+    Raises:
+        InputError: it is no manifest.
+    """
+    name: str | None = _promise(manifest).get("set")
+    return name
 
 
 def require_complete(manifest: Path, statuses: Iterable[str]) -> None:
@@ -33,7 +47,7 @@ def require_complete(manifest: Path, statuses: Iterable[str]) -> None:
     Raises:
         IncompleteBenchmarkError: it is not complete.
     """
-    known = json.loads((pq.read_schema(manifest).metadata or {}).get(_SET, b"{}"))
+    known = _promise(manifest)
     if known.get("made"):
         return
     rows = list(statuses)
@@ -47,3 +61,11 @@ def require_complete(manifest: Path, statuses: Iterable[str]) -> None:
         f"data fetch {name}`, or set metrics.allow_incomplete: true in params.yaml, and every "
         "table says how many are missing"
     )
+
+
+def _promise(manifest: Path) -> dict[str, Any]:
+    with reading(manifest, *MANIFEST):
+        known: dict[str, Any] = json.loads(
+            (pq.read_schema(manifest).metadata or {}).get(_SET, b"{}")
+        )
+    return known

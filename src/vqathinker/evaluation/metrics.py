@@ -18,15 +18,19 @@ import numpy as np
 import pandas as pd
 
 from vqathinker.atomic import whole_file
-from vqathinker.evaluation.completeness import require_complete
+from vqathinker.errors import InputError
+from vqathinker.evaluation.completeness import require_complete, set_of
 from vqathinker.evaluation.measures import Correlations, ScoreMeasures, correlations, measure_score
 from vqathinker.evaluation.predictions import KINDS, read_predictions
 from vqathinker.params import ScoreKind
+from vqathinker.parquet import read_columns
 from vqathinker.policy.answer import STATUSES, AnswerStatus
+from vqathinker.products import MANIFEST
 from vqathinker.video import damage
 
 __all__ = ["Metrics", "evaluate", "write_metrics"]
 
+_LABELS = ("video", "mos", "domain", "status", "reason")
 _REASONS: dict[str, str] = {
     "no_answer": "the completion holds no answer",
     "not_a_number": "the answer is not one number",
@@ -77,7 +81,7 @@ def evaluate(
     that stands in the column of that name.
 
     Raises:
-        ValueError: predictions and manifest do not fit together (a video twice, one of another
+        InputError: predictions and manifest do not fit together (a video twice, one of another
             set, one without a prediction, one predicted that could not be read), or a label is not
             a number.
     """
@@ -89,7 +93,7 @@ def evaluate(
     readable = rows.index.difference(list(unreadable), sort=False)
     _check_videos(set(scores.index), set(readable), where)
     if not np.isfinite(rows["mos"].astype(float)).all():
-        raise ValueError(f"{where}: the manifest has a MOS that is no number; make it again")
+        raise InputError(f"{where}: the manifest has a MOS that is no number; make it again")
 
     told = told.reindex(readable)
     scores, mos = told["score"].astype(float), rows["mos"].reindex(readable).astype(float)
@@ -135,10 +139,11 @@ def write_metrics(
 
     Raises:
         IncompleteBenchmarkError: videos of the benchmark are missing; not with `allow_incomplete`.
-        ValueError: as `evaluate`.
+        InputError: as `evaluate`.
     """
     given = read_predictions(predictions)
-    labels = pd.read_parquet(manifest)
+    labels = read_columns(manifest, _LABELS, MANIFEST)
+    _require_same_set(manifest, predictions, given.benchmark)
     if not allow_incomplete:
         require_complete(manifest, labels["status"])
     result = evaluate(
@@ -153,6 +158,15 @@ def write_metrics(
     return result
 
 
+def _require_same_set(manifest: Path, predictions: Path, benchmark: str) -> None:
+    name = set_of(manifest)
+    if name is not None and name != benchmark:
+        raise InputError(
+            f"{predictions}: predictions of {benchmark}, but {manifest} is of {name}; give the "
+            f"manifest and clips of {benchmark}, or predictions of {name}"
+        )
+
+
 def _unreadable(
     rows: pd.DataFrame, failures: Mapping[str, str], where: str
 ) -> dict[str, tuple[str, str]]:
@@ -163,7 +177,7 @@ def _unreadable(
     unknown = set(rows["status"]) - {"ok", "missing", *damage.STATUSES}
     strangers = set(failures) - set(rows.index)
     if unknown or strangers:
-        raise ValueError(
+        raise InputError(
             f"{where}: the manifest has status {sorted(unknown)} or lacks videos of the clips "
             f"{_first_few(strangers)}; make manifest and clips again"
         )
@@ -178,7 +192,7 @@ def _unreadable(
 def _by_video(table: pd.DataFrame, what: str) -> pd.DataFrame:
     twice = table["video"][table["video"].duplicated()]
     if len(twice):
-        raise ValueError(
+        raise InputError(
             f"{what} name {_first_few(set(twice))} more than once; make the file again"
         )
     return table.set_index("video")
@@ -186,12 +200,12 @@ def _by_video(table: pd.DataFrame, what: str) -> pd.DataFrame:
 
 def _check_videos(predicted: set[str], readable: set[str], where: str) -> None:
     if absent := readable - predicted:
-        raise ValueError(
+        raise InputError(
             f"{where}: {len(absent)} readable videos have no prediction, such as "
             f"{_first_few(absent)}; run `vqathinker predict` again"
         )
     if strangers := predicted - readable:
-        raise ValueError(
+        raise InputError(
             f"{where}: {len(strangers)} predictions are of videos that the manifest does not list "
             f"as readable, such as {_first_few(strangers)}; give the manifest of the predicted set"
         )
@@ -200,7 +214,7 @@ def _check_videos(predicted: set[str], readable: set[str], where: str) -> None:
 def _one_domain(rows: pd.DataFrame, where: str) -> str:
     domains = set(rows["domain"])
     if len(domains) != 1:
-        raise ValueError(f"{where}: the manifest has domains {sorted(domains)}; expected one")
+        raise InputError(f"{where}: the manifest has domains {sorted(domains)}; expected one")
     return str(domains.pop())
 
 

@@ -17,7 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vqathinker.atomic import whole_file
+from vqathinker.errors import InputError, reading
 from vqathinker.params import ScoreKind
+from vqathinker.products import PREDICTIONS
 
 __all__ = ["COLUMNS", "KINDS", "Predictions", "read_predictions", "write_predictions"]
 
@@ -78,18 +80,18 @@ def read_predictions(path: Path) -> Predictions:
     """Read predictions with their provenance; a score that is null comes out as NaN.
 
     Raises:
-        ValueError: a column or the provenance is missing.
+        InputError: a column or the provenance is missing.
     """
-    rows = pq.read_table(path)
-    provenance = json.loads((rows.schema.metadata or {}).get(_KEY, b"{}"))
+    with reading(path, *PREDICTIONS):
+        rows = pq.read_table(path)
+        provenance = json.loads((rows.schema.metadata or {}).get(_KEY, b"{}"))
+        table = rows.to_pandas()
     _check(path, set(rows.column_names), provenance)
-    return Predictions(rows.to_pandas(), provenance)
+    return Predictions(table, provenance)
 
 
 def _check(path: Path, columns: set[str], provenance: dict[str, Any]) -> None:
     lacking = [f"column {name}" for name in COLUMNS if name not in columns]
     lacking += [f"provenance of {key}" for key in ("run", "benchmark") if key not in provenance]
     if lacking:
-        raise ValueError(
-            f"{path}: no {', no '.join(lacking)}; predictions come from `vqathinker predict`"
-        )
+        raise InputError(f"{path}: no {', no '.join(lacking)}; expected {PREDICTIONS}")

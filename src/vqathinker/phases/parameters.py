@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
+from vqathinker.errors import InputError, read_yaml, reading
 
 __all__ = [
     "DOWNLOAD",
@@ -31,6 +31,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "report": ("report",),
 }
 TRAINING = "training"
+_EXPECTED = ("parameters or the stamp of a phase", "give a params.yaml as the shipped one")
 RUN_SECTIONS = ("seed", "training", "rewards", "answer", "kernels")
 
 # How files come, in a file of its own beside the stamps: read by jobs, but no input of any rule.
@@ -58,18 +59,18 @@ def resolve(config: Mapping[str, Any], source: str = "params.yaml") -> Tree:
     what the row itself says laid over them.
 
     Raises:
-        ValueError: `scale` names no row of `scales`, or a section is no mapping where it has to be.
+        InputError: `scale` names no row of `scales`, or a section is no mapping where it has to be.
     """
     scales = config.get("scales") or {}
     scale = config.get("scale")
     if scale not in scales:
         hint = nearest(str(scale), scales)
-        raise ValueError(f"{source}: scale is {scale!r}, expected one of {', '.join(scales)}{hint}")
+        raise InputError(f"{source}: scale is {scale!r}, expected one of {', '.join(scales)}{hint}")
     shared = {key: value for key, value in config.items() if key != "scales"}
     params = merge(shared, scales[scale])
     runs = params.get("runs")
     if not isinstance(runs, Mapping) or not all(isinstance(row, Mapping) for row in runs.values()):
-        raise ValueError(
+        raise InputError(
             f"{source}: runs of scale {scale} is {runs!r}, expected rows such as "
             "grpo: {train: true, group: main}"
         )
@@ -92,13 +93,12 @@ def read_params(path: Path) -> Tree:
     """Resolved parameters from params.yaml or, of one phase only, from a stamp.
 
     Raises:
-        ValueError: the file holds no mapping, or an unknown scale.
+        InputError: the file cannot be read, holds no mapping, or an unknown scale.
     """
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if not isinstance(content, dict):
-        raise ValueError(f"{path}: holds {type(content).__name__}, expected a mapping")
-    if "phase" in content:
-        return dict(content["params"])
+    content = read_yaml(path, *_EXPECTED)
+    with reading(path, *_EXPECTED):
+        if "phase" in (content := dict(content)):
+            return dict(content["params"])
     return resolve(content, str(path))
 
 
@@ -112,10 +112,10 @@ def phase_params(params: Mapping[str, Any], phase: str) -> Tree:
     """What of the resolved parameters a phase depends on, always with the scale.
 
     Raises:
-        ValueError: no such phase.
+        InputError: no such phase.
     """
     if phase not in phase_names(params):
-        raise ValueError(f"phase is {phase!r}, expected one of {', '.join(phase_names(params))}")
+        raise InputError(f"phase is {phase!r}, expected one of {', '.join(phase_names(params))}")
     if phase in SECTIONS:
         return {key: params[key] for key in ("scale", *SECTIONS[phase])}
     run = phase.removeprefix(f"{TRAINING}-")

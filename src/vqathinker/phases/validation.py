@@ -41,8 +41,11 @@ _BOUNDS = {
 def faults_by_path(value: Any, schema: Schema) -> list[tuple[list[Any], str]]:
     """Where a value is not what its schema allows, and in what way, sorted by path."""
     errors = Draft202012Validator(schema).iter_errors(value)
-    found = [line for error in errors for line in _lines(error, schema)]
-    return sorted(found, key=lambda line: [str(part) for part in line[0]])
+    # There is an error for each missing key of an object, and each of them lists them all.
+    found = {
+        (*path, text): (path, text) for error in errors for path, text in _lines(error, schema)
+    }
+    return sorted(found.values(), key=lambda line: [str(part) for part in line[0]])
 
 
 def faults_of(

@@ -7,6 +7,8 @@ from typing import Any
 
 from transformers import InternVLConfig
 
+from vqathinker.errors import InputError
+
 __all__ = ["VQAThinkerConfig"]
 
 
@@ -36,7 +38,7 @@ class VQAThinkerConfig(InternVLConfig):
         patch = self.vision_config.patch_size[0]
         side = size / patch * self.downsample_ratio
         if side != int(side) or side < 1:
-            raise ValueError(
+            raise InputError(
                 f"frames of {size} px do not fit patches of {patch} px; expected a multiple of "
                 f"{int(patch / self.downsample_ratio)}: check the clip setting"
             )

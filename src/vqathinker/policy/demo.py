@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from tqdm import trange
 from transformers import PreTrainedTokenizerFast
 
+from vqathinker.errors import InputError, reading
 from vqathinker.params.base import DemoBaseParams, StageParams
 from vqathinker.policy.folder.checkpoint import save_policy
 from vqathinker.policy.inputs import prompt_ids
@@ -24,6 +25,7 @@ from vqathinker.policy.motion.filter_bank import FilterBank
 from vqathinker.policy.normalisation import normalise
 from vqathinker.policy.tiny import build_policy, build_tokenizer
 from vqathinker.policy.tokens import generation_defaults
+from vqathinker.products import DEGRADATIONS
 from vqathinker.video.store import ClipStore
 
 __all__ = ["KINDS", "LEVELS", "prepare_base"]
@@ -67,13 +69,13 @@ def prepare_base(
     """Build the base policy, train it on the training clips and save it in the folder `out`.
 
     Raises:
-        ValueError: a clip has no row in `degradations`, or one of a kind there is no word for.
+        InputError: a clip has no row in `degradations`, or one of a kind there is no word for.
     """
     store = ClipStore(clips)
-    table = pd.read_csv(degradations).set_index("video")
+    table = _read_degradations(degradations)
     unknown = sorted(set(store.ids) - set(table.index)) or sorted(set(table["kind"]) - set(KINDS))
     if unknown:
-        raise ValueError(
+        raise InputError(
             f"{degradations}: nothing to say about {', '.join(unknown[:5])}; expected a row for "
             f"every clip, of one of the kinds {', '.join(KINDS)}"
         )
@@ -93,6 +95,12 @@ def prepare_base(
         "made_by": "vqathinker.policy.demo", "params": params.model_dump(), "clips": len(store.ids)
     }  # fmt: skip
     save_policy(policy, tokenizer, out, about, provenance)
+
+
+def _read_degradations(path: Path) -> pd.DataFrame:
+    with reading(path, *DEGRADATIONS):
+        table = pd.read_csv(path, dtype={"video": str}).set_index("video")
+        return table.astype({"kind": str, "strength": float})
 
 
 @torch.no_grad()

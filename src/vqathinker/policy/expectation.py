@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedTokenizerBase
 
+from vqathinker.errors import InputError
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 
 __all__ = ["Expectation", "NumberTokens", "expected_score"]
@@ -56,7 +57,7 @@ class NumberTokens:
     """The tokens of a vocabulary that numbers are made of, and those that may follow one.
 
     Raises:
-        ValueError: the vocabulary has no token for some digit, so numbers cannot be followed.
+        InputError: the vocabulary has no token for some digit, so numbers cannot be followed.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -67,7 +68,7 @@ class NumberTokens:
         self.blanks = {index for index, text in texts.items() if text.isspace()}
         self.ends = {index for index, text in texts.items() if text and _CLOSE.startswith(text)}
         if lacking := sorted(set("0123456789.") - set("".join(self.parts.values()))):
-            raise ValueError(
+            raise InputError(
                 f"no token of the vocabulary holds {', '.join(lacking)}, so the numbers that the "
                 "policy may say cannot be followed: set evaluation.score to greedy or mean"
             )

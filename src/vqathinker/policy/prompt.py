@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 import yaml
 
+from vqathinker.errors import InputError
+
 __all__ = ["Setting", "evaluation_prompt", "render", "training_prompt"]
 
 Setting = Literal["training", "evaluation"]
@@ -32,14 +34,14 @@ def render(setting: Setting, frames: int, tokens_per_frame: int) -> str:
     motion token is the last `<IMG_CONTEXT>`, alone, after the frames.
 
     Raises:
-        ValueError: `frames` or `tokens_per_frame` is below 1.
+        InputError: `frames` or `tokens_per_frame` is below 1.
 
     >>> render("training", frames=1, tokens_per_frame=2).splitlines()[4:6]
     ['Frame1:<img><IMG_CONTEXT><IMG_CONTEXT></img>', 'Motion Feature:<img><IMG_CONTEXT></img>']
     """
     for name, value in (("frames", frames), ("tokens_per_frame", tokens_per_frame)):
         if value < 1:
-            raise ValueError(
+            raise InputError(
                 f"{name} is {value}; a prompt needs at least 1: check the clip setting"
             )
     wording = _prompt_parts()

@@ -9,7 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vqathinker.atomic import whole_file
+from vqathinker.errors import InputError, reading
 from vqathinker.evaluation.predictions import read_predictions
+from vqathinker.parquet import read_columns
+from vqathinker.products import HISTORY, MANIFEST
 
 __all__ = ["COLOURS", "PANELS", "save_figure", "style_axis", "write_figures", "write_scatters"]
 
@@ -38,7 +41,7 @@ def write_figures(histories: Mapping[str, Path], out_dir: Path) -> None:
     trend. Without a trained run the figure says so.
 
     Raises:
-        ValueError: a history lacks a column.
+        InputError: a history lacks a column.
     """
     curves = {run: _read_history(path) for run, path in histories.items()}
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -61,18 +64,20 @@ def write_scatters(
     video, mos, score.
 
     Raises:
-        ValueError: a benchmark has no manifest, or there is no prediction at all.
+        InputError: a benchmark has no manifest, or there is no prediction at all.
     """
+    labels = {
+        name: read_columns(path, ["video", "mos"], MANIFEST) for name, path in manifests.items()
+    }
     panels: dict[str, dict[str, pd.DataFrame]] = {}
     for path in predictions:
         given = read_predictions(path)
         if given.benchmark not in manifests:
-            raise ValueError(
+            raise InputError(
                 f"{path} is of {given.benchmark}, but manifests are there only of "
                 f"{sorted(manifests)}; give this benchmark's manifest too"
             )
-        labels = pd.read_parquet(manifests[given.benchmark], columns=["video", "mos"])
-        pairs = given.table[["video", "score"]].dropna().merge(labels, on="video")
+        pairs = given.table[["video", "score"]].dropna().merge(labels[given.benchmark], on="video")
         panels.setdefault(given.run, {})[given.benchmark] = pairs[["video", "mos", "score"]]
     out_dir.mkdir(parents=True, exist_ok=True)
     table = pd.concat(
@@ -94,9 +99,10 @@ def save_figure(figure: Figure, path: Path) -> None:
 
 
 def _read_history(path: Path) -> pd.DataFrame:
-    history = pd.read_csv(path)
+    with reading(path, *HISTORY):
+        history = pd.read_csv(path)
     if lacking := [name for name in ("step", *PANELS) if name not in history.columns]:
-        raise ValueError(f"{path} has no column {', '.join(lacking)}; train this run again")
+        raise InputError(f"{path}: has no column {', '.join(lacking)}; expected {HISTORY}")
     return history
 
 

@@ -13,8 +13,18 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from vqathinker.atomic import whole_file
+from vqathinker.errors import reading
 from vqathinker.evaluation.predictions import Predictions, read_predictions
-from vqathinker.reporting.tables import NUMBERS, format_cell, read_table
+from vqathinker.reporting.tables import (
+    ANSWERS,
+    BY_SCORE,
+    NOT_SCORED,
+    NUMBERS,
+    OVERALL,
+    SCORING,
+    format_cell,
+    read_table,
+)
 
 __all__ = ["write_page"]
 
@@ -46,7 +56,7 @@ def write_page(
         read = read_predictions(path)
         by_run.setdefault(read.run, []).append(read)
     mos = _read_mos(figures_dir / "scatter.csv")
-    scoring = read_table(tables_dir / "scoring.csv")
+    scoring = read_table(tables_dir / "scoring.csv", SCORING)
     page = _environment().get_template("page.html.j2")
     text = page.render(
         title=title,
@@ -54,10 +64,10 @@ def write_page(
         runs=list(by_run),
         benchmarks=list(dict.fromkeys(row["benchmark"] for row in scoring)),
         scoring=scoring,
-        overall=read_table(tables_dir / "overall.csv"),
-        by_score=read_table(tables_dir / "scores.csv"),
-        answers=read_table(tables_dir / "answers.csv"),
-        not_scored=read_table(tables_dir / "not_scored.csv"),
+        overall=read_table(tables_dir / "overall.csv", OVERALL),
+        by_score=read_table(tables_dir / "scores.csv", BY_SCORE),
+        answers=read_table(tables_dir / "answers.csv", ANSWERS),
+        not_scored=read_table(tables_dir / "not_scored.csv", NOT_SCORED),
         numbers=NUMBERS,
         listed=_NOT_SCORED_LISTED,
         curve=_curve(figures_dir),
@@ -128,9 +138,10 @@ def _read_mos(path: Path) -> dict[tuple[str, str], float]:
     """MOS of (benchmark, video), as far as the scatter shows them."""
     if not path.is_file():
         return {}
-    table = pd.read_csv(path, dtype={"benchmark": str, "video": str})
-    pairs = zip(table["benchmark"], table["video"], strict=True)
-    return dict(zip(pairs, table["mos"].astype(float), strict=True))
+    with reading(path, "what a scatter shows", "draw it with `vqathinker figures`"):
+        table = pd.read_csv(path, dtype={"benchmark": str, "video": str})
+        pairs = zip(table["benchmark"], table["video"], strict=True)
+        return dict(zip(pairs, table["mos"].astype(float), strict=True))
 
 
 def _examples(

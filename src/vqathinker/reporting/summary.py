@@ -6,7 +6,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from vqathinker.reporting.tables import format_cell, read_table
+from vqathinker.reporting.tables import SCORING, format_cell, read_table
 
 __all__ = ["print_summary"]
 
@@ -29,10 +29,10 @@ def print_summary(results_dir: Path, console: Console | None = None) -> None:
     """Print one row for each run and benchmark, then the path of the report.
 
     Raises:
-        FileNotFoundError: the tables of `results_dir` have not been made.
+        InputError: the tables of `results_dir` have not been made, or are none.
     """
     console = console or Console()
-    rows = read_table(results_dir / "tables" / "scoring.csv")
+    rows = read_table(results_dir / "tables" / "scoring.csv", SCORING)
     table = Table(
         title=f"Scores ({results_dir.name})", title_justify="left",
         box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False,

@@ -4,17 +4,19 @@ Source of the averages: docs/method.md, section 6 ("Overall": weighted by the nu
 """
 
 import csv
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from vqathinker.atomic import whole_file
+from vqathinker.errors import InputError, read_json, reading
 from vqathinker.policy.answer import STATUSES
+from vqathinker.products import METRICS, TABLE
 
 __all__ = [
     "ANSWERS",
     "BY_SCORE",
+    "NOT_SCORED",
     "NUMBERS",
     "OVERALL",
     "SCORING",
@@ -33,7 +35,8 @@ ANSWERS = ("run", "benchmark", "answers", *STATUSES)
 _REAL = frozenset((*_MEASURES, "spread_error"))
 NUMBERS = _REAL | {*_COUNTS, *STATUSES, "benchmarks", "n_scored", "distinct"}
 _NEEDED = ("not_scored", "by_score", "answers", "samples")
-_NOT_SCORED = ("run", "benchmark", "video", "reason")
+NOT_SCORED = ("run", "benchmark", "video", "reason")
+
 
 Row = Mapping[str, Any]
 
@@ -47,12 +50,12 @@ def write_tables(metrics: Sequence[Path], out_dir: Path) -> None:
     video without a score.
 
     Raises:
-        ValueError: two files are of the same run and benchmark, or one lacks a column.
+        InputError: two files are of the same run and benchmark, or one lacks a column.
     """
     results = [_read_metrics(path) for path in metrics]
     pairs = [(result["run"], result["benchmark"]) for result in results]
     if twice := sorted({pair for pair in pairs if pairs.count(pair) > 1}):
-        raise ValueError(f"two metrics files of {twice}; give one for each run and benchmark")
+        raise InputError(f"two metrics files of {twice}; give one for each run and benchmark")
     averages = average(results)
     out_dir.mkdir(parents=True, exist_ok=True)
     tables: dict[str, tuple[Sequence[str], Sequence[Row]]] = {
@@ -70,7 +73,7 @@ def write_tables(metrics: Sequence[Path], out_dir: Path) -> None:
         for result in results
         for video, reason in result["not_scored"].items()
     ]
-    _write_csv(out_dir / "not_scored.csv", _NOT_SCORED, lacking)
+    _write_csv(out_dir / "not_scored.csv", NOT_SCORED, lacking)
 
 
 def _by_score(result: Row) -> Iterator[Row]:
@@ -111,18 +114,18 @@ def average(results: Sequence[Row]) -> list[dict[str, Any]]:
     ]
 
 
-def read_table(path: Path) -> list[dict[str, Any]]:
+def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
     """The rows of a table that `write_tables` wrote: counts as int, correlations float or None.
 
     Raises:
-        FileNotFoundError: the table has not been made yet.
+        InputError: the table is not there, cannot be read or lacks one of the `columns`.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is not there; make it with `vqathinker tables`")
-    with path.open(encoding="utf-8", newline="") as file:
-        return [
-            {name: _value(name, cell) for name, cell in row.items()} for row in csv.DictReader(file)
-        ]
+    with reading(path, *TABLE), path.open(encoding="utf-8", newline="") as file:
+        table = csv.DictReader(file)
+        lacking = [name for name in columns if name not in (table.fieldnames or ())]
+        if not lacking:
+            return [{name: _value(name, row[name]) for name in columns} for row in table]
+    raise InputError(f"{path}: has no column {', '.join(lacking)}; expected {TABLE}")
 
 
 def format_cell(value: Any) -> str:
@@ -150,9 +153,9 @@ def _weighted(rows: Sequence[Row], name: str) -> float | None:
 
 
 def _read_metrics(path: Path) -> dict[str, Any]:
-    result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    result = read_json(path, *METRICS)
     if lacking := [name for name in (*SCORING, *_NEEDED) if name not in result]:
-        raise ValueError(f"{path} has no {', '.join(lacking)}; make it with `vqathinker metrics`")
+        raise InputError(f"{path}: no {', '.join(lacking)}; expected {METRICS}")
     return result
 
 

@@ -13,6 +13,8 @@ from vqathinker.atomic import whole_file
 from vqathinker.evaluation.measures import errors_of
 from vqathinker.evaluation.predictions import Predictions, read_predictions
 from vqathinker.params import ScoreKind
+from vqathinker.parquet import read_columns
+from vqathinker.products import MANIFEST
 from vqathinker.reporting.figures import COLOURS, save_figure, style_axis
 
 __all__ = ["write_uncertainty"]
@@ -45,7 +47,7 @@ def _panels(given: Predictions, manifests: Mapping[str, Path]) -> Iterator[pd.Da
     kind = _kind_with_spread(given)
     if kind is None:
         return
-    labels = pd.read_parquet(manifests[given.benchmark], columns=["video", "mos"])
+    labels = read_columns(manifests[given.benchmark], ["video", "mos"], MANIFEST)
     told = given.table[["video", kind, f"{kind}_spread"]].dropna().merge(labels, on="video")
     if len(told) >= _FEWEST and told[kind].nunique() > 1:
         yield told.assign(

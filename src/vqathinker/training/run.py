@@ -17,16 +17,19 @@ from trl import GRPOConfig
 
 from vqathinker.atomic import whole_file
 from vqathinker.params import RunSettings, TrainingParams
+from vqathinker.parquet import read_columns
 from vqathinker.phases.hashing import code_of_phase
 from vqathinker.policy.answer import FAILURES
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.parts import PARTS
+from vqathinker.products import MANIFEST
 from vqathinker.training.checkpoints import last_whole_checkpoint
 from vqathinker.training.rollouts import RolloutSampler
 from vqathinker.training.trainer import COMPONENTS, VQAThinkerTrainer
-from vqathinker.video.perturb import PerturbationTable
+from vqathinker.video.perturbation_table import PerturbationTable
+from vqathinker.video.sampling import parse_setting
 from vqathinker.video.store import ClipStore
 
 __all__ = ["TrainingError", "train"]
@@ -55,6 +58,7 @@ def train(
     settings and code are what they were; otherwise its checkpoints are removed first.
 
     Raises:
+        InputError: the perturbations are not of these clips.
         TrainingError: fewer clips have a label than a step needs, the settings ask for adapters, or
             another process trains this run.
     """
@@ -66,12 +70,14 @@ def train(
     base = load_policy(policy)
     rows, store = _labelled_clips(manifest, clips)
     _require_a_step(run, manifest, len(rows), settings.training)
+    draws = PerturbationTable(perturbations)
+    draws.require(rows["prompt"], parse_setting(store.setting).frames)
     fingerprint = _fingerprint(settings, base, manifest, perturbations, store)
     origin = {"run": run, "base": str(policy), "inputs": fingerprint}
     origin |= {"data": str(manifest), "setting": store.setting, "base_policy": base.provenance}
     with _alone(out):
         resume = last_whole_checkpoint(out, fingerprint)
-        trainer = _trainer(base, policy, rows, store, settings, perturbations, out, origin)
+        trainer = _trainer(base, policy, rows, store, settings, draws, out, origin)
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(_ProgressBar(run))
         trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
@@ -110,7 +116,7 @@ def _require_a_step(run: str, manifest: Path, videos: int, how: TrainingParams) 
 
 def _labelled_clips(manifest: Path, clips: Sequence[Path]) -> tuple[Dataset, ClipStore]:
     store = ClipStore(clips)
-    table = pd.read_parquet(manifest, columns=["video", "mos_training"])
+    table = read_columns(manifest, ["video", "mos_training"], MANIFEST)
     there = table[table["video"].isin(set(store.ids))].reset_index(drop=True)
     if there.empty:
         raise TrainingError(
@@ -123,7 +129,7 @@ def _labelled_clips(manifest: Path, clips: Sequence[Path]) -> tuple[Dataset, Cli
 
 def _trainer(
     base: Policy, folder: Path, rows: Dataset, store: ClipStore, settings: RunSettings,
-    perturbations: Path, out: Path, provenance: dict[str, Any],
+    draws: PerturbationTable, out: Path, provenance: dict[str, Any],
 ) -> VQAThinkerTrainer:  # fmt: skip
     how, rewards = settings.training, settings.rewards
     _freeze(base.model, how.freeze)
@@ -135,7 +141,7 @@ def _trainer(
         max_new_tokens=how.max_new_tokens, temperature=how.temperature,
         keep_encoded=how.keep_encoded,
         copies=(rewards.temporal.copies or how.group_size) if rewards.weights.temporal else 0,
-        perturbations=PerturbationTable(perturbations),
+        perturbations=draws,
     )  # fmt: skip
     return VQAThinkerTrainer(
         policy=base.model, reference=reference, tokenizer=base.tokenizer, rows=rows,

@@ -6,6 +6,7 @@ rollouts come through the public `rollout_func`, every reward of a batch is comp
 log-probabilities run each distinct prompt once (see `policy.model`).
 """
 
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,7 @@ class VQAThinkerTrainer(GRPOTrainer):
         self.accelerator.wait_for_everyone()
         if self.args.should_save:
             finish_checkpoint(folder / UNFINISHED / name, folder / name, self._provenance)
+            shutil.rmtree(folder / UNFINISHED)  # with the card that TRL writes beside it
             limit = self.args.save_total_limit
             rotate_checkpoints(output_dir=str(folder), save_total_limit=limit, use_mtime=False)
 

@@ -10,32 +10,23 @@ Departure from the authors' code:
 """
 
 import hashlib
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from vqathinker.atomic import whole_file
+from vqathinker.errors import InputError
 from vqathinker.params import PerturbationParams
 
 __all__ = [
     "KINDS",
     "Perturbation",
-    "PerturbationTable",
     "draw_perturbation",
     "draw_perturbations",
-    "write_perturbations",
 ]
 
 KINDS = ("shuffle", "local_shuffle", "reverse", "jitter", "duplicate", "random_drop")
-
-_PROVENANCE_KEY = b"provenance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +67,12 @@ def draw_perturbation(
     Short clips get fewer copies (T-1 at most, as the authors have it) and blanks (T at most).
 
     Raises:
-        ValueError: a kind that is none of `KINDS`, no kinds, or a number out of range.
+        InputError: a kind that is none of `KINDS`, no kinds, or a number out of range.
     """
     if not kinds or not set(kinds) <= set(KINDS):
-        raise ValueError(f"perturbation kinds {list(kinds)!r}: choose from {', '.join(KINDS)}")
+        raise InputError(f"perturbation kinds {list(kinds)!r}: choose from {', '.join(KINDS)}")
     if min(num_frames, window, duplicate_max, drop_max) < 1 or jitter < 0:
-        raise ValueError(
+        raise InputError(
             f"frames {num_frames}, window {window}, duplicate_max {duplicate_max} and drop_max "
             f"{drop_max} must be at least 1, jitter {jitter} at least 0"
         )
@@ -172,68 +163,3 @@ def _video_generator(video: str, seed: int) -> np.random.Generator:
     # A hash by name: Python's own differs from one process to the next.
     words = np.frombuffer(hashlib.sha256(video.encode()).digest(), dtype="<u4")
     return np.random.Generator(np.random.PCG64([seed, *(int(word) for word in words)]))
-
-
-def write_perturbations(table: pd.DataFrame, path: Path, provenance: Mapping[str, Any]) -> None:
-    """Write the rows of `draw_perturbations` as parquet; no half file is ever left.
-
-    `provenance` says how the rows were drawn, in JSON, under that key of the schema's metadata.
-    """
-    columns = pa.Table.from_pandas(table, schema=_TABLE_SCHEMA, preserve_index=False)
-    metadata = {_PROVENANCE_KEY: json.dumps(dict(provenance), sort_keys=True).encode()}
-    with whole_file(path) as part:
-        pq.write_table(columns.replace_schema_metadata(metadata), part)
-
-
-_TABLE_SCHEMA = pa.schema(
-    {
-        "video": pa.string(),
-        "draw": pa.int32(),
-        "kind": pa.string(),
-        "indices": pa.list_(pa.uint8()),
-        "blank": pa.list_(pa.bool_()),
-    }
-)
-
-
-class PerturbationTable:
-    """Look-up of drawn perturbations.
-
-    Attributes:
-        draws: number of draws each video has.
-    """
-
-    def __init__(self, path: Path) -> None:
-        """Read the table that `write_perturbations` wrote."""
-        columns = pq.read_table(path).combine_chunks()
-        self._path = path
-        self._kinds: list[str] = columns["kind"].to_pylist()
-        rows = columns.num_rows
-        self._indices = _flattened_column(columns, "indices").reshape(rows, -1)
-        self._blank = _flattened_column(columns, "blank").reshape(rows, -1)
-        videos = columns["video"].to_pylist()
-        self.draws = 1 + max(columns["draw"].to_pylist(), default=-1)
-        # Backwards, so that of a video's rows the first one stays.
-        self._first_row = {video: row for row, video in reversed(list(enumerate(videos)))}
-
-    def get(self, video: str, draw: int) -> Perturbation:
-        """Look up a draw of a video.
-
-        Raises:
-            KeyError: no such video, or `draw` not in 0..draws-1.
-        """
-        first_row = self._first_row.get(video)
-        if first_row is None or not 0 <= draw < self.draws:
-            raise KeyError(
-                f"{self._path}: no draw {draw} of video {video!r}; it holds draws "
-                f"0..{self.draws - 1} of {len(self._first_row)} videos: take draw % draws, or "
-                "write it anew with `vqathinker perturb`"
-            )
-        row = first_row + draw
-        indices = tuple(int(i) for i in self._indices[row])
-        return Perturbation(self._kinds[row], indices, tuple(bool(b) for b in self._blank[row]))
-
-
-def _flattened_column(columns: pa.Table, name: str) -> np.ndarray:
-    values = columns[name].chunk(0).flatten() if columns.num_rows else pa.array([], pa.uint8())
-    return np.asarray(values.to_numpy(zero_copy_only=False))

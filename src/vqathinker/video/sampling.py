@@ -7,6 +7,8 @@ at ee47a40.
 import re
 from dataclasses import dataclass
 
+from vqathinker.errors import InputError
+
 __all__ = ["ClipSetting", "frame_indices", "parse_setting"]
 
 
@@ -36,7 +38,7 @@ def parse_setting(name: str) -> ClipSetting:
     """
     match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", name)
     if match is None:
-        raise ValueError(
+        raise InputError(
             f"setting {name!r} is not FRAMESxSIZE; write for example 6x448 in clips of params.yaml"
         )
     return ClipSetting(frames=int(match[1]), size=int(match[2]))
@@ -55,7 +57,7 @@ def frame_indices(num_frames: int, num_segments: int) -> list[int]:
     [19, 59, 99, 139, 178, 218]
     """
     if num_frames < 1 or num_segments < 1:
-        raise ValueError(
+        raise InputError(
             f"cannot take {num_segments} frames of a video of {num_frames}: both must be at least 1"
         )
     segment = (num_frames - 1) / num_segments

@@ -19,6 +19,7 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import track
 
+from vqathinker.errors import InputError
 from vqathinker.params import ReaderName
 from vqathinker.video.damage import DamagedVideo, Failure
 from vqathinker.video.fork_server import preload_modules
@@ -41,12 +42,12 @@ class ReaderMissingError(ValueError):
 def shard_rows(manifest: pd.DataFrame, shard: int, shard_size: int) -> pd.DataFrame:
     """Rows of one shard: `shard_size` rows of the manifest in its order, the last may hold fewer.
 
-    Raises ValueError when the manifest has no such shard.
+    Raises InputError when the manifest has no such shard.
     """
     rows = manifest.iloc[shard * shard_size : (shard + 1) * shard_size]
     if shard < 0 or rows.empty:
         shards = -(-len(manifest) // shard_size)
-        raise ValueError(
+        raise InputError(
             f"no shard {shard}: {len(manifest)} videos in shards of {shard_size} make {shards}; "
             "check shard_size and data.counts in params.yaml"
         )

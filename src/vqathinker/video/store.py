@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
+from vqathinker.errors import InputError, reading
+from vqathinker.products import CLIPS
 from vqathinker.video.damage import Failure
 from vqathinker.video.sampling import parse_setting
 from vqathinker.video.shard_file import METADATA_KEY, write_shard_file
@@ -49,7 +51,7 @@ def write_shard(
     expected = (len(ids), shape.frames, 3, shape.size, shape.size)
     if tuple(frames.shape) != expected or frames.dtype != torch.uint8:
         found = f"{tuple(frames.shape)} {frames.dtype}"
-        raise ValueError(f"{path}: frames are {found}, expected {expected} torch.uint8")
+        raise InputError(f"{path}: frames are {found}, expected {expected} torch.uint8")
     shown_at = indices if seconds is None else seconds
     write_shard_file(
         path,
@@ -87,7 +89,7 @@ class ClipStore:
         """Open the shards; pixels are only read when asked for.
 
         Raises:
-            ValueError: no path, a file that is no shard, two settings, or an id in two shards.
+            InputError: no path, a file that is no shard, two settings, or an id in two shards.
         """
         self.failures: dict[str, Failure] = {}
         self.provenance: dict[str, Any] = {}
@@ -96,7 +98,7 @@ class ClipStore:
         for path in paths:
             self._open_shard(Path(path))
         if not self.setting:
-            raise ValueError("no shard given: decode the set first (vqathinker decode)")
+            raise InputError("no shard given: decode the set first (vqathinker decode)")
         self.ids: list[str] = list(self._rows)
 
     def __len__(self) -> int:
@@ -128,25 +130,22 @@ class ClipStore:
         return [float(second) for second in location.seconds[location.row]]
 
     def _open_shard(self, path: Path) -> None:
-        try:
+        with reading(path, *CLIPS):
             file = safe_open(path, framework="pt")
             header = json.loads((file.metadata() or {})[METADATA_KEY])
-        except (OSError, SafetensorError, KeyError) as error:
-            message = f"{path}: not a shard of clips ({error}); write it with `vqathinker decode`"
-            raise ValueError(message) from error
+            failures = {video: Failure(*failure) for video, failure in header["failures"].items()}
+            frames, indices, seconds = map(file.get_slice, ("frames", "indices", "seconds"))
         if self.setting and header["setting"] != self.setting:
-            raise ValueError(
+            raise InputError(
                 f"{path}: clips of setting {header['setting']}, the shards before it of "
                 f"{self.setting}; open one setting at a time"
             )
         self.setting = header["setting"]
-        failures = header["failures"].items()
-        self.failures |= {video: Failure(*failure) for video, failure in failures}
+        self.failures |= failures
         self.provenance[str(path)] = header["provenance"]
-        frames, indices, seconds = map(file.get_slice, ("frames", "indices", "seconds"))
         for row, video in enumerate(header["ids"]):
             if video in self._rows:
-                raise ValueError(f"{path}: video {video!r} is also in a shard before it")
+                raise InputError(f"{path}: video {video!r} is also in a shard before it")
             self._rows[video] = _ClipLocation(frames, indices, seconds, row)
 
     def _locate(self, video: str) -> _ClipLocation:

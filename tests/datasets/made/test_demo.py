@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from vqathinker.datasets.card import load_card
 from vqathinker.datasets.labels import read_labels
 from vqathinker.datasets.made.demo import make_set, mos_from_strength
+from vqathinker.errors import InputError
 from vqathinker.params import DataParams
 from vqathinker.phases.parameters import resolve
 from vqathinker.video.damage import DamagedVideo
@@ -192,5 +193,5 @@ def test_what_ffmpeg_says_is_told_when_it_fails(
     program.write_text("#!/bin/sh\necho 'Unknown encoder libx264' >&2\nexit 1\n")
     program.chmod(0o755)
     monkeypatch.setattr("vqathinker.datasets.made.demo.ffmpeg_binary", lambda: str(program))
-    with pytest.raises(RuntimeError, match=r"could not make c000 .* Unknown encoder libx264"):
+    with pytest.raises(InputError, match=r"could not make c000 .* Unknown encoder libx264"):
         make_set("demo_train", params(counts={"demo_train": 1}), tmp_path / "set")

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import yaml
 
+from vqathinker.errors import InputError
 from vqathinker.phases.parameters import resolve
 from vqathinker.policy.config import VQAThinkerConfig
-from vqathinker.policy.folder.card import ABOUT_RESULTS, ModelCardError, model_card, with_results
+from vqathinker.policy.folder.card import ABOUT_RESULTS, model_card, with_results
 from vqathinker.policy.folder.checkpoint import Policy, save_policy
 from vqathinker.policy.sizes import config_of
 from vqathinker.policy.tokens import generation_defaults
@@ -59,7 +60,7 @@ def test_results_are_put_in_their_place_and_replaced(card: str) -> None:
 
 
 def test_a_text_without_a_place_for_results_is_refused() -> None:
-    with pytest.raises(ModelCardError, match="expected a card written with a policy folder"):
+    with pytest.raises(InputError, match="expected a policy's folder"):
         with_results("# Mine\n", ["| 0.8 |"])
 
 

@@ -18,6 +18,7 @@ from tokenizers import Tokenizer, models
 from torch import Tensor
 from transformers import InternVLVisionConfig, PreTrainedTokenizerFast, Qwen2Config
 
+from vqathinker.errors import InputError
 from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.folder.checkpoint import Policy, PolicyError, load_policy, save_policy
 from vqathinker.policy.folder.shards import ShardError, Shards
@@ -267,12 +268,8 @@ def test_tensors_that_do_not_fit_are_listed_and_stop_the_import(
 @pytest.mark.parametrize(
     ("name", "error", "said"),
     [
-        ("config.json", PolicyError, r"spoiled/config\.json: .*expected the checkpoint's own"),
-        (
-            "tokenizer.json",
-            PolicyError,
-            "spoiled: no tokenizer; expected tokenizer",
-        ),
+        ("config.json", InputError, r"spoiled/config\.json: no such file.*authors' layout"),
+        ("tokenizer.json", InputError, r"spoiled: is not a checkpoint with its tokenizer"),
         (EYE, ShardError, f"spoiled: no {EYE}, which model.safetensors.index.json names"),
         ("model.safetensors.index.json", ShardError, r"neither .* \(pickled ones are not read"),
     ],

@@ -8,6 +8,8 @@ came from.
 import os
 from typing import NoReturn
 
+from vqathinker.errors import InputError
+
 __all__ = ["Secret"]
 
 
@@ -25,13 +27,13 @@ class Secret:
         """Read the environment variable `variable`; None when it is not set or empty.
 
         Raises:
-            ValueError: it holds characters that no token has; the message does not show them.
+            InputError: it holds characters that no token has; the message does not show them.
         """
         text = os.environ.get(variable, "").strip()
         if not text:
             return None
         if not text.isprintable():
-            raise ValueError(f"${variable}: holds a line break or another invisible character")
+            raise InputError(f"${variable}: holds a line break or another invisible character")
         return cls(text, f"${variable}")
 
     def reveal(self) -> str:

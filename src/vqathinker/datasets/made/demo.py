@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from vqathinker.datasets.made.contents import Content, make_contents, pristine_stream
 from vqathinker.datasets.made.degradations import DEGRADATIONS
+from vqathinker.errors import InputError
 from vqathinker.params import DataParams, DemoDataParams
 from vqathinker.video.ffmpeg import ffmpeg_binary
 
@@ -59,12 +60,12 @@ def make_set(name: str, params: DataParams, out: Path) -> list[Path]:
     the set are cut off after they are made, so that no player can open them; their label stays.
 
     Raises:
-        ValueError: the parameters do not say how this set is made.
-        RuntimeError: ffmpeg failed; the message holds what it said.
+        InputError: the parameters do not say how this set is made.
+        InputError: ffmpeg failed; the message holds what it said.
     """
     demo = params.demo
     if demo is None or name not in demo.sets:
-        raise ValueError(f"data.demo.sets has no row {name!r}; add one that says how it is made")
+        raise InputError(f"data.demo.sets has no row {name!r}; add one that says how it is made")
     row = demo.sets[name]
     kinds = demo.unseen_kinds if row.kinds == "unseen" else demo.kinds
     videos_folder, pictures_folder = out / "videos", out / "pictures"
@@ -135,7 +136,7 @@ def _encode_versions(content: Content, versions: Sequence[DemoVideo], videos_fol
         command.run(cmd=ffmpeg_binary(), capture_stderr=True, overwrite_output=True)
     except ffmpeg.Error as error:
         stderr = error.stderr.decode(errors="replace").strip()[-400:]
-        raise RuntimeError(
+        raise InputError(
             f"ffmpeg could not make {content.name} from {content.source}: {stderr}; expected a "
             f"build with libx264, libx265 and libvpx-vp9: see `{ffmpeg_binary()} -encoders`"
         ) from error

@@ -5,11 +5,16 @@ filled in by `with_results`.
 """
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from vqathinker.atomic import whole_file
+from vqathinker.errors import InputError, reading
 from vqathinker.policy.config import VQAThinkerConfig
+from vqathinker.products import POLICY, TABLE
 
-__all__ = ["ABOUT_RESULTS", "ModelCardError", "model_card", "with_results"]
+__all__ = ["ABOUT_RESULTS", "model_card", "with_results", "write_results"]
 
 _BEGIN, _END = "<!-- results: begin -->", "<!-- results: end -->"
 ABOUT_RESULTS = (
@@ -105,10 +110,6 @@ _SLOWFAST = "SlowFast-R50 of pytorchvideo (Apache 2.0), trained on Kinetics-400"
 _DEMO = "nothing but the demo's own videos, and scikit-image's photographs where it is installed"
 
 
-class ModelCardError(Exception):
-    """A card has no place for results."""
-
-
 def model_card(title: str, about: str, config: VQAThinkerConfig, provenance: dict[str, Any]) -> str:
     """The card as Markdown, from what is on record; `about` says in a sentence what it is."""
     settings = provenance.get("settings")
@@ -122,16 +123,37 @@ def model_card(title: str, about: str, config: VQAThinkerConfig, provenance: dic
     )  # fmt: skip
 
 
-def with_results(card: str, tables: list[str]) -> str:
-    """The card with these tables as its results, in place of those that it had.
+def write_results(card: Path, tables: Sequence[Path]) -> None:
+    """Put tables, Markdown files, into a policy's card, in place of those that it had.
 
     Raises:
-        ModelCardError: the marks of the section are not there.
+        InputError: a file cannot be read, holds no table, or is not the card of a policy folder.
+    """
+    texts = []
+    for path in tables:
+        with reading(path, *TABLE):
+            texts.append(path.read_text(encoding="utf-8"))
+        if not texts[-1].lstrip().startswith("|"):
+            raise InputError(f"{path}: begins with no table in Markdown; expected {TABLE}")
+    with reading(card, "the card of a policy's folder", POLICY.remedy):
+        before = card.read_text(encoding="utf-8")
+    content = with_results(before, texts, str(card))
+    with whole_file(card) as part:
+        part.write_text(content, encoding="utf-8")
+
+
+def with_results(card: str, tables: Sequence[str], name: str = "the card") -> str:
+    """The card with these tables as its results, in place of those that it had.
+
+    `name` is what an error calls it.
+
+    Raises:
+        InputError: the marks of the section are not there.
     """
     head, begin, rest = card.partition(_BEGIN)
     _, end, tail = rest.partition(_END)
     if not (begin and end):
-        raise ModelCardError(f"no {_BEGIN} … {_END}; expected a card written with a policy folder")
+        raise InputError(f"{name}: has no {_BEGIN} … {_END}; expected {POLICY}")
     return "\n".join([head + begin, "\n\n".join(table.strip() for table in tables), end + tail])
 
 

@@ -15,12 +15,15 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from vqathinker import __version__
 from vqathinker.atomic import whole_folder
+from vqathinker.errors import InputError, read_json, reading
 from vqathinker.params import RunSettings
 from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.folder.card import model_card
 from vqathinker.policy.folder.processor import VQAThinkerProcessor
+from vqathinker.policy.folder.shards import Shards
 from vqathinker.policy.machine import describe_machine
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
+from vqathinker.products import POLICY
 
 __all__ = [
     "PROVENANCE",
@@ -30,6 +33,9 @@ __all__ = [
     "load_policy",
     "policy_folder",
     "policy_hash",
+    "read_config",
+    "read_provenance",
+    "read_tokenizer",
     "save_policy",
 ]
 
@@ -91,6 +97,8 @@ def load_policy(folder: Path) -> Policy:
 
     Raises:
         PolicyError: the folder or one of its parts is missing, or tensors do not fit.
+        InputError: its configuration, tokenizer or record cannot be read.
+        ShardError: its safetensors cannot be read.
     """
     needed = ("config.json", "tokenizer.json", PROVENANCE)
     lacking = [name for name in needed if not (folder / name).is_file()]
@@ -100,8 +108,12 @@ def load_policy(folder: Path) -> Policy:
             f"{folder}: no {', no '.join(lacking)}; expected a folder written by `vqathinker base` "
             "or `vqathinker export`"
         )
+    config, provenance = read_config(folder), read_provenance(folder)
+    Shards(folder)  # whose errors name the damaged file
+    tokenizer = read_tokenizer(folder)
     model, info = VQAThinkerForConditionalGeneration.from_pretrained(
         folder,
+        config=config,
         output_loading_info=True,
         local_files_only=True,
         use_safetensors=True,
@@ -111,8 +123,45 @@ def load_policy(folder: Path) -> Policy:
     wrong += sorted(str(entry[0]) for entry in info["mismatched_keys"])
     if wrong:
         raise PolicyError(f"{folder}: tensors that do not fit: {', '.join(wrong[:8])}")
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    return Policy(model.eval(), tokenizer, json.loads((folder / PROVENANCE).read_text()))
+    provenance.setdefault("policy", policy_hash(folder))  # a checkpoint of training has none
+    return Policy(model.eval(), tokenizer, provenance)
+
+
+def read_config(folder: Path) -> VQAThinkerConfig:
+    """The configuration of a policy folder.
+
+    Raises:
+        InputError: it cannot be read, or is another model's.
+    """
+    path = folder / "config.json"
+    kind = read_json(path, "a policy's configuration", POLICY.remedy).get("model_type")
+    if kind != VQAThinkerConfig.model_type:
+        raise InputError(
+            f"{path}: model_type is {kind!r}, expected {VQAThinkerConfig.model_type!r}: take "
+            "`vqathinker policy import` for a checkpoint in the authors' layout"
+        )
+    with reading(path, "a policy's configuration", POLICY.remedy):
+        config: VQAThinkerConfig = VQAThinkerConfig.from_pretrained(folder, local_files_only=True)
+    return config
+
+
+def read_provenance(folder: Path) -> dict[str, Any]:
+    """The record of where a policy comes from.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    return read_json(folder / PROVENANCE, "the record of a policy's origin", POLICY.remedy)
+
+
+def read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer of a policy folder.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    with reading(folder / "tokenizer.json", "a policy's tokenizer", POLICY.remedy):
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
 
 
 def policy_hash(folder: Path) -> str:
@@ -134,7 +183,7 @@ def export(run: str, settings: RunSettings, source: Path, out: Path) -> None:
         PolicyError: there is no checkpoint.
     """
     checkpoints = sorted(
-        (source / "checkpoints").glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1])
+        (source / "checkpoints").glob("checkpoint-[0-9]*"), key=lambda p: int(p.name.split("-")[1])
     )
     if not checkpoints:
         raise PolicyError(f"{source}/checkpoints: empty; run `vqathinker train`")

@@ -8,8 +8,13 @@ import math
 from pathlib import Path
 from typing import Any
 
-from vqathinker.policy.config import VQAThinkerConfig
-from vqathinker.policy.folder.checkpoint import PROVENANCE, PolicyError, policy_hash
+from vqathinker.policy.folder.checkpoint import (
+    PROVENANCE,
+    PolicyError,
+    policy_hash,
+    read_config,
+    read_provenance,
+)
 from vqathinker.policy.folder.shards import Shards
 from vqathinker.policy.parts import FROZEN, PARTS, part_of
 from vqathinker.video.sampling import parse_setting
@@ -34,8 +39,8 @@ def describe(folder: Path) -> dict[str, Any]:
     lacking = [name for name in ("config.json", PROVENANCE) if not (folder / name).is_file()]
     if lacking:
         raise PolicyError(f"{folder}: no {', no '.join(lacking)}; expected a policy folder")
-    config = VQAThinkerConfig.from_pretrained(folder, local_files_only=True)
-    provenance = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
+    config = read_config(folder)
+    provenance = read_provenance(folder)
     parts = _parts(Shards(folder), _frozen_parts(provenance))
     weights = sum(part["weights"] for part in parts.values())
     trained = sum(part["weights"] for part in parts.values() if part["trained"])

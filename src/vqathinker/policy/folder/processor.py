@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from torch import Tensor
 from transformers import AutoProcessor, BatchFeature, PreTrainedTokenizerBase, ProcessorMixin
 
+from vqathinker.errors import InputError
 from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.normalisation import IMAGENET_MEAN, IMAGENET_STD, normalise
@@ -75,7 +76,7 @@ class VQAThinkerProcessor(ProcessorMixin):
         """
         wanted = (self.frames, 3, self.size, self.size)
         if clips.ndim != 5 or tuple(clips.shape[1:]) != wanted:
-            raise ValueError(
+            raise InputError(
                 f"clips of shape {tuple(clips.shape)}; expected {('clips', *wanted)}: decode them "
                 f"as {self.frames}x{self.size}"
             )

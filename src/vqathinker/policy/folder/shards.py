@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+
+from vqathinker.errors import reading
 
 __all__ = ["ShardError", "Shards", "write_shards"]
 
@@ -18,7 +20,7 @@ _SINGLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
 
 
 class ShardError(Exception):
-    """A folder's tensors are not there, cannot be read, or are there twice."""
+    """A folder's tensors are not there, or are there twice."""
 
 
 class Shards(Mapping[str, Callable[[], Tensor]]):
@@ -27,7 +29,8 @@ class Shards(Mapping[str, Callable[[], Tensor]]):
     `shapes` and `dtypes` ("BF16", "F32", …) are known from the headers.
 
     Raises:
-        ShardError: a file is missing or damaged, or a name stands in two of them.
+        ShardError: a file is missing, or a name stands in two of them.
+        InputError: a file cannot be read.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -35,10 +38,8 @@ class Shards(Mapping[str, Callable[[], Tensor]]):
         self.dtypes: dict[str, str] = {}
         self._files: dict[str, Any] = {}
         for path in _files(folder):
-            try:
+            with reading(path, "a file of tensors (safetensors)", "get or write this file again"):
                 file = safe_open(path, framework="pt")
-            except (SafetensorError, OSError) as error:
-                raise ShardError(f"{path}: {error}; get this file again") from error
             for name in file.keys():  # noqa: SIM118  it is no mapping
                 if name in self._files:
                     raise ShardError(f"{path}: {name} stands in another file of {folder}, too")
@@ -66,10 +67,8 @@ def _files(folder: Path) -> list[Path]:
             f"{folder}: neither {_SINGLE} nor {_INDEX}; expected weights as safetensors (pickled "
             "ones are not read)"
         )
-    try:
+    with reading(index, "a mapping with 'weight_map'", "get or write this file again"):
         names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ShardError(f"{index}: {error!r}; expected a mapping 'weight_map'") from error
     if strange := sorted(name for name in names if Path(name).name != name):
         raise ShardError(f"{index}: names {strange[0]}, which lies outside of the folder")
     if missing := sorted(name for name in names if not (folder / name).is_file()):

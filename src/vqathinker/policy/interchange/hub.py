@@ -5,9 +5,7 @@ safetensors, at one revision; the motion projector is drawn anew, U(0, 0.01) wit
 motion encoder takes the public weights of SlowFast-R50.
 """
 
-import json
 from pathlib import Path
-from typing import Any
 
 import torch
 from huggingface_hub import snapshot_download
@@ -15,6 +13,7 @@ from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from torch import nn
 from transformers import AutoTokenizer, InternVLForConditionalGeneration
 
+from vqathinker.errors import read_json
 from vqathinker.params.base import HubBaseParams
 from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.folder.checkpoint import save_policy
@@ -126,10 +125,7 @@ def _snapshot(source: str, revision: str) -> tuple[Path, str | None]:
 
 
 def _load_stock(folder: Path) -> InternVLForConditionalGeneration:
-    try:
-        told: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise HubError(f"{folder}/config.json: {error}; expected a folder of the hub") from error
+    told = read_json(folder / "config.json", "a model's of the hub", "download the folder whole")
     if told.get("model_type") != "internvl":
         raise HubError(
             f"{folder}: model_type is {told.get('model_type')!r}, expected 'internvl', which is "

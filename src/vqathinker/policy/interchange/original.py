@@ -21,8 +21,15 @@ import torch
 from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from vqathinker.errors import read_json, reading
 from vqathinker.policy.config import VQAThinkerConfig
-from vqathinker.policy.folder.checkpoint import PROVENANCE, PolicyError, policy_folder
+from vqathinker.policy.folder.checkpoint import (
+    PolicyError,
+    policy_folder,
+    read_config,
+    read_provenance,
+    read_tokenizer,
+)
 from vqathinker.policy.folder.processor import AUTHORS_SETTING
 from vqathinker.policy.folder.shards import Shards, write_shards
 from vqathinker.policy.interchange.original_config import from_original, to_original
@@ -34,6 +41,11 @@ __all__ = ["export_original", "import_original", "original_name"]
 
 _HEAD = "language_model.lm_head.weight"
 _QKV = "qkv"
+_CONFIG = ("the configuration of a checkpoint in the authors' layout", "download it whole")
+_TOKENIZER = (
+    "a checkpoint with its tokenizer",
+    "put tokenizer.json (or vocab.json, merges.txt) and tokenizer_config.json beside the weights",
+)
 _PARTS = {"q_proj": 0, "k_proj": 1, "v_proj": 2}
 
 # Ours to theirs; the first pattern that fits the beginning of a name renames it.
@@ -132,7 +144,7 @@ def export_original(policy: Path, out: Path) -> None:
         ShardError: its safetensors are not there or cannot be read.
     """
     given = Shards(policy)
-    config = VQAThinkerConfig.from_pretrained(policy, local_files_only=True)
+    config = read_config(policy)
     theirs = to_original(config)
     if wrong := shape_mismatches(_own_shapes(config), given.shapes):
         raise PolicyError(_mismatch_message(policy, wrong))
@@ -143,8 +155,8 @@ def export_original(policy: Path, out: Path) -> None:
         old: [given[name] for name in sorted(names, key=lambda name: original_name(name)[1] or 0)]
         for old, names in sorted(sources.items())
     }
-    tokenizer = AutoTokenizer.from_pretrained(policy, local_files_only=True)
-    record = json.loads((policy / PROVENANCE).read_text(encoding="utf-8"))
+    tokenizer = read_tokenizer(policy)
+    record = read_provenance(policy)
     with policy_folder(out, None, tokenizer, "In the authors' layout.\n", record) as part:
         (part / "config.json").write_text(json.dumps(theirs, indent=2) + "\n", encoding="utf-8")
         write_shards(part, ((old, _concatenated(parts)) for old, parts in in_order.items()))
@@ -175,13 +187,7 @@ def _concatenated(parts: list[Callable[[], Tensor]]) -> Callable[[], Tensor]:
 
 
 def _read_config(source: Path) -> dict[str, Any]:
-    try:
-        config: dict[str, Any] = json.loads((source / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise PolicyError(
-            f"{source}/config.json: {error}; expected the checkpoint's own"
-        ) from error
-    return config
+    return read_json(source / "config.json", *_CONFIG)
 
 
 def _tokenizer(source: Path) -> PreTrainedTokenizerBase:
@@ -190,15 +196,10 @@ def _tokenizer(source: Path) -> PreTrainedTokenizerBase:
         for path in source.glob("*"):
             if path.suffix in (".json", ".txt") and path.name != "config.json":
                 shutil.copy(path, folder)
-        try:
+        with reading(source, *_TOKENIZER):
             return AutoTokenizer.from_pretrained(
                 folder, local_files_only=True, trust_remote_code=False
             )
-        except (OSError, ValueError) as error:
-            raise PolicyError(
-                f"{source}: no tokenizer; expected tokenizer.json, or vocab.json with merges.txt, "
-                "and tokenizer_config.json beside the weights"
-            ) from error
 
 
 def _mismatch_message(folder: Path, wrong: list[str]) -> str:

@@ -6,6 +6,7 @@ encoder. SlowFast-R50 at paper scale, a fixed filter bank in the demo.
 
 from typing import Any
 
+from vqathinker.errors import InputError
 from vqathinker.policy.motion.filter_bank import FilterBank
 from vqathinker.policy.motion.slowfast import TIME_REPEAT, SlowFastR50
 
@@ -22,7 +23,7 @@ def build_motion_encoder(config: dict[str, Any]) -> FilterBank | SlowFastR50:
             and evaluation, so there is no switch that could be left in the wrong place.
 
     Raises:
-        ValueError: the name is not known here, or a value does not fit.
+        InputError: the name is not known here, or a value does not fit.
     """
     name = config.get("encoder")
     if name == "filter_bank":
@@ -30,7 +31,7 @@ def build_motion_encoder(config: dict[str, Any]) -> FilterBank | SlowFastR50:
     if name == "slowfast_r50":
         table = config.get("time_repeat", TIME_REPEAT)
         return SlowFastR50({int(frames): int(repeat) for frames, repeat in table.items()})
-    raise ValueError(
+    raise InputError(
         f"motion encoder {name!r} is not known; expected 'filter_bank' or 'slowfast_r50': "
         "check base.motion.encoder"
     )

@@ -8,6 +8,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from vqathinker.errors import InputError
 from vqathinker.policy.normalisation import IMAGENET_MEAN, IMAGENET_STD
 
 __all__ = ["FilterBank", "cosine_basis"]
@@ -92,7 +93,7 @@ class FilterBank(nn.Module):
     def _pool(self, frame_features: Tensor) -> Tensor:
         frames = frame_features.shape[1]
         if frames < 3:
-            raise ValueError(f"{frames} frames in a clip; the motion encoder needs at least 3")
+            raise InputError(f"{frames} frames in a clip; the motion encoder needs at least 3")
         slow = torch.linspace(0, frames - 1, max(1, frames // self.slow_divisor)).long()
         still = self.dim - 3 * len(_TIMES) - len(_STILL)
         appearance, small = frame_features[..., :still], frame_features[..., still:]

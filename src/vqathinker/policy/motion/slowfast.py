@@ -18,6 +18,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor, nn
 
+from vqathinker.errors import InputError
 from vqathinker.policy.motion.slowfast_blocks import (
     ALPHA,
     FAST_RATIO,
@@ -44,7 +45,7 @@ class SlowFastR50(nn.Module):
         time_repeat: by the number of frames; see `time_repeats` for any other number.
 
     Raises:
-        ValueError: so few repeats leave less than a window of the pools.
+        InputError: so few repeats leave less than a window of the pools.
     """
 
     dim = STAGES[-1].width * 4 * (FAST_RATIO + 1) // FAST_RATIO  # 2048 slow + 256 fast
@@ -53,7 +54,7 @@ class SlowFastR50(nn.Module):
         super().__init__()
         for frames, repeat in time_repeat.items():
             if repeat < time_repeats(frames, {}):
-                raise ValueError(
+                raise InputError(
                     f"time_repeat of {frames} frames is {repeat}; the pools need at least "
                     f"{time_repeats(frames, {})}: check motion.time_repeat of the configuration"
                 )
@@ -82,7 +83,7 @@ class SlowFastR50(nn.Module):
         """
         frames, size = pixel_values.shape[1], min(pixel_values.shape[-2:])
         if size < _SMALLEST:
-            raise ValueError(
+            raise InputError(
                 f"frames of {size} px; SlowFast-R50 needs at least {_SMALLEST}: check the setting"
             )
         repeat = time_repeats(frames, self.time_repeat)

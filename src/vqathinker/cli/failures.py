@@ -1,0 +1,43 @@
+"""How a command fails: in one line that names what was given, and with an exit code."""
+
+from typing import Final
+
+import typer
+
+from vqathinker.errors import explain
+
+__all__ = ["DEBUG", "describe_error", "exit_code_of"]
+
+DEBUG: Final = "--debug"
+_WRONG_USE, _FAILED = 2, 1
+
+
+def describe_error(error: Exception) -> str:
+    """What the user reads. Faults of parameters, one each, may take a line each."""
+    if isinstance(error, typer.TyperException):
+        return _describe_wrong_use(error)
+    if type(error).__module__.startswith("vqathinker."):
+        return f"Error: {error}"
+    if isinstance(error, OSError):
+        return f"Error: {explain(error)}"
+    if isinstance(error, MemoryError):
+        return "Error: out of memory: close other programs, or take a machine with more of it"
+    lines = str(error).splitlines() or [""]
+    return (
+        f"Error in the program itself: {type(error).__name__}: {lines[0]}; the same command with "
+        f"{DEBUG} shows where: please report that"
+    )
+
+
+def exit_code_of(error: Exception) -> int:
+    """2 where the command line is wrong, 1 where the job failed."""
+    return _WRONG_USE if isinstance(error, typer.TyperException) else _FAILED
+
+
+def _describe_wrong_use(error: typer.TyperException) -> str:
+    message = error.format_message().removesuffix(".")
+    if type(error).__name__ == "NoArgsIsHelpError":  # the message is the help
+        return message
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "vqathinker"
+    return f"Error: {message} (see `{command} --help`)"
