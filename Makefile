@@ -42,6 +42,10 @@ run: $(READY) ## the pipeline at another scale: make run SCALE=paper
 repro: $(READY) ## the same pipeline through DVC, which versions data and models
 	dvc repro
 
+# Videos made at random that are compared with ffmpeg: make test RANDOM_VIDEOS=5000
+RANDOM_VIDEOS ?= 200
+export VQATHINKER_RANDOM_VIDEOS := $(RANDOM_VIDEOS)
+
 test: lint ## every check: lint, then the tests, a file at a time on each of two cores
 	pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --basetemp="$(CACHE)/pytest"
 

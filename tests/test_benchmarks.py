@@ -33,4 +33,5 @@ def test_it_runs_and_reports(root: Path, tmp_path: Path, script: str) -> None:
 
 def test_no_benchmark_is_left_out(root: Path) -> None:
     folder = root / "benchmarks"
-    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*.py")} == set(SMALL)
+    scripts = {path.relative_to(folder).as_posix() for path in folder.rglob("*.py")}
+    assert scripts - {"stage.py"} == set(SMALL)  # decode.py calls it

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -58,11 +59,35 @@ def test_decode_writes_a_shard_and_tells_of_every_video_that_is_not_as_it_should
     options = ("--source", str(source), "--shard", "0", "--workers", "2")
     output = run("decode", source, params, "0000.safetensors", *options)
     assert "4 videos, 1 of them could not be decoded" in output
-    assert "bad.mp4: no_container, no video container" in output
+    assert "bad.mp4: no_container, no video container: text, not a video" in output
     assert "three.mp4: 3 frames, 6 are wanted: some stand twice" in output
     store = ClipStore([source / "0000.safetensors"])
     assert store.ids == ["good.mp4", "three.mp4"]
     assert store.failures["bad.mp4"].status == "no_container"
+
+
+def test_decode_without_its_videos_ends_in_one_line_and_no_shard(
+    source: Path, params: Path
+) -> None:
+    for name in ("good.mp4", "three.mp4"):
+        (source / name).unlink()
+    done = decode_under("RLIMIT_DATA", resource.RLIM_INFINITY, source, params)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith(f"Error: {source} on ")
+    assert "2 of 3 videos of this shard are gone since the manifest was made" in done.stderr
+    assert not list(source.glob("*.safetensors"))
+
+
+def test_decode_after_a_video_was_exchanged_says_to_make_the_manifest_again(
+    source: Path, params: Path
+) -> None:
+    shutil.copy(source / "three.mp4", source / "good.mp4")
+    done = decode_under("RLIMIT_DATA", resource.RLIM_INFINITY, source, params)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "it shows 3 frames, the manifest says 12; make the manifest again" in done.stderr
+    assert not (source / "0000.safetensors").exists()
 
 
 def test_perturb_draws_for_every_usable_video(source: Path, params: Path) -> None:

@@ -26,6 +26,12 @@ CODECS = {
             "lp=1"),
     "mpeg4": ("-c:v", "mpeg4", "-pix_fmt", "yuv420p"),
     "mjpeg": ("-c:v", "mjpeg", "-pix_fmt", "yuvj420p"),
+    "vp8": ("-c:v", "libvpx", "-deadline", "good", "-cpu-used", "4", "-pix_fmt", "yuv420p"),
+    "mpeg2": ("-c:v", "mpeg2video", "-pix_fmt", "yuv420p"),
+    "wmv": ("-c:v", "wmv2", "-pix_fmt", "yuv420p"),
+    "dv": ("-c:v", "dvvideo", "-pix_fmt", "yuv420p"),
+    "gif": ("-c:v", "gif"),
+    "raw": ("-c:v", "rawvideo", "-pix_fmt", "yuv420p"),
     "copy": ("-c", "copy"),
 }  # fmt: skip
 

@@ -8,16 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from vqathinker.video.damage import DamagedVideo
+from vqathinker.video.disturbance import Disturbance, DisturbedJobError
 from vqathinker.video.sampling import ClipSetting
 from vqathinker.video.shard_task import decode_into_row
 
-__all__ = ["MEETING", "ClockThatJumps", "behave", "decode_unless_blocked"]
+__all__ = ["MEETING", "ClockThatJumps", "behave", "decode_unless_blocked", "tries"]
 
 MEETING = 3  # workers
 
 
 class ClockThatJumps:
-    """Stands still until a worker has made the file `sign`; then an hour has gone by.
+    """Stands still until a worker has added a byte to the file `sign`; then an hour has gone by.
 
     So a time limit is reached when a worker is known to hang, however long that takes, and never
     by one that is only slow.
@@ -27,19 +28,52 @@ class ClockThatJumps:
         self.sign = sign
 
     def __call__(self) -> float:
-        return 3600.0 if self.sign.exists() else 0.0
+        time.sleep(0.001)  # whoever asks again and again leaves the processor to the others
+        return 3600.0 * tries(self.sign)
+
+
+def tries(path: Path) -> int:
+    """How often something was tried that says so in the file `path`."""
+    return path.stat().st_size if path.exists() else 0
+
+
+def count_try(path: Path) -> int:
+    with path.open("ab") as file:
+        file.write(b"x")
+    return tries(path)
 
 
 def hang(path: Path) -> None:
-    path.touch()
+    count_try(path)
     while True:
         signal.pause()
 
 
 def spin(path: Path) -> None:
-    path.touch()
+    """Takes processor time; by the clock only the first try is late."""
+    if tries(path) == 0:
+        count_try(path)
     while True:
         pass
+
+
+def once(path: Path, behave_first: Callable[[Path], object]) -> str:
+    """The first try goes wrong, every other one well."""
+    if count_try(path) == 1:
+        behave_first(path)
+    return f"{path} {os.getpid()}"
+
+
+def kill(_: Path) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def disturb(path: Path) -> None:
+    raise Disturbance(path, "the disk stalls", "wait")
+
+
+def fail(path: Path) -> None:
+    raise DisturbedJobError(f"{path}: cannot be written")
 
 
 def meet(path: Path) -> int:
@@ -74,6 +108,14 @@ BEHAVIOURS: dict[str, Callable[[Path], object]] = {
     "damaged": damaged,
     "gone": gone,
     "bug": lambda _: 1 / 0,
+    "kill": kill,
+    "killed once": lambda path: once(path, kill),
+    "hangs once": lambda path: once(path, lambda _: signal.pause()),
+    "disturb": disturb,
+    "disturbed once": lambda path: once(path, disturb),
+    "crashes once": lambda path: once(path, lambda _: ctypes.string_at(0)),
+    "out of memory once": lambda path: once(path, lambda _: bytearray(2 * 1024**3)),
+    "fail": fail,
     "tell the alarm": lambda _: signal.alarm(0),
 }
 

@@ -1,6 +1,7 @@
 """Opening a file: what is no video says so by name, at once, and opens nothing else."""
 
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -101,8 +102,41 @@ def locked(mp4: Path) -> Iterator[Path]:
         os.seteuid(was)
 
 
-def test_a_file_that_may_not_be_read(locked: Path) -> None:
-    assert damage(locked) == ("unreadable", "cannot be read (Permission denied)")
+def test_a_file_that_may_not_be_read_is_not_called_damaged(locked: Path) -> None:
+    with pytest.raises(PermissionError), open_video(locked):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (
+            "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
+            r"a Git LFS pointer, not a video \(`git lfs pull`, .* gets the file\)",
+        ),
+        (
+            "<!DOCTYPE html><html><title>Quota exceeded</title></html>\n",
+            r"a web page, not a video \(its title is 'Quota exceeded'\)",
+        ),
+        ("#EXTM3U\n#EXT-X-VERSION:3\nhttp://127.0.0.1/a.ts\n", "text, not a video .*EXTM3U"),
+    ],
+)
+def test_what_is_called_a_video_and_is_none_is_named(
+    content: str, reason: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a.mp4").write_text(content)
+    status, words = damage(tmp_path / "a.mp4")
+    assert status == "no_container"
+    assert re.match(f"no video container: {reason}", words)
+
+
+def test_a_container_that_is_not_read_is_named_with_a_way_out(
+    make_clip: Callable[..., Path],
+) -> None:
+    picture = make_clip("picture.jpg", "mjpeg", "-frames:v", "1", "-update", "1")
+    status, words = damage(picture)
+    assert status == "no_container"
+    assert "is not among the containers that are read: if it is a video, convert it with" in words
 
 
 def test_a_missing_file_is_not_called_damaged(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from vqathinker.video.damage import DamagedVideo
-from vqathinker.video.packets import PacketInfo, PacketRange, plan_packet_ranges
+from vqathinker.video.orientation import Pixels
 from vqathinker.video.probe import probe
-from vqathinker.video.pyav_reader import Pixels, PyavReader
+from vqathinker.video.pyav_reader import PyavReader
 from vqathinker.video.sampling import frame_indices
 
 MakeClip = Callable[..., Path]
@@ -75,7 +75,7 @@ def test_what_no_wanted_frame_needs_is_not_decoded(
 ) -> None:
     """Frame 20 lies in the third group of 8, behind B pictures that nothing refers to."""
     decoded: list[int] = []
-    check = "vqathinker.video.pyav_reader._check_frame"
+    check = "vqathinker.video.packet_ranges._check_frame"
     monkeypatch.setattr(check, lambda frame, start: decoded.append(frame.pts))
     by_pyav(groups, [20])
     assert len(decoded) <= 6
@@ -113,7 +113,7 @@ def test_decord_mistakes_frames_in_open_groups(groups: Path) -> None:
 
 def test_hidden_frames_are_never_sampled(edited: Path) -> None:
     """decord counts all 40 frames of the edited file and repeats its last one in silence."""
-    with pytest.raises(DamagedVideo, match="decord counts 40 frames, the container 26") as caught:
+    with pytest.raises(DamagedVideo, match="decord counts 40 frames, 26 are shown") as caught:
         DecordReader(edited)
     assert caught.value.status == "wrong_count"
     with PyavReader(edited) as video:
@@ -144,37 +144,3 @@ def test_a_webm_that_lost_its_middle_is_noticed(webm: Path, tmp_path: Path) -> N
     with pytest.raises(DamagedVideo) as caught:
         by_pyav(tmp_path / "hole.webm", [3, 30])
     assert caught.value.status == "corrupt"
-
-
-def packets(text: str) -> list[PacketInfo]:
-    """ "3k" is a key packet shown at time 3; "3h" one that is hidden."""
-    return [
-        PacketInfo(int(word.rstrip("kh")), None, 1, 100, "k" in word, "h" not in word)
-        for word in text.split()
-    ]
-
-
-@pytest.mark.parametrize(
-    ("stream", "wanted", "expected"),
-    [
-        ("0k 1 2 3k 4 5", [1], [PacketRange(0, 1, None)]),
-        ("0k 1 2 3k 4 5", [1, 4], [PacketRange(0, 1, None), PacketRange(3, 4, 3)]),
-        ("0k 1 2 3k 4 5", [2, 4], [PacketRange(0, 4, None)]),
-        ("0k 1 2 3k 4 5", [5, 4], [PacketRange(3, 5, 3)]),
-        # An open group: 4 and 5 are decoded after the key frame 6 and shown before it.
-        ("0k 3 1 2 6k 4 5 9 7 8", [5], [PacketRange(0, 6, None)]),
-        ("0k 3 1 2 6k 4 5 9 7 8", [8], [PacketRange(4, 9, 6)]),
-        ("0kh 1h 2 3", [2], [PacketRange(0, 2, None)]),
-    ],
-)
-def test_a_plan_feeds_what_the_wanted_frames_need(
-    stream: str, wanted: list[int], expected: list[PacketRange]
-) -> None:
-    assert plan_packet_ranges(packets(stream), wanted) == expected
-
-
-def test_times_that_do_not_tell_frames_apart_make_no_plan() -> None:
-    assert plan_packet_ranges(packets("0k 1 1 2"), [1]) is None
-    assert (
-        plan_packet_ranges([*packets("0k 1"), PacketInfo(None, 2, 1, 9, False, True)], [1]) is None
-    )

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from vqathinker.video.damage import DamagedVideo
+from vqathinker.video.disturbance import DisturbedJobError
 from vqathinker.video.limits import Limits
 from vqathinker.video.workers import run_in_workers
 
 # Workers find functions by the name of their module.
 sys.path.insert(0, str(Path(__file__).parent))
-from misbehaviour import MEETING, ClockThatJumps, behave
+from misbehaviour import MEETING, ClockThatJumps, behave, tries
 
 LIMITS = Limits(timeout_s=3600, memory_mb=600)
 
@@ -42,17 +43,68 @@ def test_what_goes_wrong_has_a_name_and_the_next_video_is_worked_on(
     assert str(found[1]).startswith("1.mp4")
 
 
-@pytest.mark.parametrize("behaviour", ["hang", "spin"])
-def test_what_takes_too_long_is_given_up_and_the_next_video_is_worked_on(
-    behaviour: str, tmp_path: Path
-) -> None:
-    items = [(tmp_path / "endless.mp4", behaviour), (tmp_path / "next.mp4", "well")]
-    limits = Limits(timeout_s=0.1, memory_mb=600)
+def test_what_takes_too_much_processor_time_also_alone_is_given_up(tmp_path: Path) -> None:
+    items = [(tmp_path / "endless.mp4", "spin"), (tmp_path / "next.mp4", "well")]
+    limits = Limits(timeout_s=1, memory_mb=600)
     clock = ClockThatJumps(tmp_path / "endless.mp4")
     found = dict(run_in_workers(behave, items, limits, clock=clock))
     assert isinstance(found[0], DamagedVideo)
-    assert (found[0].status, found[0].reason) == ("timeout", "took longer than 0.1 s")
+    reason = "took longer than 1 s of processor time"
+    assert (found[0].status, found[0].reason) == ("timeout", reason)
     assert str(found[1]).startswith(str(tmp_path / "next.mp4"))
+
+
+def test_what_waits_for_something_outside_says_nothing_of_the_video(tmp_path: Path) -> None:
+    video = tmp_path / "waits.mp4"
+    clock = ClockThatJumps(video)
+    with pytest.raises(DisturbedJobError, match=r"waits\.mp4 on .*within 40 s.*stalled"):
+        list(run_in_workers(behave, [(video, "hang")], Limits(10, 600), clock=clock))
+    assert tries(video) == 2
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    "behaviour", ["killed once", "disturbed once", "crashes once", "out of memory once"]
+)
+def test_what_went_wrong_once_is_tried_again_and_forgotten(
+    behaviour: str, workers: int, tmp_path: Path
+) -> None:
+    items = [(tmp_path / "first.mp4", behaviour), (tmp_path / "next.mp4", "well")]
+    found = dict(run_in_workers(behave, items, LIMITS, workers))
+    assert {number: str(outcome).split()[0] for number, outcome in found.items()} == {
+        0: str(tmp_path / "first.mp4"),
+        1: str(tmp_path / "next.mp4"),
+    }
+    assert tries(tmp_path / "first.mp4") == 2
+
+
+def test_a_stall_that_passes_leaves_no_trace(tmp_path: Path) -> None:
+    items = [(tmp_path / "stalled.mp4", "hangs once")]
+    clock = ClockThatJumps(tmp_path / "stalled.mp4")
+    found = dict(run_in_workers(behave, items, Limits(1000, 600), clock=clock))
+    assert str(found[0]).startswith(str(tmp_path / "stalled.mp4"))
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "message"),
+    [
+        ("kill", r"0\.mp4 on .*ended by SIGKILL, twice.*fewer --workers"),
+        ("disturb", r"0\.mp4 on .*: the disk stalls; wait"),
+        ("fail", r"^0\.mp4: cannot be written$"),
+    ],
+)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_the_outside_does_twice_ends_the_job_in_one_line(
+    behaviour: str, message: str, workers: int
+) -> None:
+    with pytest.raises(DisturbedJobError, match=message) as caught:
+        run(behaviour, workers=workers)
+    assert "\n" not in str(caught.value)
+
+
+def test_items_stay_in_order_with_one_worker_whatever_is_tried_again(tmp_path: Path) -> None:
+    items = [(tmp_path / str(n), name) for n, name in enumerate(["well", "killed once", "well"])]
+    assert [number for number, _ in run_in_workers(behave, items, LIMITS)] == [0, 1, 2]
 
 
 def test_a_missing_file_comes_back_as_such() -> None:

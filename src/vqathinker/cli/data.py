@@ -80,3 +80,6 @@ def manifest(
     typer.echo(f"{name}: {len(table)} videos, {bad} of them missing or damaged")
     if (table["status"] == "missing").any() and (hint := names_of_set(card, source)):
         typer.echo(f"{name}: {hint}")
+    noted = table[(table["status"] == "ok") & table["reason"].notna()]
+    for video, note in zip(noted["video"], noted["reason"], strict=True):
+        typer.echo(f"  {video}: {note}", err=True)

@@ -79,12 +79,14 @@ def build_manifest(source: Path, card: Card, expected: int | None = None) -> pd.
         mos (as published; mirrored on its scale where lower is better, NaN in a set of questions),
         mos_training (on the scale of the training labels), split, domain, content (None where no
         contents are known), width and height (pixels as displayed), fps, frames, duration_s, codec,
-        pixel_format (all None without a readable video), status ("ok", "missing" or one of
-        `video.damage.STATUSES`) and reason (None when ok).
+        pixel_format (all None without a readable video; see `video.probe.Probe`), status ("ok",
+        "missing" or one of `video.damage.STATUSES`) and reason (of an ok video: what else to know
+        of it, mostly None).
 
     Raises:
         LabelError: the label file is not as it must be, or has another number of rows, or a label
             could mean two files.
+        DisturbedJobError: a video could not be looked at, for a reason that lies outside of it.
     """
     labels = read_labels(source, card)
     _require_row_count(source / card.label.file, len(labels), card, expected)
@@ -198,4 +200,5 @@ def _file_facts(file: str, facts: Probe | DamagedVideo | FileNotFoundError) -> d
         "codec": facts.codec,
         "pixel_format": facts.pixel_format,
         "status": "ok",
+        "reason": facts.note or None,
     }

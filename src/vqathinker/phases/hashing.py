@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-__all__ = ["card_hashes", "card_path", "code_of_phase", "files_of"]
+__all__ = ["card_hashes", "card_path", "code_behind", "code_of_phase", "files_of"]
 
 # These yield values, and the values themselves stand in the stamp.
 _NOT_HASHED = {"params", "phases", "layout.py"}
@@ -18,15 +18,23 @@ CARDS = Path("datasets/cards")
 
 
 def code_of_phase(phase: str, source: Path) -> dict[str, str]:
-    """Every file that the phase's commands run, to its sha256.
+    """Every file that the phase's commands, `vqathinker/cli/<phase>.py`, run: see `code_behind`."""
+    return code_behind(Path("cli", f"{phase.split('-', maxsplit=1)[0]}.py"), source)
 
-    These are the modules that `vqathinker/cli/<phase>.py` imports, at any depth, and the data files
-    beside them (prompts, templates; cards stand in the stamp by themselves). `source` is the folder
-    of the package, usually `src`.
+
+def code_behind(start: Path, source: Path) -> dict[str, str]:
+    """Every file that a module runs, to its sha256.
+
+    These are the modules that it imports, at any depth, and the data files beside them (prompts,
+    templates; cards stand in the stamp by themselves).
+
+    Args:
+        start: the module, from the package's folder on.
+        source: the folder of the package, usually `src`.
     """
     package = source / "vqathinker"
     modules: set[Path] = set()
-    waiting = [package / "cli" / f"{phase.split('-', maxsplit=1)[0]}.py"]
+    waiting = [package / start]
     while waiting:
         module = waiting.pop()
         room = module.relative_to(package).parts[0]

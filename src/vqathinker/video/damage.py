@@ -2,7 +2,8 @@
 
 A manifest row is `ok`, `missing` (no such file), or has one of `STATUSES`. A status is for
 counting and looking up, the reason beside it is a sentence for the user. Whatever cannot be
-decoded gets one of them: nothing hangs, stops its shard or passes in silence.
+decoded gets one of them: nothing hangs, stops its shard or passes in silence. What the outside did
+to a job is none of them (`disturbance`).
 """
 
 from pathlib import Path
@@ -12,20 +13,20 @@ __all__ = ["STATUSES", "DamagedVideo", "Failure"]
 
 STATUSES = {
     "not_a_file": "a folder, pipe, socket or device",
-    "unreadable": "the system refuses to read it",
     "empty": "0 bytes",
-    "no_container": "no video container: text, rubbish, or a header damaged beyond recognition",
+    "no_container": "no video container: a web page, rubbish, a header damaged beyond recognition",
     "no_index": "an mp4 cut off before its index (moov)",
     "no_video_stream": "sound alone",
     "no_decoder": "a codec that no decoder here knows",
     "no_frames": "a video stream in which no frame can be decoded",
     "cut_short": "the file ends before what its header promises",
-    "wrong_count": "the header promises another number of frames than the stream holds",
+    "damaged_start": "a recording that begins inside a group of pictures",
+    "wrong_count": "readers or packets count other frames than are decoded",
     "corrupt": "pictures that the decoder calls damaged, or that do not come out of it",
     "too_large": "frames of more pixels than are ever decoded",
-    "timeout": "took longer than its time limit",
-    "out_of_memory": "needed more than its memory limit",
-    "crashed": "took the decoding process down with it",
+    "timeout": "takes more processor time than its limit, also alone",
+    "out_of_memory": "needs more than its memory limit, also alone",
+    "crashed": "takes the decoding process down with it, also alone",
 }
 
 

@@ -17,17 +17,15 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from vqathinker.video.damage import DamagedVideo
-from vqathinker.video.pyav_reader import FrameTransform, Pixels, PyavReader, TooFewFramesError
+from vqathinker.video.disturbance import Disturbance
+from vqathinker.video.orientation import Pixels
+from vqathinker.video.pyav_reader import FrameTransform, PyavReader
 from vqathinker.video.sampling import ClipSetting, frame_indices
 
 if TYPE_CHECKING:
     from vqathinker.params import ReaderName
 
 __all__ = ["Clip", "FrameReader", "decode_clip", "resize"]
-
-# A stream that ends this little early is sampled over the frames it has; beyond, it is damaged.
-_FRAME_COUNT_TOLERANCE = 0.1
 
 
 class FrameReader(AbstractContextManager["FrameReader"], Protocol):
@@ -69,22 +67,23 @@ def decode_clip(
         reader: pyav or decord.
 
     Raises:
-        FileNotFoundError: nothing is there.
-        DamagedVideo: as `open_video`, or cut_short, wrong_count or corrupt.
+        OSError: nothing is there, or the system does not give it.
+        DamagedVideo: as `probe`, or corrupt or wrong_count.
+        Disturbance: it shows another number of frames than it did when it was probed.
     """
 
     def resize_to_setting(pixels: Pixels) -> Pixels:
         return resize(pixels, setting.size)
 
     with _open_reader(path, reader) as video:
-        count = _checked_frame_count(path, video.frames, expected_frames)
-        indices = frame_indices(count, setting.frames)
-        try:
-            frames, seconds = video.read(indices, resize_to_setting)
-        except TooFewFramesError as error:
-            count = _checked_frame_count(path, error.decoded, expected_frames)
-            indices = frame_indices(count, setting.frames)
-            frames, seconds = video.read(indices, resize_to_setting)
+        if video.frames != expected_frames:
+            raise Disturbance(
+                path,
+                f"it shows {video.frames} frames, the manifest says {expected_frames}",
+                "make the manifest again, `vqathinker data manifest`",
+            )
+        indices = frame_indices(video.frames, setting.frames)
+        frames, seconds = video.read(indices, resize_to_setting)
     return Clip(np.stack(frames), indices, seconds)
 
 
@@ -94,17 +93,6 @@ def _open_reader(path: Path, reader: "ReaderName") -> FrameReader:
 
         return DecordReader(path)
     return PyavReader(path)
-
-
-def _checked_frame_count(path: Path, found: int, expected: int) -> int:
-    """Frames to sample from: those that are there, if they are about as many as promised."""
-    if found < (1 - _FRAME_COUNT_TOLERANCE) * expected:
-        reason = f"cut short: {expected} frames are promised, {found} can be decoded"
-        raise DamagedVideo(path, "cut_short", reason)
-    if found > (1 + _FRAME_COUNT_TOLERANCE) * expected:
-        reason = f"{expected} frames are promised, the stream holds {found}"
-        raise DamagedVideo(path, "wrong_count", reason)
-    return found
 
 
 def resize(pixels: Pixels, size: int) -> Pixels:

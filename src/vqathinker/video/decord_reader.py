@@ -1,10 +1,10 @@
 """The authors' reader, decord: another way to the same frames, and a check on the default one.
 
-It counts frames as they are shown, turns them upright, and agrees with PyAV bit for bit on 8-bit
-video; on 10-bit video they round differently. Measured: decord gives frames up to three later than
-asked for where groups of pictures are open, repeats frames in silence where a file is cut short or
-an edit list hides frames, knows no AV1, and conceals some damaged pictures without a sign. What
-PyAV finds wrong with the packets is therefore an error here too.
+It agrees with PyAV bit for bit on 8-bit video; on 10-bit video they round differently. Measured:
+decord gives frames up to three later than asked for where groups of pictures are open, repeats
+frames in silence where a file is cut short or an edit list hides frames, mirrors nothing, knows no
+AV1, and conceals some damaged pictures without a sign. What PyAV finds wrong is therefore an error
+here too, and where decord would show something else, it is not asked.
 """
 
 from collections.abc import Sequence
@@ -14,8 +14,10 @@ from typing import Any, Self
 
 import decord
 
+from vqathinker.video.container import open_video
 from vqathinker.video.damage import DamagedVideo
-from vqathinker.video.pyav_reader import FrameTransform, Pixels, PyavReader
+from vqathinker.video.orientation import Pixels, orientation_of
+from vqathinker.video.pyav_reader import FrameTransform, PyavReader
 
 __all__ = ["DecordReader"]
 
@@ -28,21 +30,22 @@ class DecordReader:
     """Reads with decord.
 
     Attributes:
-        frames: frames that decord counts, the same number that the container shows.
+        frames: frames that decord counts, which are those that the video shows.
     """
 
     def __init__(self, path: Path) -> None:
         """Open the file. Raises DamagedVideo, also where decord counts other frames than PyAV."""
         self._path = path
         with PyavReader(path) as pyav:
-            shown_frames = pyav.frames
+            self._timeline = pyav.timeline
+        _require_what_decord_shows(path)
         try:
             self._video: Any = decord.VideoReader(str(path), num_threads=1)
         except _DECORD_ERRORS as error:
             raise DamagedVideo(path, "no_decoder", "decord cannot open it") from error
         self.frames = len(self._video)
-        if self.frames != shown_frames:
-            reason = f"decord counts {self.frames} frames, the container {shown_frames}"
+        if self.frames != self._timeline.frames:
+            reason = f"decord counts {self.frames} frames, {self._timeline.frames} are shown"
             raise DamagedVideo(path, "wrong_count", reason)
 
     def __enter__(self) -> Self:
@@ -66,8 +69,18 @@ class DecordReader:
         """
         try:
             pixels: Pixels = self._video.get_batch(list(indices)).asnumpy()
-            start_times = self._video.get_frame_timestamp([0, *indices])[:, 0]
         except _DECORD_ERRORS as error:
             raise DamagedVideo(self._path, "corrupt", "decord cannot decode it") from error
-        seconds = [float(time - start_times[0]) for time in start_times[1:]]
+        seconds = [self._timeline.seconds[index] for index in indices]
         return [transform(frame) for frame in pixels], seconds
+
+
+def _require_what_decord_shows(path: Path) -> None:
+    """Raises DamagedVideo where decord would take another stream or another orientation."""
+    with open_video(path) as (container, stream):
+        if stream != container.streams.best("video"):
+            reason = "decord takes another of its video streams than players do"
+            raise DamagedVideo(path, "no_decoder", reason)
+        first = next(container.decode(stream), None)
+    if first is not None and orientation_of(first).mirrors:
+        raise DamagedVideo(path, "no_decoder", "decord does not mirror it, as its header asks")

@@ -1,16 +1,12 @@
-"""What a video file says about itself, and whether the file can be what it says.
+"""Facts of a video file: what it shows, not what its header says about it.
 
-PyAV reads the container, so no ffprobe program is needed. Decoders end a truncated file silently
-(measured: decord samples the half that is left), so the promise of the container is compared with
-the bytes that are there before anybody decodes.
+PyAV reads the container, so no ffprobe program is needed.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
 import av.error
 from av.container import InputContainer
 from av.video.frame import VideoFrame
@@ -18,35 +14,33 @@ from av.video.stream import VideoStream
 
 from vqathinker.video.container import open_video
 from vqathinker.video.damage import DamagedVideo
+from vqathinker.video.disturbance import undisturbed
 from vqathinker.video.fork_server import preload_modules
 from vqathinker.video.limits import Limits
-from vqathinker.video.packets import PacketInfo, scan_packets
+from vqathinker.video.orientation import Orientation, orientation_of
+from vqathinker.video.shown_frames import find_shown_frames
+from vqathinker.video.timeline import Timeline
 from vqathinker.video.workers import run_in_workers
 
 __all__ = ["PROBE_LIMITS", "Probe", "probe", "probe_all"]
 
-# Counting the packets of a long file may take a while on a slow disk; a first frame is soon there.
-PROBE_LIMITS = Limits(timeout_s=120, memory_mb=2000)
-
-# A stream may end a little before its promised duration: rounding, a last frame without length.
-_DURATION_SLACK_S = 0.5
-_DURATION_SLACK_SHARE = 0.05
-_MATROSKA_DURATION = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
+# Reading a long file may take a while on a slow disk, and some have to be decoded.
+PROBE_LIMITS = Limits(timeout_s=600, memory_mb=2000)
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Facts of one video stream.
+    """Facts of what a video shows.
 
     Attributes:
         width, height: pixels as displayed, after rotation.
-        fps: mean frames per second; a nominal number where the frame rate varies.
+        fps: frames per second; the mean where the frame rate varies.
         frames: frames that are shown, without those an edit list cuts away.
-        duration_s: seconds.
+        duration_s: seconds from the first frame to the end of the last.
         codec: FFmpeg's name of the codec, such as h264, hevc, vp9, av1.
         pixel_format: FFmpeg's name, such as yuv420p10le.
-        rotation: 0, 90, 180 or 270 degrees by which a stored frame is turned counter-clockwise to
-            stand upright.
+        rotation: degrees that the file's display matrix turns frames counter-clockwise, 0 to 359.
+        note: what else a user should know of a healthy video; may be empty.
     """
 
     width: int
@@ -57,112 +51,75 @@ class Probe:
     codec: str
     pixel_format: str
     rotation: int
+    note: str = ""
 
 
 def probe(path: Path) -> Probe:
-    """Read the header of the video at `path`, count its frames and decode the first one.
+    """Read the video at `path` to its end and decode its first frame, or all where it must be.
 
     Raises:
         FileNotFoundError: nothing is there.
-        DamagedVideo: as `open_video`, or no_frames, cut_short, wrong_count or corrupt.
+        Disturbance: the system does not give the file, or it changes meanwhile.
+        DamagedVideo: as `open_video` and `find_shown_frames`.
     """
-    with open_video(path) as (container, stream):
-        frames = _count_frames(container, stream, path)
-    # Opened anew: counting may have read to the end, and not every format can go back.
-    with open_video(path) as (container, stream):
-        first = _decode_first_frame(container, stream, path) if frames else None
-        if first is None:
-            raise DamagedVideo(path, "no_frames", "no frame can be decoded (the stream is empty)")
-        return _probe_of(stream, first, frames, container.duration)
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such video file")
+    with undisturbed(path):
+        with open_video(path) as (container, stream):
+            packets, timeline, first = find_shown_frames(container, stream, path)
+        # Opened anew: not every format can go back.
+        with open_video(path) as (container, stream):
+            first = first or _decode_first_frame(container, stream, path)
+            return _probe_of(stream, first, timeline, len(packets))
 
 
 def probe_all(paths: Sequence[Path]) -> Iterator[Probe | DamagedVideo | FileNotFoundError]:
-    """Probe every path, in a process of its own that no file can stop; results in order."""
+    """Probe every path, in a process of its own that no file can stop; results in order.
+
+    Raises DisturbedJobError, see `run_in_workers`.
+    """
     preload_modules("vqathinker.video.probe")
     for _, outcome in run_in_workers(probe, [(path,) for path in paths], PROBE_LIMITS):
         yield outcome
 
 
-def _decode_first_frame(
-    container: InputContainer, stream: VideoStream, path: Path
-) -> VideoFrame | None:
+def _decode_first_frame(container: InputContainer, stream: VideoStream, path: Path) -> VideoFrame:
     try:
-        return next(container.decode(stream), None)
+        first = next(container.decode(stream), None)
     except av.error.MemoryError:
         raise
     except av.error.FFmpegError as error:
         reason = f"no frame can be decoded ({error.strerror})"
         raise DamagedVideo(path, "no_frames", reason) from error
+    if first is None:
+        raise DamagedVideo(path, "no_frames", "no frame can be decoded")
+    return first
 
 
-def _count_frames(container: InputContainer, stream: VideoStream, path: Path) -> int:
-    """Frames the file shows, from its index where it has a whole one, else by reading packets."""
-    index = list(stream.index_entries or [])
-    if not index or len(index) != stream.frames:
-        return _count_packets(container, stream, path)
-    file_size = path.stat().st_size
-    frames_in_file = sum(entry.pos + entry.size <= file_size for entry in index)
-    if frames_in_file < len(index):
-        promised = f"the header promises {len(index)} frames"
-        reason = f"cut short: {promised}, the file holds {frames_in_file}"
-        raise DamagedVideo(path, "cut_short", reason)
-    return sum(not entry.is_discard for entry in index)
-
-
-def _count_packets(container: InputContainer, stream: VideoStream, path: Path) -> int:
-    promised_s = _promised_duration(container, stream)
-    packets, demuxer_error = scan_packets(container, stream, path)
-    shown = [packet for packet in packets if packet.is_shown]
-    end_s = max((_packet_end_s(packet, stream) for packet in shown), default=0.0)
-    slack_s = max(_DURATION_SLACK_S, _DURATION_SLACK_SHARE * (promised_s or 0.0))
-    if promised_s is not None and end_s < promised_s - slack_s:
-        reason = f"cut short: the header promises {promised_s:.2f} s, the file holds {end_s:.2f} s"
-        raise DamagedVideo(path, "cut_short", reason)
-    if demuxer_error is not None:
-        raise DamagedVideo(path, "corrupt", f"the container is damaged ({demuxer_error})")
-    if stream.frames and len(packets) != stream.frames:
-        reason = f"the header promises {stream.frames} frames, the stream holds {len(packets)}"
-        raise DamagedVideo(path, "wrong_count", reason)
-    return len(shown)
-
-
-def _packet_end_s(packet: PacketInfo, stream: VideoStream) -> float:
-    return 0.0 if packet.pts is None else _ticks_to_seconds(stream, packet.pts + packet.duration)
-
-
-def _promised_duration(container: InputContainer, stream: VideoStream) -> float | None:
-    """Seconds until the end of the video stream, or None where the header does not say."""
-    if stream.duration:
-        return _ticks_to_seconds(stream, (stream.start_time or 0) + stream.duration)
-    written = _MATROSKA_DURATION.fullmatch(stream.metadata.get("DURATION", ""))
-    if written:
-        return int(written[1]) * 3600 + int(written[2]) * 60 + float(written[3])
-    if container.duration and len(container.streams) == 1:
-        return container.duration / av.time_base
-    return None
-
-
-def _ticks_to_seconds(stream: VideoStream, ticks: int) -> float:
-    return float(ticks * (stream.time_base or 0))
-
-
-def _probe_of(stream: VideoStream, first: VideoFrame, frames: int, duration: int | None) -> Probe:
-    rotation = round(first.rotation / 90) * 90 % 360
-    swaps_sides = rotation in (90, 270)
-    fps = float(stream.average_rate or stream.guessed_rate or 0)
-    if stream.duration:
-        seconds = _ticks_to_seconds(stream, stream.duration)
-    elif duration:
-        seconds = duration / av.time_base
-    else:
-        seconds = frames / fps if fps else 0.0
+def _probe_of(stream: VideoStream, first: VideoFrame, timeline: Timeline, packets: int) -> Probe:
+    orientation = orientation_of(first)
+    nominal = float(stream.average_rate or stream.guessed_rate or 0)
+    width, height = first.width, first.height
     return Probe(
-        width=first.height if swaps_sides else first.width,
-        height=first.width if swaps_sides else first.height,
-        fps=round(fps, 6),
-        frames=frames,
-        duration_s=round(seconds, 6),
+        width=height if orientation.swaps_sides else width,
+        height=width if orientation.swaps_sides else height,
+        fps=round(timeline.frames_per_second(nominal), 6),
+        frames=timeline.frames,
+        duration_s=round(timeline.duration_s, 6),
         codec=stream.codec_context.codec.canonical_name,
         pixel_format=first.format.name,
-        rotation=rotation,
+        rotation=-orientation.degrees % 360,
+        note="; ".join(_notes(orientation, timeline, stream.frames, packets)),
     )
+
+
+def _notes(
+    orientation: Orientation, timeline: Timeline, promised: int, packets: int
+) -> Iterator[str]:
+    if not orientation.is_applied:
+        turned = f"its header turns it clockwise by {orientation.degrees} degrees"
+        yield f"{turned}, which most players do not do: taken as it is stored"
+    if timeline.restarts:
+        yield f"its clock starts again, {timeline.restarts} times: frames are counted on"
+    if promised and promised != packets:
+        yield f"its header promises {promised} frames"

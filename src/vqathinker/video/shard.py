@@ -7,8 +7,11 @@ Nobody holds more than one clip in memory. While a shard is put together it is o
 """
 
 import hashlib
+import json
+import os
+import platform
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,18 +24,19 @@ from rich.progress import track
 
 from vqathinker.errors import InputError
 from vqathinker.params import ReaderName
+from vqathinker.phases.hashing import code_behind
 from vqathinker.video.damage import DamagedVideo, Failure
+from vqathinker.video.disturbance import DisturbedJobError, size_and_time
 from vqathinker.video.fork_server import preload_modules
 from vqathinker.video.journal import Journal, JournalEntry
 from vqathinker.video.limits import Limits
 from vqathinker.video.sampling import ClipSetting, parse_setting
 from vqathinker.video.shard_file import write_shard_file
-from vqathinker.video.shard_task import decode_into_row
+from vqathinker.video.shard_lock import writing_alone
+from vqathinker.video.shard_task import DecodedRow, decode_into_row
 from vqathinker.video.workers import run_in_workers
 
 __all__ = ["ReaderMissingError", "decode_shard", "shard_rows"]
-
-_FILE_GONE = Failure("unreadable", "the file is gone since the manifest was made")
 
 
 class ReaderMissingError(ValueError):
@@ -84,9 +88,12 @@ def decode_shard(
 
     Raises:
         ReaderMissingError: decord is asked for and not installed.
+        DisturbedJobError: videos are gone, the shard cannot be written, another process makes it,
+            or see `run_in_workers`. There is no shard then; what was decoded is kept for the next
+            try.
     """
     usable = rows[rows["status"] == "ok"]
-    made_by = {"reader": reader} | _reader_versions(reader)
+    made_by = {"reader": reader, "code": _decoding_code()} | _reader_versions(reader)
     job = _ShardJob(
         videos=usable["video"].tolist(),
         files=[str(source / file) for file in usable["file"]],
@@ -95,12 +102,24 @@ def decode_shard(
         reader=reader,
         provenance=made_by | dict(provenance or {}),
     )
-    key = {"job": asdict(job), "limits": asdict(limits), "code": _decoding_code_hash()}
-    with Journal(out, key, len(job.videos) * job.shape.clip_bytes) as journal:
+    _require_files(job.files, source)
+    key = {"job": asdict(job), "limits": asdict(limits)}
+    rows_bytes = len(job.videos) * job.shape.clip_bytes
+    with writing_alone(out, rows_bytes), Journal(out, key, rows_bytes) as journal:
         _decode_missing(job, journal, limits, workers, out)
         failures = _assemble_shard(job, journal, out)
         journal.remove()
     return failures
+
+
+def _require_files(files: Sequence[str], source: Path) -> None:
+    gone = [file for file in files if not os.path.lexists(file)]
+    if gone:
+        raise DisturbedJobError(
+            f"{source} on {platform.node()}: {len(gone)} of {len(files)} videos of this shard are "
+            f"gone since the manifest was made, the first is {gone[0]}; mount or bring back the "
+            "folder, or make the manifest again, `vqathinker data manifest`"
+        )
 
 
 def _reader_versions(reader: ReaderName) -> dict[str, str]:
@@ -130,13 +149,10 @@ class _ShardJob:
         return parse_setting(self.setting)
 
 
-def _decoding_code_hash() -> str:
+def _decoding_code() -> str:
     """Checksum of the modules that make frames: what other code decoded is decoded again."""
-    folder = Path(__file__).parent
-    digest = hashlib.sha256()
-    for name in ("container", "decode", "decord_reader", "packets", "pyav_reader", "sampling"):
-        digest.update((folder / f"{name}.py").read_bytes())
-    return digest.hexdigest()
+    files = code_behind(Path("video", "decode.py"), Path(__file__).parents[2])
+    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
 
 
 def _decode_missing(
@@ -164,21 +180,19 @@ def _decode_missing(
         journal.add(_journal_entry(row, files[row], outcome))
 
 
-def _journal_entry(row: int, file: str, outcome: Any) -> JournalEntry:
+def _journal_entry(row: int, file: str, outcome: DamagedVideo | DecodedRow) -> JournalEntry:
     size, time_ns = _file_size_and_time(file)
-    if isinstance(outcome, Exception):
-        failure = outcome.failure if isinstance(outcome, DamagedVideo) else _FILE_GONE
-        return JournalEntry(row, size, time_ns, [], [], 0, failure)
+    if isinstance(outcome, DamagedVideo):
+        return JournalEntry(row, size, time_ns, [], [], 0, outcome.failure)
     indices, seconds, checksum = outcome
     return JournalEntry(row, size, time_ns, indices, seconds, checksum, None)
 
 
 def _file_size_and_time(file: str) -> tuple[int, int]:
     try:
-        facts = Path(file).stat()
+        return size_and_time(Path(file))
     except OSError:
         return 0, 0
-    return facts.st_size, facts.st_mtime_ns
 
 
 def _is_still_valid(entry: JournalEntry, file: str, rows: BinaryIO, clip_bytes: int) -> bool:

@@ -21,6 +21,9 @@ from vqathinker.video.shard_file import METADATA_KEY, write_shard_file
 
 __all__ = ["ClipStore", "write_shard"]
 
+# Entries of a shard's provenance on which its frames depend.
+_MADE_BY = ("code", "reader", "av", "decord", "torch")
+
 
 def write_shard(
     path: Path,
@@ -89,7 +92,8 @@ class ClipStore:
         """Open the shards; pixels are only read when asked for.
 
         Raises:
-            InputError: no path, a file that is no shard, two settings, or an id in two shards.
+            InputError: no path, a file that is no shard, two settings, an id in two shards, or
+                shards that other code or another reader made than the shards before them.
         """
         self.failures: dict[str, Failure] = {}
         self.provenance: dict[str, Any] = {}
@@ -140,6 +144,7 @@ class ClipStore:
                 f"{path}: clips of setting {header['setting']}, the shards before it of "
                 f"{self.setting}; open one setting at a time"
             )
+        self._require_same_making(path, header["provenance"])
         self.setting = header["setting"]
         self.failures |= failures
         self.provenance[str(path)] = header["provenance"]
@@ -147,6 +152,16 @@ class ClipStore:
             if video in self._rows:
                 raise InputError(f"{path}: video {video!r} is also in a shard before it")
             self._rows[video] = _ClipLocation(frames, indices, seconds, row)
+
+    def _require_same_making(self, path: Path, provenance: Mapping[str, Any]) -> None:
+        for before, made in self.provenance.items():
+            for part in _MADE_BY:
+                if made.get(part) != provenance.get(part):
+                    raise InputError(
+                        f"{path}: was decoded by another {part} ({provenance.get(part)}) than "
+                        f"{before} ({made.get(part)}), and so may be other frames; delete it and "
+                        "decode it again (vqathinker decode)"
+                    )
 
     def _locate(self, video: str) -> _ClipLocation:
         location = self._rows.get(video)
