@@ -3,7 +3,9 @@
 On the same files, made on the spot, in one run, each way in as many processes as there are cores:
 - stage: `decode_shard`, that is what `vqathinker decode` does, writing included;
 - authors: decord in one thread, one frame at a time, PIL's bicubic, normalised floats;
-- ffmpeg: a bare `ffmpeg -f null`, which decodes every frame and does nothing with it.
+- ffmpeg: a bare `ffmpeg -f null`, which decodes every frame and does nothing with it;
+- before, with `--before SRC`: the stage of another checkout, SRC its folder `src`, against ours in
+  an equal process of its own.
 
 A training batch is 2 videos, each 4 times as it is and 4 times perturbed: read from the store and
 normalised, against decoded as the authors do. Peak memory is that of all processes of a shard.
@@ -30,17 +32,15 @@ import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
+from stage import decode_to_shard, resident_mib, stage_command
 
 from vqathinker.video.ffmpeg import ffmpeg_binary
-from vqathinker.video.limits import Limits
 from vqathinker.video.perturb import KINDS, draw_perturbation
 from vqathinker.video.probe import probe
 from vqathinker.video.sampling import frame_indices
-from vqathinker.video.shard import decode_shard
 from vqathinker.video.store import ClipStore
 
 SETTING, FRAMES, SIZE = "6x448", 6, 448
-LIMITS = Limits(timeout_s=300, memory_mb=2000)
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
 DEVIATION = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
 GROUP = 4
@@ -53,15 +53,9 @@ VIDEOS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "1080p h264, groups of 30": ("1920x1080", "mp4", {**X264, "b:v": "5M", "g": 30}),
     "540p h264": ("960x540", "mp4", {**X264, "b:v": "1.5M"}),
     "1080p hevc, 10 bits": (
-        "1920x1080",
-        "mp4",
-        {
-            "vcodec": "libx265",
-            "pix_fmt": "yuv420p10le",
-            "preset": "ultrafast",
-            "b:v": "5M",
-            "x265-params": "log-level=none",
-        },
+        "1920x1080", "mp4",
+        {"vcodec": "libx265", "pix_fmt": "yuv420p10le", "preset": "ultrafast", "b:v": "5M",
+         "x265-params": "log-level=none"},
     ),
     "1080p vp9": (
         "1920x1080",
@@ -80,25 +74,25 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--repeats", type=int, default=3, help="timings of which the best counts")
     parser.add_argument("--quick", action="store_true", help="tiny videos, to see that it runs")
-    parser.add_argument("--shard", type=Path, nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--before", type=Path, help="folder `src` of another checkout")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    if arguments.shard:  # the program calls itself, to see how much memory that takes
-        decode_to_shard(pd.read_parquet(arguments.shard[0]), arguments.shard[1], "6x112", 1)
-        return
     with tempfile.TemporaryDirectory() as name:
-        report = measure(Path(name), arguments.quick, arguments.repeats)
+        report = measure(Path(name), arguments.quick, arguments.repeats, arguments.before)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
-def measure(folder: Path, quick: bool, repeats: int) -> dict[str, Any]:
+def measure(folder: Path, quick: bool, repeats: int, before: Path | None) -> dict[str, Any]:
     """The whole report."""
     seconds: dict[str, Any] = {}
     clips = CORES * (1 if quick else 2)
     files = {name: encode_video(folder, name, quick) for name in VIDEOS}
     for name, file in files.items():
         seconds[name] = time_file(file, clips, folder, repeats)
+        if before is not None:
+            both = compare_checkouts(file, clips, folder, repeats, before)
+            seconds[f"{name}, two checkouts"] = both
         print(name, seconds[name], file=sys.stderr)  # noqa: T201
     seconds["training batch"] = time_batch([files[name] for name in TARGETS], folder, repeats)
     memory = {str(n): peak_memory(folder, n) for n in ((5, 50) if quick else (10, 1000))}
@@ -140,12 +134,7 @@ def encode_video(folder: Path, name: str, quick: bool) -> Path:
 
 def time_file(file: Path, clips: int, folder: Path, repeats: int) -> dict[str, float]:
     """Seconds of each way for `clips` clips of one file."""
-    frames = probe(file).frames
-    rows = pd.DataFrame(
-        {"video": [str(n) for n in range(clips)], "file": str(file), "frames": frames,
-         "status": "ok"}
-    )  # fmt: skip
-    files = [file] * clips
+    rows, files = rows_of(file, clips), [file] * clips
     with (
         ProcessPoolExecutor(CORES, get_context("spawn")) as pool,
         ThreadPoolExecutor(CORES) as threads,
@@ -160,6 +149,31 @@ def time_file(file: Path, clips: int, folder: Path, repeats: int) -> dict[str, f
         return {name: min(repeats_s) for name, repeats_s in time_in_turn(ways, repeats).items()}
 
 
+def compare_checkouts(
+    file: Path, clips: int, folder: Path, repeats: int, before: Path
+) -> dict[str, float]:
+    """Seconds of the stage, ours and another checkout's, in turn, each in its own process."""
+    rows = folder / "rows.parquet"
+    rows_of(file, clips).to_parquet(rows)
+    command = stage_command(rows, folder / "stage.safetensors", SETTING, CORES, times=2)
+    sources = {"stage": os.environ.get("PYTHONPATH", ""), "before": str(before)}
+    seconds: dict[str, list[float]] = {name: [] for name in sources}
+    for _ in range(repeats):
+        for name, source in sources.items():
+            environment = os.environ | {"PYTHONPATH": source}
+            done = subprocess.run(
+                command, env=environment, stdout=subprocess.PIPE, text=True, check=True
+            )
+            seconds[name].append(float(done.stdout))
+    return {name: min(values) for name, values in seconds.items()}
+
+
+def rows_of(file: Path, clips: int) -> pd.DataFrame:
+    """A manifest's rows of as many videos, all the same file."""
+    names, frames = [str(n) for n in range(clips)], probe(file).frames
+    return pd.DataFrame({"video": names, "file": str(file), "frames": frames, "status": "ok"})
+
+
 def time_in_turn(ways: dict[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
     """Seconds of every repeat, the ways in turn so that a busy moment hits all of them."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}
@@ -169,13 +183,6 @@ def time_in_turn(ways: dict[str, Callable[[], object]], repeats: int) -> dict[st
             way()
             seconds[name].append(time.perf_counter() - start)
     return seconds
-
-
-def decode_to_shard(rows: pd.DataFrame, out: Path, setting: str, workers: int) -> None:
-    """What `vqathinker decode` does."""
-    failures = decode_shard(rows, Path(), setting, out, LIMITS, workers=workers)
-    if failures:
-        raise RuntimeError(f"could not be decoded: {failures}")
 
 
 def decode_as_authors(file: Path) -> torch.Tensor:
@@ -202,17 +209,8 @@ def normalised(frames: torch.Tensor) -> torch.Tensor:
 
 def decode_to_nothing(file: Path) -> None:
     """Every frame of the file, decoded and thrown away by ffmpeg."""
-    command = [
-        ffmpeg_binary(),
-        "-loglevel",
-        "error",
-        "-nostdin",
-        "-i",
-        str(file),
-        "-f",
-        "null",
-        "-",
-    ]
+    quiet = ("-loglevel", "error", "-nostdin")
+    command = [ffmpeg_binary(), *quiet, "-i", str(file), "-f", "null", "-"]
     subprocess.run(command, check=True)
 
 
@@ -255,38 +253,15 @@ def peak_memory(folder: Path, clips: int) -> float:
     pd.DataFrame(
         {"video": [str(n) for n in range(clips)], "file": str(small), "frames": 20, "status": "ok"}
     ).to_parquet(rows)
-    command_line = [
-        sys.executable,
-        __file__,
-        "--output",
-        os.devnull,
-        "--shard",
-        str(rows),
-        str(out),
-    ]
+    command_line = stage_command(rows, out, "6x112", 1, times=1)
     peak = 0.0
-    with subprocess.Popen(command_line) as process:
+    with subprocess.Popen(command_line, stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
             peak = max(peak, resident_mib(process.pid))
             time.sleep(0.02)
     if process.returncode:
         raise RuntimeError(f"decoding {clips} clips failed")
     return round(peak, 1)
-
-
-def resident_mib(pid: int) -> float:
-    """MiB that a process and its descendants hold for themselves, shared pages counted once."""
-    total = 0.0
-    for folder in [Path(f"/proc/{pid}"), *Path(f"/proc/{pid}/task").glob("*/children")]:
-        try:
-            if folder.name == "children":
-                total += sum(resident_mib(int(child)) for child in folder.read_text().split())
-            else:
-                text = (folder / "smaps_rollup").read_text()
-                total += int(text.split("Pss:")[1].split()[0]) / 1024
-        except (OSError, IndexError):
-            continue  # it has just ended
-    return total
 
 
 if __name__ == "__main__":
