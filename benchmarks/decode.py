@@ -31,6 +31,7 @@ import ffmpeg
 import numpy as np
 import pandas as pd
 import torch
+from made_videos import VIDEOS, X264, encode_video
 from PIL import Image
 from stage import decode_to_shard, resident_mib, stage_command
 
@@ -46,25 +47,6 @@ DEVIATION = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
 GROUP = 4
 CORES = len(os.sched_getaffinity(0))
 
-X264 = {"vcodec": "libx264", "pix_fmt": "yuv420p"}
-# name: size, container, encoder. Rates as of clips on the web; the encoders' own presets.
-VIDEOS: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "1080p h264, groups of 250": ("1920x1080", "mp4", {**X264, "b:v": "5M", "g": 250}),
-    "1080p h264, groups of 30": ("1920x1080", "mp4", {**X264, "b:v": "5M", "g": 30}),
-    "540p h264": ("960x540", "mp4", {**X264, "b:v": "1.5M"}),
-    "1080p hevc, 10 bits": (
-        "1920x1080", "mp4",
-        {"vcodec": "libx265", "pix_fmt": "yuv420p10le", "preset": "ultrafast", "b:v": "5M",
-         "x265-params": "log-level=none"},
-    ),
-    "1080p vp9": (
-        "1920x1080",
-        "webm",
-        {"vcodec": "libvpx-vp9", "pix_fmt": "yuv420p", "b:v": "5M", "deadline": "realtime",
-         "cpu-used": 8},
-    ),
-    "720p h264, variable rate": ("1280x720", "mp4", {**X264, "b:v": "3M", "fps_mode": "vfr"}),
-}  # fmt: skip
 TARGETS = {"1080p h264, groups of 250", "1080p h264, groups of 30"}
 
 
@@ -105,31 +87,15 @@ def measure(folder: Path, quick: bool, repeats: int, before: Path | None) -> dic
         "counts": {"clips": clips, "processes": CORES, "shard_clips": list(memory)},
         "peak_memory_mib": memory | {"ratio": many / few},
         "machine": {"processor": platform.machine(), "cores": CORES, "system": platform.system()},
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("av", "decord", "pillow", "torch")},
-        },
-    }
+        "versions": {"python": platform.python_version()}
+        | {name: version(name) for name in ("av", "decord", "pillow", "torch")},
+    }  # fmt: skip
 
 
 def ratios_of(row: dict[str, float]) -> dict[str, float]:
     """How many times as fast as each baseline we are."""
     ours = next(iter(row.values()))
     return {f"times {name}": value / ours for name, value in list(row.items())[1:]}
-
-
-def encode_video(folder: Path, name: str, quick: bool) -> Path:
-    """Eight seconds of a moving test picture with a little noise, at 30 frames a second."""
-    size, container, codec = VIDEOS[name]
-    path = folder / f"{name.replace(' ', '_').replace(',', '')}.{container}"
-    length, size = (1, "320x180") if quick else (8, size)
-    stream = ffmpeg.input(f"testsrc2=size={size}:rate=30:duration={length}", f="lavfi")
-    stream = stream.filter("noise", alls=6, allf="t")
-    if "fps_mode" in codec:
-        stream = stream.filter("select", "lt(n,120)+not(mod(n,3))")
-    command = stream.output(str(path), **codec).global_args("-loglevel", "error", "-nostdin")
-    command.run(cmd=ffmpeg_binary())
-    return path
 
 
 def time_file(file: Path, clips: int, folder: Path, repeats: int) -> dict[str, float]:

@@ -9,11 +9,12 @@ import pytest
 
 from vqathinker.acquisition.transfer.checksum import Checksum
 from vqathinker.acquisition.transfer.context import DownloadContext
-from vqathinker.acquisition.transfer.download import DownloadedFile, WrongContentError, download
+from vqathinker.acquisition.transfer.download import DownloadedFile, download
 from vqathinker.acquisition.transfer.errors import BusyError, TransferError
 from vqathinker.acquisition.transfer.expected_file import ExpectedFile
 from vqathinker.acquisition.transfer.hash_table import HashTable
 from vqathinker.acquisition.transfer.partial import PartialFile
+from vqathinker.acquisition.transfer.verification import WrongContentError
 from vqathinker.acquisition.transfer.web import WebFile
 
 PLAIN = ExpectedFile("set/file.bin")

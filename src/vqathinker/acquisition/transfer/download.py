@@ -7,12 +7,11 @@ is the one that was expected. A web page or an error message is none, whatever i
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from vqathinker.acquisition.transfer.checksum import Checksum, sha256_of
 from vqathinker.acquisition.transfer.context import DownloadContext
 from vqathinker.acquisition.transfer.errors import GoneError, OriginError, TransferError
 from vqathinker.acquisition.transfer.expected_file import ExpectedFile
@@ -20,20 +19,20 @@ from vqathinker.acquisition.transfer.folder import FolderFile
 from vqathinker.acquisition.transfer.partial import PartialFile
 from vqathinker.acquisition.transfer.progress import ReportProgress, progress_bar
 from vqathinker.acquisition.transfer.retry import retry
-from vqathinker.content import document_in, placeholder_in
+from vqathinker.acquisition.transfer.verification import (
+    WrongContentError,
+    record_hash,
+    verify,
+    with_recorded_hash,
+)
 
 __all__ = [
     "DownloadedFile",
     "Origin",
-    "WrongContentError",
     "download",
-    "record_hash",
-    "require_content",
 ]
 
 _log = logging.getLogger(__name__)
-
-_BY_HAND = "put in place by the user"
 
 
 class Origin(Protocol):
@@ -44,10 +43,6 @@ class Origin(Protocol):
 
     def __str__(self) -> str:
         """Where it is, without a secret."""
-
-
-class WrongContentError(OriginError):
-    """A file is not the one that was expected; the message names both hashes."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +93,7 @@ def download(
             disk is full, another process is at it, or what is at `target` is not what is expected.
         ValueError: the name leads out of the mirror folder.
     """
-    expected = _with_recorded_hash(expected, context)
+    expected = with_recorded_hash(expected, context)
     if target.exists():
         PartialFile.clear_note(target)  # of a process that was killed before it could
         return _check_existing(expected, target, context, record=record)
@@ -116,46 +111,6 @@ def download(
         return done
 
 
-def record_hash(
-    expected: ExpectedFile, size: int, sha256: str, origin: str | None, context: DownloadContext
-) -> None:
-    """Record the hash of a file that nothing else vouches for, in the table of the context.
-
-    `origin` is where it came from, without a secret; None: put there by the user.
-
-    Raises:
-        WrongContentError: another hash is recorded for it.
-    """
-    if expected.checksum is not None or context.hash_table is None:
-        return
-    today = context.clock.now().date()
-    recorded = context.hash_table.record(expected.name, size, sha256, today, origin or _BY_HAND)
-    if not recorded.matches(sha256):  # another job was faster, and got something else
-        raise WrongContentError(f"{expected.name}: {_mismatch(recorded, sha256)}")
-
-
-def require_content(expected: ExpectedFile, path: Path) -> None:
-    """Refuse what is certainly not the file, see `vqathinker.content`.
-
-    Raises:
-        WrongContentError: the message says what it is, and names no path.
-    """
-    if expected.size == 0:
-        return
-    if expected.is_binary:
-        found, wanted = document_in(path), "an archive and not a video"
-    else:
-        found, wanted = placeholder_in(path), "the file"
-    if found is not None:
-        raise WrongContentError(f"is {found.instead_of(wanted)}")
-
-
-def _with_recorded_hash(expected: ExpectedFile, context: DownloadContext) -> ExpectedFile:
-    if expected.checksum is not None or context.hash_table is None:
-        return expected
-    return replace(expected, checksum=context.hash_table.find(expected.name))
-
-
 def _with_mirror(
     expected: ExpectedFile, origins: Sequence[Origin], context: DownloadContext
 ) -> list[Origin]:
@@ -171,7 +126,7 @@ def _check_existing(
 ) -> DownloadedFile:
     size = target.stat().st_size
     try:
-        sha256 = _verify(expected, target)
+        sha256 = verify(expected, target)
         if record:
             record_hash(expected, size, sha256, None, context)
     except WrongContentError as error:
@@ -223,7 +178,7 @@ def _fetch_and_verify(origin: Origin, part: PartialFile, context: DownloadContex
     # Only a checksum can tell that bytes from before are the whole file.
     if checksum is None or size is None or part.size < size:
         _fetch_with_retries(origin, part, context)
-    return _verify(part.expected, part.path)
+    return verify(part.expected, part.path)
 
 
 def _fetch_with_retries(origin: Origin, part: PartialFile, context: DownloadContext) -> None:
@@ -237,26 +192,3 @@ def _fetch_with_retries(origin: Origin, part: PartialFile, context: DownloadCont
 
         attempt = partial(origin.fetch, part, context, report)
         retry(attempt, lambda: received, context.policy, context.rng, context.clock.sleep)
-
-
-def _verify(expected: ExpectedFile, path: Path) -> str:
-    """SHA-256 of a file that is what was expected."""
-    require_content(expected, path)
-    size = path.stat().st_size
-    if expected.size not in (None, size):
-        raise WrongContentError(f"has {size:,} bytes, expected {expected.size:,}")
-    sha256 = sha256_of(path)
-    checksum = expected.checksum
-    if checksum is not None:
-        digest = sha256 if checksum.algorithm == "sha256" else checksum.digest_of(path)
-        if not checksum.matches(digest):
-            raise WrongContentError(_mismatch(checksum, digest))
-    return sha256
-
-
-def _mismatch(expected: Checksum, digest: str) -> str:
-    return (
-        f"has {expected.algorithm} {digest}, expected {expected.digest} ({expected.source}): it is "
-        "damaged, or its owner has changed it. When the page of the set says so, correct the card, "
-        "or delete the row of the table"
-    )

@@ -18,12 +18,14 @@ from vqathinker.acquisition.transfer.context import DownloadContext
 from vqathinker.acquisition.transfer.disk import disk_full_error
 from vqathinker.acquisition.transfer.download import (
     DownloadedFile,
-    WrongContentError,
     download,
+)
+from vqathinker.acquisition.transfer.partial import PartialFile
+from vqathinker.acquisition.transfer.verification import (
+    WrongContentError,
     record_hash,
     require_content,
 )
-from vqathinker.acquisition.transfer.partial import PartialFile
 from vqathinker.atomic import whole_file
 from vqathinker.content import document_in
 from vqathinker.datasets.card import Card, CardError
