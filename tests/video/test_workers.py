@@ -71,7 +71,7 @@ def test_what_went_wrong_once_is_tried_again_and_forgotten(
 ) -> None:
     items = [(tmp_path / "first.mp4", behaviour), (tmp_path / "next.mp4", "well")]
     found = dict(run_in_workers(behave, items, LIMITS, workers))
-    assert {number: str(outcome).split()[0] for number, outcome in found.items()} == {
+    assert {number: str(outcome).rpartition(" ")[0] for number, outcome in found.items()} == {
         0: str(tmp_path / "first.mp4"),
         1: str(tmp_path / "next.mp4"),
     }
@@ -119,7 +119,7 @@ def test_a_mistake_of_ours_is_not_blamed_on_the_video() -> None:
 def test_one_worker_takes_many_videos_in_order() -> None:
     found = run(*["well"] * 20)
     assert list(found) == list(range(20))
-    assert len({str(outcome).split()[1] for outcome in found.values()}) == 1
+    assert len({str(outcome).rpartition(" ")[2] for outcome in found.values()}) == 1
 
 
 def test_several_workers_work_at_the_same_time(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_no_worker_outlives_the_work(tmp_path: Path) -> None:
     _, answer = next(outcomes)
     outcomes.close()
     with pytest.raises(ProcessLookupError):
-        os.kill(int(answer.split()[1]), 0)
+        os.kill(int(answer.rpartition(" ")[2]), 0)
 
 
 def test_a_worker_that_hangs_ends_itself_when_nobody_is_left_to_end_it() -> None:

@@ -69,7 +69,7 @@ def test_the_text_tells_size_setting_motion_and_origin(
     text = format_facts(describe(folder))
     for said in ("6x56, 4 tokens a frame", '"filter_bank"', "grpo", "models/base/tiny", "6x56"):
         assert said in text
-    assert '"learning_rate": 0.0006' in text
+    assert '"learning_rate": 0.001' in text
     assert json.loads(json.dumps(describe(folder)))["setting"] == "6x56"
 
 
