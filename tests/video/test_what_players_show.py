@@ -163,6 +163,29 @@ def test_other_containers_are_read(name: str, codec: str, size: str, make_clip: 
     assert (facts.frames, facts.duration_s, facts.fps) == (25, 1.0, 25.0)
 
 
+def test_a_copy_out_of_an_avi_has_times_of_decoding(make_clip: MakeClip) -> None:
+    reordered = ("-preset", "medium", "-bf", "3")
+    avi = make_clip("reordered.avi", "h264", *reordered, inputs=picture(30, 2))
+    copied = ("-fflags", "+genpts", "-i", str(avi))
+    path = make_clip("reordered.mkv", "copy", inputs=copied)
+    assert agreed(path, has_times=False).frames == 60
+
+
+def test_zeros_that_a_recorder_wrote_ahead_are_no_end(transport: Path, tmp_path: Path) -> None:
+    content = transport.read_bytes()
+    middle = len(content) // 188 // 2 * 188
+    path = tmp_path / "zeros.ts"
+    path.write_bytes(content + bytes(188 * 1000) + content[:middle])
+    assert len(shown_by_ffmpeg(path).frames) > 40
+    assert agreed(path).frames > 40
+
+
+def test_sound_that_is_longer_promises_no_pictures(make_clip: MakeClip) -> None:
+    sound = ("-f", "lavfi", "-i", "sine=duration=6")
+    path = make_clip("sound.wmv", "wmv", "-c:a", "wmav2", inputs=(*picture(25, 1), *sound))
+    assert agreed(path).frames == 25
+
+
 def test_interlaced_frames_are_converted_as_others(make_clip: MakeClip) -> None:
     agreed(make_clip("interlaced.mp4", "h264", "-flags", "+ilme+ildct"))
 

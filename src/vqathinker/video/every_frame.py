@@ -17,7 +17,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from vqathinker.video.damage import DamagedVideo
-from vqathinker.video.packets import PacketInfo
+from vqathinker.video.packets import PacketInfo, demux_to_end
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -74,7 +74,7 @@ def _packets_and_end(
     container: InputContainer, stream: VideoStream
 ) -> Iterator["Packet[VideoStream] | None"]:
     """Packets for the decoder; an empty one says that a frame stays, but there means the end."""
-    for packet in container.demux(stream):
+    for packet in demux_to_end(container, stream):
         if packet.size:
             yield packet
     yield None

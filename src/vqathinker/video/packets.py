@@ -1,8 +1,8 @@
 """The packets of a video stream, as its container gives them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import av.error
 from av.container import InputContainer
@@ -12,11 +12,16 @@ from vqathinker.video.damage import DamagedVideo
 from vqathinker.video.libav_log import captured_errors
 from vqathinker.video.packet_frames import shown_in_packet
 
-__all__ = ["PacketInfo", "PacketScan", "marked_damage", "scan_packets"]
+if TYPE_CHECKING:
+    from av.packet import Packet
+
+__all__ = ["PacketInfo", "PacketScan", "demux_to_end", "marked_damage", "scan_packets"]
 
 # Where recordings are joined, the container misses bytes of a packet that is whole; packets come
 # out of the demultiplexer a little later than it notices.
 _JOINT_SEEN_BEFORE = 2
+# Whether packets are missing there, their own counters say.
+_NOTHING_FOUND = "max resync size reached"
 
 
 class PacketInfo(NamedTuple):
@@ -47,6 +52,20 @@ class PacketScan(NamedTuple):
     span: tuple[int, int] | None
 
 
+def demux_to_end(container: InputContainer, stream: VideoStream) -> Iterator["Packet[VideoStream]"]:
+    """Packets up to the file's end, also behind bytes that are none, as ffmpeg reads them.
+
+    A demultiplexer that found no packet in 64 KiB, such as zeros that a recorder wrote ahead, asks
+    to be called again.
+    """
+    while True:
+        try:
+            yield from container.demux(stream)
+        except av.error.BlockingIOError:
+            continue
+        return
+
+
 def scan_packets(container: InputContainer, stream: VideoStream, path: Path) -> PacketScan:
     """Every packet of the stream, read from where the container stands to its end.
 
@@ -59,7 +78,7 @@ def scan_packets(container: InputContainer, stream: VideoStream, path: Path) -> 
     codec = stream.codec_context.codec.canonical_name
     with captured_errors() as errors:
         try:
-            for packet in container.demux(stream):
+            for packet in demux_to_end(container, stream):
                 times = [time for time in (packet.pts, packet.dts) if time is not None]
                 if times:
                     begins.append(min(times))
@@ -71,7 +90,11 @@ def scan_packets(container: InputContainer, stream: VideoStream, path: Path) -> 
         except av.error.FFmpegError as error:
             reason = f"reading stopped after {len(packets)} packets ({error.strerror})"
             raise DamagedVideo(path, "corrupt", reason) from error
-    of_demuxer = (text.strip() for _, source, text in errors if source == container.format.name)
+    of_demuxer = (
+        text.strip()
+        for _, source, text in errors
+        if source == container.format.name and not text.startswith(_NOTHING_FOUND)
+    )
     span = (min(begins), max(ends)) if ends else None
     return PacketScan(packets, next(of_demuxer, None), span)
 
@@ -88,7 +111,7 @@ def marked_damage(packets: Sequence[PacketInfo]) -> int | None:
     return None
 
 
-def _packet_info(packet: "av.Packet[VideoStream]", codec: str) -> PacketInfo:
+def _packet_info(packet: "Packet[VideoStream]", codec: str) -> PacketInfo:
     return PacketInfo(
         packet.pts,
         packet.dts,

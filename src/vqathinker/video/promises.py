@@ -16,8 +16,9 @@ from vqathinker.video.damage import DamagedVideo
 
 __all__ = ["require_promised_duration", "require_whole_index"]
 
-# Containers whose header says how long they are; for others libav estimates.
-_PROMISING_CONTAINERS = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "flv", "asf", "mxf"}
+# Containers whose header says how long they are; for others libav estimates. ASF (wmv) is none of
+# them: it tells the longest stream alone, and libav believes it in whole files only.
+_PROMISING_CONTAINERS = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "flv", "mxf"}
 # A stream may end a little before its promised duration: rounding, a last frame without length.
 _DURATION_SLACK_S = 0.5
 _DURATION_SLACK_SHARE = 0.05

@@ -26,6 +26,7 @@ _CONTAINERS_WITHOUT_PTS = {"avi"}
 # FFmpeg's with AVFMT_TS_DISCONT: a clock that jumps by more is another clock (dts_delta_threshold).
 _CONTAINERS_THAT_RESTART = {"mpegts", "mpeg", "nut", "ogg"}
 _LONGEST_PAUSE_S = 10.0
+_MOST_REORDERED = 16  # frames, in H.264 and HEVC
 _RATE_WITHOUT_TIMES = 25.0  # FFmpeg's
 
 
@@ -89,6 +90,8 @@ def timeline_of_frames(
     if container.format.name in _CONTAINERS_WITHOUT_PTS:
         dts = [packet.dts for packet in packets if packet.dts is not None]
         pts = dts if len(dts) == len(times) else sorted(pts)
+    elif container.format.name not in _CONTAINERS_THAT_RESTART and _are_shuffled(pts):
+        pts = sorted(pts)
     return _timeline(container, stream, pts, times[-1][1], has_order=False)
 
 
@@ -117,13 +120,16 @@ def _packets_tell(stream: VideoStream, packets: Sequence[PacketInfo]) -> bool:
     """Whether every packet has one frame or none, and the frames come in the order of their times.
 
     The first packet has to be a key frame with none before it: decoders leave out what refers to
-    pictures that are not there. No more frames may overtake others than the codec's header says.
+    pictures that are not there. No more frames may overtake others than the codec's header says,
+    and some must where it says so: a copy out of a container without times of showing, such as
+    AVI, has those of decoding in their place.
     Two frames one tick apart among others that are not are a muxer's way out: it had two frames for
     one time, and their order need not be that of their times.
     """
     shown_pts = sorted(p.pts for p in packets if p.shows and p.pts is not None)
     gaps = [after - before for before, after in pairwise(shown_pts)]
     pts = [packet.pts for packet in packets if packet.pts is not None]
+    depth = stream.codec_context.reorder_depth
     return (
         len(pts) == len(packets)
         and min(gaps, default=1) > 0
@@ -132,7 +138,7 @@ def _packets_tell(stream: VideoStream, packets: Sequence[PacketInfo]) -> bool:
         and packets[0].is_key
         and min(pts) == packets[0].pts
         and _ascend(packet.dts for packet in packets if packet.dts is not None)
-        and _most_overtaking(packets) <= stream.codec_context.reorder_depth
+        and min(1, depth) <= _most_overtaking(packets) <= depth
     )
 
 
@@ -178,6 +184,13 @@ def _timeline(
         duration_s,
         len(segments) - 1,
     )
+
+
+def _are_shuffled(pts: Sequence[int]) -> bool:
+    """Whether times are those of other frames close by, and not those of another clock."""
+    ranks = sorted(range(len(pts)), key=pts.__getitem__)
+    farthest = max(abs(rank - number) for number, rank in enumerate(ranks))
+    return len(set(pts)) == len(pts) and 0 < farthest <= _MOST_REORDERED
 
 
 def _longest_pause(container: InputContainer, tick_s: float) -> float:
