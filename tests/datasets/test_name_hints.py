@@ -100,6 +100,21 @@ def test_nothing_is_said_where_nothing_differs(ids: list[str], files: list[str])
     assert describe_names(ids, files, None, own_card=True) is None
 
 
+@pytest.mark.parametrize("match", [None, "any-ending"])
+def test_ids_that_a_spreadsheet_has_rounded_are_called_so(match: str | None) -> None:
+    ids, files = ["1.23457E+10", "7654321", "2,4E+9"], ["12345678901.mp4", "7654321.mp4"]
+    said = describe_names(ids, files, match, own_card=True)
+    assert said is not None
+    assert (
+        "2 of 3 labels are numbers that a spreadsheet has rounded, '1.23457E+10', '2,4E+9': export "
+        "them again, with their column as text"
+    ) in said
+
+
+def test_a_video_that_is_really_called_like_a_rounded_number_is_found() -> None:
+    assert describe_names(["1E+10"], ["1E+10.mp4"], "any-ending", own_card=True) is None
+
+
 def test_a_pattern_of_the_card_is_left_alone() -> None:
     said = describe_names(["12.mp4"], ["clip_12.mp4"], r"(\d+)\.mp4", own_card=True)
     assert said is not None

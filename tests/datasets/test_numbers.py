@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vqathinker.datasets.numbers import parse_number
+from vqathinker.datasets.numbers import has_thousands_marks, parse_number
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,16 @@ def test_it_is_none(text: str) -> None:
 )  # fmt: skip
 def test_a_comma_is_a_point_where_it_may_be(text: str, number: float | None) -> None:
     assert parse_number(text, decimal_comma=True) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "grouped"),
+    [("1.234,5", True), ("1,234.5", True), ("1.234.567", True), ("1 234,5", True), ("1'234", True),
+     ("1\u202f234,5", True), ("1.234", True), ("1234,5", False), ("1.23", False), ("3,1", False),
+     ("12.3456", False), ("1.234.5", False), ("1.234,567,8", False), ("a 234", False), ("", False)],
+)  # fmt: skip
+def test_marks_of_thousands_are_told(text: str, grouped: bool) -> None:
+    assert has_thousands_marks(text) is grouped
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.booleans())

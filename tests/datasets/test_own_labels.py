@@ -118,6 +118,10 @@ def test_the_card_that_is_written_reads_the_file_it_came_from(
 
 REFUSED = {
     "a number with an underscore": (b"video,mos\na.mp4,3_5\n", "line 2: mos is '3_5', expected a"),
+    "marks of thousands": (
+        b"video;mos\na.mp4;1.234,5\nb.mp4;2,5\n",
+        "line 2: mos is '1.234,5', expected a number from 1 to 5, without marks of thousands",
+    ),
     "Western European": (
         "video,mos\nété.mp4,3.1\n".encode("latin-1"),
         "line 2: the byte 0xe9 at offset 10 is no UTF-8. .*iconv -f latin1 -t utf-8 ",
@@ -203,3 +207,15 @@ def test_videos_of_quite_other_names_are_shown_beside_the_labels(
 def test_a_name_that_yaml_takes_for_something_else_is_a_name(tmp_path: Path, name: str) -> None:
     write_card(name, tmp_path, None, ROLE, SCALE)
     assert load_card(name, tmp_path).title == name
+
+
+def test_rounded_ids_are_named_beside_what_takes_the_others(
+    make_source: Callable[..., Path], tmp_path: Path
+) -> None:
+    videos = ["12345678901.mp4", "7654321.mp4"]
+    source = make_source([("1.23457E+10", 3), ("7654321", 2)], videos)
+    said: list[str] = []
+    write_card("mine", tmp_path, source / "labels.csv", ROLE, SCALE,
+               videos=source / "videos", say=said.append)  # fmt: skip
+    assert said[1].endswith("the card says `match: any-ending`, which takes them so")
+    assert "1 of 2 labels are numbers that a spreadsheet has rounded, '1.23457E+10'" in said[2]

@@ -40,6 +40,7 @@ def cells(table: Table) -> list[list[str]]:
         ("video,mos\ra.mp4,3\rb.mp4,4\r", ",", [["a.mp4", "3"], ["b.mp4", "4"]]),
         ("\n\nvideo,mos\n\na.mp4,3\n,\n\n", ",", [["a.mp4", "3"]]),
         ("sep=;\nvideo;mos\na.mp4;3,1\n", ";", [["a.mp4", "3,1"]]),
+        ("video;mos\na.mp4;1.234,5\nb;2,5\n", ";", [["a.mp4", "1.234,5"], ["b", "2,5"]]),
         ("video\u00a0,\u200bmos\ufeff\na.mp4\u3000,3\n", ",", [["a.mp4", "3"]]),
         ('video;std;mos\n"a;b.mp4";0,5;3\n', ";", [["a;b.mp4", "0,5", "3"]]),
         ("video,note\tof raters,mos\na.mp4,x\ty,3\n", ",", [["a.mp4", "x\ty", "3"]]),

@@ -168,18 +168,18 @@ def _match_for(ids: Sequence[str], videos: Path | None, say: Callable[[str], Non
     """Words for the card's `match`, where the videos are there and are named in another way."""
     files = video_files(videos) if videos else []
     suggestion = suggest_match(ids, files)
-    if suggestion is None:
-        if said := describe_names(ids, files, None, own_card=False):
-            say(f"{videos}: {said}")
-        return None
-    if suggestion.unsure:
+    match = None
+    if suggestion and suggestion.unsure:
         say(
             f"{videos}: {suggestion}, but {suggestion.unsure} could then be several videos; when "
             f"one of each is left, put `match: {suggestion.match}` into the card"
         )
-        return None
-    say(f"{videos}: {suggestion}; the card says `match: {suggestion.match}`, which takes them so")
-    return suggestion.match
+    elif suggestion:
+        match = suggestion.match
+        say(f"{videos}: {suggestion}; the card says `match: {match}`, which takes them so")
+    if said := describe_names(ids, files, match, own_card=False):
+        say(f"{videos}: {said}")
+    return match
 
 
 def _to_text(

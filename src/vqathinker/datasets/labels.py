@@ -17,7 +17,7 @@ from vqathinker.acquisition.transfer.safe_path import unsafe_character
 from vqathinker.datasets.card import Card, LabelError, LabelFile
 from vqathinker.datasets.listing import join_first
 from vqathinker.datasets.name_rules import plain_path
-from vqathinker.datasets.numbers import parse_number
+from vqathinker.datasets.numbers import has_thousands_marks, parse_number
 from vqathinker.datasets.readers import Row, read_rows
 
 __all__ = [
@@ -188,7 +188,8 @@ def _parse_mos(row: Row, label: LabelFile) -> float:
     if mos is None:
         comma = parse_number(text, decimal_comma=True) is not None
         point = ", with a point, for commas stand between columns" if comma else ""
-        raise LabelError(f"{message}{point}")
+        marks = ", without marks of thousands" if has_thousands_marks(text) else ""
+        raise LabelError(f"{message}{point or marks}")
     if not low <= mos <= high:
         raise OutOfScaleError(message)
     return mos

@@ -1,5 +1,6 @@
 """Why labels find no videos, in one line: how their names differ, and what a card says to that."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from itertools import combinations
@@ -16,6 +17,7 @@ from vqathinker.datasets.name_rules import WORDS, has_video_ending, parse_words
 __all__ = ["MatchSuggestion", "describe_names", "names_of_set", "suggest_match"]
 
 _MOST_NAMED = 3
+_ROUNDED = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.IGNORECASE)
 
 
 class MatchSuggestion(NamedTuple):
@@ -90,11 +92,17 @@ def describe_names(
     Raises:
         LabelError: an id has not the form of the card's pattern.
     """
-    found = sum(len(candidates) > 0 for candidates in find_candidates(ids, files, match).values())
-    if not ids or not files or found == len(ids):
+    candidates = find_candidates(ids, files, match)
+    lost = [video for video in ids if not candidates[video]]
+    if not files or not lost:
         return None
     said = []
-    if found == 0:
+    if rounded := [video for video in lost if _ROUNDED.fullmatch(video)]:
+        said.append(
+            f"{len(rounded)} of {len(ids)} labels are numbers that a spreadsheet has rounded, "
+            f"{_examples(rounded)}: export them again, with their column as text"
+        )
+    if len(lost) == len(ids):
         said.append(
             f"no label is the name of a video: labels look like {_examples(ids)}, videos like "
             f"{_examples(files)}"

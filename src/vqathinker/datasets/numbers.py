@@ -2,9 +2,12 @@
 
 import re
 
-__all__ = ["parse_number"]
+__all__ = ["has_thousands_marks", "parse_number"]
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_GROUPED = re.compile(
+    r"[+-]?\d{1,3}(?:([.,' \u00a0\u202f\u2019])\d{3})+(?:(?!\1)[.,]\d+)?", re.ASCII
+)
 _COMMA = re.compile(r"[+-]?\d*,\d+(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 
 
@@ -26,3 +29,12 @@ def parse_number(text: str, *, decimal_comma: bool = False) -> float | None:
     if decimal_comma and _COMMA.fullmatch(text):
         text = text.replace(",", ".")
     return float(text) if _NUMBER.fullmatch(text) else None
+
+
+def has_thousands_marks(text: str) -> bool:
+    """Whether a text is a number that nobody can read for sure, for it may have marks of thousands.
+
+    >>> [has_thousands_marks(text) for text in ("1.234,5", "1 234", "1.234", "3,1", "a 234")]
+    [True, True, True, False, False]
+    """
+    return _GROUPED.fullmatch(text) is not None

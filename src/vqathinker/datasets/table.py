@@ -16,7 +16,7 @@ from statistics import mode
 
 from vqathinker.datasets.card import LabelError
 from vqathinker.datasets.label_text import read_label_text
-from vqathinker.datasets.numbers import parse_number
+from vqathinker.datasets.numbers import has_thousands_marks, parse_number
 
 __all__ = ["Table", "TableRow", "read_table"]
 
@@ -140,10 +140,15 @@ def _fit(table: Table) -> tuple[bool, bool, float]:
     body = table.rows[1:] or table.rows
     even = [row for row in body if len(row.cells) >= width >= row.width]
     numbers = any(
-        all(table.number(row.cells[position]) is not None for row in even)
+        all(_is_meant_as_number(table, row.cells[position]) for row in even)
         for position in range(width)
     )
     return width > 1, bool(even) and numbers, len(even) / len(body)
+
+
+def _is_meant_as_number(table: Table, cell: str) -> bool:
+    """Marks of thousands are refused later, in words; here 1.234,5 is one cell and not two."""
+    return table.number(cell) is not None or has_thousands_marks(cell)
 
 
 def _require_closed_quotes(table: Table, text: str) -> None:

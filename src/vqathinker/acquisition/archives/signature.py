@@ -22,11 +22,20 @@ _NOT_READ_MAGICS = {
     b"\x04\x22\x4d\x18": "packed with lz4",
     b"LZIP": "packed with lzip",
     b"\x1f\x9d": "packed with compress",
+    b"]\0\0\x80\0": "packed with lzma",
     b"MSCF": "a cabinet of Windows",
+    b"xar!": "a xar archive",
+    b"!<arch>\n": "an ar archive",
+    b"hsqs": "an image of SquashFS",
+    b"StuffIt (c)": "a StuffIt archive",
 }
 _TAR_MAGIC, _TAR_MAGIC_OFFSET = b"ustar", 257
 _PIECE_OF_ZIP = re.compile(r"(.+)\.z\d\d+", re.IGNORECASE)
-_NUMBERED_PIECE = re.compile(r"(.+\.(?:zip|7z|rar|tar|tgz|t?[gbx]z2?))\.\d{2,3}", re.IGNORECASE)
+# As 7-Zip numbers them, as split(1) letters them (aa, ab; not gz), or as people call them.
+_NUMBERED_PIECE = re.compile(
+    r"(.+\.(?:zip|7z|rar|tar|tgz|t?[gbx]z2?))\.(?:\d{2,4}|a[a-z]|part[-_]?(?:\d{1,3}|a[a-z]))",
+    re.IGNORECASE,
+)
 
 
 def is_archive(path: Path) -> bool:
