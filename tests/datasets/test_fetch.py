@@ -12,6 +12,7 @@ from vqathinker.datasets.card import CardError
 from vqathinker.datasets.card_template import write_card
 from vqathinker.datasets.fetch import SetNotInPlaceError, fetch_set
 from vqathinker.datasets.made import demo
+from vqathinker.datasets.source_files import SourceFolderError
 from vqathinker.params import DataParams, DownloadParams
 
 MakeSource = Callable[..., Path]
@@ -115,6 +116,21 @@ def test_a_set_that_is_not_in_place_says_what_goes_where(
     assert f"Put the videos into {source}/videos/" in message
     assert f"\n     {source / LABELS}\n" in message
     assert not (tmp_path / "source.json").exists()
+
+
+@pytest.mark.parametrize("to", ["videos", "back"])
+def test_a_folder_of_videos_that_is_a_link_to_itself_is_refused_by_name(
+    make_source: MakeSource, cards: str, to: str
+) -> None:
+    source = make_source([("a.mp4", 70)], [])
+    if (source / "videos").is_dir():
+        (source / "videos").rmdir()
+    (source / "videos").symlink_to(to)
+    (source / "back").symlink_to("videos")
+    receipt = source.parent / "source.json"
+    with pytest.raises(SourceFolderError, match=r"source/videos: this link leads back to itself"):
+        fetch("mine", source, receipt, cards)
+    assert not receipt.exists()
 
 
 def test_a_made_set_is_made_and_replaced_as_a_whole(

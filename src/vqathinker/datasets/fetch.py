@@ -23,6 +23,7 @@ from vqathinker.datasets.fetching.card_files import FetchResult, fetch_card_file
 from vqathinker.datasets.fetching.steps import FetchSettings
 from vqathinker.datasets.manifest import videos_folder
 from vqathinker.datasets.receipt import write_receipt
+from vqathinker.datasets.source_files import SourceFolderError
 from vqathinker.params import DataParams, DownloadParams
 
 __all__ = ["SetNotInPlaceError", "fetch_set"]
@@ -116,8 +117,15 @@ def _make_demo_set(card: Card, params: DataParams, out: Path) -> None:
         make_set(card.name, params, part)
 
 
+def _without_links(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except RuntimeError:
+        raise SourceFolderError(f"{path}: this link leads back to itself; remove it") from None
+
+
 def _require_in_place(card: Card, out: Path) -> None:
-    videos = (out / videos_folder(card)).resolve()
+    videos = _without_links(out / videos_folder(card))
     missing = [path for path in (*(out / name for name in card.label_files), videos)
                if not path.exists()]  # fmt: skip
     if not missing:

@@ -225,6 +225,16 @@ def test_a_file_where_a_folder_belongs_is_left(
     assert (target / "yfcc-batch1").read_bytes() == b"mine"
 
 
+def test_a_link_to_itself_where_a_folder_belongs_is_left(
+    archive: Callable, pack: Callable, tmp_path: Path
+) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "yfcc-batch1").symlink_to("yfcc-batch1")
+    with pytest.raises(ConflictError, match="yfcc-batch1: a link on its way leads back to itself"):
+        unpack(archive(pack("zip", LSVQ)), tmp_path / "source", limits=AMPLE)
+    assert (tmp_path / "source" / "yfcc-batch1").is_symlink()
+
+
 def test_a_folder_where_a_file_belongs_is_left(
     archive: Callable, pack: Callable, tmp_path: Path
 ) -> None:

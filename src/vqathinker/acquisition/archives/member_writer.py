@@ -135,7 +135,11 @@ class MemberWriter:
         if folder in self._checked_folders:
             return
         # Names are safe, but a link that is there already may lead anywhere.
-        if not folder.resolve().is_relative_to(self._resolved_target):
+        try:
+            leads_out = not folder.resolve().is_relative_to(self._resolved_target)
+        except RuntimeError:
+            raise ConflictError(f"{folder}: a link on its way leads back to itself") from None
+        if leads_out:
             raise ConflictError(f"{folder} leads out of {self._target}, where {path} belongs")
         try:
             folder.mkdir(parents=True, exist_ok=True)
