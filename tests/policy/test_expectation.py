@@ -75,12 +75,11 @@ def mass_of(
     one = EncodedPrompts(*(part[row : row + 1] for part in prompts))
     found = []
     for sequence in sequences:
-        completion = torch.tensor([[*before, *sequence, 0]])  # the last token is never looked at
+        completion = torch.tensor([[*before, *sequence]])
         logits = base.model(
-            input_ids=one.input_ids, frame_features=one.frame_features,
-            motion_features=one.motion_features, completion_ids=completion,
-            rows=torch.zeros(1, dtype=torch.long),
-        ).logits[0].double()  # fmt: skip
+            input_ids=torch.cat([one.input_ids, completion], dim=1),
+            frame_features=one.frame_features, motion_features=one.motion_features,
+        ).logits[0, one.input_ids.shape[1] - 1 :].double()  # fmt: skip
         logits[:, base.model.config.image_token_id] = -torch.inf
         chances = logits.softmax(-1)[len(before) :]
         said_all = math.prod(float(chances[n, token]) for n, token in enumerate(sequence))

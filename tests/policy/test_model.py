@@ -17,74 +17,13 @@ from vqathinker.policy.sizes import SIZES, config_of
 
 Model = VQAThinkerForConditionalGeneration
 
-ROWS = torch.tensor([2, 0, 1, 0, 2])
-
-
-@pytest.fixture
-def completions(policy: Model) -> Tensor:
-    """Five completions of seven tokens, (5, 7)."""
-    generator = torch.Generator().manual_seed(5)
-    tokens = policy.config.text_config.vocab_size
-    return torch.randint(20, tokens, (5, 7), generator=generator)
-
-
-def plain_logits(policy: Model, ids: Tensor, pixels: Tensor, completions: Tensor) -> Tensor:
-    """Logits of the completions when each row runs its whole prompt and completion."""
-    whole = torch.cat([ids.expand(len(ROWS), -1), completions], dim=1)
-    return policy(input_ids=whole, pixel_values=pixels[ROWS]).logits[:, len(ids) - 1 : -1]
-
-
-def shared_logits(policy: Model, ids: Tensor, pixels: Tensor, completions: Tensor) -> Tensor:
-    prompts = ids.expand(len(pixels), -1)
-    return policy(
-        input_ids=prompts, pixel_values=pixels, completion_ids=completions, rows=ROWS
-    ).logits
-
-
-@pytest.mark.parametrize("tokens", [7, 2, 1])
-def test_completions_of_a_shared_prompt_have_the_logits_of_a_plain_forward(
-    policy: Model, ids: Tensor, pixels: Tensor, completions: Tensor, tokens: int
-) -> None:
-    completions = completions[:, :tokens]
-    with torch.no_grad():
-        shared = shared_logits(policy, ids, pixels, completions)
-        plain = plain_logits(policy, ids, pixels, completions)
-    assert shared.shape == (5, tokens, policy.config.text_config.vocab_size)
-    torch.testing.assert_close(shared, plain, atol=1e-5, rtol=1e-5)
-
-
-def test_a_shared_prompt_has_the_gradients_of_a_plain_forward(
-    policy: Model, ids: Tensor, pixels: Tensor, completions: Tensor
-) -> None:
-    twin = copy.deepcopy(policy)
-    for model, logits_of in ((policy.train(), shared_logits), (twin.train(), plain_logits)):
-        log_probs = logits_of(model, ids, pixels, completions).log_softmax(-1)
-        chosen = log_probs.gather(-1, completions[..., None])[..., 0]
-        (chosen * torch.linspace(-1, 1, chosen.numel()).view_as(chosen)).sum().backward()
-    plain = dict(twin.named_parameters())
-    for name, parameter in policy.named_parameters():
-        if parameter.grad is None:
-            assert plain[name].grad is None, name
-            continue
-        scale = float(plain[name].grad.abs().max())
-        difference = float((parameter.grad - plain[name].grad).abs().max())
-        assert difference <= 1e-5 * max(1.0, scale), name
-
-
-def test_checkpointed_layers_give_the_same_logits(
-    policy: Model, ids: Tensor, pixels: Tensor, completions: Tensor
-) -> None:
-    with torch.no_grad():
-        plain = plain_logits(policy, ids, pixels, completions)
-    policy.activation_checkpointing_enable()
-    shared = shared_logits(policy.train(), ids, pixels, completions)
-    torch.testing.assert_close(shared.detach(), plain, atol=1e-5, rtol=1e-5)
-
 
 def test_every_trained_part_is_reached_by_a_gradient(
-    policy: Model, ids: Tensor, pixels: Tensor, completions: Tensor
+    policy: Model, ids: Tensor, pixels: Tensor
 ) -> None:
-    shared_logits(policy.train(), ids, pixels, completions).square().mean().backward()
+    policy.train()(
+        input_ids=ids.expand(3, -1), pixel_values=pixels
+    ).logits.square().mean().backward()
     reached = {name for name, p in policy.named_parameters() if p.grad is not None and p.grad.any()}
     parts = ("vision_tower", "multi_modal_projector", "motion_projector", "language_model")
     for part in parts:

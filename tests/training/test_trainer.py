@@ -42,7 +42,7 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> list[Scored]:
         self: Any, model: Any, input_ids: Tensor, mask: Tensor, keep: int, *args: Any, **kwargs: Any
     ) -> Any:
         result = score(self, model, input_ids, mask, keep, *args, **kwargs)
-        videos = [self._videos[clip] for clip in self._clip.tolist()]
+        videos = [self._scorer.videos[clip] for clip in self._clip.tolist()]
         values = (result[0].detach(), result[1])
         calls.append(Scored(self.state.global_step, videos, input_ids, mask, keep, *values))
         return result
@@ -105,7 +105,7 @@ def test_log_probabilities_are_those_of_sampling(
     tmp_path: Path, training_set: Any, settings_of: Settings, base: Policy, scored: list[Scored],
     temperature: float,
 ) -> None:  # fmt: skip
-    training_set.start(settings_of(max_steps=1, temperature=temperature), tmp_path)
+    training_set.start(settings_of(seed=1, max_steps=1, temperature=temperature), tmp_path)
     assert len(scored) >= 2  # of the policy and of its reference
     for call in scored:
         assert len(set(call.videos)) == 2
@@ -154,7 +154,7 @@ def test_rewards_are_computed_for_each_video_s_rollouts_against_its_own_mos(
         )
         assert texts_of(given["completions"]) == [raw[:4], raw[4:]]
         assert texts_of(given["perturbed"]) == [perturbed[:2], perturbed[2:]]
-        assert given["mos"] == [training_set.mos[video] for video in videos]
+        assert list(given["mos"]) == [training_set.mos[video] for video in videos]
         seen.update(videos)
     assert seen == set(training_set.mos)  # three steps of two videos: every clip once
 
@@ -196,7 +196,7 @@ def test_completions_that_reach_their_longest_length_are_told_from_others(
     rewarded: list[dict[str, Any]], base: Policy,
 ) -> None:  # fmt: skip
     strict = {"reading": "strict", "range": [0, 5]}
-    training_set.start(settings_of(answer=strict, max_steps=2), tmp_path)
+    training_set.start(settings_of(seed=1, answer=strict, max_steps=2), tmp_path)
     history = pd.read_csv(tmp_path / "history.csv")
     end = base.tokenizer.eos_token_id
     for (_, done), given, row in zip(rolled, rewarded, history.to_dict("records"), strict=True):

@@ -171,14 +171,14 @@ def _train_speech(
     for step in trange(how.steps, desc="speech", disable=None):
         pick = torch.randint(len(encoded.kind), (clips,), generator=generator)
         answers = _answers(tokenizer, encoded, pick, generator)
-        logits = policy(
+        said = policy(
             input_ids=prompts[step % 2].expand(clips, -1),
             frame_features=encoded.frames[pick[torch.randperm(clips, generator=generator)]],
             motion_features=_jittered(encoded.motion[pick], generator),
-            completion_ids=answers, rows=torch.arange(clips).repeat(2),
-        ).logits  # fmt: skip
-        loss = nn.functional.cross_entropy(logits.mT, answers, reduction="none")
-        optimiser.step((loss * weight[answers]).sum() / weight[answers].sum(), step)
+            completion_ids=answers, lengths=torch.full((2 * clips,), answers.shape[1]),
+            rows=torch.arange(clips).repeat(2),
+        ).log_probs  # fmt: skip
+        optimiser.step(-(said * weight[answers]).sum() / weight[answers].sum(), step)
 
 
 def _answers(

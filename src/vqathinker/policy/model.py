@@ -3,9 +3,9 @@
 Source: docs/method.md, section 2. Visual tokens of all frames, then the projected motion feature,
 take the places of the `<IMG_CONTEXT>` tokens in order, so the motion token is the last of them.
 
-A group of rollouts shares its prompt. `forward(completion_ids=…, rows=…)` runs every distinct
-prompt once, with gradients, and lets its completions attend to that prompt's keys and values; the
-log-probabilities are those of the plain forward on prompt + completion.
+A group of rollouts shares its prompt. `forward(completion_ids=…, …)` scores completions in one row
+a video (`policy.packing`), or plainly, with a row for each completion, which is what the packed
+pass is checked against.
 """
 
 import math
@@ -26,7 +26,9 @@ from transformers.models.internvl.modeling_internvl import (
 )
 
 from vqathinker.policy.config import VQAThinkerConfig
+from vqathinker.policy.head import CompletionScores, score_tokens
 from vqathinker.policy.motion.encoder import build_motion_encoder
+from vqathinker.policy.packing import pack
 
 __all__ = ["VQAThinkerForConditionalGeneration", "VQAThinkerModel"]
 
@@ -85,6 +87,19 @@ class VQAThinkerModel(InternVLModel):
             )
         return text.masked_scatter(places[..., None], seen.to(text.dtype))
 
+    def see(
+        self, pixel_values: Tensor | None, frame_features: Tensor | None,
+        motion_features: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        """Frame and motion features; those that are not given are made of the pixels."""
+        if pixel_values is not None and frame_features is None:
+            frame_features = self.encode_frames(pixel_values)
+        if pixel_values is not None and motion_features is None:
+            motion_features = self.motion_encoder(pixel_values)
+        if frame_features is None or motion_features is None:
+            raise ValueError("a clip is shown by pixel_values, or by frame and motion features")
+        return frame_features, motion_features
+
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -99,15 +114,12 @@ class VQAThinkerModel(InternVLModel):
     ) -> InternVLModelOutputWithPast:
         """As InternVL's, with clips instead of images; features may be given instead of pixels."""
         if inputs_embeds is None and input_ids is not None:
-            if pixel_values is not None:
-                if frame_features is None:
-                    frame_features = self.encode_frames(pixel_values)
-                if motion_features is None:
-                    motion_features = self.motion_encoder(pixel_values)
-            if frame_features is None or motion_features is None:
+            if pixel_values is None and frame_features is None:
                 inputs_embeds = self.get_input_embeddings()(input_ids)
             else:
-                inputs_embeds = self.embed(input_ids, frame_features, motion_features)
+                seen = self.see(pixel_values, frame_features, motion_features)
+                frame_features = seen[0]
+                inputs_embeds = self.embed(input_ids, *seen)
         out = self.language_model(
             attention_mask=attention_mask, position_ids=position_ids,
             past_key_values=past_key_values, inputs_embeds=inputs_embeds, **kwargs,
@@ -142,42 +154,68 @@ class VQAThinkerForConditionalGeneration(InternVLForConditionalGeneration):
         frame_features: Tensor | None = None,
         motion_features: Tensor | None = None,
         completion_ids: Tensor | None = None,
+        lengths: Tensor | None = None,
         rows: Tensor | None = None,
+        temperature: float = 1.0,
+        packed: bool = True,
         **kwargs: Any,
-    ) -> InternVLCausalLMOutputWithPast:
-        """Logits of the prompts, or, with `completion_ids`, of the completions alone.
+    ) -> InternVLCausalLMOutputWithPast | CompletionScores:
+        """Logits of the prompts, or, with `completion_ids`, scores of the completions' tokens.
 
         Args:
             input_ids: prompts of equal length (prompts, length).
             pixel_values: normalised frames (prompts, frames, 3, size, size).
             completion_ids: completions padded on the right (completions, tokens).
+            lengths: tokens of each completion (completions,).
             rows: the prompt that each completion answers (completions,).
-
-        Returns:
-            `logits` (completions, tokens, vocabulary): entry t scores token t of the completion.
+            temperature: of the scores, as in sampling.
+            packed: one row a prompt; false: one a completion, each with its whole prompt.
         """
-        if completion_ids is None:
+        if completion_ids is None or lengths is None or rows is None or input_ids is None:
             return super().forward(
                 input_ids=input_ids, pixel_values=pixel_values, attention_mask=attention_mask,
                 position_ids=position_ids, past_key_values=past_key_values,
                 inputs_embeds=inputs_embeds, labels=labels, logits_to_keep=logits_to_keep,
                 frame_features=frame_features, motion_features=motion_features, **kwargs,
             )  # fmt: skip
-        if self.training and self.is_activation_checkpointing:
-            if pixel_values is not None:
-                frame_features = self.model.encode_frames(pixel_values)
-                motion_features = self.model.motion_encoder(pixel_values)
-            given = (input_ids, frame_features, motion_features)
-            prompts = [part[rows] for part in given if part is not None]
-            return self._uncached_logits(prompts, completion_ids)
-        cache, last = self.prefill(input_ids, pixel_values, frame_features, motion_features)
-        cache.batch_select_indices(rows)
-        hidden = last[rows]
-        if completion_ids.shape[1] > 1:
-            known = completion_ids[:, :-1]
-            rest = self.model(input_ids=known, past_key_values=cache, use_cache=True)
-            hidden = torch.cat([hidden, rest.last_hidden_state], dim=1)
-        return InternVLCausalLMOutputWithPast(logits=self.lm_head(hidden))
+        seen = self.model.see(pixel_values, frame_features, motion_features)
+        score = self._score_packed if packed else self._score_plainly
+        return score(input_ids, *seen, completion_ids, lengths, rows, temperature)
+
+    def _score_packed(
+        self, input_ids: Tensor, frame_features: Tensor, motion_features: Tensor,
+        completion_ids: Tensor, lengths: Tensor, rows: Tensor, temperature: float,
+    ) -> CompletionScores:  # fmt: skip
+        layout = pack(completion_ids, lengths, rows, *input_ids.shape)
+        prompts = self.model.embed(input_ids, frame_features, motion_features)
+        answers = self.get_input_embeddings()(layout.tokens)
+        hidden = self.model(
+            inputs_embeds=torch.cat([prompts, answers.to(prompts.dtype)], dim=1),
+            attention_mask=layout.mask, position_ids=layout.positions, use_cache=False,
+        ).last_hidden_state  # fmt: skip
+        predictors = hidden.flatten(0, 1)[layout.predicted_by]
+        return self._score(predictors, completion_ids, layout.said, temperature)
+
+    def _score_plainly(
+        self, input_ids: Tensor, frame_features: Tensor, motion_features: Tensor,
+        completion_ids: Tensor, lengths: Tensor, rows: Tensor, temperature: float,
+    ) -> CompletionScores:  # fmt: skip
+        hidden = self.model(
+            input_ids=torch.cat([input_ids[rows], completion_ids[:, :-1]], dim=1),
+            frame_features=frame_features[rows], motion_features=motion_features[rows],
+            use_cache=False,
+        ).last_hidden_state  # fmt: skip
+        place = torch.arange(completion_ids.shape[1], device=lengths.device)
+        said = place < lengths[:, None]
+        predictors = hidden[:, input_ids.shape[1] - 1 :][said]
+        return self._score(predictors, completion_ids, said, temperature)
+
+    def _score(
+        self, predictors: Tensor, completion_ids: Tensor, said: Tensor, temperature: float
+    ) -> CompletionScores:
+        scores = score_tokens(self.lm_head, predictors, completion_ids[said], temperature)
+        blank = torch.zeros(said.shape, device=said.device)
+        return CompletionScores(*(blank.masked_scatter(said, values) for values in scores))
 
     def prepare_inputs_for_generation(
         self, *args: Any, is_first_iteration: bool = False, **kwargs: Any
@@ -190,21 +228,6 @@ class VQAThinkerForConditionalGeneration(InternVLForConditionalGeneration):
             inputs.pop("frame_features", None)
             inputs.pop("motion_features", None)
         return inputs
-
-    def _uncached_logits(
-        self, prompts: list[Tensor], completion_ids: Tensor
-    ) -> InternVLCausalLMOutputWithPast:
-        """The same logits without a cache, which checkpointed layers cannot use.
-
-        `prompts` are the input ids, frame and motion features of each completion's prompt.
-        """
-        input_ids, frame_features, motion_features = prompts
-        hidden = self.model(
-            input_ids=torch.cat([input_ids, completion_ids[:, :-1]], dim=1),
-            frame_features=frame_features, motion_features=motion_features, use_cache=False,
-        ).last_hidden_state  # fmt: skip
-        said = hidden[:, input_ids.shape[1] - 1 :]
-        return InternVLCausalLMOutputWithPast(logits=self.lm_head(said))
 
     def prefill(
         self,

@@ -5,18 +5,17 @@ of the readable ones among completions that are drawn. *Expected*: over the poli
 probabilities behind the greedy reasoning, see `policy.expectation`.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import fmean, stdev
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from vqathinker.params import AnswerParams, EvaluationParams
 from vqathinker.policy.answer import Answer, Completion, read_answer
+from vqathinker.policy.draws import uniform_numbers
 from vqathinker.policy.expectation import Expectation, NumberTokens, expected_score
 from vqathinker.policy.generation import EncodedPrompts, Generated, generate, generate_with_cache
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
@@ -92,7 +91,7 @@ class Scorer:
             return [()] * len(videos)
         how, longest = self.how.sampling, self.how.max_new_tokens
         rows = torch.arange(len(videos), device=self.policy.device).repeat_interleave(how.answers)
-        draws = torch.cat([_draws(how.seed, video, how.answers, longest) for video in videos])
+        draws = torch.cat([uniform_numbers(how.seed, v, how.answers, longest) for v in videos])
         end = self.tokenizer.eos_token_id
         ids = generate(self.policy, prompts, rows, longest, end, how.temperature, draws)
         answers = [read_answer(completion, self.answer) for completion in self._completions(ids)]
@@ -107,10 +106,3 @@ class Scorer:
         return [
             Completion(text, tokens[-1:] == [end]) for text, tokens in zip(texts, ids, strict=True)
         ]
-
-
-def _draws(seed: int, video: str, answers: int, tokens: int) -> Tensor:
-    """Uniform numbers (answers, tokens) that depend on nothing but the seed and the video."""
-    digest = hashlib.sha256(f"{seed}/{video}".encode()).digest()
-    generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
-    return torch.rand((answers, tokens), generator=generator, dtype=torch.float64)

@@ -18,7 +18,7 @@ Departures from the released code, each with the parameter that restores theirs:
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -153,6 +153,11 @@ class RewardTable:
     scores: Floats
     statuses: Counter[AnswerStatus]
     perturbed_statuses: Counter[AnswerStatus]
+
+    def part(self, start: int, stop: int) -> "RewardTable":
+        """The same for some of the videos; statuses stay those of all."""
+        names = ("regression", "ranking", "format", "temporal", "total", "scores")
+        return replace(self, **{name: getattr(self, name)[start:stop] for name in names})
 
 
 def compute_rewards(

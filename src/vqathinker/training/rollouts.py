@@ -1,8 +1,9 @@
 """Rollouts of a training batch: G on each clip, and as many on perturbed copies of it.
 
 Source: docs/method.md, sections 3.4 and 4. A clip's frames are encoded once for all of its
-rollouts; a perturbed copy is an index list into those encoded frames, so of its motion feature
-only what lies between frames is computed anew. Raw and perturbed rollouts are decoded in one go.
+rollouts, and for the training passes of the same step if the image encoder is frozen. A perturbed
+copy is an index list into those encoded frames, so of its motion feature only what lies between
+frames is computed anew. Raw and perturbed rollouts are decoded in one go.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from vqathinker.policy.draws import uniform_numbers
 from vqathinker.policy.generation import EncodedPrompts, generate
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.normalisation import normalise
@@ -63,7 +65,8 @@ class RolloutSampler:
     Args:
         ids: tokens (length,) of the prompt that every clip gets.
         end: the token that ends a completion.
-        keep_encoded: whether encoded clips stay in memory from step to step (frozen image encoder).
+        vision_frozen: whether the image encoder is; then a clip is encoded once a step.
+        keep_encoded: whether encoded clips stay in memory from step to step, too.
         copies: perturbed copies of each clip, with one rollout each; 0 for none.
     """
 
@@ -73,10 +76,12 @@ class RolloutSampler:
     group: int
     max_new_tokens: int
     temperature: float
+    vision_frozen: bool
     keep_encoded: bool
     copies: int = 0
     perturbations: Perturbations | None = None
     _encoded: dict[str, FrameFeatures] = field(default_factory=dict)
+    _shown: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
     _blank: FrameFeatures | None = None
 
     def prompts(
@@ -88,23 +93,34 @@ class RolloutSampler:
     def model_inputs(
         self, policy: VQAThinkerForConditionalGeneration, videos: Sequence[str]
     ) -> dict[str, Tensor]:
-        """What the policy's forward takes: pixels, unless encoded clips are kept."""
-        if self.keep_encoded:
-            return self.prompts(policy, videos)._asdict()
+        """What the policy's forward takes for videos that were sampled in this step.
+
+        Motion features always, for their encoder is frozen; frame features if the image encoder is,
+        else pixels, so that it gets its gradient.
+        """
         ids = self.ids.to(policy.device).expand(len(videos), -1)
-        return {"input_ids": ids, "pixel_values": self._pixels(policy, videos)}
+        frames, motion = (
+            torch.stack(part) for part in zip(*(self._shown[v] for v in videos), strict=True)
+        )
+        inputs = {"input_ids": ids, "motion_features": motion}
+        if self.vision_frozen:
+            return {**inputs, "frame_features": frames}
+        return {**inputs, "pixel_values": self._pixels(policy, videos)}
 
     def sample(
         self, policy: VQAThinkerForConditionalGeneration, videos: Sequence[str], step: int,
-        generator: torch.Generator,
+        seed: int,
     ) -> Rollouts:  # fmt: skip
         """Roll out `group` completions for each of the distinct `videos`.
 
-        Copy c of a video at `step` takes draw (step · copies + c) modulo the draws there are.
+        Copy c of a video at `step` takes perturbation (step · copies + c) modulo those there are.
+        What is drawn for a video depends on it, on `step` and on `seed` alone.
         """
         features = self._features(policy, videos)
         rows = torch.arange(len(videos), device=policy.device).repeat_interleave(self.group)
         parts = [self._prompts(policy, features)]
+        shown = zip(*parts[0][1:], strict=True)
+        self._shown = dict(zip(videos, shown, strict=True))
         if self.perturbations is not None and self.copies:
             copies = self._perturbed_features(policy, videos, features, self.perturbations, step)
             parts.append(self._prompts(policy, copies))
@@ -112,10 +128,19 @@ class RolloutSampler:
             rows = torch.cat([rows, torch.arange(len(videos), number, device=policy.device)])
         done = generate(
             policy, EncodedPrompts.concatenate(parts), rows, self.max_new_tokens, self.end,
-            self.temperature, generator,
+            self.temperature, self._draws(videos, step, seed).to(policy.device),
         )  # fmt: skip
         number = len(videos) * self.group
         return Rollouts(done[:number], done[number:])
+
+    def _draws(self, videos: Sequence[str], step: int, seed: int) -> Tensor:
+        """For every completion of all videos, then for every one on a perturbed copy."""
+        copies = self.copies if self.perturbations is not None else 0
+        each = [
+            uniform_numbers(seed, f"{step}/{video}", self.group + copies, self.max_new_tokens)
+            for video in videos
+        ]
+        return torch.cat([part[: self.group] for part in each] + [p[self.group :] for p in each])
 
     def _features(
         self, policy: VQAThinkerForConditionalGeneration, videos: Sequence[str]

@@ -139,7 +139,7 @@ def _trainer(
     sampler = RolloutSampler(
         clips=store, ids=ids, end=base.tokenizer.eos_token_id, group=how.group_size,
         max_new_tokens=how.max_new_tokens, temperature=how.temperature,
-        keep_encoded=how.keep_encoded,
+        vision_frozen="vision" in how.freeze, keep_encoded=how.keep_encoded,
         copies=(rewards.temporal.copies or how.group_size) if rewards.weights.temporal else 0,
         perturbations=draws,
     )  # fmt: skip

@@ -1,9 +1,16 @@
-"""GRPO on clips: TRL's GRPOTrainer with our rollouts, our rewards and prompts shared by groups.
+"""GRPO on clips: TRL's GRPOTrainer with our rollouts, our rewards and one packed row a video.
 
 Source: docs/method.md, sections 3 and 5. TRL keeps the loss, the advantages, the optimiser, the
-checkpoints and the logging. What is overridden are the private methods below, so trl is pinned:
-rollouts come through the public `rollout_func`, every reward of a batch is computed at once, and
-log-probabilities run each distinct prompt once (see `policy.model`).
+checkpoints and the logging. What is overridden are the private methods below, each for the reason
+that it gives, so trl is pinned; a test tells when a new one changes what is overridden.
+
+Departures from textbook GRPO, or from TRL's:
+1. Rollouts on perturbed copies are rewarded and not trained on (the authors', section 3.4).
+2. Rewards of a batch are computed at once: the ranking reward compares videos (section 3.2).
+3. Rollouts of a video stay together: TRL shuffles them over the device batches of a step, which
+   changes nothing but the order of a sum, and would let each batch compute every prompt again.
+4. A rollout depends on seed, step and video alone, and not on the process that makes it.
+5. The inner loop runs once, so the policy ratio is 1 and `epsilon` never clips (the authors').
 """
 
 import shutil
@@ -12,16 +19,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import gather_object
 from datasets import Dataset
+from peft import LoraConfig
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 from transformers.trainer_utils import rotate_checkpoints
 from trl import GRPOConfig, GRPOTrainer
+from trl.models import prepare_deepspeed, prepare_fsdp
+from trl.trainer.utils import split_tensor_dict
 
 from vqathinker.params import AnswerParams, RewardsParams
 from vqathinker.policy.answer import FAILURES, Completion
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.training.checkpoints import UNFINISHED, finish_checkpoint
+from vqathinker.training.log_probs import RolloutScorer, bare
 from vqathinker.training.rewards import RewardTable, compute_rewards
 from vqathinker.training.rollouts import RolloutSampler
 
@@ -36,8 +48,9 @@ class VQAThinkerTrainer(GRPOTrainer):
     Args:
         reference: the frozen policy that the KL divergence is measured from; None with beta 0.
         provenance: what a checkpoint, which is a policy folder too, records of its origin.
-        seed: of the rollouts; step s draws from a generator of (seed, s), so a resumed run goes on
-            as an uninterrupted one.
+        seed: of the rollouts; what step s draws depends on (seed, s), so a resumed run goes on as
+            an uninterrupted one.
+        lora: adapters to train; None trains the weights themselves.
     """
 
     def __init__(  # noqa: PLR0913  it takes what GRPOTrainer takes, and more
@@ -45,31 +58,43 @@ class VQAThinkerTrainer(GRPOTrainer):
         reference: VQAThinkerForConditionalGeneration | None, tokenizer: PreTrainedTokenizerBase,
         rows: Dataset, config: GRPOConfig, sampler: RolloutSampler, rewards: RewardsParams,
         answer: AnswerParams, beta: float, seed: int, provenance: dict[str, Any],
+        lora: LoraConfig | None = None,
     ) -> None:  # fmt: skip
         self._sampler, self._rewards, self._seed = sampler, rewards, seed
         self._answer, self._provenance = answer, provenance
-        self._videos: list[str] = list(rows["prompt"])
         self._clip: Tensor | None = None
         self._table: RewardTable | None = None
+        self._buffered_inputs: list[dict[str, Any]] | None = None
         super().__init__(
             model=policy, args=config,
             reward_funcs=[_reward_function(self, name) for name in COMPONENTS],
             train_dataset=rows, processing_class=tokenizer, rollout_func=self._rollouts,
+            peft_config=lora,
         )  # fmt: skip
+        self._scorer = RolloutScorer(
+            self.accelerator, sampler, list(rows["prompt"]), config.temperature
+        )
         # TRL would load the reference by the name of its class; ours is not among transformers'.
         self.beta = beta
         if reference is not None:
-            self.ref_model = self.accelerator.prepare_model(reference, evaluation_mode=True)
+            self.ref_model = self._prepared(reference)
+
+    def _prepared(self, reference: VQAThinkerForConditionalGeneration) -> Any:
+        if self.is_deepspeed_enabled:
+            return prepare_deepspeed(reference, self.accelerator)
+        if self.is_fsdp_enabled:
+            return prepare_fsdp(reference, self.accelerator)
+        return self.accelerator.prepare_model(reference, evaluation_mode=True)
 
     # --- rollouts and rewards ---------------------------------------------------------------------
 
     def _rollouts(self, prompts: list[str], _: GRPOTrainer) -> dict[str, Any]:
         """TRL's `rollout_func`: prompts are video ids, each `group` times in a row."""
         videos = prompts[:: self._sampler.group]
-        policy = self.accelerator.unwrap_model(self.model)
-        generator = torch.Generator(device=policy.device)
-        generator.manual_seed((self._seed * 1_000_003 + self.state.global_step) * 64 + self._rank)
-        done = self._sampler.sample(policy, videos, self.state.global_step, generator)
+        policy, step = bare(self.accelerator, self.model), self.state.global_step
+        whole = self._dist.summon_full_params(self.model_wrapped, recurse=False)
+        with whole, torch.no_grad(), self.accelerator.autocast():
+            done = self._sampler.sample(policy, videos, step, self._seed)
         groups: list[Sequence[Completion]] = [[]] * len(videos)
         if done.perturbed:
             groups = _grouped(self._completions(done.perturbed), self._sampler.copies)
@@ -86,24 +111,30 @@ class VQAThinkerTrainer(GRPOTrainer):
         ends = [bool(tokens) and tokens[-1] == self._sampler.end for tokens in ids]
         return [Completion(*pair) for pair in zip(texts, ends, strict=True)]
 
-    @property
-    def _rank(self) -> int:
-        return int(self.accelerator.process_index)
-
     def _calculate_rewards(
         self, inputs: list[dict[str, Any]], prompts: list[str], completions: list[str], *rest: Any
     ) -> Tensor:
-        group = self._sampler.group
+        """TRL asks each reward function by itself, and each process about its own videos."""
+        group, everywhere = self._sampler.group, self._rewards.ranking.scope == "global"
         first = inputs[::group]
-        self._table = compute_rewards(
-            _grouped([row["said"] for row in inputs], group), [row["mos"] for row in first],
-            [row["perturbed"] for row in first] if self._sampler.copies else None, self._rewards,
+        videos = [
+            (row["mos"], said, row["perturbed"])
+            for row, said in zip(first, _grouped([r["said"] for r in inputs], group), strict=True)
+        ]
+        mos, said, perturbed = zip(*(gather_object(videos) if everywhere else videos), strict=True)
+        table = compute_rewards(
+            said,
+            mos,
+            perturbed if self._sampler.copies else None,
+            self._rewards,
             self._answer,
             devices=self.args.steps_per_generation,  # all batches of a step are rolled out at once
-        )  # fmt: skip
+        )
+        own = self.accelerator.process_index * len(videos) if everywhere else 0
+        self._table = table.part(own, own + len(videos))
         for status in FAILURES:
-            share = self._table.statuses[status] / max(1, self._table.statuses.total())
-            self._metrics["train"][f"failures/{status}"].append(share)
+            share = table.statuses[status] / max(1, table.statuses.total())
+            self._log_metric(f"failures/{status}", share)
         per_component: Tensor = super()._calculate_rewards(inputs, prompts, completions, *rest)
         return per_component
 
@@ -124,36 +155,42 @@ class VQAThinkerTrainer(GRPOTrainer):
             limit = self.args.save_total_limit
             rotate_checkpoints(output_dir=str(folder), save_total_limit=limit, use_mtime=False)
 
-    # --- log-probabilities with shared prompts ----------------------------------------------------
+    # --- log-probabilities in packed rows ---------------------------------------------------------
+
+    def _prepare_inputs(self, generation_batch: Any) -> dict[str, Any]:
+        """TRL shuffles rollouts over the device batches of a step (departure 3)."""
+        if self._step % self.args.steps_per_generation == 0 or self._buffered_inputs is None:
+            rolled = self._generate_and_score_completions(generation_batch)
+            self._buffered_inputs = split_tensor_dict(rolled, self.args.steps_per_generation)
+        inputs: dict[str, Any] = self._buffered_inputs[self._step % self.args.steps_per_generation]
+        return inputs
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        """TRL keeps the columns that it knows; each row needs its clip, too."""
         self._clip = torch.tensor([row["clip"] for row in inputs], device=self.accelerator.device)
         batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
-        batch["clip"] = self._clip  # one per row: TRL shuffles and splits it with the others
-        return batch
+        return {**batch, "clip": self._clip}
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
+        """TRL hands on the columns that it knows."""
         self._clip = inputs["clip"]
         loss: Tensor = super()._compute_loss(model, inputs)
         return loss
 
     def _get_per_token_logps_and_entropies(
-        self, model: Any, input_ids: Tensor, _: Tensor, logits_to_keep: int,
-        compute_entropy: bool = False, **__: Any,
+        self, model: Any, input_ids: Tensor, attention_mask: Tensor, logits_to_keep: int,
+        batch_size: int | None = None, compute_entropy: bool = False, **__: Any,
     ) -> tuple[Tensor, Tensor | None, None]:  # fmt: skip
-        """Log-probabilities (and entropies) of completion tokens, (rows, tokens) each."""
+        """TRL gives every completion a row with its whole prompt.
+
+        Log-probabilities (and entropies) of completion tokens, (rows, tokens) each.
+        """
         assert self._clip is not None  # noqa: S101  set by both callers
-        distinct, rows = torch.unique(self._clip, return_inverse=True)
-        videos = [self._videos[clip] for clip in distinct.tolist()]
-        policy = self.accelerator.unwrap_model(model)
-        inputs = self._sampler.model_inputs(policy, videos)
-        completions = input_ids[:, -logits_to_keep:]
-        with self.accelerator.autocast():
-            logits = model(**inputs, completion_ids=completions, rows=rows).logits
-        log_probs = (logits.float() / self.temperature).log_softmax(-1)
-        chosen = log_probs.gather(-1, completions[..., None])[..., 0]
-        entropy = -(log_probs.exp() * log_probs).sum(-1) if compute_entropy else None
-        return chosen, entropy.detach() if entropy is not None else None, None
+        lengths = attention_mask[:, -logits_to_keep:].sum(1)
+        scores = self._scorer.score(
+            model, self._clip, input_ids[:, -logits_to_keep:], lengths, batch_size or len(lengths)
+        )
+        return scores.log_probs, scores.entropies if compute_entropy else None, None
 
 
 def _grouped(items: Sequence[Completion], group: int) -> list[Sequence[Completion]]:

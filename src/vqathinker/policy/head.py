@@ -1,0 +1,69 @@
+"""Log-probabilities of said tokens, without the logits of all of them at once.
+
+A vocabulary of 151,674 makes the logits of 800 tokens 0.5 GB in float32, and several times that in
+backward. So the head runs over a few tokens at a time, and again in backward.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+from transformers.utils import ModelOutput
+
+__all__ = ["TOKENS_AT_A_TIME", "CompletionScores", "TokenScores", "score_tokens"]
+
+TOKENS_AT_A_TIME = 128  # 78 MB of float32 logits with InternVL3's vocabulary
+
+
+class TokenScores(NamedTuple):
+    """Of each token its log-probability, and the entropy of what it was drawn from, in nats."""
+
+    log_probs: Tensor
+    entropies: Tensor
+
+
+@dataclass
+class CompletionScores(ModelOutput):
+    """The same of completions padded on the right: float32 (completions, tokens) each, 0 where a
+    completion is padded."""
+
+    log_probs: Tensor
+    entropies: Tensor = None  # type: ignore[assignment] # transformers wants a default
+
+
+def score_tokens(
+    head: Callable[[Tensor], Tensor], hidden: Tensor, ids: Tensor, temperature: float
+) -> TokenScores:
+    """Score tokens by the hidden states that predict them.
+
+    Args:
+        head: hidden states (tokens, hidden) → logits (tokens, vocabulary).
+        hidden: (tokens, hidden).
+        ids: the tokens that were said (tokens,).
+        temperature: what logits are divided by, as in sampling.
+
+    Returns:
+        float32 (tokens,) each; entropies carry no gradient.
+    """
+    parts = [
+        checkpoint(_score, head, some, said, temperature, use_reentrant=False)
+        for some, said in zip(
+            hidden.split(TOKENS_AT_A_TIME), ids.split(TOKENS_AT_A_TIME), strict=True
+        )
+    ]
+    log_probs, entropies = (torch.cat(part) for part in zip(*parts, strict=True))
+    return TokenScores(log_probs, entropies)
+
+
+def _score(
+    head: Callable[[Tensor], Tensor], hidden: Tensor, ids: Tensor, temperature: float
+) -> tuple[Tensor, Tensor]:
+    logits = head(hidden).float() / temperature
+    total = logits.logsumexp(-1)
+    chosen = logits.gather(-1, ids[:, None])[:, 0] - total
+    with torch.no_grad():
+        entropy = total - (logits.softmax(-1) * logits).sum(-1)
+    return chosen, entropy

@@ -1,0 +1,71 @@
+"""One row a video: its prompt, then all of its completions, of which each sees the prompt alone.
+
+Source: docs/method.md, section 5 (G completions answer one prompt). The plain way gives every
+completion a row with the whole prompt, G × (prompt + completion) tokens. Here it is prompt + Σ
+completions, and no cache is needed, so that layers can be recomputed in backward.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+__all__ = ["PackedRows", "pack"]
+
+_PROMPT, _PADDING = -1, -2  # owners of a column besides the completions
+
+
+class PackedRows(NamedTuple):
+    """Where everything stands in rows of `prompt length + fed` columns.
+
+    The last token of a completion predicts nothing and is not fed.
+
+    `tokens` (videos, fed): what follows the prompts, 0 where nothing does. `positions` (videos,
+    columns): they go on from the prompt in every completion. `mask` (videos, 1, columns, columns):
+    true where the query of a row's column sees the key of another. `said` (completions, tokens):
+    true for tokens of a completion, false for its padding. `predicted_by` (said tokens,): for each
+    of them in order the place in the flattened rows whose hidden state predicts it.
+    """
+
+    tokens: Tensor
+    positions: Tensor
+    mask: Tensor
+    said: Tensor
+    predicted_by: Tensor
+
+
+def pack(
+    completion_ids: Tensor, lengths: Tensor, rows: Tensor, videos: int, prompt: int
+) -> PackedRows:
+    """Lay completions out behind the prompts that they answer.
+
+    Args:
+        completion_ids: padded on the right (completions, tokens).
+        lengths: tokens of each completion, at least 1 (completions,).
+        rows: the video that each completion is about, 0 … `videos` - 1 (completions,).
+        prompt: length of every prompt, at least 1.
+    """
+    number, longest = completion_ids.shape
+    place = torch.arange(longest, device=completion_ids.device)
+    said, fed = place < lengths[:, None], place < lengths[:, None] - 1
+    before = (rows[:, None] == rows).tril(-1).to(lengths.dtype)  # completions of the same video
+    column = prompt + (before @ (lengths - 1))[:, None] + place
+    columns = int(column[fed].max()) + 1 if bool(fed.any()) else prompt
+    row = rows[:, None].expand(number, longest)
+    at = (row[fed], column[fed])
+
+    shape = (videos, columns)
+    tokens = completion_ids.new_zeros(shape)
+    tokens[at] = completion_ids[fed]
+    positions = torch.arange(columns, device=place.device).repeat(videos, 1)
+    positions[at] = (prompt + place).expand(number, longest)[fed]
+    owner = torch.full(shape, _PADDING, device=place.device)
+    owner[:, :prompt] = _PROMPT
+    owner[at] = torch.arange(number, device=place.device)[:, None].expand(number, longest)[fed]
+
+    shared = (owner == _PROMPT)[:, None] | (owner[:, :, None] == owner[:, None])
+    mask = shared & torch.ones(columns, columns, dtype=torch.bool, device=place.device).tril()
+    predictor = torch.where(place == 0, prompt - 1, column - 1)
+    return PackedRows(
+        tokens[:, prompt:], positions, mask[:, None], said, (row * columns + predictor)[said]
+    )
