@@ -15,11 +15,10 @@ import torch
 from datasets import Dataset
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
-from transformers.trainer_utils import rotate_checkpoints
 from trl import GRPOConfig, GRPOTrainer
 
 from vqathinker.params import AnswerParams, RewardsParams
-from vqathinker.policy.answer import FAILURES, Completion
+from vqathinker.policy.answer import Completion
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.training.checkpoints import UNFINISHED, finish_checkpoint
 from vqathinker.training.rewards import RewardTable, compute_rewards
@@ -101,9 +100,6 @@ class VQAThinkerTrainer(GRPOTrainer):
             self._answer,
             devices=self.args.steps_per_generation,  # all batches of a step are rolled out at once
         )  # fmt: skip
-        for status in FAILURES:
-            share = self._table.statuses[status] / max(1, self._table.statuses.total())
-            self._metrics["train"][f"failures/{status}"].append(share)
         per_component: Tensor = super()._calculate_rewards(inputs, prompts, completions, *rest)
         return per_component
 
@@ -121,8 +117,6 @@ class VQAThinkerTrainer(GRPOTrainer):
         if self.args.should_save:
             finish_checkpoint(folder / UNFINISHED / name, folder / name, self._provenance)
             shutil.rmtree(folder / UNFINISHED)  # with the card that TRL writes beside it
-            limit = self.args.save_total_limit
-            rotate_checkpoints(output_dir=str(folder), save_total_limit=limit, use_mtime=False)
 
     # --- log-probabilities with shared prompts ----------------------------------------------------
 
