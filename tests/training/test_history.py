@@ -43,7 +43,7 @@ def test_without_copies_there_are_no_failures_on_them(
     assert pd.read_csv(tmp_path / "history.csv")["failures_perturbed"].isna().all()
 
 
-def test_phases_share_the_seconds_of_a_step_among_them(finished: Path) -> None:
+def test_phases_account_for_all_seconds_of_a_step(finished: Path) -> None:
     times = pd.read_csv(finished / "times.csv")
     phases = [name for name in times if name.startswith("seconds/")]
     assert set(phases) == {
@@ -51,7 +51,8 @@ def test_phases_share_the_seconds_of_a_step_among_them(finished: Path) -> None:
         "seconds/optimiser",
     }  # fmt: skip
     assert (times[phases] > 0).all(axis=None)
-    assert times[phases].sum(axis=1).to_numpy() == pytest.approx(times["seconds"], rel=0.2)
+    rounded = 1e-3
+    assert (times[phases].sum(axis=1) >= times["seconds"] - rounded).all()  # nothing is left out
     assert (times[["tokens_per_second", "memory_mb"]] > 0).all(axis=None)
 
 
