@@ -67,5 +67,5 @@ $(READY): pyproject.toml constraints.txt
 	  || { echo "$(PYTHON) is $$($(PYTHON) -V 2>&1); expected Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint constraints.txt --editable ".[workflow,demo,dev]"
+	  --constraint constraints.txt --editable ".[workflow,demo,tensorboard,dev]"
 	@touch $@

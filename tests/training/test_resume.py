@@ -71,8 +71,11 @@ def test_a_run_that_ends_while_it_writes_a_checkpoint_leaves_none_under_the_name
     assert steps == [2, 3]
 
 
-def test_two_checkpoints_are_kept(tmp_path: Path, training_set: Any, settings_of: Settings) -> None:
-    training_set.start(settings_of(max_steps=3, save_every=1), tmp_path)
+def test_as_many_checkpoints_are_kept_as_asked_for(
+    tmp_path: Path, training_set: Any, settings_of: Settings
+) -> None:
+    keep = {"last": 2, "best": 0}
+    training_set.start(settings_of(max_steps=3, save_every=1, keep=keep), tmp_path)
     kept = {path.name for path in (tmp_path / "checkpoints").iterdir()}
     assert kept >= {"checkpoint-2", "checkpoint-3"}
     assert "checkpoint-1" not in kept

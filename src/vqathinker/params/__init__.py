@@ -25,7 +25,9 @@ from vqathinker.params.reading import (
 )
 from vqathinker.params.training import (
     AnswerParams,
+    KeepParams,
     LoraParams,
+    PatienceParams,
     RewardsParams,
     RunParams,
     RunSettings,
@@ -53,11 +55,13 @@ __all__ = [
     "DownloadParams",
     "EvaluationParams",
     "HubBaseParams",
+    "KeepParams",
     "Kernels",
     "LoraParams",
     "MetricsParams",
     "ParameterError",
     "Parameters",
+    "PatienceParams",
     "PerturbationParams",
     "ReaderName",
     "ReportParams",

@@ -17,7 +17,9 @@ from vqathinker.params.model import (
 
 __all__ = [
     "AnswerParams",
+    "KeepParams",
     "LoraParams",
+    "PatienceParams",
     "RewardsParams",
     "RunParams",
     "RunSettings",
@@ -32,6 +34,20 @@ class LoraParams(Model):
 
     rank: Count
     alpha: Positive
+
+
+class PatienceParams(Model):
+    """Steps in a row of which nothing can be learned, then a run stops; null: it goes on."""
+
+    no_spread: Count | None = Field(description="the rollouts of every group have equal rewards")
+    no_answer: Count | None = Field(description="no rollout has a readable answer")
+
+
+class KeepParams(Model):
+    """Checkpoints of a run that stay; one may be both."""
+
+    last: Count = Field(description="newest ones")
+    best: Whole = Field(description="those with the highest reward since the checkpoint before")
 
 
 class TrainingParams(Section):
@@ -60,7 +76,10 @@ class TrainingParams(Section):
     keep_encoded: bool = Field(description="encoded clips stay in memory; vision must be frozen")
     lora: LoraParams | None
     save_every: Count = Field(description="steps between checkpoints")
+    keep: KeepParams
     log_every: Count = Field(description="steps between rows of history.csv")
+    tensorboard: bool = Field(description="log rows as event files, too; needs tensorboard")
+    patience: PatienceParams
 
     @field_validator("keep_encoded")
     @classmethod

@@ -21,6 +21,7 @@ __all__ = [
     "finish_checkpoint",
     "last_whole_checkpoint",
     "step_of",
+    "whole_checkpoints",
 ]
 
 FINGERPRINT = "run.json"
@@ -59,6 +60,12 @@ def last_whole_checkpoint(out: Path, fingerprint: Mapping[str, str]) -> Path | N
         _log.warning("%s: %s; it is removed, training goes on from the one before", path, fault)
         shutil.rmtree(path)
     return None
+
+
+def whole_checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints in `folder` that can be gone on from, the one with most steps last."""
+    found = sorted(folder.glob("checkpoint-*"), key=step_of)
+    return [path for path in found if fault_of(path) is None]
 
 
 def step_of(checkpoint: Path) -> int:

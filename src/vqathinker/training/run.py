@@ -7,36 +7,34 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 from datasets import Dataset
 from filelock import FileLock, Timeout
-from tqdm import tqdm
-from transformers import PrinterCallback, TrainerCallback
+from transformers import PrinterCallback
 from trl import GRPOConfig
 
 from vqathinker.atomic import whole_file
 from vqathinker.params import RunSettings, TrainingParams
 from vqathinker.parquet import read_columns
 from vqathinker.phases.hashing import code_of_phase
-from vqathinker.policy.answer import FAILURES
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.parts import PARTS
 from vqathinker.products import MANIFEST
-from vqathinker.training.checkpoints import last_whole_checkpoint
+from vqathinker.training.checkpoints import last_whole_checkpoint, step_of
+from vqathinker.training.errors import TrainingError
+from vqathinker.training.history import ProgressBar, history_table, times_table
+from vqathinker.training.retention import KeepCheckpoints
 from vqathinker.training.rollouts import RolloutSampler
-from vqathinker.training.trainer import COMPONENTS, VQAThinkerTrainer
+from vqathinker.training.tensorboard import require_tensorboard, tensorboard_callback
+from vqathinker.training.trainer import COMPONENTS
+from vqathinker.training.watch import Watch, WatchedTrainer
 from vqathinker.video.perturbation_table import PerturbationTable
 from vqathinker.video.sampling import parse_setting
 from vqathinker.video.store import ClipStore
 
 __all__ = ["TrainingError", "train"]
-
-
-class TrainingError(ValueError):
-    """A run cannot be trained as it is set up; the message says what to change."""
 
 
 def train(
@@ -52,21 +50,24 @@ def train(
 ) -> None:
     """Train `run` and write `out`/checkpoints/ and `out`/history.csv.
 
-    `times` gets what two equal runs differ in: columns step and seconds by the clock.
+    `times` gets what two equal runs differ in: seconds by the clock and memory, for each step.
 
     A run that was cut short goes on from its last whole checkpoint if base policy, clips, labels,
     settings and code are what they were; otherwise its checkpoints are removed first.
 
     Raises:
         InputError: the perturbations are not of these clips.
-        TrainingError: fewer clips have a label than a step needs, the settings ask for adapters, or
-            another process trains this run.
+        TrainingError: fewer clips have a label than a step needs, the settings ask for adapters or
+            for a package that is not there, another process trains this run, or the run was
+            stopped because it went wrong (`watch`).
     """
     if settings.training.lora is not None:
         raise TrainingError(
             f"run {run}: training.lora is {settings.training.lora}, but adapters cannot be trained "
             "yet; set it to null to train all weights that `freeze` does not name"
         )
+    if settings.training.tensorboard:
+        require_tensorboard()
     base = load_policy(policy)
     rows, store = _labelled_clips(manifest, clips)
     _require_a_step(run, manifest, len(rows), settings.training)
@@ -79,15 +80,18 @@ def train(
         resume = last_whole_checkpoint(out, fingerprint)
         trainer = _trainer(base, policy, rows, store, settings, draws, out, origin)
         trainer.remove_callback(PrinterCallback)
-        trainer.add_callback(_ProgressBar(run))
+        trainer.add_callback(ProgressBar(run))
+        trainer.add_callback(KeepCheckpoints(out / "checkpoints", settings.training.keep))
+        if settings.training.tensorboard:
+            done = 0 if resume is None else step_of(resume)
+            trainer.add_callback(tensorboard_callback(out / "tensorboard", done))
         trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
-    steps = pd.DataFrame([entry for entry in trainer.state.log_history if "reward" in entry])
+    log = trainer.state.log_history
     with whole_file(out / "history.csv") as part:
-        _history(steps).to_csv(part, index=False, lineterminator="\n")
+        history_table(log).to_csv(part, index=False, lineterminator="\n")
     if times is not None:
-        clock = steps[["step", "step_time"]].rename(columns={"step_time": "seconds"})
         with whole_file(times) as part:
-            clock.to_csv(part, index=False, float_format="%.4f", lineterminator="\n")
+            times_table(log).to_csv(part, index=False, float_format="%.4f", lineterminator="\n")
 
 
 @contextmanager
@@ -130,7 +134,7 @@ def _labelled_clips(manifest: Path, clips: Sequence[Path]) -> tuple[Dataset, Cli
 def _trainer(
     base: Policy, folder: Path, rows: Dataset, store: ClipStore, settings: RunSettings,
     draws: PerturbationTable, out: Path, provenance: dict[str, Any],
-) -> VQAThinkerTrainer:  # fmt: skip
+) -> WatchedTrainer:  # fmt: skip
     how, rewards = settings.training, settings.rewards
     _freeze(base.model, how.freeze)
     reference = load_policy(folder).model.requires_grad_(False) if how.beta else None
@@ -143,7 +147,8 @@ def _trainer(
         copies=(rewards.temporal.copies or how.group_size) if rewards.weights.temporal else 0,
         perturbations=draws,
     )  # fmt: skip
-    return VQAThinkerTrainer(
+    return WatchedTrainer(
+        watch=Watch(provenance["run"], out, how.patience),
         policy=base.model, reference=reference, tokenizer=base.tokenizer, rows=rows,
         config=_config(settings, out), sampler=sampler, rewards=rewards,
         answer=settings.answer, beta=how.beta, seed=settings.seed, provenance=provenance,
@@ -177,7 +182,6 @@ def _config(settings: RunSettings, out: Path) -> GRPOConfig:
         use_cpu=not torch.cuda.is_available(),
         save_strategy="steps",
         save_steps=how.save_every,
-        save_total_limit=2,
         logging_steps=how.log_every,
         seed=settings.seed,
         data_seed=settings.seed,
@@ -193,25 +197,13 @@ def _freeze(policy: VQAThinkerForConditionalGeneration, parts: Sequence[str]) ->
                 parameter.requires_grad_(False)
 
 
-class _ProgressBar(TrainerCallback):
-    """A bar with the rewards; quiet when nobody watches."""
-
-    def __init__(self, run: str) -> None:
-        self.bar = tqdm(desc=run, disable=None)
-
-    def on_log(self, _: Any, state: Any, *__: Any, logs: dict[str, Any], **___: Any) -> None:
-        self.bar.total = state.max_steps
-        self.bar.update(state.global_step - self.bar.n)
-        shown = {name: logs[f"rewards/{name}/mean"] for name in COMPONENTS if "reward" in logs}
-        self.bar.set_postfix({name: f"{value:.2f}" for name, value in shown.items()})
-
-
 def _fingerprint(
     settings: RunSettings, base: Policy, manifest: Path, perturbations: Path, store: ClipStore
 ) -> dict[str, str]:
     code = code_of_phase("training", Path(__file__).parents[2])
+    no_matter = {"training": {"tensorboard", "patience", "keep"}}  # to the weights
     return {
-        "settings": _sha256(settings.model_dump_json().encode()),
+        "settings": _sha256(settings.model_dump_json(exclude=no_matter).encode()),
         "code": _sha256(json.dumps(code).encode()),
         "policy": str(base.provenance["policy"]),
         "manifest": _sha256(manifest.read_bytes()),
@@ -222,17 +214,3 @@ def _fingerprint(
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _history(steps: pd.DataFrame) -> pd.DataFrame:
-    """TRL's log, one row per step: what is plotted first, in the order of the paper."""
-    names = {f"rewards/{name}/mean": f"rewards/{name}" for name in COMPONENTS}
-    names |= {"completions/mean_length": "length", "completions/clipped_ratio": "cut_off"}
-    steps = steps.rename(columns=names)
-    if "kl" not in steps:
-        steps["kl"] = 0.0  # beta 0: no reference, nothing to diverge from
-    failures = [f"failures/{status}" for status in FAILURES]
-    steps["failures"] = steps[failures].sum(axis=1)
-    first = ["step", "reward", *(f"rewards/{name}" for name in COMPONENTS), "kl", "entropy"]
-    rest = ["failures", *failures, "cut_off", "length", "loss", "grad_norm", "learning_rate"]
-    return steps[[*first, *rest, "reward_std", "frac_reward_zero_std"]]

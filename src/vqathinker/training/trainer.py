@@ -24,13 +24,12 @@ from datasets import Dataset
 from peft import LoraConfig
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
-from transformers.trainer_utils import rotate_checkpoints
 from trl import GRPOConfig, GRPOTrainer
 from trl.models import prepare_deepspeed, prepare_fsdp
 from trl.trainer.utils import split_tensor_dict
 
 from vqathinker.params import AnswerParams, RewardsParams
-from vqathinker.policy.answer import FAILURES, Completion
+from vqathinker.policy.answer import Completion
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.training.checkpoints import UNFINISHED, finish_checkpoint
 from vqathinker.training.log_probs import RolloutScorer, bare
@@ -132,9 +131,6 @@ class VQAThinkerTrainer(GRPOTrainer):
         )
         own = self.accelerator.process_index * len(videos) if everywhere else 0
         self._table = table.part(own, own + len(videos))
-        for status in FAILURES:
-            share = table.statuses[status] / max(1, table.statuses.total())
-            self._log_metric(f"failures/{status}", share)
         per_component: Tensor = super()._calculate_rewards(inputs, prompts, completions, *rest)
         return per_component
 
@@ -152,8 +148,6 @@ class VQAThinkerTrainer(GRPOTrainer):
         if self.args.should_save:
             finish_checkpoint(folder / UNFINISHED / name, folder / name, self._provenance)
             shutil.rmtree(folder / UNFINISHED)  # with the card that TRL writes beside it
-            limit = self.args.save_total_limit
-            rotate_checkpoints(output_dir=str(folder), save_total_limit=limit, use_mtime=False)
 
     # --- log-probabilities in packed rows ---------------------------------------------------------
 

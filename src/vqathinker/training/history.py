@@ -1,0 +1,81 @@
+"""What a run leaves to read: its history, its times, and the bar while it runs.
+
+The history holds what two equal runs have in common, the times what they differ in.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from tqdm import tqdm
+from transformers import TrainerCallback
+
+from vqathinker.policy.answer import FAILURES
+from vqathinker.training.trainer import COMPONENTS
+
+__all__ = ["ProgressBar", "history_table", "times_table"]
+
+Log = Sequence[Mapping[str, Any]]
+
+_NAMES = {
+    **{f"rewards/{name}/mean": f"rewards/{name}" for name in COMPONENTS},
+    "completions/mean_length": "length",
+    "completions/max_length": "longest",
+    "completions/clipped_ratio": "cut_off",
+    "clip_ratio/region_mean": "clipped",
+    "clip_ratio/low_mean": "clipped/low",
+    "clip_ratio/high_mean": "clipped/high",
+}
+_STATUSES = [f"failures/{status}" for status in FAILURES]
+_COLUMNS = [
+    *["step", "reward", *(f"rewards/{name}" for name in COMPONENTS), "kl", "entropy"],
+    *["failures", *_STATUSES, "cut_off", "length", "loss", "grad_norm", "learning_rate"],
+    *["reward_std", "frac_reward_zero_std", "spread/reward", "spread/score"],
+    *["failures_perturbed", "longest", "clipped", "clipped/low", "clipped/high"],
+    *["score_error", "srcc"],
+]
+
+
+def history_table(log: Log) -> pd.DataFrame:
+    """A row for each logged step: what is plotted first, in the order of the paper.
+
+    What a batch does not have, such as a correlation where all scores are equal, stays empty. The
+    columns are explained in docs/training.md.
+    """
+    steps = _steps(log).rename(columns=_NAMES)
+    if "kl" not in steps:
+        steps["kl"] = 0.0  # beta 0: no reference, nothing to diverge from
+    steps["failures"] = steps[_STATUSES].sum(axis=1)
+    return steps.reindex(columns=_COLUMNS)
+
+
+def times_table(log: Log) -> pd.DataFrame:
+    """A row for each logged step: seconds of a step by the clock, in all and by phase.
+
+    `tokens_per_second` counts prompts and rollouts; `memory_mb` is the peak since the run began.
+    """
+    steps = _steps(log)
+    phases = sorted(name for name in steps if name.startswith("seconds/"))
+    seconds = steps["step_time"] + steps.get("seconds/optimiser", 0.0)  # TRL leaves it out
+    passed = steps["step"].diff().fillna(steps["step"])
+    tokens = steps["num_tokens"].diff().fillna(steps["num_tokens"])
+    times = pd.DataFrame({"step": steps["step"], "seconds": seconds, **steps[phases]})
+    return times.assign(tokens_per_second=tokens / passed / seconds, memory_mb=steps["memory_mb"])
+
+
+def _steps(log: Log) -> pd.DataFrame:
+    return pd.DataFrame([entry for entry in log if "reward" in entry])
+
+
+class ProgressBar(TrainerCallback):
+    """A bar with the rewards; quiet when nobody watches."""
+
+    def __init__(self, run: str) -> None:
+        self.bar = tqdm(desc=run, disable=None)
+
+    def on_log(self, _: Any, state: Any, *__: Any, logs: dict[str, Any], **___: Any) -> None:
+        """Move on to the logged step."""
+        self.bar.total = state.max_steps
+        self.bar.update(state.global_step - self.bar.n)
+        shown = {name: logs[f"rewards/{name}/mean"] for name in COMPONENTS if "reward" in logs}
+        self.bar.set_postfix({name: f"{value:.2f}" for name, value in shown.items()})

@@ -1,0 +1,153 @@
+"""A run that goes wrong or learns nothing stops with a reason; its last good checkpoint stays."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from vqathinker.params import PatienceParams, RunSettings
+from vqathinker.training import trainer
+from vqathinker.training.rewards import RewardTable, compute_rewards
+from vqathinker.training.run import TrainingError
+from vqathinker.training.trainer import VQAThinkerTrainer
+from vqathinker.training.watch import Watch
+
+Settings = Callable[..., RunSettings]
+NAN = float("nan")
+
+
+def checkpoints(out: Path) -> list[str]:
+    return sorted(path.name for path in (out / "checkpoints").glob("checkpoint-*"))
+
+
+def spoil_loss(monkeypatch: pytest.MonkeyPatch, step: int, spoiled: Callable[..., Tensor]) -> None:
+    """From `step` on the loss is spoiled(loss, a weight)."""
+    whole = VQAThinkerTrainer._compute_loss
+
+    def compute(self: VQAThinkerTrainer, model: Any, inputs: Any) -> Tensor:
+        loss = whole(self, model, inputs)
+        weight = next(w for w in model.parameters() if w.requires_grad)
+        return spoiled(loss, weight) if self.state.global_step + 1 >= step else loss
+
+    monkeypatch.setattr(VQAThinkerTrainer, "_compute_loss", compute)
+
+
+def spoil_rewards(
+    monkeypatch: pytest.MonkeyPatch, spoiled: Callable[[RewardTable], RewardTable], after: int = 0
+) -> None:
+    """The rewards of all steps but the first `after` are spoiled(rewards)."""
+    calls = []
+
+    def compute(*args: Any, **kwargs: Any) -> RewardTable:
+        calls.append(None)
+        table = compute_rewards(*args, **kwargs)
+        return spoiled(table) if len(calls) > after else table
+
+    monkeypatch.setattr(trainer, "compute_rewards", compute)
+
+
+@pytest.mark.parametrize(
+    ("name", "spoiled"),
+    [
+        ("the loss is nan", lambda loss, _: loss * NAN),
+        ("the loss is inf", lambda loss, _: loss + torch.inf),
+        # a loss like any other, whose derivative is 0 times infinity
+        ("the gradient norm is nan", lambda loss, weight: loss + (weight * 0).sum().sqrt()),
+    ],
+    ids=["loss nan", "loss inf", "gradient"],
+)
+def test_a_number_that_is_not_finite_stops_the_run_before_it_spoils_a_checkpoint(
+    tmp_path: Path, training_set: Any, settings_of: Settings, monkeypatch: pytest.MonkeyPatch,
+    name: str, spoiled: Any,
+) -> None:  # fmt: skip
+    spoil_loss(monkeypatch, 4, spoiled)
+    with pytest.raises(TrainingError) as error:
+        training_set.start(settings_of(max_steps=4), tmp_path)
+    kept = tmp_path / "checkpoints" / "checkpoint-2"
+    assert str(error.value).startswith(
+        f"run grpo, step 4: {name}, expected a finite number; the last good checkpoint is {kept}: "
+        "lower training.learning_rate"
+    )
+    assert checkpoints(tmp_path) == ["checkpoint-2"]
+    assert not (tmp_path / "history.csv").exists()
+    weights = load_file(kept / "model.safetensors")
+    assert all(bool(value.isfinite().all()) for value in weights.values())
+
+
+def test_a_reward_that_is_no_number_stops_the_run(
+    tmp_path: Path, training_set: Any, settings_of: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def one_is_none(table: RewardTable) -> RewardTable:
+        total = table.total.copy()
+        total[1, 2] = NAN
+        return replace(table, total=total)
+
+    spoil_rewards(monkeypatch, one_is_none)
+    with pytest.raises(TrainingError, match=r"step 1: a reward is nan, .* no checkpoint yet"):
+        training_set.start(settings_of(), tmp_path)
+
+
+def test_weights_that_the_optimiser_spoils_are_not_written(
+    tmp_path: Path, training_set: Any, settings_of: Settings
+) -> None:
+    with pytest.raises(TrainingError, match=r"step 1: the largest weight is (inf|nan)"):
+        training_set.start(settings_of(learning_rate=1e39, save_every=1), tmp_path)
+    assert checkpoints(tmp_path) == []
+
+
+def equal_rewards(table: RewardTable) -> RewardTable:
+    flat = np.zeros_like(table.total)
+    same = dict.fromkeys(("regression", "ranking", "format", "temporal", "total"), flat)
+    return replace(table, **same)
+
+
+def test_steps_without_spread_are_counted_over_an_interruption(
+    tmp_path: Path, training_set: Any, settings_of: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of(max_steps=6, patience={"no_spread": 3, "no_answer": None})
+    spoil_rewards(monkeypatch, equal_rewards, after=1)
+    reason = r"step 4: the rollouts of every group have equal rewards.*for 3 steps in a row"
+    with pytest.raises(TrainingError, match=reason):
+        training_set.start(settings, tmp_path)
+    assert checkpoints(tmp_path) == ["checkpoint-2"]
+    # Step 2 is behind the checkpoint, so steps 3 and 4 make three of them.
+    spoil_rewards(monkeypatch, equal_rewards)
+    with pytest.raises(TrainingError, match=reason):
+        training_set.start(settings, tmp_path)
+
+
+def test_more_patience_goes_on_from_the_checkpoint(
+    tmp_path: Path, training_set: Any, settings_of: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    how = {"max_steps": 4, "answer": {"reading": "strict", "range": [0, 5]}}
+    strict = settings_of(patience={"no_spread": None, "no_answer": 3}, **how)
+    with pytest.raises(TrainingError, match="step 3: no rollout has a readable answer, for 3"):
+        training_set.start(strict, tmp_path)
+    seen: list[int] = []
+    sample = trainer.RolloutSampler.sample
+
+    def watched(self: Any, policy: Any, videos: Any, step: int, rng: Any) -> Any:
+        seen.append(step)
+        return sample(self, policy, videos, step, rng)
+
+    monkeypatch.setattr(trainer.RolloutSampler, "sample", watched)
+    training_set.start(
+        settings_of(patience={"no_spread": None, "no_answer": None}, **how), tmp_path
+    )
+    assert seen == [2, 3]
+    assert checkpoints(tmp_path) == ["checkpoint-2", "checkpoint-4"]
+
+
+def test_one_good_step_begins_the_count_again(tmp_path: Path) -> None:
+    watch = Watch("grpo", tmp_path, PatienceParams(no_spread=2, no_answer=None))
+    for step, spread in enumerate([False, True, False, True], start=1):
+        watch.count(step, spread=spread, answer=False)
+    watch.count(5, spread=False, answer=False)
+    with pytest.raises(TrainingError, match=r"raise training\.temperature.*patience\.no_spread"):
+        watch.count(6, spread=False, answer=False)
