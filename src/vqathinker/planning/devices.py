@@ -11,6 +11,7 @@ from vqathinker.phases.parameters import nearest
 __all__ = ["CPU", "DEVICES", "Device", "choose_device"]
 
 _GIB = 1024**3
+_UNKNOWN = "A100-40G"  # whose speed a GPU is given that has no row here
 
 
 @dataclass(frozen=True)
@@ -79,5 +80,8 @@ def _main_memory() -> int:
 def _here() -> Device:
     """The GPU of this machine: its memory as it says, its speed as the data sheet of its kind."""
     told = torch.cuda.get_device_properties(0)
-    kind = next((kind for kind in DEVICES if kind.partition("-")[0] in told.name), "A100-80G")
-    return Device(**{**vars(DEVICES[kind]), "name": told.name, "memory": told.total_memory})
+    words = {kind: kind.removeprefix("RTX-").partition("-")[0] for kind in DEVICES}
+    kind = next((kind for kind, word in words.items() if word in told.name), None)
+    sheet = DEVICES[kind or _UNKNOWN]
+    name = told.name if kind else f"{told.name}, taken for as fast as {_UNKNOWN}"
+    return Device(**{**vars(sheet), "name": name, "memory": told.total_memory})
