@@ -24,10 +24,12 @@ MAY_SEE = {
     "acquisition": {"atomic", "content", "errors"},
     "datasets": {"acquisition", "video"} | FOUNDATION,
     "policy": {"acquisition", "video"} | FOUNDATION,
-    "training": {"policy", "datasets", "video"} | FOUNDATION,
+    "planning": {"policy", "datasets", "video"} | FOUNDATION,
+    "training": {"planning", "policy", "datasets", "video"} | FOUNDATION,
     "evaluation": {"policy", "datasets", "video"} | FOUNDATION,
     "reporting": {"evaluation", "training", "policy", "datasets", "video"} | FOUNDATION,
-    "cli": {"reporting", "evaluation", "training", "policy", "datasets", "acquisition", "video"}
+    "cli": {"reporting", "evaluation", "training", "planning", "policy", "datasets"}
+    | {"acquisition", "video"}
     | FOUNDATION,
 }
 PACKAGE = Path(__file__).parents[1] / "src" / "vqathinker"

@@ -8,6 +8,7 @@ from vqathinker.cli import app
 from vqathinker.phases.parameters import SECTIONS, TRAINING
 
 COMMANDS = {
+    "Before it starts": ("plan",),
     "Data": ("decode", "perturb"),
     "Policy": ("base", "train", "export"),
     "Evaluation": ("predict", "metrics"),
@@ -45,7 +46,7 @@ def test_every_command_says_what_it_does_and_explains_its_options(command):
 
 def test_every_phase_has_the_module_that_its_stamp_hashes(root):
     folder = root / "src" / "vqathinker" / "cli"
-    apart = {"__init__", "options", "paths", "failures", "kernels", "inventory", "policy"}
+    apart = {"__init__", "options", "paths", "failures", "kernels", "inventory", "plan", "policy"}
     modules = {path.stem for path in folder.glob("*.py")} - apart
     assert modules == {*SECTIONS, TRAINING}
 

@@ -122,7 +122,7 @@ def test_there_is_a_word_for_every_kind_of_training(config: dict[str, Any]) -> N
 def clips(tiny_params: DemoBaseParams) -> demo.EncodedClips:
     """64 clips: number k of the motion feature is the strength, if the kind is k."""
     generator = torch.Generator().manual_seed(0)
-    policy = build_policy(tiny_params, build_tokenizer(demo._PHRASES), 56)
+    policy = build_policy(tiny_params, build_tokenizer(demo.PHRASES), 56)
     words = len(set(KINDS.values()))
     kind, strength = torch.arange(64) % words, torch.rand(64, generator=generator)
     motion = torch.zeros(64, policy.model.motion_encoder.dim)
@@ -144,7 +144,7 @@ def test_perception_learns_to_tell_kind_and_strength(
         return loss
 
     monkeypatch.setattr(demo, "_perception_loss", watched)
-    policy = build_policy(tiny_params, build_tokenizer(demo._PHRASES), 56)
+    policy = build_policy(tiny_params, build_tokenizer(demo.PHRASES), 56)
     how = StageParams(steps=200, batch_size=32, learning_rate=5e-3)
     demo._train_perception(policy, clips, how, torch.Generator().manual_seed(0))
     assert sum(losses[-50:]) < 0.5 * sum(losses[:50])
@@ -153,7 +153,7 @@ def test_perception_learns_to_tell_kind_and_strength(
 def test_no_step_of_speech_holds_a_trend_from_what_is_seen_to_the_score(
     clips: demo.EncodedClips,
 ) -> None:
-    tokenizer = build_tokenizer(demo._PHRASES)
+    tokenizer = build_tokenizer(demo.PHRASES)
     generator = torch.Generator().manual_seed(0)
     pick = torch.randperm(64, generator=generator)[:9]
     texts = tokenizer.batch_decode(
@@ -171,7 +171,7 @@ def test_no_step_of_speech_holds_a_trend_from_what_is_seen_to_the_score(
 def test_speech_learns_the_form_of_an_answer_and_no_score(
     tiny_params: DemoBaseParams, clips: demo.EncodedClips
 ) -> None:
-    tokenizer = build_tokenizer(demo._PHRASES)
+    tokenizer = build_tokenizer(demo.PHRASES)
     policy = build_policy(tiny_params, tokenizer, 56)
     how = StageParams(steps=100, batch_size=16, learning_rate=1e-2)
     demo._train_speech(policy, tokenizer, clips, how, torch.Generator().manual_seed(0))

@@ -21,7 +21,7 @@ WORDS = sorted(set(demo.KINDS.values()))
 
 @pytest.fixture(scope="module")
 def demo_tokenizer() -> PreTrainedTokenizerFast:
-    return build_tokenizer(demo._PHRASES)
+    return build_tokenizer(demo.PHRASES)
 
 
 def weights(params: DemoBaseParams, tokenizer: PreTrainedTokenizerBase) -> dict[str, Tensor]:
@@ -62,11 +62,11 @@ def test_the_image_encoder_looks_through_different_filters(
 def test_building_a_tokenizer_twice_gives_the_same_one(
     demo_tokenizer: PreTrainedTokenizerFast,
 ) -> None:
-    again = build_tokenizer(demo._PHRASES)
+    again = build_tokenizer(demo.PHRASES)
     assert again.get_vocab() == demo_tokenizer.get_vocab()
 
 
-@pytest.mark.parametrize("phrase", [*demo._PHRASES, *TAGS, *"0123456789"])
+@pytest.mark.parametrize("phrase", [*demo.PHRASES, *TAGS, *"0123456789"])
 def test_what_an_answer_is_made_of_is_one_token_each(
     demo_tokenizer: PreTrainedTokenizerFast, phrase: str
 ) -> None:

@@ -1,8 +1,8 @@
 """The command line: one command per stage of the pipeline, and the only room that sees all others.
 
 There is one module for each phase of `vqathinker.phases`, and what that module imports is the
-phase's code; `inventory` belongs to none. Heavy modules are imported inside the commands, so that
-`--help` answers at once.
+phase's code; `inventory` and `plan` belong to none. Heavy modules are imported inside the commands,
+so that `--help` answers at once.
 """
 
 import sys
@@ -21,6 +21,7 @@ from vqathinker.cli import (
     evaluation,
     inventory,
     metrics,
+    plan,
     policy,
     report,
     training,
@@ -83,6 +84,7 @@ def schema() -> None:
 
 
 _PANELS = {
+    "Before it starts": (plan.plan,),
     "Data": (clips.decode, clips.perturb),
     "Policy": (base.base, training.train, training.export),
     "Evaluation": (evaluation.predict, metrics.metrics),

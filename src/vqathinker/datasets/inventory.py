@@ -16,7 +16,15 @@ from vqathinker.datasets.name_hints import names_of_set
 from vqathinker.datasets.source_files import SourceFolderError
 from vqathinker.errors import InputError
 
-__all__ = ["DiskNeeds", "SetState", "disk_needs", "format_bytes", "read_set_state"]
+__all__ = [
+    "DiskNeeds",
+    "SetState",
+    "disk_needs",
+    "download_bytes",
+    "format_bytes",
+    "read_set_state",
+    "stored_bytes",
+]
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
@@ -85,8 +93,8 @@ def read_set_state(
     except (LabelError, InputError, SourceFolderError) as error:
         step = str(error)
     complete = here or by_hand or card.made
-    download = 0 if complete else _download_bytes(card)
-    store = 0 if complete else _stored_bytes(card)
+    download = 0 if complete else download_bytes(card)
+    store = 0 if complete else stored_bytes(card)
     return SetState(card, download, store, rows, found, damaged, step)
 
 
@@ -115,7 +123,8 @@ def format_bytes(number: int | None) -> str:
     return f"{size:.{0 if unit < 2 or size >= 100 else 1}f} {_UNITS[unit]}" if number else "0"
 
 
-def _download_bytes(card: Card) -> int | None:
+def download_bytes(card: Card) -> int | None:
+    """Bytes of all files that a set is brought with; None where a size is not known."""
     if card.download_bytes is not None:
         return card.download_bytes
     sizes = [file.known_bytes for file in card.files]
@@ -124,7 +133,8 @@ def _download_bytes(card: Card) -> int | None:
     return None if None in sizes else sum(size or 0 for size in sizes)
 
 
-def _stored_bytes(card: Card) -> int | None:
+def stored_bytes(card: Card) -> int | None:
+    """Bytes that a set's own videos take; None where that is not known."""
     return 0 if card.files_of or card.access.kind == "local" else card.stored_bytes
 
 

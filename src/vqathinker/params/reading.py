@@ -1,6 +1,6 @@
 """Read params.yaml or a stamp into typed sections; say which key holds what, and what it should."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,13 +30,16 @@ class ParameterError(ValueError):
 S = TypeVar("S", bound=Section)
 
 
-def load_all(path: Path) -> Parameters:
+def load_all(path: Path, changes: Sequence[str] = ()) -> Parameters:
     """The whole of params.yaml, at the scale it names.
 
+    `changes`, such as "scale=paper" or "training.lora=null", are laid over it.
+
     Raises:
+        InputError: a change is no KEY=VALUE.
         ParameterError: a value is missing, unknown or out of range.
     """
-    return _check(path, read_params(path), Parameters, "")
+    return _check(path, read_params(path, changes), Parameters, "")
 
 
 def load_section(path: Path, section: type[S]) -> S:

@@ -1,9 +1,11 @@
 """From params.yaml to the parameters of one scale, and of one phase of it."""
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from vqathinker.errors import InputError, read_yaml, reading
 
@@ -89,17 +91,38 @@ def nearest(word: str, words: Iterable[str]) -> str:
     return f"; did you mean {found[0]}?" if found else ""
 
 
-def read_params(path: Path) -> Tree:
+def read_params(path: Path, changes: Sequence[str] = ()) -> Tree:
     """Resolved parameters from params.yaml or, of one phase only, from a stamp.
 
+    `changes` such as "scale=paper" or "training.lora=null" are laid over the scale of params.yaml.
+
     Raises:
-        InputError: the file cannot be read, holds no mapping, or an unknown scale.
+        InputError: the file cannot be read, holds no mapping, or an unknown scale; a change is no
+            KEY=VALUE.
     """
     content = read_yaml(path, *_EXPECTED)
     with reading(path, *_EXPECTED):
         if "phase" in (content := dict(content)):
             return dict(content["params"])
+    for change in changes:
+        content = merge(content, _as_tree(change, content))
     return resolve(content, str(path))
+
+
+def _as_tree(change: str, content: Mapping[str, Any]) -> Tree:
+    """A change as a part of params.yaml: the scale itself, or what the scale says."""
+    key, equals, text = change.partition("=")
+    if not (key and equals):
+        raise InputError(f"{change!r}: expected KEY=VALUE, such as training.lora=null")
+    try:
+        tree: Any = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"{change!r}: what follows the = is no YAML") from error
+    if key == "scale":
+        return {key: tree}
+    for name in reversed(["scales", str(content.get("scale")), *key.split(".")]):
+        tree = {name: tree}
+    return dict(tree)
 
 
 def phase_names(params: Mapping[str, Any]) -> list[str]:

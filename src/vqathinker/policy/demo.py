@@ -28,7 +28,7 @@ from vqathinker.policy.tokens import generation_defaults
 from vqathinker.products import DEGRADATIONS
 from vqathinker.video.store import ClipStore
 
-__all__ = ["KINDS", "LEVELS", "prepare_base"]
+__all__ = ["KINDS", "LEVELS", "PHRASES", "prepare_base"]
 
 LEVELS = ("no", "faint", "slight", "mild", "clear", "strong", "severe", "extreme")
 KINDS = {
@@ -38,7 +38,7 @@ KINDS = {
 }  # fmt: skip
 _WORDS = tuple(dict.fromkeys(KINDS.values()))
 _THOUGHT = "<think>I see {level} {kind}.</think><answer>{score:.2f}</answer>"
-_PHRASES = ("I see", ".", *(f" {word}" for word in (*LEVELS, *_WORDS)))
+PHRASES = ("I see", ".", *(f" {word}" for word in (*LEVELS, *_WORDS)))
 
 _JITTER = 0.05  # noise on the motion feature, in its standard deviations: 900 clips are few
 _VISUAL_WEIGHT = 0.3  # weight of telling kind and strength from the frames alone,
@@ -80,7 +80,7 @@ def prepare_base(
             f"every clip, of one of the kinds {', '.join(KINDS)}"
         )
     first = store.frames(store.ids[0])
-    tokenizer = build_tokenizer(_PHRASES)
+    tokenizer = build_tokenizer(PHRASES)
     policy = build_policy(params, tokenizer, first.shape[-1])
     policy.config.setting = store.setting
     policy.model.vision_tower.requires_grad_(False)

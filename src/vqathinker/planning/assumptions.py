@@ -1,0 +1,41 @@
+"""What a plan takes for granted, each with its value, so that it can be doubted.
+
+Nothing here is measured on the device that is planned for; `--rates` takes the place of the
+assumptions about speed.
+"""
+
+from typing import Final
+
+__all__ = [
+    "BUCKET_WEIGHTS",
+    "COMPLETION_TOKENS",
+    "CPU_OVERHEAD",
+    "GPU_OVERHEAD",
+    "LOGIT_ROWS",
+    "LONGEST",
+    "SLOWFAST_FLOPS",
+    "SLOWFAST_WEIGHTS",
+    "USE_OF_BANDWIDTH",
+    "USE_OF_LINK",
+    "USE_OF_MATRIX",
+    "slowfast_flops",
+]
+
+COMPLETION_TOKENS: Final = 200  # mean length of an answer of InternVL3 that thinks first
+LONGEST: Final = 2.0  # the longest completion of a batch, in mean lengths
+LOGIT_ROWS: Final = 512  # positions whose logits stand in memory at once
+BUCKET_WEIGHTS: Final = 500_000_000  # gradients that ZeRO-2 sends at once, DeepSpeed's own default
+GPU_OVERHEAD: Final = 2_000_000_000  # bytes: CUDA, its libraries, what the allocator cannot reuse
+CPU_OVERHEAD: Final = 700_000_000  # bytes: Python with its libraries
+
+USE_OF_MATRIX: Final = 0.4  # of the peak, in passes over whole prompts
+USE_OF_BANDWIDTH: Final = 0.6  # of the peak, in token steps and in the optimiser
+USE_OF_LINK: Final = 0.6  # of the peak, between GPUs
+
+SLOWFAST_WEIGHTS: Final = 34_570_000  # of the file that is downloaded, its classifier included
+SLOWFAST_FLOPS: Final = 131.4e9  # of SlowFast-R50 for 32 frames of 256 x 256, as published
+
+
+def slowfast_flops(frames: int, size: int) -> float:
+    """Of one clip; convolutions, so in proportion to frames and pixels."""
+    return SLOWFAST_FLOPS * (frames / 32) * (size / 256) ** 2

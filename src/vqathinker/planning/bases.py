@@ -1,0 +1,65 @@
+"""The base policy of params.yaml before it is there: its configuration, the length of a prompt."""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from transformers import PreTrainedTokenizerBase
+
+from vqathinker.errors import InputError
+from vqathinker.params import DemoBaseParams, HubBaseParams
+from vqathinker.policy.config import VQAThinkerConfig
+from vqathinker.policy.demo import PHRASES
+from vqathinker.policy.folder.checkpoint import read_config, read_tokenizer
+from vqathinker.policy.inputs import prompt_ids
+from vqathinker.policy.prompt import Setting, render
+from vqathinker.policy.sizes import SIZES, config_of
+from vqathinker.policy.tiny import build_policy, build_tokenizer
+from vqathinker.video.sampling import ClipSetting
+
+__all__ = ["PlannedBase", "planned_base", "prompt_length"]
+
+# Pieces that InternVL3's tokenizer never joins: its own tokens, words with the blank before them,
+# single digits, and runs of other characters. Common English words are one token each; a Chinese
+# character is counted as one, too.
+_PIECES = re.compile(
+    r"<[|/]?\w+\|?>| ?[A-Za-z]+|[\u4e00-\u9fff]|\d|\n+| ?[^\sA-Za-z\d\u4e00-\u9fff<]+"
+)
+
+
+class PlannedBase(NamedTuple):
+    """Configuration of a base policy, and its tokenizer where there is one already."""
+
+    config: VQAThinkerConfig
+    tokenizer: PreTrainedTokenizerBase | None
+
+
+def planned_base(
+    base: DemoBaseParams | HubBaseParams, folder: Path, clip: ClipSetting
+) -> PlannedBase:
+    """From the policy folder where it is there already, else from what is known of the size.
+
+    Raises:
+        InputError: it is not there, and no InternVL3 of that name is known.
+    """
+    if isinstance(base, DemoBaseParams):
+        tokenizer = build_tokenizer(PHRASES)
+        return PlannedBase(build_policy(base, tokenizer, clip.size).config, tokenizer)
+    if (folder / "config.json").is_file():
+        return PlannedBase(read_config(folder), read_tokenizer(folder))
+    size = base.name.rpartition("-")[2].upper()
+    if not base.name.startswith("internvl3-") or size not in SIZES:
+        known = ", ".join(f"internvl3-{name.lower()}" for name in SIZES)
+        raise InputError(
+            f"base.name is {base.name}, whose sizes are not known before it is there; "
+            f"expected {known}, or fetch it first with `vqathinker base`"
+        )
+    return PlannedBase(config_of(size), None)
+
+
+def prompt_length(base: PlannedBase, setting: Setting, clip: ClipSetting) -> int:
+    """Tokens of a prompt: counted by the tokenizer, or piece by piece where there is none."""
+    frame = base.config.tokens_per_frame(clip.size)
+    if base.tokenizer is not None:
+        return len(prompt_ids(base.tokenizer, setting, clip.frames, frame))
+    return len(_PIECES.findall(render(setting, clip.frames, frame)))
