@@ -37,6 +37,7 @@ def settings(
             "max_new_tokens": max_new_tokens,
             "score": score,
             "beside": list(beside),
+            "precision": "fp32",
             "sampling": {"answers": 3, "temperature": 1.0, "seed": 7},
         }
     )

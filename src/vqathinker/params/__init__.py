@@ -13,11 +13,12 @@ from vqathinker.params.data import (
     PerturbationParams,
     ReaderName,
 )
-from vqathinker.params.model import Kernels
+from vqathinker.params.model import Device, Kernels, Precision
 from vqathinker.params.reading import (
     ParameterError,
     load_all,
     load_base,
+    load_device,
     load_kernels,
     load_run,
     load_section,
@@ -50,6 +51,7 @@ __all__ = [
     "DataParams",
     "DemoBaseParams",
     "DemoDataParams",
+    "Device",
     "DownloadParams",
     "EvaluationParams",
     "HubBaseParams",
@@ -59,6 +61,7 @@ __all__ = [
     "ParameterError",
     "Parameters",
     "PerturbationParams",
+    "Precision",
     "ReaderName",
     "ReportParams",
     "ResourcesParams",
@@ -72,6 +75,7 @@ __all__ = [
     "json_schema",
     "load_all",
     "load_base",
+    "load_device",
     "load_kernels",
     "load_run",
     "load_section",
