@@ -14,7 +14,13 @@ from vqathinker.cli.options import (
     TimesFile,
 )
 from vqathinker.cli.paths import folder_to_read
-from vqathinker.params import AnswerParams, EvaluationParams, load_kernels, load_section
+from vqathinker.params import (
+    AnswerParams,
+    EvaluationParams,
+    load_device,
+    load_kernels,
+    load_section,
+)
 from vqathinker.products import POLICY
 
 __all__ = ["predict"]
@@ -34,5 +40,15 @@ def predict(
     from vqathinker.evaluation.predict import predict as predict_all
 
     how, answer = load_section(params, EvaluationParams), load_section(params, AnswerParams)
-    predict_all(policy, clips, how, answer, run=run, benchmark=benchmark, out=out, times=times)
+    predict_all(
+        policy,
+        clips,
+        how,
+        answer,
+        run=run,
+        benchmark=benchmark,
+        out=out,
+        times=times,
+        device=load_device(params),
+    )
     typer.echo(f"{out}: predictions of {run} on {benchmark}")

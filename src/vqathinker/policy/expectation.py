@@ -93,7 +93,7 @@ def expected_score(
         tokens: of the tokenizer's vocabulary.
         prompt_length: tokens of the prompt.
         completion: token ids; what stands behind the last `<answer>` is said anew.
-        cache: as `generate_with_cache` leaves it; stays as it is.
+        cache: that `generate_with_cache` remembers the completion in; stays as it is.
         row: of the cache.
         limits: lowest and highest score that counts; None: any.
     """
