@@ -10,7 +10,7 @@ from vqathinker.phases.parameters import SECTIONS, TRAINING
 COMMANDS = {
     "Data": ("decode", "perturb"),
     "Policy": ("base", "train", "export"),
-    "Evaluation": ("predict", "metrics"),
+    "Evaluation": ("predict", "gather", "metrics"),
     "Report": ("tables", "figures", "page", "summary"),
     "Development": ("schema",),
 }

@@ -1,4 +1,4 @@
-"""Command of the phase `evaluation`: what a policy says about a benchmark, without its labels."""
+"""Commands of the phase `evaluation`: what a policy says about a benchmark, without its labels."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +11,7 @@ from vqathinker.cli.options import (
     Clips,
     OutFile,
     ParamsFile,
+    PredictionFiles,
     TimesFile,
 )
 from vqathinker.cli.paths import folder_to_read
@@ -23,7 +24,7 @@ from vqathinker.params import (
 )
 from vqathinker.products import POLICY
 
-__all__ = ["predict"]
+__all__ = ["gather", "predict"]
 
 
 def predict(
@@ -52,3 +53,11 @@ def predict(
         device=load_device(params),
     )
     typer.echo(f"{out}: predictions of {run} on {benchmark}")
+
+
+def gather(predictions: PredictionFiles, out: OutFile) -> None:
+    """Join the predictions of a benchmark's shards, in the order in which they are given."""
+    from vqathinker.evaluation.gather import gather as join
+
+    join(predictions, out)
+    typer.echo(f"{out}: joined from {len(predictions)}")
