@@ -84,7 +84,7 @@ def _how(arguments: argparse.Namespace, beside: list[str]) -> EvaluationParams:
     sampling = {"answers": arguments.answers, "temperature": 1.0, "seed": 1}
     return EvaluationParams.model_validate(
         {"batch_size": arguments.batch, "max_new_tokens": arguments.tokens, "score": "greedy",
-         "beside": beside, "sampling": sampling}
+         "beside": beside, "precision": "fp32", "sampling": sampling}
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ SMALL = {
     "decode.py": ["--quick"],
     "storage.py": ["--quick"],
     "rewards.py": ["--quick"],
+    "evaluate.py": ["--quick"],
     "score.py": ["--quick"],
     "gpu/policy.py": ["--tiny", "--clips", "1", "--tokens", "4"],
 }

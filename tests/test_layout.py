@@ -74,3 +74,11 @@ def test_every_run_meets_every_benchmark(demo):
     ]
     assert len(demo.predictions(demo.ablations)) == 7 * 3
     assert demo.histories(demo.results) == ["models/demo/grpo/history.csv"]
+
+
+def test_predictions_come_shard_by_shard_and_results_hold_them_joined(paper):
+    shards = paper.shard_predictions("grpo", "live_yt_gaming")
+    assert shards == [f"predictions/paper/grpo/live_yt_gaming/{i:04d}.parquet" for i in range(3)]
+    assert "results/paper/predictions/grpo/live_yt_gaming.parquet" in paper.predictions(
+        paper.results
+    )

@@ -50,6 +50,11 @@ class Layout:
         return f"results/{self.scale}"
 
     @property
+    def predicted(self) -> str:
+        """The folder of the predictions of single clip shards."""
+        return f"predictions/{self.scale}"
+
+    @property
     def ablations(self) -> str:
         """The folder of tables, figures and report in which every run has its row."""
         return f"{self.results}/{ABLATIONS}"
@@ -134,6 +139,11 @@ class Layout:
         """Predictions of every run of a results folder on every benchmark."""
         grid = ((run, benchmark) for run in self.runs(folder) for benchmark in self.benchmarks)
         return [f"{self.results}/predictions/{run}/{name}.parquet" for run, name in grid]
+
+    def shard_predictions(self, run: str, name: str) -> list[str]:
+        """Predictions of a run on each clip shard of a benchmark, before they are joined."""
+        folder = f"{self.predicted}/{run}/{name}"
+        return [f"{folder}/{Path(shard).stem}.parquet" for shard in self.shards(name)]
 
     def metrics(self, folder: str) -> list[str]:
         """Metrics of every run of a results folder on every benchmark."""

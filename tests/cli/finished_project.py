@@ -46,6 +46,7 @@ CALLS = {
     "export": "grpo --from <run --out >policy",
     "predict": "--policy <policy --run grpo --benchmark mine --clips <clips.safetensors "
     "--out >predictions.parquet",
+    "gather": "--predictions <predictions.parquet --out >gathered.parquet",
     "metrics": "--manifest <data/mine/manifest.parquet --predictions <predictions.parquet "
     "--clips <clips.safetensors --out >metrics.json",
     "tables": "--metrics <metrics.json --out-dir >results/tables",

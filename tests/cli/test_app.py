@@ -11,7 +11,7 @@ COMMANDS = {
     "Before it starts": ("plan",),
     "Data": ("decode", "perturb"),
     "Policy": ("base", "train", "export"),
-    "Evaluation": ("predict", "metrics"),
+    "Evaluation": ("predict", "gather", "metrics"),
     "Report": ("tables", "figures", "page", "summary"),
     "Development": ("schema",),
 }

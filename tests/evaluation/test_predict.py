@@ -15,9 +15,10 @@ from vqathinker.evaluation.predictions import COLUMNS, Predictions, read_predict
 from vqathinker.params import AnswerParams, EvaluationParams
 from vqathinker.policy.answer import Completion, read_answer
 from vqathinker.policy.folder.checkpoint import Policy, load_policy, policy_hash, save_policy
-from vqathinker.policy.generation import generate
+from vqathinker.policy.generation import EncodedPrompts, generate
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
 from vqathinker.policy.normalisation import normalise
+from vqathinker.policy.scoring import Scorer
 from vqathinker.video.damage import Failure
 from vqathinker.video.store import ClipStore, write_shard
 
@@ -37,6 +38,7 @@ def settings(
             "max_new_tokens": max_new_tokens,
             "score": score,
             "beside": list(beside),
+            "precision": "fp32",
             "sampling": {"answers": 3, "temperature": 1.0, "seed": 7},
         }
     )
@@ -184,6 +186,52 @@ def test_predictions_tell_where_they_come_from(tiny_base: Path, tiny_clips: Path
     assert said.provenance["decoding"]["max_new_tokens"] == 3
     assert said.provenance["answer"] == {"reading": "authors", "range": None}
     assert said.provenance["clips"] == [hashlib.sha256(tiny_clips.read_bytes()).hexdigest()]
+
+
+def test_a_killed_job_goes_on_behind_its_last_batch_and_ends_in_the_same_bytes(
+    tiny_base: Path, tiny_clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    how, asked, allowed = settings(2, 4, "mean", ["expected"]), [], [2]
+    score = Scorer.score
+
+    def watched(scorer: Scorer, prompts: EncodedPrompts, videos: Sequence[str]) -> object:
+        if len(asked) == allowed[0]:
+            raise KeyboardInterrupt
+        asked.append(list(videos))
+        return score(scorer, prompts, videos)
+
+    def run(name: str, policy: Path = tiny_base) -> bytes:
+        out = tmp_path / name
+        predict(policy, [tiny_clips], how, AUTHORS, run="grpo", benchmark="koniq", out=out)
+        return out.read_bytes()
+
+    whole = run("whole.parquet")
+    monkeypatch.setattr(Scorer, "score", watched)
+    with pytest.raises(KeyboardInterrupt):
+        run("killed.parquet")
+    journal = tmp_path / ".killed.parquet.journal"
+    journal.write_bytes(journal.read_bytes() + b'[{"video": "cl')
+    allowed[0] = 100
+    assert run("killed.parquet") == whole
+    assert asked == [SEEN[:2], SEEN[2:4], SEEN[4:]]
+    assert not journal.exists()
+
+
+def test_what_another_policy_said_is_not_taken_up(
+    tiny_base: Path, mute: Path, tiny_clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, how = tmp_path / "said.parquet", settings(2, 4)
+    about = {"run": "grpo", "benchmark": "koniq", "out": out}
+    with monkeypatch.context() as patched:
+        patched.setattr("vqathinker.evaluation.predict.write_predictions", _fail)
+        with pytest.raises(OSError, match="full"):
+            predict(tiny_base, [tiny_clips], how, AUTHORS, **about)
+    predict(mute, [tiny_clips], how, AUTHORS, **about)
+    assert set(read_predictions(out).table["completion"]) == {""}
+
+
+def _fail(*args: object) -> None:
+    raise OSError("full")
 
 
 def test_a_shard_without_a_clip_gives_an_empty_table(

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vqathinker.policy.generation import EncodedPrompts, generate
+from vqathinker.policy.generation import EncodedPrompts, generate, generate_with_cache
 from vqathinker.policy.inputs import encode_prompts
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 
@@ -109,6 +109,44 @@ def test_decoding_stops_when_every_completion_has_ended(
     monkeypatch.setattr(policy.model, "forward", watched)
     assert generate(policy, prompts, ROWS, 50, end) == [[end]] * 4
     assert len(calls) == 1  # the prompts, and no token more
+
+
+def test_answered_completions_leave_the_batch_and_change_nothing(
+    policy: Model, prompts: EncodedPrompts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = generate(policy, prompts, ROWS, 8, NEVER, 1.0, torch.Generator().manual_seed(1))
+    end = free[0][2]
+    sizes = []
+    forward = policy.model.forward
+
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        sizes.append(len(kwargs["input_ids"]))
+        return forward(*args, **kwargs)
+
+    monkeypatch.setattr(policy.model, "forward", watched)
+    done = generate(policy, prompts, ROWS, 8, end, 1.0, torch.Generator().manual_seed(1))
+    assert sizes[:3] == [3, 4, 4]  # the prompts, then every completion
+    assert max(sizes[3:]) < 4
+    for ended, unending in zip(done, free, strict=True):
+        assert ended == unending[: unending.index(end) + 1 if end in unending else 8]
+
+
+def test_what_is_remembered_of_a_completion_is_its_own_prompt_and_tokens(
+    policy: Model, prompts: EncodedPrompts
+) -> None:
+    end = generate(policy, prompts, ROWS, 8, NEVER)[0][2]
+    done = generate_with_cache(policy, prompts, ROWS, 8, end)
+    assert len({id(kept.cache) for kept in done.remembered}) > 1
+    for row, ids, kept in zip(ROWS.tolist(), done.ids, done.remembered, strict=True):
+        alone = EncodedPrompts(*(part[row : row + 1] for part in prompts))
+        cache, _ = policy.prefill(alone.input_ids, None, *alone[1:])
+        with torch.no_grad():
+            if ids[:-1]:
+                policy.model(input_ids=torch.tensor([ids[:-1]]), past_key_values=cache)
+        length = cache.get_seq_length()
+        for own, layer in zip(cache.layers, kept.cache.layers, strict=True):
+            assert torch.allclose(layer.keys[kept.row, :, :length], own.keys[0], atol=1e-5)
+            assert torch.allclose(layer.values[kept.row, :, :length], own.values[0], atol=1e-5)
 
 
 def test_a_visual_place_is_never_generated(policy: Model, prompts: EncodedPrompts) -> None:

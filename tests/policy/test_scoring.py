@@ -35,6 +35,7 @@ def scorer(base: Policy, score: str, *beside: str, seed: int = 7, answers: int =
         "max_new_tokens": 8,
         "score": score,
         "beside": list(beside),
+        "precision": "fp32",
         "sampling": {"answers": answers, "temperature": 1.0, "seed": seed},
     }
     return Scorer(base.model, base.tokenizer, EvaluationParams.model_validate(how), AUTHORS)

@@ -8,7 +8,7 @@ import pytest
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(4 * 3600)]
 
 # Rules that follow a changed training of the one trained run: 3 benchmarks, then the report.
-RETRAINED = {"train": 1, "export": 1, "predict": 3, "metrics": 3}
+RETRAINED = {"train": 1, "export": 1, "predict": 3, "gather": 3, "metrics": 3}
 RETRAINED |= {"tables": 1, "figures": 1, "page": 1}
 
 
@@ -19,12 +19,14 @@ def planned(output: str) -> dict[str, int]:
 
 
 @pytest.mark.parametrize(
-    ("scale", "decode", "predict"), [("demo", None, 6), ("single-gpu", 181, 20), ("paper", 181, 20)]
+    ("scale", "decode", "predict"),
+    [("demo", None, 6), ("single-gpu", 181, 142), ("paper", 181, 142)],
 )
 def test_every_scale_is_planned_to_its_report_without_any_data(quick, scale, decode, predict):
     jobs = planned(quick.snakemake("--dry-run", "--config", f"scale={scale}"))
     assert jobs["all"] == jobs["page"] == jobs["tables"] == jobs["figures"] == 1
-    assert jobs["predict"] == jobs["metrics"] == predict
+    assert jobs["predict"] == predict  # one for each shard of clips
+    assert jobs["gather"] == jobs["metrics"] == (6 if scale == "demo" else 20)
     assert jobs["fetch"] == jobs["manifest"]
     assert decode is None or jobs["decode"] == decode
 
@@ -32,7 +34,8 @@ def test_every_scale_is_planned_to_its_report_without_any_data(quick, scale, dec
 def test_ablations_add_the_other_runs(quick):
     jobs = planned(quick.snakemake("--dry-run", "--config", "scale=paper", "--", "ablations"))
     assert jobs["train"] == jobs["export"] == 10
-    assert jobs["predict"] == 110
+    assert jobs["predict"] == 11 * 71
+    assert jobs["gather"] == jobs["metrics"] == 110
 
 
 def test_a_job_gets_no_more_gpus_than_the_profile_allows(quick):
@@ -52,7 +55,7 @@ def test_a_run_calls_every_stage_and_a_second_one_none(finished_once, finished):
     calls = finished_once[1]
     assert calls["train"] == calls["export"] == calls["base"] == calls["page"] == 1
     assert calls["fetch"] == calls["manifest"] == 4
-    assert calls["predict"] == calls["metrics"] == 6
+    assert calls["predict"] == calls["gather"] == calls["metrics"] == 6
     assert "Nothing to be done" in finished.snakemake()
 
 
@@ -114,7 +117,8 @@ def test_a_file_of_parameters_is_laid_over_a_scale(finished):
     own = finished.folder / "own.yaml"
     own.write_text("scales: {demo: {evaluation: {batch_size: 3}}}\n", encoding="utf-8")
     finished.snakemake("--configfile", "own.yaml")
-    assert finished.calls() == {"predict": 6, "metrics": 6, "tables": 1, "figures": 1, "page": 1}
+    predicted = {"predict": 6, "gather": 6, "metrics": 6}
+    assert finished.calls() == predicted | {"tables": 1, "figures": 1, "page": 1}
 
 
 def test_every_rule_logs_and_names_its_environment(quick):

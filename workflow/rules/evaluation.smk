@@ -10,12 +10,12 @@ rule predict:
     input:
         stamp=LAYOUT.stamp("evaluation"),
         policy=lambda w: LAYOUT.policy(w.run),
-        clips=lambda w: LAYOUT.shards(w.benchmark),
+        clips=lambda w: f"clips/{w.benchmark}/{LAYOUT.setting(w.benchmark)}/{w.shard}.safetensors",
     output:
-        f"{LAYOUT.results}/predictions/{{run}}/{{benchmark}}.parquet",
+        f"{LAYOUT.predicted}/{{run}}/{{benchmark}}/{{shard}}.parquet",
     log:
-        f"logs/predict/{LAYOUT.scale}/{{run}}/{{benchmark}}.log",
-        times=f"logs/predict/{LAYOUT.scale}/{{run}}/{{benchmark}}.times.csv",
+        f"logs/predict/{LAYOUT.scale}/{{run}}/{{benchmark}}/{{shard}}.log",
+        times=f"logs/predict/{LAYOUT.scale}/{{run}}/{{benchmark}}/{{shard}}.times.csv",
     conda:
         "../../envs/policy.yaml"
     threads: THREADS["predict"]
@@ -25,6 +25,22 @@ rule predict:
         "vqathinker predict --params {input.stamp} --policy {input.policy}"
         " --run {wildcards.run} --benchmark {wildcards.benchmark}"
         " --clips {input.clips} --out {output} --times {log.times} 2> {log[0]}"
+
+
+rule gather:
+    input:
+        lambda w: LAYOUT.shard_predictions(w.run, w.benchmark),
+    output:
+        f"{LAYOUT.results}/predictions/{{run}}/{{benchmark}}.parquet",
+    log:
+        f"logs/gather/{LAYOUT.scale}/{{run}}/{{benchmark}}.log",
+    conda:
+        "../../envs/policy.yaml"
+    threads: THREADS["report"]
+    resources:
+        **RESOURCES["report"],
+    shell:
+        "vqathinker gather --predictions {input} --out {output} 2> {log}"
 
 
 rule metrics:

@@ -87,7 +87,7 @@ _PANELS = {
     "Before it starts": (plan.plan,),
     "Data": (clips.decode, clips.perturb),
     "Policy": (base.base, training.train, training.export),
-    "Evaluation": (evaluation.predict, metrics.metrics),
+    "Evaluation": (evaluation.predict, evaluation.gather, metrics.metrics),
     "Report": (report.tables, report.figures, report.page, report.summary),
     "Development": (schema,),
 }

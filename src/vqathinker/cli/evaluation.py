@@ -1,4 +1,4 @@
-"""Command of the phase `evaluation`: what a policy says about a benchmark, without its labels."""
+"""Commands of the phase `evaluation`: what a policy says about a benchmark, without its labels."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,13 +11,20 @@ from vqathinker.cli.options import (
     Clips,
     OutFile,
     ParamsFile,
+    PredictionFiles,
     TimesFile,
 )
 from vqathinker.cli.paths import folder_to_read
-from vqathinker.params import AnswerParams, EvaluationParams, load_kernels, load_section
+from vqathinker.params import (
+    AnswerParams,
+    EvaluationParams,
+    load_device,
+    load_kernels,
+    load_section,
+)
 from vqathinker.products import POLICY
 
-__all__ = ["predict"]
+__all__ = ["gather", "predict"]
 
 
 def predict(
@@ -34,5 +41,23 @@ def predict(
     from vqathinker.evaluation.predict import predict as predict_all
 
     how, answer = load_section(params, EvaluationParams), load_section(params, AnswerParams)
-    predict_all(policy, clips, how, answer, run=run, benchmark=benchmark, out=out, times=times)
+    predict_all(
+        policy,
+        clips,
+        how,
+        answer,
+        run=run,
+        benchmark=benchmark,
+        out=out,
+        times=times,
+        device=load_device(params),
+    )
     typer.echo(f"{out}: predictions of {run} on {benchmark}")
+
+
+def gather(predictions: PredictionFiles, out: OutFile) -> None:
+    """Join the predictions of a benchmark's shards, in the order in which they are given."""
+    from vqathinker.evaluation.gather import gather as join
+
+    join(predictions, out)
+    typer.echo(f"{out}: joined from {len(predictions)}")

@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-from tqdm import trange
+from tqdm import tqdm
 
 from vqathinker.atomic import whole_file
+from vqathinker.evaluation.journal import PredictionJournal
 from vqathinker.evaluation.predictions import COLUMNS, write_predictions
-from vqathinker.params import AnswerParams, EvaluationParams
-from vqathinker.policy.folder.checkpoint import load_policy
+from vqathinker.params import AnswerParams, Device, EvaluationParams
+from vqathinker.phases.hashing import code_behind
+from vqathinker.policy.device import choose_device, choose_dtype
+from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
 from vqathinker.policy.machine import describe_machine
 from vqathinker.policy.normalisation import normalise
@@ -24,40 +27,67 @@ from vqathinker.video.store import ClipStore
 __all__ = ["predict"]
 
 
-def predict(
+def predict(  # noqa: PLR0913  each decides what is said, or where it goes
     policy: Path, clips: Sequence[Path], how: EvaluationParams, answer: AnswerParams, *, run: str,
-    benchmark: str, out: Path, times: Path | None = None,
+    benchmark: str, out: Path, times: Path | None = None, device: Device = "cpu",
 ) -> None:  # fmt: skip
     """Write one row per decoded clip: its scores or null, and the whole greedy completion.
 
-    Two runs on one machine write the same bytes. `times` gets what differs between them: columns
-    video and seconds, an equal share of what its batch took by the clock.
+    Two runs on one machine write the same bytes, also where one of them was killed and went on:
+    batches that are through are kept beside `out` until it is whole. `times` gets what differs:
+    columns video and seconds, an equal share of what its batch took by the clock.
     """
-    model, tokenizer, provenance = load_policy(policy)
-    scorer = Scorer(model, tokenizer, how, answer)
+    place = choose_device(device)
+    precision = choose_dtype(how.precision, place)
+    loaded = load_policy(policy, place, precision)
     store = ClipStore(clips)
-    rows: list[dict[str, object]] = []
-    seconds: dict[str, float] = {}
-    for start in trange(0, len(store.ids), how.batch_size, desc=f"{run} {benchmark}", disable=None):
-        videos = store.ids[start : start + how.batch_size]
-        began = time.perf_counter()
-        frames = store.batch(videos)
-        tokens = model.config.tokens_per_frame(frames.shape[-1])
-        ids = prompt_ids(tokenizer, "evaluation", frames.shape[1], tokens)
-        prompts = encode_prompts(model, ids, normalise(frames.to(model.device)))
-        told = scorer.score(prompts, videos)
-        seconds |= dict.fromkeys(videos, (time.perf_counter() - began) / len(videos))
-        rows += [_row(video, scores, how) for video, scores in zip(videos, told, strict=True)]
-    write_predictions(out, pd.DataFrame(rows, columns=None if rows else list(COLUMNS)), {
-        "run": run, "benchmark": benchmark, "policy": provenance["policy"],
+    origin = {
+        "run": run, "benchmark": benchmark, "policy": loaded.provenance["policy"],
         "setting": store.setting, "decoding": how.model_dump(), "answer": answer.model_dump(),
         "clips": [hashlib.sha256(path.read_bytes()).hexdigest() for path in clips],
+        "device": place.type, "precision": str(precision).removeprefix("torch."),
         "machine": describe_machine(),
-    })  # fmt: skip
-    if times is not None:
-        clock = pd.DataFrame({"video": list(seconds), "seconds": list(seconds.values())})
-        with whole_file(times) as part:
-            clock.to_csv(part, index=False, float_format="%.4f", lineterminator="\n")
+    }  # fmt: skip
+    code = code_behind(Path("evaluation", "predict.py"), Path(__file__).parents[2])
+    with PredictionJournal(out, {**origin, "code": code}) as journal:
+        _ask(loaded, store, how, answer, journal, f"{run} {benchmark}")
+        rows = [row for batch in journal.batches for row in batch]
+        if times is not None:
+            clock = pd.DataFrame(rows, columns=["video", "seconds"])
+            with whole_file(times) as part:
+                clock.to_csv(part, index=False, float_format="%.4f", lineterminator="\n")
+        table = pd.DataFrame(rows, columns=None if rows else list(COLUMNS))
+        write_predictions(out, table.drop(columns="seconds", errors="ignore"), origin)
+        journal.remove()
+
+
+def _ask(
+    loaded: Policy, store: ClipStore, how: EvaluationParams, answer: AnswerParams,
+    journal: PredictionJournal, about: str,
+) -> None:  # fmt: skip
+    """Ask about every batch that the journal lacks; what it holds stays as it is."""
+    model, tokenizer, _ = loaded
+    scorer = Scorer(model, tokenizer, how, answer)
+    batches = [
+        store.ids[start : start + how.batch_size]
+        for start in range(0, len(store.ids), how.batch_size)
+    ]
+    done = len(journal.batches)
+    through = sum(map(len, batches[:done]))
+    with tqdm(
+        total=len(store.ids), initial=through, desc=about, unit="video", disable=None
+    ) as shown:
+        for videos in batches[done:]:
+            began = time.perf_counter()
+            frames = store.batch(videos)
+            tokens = model.config.tokens_per_frame(frames.shape[-1])
+            ids = prompt_ids(tokenizer, "evaluation", frames.shape[1], tokens)
+            prompts = encode_prompts(model, ids, normalise(frames.to(model.device)))
+            told = scorer.score(prompts, videos)
+            seconds = (time.perf_counter() - began) / len(videos)
+            pairs = zip(videos, told, strict=True)
+            journal.add([{**_row(video, said, how), "seconds": seconds} for video, said in pairs])
+            shown.update(len(videos))
 
 
 def _row(video: str, told: ClipScores, how: EvaluationParams) -> dict[str, object]:

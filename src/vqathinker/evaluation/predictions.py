@@ -9,6 +9,7 @@ metadata holds, under the key `provenance`, a JSON object with at least `run` an
 """
 
 import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
@@ -21,7 +22,14 @@ from vqathinker.errors import InputError, reading
 from vqathinker.params import ScoreKind
 from vqathinker.products import PREDICTIONS
 
-__all__ = ["COLUMNS", "KINDS", "Predictions", "read_predictions", "write_predictions"]
+__all__ = [
+    "COLUMNS",
+    "KINDS",
+    "Predictions",
+    "read_predictions",
+    "write_joined",
+    "write_predictions",
+]
 
 KINDS: tuple[ScoreKind, ...] = get_args(ScoreKind)
 COLUMNS = ("video", "score", "completion", "parse_status", "greedy")
@@ -68,8 +76,31 @@ class Predictions(NamedTuple):
 def write_predictions(path: Path, table: pd.DataFrame, provenance: dict[str, Any]) -> None:
     """Write predictions; `provenance` names at least `run` and `benchmark`."""
     _check(path, set(table.columns), provenance)
-    schema = pa.schema({name: _TYPES[name] for name in _TYPES if name in table.columns})
-    rows = pa.Table.from_pandas(table, schema=schema, preserve_index=False)
+    rows = pa.Table.from_pandas(table, schema=_schema(table.columns), preserve_index=False)
+    _write(path, rows, provenance)
+
+
+def write_joined(path: Path, parts: Sequence[Path], provenance: dict[str, Any]) -> None:
+    """Write the rows of files of predictions as one, with null where it was null.
+
+    Raises:
+        InputError: one of them cannot be read.
+    """
+    tables = []
+    for part in parts:
+        with reading(part, *PREDICTIONS):
+            tables.append(pq.read_table(part).replace_schema_metadata(None))
+    filled = [table for table in tables if len(table)] or tables[:1]
+    rows = pa.concat_tables(filled).combine_chunks()
+    _write(path, rows.cast(_schema(rows.column_names)), provenance)
+
+
+def _schema(columns: Iterable[str]) -> pa.Schema:
+    there = set(columns)
+    return pa.schema({name: kind for name, kind in _TYPES.items() if name in there})
+
+
+def _write(path: Path, rows: pa.Table, provenance: dict[str, Any]) -> None:
     origin = {_KEY: json.dumps(provenance, ensure_ascii=False, sort_keys=True).encode()}
     rows = rows.replace_schema_metadata(origin)
     with whole_file(path) as part:

@@ -13,11 +13,12 @@ from vqathinker.params.data import (
     PerturbationParams,
     ReaderName,
 )
-from vqathinker.params.model import Kernels
+from vqathinker.params.model import Device, Kernels, Precision
 from vqathinker.params.reading import (
     ParameterError,
     load_all,
     load_base,
+    load_device,
     load_kernels,
     load_run,
     load_section,
@@ -52,6 +53,7 @@ __all__ = [
     "DataParams",
     "DemoBaseParams",
     "DemoDataParams",
+    "Device",
     "DownloadParams",
     "EvaluationParams",
     "HubBaseParams",
@@ -63,6 +65,7 @@ __all__ = [
     "Parameters",
     "PatienceParams",
     "PerturbationParams",
+    "Precision",
     "ReaderName",
     "ReportParams",
     "ResourcesParams",
@@ -76,6 +79,7 @@ __all__ = [
     "json_schema",
     "load_all",
     "load_base",
+    "load_device",
     "load_kernels",
     "load_run",
     "load_section",

@@ -6,11 +6,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
     "Count",
+    "Device",
     "Kernels",
     "Model",
     "Name",
     "NotNegative",
     "Positive",
+    "Precision",
     "Section",
     "Share",
     "Whole",
@@ -23,6 +25,8 @@ Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Kernels = Literal["native", "avx2"]
+Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["auto", "bf16", "fp32"]
 
 
 class Model(BaseModel):

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from vqathinker.params.base import BaseParams, DemoBaseParams, HubBaseParams
-from vqathinker.params.model import Kernels, Section, Whole
+from vqathinker.params.model import Device, Kernels, Section, Whole
 from vqathinker.params.training import RunSettings
 from vqathinker.params.whole import Parameters
 from vqathinker.phases.parameters import nearest, read_params
@@ -16,6 +16,7 @@ __all__ = [
     "ParameterError",
     "load_all",
     "load_base",
+    "load_device",
     "load_kernels",
     "load_run",
     "load_section",
@@ -92,6 +93,15 @@ def load_kernels(path: Path) -> Kernels:
         ParameterError: it is not there, or none of the names it may have.
     """
     return _check(path, _part(path, "kernels"), Kernels, "kernels")
+
+
+def load_device(path: Path) -> Device:
+    """Where policies compute.
+
+    Raises:
+        ParameterError: it is not there, or none of the names it may have.
+    """
+    return _check(path, _part(path, "device"), Device, "device")
 
 
 def _part(path: Path, key: str) -> Any:

@@ -6,6 +6,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from vqathinker.params.model import (
     Count,
+    Device,
     Kernels,
     Model,
     NotNegative,
@@ -166,6 +167,7 @@ class RunSettings(Model):
     rewards: RewardsParams
     answer: AnswerParams
     kernels: Kernels = Field(description="of torch on the CPU; avx2: none newer than that")
+    device: Device = Field(description="of the policy; auto: the GPU where there is one")
 
 
 class RunParams(RunSettings):

@@ -7,7 +7,17 @@ from pydantic import Field
 
 from vqathinker.params.base import BaseParams
 from vqathinker.params.data import ClipsParams, DataParams, DownloadParams
-from vqathinker.params.model import Count, Kernels, Model, Name, Positive, Section, Whole
+from vqathinker.params.model import (
+    Count,
+    Device,
+    Kernels,
+    Model,
+    Name,
+    Positive,
+    Precision,
+    Section,
+    Whole,
+)
 from vqathinker.params.training import AnswerParams, RewardsParams, RunParams, TrainingParams
 
 __all__ = [
@@ -41,6 +51,7 @@ class EvaluationParams(Section):
 
     batch_size: Count
     max_new_tokens: Count
+    precision: Precision = Field(description="auto: bf16 on a GPU, fp32 on the CPU")
     score: ScoreKind = Field(description="which one the tables show as the score")
     beside: list[ScoreKind] = Field(description="scores that are kept beside it")
     sampling: SamplingParams
@@ -117,6 +128,7 @@ class Parameters(Model):
     metrics: MetricsParams
     report: ReportParams
     kernels: Kernels = Field(description="of torch on the CPU; avx2: none newer than that")
+    device: Device = Field(description="of the policy; auto: the GPU where there is one")
     threads: ThreadsParams
     resources: ResourcesParams
 

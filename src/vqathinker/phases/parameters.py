@@ -28,13 +28,13 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "data": ("data",),
     "clips": ("seed", "clips"),
     "base": ("base", "kernels"),
-    "evaluation": ("evaluation", "answer", "kernels"),
+    "evaluation": ("evaluation", "answer", "kernels", "device"),
     "metrics": ("metrics",),
     "report": ("report",),
 }
 TRAINING = "training"
 _EXPECTED = ("parameters or the stamp of a phase", "give a params.yaml as the shipped one")
-RUN_SECTIONS = ("seed", "training", "rewards", "answer", "kernels")
+RUN_SECTIONS = ("seed", "training", "rewards", "answer", "kernels", "device")
 
 # How files come, in a file of its own beside the stamps: read by jobs, but no input of any rule.
 DOWNLOAD = "download"

@@ -19,6 +19,7 @@ from torch import Tensor
 from transformers import DynamicCache, PreTrainedTokenizerBase
 
 from vqathinker.errors import InputError
+from vqathinker.policy.device import masked_attention
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 
 __all__ = ["Expectation", "NumberTokens", "expected_score"]
@@ -92,7 +93,7 @@ def expected_score(
         tokens: of the tokenizer's vocabulary.
         prompt_length: tokens of the prompt.
         completion: token ids; what stands behind the last `<answer>` is said anew.
-        cache: as `generate_with_cache` leaves it; stays as it is.
+        cache: that `generate_with_cache` remembers the completion in; stays as it is.
         row: of the cache.
         limits: lowest and highest score that counts; None: any.
     """
@@ -163,13 +164,14 @@ def _next_probabilities(
     for number, node in enumerate(level):
         seen[number, [*node.ancestors, past + number]] = True
     mask = torch.zeros(seen.shape, dtype=policy.dtype).masked_fill(~seen, -torch.inf)
-    out = policy.model(
-        input_ids=torch.tensor([[node.token for node in level]], device=device),
-        position_ids=torch.full((1, len(level)), shared + depth, device=device),
-        attention_mask=mask[None, None].to(device),
-        past_key_values=cache,
-        use_cache=True,
-    )
+    with masked_attention(policy.model.language_model):
+        out = policy.model(
+            input_ids=torch.tensor([[node.token for node in level]], device=device),
+            position_ids=torch.full((1, len(level)), shared + depth, device=device),
+            attention_mask=mask[None, None].to(device),
+            past_key_values=cache,
+            use_cache=True,
+        )
     logits = policy.lm_head(out.last_hidden_state[0]).float()
     logits[:, policy.config.image_token_id] = -torch.inf
     return logits.softmax(-1, dtype=torch.float64)

@@ -9,7 +9,9 @@ from transformers import DynamicCache
 
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 
-__all__ = ["EncodedPrompts", "Generated", "generate", "generate_with_cache"]
+__all__ = ["EncodedPrompts", "Generated", "Remembered", "generate", "generate_with_cache"]
+
+_LEAVING = 0.25  # share of a batch that has answered, from which on it is worth being cut down
 
 
 class EncodedPrompts(NamedTuple):
@@ -29,14 +31,22 @@ class EncodedPrompts(NamedTuple):
         return EncodedPrompts(*(torch.cat(field) for field in zip(*parts, strict=True)))
 
 
+class Remembered(NamedTuple):
+    """Where the keys and values of a completion lie: a row of a cache."""
+
+    cache: DynamicCache
+    row: int
+
+
 class Generated(NamedTuple):
     """Completions as token ids, and the keys and values of their prompts and of their tokens.
 
-    Row i of `cache` is completion i: its prompt, then its tokens but for the last one drawn.
+    `remembered` holds of completion i its prompt, then its tokens but for the last one drawn, and
+    maybe more behind them; it is empty where nothing is to be kept.
     """
 
     ids: list[list[int]]
-    cache: DynamicCache
+    remembered: list[Remembered]
 
 
 def generate(
@@ -62,10 +72,9 @@ def generate(
     Raises:
         ValueError: `temperature` is above 0 and there are no draws.
     """
-    return generate_with_cache(policy, prompts, rows, max_new_tokens, end, temperature, draws).ids
+    return _complete(policy, prompts, rows, max_new_tokens, end, temperature, draws, keep=False).ids
 
 
-@torch.no_grad()
 def generate_with_cache(
     policy: VQAThinkerForConditionalGeneration,
     prompts: EncodedPrompts,
@@ -76,6 +85,15 @@ def generate_with_cache(
     draws: torch.Generator | Tensor | None = None,
 ) -> Generated:
     """As `generate`, with what attention remembers, for looking again at what was said."""
+    return _complete(policy, prompts, rows, max_new_tokens, end, temperature, draws, keep=True)
+
+
+@torch.no_grad()
+def _complete(
+    policy: VQAThinkerForConditionalGeneration, prompts: EncodedPrompts, rows: Tensor,
+    max_new_tokens: int, end: int, temperature: float,
+    draws: torch.Generator | Tensor | None, *, keep: bool,
+) -> Generated:  # fmt: skip
     if temperature > 0 and draws is None:
         raise ValueError(f"temperature {temperature} draws tokens; pass a torch.Generator")
     was_training = policy.training
@@ -83,35 +101,65 @@ def generate_with_cache(
     cache, hidden = policy.prefill(prompts.input_ids, None, *prompts[1:])
     cache.batch_select_indices(rows)
     hidden = hidden[rows]
-    drawn: list[Tensor] = []
-    open_rows = torch.ones(len(rows), dtype=torch.bool, device=rows.device)
+    said = torch.full((len(rows), max_new_tokens), end, device=hidden.device)
+    places = torch.arange(len(rows), device=hidden.device)  # completions still in the batch
+    is_open = torch.ones_like(places, dtype=torch.bool)
+    kept: dict[int, Remembered] = {}
     for step in range(max_new_tokens):
         logits = policy.lm_head(hidden[:, -1]).float()
         logits[:, policy.config.image_token_id] = -torch.inf
-        token = _next_token(logits, temperature, draws, step)
-        drawn.append(torch.where(open_rows, token, end))
-        open_rows = open_rows & (token != end)
-        if not bool(open_rows.any()) or step + 1 == max_new_tokens:
+        heights = _heights(draws, len(rows), step, places) if temperature else None
+        drawn = _next_token(logits, temperature, heights)
+        token = torch.where(is_open, drawn, end)
+        said[places, step] = token
+        is_open &= token != end
+        answered = len(places) - int(is_open.sum())
+        if answered == len(places) or step + 1 == max_new_tokens:
             break
-        out = policy.model(input_ids=drawn[-1][:, None], past_key_values=cache, use_cache=True)
+        if answered >= _LEAVING * len(places):
+            if keep:
+                kept |= _remember(_rows_of(cache, ~is_open), places[~is_open])
+            cache.batch_select_indices(is_open.nonzero()[:, 0])
+            token, places, is_open = token[is_open], places[is_open], is_open[is_open]
+        out = policy.model(input_ids=token[:, None], past_key_values=cache, use_cache=True)
         hidden = out.last_hidden_state
     policy.train(was_training)
-    return Generated([_cut_behind(ids, end) for ids in torch.stack(drawn, 1).tolist()], cache)
+    if keep:
+        kept |= _remember(cache, places)
+    ids = [_cut_behind(row, end) for row in said.tolist()]
+    return Generated(ids, [kept[row] for row in range(len(ids)) if keep])
 
 
-def _next_token(
-    logits: Tensor, temperature: float, draws: torch.Generator | Tensor | None, step: int
-) -> Tensor:
-    if temperature == 0:
+def _remember(cache: DynamicCache, places: Tensor) -> dict[int, Remembered]:
+    return {place: Remembered(cache, row) for row, place in enumerate(places.tolist())}
+
+
+def _rows_of(cache: DynamicCache, chosen: Tensor) -> DynamicCache:
+    own = DynamicCache()
+    for number, layer in enumerate(cache.layers):
+        own.update(layer.keys[chosen], layer.values[chosen], number)
+    return own
+
+
+def _heights(
+    draws: torch.Generator | Tensor | None, rows: int, step: int, places: Tensor
+) -> Tensor | None:
+    """One number 0..1 (places, 1) for each completion in the batch. A generator draws for those
+    that have left, too: what the others say does not depend on when they did."""
+    if draws is None:
+        return None
+    if isinstance(draws, Tensor):
+        return draws[:, step, None].to(places.device)[places]
+    drawn = torch.rand((rows, 1), generator=draws, dtype=torch.float64, device=draws.device)
+    return drawn.to(places.device)[places]
+
+
+def _next_token(logits: Tensor, temperature: float, heights: Tensor | None) -> Tensor:
+    if heights is None:
         return logits.argmax(-1)
     # One uniform number a row against the cumulated probabilities: multinomial draws one a token.
-    heights = (logits / temperature).softmax(-1, dtype=torch.float64).cumsum(-1)
-    if isinstance(draws, Tensor):
-        drawn = draws[:, step, None].to(heights)
-    else:
-        size = (len(logits), 1)
-        drawn = torch.rand(size, generator=draws, dtype=heights.dtype, device=logits.device)
-    place = torch.searchsorted(heights, drawn * heights[:, -1:], right=True)[:, 0]
+    stairs = (logits / temperature).softmax(-1, dtype=torch.float64).cumsum(-1)
+    place = torch.searchsorted(stairs, heights.to(stairs) * stairs[:, -1:], right=True)[:, 0]
     return place.clamp(max=logits.shape[-1] - 1)
 
 

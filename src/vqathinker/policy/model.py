@@ -37,10 +37,11 @@ class VQAThinkerModel(InternVLModel):
     """InternVL's body with a frozen motion encoder and its trained projector."""
 
     config_class = VQAThinkerConfig
+    # In float32 whatever the policy's precision is: a clip has one feature.
+    _keep_in_fp32_modules_strict = ("motion_encoder",)
 
     def __init__(self, config: VQAThinkerConfig) -> None:
         super().__init__(config)
-        # In float32 whatever the policy's precision is: a clip has one feature.
         self.motion_encoder = build_motion_encoder(config.motion).float()
         width, hidden = self.motion_encoder.dim, config.text_config.hidden_size
         self.motion_projector = nn.Sequential(

@@ -82,8 +82,8 @@ class Scorer:
         if self._tokens is None:
             return None
         return expected_score(
-            self.policy, self.tokenizer, self._tokens, length, greedy.ids[row], greedy.cache, row,
-            self.answer.limits,
+            self.policy, self.tokenizer, self._tokens, length, greedy.ids[row],
+            *greedy.remembered[row], self.answer.limits,
         )  # fmt: skip
 
     def _samples(self, prompts: EncodedPrompts, videos: Sequence[str]) -> list[tuple[Answer, ...]]:

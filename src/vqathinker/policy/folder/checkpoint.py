@@ -18,8 +18,10 @@ from vqathinker.atomic import whole_folder
 from vqathinker.errors import InputError, read_json, reading
 from vqathinker.params import RunSettings
 from vqathinker.policy.config import VQAThinkerConfig
+from vqathinker.policy.device import attention_for
 from vqathinker.policy.folder.card import model_card
 from vqathinker.policy.folder.processor import VQAThinkerProcessor
+from vqathinker.policy.folder.room import require_room
 from vqathinker.policy.folder.shards import Shards
 from vqathinker.policy.machine import describe_machine
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
@@ -92,12 +94,20 @@ def policy_folder(
         (part / CARD).write_text(card, encoding="utf-8")
 
 
-def load_policy(folder: Path) -> Policy:
-    """Load a policy folder in float32 on the CPU.
+def load_policy(
+    folder: Path,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype | None = torch.float32,
+) -> Policy:
+    """Load a policy folder; its weights go to the device one by one, without a second copy.
+
+    Args:
+        dtype: of all weights but the motion encoder's, which stay float32; None: as stored.
 
     Raises:
         PolicyError: the folder or one of its parts is missing, or tensors do not fit.
-        InputError: its configuration, tokenizer or record cannot be read.
+        InputError: its configuration, tokenizer or record cannot be read, or the weights need more
+            memory than the device has left.
         ShardError: its safetensors cannot be read.
     """
     needed = ("config.json", "tokenizer.json", PROVENANCE)
@@ -109,11 +119,15 @@ def load_policy(folder: Path) -> Policy:
             "or `vqathinker export`"
         )
     config, provenance = read_config(folder), read_provenance(folder)
-    Shards(folder)  # whose errors name the damaged file
+    device = torch.device(device)
+    require_room(folder, Shards(folder), device, dtype)  # whose errors name a damaged file
     tokenizer = read_tokenizer(folder)
     model, info = VQAThinkerForConditionalGeneration.from_pretrained(
         folder,
         config=config,
+        dtype="auto" if dtype is None else dtype,
+        device_map={"": device},
+        attn_implementation=attention_for(device, dtype or torch.float32),
         output_loading_info=True,
         local_files_only=True,
         use_safetensors=True,
@@ -187,7 +201,7 @@ def export(run: str, settings: RunSettings, source: Path, out: Path) -> None:
     )
     if not checkpoints:
         raise PolicyError(f"{source}/checkpoints: empty; run `vqathinker train`")
-    last = load_policy(checkpoints[-1])
+    last = load_policy(checkpoints[-1], dtype=None)
     steps = int(checkpoints[-1].name.split("-")[1])
     about = (
         f"Run `{run}`: GRPO for {steps} steps with seed {settings.seed}, from the base policy in "

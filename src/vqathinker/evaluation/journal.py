@@ -1,0 +1,69 @@
+"""Batches of predictions that are through, kept beside the file until it is whole.
+
+One hidden file, `.NAME.journal`, as `video.journal` keeps for clips: its first line says what is
+being made, every other one holds, in JSON, the rows of a batch. A half line, or a file of another
+job, counts for nothing. Whole batches are kept, so that a killed job ends in the same bytes.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+__all__ = ["Batch", "PredictionJournal"]
+
+Batch = list[dict[str, Any]]
+
+
+class PredictionJournal:
+    """The batches of one file of predictions that are through.
+
+    Attributes:
+        batches: rows of each, in order, as far as they are known.
+    """
+
+    def __init__(self, out: Path, key: Mapping[str, Any]) -> None:
+        """Find what an earlier try at the file `out` left, or begin anew.
+
+        Args:
+            key: all that the rows depend on; what was left under another key is thrown away.
+        """
+        out.parent.mkdir(parents=True, exist_ok=True)
+        self._path = out.with_name(f".{out.name}.journal")
+        self._key = json.dumps(key, sort_keys=True)
+        self.batches: list[Batch] = self._read()
+        fresh = self._path.with_suffix(".fresh")
+        lines = [self._key, *map(json.dumps, self.batches)]
+        fresh.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        fresh.replace(self._path)
+        self._file = self._path.open("a", encoding="utf-8")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def add(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Write down that the next batch is through."""
+        self.batches.append(list(rows))
+        self._file.write(json.dumps(self.batches[-1]) + "\n")
+        self._file.flush()
+
+    def remove(self) -> None:
+        """Delete the journal: the file of predictions is whole."""
+        self._path.unlink()
+
+    def _read(self) -> list[Batch]:
+        if not self._path.is_file():
+            return []
+        key, *lines = self._path.read_text(encoding="utf-8").split("\n")
+        if key != self._key:
+            return []
+        return [json.loads(line) for line in lines[:-1]]  # behind the last break: half a line

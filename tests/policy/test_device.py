@@ -1,0 +1,110 @@
+"""The device, precision and attention of a policy; and a policy that computes in half precision."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import Tensor
+
+from vqathinker.errors import InputError
+from vqathinker.params import AnswerParams, EvaluationParams
+from vqathinker.policy.device import attention_for, choose_device, choose_dtype, masked_attention
+from vqathinker.policy.folder.checkpoint import Policy, load_policy
+from vqathinker.policy.inputs import encode_prompts
+from vqathinker.policy.scoring import Scorer
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
+
+
+@pytest.fixture(scope="module")
+def half(tiny_base: Path) -> Policy:
+    return load_policy(tiny_base, "cpu", torch.bfloat16)
+
+
+def test_auto_is_the_cpu_where_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_device("auto") == choose_device("cpu") == CPU
+
+
+def test_a_gpu_that_is_not_there_is_an_error_that_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.version, "cuda", None)
+    with pytest.raises(InputError, match=r"built without CUDA: .* device to cpu or auto"):
+        choose_device("cuda")
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    with pytest.raises(InputError, match=r"sees no GPU: .*CUDA_VISIBLE_DEVICES"):
+        choose_device("cuda")
+
+
+def test_half_precision_is_for_gpus_unless_it_is_asked_for() -> None:
+    assert choose_dtype("auto", CPU) == choose_dtype("fp32", GPU) == torch.float32
+    assert choose_dtype("auto", GPU) == choose_dtype("bf16", CPU) == torch.bfloat16
+
+
+def test_flash_attention_is_taken_where_it_is_installed_and_can_be_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for installed, best in ((object(), "flash_attention_2"), (None, "sdpa")):
+        monkeypatch.setattr("vqathinker.policy.device.find_spec", lambda name, it=installed: it)
+        assert attention_for(GPU, torch.bfloat16) == best
+        assert attention_for(GPU, torch.float32) == attention_for(CPU, torch.bfloat16) == "sdpa"
+
+
+def test_flash_attention_makes_way_for_a_mask_and_comes_back() -> None:
+    class Model(torch.nn.Module):
+        config = SimpleNamespace(_attn_implementation="flash_attention_2")
+
+        def set_attn_implementation(self, name: str) -> None:
+            self.config._attn_implementation = name
+
+    model = Model()
+    with masked_attention(model):
+        assert model.config._attn_implementation == "sdpa"
+    assert model.config._attn_implementation == "flash_attention_2"
+
+
+def test_all_but_the_motion_encoder_is_in_half_precision(half: Policy, tiny_base: Path) -> None:
+    whole = load_policy(tiny_base).model.state_dict()
+    for name, value in half.model.state_dict().items():
+        if "motion_encoder" in name:
+            assert torch.equal(value, whole[name]), name
+        else:
+            assert value.dtype == torch.bfloat16, name
+
+
+def test_a_policy_in_half_precision_sees_the_same_motion(
+    half: Policy, loaded: Policy, ids: Tensor, pixels: Tensor
+) -> None:
+    said = encode_prompts(half.model, ids, pixels)
+    assert torch.equal(said.motion_features, encode_prompts(loaded.model, ids, pixels)[2])
+    assert said.frame_features.dtype == torch.bfloat16
+
+
+def test_a_policy_in_half_precision_gives_every_kind_of_score(
+    half: Policy, ids: Tensor, pixels: Tensor
+) -> None:
+    how = EvaluationParams.model_validate(
+        {
+            "batch_size": 3, "max_new_tokens": 6, "score": "expected", "beside": ["mean"],
+            "precision": "bf16",
+            "sampling": {"answers": 2, "temperature": 1.0, "seed": 7},
+        }
+    )  # fmt: skip
+    scorer = Scorer(half.model, half.tokenizer, how, AnswerParams(reading="authors", range=None))
+    told = scorer.score(encode_prompts(half.model, ids, pixels), ["a", "b", "c"])
+    assert len(told) == 3
+    assert all(len(each.samples) == 2 and each.expected is not None for each in told)
+
+
+def test_logits_are_close_to_those_in_full_precision(
+    half: Policy, loaded: Policy, ids: Tensor, pixels: Tensor
+) -> None:
+    with torch.no_grad():
+        one, other = (
+            policy.model(input_ids=ids.expand(3, -1), pixel_values=pixels).logits.float()
+            for policy in (half, loaded)
+        )
+    assert (one - other).abs().mean() < 0.02 * other.std()
