@@ -17,6 +17,7 @@ SMALL = {
     "rewards.py": ["--quick"],
     "score.py": ["--quick"],
     "grpo_step.py": ["--shape", "tiny", "--device", "cpu"],
+    "gpu/attention.py": ["--tiny"],
     "gpu/policy.py": ["--tiny", "--clips", "1", "--tokens", "4"],
 }
 # What decode.py and grpo_step.py are made of.
