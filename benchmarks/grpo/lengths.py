@@ -21,11 +21,10 @@ def forced_lengths(head: nn.Module, lengths: Tensor, end: int) -> Iterator[None]
         nonlocal tokens
         tokens += 1
         longest = torch.argsort(lengths, descending=True, stable=True)[: len(logits)]
-        left = lengths[longest.sort().values].to(logits.device)
+        ended = (lengths[longest.sort().values] <= tokens).to(logits.device)[:, None]
         last = logits if logits.ndim == 2 else logits[:, -1]  # a view
-        ends = last[:, end].clone()
-        last[left <= tokens] = -torch.inf
-        last[:, end] = torch.where(left <= tokens, ends, -torch.inf)
+        others = torch.arange(last.shape[1], device=logits.device) != end
+        last.masked_fill_(ended == others, -torch.inf)
 
     handle = head.register_forward_hook(force)
     try:
