@@ -4,8 +4,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+
+from vqathinker.video.store import ClipStore, write_shard
 
 SMALL = {
     "decode.py": ["--quick"],
@@ -13,8 +17,12 @@ SMALL = {
     "rewards.py": ["--quick"],
     "evaluate.py": ["--quick"],
     "score.py": ["--quick"],
+    "grpo_step.py": ["--shape", "tiny", "--device", "cpu"],
+    "gpu/attention.py": ["--tiny"],
     "gpu/policy.py": ["--tiny", "--clips", "1", "--tokens", "4"],
 }
+# What decode.py and grpo_step.py are made of.
+PIECES = ("stage.py", "made_videos.py", "grpo/")
 SHARED = {"what", "ratios", "seconds", "counts", "machine", "versions"}
 
 
@@ -34,5 +42,35 @@ def test_it_runs_and_reports(root: Path, tmp_path: Path, script: str) -> None:
 
 def test_no_benchmark_is_left_out(root: Path) -> None:
     folder = root / "benchmarks"
-    scripts = {path.relative_to(folder).as_posix() for path in folder.rglob("*.py")}
-    assert scripts - {"stage.py", "made_videos.py"} == set(SMALL)  # of decode.py
+    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*.py")]
+    assert {name for name in names if not name.startswith(PIECES)} == set(SMALL)
+
+
+def test_a_grpo_step_is_the_same_in_our_way_and_in_the_authors(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(root / "benchmarks")
+    from grpo import ours, recipe
+    from grpo.shapes import shape_of
+    from grpo.step import END, prepare
+
+    shape = shape_of("tiny")
+    setup = prepare(shape, torch.device("cpu"), _clips(tmp_path, shape), True, "adamw")
+    wanted = setup.lengths()[0].tolist()
+    ids, done = ours.rollout(setup), recipe.rollout(setup)
+    for completions in (ids, done.completions):
+        assert [len(said) for said in completions] == wanted
+        assert all(said.index(END) == len(said) - 1 for said in completions)
+    now, mask = ours.log_probs(setup, setup.policy.train(), done.completions)
+    expected, _ = recipe.log_probs(setup, setup.policy, done)
+    torch.testing.assert_close(now * mask, expected * mask, rtol=0, atol=1e-5)
+    tokens = setup.counter.step().tokens
+    assert tokens["prefill"]["prompt_tokens"] == (2 * (1 + 4) + 2 * (4 + 4)) * len(shape.prompt())
+    assert tokens["encode"]["frames"] == 2 * 6 + 1 + 2 * (4 + 4) * 6
+
+
+def _clips(folder: Path, shape: Any) -> ClipStore:
+    pixels = torch.randint(256, (2, 6, 3, 112, 112), dtype=torch.uint8)
+    indices = torch.arange(6).expand(2, -1)
+    write_shard(folder / "clips", ["a", "b"], pixels, indices, {}, shape.setting, {})
+    return ClipStore([folder / "clips"])
