@@ -28,6 +28,7 @@ MAY_SEE = {
     "training": {"planning", "policy", "datasets", "video"} | FOUNDATION,
     "evaluation": {"policy", "datasets", "video"} | FOUNDATION,
     "reporting": {"evaluation", "training", "policy", "datasets", "video"} | FOUNDATION,
+    "__main__": {"cli"},
     "cli": {"reporting", "evaluation", "training", "planning", "policy", "datasets"}
     | {"acquisition", "video"}
     | FOUNDATION,

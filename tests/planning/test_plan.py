@@ -70,7 +70,10 @@ def test_every_remedy_that_is_named_makes_it_fit(job_of, sizes_8b) -> None:
     job, memory = job_of(sizes_8b), DEVICES["H100"].memory
     assert training_memory(job).peak > memory
     helps = training_remedies(job, memory)
-    assert helps[:2] == ["training.lora {rank: 64, alpha: 128}", "resources.train.gpu 4"]
+    assert helps[:2] == [
+        "training.lora {rank: 64, alpha: 128, parts: [language]}",
+        "resources.train.gpu 4",
+    ]
     assert training_memory(job_of(sizes_8b, 4)).peak <= memory
     assert training_memory(job_of(sizes_8b, 2)).peak > memory
 

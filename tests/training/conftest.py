@@ -17,7 +17,8 @@ TRAINING = {
     "group_size": 4, "videos_per_device": 2, "gradient_accumulation": 1, "learning_rate": 1e-3,
     "schedule": "linear", "warmup_steps": 0, "max_steps": 3, "beta": 0.04, "temperature": 1.0,
     "max_new_tokens": 6, "loss_type": "grpo", "precision": "fp32", "gradient_checkpointing": False,
-    "freeze": ["vision"], "keep_encoded": True, "lora": None, "save_every": 2, "log_every": 1,
+    "freeze": ["vision"], "keep_encoded": True, "lora": None,
+    "launch": "single", "save_every": 2, "log_every": 1,
 }  # fmt: skip
 # The base policy says digits without tags, which a strict reading takes for no answer.
 AUTHORS = {"reading": "authors", "range": None}
@@ -90,9 +91,12 @@ def settings_of(root: Path) -> Callable[..., RunSettings]:
     def make(
         *, seed: int = 42, weights: dict[str, float] | None = None,
         temporal: dict[str, Any] | None = None, answer: dict[str, Any] | None = None,
-        **training: Any,
+        rewards: dict[str, Any] | None = None, **training: Any,
     ) -> RunSettings:  # fmt: skip
-        rewards = {"weights": WEIGHTS | (weights or {}), "temporal": temporal or {"copies": 2}}
+        rewards = {
+            "weights": WEIGHTS | (weights or {}), "temporal": temporal or {"copies": 2},
+            **(rewards or {}),
+        }  # fmt: skip
         changed = {
             "seed": seed,
             "training": TRAINING | training,

@@ -14,7 +14,7 @@ from vqathinker.training.checkpoints import (
     last_whole_checkpoint,
 )
 
-RUN = {"settings": "abc", "policy": "def"}
+RUN = {"settings": "abc", "policy": "def", "processes": "1"}
 
 
 @pytest.fixture

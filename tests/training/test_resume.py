@@ -1,5 +1,6 @@
 """A run goes on from its last whole checkpoint, is trained by one process, and can take a step."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,19 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return seen
 
 
+@pytest.fixture
+def rolled(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The videos of every step."""
+    sample, seen = RolloutSampler.sample, []
+
+    def watched(self: RolloutSampler, policy: Any, videos: Any, step: int, rng: Any) -> Rollouts:
+        seen.append(list(videos))
+        return sample(self, policy, videos, step, rng)
+
+    monkeypatch.setattr(RolloutSampler, "sample", watched)
+    return seen
+
+
 def weights_after(out: Path, step: int) -> dict[str, torch.Tensor]:
     return load_file(out / "checkpoints" / f"checkpoint-{step}" / "model.safetensors")
 
@@ -46,6 +60,23 @@ def test_a_damaged_last_checkpoint_costs_the_steps_since_the_one_before(
     assert steps == [2, 3]
     after = weights_after(tmp_path, 4)
     assert all(torch.equal(after[name], value) for name, value in before.items())
+
+
+def test_a_run_that_goes_on_in_a_later_epoch_meets_the_videos_of_that_one(
+    tmp_path: Path, training_set: Any, settings_of: Settings, rolled: list[list[str]]
+) -> None:
+    settings = settings_of(max_steps=7, save_every=1)  # three steps make an epoch
+    training_set.start(settings, tmp_path)
+    before, weights = rolled.copy(), weights_after(tmp_path, 7)
+    epochs = [sorted(video for step in before[i : i + 3] for video in step) for i in (0, 3)]
+    assert epochs == [sorted(training_set.mos)] * 2
+    assert before[:3] != before[3:6]
+    shutil.rmtree(tmp_path / "checkpoints" / "checkpoint-7")
+    rolled.clear()
+    training_set.start(settings, tmp_path)
+    assert rolled == before[6:]
+    after = weights_after(tmp_path, 7)
+    assert all(torch.equal(after[name], value) for name, value in weights.items())
 
 
 def test_a_run_that_ends_while_it_writes_a_checkpoint_leaves_none_under_the_name(

@@ -12,7 +12,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from vqathinker.params import RunSettings
-from vqathinker.policy.folder.checkpoint import export, load_policy, policy_hash
+from vqathinker.policy.folder.checkpoint import load_policy, policy_hash
+from vqathinker.policy.folder.export import export
 from vqathinker.reporting.figures import PANELS
 from vqathinker.training.rollouts import Rollouts, RolloutSampler
 
@@ -145,7 +146,7 @@ def test_half_precision_trains_whole_weights(
     tmp_path: Path, training_set: Any, settings_of: Settings
 ) -> None:
     training_set.start(settings_of(precision="bf16"), tmp_path)
-    assert abs(history(tmp_path)["kl"][0]) < 1e-6
+    assert abs(history(tmp_path)["kl"][0]) < 1e-3  # the reference's weights are rounded
     assert {value.dtype for value in weights_after(tmp_path, 3).values()} == {torch.float32}
 
 

@@ -1,5 +1,7 @@
 """Commands of the phase `training`: GRPO, and the policy that comes out of it."""
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -44,6 +46,11 @@ def train(
     """Train a policy with GRPO and the four rewards; writes checkpoints/ and history.csv."""
     settings = load_run(params, run)
     cap_kernels(settings.kernels)
+    from vqathinker.training.launch import die_with_launcher, launch, launch_command
+
+    if command := launch_command(settings.training.launch, sys.argv[1:], os.environ, _gpus()):
+        launch(command)
+    die_with_launcher()
     from vqathinker.training.run import train as train_run
 
     train_run(
@@ -57,6 +64,12 @@ def train(
         times=times,
     )
     typer.echo(f"{out}: trained run {run}")
+
+
+def _gpus() -> int:
+    import torch
+
+    return torch.cuda.device_count()
 
 
 def export(
@@ -75,7 +88,7 @@ def export(
     """Turn the last checkpoint of a run into a policy folder that loads by path."""
     settings = load_run(params, run)
     cap_kernels(settings.kernels)
-    from vqathinker.policy.folder.checkpoint import export as export_policy
+    from vqathinker.policy.folder.export import export as export_policy
 
     export_policy(run, settings, source, out)
     typer.echo(f"{out}: policy of run {run}")

@@ -27,6 +27,7 @@ from vqathinker.params.reading import (
 from vqathinker.params.training import (
     AnswerParams,
     KeepParams,
+    Launch,
     LoraParams,
     PatienceParams,
     RewardsParams,
@@ -59,6 +60,7 @@ __all__ = [
     "HubBaseParams",
     "KeepParams",
     "Kernels",
+    "Launch",
     "LoraParams",
     "MetricsParams",
     "ParameterError",

@@ -27,14 +27,16 @@ __all__ = [
     "TrainingParams",
 ]
 
+Launch = Literal["single", "cpu-2", "gpus", "zero2", "fsdp2"]
 TrainablePart = Literal["vision", "projector", "motion_projector", "language"]
 
 
 class LoraParams(Model):
-    """Low-rank adapters instead of all weights of the language model."""
+    """Low-rank adapters beside the frozen weights of some parts."""
 
     rank: Count
     alpha: Positive
+    parts: list[TrainablePart] = Field(min_length=1, description="whose linear layers get one")
 
 
 class PatienceParams(Model):
@@ -71,6 +73,7 @@ class TrainingParams(Section):
     max_grad_norm: Positive
     weight_decay: NotNegative
     loss_type: Literal["grpo", "dapo", "dr_grpo", "bnpo"] = Field(description="TRL's loss_type")
+    launch: Launch = Field(description="how many processes train, and what they share")
     precision: Literal["bf16", "fp32"]
     gradient_checkpointing: bool
     freeze: list[TrainablePart] = Field(description="parts that are not trained")

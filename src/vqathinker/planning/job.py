@@ -77,14 +77,14 @@ class TrainingJob:
     @property
     def trained_parts(self) -> set[str]:
         """Parts all of whose weights are trained; with adapters not the language model."""
-        adapted = {"language"} if self.training.lora else set()
+        adapted = set(self.training.lora.parts) if self.training.lora else set()
         return set(PARTS) - {FROZEN, *self.training.freeze} - adapted
 
     @property
     def trained(self) -> int:
         """Weights that the optimiser changes, adapters among them."""
         lora = self.training.lora
-        adapters = self.sizes.adapters(lora.rank, {"language"}) if lora else 0
+        adapters = self.sizes.adapters(lora.rank, {*lora.parts}) if lora else 0
         return adapters + sum(self.sizes.weights[part] for part in self.trained_parts)
 
     @property

@@ -93,8 +93,8 @@ def _changes(job: TrainingJob) -> list[tuple[str, Change]]:
     if not how.gradient_checkpointing:
         found.append(_parameter("gradient_checkpointing true", gradient_checkpointing=True))
     if how.lora is None:
-        lora = LoraParams(rank=64, alpha=128.0)
-        found.append(_parameter("lora {rank: 64, alpha: 128}", lora=lora))
+        lora = LoraParams(rank=64, alpha=128.0, parts=["language"])
+        found.append(_parameter("lora {rank: 64, alpha: 128, parts: [language]}", lora=lora))
     if "vision" not in how.freeze:
         found.append(_parameter("freeze [vision]", freeze=[*how.freeze, "vision"]))
     if how.videos_per_device > 2:  # one alone has nothing to be ranked against

@@ -100,7 +100,7 @@ def _weight_bytes(sizes: PolicySizes, width: int) -> int:
 
 def _adapter_bytes(job: TrainingJob) -> int:
     lora = job.training.lora
-    return job.width * job.sizes.adapters(lora.rank, {"language"}) if lora else 0
+    return job.width * job.sizes.adapters(lora.rank, {*lora.parts}) if lora else 0
 
 
 def _generation(

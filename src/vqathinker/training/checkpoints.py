@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from vqathinker.atomic import whole_file
+from vqathinker.training.errors import TrainingError
 
 __all__ = [
     "FINGERPRINT",
+    "PROCESSES",
     "UNFINISHED",
     "fault_of",
     "finish_checkpoint",
@@ -25,6 +27,7 @@ __all__ = [
 ]
 
 FINGERPRINT = "run.json"
+PROCESSES = "processes"  # of a fingerprint
 UNFINISHED = ".unfinished"
 
 _LISTING = "files.json"
@@ -34,9 +37,10 @@ _log = logging.getLogger(__name__)
 def finish_checkpoint(part: Path, final: Path, provenance: Mapping[str, Any]) -> None:
     """Give the checkpoint in the folder `part` its name, with its provenance and list of files."""
     (part / "provenance.json").write_text(json.dumps(dict(provenance), indent=1), encoding="utf-8")
-    sizes = {path.name: path.stat().st_size for path in sorted(part.iterdir()) if path.is_file()}
+    files = [path for path in sorted(part.rglob("*")) if path.is_file()]
+    sizes = {path.relative_to(part).as_posix(): path.stat().st_size for path in files}
     (part / _LISTING).write_text(json.dumps(sizes, indent=1), encoding="utf-8")
-    for path in part.iterdir():
+    for path in files:
         with path.open("rb") as file:
             os.fsync(file.fileno())
     shutil.rmtree(final, ignore_errors=True)
@@ -47,9 +51,16 @@ def last_whole_checkpoint(out: Path, fingerprint: Mapping[str, str]) -> Path | N
     """The checkpoint to go on from below `out`/checkpoints; None: from the beginning.
 
     Checkpoints of a run with another fingerprint are removed, and so are damaged ones, with a word.
+
+    Raises:
+        TrainingError: only the number of processes is another. They hold a share of a checkpoint
+            each, and a step of theirs has other videos.
     """
     folder, note = out / "checkpoints", out / FINGERPRINT
-    if _read(note) != dict(fingerprint):
+    before = _read(note)
+    if before is not None and before | {PROCESSES: fingerprint[PROCESSES]} == dict(fingerprint):
+        _require_same_processes(folder, before[PROCESSES], fingerprint[PROCESSES])
+    if before != dict(fingerprint):
         shutil.rmtree(folder, ignore_errors=True)
         with whole_file(note) as part:
             part.write_text(json.dumps(dict(fingerprint), indent=1), encoding="utf-8")
@@ -60,6 +71,14 @@ def last_whole_checkpoint(out: Path, fingerprint: Mapping[str, str]) -> Path | N
         _log.warning("%s: %s; it is removed, training goes on from the one before", path, fault)
         shutil.rmtree(path)
     return None
+
+
+def _require_same_processes(folder: Path, before: str, now: str) -> None:
+    if before != now and whole_checkpoints(folder):
+        raise TrainingError(
+            f"{folder}: checkpoints of {before} processes, but there are {now} now; set "
+            "training.launch so that there are as many, or remove the folder to begin anew"
+        )
 
 
 def whole_checkpoints(folder: Path) -> list[Path]:

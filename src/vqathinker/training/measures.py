@@ -21,7 +21,7 @@ def measure(table: RewardTable, mos: Sequence[float]) -> dict[str, float]:
     the total reward and of the readable scores. `score_error` is the mean of score - MOS, `srcc`
     Spearman's correlation of the groups' mean scores with the MOS.
     """
-    rollouts, copies = max(1, table.scores.size), table.perturbed_statuses.total()
+    rollouts, copies = max(1, table.statuses.total()), table.perturbed_statuses.total()
     found = {f"failures/{status}": table.statuses[status] / rollouts for status in FAILURES}
     if copies:
         failed = sum(table.perturbed_statuses[status] for status in FAILURES)

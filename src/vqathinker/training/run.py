@@ -2,34 +2,29 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-import torch
+from accelerate.utils import broadcast_object_list
 from datasets import Dataset
 from filelock import FileLock, Timeout
 from transformers import PrinterCallback
-from trl import GRPOConfig
 
 from vqathinker.atomic import whole_file
 from vqathinker.params import RunSettings, TrainingParams
 from vqathinker.parquet import read_columns
 from vqathinker.phases.hashing import code_of_phase
-from vqathinker.policy.folder.checkpoint import Policy, load_policy
-from vqathinker.policy.inputs import prompt_ids
-from vqathinker.policy.model import VQAThinkerForConditionalGeneration
-from vqathinker.policy.parts import PARTS
+from vqathinker.policy.folder.checkpoint import read_provenance
 from vqathinker.products import MANIFEST
-from vqathinker.training.checkpoints import last_whole_checkpoint, step_of
+from vqathinker.training.checkpoints import PROCESSES, last_whole_checkpoint, step_of
 from vqathinker.training.errors import TrainingError
 from vqathinker.training.history import ProgressBar, history_table, times_table
 from vqathinker.training.retention import KeepCheckpoints
-from vqathinker.training.rollouts import RolloutSampler
+from vqathinker.training.setup import build_trainer, join_processes
 from vqathinker.training.tensorboard import require_tensorboard, tensorboard_callback
-from vqathinker.training.trainer import COMPONENTS
-from vqathinker.training.watch import Watch, WatchedTrainer
+from vqathinker.training.watch import WatchedTrainer
 from vqathinker.video.perturbation_table import PerturbationTable
 from vqathinker.video.sampling import parse_setting
 from vqathinker.video.store import ClipStore
@@ -57,36 +52,45 @@ def train(
 
     Raises:
         InputError: the perturbations are not of these clips.
-        TrainingError: fewer clips have a label than a step needs, the settings ask for adapters or
+        TrainingError: fewer clips have a label than a step needs, the settings ask
             for a package that is not there, another process trains this run, or the run was
             stopped because it went wrong (`watch`).
     """
-    if settings.training.lora is not None:
-        raise TrainingError(
-            f"run {run}: training.lora is {settings.training.lora}, but adapters cannot be trained "
-            "yet; set it to null to train all weights that `freeze` does not name"
-        )
     if settings.training.tensorboard:
         require_tensorboard()
-    base = load_policy(policy)
+    state = join_processes(settings)
     rows, store = _labelled_clips(manifest, clips)
-    _require_a_step(run, manifest, len(rows), settings.training)
+    _require_a_step(run, manifest, len(rows), settings.training, state.num_processes)
     draws = PerturbationTable(perturbations)
     draws.require(rows["prompt"], parse_setting(store.setting).frames)
+    base = read_provenance(policy)
     fingerprint = _fingerprint(settings, base, manifest, perturbations, store)
+    fingerprint[PROCESSES] = str(state.num_processes)
     origin = {"run": run, "base": str(policy), "inputs": fingerprint}
-    origin |= {"data": str(manifest), "setting": store.setting, "base_policy": base.provenance}
-    with _alone(out):
-        resume = last_whole_checkpoint(out, fingerprint)
-        trainer = _trainer(base, policy, rows, store, settings, draws, out, origin)
+    origin |= {"data": str(manifest), "setting": store.setting, "base_policy": base}
+    with _alone(out) if state.is_main_process else nullcontext():
+        resume = last_whole_checkpoint(out, fingerprint) if state.is_main_process else None
+        [resume] = broadcast_object_list([resume])
+        trainer = build_trainer(policy, rows, store, settings, draws, out, origin)
         trainer.remove_callback(PrinterCallback)
-        trainer.add_callback(ProgressBar(run))
-        trainer.add_callback(KeepCheckpoints(out / "checkpoints", settings.training.keep))
-        if settings.training.tensorboard:
-            done = 0 if resume is None else step_of(resume)
-            trainer.add_callback(tensorboard_callback(out / "tensorboard", done))
+        if state.is_main_process:
+            _watch_over(trainer, run, settings.training, out, resume)
         trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
-    log = trainer.state.log_history
+    if state.is_main_process:
+        _write(trainer.state.log_history, out, times)
+
+
+def _watch_over(
+    trainer: WatchedTrainer, run: str, how: TrainingParams, out: Path, resume: Path | None
+) -> None:
+    trainer.add_callback(ProgressBar(run))
+    trainer.add_callback(KeepCheckpoints(out / "checkpoints", how.keep))
+    if how.tensorboard:
+        done = 0 if resume is None else step_of(resume)
+        trainer.add_callback(tensorboard_callback(out / "tensorboard", done))
+
+
+def _write(log: list[dict[str, Any]], out: Path, times: Path | None) -> None:
     with whole_file(out / "history.csv") as part:
         history_table(log).to_csv(part, index=False, lineterminator="\n")
     if times is not None:
@@ -107,14 +111,16 @@ def _alone(out: Path) -> Iterator[None]:
         ) from None
 
 
-def _require_a_step(run: str, manifest: Path, videos: int, how: TrainingParams) -> None:
-    needed = how.videos_per_device * how.gradient_accumulation
+def _require_a_step(
+    run: str, manifest: Path, videos: int, how: TrainingParams, processes: int
+) -> None:
+    needed = how.videos_per_device * how.gradient_accumulation * processes
     if videos < needed:
         raise TrainingError(
             f"{manifest}: {videos} videos have a label and a clip, but a step of run {run} needs "
             f"{needed}: training.videos_per_device {how.videos_per_device} x "
-            f"training.gradient_accumulation {how.gradient_accumulation}; lower one of them, or "
-            "train on more videos"
+            f"training.gradient_accumulation {how.gradient_accumulation} x {processes} processes; "
+            "lower one of them, or train on more videos"
         )
 
 
@@ -131,81 +137,19 @@ def _labelled_clips(manifest: Path, clips: Sequence[Path]) -> tuple[Dataset, Cli
     return Dataset.from_dict({**columns, "clip": list(range(len(there)))}), store
 
 
-def _trainer(
-    base: Policy, folder: Path, rows: Dataset, store: ClipStore, settings: RunSettings,
-    draws: PerturbationTable, out: Path, provenance: dict[str, Any],
-) -> WatchedTrainer:  # fmt: skip
-    how, rewards = settings.training, settings.rewards
-    _freeze(base.model, how.freeze)
-    reference = load_policy(folder).model.requires_grad_(False) if how.beta else None
-    frames, size = store.frames(store.ids[0]).shape[0], store.frames(store.ids[0]).shape[-1]
-    ids = prompt_ids(base.tokenizer, "training", frames, base.model.config.tokens_per_frame(size))
-    sampler = RolloutSampler(
-        clips=store, ids=ids, end=base.tokenizer.eos_token_id, group=how.group_size,
-        max_new_tokens=how.max_new_tokens, temperature=how.temperature,
-        vision_frozen="vision" in how.freeze, keep_encoded=how.keep_encoded,
-        copies=(rewards.temporal.copies or how.group_size) if rewards.weights.temporal else 0,
-        perturbations=draws,
-    )  # fmt: skip
-    return WatchedTrainer(
-        watch=Watch(provenance["run"], out, how.patience),
-        policy=base.model, reference=reference, tokenizer=base.tokenizer, rows=rows,
-        config=_config(settings, out), sampler=sampler, rewards=rewards,
-        answer=settings.answer, beta=how.beta, seed=settings.seed, provenance=provenance,
-    )  # fmt: skip
-
-
-def _config(settings: RunSettings, out: Path) -> GRPOConfig:
-    how, weights = settings.training, settings.rewards.weights
-    return GRPOConfig(
-        output_dir=str(out / "checkpoints"),
-        per_device_train_batch_size=how.videos_per_device * how.group_size,
-        gradient_accumulation_steps=how.gradient_accumulation,
-        num_generations=how.group_size,
-        max_completion_length=how.max_new_tokens,
-        temperature=how.temperature,
-        top_k=0,
-        beta=0.0,  # set on the trainer, together with the reference
-        epsilon=how.epsilon,
-        loss_type=how.loss_type,
-        scale_rewards="group",
-        reward_weights=[getattr(weights, name) for name in COMPONENTS],
-        learning_rate=how.learning_rate,
-        lr_scheduler_type=how.schedule,
-        warmup_steps=how.warmup_steps,
-        num_train_epochs=how.epochs,
-        max_steps=how.max_steps or -1,
-        max_grad_norm=how.max_grad_norm,
-        weight_decay=how.weight_decay,
-        bf16=how.precision == "bf16",
-        activation_checkpointing=how.gradient_checkpointing,
-        use_cpu=not torch.cuda.is_available(),
-        save_strategy="steps",
-        save_steps=how.save_every,
-        logging_steps=how.log_every,
-        seed=settings.seed,
-        data_seed=settings.seed,
-        report_to=[],
-        disable_tqdm=True,
-    )
-
-
-def _freeze(policy: VQAThinkerForConditionalGeneration, parts: Sequence[str]) -> None:
-    for part in parts:
-        for name, parameter in policy.named_parameters():
-            if name.startswith(PARTS[part]):
-                parameter.requires_grad_(False)
-
-
 def _fingerprint(
-    settings: RunSettings, base: Policy, manifest: Path, perturbations: Path, store: ClipStore
+    settings: RunSettings,
+    base: Mapping[str, Any],
+    manifest: Path,
+    perturbations: Path,
+    store: ClipStore,
 ) -> dict[str, str]:
     code = code_of_phase("training", Path(__file__).parents[2])
-    no_matter = {"training": {"tensorboard", "patience", "keep"}}  # to the weights
+    no_matter = {"training": {"tensorboard", "patience", "keep", "launch"}}  # to the weights
     return {
         "settings": _sha256(settings.model_dump_json(exclude=no_matter).encode()),
         "code": _sha256(json.dumps(code).encode()),
-        "policy": str(base.provenance["policy"]),
+        "policy": str(base["policy"]),
         "manifest": _sha256(manifest.read_bytes()),
         "perturbations": _sha256(perturbations.read_bytes()),
         "clips": _sha256(json.dumps([store.setting, store.ids, store.provenance]).encode()),

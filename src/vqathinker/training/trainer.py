@@ -11,6 +11,7 @@ Departures from textbook GRPO, or from TRL's:
    changes nothing but the order of a sum, and would let each batch compute every prompt again.
 4. A rollout depends on seed, step and video alone, and not on the process that makes it.
 5. The inner loop runs once, so the policy ratio is 1 and `epsilon` never clips (the authors').
+6. The order of an epoch's videos depends on seed and epoch alone (`training.order`).
 """
 
 import shutil
@@ -33,6 +34,7 @@ from vqathinker.policy.answer import Completion
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.training.checkpoints import UNFINISHED, finish_checkpoint
 from vqathinker.training.log_probs import RolloutScorer, bare
+from vqathinker.training.order import EpochOrder
 from vqathinker.training.rewards import RewardTable, compute_rewards
 from vqathinker.training.rollouts import RolloutSampler
 
@@ -150,6 +152,16 @@ class VQAThinkerTrainer(GRPOTrainer):
             shutil.rmtree(folder / UNFINISHED)  # with the card that TRL writes beside it
 
     # --- log-probabilities in packed rows ---------------------------------------------------------
+
+    def _get_train_sampler(self, dataset: Dataset | None = None) -> EpochOrder:
+        """TRL's sampler forgets how many epochs there were (departure 6)."""
+        return EpochOrder(
+            step=lambda: int(self.state.global_step), seed=self.args.seed,
+            data_source=self.train_dataset if dataset is None else dataset,
+            mini_repeat_count=self.num_generations,
+            batch_size=self.args.generation_batch_size // self.num_generations,
+            repeat_count=self.args.steps_per_generation,
+        )  # fmt: skip
 
     def _prepare_inputs(self, generation_batch: Any) -> dict[str, Any]:
         """TRL shuffles rollouts over the device batches of a step (departure 3)."""

@@ -20,11 +20,11 @@ from vqathinker.phases.parameters import resolve
 from vqathinker.policy.folder.checkpoint import (
     Policy,
     PolicyError,
-    export,
     load_policy,
     policy_hash,
     save_policy,
 )
+from vqathinker.policy.folder.export import export
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.prompt import training_prompt
 

@@ -16,7 +16,6 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from vqathinker import __version__
 from vqathinker.atomic import whole_folder
 from vqathinker.errors import InputError, read_json, reading
-from vqathinker.params import RunSettings
 from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.device import attention_for
 from vqathinker.policy.folder.card import model_card
@@ -31,7 +30,6 @@ __all__ = [
     "PROVENANCE",
     "Policy",
     "PolicyError",
-    "export",
     "load_policy",
     "policy_folder",
     "policy_hash",
@@ -188,24 +186,3 @@ def policy_hash(folder: Path) -> str:
                 while block := file.read(1 << 24):  # an 8B policy does not fit in memory twice
                     digest.update(block)
     return digest.hexdigest()
-
-
-def export(run: str, settings: RunSettings, source: Path, out: Path) -> None:
-    """Turn the last checkpoint under `source`/checkpoints into the policy folder `out`.
-
-    Raises:
-        PolicyError: there is no checkpoint.
-    """
-    checkpoints = sorted(
-        (source / "checkpoints").glob("checkpoint-[0-9]*"), key=lambda p: int(p.name.split("-")[1])
-    )
-    if not checkpoints:
-        raise PolicyError(f"{source}/checkpoints: empty; run `vqathinker train`")
-    last = load_policy(checkpoints[-1], dtype=None)
-    steps = int(checkpoints[-1].name.split("-")[1])
-    about = (
-        f"Run `{run}`: GRPO for {steps} steps with seed {settings.seed}, from the base policy in "
-        f"`{last.provenance['base']}`.\n"
-    )
-    provenance = {**last.provenance, "run": run, "steps": steps, "settings": settings.model_dump()}
-    save_policy(last.model, last.tokenizer, out, about, provenance)

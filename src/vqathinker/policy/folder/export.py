@@ -1,0 +1,42 @@
+"""What a run ends in: its last checkpoint as a policy folder that loads by path."""
+
+import shutil
+from pathlib import Path
+
+from vqathinker.params import RunSettings
+from vqathinker.policy.folder.adapters import ADAPTER_FILES, is_adapter, load_merged
+from vqathinker.policy.folder.checkpoint import PolicyError, load_policy, policy_folder
+
+__all__ = ["ADAPTERS", "export"]
+
+ADAPTERS = "adapters"
+
+
+def export(run: str, settings: RunSettings, source: Path, out: Path) -> None:
+    """Turn the last checkpoint under `source`/checkpoints into the policy folder `out`.
+
+    Adapters are merged into the weights, and stay beside them in the folder `ADAPTERS`.
+
+    Raises:
+        PolicyError: there is no checkpoint.
+        InputError: adapters were trained beside another base policy than there is now.
+    """
+    checkpoints = sorted(
+        (source / "checkpoints").glob("checkpoint-[0-9]*"), key=lambda p: int(p.name.split("-")[1])
+    )
+    if not checkpoints:
+        raise PolicyError(f"{source}/checkpoints: empty; run `vqathinker train`")
+    adapted = is_adapter(checkpoints[-1])
+    last = load_merged(checkpoints[-1]) if adapted else load_policy(checkpoints[-1], dtype=None)
+    steps = int(checkpoints[-1].name.split("-")[1])
+    about = (
+        f"Run `{run}`: GRPO for {steps} steps with seed {settings.seed}, from the base policy in "
+        f"`{last.provenance['base']}`.\n"
+    )
+    provenance = {**last.provenance, "run": run, "steps": steps, "settings": settings.model_dump()}
+    with policy_folder(out, last.model.config, last.tokenizer, about, provenance) as part:
+        last.model.save_pretrained(part)
+        if adapted:
+            (part / ADAPTERS).mkdir()
+            for name in ADAPTER_FILES:
+                shutil.copy2(checkpoints[-1] / name, part / ADAPTERS / name)

@@ -1,0 +1,122 @@
+"""The trainer of a run, put together from its settings: weights, adapters, reference, config."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import DistributedType
+from datasets import Dataset
+from trl import GRPOConfig
+
+from vqathinker.params import RunSettings
+from vqathinker.policy.device import choose_device
+from vqathinker.policy.folder.adapters import lora_config
+from vqathinker.policy.folder.checkpoint import load_policy
+from vqathinker.policy.inputs import prompt_ids
+from vqathinker.policy.model import VQAThinkerForConditionalGeneration
+from vqathinker.policy.parts import PARTS
+from vqathinker.training.rollouts import RolloutSampler
+from vqathinker.training.trainer import COMPONENTS
+from vqathinker.training.watch import Watch, WatchedTrainer
+from vqathinker.video.perturbation_table import PerturbationTable
+from vqathinker.video.store import ClipStore
+
+__all__ = ["build_trainer", "join_processes"]
+
+# Their engines put the weights onto the GPUs, each process a share of them.
+_SHARDING = (DistributedType.FSDP,)
+
+
+def join_processes(settings: RunSettings) -> PartialState:
+    """Find the other processes of this training, if it was launched as several."""
+    return PartialState(cpu=choose_device(settings.device).type == "cpu")
+
+
+def build_trainer(
+    policy: Path, rows: Dataset, store: ClipStore, settings: RunSettings,
+    draws: PerturbationTable, out: Path, provenance: dict[str, Any],
+) -> WatchedTrainer:  # fmt: skip
+    """Load the policy in the folder `policy`, and what trains it.
+
+    Weights that are trained are float32, so that a small step is not lost; `bf16` computes with
+    rounded copies of them. Beside adapters the frozen ones are bf16, and so is the reference.
+    """
+    how, rewards = settings.training, settings.rewards
+    config = _config(settings, out)  # it tells accelerate how many processes there are
+    state = config.distributed_state
+    device = "cpu" if state.distributed_type in _SHARDING else state.device
+    half = torch.bfloat16 if how.precision == "bf16" else torch.float32
+    halved = how.lora is not None or state.distributed_type is DistributedType.DEEPSPEED
+    base = load_policy(policy, device, half if halved else torch.float32)
+    base.model.set_attn_implementation("sdpa")  # packed rows need a mask
+    _freeze(base.model, how.freeze)
+    reference = None
+    if how.beta and how.lora is None:
+        reference = load_policy(policy, device, half).model.requires_grad_(False)
+        reference.set_attn_implementation("sdpa")
+    frames, size = store.frames(store.ids[0]).shape[0], store.frames(store.ids[0]).shape[-1]
+    ids = prompt_ids(base.tokenizer, "training", frames, base.model.config.tokens_per_frame(size))
+    sampler = RolloutSampler(
+        clips=store, ids=ids, end=base.tokenizer.eos_token_id, group=how.group_size,
+        max_new_tokens=how.max_new_tokens, temperature=how.temperature,
+        vision_frozen="vision" in how.freeze, keep_encoded=how.keep_encoded,
+        copies=(rewards.temporal.copies or how.group_size) if rewards.weights.temporal else 0,
+        perturbations=draws,
+    )  # fmt: skip
+    trainer = WatchedTrainer(
+        watch=Watch(provenance["run"], out, how.patience),
+        policy=base.model, reference=reference, tokenizer=base.tokenizer, rows=rows,
+        config=config, sampler=sampler, rewards=rewards,
+        answer=settings.answer, beta=how.beta, seed=settings.seed, provenance=provenance,
+        lora=None if how.lora is None else lora_config(base.model, how.lora, how.freeze),
+    )  # fmt: skip
+    if how.lora is not None:
+        for weight in trainer.model.parameters():
+            if weight.requires_grad:
+                weight.data = weight.data.float()
+    return trainer
+
+
+def _config(settings: RunSettings, out: Path) -> GRPOConfig:
+    how, weights = settings.training, settings.rewards.weights
+    return GRPOConfig(
+        output_dir=str(out / "checkpoints"),
+        per_device_train_batch_size=how.videos_per_device * how.group_size,
+        gradient_accumulation_steps=how.gradient_accumulation,
+        num_generations=how.group_size,
+        max_completion_length=how.max_new_tokens,
+        temperature=how.temperature,
+        top_k=0,
+        beta=0.0,  # set on the trainer, together with the reference
+        epsilon=how.epsilon,
+        loss_type=how.loss_type,
+        scale_rewards="group",
+        reward_weights=[getattr(weights, name) for name in COMPONENTS],
+        learning_rate=how.learning_rate,
+        lr_scheduler_type=how.schedule,
+        warmup_steps=how.warmup_steps,
+        num_train_epochs=how.epochs,
+        max_steps=how.max_steps or -1,
+        max_grad_norm=how.max_grad_norm,
+        weight_decay=how.weight_decay,
+        bf16=how.precision == "bf16",
+        activation_checkpointing=how.gradient_checkpointing,
+        use_cpu=choose_device(settings.device).type == "cpu",
+        ddp_find_unused_parameters=False,
+        save_strategy="steps",
+        save_steps=how.save_every,
+        logging_steps=how.log_every,
+        seed=settings.seed,
+        data_seed=settings.seed,
+        report_to=[],
+        disable_tqdm=True,
+    )
+
+
+def _freeze(policy: VQAThinkerForConditionalGeneration, parts: Sequence[str]) -> None:
+    for part in parts:
+        for name, parameter in policy.named_parameters():
+            if name.startswith(PARTS[part]):
+                parameter.requires_grad_(False)

@@ -1,0 +1,133 @@
+"""Several processes train one policy: what one process would train on the same videos."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+import yaml
+from filelock import FileLock
+from safetensors.torch import load_file
+
+from vqathinker.errors import InputError
+from vqathinker.params import Launch, RunSettings
+from vqathinker.training.launch import launch_command
+
+Settings = Callable[..., RunSettings]
+
+
+@pytest.fixture
+def command(tmp_path: Path, training_set: Any) -> Callable[..., list[str]]:
+    """command(settings, out) is `vqathinker train` as the workflow calls it."""
+
+    def made(settings: RunSettings, out: Path) -> list[str]:
+        stamp = tmp_path / f"{out.name}.yaml"
+        row = settings.model_dump(mode="json")
+        content = {"phase": "training-grpo", "params": {"scale": "demo", "runs": {"grpo": row}}}
+        stamp.write_text(yaml.safe_dump(content), encoding="utf-8")
+        folder = training_set.folder
+        files = {
+            "params": stamp, "policy": folder / "base", "manifest": folder / "manifest.parquet",
+            "clips": training_set.clips, "perturbations": folder / "perturbations.parquet",
+            "out": out,
+        }  # fmt: skip
+        given = [part for name, path in files.items() for part in (f"--{name}", str(path))]
+        return [sys.executable, "-m", "vqathinker", "train", "grpo", *given]
+
+    return made
+
+
+def run(command: list[str]) -> None:
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-4000:]
+
+
+def weights_after(out: Path, step: int) -> dict[str, torch.Tensor]:
+    return load_file(out / "checkpoints" / f"checkpoint-{step}" / "model.safetensors")
+
+
+@pytest.mark.parametrize("scope", ["device", "global"])
+def test_two_processes_train_as_one_does_on_the_same_videos(
+    tmp_path: Path, training_set: Any, settings_of: Settings, command: Any, scope: str
+) -> None:
+    rewards = {"ranking": {"scope": scope}}
+    how = {"max_steps": 1, "learning_rate": 1e-4, "save_every": 1, "rewards": rewards}
+    one, two = tmp_path / "one", tmp_path / "two"
+    training_set.start(settings_of(**how, gradient_accumulation=2), one)
+    run(command(settings_of(**how, launch="cpu-2"), two))
+    histories = [pd.read_csv(out / "history.csv") for out in (one, two)]
+    same = [name for name in histories[0] if name.startswith(("reward", "failures", "kl"))]
+    for name in (*same, "grad_norm"):
+        assert histories[1][name].tolist() == pytest.approx(histories[0][name].tolist(), abs=2e-6)
+    base = load_file(training_set.folder / "base" / "model.safetensors")
+    alone, together = weights_after(one, 1), weights_after(two, 1)
+    assert any(not torch.equal(alone[name], base[name]) for name in base)
+    for name, value in alone.items():
+        torch.testing.assert_close(together[name], value, atol=1e-6, rtol=0)
+
+
+def test_two_processes_go_on_where_they_were_killed_bit_by_bit(
+    tmp_path: Path, settings_of: Settings, command: Any
+) -> None:
+    settings = settings_of(max_steps=4, save_every=1, launch="cpu-2")
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    run(command(settings, whole))
+    first = subprocess.Popen(command(settings, cut), start_new_session=True)
+    while not (cut / "checkpoints" / "checkpoint-2").exists():
+        assert first.poll() is None
+        time.sleep(0.05)
+    os.kill(first.pid, signal.SIGKILL)  # the launcher alone: its processes have to follow
+    first.wait()
+    with FileLock(cut / ".lock"):  # free as soon as they have
+        pass
+    run(command(settings, cut))
+    assert (cut / "history.csv").read_bytes() == (whole / "history.csv").read_bytes()
+    assert all(
+        torch.equal(value, weights_after(whole, 4)[name])
+        for name, value in weights_after(cut, 4).items()
+    )
+
+
+def test_a_checkpoint_of_two_processes_is_not_gone_on_from_by_one(
+    tmp_path: Path, training_set: Any, settings_of: Settings, command: Any
+) -> None:
+    out = tmp_path / "out"
+    run(command(settings_of(max_steps=2, launch="cpu-2"), out))
+    with pytest.raises(ValueError, match=r"2 processes.*training\.launch"):
+        training_set.start(settings_of(max_steps=2), out)
+    assert weights_after(out, 2)
+
+
+def test_a_launcher_that_needs_gpus_says_so_where_there_are_none() -> None:
+    with pytest.raises(InputError, match=r"training.launch is zero2, and there is no GPU"):
+        launch_command("zero2", ["train"], {}, 0)
+
+
+@pytest.mark.parametrize(
+    ("how", "environment", "expected"),
+    [("single", {}, False), ("cpu-2", {"LOCAL_RANK": "1"}, False), ("cpu-2", {}, True)],
+)
+def test_a_process_is_launched_once(
+    how: Launch, environment: dict[str, str], expected: bool
+) -> None:
+    assert bool(launch_command(how, ["train"], environment, 0)) == expected
+
+
+def test_every_node_of_a_cluster_starts_a_launcher() -> None:
+    job = {"SLURM_JOB_NUM_NODES": "2"}
+    first = launch_command("zero2", ["train", "grpo"], job, 8)
+    assert first[0] == "srun"
+    assert first[-3:] == ["vqathinker", "train", "grpo"]
+    there = job | {"SLURM_NTASKS": "2", "SLURM_NODEID": "1"}
+    second = launch_command("zero2", ["train", "grpo"], there, 8)
+    options = dict(zip(second[3::2], second[4::2], strict=False))
+    assert options["--num_processes"] == "16"
+    assert options["--num_machines"] == "2"
+    assert options["--machine_rank"] == "1"
