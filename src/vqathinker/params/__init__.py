@@ -4,7 +4,13 @@ No model has a default: every value stands in params.yaml. `workflow/schemas/par
 made from these models by `vqathinker schema`, and checks what Snakemake reads.
 """
 
-from vqathinker.params.base import BaseParams, DemoBaseParams, HubBaseParams
+from vqathinker.params.base import (
+    BaseParams,
+    DemoBaseParams,
+    HubBaseParams,
+    OriginalBaseParams,
+    PolicyBaseParams,
+)
 from vqathinker.params.data import (
     ClipsParams,
     DataParams,
@@ -56,9 +62,11 @@ __all__ = [
     "Kernels",
     "LoraParams",
     "MetricsParams",
+    "OriginalBaseParams",
     "ParameterError",
     "Parameters",
     "PerturbationParams",
+    "PolicyBaseParams",
     "ReaderName",
     "ReportParams",
     "ResourcesParams",

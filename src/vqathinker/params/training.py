@@ -4,6 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from vqathinker.params.base import BaseParams
 from vqathinker.params.model import (
     Count,
     Kernels,
@@ -153,4 +154,5 @@ class RunParams(RunSettings):
     """One row of `runs`, spelled out: the shared sections with the row laid over them."""
 
     train: bool = Field(description="false: the base policy is evaluated as it is")
+    base: BaseParams = Field(description="the row's own, or that of the scale")
     group: Literal["main", "ablation"] = Field(description="ablation: only in `rule ablations`")
