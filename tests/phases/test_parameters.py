@@ -40,6 +40,14 @@ def test_two_base_policies_of_one_name_are_refused(config):
         resolve(config)
 
 
+def test_a_run_that_is_not_trained_has_no_prompt_of_its_own(config):
+    config["scales"]["demo"]["runs"]["base"]["prompt"] = {"thinking": False}
+    with pytest.raises(
+        ValueError, match=r"runs\.base has train: false and a prompt, .*take it out"
+    ):
+        resolve(config)
+
+
 def test_an_unknown_phase_is_answered_with_those_that_exist(config):
     with pytest.raises(ValueError, match=r"phase is 'trainng', expected one of data, clips"):
         phase_params(resolve(config), "trainng")

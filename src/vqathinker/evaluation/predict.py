@@ -43,7 +43,9 @@ def predict(
         began = time.perf_counter()
         frames = store.batch(videos)
         tokens = model.config.tokens_per_frame(frames.shape[-1])
-        ids = prompt_ids(tokenizer, "evaluation", frames.shape[1], tokens)
+        ids = prompt_ids(
+            tokenizer, "evaluation", frames.shape[1], tokens, thinking=model.config.thinking
+        )
         prompts = encode_prompts(model, ids, normalise(frames.to(model.device)))
         told = scorer.score(prompts, videos)
         seconds |= dict.fromkeys(videos, (time.perf_counter() - began) / len(videos))

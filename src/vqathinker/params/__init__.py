@@ -32,6 +32,7 @@ from vqathinker.params.reading import (
 from vqathinker.params.training import (
     AnswerParams,
     LoraParams,
+    PromptParams,
     RewardsParams,
     RunParams,
     RunSettings,
@@ -67,6 +68,7 @@ __all__ = [
     "Parameters",
     "PerturbationParams",
     "PolicyBaseParams",
+    "PromptParams",
     "ReaderName",
     "ReportParams",
     "ResourcesParams",

@@ -19,6 +19,7 @@ from vqathinker.params.model import (
 __all__ = [
     "AnswerParams",
     "LoraParams",
+    "PromptParams",
     "RewardsParams",
     "RunParams",
     "RunSettings",
@@ -140,6 +141,14 @@ class AnswerParams(Section):
         return limits
 
 
+class PromptParams(Section):
+    """What the prompt of a trained run asks for; the policy keeps it and is asked so ever after."""
+
+    KEY: ClassVar[str] = "prompt"
+
+    thinking: bool = Field(description="false: for the answer alone, and rewards just that format")
+
+
 class RunSettings(Model):
     """What training a run depends on; all that its stamp holds."""
 
@@ -147,6 +156,7 @@ class RunSettings(Model):
     training: TrainingParams
     rewards: RewardsParams
     answer: AnswerParams
+    prompt: PromptParams
     kernels: Kernels = Field(description="of torch on the CPU; avx2: none newer than that")
 
 

@@ -8,7 +8,13 @@ from pydantic import Field
 from vqathinker.params.base import BaseParams
 from vqathinker.params.data import ClipsParams, DataParams, DownloadParams
 from vqathinker.params.model import Count, Kernels, Model, Name, Positive, Section, Whole
-from vqathinker.params.training import AnswerParams, RewardsParams, RunParams, TrainingParams
+from vqathinker.params.training import (
+    AnswerParams,
+    PromptParams,
+    RewardsParams,
+    RunParams,
+    TrainingParams,
+)
 
 __all__ = [
     "EvaluationParams",
@@ -112,6 +118,7 @@ class Parameters(Model):
     training: TrainingParams
     rewards: RewardsParams
     answer: AnswerParams
+    prompt: PromptParams
     runs: dict[Name, RunParams] = Field(min_length=1)
     evaluation: EvaluationParams
     metrics: MetricsParams

@@ -34,7 +34,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 }
 BASE, TRAINING = "base", "training"
 _EXPECTED = ("parameters or the stamp of a phase", "give a params.yaml as the shipped one")
-RUN_SECTIONS = ("seed", "training", "rewards", "answer", "kernels")
+RUN_SECTIONS = ("seed", "training", "rewards", "answer", "prompt", "kernels")
 
 # How files come, in a file of its own beside the stamps: read by jobs, but no input of any rule.
 DOWNLOAD = "download"
@@ -57,13 +57,13 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Tree:
 def resolve(config: Mapping[str, Any], source: str = "params.yaml") -> Tree:
     """The parameters of the scale that `config` names: `scales` folded in, every run spelled out.
 
-    A row of `runs` comes out with its whole `seed`, `training` and `rewards`: the shared ones, with
-    what the row itself says laid over them. Its `base` is its own or the scale's, as a whole: what
-    one kind of base has to say, another has not.
+    A row of `runs` comes out with its whole `seed`, `training`, `rewards` and so on: the shared
+    ones, with what the row itself says laid over them. Its `base` is its own or the scale's, as a
+    whole: what one kind of base has to say, another has not.
 
     Raises:
         InputError: `scale` names no row of `scales`, a section is no mapping where it has to be, or
-            two base policies have one name.
+            two base policies have one name, or a row that is not trained has a prompt.
     """
     scales = config.get("scales") or {}
     scale = config.get("scale")
@@ -78,6 +78,12 @@ def resolve(config: Mapping[str, Any], source: str = "params.yaml") -> Tree:
             f"{source}: runs of scale {scale} is {runs!r}, expected rows such as "
             "grpo: {train: true, group: main}"
         )
+    for name, row in runs.items():
+        if row.get("train") is False and "prompt" in row:
+            raise InputError(
+                f"{source}: runs.{name} has train: false and a prompt, but a policy is asked as it "
+                "was trained; expected no prompt there: take it out, or train the run"
+            )
     shared = {key: params[key] for key in RUN_SECTIONS if key in params}
     base = {BASE: params[BASE]} if BASE in params else {}
     params["runs"] = {name: base | merge(shared, row) for name, row in runs.items()}

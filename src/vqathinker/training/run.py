@@ -132,10 +132,12 @@ def _trainer(
     draws: PerturbationTable, out: Path, provenance: dict[str, Any],
 ) -> VQAThinkerTrainer:  # fmt: skip
     how, rewards = settings.training, settings.rewards
+    base.model.config.thinking = settings.prompt.thinking
     _freeze(base.model, how.freeze)
     reference = load_policy(folder).model.requires_grad_(False) if how.beta else None
     frames, size = store.frames(store.ids[0]).shape[0], store.frames(store.ids[0]).shape[-1]
-    ids = prompt_ids(base.tokenizer, "training", frames, base.model.config.tokens_per_frame(size))
+    tokens, thinking = base.model.config.tokens_per_frame(size), settings.prompt.thinking
+    ids = prompt_ids(base.tokenizer, "training", frames, tokens, thinking=thinking)
     sampler = RolloutSampler(
         clips=store, ids=ids, end=base.tokenizer.eos_token_id, group=how.group_size,
         max_new_tokens=how.max_new_tokens, temperature=how.temperature,

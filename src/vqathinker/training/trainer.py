@@ -100,6 +100,7 @@ class VQAThinkerTrainer(GRPOTrainer):
             [row["perturbed"] for row in first] if self._sampler.copies else None, self._rewards,
             self._answer,
             devices=self.args.steps_per_generation,  # all batches of a step are rolled out at once
+            thinking=self.accelerator.unwrap_model(self.model).config.thinking,
         )  # fmt: skip
         for status in FAILURES:
             share = self._table.statuses[status] / max(1, self._table.statuses.total())
