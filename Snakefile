@@ -33,6 +33,7 @@ THREADS, RESOURCES = PARAMS["threads"], PARAMS["resources"]
 
 wildcard_constraints:
     set="[^/]+",
+    name="[^/]+",
     setting=r"\d+x\d+",
     run="[^/]+",
     shard=r"\d{4}",

@@ -43,14 +43,27 @@ def test_an_own_card_may_share_videos_too(config, tmp_path):
 
 
 def test_an_untrained_run_evaluates_the_base_policy(demo):
-    assert demo.policy("base") == demo.base_policy == "models/base/demo"
+    assert demo.policy("base") == demo.base_policy("base") == "models/base/demo"
     assert demo.policy("grpo") == "models/demo/grpo/policy"
 
 
 def test_only_a_made_base_policy_needs_clips(demo, paper):
-    assert demo.base_clips == demo.shards("demo_train")
-    assert demo.degradations == ["data/demo_train/source/degradations.csv"]
-    assert (paper.base_clips, paper.base_receipts, paper.degradations) == ([], [], [])
+    assert demo.base_clips("demo") == demo.shards("demo_train")
+    assert demo.degradations("demo") == ["data/demo_train/source/degradations.csv"]
+    for name in ("internvl3-8b", "released"):
+        assert paper.base_clips(name) == paper.base_receipts(name) == []
+        assert paper.degradations(name) == []
+
+
+def test_a_run_with_a_base_of_its_own_starts_from_it_or_is_it(paper):
+    assert paper.base_policy("grpo-2b") == "models/base/internvl3-2b"
+    assert paper.policy("grpo-2b") == "models/paper/grpo-2b/policy"
+    assert paper.policy("released") == "models/base/released"
+    assert paper.base_policies(paper.results) == ["models/base/internvl3-8b"]
+    assert sorted(paper.base_policies(paper.ablations)) == [
+        f"models/base/{name}"
+        for name in ("internvl3-1b", "internvl3-2b", "internvl3-8b", "released")
+    ]
 
 
 def test_ablations_have_their_own_folder_with_every_run(demo):

@@ -15,6 +15,7 @@ from vqathinker.params import (
     HubBaseParams,
     ParameterError,
     Parameters,
+    PolicyBaseParams,
     TrainingParams,
     json_schema,
     load_all,
@@ -160,6 +161,16 @@ def test_an_unknown_run_or_scale_is_answered_with_those_that_exist(params_file):
 def test_the_base_policy_is_made_or_from_the_hub(params_file):
     assert isinstance(load_base(params_file()), DemoBaseParams)
     assert isinstance(load_base(params_file(scale="paper")), HubBaseParams)
+
+
+def test_a_run_may_have_a_base_of_another_kind_and_it_is_checked(config, params_file):
+    runs = config["scales"]["demo"]["runs"]
+    mine = {"name": "mine", "kind": "policy", "repo": "models/x/policy", "revision": "main"}
+    runs["mine"] = {"train": False, "group": "main", "base": mine}
+    assert load_all(params_file()).runs["mine"].base == PolicyBaseParams.model_validate(mine)
+    runs["mine"]["base"] = {**mine, "kind": "original"}
+    with pytest.raises(ParameterError, match=r"runs\.mine\.base\.motion is missing"):
+        load_all(params_file())
 
 
 def test_a_section_is_read_from_a_stamp_as_from_the_file(tmp_path, config, params_file):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vqathinker.phases.hashing import card_path, files_of
+from vqathinker.phases.parameters import bases_of
 from vqathinker.phases.stamps import stamp_path
 
 __all__ = ["Layout"]
@@ -92,25 +93,26 @@ class Layout:
         """The table of perturbations drawn for the training set."""
         return f"clips/{self.train_set}/{self.setting(self.train_set)}/perturbations.parquet"
 
-    @property
-    def base_policy(self) -> str:
-        """The folder of the policy that training starts from."""
-        return f"models/base/{self.params['base']['name']}"
+    def base_policy(self, run: str) -> str:
+        """The folder of the policy that a run starts from: the row's own, or the scale's."""
+        return f"models/base/{self.params['runs'][run]['base']['name']}"
 
-    @property
-    def base_clips(self) -> list[str]:
-        """Clips that the base policy is prepared from; a policy from the hub needs none."""
-        return self.shards(self.train_set) if self.params["base"]["kind"] == "demo" else []
+    def base_policies(self, folder: str) -> list[str]:
+        """Folders of the policies that the runs of a results folder start from, each once."""
+        return list(dict.fromkeys(self.base_policy(run) for run in self.runs(folder)))
 
-    @property
-    def base_receipts(self) -> list[str]:
-        """Receipts of the sets that the base policy is prepared from."""
-        return [self.receipt(self.train_set)] if self.base_clips else []
+    def base_clips(self, name: str) -> list[str]:
+        """Clips that a base policy is prepared from; one that comes from elsewhere needs none."""
+        made = bases_of(self.params)[name]["kind"] == "demo"
+        return self.shards(self.train_set) if made else []
 
-    @property
-    def degradations(self) -> list[str]:
-        """Kind and strength of each degradation that the base policy learns to see."""
-        return [f"data/{self.train_set}/source/degradations.csv"] if self.base_clips else []
+    def base_receipts(self, name: str) -> list[str]:
+        """Receipts of the sets that a base policy is prepared from."""
+        return [self.receipt(self.train_set)] if self.base_clips(name) else []
+
+    def degradations(self, name: str) -> list[str]:
+        """Kind and strength of each degradation that a base policy learns to see."""
+        return [f"data/{self.train_set}/source/degradations.csv"] if self.base_clips(name) else []
 
     def trained_policy(self, run: str) -> str:
         """The folder that a trained run exports its policy to."""
@@ -119,7 +121,7 @@ class Layout:
     def policy(self, run: str) -> str:
         """The folder of the policy that a run evaluates."""
         trained = self.params["runs"][run]["train"]
-        return self.trained_policy(run) if trained else self.base_policy
+        return self.trained_policy(run) if trained else self.base_policy(run)
 
     def history(self, run: str) -> str:
         """Rewards over steps of a trained run."""

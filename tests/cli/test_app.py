@@ -5,7 +5,7 @@ import yaml
 from typer.testing import CliRunner
 
 from vqathinker.cli import app
-from vqathinker.phases.parameters import SECTIONS, TRAINING
+from vqathinker.phases.parameters import BASE, SECTIONS, TRAINING
 
 COMMANDS = {
     "Before it starts": ("plan",),
@@ -48,7 +48,7 @@ def test_every_phase_has_the_module_that_its_stamp_hashes(root):
     folder = root / "src" / "vqathinker" / "cli"
     apart = {"__init__", "options", "paths", "failures", "kernels", "inventory", "plan", "policy"}
     modules = {path.stem for path in folder.glob("*.py")} - apart
-    assert modules == {*SECTIONS, TRAINING}
+    assert modules == {*SECTIONS, BASE, TRAINING}
 
 
 def test_a_wrong_parameter_is_told_without_a_traceback(tmp_path, config):

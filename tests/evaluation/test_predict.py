@@ -4,6 +4,7 @@ import hashlib
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -125,6 +126,23 @@ def test_a_completion_is_the_greedy_one_on_the_evaluation_prompt(
     assert table["completion"].tolist() == said
     scores = [read_answer(Completion(text), AUTHORS).score for text in said]
     pd.testing.assert_series_equal(table["score"], pd.Series(scores, name="score", dtype=float))
+
+
+def test_a_policy_that_was_trained_without_thinking_is_asked_so(
+    tmp_path: Path, tiny_base: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, (policy, tokenizer, _) = [], load_policy(tiny_base)
+
+    def ids(*given: Any, thinking: bool) -> Any:
+        asked.append(thinking)
+        return prompt_ids(*given, thinking=thinking)
+
+    monkeypatch.setattr("vqathinker.evaluation.predict.prompt_ids", ids)
+    for thinking in (True, False):
+        policy.config.thinking = thinking
+        save_policy(policy, tokenizer, tmp_path / "policy", "", {})
+        ask(tmp_path / "policy")
+    assert asked == [True] * 2 + [False] * 2
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 100])

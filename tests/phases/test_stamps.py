@@ -53,7 +53,7 @@ ALL_RUNS = {f"training-{run}" for run in TRAINED}
         ("seed", 5, {"clips", *(f"training-{run}" for run in SEED_OF_ALL)}),
         ("clips.perturbations.draws", 3, {"clips"}),
         ("scales.demo.data.demo.seed", 8, {"data"}),
-        ("scales.demo.base.seed", 8, {"base"}),
+        ("scales.demo.base.seed", 8, {"base-demo"}),
         ("scales.demo.evaluation.batch_size", 4, {"evaluation"}),
         ("metrics.allow_incomplete", True, {"metrics"}),
         ("report.title", "Mine", {"report"}),
@@ -79,7 +79,7 @@ def test_a_changed_parameter_rewrites_just_the_stamps_that_depend_on_it(
     ("file", "phases"),
     [
         ("training/rewards.py", ALL_RUNS),
-        ("policy/prompts.yaml", {*ALL_RUNS, "base", "evaluation", "metrics", "report"}),
+        ("policy/prompts.yaml", {*ALL_RUNS, "base-demo", "evaluation", "metrics", "report"}),
         ("video/perturb.py", {*ALL_RUNS, "clips"}),
         ("video/probe.py", {"data"}),
         ("video/pyav_reader.py", {"clips"}),
@@ -137,7 +137,7 @@ def test_a_stamp_that_changes_back_after_jobs_ran_has_another_content(project, c
         config["scales"]["demo"]["base"]["seed"] = seed
         write_stamps(resolve(config), project)
         settle_stamps("demo")
-        contents.append(stamps()["base"])
+        contents.append(stamps()["base-demo"])
     first, _, third = (yaml.safe_load(content) for content in contents)
     assert contents[0] != contents[2]
     assert first["params"] == third["params"]
@@ -146,14 +146,14 @@ def test_a_stamp_that_changes_back_after_jobs_ran_has_another_content(project, c
 def test_a_dry_run_with_other_parameters_leaves_no_trace(project, config):
     write_stamps(resolve(config), project)
     settle_stamps("demo")
-    path = stamp_path("demo", "base")
+    path = stamp_path("demo", "base-demo")
     os.utime(path, (1000, 1000))
     before = stamps()
     seed_before = config["scales"]["demo"]["base"]["seed"]
     for seed in (8, 9):
         config["scales"]["demo"]["base"]["seed"] = seed
         write_stamps(resolve(config), project)
-        assert rewritten(before) == {"base"}
+        assert rewritten(before) == {"base-demo"}
     config["scales"]["demo"]["base"]["seed"] = seed_before
     write_stamps(resolve(config), project)
     assert stamps() == before

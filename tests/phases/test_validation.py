@@ -56,7 +56,7 @@ def test_the_project_s_own_parameters_have_no_fault_at_any_scale(config, faults)
         ({"training": {"lora": 3}}, "training.lora is 3, expected keys and values or null"),
         (
             {"scales": {"demo": {"base": {"kind": "hubb"}}}},
-            'scales.demo.base.kind is "hubb", expected one of demo, hub',
+            'scales.demo.base.kind is "hubb", expected one of demo, hub, policy, original',
         ),
         (
             {"scales": {"demo": {"base": {"seed": -1}}}},

@@ -175,6 +175,25 @@ def test_the_format_is_that_of_the_whole_completion(text: str, expected: bool, w
     assert has_format(text) is expected, why
 
 
+@pytest.mark.parametrize(
+    ("text", "expected", "why"),
+    [
+        ("<answer>3.42</answer>", True, "as asked"),
+        ("<answer>\ngood\n</answer>", True, "only tags are looked at"),
+        ("<think>sharp</think><answer>3.42</answer>", False, "a thought, which was not asked for"),
+        ("<answer><think>sharp</think>3.42</answer>", False, "a thought inside"),
+        ("<answer>3</answer><answer>4</answer>", False, "two answers"),
+        ("3.42", False, "no tags"),
+        ("<answer>3.42</answer>\n", False, "a line break after"),
+        ("<answer>", False, "the answer never ends"),
+    ],
+)
+def test_without_thinking_the_format_is_the_answer_alone(
+    text: str, expected: bool, why: str
+) -> None:
+    assert has_format(text, thinking=False) is expected, why
+
+
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
 def test_reading_agrees_with_the_regular_expressions_of_the_method(text: str) -> None:
     answers = re.findall(r"<answer>(.*?)</answer>", text, re.DOTALL)

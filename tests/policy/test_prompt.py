@@ -42,6 +42,15 @@ def test_the_motion_token_is_the_last_image_token_and_stands_alone(
     assert f"Frame{frames + 1}:" not in prompt
 
 
+@pytest.mark.parametrize("setting", ["training", "evaluation"])
+def test_without_thinking_the_answer_alone_is_asked_for(setting: str) -> None:
+    prompt = render(setting, 6, 4, thinking=False)  # type: ignore[arg-type]
+    asked, usual = (text.split("<|im_end|>")[1] for text in (prompt, render(setting, 6, 4)))  # type: ignore[arg-type]
+    assert asked.endswith("Output the final answer in <answer> </answer> tags.")
+    assert "think" not in asked
+    assert asked.split("Output")[0] == usual.split("First output")[0]
+
+
 @pytest.mark.parametrize(("frames", "tokens", "wrong"), [(0, 1, "frames"), (1, 0, "tokens")])
 def test_a_prompt_without_frames_or_tokens_is_refused(frames: int, tokens: int, wrong: str) -> None:
     with pytest.raises(ValueError, match=rf"{wrong}\w* is 0"):

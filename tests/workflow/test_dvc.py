@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.workflow, pytest.mark.timeout(4 * 3600)]
 PHASE_OF_STAGE = {
     "data": ["data"],
     "clips": ["clips"],
-    "base": ["base"],
+    "base": ["base-demo"],
     "train": ["training-grpo"],
     "evaluate": ["evaluation", "metrics"],
     "report": ["report"],

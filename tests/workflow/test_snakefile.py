@@ -33,9 +33,34 @@ def test_every_scale_is_planned_to_its_report_without_any_data(quick, scale, dec
 
 def test_ablations_add_the_other_runs(quick):
     jobs = planned(quick.snakemake("--dry-run", "--config", "scale=paper", "--", "ablations"))
-    assert jobs["train"] == jobs["export"] == 10
-    assert jobs["predict"] == 11 * 71
-    assert jobs["gather"] == jobs["metrics"] == 110
+    assert jobs["train"] == jobs["export"] == 13
+    assert jobs["predict"] == 15 * 71
+    assert jobs["gather"] == jobs["metrics"] == 150
+    assert jobs["base"] == 4
+
+
+MINE = {"name": "mine", "kind": "policy", "repo": "elsewhere/policy", "revision": "main"}
+
+
+def test_a_row_that_is_only_evaluated_prepares_its_own_base_and_nothing_else(finished):
+    finished.change("scales.demo.runs.mine", {"train": False, "group": "main", "base": MINE})
+    plan = finished.snakemake("--dry-run")
+    report = {"tables": 1, "figures": 1, "page": 1, "all": 1}
+    assert planned(plan) == {"base": 1, "predict": 3, "gather": 3, "metrics": 3, **report}
+    assert "output: models/base/mine\n" in plan
+    finished.snakemake()
+    finished.calls()
+    finished.change("scales.demo.runs.mine.base.revision", "v2")
+    again = finished.snakemake("--dry-run")
+    assert planned(again) == planned(plan)
+    assert "models/base/demo" not in again
+
+
+def test_a_row_with_its_own_base_trains_from_it(finished):
+    finished.change("scales.demo.runs.mine", {"train": True, "group": "main", "base": MINE})
+    plan = finished.snakemake("--dry-run")
+    assert planned(plan)["base"] == planned(plan)["train"] == planned(plan)["export"] == 1
+    assert "input: workflow/stamps/demo/training-mine.yaml, models/base/mine, " in plan
 
 
 def test_a_job_gets_no_more_gpus_than_the_profile_allows(quick):
@@ -130,5 +155,5 @@ def test_no_output_is_tracked_by_git(quick, root):
     ignored = (root / ".gitignore").read_text(encoding="utf-8").splitlines()
     plan = quick.snakemake("--dry-run", "ablations")
     made = set(re.findall(r"^    output: (\w+)/", plan, re.MULTILINE))
-    assert made == {"data", "clips", "models", "results"}
+    assert made == {"data", "clips", "models", "predictions", "results"}
     assert {f"/{folder}/" for folder in made} <= set(ignored)

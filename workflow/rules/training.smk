@@ -1,9 +1,9 @@
-"""Policies: the base policy, its training by every run, and what a run exports."""
+"""Policies: the base policies, their training by every run, and what a run exports."""
 
 
 rule all_bases:
     input:
-        LAYOUT.base_policy,
+        LAYOUT.base_policies(LAYOUT.results),
 
 
 rule all_policies:
@@ -13,9 +13,9 @@ rule all_policies:
 
 rule base:
     input:
-        stamp=LAYOUT.stamp("base"),
-        receipts=LAYOUT.base_receipts,
-        clips=LAYOUT.base_clips,
+        stamp=LAYOUT.stamp("base-{name}"),
+        receipts=lambda w: LAYOUT.base_receipts(w.name),
+        clips=lambda w: LAYOUT.base_clips(w.name),
     output:
         directory("models/base/{name}"),
     log:
@@ -26,7 +26,7 @@ rule base:
     resources:
         **RESOURCES["base"],
     params:
-        degradations=LAYOUT.degradations,
+        degradations=lambda w: LAYOUT.degradations(w.name),
     shell:
         "vqathinker base --params {input.stamp} --clips {input.clips}"
         " --degradations {params.degradations} --out {output} 2> {log}"
@@ -35,7 +35,7 @@ rule base:
 rule train:
     input:
         stamp=LAYOUT.stamp("training-{run}"),
-        policy=LAYOUT.base_policy,
+        policy=lambda w: LAYOUT.base_policy(w.run),
         manifest=LAYOUT.manifest(LAYOUT.train_set),
         clips=LAYOUT.shards(LAYOUT.train_set),
         perturbations=LAYOUT.perturbations,

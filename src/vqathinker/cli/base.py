@@ -1,4 +1,4 @@
-"""Command of the phase `base`: the policy that training starts from."""
+"""Command of the phase `base`: a policy that a run starts from, or evaluates as it is."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,13 @@ import typer
 from vqathinker.cli.kernels import cap_kernels
 from vqathinker.cli.options import DEFAULT_PARAMS, Clips, OutFolder, ParamsFile
 from vqathinker.cli.paths import file_to_read
-from vqathinker.params import DemoBaseParams, load_base, load_kernels
+from vqathinker.params import (
+    DemoBaseParams,
+    HubBaseParams,
+    PolicyBaseParams,
+    load_base,
+    load_kernels,
+)
 from vqathinker.products import DEGRADATIONS
 
 __all__ = ["base"]
@@ -26,7 +32,7 @@ def base(
         ),
     ] = [],  # noqa: B006
 ) -> None:
-    """Prepare the base policy: InternVL3 from the hub, or the demo's, which clips teach to see."""
+    """Prepare a base policy: made from clips, InternVL3 of the hub, a policy, original weights."""
     wanted = load_base(params)
     cap_kernels(load_kernels(params))
     if isinstance(wanted, DemoBaseParams):
@@ -35,8 +41,16 @@ def base(
         if not clips or len(degradations) != 1:
             raise typer.BadParameter("a demo policy needs --clips and one file of --degradations")
         prepare_base(wanted, clips, degradations[0], out)
-    else:
+    elif isinstance(wanted, HubBaseParams):
         from vqathinker.policy.interchange.hub import prepare_hub_base
 
         prepare_hub_base(wanted, out)
+    elif isinstance(wanted, PolicyBaseParams):
+        from vqathinker.policy.interchange.bases import prepare_policy_base
+
+        prepare_policy_base(wanted, out)
+    else:
+        from vqathinker.policy.interchange.bases import prepare_original_base
+
+        prepare_original_base(wanted, out)
     typer.echo(f"{out}: base policy {wanted.name}")

@@ -81,7 +81,9 @@ def _ask(
             began = time.perf_counter()
             frames = store.batch(videos)
             tokens = model.config.tokens_per_frame(frames.shape[-1])
-            ids = prompt_ids(tokenizer, "evaluation", frames.shape[1], tokens)
+            ids = prompt_ids(
+                tokenizer, "evaluation", frames.shape[1], tokens, thinking=model.config.thinking
+            )
             prompts = encode_prompts(model, ids, normalise(frames.to(model.device)))
             told = scorer.score(prompts, videos)
             seconds = (time.perf_counter() - began) / len(videos)

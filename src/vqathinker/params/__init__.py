@@ -4,7 +4,13 @@ No model has a default: every value stands in params.yaml. `workflow/schemas/par
 made from these models by `vqathinker schema`, and checks what Snakemake reads.
 """
 
-from vqathinker.params.base import BaseParams, DemoBaseParams, HubBaseParams
+from vqathinker.params.base import (
+    BaseParams,
+    DemoBaseParams,
+    HubBaseParams,
+    OriginalBaseParams,
+    PolicyBaseParams,
+)
 from vqathinker.params.data import (
     ClipsParams,
     DataParams,
@@ -30,6 +36,7 @@ from vqathinker.params.training import (
     Launch,
     LoraParams,
     PatienceParams,
+    PromptParams,
     RewardsParams,
     RunParams,
     RunSettings,
@@ -63,11 +70,14 @@ __all__ = [
     "Launch",
     "LoraParams",
     "MetricsParams",
+    "OriginalBaseParams",
     "ParameterError",
     "Parameters",
     "PatienceParams",
     "PerturbationParams",
+    "PolicyBaseParams",
     "Precision",
+    "PromptParams",
     "ReaderName",
     "ReportParams",
     "ResourcesParams",

@@ -1,4 +1,7 @@
-"""Section `base`: the policy that training starts from, made on the spot or from the hub."""
+"""Section `base`: the policy that a run starts from, made on the spot or brought from elsewhere.
+
+It may stand in a row of `runs` too, and is then that run's own.
+"""
 
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -6,7 +9,15 @@ from pydantic import Field, model_validator
 
 from vqathinker.params.model import Count, Model, Name, Positive, Section, Whole
 
-__all__ = ["REPOS", "BaseParams", "DemoBaseParams", "HubBaseParams", "StageParams"]
+__all__ = [
+    "REPOS",
+    "BaseParams",
+    "DemoBaseParams",
+    "HubBaseParams",
+    "OriginalBaseParams",
+    "PolicyBaseParams",
+    "StageParams",
+]
 
 # InternVL3 in transformers' own layout, by the name of a base policy.
 REPOS = {
@@ -97,4 +108,32 @@ class HubBaseParams(Section):
         return self.repo or REPOS[self.name]
 
 
-BaseParams = Annotated[DemoBaseParams | HubBaseParams, Field(discriminator="kind")]
+class PolicyBaseParams(Section):
+    """A policy in this project's own layout, taken as it is: a folder that `export` wrote."""
+
+    KEY: ClassVar[str] = "base"
+
+    name: Name = Field(description="folder under models/base")
+    kind: Literal["policy"]
+    repo: str = Field(min_length=1, description="a folder, or owner/name on the hub")
+    revision: str = Field(min_length=1, description="branch, tag or commit; a folder has none")
+
+
+class OriginalBaseParams(Section):
+    """Weights in the authors' layout: InternVL's original one, with SlowFast and its projector."""
+
+    KEY: ClassVar[str] = "base"
+
+    name: Name = Field(description="folder under models/base")
+    kind: Literal["original"]
+    repo: str = Field(min_length=1, description="a folder, or owner/name on the hub")
+    revision: str = Field(min_length=1, description="branch, tag or commit; a folder has none")
+    motion: SlowFastParams | None = Field(
+        description="SlowFast's weights for a checkpoint without them; null: it has its own"
+    )
+
+
+BaseParams = Annotated[
+    DemoBaseParams | HubBaseParams | PolicyBaseParams | OriginalBaseParams,
+    Field(discriminator="kind"),
+]

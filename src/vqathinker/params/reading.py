@@ -6,11 +6,11 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from vqathinker.params.base import BaseParams, DemoBaseParams, HubBaseParams
+from vqathinker.params.base import BaseParams
 from vqathinker.params.model import Device, Kernels, Section, Whole
 from vqathinker.params.training import RunSettings
 from vqathinker.params.whole import Parameters
-from vqathinker.phases.parameters import nearest, read_params
+from vqathinker.phases.parameters import BASE, nearest, read_params
 
 __all__ = [
     "ParameterError",
@@ -52,13 +52,13 @@ def load_section(path: Path, section: type[S]) -> S:
     return _check(path, _part(path, section.KEY), section, section.KEY)
 
 
-def load_base(path: Path) -> DemoBaseParams | HubBaseParams:
-    """The section `base`, whose `kind` says which of the two it is.
+def load_base(path: Path) -> BaseParams:
+    """The section `base`, whose `kind` says which model it is.
 
     Raises:
         ParameterError: as `load_section`.
     """
-    return _check(path, _part(path, DemoBaseParams.KEY), BaseParams, DemoBaseParams.KEY)
+    return _check(path, _part(path, BASE), BaseParams, BASE)
 
 
 def load_run(path: Path, name: str) -> RunSettings:

@@ -4,6 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from vqathinker.params.base import BaseParams
 from vqathinker.params.model import (
     Count,
     Device,
@@ -21,6 +22,7 @@ __all__ = [
     "KeepParams",
     "LoraParams",
     "PatienceParams",
+    "PromptParams",
     "RewardsParams",
     "RunParams",
     "RunSettings",
@@ -162,6 +164,14 @@ class AnswerParams(Section):
         return limits
 
 
+class PromptParams(Section):
+    """What the prompt of a trained run asks for; the policy keeps it and is asked so ever after."""
+
+    KEY: ClassVar[str] = "prompt"
+
+    thinking: bool = Field(description="false: for the answer alone, and rewards just that format")
+
+
 class RunSettings(Model):
     """What training a run depends on; all that its stamp holds."""
 
@@ -169,6 +179,7 @@ class RunSettings(Model):
     training: TrainingParams
     rewards: RewardsParams
     answer: AnswerParams
+    prompt: PromptParams
     kernels: Kernels = Field(description="of torch on the CPU; avx2: none newer than that")
     device: Device = Field(description="of the policy; auto: the GPU where there is one")
 
@@ -177,4 +188,5 @@ class RunParams(RunSettings):
     """One row of `runs`, spelled out: the shared sections with the row laid over them."""
 
     train: bool = Field(description="false: the base policy is evaluated as it is")
+    base: BaseParams = Field(description="the row's own, or that of the scale")
     group: Literal["main", "ablation"] = Field(description="ablation: only in `rule ablations`")

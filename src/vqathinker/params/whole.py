@@ -18,7 +18,13 @@ from vqathinker.params.model import (
     Section,
     Whole,
 )
-from vqathinker.params.training import AnswerParams, RewardsParams, RunParams, TrainingParams
+from vqathinker.params.training import (
+    AnswerParams,
+    PromptParams,
+    RewardsParams,
+    RunParams,
+    TrainingParams,
+)
 
 __all__ = [
     "EvaluationParams",
@@ -123,6 +129,7 @@ class Parameters(Model):
     training: TrainingParams
     rewards: RewardsParams
     answer: AnswerParams
+    prompt: PromptParams
     runs: dict[Name, RunParams] = Field(min_length=1)
     evaluation: EvaluationParams
     metrics: MetricsParams

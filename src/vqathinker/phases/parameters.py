@@ -10,9 +10,11 @@ import yaml
 from vqathinker.errors import InputError, read_yaml, reading
 
 __all__ = [
+    "BASE",
     "DOWNLOAD",
     "TRAINING",
     "Tree",
+    "bases_of",
     "merge",
     "nearest",
     "phase_names",
@@ -23,18 +25,18 @@ __all__ = [
 
 Tree = dict[str, Any]
 
-# Sections of the resolved parameters that a phase depends on. The phase of a run is added by name.
+# Sections of the resolved parameters that a phase depends on. The phases of a base policy and of a
+# run are added by name.
 SECTIONS: dict[str, tuple[str, ...]] = {
     "data": ("data",),
     "clips": ("seed", "clips"),
-    "base": ("base", "kernels"),
     "evaluation": ("evaluation", "answer", "kernels", "device"),
     "metrics": ("metrics",),
     "report": ("report",),
 }
-TRAINING = "training"
+BASE, TRAINING = "base", "training"
 _EXPECTED = ("parameters or the stamp of a phase", "give a params.yaml as the shipped one")
-RUN_SECTIONS = ("seed", "training", "rewards", "answer", "kernels", "device")
+RUN_SECTIONS = ("seed", "training", "rewards", "answer", "prompt", "kernels", "device")
 
 # How files come, in a file of its own beside the stamps: read by jobs, but no input of any rule.
 DOWNLOAD = "download"
@@ -57,11 +59,13 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Tree:
 def resolve(config: Mapping[str, Any], source: str = "params.yaml") -> Tree:
     """The parameters of the scale that `config` names: `scales` folded in, every run spelled out.
 
-    A row of `runs` comes out with its whole `seed`, `training` and `rewards`: the shared ones, with
-    what the row itself says laid over them.
+    A row of `runs` comes out with its whole `seed`, `training`, `rewards` and so on: the shared
+    ones, with what the row itself says laid over them. Its `base` is its own or the scale's, as a
+    whole: what one kind of base has to say, another has not.
 
     Raises:
-        InputError: `scale` names no row of `scales`, or a section is no mapping where it has to be.
+        InputError: `scale` names no row of `scales`, a section is no mapping where it has to be, or
+            two base policies have one name, or a row that is not trained has a prompt.
     """
     scales = config.get("scales") or {}
     scale = config.get("scale")
@@ -76,9 +80,42 @@ def resolve(config: Mapping[str, Any], source: str = "params.yaml") -> Tree:
             f"{source}: runs of scale {scale} is {runs!r}, expected rows such as "
             "grpo: {train: true, group: main}"
         )
+    for name, row in runs.items():
+        if row.get("train") is False and "prompt" in row:
+            raise InputError(
+                f"{source}: runs.{name} has train: false and a prompt, but a policy is asked as it "
+                "was trained; expected no prompt there: take it out, or train the run"
+            )
     shared = {key: params[key] for key in RUN_SECTIONS if key in params}
-    params["runs"] = {name: merge(shared, row) for name, row in runs.items()}
+    base = {BASE: params[BASE]} if BASE in params else {}
+    params["runs"] = {name: base | merge(shared, row) for name, row in runs.items()}
+    _require_one_base_a_name(params, source)
     return params
+
+
+def _require_one_base_a_name(params: Mapping[str, Any], source: str) -> None:
+    first: dict[str, tuple[str, Any]] = {}
+    rows = [("base", params), *((f"runs.{name}.base", row) for name, row in params["runs"].items())]
+    for key, holder in rows:
+        base = holder.get(BASE)
+        if not isinstance(base, Mapping) or "name" not in base:
+            continue  # told with all other faults
+        where, other = first.setdefault(str(base["name"]), (key, base))
+        if other != base:
+            raise InputError(
+                f"{source}: {key}.name is {base['name']!r}, as is {where}.name, but they differ in "
+                "other keys; expected a name for each base policy: its folder under models/base"
+            )
+
+
+def bases_of(params: Mapping[str, Any]) -> dict[str, Tree]:
+    """Every base policy of these resolved parameters by name: the scale's own, and those of rows.
+
+    >>> bases_of({"base": {"name": "a"}, "runs": {"mine": {"base": {"name": "b"}}}})
+    {'a': {'name': 'a'}, 'b': {'name': 'b'}}
+    """
+    bases = [params[BASE], *(row[BASE] for row in params["runs"].values())]
+    return {base["name"]: base for base in bases}
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
@@ -126,9 +163,10 @@ def _as_tree(change: str, content: Mapping[str, Any]) -> Tree:
 
 
 def phase_names(params: Mapping[str, Any]) -> list[str]:
-    """Every phase of these resolved parameters; training is one phase per trained run."""
+    """Every phase of these resolved parameters: one per base policy, and one per trained run."""
     trained = [name for name, run in params["runs"].items() if run["train"]]
-    return [*SECTIONS, *(f"{TRAINING}-{name}" for name in trained)]
+    bases = [f"{BASE}-{name}" for name in bases_of(params)]
+    return [*SECTIONS, *bases, *(f"{TRAINING}-{name}" for name in trained)]
 
 
 def phase_params(params: Mapping[str, Any], phase: str) -> Tree:
@@ -141,6 +179,11 @@ def phase_params(params: Mapping[str, Any], phase: str) -> Tree:
         raise InputError(f"phase is {phase!r}, expected one of {', '.join(phase_names(params))}")
     if phase in SECTIONS:
         return {key: params[key] for key in ("scale", *SECTIONS[phase])}
-    run = phase.removeprefix(f"{TRAINING}-")
-    row = {key: params["runs"][run][key] for key in RUN_SECTIONS}
-    return {"scale": params["scale"], "runs": {run: row}}
+    kind, _, name = phase.partition("-")
+    if kind == BASE:
+        shared = {key: params[key] for key in ("scale", "kernels")}
+        return {**shared, BASE: bases_of(params)[name]}
+    row = params["runs"][name]
+    # Of the base policy its name alone: what is in its folder, the folder's time tells.
+    held = {key: row[key] for key in RUN_SECTIONS} | {BASE: {"name": row[BASE]["name"]}}
+    return {"scale": params["scale"], "runs": {name: held}}

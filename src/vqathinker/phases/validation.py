@@ -12,7 +12,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
 
-from vqathinker.phases.parameters import RUN_SECTIONS, nearest
+from vqathinker.phases.parameters import BASE, RUN_SECTIONS, nearest
 
 __all__ = ["describe", "faults_by_path", "faults_of", "shorten"]
 
@@ -135,7 +135,7 @@ def describe(schema: Schema, top: Schema) -> str:
 
 def _is_repeated(path: Sequence[Any], params: Mapping[str, Any]) -> bool:
     """Whether a run's fault is that of a shared section, which is told by itself."""
-    if len(path) < 3 or path[0] != "runs" or path[2] not in RUN_SECTIONS:
+    if len(path) < 3 or path[0] != "runs" or path[2] not in (BASE, *RUN_SECTIONS):
         return False
     here, shared = _at(params, path), _at(params, path[2:])
     return here == shared

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from transformers import PreTrainedTokenizerBase
 
 from vqathinker.errors import InputError
-from vqathinker.params import DemoBaseParams, HubBaseParams
+from vqathinker.params import DemoBaseParams
+from vqathinker.params.base import BaseParams
 from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.demo import PHRASES
 from vqathinker.policy.folder.checkpoint import read_config, read_tokenizer
@@ -34,9 +35,7 @@ class PlannedBase(NamedTuple):
     tokenizer: PreTrainedTokenizerBase | None
 
 
-def planned_base(
-    base: DemoBaseParams | HubBaseParams, folder: Path, clip: ClipSetting
-) -> PlannedBase:
+def planned_base(base: BaseParams, folder: Path, clip: ClipSetting) -> PlannedBase:
     """From the policy folder where it is there already, else from what is known of the size.
 
     Raises:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from vqathinker.layout import Layout
 from vqathinker.params import EvaluationParams, Parameters
+from vqathinker.params.base import BaseParams
 from vqathinker.planning.bases import PlannedBase, planned_base, prompt_length
 from vqathinker.planning.devices import Device
 from vqathinker.planning.disk import Disk, disk_of
@@ -89,7 +90,7 @@ def make_plan(
     """
     layout = Layout(params.model_dump())
     clips = parse_setting(params.clips.train_setting), parse_setting(params.clips.test_setting)
-    base = planned_base(params.base, Path(layout.base_policy), clips[0])
+    base = planned_base(params.base, Path("models/base", params.base.name), clips[0])
     sizes = measure(base.config)
     prompts = {
         "training": prompt_length(base, "training", clips[0]),
@@ -97,7 +98,14 @@ def make_plan(
     }
     processes = max(1, params.resources.train.gpu)
     jobs = {
-        name: TrainingJob.of(row, sizes, clips[0], prompts["training"], processes, gpu=device.gpu)
+        name: TrainingJob.of(
+            row,
+            sizes if row.base == params.base else _sizes_of(row.base, clips[0]),
+            clips[0],
+            prompts["training"],
+            processes,
+            gpu=device.gpu,
+        )
         for name, row in params.runs.items()
         if row.train
     }
@@ -120,6 +128,10 @@ def make_plan(
         ],
         refusals=[*_refuse_training(jobs, device), *([refused] if refused else [])],
     )  # fmt: skip
+
+
+def _sizes_of(base: BaseParams, clip: ClipSetting) -> PolicySizes:
+    return measure(planned_base(base, Path("models/base", base.name), clip).config)
 
 
 def _runs(

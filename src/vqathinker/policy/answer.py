@@ -92,8 +92,10 @@ def read_answer(completion: Completion, how: AnswerParams) -> Answer:
     return Answer(None, "not_a_number" if there else unread, False)
 
 
-def has_format(completion: str) -> bool:
+def has_format(completion: str, *, thinking: bool = True) -> bool:
     """Whether the whole completion is `<think>.*?</think>\\s*<answer>.*?</answer>`.
+
+    Without `thinking` it is one `<answer>.*?</answer>`, in which stands no tag of a thought.
 
     A dot matches line breaks too, so what stands between the tags is free, other tags included; no
     blank may come before the first or after the last tag.
@@ -102,7 +104,13 @@ def has_format(completion: str) -> bool:
     True
     >>> has_format("<think>sharp</think> so <answer>3.42</answer>")
     False
+    >>> has_format("<answer>3.42</answer>", thinking=False)
+    True
     """
+    if not thinking:
+        tags = [completion.count(tag) for tag in (_OPEN, _CLOSE, _THINK, _THOUGHT)]
+        ends = completion.startswith(_OPEN) and completion.endswith(_CLOSE)
+        return ends and tags == [1, 1, 0, 0]
     if not (completion.startswith(_THINK) and completion.endswith(_CLOSE)):
         return False
     inner_end = len(completion) - len(_CLOSE)

@@ -18,15 +18,21 @@ class VQAThinkerConfig(InternVLConfig):
     Args:
         motion: {"encoder": name, …} of the motion branch; see `build_motion_encoder`.
         setting: frames x size of the clips that the policy is meant to be asked about, "12x560".
+        thinking: whether its prompt asks for a thought before the answer.
     """
 
     model_type = "vqathinker"
 
     def __init__(
-        self, motion: dict[str, Any] | None = None, setting: str | None = None, **kwargs: Any
+        self,
+        motion: dict[str, Any] | None = None,
+        setting: str | None = None,
+        thinking: bool = True,
+        **kwargs: Any,
     ) -> None:
         self.motion = dict(motion or {"encoder": "filter_bank"})
         self.setting = setting
+        self.thinking = thinking
         super().__init__(**kwargs)
 
     def tokens_per_frame(self, size: int) -> int:

@@ -15,10 +15,11 @@ __all__ = ["encode_prompts", "prompt_ids"]
 
 
 def prompt_ids(
-    tokenizer: PreTrainedTokenizerBase, setting: Setting, frames: int, tokens_per_frame: int
-) -> Tensor:
-    """Token ids (length,) of the prompt of a setting for clips of `frames` frames."""
-    text = render(setting, frames, tokens_per_frame)
+    tokenizer: PreTrainedTokenizerBase, setting: Setting, frames: int, tokens_per_frame: int,
+    *, thinking: bool = True,
+) -> Tensor:  # fmt: skip
+    """Token ids (length,) of the prompt of a setting for clips of `frames` frames (`render`)."""
+    text = render(setting, frames, tokens_per_frame, thinking=thinking)
     return torch.tensor(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 

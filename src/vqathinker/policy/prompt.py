@@ -27,11 +27,12 @@ def evaluation_prompt(frames: int = 12, tokens_per_frame: int = 400) -> str:
     return render("evaluation", frames, tokens_per_frame)
 
 
-def render(setting: Setting, frames: int, tokens_per_frame: int) -> str:
+def render(setting: Setting, frames: int, tokens_per_frame: int, *, thinking: bool = True) -> str:
     """The chat text for a video of `frames` frames, up to where the assistant begins to speak.
 
     Each frame stands as `tokens_per_frame` times `<IMG_CONTEXT>` between `<img>` and `</img>`; the
-    motion token is the last `<IMG_CONTEXT>`, alone, after the frames.
+    motion token is the last `<IMG_CONTEXT>`, alone, after the frames. Without `thinking` the answer
+    alone is asked for.
 
     Raises:
         InputError: `frames` or `tokens_per_frame` is below 1.
@@ -46,6 +47,7 @@ def render(setting: Setting, frames: int, tokens_per_frame: int) -> str:
             )
     wording = _prompt_parts()
     lines = wording["settings"][setting]
+    instruction = wording["instruction" if thinking else "instruction_alone"]
     user = (
         lines["opening"]
         + "".join(
@@ -53,7 +55,7 @@ def render(setting: Setting, frames: int, tokens_per_frame: int) -> str:
             for number in range(1, frames + 1)
         )
         + lines["motion"].format(image=_image(wording, 1))
-        + lines["closing"].format(question=wording["question"], instruction=wording["instruction"])
+        + lines["closing"].format(question=wording["question"], instruction=instruction)
     )
     return str(wording["chat"].format(system=wording["system"], user=user))
 

@@ -71,7 +71,7 @@ def regression(
     return np.where(valid, bell * penalty, 0.0)
 
 
-def answer_format(completions: Sequence[Sequence[Completion]]) -> Floats:
+def answer_format(completions: Sequence[Sequence[Completion]], *, thinking: bool = True) -> Floats:
     """1 where a completion as a whole has the asked-for tags, else 0; shape (videos, group).
 
     It looks at the tags only: an answer without a number can have the format. Source:
@@ -81,7 +81,8 @@ def answer_format(completions: Sequence[Sequence[Completion]]) -> Floats:
     >>> answer_format([[good, bad]])
     array([[1., 0.]])
     """
-    return np.array([[has_format(c.text) for c in group] for group in completions], dtype=float)
+    kept = [[has_format(c.text, thinking=thinking) for c in group] for group in completions]
+    return np.array(kept, dtype=float)
 
 
 def temporal(
@@ -168,13 +169,14 @@ def compute_rewards(
     answer: AnswerParams,
     *,
     devices: int = 1,
+    thinking: bool = True,
 ) -> RewardTable:
     """Read and reward G completions for each video; the sum is what GRPO maximises.
 
     `completions` are (videos, group), `perturbed` (videos, any group), None without a temporal
     reward; `mos` (videos,) is on the training scale, as `answer.range` is. With `ranking.scope`
     "device" the videos are `devices` equal consecutive parts that do not see each other, for the
-    ranking and for the means of the temporal rules; with "global" they are one batch.
+    ranking and the means of the temporal rules; else they are one batch. `thinking`: of the format.
 
     Raises:
         ValueError: ragged groups, another number of labels than of groups, a MOS that is not
@@ -194,21 +196,16 @@ def compute_rewards(
     if perturbed is not None:
         changed = _score_completions(perturbed, labels, params, answer, parts)
         perturbed_statuses = changed.statuses
+        how = params.temporal
         to_ranking, to_regression = temporal(
-            raw.ranking,
-            raw.regression,
-            changed.ranking,
-            changed.regression,
-            rule=params.temporal.rule,
-            bonus=params.temporal.bonus,
-            ranking_above=params.temporal.ranking_above,
-            regression_above=params.temporal.regression_above,
-        )
+            raw.ranking, raw.regression, changed.ranking, changed.regression, rule=how.rule,
+            bonus=how.bonus, ranking_above=how.ranking_above, regression_above=how.regression_above,
+        )  # fmt: skip
         bonus = (weights.ranking * to_ranking + weights.regression * to_regression).reshape(shape)
     parts_of_total = {
         "regression": raw.regression.reshape(shape),
         "ranking": raw.ranking.reshape(shape),
-        "format": answer_format(completions).reshape(shape),
+        "format": answer_format(completions, thinking=thinking).reshape(shape),
         "temporal": bonus,
     }
     total = sum((getattr(weights, k) * v for k, v in parts_of_total.items()), np.zeros(shape))

@@ -51,13 +51,15 @@ def build_trainer(
     halved = how.lora is not None or state.distributed_type is DistributedType.DEEPSPEED
     base = load_policy(policy, device, half if halved else torch.float32)
     base.model.set_attn_implementation("sdpa")  # packed rows need a mask
+    base.model.config.thinking = settings.prompt.thinking
     _freeze(base.model, how.freeze)
     reference = None
     if how.beta and how.lora is None:
         reference = load_policy(policy, device, half).model.requires_grad_(False)
         reference.set_attn_implementation("sdpa")
     frames, size = store.frames(store.ids[0]).shape[0], store.frames(store.ids[0]).shape[-1]
-    ids = prompt_ids(base.tokenizer, "training", frames, base.model.config.tokens_per_frame(size))
+    tokens, thinking = base.model.config.tokens_per_frame(size), settings.prompt.thinking
+    ids = prompt_ids(base.tokenizer, "training", frames, tokens, thinking=thinking)
     sampler = RolloutSampler(
         clips=store, ids=ids, end=base.tokenizer.eos_token_id, group=how.group_size,
         max_new_tokens=how.max_new_tokens, temperature=how.temperature,

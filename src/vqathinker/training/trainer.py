@@ -130,6 +130,7 @@ class VQAThinkerTrainer(GRPOTrainer):
             self._rewards,
             self._answer,
             devices=self.args.steps_per_generation,  # all batches of a step are rolled out at once
+            thinking=bare(self.accelerator, self.model).config.thinking,
         )
         own = self.accelerator.process_index * len(videos) if everywhere else 0
         self._table = table.part(own, own + len(videos))

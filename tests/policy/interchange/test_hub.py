@@ -25,7 +25,8 @@ from typer.testing import CliRunner
 from vqathinker.cli import app
 from vqathinker.params.base import HubBaseParams
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
-from vqathinker.policy.interchange.hub import HubError, prepare_hub_base
+from vqathinker.policy.interchange.hub import prepare_hub_base
+from vqathinker.policy.interchange.snapshot import HubError
 from vqathinker.policy.motion.slowfast import SlowFastR50
 from vqathinker.policy.tokens import TokenizerError, image_token
 
@@ -156,7 +157,7 @@ def test_a_size_is_had_by_name_at_its_revision_without_code_or_pickles(
         asked.append((repo, revision, sorted(allow_patterns)))
         return str(repository)
 
-    monkeypatch.setattr("vqathinker.policy.interchange.hub.snapshot_download", snapshot)
+    monkeypatch.setattr("vqathinker.policy.interchange.snapshot.snapshot_download", snapshot)
     wanted = params(None, weights, name=f"internvl3-{size}", revision="v1")
     prepare_hub_base(wanted, tmp_path / "base")
     patterns = ["*.json", "*.safetensors", "*.txt"]
@@ -177,7 +178,7 @@ def test_without_the_hub_it_is_told_how_to_bring_the_files(
     def offline(*_: Any, **__: Any) -> str:
         raise LocalEntryNotFoundError("no network")
 
-    monkeypatch.setattr("vqathinker.policy.interchange.hub.snapshot_download", offline)
+    monkeypatch.setattr("vqathinker.policy.interchange.snapshot.snapshot_download", offline)
     with pytest.raises(HubError, match=r"hf download OpenGVLab/InternVL3-1B-hf --revision main`"):
         prepare_hub_base(params(None, weights), tmp_path / "base")
 

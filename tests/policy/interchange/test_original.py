@@ -22,8 +22,9 @@ from vqathinker.errors import InputError
 from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.folder.checkpoint import Policy, PolicyError, load_policy, save_policy
 from vqathinker.policy.folder.shards import ShardError, Shards
-from vqathinker.policy.interchange.original import export_original, import_original, original_name
+from vqathinker.policy.interchange.original import export_original, import_original
 from vqathinker.policy.interchange.original_config import ConfigError
+from vqathinker.policy.interchange.original_names import original_name
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.tokens import TokenizerError
 

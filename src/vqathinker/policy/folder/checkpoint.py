@@ -30,6 +30,7 @@ __all__ = [
     "PROVENANCE",
     "Policy",
     "PolicyError",
+    "file_hashes",
     "load_policy",
     "policy_folder",
     "policy_hash",
@@ -37,9 +38,11 @@ __all__ = [
     "read_provenance",
     "read_tokenizer",
     "save_policy",
+    "write_record",
 ]
 
 CARD, PROVENANCE = "README.md", "provenance.json"
+_HASHED = (".safetensors", ".json")
 
 
 class PolicyError(Exception):
@@ -81,15 +84,21 @@ def policy_folder(
         tokenizer.save_pretrained(part)
         if config is not None and config.setting is not None:
             VQAThinkerProcessor.of(config, tokenizer).save_pretrained(part)
-        record = {"vqathinker": __version__, "torch": torch.__version__, **provenance}
-        record["machine"] = describe_machine()
-        record["policy"] = policy_hash(part)
-        (part / PROVENANCE).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
-        title = f"{folder.parent.name}/{folder.name}"
-        card = f"# {title}\n\n{about}"
-        if config is not None:
-            card = model_card(title, about, config, record)
-        (part / CARD).write_text(card, encoding="utf-8")
+        write_record(part, f"{folder.parent.name}/{folder.name}", config, about, provenance)
+
+
+def write_record(
+    part: Path, title: str, config: VQAThinkerConfig | None, about: str, provenance: dict[str, Any]
+) -> None:
+    """Add to a folder with all else in it the record of its origin, with its hash, and its card."""
+    record = {"vqathinker": __version__, "torch": torch.__version__, **provenance}
+    record["machine"] = describe_machine()
+    record["policy"] = policy_hash(part)
+    (part / PROVENANCE).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+    card = f"# {title}\n\n{about}"
+    if config is not None:
+        card = model_card(title, about, config, record)
+    (part / CARD).write_text(card, encoding="utf-8")
 
 
 def load_policy(
@@ -180,9 +189,19 @@ def policy_hash(folder: Path) -> str:
     """sha256 over names and bytes of a folder's weights, configuration and tokenizer."""
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
-        if path.suffix in (".safetensors", ".json") and path.name != PROVENANCE:
+        if path.suffix in _HASHED and path.name != PROVENANCE:
             digest.update(path.name.encode() + b"\0")
             with path.open("rb") as file:
                 while block := file.read(1 << 24):  # an 8B policy does not fit in memory twice
                     digest.update(block)
     return digest.hexdigest()
+
+
+def file_hashes(folder: Path) -> dict[str, str]:
+    """sha256 of each file of weights, configuration or tokenizer in a folder, by its name."""
+    hashes = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix in _HASHED and path.name != PROVENANCE:
+            with path.open("rb") as file:
+                hashes[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return hashes

@@ -29,6 +29,7 @@ class VQAThinkerProcessor(ProcessorMixin):
         frames, size: of a clip, as the policy is meant to be asked.
         pixels_per_token: side of the square of a frame that one visual token stands for.
         prompt: "evaluation" or "training", which differ in line breaks and blanks.
+        thinking: whether the prompt asks for a thought before the answer.
         image_mean, image_std: of red, green and blue, on the scale 0..1.
     """
 
@@ -39,11 +40,13 @@ class VQAThinkerProcessor(ProcessorMixin):
         size: int = 560,
         pixels_per_token: int = 28,
         prompt: Setting = "evaluation",
+        thinking: bool = True,
         image_mean: Sequence[float] = IMAGENET_MEAN,
         image_std: Sequence[float] = IMAGENET_STD,
     ) -> None:
         self.frames, self.size, self.pixels_per_token = frames, size, pixels_per_token
         self.prompt: Setting = prompt
+        self.thinking = thinking
         self.image_mean, self.image_std = list(image_mean), list(image_std)
         super().__init__(tokenizer)
 
@@ -59,7 +62,7 @@ class VQAThinkerProcessor(ProcessorMixin):
         shape = parse_setting(str(config.setting))
         config.tokens_per_frame(shape.size)
         pixels = round(config.vision_config.patch_size[0] / config.downsample_ratio)
-        return cls(tokenizer, shape.frames, shape.size, pixels)
+        return cls(tokenizer, shape.frames, shape.size, pixels, thinking=config.thinking)
 
     def __call__(self, clips: Tensor, prompt: Setting | None = None) -> BatchFeature:
         """What `policy.generate(**inputs)` takes.
@@ -81,7 +84,8 @@ class VQAThinkerProcessor(ProcessorMixin):
                 f"as {self.frames}x{self.size}"
             )
         tokens = (self.size // self.pixels_per_token) ** 2
-        ids = prompt_ids(self.tokenizer, prompt or self.prompt, self.frames, tokens)
+        wording = prompt or self.prompt
+        ids = prompt_ids(self.tokenizer, wording, self.frames, tokens, thinking=self.thinking)
         ids = ids.to(clips.device).repeat(len(clips), 1)
         pixels = normalise(clips, self.image_mean, self.image_std)
         return BatchFeature(

@@ -8,8 +8,6 @@ motion encoder takes the public weights of SlowFast-R50.
 from pathlib import Path
 
 import torch
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from torch import nn
 from transformers import AutoTokenizer, InternVLForConditionalGeneration
 
@@ -18,23 +16,19 @@ from vqathinker.params.base import HubBaseParams
 from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.folder.checkpoint import save_policy
 from vqathinker.policy.folder.processor import AUTHORS_SETTING
+from vqathinker.policy.interchange.snapshot import HubError, snapshot
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.motion.slowfast import TIME_REPEAT, SlowFastR50
 from vqathinker.policy.motion.slowfast_weights import fetch_weights, load_weights
 from vqathinker.policy.tokens import end_answers_with_turns, generation_defaults, image_token
 
-__all__ = ["HubError", "add_motion_branch", "prepare_hub_base"]
+__all__ = ["add_motion_branch", "prepare_hub_base"]
 
-_NEEDED = ["*.safetensors", "*.json", "*.txt"]  # no code, no pickles
 _LARGEST = 0.01  # of the motion projector's first weights
 _CARD = """\
 {source}{revision} with an untrained motion branch: the motion projector is drawn from U(0, 0.01)
 with seed {seed}, the motion encoder is SlowFast-R50 as published for Kinetics-400.
 """
-
-
-class HubError(Exception):
-    """InternVL3 cannot be had, or what came is not it."""
 
 
 def prepare_hub_base(params: HubBaseParams, out: Path) -> None:
@@ -48,7 +42,7 @@ def prepare_hub_base(params: HubBaseParams, out: Path) -> None:
     weights = fetch_weights(params.motion.weights, params.motion.sha256)
     encoder = SlowFastR50()
     load_weights(encoder, weights.path)
-    folder, commit = _snapshot(params.source, params.revision)
+    folder, commit = snapshot(params.source, params.revision)
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     end_answers_with_turns(tokenizer)
     stock = _load_stock(folder)
@@ -107,21 +101,6 @@ def _initialise_projector(projector: nn.Module, generator: torch.Generator) -> N
             layer.bias.zero_()
         elif isinstance(layer, nn.LayerNorm):
             layer.reset_parameters()
-
-
-def _snapshot(source: str, revision: str) -> tuple[Path, str | None]:
-    """A folder with the repository's files, and the commit they are of; a folder has none."""
-    if Path(source).is_dir():
-        return Path(source), None
-    try:
-        path = Path(snapshot_download(source, revision=revision, allow_patterns=_NEEDED))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        raise HubError(
-            f"{source} at {revision}: {type(error).__name__}; this machine cannot have it from the "
-            f"hub. Elsewhere: `hf download {source} --revision {revision}`; then set base.repo to "
-            "the folder that it names"
-        ) from error
-    return path, path.name
 
 
 def _load_stock(folder: Path) -> InternVLForConditionalGeneration:

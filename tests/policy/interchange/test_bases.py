@@ -1,0 +1,256 @@
+"""Base policies that others made: a policy folder as it is, and weights in the authors' layout."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import InternVLVisionConfig, Qwen2Config
+from typer.testing import CliRunner
+
+from vqathinker.cli import app
+from vqathinker.params import OriginalBaseParams, PolicyBaseParams
+from vqathinker.policy.config import VQAThinkerConfig
+from vqathinker.policy.folder.checkpoint import PolicyError, load_policy, policy_hash, save_policy
+from vqathinker.policy.folder.shards import Shards
+from vqathinker.policy.interchange.bases import prepare_original_base, prepare_policy_base
+from vqathinker.policy.interchange.original import export_original
+from vqathinker.policy.interchange.snapshot import HubError
+from vqathinker.policy.model import VQAThinkerForConditionalGeneration
+from vqathinker.policy.motion.slowfast import SlowFastR50
+from vqathinker.policy.motion.slowfast_weights import WeightsError
+
+WEIGHTS = "model.safetensors"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+Tensors = dict[str, Tensor]
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> Iterator[Path]:
+    """A policy with SlowFast, small but for that."""
+    tokenizer = load_policy(tiny_base).tokenizer
+    config = VQAThinkerConfig(
+        motion={"encoder": "slowfast_r50"}, setting="12x560",
+        vision_config=InternVLVisionConfig(
+            hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=48,
+            attention_bias=True,
+        ),
+        text_config=Qwen2Config(
+            vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
+            num_key_value_heads=1, intermediate_size=48,
+        ),
+        image_token_id=load_policy(tiny_base).model.config.image_token_id,
+        downsample_ratio=0.5, tie_word_embeddings=False,
+    )  # fmt: skip
+    folder = tmp_path_factory.mktemp("ours") / "policy"
+    torch.manual_seed(1)
+    save_policy(VQAThinkerForConditionalGeneration(config), tokenizer, folder, "", {"by": "test"})
+    yield folder
+    shutil.rmtree(folder.parent)  # 300 MB
+
+
+@pytest.fixture(scope="module")
+def theirs(ours: Path) -> Path:
+    """The same in the authors' layout."""
+    export_original(ours, ours.parent / "theirs")
+    return ours.parent / "theirs"
+
+
+@pytest.fixture
+def saved_as(tmp_path: Path, theirs: Path) -> Iterator[Callable[..., Path]]:
+    """saved_as(change): a copy of that checkpoint whose tensors went through `change`."""
+    folder = tmp_path / "checkpoint"
+
+    def write(change: Callable[[Tensors], Tensors]) -> Path:
+        shutil.copytree(theirs, folder)
+        save_file(change(load_file(theirs / WEIGHTS)), folder / WEIGHTS, metadata={"format": "pt"})
+        return folder
+
+    yield write
+    shutil.rmtree(tmp_path)
+
+
+def prefixed(prefix: str) -> Callable[[Tensors], Tensors]:
+    return lambda tensors: {prefix + name: tensor for name, tensor in tensors.items()}
+
+
+def without_motion(tensors: Tensors) -> Tensors:
+    return {name: t for name, t in tensors.items() if not name.startswith("slowfast_model.")}
+
+
+def original(repo: Path | str, motion: Path | None = None, **changes: Any) -> OriginalBaseParams:
+    slowfast = {"encoder": "slowfast_r50", "weights": str(motion), "sha256": None}
+    given = {"name": "released", "kind": "original", "repo": str(repo), "revision": "main"}
+    return OriginalBaseParams.model_validate(
+        {**given, "motion": slowfast if motion else None, **changes}
+    )
+
+
+def taken(repo: Path | str) -> PolicyBaseParams:
+    return PolicyBaseParams(name="mine", kind="policy", repo=str(repo), revision="main")
+
+
+def assert_same_tensors(one: Path, other: Path) -> None:
+    before, after = Shards(one), Shards(other)
+    assert (after.shapes, after.dtypes) == (before.shapes, before.dtypes)
+    assert [n for n in before if not torch.equal(after[n](), before[n]())] == []
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "base_model.model."])
+def test_weights_in_the_authors_layout_become_a_base_whatever_stands_before_all_names(
+    tmp_path: Path, ours: Path, saved_as: Callable[..., Path], prefix: str
+) -> None:
+    source = saved_as(prefixed(prefix))
+    prepare_original_base(original(source), tmp_path / "base")
+    assert_same_tensors(ours, tmp_path / "base")
+    record = load_policy(tmp_path / "base").provenance
+    assert (record["source"], record["prefix"], record["commit"]) == (str(source), prefix, None)
+    sha256 = hashlib.sha256((source / WEIGHTS).read_bytes()).hexdigest()
+    assert record["sha256"][WEIGHTS] == sha256
+    assert record["params"]["revision"] == "main"
+
+
+def test_a_repository_is_asked_for_its_revision_and_its_commit_is_on_record(
+    tmp_path: Path, theirs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def snapshot(repo: str, *, revision: str, allow_patterns: list[str]) -> str:
+        asked.append((repo, revision, "*.bin" in allow_patterns))
+        (tmp_path / COMMIT).symlink_to(theirs)
+        return str(tmp_path / COMMIT)
+
+    monkeypatch.setattr("vqathinker.policy.interchange.snapshot.snapshot_download", snapshot)
+    wanted = original("owner/released", revision="v1")
+    prepare_original_base(wanted, tmp_path / "base")
+    assert asked == [("owner/released", "v1", False)]
+    record = json.loads((tmp_path / "base" / "provenance.json").read_text())
+    assert (record["source"], record["commit"]) == ("owner/released", COMMIT)
+    shutil.rmtree(tmp_path)
+
+
+def test_a_checkpoint_without_slowfast_gets_it_from_the_file_that_is_named(
+    tmp_path: Path, ours: Path, saved_as: Callable[..., Path]
+) -> None:
+    encoder = load_policy(ours).model.model.motion_encoder
+    torch.save({"model_state": encoder.state_dict()}, tmp_path / "slowfast.pyth")
+    source = saved_as(without_motion)
+    prepare_original_base(original(source, tmp_path / "slowfast.pyth"), tmp_path / "base")
+    assert_same_tensors(ours, tmp_path / "base")
+    sha256 = hashlib.sha256((tmp_path / "slowfast.pyth").read_bytes()).hexdigest()
+    assert load_policy(tmp_path / "base").provenance["slowfast_sha256"] == sha256
+    with pytest.raises(WeightsError, match="no such file"):
+        prepare_original_base(original(source, tmp_path / "elsewhere"), tmp_path / "again")
+
+
+def test_a_checkpoint_s_own_slowfast_comes_before_the_file_that_is_named(
+    tmp_path: Path, ours: Path, theirs: Path
+) -> None:
+    prepare_original_base(original(theirs, tmp_path / "not there"), tmp_path / "base")
+    assert_same_tensors(ours, tmp_path / "base")
+    assert "slowfast_sha256" not in load_policy(tmp_path / "base").provenance
+    shutil.rmtree(tmp_path)
+
+
+HEAD = "language_model.lm_head.weight"
+ONLY_WHERE = "a prefix is taken off only where it stands before all names"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            without_motion,
+            [
+                "slowfast_model.feature_extraction.0.multipathway_blocks.0.conv.weight: missing",
+                f"... and {len(SlowFastR50().state_dict()) - 6} more: missing",
+                "There is no slowfast_model: name SlowFast's weights in base.motion.weights.",
+            ],
+        ),
+        (
+            lambda tensors: {f"module.{HEAD}": tensors.pop(HEAD), **tensors},
+            [
+                f"{HEAD}: missing",
+                f"module.{HEAD}: not expected",
+                f"Without 'module.' the name {HEAD} would fit: {ONLY_WHERE}; rename the tensors.",
+            ],
+        ),
+        (
+            lambda tensors: {**tensors, "mlp1.1.lora_A.weight": torch.ones(1)},
+            [
+                "mlp1.1.lora_A.weight: not expected",
+                "These are adapters beside the weights: merge them (merge_and_unload) and save.",
+            ],
+        ),
+        (
+            lambda tensors: {f"vit.{i}": tensor for i, tensor in enumerate(tensors.values())},
+            ["vit.0: not expected", f"{HEAD}: missing"],
+        ),
+    ],
+    ids=["no motion encoder", "prefix of one", "adapters", "other names"],
+)
+def test_other_names_are_refused_with_the_first_of_them_and_a_way_out(
+    tmp_path: Path, saved_as: Callable[..., Path], change: Callable[[Tensors], Tensors],
+    told: list[str],
+) -> None:  # fmt: skip
+    source = saved_as(change)
+    with pytest.raises(PolicyError) as caught:
+        prepare_original_base(original(source), tmp_path / "base")
+    first, *lines = str(caught.value).split("\n  ")
+    assert first.startswith(f"{source}: ")
+    assert [line for line in told if line not in lines] == []
+    assert len(lines) < 18
+    assert not (tmp_path / "base").exists()
+
+
+def test_a_policy_folder_is_taken_byte_by_byte_and_keeps_its_record(
+    tmp_path: Path, tiny_base: Path
+) -> None:
+    prepare_policy_base(taken(tiny_base), tmp_path / "base")
+    policy, before = load_policy(tmp_path / "base"), load_policy(tiny_base)
+    assert policy.provenance["policy"] == policy_hash(tiny_base) == before.provenance["policy"]
+    assert policy.provenance["source_provenance"] == before.provenance
+    assert policy.provenance["source"] == str(tiny_base)
+    assert "as it is" in (tmp_path / "base" / "README.md").read_text()
+
+
+def test_a_policy_folder_that_is_not_what_its_record_says_is_refused(
+    tmp_path: Path, tiny_base: Path
+) -> None:
+    folder = shutil.copytree(tiny_base, tmp_path / "changed")
+    tensors = load_file(folder / WEIGHTS)
+    name = next(iter(tensors))
+    tensors[name] = tensors[name] + 1
+    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+    with pytest.raises(PolicyError, match=r"its files hash to .* get the folder again"):
+        prepare_policy_base(taken(folder), tmp_path / "base")
+    save_file({**tensors, "extra": torch.ones(1)}, folder / WEIGHTS, metadata={"format": "pt"})
+    with pytest.raises(PolicyError, match="1 tensors do not fit:\n  extra: not expected"):
+        prepare_policy_base(taken(folder), tmp_path / "base")
+    assert not (tmp_path / "base").exists()
+
+
+def test_what_is_neither_folder_nor_repository_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(HubError, match=r"no folder here, .* set base.repo to the folder"):
+        prepare_policy_base(taken(tmp_path / "not there"), tmp_path / "base")
+
+
+def test_the_command_takes_what_the_parameters_name(
+    tmp_path: Path, config: dict[str, Any], tiny_base: Path
+) -> None:
+    config["scales"]["demo"]["base"] = taken(tiny_base).model_dump()
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    args = ["base", "--params", str(tmp_path / "params.yaml"), "--out", str(tmp_path / "mine")]
+    result = CliRunner().invoke(app, args)
+    assert result.exit_code == 0, result.output
+    assert policy_hash(tmp_path / "mine") == policy_hash(tiny_base)
