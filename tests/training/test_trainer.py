@@ -13,6 +13,7 @@ from vqathinker.params import RunSettings
 from vqathinker.policy.answer import FAILURES, Completion
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.policy.normalisation import normalise
+from vqathinker.policy.packing import PackedRows, pack
 from vqathinker.training.rewards import RewardTable, compute_rewards
 from vqathinker.training.rollouts import Rollouts, RolloutSampler
 from vqathinker.training.trainer import COMPONENTS, VQAThinkerTrainer
@@ -227,3 +228,22 @@ def test_rollouts_differ_from_step_to_step_and_from_seed_to_seed(
     assert all(set(step) == set(training_set.mos) for step in said)
     for one, other in ((0, 1), (0, 2), (1, 3)):
         assert said[one] != said[other]
+
+
+def test_a_run_whose_packed_rows_tell_something_else_goes_on_with_plain_ones(
+    tmp_path: Path, training_set: Any, settings_of: Settings, scored: list[Scored],
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, base: Policy,
+) -> None:  # fmt: skip
+    def spoiled(*args: Any) -> PackedRows:
+        layout = pack(*args)
+        return layout._replace(positions=torch.zeros_like(layout.positions))
+
+    monkeypatch.setattr("vqathinker.policy.model.pack", spoiled)
+    training_set.start(settings_of(seed=1, max_steps=1), tmp_path)
+    assert "this run goes on with plain rows" in caplog.text
+    for call in scored:
+        said = call.mask[:, -call.completion_tokens :].bool()
+        expected = by_whole_forwards(base, training_set.clips, call, 1.0)
+        completions = call.input_ids[:, -call.completion_tokens :]
+        chosen = expected.gather(-1, completions[..., None])[..., 0]
+        torch.testing.assert_close(call.log_probs[said], chosen[said], atol=2e-5, rtol=0)
