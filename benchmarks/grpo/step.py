@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from grpo.measure import PhaseClock, TokenCounter
 from grpo.shapes import Shape, build
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
+from vqathinker.training.rollouts import RolloutSampler
 from vqathinker.video.perturb import KINDS, Perturbation, draw_perturbation
 from vqathinker.video.store import ClipStore
 
@@ -51,6 +52,7 @@ class Setup:
     policy: Policy
     reference: Policy
     optimiser: torch.optim.Optimizer
+    sampler: RolloutSampler | None = None  # ours, of the step that is made
 
     @property
     def copies(self) -> int:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,17 @@ from safetensors.torch import load_file
 
 from vqathinker.errors import InputError
 from vqathinker.params import Launch, RunSettings
+from vqathinker.policy.folder.checkpoint import load_policy
+from vqathinker.training import launch
 from vqathinker.training.launch import launch_command
 
 Settings = Callable[..., RunSettings]
+
+
+@pytest.fixture(scope="module")
+def base_layers(training_set: Any) -> set[str]:
+    model = load_policy(training_set.folder / "base").model
+    return {type(module).__name__ for module in model.modules()}
 
 
 @pytest.fixture
@@ -44,8 +53,10 @@ def command(tmp_path: Path, training_set: Any) -> Callable[..., list[str]]:
     return made
 
 
-def run(command: list[str]) -> None:
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
+def run(command: list[str], **environment: str) -> None:
+    done = subprocess.run(
+        command, check=False, capture_output=True, text=True, env=os.environ | environment
+    )
     assert done.returncode == 0, done.stderr[-4000:]
 
 
@@ -122,12 +133,38 @@ def test_a_process_is_launched_once(
 
 def test_every_node_of_a_cluster_starts_a_launcher() -> None:
     job = {"SLURM_JOB_NUM_NODES": "2"}
-    first = launch_command("zero2", ["train", "grpo"], job, 8)
+    first = launch_command("fsdp2", ["train", "grpo"], job, 8)
     assert first[0] == "srun"
     assert first[-3:] == ["vqathinker", "train", "grpo"]
     there = job | {"SLURM_NTASKS": "2", "SLURM_NODEID": "1"}
-    second = launch_command("zero2", ["train", "grpo"], there, 8)
+    second = launch_command("fsdp2", ["train", "grpo"], there, 8)
     options = dict(zip(second[3::2], second[4::2], strict=False))
     assert options["--num_processes"] == "16"
     assert options["--num_machines"] == "2"
     assert options["--machine_rank"] == "1"
+
+
+@pytest.mark.skipif(find_spec("deepspeed") is None, reason="DeepSpeed is an extra of the project")
+def test_zero_2_trains_what_plain_processes_train(
+    tmp_path: Path, settings_of: Settings, command: Any
+) -> None:
+    settings = {"max_steps": 2, "learning_rate": 1e-4, "save_every": 1}
+    plain, shared = tmp_path / "plain", tmp_path / "shared"
+    run(command(settings_of(**settings, launch="cpu-2"), plain))
+    trained = command(settings_of(**settings, launch="zero2"), shared)
+    file = Path(launch.__file__).parent / "zero2.yaml"
+    how = ["--num_processes", "2", "--mixed_precision", "no", "--main_process_port", "0"]
+    place = ["--config_file", str(file), "--module", *trained[2:]]
+    run([trained[0], "-m", "accelerate.commands.launch", *how, *place], DS_ACCELERATOR="cpu")
+    assert (shared / "checkpoints" / "checkpoint-2" / "global_step2").is_dir()  # DeepSpeed's own
+    together = weights_after(shared, 2)
+    for name, value in weights_after(plain, 2).items():
+        torch.testing.assert_close(together[name], value, atol=1e-6, rtol=0)
+
+
+def test_fsdp_2_wraps_layers_that_the_policy_has(base_layers: set[str]) -> None:
+    """accelerate shares nothing out on the CPU: only that it would find the layers can be tried."""
+    file = Path(launch.__file__).parent / "fsdp2.yaml"
+    config = yaml.safe_load(file.read_text(encoding="utf-8"))["fsdp_config"]
+    assert set(config["fsdp_transformer_layer_cls_to_wrap"].split(",")) <= base_layers
+    assert config["fsdp_version"] == 2

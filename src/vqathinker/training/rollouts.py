@@ -93,11 +93,13 @@ class RolloutSampler:
     def model_inputs(
         self, policy: VQAThinkerForConditionalGeneration, videos: Sequence[str]
     ) -> dict[str, Tensor]:
-        """What the policy's forward takes for videos that were sampled in this step.
+        """What the policy's forward takes; videos that were sampled in this step are known.
 
         Motion features always, for their encoder is frozen; frame features if the image encoder is,
         else pixels, so that it gets its gradient.
         """
+        if not self._shown.keys() >= set(videos):
+            self._remember(videos, self.prompts(policy, videos))
         ids = self.ids.to(policy.device).expand(len(videos), -1)
         frames, motion = (
             torch.stack(part) for part in zip(*(self._shown[v] for v in videos), strict=True)
@@ -119,8 +121,7 @@ class RolloutSampler:
         features = self._features(policy, videos)
         rows = torch.arange(len(videos), device=policy.device).repeat_interleave(self.group)
         parts = [self._prompts(policy, features)]
-        shown = zip(*parts[0][1:], strict=True)
-        self._shown = dict(zip(videos, shown, strict=True))
+        self._remember(videos, parts[0])
         if self.perturbations is not None and self.copies:
             copies = self._perturbed_features(policy, videos, features, self.perturbations, step)
             parts.append(self._prompts(policy, copies))
@@ -132,6 +133,9 @@ class RolloutSampler:
         )  # fmt: skip
         number = len(videos) * self.group
         return Rollouts(done[:number], done[number:])
+
+    def _remember(self, videos: Sequence[str], prompts: EncodedPrompts) -> None:
+        self._shown = dict(zip(videos, zip(*prompts[1:], strict=True), strict=True))
 
     def _draws(self, videos: Sequence[str], step: int, seed: int) -> Tensor:
         """For every completion of all videos, then for every one on a perturbed copy."""

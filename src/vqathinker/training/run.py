@@ -2,21 +2,32 @@
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import torch
+from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from datasets import Dataset
 from filelock import FileLock, Timeout
+from tqdm import tqdm
 from transformers import PrinterCallback
 
 from vqathinker.atomic import whole_file
 from vqathinker.params import RunSettings, TrainingParams
 from vqathinker.parquet import read_columns
 from vqathinker.phases.hashing import code_of_phase
-from vqathinker.policy.folder.checkpoint import read_provenance
+from vqathinker.planning.start import one_line
+from vqathinker.policy.folder.checkpoint import (
+    policy_hash,
+    read_config,
+    read_provenance,
+    read_tokenizer,
+)
+from vqathinker.policy.inputs import prompt_ids
 from vqathinker.products import MANIFEST
 from vqathinker.training.checkpoints import PROCESSES, last_whole_checkpoint, step_of
 from vqathinker.training.errors import TrainingError
@@ -64,6 +75,9 @@ def train(
     draws = PerturbationTable(perturbations)
     draws.require(rows["prompt"], parse_setting(store.setting).frames)
     base = read_provenance(policy)
+    base.setdefault("policy", policy_hash(policy))
+    if state.is_main_process:
+        tqdm.write(_what_it_takes(run, settings, policy, store, len(rows), state), file=sys.stderr)
     fingerprint = _fingerprint(settings, base, manifest, perturbations, store)
     fingerprint[PROCESSES] = str(state.num_processes)
     origin = {"run": run, "base": str(policy), "inputs": fingerprint}
@@ -96,6 +110,20 @@ def _write(log: list[dict[str, Any]], out: Path, times: Path | None) -> None:
     if times is not None:
         with whole_file(times) as part:
             times_table(log).to_csv(part, index=False, float_format="%.4f", lineterminator="\n")
+
+
+def _what_it_takes(
+    run: str, settings: RunSettings, policy: Path, store: ClipStore, videos: int,
+    state: PartialState,
+) -> str:  # fmt: skip
+    config, clip = read_config(policy), parse_setting(store.setting)
+    tokens, thinking = config.tokens_per_frame(clip.size), settings.prompt.thinking
+    ids = prompt_ids(read_tokenizer(policy), "training", clip.frames, tokens, thinking=thinking)
+    gpu = torch.cuda.mem_get_info(state.device)[1] if state.device.type == "cuda" else None
+    return one_line(
+        run, settings, config, clip, prompt=len(ids), videos=videos,
+        processes=state.num_processes, gpu_memory=gpu,
+    )  # fmt: skip
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from ctypes import CDLL
+from importlib.util import find_spec
 from pathlib import Path
 
 from vqathinker.errors import InputError
@@ -49,6 +50,11 @@ def launch_command(
         raise InputError(
             f"training.launch is {how}, and there is no GPU: take single or cpu-2, or run it "
             "where there are GPUs"
+        )
+    if how == "zero2" and find_spec("deepspeed") is None:
+        raise InputError(
+            "training.launch is zero2, and DeepSpeed is not installed: `pip install "
+            "--no-build-isolation -e '.[deepspeed]'`, or take fsdp2"
         )
     nodes = 1 if how == "cpu-2" else int(environment.get("SLURM_JOB_NUM_NODES", "1"))
     if nodes > 1 and environment.get("SLURM_NTASKS") != str(nodes):
