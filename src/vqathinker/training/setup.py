@@ -13,7 +13,7 @@ from trl import GRPOConfig
 from vqathinker.params import RunSettings
 from vqathinker.policy.device import choose_device
 from vqathinker.policy.folder.adapters import lora_config
-from vqathinker.policy.folder.checkpoint import load_policy
+from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.parts import PARTS
@@ -43,7 +43,7 @@ def build_trainer(
     Weights that are trained are float32, so that a small step is not lost; `bf16` computes with
     rounded copies of them. Beside adapters the frozen ones are bf16, and so is the reference.
     """
-    how, rewards = settings.training, settings.rewards
+    how = settings.training
     config = _config(settings, out)  # it tells accelerate how many processes there are
     state = config.distributed_state
     device = "cpu" if state.distributed_type in _SHARDING else state.device
@@ -57,21 +57,12 @@ def build_trainer(
     if how.beta and how.lora is None:
         reference = load_policy(policy, device, half).model.requires_grad_(False)
         reference.set_attn_implementation("sdpa")
-    frames, size = store.frames(store.ids[0]).shape[0], store.frames(store.ids[0]).shape[-1]
-    tokens, thinking = base.model.config.tokens_per_frame(size), settings.prompt.thinking
-    ids = prompt_ids(base.tokenizer, "training", frames, tokens, thinking=thinking)
-    sampler = RolloutSampler(
-        clips=store, ids=ids, end=base.tokenizer.eos_token_id, group=how.group_size,
-        max_new_tokens=how.max_new_tokens, temperature=how.temperature,
-        vision_frozen="vision" in how.freeze, keep_encoded=how.keep_encoded,
-        copies=(rewards.temporal.copies or how.group_size) if rewards.weights.temporal else 0,
-        perturbations=draws,
-    )  # fmt: skip
     trainer = WatchedTrainer(
         watch=Watch(provenance["run"], out, how.patience),
         policy=base.model, reference=reference, tokenizer=base.tokenizer, rows=rows,
-        config=config, sampler=sampler, rewards=rewards,
-        answer=settings.answer, beta=how.beta, seed=settings.seed, provenance=provenance,
+        config=config, sampler=_sampler(base, store, settings, draws),
+        rewards=settings.rewards, answer=settings.answer, beta=how.beta, seed=settings.seed,
+        provenance=provenance,
         lora=None if how.lora is None else lora_config(base.model, how.lora, how.freeze),
     )  # fmt: skip
     if how.lora is not None:
@@ -79,6 +70,22 @@ def build_trainer(
             if weight.requires_grad:
                 weight.data = weight.data.float()
     return trainer
+
+
+def _sampler(
+    base: Policy, store: ClipStore, settings: RunSettings, draws: PerturbationTable
+) -> RolloutSampler:
+    how, rewards = settings.training, settings.rewards
+    frames, size = store.frames(store.ids[0]).shape[0], store.frames(store.ids[0]).shape[-1]
+    tokens, thinking = base.model.config.tokens_per_frame(size), settings.prompt.thinking
+    ids = prompt_ids(base.tokenizer, "training", frames, tokens, thinking=thinking)
+    return RolloutSampler(
+        clips=store, ids=ids, end=base.tokenizer.eos_token_id, group=how.group_size,
+        max_new_tokens=how.max_new_tokens, temperature=how.temperature,
+        vision_frozen="vision" in how.freeze, keep_encoded=how.keep_encoded,
+        copies=(rewards.temporal.copies or how.group_size) if rewards.weights.temporal else 0,
+        perturbations=draws,
+    )  # fmt: skip
 
 
 def _config(settings: RunSettings, out: Path) -> GRPOConfig:
