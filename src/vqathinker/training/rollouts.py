@@ -90,10 +90,15 @@ class RolloutSampler:
         """The prompts of distinct videos, with what they show encoded, without gradient."""
         return self._prompts(policy, self._features(policy, videos))
 
+    @torch.no_grad()
+    def show(self, policy: VQAThinkerForConditionalGeneration, videos: Sequence[str]) -> None:
+        """Make distinct `videos` those of this step without sampling, for `model_inputs`."""
+        self._keep_shown(videos, self.prompts(policy, videos))
+
     def model_inputs(
         self, policy: VQAThinkerForConditionalGeneration, videos: Sequence[str]
     ) -> dict[str, Tensor]:
-        """What the policy's forward takes for videos that were sampled in this step.
+        """What the policy's forward takes for videos that were sampled or shown in this step.
 
         Motion features always, for their encoder is frozen; frame features if the image encoder is,
         else pixels, so that it gets its gradient.
@@ -119,8 +124,7 @@ class RolloutSampler:
         features = self._features(policy, videos)
         rows = torch.arange(len(videos), device=policy.device).repeat_interleave(self.group)
         parts = [self._prompts(policy, features)]
-        shown = zip(*parts[0][1:], strict=True)
-        self._shown = dict(zip(videos, shown, strict=True))
+        self._keep_shown(videos, parts[0])
         if self.perturbations is not None and self.copies:
             copies = self._perturbed_features(policy, videos, features, self.perturbations, step)
             parts.append(self._prompts(policy, copies))
@@ -132,6 +136,9 @@ class RolloutSampler:
         )  # fmt: skip
         number = len(videos) * self.group
         return Rollouts(done[:number], done[number:])
+
+    def _keep_shown(self, videos: Sequence[str], prompts: EncodedPrompts) -> None:
+        self._shown = dict(zip(videos, zip(*prompts[1:], strict=True), strict=True))
 
     def _draws(self, videos: Sequence[str], step: int, seed: int) -> Tensor:
         """For every completion of all videos, then for every one on a perturbed copy."""
