@@ -21,7 +21,10 @@ def rollout(setup: Setup) -> list[list[int]]:
 def log_probs(setup: Setup, policy: Policy, completions: list[list[int]]) -> tuple[Tensor, Tensor]:
     """Log-probabilities of completion tokens, and their mask; as `VQAThinkerTrainer` has them."""
     ids, mask = padded(completions, setup.device)
-    inputs = (setup.sampler or _sampler(setup)).model_inputs(policy, setup.clips.ids)
+    if setup.sampler is None:  # of given completions
+        setup.sampler = _sampler(setup)
+        setup.sampler.show(policy, setup.clips.ids)
+    inputs = setup.sampler.model_inputs(policy, setup.clips.ids)
     rows = torch.arange(setup.shape.videos, device=setup.device)
     rows = rows.repeat_interleave(setup.shape.group)
     lengths = mask.sum(1).long()

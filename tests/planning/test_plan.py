@@ -59,6 +59,18 @@ def test_measured_seconds_take_the_place_of_assumed_ones(
     assert any("measured" in line for line in as_json(told)["assumptions"])
 
 
+def test_supervised_fine_tuning_is_planned_without_rollouts(plan: Plan) -> None:
+    runs = {run.name: run for run in plan.runs}
+    sft, grpo = runs["sft"], runs["grpo"]
+    assert sft.steps == grpo.steps
+    assert sft.tokens_per_step == 32 * (plan.prompts["training"] + 16)
+    assert not sft.memory.rollouts
+    assert sft.memory.resident["reference"] == 0
+    assert sft.phases["prefill"] == sft.phases["decode"] == sft.phases["reference"] == 0
+    assert 0 < sft.phases["update"] < grpo.phases["update"]
+    assert sft.memory.peak < grpo.memory.peak
+
+
 @pytest.mark.parametrize("text", ["step,time\n1,2\n", "step,seconds\n1,0\n", ""])
 def test_a_file_without_times_is_no_rate(tmp_path: Path, text: str) -> None:
     (tmp_path / "times.csv").write_text(text, encoding="utf-8")

@@ -11,7 +11,7 @@ from filelock import FileLock
 from safetensors.torch import load_file
 
 from vqathinker.params import RunSettings
-from vqathinker.training import trainer
+from vqathinker.training import saving
 from vqathinker.training.rollouts import Rollouts, RolloutSampler
 from vqathinker.training.run import TrainingError
 
@@ -83,20 +83,20 @@ def test_a_run_that_ends_while_it_writes_a_checkpoint_leaves_none_under_the_name
     tmp_path: Path, training_set: Any, settings_of: Settings, steps: list[int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    finish = trainer.finish_checkpoint
+    finish = saving.finish_checkpoint
 
     def interrupted(part: Path, final: Path, provenance: Any) -> None:
         if final.name == "checkpoint-4":
             raise KeyboardInterrupt
         finish(part, final, provenance)
 
-    monkeypatch.setattr(trainer, "finish_checkpoint", interrupted)
+    monkeypatch.setattr(saving, "finish_checkpoint", interrupted)
     with pytest.raises(KeyboardInterrupt):
         training_set.start(settings_of(max_steps=4), tmp_path)
     assert [path.name for path in (tmp_path / "checkpoints").glob("checkpoint-*")] == [
         "checkpoint-2"
     ]
-    monkeypatch.setattr(trainer, "finish_checkpoint", finish)
+    monkeypatch.setattr(saving, "finish_checkpoint", finish)
     steps.clear()
     training_set.start(settings_of(max_steps=4), tmp_path)
     assert steps == [2, 3]

@@ -3,13 +3,16 @@ trusted."""
 
 import hashlib
 import inspect
+from typing import Any
 
 import pytest
-from trl import GRPOTrainer
+from trl import GRPOTrainer, SFTTrainer
 from trl.trainer.utils import RepeatSampler, split_tensor_dict
 
+from vqathinker.training.saving import SavesWhole
+from vqathinker.training.supervised import SupervisedTrainer
 from vqathinker.training.trainer import VQAThinkerTrainer
-from vqathinker.training.watch import WatchedTrainer
+from vqathinker.training.watch import WatchedSteps, WatchedTrainer
 
 # sha256, first 12 digits, of the source in trl 1.16.0 of every method that is overridden, and of
 # what the overrides lean on.
@@ -24,6 +27,14 @@ WRITTEN_AGAINST = {
     "training_step": "9e18632f7dd8",
     "split_tensor_dict": "b61a5760a03e",
     "RepeatSampler": "ba139f4a43ee",
+}
+
+# The same of SFTTrainer, with what it has from transformers.
+SUPERVISED_AGAINST = {
+    "_get_train_sampler": "1580d7493244",
+    "_save_checkpoint": "b6ee0a370c26",
+    "compute_loss": "ca448211ff65",
+    "training_step": "bba41f264647",
 }
 
 
@@ -41,22 +52,36 @@ def test_trl_is_what_the_overrides_were_written_against(name: str) -> None:
     )
 
 
-def test_every_override_is_watched() -> None:
-    theirs = set(vars(GRPOTrainer))
+@pytest.mark.parametrize("name", SUPERVISED_AGAINST)
+def test_trl_is_what_supervised_fine_tuning_was_written_against(name: str) -> None:
+    source = inspect.getsource(getattr(SFTTrainer, name))
+    assert hashlib.sha256(source.encode()).hexdigest()[:12] == SUPERVISED_AGAINST[name]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "known"),
+    [
+        (GRPOTrainer, (VQAThinkerTrainer, WatchedTrainer), WRITTEN_AGAINST),
+        (SFTTrainer, (SupervisedTrainer,), SUPERVISED_AGAINST),
+    ],
+)
+def test_every_override_is_watched(theirs: type, ours: tuple[type, ...], known: Any) -> None:
     overridden = {
         name
-        for trainer in (VQAThinkerTrainer, WatchedTrainer)
+        for trainer in (*ours, WatchedSteps, SavesWhole)
         for name, value in vars(trainer).items()
-        if name in theirs and inspect.isfunction(value) and name != "__init__"
+        if name in vars(theirs) and inspect.isfunction(value) and name != "__init__"
     }
     assert overridden
-    assert overridden <= set(WRITTEN_AGAINST)
+    assert overridden <= set(known)
 
 
 def test_every_override_gives_its_reason() -> None:
     reasons = {
-        name: inspect.getdoc(vars(VQAThinkerTrainer)[name])
+        name: inspect.getdoc(vars(trainer)[name])
+        for trainer in (VQAThinkerTrainer, SavesWhole)
         for name in WRITTEN_AGAINST
-        if name in vars(VQAThinkerTrainer)
+        if name in vars(trainer)
     }
+    assert reasons
     assert all(doc and "TRL" in doc for doc in reasons.values()), reasons

@@ -33,9 +33,9 @@ def test_every_scale_is_planned_to_its_report_without_any_data(quick, scale, dec
 
 def test_ablations_add_the_other_runs(quick):
     jobs = planned(quick.snakemake("--dry-run", "--config", "scale=paper", "--", "ablations"))
-    assert jobs["train"] == jobs["export"] == 13
-    assert jobs["predict"] == 15 * 71
-    assert jobs["gather"] == jobs["metrics"] == 150
+    assert jobs["train"] == jobs["export"] == 14
+    assert jobs["predict"] == 16 * 71
+    assert jobs["gather"] == jobs["metrics"] == 160
     assert jobs["base"] == 4
 
 

@@ -56,10 +56,13 @@ class KeepParams(Model):
 
 
 class TrainingParams(Section):
-    """GRPO (docs/method.md, section 5)."""
+    """GRPO (docs/method.md, section 5), or supervised fine-tuning to compare it with."""
 
     KEY: ClassVar[str] = "training"
 
+    method: Literal["grpo", "sft"] = Field(
+        description="grpo: from rewards | sft: from the MOS, spelled out as the answer"
+    )
     group_size: int = Field(ge=2, description="G: rollouts of one video")
     videos_per_device: Count = Field(description="videos that meet in one device's batch")
     gradient_accumulation: Count = Field(description="device batches of one optimiser step")

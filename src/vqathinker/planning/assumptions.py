@@ -15,6 +15,7 @@ __all__ = [
     "LONGEST",
     "SLOWFAST_FLOPS",
     "SLOWFAST_WEIGHTS",
+    "SUPERVISED_TOKENS",
     "USE_OF_BANDWIDTH",
     "USE_OF_LINK",
     "USE_OF_MATRIX",
@@ -22,6 +23,9 @@ __all__ = [
 ]
 
 COMPLETION_TOKENS: Final = 200  # mean length of an answer of InternVL3 that thinks first
+SUPERVISED_TOKENS: Final = (
+    16  # of the answer that supervised fine-tuning learns, its end among them
+)
 LONGEST: Final = 2.0  # the longest completion of a batch, in mean lengths
 LOGIT_ROWS: Final = 512  # positions whose logits stand in memory at once
 BUCKET_WEIGHTS: Final = 500_000_000  # gradients that ZeRO-2 sends at once, DeepSpeed's own default

@@ -30,10 +30,12 @@ def step_phases(job: TrainingJob, device: Device, completion: float) -> dict[str
     passes = 2 + (0 if how.lora else 1) + (1 if how.gradient_checkpointing else 0)
     seen = 0 if "vision" in how.freeze else 3 + (1 if how.gradient_checkpointing else 0)
     again = job.has_reference and "vision" not in how.freeze
+    prefill = _matrix(device, videos * (1 + job.copies) * _prompt_flops(sizes, job.prompt))
+    decode = _decode(sizes, device, job.rows, job.prompt, length, how.max_new_tokens)
     return {
         "encode": _matrix(device, vision) + _motion(job, device),
-        "prefill": _matrix(device, videos * (1 + job.copies) * _prompt_flops(sizes, job.prompt)),
-        "decode": _decode(sizes, device, job.rows, job.prompt, length, how.max_new_tokens),
+        "prefill": prefill if job.rolls_out else 0.0,
+        "decode": decode if job.rolls_out else 0.0,
         "reference": _matrix(device, videos * row + vision * again) if how.beta else 0.0,
         "update": _matrix(device, passes * videos * row + seen * vision),
         "optimiser": _OPTIMISER_BYTES

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, replace
 
 from vqathinker.params import RunSettings, TrainingParams
+from vqathinker.planning.assumptions import SUPERVISED_TOKENS
 from vqathinker.planning.sizes import PolicySizes
 from vqathinker.policy.parts import FROZEN, PARTS
 from vqathinker.video.sampling import ClipSetting
@@ -35,14 +36,26 @@ class TrainingJob:
         cls, settings: RunSettings, sizes: PolicySizes, clip: ClipSetting, prompt: int,
         processes: int, *, gpu: bool,
     ) -> "TrainingJob":  # fmt: skip
-        """The job of a run."""
+        """The job of a run.
+
+        Supervised fine-tuning is planned as an update on one short completion of each video,
+        without rollouts, copies or a reference.
+        """
         temporal, how = settings.rewards.temporal, settings.training
         copies = (temporal.copies or how.group_size) if settings.rewards.weights.temporal else 0
+        if how.method == "sft":
+            alone = {"group_size": 1, "beta": 0.0, "max_new_tokens": SUPERVISED_TOKENS}
+            how, copies = how.model_copy(update=alone), 0
         return cls(sizes, how, copies, clip, prompt, processes, gpu)
 
     def changed(self, **training: object) -> "TrainingJob":
         """The same job with other training parameters."""
         return replace(self, training=self.training.model_copy(update=training))
+
+    @property
+    def rolls_out(self) -> bool:
+        """Whether completions are drawn: not where they are given."""
+        return self.training.method == "grpo"
 
     @property
     def half(self) -> bool:

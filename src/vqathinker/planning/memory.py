@@ -75,8 +75,8 @@ def training_memory(job: TrainingJob) -> Memory:
     }
     longest = job.prompt + job.training.max_new_tokens
     prompts = job.videos_rolled_out * (1 + job.copies)
-    return Memory(resident, _generation(sizes, job.width, job.rows, prompts, longest, job.prompt),
-                  _update(job))  # fmt: skip
+    rollouts = _generation(sizes, job.width, job.rows, prompts, longest, job.prompt)
+    return Memory(resident, rollouts if job.rolls_out else {}, _update(job))
 
 
 def prediction_memory(

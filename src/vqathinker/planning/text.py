@@ -52,6 +52,10 @@ def assumptions_of(plan: Plan) -> list[str]:
             f"{own.USE_OF_BANDWIDTH:.0%} are used; between GPUs {own.USE_OF_LINK:.0%} of "
             f"{plan.device.link / 1e9:g} GB/s"
         ),
+        (
+            f"an answer that supervised fine-tuning learns has {own.SUPERVISED_TOKENS} tokens; "
+            "such a run is one packed row a video, without rollouts and reference"
+        ),
         "runs do not overlap; loading, checkpoints and the decoding of videos are not counted",
     ]
     if plan.sizes.slowfast:

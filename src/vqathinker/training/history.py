@@ -39,13 +39,15 @@ _COLUMNS = [
 def history_table(log: Log) -> pd.DataFrame:
     """A row for each logged step: what is plotted first, in the order of the paper.
 
-    What a batch does not have, such as a correlation where all scores are equal, stays empty. The
-    columns are explained in docs/training.md.
+    What a batch does not have, such as a correlation where all scores are equal, stays empty; so
+    does all that is about rollouts in supervised fine-tuning, which has none. The columns are
+    explained in docs/training.md.
     """
     steps = _steps(log).rename(columns=_NAMES)
-    if "kl" not in steps:
-        steps["kl"] = 0.0  # beta 0: no reference, nothing to diverge from
-    steps["failures"] = steps[_STATUSES].sum(axis=1)
+    if "reward" in steps:
+        if "kl" not in steps:
+            steps["kl"] = 0.0  # beta 0: no reference, nothing to diverge from
+        steps["failures"] = steps[_STATUSES].sum(axis=1)
     return steps.reindex(columns=_COLUMNS)
 
 
@@ -56,7 +58,8 @@ def times_table(log: Log) -> pd.DataFrame:
     """
     steps = _steps(log)
     phases = sorted(name for name in steps if name.startswith("seconds/"))
-    seconds = steps["step_time"] + steps.get("seconds/optimiser", 0.0)  # TRL leaves it out
+    measured = steps.get("step_time", steps["seconds/gradient"])  # SFT has no other phase
+    seconds = measured + steps.get("seconds/optimiser", 0.0)  # TRL leaves it out
     passed = steps["step"].diff().fillna(steps["step"])
     tokens = steps["num_tokens"].diff().fillna(steps["num_tokens"])
     times = pd.DataFrame({"step": steps["step"], "seconds": seconds, **steps[phases]})
@@ -64,11 +67,11 @@ def times_table(log: Log) -> pd.DataFrame:
 
 
 def _steps(log: Log) -> pd.DataFrame:
-    return pd.DataFrame([entry for entry in log if "reward" in entry])
+    return pd.DataFrame([entry for entry in log if "loss" in entry])
 
 
 class ProgressBar(TrainerCallback):
-    """A bar with the rewards; quiet when nobody watches."""
+    """A bar with the rewards, or the loss where there are none; quiet when nobody watches."""
 
     def __init__(self, run: str) -> None:
         self.bar = tqdm(desc=run, disable=None)
@@ -77,5 +80,8 @@ class ProgressBar(TrainerCallback):
         """Move on to the logged step."""
         self.bar.total = state.max_steps
         self.bar.update(state.global_step - self.bar.n)
-        shown = {name: logs[f"rewards/{name}/mean"] for name in COMPONENTS if "reward" in logs}
+        names = {"loss": "loss"}
+        if "reward" in logs:
+            names = {name: f"rewards/{name}/mean" for name in COMPONENTS}
+        shown = {name: logs[key] for name, key in names.items() if key in logs}
         self.bar.set_postfix({name: f"{value:.2f}" for name, value in shown.items()})

@@ -90,16 +90,19 @@ class RolloutSampler:
         """The prompts of distinct videos, with what they show encoded, without gradient."""
         return self._prompts(policy, self._features(policy, videos))
 
+    @torch.no_grad()
+    def show(self, policy: VQAThinkerForConditionalGeneration, videos: Sequence[str]) -> None:
+        """Make distinct `videos` those of this step without sampling, for `model_inputs`."""
+        self._keep_shown(videos, self.prompts(policy, videos))
+
     def model_inputs(
         self, policy: VQAThinkerForConditionalGeneration, videos: Sequence[str]
     ) -> dict[str, Tensor]:
-        """What the policy's forward takes; videos that were sampled in this step are known.
+        """What the policy's forward takes for videos that were sampled or shown in this step.
 
         Motion features always, for their encoder is frozen; frame features if the image encoder is,
         else pixels, so that it gets its gradient.
         """
-        if not self._shown.keys() >= set(videos):
-            self._remember(videos, self.prompts(policy, videos))
         ids = self.ids.to(policy.device).expand(len(videos), -1)
         frames, motion = (
             torch.stack(part) for part in zip(*(self._shown[v] for v in videos), strict=True)
@@ -121,7 +124,7 @@ class RolloutSampler:
         features = self._features(policy, videos)
         rows = torch.arange(len(videos), device=policy.device).repeat_interleave(self.group)
         parts = [self._prompts(policy, features)]
-        self._remember(videos, parts[0])
+        self._keep_shown(videos, parts[0])
         if self.perturbations is not None and self.copies:
             copies = self._perturbed_features(policy, videos, features, self.perturbations, step)
             parts.append(self._prompts(policy, copies))
@@ -134,7 +137,7 @@ class RolloutSampler:
         number = len(videos) * self.group
         return Rollouts(done[:number], done[number:])
 
-    def _remember(self, videos: Sequence[str], prompts: EncodedPrompts) -> None:
+    def _keep_shown(self, videos: Sequence[str], prompts: EncodedPrompts) -> None:
         self._shown = dict(zip(videos, zip(*prompts[1:], strict=True), strict=True))
 
     def _draws(self, videos: Sequence[str], step: int, seed: int) -> Tensor:

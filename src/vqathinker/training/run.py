@@ -35,7 +35,7 @@ from vqathinker.training.history import ProgressBar, history_table, times_table
 from vqathinker.training.retention import KeepCheckpoints
 from vqathinker.training.setup import build_trainer, join_processes
 from vqathinker.training.tensorboard import require_tensorboard, tensorboard_callback
-from vqathinker.training.watch import WatchedTrainer
+from vqathinker.training.watch import WatchedSteps
 from vqathinker.video.perturbation_table import PerturbationTable
 from vqathinker.video.sampling import parse_setting
 from vqathinker.video.store import ClipStore
@@ -95,7 +95,7 @@ def train(
 
 
 def _watch_over(
-    trainer: WatchedTrainer, run: str, how: TrainingParams, out: Path, resume: Path | None
+    trainer: WatchedSteps, run: str, how: TrainingParams, out: Path, resume: Path | None
 ) -> None:
     trainer.add_callback(ProgressBar(run))
     trainer.add_callback(KeepCheckpoints(out / "checkpoints", how.keep))

@@ -8,7 +8,7 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import DistributedType
 from datasets import Dataset
-from trl import GRPOConfig
+from trl import GRPOConfig, SFTConfig
 
 from vqathinker.params import RunSettings
 from vqathinker.policy.device import choose_device
@@ -18,8 +18,9 @@ from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.parts import PARTS
 from vqathinker.training.rollouts import RolloutSampler
+from vqathinker.training.supervised import SupervisedTrainer
 from vqathinker.training.trainer import COMPONENTS
-from vqathinker.training.watch import Watch, WatchedTrainer
+from vqathinker.training.watch import Watch, WatchedSteps, WatchedTrainer
 from vqathinker.video.perturbation_table import PerturbationTable
 from vqathinker.video.store import ClipStore
 
@@ -37,14 +38,15 @@ def join_processes(settings: RunSettings) -> PartialState:
 def build_trainer(
     policy: Path, rows: Dataset, store: ClipStore, settings: RunSettings,
     draws: PerturbationTable, out: Path, provenance: dict[str, Any],
-) -> WatchedTrainer:  # fmt: skip
-    """Load the policy in the folder `policy`, and what trains it.
+) -> WatchedSteps:  # fmt: skip
+    """Load the policy in the folder `policy`, and what trains it by `training.method`.
 
     Weights that are trained are float32, so that a small step is not lost; `bf16` computes with
     rounded copies of them. Beside adapters the frozen ones are bf16, and so is the reference.
     """
-    how = settings.training
-    config = _config(settings, out)  # it tells accelerate how many processes there are
+    how, supervised = settings.training, settings.training.method == "sft"
+    # It tells accelerate how many processes there are.
+    config = _supervised_config(settings, out) if supervised else _config(settings, out)
     state = config.distributed_state
     device = "cpu" if state.distributed_type in _SHARDING else state.device
     half = torch.bfloat16 if how.precision == "bf16" else torch.float32
@@ -53,18 +55,20 @@ def build_trainer(
     base.model.set_attn_implementation("sdpa")  # packed rows need a mask
     base.model.config.thinking = settings.prompt.thinking
     _freeze(base.model, how.freeze)
-    reference = None
-    if how.beta and how.lora is None:
-        reference = load_policy(policy, device, half).model.requires_grad_(False)
-        reference.set_attn_implementation("sdpa")
-    trainer = WatchedTrainer(
-        watch=Watch(provenance["run"], out, how.patience),
-        policy=base.model, reference=reference, tokenizer=base.tokenizer, rows=rows,
-        config=config, sampler=_sampler(base, store, settings, draws),
-        rewards=settings.rewards, answer=settings.answer, beta=how.beta, seed=settings.seed,
-        provenance=provenance,
-        lora=None if how.lora is None else lora_config(base.model, how.lora, how.freeze),
-    )  # fmt: skip
+    parts = {
+        "watch": Watch(provenance["run"], out, how.patience),
+        "policy": base.model, "tokenizer": base.tokenizer, "rows": rows, "config": config,
+        "sampler": _sampler(base, store, settings, draws), "provenance": provenance,
+        "lora": None if how.lora is None else lora_config(base.model, how.lora, how.freeze),
+    }  # fmt: skip
+    trainer: WatchedSteps
+    if supervised:
+        trainer = SupervisedTrainer(**parts)
+    else:
+        trainer = WatchedTrainer(
+            reference=_reference(policy, settings, device, half), rewards=settings.rewards,
+            answer=settings.answer, beta=how.beta, seed=settings.seed, **parts,
+        )  # fmt: skip
     if how.lora is not None:
         for weight in trainer.model.parameters():
             if weight.requires_grad:
@@ -72,28 +76,49 @@ def build_trainer(
     return trainer
 
 
+def _reference(
+    policy: Path, settings: RunSettings, device: torch.device | str, half: torch.dtype
+) -> VQAThinkerForConditionalGeneration | None:
+    if not settings.training.beta or settings.training.lora is not None:
+        return None
+    reference = load_policy(policy, device, half).model.requires_grad_(False)
+    reference.set_attn_implementation("sdpa")
+    return reference
+
+
 def _sampler(
     base: Policy, store: ClipStore, settings: RunSettings, draws: PerturbationTable
 ) -> RolloutSampler:
+    """What shows the clips; of supervised fine-tuning a clip has one answer and no copies."""
     how, rewards = settings.training, settings.rewards
+    supervised = how.method == "sft"
     frames, size = store.frames(store.ids[0]).shape[0], store.frames(store.ids[0]).shape[-1]
     tokens, thinking = base.model.config.tokens_per_frame(size), settings.prompt.thinking
     ids = prompt_ids(base.tokenizer, "training", frames, tokens, thinking=thinking)
+    copies = (rewards.temporal.copies or how.group_size) if rewards.weights.temporal else 0
     return RolloutSampler(
-        clips=store, ids=ids, end=base.tokenizer.eos_token_id, group=how.group_size,
+        clips=store, ids=ids, end=base.tokenizer.eos_token_id,
+        group=1 if supervised else how.group_size,
         max_new_tokens=how.max_new_tokens, temperature=how.temperature,
         vision_frozen="vision" in how.freeze, keep_encoded=how.keep_encoded,
-        copies=(rewards.temporal.copies or how.group_size) if rewards.weights.temporal else 0,
-        perturbations=draws,
+        copies=0 if supervised else copies, perturbations=draws,
     )  # fmt: skip
+
+
+def _supervised_config(settings: RunSettings, out: Path) -> SFTConfig:
+    return SFTConfig(
+        per_device_train_batch_size=settings.training.videos_per_device,
+        max_length=None,
+        remove_unused_columns=False,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        **_shared_config(settings, out),
+    )
 
 
 def _config(settings: RunSettings, out: Path) -> GRPOConfig:
     how, weights = settings.training, settings.rewards.weights
     return GRPOConfig(
-        output_dir=str(out / "checkpoints"),
         per_device_train_batch_size=how.videos_per_device * how.group_size,
-        gradient_accumulation_steps=how.gradient_accumulation,
         num_generations=how.group_size,
         max_completion_length=how.max_new_tokens,
         temperature=how.temperature,
@@ -103,25 +128,35 @@ def _config(settings: RunSettings, out: Path) -> GRPOConfig:
         loss_type=how.loss_type,
         scale_rewards="group",
         reward_weights=[getattr(weights, name) for name in COMPONENTS],
-        learning_rate=how.learning_rate,
-        lr_scheduler_type=how.schedule,
-        warmup_steps=how.warmup_steps,
-        num_train_epochs=how.epochs,
-        max_steps=how.max_steps or -1,
-        max_grad_norm=how.max_grad_norm,
-        weight_decay=how.weight_decay,
-        bf16=how.precision == "bf16",
-        activation_checkpointing=how.gradient_checkpointing,
-        use_cpu=choose_device(settings.device).type == "cpu",
-        ddp_find_unused_parameters=False,
-        save_strategy="steps",
-        save_steps=how.save_every,
-        logging_steps=how.log_every,
-        seed=settings.seed,
-        data_seed=settings.seed,
-        report_to=[],
-        disable_tqdm=True,
+        **_shared_config(settings, out),
     )
+
+
+def _shared_config(settings: RunSettings, out: Path) -> dict[str, Any]:
+    """Of optimiser, checkpoints and log: the same whatever is learned from."""
+    how = settings.training
+    return {
+        "output_dir": str(out / "checkpoints"),
+        "gradient_accumulation_steps": how.gradient_accumulation,
+        "learning_rate": how.learning_rate,
+        "lr_scheduler_type": how.schedule,
+        "warmup_steps": how.warmup_steps,
+        "num_train_epochs": how.epochs,
+        "max_steps": how.max_steps or -1,
+        "max_grad_norm": how.max_grad_norm,
+        "weight_decay": how.weight_decay,
+        "bf16": how.precision == "bf16",
+        "activation_checkpointing": how.gradient_checkpointing,
+        "use_cpu": choose_device(settings.device).type == "cpu",
+        "ddp_find_unused_parameters": False,
+        "save_strategy": "steps",
+        "save_steps": how.save_every,
+        "logging_steps": how.log_every,
+        "seed": settings.seed,
+        "data_seed": settings.seed,
+        "report_to": [],
+        "disable_tqdm": True,
+    }
 
 
 def _freeze(policy: VQAThinkerForConditionalGeneration, parts: Sequence[str]) -> None:

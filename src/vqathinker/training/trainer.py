@@ -14,9 +14,7 @@ Departures from textbook GRPO, or from TRL's:
 6. The order of an epoch's videos depends on seed and epoch alone (`training.order`).
 """
 
-import shutil
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -32,18 +30,18 @@ from trl.trainer.utils import split_tensor_dict
 from vqathinker.params import AnswerParams, RewardsParams
 from vqathinker.policy.answer import Completion
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
-from vqathinker.training.checkpoints import UNFINISHED, finish_checkpoint
 from vqathinker.training.log_probs import RolloutScorer, bare
 from vqathinker.training.order import EpochOrder
 from vqathinker.training.rewards import RewardTable, compute_rewards
 from vqathinker.training.rollouts import RolloutSampler
+from vqathinker.training.saving import SavesWhole
 
 __all__ = ["COMPONENTS", "VQAThinkerTrainer"]
 
 COMPONENTS = ("regression", "ranking", "format", "temporal")
 
 
-class VQAThinkerTrainer(GRPOTrainer):
+class VQAThinkerTrainer(SavesWhole, GRPOTrainer):
     """Trains a policy on rows of `prompt` (the video's id), `mos` and `clip` (its number).
 
     Args:
@@ -136,21 +134,6 @@ class VQAThinkerTrainer(GRPOTrainer):
         self._table = table.part(own, own + len(videos))
         per_component: Tensor = super()._calculate_rewards(inputs, prompts, completions, *rest)
         return per_component
-
-    # --- checkpoints ------------------------------------------------------------------------------
-
-    def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        """TRL writes under the final name, file by file; here beside it until all is there."""
-        folder, name = Path(self.args.output_dir), f"checkpoint-{self.state.global_step}"
-        self.args.output_dir = str(folder / UNFINISHED)
-        try:
-            super()._save_checkpoint(model, trial)
-        finally:
-            self.args.output_dir = str(folder)
-        self.accelerator.wait_for_everyone()
-        if self.args.should_save:
-            finish_checkpoint(folder / UNFINISHED / name, folder / name, self._provenance)
-            shutil.rmtree(folder / UNFINISHED)  # with the card that TRL writes beside it
 
     # --- log-probabilities in packed rows ---------------------------------------------------------
 

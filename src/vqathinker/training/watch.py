@@ -4,6 +4,7 @@ What is learned and how stands in `trainer`; nothing here changes it. Of TRL's a
 methods those are overridden in which the watched values are at hand: `training_step` (its time),
 `_calculate_rewards` (rewards), `_get_per_token_logps_and_entropies` (time of the reference),
 `_compute_loss` (loss) and `_get_grad_norm` (called before the optimiser moves the weights).
+`WatchedSteps` is the part that supervised fine-tuning has, too.
 """
 
 import math
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import TrainerCallback
+from transformers import Trainer, TrainerCallback
 from transformers.trainer_callback import ExportableState
 
 from vqathinker.params import PatienceParams
@@ -23,7 +24,7 @@ from vqathinker.training.errors import TrainingError
 from vqathinker.training.measures import has_answer, has_spread, measure
 from vqathinker.training.trainer import VQAThinkerTrainer
 
-__all__ = ["Watch", "WatchedTrainer"]
+__all__ = ["Watch", "WatchedSteps", "WatchedTrainer"]
 
 _UNSTABLE = (
     "lower training.learning_rate, raise training.warmup_steps, or set training.precision to fp32; "
@@ -99,8 +100,13 @@ class Watch(TrainerCallback, ExportableState):
         return TrainingError(f"run {self._run}, step {step}: {what}; {last}: {remedy}")
 
 
-class WatchedTrainer(VQAThinkerTrainer):
-    """Takes what VQAThinkerTrainer takes, and the `watch` that may stop it."""
+class WatchedSteps(Trainer):
+    """What every trainer here has that is watched: the time of its steps and their gradient norm.
+
+    Args:
+        watch: what may stop it.
+        kwargs: what the trainer takes that it is mixed into.
+    """
 
     def __init__(self, *, watch: Watch, **kwargs: Any) -> None:
         self._watch, self.clock = watch, PhaseClock()
@@ -113,6 +119,24 @@ class WatchedTrainer(VQAThinkerTrainer):
         with self.clock("gradient"):
             loss: Tensor = super().training_step(*args, **kwargs)
         return loss
+
+    def _get_grad_norm(self, *args: Any, **kwargs: Any) -> Any:
+        norm = super()._get_grad_norm(*args, **kwargs)
+        self._watch.require_finite("the gradient norm", norm, self._number)
+        return norm
+
+    @property
+    def _number(self) -> int:
+        """Of the step that is being made, as history.csv counts them."""
+        return int(self.state.global_step) + 1
+
+    def _record(self, name: str, value: float) -> None:
+        """TRL logs the mean of what is recorded between two log rows."""
+        self._metrics["train"][name].append(value)
+
+
+class WatchedTrainer(WatchedSteps, VQAThinkerTrainer):
+    """Takes what VQAThinkerTrainer takes, and the `watch` that may stop it."""
 
     def _rollouts(self, *args: Any) -> dict[str, Any]:
         with self.clock("rollout"):
@@ -145,17 +169,3 @@ class WatchedTrainer(VQAThinkerTrainer):
         loss = super()._compute_loss(*args)
         self._watch.require_finite("the loss", loss.detach(), self._number)
         return loss
-
-    def _get_grad_norm(self, *args: Any, **kwargs: Any) -> Any:
-        norm = super()._get_grad_norm(*args, **kwargs)
-        self._watch.require_finite("the gradient norm", norm, self._number)
-        return norm
-
-    @property
-    def _number(self) -> int:
-        """Of the step that is being made, as history.csv counts them."""
-        return int(self.state.global_step) + 1
-
-    def _record(self, name: str, value: float) -> None:
-        """TRL logs the mean of what is recorded between two log rows."""
-        self._metrics["train"][name].append(value)

@@ -1,0 +1,186 @@
+"""Supervised fine-tuning: clips are answered with their MOS, by the rules of every other run."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from vqathinker.params import PromptParams, RunSettings
+from vqathinker.policy.answer import has_format
+from vqathinker.policy.folder.checkpoint import load_policy
+from vqathinker.policy.folder.export import export
+from vqathinker.policy.generation import generate
+from vqathinker.policy.inputs import encode_prompts, prompt_ids
+from vqathinker.policy.normalisation import normalise
+from vqathinker.policy.parts import PARTS
+from vqathinker.reporting.figures import write_figures
+from vqathinker.training.rollouts import RolloutSampler
+from vqathinker.training.supervised import AnswerBatch, answer_text
+from vqathinker.video.store import ClipStore
+
+Settings = Callable[..., RunSettings]
+
+
+@pytest.fixture
+def sft(settings_of: Settings) -> Settings:
+    """sft(thinking=False, max_steps=2) are the settings of a supervised run."""
+
+    def make(*, thinking: bool = True, **training: Any) -> RunSettings:
+        settings = settings_of(method="sft", **training)
+        return settings.model_copy(update={"prompt": PromptParams(thinking=thinking)})
+
+    return make
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The videos of every device batch."""
+    show, seen = RolloutSampler.show, []
+
+    def watched(self: RolloutSampler, policy: Any, videos: Any) -> None:
+        seen.append(list(videos))
+        show(self, policy, videos)
+
+    monkeypatch.setattr(RolloutSampler, "show", watched)
+    return seen
+
+
+def weights_after(out: Path, step: int) -> dict[str, torch.Tensor]:
+    return load_file(out / "checkpoints" / f"checkpoint-{step}" / "model.safetensors")
+
+
+@torch.no_grad()
+def greedy_answers(folder: Path, clips: Path, *, thinking: bool) -> dict[str, str]:
+    policy, tokenizer, _ = load_policy(folder)
+    store = ClipStore([clips])
+    ids = prompt_ids(tokenizer, "training", 6, 4, thinking=thinking)
+    prompts = encode_prompts(policy, ids, normalise(store.batch(store.ids)))
+    rows = torch.arange(len(store.ids))
+    said = generate(policy, prompts, rows, 24, tokenizer.eos_token_id, 0.0)
+    texts = tokenizer.batch_decode(said, skip_special_tokens=True)
+    return dict(zip(store.ids, texts, strict=True))
+
+
+@pytest.mark.parametrize("thinking", [True, False])
+def test_an_answer_keeps_the_format_that_the_prompt_asks_for(thinking: bool) -> None:
+    assert has_format(answer_text(2.0, thinking=thinking), thinking=thinking)
+
+
+def test_a_batch_ends_every_answer_and_pads_behind_it(training_set: Any) -> None:
+    tokenizer = load_policy(training_set.folder / "base").tokenizer
+    rows = [{"clip": 4, "mos": 3.416}, {"clip": 1, "mos": 10.0}]
+    batch = AnswerBatch(tokenizer, thinking=False)(rows)
+    assert batch["clip"].tolist() == [4, 1]
+    for row, length, text in zip(
+        batch["answers"], batch["lengths"], ("3.42", "10.00"), strict=True
+    ):
+        assert row[length - 1] == tokenizer.eos_token_id
+        assert tokenizer.decode(row[: length - 1]) == f"<answer>{text}</answer>"
+
+
+def test_the_loss_is_the_cross_entropy_of_the_answers_alone(
+    tmp_path: Path, training_set: Any, sft: Settings, shown: list[list[str]]
+) -> None:
+    training_set.start(sft(max_steps=1, videos_per_device=6), tmp_path)
+    policy, tokenizer, _ = load_policy(training_set.folder / "base")
+    ids = prompt_ids(tokenizer, "training", 6, 4)
+    total, tokens = 0.0, 0
+    for video in shown[0]:
+        text = answer_text(training_set.mos[video], thinking=True)
+        answer = [*tokenizer(text, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+        pixels = normalise(ClipStore([training_set.clips]).batch([video]))
+        with torch.no_grad():
+            whole = torch.cat([ids, torch.tensor(answer)])[None]
+            logits = policy(input_ids=whole, pixel_values=pixels).logits[0, len(ids) - 1 : -1]
+        target = torch.tensor(answer)
+        total += float(torch.nn.functional.cross_entropy(logits, target, reduction="sum"))
+        tokens += len(answer)
+    history = pd.read_csv(tmp_path / "history.csv")
+    assert history["loss"].tolist() == pytest.approx([total / tokens], abs=1e-4)
+
+
+@pytest.mark.parametrize("thinking", [True, False])
+def test_six_clips_are_learned_by_heart(
+    tmp_path: Path, training_set: Any, sft: Settings, thinking: bool
+) -> None:
+    steps = {"max_steps": 150, "epochs": 150, "videos_per_device": 6, "save_every": 150}
+    settings = sft(thinking=thinking, learning_rate=1e-2, **steps)
+    training_set.start(settings, tmp_path)
+    loss = pd.read_csv(tmp_path / "history.csv")["loss"]
+    assert loss.iloc[-1] < 0.1 * loss.iloc[0]
+    export("grpo", settings, tmp_path, tmp_path / "policy")
+    answers = greedy_answers(tmp_path / "policy", training_set.clips, thinking=thinking)
+    for video, mos in training_set.mos.items():
+        assert answers[video] == answer_text(mos, thinking=thinking)
+
+
+def test_a_run_that_goes_on_in_a_later_epoch_is_the_uninterrupted_one(
+    tmp_path: Path, training_set: Any, sft: Settings, shown: list[list[str]]
+) -> None:
+    settings = sft(max_steps=7, save_every=1, videos_per_device=1, gradient_accumulation=2)
+    training_set.start(settings, tmp_path)
+    before, weights = shown.copy(), weights_after(tmp_path, 7)
+    epochs = [sorted(video for batch in before[i : i + 6] for video in batch) for i in (0, 6)]
+    assert epochs == [sorted(training_set.mos)] * 2
+    assert before[:6] != before[6:12]
+    history = (tmp_path / "history.csv").read_bytes()
+    shutil.rmtree(tmp_path / "checkpoints" / "checkpoint-7")
+    shown.clear()
+    training_set.start(settings, tmp_path)
+    assert shown == before[12:]
+    after = weights_after(tmp_path, 7)
+    assert all(torch.equal(after[name], value) for name, value in weights.items())
+    assert (tmp_path / "history.csv").read_bytes() == history
+
+
+@pytest.mark.parametrize("freeze", [["vision"], []])
+def test_frozen_parts_stay_as_they_are_and_others_move(
+    tmp_path: Path, training_set: Any, sft: Settings, freeze: list[str]
+) -> None:
+    keep = bool(freeze)
+    training_set.start(sft(max_steps=2, freeze=freeze, keep_encoded=keep), tmp_path)
+    base = load_file(training_set.folder / "base" / "model.safetensors")
+    after = weights_after(tmp_path, 2)
+    moved = {name for name, value in base.items() if not torch.equal(after[name], value)}
+    vision = {name for name in moved if "vision_tower" in name}
+    assert bool(vision) is not keep
+    assert any("language_model" in name for name in moved)
+    assert any("motion_projector" in name for name in moved)
+    assert not any("motion_encoder" in name for name in moved)
+
+
+def test_adapters_are_all_that_moves_beside_frozen_parts(
+    tmp_path: Path, training_set: Any, sft: Settings
+) -> None:
+    lora = {"rank": 2, "alpha": 4.0, "parts": ["language"]}
+    frozen = [part for part in ("vision", "projector", "motion_projector") if part in PARTS]
+    settings = sft(max_steps=2, lora=lora, freeze=frozen)
+    training_set.start(settings, tmp_path)
+    export("grpo", settings, tmp_path, tmp_path / "policy")
+    base = load_file(training_set.folder / "base" / "model.safetensors")
+    after = load_file(tmp_path / "policy" / "model.safetensors")
+    moved = [name for name, value in base.items() if not torch.equal(after[name], value)]
+    assert moved
+    assert all("language_model" in name for name in moved)
+
+
+def test_a_history_without_rewards_has_the_optimiser_s_columns_and_can_be_drawn(
+    tmp_path: Path, training_set: Any, sft: Settings, settings_of: Settings
+) -> None:
+    training_set.start(sft(), tmp_path / "sft", times=tmp_path / "times.csv")
+    training_set.start(settings_of(), tmp_path / "grpo")
+    table = pd.read_csv(tmp_path / "sft" / "history.csv")
+    filled = ["step", "loss", "grad_norm", "learning_rate", "entropy", "length"]
+    assert table[filled].notna().all(axis=None)
+    assert table[["reward", "kl", "failures"]].isna().all(axis=None)
+    times = pd.read_csv(tmp_path / "times.csv")
+    assert (times[["seconds", "tokens_per_second", "memory_mb"]] > 0).all(axis=None)
+    histories = {run: tmp_path / run / "history.csv" for run in ("sft", "grpo")}
+    write_figures(histories, tmp_path / "figures")
+    drawn = pd.read_csv(tmp_path / "figures" / "training_curve.csv")
+    assert drawn["run"].value_counts().to_dict() == {"sft": 3, "grpo": 3}
