@@ -29,6 +29,7 @@ from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.head import CompletionScores, score_tokens
 from vqathinker.policy.motion.encoder import build_motion_encoder
 from vqathinker.policy.packing import pack
+from vqathinker.policy.roomy_cache import roomy_cache
 
 __all__ = ["VQAThinkerForConditionalGeneration", "VQAThinkerModel"]
 
@@ -230,6 +231,7 @@ class VQAThinkerForConditionalGeneration(InternVLForConditionalGeneration):
             inputs.pop("motion_features", None)
         return inputs
 
+    @torch.no_grad()
     def prefill(
         self,
         input_ids: Tensor | None,
@@ -240,7 +242,7 @@ class VQAThinkerForConditionalGeneration(InternVLForConditionalGeneration):
         """Run the prompts once: keys and values, and the last hidden states (prompts, 1, H)."""
         out = self.model(
             input_ids=input_ids, pixel_values=pixel_values, frame_features=frame_features,
-            motion_features=motion_features, past_key_values=DynamicCache(), use_cache=True,
+            motion_features=motion_features, past_key_values=roomy_cache(), use_cache=True,
         )  # fmt: skip
         return out.past_key_values, out.last_hidden_state[:, -1:]
 
