@@ -168,3 +168,19 @@ def test_fsdp_2_wraps_layers_that_the_policy_has(base_layers: set[str]) -> None:
     config = yaml.safe_load(file.read_text(encoding="utf-8"))["fsdp_config"]
     assert set(config["fsdp_transformer_layer_cls_to_wrap"].split(",")) <= base_layers
     assert config["fsdp_version"] == 2
+
+
+def test_two_processes_fine_tune_as_one_does_on_the_same_videos(
+    tmp_path: Path, training_set: Any, settings_of: Settings, command: Any
+) -> None:
+    how = {"method": "sft", "max_steps": 3}
+    one = settings_of(**how, videos_per_device=3, gradient_accumulation=2)
+    training_set.start(one, tmp_path / "one")
+    two = settings_of(**how, videos_per_device=3, launch="cpu-2")
+    run(command(two, tmp_path / "two"))
+    of_one = weights_after(tmp_path / "one", 3)
+    base = load_file(training_set.folder / "base" / "model.safetensors")
+    assert any(not torch.equal(of_one[name], base[name]) for name in base)
+    for name, value in weights_after(tmp_path / "two", 3).items():
+        torch.testing.assert_close(value, of_one[name], atol=1e-5, rtol=0)
+    assert len(pd.read_csv(tmp_path / "two" / "history.csv")) == 3
