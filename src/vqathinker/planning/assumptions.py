@@ -11,7 +11,6 @@ __all__ = [
     "COMPLETION_TOKENS",
     "CPU_OVERHEAD",
     "GPU_OVERHEAD",
-    "LOGIT_ROWS",
     "LONGEST",
     "SLOWFAST_FLOPS",
     "SLOWFAST_WEIGHTS",
@@ -27,7 +26,6 @@ SUPERVISED_TOKENS: Final = (
     16  # of the answer that supervised fine-tuning learns, its end among them
 )
 LONGEST: Final = 2.0  # the longest completion of a batch, in mean lengths
-LOGIT_ROWS: Final = 512  # positions whose logits stand in memory at once
 BUCKET_WEIGHTS: Final = 500_000_000  # gradients that ZeRO-2 sends at once, DeepSpeed's own default
 GPU_OVERHEAD: Final = 2_000_000_000  # bytes: CUDA, its libraries, what the allocator cannot reuse
 CPU_OVERHEAD: Final = 700_000_000  # bytes: Python with its libraries

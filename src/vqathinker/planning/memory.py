@@ -12,10 +12,10 @@ from vqathinker.planning.assumptions import (
     BUCKET_WEIGHTS,
     CPU_OVERHEAD,
     GPU_OVERHEAD,
-    LOGIT_ROWS,
 )
 from vqathinker.planning.job import TrainingJob
 from vqathinker.planning.sizes import Layers, PolicySizes
+from vqathinker.policy.head import TOKENS_AT_A_TIME
 from vqathinker.policy.parts import FROZEN
 
 __all__ = ["Memory", "prediction_memory", "saved_by_text_layer", "saved_by_vision_layer"]
@@ -125,7 +125,7 @@ def _update(job: TrainingJob) -> dict[str, int]:
     vision = (0, 0)
     if "vision" not in how.freeze:
         vision = _stack(sizes.vision, saved_by_vision_layer(sizes.vision, width), patches, job)
-    chunk = min(LOGIT_ROWS, tokens) * sizes.vocabulary
+    chunk = min(TOKENS_AT_A_TIME, tokens) * sizes.vocabulary
     return {
         "activations": text[0] + vision[0],
         "one layer backward": max(text[1], vision[1]),

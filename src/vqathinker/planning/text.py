@@ -8,6 +8,7 @@ from vqathinker.datasets.inventory import format_bytes
 from vqathinker.planning import assumptions
 from vqathinker.planning.memory import Memory
 from vqathinker.planning.plan import Plan
+from vqathinker.policy.head import TOKENS_AT_A_TIME
 
 __all__ = ["as_json", "as_text", "assumptions_of"]
 
@@ -39,7 +40,7 @@ def assumptions_of(plan: Plan) -> list[str]:
             "rollouts of one optimiser step are drawn at once, each with its own copy of the "
             "prompt's keys and values; the update runs one packed row a video"
         ),
-        f"logits of {own.LOGIT_ROWS} positions stand in memory at once",
+        f"logits of {TOKENS_AT_A_TIME} positions stand in memory at once",
         "AdamW keeps trained weights in float32 beside two moments"
         + ("; several GPUs share gradients and optimiser (ZeRO-2)" if plan.processes > 1 else ""),
         (
