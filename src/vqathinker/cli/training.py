@@ -43,7 +43,7 @@ def train(
     params: ParamsFile = DEFAULT_PARAMS,
     times: TimesFile = None,
 ) -> None:
-    """Train a policy with GRPO and the four rewards; writes checkpoints/ and history.csv."""
+    """Train a policy, by GRPO or on the scores themselves; writes checkpoints/ and history.csv."""
     settings = load_run(params, run)
     cap_kernels(settings.kernels)
     from vqathinker.training.launch import die_with_launcher, launch, launch_command

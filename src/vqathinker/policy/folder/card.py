@@ -14,8 +14,9 @@ from vqathinker.errors import InputError, reading
 from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.products import POLICY, TABLE
 
-__all__ = ["ABOUT_RESULTS", "model_card", "with_results", "write_results"]
+__all__ = ["ABOUT_RESULTS", "METHODS", "model_card", "with_results", "write_results"]
 
+METHODS = {"grpo": "GRPO", "sft": "supervised fine-tuning"}  # by training.method
 _BEGIN, _END = "<!-- results: begin -->", "<!-- results: end -->"
 ABOUT_RESULTS = (
     "Not filled in. The pipeline writes its tables, with n and with what is missing, to "
@@ -160,11 +161,14 @@ def with_results(card: str, tables: Sequence[str], name: str = "the card") -> st
 def _describe_method(provenance: dict[str, Any]) -> str:
     if "run" not in provenance:
         return "No reinforcement learning yet: this is a policy that training can start from."
-    weights = provenance["settings"]["rewards"]["weights"]
+    settings = provenance["settings"]
+    method = METHODS[settings["training"].get("method", "grpo")]
+    begin = f"Run `{provenance['run']}`: {provenance['steps']} steps of {method}"
+    if method != METHODS["grpo"]:
+        return f"{begin} on the scores themselves; nothing was rewarded."
+    weights = settings["rewards"]["weights"]
     rewards = ", ".join(name for name, weight in weights.items() if weight)
-    return (
-        f"Run `{provenance['run']}`: {provenance['steps']} steps of GRPO, rewarded for {rewards}."
-    )
+    return f"{begin}, rewarded for {rewards}."
 
 
 def _describe_data(provenance: dict[str, Any]) -> str:

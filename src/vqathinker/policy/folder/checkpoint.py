@@ -127,7 +127,8 @@ def load_policy(
         )
     config, provenance = read_config(folder), read_provenance(folder)
     device = torch.device(device)
-    require_room(folder, Shards(folder), device, dtype)  # whose errors name a damaged file
+    shards = Shards(folder)  # whose errors name a damaged file
+    require_room(folder, shards, device, dtype)
     tokenizer = read_tokenizer(folder)
     model, info = VQAThinkerForConditionalGeneration.from_pretrained(
         folder,
@@ -144,8 +145,21 @@ def load_policy(
     wrong += sorted(str(entry[0]) for entry in info["mismatched_keys"])
     if wrong:
         raise PolicyError(f"{folder}: tensors that do not fit: {', '.join(wrong[:8])}")
+    _keep_buffers_as_stored(model, shards)
     provenance.setdefault("policy", policy_hash(folder))  # a checkpoint of training has none
     return Policy(model.eval(), tokenizer, provenance)
+
+
+@torch.no_grad()
+def _keep_buffers_as_stored(model: VQAThinkerForConditionalGeneration, shards: Shards) -> None:
+    """transformers gives a module that stays in float32, or follows the weights, one dtype as a
+    whole: counters among its buffers, too."""
+    for name, buffer in list(model.named_buffers()):
+        if name in shards and shards.dtypes[name] in {"F32", "I64"}:
+            stored = shards[name]()
+            if buffer.dtype != stored.dtype:
+                owner, _, last = name.rpartition(".")
+                setattr(model.get_submodule(owner), last, stored.to(buffer.device))
 
 
 def read_config(folder: Path) -> VQAThinkerConfig:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from vqathinker.params import RunSettings
 from vqathinker.policy.folder.adapters import ADAPTER_FILES, is_adapter, load_merged
+from vqathinker.policy.folder.card import METHODS
 from vqathinker.policy.folder.checkpoint import PolicyError, load_policy, policy_folder
 
 __all__ = ["ADAPTERS", "export"]
@@ -29,9 +30,10 @@ def export(run: str, settings: RunSettings, source: Path, out: Path) -> None:
     adapted = is_adapter(checkpoints[-1])
     last = load_merged(checkpoints[-1]) if adapted else load_policy(checkpoints[-1], dtype=None)
     steps = int(checkpoints[-1].name.split("-")[1])
+    method = METHODS[settings.training.method]
     about = (
-        f"Run `{run}`: GRPO for {steps} steps with seed {settings.seed}, from the base policy in "
-        f"`{last.provenance['base']}`.\n"
+        f"Run `{run}`: {method} for {steps} steps with seed {settings.seed}, from the base policy "
+        f"in `{last.provenance['base']}`.\n"
     )
     provenance = {**last.provenance, "run": run, "steps": steps, "settings": settings.model_dump()}
     with policy_folder(out, last.model.config, last.tokenizer, about, provenance) as part:
