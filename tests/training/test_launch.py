@@ -1,7 +1,6 @@
 """Several processes train one policy: what one process would train on the same videos."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -94,7 +93,7 @@ def test_two_processes_go_on_where_they_were_killed_bit_by_bit(
     first = subprocess.Popen(command(settings, cut), start_new_session=True)
     while first.poll() is None and not (cut / "checkpoints" / "checkpoint-2").exists():
         time.sleep(0.05)
-    os.kill(first.pid, signal.SIGKILL)  # the launcher alone: its processes have to follow
+    first.kill()  # the launcher alone: its processes have to follow
     first.wait()
     with FileLock(cut / ".lock"):  # free as soon as they have
         pass
