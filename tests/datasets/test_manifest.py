@@ -20,7 +20,7 @@ from vqathinker.datasets.matching import AmbiguousVideoError
 from vqathinker.errors import InputError
 from vqathinker.evaluation.completeness import IncompleteBenchmarkError, require_complete
 
-COLUMNS = ["video", "file", "mos", "mos_training", "split", "domain", "content", "width", "height",
+COLUMNS = ["video", "file", "mos", "mos_training", "split", "domain", "content", "kind", "width", "height",
            "fps", "frames", "duration_s", "codec", "pixel_format", "status", "reason"]  # fmt: skip
 
 MakeSource = Callable[..., Path]
