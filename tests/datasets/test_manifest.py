@@ -21,7 +21,8 @@ from vqathinker.errors import InputError
 from vqathinker.evaluation.completeness import IncompleteBenchmarkError, require_complete
 
 COLUMNS = ["video", "file", "mos", "mos_training", "split", "domain", "content", "kind", "width",
-           "height", "fps", "frames", "duration_s", "codec", "pixel_format", "status", "reason"]  # fmt: skip
+           "height", "fps", "frames", "duration_s", "codec", "pixel_format", "status",
+           "reason"]  # fmt: skip
 
 MakeSource = Callable[..., Path]
 MakeCard = Callable[..., Card]
