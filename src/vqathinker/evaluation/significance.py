@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from vqathinker.evaluation.intervals import Resampled, pooled_freedom
+from vqathinker.evaluation.estimates import Resampled, pooled_freedom
 from vqathinker.evaluation.measures import correlations
 
 __all__ = ["Comparison", "Seeds", "Steiger", "compare", "holm", "over_seeds", "steiger"]
@@ -61,7 +61,8 @@ def compare(first: Resampled, second: Resampled, confidence: float = 0.95) -> Co
     replicates = first.replicates - second.replicates
     both = Resampled(difference, replicates, first.n, first.freedom, first.draws)
     found = both.estimate(confidence)
-    return Comparison(difference, found.low, found.high, _two_sided(both), None)
+    p = None if found.reason else _two_sided(both)
+    return Comparison(difference, found.low, found.high, p, found.reason)
 
 
 def _two_sided(drawn: Resampled) -> float:
