@@ -94,7 +94,7 @@ def stamp() -> dict[str, Any]:
         "demo": None,
     }  # fmt: skip
     runs = {"base": {"train": False, "seed": 42}, "grpo": {"train": True, "seed": 42}}
-    report = {"title": "Mine", "method": "grpo"}
+    report = {"title": "Mine", "method": "grpo", "resamples": 200}
     metrics = {"allow_incomplete": False, "intervals": QUICK.model_dump()}
     params = {"data": data, "runs": runs, "report": report, "metrics": metrics}
     return {"phase": "report", "params": params}

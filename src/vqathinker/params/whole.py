@@ -94,6 +94,7 @@ class ReportParams(Section):
 
     title: str = Field(min_length=1)
     method: Name = Field(description="run that tables compare the others with")
+    resamples: int = Field(ge=100, description="of averages, and of differences between runs")
 
 
 class ThreadsParams(Section):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vqathinker.errors import InputError
 from vqathinker.evaluation.intervals import average_over_sets
-from vqathinker.params import MetricsParams, load_section
+from vqathinker.params import MetricsParams, ReportParams, load_section
 from vqathinker.reporting.published import read_published
 from vqathinker.reporting.tables.agreement import Agreements, read_agreements
 from vqathinker.reporting.tables.formats import Grid, Row, latex, markdown, write_csv, write_text
@@ -52,7 +52,8 @@ def write_tables(
             f"metrics are of {', '.join(strange)}, expected benchmarks of {params}: "
             f"{', '.join(scale.domains)}"
         )
-    intervals = load_section(params, MetricsParams).intervals
+    fewer = {"resamples": load_section(params, ReportParams).resamples}
+    intervals = load_section(params, MetricsParams).intervals.model_copy(update=fewer)
     agreements = read_agreements(predictions, manifests, intervals)
     out_dir.mkdir(parents=True, exist_ok=True)
     write_scoring(results, out_dir)
