@@ -39,6 +39,8 @@ RUNS = {
     "sft": row(training={"method": "sft", "beta": 0.04}),
     "small": row(base=BASE | {"name": "small"}),
     "still": row(base=BASE | {"name": "large-still", "motion": None}),
+    "sft-grpo": row(after="sft"),
+    "four": row(train=False, after="grpo", clips={"test_setting": "4x560"}),
     "six": row(clips={"test_setting": "6x448"}),
 }
 SCALE = TableScale(
@@ -78,6 +80,8 @@ def test_rows_are_told_by_what_differs_and_not_by_name() -> None:
         "sft": ("training", "training.method sft"),
         "small": ("backbone", "base.name small"),
         "still": ("ablation", "base.motion.encoder none, base.motion null"),
+        "sft-grpo": ("training", "after sft"),
+        "four": ("frames", "clips.test_setting 4x560"),
         "six": ("frames", "clips.test_setting 6x448"),
     }
 
@@ -160,9 +164,14 @@ def test_each_question_has_its_grids_with_the_method_above() -> None:
     grids = ladder_grids(SCALE, lines)
     rows = {grid.title: [row[0].text for b in grid.blocks for row in b] for grid in grids}
     assert rows["Ablation ladder: averages"] == ["grpo", "untouched", "no-temporal", "still"]
-    assert rows["Supervised fine-tuning against GRPO: averages"] == ["grpo", "untouched", "sft"]
+    assert rows["Supervised fine-tuning against GRPO: averages"] == [
+        "grpo",
+        "untouched",
+        "sft",
+        "sft-grpo",
+    ]
     assert rows["Backbones: averages"] == ["grpo", "small"]
-    assert rows["Frames: averages"] == ["grpo", "six"]
+    assert rows["Frames: averages"] == ["grpo", "four", "six"]
     assert " ± " in markdown(grids)
 
 

@@ -93,7 +93,7 @@ def read_agreements(
     Raises:
         InputError: a benchmark has no manifest, or a file cannot be read.
     """
-    labels: dict[str, Labels] = {}
+    labels = {name: _read_labels(path) for name, path in manifests.items()}
     scores: dict[tuple[str, str], pd.Series] = {}
     for path in predictions:
         given = read_predictions(path)
@@ -103,8 +103,6 @@ def read_agreements(
                 f"{path} is of {name}, but manifests are there only of {sorted(manifests)}; give "
                 "this benchmark's manifest too"
             )
-        if name not in labels:
-            labels[name] = _read_labels(manifests[name])
         own = given.table.set_index("video")["score"].astype(float)
         scores[given.run, name] = own[np.isfinite(own) & own.index.isin(labels[name].mos.index)]
     return Agreements(scores, labels, params)
