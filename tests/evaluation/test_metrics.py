@@ -60,6 +60,7 @@ class TestEvaluate:
             "n_damaged": 2,
             "n_null": 1,
             "n_scored": 3,
+            "n_groups": 3,
             "not_scored": {
                 "g.mp4": "time limit of 60 s",
                 "e.mp4": "no such file",

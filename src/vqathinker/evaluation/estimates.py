@@ -87,7 +87,7 @@ def few_groups(groups: int, videos: int) -> str | None:
     """Why so few contents, or videos, give no interval; None if they are enough."""
     if groups >= FEWEST_GROUPS:
         return None
-    what = "videos" if groups == videos else "contents"
+    what = ("video" if groups == videos else "content") + "s" * (groups != 1)
     return f"{groups} {what} to draw from; an interval needs {FEWEST_GROUPS}"
 
 

@@ -60,23 +60,23 @@ def bootstrap(
     """
     runs, y = np.atleast_2d(np.asarray(scores, dtype=float)), np.asarray(mos, dtype=float)
     numbers = group_numbers(groups, len(y))
-    reasons = [_reason(run, y, numbers) for run in runs]
-    points = [_points(run, y) for run in runs]
-    sound = [at for at, reason in enumerate(reasons) if reason is None]
-    replicates = _replicates(runs[sound], y, numbers, resamples, generator) if sound else None
-    draws, freedom = (object(),), float(len(np.unique(numbers)) - 1)
-    found = []
-    for at, (reason, point) in enumerate(zip(reasons, points, strict=True)):
-        both = [
-            np.empty(0) if reason or replicates is None else replicates[sound.index(at), which]
-            for which in (0, 1)
-        ]
-        pair = [
-            Resampled.checked(value, drawn, len(y), freedom, draws, reason)
-            for value, drawn in zip(point, both, strict=True)
-        ]
-        found.append(Agreement(*pair))
-    return found
+    number = len(np.unique(numbers))
+    points = [correlations(run, y) for run in runs]
+    reasons = [point["reason"] or few_groups(number, len(y)) for point in points]
+    replicates = np.empty((len(runs), 2, 0))
+    if sound := [at for at, reason in enumerate(reasons) if reason is None]:
+        replicates = np.empty((len(runs), 2, resamples))
+        replicates[sound] = _replicates(runs[sound], y, numbers, resamples, generator)
+    draws = (object(),)
+    return [
+        Agreement(
+            *(
+                Resampled.checked(value, one, len(y), number - 1.0, draws, reason)
+                for value, one in zip((point["srcc"], point["plcc"]), drawn, strict=True)
+            )
+        )
+        for point, reason, drawn in zip(points, reasons, replicates, strict=True)
+    ]
 
 
 def average_over_sets(sets: Sequence[Resampled], *, weighted: bool = True) -> Resampled:
@@ -99,22 +99,6 @@ def average_over_sets(sets: Sequence[Resampled], *, weighted: bool = True) -> Re
     variances = [(w * one.replicates.std()) ** 2 for w, one in zip(weights, sets, strict=True)]
     freedom = pooled_freedom(variances, [one.freedom for one in sets])
     return Resampled(value, replicates, n, freedom, draws)
-
-
-def _points(scores: Floats, mos: Floats) -> tuple[float | None, float | None]:
-    if not (np.isfinite(scores).all() and np.isfinite(mos).all()):
-        return None, None
-    found = correlations(scores, mos)
-    return found["srcc"], found["plcc"]
-
-
-def _reason(scores: Floats, mos: Floats, groups: Integers) -> str | None:
-    """Why there is nothing to resample."""
-    if not (np.isfinite(scores).all() and np.isfinite(mos).all()):
-        return "a score or a MOS is no finite number"
-    if reason := correlations(scores, mos)["reason"]:
-        return reason
-    return few_groups(len(np.unique(groups)), len(mos))
 
 
 def _replicates(

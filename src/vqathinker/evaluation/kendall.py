@@ -28,8 +28,6 @@ def krcc(
     `groups` (videos,) are contents, which are left out as wholes; None: videos are.
     """
     x, y = np.asarray(scores, dtype=float), np.asarray(mos, dtype=float)
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        return Estimate(None, None, None, "a score or a MOS is no finite number")
     found = correlations(x, y)
     if found["srcc"] is None:
         return Estimate(None, None, None, found["reason"])

@@ -38,8 +38,6 @@ class LogisticFit(NamedTuple):
 def fit_logistic(scores: ArrayLike, mos: ArrayLike) -> LogisticFit:
     """Fit the curve to `scores` and `mos`, both (videos,); RMSE is in units of the MOS."""
     x, y = np.asarray(scores, dtype=float), np.asarray(mos, dtype=float)
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        return _no_fit("a score or a MOS is no finite number")
     if reason := correlations(x, y)["reason"]:
         return _no_fit(reason)
     if (different := len(np.unique(x))) < _FEWEST:

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import t as student
 
 from vqathinker.evaluation.estimates import Estimate, few_groups
+from vqathinker.evaluation.measures import correlations
 from vqathinker.evaluation.resampling import Floats, Integers, group_numbers
 
 __all__ = ["draw_pairs", "pairwise_accuracy"]
@@ -38,8 +39,8 @@ def pairwise_accuracy(
     fewer, by the variance that holds for pairs with a content in common, and takes Student's t.
     """
     x, y = np.asarray(scores, dtype=float), np.asarray(mos, dtype=float)
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        return Estimate(None, None, None, "a score or a MOS is no finite number")
+    if (found := correlations(x, y))["srcc"] is None:
+        return Estimate(None, None, None, found["reason"])
     pairs = pairs[y[pairs[:, 0]] != y[pairs[:, 1]]]
     if not len(pairs):
         return Estimate(None, None, None, "no pair of videos with different MOS")
@@ -48,8 +49,6 @@ def pairwise_accuracy(
     value = float(right.mean())
     numbers = group_numbers(groups, len(x))
     number = len(np.unique(numbers))
-    if not told.any():
-        return Estimate(None, None, None, "no pair of videos with different scores")
     if reason := few_groups(number, len(x)) or few_groups(len(pairs), len(pairs)):
         return Estimate(value, None, None, reason)
     alone = number == len(x)
