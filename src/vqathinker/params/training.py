@@ -10,6 +10,7 @@ from vqathinker.params.model import (
     Device,
     Kernels,
     Model,
+    Name,
     NotNegative,
     Positive,
     Section,
@@ -193,3 +194,4 @@ class RunParams(RunSettings):
     train: bool = Field(description="false: the base policy is evaluated as it is")
     base: BaseParams = Field(description="the row's own, or that of the scale")
     group: Literal["main", "ablation"] = Field(description="ablation: only in `rule ablations`")
+    of: Name | None = Field(description="the row whose `seeds` made this one; made by no hand")
