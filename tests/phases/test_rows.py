@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from vqathinker.phases.parameters import resolve
-from vqathinker.phases.rows import plain_rows
+from vqathinker.phases.rows import plain_rows, started_rows
 from vqathinker.phases.validation import faults_of
 
 SIGMA = {"regression": {"sigma": 0.3}}
@@ -57,3 +57,40 @@ def test_a_fault_of_a_row_is_told_once_and_not_for_each_of_its_seeds(config, roo
     faults = faults_of(resolve(config), config, schema, "params.yaml")
     assert len(faults) == 1
     assert "scales.demo.runs.grpo.rewards.regression.sigma" in faults[0]
+
+
+def test_a_row_after_another_has_its_base_and_clips_are_spelled_out(config):
+    rows = config["scales"]["demo"]["runs"]
+    own = {"name": "own", "kind": "policy", "repo": "models/x/policy", "revision": "main"}
+    rows["first"] = {"train": False, "group": "main", "base": own}
+    rows["then"] = {"train": True, "group": "main", "after": "first", "seeds": [7]}
+    rows["last"] = {"train": False, "group": "main", "after": "then", "clips": TESTED}
+    runs = resolve(config)["runs"]
+    assert {runs[name]["base"]["name"] for name in ("first", "then", "then-seed7", "last")} == {
+        "own"
+    }
+    assert runs["then-seed7"]["after"] == "first"
+    assert runs["first"]["after"] is None
+    assert runs["last"]["clips"] == {"train_setting": "6x112", "test_setting": "3x56"}
+    assert runs["then"]["clips"] == {"train_setting": "6x112", "test_setting": "6x112"}
+
+
+TESTED = {"test_setting": "3x56"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "complaint"),
+    [
+        ({"a": {"after": "grop"}, "grpo": {}}, r"runs\.a\.after is 'grop'.*did you mean grpo\?"),
+        ({"a": {"after": 3}, "b": {}}, r"runs\.a\.after is 3, expected one of the other rows"),
+        ({"a": {"after": "a"}}, r"runs\.a\.after is 'a', so these wait for each other: a after a"),
+        (
+            {"a": {"after": "b"}, "b": {"after": "a"}},
+            r"these wait for each other: a after b after a",
+        ),
+        ({"a": {"after": "b", "base": {}}, "b": {}}, r"runs\.a has after: b and a base"),
+    ],
+)
+def test_rows_that_cannot_start_after_another_are_refused(rows, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        started_rows(rows, "params.yaml")

@@ -36,9 +36,13 @@ def change(tree: dict[str, Any], keys: str, value: Any) -> None:
     tree[last] = value
 
 
-SEED_OF_ALL = {"grpo", "grpo-no-temporal", "grpo-authors-sigma", "grpo-authors-beta"}
+SEED_OF_ALL = {
+    *("sft", "sft-grpo", "grpo", "grpo-only-ranking", "grpo-only-regression", "grpo-no-temporal"),
+    *("grpo-no-thinking", "grpo-no-motion", "grpo-authors-sigma", "grpo-authors-beta"),
+}
 FURTHER = {"grpo-seed43", "grpo-seed44"}
-TRAINED = {*SEED_OF_ALL, *FURTHER}
+SEVERAL = ("grpo", "sft", "grpo-only-ranking", "grpo-no-temporal")
+TRAINED = {*SEED_OF_ALL, *(f"{run}-seed{seed}" for run in SEVERAL for seed in (43, 44))}
 ALL_RUNS = {f"training-{run}" for run in TRAINED}
 
 
@@ -57,6 +61,8 @@ ALL_RUNS = {f"training-{run}" for run in TRAINED}
         ),
         ("seed", 5, {"clips", *(f"training-{run}" for run in SEED_OF_ALL)}),
         ("clips.perturbations.draws", 3, {"clips"}),
+        ("scales.demo.clips.train_setting", "6x56", {"clips", *ALL_RUNS}),
+        ("scales.demo.runs.sft-grpo.after", "grpo", {"training-sft-grpo"}),
         ("scales.demo.data.demo.seed", 8, {"data"}),
         ("scales.demo.base.seed", 8, {"base-demo"}),
         ("scales.demo.evaluation.batch_size", 4, {"evaluation"}),

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from vqathinker.params.base import BaseParams
+from vqathinker.params.data import SettingsParams
 from vqathinker.params.model import (
     Count,
     Device,
@@ -209,5 +210,7 @@ class RunParams(RunSettings):
 
     train: bool = Field(description="false: the base policy is evaluated as it is")
     base: BaseParams = Field(description="the row's own, or that of the scale")
+    after: Name | None = Field(description="run whose policy it starts from; null: from the base")
+    clips: SettingsParams
     group: Literal["main", "ablation"] = Field(description="ablation: only in `rule ablations`")
     of: Name | None = Field(description="the row whose `seeds` made this one; made by no hand")

@@ -1,16 +1,18 @@
 """Rows of `runs` as they are written, spelled out: one for each run, with nothing left to infer.
 
-A row with `seeds` stands for further runs, which differ from it in the seed alone.
+A row with `seeds` stands for further runs, which differ from it in the seed alone. A row with
+`after` starts from the policy that another run evaluates, in place of a base policy.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vqathinker.errors import InputError
+from vqathinker.phases.words import nearest
 
-__all__ = ["OF", "SEEDS", "plain_rows"]
+__all__ = ["AFTER", "OF", "SEEDS", "plain_rows", "started_rows"]
 
-SEEDS, OF = "seeds", "of"
+SEEDS, OF, AFTER = "seeds", "of", "after"
 
 
 def plain_rows(runs: Mapping[str, Mapping[str, Any]], seed: Any, source: str) -> dict[str, Any]:
@@ -66,3 +68,47 @@ def _further_seeds(name: str, row: Mapping[str, Any], shared: Any, source: str) 
             f"{where}, but train is false and so no seed plays a part; expected none there"
         )
     yield from seeds
+
+
+def started_rows(runs: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Rows with `after: RUN` or null, and with the `base` that the first of such a chain has.
+
+    Args:
+        runs: plain rows.
+        source: the file that they come from, for the messages.
+
+    Raises:
+        InputError: there is no such run, the runs wait for each other, or a row has a base, too.
+
+    >>> runs = {"sft": {"base": {"name": "a"}}, "both": {"after": "sft"}}
+    >>> started_rows(runs, "params.yaml")["both"]
+    {'base': {'name': 'a'}, 'after': 'sft'}
+    """
+    started: dict[str, Any] = {}
+    for name, row in runs.items():
+        chain = _chain(name, runs, source)
+        above = {key: runs[chain[-1]][key] for key in ("base",) if key in runs[chain[-1]]}
+        started[name] = above | row | {AFTER: row.get(AFTER)}
+    return started
+
+
+def _chain(name: str, runs: Mapping[str, Any], source: str) -> list[str]:
+    """A run, the one that it starts after, and so on to one that starts from a base policy."""
+    chain = [name]
+    while (before := runs[chain[-1]].get(AFTER)) is not None:
+        where = f"{source}: runs.{chain[-1]}"
+        if "base" in runs[chain[-1]]:
+            raise InputError(f"{where} has {AFTER}: {before} and a base; expected one of the two")
+        if not isinstance(before, str) or before not in runs:
+            hint = nearest(str(before), runs)
+            raise InputError(
+                f"{where}.{AFTER} is {before!r}, expected one of the other rows of runs: "
+                f"{', '.join(run for run in runs if run != chain[-1])}{hint}"
+            )
+        chain.append(before)
+        if before in chain[:-1]:
+            raise InputError(
+                f"{where}.{AFTER} is {before!r}, so these wait for each other: "
+                f"{' after '.join(chain)}; expected one of them to start from a base policy"
+            )
+    return chain

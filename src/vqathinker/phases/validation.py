@@ -12,8 +12,9 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
 
-from vqathinker.phases.parameters import BASE, RUN_SECTIONS, nearest
+from vqathinker.phases.parameters import BASE, CLIPS, RUN_SECTIONS
 from vqathinker.phases.rows import OF
+from vqathinker.phases.words import nearest
 
 __all__ = ["describe", "faults_by_path", "faults_of", "shorten"]
 
@@ -142,7 +143,7 @@ def _is_repeated(path: Sequence[Any], params: Mapping[str, Any]) -> bool:
         return False
     if _at(params, [*path[:2], OF]) is not None:
         return path[2] not in {"seed", "group", OF}
-    return path[2] in {BASE, *RUN_SECTIONS} and _at(params, path) == _at(params, path[2:])
+    return path[2] in {BASE, CLIPS, *RUN_SECTIONS} and _at(params, path) == _at(params, path[2:])
 
 
 def _at(tree: Any, path: Sequence[Any]) -> Any:

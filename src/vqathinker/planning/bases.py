@@ -56,9 +56,12 @@ def planned_base(base: BaseParams, folder: Path, clip: ClipSetting) -> PlannedBa
     return PlannedBase(config_of(size), None)
 
 
-def prompt_length(base: PlannedBase, setting: Setting, clip: ClipSetting) -> int:
-    """Tokens of a prompt: counted by the tokenizer, or piece by piece where there is none."""
+def prompt_length(base: PlannedBase, setting: Setting, clip: ClipSetting, **asked: bool) -> int:
+    """Tokens of a prompt: counted by the tokenizer, or piece by piece where there is none.
+
+    `asked` is what `render` takes: whether for a thought, whether with the motion token.
+    """
     frame = base.config.tokens_per_frame(clip.size)
     if base.tokenizer is not None:
-        return len(prompt_ids(base.tokenizer, setting, clip.frames, frame))
-    return len(_PIECES.findall(render(setting, clip.frames, frame)))
+        return len(prompt_ids(base.tokenizer, setting, clip.frames, frame, **asked))
+    return len(_PIECES.findall(render(setting, clip.frames, frame, **asked)))

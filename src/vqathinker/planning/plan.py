@@ -1,11 +1,10 @@
 """The plan of a scale: what everything in it takes, and whether it fits."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vqathinker.layout import Layout
-from vqathinker.params import EvaluationParams, Parameters
-from vqathinker.params.base import BaseParams
+from vqathinker.params import EvaluationParams, Parameters, RunParams
 from vqathinker.planning.bases import PlannedBase, planned_base, prompt_length
 from vqathinker.planning.devices import Device
 from vqathinker.planning.disk import Disk, disk_of
@@ -50,7 +49,11 @@ class PlannedPrediction:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a scale takes; `refusals` say what cannot fit, one line each."""
+    """What a scale takes; `refusals` say what cannot fit, one line each.
+
+    `predictions` are those of the scale's own policy in its own setting, `predicted_hours` are of
+    all `policies`, each in its setting.
+    """
 
     scale: str
     device: Device
@@ -63,6 +66,7 @@ class Plan:
     measured: bool
     runs: list[PlannedRun]
     policies: int
+    predicted_hours: float
     prediction_memory: Memory
     predictions: list[PlannedPrediction]
     refusals: list[str]
@@ -71,7 +75,7 @@ class Plan:
     def hours(self) -> dict[str, float]:
         """By the clock, if nothing runs side by side."""
         trained = sum(run.hours for run in self.runs)
-        predicted = self.policies * sum(row.hours for row in self.predictions)
+        predicted = self.predicted_hours
         return {"training": trained, "prediction": predicted, "all": trained + predicted}
 
 
@@ -98,20 +102,12 @@ def make_plan(
     }
     processes = max(1, params.resources.train.gpu)
     jobs = {
-        name: TrainingJob.of(
-            row,
-            sizes if row.base == params.base else _sizes_of(row.base, clips[0]),
-            clips[0],
-            prompts["training"],
-            processes,
-            gpu=device.gpu,
-        )
+        name: _job(row, base if row.base == params.base else _planned(row), processes, device)
         for name, row in params.runs.items()
         if row.train
     }
     counts = params.data.counts
     runs = _runs(jobs, device, completion, counts[params.data.train], measured)
-    refused = _refuse_prediction(params, base, sizes, device)
     how = params.evaluation
     return Plan(
         scale=params.scale, device=device, processes=processes, sizes=sizes,
@@ -119,6 +115,7 @@ def make_plan(
         videos={name: counts[name] for name in layout.sets},
         prompts=prompts, completion=completion, measured=measured is not None, runs=runs,
         policies=len(params.runs),
+        predicted_hours=_predicted_hours(params, layout, base, device, completion),
         prediction_memory=_memory_of_batch(sizes, device, how, how.batch_size,
                                            prompts["evaluation"]),
         predictions=[
@@ -126,12 +123,38 @@ def make_plan(
                         completion)
             for name in layout.benchmarks
         ],
-        refusals=[*_refuse_training(jobs, device), *([refused] if refused else [])],
+        refusals=[
+            *_refuse_training(jobs, device), *_refuse_predictions(params, base, sizes, device)
+        ],
     )  # fmt: skip
 
 
-def _sizes_of(base: BaseParams, clip: ClipSetting) -> PolicySizes:
-    return measure(planned_base(base, Path("models/base", base.name), clip).config)
+def _planned(row: RunParams) -> PlannedBase:
+    clip = parse_setting(row.clips.train_setting)
+    return planned_base(row.base, Path("models/base", row.base.name), clip)
+
+
+def _job(row: RunParams, base: PlannedBase, processes: int, device: Device) -> TrainingJob:
+    clip = parse_setting(row.clips.train_setting)
+    prompt = prompt_length(base, "training", clip, **row.prompt.model_dump())
+    return TrainingJob.of(row, measure(base.config), clip, prompt, processes, gpu=device.gpu)
+
+
+def _predicted_hours(
+    params: Parameters, layout: Layout, base: PlannedBase, device: Device, completion: float
+) -> float:
+    """Of every run on every benchmark. One that only evaluates a base of its own, whose sizes are
+    not known before it is there, counts as the scale's."""
+    hours, videos = 0.0, sum(params.data.counts[name] for name in layout.benchmarks)
+    for row in params.runs.values():
+        own = _planned(row) if row.train and row.base != params.base else base
+        sizes, clip = measure(own.config), parse_setting(row.clips.test_setting)
+        prompt = prompt_length(own, "evaluation", clip, **row.prompt.model_dump())
+        sizes = replace(sizes, slowfast=sizes.slowfast and row.prompt.motion)
+        hours += _prediction(
+            "all", videos, sizes, device, clip, prompt, params.evaluation, completion
+        ).hours
+    return hours
 
 
 def _runs(
@@ -197,14 +220,31 @@ def _refuse_training(jobs: dict[str, TrainingJob], device: Device) -> list[str]:
     ]
 
 
-def _refuse_prediction(
+def _refuse_predictions(
     params: Parameters, base: PlannedBase, sizes: PolicySizes, device: Device
+) -> list[str]:
+    """One line for each setting in which the scale's policy does not fit."""
+    own = params.clips.test_setting
+    runs: dict[str, list[str]] = {own: []}
+    for name, row in params.runs.items():
+        runs.setdefault(row.clips.test_setting, []).append(name)
+    refused = {
+        setting: _refuse_prediction(params, base, sizes, device, setting) for setting in runs
+    }
+    return [
+        line if setting == own else f"{', '.join(runs[setting])} in {setting}: {line}"
+        for setting, line in refused.items()
+        if line
+    ]
+
+
+def _refuse_prediction(
+    params: Parameters, base: PlannedBase, sizes: PolicySizes, device: Device, planned: str
 ) -> str | None:
     def needed(batch: int, setting: str) -> Memory:
         prompt = prompt_length(base, "evaluation", parse_setting(setting))
         return _memory_of_batch(sizes, device, params.evaluation, batch, prompt)
 
-    planned = params.clips.test_setting
     smaller = [
         name
         for name in _SMALLER_SETTINGS
