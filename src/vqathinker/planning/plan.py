@@ -1,23 +1,28 @@
 """The plan of a scale: what everything in it takes, and whether it fits."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from vqathinker.layout import Layout
-from vqathinker.params import EvaluationParams, Parameters, RunParams
-from vqathinker.planning.bases import PlannedBase, planned_base, prompt_length
+from vqathinker.params import Parameters, RunParams
+from vqathinker.planning.bases import PlannedBase, planned_base, planned_row, prompt_length
 from vqathinker.planning.devices import Device
 from vqathinker.planning.disk import Disk, disk_of
-from vqathinker.planning.hours import prediction_seconds, step_phases
+from vqathinker.planning.hours import step_phases
 from vqathinker.planning.job import TrainingJob
-from vqathinker.planning.knobs import prediction_refusal, training_refusal
-from vqathinker.planning.memory import Memory, prediction_memory, training_memory
+from vqathinker.planning.knobs import training_refusal
+from vqathinker.planning.memory import Memory, training_memory
+from vqathinker.planning.predictions import (
+    PlannedPrediction,
+    memory_of_batch,
+    planned_prediction,
+    predicted_hours,
+    refuse_predictions,
+)
 from vqathinker.planning.sizes import PolicySizes, measure
-from vqathinker.video.sampling import ClipSetting, parse_setting
+from vqathinker.video.sampling import parse_setting
 
-__all__ = ["Plan", "PlannedPrediction", "PlannedRun", "make_plan"]
-
-_SMALLER_SETTINGS = ("12x448", "6x448")
+__all__ = ["Plan", "PlannedRun", "make_plan"]
 
 
 @dataclass(frozen=True)
@@ -36,15 +41,6 @@ class PlannedRun:
     def hours(self) -> float:
         """Of all its steps, by the clock."""
         return self.steps * self.seconds_per_step / 3600
-
-
-@dataclass(frozen=True)
-class PlannedPrediction:
-    """One policy on one benchmark."""
-
-    benchmark: str
-    videos: int
-    hours: float
 
 
 @dataclass(frozen=True)
@@ -102,7 +98,7 @@ def make_plan(
     }
     processes = max(1, params.resources.train.gpu)
     jobs = {
-        name: _job(row, base if row.base == params.base else _planned(row), processes, device)
+        name: _job(row, base if row.base == params.base else planned_row(row), processes, device)
         for name, row in params.runs.items()
         if row.train
     }
@@ -115,46 +111,24 @@ def make_plan(
         videos={name: counts[name] for name in layout.sets},
         prompts=prompts, completion=completion, measured=measured is not None, runs=runs,
         policies=len(params.runs),
-        predicted_hours=_predicted_hours(params, layout, base, device, completion),
-        prediction_memory=_memory_of_batch(sizes, device, how, how.batch_size,
-                                           prompts["evaluation"]),
+        predicted_hours=predicted_hours(params, layout, base, device, completion),
+        prediction_memory=memory_of_batch(sizes, device, how, how.batch_size,
+                                          prompts["evaluation"]),
         predictions=[
-            _prediction(name, counts[name], sizes, device, clips[1], prompts["evaluation"], how,
-                        completion)
+            planned_prediction(name, counts[name], sizes, device, clips[1],
+                               prompts["evaluation"], how, completion)
             for name in layout.benchmarks
         ],
         refusals=[
-            *_refuse_training(jobs, device), *_refuse_predictions(params, base, sizes, device)
+            *_refuse_training(jobs, device), *refuse_predictions(params, base, sizes, device)
         ],
     )  # fmt: skip
-
-
-def _planned(row: RunParams) -> PlannedBase:
-    clip = parse_setting(row.clips.train_setting)
-    return planned_base(row.base, Path("models/base", row.base.name), clip)
 
 
 def _job(row: RunParams, base: PlannedBase, processes: int, device: Device) -> TrainingJob:
     clip = parse_setting(row.clips.train_setting)
     prompt = prompt_length(base, "training", clip, **row.prompt.model_dump())
     return TrainingJob.of(row, measure(base.config), clip, prompt, processes, gpu=device.gpu)
-
-
-def _predicted_hours(
-    params: Parameters, layout: Layout, base: PlannedBase, device: Device, completion: float
-) -> float:
-    """Of every run on every benchmark. One that only evaluates a base of its own, whose sizes are
-    not known before it is there, counts as the scale's."""
-    hours, videos = 0.0, sum(params.data.counts[name] for name in layout.benchmarks)
-    for row in params.runs.values():
-        own = _planned(row) if row.train and row.base != params.base else base
-        sizes, clip = measure(own.config), parse_setting(row.clips.test_setting)
-        prompt = prompt_length(own, "evaluation", clip, **row.prompt.model_dump())
-        sizes = replace(sizes, slowfast=sizes.slowfast and row.prompt.motion)
-        hours += _prediction(
-            "all", videos, sizes, device, clip, prompt, params.evaluation, completion
-        ).hours
-    return hours
 
 
 def _runs(
@@ -182,32 +156,6 @@ def _runs(
     return found
 
 
-def _answers(how: EvaluationParams) -> int:
-    """Completions of a clip that are drawn at once: those of the mean, or the greedy one."""
-    return how.sampling.answers if "mean" in how.kinds else 1
-
-
-def _memory_of_batch(
-    sizes: PolicySizes, device: Device, how: EvaluationParams, batch: int, prompt: int
-) -> Memory:
-    return prediction_memory(
-        sizes, batch=batch, answers=_answers(how), prompt=prompt,
-        max_new_tokens=how.max_new_tokens, gpu=device.gpu,
-    )  # fmt: skip
-
-
-def _prediction(
-    name: str, videos: int, sizes: PolicySizes, device: Device, clip: ClipSetting, prompt: int,
-    how: EvaluationParams, completion: float,
-) -> PlannedPrediction:  # fmt: skip
-    answers = 1 + (_answers(how) if "mean" in how.kinds else 0)
-    batch = prediction_seconds(
-        sizes, device, clip, prompt, batch=how.batch_size, answers=answers,
-        completion=completion, max_new_tokens=how.max_new_tokens,
-    )  # fmt: skip
-    return PlannedPrediction(name, videos, videos / how.batch_size * batch / 3600)
-
-
 def _refuse_training(jobs: dict[str, TrainingJob], device: Device) -> list[str]:
     """One line for all runs that are refused for the same reason."""
     refused: dict[str, list[str]] = {}
@@ -218,39 +166,3 @@ def _refuse_training(jobs: dict[str, TrainingJob], device: Device) -> list[str]:
         f"{'run' if len(names) == 1 else 'runs'} {', '.join(names)}: {line}"
         for line, names in refused.items()
     ]
-
-
-def _refuse_predictions(
-    params: Parameters, base: PlannedBase, sizes: PolicySizes, device: Device
-) -> list[str]:
-    """One line for each setting in which the scale's policy does not fit."""
-    own = params.clips.test_setting
-    runs: dict[str, list[str]] = {own: []}
-    for name, row in params.runs.items():
-        runs.setdefault(row.clips.test_setting, []).append(name)
-    refused = {
-        setting: _refuse_prediction(params, base, sizes, device, setting) for setting in runs
-    }
-    return [
-        line if setting == own else f"{', '.join(runs[setting])} in {setting}: {line}"
-        for setting, line in refused.items()
-        if line
-    ]
-
-
-def _refuse_prediction(
-    params: Parameters, base: PlannedBase, sizes: PolicySizes, device: Device, planned: str
-) -> str | None:
-    def needed(batch: int, setting: str) -> Memory:
-        prompt = prompt_length(base, "evaluation", parse_setting(setting))
-        return _memory_of_batch(sizes, device, params.evaluation, batch, prompt)
-
-    smaller = [
-        name
-        for name in _SMALLER_SETTINGS
-        if params.base.kind == "hub"
-        and parse_setting(name).clip_bytes < parse_setting(planned).clip_bytes
-    ]
-    return prediction_refusal(
-        needed, params.evaluation.batch_size, [planned, *smaller], device.memory
-    )
