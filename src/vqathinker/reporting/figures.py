@@ -26,6 +26,7 @@ PANELS = {
     "kl": "KL divergence from the base policy",
     "entropy": "entropy of a token, nats",
     "failures": "share of answers without a score",
+    "loss": "loss, all that supervised fine-tuning has",
 }
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _STYLES = ("-", "--", ":", "-.")
@@ -112,11 +113,13 @@ def _draw_curves(curves: Mapping[str, pd.DataFrame]) -> Figure:
         figure.text(0.5, 0.5, "No run was trained.", ha="center")
         return figure
     axes = figure.subplots(math.ceil(len(PANELS) / 2), 2, sharex=True)
-    for axis, (column, title) in zip(axes.flat, PANELS.items(), strict=True):
+    for axis, (column, title) in zip(axes.flat, PANELS.items(), strict=False):
         for number, (run, curve) in enumerate(curves.items()):
             _draw_curve(axis, curve["step"], curve[column], run, number)
         axis.set_title(title, loc="left", fontsize=10)
         style_axis(axis)
+    for axis in axes.flat[len(PANELS) :]:
+        axis.set_axis_off()
     for axis in axes[-1]:
         axis.set_xlabel("step")
     figure.legend(
