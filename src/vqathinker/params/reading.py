@@ -10,7 +10,8 @@ from vqathinker.params.base import BaseParams
 from vqathinker.params.model import Device, Kernels, Section, Whole
 from vqathinker.params.training import RunSettings
 from vqathinker.params.whole import Parameters
-from vqathinker.phases.parameters import BASE, nearest, read_params
+from vqathinker.phases.parameters import BASE, read_params
+from vqathinker.phases.words import nearest
 
 __all__ = [
     "ParameterError",

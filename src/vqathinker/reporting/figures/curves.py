@@ -32,6 +32,7 @@ PANELS = {
     "entropy": "entropy of a token, nats",
     "length": "length of a rollout, tokens",
     "failures": "share of answers without a score",
+    "loss": "loss, all that supervised fine-tuning has",
 }
 _STYLES = ("-", "--", ":", "-.")
 _WINDOWS = 20  # a trend is the mean over a twentieth of the steps
