@@ -95,3 +95,35 @@ def test_predictions_come_shard_by_shard_and_results_hold_them_joined(paper):
     assert "results/paper/predictions/grpo/live_yt_gaming.parquet" in paper.predictions(
         paper.results
     )
+
+
+@pytest.fixture
+def konvid_alone(config) -> Layout:
+    params = resolve(config | {"scale": "paper"})
+    return Layout(params, [name for name in Layout(params).sets if name != "konvid_1k"])
+
+
+def test_without_its_training_set_a_run_has_empty_rows_alone(konvid_alone, paper):
+    results = konvid_alone.results
+    assert konvid_alone.lacking("base", "konvid_1k") == []
+    assert konvid_alone.lacking("grpo", "konvid_1k") == ["lsvq_train"]
+    assert konvid_alone.lacking("grpo", "cgvds") == ["cgvds", "lsvq_train"]
+    assert konvid_alone.predictions(results) == ["results/paper/predictions/base/konvid_1k.parquet"]
+    assert konvid_alone.metrics(results) == paper.metrics(results)
+    assert konvid_alone.histories(results) == []
+    assert konvid_alone.policies(results) == ["models/base/internvl3-8b"]
+    assert len(konvid_alone.absent_pairs) == 16 * 10 - 2  # base and released have konvid_1k
+    assert konvid_alone.base_policies(konvid_alone.ablations) == [
+        "models/base/internvl3-8b",
+        "models/base/released",
+    ]
+
+
+def test_where_every_set_is_there_no_row_is_empty(paper):
+    assert paper.absent_pairs == []
+    assert paper.present == paper.sets
+
+
+def test_a_set_that_is_not_there_has_no_clips(konvid_alone, paper):
+    assert konvid_alone.all_clips == konvid_alone.shards("konvid_1k")
+    assert paper.perturbations in paper.all_clips

@@ -12,6 +12,7 @@ import pytest
 from vqathinker.evaluation.metrics import write_metrics
 from vqathinker.evaluation.predictions import write_predictions
 from vqathinker.reporting.figures import PANELS, write_figures, write_scatters
+from vqathinker.reporting.remarks import write_remarks
 from vqathinker.reporting.tables import write_tables
 
 VIDEOS = 12
@@ -63,6 +64,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Scale:
         metrics.append(scale.root / "metrics" / run / f"{name}.json")
         write_metrics(scale.manifests[name], path, {}, metrics[-1])
     write_tables(metrics, scale.tables)
+    write_remarks(metrics, Path("cards"), scale.tables)
     steps = np.arange(1, 61)
     history = pd.DataFrame({"step": steps, **{name: np.sqrt(steps) for name in PANELS}})
     history.to_csv(scale.histories["grpo"], index=False)

@@ -19,8 +19,10 @@ rule tables:
     threads: THREADS["report"]
     resources:
         **RESOURCES["report"],
+    params:
+        cards=PARAMS["data"]["cards"],
     shell:
-        "vqathinker tables --metrics {input.metrics} --out-dir {output} 2> {log}"
+        "vqathinker tables --metrics {input.metrics} --cards {params.cards} --out-dir {output} 2> {log}"
 
 
 rule figures:
@@ -28,7 +30,11 @@ rule figures:
         stamp=LAYOUT.stamp("report"),
         histories=lambda w: LAYOUT.histories(w.folder),
         predictions=lambda w: LAYOUT.predictions(w.folder),
-        manifests=[LAYOUT.manifest(name) for name in LAYOUT.benchmarks],
+        manifests=[
+            LAYOUT.manifest(name)
+            for name in LAYOUT.benchmarks
+            if name in LAYOUT.present
+        ],
     output:
         report(
             directory("{folder}/figures"),

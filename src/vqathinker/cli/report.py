@@ -17,6 +17,7 @@ from vqathinker.products import FIGURES, HISTORY, MANIFEST, METRICS, RESULTS, TA
 
 __all__ = ["figures", "page", "summary", "tables"]
 
+_CARDS = Path("cards")
 OutDir = Annotated[Path, typer.Option(**folder_to_write(), help="The folder to write.")]
 
 
@@ -29,31 +30,34 @@ def tables(
         ),
     ],
     out_dir: OutDir,
+    cards: Annotated[Path, typer.Option(help="Folder of your own cards, for notes.")] = _CARDS,
 ) -> None:
     """Write the tables of scores, as CSV and Markdown, and the list of videos without a score."""
+    from vqathinker.reporting.remarks import write_remarks
     from vqathinker.reporting.tables import write_tables
 
     write_tables(metrics, out_dir)
+    write_remarks(metrics, cards, out_dir)
     typer.echo(f"{out_dir}: tables of {len(metrics)} results")
 
 
 def figures(
-    predictions: PredictionFiles,
+    out_dir: OutDir,
+    predictions: PredictionFiles = [],  # noqa: B006  typer makes a new list for every call
     manifest: Annotated[
         list[Path],
         typer.Option(
             **file_to_read(MANIFEST),
             help="Manifests, data/SET/manifest.parquet; several may follow.",
         ),
-    ],
-    out_dir: OutDir,
+    ] = [],  # noqa: B006
     history: Annotated[
         list[Path],
         typer.Option(
             **file_to_read(HISTORY),
             help="Histories, .../RUN/history.csv; several may follow.",
         ),
-    ] = [],  # noqa: B006  typer makes a new list for every call
+    ] = [],  # noqa: B006
 ) -> None:
     """Draw rewards over steps, scores against MOS, errors against spread; numbers as CSV."""
     from vqathinker.evaluation.completeness import set_of
@@ -82,8 +86,8 @@ def page(
             help="What `figures` wrote.",
         ),
     ],
-    predictions: PredictionFiles,
     out: OutFile,
+    predictions: PredictionFiles = [],  # noqa: B006  none where no set is there
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
     """Write the report: one HTML page that needs nothing outside itself."""

@@ -32,6 +32,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "clips": ("seed", "clips"),
     "evaluation": ("evaluation", "answer", "kernels", "device"),
     "metrics": ("metrics",),
+    "absent": ("data", "evaluation"),
     "report": ("report",),
 }
 BASE, TRAINING = "base", "training"

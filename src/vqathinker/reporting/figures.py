@@ -64,7 +64,7 @@ def write_scatters(
     video, mos, score.
 
     Raises:
-        InputError: a benchmark has no manifest, or there is no prediction at all.
+        InputError: a benchmark has no manifest.
     """
     labels = {
         name: read_columns(path, ["video", "mos"], MANIFEST) for name, path in manifests.items()
@@ -80,14 +80,15 @@ def write_scatters(
         pairs = given.table[["video", "score"]].dropna().merge(labels[given.benchmark], on="video")
         panels.setdefault(given.run, {})[given.benchmark] = pairs[["video", "mos", "score"]]
     out_dir.mkdir(parents=True, exist_ok=True)
-    table = pd.concat(
-        {(run, name): rows for run, of_run in panels.items() for name, rows in of_run.items()},
-        names=["run", "benchmark"],
-    )
+    columns = ["run", "benchmark", "video", "mos", "score"]
+    told = [
+        rows.assign(run=run, benchmark=name)[columns]
+        for run, of_run in panels.items()
+        for name, rows in of_run.items()
+    ]
+    table = pd.concat(told) if told else pd.DataFrame(columns=columns)
     with whole_file(out_dir / "scatter.csv") as part:
-        table.reset_index(["run", "benchmark"]).to_csv(
-            part, index=False, float_format="%.6f", lineterminator="\n"
-        )
+        table.to_csv(part, index=False, float_format="%.6f", lineterminator="\n")
     for run, of_run in panels.items():
         save_figure(_draw_scatter(run, of_run), out_dir / f"scatter_{run}.png")
 
