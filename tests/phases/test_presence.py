@@ -114,4 +114,4 @@ def test_it_is_said_what_is_left_out_and_which_runs_for_want_of_training_videos(
     assert first == "Not there, an empty row of every table each: cgvds."
     assert second.startswith("Not there: lsvq_train. So these are not trained: grpo, no-regression")
     assert "released" not in second
-    assert "vqathinker data status" in last
+    assert last == "Which sets the workflow brings says download.bring, now: open."

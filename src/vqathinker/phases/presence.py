@@ -67,7 +67,9 @@ def describe_absent(params: Mapping[str, Any], absent: Collection[str]) -> list[
     if train in absent:
         runs = [name for name, row in params["runs"].items() if row["train"]]
         lines.append(f"Not there: {train}. So these are not trained: {', '.join(runs)}.")
-    return [*lines, "How each is brought: vqathinker data status. Which are: download.bring."]
+    bring = params[DOWNLOAD]["bring"]
+    kinds = bring if isinstance(bring, str) else ", ".join(bring)
+    return [*lines, f"Which sets the workflow brings says download.bring, now: {kinds}."]
 
 
 def _sets_of(params: Mapping[str, Any]) -> list[str]:
