@@ -66,7 +66,7 @@ def describe_absent(params: Mapping[str, Any], absent: Collection[str]) -> list[
         lines.append(f"Not there, an empty row of every table each: {', '.join(tests)}.")
     if train in absent:
         runs = [name for name, row in params["runs"].items() if row["train"]]
-        lines.append(f"Not there: {train}. So these are not trained: {', '.join(runs)}.")
+        lines.append(f"Not there: {train}. So these are not trained: {', '.join(runs) or 'none'}.")
     bring = params[DOWNLOAD]["bring"]
     kinds = bring if isinstance(bring, str) else ", ".join(bring)
     return [*lines, f"Which sets the workflow brings says download.bring, now: {kinds}."]
