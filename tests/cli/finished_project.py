@@ -49,6 +49,7 @@ CALLS = {
     "gather": "--predictions <predictions.parquet --out >gathered.parquet",
     "metrics": "--manifest <data/mine/manifest.parquet --predictions <predictions.parquet "
     "--clips <clips.safetensors --out >metrics.json",
+    "absent": "grpo mine --lacking mine --out >absent.json",
     "tables": "--metrics <metrics.json --predictions <predictions.parquet "
     "--manifest <data/mine/manifest.parquet --out-dir >results/tables",
     "figures": "--predictions <predictions.parquet --manifest <data/mine/manifest.parquet "

@@ -33,6 +33,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "clips": ("seed", "clips"),
     "evaluation": ("evaluation", "answer", "kernels", "device"),
     "metrics": ("metrics",),
+    "absent": ("data", "evaluation"),
     "report": ("report", "data", "metrics"),
 }
 BASE, TRAINING, CLIPS = "base", "training", "clips"
