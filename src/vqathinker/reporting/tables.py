@@ -12,10 +12,12 @@ from vqathinker.atomic import whole_file
 from vqathinker.errors import InputError, read_json, reading
 from vqathinker.policy.answer import STATUSES
 from vqathinker.products import METRICS, TABLE
+from vqathinker.reporting.provenance import Sources
 
 __all__ = [
     "ANSWERS",
     "BY_SCORE",
+    "KEYS",
     "NOT_SCORED",
     "NUMBERS",
     "OVERALL",
@@ -36,6 +38,14 @@ _REAL = frozenset((*_MEASURES, "spread_error"))
 NUMBERS = _REAL | {*_COUNTS, *STATUSES, "benchmarks", "n_scored", "distinct"}
 _NEEDED = ("not_scored", "by_score", "answers", "samples")
 NOT_SCORED = ("run", "benchmark", "video", "reason")
+# Columns that name a row of each table.
+KEYS = {
+    "scoring": ("run", "benchmark"),
+    "overall": ("run", "domain"),
+    "scores": ("run", "benchmark", "score"),
+    "answers": ("run", "benchmark", "answers"),
+    "not_scored": ("run", "benchmark", "video"),
+}
 
 
 Row = Mapping[str, Any]
@@ -47,7 +57,7 @@ def write_tables(metrics: Sequence[Path], out_dir: Path) -> None:
     `scores` has every kind of score that was kept, `answers` how greedy and drawn answers could be
     read. Rows keep the order of `metrics`, which are JSON files. A correlation that is not defined
     is an empty cell; the CSV has six decimals, the Markdown three. `not_scored.csv` names every
-    video without a score.
+    video without a score. Beside each CSV its provenance: see `reporting.provenance`.
 
     Raises:
         InputError: two files are of the same run and benchmark, or one lacks a column.
@@ -58,6 +68,7 @@ def write_tables(metrics: Sequence[Path], out_dir: Path) -> None:
         raise InputError(f"two metrics files of {twice}; give one for each run and benchmark")
     averages = average(results)
     out_dir.mkdir(parents=True, exist_ok=True)
+    sources = Sources()
     tables: dict[str, tuple[Sequence[str], Sequence[Row]]] = {
         "scoring": (SCORING, results),
         "overall": (OVERALL, averages),
@@ -74,6 +85,17 @@ def write_tables(metrics: Sequence[Path], out_dir: Path) -> None:
         for video, reason in result["not_scored"].items()
     ]
     _write_csv(out_dir / "not_scored.csv", NOT_SCORED, lacking)
+    rows_of = {name: rows for name, (_, rows) in tables.items()} | {"not_scored": lacking}
+    files = list(zip(results, metrics, strict=True))
+    for name, key in KEYS.items():
+        pairs = [(row, _files_of(row, files)) for row in rows_of[name]]
+        sources.write(out_dir / f"{name}.csv", key, pairs)
+
+
+def _files_of(row: Row, files: Iterable[tuple[Row, Path]]) -> list[Path]:
+    """The metrics of a row's run, on its benchmark, or on all of its domain."""
+    wanted = {name: row[name] for name in ("run", "benchmark", "domain") if name in row}
+    return [path for result, path in files if wanted == {name: result[name] for name in wanted}]
 
 
 def _by_score(result: Row) -> Iterator[Row]:

@@ -1,0 +1,43 @@
+"""Commands about where results come from: explain a number, verify tables, archive a scale.
+
+They are no phase: what they say is no result, so a change here makes nothing out of date.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vqathinker.cli.paths import folder_to_read
+from vqathinker.products import RESULTS
+
+__all__ = ["explain"]
+
+Results = Annotated[
+    Path, typer.Argument(**folder_to_read(RESULTS), help="For example results/demo.")
+]
+
+
+def explain(
+    results: Results,
+    table: Annotated[str, typer.Argument(help="Name of a table, such as scoring.")],
+    row: Annotated[str, typer.Argument(help="Name of a row, such as grpo/demo_content.")],
+    column: Annotated[str, typer.Argument(help="Name of a column, such as srcc.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON for other programs.")] = False,
+) -> None:
+    """Show where a number comes from, down to label file and videos, and what is still as it was."""
+    from vqathinker.reporting.explain import as_text
+    from vqathinker.reporting.explain import explain as explain_cell
+
+    found = explain_cell(results, table, row, column)
+    if not as_json:
+        typer.echo(as_text(found))
+        return
+    chains = [
+        {**chain._asdict(), "links": [link._asdict() for link in chain.links],
+         "videos": [video._asdict() for video in chain.videos]}
+        for chain in found.chains
+    ]  # fmt: skip
+    told = {**found._asdict(), "table": str(found.table), "chains": chains}
+    typer.echo(json.dumps(told, indent=1, ensure_ascii=False))
