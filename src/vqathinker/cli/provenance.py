@@ -26,7 +26,7 @@ def explain(
     column: Annotated[str, typer.Argument(help="Name of a column, such as srcc.")],
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON for other programs.")] = False,
 ) -> None:
-    """Show where a number comes from, down to label file and videos, and what is still as it was."""
+    """Show where a number comes from, down to label file and videos; is all still as it was?"""
     from vqathinker.reporting.explain import as_text
     from vqathinker.reporting.explain import explain as explain_cell
 
