@@ -4,15 +4,19 @@ They are no phase: what they say is no result, so a change here makes nothing ou
 """
 
 import json
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from vqathinker.cli import report
 from vqathinker.cli.paths import folder_to_read
 from vqathinker.products import RESULTS
 
-__all__ = ["explain"]
+__all__ = ["explain", "verify"]
 
 Results = Annotated[
     Path, typer.Argument(**folder_to_read(RESULTS), help="For example results/demo.")
@@ -41,3 +45,23 @@ def explain(
     ]  # fmt: skip
     told = {**found._asdict(), "table": str(found.table), "chains": chains}
     typer.echo(json.dumps(told, indent=1, ensure_ascii=False))
+
+
+def verify(results: Results) -> None:
+    """Compute metrics and tables again from predictions; exit code 1 where one does not agree."""
+    from vqathinker.reporting.verify import verify as verify_results
+
+    wrong = False
+    for finding in verify_results(results, _write_tables):
+        typer.echo(f"{finding.name}: {'DIFFERS' if finding.wrong else 'agrees'}")
+        for line in finding.wrong:
+            typer.echo(f"  {line}")
+        wrong = wrong or bool(finding.wrong)
+    if wrong:
+        raise typer.Exit(1)
+
+
+def _write_tables(params: Path, files: Mapping[str, Sequence[Path]], out_dir: Path) -> None:  # noqa: ARG001
+    """As the command `tables` does, which is told nothing but files and parameters."""
+    with redirect_stdout(StringIO()):
+        report.tables(out_dir=out_dir, **{name: list(paths) for name, paths in files.items()})

@@ -31,9 +31,11 @@ def tables(
     out_dir: OutDir,
 ) -> None:
     """Write the tables of scores, as CSV and Markdown, and the list of videos without a score."""
+    from vqathinker.reporting.inputs import write_inputs
     from vqathinker.reporting.tables import write_tables
 
     write_tables(metrics, out_dir)
+    write_inputs(out_dir, None, {"metrics": metrics})
     typer.echo(f"{out_dir}: tables of {len(metrics)} results")
 
 

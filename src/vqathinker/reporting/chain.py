@@ -4,7 +4,7 @@ Hashes are computed anew from the disk, so a chain takes as long as its videos t
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,17 +50,15 @@ class Video(NamedTuple):
     note: str
 
 
-def find_root(results: Path, provenance: TableProvenance) -> Path:
+def find_root(results: Path, recorded: Iterable[str | Path]) -> Path:
     """The folder that recorded paths start from: the present one, or one above the results.
 
     Args:
         results: a results folder.
-        provenance: of one of its tables.
+        recorded: some of the paths.
     """
-    recorded = next(iter(provenance.content["sources"]), None)
-    above = [Path(), *results.resolve().parents]
-    there = (root for root in above if recorded is not None and (root / recorded).exists())
-    return next(there, Path())
+    listed, above = list(recorded), [Path(), *results.resolve().parents]
+    return next((root for root in above if any((root / path).exists() for path in listed)), Path())
 
 
 def state_of(path: Path, sha256: str | None) -> str:

@@ -57,7 +57,7 @@ def explain(results: Path, table: str, row: str, column: str) -> Explanation:
     value = values[_among(column, columns, f"column of {provenance.table}")]
     if row not in provenance.rows:
         raise InputError(f"{provenance.path}: has no row {row}, but its table has: make both again")
-    root = find_root(results, provenance)
+    root = find_root(results, provenance.content["sources"])
     chains = []
     for name in provenance.sources_of(row, column):
         links = list(follow(provenance, name, root))
