@@ -13,7 +13,7 @@ COMMANDS = {
     "Policy": ("base", "train", "export"),
     "Evaluation": ("predict", "gather", "metrics"),
     "Report": ("tables", "figures", "page", "summary"),
-    "Provenance": ("explain", "verify"),
+    "Provenance": ("explain", "verify", "archive"),
     "Development": ("schema",),
 }
 GROUPS = {

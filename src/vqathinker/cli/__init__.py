@@ -90,7 +90,7 @@ _PANELS = {
     "Policy": (base.base, training.train, training.export),
     "Evaluation": (evaluation.predict, evaluation.gather, metrics.metrics),
     "Report": (report.tables, report.figures, report.page, report.summary),
-    "Provenance": (provenance.explain, provenance.verify),
+    "Provenance": (provenance.explain, provenance.verify, provenance.archive),
     "Development": (schema,),
 }
 for _panel, _commands in _PANELS.items():

@@ -13,10 +13,11 @@ from typing import Annotated
 import typer
 
 from vqathinker.cli import report
+from vqathinker.cli.options import DEFAULT_PARAMS, OutFile, ParamsFile
 from vqathinker.cli.paths import folder_to_read
 from vqathinker.products import RESULTS
 
-__all__ = ["explain", "verify"]
+__all__ = ["archive", "explain", "verify"]
 
 Results = Annotated[
     Path, typer.Argument(**folder_to_read(RESULTS), help="For example results/demo.")
@@ -59,6 +60,13 @@ def verify(results: Results) -> None:
         wrong = wrong or bool(finding.wrong)
     if wrong:
         raise typer.Exit(1)
+
+
+def archive(results: Results, out: OutFile, params: ParamsFile = DEFAULT_PARAMS) -> None:
+    """Pack results and all that explains them as an RO-Crate; videos and weights stay out."""
+    from vqathinker.reporting.archive import archive as pack
+
+    typer.echo(f"{out}: {pack(results, out, params)} files of {results}")
 
 
 def _write_tables(params: Path, files: Mapping[str, Sequence[Path]], out_dir: Path) -> None:  # noqa: ARG001
