@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 from rocrate.model import ComputationalWorkflow, ContextEntity, File
 from rocrate.rocrate import ROCrate
 
+from vqathinker import __version__
+
 __all__ = ["Entry", "crate_metadata"]
 
 _PROFILES = {
@@ -19,7 +21,9 @@ _PROFILES = {
     "https://w3id.org/ro/wfrun/workflow/0.5": ("Workflow Run Crate", "0.5"),
     "https://w3id.org/workflowhub/workflow-ro-crate/1.0": ("Workflow RO-Crate", "1.0"),
 }
-_TERMS = "https://w3id.org/ro/terms/workflow-run/context"  # of sha256
+_OF_METADATA = ("https://w3id.org/ro/crate/1.1", *list(_PROFILES)[2:])
+# Of the profile, and not of RO-Crate 1.1.
+_TERMS = {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}
 _LICENCE = "https://spdx.org/licenses/Apache-2.0"
 _FORMATS = {
     ".csv": "text/csv", ".json": "application/json", ".md": "text/markdown", ".py": "text/x-python",
@@ -28,6 +32,7 @@ _FORMATS = {
     ".yaml": "application/yaml", ".toml": "application/toml", ".lock": "application/yaml",
 }  # fmt: skip
 _WORKFLOW = "Snakefile"
+_BIOSCHEMAS = "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"
 _ABOUT = (
     "Predictions, metrics, tables and figures of VQAThinker, video quality assessment by "
     "reinforcement learning, with provenance, parameters, environment and code. Videos, labels and "
@@ -72,7 +77,7 @@ def crate_metadata(
         things: `name` and `sha256` of what it needed and the crate does not contain.
     """
     crate = ROCrate(version="1.1")
-    crate.metadata.extra_contexts.append(_TERMS)
+    crate.metadata.extra_terms.update(_TERMS)
     crate.name, crate.description = title, _ABOUT
     crate.root_dataset["datePublished"] = finished
     crate.license = crate.add(_thing(crate, _LICENCE, "CreativeWork", "Apache-2.0", about=_OWN))
@@ -96,11 +101,12 @@ def crate_metadata(
             "description": "the rules of the Snakefile, from data sets to report",
         },
     )
-    crate.root_dataset["mentions"] = [action]
+    crate.root_dataset["mentions"] = action
     crate.root_dataset["conformsTo"] = [
         crate.add(_thing(crate, address, "CreativeWork", name, version=version))
         for address, (name, version) in _PROFILES.items()
     ]
+    crate.metadata["conformsTo"] = [{"@id": address} for address in _OF_METADATA]
     if "README.md" in files:
         files["README.md"]["about"] = crate.root_dataset
     found: dict[str, Any] = crate.metadata.generate()
@@ -120,6 +126,7 @@ def _add_file(crate: ROCrate, entry: Entry) -> File:
     if entry.name == _WORKFLOW:
         made["name"], made["license"] = "VQAThinker", crate.dereference(_LICENCE)
         made["description"] = "From data sets to tables of video quality assessment."
+        made["version"], made["conformsTo"] = __version__, {"@id": _BIOSCHEMAS}
     return crate.add(made)
 
 
