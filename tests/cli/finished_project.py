@@ -49,7 +49,8 @@ CALLS = {
     "gather": "--predictions <predictions.parquet --out >gathered.parquet",
     "metrics": "--manifest <data/mine/manifest.parquet --predictions <predictions.parquet "
     "--clips <clips.safetensors --out >metrics.json",
-    "tables": "--metrics <metrics.json --out-dir >results/tables",
+    "tables": "--metrics <metrics.json --predictions <predictions.parquet "
+    "--manifest <data/mine/manifest.parquet --out-dir >results/tables",
     "figures": "--predictions <predictions.parquet --manifest <data/mine/manifest.parquet "
     "--history <run/history.csv --out-dir >results/figures",
     "page": "--tables <results/tables --figures <results/figures "
@@ -61,7 +62,7 @@ CALLS = {
     "policy card": "policy --tables <results/tables/scoring.md",
 }
 WITH_PARAMS = {name for name in CALLS if name.split()[0] != "policy"} - {
-    "gather", "tables", "figures", "summary",
+    "gather", "figures", "summary",
 }  # fmt: skip
 
 

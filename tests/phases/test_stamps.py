@@ -44,16 +44,16 @@ ALL_RUNS = {f"training-{run}" for run in TRAINED}
 @pytest.mark.parametrize(
     ("keys", "value", "phases"),
     [
-        ("scales.demo.training.learning_rate", 1.0, ALL_RUNS),
-        ("training.epsilon", 0.3, ALL_RUNS),
-        ("rewards.ranking.epsilon", 1e-5, ALL_RUNS),
+        ("scales.demo.training.learning_rate", 1.0, {*ALL_RUNS, "report"}),
+        ("training.epsilon", 0.3, {*ALL_RUNS, "report"}),
+        ("rewards.ranking.epsilon", 1e-5, {*ALL_RUNS, "report"}),
         ("rewards.regression.sigma", 0.4, set()),  # the demo has its own
-        ("scales.demo.runs.grpo.seed", 5, {"training-grpo"}),
-        ("scales.demo.runs.grpo.rewards", {"weights": {"format": 0}}, {"training-grpo"}),
-        ("seed", 5, {"clips", *(f"training-{run}" for run in SEED_OF_ALL)}),
+        ("scales.demo.runs.grpo.seed", 5, {"training-grpo", "report"}),
+        ("scales.demo.runs.grpo.rewards", {"weights": {"format": 0}}, {"training-grpo", "report"}),
+        ("seed", 5, {"clips", "report", *(f"training-{run}" for run in SEED_OF_ALL)}),
         ("clips.perturbations.draws", 3, {"clips"}),
-        ("scales.demo.data.demo.seed", 8, {"data"}),
-        ("scales.demo.base.seed", 8, {"base-demo"}),
+        ("scales.demo.data.demo.seed", 8, {"data", "report"}),
+        ("scales.demo.base.seed", 8, {"base-demo", "report"}),
         ("scales.demo.evaluation.batch_size", 4, {"evaluation"}),
         ("metrics.allow_incomplete", True, {"metrics"}),
         ("report.title", "Mine", {"report"}),
@@ -153,7 +153,7 @@ def test_a_dry_run_with_other_parameters_leaves_no_trace(project, config):
     for seed in (8, 9):
         config["scales"]["demo"]["base"]["seed"] = seed
         write_stamps(resolve(config), project)
-        assert rewritten(before) == {"base-demo"}
+        assert rewritten(before) == {"base-demo", "report"}
     config["scales"]["demo"]["base"]["seed"] = seed_before
     write_stamps(resolve(config), project)
     assert stamps() == before

@@ -121,7 +121,7 @@ def test_a_change_is_seen_by_a_clone_that_has_the_results_but_not_their_history(
 
 
 def test_changed_code_that_is_no_input_of_a_rule_is_seen(finished):
-    module = finished.folder / "src" / "vqathinker" / "reporting" / "tables.py"
+    module = finished.folder / "src" / "vqathinker" / "reporting" / "tables" / "main.py"
     module.write_text(module.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     finished.snakemake()
     assert finished.calls() == {"tables": 1, "figures": 1, "page": 1}

@@ -69,7 +69,8 @@ def archive(results: Results, out: OutFile, params: ParamsFile = DEFAULT_PARAMS)
     typer.echo(f"{out}: {pack(results, out, params)} files of {results}")
 
 
-def _write_tables(params: Path, files: Mapping[str, Sequence[Path]], out_dir: Path) -> None:  # noqa: ARG001
-    """As the command `tables` does, which is told nothing but files and parameters."""
+def _write_tables(params: Path, files: Mapping[str, Sequence[Path]], out_dir: Path) -> None:
+    """As the command `tables` does, which knows files and parameters alone."""
     with redirect_stdout(StringIO()):
-        report.tables(out_dir=out_dir, **{name: list(paths) for name, paths in files.items()})
+        given = {name: list(paths) for name, paths in files.items()}
+        report.tables(out_dir=out_dir, params=params, **given)

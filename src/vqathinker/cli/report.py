@@ -13,7 +13,7 @@ from vqathinker.cli.options import (
 )
 from vqathinker.cli.paths import file_to_read, folder_to_read, folder_to_write
 from vqathinker.params import ReportParams, load_section
-from vqathinker.products import FIGURES, HISTORY, MANIFEST, METRICS, RESULTS, TABLE
+from vqathinker.products import FIGURES, HISTORY, MANIFEST, METRICS, PREDICTIONS, RESULTS, TABLE
 
 __all__ = ["figures", "page", "summary", "tables"]
 
@@ -21,21 +21,36 @@ OutDir = Annotated[Path, typer.Option(**folder_to_write(), help="The folder to w
 
 
 def tables(
+    out_dir: OutDir,
     metrics: Annotated[
         list[Path],
         typer.Option(
             **file_to_read(METRICS),
-            help="What `metrics` wrote; several may follow.",
+            help="What `metrics` wrote; several may follow. None: published rows alone.",
         ),
-    ],
-    out_dir: OutDir,
+    ] = [],  # noqa: B006  typer makes a new list for every call
+    predictions: Annotated[
+        list[Path],
+        typer.Option(
+            **file_to_read(PREDICTIONS),
+            help="What the metrics are of: averages and differences get intervals.",
+        ),
+    ] = [],  # noqa: B006
+    manifest: Annotated[
+        list[Path],
+        typer.Option(**file_to_read(MANIFEST), help="Manifests of these; several may follow."),
+    ] = [],  # noqa: B006
+    params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
-    """Write the tables of scores, as CSV and Markdown, and the list of videos without a score."""
+    """Write every table, as CSV, Markdown and LaTeX: scores, the main table, the ladder of runs."""
     from vqathinker.reporting.inputs import write_inputs
-    from vqathinker.reporting.tables import write_tables
+    from vqathinker.reporting.row_sources import write_provenance
+    from vqathinker.reporting.tables.write import write_tables
 
-    write_tables(metrics, out_dir)
-    write_inputs(out_dir, None, {"metrics": metrics})
+    write_tables(params, metrics, predictions, _by_set(manifest), out_dir)
+    files = {"metrics": metrics, "predictions": predictions, "manifest": manifest}
+    write_provenance(out_dir, files)
+    write_inputs(out_dir, params, files)
     typer.echo(f"{out_dir}: tables of {len(metrics)} results")
 
 
@@ -58,7 +73,6 @@ def figures(
     ] = [],  # noqa: B006  typer makes a new list for every call
 ) -> None:
     """Draw how training went, and scores against MOS in several ways; numbers as CSV."""
-    from vqathinker.evaluation.completeness import set_of
     from vqathinker.reporting.figures.calibration import write_calibration
     from vqathinker.reporting.figures.curves import write_curves
     from vqathinker.reporting.figures.judged import judged_videos
@@ -66,13 +80,19 @@ def figures(
     from vqathinker.reporting.figures.scatter import write_scatters
     from vqathinker.reporting.figures.uncertainty import write_uncertainty
 
-    manifests = {set_of(path) or path.parent.name: path for path in manifest}
+    manifests = _by_set(manifest)
     judged = judged_videos(predictions, manifests)
     write_curves({path.parent.name: path for path in history}, out_dir)
     for write in (write_scatters, write_calibration, write_residuals):
         write(judged, out_dir)
     write_uncertainty(predictions, manifests, out_dir)
     typer.echo(f"{out_dir}: figures of {len(history)} trained runs")
+
+
+def _by_set(manifests: list[Path]) -> dict[str, Path]:
+    from vqathinker.evaluation.completeness import set_of
+
+    return {set_of(path) or path.parent.name: path for path in manifests}
 
 
 def page(

@@ -78,11 +78,12 @@ class MetricsParams(Section):
 
 
 class ReportParams(Section):
-    """The page that shows tables and figures."""
+    """Tables, figures, and the page that shows them."""
 
     KEY: ClassVar[str] = "report"
 
     title: str = Field(min_length=1)
+    method: Name = Field(description="run that tables compare the others with")
 
 
 class ThreadsParams(Section):

@@ -32,7 +32,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "clips": ("seed", "clips"),
     "evaluation": ("evaluation", "answer", "kernels", "device"),
     "metrics": ("metrics",),
-    "report": ("report",),
+    "report": ("report", "data"),
 }
 BASE, TRAINING = "base", "training"
 _EXPECTED = ("parameters or the stamp of a phase", "give a params.yaml as the shipped one")
@@ -178,7 +178,8 @@ def phase_params(params: Mapping[str, Any], phase: str) -> Tree:
     if phase not in phase_names(params):
         raise InputError(f"phase is {phase!r}, expected one of {', '.join(phase_names(params))}")
     if phase in SECTIONS:
-        return {key: params[key] for key in ("scale", *SECTIONS[phase])}
+        plain = {key: params[key] for key in ("scale", *SECTIONS[phase])}
+        return plain | ({"runs": _without_groups(params)} if phase == "report" else {})
     kind, _, name = phase.partition("-")
     if kind == BASE:
         shared = {key: params[key] for key in ("scale", "kernels")}
@@ -187,3 +188,11 @@ def phase_params(params: Mapping[str, Any], phase: str) -> Tree:
     # Of the base policy its name alone: what is in its folder, the folder's time tells.
     held = {key: row[key] for key in RUN_SECTIONS} | {BASE: {"name": row[BASE]["name"]}}
     return {"scale": params["scale"], "runs": {name: held}}
+
+
+def _without_groups(params: Mapping[str, Any]) -> Tree:
+    """How runs differ, which tables say; in which report a run has its row, changes no table."""
+    return {
+        name: {key: value for key, value in row.items() if key != "group"}
+        for name, row in params["runs"].items()
+    }

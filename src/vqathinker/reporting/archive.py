@@ -27,7 +27,7 @@ from vqathinker.reporting.chain import find_root
 from vqathinker.reporting.crate import Entry, crate_metadata
 from vqathinker.reporting.explain import tables_of
 from vqathinker.reporting.inputs import read_inputs
-from vqathinker.reporting.provenance import TableProvenance, read_provenance
+from vqathinker.reporting.provenance import TableProvenance, locate, read_provenance
 
 __all__ = ["archive"]
 
@@ -98,7 +98,8 @@ def _files_of(provenances: Sequence[TableProvenance], root: Path) -> Iterator[tu
     """Name and path of each file that tables were made from, of receipts, records, histories."""
     for one in provenances:
         for name, source in one.content["sources"].items():
-            yield _required(root, name)
+            if locate(name, root).is_relative_to(root):
+                yield _required(root, name)
             if made := source.get("predictions"):
                 yield _required(root, made["path"])
         more = [Path(found["path"]).with_name("source.json")

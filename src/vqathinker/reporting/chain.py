@@ -15,7 +15,7 @@ from vqathinker.evaluation.origins import sha256_of_file
 from vqathinker.parquet import read_columns
 from vqathinker.policy.folder.hashes import policy_hash
 from vqathinker.products import MANIFEST
-from vqathinker.reporting.provenance import TableProvenance
+from vqathinker.reporting.provenance import TableProvenance, locate
 
 __all__ = ["Link", "Video", "find_root", "follow", "state_of", "videos_of"]
 
@@ -143,7 +143,7 @@ def _origin_of_files(receipt: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _link(kind: str, path: str, sha256: str | None, root: Path, facts: dict[str, Any]) -> Link:
-    return Link(kind, path, sha256, state_of(root / path, sha256), facts)
+    return Link(kind, path, sha256, state_of(locate(path, root), sha256), facts)
 
 
 def videos_of(manifest: Path) -> Iterator[Video]:

@@ -12,7 +12,7 @@ import yaml
 
 from vqathinker.atomic import whole_file
 from vqathinker.errors import InputError, read_json
-from vqathinker.phases.parameters import phase_params, read_params
+from vqathinker.phases.parameters import SECTIONS, read_params
 
 __all__ = ["INPUTS", "TableInputs", "read_inputs", "write_inputs", "write_params"]
 
@@ -27,19 +27,19 @@ class TableInputs(NamedTuple):
     files: dict[str, list[Path]]
 
 
-def write_inputs(out_dir: Path, params: Path | None, files: Mapping[str, Sequence[Path]]) -> None:
+def write_inputs(out_dir: Path, params: Path, files: Mapping[str, Sequence[Path]]) -> None:
     """Write what the tables in `out_dir` were made from.
 
     Args:
         out_dir: the folder of tables.
-        params: params.yaml or a stamp; None where tables depend on no parameter.
+        params: params.yaml or the stamp of the phase.
         files: paths by the name of the command's option.
 
     Raises:
         InputError: the parameters cannot be read.
     """
-    told = {} if params is None else read_params(params)
-    wanted = told if "runs" not in told else phase_params(told, _PHASE)  # a stamp has no runs
+    told = read_params(params)
+    wanted = {key: told[key] for key in ("scale", *SECTIONS[_PHASE]) if key in told}
     listed = {name: [path.as_posix() for path in paths] for name, paths in files.items()}
     text = json.dumps({"params": wanted, "files": listed}, indent=1, ensure_ascii=False)
     with whole_file(out_dir / INPUTS) as part:

@@ -15,14 +15,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from vqathinker.atomic import whole_file
 from vqathinker.errors import reading
 from vqathinker.evaluation.predictions import Predictions, read_predictions
-from vqathinker.reporting.tables import (
+from vqathinker.reporting.tables.formats import format_cell
+from vqathinker.reporting.tables.scoring import (
     ANSWERS,
     BY_SCORE,
     NOT_SCORED,
     NUMBERS,
     OVERALL,
     SCORING,
-    format_cell,
     read_table,
 )
 
@@ -80,7 +80,7 @@ def write_page(
 ) -> None:
     """Write the report: scores, counts, figures, a few answers, what was run and how to repeat it.
 
-    `tables_dir` is what `tables.write_tables` wrote. Of `figures_dir` the page shows
+    `tables_dir` is what `tables.write` wrote. Of `figures_dir` the page shows
     `training_curve.png` and every `scatter_<run>.png` that is there; with `scatter.csv` it sets the
     MOS beside the examples. `predictions` give the examples and what is known of each run.
 

@@ -17,7 +17,14 @@ from vqathinker.errors import InputError, read_json
 from vqathinker.evaluation.origins import sha256_of_file, versions_of
 from vqathinker.phases.hashing import code_digest
 
-__all__ = ["PROVENANCE", "Sources", "TableProvenance", "read_provenance", "row_name"]
+__all__ = [
+    "PROVENANCE",
+    "Sources",
+    "TableProvenance",
+    "locate",
+    "read_provenance",
+    "row_name",
+]
 
 PROVENANCE = ".provenance.json"  # the end of a file's name, in place of .csv
 _CONDITIONS = (
@@ -31,6 +38,7 @@ _CONDITIONS = (
     "code",
 )
 _OF_MANIFEST = ("manifest", "labels", "files_sha256")
+_PACKAGE = Path(__file__).parents[1]  # has files of its own: published results
 _SHORT = 12  # digits of a hash that tell conditions apart
 
 # The files that a row, or each of its columns, comes from.
@@ -78,7 +86,7 @@ class Sources:
             "table": table.name,
             "sha256": sha256_of_file(table),
             "key": list(key),
-            "code": code_digest(Path("cli", "report.py"), Path(__file__).parents[2]),
+            "code": code_digest(Path("cli", "report.py"), _PACKAGE.parent),
             "versions": versions_of(),
             "rows": pointers,
             "sources": sources,
@@ -94,7 +102,7 @@ class Sources:
         names = []
         for path in files:
             if path not in self._known:
-                self._known[path] = _read_source(path)
+                self._known[path] = _read_source(locate(path, Path()))
             found, name = self._known[path], path.as_posix()
             names.append(name)
             sources[name] = found["source"]
@@ -123,6 +131,12 @@ class TableProvenance(NamedTuple):
         """Names of the sources of one cell; `row` is one of `rows`."""
         found = self.rows[row]
         return found.get(column, []) if isinstance(found, dict) else found
+
+
+def locate(recorded: str | Path, root: Path) -> Path:
+    """Where a recorded path lies now: in the installed package, or below the project's folder."""
+    path = Path(recorded)
+    return _PACKAGE.parent / path if path.parts[:1] == (_PACKAGE.name,) else root / path
 
 
 def row_name(row: Mapping[str, Any], key: Iterable[str]) -> str:

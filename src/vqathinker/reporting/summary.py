@@ -6,7 +6,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from vqathinker.reporting.tables import SCORING, format_cell, read_table
+from vqathinker.reporting.tables.formats import format_cell
+from vqathinker.reporting.tables.scoring import SCORING, read_table
 
 __all__ = ["print_summary"]
 

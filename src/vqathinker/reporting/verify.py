@@ -8,12 +8,13 @@ another machine's rounding makes of them.
 import csv
 import json
 import math
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vqathinker.errors import InputError, read_json
+from vqathinker.errors import read_json
 from vqathinker.evaluation.metrics import write_metrics
 from vqathinker.evaluation.predictions import read_predictions
 from vqathinker.parquet import read_columns
@@ -24,6 +25,7 @@ from vqathinker.reporting.inputs import INPUTS, read_inputs, write_params
 from vqathinker.reporting.provenance import (
     PROVENANCE,
     TableProvenance,
+    locate,
     read_provenance,
     row_name,
 )
@@ -78,7 +80,7 @@ def _wrong_hashes(provenances: Sequence[TableProvenance], root: Path) -> Iterato
     recorded = {str(one.table): one.content["sha256"] for one in provenances}
     for one in provenances:
         for path, source in one.content["sources"].items():
-            recorded[str(root / path)] = source["sha256"]
+            recorded[str(locate(path, root))] = source["sha256"]
             for made in source.values():
                 if isinstance(made, dict) and {"path", "sha256"} <= set(made):
                     recorded[str(root / made["path"])] = made["sha256"]
@@ -95,8 +97,10 @@ def _compute_again(path: Path, out: Path, root: Path) -> Iterator[str]:
     """Write to `out` what the metrics at `path` should be; yields the keys in which they differ."""
     kept = read_json(path, *METRICS)
     made = kept.get(_ABOUT_THEMSELVES, {}).get("made_from")
-    if made is None:
-        raise InputError(f"{path}: does not say what it was made from; {METRICS.remedy} again")
+    if made is None:  # of what is absent, or from elsewhere: taken as it is
+        out.parent.mkdir(exist_ok=True)
+        shutil.copy(path, out)
+        return
     manifest, predictions = (root / made[key]["path"] for key in ("manifest", "predictions"))
     failures = _failures(kept, manifest, predictions)
     write_metrics(manifest, predictions, failures, out, allow_incomplete=True)

@@ -1,0 +1,115 @@
+"""SRCC and PLCC of several runs over the same videos and the same resamples of them.
+
+What two runs are compared on are the videos that both have a score of.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from vqathinker.errors import InputError
+from vqathinker.evaluation.intervals import Agreement, bootstrap, generator_of
+from vqathinker.evaluation.predictions import read_predictions
+from vqathinker.parquet import read_columns
+from vqathinker.products import MANIFEST
+
+__all__ = ["Agreements", "Labels", "read_agreements"]
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """MOS of a benchmark by video and, where they are resampled together, contents by video."""
+
+    mos: pd.Series
+    contents: pd.Series | None
+
+
+@dataclass(eq=False)
+class Agreements:
+    """Resampled agreement of runs with benchmarks; what was drawn once is kept.
+
+    `scores` are finite, by video, of (run, benchmark); `labels` of each benchmark. `seed` and
+    `resamples` are of the bootstrap.
+    """
+
+    scores: Mapping[tuple[str, str], pd.Series]
+    labels: Mapping[str, Labels]
+    seed: int
+    resamples: int
+    _drawn: dict[tuple[str, frozenset[str]], dict[str, Agreement]] = field(default_factory=dict)
+
+    def of(self, runs: Sequence[str], benchmark: str) -> list[Agreement] | None:
+        """Agreement of each run over the videos of which all have a score.
+
+        None where one of them has no predictions of the benchmark.
+        """
+        if any((run, benchmark) not in self.scores for run in runs):
+            return None
+        shared = frozenset[str].intersection(
+            *(frozenset(self.scores[run, benchmark].index) for run in runs)
+        )
+        key = (benchmark, shared)
+        if key not in self._drawn:
+            self._drawn[key] = self._draw(benchmark, shared)
+        return [self._drawn[key][run] for run in runs]
+
+    def _draw(self, benchmark: str, shared: frozenset[str]) -> dict[str, Agreement]:
+        """Resample every run that has a score of all these videos."""
+        labels = self.labels[benchmark]
+        videos = [video for video in labels.mos.index if video in shared]
+        fitting = {
+            run: values.reindex(videos).to_numpy()
+            for (run, name), values in self.scores.items()
+            if name == benchmark and shared <= set(values.index)
+        }
+        contents = None if labels.contents is None else labels.contents.reindex(videos).to_numpy()
+        found = bootstrap(
+            np.stack(list(fitting.values())),
+            labels.mos.reindex(videos).to_numpy(),
+            contents,
+            generator=generator_of(self.seed, benchmark),
+            resamples=self.resamples,
+        )
+        return dict(zip(fitting, found, strict=True))
+
+
+def read_agreements(
+    predictions: Iterable[Path],
+    manifests: Mapping[str, Path],
+    by_content: Mapping[str, bool],
+    *,
+    seed: int,
+    resamples: int,
+) -> Agreements:
+    """Read predictions with the labels of their benchmarks.
+
+    `manifests` maps a benchmark to its manifest; `by_content` tells of which ones the metrics were
+    resampled by content.
+
+    Raises:
+        InputError: a benchmark has no manifest, or a file cannot be read.
+    """
+    labels: dict[str, Labels] = {}
+    scores: dict[tuple[str, str], pd.Series] = {}
+    for path in predictions:
+        given = read_predictions(path)
+        name = given.benchmark
+        if name not in manifests:
+            raise InputError(
+                f"{path} is of {name}, but manifests are there only of {sorted(manifests)}; give "
+                "this benchmark's manifest too"
+            )
+        if name not in labels:
+            labels[name] = _read_labels(manifests[name], by_content.get(name, False))
+        own = given.table.set_index("video")["score"].astype(float)
+        scores[given.run, name] = own[np.isfinite(own) & own.index.isin(labels[name].mos.index)]
+    return Agreements(scores, labels, seed, resamples)
+
+
+def _read_labels(path: Path, by_content: bool) -> Labels:
+    columns = ["video", "mos", *(["content"] if by_content else [])]
+    table = read_columns(path, columns, MANIFEST).set_index("video")
+    return Labels(table["mos"].astype(float), table["content"] if by_content else None)
