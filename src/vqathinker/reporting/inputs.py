@@ -12,7 +12,7 @@ import yaml
 
 from vqathinker.atomic import whole_file
 from vqathinker.errors import InputError, read_json
-from vqathinker.phases.parameters import SECTIONS, read_params
+from vqathinker.phases.parameters import phase_params, read_params
 
 __all__ = ["INPUTS", "TableInputs", "read_inputs", "write_inputs", "write_params"]
 
@@ -39,7 +39,7 @@ def write_inputs(out_dir: Path, params: Path, files: Mapping[str, Sequence[Path]
         InputError: the parameters cannot be read.
     """
     told = read_params(params)
-    wanted = {key: told[key] for key in ("scale", *SECTIONS[_PHASE]) if key in told}
+    wanted = phase_params(told, _PHASE) if "training" in told else told  # a stamp has its own
     listed = {name: [path.as_posix() for path in paths] for name, paths in files.items()}
     text = json.dumps({"params": wanted, "files": listed}, indent=1, ensure_ascii=False)
     with whole_file(out_dir / INPUTS) as part:

@@ -140,12 +140,12 @@ def locate(recorded: str | Path, root: Path) -> Path:
 
 
 def row_name(row: Mapping[str, Any], key: Iterable[str]) -> str:
-    """The name of a row.
+    """The name of a row: what is empty is left out.
 
     >>> row_name({"run": "grpo", "benchmark": "konvid", "srcc": 0.8}, ["run", "benchmark"])
     'grpo/konvid'
     """
-    return "/".join(str(row[column]) for column in key)
+    return "/".join(value for column in key if (value := str(row[column])))
 
 
 def read_provenance(path: Path) -> TableProvenance:

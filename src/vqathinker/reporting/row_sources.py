@@ -26,13 +26,13 @@ _KEYS = {
     "answers": ("run", "benchmark", "answers"),
     "measures": ("run", "benchmark", "measure"),
     "not_scored": ("run", "benchmark", "video"),
-    "main": ("method", "training_data", "score", "domain", "benchmark"),
+    "main": ("method", "training_data", "score", "domain", "benchmark", "how_sure"),
 }
 # Tables of what `metrics` wrote alone, though other files of the same runs may be there.
 _OF_METRICS = {*_KEYS, "ladder", "backbones", "frames", "methods"}
-_PUBLISHED = [
-    Path("vqathinker", "reporting", name) for name in ("published.csv", "published_accuracy.csv")
-]
+_PUBLISHED = Path("vqathinker", "reporting", "published.csv")
+_PUBLISHED_ACCURACY = _PUBLISHED.with_name("published_accuracy.csv")
+_WITH_ACCURACY = {"measures"}  # beside ours
 _NO_SOURCE = {"predictions", "manifest"}  # options whose files stand behind those of others
 
 
@@ -66,20 +66,34 @@ def write_provenance(out_dir: Path, files: Mapping[str, Sequence[Path]]) -> None
         of_metrics = table.stem in _OF_METRICS
         there = [file for file in known if file.option == "metrics" or not of_metrics]
         key = _key_of(table.stem, columns, rows)
-        sources.write(table, key, [(row, _files_of(row, there)) for row in rows])
+        told = _PUBLISHED_ACCURACY if table.stem in _WITH_ACCURACY else _PUBLISHED
+        sources.write(table, key, [(row, _files_of(row, there, told)) for row in rows])
 
 
 def _key_of(table: str, columns: Sequence[str], rows: Sequence[Row]) -> Sequence[str]:
-    """The columns that name a row: those listed, or as few of the first ones as tell rows apart."""
-    ways = [_KEYS.get(table, ()), *(columns[:end] for end in range(1, len(columns) + 1))]
+    """The columns that name a row: those listed, or as few of the first ones as tell rows apart.
+
+    Columns of words come before columns of numbers.
+    """
+    words = [name for name in columns if not any(_is_number(row[name]) for row in rows)]
+    ways: list[Sequence[str]] = [_KEYS.get(table, ())]
+    ways += [names[:end] for names in (words, columns) for end in range(1, len(names) + 1)]
     for key in ways:
         if key and set(key) <= set(columns) and len({row_name(r, key) for r in rows}) == len(rows):
             return key
     return columns
 
 
-def _files_of(row: Row, files: Iterable[_File]) -> list[Path]:
-    published = [path for path in _PUBLISHED if _shows_published(row)]
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _files_of(row: Row, files: Iterable[_File], told: Path) -> list[Path]:
+    published = [told] if _shows_published(row) else []
     if row.get("ours") == "no":
         return published
     listed = list(files)
