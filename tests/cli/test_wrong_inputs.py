@@ -84,7 +84,14 @@ NEEDED = {
     ("policy describe", "policy"): ("config.json", "provenance.json", "model.safetensors"),
     ("policy export", "with-slowfast"): ("config.json", "tokenizer.json", "model.safetensors"),
     ("policy import", "original"): ("config.json", "tokenizer.json", "model.safetensors"),
-    ("page", "results/tables"): ("scoring.csv", "overall.csv", "scores.csv", "answers.csv"),
+    ("page", "results/tables"): (
+        "scoring.csv",
+        "overall.csv",
+        "scores.csv",
+        "answers.csv",
+        "main.csv",
+        "ladder.csv",
+    ),
     ("summary", "results"): ("tables/scoring.csv",),
 }
 

@@ -119,7 +119,7 @@ def page(
     from vqathinker.reporting.page import write_page
 
     title, scale = load_section(params, ReportParams).title, str(read_params(params)["scale"])
-    write_page(scale, tables, figures, predictions, out, title=title)
+    write_page(scale, tables, figures, predictions, out, params=params, title=title)
     typer.echo(f"{out}: report of scale {scale}")
 
 

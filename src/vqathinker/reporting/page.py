@@ -16,6 +16,12 @@ from vqathinker.atomic import whole_file
 from vqathinker.errors import reading
 from vqathinker.evaluation.predictions import Predictions, read_predictions
 from vqathinker.reporting.tables.formats import format_cell
+from vqathinker.reporting.tables.ladder import LADDER
+from vqathinker.reporting.tables.ladder_grids import ladder_grids
+from vqathinker.reporting.tables.main import MAIN
+from vqathinker.reporting.tables.main_grids import main_grids
+from vqathinker.reporting.tables.reading import read_lines
+from vqathinker.reporting.tables.scale import load_table_scale
 from vqathinker.reporting.tables.scoring import (
     ANSWERS,
     BY_SCORE,
@@ -76,11 +82,12 @@ def write_page(
     predictions: Sequence[Path],
     out: Path,
     *,
+    params: Path,
     title: str = "VQAThinker: video quality assessment",
 ) -> None:
     """Write the report: scores, counts, figures, a few answers, what was run and how to repeat it.
 
-    `tables_dir` is what `tables.write` wrote. Of `figures_dir` the page shows
+    `tables_dir` is what `tables.write` wrote with these `params`. Of `figures_dir` the page shows
     `training_curve.png` and every `scatter_<run>.png` that is there; with `scatter.csv` it sets the
     MOS beside the examples. `predictions` give the examples and what is known of each run.
 
@@ -93,6 +100,7 @@ def write_page(
         by_run.setdefault(read.run, []).append(read)
     mos = _read_mos(figures_dir / "scatter.csv")
     scoring = read_table(tables_dir / "scoring.csv", SCORING)
+    known = load_table_scale(params)
     page = _environment().get_template("page.html.j2")
     text = page.render(
         title=title,
@@ -100,6 +108,8 @@ def write_page(
         runs=list(by_run),
         benchmarks=list(dict.fromkeys(row["benchmark"] for row in scoring)),
         scoring=scoring,
+        main=main_grids(known, read_lines(tables_dir / "main.csv", MAIN)),
+        ladder=ladder_grids(known, read_lines(tables_dir / "ladder.csv", LADDER)),
         overall=read_table(tables_dir / "overall.csv", OVERALL),
         by_score=read_table(tables_dir / "scores.csv", BY_SCORE),
         answers=read_table(tables_dir / "answers.csv", ANSWERS),

@@ -51,9 +51,10 @@ class PublishedRow(NamedTuple):
     source: str
 
     @property
-    def key(self) -> tuple[str, str, bool]:
-        """What rows of one method share: name, training data, and whether others measured it."""
-        return self.method, self.training_data, self.how_sure == "independent"
+    def key(self) -> tuple[str, str, str]:
+        """What rows of one method share: name, training data, and who measured it."""
+        again = self.how_sure == "independent"
+        return self.method, self.training_data, "by others" if again else "as printed"
 
 
 class PublishedAccuracy(NamedTuple):
@@ -140,7 +141,7 @@ _PARSERS: dict[str, tuple[Callable[[str], Any], str]] = {
 }
 
 
-def _require_each_once(path: Path | Traversable, keys: Sequence[tuple[str | bool, ...]]) -> None:
+def _require_each_once(path: Path | Traversable, keys: Sequence[tuple[str, ...]]) -> None:
     if twice := sorted({key for key in keys if keys.count(key) > 1}):
         raise InputError(
             f"{path}: {', '.join(map(str, twice[0]))} stands there twice; expected each once"

@@ -41,6 +41,11 @@ class Agreements:
     resamples: int
     _drawn: dict[tuple[str, frozenset[str]], dict[str, Agreement]] = field(default_factory=dict)
 
+    @property
+    def runs(self) -> list[str]:
+        """Every run that has scores."""
+        return list(dict.fromkeys(run for run, _ in self.scores))
+
     def of(self, runs: Sequence[str], benchmark: str) -> list[Agreement] | None:
         """Agreement of each run over the videos of which all have a score.
 

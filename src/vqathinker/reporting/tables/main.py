@@ -59,7 +59,7 @@ def main_lines(
 
 
 def _published_lines(scale: TableScale, published: Sequence[PublishedRow]) -> list[Line]:
-    methods: dict[tuple[str, str, bool], dict[str, PublishedRow]] = {}
+    methods: dict[tuple[str, str, str], dict[str, PublishedRow]] = {}
     for row in published:
         if row.benchmark in scale.domains:
             methods.setdefault(row.key, {})[row.benchmark] = row

@@ -9,11 +9,11 @@ from vqathinker.reporting.tables.formats import Cell, Column, Grid, format_cell
 from vqathinker.reporting.tables.main import AVERAGES, MEASURES
 from vqathinker.reporting.tables.scale import TableScale
 
-__all__ = ["interval_text", "main_grids"]
+__all__ = ["HEADINGS", "interval_text", "main_grids", "signed"]
 
 Line = Mapping[str, Any]
 
-_HEADINGS = {"srcc": "SRCC", "plcc": "PLCC"}
+HEADINGS = {"srcc": "SRCC", "plcc": "PLCC"}
 _MARKS = (
     "The best of a column is bold, the second in italics (underlined in print), at three decimals. "
     "Rows trained on the benchmark itself, or under another protocol, are not ranked. Averages are "
@@ -32,7 +32,7 @@ def _domain_grid(scale: TableScale, lines: Sequence[Line], domain: str) -> Grid:
     names = [*scale.benchmarks(domain), AVERAGES[0]]
     columns = [Column("method", number=False), Column("trained on", number=False)]
     columns += [Column("how sure", number=False)]
-    columns += [Column(_HEADINGS[m], group=name) for name in names for m in MEASURES]
+    columns += [Column(HEADINGS[m], group=name) for name in names for m in MEASURES]
     methods: dict[tuple[Any, ...], dict[str, Line]] = {}
     for line in lines:
         if line["domain"] == domain:
@@ -76,7 +76,7 @@ def _our_grid(lines: Sequence[Line], notes: Sequence[str]) -> Grid:
     columns += [Column(name) for name in ("n", "missing", "damaged", "no answer")]
     for measure in MEASURES:
         own = ["ours", *(["published", "difference", "inside"] if published else [])]
-        columns += [Column(name, group=_HEADINGS[measure]) for name in own]
+        columns += [Column(name, group=HEADINGS[measure]) for name in own]
     rows = [list(_our_row(line, published)) for line in lines if line["benchmark"] != AVERAGES[1]]
     of_run: dict[str, list[list[Cell]]] = {}
     for row in rows:

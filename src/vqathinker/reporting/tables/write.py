@@ -9,8 +9,11 @@ from vqathinker.evaluation.intervals import average_over_sets
 from vqathinker.reporting.published import read_published
 from vqathinker.reporting.tables.agreement import Agreements, read_agreements
 from vqathinker.reporting.tables.formats import Grid, Row, latex, markdown, write_csv, write_text
+from vqathinker.reporting.tables.ladder import LADDER, ladder_lines
+from vqathinker.reporting.tables.ladder_grids import ladder_grids
 from vqathinker.reporting.tables.main import MAIN, AverageInterval, main_lines
 from vqathinker.reporting.tables.main_grids import main_grids
+from vqathinker.reporting.tables.rows import ladder_rows
 from vqathinker.reporting.tables.scale import TableScale, load_table_scale
 from vqathinker.reporting.tables.scoring import read_metrics, write_scoring
 
@@ -29,7 +32,7 @@ def write_tables(
     *,
     notes: Sequence[str] = (),
 ) -> None:
-    """Write what `write_scoring` writes, and `main`, each as csv, md and tex.
+    """Write what `write_scoring` writes, and `main` and `ladder`, each as csv, md and tex.
 
     Args:
         params: params.yaml or the stamp of the phase `report`.
@@ -57,6 +60,8 @@ def write_tables(
     write_scoring(results, out_dir)
     lines = main_lines(scale, read_published(), results, _average_interval(scale, agreements))
     _write(out_dir, "main", MAIN, lines, main_grids(scale, lines, notes))
+    rungs = ladder_lines(scale, ladder_rows(scale, agreements.runs), agreements)
+    _write(out_dir, "ladder", LADDER, rungs, ladder_grids(scale, rungs))
 
 
 def _write(
