@@ -93,6 +93,8 @@ NEEDED = {
         "ladder.csv",
     ),
     ("summary", "results"): ("tables/scoring.csv",),
+    ("explain", "results"): ("tables/scoring.csv",),
+    ("verify", "results"): ("tables/inputs.json",),
 }
 
 

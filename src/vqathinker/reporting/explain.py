@@ -26,12 +26,16 @@ class Chain(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """A cell of a table, as its CSV has it, and a chain for each of its sources."""
+    """A cell of a table, as its CSV has it, and a chain for each of its sources.
+
+    `told` is who says so, where the table names somebody.
+    """
 
     table: Path
     row: str
     column: str
     value: str
+    told: str
     chains: list[Chain]
 
 
@@ -65,7 +69,7 @@ def explain(results: Path, table: str, row: str, column: str) -> Explanation:
         there = [root / path for path in manifests if (root / path).is_file()]
         videos = [video for manifest in there for video in videos_of(manifest)]
         chains.append(Chain(name, _said(root / name, column), links, videos))
-    return Explanation(provenance.table, row, column, value, chains)
+    return Explanation(provenance.table, row, column, value, values.get("source", ""), chains)
 
 
 def tables_of(results: Path) -> dict[str, Path]:
@@ -100,8 +104,10 @@ def _said(path: Path, column: str) -> Any:
 
 def as_text(explanation: Explanation) -> str:
     """The explanation for a terminal."""
-    table, row, column, value, chains = explanation
+    table, row, column, value, told, chains = explanation
     lines = [f"{table}: {row}, {column}: {value or 'empty'}"]
+    if told:
+        lines.append(f"  as told by {told}")
     if not chains:
         lines.append("  of no file")
     for chain in chains:
