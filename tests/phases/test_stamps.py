@@ -55,7 +55,7 @@ ALL_RUNS = {f"training-{run}" for run in TRAINED}
         ("scales.demo.data.demo.seed", 8, {"data", "report"}),
         ("scales.demo.base.seed", 8, {"base-demo", "report"}),
         ("scales.demo.evaluation.batch_size", 4, {"evaluation"}),
-        ("metrics.allow_incomplete", True, {"metrics"}),
+        ("metrics.allow_incomplete", True, {"metrics", "report"}),
         ("report.title", "Mine", {"report"}),
         ("download.attempts", 9, {"download"}),
         ("scales.demo.threads.train", 2, set()),

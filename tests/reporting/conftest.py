@@ -12,11 +12,13 @@ import yaml
 
 from vqathinker.evaluation.metrics import write_metrics
 from vqathinker.evaluation.predictions import write_predictions
+from vqathinker.params import IntervalsParams
 from vqathinker.reporting.figures.curves import PANELS, write_curves
 from vqathinker.reporting.figures.judged import judged_videos
 from vqathinker.reporting.figures.scatter import write_scatters
 from vqathinker.reporting.tables.write import write_tables
 
+QUICK = IntervalsParams(resamples=200, seed=7, confidence=0.95)
 VIDEOS = 12
 NAMES = [f"{number:02d}.mp4" for number in range(VIDEOS)]
 MOS = np.linspace(1, 5, VIDEOS)
@@ -69,7 +71,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Scale:
         run, name = path.parent.name, path.stem
         write_predictions(path, said(run), origin(run, name))
         metrics.append(scale.root / "metrics" / run / f"{name}.json")
-        write_metrics(scale.manifests[name], path, {}, metrics[-1])
+        write_metrics(scale.manifests[name], path, {}, metrics[-1], intervals=QUICK)
     write_tables(scale.params, metrics, scale.predictions, scale.manifests, scale.tables)
     steps = np.arange(1, 61)
     history = pd.DataFrame({"step": steps, **{name: np.sqrt(steps) for name in PANELS}})
@@ -94,8 +96,10 @@ def stamp() -> dict[str, Any]:
         "demo": None,
     }  # fmt: skip
     runs = {"base": {"train": False, "seed": 42}, "grpo": {"train": True, "seed": 42}}
-    report = {"title": "Mine", "method": "grpo"}
-    return {"phase": "report", "params": {"data": data, "runs": runs, "report": report}}
+    report = {"title": "Mine", "method": "grpo", "resamples": 200}
+    metrics = {"allow_incomplete": False, "intervals": QUICK.model_dump()}
+    params = {"data": data, "runs": runs, "report": report, "metrics": metrics}
+    return {"phase": "report", "params": params}
 
 
 def manifest(domain: str) -> pd.DataFrame:

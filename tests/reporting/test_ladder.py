@@ -8,6 +8,7 @@ import pytest
 
 from vqathinker.evaluation.intervals import average_over_sets, bootstrap, generator_of
 from vqathinker.evaluation.significance import compare, holm
+from vqathinker.params import IntervalsParams
 from vqathinker.reporting.tables.agreement import Agreements, Labels
 from vqathinker.reporting.tables.formats import markdown
 from vqathinker.reporting.tables.ladder import LADDER, ladder_lines
@@ -16,6 +17,7 @@ from vqathinker.reporting.tables.rows import ladder_rows
 from vqathinker.reporting.tables.scale import TableScale
 
 N = 40
+INTERVALS = IntervalsParams(resamples=200, seed=1, confidence=0.95)
 NAMES = [f"{number}.mp4" for number in range(N)]
 BASE = {"name": "large", "kind": "hub", "motion": {"encoder": "slowfast"}}
 
@@ -37,6 +39,8 @@ RUNS = {
     "sft": row(training={"method": "sft", "beta": 0.04}),
     "small": row(base=BASE | {"name": "small"}),
     "still": row(base=BASE | {"name": "large-still", "motion": None}),
+    "sft-grpo": row(after="sft"),
+    "four": row(train=False, after="grpo", clips={"test_setting": "4x560"}),
     "six": row(clips={"test_setting": "6x448"}),
 }
 SCALE = TableScale(
@@ -58,8 +62,8 @@ def agreements(runs: tuple[str, ...], benchmarks: str = "abc") -> Agreements:
         for name in benchmarks
     }
     scores = {key: own[1:] if key[0] == "again" else own for key, own in scores.items()}
-    labels = {name: Labels(mos, None) for name in benchmarks}
-    return Agreements(scores, labels, seed=1, resamples=200)
+    labels = {name: Labels(mos, pd.Series(None, NAMES, dtype=object)) for name in benchmarks}
+    return Agreements(scores, labels, INTERVALS)
 
 
 def find(lines: list[dict[str, Any]], **wanted: Any) -> dict[str, Any]:
@@ -76,6 +80,8 @@ def test_rows_are_told_by_what_differs_and_not_by_name() -> None:
         "sft": ("training", "training.method sft"),
         "small": ("backbone", "base.name small"),
         "still": ("ablation", "base.motion.encoder none, base.motion null"),
+        "sft-grpo": ("training", "after sft"),
+        "four": ("frames", "clips.test_setting 4x560"),
         "six": ("frames", "clips.test_setting 6x448"),
     }
 
@@ -133,7 +139,7 @@ def test_without_the_method_values_stand_without_differences() -> None:
 def test_scores_that_are_all_equal_give_a_reason_and_no_number() -> None:
     drawn = agreements(("grpo", "sft"))
     flat = {key: own * 0 + 3 for key, own in drawn.scores.items() if key == ("sft", "a")}
-    drawn = Agreements({**drawn.scores, **flat}, drawn.labels, 1, 200)
+    drawn = Agreements({**drawn.scores, **flat}, drawn.labels, INTERVALS)
     lines = ladder_lines(SCALE, ladder_rows(SCALE, ["grpo", "sft"]), drawn)
     line = find(lines, row="sft", benchmark="a", measure="srcc")
     assert (line["value"], line["difference"], line["p"]) == (None, None, None)
@@ -145,7 +151,7 @@ def test_a_benchmark_without_predictions_of_a_row_is_left_out_of_its_average() -
     drawn = agreements(("grpo", "sft"))
     scores = {key: own for key, own in drawn.scores.items() if key != ("sft", "b")}
     lines = ladder_lines(
-        SCALE, ladder_rows(SCALE, ["grpo", "sft"]), Agreements(scores, drawn.labels, 1, 200)
+        SCALE, ladder_rows(SCALE, ["grpo", "sft"]), Agreements(scores, drawn.labels, INTERVALS)
     )
     average = find(lines, row="sft", benchmark="average", domain="in-domain", measure="srcc")
     assert average["benchmarks"] == 1
@@ -158,9 +164,14 @@ def test_each_question_has_its_grids_with_the_method_above() -> None:
     grids = ladder_grids(SCALE, lines)
     rows = {grid.title: [row[0].text for b in grid.blocks for row in b] for grid in grids}
     assert rows["Ablation ladder: averages"] == ["grpo", "untouched", "no-temporal", "still"]
-    assert rows["Supervised fine-tuning against GRPO: averages"] == ["grpo", "untouched", "sft"]
+    assert rows["Supervised fine-tuning against GRPO: averages"] == [
+        "grpo",
+        "untouched",
+        "sft",
+        "sft-grpo",
+    ]
     assert rows["Backbones: averages"] == ["grpo", "small"]
-    assert rows["Frames: averages"] == ["grpo", "six"]
+    assert rows["Frames: averages"] == ["grpo", "four", "six"]
     assert " ± " in markdown(grids)
 
 

@@ -22,9 +22,11 @@ from vqathinker.datasets.manifest_origin import files_digest
 from vqathinker.evaluation.metrics import write_metrics
 from vqathinker.evaluation.origins import sha256_of_file
 from vqathinker.evaluation.predictions import read_predictions, write_predictions
+from vqathinker.params import IntervalsParams
 from vqathinker.policy.folder.hashes import policy_hash
 from vqathinker.reporting.explain import as_text, explain
 
+QUICK = IntervalsParams(resamples=200, seed=7, confidence=0.95)
 SETS, RUNS = ("demo_indomain", "demo_content"), ("base", "grpo")
 VIDEOS = [f"{number}.mp4" for number in range(8)]
 MOS = np.linspace(1, 5, len(VIDEOS))
@@ -50,7 +52,8 @@ def made(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
                 predictions = RESULTS / "predictions" / run / f"{name}.parquet"
                 metrics = RESULTS / "metrics" / run / f"{name}.json"
                 write_said(predictions, run, name)
-                write_metrics(Path("data", name, "manifest.parquet"), predictions, {}, metrics)
+                manifest = Path("data", name, "manifest.parquet")
+                write_metrics(manifest, predictions, {}, metrics, intervals=QUICK)
                 files["metrics"].append(str(metrics))
                 files["predictions"].append(str(predictions))
         files["manifest"] = [f"data/{name}/manifest.parquet" for name in SETS]

@@ -42,7 +42,7 @@ def origin_of_policy(folder: Path, record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def origin_of_metrics(
-    manifest: Path, predictions: Path, given: Mapping[str, Any]
+    manifest: Path, predictions: Path, given: Mapping[str, Any], parameters: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The provenance of metrics: that of the predictions, and what is new.
 
@@ -50,11 +50,12 @@ def origin_of_metrics(
         manifest: the file that the labels came from.
         predictions: the file that was compared with them.
         given: the provenance of the predictions.
+        parameters: of the metrics.
 
     Returns:
         `given` with `manifest_sha256`, and `made_from`: `predictions` and `manifest` (path and
         sha256), `labels` (path and sha256) and `files_sha256` as the manifest says, else None;
-        `code` and `versions` of what computed them.
+        `parameters`, `code` and `versions` of what computed them.
     """
     told, found = promise_of(manifest), named(manifest)
     labels = told.get("labels")
@@ -66,6 +67,7 @@ def origin_of_metrics(
         "manifest": found,
         "labels": labels,
         "files_sha256": told.get("files_sha256"),
+        "parameters": dict(parameters),
         "code": code_digest(Path("evaluation", "metrics.py"), _SOURCE),
         "versions": versions_of("numpy", "pandas", "pyarrow", "scipy"),
     }

@@ -44,6 +44,7 @@ from vqathinker.params.training import (
 )
 from vqathinker.params.whole import (
     EvaluationParams,
+    IntervalsParams,
     MetricsParams,
     Parameters,
     ReportParams,
@@ -65,6 +66,7 @@ __all__ = [
     "DownloadParams",
     "EvaluationParams",
     "HubBaseParams",
+    "IntervalsParams",
     "KeepParams",
     "Kernels",
     "Launch",

@@ -32,7 +32,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "clips": ("seed", "clips"),
     "evaluation": ("evaluation", "answer", "kernels", "device"),
     "metrics": ("metrics",),
-    "report": ("report", "data"),
+    "report": ("report", "data", "metrics"),
 }
 BASE, TRAINING = "base", "training"
 _EXPECTED = ("parameters or the stamp of a phase", "give a params.yaml as the shipped one")

@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vqathinker.errors import read_json
+from vqathinker.errors import read_json, reading
 from vqathinker.evaluation.metrics import write_metrics
 from vqathinker.evaluation.predictions import read_predictions
+from vqathinker.params import IntervalsParams
 from vqathinker.parquet import read_columns
 from vqathinker.products import MANIFEST, METRICS
 from vqathinker.reporting.chain import DIFFERS, GONE, find_root, state_of
@@ -103,7 +104,9 @@ def _compute_again(path: Path, out: Path, root: Path) -> Iterator[str]:
         return
     manifest, predictions = (root / made[key]["path"] for key in ("manifest", "predictions"))
     failures = _failures(kept, manifest, predictions)
-    write_metrics(manifest, predictions, failures, out, allow_incomplete=True)
+    with reading(path, *METRICS):
+        intervals = IntervalsParams.model_validate(made["parameters"]["intervals"])
+    write_metrics(manifest, predictions, failures, out, intervals=intervals, allow_incomplete=True)
     yield from _differences(kept, read_json(out, *METRICS))
 
 

@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 
 from vqathinker.errors import InputError
+from vqathinker.evaluation.agreement import contents_of
 from vqathinker.evaluation.intervals import Agreement, bootstrap, generator_of
 from vqathinker.evaluation.predictions import read_predictions
+from vqathinker.params import IntervalsParams
 from vqathinker.parquet import read_columns
 from vqathinker.products import MANIFEST
 
@@ -21,24 +23,23 @@ __all__ = ["Agreements", "Labels", "read_agreements"]
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """MOS of a benchmark by video and, where they are resampled together, contents by video."""
+    """MOS of a benchmark by video, and contents by video, None where none is known."""
 
     mos: pd.Series
-    contents: pd.Series | None
+    contents: pd.Series
 
 
 @dataclass(eq=False)
 class Agreements:
     """Resampled agreement of runs with benchmarks; what was drawn once is kept.
 
-    `scores` are finite, by video, of (run, benchmark); `labels` of each benchmark. `seed` and
-    `resamples` are of the bootstrap.
+    `scores` are finite, by video, of (run, benchmark); `labels` of each benchmark; `params` say how
+    it is resampled.
     """
 
     scores: Mapping[tuple[str, str], pd.Series]
     labels: Mapping[str, Labels]
-    seed: int
-    resamples: int
+    params: IntervalsParams
     _drawn: dict[tuple[str, frozenset[str]], dict[str, Agreement]] = field(default_factory=dict)
 
     @property
@@ -70,13 +71,12 @@ class Agreements:
             for (run, name), values in self.scores.items()
             if name == benchmark and shared <= set(values.index)
         }
-        contents = None if labels.contents is None else labels.contents.reindex(videos).to_numpy()
         found = bootstrap(
             np.stack(list(fitting.values())),
             labels.mos.reindex(videos).to_numpy(),
-            contents,
-            generator=generator_of(self.seed, benchmark),
-            resamples=self.resamples,
+            contents_of(labels.contents.reindex(videos).to_numpy()),
+            generator=generator_of(self.params.seed, benchmark),
+            resamples=self.params.resamples,
         )
         return dict(zip(fitting, found, strict=True))
 
@@ -84,20 +84,16 @@ class Agreements:
 def read_agreements(
     predictions: Iterable[Path],
     manifests: Mapping[str, Path],
-    by_content: Mapping[str, bool],
-    *,
-    seed: int,
-    resamples: int,
+    params: IntervalsParams,
 ) -> Agreements:
     """Read predictions with the labels of their benchmarks.
 
-    `manifests` maps a benchmark to its manifest; `by_content` tells of which ones the metrics were
-    resampled by content.
+    `manifests` maps a benchmark to its manifest.
 
     Raises:
         InputError: a benchmark has no manifest, or a file cannot be read.
     """
-    labels: dict[str, Labels] = {}
+    labels = {name: _read_labels(path) for name, path in manifests.items()}
     scores: dict[tuple[str, str], pd.Series] = {}
     for path in predictions:
         given = read_predictions(path)
@@ -107,14 +103,11 @@ def read_agreements(
                 f"{path} is of {name}, but manifests are there only of {sorted(manifests)}; give "
                 "this benchmark's manifest too"
             )
-        if name not in labels:
-            labels[name] = _read_labels(manifests[name], by_content.get(name, False))
         own = given.table.set_index("video")["score"].astype(float)
         scores[given.run, name] = own[np.isfinite(own) & own.index.isin(labels[name].mos.index)]
-    return Agreements(scores, labels, seed, resamples)
+    return Agreements(scores, labels, params)
 
 
-def _read_labels(path: Path, by_content: bool) -> Labels:
-    columns = ["video", "mos", *(["content"] if by_content else [])]
-    table = read_columns(path, columns, MANIFEST).set_index("video")
-    return Labels(table["mos"].astype(float), table["content"] if by_content else None)
+def _read_labels(path: Path) -> Labels:
+    table = read_columns(path, ["video", "mos", "content"], MANIFEST).set_index("video")
+    return Labels(table["mos"].astype(float), table["content"])

@@ -6,14 +6,17 @@ seeds are drawn as videos are. Holm's correction is over all differences of one 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vqathinker.evaluation.intervals import Resampled, average_over_sets, generator_of
+from vqathinker.evaluation.intervals import average_over_sets, generator_of
 from vqathinker.evaluation.significance import Seeds, compare, holm, over_seeds
 from vqathinker.reporting.tables.agreement import Agreements
 from vqathinker.reporting.tables.main import AVERAGES, MEASURES
 from vqathinker.reporting.tables.rows import LadderRow
 from vqathinker.reporting.tables.scale import TableScale
+
+if TYPE_CHECKING:
+    from vqathinker.evaluation.estimates import Resampled
 
 __all__ = ["LADDER", "ladder_lines"]
 
@@ -68,7 +71,7 @@ def _lines_of(
             where = {"domain": domain, "benchmark": benchmark, "benchmarks": len(names)}
             own = _seeds(scale, row, names, measure, agreements, beside=())
             yield {
-                **shared, **where, **_value(own),
+                **shared, **where, **_value(own, agreements.params.confidence),
                 **_difference(scale, row, method, names, measure, agreements),
             }  # fmt: skip
 
@@ -105,11 +108,11 @@ def _seeds(
         ]  # fmt: skip
     else:
         means = [own[0] for own in of_run]
-    return over_seeds(means, generator_of(agreements.seed, f"seeds of {row.name}"))
+    return over_seeds(means, generator_of(agreements.params.seed, f"seeds of {row.name}"))
 
 
-def _value(own: Seeds) -> Mapping[str, Any]:
-    estimate = own.mean.estimate()
+def _value(own: Seeds, confidence: float) -> Mapping[str, Any]:
+    estimate = own.mean.estimate(confidence)
     return {
         "n": own.mean.n, "value": estimate.value, "low": estimate.low, "high": estimate.high,
         "spread": own.spread, "reason": estimate.reason,
@@ -132,7 +135,7 @@ def _difference(
         return {"reason": f"{method.name} has no scores there"}
     first = _seeds(scale, row, benchmarks, measure, agreements, beside=method.runs).mean
     second = _seeds(scale, method, benchmarks, measure, agreements, beside=row.runs).mean
-    found = compare(first, second)
+    found = compare(first, second, agreements.params.confidence)
     why = {"reason": found.reason} if found.reason else {}
     return {
         "n_compared": first.n, "difference": found.difference, "difference_low": found.low,

@@ -30,7 +30,8 @@ class LadderRow:
 def ladder_rows(scale: TableScale, runs: Collection[str]) -> list[LadderRow]:
     """The rows that these runs make, in the order of params.yaml, the method first.
 
-    `untrained`: a policy as it is; `training`: another method of training; `backbone`: another base
+    `untrained`: a policy as it is; `training`: another method of training, or one `after` another
+    run; `backbone`: another base
     policy and nothing else; `frames`: other clips and nothing else; `ablation`: anything else.
     """
     seeds: dict[tuple[tuple[str, str], ...], list[str]] = {}
@@ -38,7 +39,10 @@ def ladder_rows(scale: TableScale, runs: Collection[str]) -> list[LadderRow]:
         if name in runs:
             seeds.setdefault(tuple(sorted(_flat(row).items())), []).append(name)
     method = _flat(scale.runs.get(scale.method, {}))
-    rows = [_row(names, dict(flat), method) for flat, names in seeds.items()]
+    rows = [
+        _row(names, _as_trained(dict(flat), method, scale.method), method)
+        for flat, names in seeds.items()
+    ]
     return sorted(rows, key=lambda row: row.group != "method")
 
 
@@ -56,9 +60,17 @@ def _row(names: list[str], own: Mapping[str, str], method: Mapping[str, str]) ->
     return LadderRow(names[0], tuple(names), _group(keys), differs)
 
 
+def _as_trained(own: Mapping[str, str], method: Mapping[str, str], name: str) -> Mapping[str, str]:
+    """A row that only looks at the method's policy again is trained as the method is."""
+    if own.get("train") == "false" and own.get("after") == name:
+        trained = {key: method[key] for key in ("train", "after") if key in method}
+        return {key: value for key, value in own.items() if key not in ("train", "after")} | trained
+    return own
+
+
 def _group(keys: Collection[str]) -> str:
     sections = {key.split(".")[0] for key in keys}
-    if "training.method" in keys:
+    if "training.method" in keys or "after" in keys:
         return "training"
     if sections == {"base"} and not _only_motion(keys):
         return "backbone"

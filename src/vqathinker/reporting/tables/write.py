@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vqathinker.errors import InputError
 from vqathinker.evaluation.intervals import average_over_sets
+from vqathinker.params import MetricsParams, ReportParams, load_section
 from vqathinker.reporting.published import read_published
 from vqathinker.reporting.tables.agreement import Agreements, read_agreements
 from vqathinker.reporting.tables.formats import Grid, Row, latex, markdown, write_csv, write_text
@@ -20,7 +21,6 @@ from vqathinker.reporting.tables.scoring import read_metrics, write_scoring
 __all__ = ["write_tables"]
 
 _DECIMALS = 9
-_SEED, _RESAMPLES = 42, 2000
 
 
 def write_tables(
@@ -52,10 +52,9 @@ def write_tables(
             f"metrics are of {', '.join(strange)}, expected benchmarks of {params}: "
             f"{', '.join(scale.domains)}"
         )
-    by_content = {one["benchmark"]: one.get("resampled_by") == "content" for one in results}
-    agreements = read_agreements(
-        predictions, manifests, by_content, seed=_SEED, resamples=_RESAMPLES
-    )
+    fewer = {"resamples": load_section(params, ReportParams).resamples}
+    intervals = load_section(params, MetricsParams).intervals.model_copy(update=fewer)
+    agreements = read_agreements(predictions, manifests, intervals)
     out_dir.mkdir(parents=True, exist_ok=True)
     write_scoring(results, out_dir)
     lines = main_lines(scale, read_published(), results, _average_interval(scale, agreements))
@@ -82,7 +81,7 @@ def _average_interval(scale: TableScale, agreements: Agreements) -> AverageInter
             if found is None:
                 return None, None
             sets.append(replace(getattr(found[0], measure), n=scale.counts[name]))
-        estimate = average_over_sets(sets, weighted=weighted).estimate()
+        estimate = average_over_sets(sets, weighted=weighted).estimate(agreements.params.confidence)
         return estimate.low, estimate.high
 
     return interval
