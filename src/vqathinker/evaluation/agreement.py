@@ -53,7 +53,7 @@ def measure_agreement(
     """Measure finite `scores` against finite `mos` (videos,) of the benchmark `name`.
 
     `contents` (videos,) are those of the manifest, see `contents_of`. All draws come from the seed
-    of `params` and from `name`: all runs on one benchmark meet the same pairs of videos.
+    of `params` and from `name`: runs that scored the same videos meet the same pairs of them.
     """
     groups = contents_of(contents)
     number = len(scores) if groups is None else len(set(groups))
