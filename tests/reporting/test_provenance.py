@@ -163,6 +163,9 @@ def test_an_average_comes_from_all_its_benchmarks_and_a_published_row_from_its_l
     }
     overall = json.loads((RESULTS / "tables/overall.provenance.json").read_text(encoding="utf-8"))
     assert overall["rows"]["base/in-domain"] == ["results/demo/metrics/base/demo_indomain.json"]
+    ladder = json.loads((RESULTS / "tables/ladder.provenance.json").read_text(encoding="utf-8"))
+    compared = ladder["rows"]["untrained/base/demo as it is/in-domain/demo_indomain/srcc"]
+    assert compared == [f"results/demo/metrics/{run}/demo_indomain.json" for run in RUNS]
     assert len(told["policies"]) == len(told["manifests"]) == 2
     assert len(told["conditions"]) == 1
 

@@ -49,7 +49,7 @@ def tables(
 
     write_tables(params, metrics, predictions, _by_set(manifest), out_dir)
     files = {"metrics": metrics, "predictions": predictions, "manifest": manifest}
-    write_provenance(out_dir, files)
+    write_provenance(out_dir, files, params)
     write_inputs(out_dir, params, files)
     typer.echo(f"{out_dir}: tables of {len(metrics)} results")
 

@@ -1,6 +1,7 @@
 """Which files each row of each table comes from, told by what the row says of itself.
 
-A row names its run, its benchmark or domain; files of that run on these benchmarks are its sources.
+A row names its run, its benchmark or domain; files of that run on these benchmarks are its sources,
+and those of the run that it is compared with.
 A table that is not listed here is told apart by its first columns, and comes from every kind of
 file: nothing is left out, and no table has to know of this.
 """
@@ -13,6 +14,8 @@ from typing import Any, NamedTuple
 from vqathinker.errors import read_json, reading
 from vqathinker.products import METRICS, TABLE
 from vqathinker.reporting.provenance import Sources, row_name
+from vqathinker.reporting.tables.rows import LadderRow, ladder_rows
+from vqathinker.reporting.tables.scale import load_table_scale
 
 __all__ = ["write_provenance"]
 
@@ -42,12 +45,13 @@ class _File(NamedTuple):
     told: Mapping[str, Any]
 
 
-def write_provenance(out_dir: Path, files: Mapping[str, Sequence[Path]]) -> None:
+def write_provenance(out_dir: Path, files: Mapping[str, Sequence[Path]], params: Path) -> None:
     """Write the provenance of every CSV in a folder of tables.
 
     Args:
         out_dir: the folder, with its tables.
         files: what they were made from, by the name of the command's option.
+        params: params.yaml or the stamp of the phase.
 
     Raises:
         InputError: a file cannot be read.
@@ -58,6 +62,8 @@ def write_provenance(out_dir: Path, files: Mapping[str, Sequence[Path]]) -> None
         if option not in _NO_SOURCE
         for path in paths
     ]
+    runs = {str(file.told["run"]) for file in known if "run" in file.told}
+    rungs = ladder_rows(load_table_scale(params), runs)
     sources = Sources()
     for table in sorted(out_dir.glob("*.csv")):
         with reading(table, *TABLE), table.open(encoding="utf-8", newline="") as opened:
@@ -67,7 +73,8 @@ def write_provenance(out_dir: Path, files: Mapping[str, Sequence[Path]]) -> None
         there = [file for file in known if file.option == "metrics" or not of_metrics]
         key = _key_of(table.stem, columns, rows)
         told = _PUBLISHED_ACCURACY if table.stem in _WITH_ACCURACY else _PUBLISHED
-        sources.write(table, key, [(row, _files_of(row, there, told)) for row in rows])
+        pairs = [(row, _files_of(row, _runs_of(row, rungs), there, told)) for row in rows]
+        sources.write(table, key, pairs)
 
 
 def _key_of(table: str, columns: Sequence[str], rows: Sequence[Row]) -> Sequence[str]:
@@ -92,12 +99,22 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _files_of(row: Row, files: Iterable[_File], told: Path) -> list[Path]:
+def _runs_of(row: Row, rungs: Sequence[LadderRow]) -> set[str]:
+    """Runs that a row names; of a row of the ladder every seed, and what it is compared with."""
+    named = set(row.values())
+    if "seeds" in row:
+        compared = "method" if row.get("difference") else None
+        own = [rung for rung in rungs if rung.name in named or rung.group == compared]
+        named |= {run for rung in own for run in rung.runs}
+    return named
+
+
+def _files_of(row: Row, runs: set[str], files: Iterable[_File], told: Path) -> list[Path]:
     published = [told] if _shows_published(row) else []
     if row.get("ours") == "no":
         return published
     listed = list(files)
-    of_run = [file for file in listed if file.told.get("run") in row.values()] or listed
+    of_run = [file for file in listed if file.told.get("run") in runs] or listed
     benchmark, domain = row.get("benchmark"), row.get("domain")
     found = [file for file in of_run if file.told.get("benchmark") == benchmark]
     found = found or [file for file in of_run if file.told.get("domain") == domain] or of_run
