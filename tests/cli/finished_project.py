@@ -2,6 +2,7 @@
 
 import copy
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,13 +58,16 @@ CALLS = {
     "page": "--tables <results/tables --figures <results/figures "
     "--predictions <predictions.parquet --out >results/report.html",
     "summary": "<results",
+    "explain": "<results scoring grpo/mine n",
+    "verify": "<results",
+    "archive": "<results --out >archive.zip",
     "policy export": "<with-slowfast --out >original",
     "policy import": "<original --out >imported --setting 6x56",
     "policy describe": "<policy",
     "policy card": "policy --tables <results/tables/scoring.md",
 }
 WITH_PARAMS = {name for name in CALLS if name.split()[0] != "policy"} - {
-    "gather", "figures", "summary",
+    "gather", "figures", "summary", "explain", "verify",
 }  # fmt: skip
 
 
@@ -101,6 +105,7 @@ def _write_policy_with_slowfast() -> None:
 
 
 def _make_inputs(folder: Path, root: Path) -> None:
+    shutil.copy(root / "Snakefile", folder)
     config = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
     demo = merge(copy.deepcopy(config["scales"]["demo"]), SMALL)
     demo["data"]["counts"], demo["data"]["demo"] = {"mine": VIDEOS}, None

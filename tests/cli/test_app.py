@@ -13,6 +13,7 @@ COMMANDS = {
     "Policy": ("base", "train", "export"),
     "Evaluation": ("predict", "gather", "metrics", "absent"),
     "Report": ("tables", "figures", "page", "summary"),
+    "Provenance": ("explain", "verify", "archive"),
     "Development": ("schema",),
 }
 GROUPS = {
@@ -47,6 +48,7 @@ def test_every_command_says_what_it_does_and_explains_its_options(command):
 def test_every_phase_has_the_module_that_its_stamp_hashes(root):
     folder = root / "src" / "vqathinker" / "cli"
     apart = {"__init__", "options", "paths", "failures", "kernels", "inventory", "plan", "policy"}
+    apart |= {"provenance"}
     modules = {path.stem for path in folder.glob("*.py")} - apart
     assert modules == {*SECTIONS, BASE, TRAINING}
 

@@ -95,6 +95,8 @@ NEEDED = {
         "notes.csv",
     ),
     ("summary", "results"): ("tables/scoring.csv",),
+    ("explain", "results"): ("tables/scoring.csv",),
+    ("verify", "results"): ("tables/inputs.json",),
 }
 
 

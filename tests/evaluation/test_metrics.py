@@ -166,7 +166,11 @@ class TestWriteMetrics:
         found = write_metrics(labels, said, {}, out, intervals=QUICK)
         written = json.loads(out.read_text(encoding="utf-8"))
         digest = hashlib.sha256(labels.read_bytes()).hexdigest()
-        assert written.pop("provenance") == {**ORIGIN, "manifest_sha256": digest}
+        origin = written.pop("provenance")
+        made = origin.pop("made_from")
+        assert origin == {**ORIGIN, "manifest_sha256": digest}
+        assert made["manifest"] == {"path": labels.as_posix(), "sha256": digest}
+        assert made["predictions"]["path"] == said.as_posix()
         assert written == found
         assert (written["n_null"], written["srcc"]) == (1, pytest.approx(1))
 

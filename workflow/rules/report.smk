@@ -25,12 +25,10 @@ rule tables:
     threads: THREADS["report"]
     resources:
         **RESOURCES["report"],
-    params:
-        cards=PARAMS["data"]["cards"],
     shell:
         "vqathinker tables --params {input.stamp} --metrics {input.metrics}"
         " --predictions {input.predictions} --manifest {input.manifests}"
-        " --cards {params.cards} --out-dir {output} 2> {log}"
+        " --out-dir {output} 2> {log}"
 
 
 rule figures:

@@ -1,8 +1,8 @@
 """The command line: one command per stage of the pipeline, and the only room that sees all others.
 
 There is one module for each phase of `vqathinker.phases`, and what that module imports is the
-phase's code; `inventory` and `plan` belong to none. Heavy modules are imported inside the commands,
-so that `--help` answers at once.
+phase's code; `inventory`, `plan` and `provenance` belong to none. Heavy modules are imported inside
+the commands, so that `--help` answers at once.
 """
 
 import sys
@@ -24,6 +24,7 @@ from vqathinker.cli import (
     metrics,
     plan,
     policy,
+    provenance,
     report,
     training,
 )
@@ -90,6 +91,7 @@ _PANELS = {
     "Policy": (base.base, training.train, training.export),
     "Evaluation": (evaluation.predict, evaluation.gather, metrics.metrics, absent.absent),
     "Report": (report.tables, report.figures, report.page, report.summary),
+    "Provenance": (provenance.explain, provenance.verify, provenance.archive),
     "Development": (schema,),
 }
 for _panel, _commands in _PANELS.items():

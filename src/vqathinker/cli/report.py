@@ -12,12 +12,11 @@ from vqathinker.cli.options import (
     PredictionFiles,
 )
 from vqathinker.cli.paths import file_to_read, folder_to_read, folder_to_write
-from vqathinker.params import ReportParams, load_section
+from vqathinker.params import DataParams, ReportParams, load_section
 from vqathinker.products import FIGURES, HISTORY, MANIFEST, METRICS, PREDICTIONS, RESULTS, TABLE
 
 __all__ = ["figures", "page", "summary", "tables"]
 
-_CARDS = Path("cards")
 OutDir = Annotated[Path, typer.Option(**folder_to_write(), help="The folder to write.")]
 
 
@@ -41,15 +40,19 @@ def tables(
         list[Path],
         typer.Option(**file_to_read(MANIFEST), help="Manifests of these; several may follow."),
     ] = [],  # noqa: B006
-    cards: Annotated[Path, typer.Option(help="Folder of your own cards, for notes.")] = _CARDS,
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
     """Write every table, as CSV, Markdown and LaTeX: scores, the main table, the ladder of runs."""
+    from vqathinker.reporting.inputs import write_inputs
     from vqathinker.reporting.remarks import write_remarks
+    from vqathinker.reporting.row_sources import write_provenance
     from vqathinker.reporting.tables.write import write_tables
 
-    notes = write_remarks(metrics, cards, out_dir)
+    notes = write_remarks(metrics, Path(load_section(params, DataParams).cards), out_dir)
     write_tables(params, metrics, predictions, _by_set(manifest), out_dir, notes=notes)
+    files = {"metrics": metrics, "predictions": predictions, "manifest": manifest}
+    write_provenance(out_dir, files, params)
+    write_inputs(out_dir, params, files)
     typer.echo(f"{out_dir}: tables of {len(metrics)} results")
 
 

@@ -22,6 +22,7 @@ from rich.progress import track
 from vqathinker.atomic import whole_file
 from vqathinker.datasets.card import Card
 from vqathinker.datasets.labels import LabelError, read_labels
+from vqathinker.datasets.manifest_origin import origin_of_manifest
 from vqathinker.datasets.matching import match_videos, video_files
 from vqathinker.errors import InputError, reading
 from vqathinker.products import MANIFEST
@@ -36,7 +37,8 @@ __all__ = [
     "write_manifest",
 ]
 
-# Key of the file's metadata: JSON with set, expected (rows, or null) and made.
+# Key of the file's metadata: JSON with set, expected (rows, or null) and made; of a set that was
+# fetched also labels (file and sha256) and files_sha256 (of the receipt's list of files).
 SET_KEY = "set"
 
 _SCHEMA = pa.schema(
@@ -116,10 +118,21 @@ def build_manifest(source: Path, card: Card, expected: int | None = None) -> pd.
     return _to_frame(pa.Table.from_pylist(rows, schema=_SCHEMA))
 
 
-def write_manifest(manifest: pd.DataFrame, path: Path, card: Card) -> None:
-    """Write a manifest as parquet, with what its card promises; no half file is ever left."""
+def write_manifest(
+    manifest: pd.DataFrame, path: Path, card: Card, source: Path | None = None
+) -> None:
+    """Write a manifest as parquet, with what its card promises; no half file is ever left.
+
+    Args:
+        manifest: see `build_manifest`.
+        path: the file.
+        card: of the set.
+        source: the folder it was built from: the file then tells which labels and files those were.
+    """
     table = pa.Table.from_pandas(manifest, schema=_SCHEMA, preserve_index=False)
     promise = {"set": card.name, "expected": card.expected, "made": card.made}
+    if source is not None:
+        promise |= origin_of_manifest(source, card)
     with whole_file(path) as part:
         pq.write_table(table.replace_schema_metadata({SET_KEY: json.dumps(promise)}), part)
 

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 from vqathinker.errors import reading
 from vqathinker.products import MANIFEST
 
-__all__ = ["ABSENT", "IncompleteBenchmarkError", "require_complete", "set_of"]
+__all__ = ["ABSENT", "IncompleteBenchmarkError", "promise_of", "require_complete", "set_of"]
 
-# Key of a manifest's metadata, JSON with set, expected and made; vqathinker.datasets.manifest.
+# Key of a manifest's metadata; vqathinker.datasets.manifest says what it holds.
 _SET = b"set"
 
 # Key of a result's provenance: sets without which it has no numbers, each with what brings it.
@@ -33,7 +33,7 @@ def set_of(manifest: Path) -> str | None:
     Raises:
         InputError: it is no manifest.
     """
-    name: str | None = _promise(manifest).get("set")
+    name: str | None = promise_of(manifest).get("set")
     return name
 
 
@@ -50,7 +50,7 @@ def require_complete(manifest: Path, statuses: Iterable[str]) -> None:
     Raises:
         IncompleteBenchmarkError: it is not complete.
     """
-    known = _promise(manifest)
+    known = promise_of(manifest)
     if known.get("made"):
         return
     rows = list(statuses)
@@ -66,7 +66,12 @@ def require_complete(manifest: Path, statuses: Iterable[str]) -> None:
     )
 
 
-def _promise(manifest: Path) -> dict[str, Any]:
+def promise_of(manifest: Path) -> dict[str, Any]:
+    """What a manifest says of itself, `datasets.manifest.write_manifest`; may be empty.
+
+    Raises:
+        InputError: it is no manifest.
+    """
     with reading(manifest, *MANIFEST):
         known: dict[str, Any] = json.loads(
             (pq.read_schema(manifest).metadata or {}).get(_SET, b"{}")

@@ -45,15 +45,11 @@ def _shared(provenance: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in provenance.items() if key not in _EACH}
 
 
-def _all_of(machines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What machines are; where they differ, each of what they are, as text."""
-    if all(machine == machines[0] for machine in machines):
-        return dict(machines[0])
-    keys = sorted({key for machine in machines for key in machine})
-    told = {key: [machine.get(key) for machine in machines] for key in keys}
-    return {
-        key: values[0]
-        if all(value == values[0] for value in values)
-        else " | ".join(sorted({str(value) for value in values}))
-        for key, values in told.items()
-    }
+def _all_of(values: Sequence[Any]) -> Any:
+    """What is the same; where mappings differ, key by key; else all that there is, as text."""
+    if all(value == values[0] for value in values):
+        return values[0]
+    if all(isinstance(value, Mapping) for value in values):
+        keys = sorted({key for value in values for key in value})
+        return {key: _all_of([value.get(key) for value in values]) for key in keys}
+    return " | ".join(sorted({str(value) for value in values}))

@@ -8,7 +8,6 @@ Departure from the released code: a video without a file or without a readable a
 and left out of the correlations; the authors skip the one in silence and score the other 3.00.
 """
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -23,6 +22,7 @@ from vqathinker.errors import InputError
 from vqathinker.evaluation.agreement import Measures, measure_agreement
 from vqathinker.evaluation.completeness import require_complete, set_of
 from vqathinker.evaluation.measures import Correlations, ScoreMeasures, correlations, measure_score
+from vqathinker.evaluation.origins import origin_of_metrics
 from vqathinker.evaluation.predictions import KINDS, read_predictions
 from vqathinker.params import IntervalsParams, ScoreKind
 from vqathinker.parquet import read_columns
@@ -142,7 +142,7 @@ def write_metrics(
     """Evaluate a file of predictions and write the result as JSON, with its provenance.
 
     `failures` are the decode failures that the benchmark's clip store knows. The provenance is the
-    predictions' own, with `manifest_sha256` added.
+    predictions' own with what `origins.origin_of_metrics` adds.
 
     Raises:
         IncompleteBenchmarkError: videos of the benchmark are missing; not with `allow_incomplete`.
@@ -162,9 +162,9 @@ def write_metrics(
         intervals=intervals,
         score=given.score,
     )
-    with manifest.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    written = {**result, "provenance": {**given.provenance, "manifest_sha256": digest}}
+    parameters = {"intervals": intervals.model_dump()}
+    origin = origin_of_metrics(manifest, predictions, given.provenance, parameters)
+    written = {**result, "provenance": origin}
     text = json.dumps(written, indent=2, ensure_ascii=False, allow_nan=False)
     with whole_file(out) as part:
         part.write_text(text + "\n", encoding="utf-8")

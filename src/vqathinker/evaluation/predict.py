@@ -13,9 +13,10 @@ from tqdm import tqdm
 
 from vqathinker.atomic import whole_file
 from vqathinker.evaluation.journal import PredictionJournal
+from vqathinker.evaluation.origins import origin_of_policy, versions_of
 from vqathinker.evaluation.predictions import COLUMNS, write_predictions
 from vqathinker.params import AnswerParams, Device, EvaluationParams
-from vqathinker.phases.hashing import code_behind
+from vqathinker.phases.hashing import code_digest
 from vqathinker.policy.device import choose_device, choose_dtype
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
@@ -46,10 +47,11 @@ def predict(  # noqa: PLR0913  each decides what is said, or where it goes
         "setting": store.setting, "decoding": how.model_dump(), "answer": answer.model_dump(),
         "clips": [hashlib.sha256(path.read_bytes()).hexdigest() for path in clips],
         "device": place.type, "precision": str(precision).removeprefix("torch."),
-        "machine": describe_machine(),
+        "machine": describe_machine(), "policy_origin": origin_of_policy(policy, loaded.provenance),
+        "code": code_digest(Path("evaluation", "predict.py"), Path(__file__).parents[2]),
+        "versions": versions_of("numpy", "tokenizers", "torch", "transformers"),
     }  # fmt: skip
-    code = code_behind(Path("evaluation", "predict.py"), Path(__file__).parents[2])
-    with PredictionJournal(out, {**origin, "code": code}) as journal:
+    with PredictionJournal(out, origin) as journal:
         _ask(loaded, store, how, answer, journal, f"{run} {benchmark}")
         rows = [row for batch in journal.batches for row in batch]
         if times is not None:

@@ -2,13 +2,21 @@
 
 import ast
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-__all__ = ["card_hashes", "card_path", "code_behind", "code_of_phase", "files_of"]
+__all__ = [
+    "card_hashes",
+    "card_path",
+    "code_behind",
+    "code_digest",
+    "code_of_phase",
+    "files_of",
+]
 
 # These yield values, and the values themselves stand in the stamp.
 _NOT_HASHED = {"params", "phases", "layout.py"}
@@ -49,6 +57,16 @@ def code_behind(start: Path, source: Path) -> dict[str, str]:
         file.relative_to(source).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
         for file in sorted(modules | data)
     }
+
+
+def code_digest(start: Path, source: Path) -> str:
+    """One sha256 over every file that a module runs: the same wherever this code is, git or not.
+
+    Args:
+        start: as in `code_behind`.
+        source: as in `code_behind`.
+    """
+    return hashlib.sha256(json.dumps(code_behind(start, source)).encode()).hexdigest()
 
 
 def _imported(module: Path, source: Path) -> Iterator[Path]:

@@ -39,6 +39,7 @@ def write_remarks(metrics: Sequence[Path], cards: Path, out_dir: Path) -> list[s
         InputError: a file holds no metrics.
         CardError: a card is wrong.
     """
+    out_dir.mkdir(parents=True, exist_ok=True)
     results = [read_json(path, *METRICS) for path in metrics]
     lacking = _lacking(results)
     notes = list(_notes(dict.fromkeys(str(one.get("benchmark")) for one in results), cards))

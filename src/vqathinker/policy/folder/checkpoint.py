@@ -3,7 +3,6 @@
 A folder loads by its path alone, in a fresh process, without remote code and without pickle.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from vqathinker.errors import InputError, read_json, reading
 from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.device import attention_for
 from vqathinker.policy.folder.card import model_card
+from vqathinker.policy.folder.hashes import PROVENANCE, file_hashes, policy_hash
 from vqathinker.policy.folder.processor import VQAThinkerProcessor
 from vqathinker.policy.folder.room import require_room
 from vqathinker.policy.folder.shards import Shards
@@ -41,8 +41,7 @@ __all__ = [
     "write_record",
 ]
 
-CARD, PROVENANCE = "README.md", "provenance.json"
-_HASHED = (".safetensors", ".json")
+CARD = "README.md"
 
 
 class PolicyError(Exception):
@@ -197,25 +196,3 @@ def read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """
     with reading(folder / "tokenizer.json", "a policy's tokenizer", POLICY.remedy):
         return AutoTokenizer.from_pretrained(folder, local_files_only=True)
-
-
-def policy_hash(folder: Path) -> str:
-    """sha256 over names and bytes of a folder's weights, configuration and tokenizer."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        if path.suffix in _HASHED and path.name != PROVENANCE:
-            digest.update(path.name.encode() + b"\0")
-            with path.open("rb") as file:
-                while block := file.read(1 << 24):  # an 8B policy does not fit in memory twice
-                    digest.update(block)
-    return digest.hexdigest()
-
-
-def file_hashes(folder: Path) -> dict[str, str]:
-    """sha256 of each file of weights, configuration or tokenizer in a folder, by its name."""
-    hashes = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix in _HASHED and path.name != PROVENANCE:
-            with path.open("rb") as file:
-                hashes[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return hashes

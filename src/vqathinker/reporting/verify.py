@@ -1,0 +1,181 @@
+"""Do the tables of a results folder follow from its predictions? Everything is computed again.
+
+Metrics from predictions and manifests, tables from these metrics; no model is loaded and no clip
+opened. A file that is not what the provenance says is named, too. Numbers agree within what
+another machine's rounding makes of them.
+"""
+
+import csv
+import json
+import math
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from vqathinker.errors import read_json, reading
+from vqathinker.evaluation.metrics import write_metrics
+from vqathinker.evaluation.predictions import read_predictions
+from vqathinker.params import IntervalsParams
+from vqathinker.parquet import read_columns
+from vqathinker.products import MANIFEST, METRICS
+from vqathinker.reporting.chain import DIFFERS, GONE, find_root, state_of
+from vqathinker.reporting.explain import tables_of
+from vqathinker.reporting.inputs import INPUTS, read_inputs, write_params
+from vqathinker.reporting.provenance import (
+    PROVENANCE,
+    TableProvenance,
+    locate,
+    read_provenance,
+    row_name,
+)
+
+__all__ = ["Finding", "Remake", "verify"]
+
+# Writes tables: parameters, files by option, the folder to write.
+Remake = Callable[[Path, Mapping[str, Sequence[Path]], Path], None]
+
+_NAMED = 5  # differing cells
+_METRICS = "metrics"  # the option that they are given to
+_ABOUT_THEMSELVES = "provenance"  # of metrics: names files, which differ in a copy
+
+
+class Finding(NamedTuple):
+    """A file of the results, and what is wrong with it; nothing where it agrees."""
+
+    name: str
+    wrong: list[str]
+
+
+def verify(results: Path, remake: Remake) -> Iterator[Finding]:
+    """Compare hashes, metrics and tables with what they should be: one finding for each of them.
+
+    Args:
+        results: a results folder, such as results/demo.
+        remake: what writes tables.
+
+    Raises:
+        InputError: the folder has no tables, or what they were made from cannot be used.
+    """
+    provenances = [read_provenance(path) for path in tables_of(results).values()]
+    tables = results / "tables"
+    inputs = read_inputs(tables)
+    root = find_root(results, [path for paths in inputs.files.values() for path in paths])
+    yield Finding("hashes", list(_wrong_hashes(provenances, root)))
+    with tempfile.TemporaryDirectory(prefix="vqathinker-") as name:
+        scratch = Path(name)
+        files = {key: [root / path for path in paths] for key, paths in inputs.files.items()}
+        recomputed = []
+        for number, path in enumerate(files.get(_METRICS, [])):
+            again = scratch / "metrics" / f"{number}.json"
+            yield Finding(str(path), list(_compute_again(path, again, root)))
+            recomputed.append(again)
+        write_params(scratch / "params.yaml", inputs.params)
+        remake(scratch / "params.yaml", files | {_METRICS: recomputed}, scratch / "tables")
+        yield from _compare_tables(tables, scratch / "tables", provenances)
+
+
+def _wrong_hashes(provenances: Sequence[TableProvenance], root: Path) -> Iterator[str]:
+    """Of tables, and of the files that they name; policies and videos are too large for this."""
+    recorded = {str(one.table): one.content["sha256"] for one in provenances}
+    for one in provenances:
+        for path, source in one.content["sources"].items():
+            recorded[str(locate(path, root))] = source["sha256"]
+            for made in source.values():
+                if isinstance(made, dict) and {"path", "sha256"} <= set(made):
+                    recorded[str(root / made["path"])] = made["sha256"]
+        for sha256, manifest in one.content["manifests"].items():
+            recorded[str(root / manifest["path"])] = sha256
+            if labels := manifest.get("labels"):
+                recorded[str(root / labels["path"])] = labels["sha256"]
+    for path, sha256 in sorted(recorded.items()):
+        if (state := state_of(Path(path), sha256)) in {DIFFERS, GONE}:
+            yield f"{path}: {state}"
+
+
+def _compute_again(path: Path, out: Path, root: Path) -> Iterator[str]:
+    """Write to `out` what the metrics at `path` should be; yields the keys in which they differ."""
+    kept = read_json(path, *METRICS)
+    made = kept.get(_ABOUT_THEMSELVES, {}).get("made_from")
+    if made is None:  # of what is absent, or from elsewhere: taken as it is
+        out.parent.mkdir(exist_ok=True)
+        shutil.copy(path, out)
+        return
+    manifest, predictions = (root / made[key]["path"] for key in ("manifest", "predictions"))
+    failures = _failures(kept, manifest, predictions)
+    with reading(path, *METRICS):
+        intervals = IntervalsParams.model_validate(made["parameters"]["intervals"])
+    write_metrics(manifest, predictions, failures, out, intervals=intervals, allow_incomplete=True)
+    yield from _differences(kept, read_json(out, *METRICS))
+
+
+def _failures(kept: Mapping[str, Any], manifest: Path, predictions: Path) -> dict[str, str]:
+    """Videos that would not decode, as the metrics say: the clips may be gone."""
+    rows = read_columns(manifest, ["video", "status"], MANIFEST)
+    ok = set(rows.loc[rows["status"] == "ok", "video"])
+    undecoded = ok - set(read_predictions(predictions).table["video"])
+    return {video: why for video, why in kept["not_scored"].items() if video in undecoded}
+
+
+def _differences(kept: Any, again: Any, where: str = "") -> Iterator[str]:
+    if isinstance(kept, dict) and isinstance(again, dict):
+        for key in dict.fromkeys([*kept, *again]):
+            if where or key != _ABOUT_THEMSELVES:
+                inner = f"{where}.{key}".lstrip(".")
+                yield from _differences(kept.get(key), again.get(key), inner)
+    elif not _same(kept, again):
+        yield f"{where} is {json.dumps(kept)}, computed again {json.dumps(again)}"
+
+
+def _compare_tables(
+    kept: Path, again: Path, provenances: Sequence[TableProvenance]
+) -> Iterator[Finding]:
+    keys = {one.table.name: one.content["key"] for one in provenances}
+    there = {path.name for folder in (kept, again) for path in folder.iterdir()}
+    for name in sorted(there):
+        if name == INPUTS or name.endswith(PROVENANCE):
+            continue
+        first, second = kept / name, again / name
+        if not (first.is_file() and second.is_file()):
+            yield Finding(name, ["not there" if second.is_file() else "no table that is made now"])
+        elif name in keys:
+            yield Finding(name, list(_different_cells(first, second, keys[name])))
+        else:
+            yield Finding(name, list(_different_lines(first, second)))
+
+
+def _different_cells(kept: Path, again: Path, key: Sequence[str]) -> Iterator[str]:
+    first, second = _cells(kept, key), _cells(again, key)
+    wrong = [cell for cell in dict.fromkeys([*first, *second])
+             if not _same(first.get(cell), second.get(cell))]  # fmt: skip
+    for row, column in wrong[:_NAMED]:
+        was, now = (cells.get((row, column), "not there") for cells in (first, second))
+        yield f"{row}, {column}: {was or 'empty'}, computed again {now or 'empty'}"
+    if len(wrong) > _NAMED:
+        yield f"and {len(wrong) - _NAMED} more cells"
+
+
+def _cells(path: Path, key: Sequence[str]) -> dict[tuple[str, str], str]:
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {(row_name(row, key), name): cell for row in rows for name, cell in row.items()}
+
+
+def _different_lines(kept: Path, again: Path) -> Iterator[str]:
+    first, second = (path.read_text(encoding="utf-8").splitlines() for path in (kept, again))
+    pairs = enumerate(zip(first, second, strict=False), 1)
+    wrong = next((number for number, (was, now) in pairs if was != now), None)
+    if wrong is not None:
+        yield f"line {wrong} differs"
+    elif len(first) != len(second):
+        yield f"{len(first)} lines, computed again {len(second)}"
+
+
+def _same(kept: Any, again: Any) -> bool:
+    if kept == again:
+        return True
+    try:
+        return math.isclose(float(kept), float(again), rel_tol=1e-9, abs_tol=1e-9)
+    except (TypeError, ValueError):
+        return False
