@@ -152,6 +152,17 @@ class Layout:
         grid = ((run, benchmark) for run in self.runs(folder) for benchmark in self.benchmarks)
         return [f"{self.results}/metrics/{run}/{name}.json" for run, name in grid]
 
+    def shard_perturbed(self, run: str, name: str) -> list[str]:
+        """Predictions on each clip shard of a benchmark and on perturbed copies of its clips."""
+        folder = f"{self.predicted}/{run}/{name}/perturbed"
+        return [f"{folder}/{Path(shard).stem}.parquet" for shard in self.shards(name)]
+
+    def preferences(self, folder: str) -> list[str]:
+        """Temporal preference of every run of a results folder, on each benchmark asked for."""
+        names = self.params["preference"]["benchmarks"]
+        grid = ((run, name) for run in self.runs(folder) for name in names)
+        return [f"{self.results}/preference/{run}/{name}.json" for run, name in grid]
+
     def report(self, folder: str) -> list[str]:
         """What a results folder ends in: tables, figures and the page."""
         return [f"{folder}/{name}" for name in ("tables", "figures", "report.html")]

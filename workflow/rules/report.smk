@@ -5,6 +5,7 @@ rule tables:
     input:
         stamp=LAYOUT.stamp("report"),
         metrics=lambda w: LAYOUT.metrics(w.folder),
+        preference=lambda w: LAYOUT.preferences(w.folder),
     output:
         report(
             directory("{folder}/tables"),
@@ -20,7 +21,8 @@ rule tables:
     resources:
         **RESOURCES["report"],
     shell:
-        "vqathinker tables --metrics {input.metrics} --out-dir {output} 2> {log}"
+        "vqathinker tables --metrics {input.metrics} --preference {input.preference}"
+        " --out-dir {output} 2> {log}"
 
 
 rule figures:
@@ -29,6 +31,7 @@ rule figures:
         histories=lambda w: LAYOUT.histories(w.folder),
         predictions=lambda w: LAYOUT.predictions(w.folder),
         manifests=[LAYOUT.manifest(name) for name in LAYOUT.benchmarks],
+        preference=lambda w: LAYOUT.preferences(w.folder),
     output:
         report(
             directory("{folder}/figures"),
@@ -45,7 +48,7 @@ rule figures:
         **RESOURCES["report"],
     shell:
         "vqathinker figures --history {input.histories} --predictions {input.predictions}"
-        " --manifest {input.manifests} --out-dir {output} 2> {log}"
+        " --manifest {input.manifests} --preference {input.preference} --out-dir {output} 2> {log}"
 
 
 rule page:

@@ -21,6 +21,7 @@ from vqathinker.cli import (
     evaluation,
     inventory,
     metrics,
+    perturbed,
     plan,
     policy,
     report,
@@ -87,7 +88,13 @@ _PANELS = {
     "Before it starts": (plan.plan,),
     "Data": (clips.decode, clips.perturb),
     "Policy": (base.base, training.train, training.export),
-    "Evaluation": (evaluation.predict, evaluation.gather, metrics.metrics),
+    "Evaluation": (
+        evaluation.predict,
+        perturbed.perturbed,
+        evaluation.gather,
+        metrics.metrics,
+        metrics.preference,
+    ),
     "Report": (report.tables, report.figures, report.page, report.summary),
     "Development": (schema,),
 }

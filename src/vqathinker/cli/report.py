@@ -10,6 +10,7 @@ from vqathinker.cli.options import (
     OutFile,
     ParamsFile,
     PredictionFiles,
+    PreferenceFiles,
 )
 from vqathinker.cli.paths import file_to_read, folder_to_read, folder_to_write
 from vqathinker.params import ReportParams, load_section
@@ -29,11 +30,14 @@ def tables(
         ),
     ],
     out_dir: OutDir,
+    preference: PreferenceFiles = [],  # noqa: B006  typer makes a new list for every call
 ) -> None:
-    """Write the tables of scores, as CSV and Markdown, and the list of videos without a score."""
+    """Write the tables of scores and of temporal preference, and the list of unscored videos."""
+    from vqathinker.reporting.preference import write_preference_tables
     from vqathinker.reporting.tables import write_tables
 
     write_tables(metrics, out_dir)
+    write_preference_tables(preference, out_dir)
     typer.echo(f"{out_dir}: tables of {len(metrics)} results")
 
 
@@ -54,16 +58,19 @@ def figures(
             help="Histories, .../RUN/history.csv; several may follow.",
         ),
     ] = [],  # noqa: B006  typer makes a new list for every call
+    preference: PreferenceFiles = [],  # noqa: B006
 ) -> None:
-    """Draw rewards over steps, scores against MOS, errors against spread; numbers as CSV."""
+    """Draw rewards over steps, scores against MOS, errors, temporal preference; numbers as CSV."""
     from vqathinker.evaluation.completeness import set_of
     from vqathinker.reporting.figures import write_figures, write_scatters
+    from vqathinker.reporting.preference import write_preference_figure
     from vqathinker.reporting.uncertainty import write_uncertainty
 
     manifests = {set_of(path) or path.parent.name: path for path in manifest}
     write_figures({path.parent.name: path for path in history}, out_dir)
     write_scatters(predictions, manifests, out_dir)
     write_uncertainty(predictions, manifests, out_dir)
+    write_preference_figure(preference, out_dir)
     typer.echo(f"{out_dir}: figures of {len(history)} trained runs")
 
 

@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from vqathinker.atomic import whole_file
 from vqathinker.errors import reading
 from vqathinker.evaluation.predictions import Predictions, read_predictions
+from vqathinker.reporting.preference import read_preference_table
 from vqathinker.reporting.tables import (
     ANSWERS,
     BY_SCORE,
@@ -73,6 +74,8 @@ def write_page(
         curve=_curve(figures_dir),
         scatters=list(_scatters(figures_dir, by_run)),
         uncertainty=_uncertainty(figures_dir),
+        preferences=read_preference_table(tables_dir / "preference.csv"),
+        preference=_preference(figures_dir),
         examples={run: list(_examples(files, mos)) for run, files in by_run.items()},
         origins=_provenance_table(by_run),
     )
@@ -112,6 +115,19 @@ def _uncertainty(figures_dir: Path) -> dict[str, str] | None:
         "mean error of videos of similar spread",
         caption="A point is a video; the line is the mean error of a fifth of them each. A rising "
         "line: the policy knows where it is less sure. Numbers: figures/uncertainty.csv.",
+    )
+
+
+def _preference(figures_dir: Path) -> dict[str, str] | None:
+    path = figures_dir / "preference.png"
+    if not path.is_file():
+        return None
+    return _image(
+        path,
+        alt="Share of clips scored above their perturbed copy, by kind of perturbation, a dot with "
+        "its interval for each run and a panel for each benchmark",
+        caption="Dashed: what a policy reaches that does not see the order of the frames. Numbers: "
+        "figures/preference.csv.",
     )
 
 
