@@ -24,11 +24,9 @@ from vqathinker.policy.frame_features import encode_blank_frame, encode_frames
 from vqathinker.policy.generation import EncodedPrompts
 from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.normalisation import normalise
-from vqathinker.video.perturb import draw_each_kind
+from vqathinker.video.perturb import RAW, draw_each_kind
 
-__all__ = ["RAW", "choose_videos", "predict_perturbed"]
-
-RAW = "raw"  # in the column `kind`, of the clip itself
+__all__ = ["choose_videos", "predict_perturbed"]
 
 
 def choose_videos(videos: Iterable[str], number: int | None, seed: int) -> set[str]:
