@@ -175,7 +175,9 @@ def preferences(
     def run(of: Callable[[np.ndarray], np.ndarray]) -> dict[str, float | None]:
         def told(_: Scorer, prompts: EncodedPrompts, videos: Sequence[str]) -> list[ClipScores]:
             scores = of(prompts.frame_features.numpy()).tolist()
-            return [ClipScores(Completion(""), Answer(s, "ok", coarse=False), (), None) for s in scores]
+            return [
+                ClipScores(Completion(""), Answer(s, "ok", coarse=False), (), None) for s in scores
+            ]
 
         with monkeypatch.context() as patched:
             patched.setattr(perturbed, "encode_frames", brightness)
