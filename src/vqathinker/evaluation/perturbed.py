@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from vqathinker.evaluation.predict import Asked, batches_of, load_asked, row_of, write_answers
+from vqathinker.evaluation.predictions import RAW
 from vqathinker.params import (
     AnswerParams,
     Device,
@@ -24,7 +25,7 @@ from vqathinker.policy.frame_features import encode_blank_frame, encode_frames
 from vqathinker.policy.generation import EncodedPrompts
 from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.normalisation import normalise
-from vqathinker.video.perturb import RAW, draw_each_kind
+from vqathinker.video.perturb import draw_each_kind
 
 __all__ = ["choose_videos", "predict_perturbed"]
 

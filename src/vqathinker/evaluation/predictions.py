@@ -26,6 +26,7 @@ from vqathinker.products import PREDICTIONS
 __all__ = [
     "COLUMNS",
     "KINDS",
+    "RAW",
     "Predictions",
     "read_predictions",
     "write_joined",
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 KINDS: tuple[ScoreKind, ...] = get_args(ScoreKind)
+RAW = "raw"  # where `kind` names a perturbation, of the clip itself
 COLUMNS = ("video", "score", "completion", "parse_status", "greedy")
 _TYPES = {
     "video": pa.string(),

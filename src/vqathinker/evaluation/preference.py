@@ -22,11 +22,10 @@ from scipy.stats import binomtest
 from vqathinker.atomic import whole_file
 from vqathinker.errors import InputError
 from vqathinker.evaluation.intervals import FEWEST_GROUPS, Estimate, Resampled, generator_of
-from vqathinker.evaluation.predictions import Predictions, read_predictions
+from vqathinker.evaluation.predictions import RAW, Predictions, read_predictions
 from vqathinker.evaluation.resampling import group_numbers, resample_counts
 from vqathinker.parquet import read_columns
 from vqathinker.products import MANIFEST, PERTURBED
-from vqathinker.video.perturb import RAW
 
 __all__ = [
     "ALL",

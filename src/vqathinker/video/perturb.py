@@ -21,7 +21,6 @@ from vqathinker.params import PerturbationParams
 
 __all__ = [
     "KINDS",
-    "RAW",
     "Perturbation",
     "draw_each_kind",
     "draw_perturbation",
@@ -29,7 +28,6 @@ __all__ = [
 ]
 
 KINDS = ("shuffle", "local_shuffle", "reverse", "jitter", "duplicate", "random_drop")
-RAW = "raw"  # where a kind is named, of a clip as it is
 _TRIES = 100  # of draws that leave a clip as it is; by chance one in thirty does at the most
 
 
