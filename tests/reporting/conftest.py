@@ -11,7 +11,9 @@ import pytest
 
 from vqathinker.evaluation.metrics import write_metrics
 from vqathinker.evaluation.predictions import write_predictions
-from vqathinker.reporting.figures import PANELS, write_figures, write_scatters
+from vqathinker.reporting.figures.curves import PANELS, write_curves
+from vqathinker.reporting.figures.judged import judged_videos
+from vqathinker.reporting.figures.scatter import write_scatters
 from vqathinker.reporting.tables import write_tables
 
 VIDEOS = 12
@@ -66,8 +68,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Scale:
     steps = np.arange(1, 61)
     history = pd.DataFrame({"step": steps, **{name: np.sqrt(steps) for name in PANELS}})
     history.to_csv(scale.histories["grpo"], index=False)
-    write_figures(scale.histories, scale.figures)
-    write_scatters(scale.predictions, scale.manifests, scale.figures)
+    write_curves(scale.histories, scale.figures)
+    write_scatters(judged_videos(scale.predictions, scale.manifests), scale.figures)
     return scale
 
 
@@ -82,7 +84,8 @@ def manifest(domain: str) -> pd.DataFrame:
     """The first video cannot be decoded."""
     bad, good = ["no_index", "<no> moov atom"], ["ok", None]
     state = pd.DataFrame([bad, *[good] * (VIDEOS - 1)], columns=["status", "reason"])
-    return state.assign(video=NAMES, mos=MOS, domain=domain)
+    known = {"mos": MOS, "mos_training": MOS, "content": None, "kind": None, "domain": domain}
+    return state.assign(video=NAMES, **known)
 
 
 def said(run: str) -> pd.DataFrame:

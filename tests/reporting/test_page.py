@@ -8,8 +8,8 @@ import pytest
 
 from vqathinker.errors import InputError
 from vqathinker.evaluation.predictions import read_predictions, write_predictions
+from vqathinker.reporting.figures.uncertainty import write_uncertainty
 from vqathinker.reporting.page import write_page
-from vqathinker.reporting.uncertainty import write_uncertainty
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 

@@ -67,9 +67,8 @@ def test_a_row_with_its_own_base_trains_from_it(finished):
     assert "input: workflow/stamps/demo/training-mine.yaml, models/base/mine, " in plan
 
 
-def test_a_job_gets_no_more_gpus_than_the_profile_allows(quick):
-    profile = ("--workflow-profile", "workflow/profiles/default")
-    plan = quick.snakemake("--dry-run", *profile, "--config", "scale=paper")
+def test_a_job_gets_no_more_gpus_than_the_default_profile_allows(quick):
+    plan = quick.snakemake("--dry-run", "--config", "scale=paper")
     assert "gpu=1" in plan
     assert "gpu=8" not in plan
 

@@ -60,15 +60,21 @@ def figures(
     ] = [],  # noqa: B006  typer makes a new list for every call
     preference: PreferenceFiles = [],  # noqa: B006
 ) -> None:
-    """Draw rewards over steps, scores against MOS, errors, temporal preference; numbers as CSV."""
+    """Draw how training went, and scores against MOS in several ways; numbers as CSV."""
     from vqathinker.evaluation.completeness import set_of
-    from vqathinker.reporting.figures import write_figures, write_scatters
+    from vqathinker.reporting.figures.calibration import write_calibration
+    from vqathinker.reporting.figures.curves import write_curves
+    from vqathinker.reporting.figures.judged import judged_videos
+    from vqathinker.reporting.figures.residuals import write_residuals
+    from vqathinker.reporting.figures.scatter import write_scatters
+    from vqathinker.reporting.figures.uncertainty import write_uncertainty
     from vqathinker.reporting.preference import write_preference_figure
-    from vqathinker.reporting.uncertainty import write_uncertainty
 
     manifests = {set_of(path) or path.parent.name: path for path in manifest}
-    write_figures({path.parent.name: path for path in history}, out_dir)
-    write_scatters(predictions, manifests, out_dir)
+    judged = judged_videos(predictions, manifests)
+    write_curves({path.parent.name: path for path in history}, out_dir)
+    for write in (write_scatters, write_calibration, write_residuals):
+        write(judged, out_dir)
     write_uncertainty(predictions, manifests, out_dir)
     write_preference_figure(preference, out_dir)
     typer.echo(f"{out_dir}: figures of {len(history)} trained runs")

@@ -7,7 +7,7 @@ import base64
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -32,6 +32,48 @@ __all__ = ["write_page"]
 _NOT_SCORED_LISTED = 50
 _OF_ONE_BENCHMARK = {"run", "benchmark"}
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:")
+
+
+class _Text(NamedTuple):
+    alt: str
+    caption: str
+
+
+_SHOWN = {
+    "training_curve": _Text(
+        alt="Rewards, KL divergence, entropy, length and unreadable answers over the steps of "
+        "training, one line for each trained run",
+        caption="Faint: every logged step; strong: the trend. Numbers: figures/training_curve.csv.",
+    ),
+    "calibration": _Text(
+        alt="Mean MOS of videos of similar score, a panel for each benchmark, a line for each run",
+        caption="A point is a tenth of the videos, with a 95 % interval; on the dotted line a "
+        "score is the MOS. Numbers: figures/calibration.csv.",
+    ),
+    "uncertainty": _Text(
+        alt="Error of scores against their spread, a panel for each run and benchmark, with the "
+        "mean error of videos of similar spread",
+        caption="A point is a video; the line is the mean error of a fifth of them each. A rising "
+        "line: the policy knows where it is less sure. Numbers: figures/uncertainty.csv.",
+    ),
+    "preference": _Text(
+        alt="Share of clips scored above their perturbed copy, by kind of perturbation, a dot with "
+        "its interval for each run and a panel for each benchmark",
+        caption="Dashed: what a policy reaches that does not see the order of the frames. Numbers: "
+        "figures/preference.csv.",
+    ),
+}
+_SHOWN_OF_A_RUN = {
+    "scatter": _Text(
+        alt="Scores of {run} against MOS, a panel for each benchmark: {benchmarks}",
+        caption="{run}: a point is a video. Numbers: figures/scatter.csv.",
+    ),
+    "residuals": _Text(
+        alt="{run}: mean of MOS above the line through scores, by content and kind of degradation",
+        caption="{run}: right of the dotted line videos are better than the policy says; bars are "
+        "deviations. Numbers: figures/residuals.csv.",
+    ),
+}
 
 
 def write_page(
@@ -71,11 +113,8 @@ def write_page(
         not_scored=read_table(tables_dir / "not_scored.csv", NOT_SCORED),
         numbers=NUMBERS,
         listed=_NOT_SCORED_LISTED,
-        curve=_curve(figures_dir),
-        scatters=list(_scatters(figures_dir, by_run)),
-        uncertainty=_uncertainty(figures_dir),
+        figures=_figures(figures_dir, by_run),
         preferences=read_preference_table(tables_dir / "preference.csv"),
-        preference=_preference(figures_dir),
         examples={run: list(_examples(files, mos)) for run, files in by_run.items()},
         origins=_provenance_table(by_run),
     )
@@ -93,61 +132,25 @@ def _environment() -> Environment:
     return environment
 
 
-def _curve(figures_dir: Path) -> dict[str, str] | None:
-    path = figures_dir / "training_curve.png"
-    if not path.is_file():
-        return None
-    return _image(
-        path,
-        alt="Rewards, KL divergence, entropy and unreadable answers over the steps of training, "
-        "one line for each trained run",
-        caption="Faint: every logged step; strong: the trend. Numbers: figures/training_curve.csv.",
-    )
+def _figure(figures_dir: Path, name: str, text: _Text) -> Iterator[dict[str, str]]:
+    path = figures_dir / f"{name}.png"
+    if path.is_file():
+        data = base64.b64encode(path.read_bytes()).decode("ascii")
+        yield {"data": data, **text._asdict()}
 
 
-def _uncertainty(figures_dir: Path) -> dict[str, str] | None:
-    path = figures_dir / "uncertainty.png"
-    if not path.is_file():
-        return None
-    return _image(
-        path,
-        alt="Error of scores against their spread, a panel for each run and benchmark, with the "
-        "mean error of videos of similar spread",
-        caption="A point is a video; the line is the mean error of a fifth of them each. A rising "
-        "line: the policy knows where it is less sure. Numbers: figures/uncertainty.csv.",
-    )
-
-
-def _preference(figures_dir: Path) -> dict[str, str] | None:
-    path = figures_dir / "preference.png"
-    if not path.is_file():
-        return None
-    return _image(
-        path,
-        alt="Share of clips scored above their perturbed copy, by kind of perturbation, a dot with "
-        "its interval for each run and a panel for each benchmark",
-        caption="Dashed: what a policy reaches that does not see the order of the frames. Numbers: "
-        "figures/preference.csv.",
-    )
-
-
-def _scatters(
+def _figures(
     figures_dir: Path, by_run: Mapping[str, list[Predictions]]
-) -> Iterator[dict[str, str]]:
-    for run, files in by_run.items():
-        path = figures_dir / f"scatter_{run}.png"
-        if path.is_file():
+) -> dict[str, list[dict[str, str]]]:
+    """Every picture that is there, by what it shows."""
+    found = {name: list(_figure(figures_dir, name, text)) for name, text in _SHOWN.items()}
+    for name, text in _SHOWN_OF_A_RUN.items():
+        found[name] = []
+        for run, files in by_run.items():
             names = ", ".join(file.benchmark for file in files)
-            yield _image(
-                path,
-                alt=f"Scores of {run} against MOS, a panel for each benchmark: {names}",
-                caption=f"{run}: a point is a video. Numbers: figures/scatter.csv.",
-            )
-
-
-def _image(path: Path, alt: str, caption: str) -> dict[str, str]:
-    data = base64.b64encode(path.read_bytes()).decode("ascii")
-    return {"data": data, "alt": alt, "caption": caption}
+            filled = _Text(*(part.format(run=run, benchmarks=names) for part in text))
+            found[name] += _figure(figures_dir, f"{name}_{run}", filled)
+    return found
 
 
 def _read_mos(path: Path) -> dict[tuple[str, str], float]:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,7 +15,7 @@ from vqathinker.atomic import whole_file
 from vqathinker.errors import InputError, read_json, reading
 from vqathinker.evaluation.preference import ALL
 from vqathinker.products import PREFERENCE, TABLE
-from vqathinker.reporting.figures import COLOURS, save_figure, style_axis
+from vqathinker.reporting.figures.drawing import COLOURS, save_figure, style_axis
 
 __all__ = ["read_preference_table", "write_preference_figure", "write_preference_tables"]
 
@@ -75,9 +74,7 @@ def write_preference_figure(preferences: Sequence[Path], out_dir: Path) -> None:
     with whole_file(out_dir / f"{_NAME}.csv") as part:
         shown.to_csv(part, index=False, lineterminator="\n")
     if len(table):
-        figure = _draw(table)
-        save_figure(figure, out_dir / f"{_NAME}.png")
-        _save_vectors(figure, out_dir / f"{_NAME}.svg")
+        save_figure(_draw(table), out_dir / f"{_NAME}.png")
 
 
 def _read_measured(preferences: Sequence[Path]) -> pd.DataFrame:
@@ -170,10 +167,3 @@ def _draw_run(
         value, places, xerr=[value - low, high - value], fmt="o", markersize=4, elinewidth=1.2,
         color=COLOURS[number % len(COLOURS)], label=run,
     )  # fmt: skip
-
-
-def _save_vectors(figure: Figure, path: Path) -> None:
-    """Write a figure as SVG: the same bytes for the same figure, and text as text."""
-    settings = mpl.rc_context({"svg.hashsalt": path.stem, "svg.fonttype": "none"})
-    with whole_file(path) as part, settings:
-        figure.savefig(part, format="svg", metadata={"Date": None})
