@@ -66,7 +66,7 @@ CALLS = {
     "policy card": "policy --tables <results/tables/scoring.md",
 }
 WITH_PARAMS = {name for name in CALLS if name.split()[0] != "policy"} - {
-    "gather", "preference", "tables", "figures", "summary",
+    "gather", "tables", "figures", "summary",
 }  # fmt: skip
 
 

@@ -15,7 +15,13 @@ from vqathinker.evaluation.perturbed import choose_videos, predict_perturbed
 from vqathinker.evaluation.predict import predict
 from vqathinker.evaluation.predictions import read_predictions
 from vqathinker.evaluation.preference import measure_preference
-from vqathinker.params import AnswerParams, EvaluationParams, PerturbationParams, PreferenceParams
+from vqathinker.params import (
+    AnswerParams,
+    EvaluationParams,
+    IntervalsParams,
+    PerturbationParams,
+    PreferenceParams,
+)
 from vqathinker.policy.answer import Answer, Completion
 from vqathinker.policy.frame_features import FrameFeatures
 from vqathinker.policy.generation import EncodedPrompts
@@ -185,7 +191,8 @@ def preferences(
             blank = FrameFeatures(torch.tensor(0.0), torch.tensor(0.0))
             patched.setattr(perturbed, "encode_blank_frame", lambda *_: blank)
             rows = ask(16, "greedy", clips=clips, of=names)
-        found = measure_preference(rows, KINDS, pd.Series(names, index=names), 7)
+        intervals = IntervalsParams(resamples=100, seed=7, confidence=0.95)
+        found = measure_preference(rows, KINDS, pd.Series(names, index=names), intervals)
         return {kind: one["preference"].value for kind, one in found.items()}
 
     return run

@@ -11,11 +11,13 @@ import pytest
 
 from vqathinker.evaluation.metrics import write_metrics
 from vqathinker.evaluation.predictions import write_predictions
+from vqathinker.params import IntervalsParams
 from vqathinker.reporting.figures.curves import PANELS, write_curves
 from vqathinker.reporting.figures.judged import judged_videos
 from vqathinker.reporting.figures.scatter import write_scatters
 from vqathinker.reporting.tables import write_tables
 
+QUICK = IntervalsParams(resamples=200, seed=7, confidence=0.95)
 VIDEOS = 12
 NAMES = [f"{number:02d}.mp4" for number in range(VIDEOS)]
 MOS = np.linspace(1, 5, VIDEOS)
@@ -63,7 +65,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Scale:
         run, name = path.parent.name, path.stem
         write_predictions(path, said(run), origin(run, name))
         metrics.append(scale.root / "metrics" / run / f"{name}.json")
-        write_metrics(scale.manifests[name], path, {}, metrics[-1])
+        write_metrics(scale.manifests[name], path, {}, metrics[-1], intervals=QUICK)
     write_tables(metrics, scale.tables)
     steps = np.arange(1, 61)
     history = pd.DataFrame({"step": steps, **{name: np.sqrt(steps) for name in PANELS}})

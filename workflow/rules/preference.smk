@@ -54,5 +54,5 @@ rule preference:
     resources:
         **RESOURCES["report"],
     shell:
-        "vqathinker preference --manifest {input.manifest} --perturbed {input.perturbed}"
-        " --out {output} 2> {log}"
+        "vqathinker preference --params {input.stamp} --manifest {input.manifest}"
+        " --perturbed {input.perturbed} --out {output} 2> {log}"

@@ -32,10 +32,17 @@ def metrics(
     from vqathinker.evaluation.metrics import write_metrics
     from vqathinker.video.store import ClipStore
 
-    incomplete = load_section(params, MetricsParams).allow_incomplete
+    section = load_section(params, MetricsParams)
     failures = ClipStore(clips).failures.items()
     reasons = {video: failure.reason for video, failure in failures}
-    result = write_metrics(manifest, predictions, reasons, out, allow_incomplete=incomplete)
+    result = write_metrics(
+        manifest,
+        predictions,
+        reasons,
+        out,
+        intervals=section.intervals,
+        allow_incomplete=section.allow_incomplete,
+    )
     typer.echo(f"{out}: SRCC {result['srcc']}, PLCC {result['plcc']}, n {result['n']}")
 
 
@@ -45,9 +52,11 @@ def preference(
         Path, typer.Option(**file_to_read(PERTURBED), help="What `perturbed` wrote.")
     ],
     out: OutFile,
+    params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
     """Measure how often clips score above their perturbed copies. Reads no labels."""
     from vqathinker.evaluation.preference import ALL, write_preference
 
-    found = write_preference(manifest, perturbed, out)["kinds"][ALL]
+    how = load_section(params, MetricsParams).intervals
+    found = write_preference(manifest, perturbed, out, how)["kinds"][ALL]
     typer.echo(f"{out}: preference {found['preference'].value}, {found['n']} pairs")

@@ -50,7 +50,7 @@ class ScoreMeasures(Correlations):
 
 
 def correlations(scores: ArrayLike, mos: ArrayLike) -> Correlations:
-    """Spearman's and Pearson's correlation of finite `scores` (n,) with finite `mos` (n,).
+    """Spearman's and Pearson's correlation of `scores` (n,) with `mos` (n,).
 
     >>> correlations([1.0, 2.0, 4.0], [10, 20, 30])["srcc"]
     1.0
@@ -58,6 +58,8 @@ def correlations(scores: ArrayLike, mos: ArrayLike) -> Correlations:
     {'srcc': None, 'plcc': None, 'reason': 'all scores are equal'}
     """
     x, y = np.asarray(scores, dtype=float), np.asarray(mos, dtype=float)
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        return _no_correlation("a score or a MOS is no finite number")
     if len(x) < _FEWEST:
         return _no_correlation(f"{len(x)} videos with a score; correlations need {_FEWEST}")
     for name, values in (("scores", x), ("MOS", y)):

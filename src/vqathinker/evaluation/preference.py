@@ -21,9 +21,12 @@ from scipy.stats import binomtest
 
 from vqathinker.atomic import whole_file
 from vqathinker.errors import InputError
-from vqathinker.evaluation.intervals import FEWEST_GROUPS, Estimate, Resampled, generator_of
+from vqathinker.evaluation.agreement import contents_of
+from vqathinker.evaluation.estimates import Estimate, Resampled, few_groups
+from vqathinker.evaluation.intervals import generator_of
 from vqathinker.evaluation.predictions import RAW, Predictions, read_predictions
 from vqathinker.evaluation.resampling import group_numbers, resample_counts
+from vqathinker.params import IntervalsParams
 from vqathinker.parquet import read_columns
 from vqathinker.products import MANIFEST, PERTURBED
 
@@ -38,7 +41,6 @@ __all__ = [
 
 ALL = "all"  # kinds together
 TIE = 1e-4  # scores nearer than this are equal: rounding moves them as far, and no scale tells it
-_RESAMPLES = 5000
 
 
 class KindPreference(TypedDict):
@@ -67,17 +69,19 @@ def outcomes(raw: ArrayLike, perturbed: ArrayLike) -> NDArray[np.float64]:
 
 
 def mean_with_interval(
-    values: ArrayLike, groups: ArrayLike, generator: np.random.Generator, *, shares: bool = False
-) -> Estimate:
+    values: ArrayLike, groups: ArrayLike, generator: np.random.Generator, how: IntervalsParams, *,
+    videos: int | None = None, shares: bool = False,
+) -> Estimate:  # fmt: skip
     """Mean of finite `values` (n,) and its interval over resampled `groups` (n,).
 
-    The interval is of 95 %, as those of correlations are (`evaluation.intervals`). It is null, with
-    the reason, where too few groups are there.
+    It is null, with the reason, where there are too few groups or all resamples are the same.
 
     Args:
         values: one for each pair.
         groups: the video or content of each pair; they are drawn as wholes.
         generator: draws the resamples.
+        how: their number, and the confidence.
+        videos: how many they are of; None: as many as there are values.
         shares: whether values are outcomes, 0…1; of equal ones 0 or 1 the interval is Wilson's.
     """
     x = np.asarray(values, dtype=float)
@@ -85,19 +89,19 @@ def mean_with_interval(
         return Estimate(None, None, None, "no pair with two scores")
     numbers = group_numbers(groups, len(x))
     number, value = int(numbers.max()) + 1, float(x.mean())
-    if number < FEWEST_GROUPS:
-        reason = f"{number} videos or contents to draw from; an interval needs {FEWEST_GROUPS}"
+    if reason := few_groups(number, videos or len(x)):
         return Estimate(value, None, None, reason)
     if shares and value in {0.0, 1.0}:
-        low, high = binomtest(int(number * value), number).proportion_ci(method="wilson")
+        test = binomtest(int(number * value), number)
+        low, high = test.proportion_ci(how.confidence, method="wilson")
         return Estimate(value, float(low), float(high), None)
-    blocks = resample_counts(numbers, _RESAMPLES, generator)
+    blocks = resample_counts(numbers, how.resamples, generator)
     replicates = np.concatenate([x @ counts / counts.sum(axis=0) for counts in blocks])
-    return Resampled(value, replicates, len(x), number - 1, ()).estimate()
+    return Resampled(value, replicates, len(x), number - 1, ()).estimate(how.confidence)
 
 
 def measure_preference(
-    table: pd.DataFrame, kinds: Sequence[str], groups: pd.Series, seed: int
+    table: pd.DataFrame, kinds: Sequence[str], groups: pd.Series, how: IntervalsParams
 ) -> dict[str, KindPreference]:
     """Preference by kind of perturbation, in the order of `kinds`, then of all of them together.
 
@@ -105,30 +109,35 @@ def measure_preference(
         table: columns video, kind and score of clips (kind `raw`) and of their copies.
         kinds: those that copies were made of.
         groups: video to what is resampled with it, its content or itself.
-        seed: of the resamples.
+        how: `metrics.intervals` of params.yaml.
     """
     scores = table.pivot(index="video", columns="kind", values="score").astype(float)
     scores = scores.reindex(columns=[RAW, *kinds])
     pairs = scores.melt(id_vars=RAW, var_name="kind", ignore_index=False).reset_index()
     pairs["group"] = pairs["video"].map(groups)
-    found = {kind: _measure(pairs[pairs["kind"] == kind], seed) for kind in kinds}
-    return {**found, ALL: _measure(pairs, seed)}
+    found = {kind: _measure(pairs[pairs["kind"] == kind], how) for kind in kinds}
+    return {**found, ALL: _measure(pairs, how)}
 
 
-def _measure(pairs: pd.DataFrame, seed: int) -> KindPreference:
+def _measure(pairs: pd.DataFrame, how: IntervalsParams) -> KindPreference:
     whole = pairs.dropna(subset=[RAW, "value"])
+    videos = whole["video"].nunique()
     won = outcomes(whole[RAW], whole["value"])
-    first, second = generator_of(seed, "preference"), generator_of(seed, "difference")
+    first, second = (generator_of(how.seed, name) for name in ("preference", "difference"))
     return KindPreference(
         n=len(whole),
         n_null=len(pairs) - len(whole),
-        preference=mean_with_interval(won, whole["group"], first, shares=True),
+        preference=mean_with_interval(won, whole["group"], first, how, videos=videos, shares=True),
         ties=float((won == 0.5).mean()) if len(whole) else None,
-        difference=mean_with_interval(whole[RAW] - whole["value"], whole["group"], second),
+        difference=mean_with_interval(
+            whole[RAW] - whole["value"], whole["group"], second, how, videos=videos
+        ),
     )
 
 
-def write_preference(manifest: Path, perturbed: Path, out: Path) -> dict[str, Any]:
+def write_preference(
+    manifest: Path, perturbed: Path, out: Path, how: IntervalsParams
+) -> dict[str, Any]:
     """Measure the predictions of one run on one benchmark and write the result as JSON.
 
     Keys: run, benchmark, score (its kind), videos, resampled_by (video or content), n_groups, and
@@ -144,15 +153,15 @@ def write_preference(manifest: Path, perturbed: Path, out: Path) -> dict[str, An
     videos = table["video"].drop_duplicates()
     if lacking := sorted(set(videos) - set(contents.index)):
         raise InputError(f"{manifest}: has no video {lacking[0]!r}; expected {MANIFEST}")
-    groups = pd.Series(videos.to_numpy(), index=videos)
-    groups = contents.reindex(videos).fillna(groups)
-    kinds = measure_preference(table, settings["kinds"], groups, given.provenance["seed"])
+    found = contents_of(contents.reindex(videos))
+    groups = pd.Series(videos.to_numpy() if found is None else found, index=videos, dtype=str)
+    kinds = measure_preference(table, settings["kinds"], groups, how)
     result = {
         "run": given.run,
         "benchmark": given.benchmark,
         "score": given.score,
         "videos": len(videos),
-        "resampled_by": "content" if groups.nunique() < len(videos) else "video",
+        "resampled_by": "video" if found is None else "content",
         "n_groups": groups.nunique(),
         "kinds": kinds,
     }

@@ -10,12 +10,20 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Floats", "MidRanks", "Moments", "group_numbers", "rank_correlations", "resample_counts"]
+__all__ = [
+    "Floats",
+    "Integers",
+    "MidRanks",
+    "Moments",
+    "group_numbers",
+    "rank_correlations",
+    "resample_counts",
+]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-_BLOCK = 1 << 18  # counts at a time: 2 MB, which stay in the processor's cache
+_BLOCK = 1 << 16  # counts at a time: half a MB, which stays in the processor's cache
 _ROUNDING = 1e-12  # a variance below this part of the mean square is rounding only
 
 
@@ -48,20 +56,32 @@ def resample_counts(
 
 
 class MidRanks:
-    """Mid-ranks of values (videos,) within resamples."""
+    """Mid-ranks of values (videos,) within resamples.
+
+    Its arrays are used again for the next block: fresh ones cost more than the arithmetic.
+    """
 
     def __init__(self, values: Floats) -> None:
         self._order = np.argsort(values, kind="stable")
         ordered = values[self._order]
         self._below = np.searchsorted(ordered, values, side="left")
         self._up_to = np.searchsorted(ordered, values, side="right")
+        self._rooms = [np.empty((0, 0))] * 3
 
     def centred(self, counts: Floats) -> Floats:
-        """Twice the mid-ranks in each resample less twice their mean; shape of `counts`."""
-        cumulated = np.zeros((len(counts) + 1, counts.shape[1]))
-        np.cumsum(counts[self._order], axis=0, out=cumulated[1:])
-        ranks = cumulated[self._below]
-        ranks += cumulated[self._up_to]
+        """Twice the mid-ranks in each resample less twice their mean; shape of `counts`.
+
+        What is returned holds until the next call.
+        """
+        videos, columns = counts.shape
+        if self._rooms[0].shape[1] != columns:
+            self._rooms = [np.zeros((videos + more, columns)) for more in (1, 0, 0)]
+        cumulated, ranks, other = self._rooms
+        np.take(counts, self._order, axis=0, out=ranks, mode="clip")
+        np.cumsum(ranks, axis=0, out=cumulated[1:])
+        np.take(cumulated, self._below, axis=0, out=ranks, mode="clip")
+        np.take(cumulated, self._up_to, axis=0, out=other, mode="clip")
+        ranks += other
         ranks -= cumulated[-1]
         return ranks
 

@@ -13,10 +13,12 @@ from numpy.typing import ArrayLike
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from vqathinker.evaluation.intervals import Resampled, pooled_freedom
+from vqathinker.evaluation.estimates import Resampled, few_groups, pooled_freedom
 from vqathinker.evaluation.measures import correlations
 
 __all__ = ["Comparison", "Seeds", "Steiger", "compare", "holm", "over_seeds", "steiger"]
+
+_ROUNDING = 1e-12  # a correlation this near to 1 is 1
 
 
 class Comparison(NamedTuple):
@@ -61,7 +63,8 @@ def compare(first: Resampled, second: Resampled, confidence: float = 0.95) -> Co
     replicates = first.replicates - second.replicates
     both = Resampled(difference, replicates, first.n, first.freedom, first.draws)
     found = both.estimate(confidence)
-    return Comparison(difference, found.low, found.high, _two_sided(both), None)
+    p = None if found.reason else _two_sided(both)
+    return Comparison(difference, found.low, found.high, p, found.reason)
 
 
 def _two_sided(drawn: Resampled) -> float:
@@ -84,17 +87,15 @@ def steiger(
     It takes the videos as independent: where several show one content, it finds too much.
     """
     a, b, y = (np.asarray(values, dtype=float) for values in (first, second, mos))
-    if not all(np.isfinite(values).all() for values in (a, b, y)):
-        return Steiger(None, None, "a score or a MOS is no finite number")
     n = len(y)
-    if n <= 3:
-        return Steiger(None, None, f"{n} videos; the test needs 4")
+    if reason := few_groups(n, n):
+        return Steiger(None, None, reason)
     found = [correlations(*pair) for pair in ((a, y), (b, y), (a, b))]
     r_a, r_b, r_ab = (one[measure] for one in found)
     if r_a is None or r_b is None or r_ab is None:
         return Steiger(None, None, next(one["reason"] for one in found if one["reason"]))
     mean = (r_a + r_b) / 2
-    if 1 - r_ab < 1e-12 or 1 - abs(mean) < 1e-12 or max(abs(r_a), abs(r_b)) >= 1:
+    if max(r_ab, abs(r_a), abs(r_b)) > 1 - _ROUNDING:
         return Steiger(None, None, "a correlation is perfect")
     covariance = r_ab * (1 - 2 * mean**2) - mean**2 * (1 - 2 * mean**2 - r_ab**2) / 2
     covariance /= (1 - mean**2) ** 2

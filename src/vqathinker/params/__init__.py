@@ -45,6 +45,7 @@ from vqathinker.params.training import (
 )
 from vqathinker.params.whole import (
     EvaluationParams,
+    IntervalsParams,
     MetricsParams,
     Parameters,
     ReportParams,
@@ -66,6 +67,7 @@ __all__ = [
     "DownloadParams",
     "EvaluationParams",
     "HubBaseParams",
+    "IntervalsParams",
     "KeepParams",
     "Kernels",
     "Launch",

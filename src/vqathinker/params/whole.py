@@ -29,6 +29,7 @@ from vqathinker.params.training import (
 
 __all__ = [
     "EvaluationParams",
+    "IntervalsParams",
     "MetricsParams",
     "Parameters",
     "ReportParams",
@@ -70,12 +71,21 @@ class EvaluationParams(Section):
         return tuple(kind for kind in get_args(ScoreKind) if kind in wanted)
 
 
+class IntervalsParams(Model):
+    """Intervals of measures, and the pairs of videos whose order is looked at."""
+
+    resamples: int = Field(ge=100, description="of the videos, or contents, of a benchmark")
+    seed: Whole
+    confidence: float = Field(ge=0.5, lt=1, description="part of intervals that are to cover")
+
+
 class MetricsParams(Section):
     """What counts as a result; apart from `data`, so that a change here decodes nothing again."""
 
     KEY: ClassVar[str] = "metrics"
 
     allow_incomplete: bool = Field(description="score benchmarks that lack videos, too")
+    intervals: IntervalsParams
 
 
 class ReportParams(Section):
