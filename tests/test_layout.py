@@ -71,11 +71,11 @@ def test_ablations_have_their_own_folder_with_every_run(demo):
     assert demo.runs(demo.ablations) == [
         "base",
         "grpo",
+        "grpo-seed43",
+        "grpo-seed44",
         "grpo-no-temporal",
         "grpo-authors-sigma",
         "grpo-authors-beta",
-        "grpo-seed43",
-        "grpo-seed44",
     ]
     assert not set(demo.report(demo.results)) & set(demo.report(demo.ablations))
 

@@ -37,7 +37,8 @@ def change(tree: dict[str, Any], keys: str, value: Any) -> None:
 
 
 SEED_OF_ALL = {"grpo", "grpo-no-temporal", "grpo-authors-sigma", "grpo-authors-beta"}
-TRAINED = {*SEED_OF_ALL, "grpo-seed43", "grpo-seed44"}
+FURTHER = {"grpo-seed43", "grpo-seed44"}
+TRAINED = {*SEED_OF_ALL, *FURTHER}
 ALL_RUNS = {f"training-{run}" for run in TRAINED}
 
 
@@ -49,7 +50,11 @@ ALL_RUNS = {f"training-{run}" for run in TRAINED}
         ("rewards.ranking.epsilon", 1e-5, ALL_RUNS),
         ("rewards.regression.sigma", 0.4, set()),  # the demo has its own
         ("scales.demo.runs.grpo.seed", 5, {"training-grpo"}),
-        ("scales.demo.runs.grpo.rewards", {"weights": {"format": 0}}, {"training-grpo"}),
+        (
+            "scales.demo.runs.grpo.rewards",
+            {"weights": {"format": 0}},
+            {f"training-{run}" for run in ("grpo", *FURTHER)},
+        ),
         ("seed", 5, {"clips", *(f"training-{run}" for run in SEED_OF_ALL)}),
         ("clips.perturbations.draws", 3, {"clips"}),
         ("scales.demo.data.demo.seed", 8, {"data"}),

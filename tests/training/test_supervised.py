@@ -32,7 +32,7 @@ def sft(settings_of: Settings) -> Settings:
 
     def make(*, thinking: bool = True, **training: Any) -> RunSettings:
         settings = settings_of(method="sft", **training)
-        return settings.model_copy(update={"prompt": PromptParams(thinking=thinking)})
+        return settings.model_copy(update={"prompt": PromptParams(thinking=thinking, motion=True)})
 
     return make
 

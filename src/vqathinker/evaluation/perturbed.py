@@ -73,7 +73,10 @@ def _ask(
     model, tokenizer, _ = asked.policy
     pixels = normalise(asked.store.batch(videos).to(model.device))
     frames, tokens = pixels.shape[1], model.config.tokens_per_frame(pixels.shape[-1])
-    ids = prompt_ids(tokenizer, "evaluation", frames, tokens, thinking=model.config.thinking)
+    ids = prompt_ids(
+        tokenizer, "evaluation", frames, tokens, thinking=model.config.thinking,
+        motion=model.config.motion_token,
+    )  # fmt: skip
     drawn = [draw_each_kind(video, frames, seed, perturbations) for video in videos]
     clips = encode_frames(model, pixels)
     copies = clips.perturbed(drawn, lambda: encode_blank_frame(model, pixels))

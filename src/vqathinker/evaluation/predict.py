@@ -134,8 +134,9 @@ def _ask(asked: Asked, videos: Sequence[str]) -> Rows:
     frames = asked.store.batch(videos)
     tokens = model.config.tokens_per_frame(frames.shape[-1])
     ids = prompt_ids(
-        tokenizer, "evaluation", frames.shape[1], tokens, thinking=model.config.thinking
-    )
+        tokenizer, "evaluation", frames.shape[1], tokens, thinking=model.config.thinking,
+        motion=model.config.motion_token,
+    )  # fmt: skip
     prompts = encode_prompts(model, ids, normalise(frames.to(model.device)))
     told = asked.scorer.score(prompts, videos)
     return [row_of(video, said, asked.how) for video, said in zip(videos, told, strict=True)]

@@ -1,8 +1,8 @@
 """Sections `training`, `rewards` and `runs`: what is learned, from which rewards, and how."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from vqathinker.params.base import BaseParams
 from vqathinker.params.model import (
@@ -10,6 +10,7 @@ from vqathinker.params.model import (
     Device,
     Kernels,
     Model,
+    Name,
     NotNegative,
     Positive,
     Section,
@@ -173,6 +174,7 @@ class PromptParams(Section):
     KEY: ClassVar[str] = "prompt"
 
     thinking: bool = Field(description="false: for the answer alone, and rewards just that format")
+    motion: bool = Field(description="false: no motion token, and nothing of its branch is trained")
 
 
 class RunSettings(Model):
@@ -186,6 +188,21 @@ class RunSettings(Model):
     kernels: Kernels = Field(description="of torch on the CPU; avx2: none newer than that")
     device: Device = Field(description="of the policy; auto: the GPU where there is one")
 
+    @property
+    def frozen(self) -> list[TrainablePart]:
+        """Parts that are not trained: `training.freeze`, and the projector of a token left out."""
+        freeze = self.training.freeze
+        return freeze if self.prompt.motion else [*dict.fromkeys([*freeze, "motion_projector"])]
+
+    @model_validator(mode="after")
+    def _adapt_what_is_there(self) -> Self:
+        lora = self.training.lora
+        if lora is not None and not self.prompt.motion and "motion_projector" in lora.parts:
+            raise ValueError(
+                "no motion_projector in training.lora.parts where prompt.motion is false"
+            )
+        return self
+
 
 class RunParams(RunSettings):
     """One row of `runs`, spelled out: the shared sections with the row laid over them."""
@@ -193,3 +210,4 @@ class RunParams(RunSettings):
     train: bool = Field(description="false: the base policy is evaluated as it is")
     base: BaseParams = Field(description="the row's own, or that of the scale")
     group: Literal["main", "ablation"] = Field(description="ablation: only in `rule ablations`")
+    of: Name | None = Field(description="the row whose `seeds` made this one; made by no hand")

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from vqathinker.errors import InputError, read_yaml, reading
+from vqathinker.phases.rows import plain_rows
 
 __all__ = [
     "BASE",
@@ -62,12 +63,14 @@ def resolve(config: Mapping[str, Any], source: str = "params.yaml") -> Tree:
 
     A row of `runs` comes out with its whole `seed`, `training`, `rewards` and so on: the shared
     ones, with what the row itself says laid over them. Its `base` is its own or the scale's, as a
-    whole: what one kind of base has to say, another has not.
+    whole: what one kind of base has to say, another has not. A row with `seeds` comes out as
+    several (`phases.rows`).
 
     Raises:
         InputError: `scale` names no row of `scales`, a section is no mapping where it has to be, or
-            two base policies have one name, or a row that is not trained has a prompt, or a set
-            that is no benchmark of the scale is to be asked about in perturbed copies.
+            two base policies have one name, or a row that is not trained has a prompt, or seeds of
+            a row are wrong, or a set that is no benchmark of the scale is to be asked about in
+            perturbed copies.
     """
     scales = config.get("scales") or {}
     scale = config.get("scale")
@@ -88,6 +91,7 @@ def resolve(config: Mapping[str, Any], source: str = "params.yaml") -> Tree:
                 f"{source}: runs.{name} has train: false and a prompt, but a policy is asked as it "
                 "was trained; expected no prompt there: take it out, or train the run"
             )
+    runs = plain_rows(runs, params.get("seed"), source)
     shared = {key: params[key] for key in RUN_SECTIONS if key in params}
     base = {BASE: params[BASE]} if BASE in params else {}
     params["runs"] = {name: base | merge(shared, row) for name, row in runs.items()}

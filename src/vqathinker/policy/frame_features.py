@@ -21,7 +21,8 @@ __all__ = ["FrameFeatures", "encode_blank_frame", "encode_frames"]
 class FrameFeatures(NamedTuple):
     """What each encoder gives for single frames (clips, frames, …).
 
-    A perturbed copy is the same features in another order. SlowFast's are the frames themselves.
+    A perturbed copy is the same features in another order. SlowFast's are the frames themselves;
+    without a motion token those of motion are empty.
     """
 
     image: Tensor
@@ -32,7 +33,7 @@ class FrameFeatures(NamedTuple):
         return EncodedPrompts(
             ids.to(policy.device).expand(len(self.image), -1),
             self.image,
-            policy.model.motion_encoder.pool_frames(self.motion),
+            policy.model.pool_motion(self.motion),
         )
 
     def perturbed(
@@ -59,7 +60,7 @@ class FrameFeatures(NamedTuple):
 def encode_frames(policy: VQAThinkerForConditionalGeneration, pixels: Tensor) -> FrameFeatures:
     """Features of normalised frames (clips, frames, 3, size, size)."""
     return FrameFeatures(
-        policy.model.encode_frames(pixels), policy.model.motion_encoder.encode_frames(pixels)
+        policy.model.encode_frames(pixels), policy.model.encode_motion_frames(pixels)
     )
 
 

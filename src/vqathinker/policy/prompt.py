@@ -27,12 +27,15 @@ def evaluation_prompt(frames: int = 12, tokens_per_frame: int = 400) -> str:
     return render("evaluation", frames, tokens_per_frame)
 
 
-def render(setting: Setting, frames: int, tokens_per_frame: int, *, thinking: bool = True) -> str:
+def render(
+    setting: Setting, frames: int, tokens_per_frame: int, *, thinking: bool = True,
+    motion: bool = True,
+) -> str:  # fmt: skip
     """The chat text for a video of `frames` frames, up to where the assistant begins to speak.
 
     Each frame stands as `tokens_per_frame` times `<IMG_CONTEXT>` between `<img>` and `</img>`; the
     motion token is the last `<IMG_CONTEXT>`, alone, after the frames. Without `thinking` the answer
-    alone is asked for.
+    alone is asked for; without `motion` the line of the motion token is left out.
 
     Raises:
         InputError: `frames` or `tokens_per_frame` is below 1.
@@ -48,13 +51,14 @@ def render(setting: Setting, frames: int, tokens_per_frame: int, *, thinking: bo
     wording = _prompt_parts()
     lines = wording["settings"][setting]
     instruction = wording["instruction" if thinking else "instruction_alone"]
+    moving = lines["motion"].format(image=_image(wording, 1)) if motion else ""
     user = (
         lines["opening"]
         + "".join(
             lines["frame"].format(number=number, image=_image(wording, tokens_per_frame))
             for number in range(1, frames + 1)
         )
-        + lines["motion"].format(image=_image(wording, 1))
+        + moving
         + lines["closing"].format(question=wording["question"], instruction=instruction)
     )
     return str(wording["chat"].format(system=wording["system"], user=user))
