@@ -23,6 +23,7 @@ from vqathinker.params import (
     PreferenceParams,
 )
 from vqathinker.policy.answer import Answer, Completion
+from vqathinker.policy.folder.checkpoint import load_policy, save_policy
 from vqathinker.policy.frame_features import FrameFeatures
 from vqathinker.policy.generation import EncodedPrompts
 from vqathinker.policy.normalisation import normalise
@@ -61,12 +62,12 @@ def ask(tmp_path: Path, tiny_base: Path, tiny_clips: Path) -> Ask:
 
     def run(
         *settings: Any, videos: int | None = None, clips: Path = tiny_clips,
-        name: str = "said.parquet", of: Sequence[str] = SEEN,
+        name: str = "said.parquet", of: Sequence[str] = SEEN, policy: Path = tiny_base,
     ) -> pd.DataFrame:  # fmt: skip
         out = tmp_path / name
         preference = PreferenceParams(benchmarks=["mine"], videos=videos, seed=7)
         predict_perturbed(
-            tiny_base, [clips], how(*settings), AUTHORS, DRAWN, preference, of,
+            policy, [clips], how(*settings), AUTHORS, DRAWN, preference, of,
             run="grpo", benchmark="mine", out=out,
         )  # fmt: skip
         return read_predictions(out).table
@@ -101,6 +102,15 @@ def test_scores_are_those_of_the_clip_and_of_the_pixels_of_its_copies(
         alone = read_predictions(out).table.set_index("video")
         assert rows.loc[kind, "completion"].tolist() == alone["completion"].tolist()
         np.testing.assert_allclose(rows.loc[kind, "score"], alone["score"], rtol=1e-4)
+
+
+def test_a_policy_without_a_motion_token_is_asked_too(ask: Ask, tmp_path: Path, tiny_base: Path):
+    model, tokenizer, _ = load_policy(tiny_base)
+    model.config.motion_token = False
+    save_policy(model, tokenizer, tmp_path / "still", "", {})
+    rows = ask(policy=tmp_path / "still")
+    assert len(rows) == 6 * 7
+    assert rows["completion"].tolist() != ask()["completion"].tolist()
 
 
 @pytest.mark.parametrize("batch_size", [1, 100])
