@@ -71,6 +71,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/clips.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/preference.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -160,3 +160,19 @@ def test_where_every_set_is_there_no_row_is_empty(paper):
 def test_a_set_that_is_not_there_has_no_clips(konvid_alone, paper):
     assert konvid_alone.clips(konvid_alone.results) == konvid_alone.shards("konvid_1k")
     assert paper.perturbations() in paper.clips(paper.results)
+
+
+def test_preference_is_measured_for_every_run_on_the_benchmarks_it_names(demo, paper):
+    assert demo.preferences(demo.results) == [
+        f"results/demo/preference/{run}/demo_indomain.json" for run in ("base", "grpo")
+    ]
+    assert len(paper.preferences(paper.results)) == 2 * 2
+    assert paper.shard_perturbed("grpo", "live_yt_hfr") == [
+        f"predictions/paper/grpo/live_yt_hfr/perturbed/{i:04d}.parquet" for i in range(2)
+    ]
+
+
+def test_preference_of_no_benchmark_is_not_measured(config):
+    config["scales"]["demo"]["preference"]["benchmarks"] = []
+    layout = Layout(resolve(config))
+    assert layout.preferences(layout.results) == []

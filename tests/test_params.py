@@ -110,6 +110,12 @@ def test_a_wrong_value_is_named_with_file_key_and_expectation(
     assert str(path) in str(error.value)
 
 
+def test_preference_is_measured_on_benchmarks_of_the_scale_alone(config, params_file):
+    config["scales"]["demo"]["preference"]["benchmarks"] = ["demo_contents"]
+    with pytest.raises(ValueError, match=r"benchmarks names 'demo_contents'.* mean demo_content\?"):
+        load_all(params_file())
+
+
 def test_a_missing_key_is_named(config, params_file):
     del config["training"]["epsilon"]
     with pytest.raises(ParameterError, match=r"training\.epsilon is missing"):

@@ -211,6 +211,17 @@ class Layout:
         """Metrics of every run of a results folder on every benchmark."""
         return [f"{self.results}/metrics/{run}/{name}.json" for run, name in self._pairs(folder)]
 
+    def shard_perturbed(self, run: str, name: str) -> list[str]:
+        """Predictions on each clip shard of a benchmark and on perturbed copies of its clips."""
+        folder = f"{self.predicted}/{run}/{name}/perturbed"
+        return [f"{folder}/{Path(shard).stem}.parquet" for shard in self.shards(name, run)]
+
+    def preferences(self, folder: str) -> list[str]:
+        """Temporal preference of runs of a results folder, on each present benchmark asked for."""
+        asked = self.params["preference"]["benchmarks"]
+        grid = (pair for pair in self._present_pairs(folder) if pair[1] in asked)
+        return [f"{self.results}/preference/{run}/{name}.json" for run, name in grid]
+
     def report(self, folder: str) -> list[str]:
         """What a results folder ends in: tables, figures and the page."""
         return [f"{folder}/{name}" for name in ("tables", "figures", "report.html")]

@@ -33,6 +33,10 @@ RUN = Product("a run's folder", "write it with `vqathinker train`")
 HISTORY = Product("a history of training", "write it with `vqathinker train`")
 PREDICTIONS = Product("predictions", "write them with `vqathinker predict`")
 METRICS = Product("metrics of one run on one benchmark", "write them with `vqathinker metrics`")
+PERTURBED = Product("predictions on perturbed copies", "write them with `vqathinker perturbed`")
+PREFERENCE = Product(
+    "temporal preference of one run on one benchmark", "write it with `vqathinker preference`"
+)
 TABLE = Product("a table of scores", "write it with `vqathinker tables`")
 FIGURES = Product("a folder of figures", "draw them with `vqathinker figures`")
 RESULTS = Product("the results of a scale", "make them with snakemake")

@@ -30,6 +30,7 @@ SMALL: dict[str, Any] = {
     },
     "training": {"group_size": 2, "videos_per_device": 2, "max_steps": 1, "max_new_tokens": 4},
     "evaluation": {"batch_size": VIDEOS, "max_new_tokens": 4, "sampling": {"answers": 2}},
+    "preference": {"benchmarks": ["mine"]},
 }
 # Every command as it should be called, in the order of the pipeline: `<` reads, `>` writes.
 CALLS = {
@@ -47,14 +48,19 @@ CALLS = {
     "export": "grpo --from <run --out >policy",
     "predict": "--policy <policy --run grpo --benchmark mine --clips <clips.safetensors "
     "--out >predictions.parquet",
+    "perturbed": "--policy <policy --run grpo --benchmark mine --clips <clips.safetensors "
+    "--manifest <data/mine/manifest.parquet --out >perturbed.parquet",
     "gather": "--predictions <predictions.parquet --out >gathered.parquet",
     "metrics": "--manifest <data/mine/manifest.parquet --predictions <predictions.parquet "
     "--clips <clips.safetensors --out >metrics.json",
+    "preference": "--manifest <data/mine/manifest.parquet --perturbed <perturbed.parquet "
+    "--out >preference.json",
     "absent": "grpo mine --lacking mine --out >absent.json",
     "tables": "--metrics <metrics.json --predictions <predictions.parquet "
-    "--manifest <data/mine/manifest.parquet --out-dir >results/tables",
+    "--manifest <data/mine/manifest.parquet --preference <preference.json "
+    "--out-dir >results/tables",
     "figures": "--predictions <predictions.parquet --manifest <data/mine/manifest.parquet "
-    "--history <run/history.csv --out-dir >results/figures",
+    "--history <run/history.csv --preference <preference.json --out-dir >results/figures",
     "page": "--tables <results/tables --figures <results/figures "
     "--predictions <predictions.parquet --out >results/report.html",
     "summary": "<results",

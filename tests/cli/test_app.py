@@ -11,7 +11,7 @@ COMMANDS = {
     "Before it starts": ("plan",),
     "Data": ("decode", "perturb"),
     "Policy": ("base", "train", "export"),
-    "Evaluation": ("predict", "gather", "metrics", "absent"),
+    "Evaluation": ("predict", "perturbed", "gather", "metrics", "preference", "absent"),
     "Report": ("tables", "figures", "page", "summary"),
     "Provenance": ("explain", "verify", "archive"),
     "Development": ("schema",),

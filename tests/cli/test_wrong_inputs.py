@@ -81,6 +81,7 @@ _POLICY = ("config.json", "tokenizer.json", "provenance.json", "model.safetensor
 NEEDED = {
     ("train", "base"): _POLICY,
     ("predict", "policy"): _POLICY,
+    ("perturbed", "policy"): _POLICY,
     ("policy describe", "policy"): ("config.json", "provenance.json", "model.safetensors"),
     ("policy export", "with-slowfast"): ("config.json", "tokenizer.json", "model.safetensors"),
     ("policy import", "original"): ("config.json", "tokenizer.json", "model.safetensors"),

@@ -14,6 +14,7 @@ from vqathinker.params import PerturbationParams
 from vqathinker.video.perturb import (
     KINDS,
     Perturbation,
+    draw_each_kind,
     draw_perturbation,
     draw_perturbations,
 )
@@ -158,3 +159,25 @@ def test_videos_and_seeds_differ_in_their_draws() -> None:
     other_seed = draw_perturbations(["a.mp4"], 6, 43, params(draws=32))
     assert a["indices"].tolist() != b["indices"].tolist()
     assert a["indices"].tolist() != other_seed["indices"].tolist()
+
+
+@given(frames=st.integers(2, 24), seed=st.integers(0, 1000))
+def test_one_of_each_kind_changes_the_clip_in_the_order_of_the_kinds(
+    frames: int, seed: int
+) -> None:
+    found = draw_each_kind("a.mp4", frames, seed, params())
+    assert tuple(one.kind for one in found) == KINDS
+    assert all(one.indices != tuple(range(frames)) or any(one.blank) for one in found)
+
+
+def test_one_of_each_kind_depends_on_video_seed_and_kind_alone() -> None:
+    first = draw_each_kind("a.mp4", 12, 7, params())
+    assert draw_each_kind("a.mp4", 12, 7, params(draws=1)) == first
+    assert draw_each_kind("a.mp4", 12, 7, params(kinds=["jitter"])) == [first[3]]
+    assert draw_each_kind("b.mp4", 12, 7, params())[0] != first[0]
+    assert draw_each_kind("a.mp4", 12, 8, params())[0] != first[0]
+
+
+def test_a_clip_of_one_frame_stays_as_it_is_where_only_its_order_could_change() -> None:
+    found = draw_each_kind("a.mp4", 1, 7, params())
+    assert [any(one.blank) for one in found] == [False] * 5 + [True]

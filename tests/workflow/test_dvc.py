@@ -19,7 +19,7 @@ PHASE_OF_STAGE = {
     "clips": ["clips"],
     "base": ["base-demo"],
     "train": ["training-grpo"],
-    "evaluate": ["evaluation", "metrics", "absent"],
+    "evaluate": ["evaluation", "metrics", "perturbed", "absent"],
     "report": ["report"],
 }
 

@@ -8,7 +8,9 @@ import pytest
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(4 * 3600)]
 
 # Rules that follow a changed training of the one trained run: 3 benchmarks, then the report.
-RETRAINED = {"train": 1, "export": 1, "predict": 3, "gather": 3, "metrics": 3}
+# The command gather also joins what is said of perturbed copies of the one benchmark of preference.
+RETRAINED = {"train": 1, "export": 1, "predict": 3, "gather": 4, "metrics": 3}
+RETRAINED |= {"perturbed": 1, "preference": 1}
 RETRAINED |= {"tables": 1, "figures": 1, "page": 1}
 BRING_ALL = "download={bring: all}"
 
@@ -28,6 +30,7 @@ def test_every_scale_is_planned_to_its_report_without_any_data(quick, scale, dec
     assert jobs["all"] == jobs["page"] == jobs["tables"] == jobs["figures"] == 1
     assert jobs["predict"] == predict  # one for each shard of clips
     assert jobs["gather"] == jobs["metrics"] == (6 if scale == "demo" else 20)
+    assert jobs["gather_perturbed"] == jobs["preference"] == (2 if scale == "demo" else 4)
     assert jobs["fetch"] == jobs["manifest"]
     assert decode is None or jobs["decode"] == decode
 
@@ -49,6 +52,7 @@ def test_a_row_that_is_only_evaluated_prepares_its_own_base_and_nothing_else(fin
     finished.change("scales.demo.runs.mine", {"train": False, "group": "main", "base": MINE})
     plan = finished.snakemake("--dry-run")
     report = {"tables": 1, "figures": 1, "page": 1, "all": 1}
+    report |= {"perturbed": 1, "gather_perturbed": 1, "preference": 1}
     assert planned(plan) == {"base": 1, "predict": 3, "gather": 3, "metrics": 3, **report}
     assert "output: models/base/mine\n" in plan
     finished.snakemake()
@@ -82,7 +86,8 @@ def test_a_run_calls_every_stage_and_a_second_one_none(finished_once, finished):
     calls = finished_once[1]
     assert calls["train"] == calls["export"] == calls["base"] == calls["page"] == 1
     assert calls["fetch"] == calls["manifest"] == 4
-    assert calls["predict"] == calls["gather"] == calls["metrics"] == 6
+    assert calls["predict"] == calls["metrics"] == 6
+    assert calls["perturbed"] == calls["preference"] == calls["gather"] - 6 == 2
     assert "Nothing to be done" in finished.snakemake()
 
 
@@ -144,7 +149,7 @@ def test_a_file_of_parameters_is_laid_over_a_scale(finished):
     own = finished.folder / "own.yaml"
     own.write_text("scales: {demo: {evaluation: {batch_size: 3}}}\n", encoding="utf-8")
     finished.snakemake("--configfile", "own.yaml")
-    predicted = {"predict": 6, "gather": 6, "metrics": 6}
+    predicted = {"predict": 6, "gather": 8, "metrics": 6, "perturbed": 2, "preference": 2}
     assert finished.calls() == predicted | {"tables": 1, "figures": 1, "page": 1}
 
 

@@ -4,6 +4,7 @@
 rule all_metrics:
     input:
         LAYOUT.metrics(LAYOUT.results),
+        LAYOUT.preferences(LAYOUT.results),
 
 
 rule predict:

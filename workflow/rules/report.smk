@@ -11,6 +11,7 @@ rule tables:
             for name in LAYOUT.benchmarks
             if name in LAYOUT.present
         ],
+        preference=lambda w: LAYOUT.preferences(w.folder),
     output:
         report(
             directory("{folder}/tables"),
@@ -28,6 +29,7 @@ rule tables:
     shell:
         "vqathinker tables --params {input.stamp} --metrics {input.metrics}"
         " --predictions {input.predictions} --manifest {input.manifests}"
+        " --preference {input.preference}"
         " --out-dir {output} 2> {log}"
 
 
@@ -41,6 +43,7 @@ rule figures:
             for name in LAYOUT.benchmarks
             if name in LAYOUT.present
         ],
+        preference=lambda w: LAYOUT.preferences(w.folder),
     output:
         report(
             directory("{folder}/figures"),
@@ -57,7 +60,7 @@ rule figures:
         **RESOURCES["report"],
     shell:
         "vqathinker figures --history {input.histories} --predictions {input.predictions}"
-        " --manifest {input.manifests} --out-dir {output} 2> {log}"
+        " --manifest {input.manifests} --preference {input.preference} --out-dir {output} 2> {log}"
 
 
 rule page:

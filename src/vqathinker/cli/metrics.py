@@ -1,4 +1,4 @@
-"""Command of the phase `metrics`: predictions against the labels of a benchmark."""
+"""Commands of the phase `metrics`: predictions against labels, and against those on copies."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,9 +14,9 @@ from vqathinker.cli.options import (
 )
 from vqathinker.cli.paths import file_to_read
 from vqathinker.params import MetricsParams, load_section
-from vqathinker.products import PREDICTIONS
+from vqathinker.products import PERTURBED, PREDICTIONS
 
-__all__ = ["metrics"]
+__all__ = ["metrics", "preference"]
 
 
 def metrics(
@@ -44,3 +44,19 @@ def metrics(
         allow_incomplete=section.allow_incomplete,
     )
     typer.echo(f"{out}: SRCC {result['srcc']}, PLCC {result['plcc']}, n {result['n']}")
+
+
+def preference(
+    manifest: ManifestFile,
+    perturbed: Annotated[
+        Path, typer.Option(**file_to_read(PERTURBED), help="What `perturbed` wrote.")
+    ],
+    out: OutFile,
+    params: ParamsFile = DEFAULT_PARAMS,
+) -> None:
+    """Measure how often clips score above their perturbed copies. Reads no labels."""
+    from vqathinker.evaluation.preference import ALL, write_preference
+
+    how = load_section(params, MetricsParams).intervals
+    found = write_preference(manifest, perturbed, out, how)["kinds"][ALL]
+    typer.echo(f"{out}: preference {found['preference'].value}, {found['n']} pairs")

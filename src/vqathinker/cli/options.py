@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperCommand, TyperOption
 
 from vqathinker.cli.paths import file_to_read, file_to_write, folder_to_write
-from vqathinker.products import CLIPS, MANIFEST, PREDICTIONS, Product
+from vqathinker.products import CLIPS, MANIFEST, PREDICTIONS, PREFERENCE, Product
 
 __all__ = [
     "DEFAULT_PARAMS",
@@ -17,6 +17,7 @@ __all__ = [
     "OutFolder",
     "ParamsFile",
     "PredictionFiles",
+    "PreferenceFiles",
     "SeveralValues",
     "TimesFile",
     "whole_number",
@@ -45,6 +46,14 @@ PredictionFiles = Annotated[
         "--predictions",
         **file_to_read(PREDICTIONS),
         help="What `predict` wrote; several may follow.",
+    ),
+]
+PreferenceFiles = Annotated[
+    list[Path],
+    typer.Option(
+        "--preference",
+        **file_to_read(PREFERENCE),
+        help="What `preference` wrote; several may follow.",
     ),
 ]
 OutFile = Annotated[Path, typer.Option("--out", **file_to_write(), help="The file to write.")]

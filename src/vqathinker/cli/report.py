@@ -10,6 +10,7 @@ from vqathinker.cli.options import (
     OutFile,
     ParamsFile,
     PredictionFiles,
+    PreferenceFiles,
 )
 from vqathinker.cli.paths import file_to_read, folder_to_read, folder_to_write
 from vqathinker.params import DataParams, ReportParams, load_section
@@ -40,17 +41,21 @@ def tables(
         list[Path],
         typer.Option(**file_to_read(MANIFEST), help="Manifests of these; several may follow."),
     ] = [],  # noqa: B006
+    preference: PreferenceFiles = [],  # noqa: B006
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
     """Write every table, as CSV, Markdown and LaTeX: scores, the main table, the ladder of runs."""
     from vqathinker.reporting.inputs import write_inputs
+    from vqathinker.reporting.preference import write_preference_tables
     from vqathinker.reporting.remarks import write_remarks
     from vqathinker.reporting.row_sources import write_provenance
     from vqathinker.reporting.tables.write import write_tables
 
     notes = write_remarks(metrics, Path(load_section(params, DataParams).cards), out_dir)
     write_tables(params, metrics, predictions, _by_set(manifest), out_dir, notes=notes)
+    write_preference_tables(preference, out_dir)
     files = {"metrics": metrics, "predictions": predictions, "manifest": manifest}
+    files |= {"preference": preference}
     write_provenance(out_dir, files, params)
     write_inputs(out_dir, params, files)
     typer.echo(f"{out_dir}: tables of {len(metrics)} results")
@@ -73,6 +78,7 @@ def figures(
             help="Histories, .../RUN/history.csv; several may follow.",
         ),
     ] = [],  # noqa: B006
+    preference: PreferenceFiles = [],  # noqa: B006
 ) -> None:
     """Draw how training went, and scores against MOS in several ways; numbers as CSV."""
     from vqathinker.reporting.figures.calibration import write_calibration
@@ -81,6 +87,7 @@ def figures(
     from vqathinker.reporting.figures.residuals import write_residuals
     from vqathinker.reporting.figures.scatter import write_scatters
     from vqathinker.reporting.figures.uncertainty import write_uncertainty
+    from vqathinker.reporting.preference import write_preference_figure
 
     manifests = _by_set(manifest)
     judged = judged_videos(predictions, manifests)
@@ -88,6 +95,7 @@ def figures(
     for write in (write_scatters, write_calibration, write_residuals):
         write(judged, out_dir)
     write_uncertainty(predictions, manifests, out_dir)
+    write_preference_figure(preference, out_dir)
     typer.echo(f"{out_dir}: figures of {len(history)} trained runs")
 
 

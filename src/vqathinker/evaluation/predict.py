@@ -5,8 +5,11 @@ Source: docs/method.md, section 6.
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from tqdm import tqdm
@@ -25,7 +28,24 @@ from vqathinker.policy.normalisation import normalise
 from vqathinker.policy.scoring import ClipScores, Scorer, mean_of
 from vqathinker.video.store import ClipStore
 
-__all__ = ["predict"]
+__all__ = ["Asked", "batches_of", "load_asked", "predict", "row_of", "write_answers"]
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A policy, the clips that it is asked about, and how.
+
+    Attributes:
+        origin: all that its answers depend on but the code, as predictions keep it.
+    """
+
+    policy: Policy
+    store: ClipStore
+    scorer: Scorer
+    how: EvaluationParams
+    origin: dict[str, Any]
 
 
 def predict(  # noqa: PLR0913  each decides what is said, or where it goes
@@ -38,6 +58,16 @@ def predict(  # noqa: PLR0913  each decides what is said, or where it goes
     batches that are through are kept beside `out` until it is whole. `times` gets what differs:
     columns video and seconds, an equal share of what its batch took by the clock.
     """
+    asked = load_asked(policy, clips, how, answer, run=run, benchmark=benchmark, device=device)
+    batches = batches_of(asked.store.ids, how.batch_size)
+    write_answers(out, asked.origin, Path(__file__), batches, partial(_ask, asked), times)
+
+
+def load_asked(
+    policy: Path, clips: Sequence[Path], how: EvaluationParams, answer: AnswerParams, *,
+    run: str, benchmark: str, device: Device = "cpu",
+) -> Asked:  # fmt: skip
+    """Load a policy and open the shards of a benchmark."""
     place = choose_device(device)
     precision = choose_dtype(how.precision, place)
     loaded = load_policy(policy, place, precision)
@@ -48,11 +78,31 @@ def predict(  # noqa: PLR0913  each decides what is said, or where it goes
         "clips": [hashlib.sha256(path.read_bytes()).hexdigest() for path in clips],
         "device": place.type, "precision": str(precision).removeprefix("torch."),
         "machine": describe_machine(), "policy_origin": origin_of_policy(policy, loaded.provenance),
-        "code": code_digest(Path("evaluation", "predict.py"), Path(__file__).parents[2]),
         "versions": versions_of("numpy", "tokenizers", "torch", "transformers"),
     }  # fmt: skip
+    return Asked(loaded, store, Scorer(loaded.model, loaded.tokenizer, how, answer), how, origin)
+
+
+def batches_of(videos: Sequence[str], size: int) -> list[Sequence[str]]:
+    """Videos in batches of `size`; the last one may be smaller."""
+    return [videos[start : start + size] for start in range(0, len(videos), size)]
+
+
+def write_answers(
+    out: Path, origin: Mapping[str, Any], module: Path, batches: Sequence[Sequence[str]],
+    ask: Callable[[Sequence[str]], Rows], times: Path | None = None,
+) -> None:  # fmt: skip
+    """Ask about every batch of videos that the journal beside `out` lacks, and write all rows.
+
+    Args:
+        module: whose code, with all that it imports, the rows depend on.
+        ask: gives the rows of a batch.
+        times: as `predict` has it.
+    """
+    package = Path(__file__).parents[1]
+    origin = {**origin, "code": code_digest(module.relative_to(package), package.parent)}
     with PredictionJournal(out, origin) as journal:
-        _ask(loaded, store, how, answer, journal, f"{run} {benchmark}")
+        _ask_about(batches, ask, journal, f"{origin['run']} {origin['benchmark']}")
         rows = [row for batch in journal.batches for row in batch]
         if times is not None:
             clock = pd.DataFrame(rows, columns=["video", "seconds"])
@@ -63,40 +113,40 @@ def predict(  # noqa: PLR0913  each decides what is said, or where it goes
         journal.remove()
 
 
-def _ask(
-    loaded: Policy, store: ClipStore, how: EvaluationParams, answer: AnswerParams,
+def _ask_about(
+    batches: Sequence[Sequence[str]], ask: Callable[[Sequence[str]], Rows],
     journal: PredictionJournal, about: str,
 ) -> None:  # fmt: skip
     """Ask about every batch that the journal lacks; what it holds stays as it is."""
-    model, tokenizer, _ = loaded
-    scorer = Scorer(model, tokenizer, how, answer)
-    batches = [
-        store.ids[start : start + how.batch_size]
-        for start in range(0, len(store.ids), how.batch_size)
-    ]
     done = len(journal.batches)
-    through = sum(map(len, batches[:done]))
+    sizes = [len(batch) for batch in batches]
     with tqdm(
-        total=len(store.ids), initial=through, desc=about, unit="video", disable=None
+        total=sum(sizes), initial=sum(sizes[:done]), desc=about, unit="video", disable=None
     ) as shown:
         for videos in batches[done:]:
             began = time.perf_counter()
-            frames = store.batch(videos)
-            tokens = model.config.tokens_per_frame(frames.shape[-1])
-            ids = prompt_ids(
-                tokenizer, "evaluation", frames.shape[1], tokens, thinking=model.config.thinking,
-                motion=model.config.motion_token,
-            )  # fmt: skip
-            prompts = encode_prompts(model, ids, normalise(frames.to(model.device)))
-            told = scorer.score(prompts, videos)
-            seconds = (time.perf_counter() - began) / len(videos)
-            pairs = zip(videos, told, strict=True)
-            journal.add([{**_row(video, said, how), "seconds": seconds} for video, said in pairs])
+            rows = ask(videos)
+            seconds = (time.perf_counter() - began) / len(rows)
+            journal.add([{**row, "seconds": seconds} for row in rows])
             shown.update(len(videos))
 
 
-def _row(video: str, told: ClipScores, how: EvaluationParams) -> dict[str, object]:
-    row: dict[str, object] = {
+def _ask(asked: Asked, videos: Sequence[str]) -> Rows:
+    model, tokenizer, _ = asked.policy
+    frames = asked.store.batch(videos)
+    tokens = model.config.tokens_per_frame(frames.shape[-1])
+    ids = prompt_ids(
+        tokenizer, "evaluation", frames.shape[1], tokens, thinking=model.config.thinking,
+        motion=model.config.motion_token,
+    )  # fmt: skip
+    prompts = encode_prompts(model, ids, normalise(frames.to(model.device)))
+    told = asked.scorer.score(prompts, videos)
+    return [row_of(video, said, asked.how) for video, said in zip(videos, told, strict=True)]
+
+
+def row_of(video: str, told: ClipScores, how: EvaluationParams) -> dict[str, Any]:
+    """The row of predictions that keeps what was told about a clip."""
+    row: dict[str, Any] = {
         "video": video,
         "completion": told.completion.text,
         "parse_status": told.answer.status,

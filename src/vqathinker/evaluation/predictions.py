@@ -4,8 +4,9 @@ Columns: `video` (id), `score` (null where there is none), `completion` (the who
 `parse_status` (of it, see `policy.answer`), `greedy` (its score). With drawn answers also `mean`,
 `mean_spread` (standard deviation), `samples` (their scores, null where unreadable) and
 `sample_statuses`; with the expectation `expected`, `expected_spread` and `expected_mass` (of the
-numbers it is over, as a probability). `score` is one of `greedy`, `mean`, `expected`. The schema's
-metadata holds, under the key `provenance`, a JSON object with at least `run` and `benchmark`.
+numbers it is over, as a probability). `score` is one of `greedy`, `mean`, `expected`. Predictions
+about perturbed copies have `kind`, too (`evaluation.perturbed`). The schema's metadata holds, under
+the key `provenance`, a JSON object with at least `run` and `benchmark`.
 """
 
 import json
@@ -25,6 +26,7 @@ from vqathinker.products import PREDICTIONS
 __all__ = [
     "COLUMNS",
     "KINDS",
+    "RAW",
     "Predictions",
     "read_predictions",
     "write_joined",
@@ -32,9 +34,11 @@ __all__ = [
 ]
 
 KINDS: tuple[ScoreKind, ...] = get_args(ScoreKind)
+RAW = "raw"  # where `kind` names a perturbation, of the clip itself
 COLUMNS = ("video", "score", "completion", "parse_status", "greedy")
 _TYPES = {
     "video": pa.string(),
+    "kind": pa.string(),
     "score": pa.float64(),
     "completion": pa.string(),
     "parse_status": pa.string(),

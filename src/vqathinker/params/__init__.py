@@ -20,6 +20,7 @@ from vqathinker.params.data import (
     ReaderName,
 )
 from vqathinker.params.model import Device, Kernels, Precision
+from vqathinker.params.preference import PreferenceParams
 from vqathinker.params.reading import (
     ParameterError,
     load_all,
@@ -79,6 +80,7 @@ __all__ = [
     "PerturbationParams",
     "PolicyBaseParams",
     "Precision",
+    "PreferenceParams",
     "PromptParams",
     "ReaderName",
     "ReportParams",

@@ -18,6 +18,7 @@ from vqathinker.params.model import (
     Section,
     Whole,
 )
+from vqathinker.params.preference import PreferenceParams
 from vqathinker.params.training import (
     AnswerParams,
     PromptParams,
@@ -144,6 +145,7 @@ class Parameters(Model):
     prompt: PromptParams
     runs: dict[Name, RunParams] = Field(min_length=1)
     evaluation: EvaluationParams
+    preference: PreferenceParams
     metrics: MetricsParams
     report: ReportParams
     kernels: Kernels = Field(description="of torch on the CPU; avx2: none newer than that")

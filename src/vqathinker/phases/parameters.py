@@ -32,6 +32,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "data": ("data",),
     "clips": ("seed", "clips"),
     "evaluation": ("evaluation", "answer", "kernels", "device"),
+    "perturbed": ("clips", "evaluation", "answer", "kernels", "device", "preference"),
     "metrics": ("metrics",),
     "absent": ("data", "evaluation"),
     "report": ("report", "data", "metrics"),
@@ -70,8 +71,9 @@ def resolve(config: Mapping[str, Any], source: str = "params.yaml") -> Tree:
 
     Raises:
         InputError: `scale` names no row of `scales`, a section is no mapping where it has to be, or
-            two base policies have one name, a row that is not trained has a prompt, or `seeds` or
-            `after` of a row are wrong.
+            two base policies have one name, a row that is not trained has a prompt, `seeds` or
+            `after` of a row are wrong, or a set that is no benchmark of the scale is to be asked
+            about in perturbed copies.
     """
     scales = config.get("scales") or {}
     scale = config.get("scale")
@@ -99,6 +101,7 @@ def resolve(config: Mapping[str, Any], source: str = "params.yaml") -> Tree:
     base = {BASE: params[BASE]} if BASE in params else {}
     params["runs"] = {name: base | merge(shared, row) for name, row in runs.items()}
     _require_one_base_a_name(params, source)
+    _require_known_benchmarks(params, source)
     return params
 
 
@@ -114,6 +117,20 @@ def _require_one_base_a_name(params: Mapping[str, Any], source: str) -> None:
             raise InputError(
                 f"{source}: {key}.name is {base['name']!r}, as is {where}.name, but they differ in "
                 "other keys; expected a name for each base policy: its folder under models/base"
+            )
+
+
+def _require_known_benchmarks(params: Mapping[str, Any], source: str) -> None:
+    data, preference = params.get("data"), params.get("preference")
+    if not (isinstance(data, Mapping) and isinstance(preference, Mapping)):
+        return  # told with all other faults
+    known = [name for key in ("in_domain", "out_of_distribution") for name in data.get(key) or ()]
+    for name in preference.get("benchmarks") or ():
+        if name not in known:
+            raise InputError(
+                f"{source}: preference.benchmarks names {name!r}, expected some of "
+                f"{', '.join(known) or 'none'}: the benchmarks of the scale"
+                f"{nearest(str(name), known)}"
             )
 
 

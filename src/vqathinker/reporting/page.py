@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from vqathinker.atomic import whole_file
 from vqathinker.errors import reading
 from vqathinker.evaluation.predictions import Predictions, read_predictions
+from vqathinker.reporting.preference import read_preference_table
 from vqathinker.reporting.remarks import NOT_THERE, NOTES
 from vqathinker.reporting.tables.formats import format_cell
 from vqathinker.reporting.tables.ladder import LADDER
@@ -61,6 +62,12 @@ _SHOWN = {
         "mean error of videos of similar spread",
         caption="A point is a video; the line is the mean error of a fifth of them each. A rising "
         "line: the policy knows where it is less sure. Numbers: figures/uncertainty.csv.",
+    ),
+    "preference": _Text(
+        alt="Share of clips scored above their perturbed copy, by kind of perturbation, a dot with "
+        "its interval for each run and a panel for each benchmark",
+        caption="Dashed: what a policy reaches that does not see the order of the frames. Numbers: "
+        "figures/preference.csv.",
     ),
 }
 _SHOWN_OF_A_RUN = {
@@ -120,6 +127,7 @@ def write_page(
         numbers=NUMBERS,
         listed=_NOT_SCORED_LISTED,
         figures=_figures(figures_dir, by_run),
+        preferences=read_preference_table(tables_dir / "preference.csv"),
         examples={run: list(_examples(files, mos)) for run, files in by_run.items()},
         origins=_provenance_table(by_run),
     )

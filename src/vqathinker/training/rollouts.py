@@ -8,12 +8,13 @@ frames is computed anew. Raw and perturbed rollouts are decoded in one go.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from vqathinker.policy.draws import uniform_numbers
+from vqathinker.policy.frame_features import FrameFeatures, encode_blank_frame, encode_frames
 from vqathinker.policy.generation import EncodedPrompts, generate
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.normalisation import normalise
@@ -48,17 +49,6 @@ class Rollouts:
     perturbed: list[list[int]]
 
 
-class FrameFeatures(NamedTuple):
-    """What each encoder gives for single frames (clips, frames, …).
-
-    A perturbed copy is the same features in another order. SlowFast's are the frames themselves;
-    without a motion token those of motion are empty.
-    """
-
-    image: Tensor
-    motion: Tensor
-
-
 @dataclass
 class RolloutSampler:
     """Lets a policy answer about clips.
@@ -89,7 +79,7 @@ class RolloutSampler:
         self, policy: VQAThinkerForConditionalGeneration, videos: Sequence[str]
     ) -> EncodedPrompts:
         """The prompts of distinct videos, with what they show encoded, without gradient."""
-        return self._prompts(policy, self._features(policy, videos))
+        return self._features(policy, videos).prompts(policy, self.ids)
 
     @torch.no_grad()
     def show(self, policy: VQAThinkerForConditionalGeneration, videos: Sequence[str]) -> None:
@@ -124,11 +114,11 @@ class RolloutSampler:
         """
         features = self._features(policy, videos)
         rows = torch.arange(len(videos), device=policy.device).repeat_interleave(self.group)
-        parts = [self._prompts(policy, features)]
+        parts = [features.prompts(policy, self.ids)]
         self._keep_shown(videos, parts[0])
         if self.perturbations is not None and self.copies:
             copies = self._perturbed_features(policy, videos, features, self.perturbations, step)
-            parts.append(self._prompts(policy, copies))
+            parts.append(copies.prompts(policy, self.ids))
             number = len(videos) * (1 + self.copies)
             rows = torch.cat([rows, torch.arange(len(videos), number, device=policy.device)])
         done = generate(
@@ -154,53 +144,29 @@ class RolloutSampler:
         self, policy: VQAThinkerForConditionalGeneration, videos: Sequence[str]
     ) -> FrameFeatures:
         if not self.keep_encoded:
-            return _encode_frames(policy, self._pixels(policy, videos))
+            return encode_frames(policy, self._pixels(policy, videos))
         new = [video for video in videos if video not in self._encoded]
         if new:
-            fresh = _encode_frames(policy, self._pixels(policy, new))
+            fresh = encode_frames(policy, self._pixels(policy, new))
             self._encoded |= {
                 v: FrameFeatures(*(part[i] for part in fresh)) for i, v in enumerate(new)
             }
         encoded = zip(*(self._encoded[video] for video in videos), strict=True)
         return FrameFeatures(*(torch.stack(part) for part in encoded))
 
-    def _prompts(
-        self, policy: VQAThinkerForConditionalGeneration, features: FrameFeatures
-    ) -> EncodedPrompts:
-        ids = self.ids.to(policy.device).expand(len(features.image), -1)
-        return EncodedPrompts(ids, features.image, policy.model.pool_motion(features.motion))
-
     def _perturbed_features(
         self, policy: VQAThinkerForConditionalGeneration, videos: Sequence[str],
         features: FrameFeatures, table: Perturbations, step: int,
     ) -> FrameFeatures:  # fmt: skip
-        drawn = [
-            table.get(video, (step * self.copies + copy) % table.draws)
-            for video in videos
-            for copy in range(self.copies)
-        ]
-        order = torch.tensor([p.indices for p in drawn], device=policy.device)
-        blank = torch.tensor([p.blank for p in drawn], device=policy.device)
-        which = torch.arange(len(videos), device=policy.device).repeat_interleave(self.copies)
-        copies = FrameFeatures(*(part[which[:, None], order] for part in features))
-        if bool(blank.any()):
-            for part, blank_frame in zip(copies, self._blank_frame(policy, videos[0]), strict=True):
-                part[blank] = blank_frame
-        return copies
+        numbers = range(step * self.copies, (step + 1) * self.copies)
+        drawn = [[table.get(video, n % table.draws) for n in numbers] for video in videos]
+        return features.perturbed(drawn, lambda: self._blank_frame(policy, videos[0]))
 
     def _blank_frame(self, policy: VQAThinkerForConditionalGeneration, like: str) -> FrameFeatures:
         """A blank frame: zero after normalisation, the mean colour."""
         if self._blank is None or not self.keep_encoded:
-            pixels = torch.zeros_like(self._pixels(policy, [like])[:, :1])
-            self._blank = FrameFeatures(*(part[0, 0] for part in _encode_frames(policy, pixels)))
+            self._blank = encode_blank_frame(policy, self._pixels(policy, [like]))
         return self._blank
 
     def _pixels(self, policy: VQAThinkerForConditionalGeneration, videos: Sequence[str]) -> Tensor:
         return normalise(self.clips.batch(list(videos)).to(policy.device))
-
-
-@torch.no_grad()
-def _encode_frames(policy: VQAThinkerForConditionalGeneration, pixels: Tensor) -> FrameFeatures:
-    return FrameFeatures(
-        policy.model.encode_frames(pixels), policy.model.encode_motion_frames(pixels)
-    )

@@ -22,11 +22,13 @@ from vqathinker.params import PerturbationParams
 __all__ = [
     "KINDS",
     "Perturbation",
+    "draw_each_kind",
     "draw_perturbation",
     "draw_perturbations",
 ]
 
 KINDS = ("shuffle", "local_shuffle", "reverse", "jitter", "duplicate", "random_drop")
+_TRIES = 100  # of draws that leave a clip as it is; by chance one in thirty does at the most
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,42 @@ def draw_perturbations(
             )
             rows.append((video, number, drawn.kind, list(drawn.indices), list(drawn.blank)))
     return pd.DataFrame(rows, columns=["video", "draw", "kind", "indices", "blank"])
+
+
+def draw_each_kind(
+    video: str, frames: int, seed: int, params: PerturbationParams
+) -> list[Perturbation]:
+    """Draw one perturbation of each of `params.kinds`, in their order, that changes the clip.
+
+    Some draws would leave every frame in its place; they are drawn again. (A clip of one frame
+    stays as it is where its order alone is changed.) A draw depends on seed, video and kind alone.
+
+    Args:
+        video: its id.
+        frames: T of the clip.
+        seed: 0 or more.
+        params: `clips.perturbations` of params.yaml.
+    """
+    return [_draw_change(frames, _video_generator(f"{kind}/{video}", seed), kind, params)
+            for kind in params.kinds]  # fmt: skip
+
+
+def _draw_change(
+    frames: int, generator: np.random.Generator, kind: str, params: PerturbationParams
+) -> Perturbation:
+    for _ in range(_TRIES):
+        drawn = draw_perturbation(
+            frames,
+            generator,
+            [kind],
+            params.window,
+            params.jitter,
+            params.duplicate_max,
+            params.drop_max,
+        )
+        if drawn.indices != tuple(range(frames)) or any(drawn.blank):
+            break
+    return drawn
 
 
 def _video_generator(video: str, seed: int) -> np.random.Generator:

@@ -1,0 +1,68 @@
+"""Command of the phase `perturbed`: what a policy says about clips and perturbed copies of them.
+
+Of a manifest it reads which videos there are, and no label.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vqathinker.cli.kernels import cap_kernels
+from vqathinker.cli.options import (
+    DEFAULT_PARAMS,
+    Clips,
+    ManifestFile,
+    OutFile,
+    ParamsFile,
+    TimesFile,
+)
+from vqathinker.cli.paths import folder_to_read
+from vqathinker.params import (
+    AnswerParams,
+    ClipsParams,
+    EvaluationParams,
+    PreferenceParams,
+    load_device,
+    load_kernels,
+    load_section,
+)
+from vqathinker.products import MANIFEST, POLICY
+
+__all__ = ["perturbed"]
+
+
+def perturbed(
+    policy: Annotated[Path, typer.Option(**folder_to_read(POLICY), help="The policy's folder.")],
+    run: Annotated[str, typer.Option(help="Name under which the predictions are kept.")],
+    benchmark: Annotated[str, typer.Option(help="Name of the test set.")],
+    manifest: ManifestFile,
+    clips: Clips,
+    out: OutFile,
+    params: ParamsFile = DEFAULT_PARAMS,
+    times: TimesFile = None,
+) -> None:
+    """Ask a policy about some clips of a benchmark, and about temporally perturbed copies of each.
+
+    The videos are drawn from the whole benchmark: they are the same however it is cut into shards.
+    """
+    cap_kernels(load_kernels(params))
+    from vqathinker.evaluation.perturbed import predict_perturbed
+    from vqathinker.parquet import read_columns
+
+    rows = read_columns(manifest, ["video", "status"], MANIFEST)
+    predict_perturbed(
+        policy,
+        clips,
+        load_section(params, EvaluationParams),
+        load_section(params, AnswerParams),
+        load_section(params, ClipsParams).perturbations,
+        load_section(params, PreferenceParams),
+        rows.loc[rows["status"] == "ok", "video"],
+        run=run,
+        benchmark=benchmark,
+        out=out,
+        times=times,
+        device=load_device(params),
+    )
+    typer.echo(f"{out}: predictions of {run} on perturbed copies of {benchmark}")

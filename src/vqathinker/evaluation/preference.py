@@ -1,0 +1,185 @@
+"""Temporal preference: how often a policy scores a clip above a perturbed copy of it.
+
+A pair is a clip and one copy. Its outcome is 1 where the clip has the higher score, 0 where the
+copy has, and one half where they tie; the preference is the mean outcome. One half is what a policy
+reaches that does not see the order of the frames, whether it ties or guesses.
+
+Videos are drawn anew for the intervals, or contents with all their videos where several videos show
+one. Where all of these agree in every outcome no resample can differ; then the interval is Wilson's
+for that many of that many. docs/preference.md says how to read it.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypedDict
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binomtest
+
+from vqathinker.atomic import whole_file
+from vqathinker.errors import InputError
+from vqathinker.evaluation.agreement import contents_of
+from vqathinker.evaluation.estimates import Estimate, Resampled, few_groups
+from vqathinker.evaluation.intervals import generator_of
+from vqathinker.evaluation.predictions import RAW, Predictions, read_predictions
+from vqathinker.evaluation.resampling import group_numbers, resample_counts
+from vqathinker.params import IntervalsParams
+from vqathinker.parquet import read_columns
+from vqathinker.products import MANIFEST, PERTURBED
+
+__all__ = [
+    "ALL",
+    "KindPreference",
+    "mean_with_interval",
+    "measure_preference",
+    "outcomes",
+    "write_preference",
+]
+
+ALL = "all"  # kinds together
+TIE = 1e-4  # scores nearer than this are equal: rounding moves them as far, and no scale tells it
+
+
+class KindPreference(TypedDict):
+    """Pairs of one kind of perturbation.
+
+    `n` pairs have two scores, `n_null` lack one. `preference` 0…1, `ties` the share of pairs of
+    equal score, `difference` the mean of what the clip's score is above the copy's.
+    """
+
+    n: int
+    n_null: int
+    preference: Estimate
+    ties: float | None
+    difference: Estimate
+
+
+def outcomes(raw: ArrayLike, perturbed: ArrayLike) -> NDArray[np.float64]:
+    """Outcome of each pair of finite scores (n,): 1, 0, or one half for a tie.
+
+    >>> outcomes([3.2, 3.2, 3.2], [3.1, 3.2, 3.3]).tolist()
+    [1.0, 0.5, 0.0]
+    """
+    difference = np.asarray(raw, dtype=float) - np.asarray(perturbed, dtype=float)
+    tied = np.abs(difference) < TIE
+    return np.where(tied, 0.5, np.where(difference > 0, 1.0, 0.0))
+
+
+def mean_with_interval(
+    values: ArrayLike, groups: ArrayLike, generator: np.random.Generator, how: IntervalsParams, *,
+    videos: int | None = None, shares: bool = False,
+) -> Estimate:  # fmt: skip
+    """Mean of finite `values` (n,) and its interval over resampled `groups` (n,).
+
+    It is null, with the reason, where there are too few groups or all resamples are the same.
+
+    Args:
+        values: one for each pair.
+        groups: the video or content of each pair; they are drawn as wholes.
+        generator: draws the resamples.
+        how: their number, and the confidence.
+        videos: how many they are of; None: as many as there are values.
+        shares: whether values are outcomes, 0…1; of equal ones 0 or 1 the interval is Wilson's.
+    """
+    x = np.asarray(values, dtype=float)
+    if not len(x):
+        return Estimate(None, None, None, "no pair with two scores")
+    numbers = group_numbers(groups, len(x))
+    number, value = int(numbers.max()) + 1, float(x.mean())
+    if reason := few_groups(number, videos or len(x)):
+        return Estimate(value, None, None, reason)
+    if shares and value in {0.0, 1.0}:
+        test = binomtest(int(number * value), number)
+        low, high = test.proportion_ci(how.confidence, method="wilson")
+        return Estimate(value, float(low), float(high), None)
+    blocks = resample_counts(numbers, how.resamples, generator)
+    replicates = np.concatenate([x @ counts / counts.sum(axis=0) for counts in blocks])
+    return Resampled(value, replicates, len(x), number - 1, ()).estimate(how.confidence)
+
+
+def measure_preference(
+    table: pd.DataFrame, kinds: Sequence[str], groups: pd.Series, how: IntervalsParams
+) -> dict[str, KindPreference]:
+    """Preference by kind of perturbation, in the order of `kinds`, then of all of them together.
+
+    Args:
+        table: columns video, kind and score of clips (kind `raw`) and of their copies.
+        kinds: those that copies were made of.
+        groups: video to what is resampled with it, its content or itself.
+        how: `metrics.intervals` of params.yaml.
+    """
+    scores = table.pivot(index="video", columns="kind", values="score").astype(float)
+    scores = scores.reindex(columns=[RAW, *kinds])
+    pairs = scores.melt(id_vars=RAW, var_name="kind", ignore_index=False).reset_index()
+    pairs["group"] = pairs["video"].map(groups)
+    found = {kind: _measure(pairs[pairs["kind"] == kind], how) for kind in kinds}
+    return {**found, ALL: _measure(pairs, how)}
+
+
+def _measure(pairs: pd.DataFrame, how: IntervalsParams) -> KindPreference:
+    whole = pairs.dropna(subset=[RAW, "value"])
+    videos = whole["video"].nunique()
+    won = outcomes(whole[RAW], whole["value"])
+    first, second = (generator_of(how.seed, name) for name in ("preference", "difference"))
+    return KindPreference(
+        n=len(whole),
+        n_null=len(pairs) - len(whole),
+        preference=mean_with_interval(won, whole["group"], first, how, videos=videos, shares=True),
+        ties=float((won == 0.5).mean()) if len(whole) else None,
+        difference=mean_with_interval(
+            whole[RAW] - whole["value"], whole["group"], second, how, videos=videos
+        ),
+    )
+
+
+def write_preference(
+    manifest: Path, perturbed: Path, out: Path, how: IntervalsParams
+) -> dict[str, Any]:
+    """Measure the predictions of one run on one benchmark and write the result as JSON.
+
+    Keys: run, benchmark, score (its kind), videos, resampled_by (video or content), n_groups, and
+    kinds, which maps each kind of perturbation, and `all`, to a `KindPreference`.
+
+    Raises:
+        InputError: these are no predictions on perturbed copies, or the manifest lacks a video.
+    """
+    given = read_predictions(perturbed)
+    table, settings = _table_of(given, perturbed), given.provenance["perturbations"]
+    rows = read_columns(manifest, ["video", "content"], MANIFEST)
+    contents = rows.set_index("video")["content"]
+    videos = table["video"].drop_duplicates()
+    if lacking := sorted(set(videos) - set(contents.index)):
+        raise InputError(f"{manifest}: has no video {lacking[0]!r}; expected {MANIFEST}")
+    found = contents_of(contents.reindex(videos))
+    groups = pd.Series(videos.to_numpy() if found is None else found, index=videos, dtype=str)
+    kinds = measure_preference(table, settings["kinds"], groups, how)
+    result = {
+        "run": given.run,
+        "benchmark": given.benchmark,
+        "score": given.score,
+        "videos": len(videos),
+        "resampled_by": "video" if found is None else "content",
+        "n_groups": groups.nunique(),
+        "kinds": kinds,
+    }
+    written = {**result, "kinds": {kind: _as_json(one) for kind, one in kinds.items()}}
+    with whole_file(out) as part:
+        text = json.dumps(written, indent=2, ensure_ascii=False, allow_nan=False)
+        part.write_text(text + "\n", encoding="utf-8")
+    return result
+
+
+def _as_json(found: KindPreference) -> dict[str, Any]:
+    measures = {name: found[name]._asdict() for name in ("preference", "difference")}
+    return {**found, **measures}
+
+
+def _table_of(given: Predictions, path: Path) -> pd.DataFrame:
+    if not {"perturbations", "seed"} <= given.provenance.keys():
+        raise InputError(f"{path}: predictions on clips as they are; expected {PERTURBED}")
+    if given.table.empty:
+        return pd.DataFrame(columns=["video", "kind", "score"])
+    return given.table[["video", "kind", "score"]]

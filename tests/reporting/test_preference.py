@@ -1,0 +1,100 @@
+"""Table and figure of temporal preference, and their place in the report."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from vqathinker.errors import InputError
+from vqathinker.reporting.page import write_page
+from vqathinker.reporting.preference import write_preference_figure, write_preference_tables
+
+KINDS = ("reverse", "random_drop", "all")
+
+
+def measured(run: str, value: float, reason: str | None = None) -> dict[str, Any]:
+    width = (None, None) if reason else (value - 0.125, value + 0.125)
+    share = dict(zip(("value", "low", "high", "reason"), (value, *width, reason), strict=True))
+    found = {"n": 24, "n_null": 1, "preference": share, "ties": 0.25, "difference": share}
+    about = {"run": run, "benchmark": "seen", "score": "greedy", "videos": 25}
+    return {**about, "kinds": dict.fromkeys(KINDS, found)}
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    contents = {
+        "base": measured("base", 0.5, "4 videos or contents to draw from; an interval needs 6"),
+        "grpo": measured("grpo", 0.8125),
+    }
+    for run, content in contents.items():
+        (tmp_path / f"{run}.json").write_text(json.dumps(content), encoding="utf-8")
+    return [tmp_path / f"{run}.json" for run in contents]
+
+
+def test_every_run_has_a_row_for_each_kind_with_its_numbers_or_the_reason(
+    files: list[Path], tmp_path: Path
+) -> None:
+    write_preference_tables(files, tmp_path)
+    table = pd.read_csv(tmp_path / "preference.csv")
+    assert table["run"].tolist() == ["base"] * 3 + ["grpo"] * 3
+    assert table["kind"].tolist() == [*KINDS] * 2
+    grpo, base = table.iloc[-1], table.iloc[0]
+    assert (grpo["preference"], grpo["low"], grpo["high"]) == (0.8125, 0.6875, 0.9375)
+    assert base["reason"].startswith("4 videos or contents")
+    assert pd.isna(base["low"])
+
+
+def test_for_reading_a_run_is_one_row(files: list[Path], tmp_path: Path) -> None:
+    write_preference_tables(files, tmp_path)
+    assert (tmp_path / "preference.md").read_text(encoding="utf-8").splitlines() == [
+        "| run | benchmark | reverse | random_drop | all | ties |",
+        "| --- | --- | --- | --- | --- | --- |",
+        "| base | seen | 0.50 | 0.50 | 0.50 | 0.25 |",
+        "| grpo | seen | " + "0.81 [0.69, 0.94] | " * 3 + "0.25 |",
+    ]
+
+
+def test_where_nothing_was_measured_the_table_is_empty_and_nothing_is_drawn(
+    tmp_path: Path,
+) -> None:
+    write_preference_tables([], tmp_path / "tables")
+    write_preference_figure([], tmp_path / "figures")
+    assert len(pd.read_csv(tmp_path / "tables" / "preference.csv")) == 0
+    assert [path.name for path in (tmp_path / "figures").iterdir()] == ["preference.csv"]
+
+
+def test_the_figure_is_the_same_bytes_each_time_and_has_its_numbers_beside_it(
+    files: list[Path], tmp_path: Path
+) -> None:
+    for name in ("first", "second"):
+        write_preference_figure(files, tmp_path / name)
+    for suffix in ("png", "svg", "csv"):
+        drawn = [tmp_path / name / f"preference.{suffix}" for name in ("first", "second")]
+        assert drawn[0].read_bytes() == drawn[1].read_bytes()
+    vectors = (tmp_path / "first" / "preference.svg").read_text(encoding="utf-8")
+    assert all(f">{text}<" in vectors for text in ("base", "grpo", "seen", "random drop"))
+    assert pd.read_csv(tmp_path / "first" / "preference.csv")["preference"].max() == 0.8125
+
+
+def test_two_files_of_one_run_and_files_of_others_are_refused(
+    files: list[Path], tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="two files of temporal preference of base on seen"):
+        write_preference_tables([files[0], *files], tmp_path)
+    files[1].write_text('{"run": "grpo"}', encoding="utf-8")
+    with pytest.raises(InputError, match=r"grpo\.json: .*vqathinker preference"):
+        write_preference_tables(files, tmp_path)
+
+
+def test_the_report_shows_both(scale: Any, files: list[Path], tmp_path: Path) -> None:
+    write_preference_tables(files, scale.tables)
+    write_preference_figure(files, scale.figures)
+    out = tmp_path / "report.html"
+    folders = (scale.tables, scale.figures)
+    write_page("demo", *folders, scale.predictions, out, params=scale.params)
+    page = out.read_text(encoding="utf-8")
+    assert "Temporal preference" in page
+    assert "0.81 [0.69, 0.94]" in page
+    assert 'alt="Share of clips scored above' in page
