@@ -38,6 +38,7 @@ wildcard_constraints:
     run="[^/]+",
     shard=r"\d{4}",
     benchmark="[^/]+",
+    task="[^/]+",
     folder=f"{LAYOUT.results}(/ablations)?",
 
 
@@ -55,6 +56,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/clips.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/understanding.smk"
 include: "workflow/rules/report.smk"
 
 

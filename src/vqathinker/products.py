@@ -33,6 +33,12 @@ RUN = Product("a run's folder", "write it with `vqathinker train`")
 HISTORY = Product("a history of training", "write it with `vqathinker train`")
 PREDICTIONS = Product("predictions", "write them with `vqathinker predict`")
 METRICS = Product("metrics of one run on one benchmark", "write them with `vqathinker metrics`")
+QUESTIONS = Product("the questions of a task", "bring them with `vqathinker data fetch`")
+ANSWERS = Product("answers to questions", "write them with `vqathinker understanding ask`")
+JUDGED = Product("what a judge said of answers", "write it with `vqathinker understanding judge`")
+UNDERSTANDING = Product(
+    "measures of answers to questions", "write them with `vqathinker understanding measure`"
+)
 TABLE = Product("a table of scores", "write it with `vqathinker tables`")
 FIGURES = Product("a folder of figures", "draw them with `vqathinker figures`")
 RESULTS = Product("the results of a scale", "make them with snakemake")

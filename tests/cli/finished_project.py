@@ -29,6 +29,7 @@ SMALL: dict[str, Any] = {
     },
     "training": {"group_size": 2, "videos_per_device": 2, "max_steps": 1, "max_new_tokens": 4},
     "evaluation": {"batch_size": VIDEOS, "max_new_tokens": 4, "sampling": {"answers": 2}},
+    "understanding": {"tasks": {"mine": {"kind": "made", "set": "mine", "file": "kinds.csv"}}},
 }
 # Every command as it should be called, in the order of the pipeline: `<` reads, `>` writes.
 CALLS = {
@@ -49,6 +50,11 @@ CALLS = {
     "gather": "--predictions <predictions.parquet --out >gathered.parquet",
     "metrics": "--manifest <data/mine/manifest.parquet --predictions <predictions.parquet "
     "--clips <clips.safetensors --out >metrics.json",
+    "understanding ask": "mine --policy <policy --run grpo --questions <degradations.csv "
+    "--clips <clips.safetensors --out >answers.parquet",
+    "understanding measure": "mine --questions <degradations.csv --answers <answers.parquet "
+    "--out >measures.json",
+    "understanding tables": "--run grpo --measures <measures.json --out-dir >questions",
     "tables": "--metrics <metrics.json --out-dir >results/tables",
     "figures": "--predictions <predictions.parquet --manifest <data/mine/manifest.parquet "
     "--history <run/history.csv --out-dir >results/figures",

@@ -54,7 +54,8 @@ ALL_RUNS = {f"training-{run}" for run in TRAINED}
         ("clips.perturbations.draws", 3, {"clips"}),
         ("scales.demo.data.demo.seed", 8, {"data"}),
         ("scales.demo.base.seed", 8, {"base-demo"}),
-        ("scales.demo.evaluation.batch_size", 4, {"evaluation"}),
+        ("scales.demo.evaluation.batch_size", 4, {"evaluation", "understanding"}),
+        ("understanding.reading", "letters", {"understanding", "judging", "report"}),
         ("metrics.allow_incomplete", True, {"metrics"}),
         ("report.title", "Mine", {"report"}),
         ("download.attempts", 9, {"download"}),
@@ -79,7 +80,10 @@ def test_a_changed_parameter_rewrites_just_the_stamps_that_depend_on_it(
     ("file", "phases"),
     [
         ("training/rewards.py", ALL_RUNS),
-        ("policy/prompts.yaml", {*ALL_RUNS, "base-demo", "evaluation", "metrics", "report"}),
+        (
+            "policy/prompts.yaml",
+            {*ALL_RUNS, "base-demo", "evaluation", "metrics", "report", "understanding", "judging"},
+        ),
         ("video/perturb.py", {*ALL_RUNS, "clips"}),
         ("video/probe.py", {"data"}),
         ("video/pyav_reader.py", {"clips"}),

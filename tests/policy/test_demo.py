@@ -14,9 +14,10 @@ from torch import Tensor
 from vqathinker.params import AnswerParams, DemoBaseParams
 from vqathinker.params.base import StageParams
 from vqathinker.phases.parameters import resolve
-from vqathinker.policy import demo
+from vqathinker.policy import demo, demo_speech
 from vqathinker.policy.answer import Completion, has_format, read_answer
-from vqathinker.policy.demo import KINDS, prepare_base
+from vqathinker.policy.demo import prepare_base
+from vqathinker.policy.demo_speech import KINDS
 from vqathinker.policy.folder.checkpoint import load_policy
 from vqathinker.policy.generation import EncodedPrompts, generate
 from vqathinker.policy.inputs import prompt_ids
@@ -122,7 +123,7 @@ def test_there_is_a_word_for_every_kind_of_training(config: dict[str, Any]) -> N
 def clips(tiny_params: DemoBaseParams) -> demo.EncodedClips:
     """64 clips: number k of the motion feature is the strength, if the kind is k."""
     generator = torch.Generator().manual_seed(0)
-    policy = build_policy(tiny_params, build_tokenizer(demo.PHRASES), 56)
+    policy = build_policy(tiny_params, build_tokenizer(demo_speech.PHRASES), 56)
     words = len(set(KINDS.values()))
     kind, strength = torch.arange(64) % words, torch.rand(64, generator=generator)
     motion = torch.zeros(64, policy.model.motion_encoder.dim)
@@ -144,7 +145,7 @@ def test_perception_learns_to_tell_kind_and_strength(
         return loss
 
     monkeypatch.setattr(demo, "_perception_loss", watched)
-    policy = build_policy(tiny_params, build_tokenizer(demo.PHRASES), 56)
+    policy = build_policy(tiny_params, build_tokenizer(demo_speech.PHRASES), 56)
     how = StageParams(steps=200, batch_size=32, learning_rate=5e-3)
     demo._train_perception(policy, clips, how, torch.Generator().manual_seed(0))
     assert sum(losses[-50:]) < 0.5 * sum(losses[:50])
@@ -153,11 +154,13 @@ def test_perception_learns_to_tell_kind_and_strength(
 def test_no_step_of_speech_holds_a_trend_from_what_is_seen_to_the_score(
     clips: demo.EncodedClips,
 ) -> None:
-    tokenizer = build_tokenizer(demo.PHRASES)
+    tokenizer = build_tokenizer(demo_speech.PHRASES)
     generator = torch.Generator().manual_seed(0)
     pick = torch.randperm(64, generator=generator)[:9]
+    score = 1 + 4 * torch.rand(9, generator=generator)
     texts = tokenizer.batch_decode(
-        demo._answers(tokenizer, clips, pick, generator), skip_special_tokens=True
+        demo_speech.scored_answers(tokenizer, clips.kind[pick], clips.strength[pick], score),
+        skip_special_tokens=True,
     )
     said = [text.partition("<answer>")[0] for text in texts]
     assert said[:9] == said[9:]
@@ -171,7 +174,7 @@ def test_no_step_of_speech_holds_a_trend_from_what_is_seen_to_the_score(
 def test_speech_learns_the_form_of_an_answer_and_no_score(
     tiny_params: DemoBaseParams, clips: demo.EncodedClips
 ) -> None:
-    tokenizer = build_tokenizer(demo.PHRASES)
+    tokenizer = build_tokenizer(demo_speech.PHRASES)
     policy = build_policy(tiny_params, tokenizer, 56)
     how = StageParams(steps=100, batch_size=16, learning_rate=1e-2)
     demo._train_speech(policy, tokenizer, clips, how, torch.Generator().manual_seed(0))

@@ -8,7 +8,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from vqathinker.params import AnswerParams, DemoBaseParams
-from vqathinker.policy import demo
+from vqathinker.policy import demo_speech as demo
 from vqathinker.policy.answer import Completion, read_answer
 from vqathinker.policy.prompt import Setting, render
 from vqathinker.policy.tiny import build_policy, build_tokenizer

@@ -32,7 +32,9 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "clips": ("seed", "clips"),
     "evaluation": ("evaluation", "answer", "kernels", "device"),
     "metrics": ("metrics",),
-    "report": ("report",),
+    "understanding": ("understanding", "evaluation", "answer", "kernels", "device"),
+    "judging": ("understanding", "judge"),
+    "report": ("report", "understanding"),
 }
 BASE, TRAINING = "base", "training"
 _EXPECTED = ("parameters or the stamp of a phase", "give a params.yaml as the shipped one")

@@ -10,7 +10,7 @@ from vqathinker.errors import InputError
 from vqathinker.params import DemoBaseParams
 from vqathinker.params.base import BaseParams
 from vqathinker.policy.config import VQAThinkerConfig
-from vqathinker.policy.demo import PHRASES
+from vqathinker.policy.demo_speech import PHRASES
 from vqathinker.policy.folder.checkpoint import read_config, read_tokenizer
 from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.prompt import Setting, render
