@@ -175,6 +175,12 @@ class Layout:
         """The data set with the videos of a task."""
         return str(self.params["understanding"]["tasks"][task]["set"])
 
+    def judged(self, run: str, task: str) -> list[str]:
+        """What the judge says of the open answers of a run; none without a judge."""
+        if self.params["judge"] is None or task not in self.tasks:
+            return []
+        return [f"{self.understanding}/judged/{run}/{task}.jsonl"]
+
     def understood(self, folder: str) -> list[str]:
         """Measures of every run of a results folder on every task that can be asked."""
         grid = ((run, task) for run in self.runs(folder) for task in self.tasks)

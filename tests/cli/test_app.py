@@ -18,7 +18,7 @@ COMMANDS = {
 GROUPS = {
     "data": ("status", "fetch", "manifest", "check", "new"),
     "policy": ("import", "export", "describe", "card"),
-    "understanding": ("ask", "measure", "tables"),
+    "understanding": ("ask", "judge", "measure", "tables"),
 }
 NAMES = [(name,) for names in COMMANDS.values() for name in names]
 NAMES += [(group, name) for group, names in GROUPS.items() for name in names]

@@ -30,11 +30,34 @@ rule ask:
         " --clips {input.clips} --out {output} --times {log.times} 2> {log[0]}"
 
 
+rule judge:
+    input:
+        stamp=LAYOUT.stamp("judging"),
+        receipt=lambda w: LAYOUT.receipt(LAYOUT.task_set(w.task)),
+        answers=f"{LAYOUT.understanding}/answers/{{run}}/{{task}}.parquet",
+    output:
+        f"{LAYOUT.understanding}/judged/{{run}}/{{task}}.jsonl",
+    log:
+        f"logs/judge/{LAYOUT.scale}/{{run}}/{{task}}.log",
+    localrule: True
+    conda:
+        "../../envs/policy.yaml"
+    threads: THREADS["report"]
+    resources:
+        **RESOURCES["report"],
+    params:
+        questions=lambda w: LAYOUT.questions(w.task),
+    shell:
+        "vqathinker understanding judge {wildcards.task} --params {input.stamp}"
+        " --questions {params.questions} --answers {input.answers} --out {output} 2> {log}"
+
+
 rule measure:
     input:
         stamp=LAYOUT.stamp("judging"),
         receipt=lambda w: LAYOUT.receipt(LAYOUT.task_set(w.task)),
         answers=f"{LAYOUT.understanding}/answers/{{run}}/{{task}}.parquet",
+        judged=lambda w: LAYOUT.judged(w.run, w.task),
     output:
         f"{LAYOUT.understanding}/measures/{{run}}/{{task}}.json",
     log:
@@ -46,6 +69,7 @@ rule measure:
         **RESOURCES["report"],
     params:
         questions=lambda w: LAYOUT.questions(w.task),
+        judged=lambda w, input: ["--judged", *input.judged] if input.judged else [],
     shell:
         "vqathinker understanding measure {wildcards.task} --params {input.stamp}"
-        " --questions {params.questions} --answers {input.answers} --out {output} 2> {log}"
+        " --questions {params.questions} --answers {input.answers} {params.judged} --out {output} 2> {log}"

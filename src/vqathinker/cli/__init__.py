@@ -107,7 +107,7 @@ app.add_typer(policy.policy, name="policy", rich_help_panel="Policy")
 _questions = typer.Typer(
     no_args_is_help=True, help="Questions beside the score: asking, judging, measuring."
 )
-for _of_questions in (understanding.ask, judging.measure):
+for _of_questions in (understanding.ask, judging.judge, judging.measure):
     _questions.command(cls=SeveralValues)(_of_questions)
 _questions.command("tables", cls=SeveralValues)(report.questions)
 app.add_typer(_questions, name="understanding", rich_help_panel="Evaluation")
