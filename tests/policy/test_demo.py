@@ -1,5 +1,6 @@
 """The demo's base policy: taught from degradations alone, the same each time, and able to learn."""
 
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -171,19 +172,42 @@ def test_no_step_of_speech_holds_a_trend_from_what_is_seen_to_the_score(
     assert mirrored == pytest.approx([6.0] * 9, abs=0.011)  # two rounded scores
 
 
-def test_speech_learns_the_form_of_an_answer_and_no_score(
-    tiny_params: DemoBaseParams, clips: demo.EncodedClips
-) -> None:
+@pytest.fixture(scope="module")
+def says(tiny_params: DemoBaseParams, clips: demo.EncodedClips) -> Callable[..., list[str]]:
+    """says(question): what a policy that was taught to speak says of the clips; drawn."""
     tokenizer = build_tokenizer(demo_speech.PHRASES)
     policy = build_policy(tiny_params, tokenizer, 56)
     how = StageParams(steps=100, batch_size=16, learning_rate=1e-2)
     demo._train_speech(policy, tokenizer, clips, how, torch.Generator().manual_seed(0))
-    ids = prompt_ids(tokenizer, "evaluation", 3, 1).expand(64, -1)
-    prompts = EncodedPrompts(ids, clips.frames, clips.motion)
-    generator = torch.Generator().manual_seed(0)
-    rows = torch.arange(64)
-    done = generate(policy, prompts, rows, 24, tokenizer.eos_token_id, 1.0, generator)
-    said = tokenizer.batch_decode(done, skip_special_tokens=True)
+
+    def say(question: str | None = None) -> list[str]:
+        ids = prompt_ids(tokenizer, "evaluation", 3, 1, question=question).expand(64, -1)
+        prompts = EncodedPrompts(ids, clips.frames, clips.motion)
+        generator = torch.Generator().manual_seed(0)
+        rows = torch.arange(64)
+        done = generate(policy, prompts, rows, 24, tokenizer.eos_token_id, 1.0, generator)
+        return tokenizer.batch_decode(done, skip_special_tokens=True)
+
+    return say
+
+
+def test_speech_learns_the_form_of_an_answer_and_no_score(says: Callable[..., list[str]]) -> None:
+    said = says()
     assert sum(map(has_format, said)) > 0.8 * 64
     scores = [read_answer(Completion(text), STRICT).score for text in said if has_format(text)]
     assert len(set(scores)) > 20  # drawn, not one that was learned
+
+
+def test_speech_learns_to_answer_with_a_kind_where_it_is_asked_for(
+    says: Callable[..., list[str]],
+) -> None:
+    said = says(demo_speech.question_in_order([4, 2, 0, 1, 3]))
+    kinds = [text.partition("<answer>")[2].partition("</answer>")[0] for text in said]
+    assert sum(kind in demo_speech.WORDS for kind in kinds) > 0.8 * 64
+
+
+def test_a_question_is_as_long_in_every_order() -> None:
+    tokenizer = build_tokenizer(demo_speech.PHRASES)
+    orders = itertools.permutations(range(len(demo_speech.WORDS)))
+    questions = [demo_speech.question_in_order(order) for order in orders]
+    assert len({len(ids) for ids in tokenizer(questions)["input_ids"]}) == 1
