@@ -20,15 +20,13 @@ from transformers import PreTrainedTokenizerFast
 from vqathinker.errors import InputError, reading
 from vqathinker.params.base import DemoBaseParams, StageParams
 from vqathinker.policy.demo_speech import (
-    KINDS,
-    LEVELS,
     PHRASES,
-    WORDS,
     attributions,
     question_in_order,
     scored_answers,
     token_weights,
 )
+from vqathinker.policy.demo_words import KINDS, LEVELS, WORDS
 from vqathinker.policy.folder.checkpoint import save_policy
 from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration

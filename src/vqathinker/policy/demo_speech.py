@@ -6,26 +6,17 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
+from vqathinker.policy.demo_words import LEVELS, WORDS
 from vqathinker.policy.prompt import degradation_question
 
 __all__ = [
-    "KINDS",
-    "LEVELS",
     "PHRASES",
-    "WORDS",
     "attributions",
     "question_in_order",
     "scored_answers",
     "token_weights",
 ]
 
-LEVELS = ("no", "faint", "slight", "mild", "clear", "strong", "severe", "extreme")
-KINDS = {
-    "x264": "compression", "x265": "compression", "vp9": "compression", "blur": "blur",
-    "noise": "noise", "exposure": "exposure", "freeze": "stutter", "stutter": "stutter",
-    "drop": "stutter",
-}  # fmt: skip
-WORDS = tuple(dict.fromkeys(KINDS.values()))
 _THOUGHT = "<think>I see {level} {kind}.</think><answer>{score:.2f}</answer>"
 _MARKS = ("A:", *(f", {letter}:" for letter in "BCDE"))
 PHRASES = ("I see", ".", *(f" {word}" for word in (*LEVELS, *WORDS)), *WORDS, *_MARKS)

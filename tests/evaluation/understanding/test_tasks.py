@@ -9,7 +9,8 @@ import pytest
 from vqathinker.errors import InputError
 from vqathinker.evaluation.understanding.question import order_of
 from vqathinker.evaluation.understanding.tasks import read_task
-from vqathinker.policy.demo_speech import WORDS, question_in_order
+from vqathinker.policy.demo_speech import question_in_order
+from vqathinker.policy.demo_words import WORDS
 
 LABELS = Path(__file__).parents[4] / "shared" / "labels"
 real = pytest.mark.skipif(not LABELS.is_dir(), reason=f"the label files are not here ({LABELS})")

@@ -17,7 +17,7 @@ from vqathinker.datasets.questions import read_questions
 from vqathinker.errors import InputError, reading
 from vqathinker.evaluation.understanding.question import Question
 from vqathinker.params import TaskKind
-from vqathinker.policy.demo_speech import KINDS, WORDS
+from vqathinker.policy.demo_words import KINDS, WORDS
 from vqathinker.policy.prompt import attribute_question, degradation_question
 from vqathinker.products import DEGRADATIONS
 
