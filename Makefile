@@ -20,7 +20,7 @@ export DVC_SITE_CACHE_DIR := $(CACHE)/dvc
 # Tests and jobs run side by side; one thread each keeps them out of each other's way.
 export OMP_NUM_THREADS ?= 1
 
-SNAKEMAKE := snakemake --workflow-profile workflow/profiles/default --cores $(CORES)
+SNAKEMAKE := snakemake --cores $(CORES)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo ablations run repro test lint schema clean

@@ -17,9 +17,12 @@ sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 
 from vqathinker.layout import Layout
 from vqathinker.phases.parameters import resolve
+from vqathinker.phases.run_lock import clear_stale_lock, hold_folder, release_folder
 from vqathinker.phases.stamps import settle_stamps, write_stamps
 from vqathinker.phases.validation import faults_of
 
+if workflow.is_main_process and (notice := clear_stale_lock()):
+    logger.warning(notice)
 PARAMS = resolve(config)
 SCHEMA = yaml.safe_load(
     Path(workflow.basedir, "workflow/schemas/params.schema.yaml").read_text("utf-8")
@@ -43,6 +46,7 @@ wildcard_constraints:
 
 
 onstart:
+    hold_folder()
     settle_stamps(LAYOUT.scale)
     if PARAMS["data"]["demo"] is None:
         # The command may be only in the rules' environments; then say how to see the table.
@@ -50,6 +54,14 @@ onstart:
         shell(
             f"if command -v vqathinker > /dev/null; then {status}; else echo 'See: {status}'; fi"
         )
+
+
+onsuccess:
+    release_folder()
+
+
+onerror:
+    release_folder()
 
 
 include: "workflow/rules/data.smk"

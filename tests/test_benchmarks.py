@@ -15,6 +15,7 @@ SMALL = {
     "decode.py": ["--quick"],
     "storage.py": ["--quick"],
     "rewards.py": ["--quick"],
+    "intervals.py": ["--quick"],
     "evaluate.py": ["--quick"],
     "score.py": ["--quick"],
     "grpo_step.py": ["--shape", "tiny", "--device", "cpu"],

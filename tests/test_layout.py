@@ -71,11 +71,23 @@ def test_ablations_have_their_own_folder_with_every_run(demo):
     assert demo.runs(demo.ablations) == [
         "base",
         "grpo",
-        "grpo-no-temporal",
-        "grpo-authors-sigma",
-        "grpo-authors-beta",
         "grpo-seed43",
         "grpo-seed44",
+        "sft",
+        "sft-seed43",
+        "sft-seed44",
+        "grpo-only-ranking",
+        "grpo-only-ranking-seed43",
+        "grpo-only-ranking-seed44",
+        "grpo-only-regression",
+        "grpo-no-temporal",
+        "grpo-no-temporal-seed43",
+        "grpo-no-temporal-seed44",
+        "sft-grpo",
+        "grpo-no-thinking",
+        "grpo-no-motion",
+        "grpo-authors-sigma",
+        "grpo-authors-beta",
     ]
     assert not set(demo.report(demo.results)) & set(demo.report(demo.ablations))
 
@@ -85,7 +97,7 @@ def test_every_run_meets_every_benchmark(demo):
     assert demo.metrics(demo.results) == [
         f"results/demo/metrics/{run}/{name}.json" for run in ("base", "grpo") for name in benchmarks
     ]
-    assert len(demo.predictions(demo.ablations)) == 7 * 3
+    assert len(demo.predictions(demo.ablations)) == 19 * 3
     assert demo.histories(demo.results) == ["models/demo/grpo/history.csv"]
 
 
@@ -95,3 +107,22 @@ def test_predictions_come_shard_by_shard_and_results_hold_them_joined(paper):
     assert "results/paper/predictions/grpo/live_yt_gaming.parquet" in paper.predictions(
         paper.results
     )
+
+
+def test_a_run_after_another_starts_from_its_policy(paper):
+    assert paper.base_policy("sft-grpo") == paper.policy("sft") == "models/paper/sft/policy"
+    assert paper.policy("frames-6") == paper.policy("grpo")  # it is not trained
+
+
+def test_a_run_sees_clips_of_its_own_setting(paper):
+    assert paper.setting("lsvq_train", "frames-12") == "12x448"
+    assert paper.setting("lsvq_train") == paper.setting("lsvq_train", "grpo") == "6x448"
+    assert paper.shards("cgvds", "frames-6")[0] == "clips/cgvds/6x560/0000.safetensors"
+    assert paper.perturbations("frames-12") == "clips/lsvq_train/12x448/perturbations.parquet"
+    every, main = set(paper.clips(paper.ablations)), set(paper.clips(paper.results))
+    assert main < every
+    assert every - main == {
+        *paper.shards("lsvq_train", "frames-12"),
+        paper.perturbations("frames-12"),
+        *(shard for name in paper.benchmarks for shard in paper.shards(name, "frames-6")),
+    }

@@ -77,29 +77,48 @@ class Layout:
         owner = files_of(card_path(name, self.params, Path(__file__).parent))
         return [self.receipt(owner)] if owner else []
 
-    def setting(self, name: str) -> str:
-        """Frames x size in which a set is decoded: one for training, one for the benchmarks."""
-        clips = self.params["clips"]
+    def setting(self, name: str, run: str | None = None) -> str:
+        """Frames x size in which a run sees a set: one for training, one for the benchmarks.
+
+        None stands for what the scale says where a run does not say otherwise.
+        """
+        clips = self.params["clips"] if run is None else self.params["runs"][run]["clips"]
         return str(clips["train_setting"] if name == self.train_set else clips["test_setting"])
 
-    def shards(self, name: str) -> list[str]:
-        """The clip shards of a set; their number follows from the rows of its label file."""
+    def shards(self, name: str, run: str | None = None) -> list[str]:
+        """The clip shards of a set that a run sees, or the scale's (`setting`).
+
+        Their number follows from the rows of its label file.
+        """
         rows, size = self.params["data"]["counts"][name], self.params["clips"]["shard_size"]
-        folder = f"clips/{name}/{self.setting(name)}"
+        folder = f"clips/{name}/{self.setting(name, run)}"
         return [f"{folder}/{shard:04d}.safetensors" for shard in range(-(-rows // size))]
 
-    @property
-    def perturbations(self) -> str:
-        """The table of perturbations drawn for the training set."""
-        return f"clips/{self.train_set}/{self.setting(self.train_set)}/perturbations.parquet"
+    def perturbations(self, run: str | None = None) -> str:
+        """The table of perturbations drawn for the training set as a run sees it."""
+        return f"clips/{self.train_set}/{self.setting(self.train_set, run)}/perturbations.parquet"
+
+    def clips(self, folder: str) -> list[str]:
+        """Clips and perturbations for the runs of a results folder, and those of the scale."""
+        found: list[str] = []
+        for run in (None, *self.runs(folder)):
+            trained = run is None or self.params["runs"][run]["train"]
+            sets = self.sets if trained else self.benchmarks
+            found += [shard for name in sets for shard in self.shards(name, run)]
+            found += [self.perturbations(run)] if trained else []
+        return list(dict.fromkeys(found))
 
     def base_policy(self, run: str) -> str:
-        """The folder of the policy that a run starts from: the row's own, or the scale's."""
-        return f"models/base/{self.params['runs'][run]['base']['name']}"
+        """The folder of the policy that a run starts from: another run's, or a base policy."""
+        after = self.params["runs"][run]["after"]
+        return self._first_policy(run) if after is None else self.policy(after)
 
     def base_policies(self, folder: str) -> list[str]:
-        """Folders of the policies that the runs of a results folder start from, each once."""
-        return list(dict.fromkeys(self.base_policy(run) for run in self.runs(folder)))
+        """Folders of the base policies behind the runs of a results folder, each once."""
+        return list(dict.fromkeys(self._first_policy(run) for run in self.runs(folder)))
+
+    def _first_policy(self, run: str) -> str:
+        return f"models/base/{self.params['runs'][run]['base']['name']}"
 
     def base_clips(self, name: str) -> list[str]:
         """Clips that a base policy is prepared from; one that comes from elsewhere needs none."""
@@ -145,7 +164,7 @@ class Layout:
     def shard_predictions(self, run: str, name: str) -> list[str]:
         """Predictions of a run on each clip shard of a benchmark, before they are joined."""
         folder = f"{self.predicted}/{run}/{name}"
-        return [f"{folder}/{Path(shard).stem}.parquet" for shard in self.shards(name)]
+        return [f"{folder}/{Path(shard).stem}.parquet" for shard in self.shards(name, run)]
 
     def metrics(self, folder: str) -> list[str]:
         """Metrics of every run of a results folder on every benchmark."""

@@ -55,7 +55,8 @@ CALLS = {
     "understanding measure": "mine --questions <degradations.csv --answers <answers.parquet "
     "--out >measures.json",
     "understanding tables": "--run grpo --measures <measures.json --out-dir >questions",
-    "tables": "--metrics <metrics.json --out-dir >results/tables",
+    "tables": "--metrics <metrics.json --predictions <predictions.parquet "
+    "--manifest <data/mine/manifest.parquet --out-dir >results/tables",
     "figures": "--predictions <predictions.parquet --manifest <data/mine/manifest.parquet "
     "--history <run/history.csv --out-dir >results/figures",
     "page": "--tables <results/tables --figures <results/figures "
@@ -67,7 +68,7 @@ CALLS = {
     "policy card": "policy --tables <results/tables/scoring.md",
 }
 WITH_PARAMS = {name for name in CALLS if name.split()[0] != "policy"} - {
-    "gather", "tables", "figures", "summary",
+    "gather", "figures", "summary",
 }  # fmt: skip
 
 

@@ -20,8 +20,9 @@ from vqathinker.datasets.matching import AmbiguousVideoError
 from vqathinker.errors import InputError
 from vqathinker.evaluation.completeness import IncompleteBenchmarkError, require_complete
 
-COLUMNS = ["video", "file", "mos", "mos_training", "split", "domain", "content", "width", "height",
-           "fps", "frames", "duration_s", "codec", "pixel_format", "status", "reason"]  # fmt: skip
+COLUMNS = ["video", "file", "mos", "mos_training", "split", "domain", "content", "kind", "width",
+           "height", "fps", "frames", "duration_s", "codec", "pixel_format", "status",
+           "reason"]  # fmt: skip
 
 MakeSource = Callable[..., Path]
 MakeCard = Callable[..., Card]
@@ -94,16 +95,17 @@ def test_split_and_domain_follow_the_card(
     assert set(manifest["domain"]) == {domain}
 
 
-def test_contents_come_from_the_degradations_of_a_made_set(
+def test_contents_and_kinds_come_from_the_degradations_of_a_made_set(
     source: Path, make_card: MakeCard
 ) -> None:
     card = make_card(access={"kind": "made", "say": "here"})
     assert build_manifest(source, card)["content"].isna().all()
     rows = "video,content,kind,strength\na/1.mp4,lake,blur,0.5\nb/1.mp4,lake,noise,0.1\n"
     (source / "degradations.csv").write_text(rows)
-    contents = build_manifest(source, card)["content"]
-    assert contents.iloc[:2].tolist() == ["lake", "lake"]
-    assert contents.iloc[2:].isna().all()
+    manifest = build_manifest(source, card)
+    assert manifest["content"].iloc[:2].tolist() == ["lake", "lake"]
+    assert manifest["kind"].iloc[:2].tolist() == ["blur", "noise"]
+    assert manifest[["content", "kind"]].iloc[2:].isna().all(axis=None)
 
 
 def test_contents_follow_the_card_s_rule(source: Path, make_card: MakeCard) -> None:

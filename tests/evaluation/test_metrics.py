@@ -11,15 +11,17 @@ import pytest
 from vqathinker.evaluation.completeness import IncompleteBenchmarkError
 from vqathinker.evaluation.metrics import evaluate, write_metrics
 from vqathinker.evaluation.predictions import write_predictions
+from vqathinker.params import IntervalsParams
 from vqathinker.video.damage import STATUSES
 
+QUICK = IntervalsParams(resamples=200, seed=7, confidence=0.95)
 ORIGIN = {"run": "grpo", "benchmark": "koniq", "policy_hash": "abc", "seed": 3}
 REASONS = {"missing": "no such file", "no_index": "moov atom not found"}
 
 
 def manifest(*rows: tuple[str, float, str], domain: str = "in-domain") -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["video", "mos", "status"])
-    return table.assign(domain=domain, reason=[REASONS.get(row[2]) for row in rows])
+    return table.assign(domain=domain, content=None, reason=[REASONS.get(row[2]) for row in rows])
 
 
 def predictions(**scores: float | None) -> pd.DataFrame:
@@ -40,7 +42,7 @@ LABELS = manifest(
 
 def judge(table: pd.DataFrame, labels: pd.DataFrame = LABELS, **failures: str) -> dict[str, Any]:
     reasons = {f"{name}.mp4": reason for name, reason in failures.items()}
-    return dict(evaluate(table, labels, reasons, run="grpo", benchmark="koniq"))
+    return dict(evaluate(table, labels, reasons, run="grpo", benchmark="koniq", intervals=QUICK))
 
 
 class TestEvaluate:
@@ -58,6 +60,7 @@ class TestEvaluate:
             "n_damaged": 2,
             "n_null": 1,
             "n_scored": 3,
+            "n_groups": 3,
             "not_scored": {
                 "g.mp4": "time limit of 60 s",
                 "e.mp4": "no such file",
@@ -88,7 +91,7 @@ class TestEvaluate:
         table = predictions(a=1, b=2, c=3, d=4).assign(greedy=[1.0, 2.0, 2.0, None])
         found = dict(
             evaluate(table.assign(mean=table["score"]), LABELS, {}, run="r", benchmark="b",
-                     score="mean")
+                     intervals=QUICK, score="mean")
         )  # fmt: skip
         assert found["score"] == "mean"
         assert list(found["by_score"]) == ["greedy", "mean"]
@@ -160,7 +163,7 @@ class TestWriteMetrics:
         self, files: tuple[Path, Path, Path]
     ) -> None:
         labels, said, out = files
-        found = write_metrics(labels, said, {}, out)
+        found = write_metrics(labels, said, {}, out, intervals=QUICK)
         written = json.loads(out.read_text(encoding="utf-8"))
         digest = hashlib.sha256(labels.read_bytes()).hexdigest()
         assert written.pop("provenance") == {**ORIGIN, "manifest_sha256": digest}
@@ -173,6 +176,11 @@ class TestWriteMetrics:
         labels, said, out = files
         pd.concat([LABELS, manifest(("e.mp4", 9, "missing"))]).to_parquet(labels)
         with pytest.raises(IncompleteBenchmarkError, match="1 of them without a video"):
-            write_metrics(labels, said, {}, out)
+            write_metrics(labels, said, {}, out, intervals=QUICK)
         assert not out.exists()
-        assert write_metrics(labels, said, {}, out, allow_incomplete=True)["n_missing"] == 1
+        assert (
+            write_metrics(labels, said, {}, out, intervals=QUICK, allow_incomplete=True)[
+                "n_missing"
+            ]
+            == 1
+        )

@@ -133,9 +133,9 @@ def test_a_policy_that_was_trained_without_thinking_is_asked_so(
 ) -> None:
     asked, (policy, tokenizer, _) = [], load_policy(tiny_base)
 
-    def ids(*given: Any, thinking: bool) -> Any:
+    def ids(*given: Any, thinking: bool, motion: bool) -> Any:
         asked.append(thinking)
-        return prompt_ids(*given, thinking=thinking)
+        return prompt_ids(*given, thinking=thinking, motion=motion)
 
     monkeypatch.setattr("vqathinker.evaluation.predict.prompt_ids", ids)
     for thinking in (True, False):

@@ -36,27 +36,38 @@ def change(tree: dict[str, Any], keys: str, value: Any) -> None:
     tree[last] = value
 
 
-SEED_OF_ALL = {"grpo", "grpo-no-temporal", "grpo-authors-sigma", "grpo-authors-beta"}
-TRAINED = {*SEED_OF_ALL, "grpo-seed43", "grpo-seed44"}
+SEED_OF_ALL = {
+    *("sft", "sft-grpo", "grpo", "grpo-only-ranking", "grpo-only-regression", "grpo-no-temporal"),
+    *("grpo-no-thinking", "grpo-no-motion", "grpo-authors-sigma", "grpo-authors-beta"),
+}
+FURTHER = {"grpo-seed43", "grpo-seed44"}
+SEVERAL = ("grpo", "sft", "grpo-only-ranking", "grpo-no-temporal")
+TRAINED = {*SEED_OF_ALL, *(f"{run}-seed{seed}" for run in SEVERAL for seed in (43, 44))}
 ALL_RUNS = {f"training-{run}" for run in TRAINED}
 
 
 @pytest.mark.parametrize(
     ("keys", "value", "phases"),
     [
-        ("scales.demo.training.learning_rate", 1.0, ALL_RUNS),
-        ("training.epsilon", 0.3, ALL_RUNS),
-        ("rewards.ranking.epsilon", 1e-5, ALL_RUNS),
+        ("scales.demo.training.learning_rate", 1.0, {*ALL_RUNS, "report"}),
+        ("training.epsilon", 0.3, {*ALL_RUNS, "report"}),
+        ("rewards.ranking.epsilon", 1e-5, {*ALL_RUNS, "report"}),
         ("rewards.regression.sigma", 0.4, set()),  # the demo has its own
-        ("scales.demo.runs.grpo.seed", 5, {"training-grpo"}),
-        ("scales.demo.runs.grpo.rewards", {"weights": {"format": 0}}, {"training-grpo"}),
-        ("seed", 5, {"clips", *(f"training-{run}" for run in SEED_OF_ALL)}),
+        ("scales.demo.runs.grpo.seed", 5, {"training-grpo", "report"}),
+        (
+            "scales.demo.runs.grpo.rewards",
+            {"weights": {"format": 0}},
+            {"report", *(f"training-{run}" for run in ("grpo", *FURTHER))},
+        ),
+        ("seed", 5, {"clips", "report", *(f"training-{run}" for run in SEED_OF_ALL)}),
         ("clips.perturbations.draws", 3, {"clips"}),
-        ("scales.demo.data.demo.seed", 8, {"data"}),
-        ("scales.demo.base.seed", 8, {"base-demo"}),
+        ("scales.demo.clips.train_setting", "6x56", {"clips", "report", *ALL_RUNS}),
+        ("scales.demo.runs.sft-grpo.after", "grpo", {"training-sft-grpo", "report"}),
+        ("scales.demo.data.demo.seed", 8, {"data", "report"}),
+        ("scales.demo.base.seed", 8, {"base-demo", "report"}),
         ("scales.demo.evaluation.batch_size", 4, {"evaluation", "understanding"}),
         ("understanding.reading", "letters", {"understanding", "judging", "report"}),
-        ("metrics.allow_incomplete", True, {"metrics"}),
+        ("metrics.allow_incomplete", True, {"metrics", "report"}),
         ("report.title", "Mine", {"report"}),
         ("download.attempts", 9, {"download"}),
         ("scales.demo.threads.train", 2, set()),
@@ -157,7 +168,7 @@ def test_a_dry_run_with_other_parameters_leaves_no_trace(project, config):
     for seed in (8, 9):
         config["scales"]["demo"]["base"]["seed"] = seed
         write_stamps(resolve(config), project)
-        assert rewritten(before) == {"base-demo"}
+        assert rewritten(before) == {"base-demo", "report"}
     config["scales"]["demo"]["base"]["seed"] = seed_before
     write_stamps(resolve(config), project)
     assert stamps() == before

@@ -55,3 +55,12 @@ def test_without_thinking_the_answer_alone_is_asked_for(setting: str) -> None:
 def test_a_prompt_without_frames_or_tokens_is_refused(frames: int, tokens: int, wrong: str) -> None:
     with pytest.raises(ValueError, match=rf"{wrong}\w* is 0"):
         training_prompt(frames, tokens)
+
+
+@pytest.mark.parametrize("setting", ["training", "evaluation"])
+def test_without_motion_its_line_is_left_out_and_nothing_else(setting: str) -> None:
+    bare, usual = (render(setting, 6, 4, motion=motion) for motion in (False, True))  # type: ignore[arg-type]
+    at = usual.index("Motion Feature")
+    line = usual[at : usual.index("</img>", at) + len("</img>")]
+    assert line.count("<IMG_CONTEXT>") == 1
+    assert bare in {usual.replace(line, ""), usual.replace(line + "\n", "")}

@@ -8,12 +8,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from vqathinker.evaluation.metrics import write_metrics
 from vqathinker.evaluation.predictions import write_predictions
-from vqathinker.reporting.figures import PANELS, write_figures, write_scatters
-from vqathinker.reporting.tables import write_tables
+from vqathinker.params import IntervalsParams
+from vqathinker.reporting.figures.curves import PANELS, write_curves
+from vqathinker.reporting.figures.judged import judged_videos
+from vqathinker.reporting.figures.scatter import write_scatters
+from vqathinker.reporting.tables.write import write_tables
 
+QUICK = IntervalsParams(resamples=200, seed=7, confidence=0.95)
 VIDEOS = 12
 NAMES = [f"{number:02d}.mp4" for number in range(VIDEOS)]
 MOS = np.linspace(1, 5, VIDEOS)
@@ -41,6 +46,10 @@ class Scale:
         return {"grpo": self.root / "history.csv"}
 
     @property
+    def params(self) -> Path:
+        return self.root / "report.yaml"
+
+    @property
     def tables(self) -> Path:
         return self.root / "tables"
 
@@ -54,6 +63,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Scale:
     """A scale with its figures; only for reading."""
     scale = Scale(tmp_path_factory.mktemp("finished") / "demo")
     (scale.root / "manifests").mkdir(parents=True)
+    scale.params.write_text(yaml.safe_dump(stamp()), encoding="utf-8")
     for name, domain in BENCHMARKS.items():
         manifest(domain).to_parquet(scale.manifests[name])
     metrics = []
@@ -61,13 +71,13 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Scale:
         run, name = path.parent.name, path.stem
         write_predictions(path, said(run), origin(run, name))
         metrics.append(scale.root / "metrics" / run / f"{name}.json")
-        write_metrics(scale.manifests[name], path, {}, metrics[-1])
-    write_tables(metrics, scale.tables)
+        write_metrics(scale.manifests[name], path, {}, metrics[-1], intervals=QUICK)
+    write_tables(scale.params, metrics, scale.predictions, scale.manifests, scale.tables)
     steps = np.arange(1, 61)
     history = pd.DataFrame({"step": steps, **{name: np.sqrt(steps) for name in PANELS}})
     history.to_csv(scale.histories["grpo"], index=False)
-    write_figures(scale.histories, scale.figures)
-    write_scatters(scale.predictions, scale.manifests, scale.figures)
+    write_curves(scale.histories, scale.figures)
+    write_scatters(judged_videos(scale.predictions, scale.manifests), scale.figures)
     return scale
 
 
@@ -78,11 +88,26 @@ def scale(finished: Scale, tmp_path: Path) -> Scale:
     return Scale(shutil.copytree(finished.root, tmp_path / "demo", ignore=no_figures))
 
 
+def stamp() -> dict[str, Any]:
+    """The stamp of the phase `report`: what tables know of a scale."""
+    data = {
+        "train": "mine", "in_domain": ["seen"], "out_of_distribution": ["unseen"],
+        "counts": {"mine": 900, **dict.fromkeys(BENCHMARKS, VIDEOS)}, "cards": "cards",
+        "demo": None,
+    }  # fmt: skip
+    runs = {"base": {"train": False, "seed": 42}, "grpo": {"train": True, "seed": 42}}
+    report = {"title": "Mine", "method": "grpo", "resamples": 200}
+    metrics = {"allow_incomplete": False, "intervals": QUICK.model_dump()}
+    params = {"data": data, "runs": runs, "report": report, "metrics": metrics}
+    return {"phase": "report", "params": params}
+
+
 def manifest(domain: str) -> pd.DataFrame:
     """The first video cannot be decoded."""
     bad, good = ["no_index", "<no> moov atom"], ["ok", None]
     state = pd.DataFrame([bad, *[good] * (VIDEOS - 1)], columns=["status", "reason"])
-    return state.assign(video=NAMES, mos=MOS, domain=domain)
+    known = {"mos": MOS, "mos_training": MOS, "content": None, "kind": None, "domain": domain}
+    return state.assign(video=NAMES, **known)
 
 
 def said(run: str) -> pd.DataFrame:

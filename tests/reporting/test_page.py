@@ -8,8 +8,8 @@ import pytest
 
 from vqathinker.errors import InputError
 from vqathinker.evaluation.predictions import read_predictions, write_predictions
+from vqathinker.reporting.figures.uncertainty import write_uncertainty
 from vqathinker.reporting.page import write_page
-from vqathinker.reporting.uncertainty import write_uncertainty
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
@@ -46,7 +46,10 @@ def html(finished, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def write(scale, folder: Path) -> str:
     out = folder / "report.html"
-    write_page("demo", scale.tables, scale.figures, scale.predictions, out, title="Our <runs>")
+    write_page(
+        "demo", scale.tables, scale.figures, scale.predictions, out, params=scale.params,
+        title="Our <runs>",
+    )  # fmt: skip
     return out.read_text(encoding="utf-8")
 
 
@@ -146,3 +149,10 @@ def test_without_tables_it_says_what_to_make(scale, tmp_path: Path) -> None:
     (scale.tables / "scoring.csv").unlink()
     with pytest.raises(InputError, match=r"scoring\.csv: no such file.* `vqathinker tables`"):
         write(scale, tmp_path)
+
+
+def test_it_shows_the_main_table_and_the_ladder(html: str) -> None:
+    text = read(html).text
+    for piece in ("Main table, in-domain", "Our runs", "Ablation ladder: averages", "as it is"):
+        assert piece in text
+    assert "<strong>1.000</strong>" in html

@@ -3,6 +3,7 @@
 import io
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from rich.console import Console
 
@@ -38,3 +39,12 @@ def test_it_says_when_the_report_has_not_been_made(scale) -> None:
 def test_without_tables_it_says_what_to_make(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"scoring\.csv: no such file.* `vqathinker tables`"):
         printed(tmp_path)
+
+
+def test_it_shows_the_interval_of_srcc_where_there_is_one(scale) -> None:
+    table = scale.tables / "scoring.csv"
+    rows = pd.read_csv(table).assign(srcc_low=0.9012, srcc_high=0.9987)
+    rows.to_csv(table, index=False, float_format="%.6f", lineterminator="\n")
+    lines = printed(scale.root).splitlines()
+    assert any("1.000 0.90…1.00" in line for line in lines)
+    assert max(len(line) for line in lines if "Report" not in line) <= 80

@@ -5,11 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-from vqathinker.params import PromptParams, RunSettings
+from vqathinker.params import LoraParams, PromptParams, RunSettings
 from vqathinker.policy.folder.checkpoint import load_policy
+from vqathinker.policy.folder.describe import describe
 from vqathinker.policy.folder.export import export
+from vqathinker.policy.folder.processor import VQAThinkerProcessor
 from vqathinker.policy.inputs import prompt_ids
+from vqathinker.policy.motion.filter_bank import FilterBank
 from vqathinker.training.rewards import compute_rewards
 from vqathinker.training.rollouts import RolloutSampler
 
@@ -40,7 +44,7 @@ def test_a_run_asks_for_a_thought_or_not_and_so_is_its_policy_asked(
     tmp_path: Path, training_set: Any, settings_of: Settings, watched: dict[str, Any],
     thinking: bool,
 ) -> None:  # fmt: skip
-    prompt = PromptParams(thinking=thinking)
+    prompt = PromptParams(thinking=thinking, motion=True)
     settings = settings_of(max_steps=1).model_copy(update={"prompt": prompt})
     training_set.start(settings, tmp_path)
     export("grpo", settings, tmp_path, tmp_path / "policy")
@@ -48,3 +52,42 @@ def test_a_run_asks_for_a_thought_or_not_and_so_is_its_policy_asked(
     ids = prompt_ids(policy.tokenizer, "training", 6, 4, thinking=thinking).tolist()
     assert watched == {"thinking": thinking, "prompt": ids}
     assert policy.model.config.thinking is thinking
+
+
+def test_a_run_without_motion_token_neither_computes_nor_trains_its_branch(
+    tmp_path: Path, training_set: Any, settings_of: Settings, watched: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def refuse(*_: Any) -> Any:
+        raise AssertionError("a motion feature was computed")
+
+    for method in ("encode_frames", "pool_frames", "forward"):
+        monkeypatch.setattr(FilterBank, method, refuse)
+    prompt = PromptParams(thinking=True, motion=False)
+    lora = LoraParams(rank=2, alpha=4, parts=["language"])
+    settings = settings_of(max_steps=1, lora=lora).model_copy(update={"prompt": prompt})
+    training_set.start(settings, tmp_path)
+    export("grpo", settings, tmp_path, tmp_path / "policy")
+    policy = load_policy(tmp_path / "policy")
+    ids = prompt_ids(policy.tokenizer, "training", 6, 4, motion=False)
+    assert watched["prompt"] == ids.tolist()
+    before, after = load_policy(training_set.folder / "base").model.model, policy.model.model
+    for old, new in zip(
+        before.motion_projector.parameters(), after.motion_projector.parameters(), strict=True
+    ):
+        assert torch.equal(old, new)
+    facts = describe(tmp_path / "policy")
+    assert facts["prompt"] == {"thinking": True, "motion": False}
+    assert not facts["parts"]["motion_projector"]["trained"]
+    assert "without a motion token" in (tmp_path / "policy/README.md").read_text("utf-8")
+    policy.model.config.setting = facts["provenance"]["setting"]
+    processor = VQAThinkerProcessor.of(policy.model.config, policy.tokenizer)
+    clips = torch.zeros(2, processor.frames, 3, processor.size, processor.size, dtype=torch.uint8)
+    assert policy.model.generate(**processor(clips), max_new_tokens=2).shape[0] == 2
+
+
+def test_a_projector_that_is_left_out_gets_no_adapters(settings_of: Settings) -> None:
+    lora = LoraParams(rank=2, alpha=4, parts=["language", "motion_projector"])
+    content = settings_of(lora=lora).model_dump() | {"prompt": {"thinking": True, "motion": False}}
+    with pytest.raises(ValueError, match=r"no motion_projector in training\.lora\.parts"):
+        RunSettings.model_validate(content)

@@ -14,7 +14,7 @@ from torch import Tensor
 from vqathinker.params import RunSettings
 from vqathinker.policy.folder.checkpoint import load_policy, policy_hash
 from vqathinker.policy.folder.export import export
-from vqathinker.reporting.figures import PANELS
+from vqathinker.reporting.figures.curves import PANELS
 from vqathinker.training.rollouts import Rollouts, RolloutSampler
 
 Settings = Callable[..., RunSettings]

@@ -18,7 +18,7 @@ from vqathinker.policy.generation import generate
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
 from vqathinker.policy.normalisation import normalise
 from vqathinker.policy.parts import PARTS
-from vqathinker.reporting.figures import write_figures
+from vqathinker.reporting.figures.curves import write_curves
 from vqathinker.training.rollouts import RolloutSampler
 from vqathinker.training.supervised import AnswerBatch, answer_text
 from vqathinker.video.store import ClipStore
@@ -32,7 +32,7 @@ def sft(settings_of: Settings) -> Settings:
 
     def make(*, thinking: bool = True, **training: Any) -> RunSettings:
         settings = settings_of(method="sft", **training)
-        return settings.model_copy(update={"prompt": PromptParams(thinking=thinking)})
+        return settings.model_copy(update={"prompt": PromptParams(thinking=thinking, motion=True)})
 
     return make
 
@@ -181,6 +181,6 @@ def test_a_history_without_rewards_has_the_optimiser_s_columns_and_can_be_drawn(
     times = pd.read_csv(tmp_path / "times.csv")
     assert (times[["seconds", "tokens_per_second", "memory_mb"]] > 0).all(axis=None)
     histories = {run: tmp_path / run / "history.csv" for run in ("sft", "grpo")}
-    write_figures(histories, tmp_path / "figures")
+    write_curves(histories, tmp_path / "figures")
     drawn = pd.read_csv(tmp_path / "figures" / "training_curve.csv")
     assert drawn["run"].value_counts().to_dict() == {"sft": 3, "grpo": 3}

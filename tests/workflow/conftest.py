@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -12,7 +13,10 @@ from typing import Any
 import pytest
 import yaml
 
-PARTS = ("Snakefile", "params.yaml", "dvc.yaml", ".dvcignore", "workflow", "envs", "src", "cards")
+PARTS = (
+    *("Snakefile", "params.yaml", "dvc.yaml", ".dvcignore", "workflow", "profiles", "envs"),
+    *("src", "cards"),
+)
 STAND_IN = Path(__file__).with_name("stand_in.py")
 
 
@@ -32,17 +36,37 @@ class Project:
 
     def run(self, *command: str) -> str:
         """Output of a command that succeeds."""
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self._environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
+        code, output = self.tried(*command)
+        assert code == 0, f"{' '.join(command)}\n{output}"
+        return output
+
+    def tried(self, *command: str) -> tuple[int, str]:
+        """Exit code and output of a command."""
+        done = subprocess.run(command, check=False, **self._how(), stdout=subprocess.PIPE)
+        return done.returncode, done.stdout
+
+    def start(self, *command: str) -> "subprocess.Popen[str]":
+        """Start a command in a process group of its own; its output is lost."""
+        return subprocess.Popen(
+            command, **self._how(), stdout=subprocess.DEVNULL, start_new_session=True
         )
-        assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}"
-        return done.stdout
+
+    def hold(self, command: str) -> None:
+        """Let the stand-in wait in a command, for the run to be killed there."""
+        (self.folder / "hold.txt").write_text(command, encoding="utf-8")
+
+    def wait_until_held(self, run: "subprocess.Popen[str]") -> None:
+        """Until the stand-in waits; the run must not have ended before."""
+        held = self.folder / "held.txt"
+        while not held.exists():
+            assert run.poll() is None, "the run ended before it came to the command"
+            time.sleep(0.05)
+        held.unlink()
+        (self.folder / "hold.txt").unlink()
+
+    def _how(self) -> dict[str, Any]:
+        how = {"cwd": self.folder, "env": self._environment, "text": True}
+        return how | {"stderr": subprocess.STDOUT}
 
     def snakemake(self, *args: str) -> str:
         return self.run("snakemake", "--cores", "2", *args)
@@ -79,7 +103,9 @@ def copy_of_sources(root: Path, folder: Path) -> Path:
     left_out = shutil.ignore_patterns("__pycache__", "*.pyc", "stamps", ".snakemake")
     for part in PARTS:
         source = root / part
-        if source.is_dir():
+        if source.is_symlink():
+            (folder / part).symlink_to(source.readlink())
+        elif source.is_dir():
             shutil.copytree(source, folder / part, ignore=left_out, symlinks=True)
         else:
             shutil.copy(source, folder / part)

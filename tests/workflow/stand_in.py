@@ -2,10 +2,11 @@
 
 What it writes depends on what it was given to read, parameters included, as the real one's does.
 With it the workflow itself can be tested: what runs again after which change. Every call is a line
-in calls.txt.
+in calls.txt. A command that `hold.txt` names waits for its end there, and says so in `held.txt`.
 """
 
 import hashlib
+import signal
 import sys
 from pathlib import Path
 
@@ -30,6 +31,9 @@ def main(args: list[str]) -> None:
             read.update(content_of(Path(arg), option).encode())
     with Path("calls.txt").open("a", encoding="utf-8") as calls:
         calls.write(f"{' '.join(args)}\n")
+    if Path("hold.txt").is_file() and Path("hold.txt").read_text(encoding="utf-8") == command:
+        Path("held.txt").touch()
+        signal.pause()
     if command != "status":
         write(command, out, read.hexdigest())
 

@@ -68,8 +68,10 @@ def test_every_rule_that_makes_something_is_in_exactly_one_stage(stages, dag):
     assert set(dag) <= set(listed)
 
 
-@pytest.mark.parametrize(("profile", "cores"), [("", ["--cores", "all"]), ("cluster", [])])
-def test_a_profile_says_how_many_cores_jobs_may_have(stages, tmp_path, profile, cores):
+@pytest.mark.parametrize(
+    ("profile", "said"), [("", []), ("cluster", ["--workflow-profile", "none"])]
+)
+def test_a_cluster_s_profile_stands_in_the_place_of_the_default(stages, tmp_path, profile, said):
     program = tmp_path / "snakemake"
     program.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     program.chmod(0o755)
@@ -79,8 +81,7 @@ def test_a_profile_says_how_many_cores_jobs_may_have(stages, tmp_path, profile, 
             env={"PATH": f"{tmp_path}:/usr/bin:/bin", "SNAKEMAKE_PROFILE": profile},
             capture_output=True, text=True, check=True,
         ).stdout.split()  # fmt: skip
-        assert told[: len(cores)] == cores
-        assert ("--cores" in told) == bool(cores)
+        assert told[: told.index("--allowed-rules")] == said
 
 
 def test_outs_cover_what_the_rules_make_and_deps_what_they_take_from_others(stages, dag):

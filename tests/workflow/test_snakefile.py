@@ -63,9 +63,8 @@ def test_a_row_with_its_own_base_trains_from_it(finished):
     assert "input: workflow/stamps/demo/training-mine.yaml, models/base/mine, " in plan
 
 
-def test_a_job_gets_no_more_gpus_than_the_profile_allows(quick):
-    profile = ("--workflow-profile", "workflow/profiles/default")
-    plan = quick.snakemake("--dry-run", *profile, "--config", "scale=paper")
+def test_a_job_gets_no_more_gpus_than_the_default_profile_allows(quick):
+    plan = quick.snakemake("--dry-run", "--config", "scale=paper")
     assert "gpu=1" in plan
     assert "gpu=8" not in plan
 
@@ -121,7 +120,7 @@ def test_a_change_is_seen_by_a_clone_that_has_the_results_but_not_their_history(
 
 
 def test_changed_code_that_is_no_input_of_a_rule_is_seen(finished):
-    module = finished.folder / "src" / "vqathinker" / "reporting" / "tables.py"
+    module = finished.folder / "src" / "vqathinker" / "reporting" / "tables" / "main.py"
     module.write_text(module.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     finished.snakemake()
     assert finished.calls() == {"tables": 1, "figures": 1, "page": 1}

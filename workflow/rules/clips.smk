@@ -3,8 +3,7 @@
 
 rule all_clips:
     input:
-        [LAYOUT.shards(name) for name in LAYOUT.sets],
-        LAYOUT.perturbations,
+        LAYOUT.clips(LAYOUT.results),
 
 
 rule decode:

@@ -10,7 +10,7 @@ rule predict:
     input:
         stamp=LAYOUT.stamp("evaluation"),
         policy=lambda w: LAYOUT.policy(w.run),
-        clips=lambda w: f"clips/{w.benchmark}/{LAYOUT.setting(w.benchmark)}/{w.shard}.safetensors",
+        clips=lambda w: f"clips/{w.benchmark}/{LAYOUT.setting(w.benchmark, w.run)}/{w.shard}.safetensors",
     output:
         f"{LAYOUT.predicted}/{{run}}/{{benchmark}}/{{shard}}.parquet",
     log:
@@ -48,7 +48,7 @@ rule metrics:
         stamp=LAYOUT.stamp("metrics"),
         predictions=f"{LAYOUT.results}/predictions/{{run}}/{{benchmark}}.parquet",
         manifest="data/{benchmark}/manifest.parquet",
-        clips=lambda w: LAYOUT.shards(w.benchmark),
+        clips=lambda w: LAYOUT.shards(w.benchmark, w.run),
     output:
         f"{LAYOUT.results}/metrics/{{run}}/{{benchmark}}.json",
     log:

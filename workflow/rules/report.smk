@@ -5,6 +5,8 @@ rule tables:
     input:
         stamp=LAYOUT.stamp("report"),
         metrics=lambda w: LAYOUT.metrics(w.folder),
+        predictions=lambda w: LAYOUT.predictions(w.folder),
+        manifests=[LAYOUT.manifest(name) for name in LAYOUT.benchmarks],
     output:
         report(
             directory("{folder}/tables"),
@@ -20,7 +22,9 @@ rule tables:
     resources:
         **RESOURCES["report"],
     shell:
-        "vqathinker tables --metrics {input.metrics} --out-dir {output} 2> {log}"
+        "vqathinker tables --params {input.stamp} --metrics {input.metrics}"
+        " --predictions {input.predictions} --manifest {input.manifests}"
+        " --out-dir {output} 2> {log}"
 
 
 rule questions:

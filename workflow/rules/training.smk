@@ -37,8 +37,8 @@ rule train:
         stamp=LAYOUT.stamp("training-{run}"),
         policy=lambda w: LAYOUT.base_policy(w.run),
         manifest=LAYOUT.manifest(LAYOUT.train_set),
-        clips=LAYOUT.shards(LAYOUT.train_set),
-        perturbations=LAYOUT.perturbations,
+        clips=lambda w: LAYOUT.shards(LAYOUT.train_set, w.run),
+        perturbations=lambda w: LAYOUT.perturbations(w.run),
     output:
         history=LAYOUT.history("{run}"),
     log:

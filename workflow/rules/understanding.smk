@@ -11,7 +11,7 @@ rule ask:
         stamp=LAYOUT.stamp("understanding"),
         policy=lambda w: LAYOUT.policy(w.run),
         receipt=lambda w: LAYOUT.receipt(LAYOUT.task_set(w.task)),
-        clips=lambda w: LAYOUT.shards(LAYOUT.task_set(w.task)),
+        clips=lambda w: LAYOUT.shards(LAYOUT.task_set(w.task), w.run),
     output:
         f"{LAYOUT.understanding}/answers/{{run}}/{{task}}.parquet",
     log:

@@ -32,8 +32,15 @@ def metrics(
     from vqathinker.evaluation.metrics import write_metrics
     from vqathinker.video.store import ClipStore
 
-    incomplete = load_section(params, MetricsParams).allow_incomplete
+    section = load_section(params, MetricsParams)
     failures = ClipStore(clips).failures.items()
     reasons = {video: failure.reason for video, failure in failures}
-    result = write_metrics(manifest, predictions, reasons, out, allow_incomplete=incomplete)
+    result = write_metrics(
+        manifest,
+        predictions,
+        reasons,
+        out,
+        intervals=section.intervals,
+        allow_incomplete=section.allow_incomplete,
+    )
     typer.echo(f"{out}: SRCC {result['srcc']}, PLCC {result['plcc']}, n {result['n']}")

@@ -18,6 +18,7 @@ from vqathinker.products import (
     HISTORY,
     MANIFEST,
     METRICS,
+    PREDICTIONS,
     RESULTS,
     TABLE,
     UNDERSTANDING,
@@ -29,19 +30,31 @@ OutDir = Annotated[Path, typer.Option(**folder_to_write(), help="The folder to w
 
 
 def tables(
+    out_dir: OutDir,
     metrics: Annotated[
         list[Path],
         typer.Option(
             **file_to_read(METRICS),
-            help="What `metrics` wrote; several may follow.",
+            help="What `metrics` wrote; several may follow. None: published rows alone.",
         ),
-    ],
-    out_dir: OutDir,
+    ] = [],  # noqa: B006  typer makes a new list for every call
+    predictions: Annotated[
+        list[Path],
+        typer.Option(
+            **file_to_read(PREDICTIONS),
+            help="What the metrics are of: averages and differences get intervals.",
+        ),
+    ] = [],  # noqa: B006
+    manifest: Annotated[
+        list[Path],
+        typer.Option(**file_to_read(MANIFEST), help="Manifests of these; several may follow."),
+    ] = [],  # noqa: B006
+    params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
-    """Write the tables of scores, as CSV and Markdown, and the list of videos without a score."""
-    from vqathinker.reporting.tables import write_tables
+    """Write every table, as CSV, Markdown and LaTeX: scores, the main table, the ladder of runs."""
+    from vqathinker.reporting.tables.write import write_tables
 
-    write_tables(metrics, out_dir)
+    write_tables(params, metrics, predictions, _by_set(manifest), out_dir)
     typer.echo(f"{out_dir}: tables of {len(metrics)} results")
 
 
@@ -63,16 +76,27 @@ def figures(
         ),
     ] = [],  # noqa: B006  typer makes a new list for every call
 ) -> None:
-    """Draw rewards over steps, scores against MOS, errors against spread; numbers as CSV."""
-    from vqathinker.evaluation.completeness import set_of
-    from vqathinker.reporting.figures import write_figures, write_scatters
-    from vqathinker.reporting.uncertainty import write_uncertainty
+    """Draw how training went, and scores against MOS in several ways; numbers as CSV."""
+    from vqathinker.reporting.figures.calibration import write_calibration
+    from vqathinker.reporting.figures.curves import write_curves
+    from vqathinker.reporting.figures.judged import judged_videos
+    from vqathinker.reporting.figures.residuals import write_residuals
+    from vqathinker.reporting.figures.scatter import write_scatters
+    from vqathinker.reporting.figures.uncertainty import write_uncertainty
 
-    manifests = {set_of(path) or path.parent.name: path for path in manifest}
-    write_figures({path.parent.name: path for path in history}, out_dir)
-    write_scatters(predictions, manifests, out_dir)
+    manifests = _by_set(manifest)
+    judged = judged_videos(predictions, manifests)
+    write_curves({path.parent.name: path for path in history}, out_dir)
+    for write in (write_scatters, write_calibration, write_residuals):
+        write(judged, out_dir)
     write_uncertainty(predictions, manifests, out_dir)
     typer.echo(f"{out_dir}: figures of {len(history)} trained runs")
+
+
+def _by_set(manifests: list[Path]) -> dict[str, Path]:
+    from vqathinker.evaluation.completeness import set_of
+
+    return {set_of(path) or path.parent.name: path for path in manifests}
 
 
 def page(
@@ -99,7 +123,7 @@ def page(
     from vqathinker.reporting.page import write_page
 
     title, scale = load_section(params, ReportParams).title, str(read_params(params)["scale"])
-    write_page(scale, tables, figures, predictions, out, title=title)
+    write_page(scale, tables, figures, predictions, out, params=params, title=title)
     typer.echo(f"{out}: report of scale {scale}")
 
 

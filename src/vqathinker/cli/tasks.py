@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from vqathinker.params import ParameterError, TaskParams, UnderstandingParams
-from vqathinker.phases.parameters import nearest
+from vqathinker.phases.words import nearest
 
 __all__ = ["Task", "require_task"]
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from vqathinker.phases.parameters import nearest
 from vqathinker.phases.validation import shorten
+from vqathinker.phases.words import nearest
 
 __all__ = ["describe_faults"]
 

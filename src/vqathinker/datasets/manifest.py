@@ -48,6 +48,7 @@ _SCHEMA = pa.schema(
         "split": pa.string(),
         "domain": pa.string(),
         "content": pa.string(),
+        "kind": pa.string(),
         "width": pa.int64(),
         "height": pa.int64(),
         "fps": pa.float64(),
@@ -78,10 +79,10 @@ def build_manifest(source: Path, card: Card, expected: int | None = None) -> pd.
         One row per label, in the label file's order. Columns: video (id), file (from `source`),
         mos (as published; mirrored on its scale where lower is better, NaN in a set of questions),
         mos_training (on the scale of the training labels), split, domain, content (None where no
-        contents are known), width and height (pixels as displayed), fps, frames, duration_s, codec,
-        pixel_format (all None without a readable video; see `video.probe.Probe`), status ("ok",
-        "missing" or one of `video.damage.STATUSES`) and reason (of an ok video: what else to know
-        of it, mostly None).
+        contents are known), kind (of degradation; None but in sets made here), width and height
+        (pixels as displayed), fps, frames, duration_s, codec, pixel_format (all None without a
+        readable video; see `video.probe.Probe`), status ("ok", "missing" or one of
+        `video.damage.STATUSES`) and reason (of an ok video: what else to know of it, mostly None).
 
     Raises:
         LabelError: the label file is not as it must be, or has another number of rows, or a label
@@ -90,7 +91,7 @@ def build_manifest(source: Path, card: Card, expected: int | None = None) -> pd.
     """
     labels = read_labels(source, card)
     _require_row_count(source / card.label.file, len(labels), card, expected)
-    contents = _read_content_ids(source / "degradations.csv") if card.made else {}
+    made = _read_degradations(source / "degradations.csv") if card.made else {}
     folder = videos_folder(card)
     matched = match_videos(labels["video"], video_files(source / folder), card.match)
     console = Console(stderr=True)
@@ -108,7 +109,8 @@ def build_manifest(source: Path, card: Card, expected: int | None = None) -> pd.
             "mos_training": _training_mos(mos, card),
             "split": card.split,
             "domain": card.domain,
-            "content": contents.get(video) or _content_id(video, card),
+            "content": _content_id(video, card),
+            **made.get(video, {}),
         }
         rows.append(label | _file_facts(file, facts))
     return _to_frame(pa.Table.from_pylist(rows, schema=_SCHEMA))
@@ -177,12 +179,13 @@ def _training_mos(mos: float, card: Card) -> float:
     return mos if divisor is None or math.isnan(mos) else round(mos / divisor, 6)
 
 
-def _read_content_ids(path: Path) -> dict[str, str]:
-    """Content id of each video; empty for a set that does not tell."""
+def _read_degradations(path: Path) -> dict[str, dict[str, str]]:
+    """Content and kind of degradation of each video; empty for a set that does not tell."""
     if not path.is_file():
         return {}
     with path.open(encoding="utf-8", newline="") as file:
-        return {row["video"]: row["content"] for row in csv.DictReader(file)}
+        rows = csv.DictReader(file)
+        return {row["video"]: {key: row[key] for key in ("content", "kind")} for row in rows}
 
 
 def _file_facts(file: str, facts: Probe | DamagedVideo | FileNotFoundError) -> dict[str, Any]:

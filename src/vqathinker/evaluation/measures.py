@@ -16,7 +16,14 @@ from scipy.stats import DegenerateDataWarning, pearsonr, spearmanr
 
 from vqathinker.params import ScoreKind
 
-__all__ = ["Correlations", "ScoreMeasures", "correlations", "errors_of", "measure_score"]
+__all__ = [
+    "Correlations",
+    "ScoreMeasures",
+    "correlations",
+    "errors_of",
+    "measure_score",
+    "residuals_of",
+]
 
 _SAME = 6  # decimals in which scores have to differ to count as different
 _FEWEST = 3  # through two points any line is a perfect one
@@ -43,7 +50,7 @@ class ScoreMeasures(Correlations):
 
 
 def correlations(scores: ArrayLike, mos: ArrayLike) -> Correlations:
-    """Spearman's and Pearson's correlation of finite `scores` (n,) with finite `mos` (n,).
+    """Spearman's and Pearson's correlation of `scores` (n,) with `mos` (n,).
 
     >>> correlations([1.0, 2.0, 4.0], [10, 20, 30])["srcc"]
     1.0
@@ -51,6 +58,8 @@ def correlations(scores: ArrayLike, mos: ArrayLike) -> Correlations:
     {'srcc': None, 'plcc': None, 'reason': 'all scores are equal'}
     """
     x, y = np.asarray(scores, dtype=float), np.asarray(mos, dtype=float)
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        return _no_correlation("a score or a MOS is no finite number")
     if len(x) < _FEWEST:
         return _no_correlation(f"{len(x)} videos with a score; correlations need {_FEWEST}")
     for name, values in (("scores", x), ("MOS", y)):
@@ -79,13 +88,18 @@ def measure_score(predictions: pd.DataFrame, mos: pd.Series, kind: ScoreKind) ->
     )
 
 
-def errors_of(scores: pd.Series, mos: pd.Series) -> pd.Series:
-    """Distance of each MOS from the straight line of least squares through scores and MOS.
+def residuals_of(scores: pd.Series, mos: pd.Series) -> pd.Series:
+    """What is left of each MOS above the straight line of least squares through scores and MOS.
 
-    In units of the MOS, whose scale need not be that of the scores.
+    In units of the MOS, whose scale need not be that of the scores. Not all scores may be equal.
     """
     slope, offset = np.polyfit(scores, mos, 1)
-    return (mos - (slope * scores + offset)).abs()
+    return mos - (slope * scores + offset)
+
+
+def errors_of(scores: pd.Series, mos: pd.Series) -> pd.Series:
+    """Distance of each MOS from that line, see `residuals_of`."""
+    return residuals_of(scores, mos).abs()
 
 
 def _no_correlation(reason: str) -> Correlations:

@@ -1,7 +1,8 @@
 """How well predicted scores agree with the MOS of a benchmark: SRCC and PLCC, and what is missing.
 
 Source: docs/method.md, section 6: correlations of raw predictions with raw MOS, no logistic fit
-and no rescaling. This is the only place where labels of test sets are read.
+and no rescaling. `measures` holds these and others, each with its interval. This is the only place
+where labels of test sets are read.
 
 Departure from the released code: a video without a file or without a readable answer is counted
 and left out of the correlations; the authors skip the one in silence and score the other 3.00.
@@ -19,10 +20,11 @@ import pandas as pd
 
 from vqathinker.atomic import whole_file
 from vqathinker.errors import InputError
+from vqathinker.evaluation.agreement import Measures, measure_agreement
 from vqathinker.evaluation.completeness import require_complete, set_of
 from vqathinker.evaluation.measures import Correlations, ScoreMeasures, correlations, measure_score
 from vqathinker.evaluation.predictions import KINDS, read_predictions
-from vqathinker.params import ScoreKind
+from vqathinker.params import IntervalsParams, ScoreKind
 from vqathinker.parquet import read_columns
 from vqathinker.policy.answer import STATUSES, AnswerStatus
 from vqathinker.products import MANIFEST
@@ -30,7 +32,7 @@ from vqathinker.video import damage
 
 __all__ = ["Metrics", "evaluate", "write_metrics"]
 
-_LABELS = ("video", "mos", "domain", "status", "reason")
+_LABELS = ("video", "mos", "domain", "content", "status", "reason")
 _REASONS: dict[str, str] = {
     "no_answer": "the completion holds no answer",
     "not_a_number": "the answer is not one number",
@@ -40,7 +42,7 @@ _REASONS: dict[str, str] = {
 }
 
 
-class Metrics(Correlations):
+class Metrics(Correlations, Measures):
     """Agreement of one run with one benchmark.
 
     `n` counts all rows of the label file: those with a score (`n_scored`), without a file
@@ -71,14 +73,15 @@ def evaluate(
     *,
     run: str,
     benchmark: str,
+    intervals: IntervalsParams,
     score: ScoreKind = "greedy",
 ) -> Metrics:
     """Compare the predictions of one run with the labels of one benchmark.
 
     `predictions` are as `write_predictions` writes them, one row per decoded clip; `manifest` has
-    video, mos, domain, status and reason, one row per label; `failures` maps videos that would not
-    decode to the reason. A score that is not finite counts as null. `score` is the kind of score
-    that stands in the column of that name.
+    video, mos, domain, content, status and reason, one row per label; `failures` maps videos that
+    would not decode to the reason. A score that is not finite counts as null. `score` is the kind
+    of score that stands in the column of that name.
 
     Raises:
         InputError: predictions and manifest do not fit together (a video twice, one of another
@@ -99,6 +102,8 @@ def evaluate(
     scores, mos = told["score"].astype(float), rows["mos"].reindex(readable).astype(float)
     scored = np.isfinite(scores.to_numpy())
     null = readable[~scored]
+    told_scores, true = scores.to_numpy()[scored], mos.to_numpy()[scored]
+    contents = rows["content"].reindex(readable).to_numpy()[scored]
     missing = sum(status == "missing" for status, _ in unreadable.values())
     reasons = {video: reason for video, (_, reason) in unreadable.items()}
     return Metrics(
@@ -110,7 +115,8 @@ def evaluate(
         n_damaged=len(unreadable) - missing,
         n_null=len(null),
         n_scored=int(scored.sum()),
-        **correlations(scores.to_numpy()[scored], mos[scored]),
+        **correlations(told_scores, true),
+        **measure_agreement(told_scores, true, contents, benchmark, intervals),
         not_scored=reasons | {video: _REASONS[told["parse_status"][video]] for video in null},
         score=score,
         by_score={kind: measure_score(told, mos, kind) for kind in KINDS if kind in told.columns},
@@ -130,6 +136,7 @@ def write_metrics(
     failures: Mapping[str, str],
     out: Path,
     *,
+    intervals: IntervalsParams,
     allow_incomplete: bool = False,
 ) -> Metrics:
     """Evaluate a file of predictions and write the result as JSON, with its provenance.
@@ -147,7 +154,13 @@ def write_metrics(
     if not allow_incomplete:
         require_complete(manifest, labels["status"])
     result = evaluate(
-        given.table, labels, failures, run=given.run, benchmark=given.benchmark, score=given.score
+        given.table,
+        labels,
+        failures,
+        run=given.run,
+        benchmark=given.benchmark,
+        intervals=intervals,
+        score=given.score,
     )
     with manifest.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -82,8 +82,9 @@ def _ask(
             frames = store.batch(videos)
             tokens = model.config.tokens_per_frame(frames.shape[-1])
             ids = prompt_ids(
-                tokenizer, "evaluation", frames.shape[1], tokens, thinking=model.config.thinking
-            )
+                tokenizer, "evaluation", frames.shape[1], tokens, thinking=model.config.thinking,
+                motion=model.config.motion_token,
+            )  # fmt: skip
             prompts = encode_prompts(model, ids, normalise(frames.to(model.device)))
             told = scorer.score(prompts, videos)
             seconds = (time.perf_counter() - began) / len(videos)

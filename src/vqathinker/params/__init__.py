@@ -53,6 +53,7 @@ from vqathinker.params.understanding import (
 )
 from vqathinker.params.whole import (
     EvaluationParams,
+    IntervalsParams,
     MetricsParams,
     Parameters,
     ReportParams,
@@ -74,6 +75,7 @@ __all__ = [
     "DownloadParams",
     "EvaluationParams",
     "HubBaseParams",
+    "IntervalsParams",
     "JudgeParams",
     "KeepParams",
     "Kernels",

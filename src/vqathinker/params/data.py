@@ -14,6 +14,7 @@ __all__ = [
     "MadeSetParams",
     "PerturbationParams",
     "ReaderName",
+    "SettingsParams",
 ]
 
 SettingName = Annotated[str, Field(pattern=r"^[1-9]\d*x[1-9]\d*$", description="frames x size")]
@@ -88,6 +89,13 @@ class PerturbationParams(Model):
     jitter: Count = Field(description="largest index offset of jitter, in frames")
     duplicate_max: Count = Field(description="most copies that duplicate inserts")
     drop_max: Count = Field(description="most frames that random_drop blanks")
+
+
+class SettingsParams(Model):
+    """Frames x size that a run sees: the section `clips`, with what its row says laid over it."""
+
+    train_setting: SettingName = Field(description="of the clips that it is trained on")
+    test_setting: SettingName = Field(description="of the clips that it is evaluated on")
 
 
 class ClipsParams(Section):

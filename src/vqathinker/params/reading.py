@@ -11,7 +11,8 @@ from vqathinker.params.model import Device, Kernels, Section, Whole
 from vqathinker.params.training import RunSettings
 from vqathinker.params.understanding import JudgeParams
 from vqathinker.params.whole import Parameters
-from vqathinker.phases.parameters import BASE, nearest, read_params
+from vqathinker.phases.parameters import BASE, read_params
+from vqathinker.phases.words import nearest
 
 __all__ = [
     "ParameterError",

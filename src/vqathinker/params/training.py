@@ -1,15 +1,17 @@
 """Sections `training`, `rewards` and `runs`: what is learned, from which rewards, and how."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from vqathinker.params.base import BaseParams
+from vqathinker.params.data import SettingsParams
 from vqathinker.params.model import (
     Count,
     Device,
     Kernels,
     Model,
+    Name,
     NotNegative,
     Positive,
     Section,
@@ -173,6 +175,7 @@ class PromptParams(Section):
     KEY: ClassVar[str] = "prompt"
 
     thinking: bool = Field(description="false: for the answer alone, and rewards just that format")
+    motion: bool = Field(description="false: no motion token, and nothing of its branch is trained")
 
 
 class RunSettings(Model):
@@ -186,10 +189,28 @@ class RunSettings(Model):
     kernels: Kernels = Field(description="of torch on the CPU; avx2: none newer than that")
     device: Device = Field(description="of the policy; auto: the GPU where there is one")
 
+    @property
+    def frozen(self) -> list[TrainablePart]:
+        """Parts that are not trained: `training.freeze`, and the projector of a token left out."""
+        freeze = self.training.freeze
+        return freeze if self.prompt.motion else [*dict.fromkeys([*freeze, "motion_projector"])]
+
+    @model_validator(mode="after")
+    def _adapt_what_is_there(self) -> Self:
+        lora = self.training.lora
+        if lora is not None and not self.prompt.motion and "motion_projector" in lora.parts:
+            raise ValueError(
+                "no motion_projector in training.lora.parts where prompt.motion is false"
+            )
+        return self
+
 
 class RunParams(RunSettings):
     """One row of `runs`, spelled out: the shared sections with the row laid over them."""
 
     train: bool = Field(description="false: the base policy is evaluated as it is")
     base: BaseParams = Field(description="the row's own, or that of the scale")
+    after: Name | None = Field(description="run whose policy it starts from; null: from the base")
+    clips: SettingsParams
     group: Literal["main", "ablation"] = Field(description="ablation: only in `rule ablations`")
+    of: Name | None = Field(description="the row whose `seeds` made this one; made by no hand")

@@ -29,6 +29,7 @@ from vqathinker.params.understanding import JudgeParams, UnderstandingParams
 
 __all__ = [
     "EvaluationParams",
+    "IntervalsParams",
     "MetricsParams",
     "Parameters",
     "ReportParams",
@@ -70,20 +71,31 @@ class EvaluationParams(Section):
         return tuple(kind for kind in get_args(ScoreKind) if kind in wanted)
 
 
+class IntervalsParams(Model):
+    """Intervals of measures, and the pairs of videos whose order is looked at."""
+
+    resamples: int = Field(ge=100, description="of the videos, or contents, of a benchmark")
+    seed: Whole
+    confidence: float = Field(ge=0.5, lt=1, description="part of intervals that are to cover")
+
+
 class MetricsParams(Section):
     """What counts as a result; apart from `data`, so that a change here decodes nothing again."""
 
     KEY: ClassVar[str] = "metrics"
 
     allow_incomplete: bool = Field(description="score benchmarks that lack videos, too")
+    intervals: IntervalsParams
 
 
 class ReportParams(Section):
-    """The page that shows tables and figures."""
+    """Tables, figures, and the page that shows them."""
 
     KEY: ClassVar[str] = "report"
 
     title: str = Field(min_length=1)
+    method: Name = Field(description="run that tables compare the others with")
+    resamples: int = Field(ge=100, description="of averages, and of differences between runs")
 
 
 class ThreadsParams(Section):

@@ -1,22 +1,23 @@
 """From params.yaml to the parameters of one scale, and of one phase of it."""
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from vqathinker.errors import InputError, read_yaml, reading
+from vqathinker.phases.rows import AFTER, plain_rows, started_rows
+from vqathinker.phases.words import nearest
 
 __all__ = [
     "BASE",
+    "CLIPS",
     "DOWNLOAD",
     "TRAINING",
     "Tree",
     "bases_of",
     "merge",
-    "nearest",
     "phase_names",
     "phase_params",
     "read_params",
@@ -34,9 +35,10 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "metrics": ("metrics",),
     "understanding": ("understanding", "evaluation", "answer", "kernels", "device"),
     "judging": ("understanding", "judge"),
-    "report": ("report", "understanding"),
+    "report": ("report", "data", "metrics", "understanding"),
 }
-BASE, TRAINING = "base", "training"
+BASE, TRAINING, CLIPS = "base", "training", "clips"
+SETTINGS = ("train_setting", "test_setting")  # of clips, which a row may have of its own
 _EXPECTED = ("parameters or the stamp of a phase", "give a params.yaml as the shipped one")
 RUN_SECTIONS = ("seed", "training", "rewards", "answer", "prompt", "kernels", "device")
 
@@ -63,11 +65,14 @@ def resolve(config: Mapping[str, Any], source: str = "params.yaml") -> Tree:
 
     A row of `runs` comes out with its whole `seed`, `training`, `rewards` and so on: the shared
     ones, with what the row itself says laid over them. Its `base` is its own or the scale's, as a
-    whole: what one kind of base has to say, another has not.
+    whole: what one kind of base has to say, another has not. Its `clips` are the settings
+    of frames and size. A row with `seeds` comes out as several, and one with `after` has the base
+    of the run that it starts after (`phases.rows`).
 
     Raises:
         InputError: `scale` names no row of `scales`, a section is no mapping where it has to be, or
-            two base policies have one name, or a row that is not trained has a prompt.
+            two base policies have one name, a row that is not trained has a prompt, or `seeds` or
+            `after` of a row are wrong.
     """
     scales = config.get("scales") or {}
     scale = config.get("scale")
@@ -88,7 +93,10 @@ def resolve(config: Mapping[str, Any], source: str = "params.yaml") -> Tree:
                 f"{source}: runs.{name} has train: false and a prompt, but a policy is asked as it "
                 "was trained; expected no prompt there: take it out, or train the run"
             )
+    runs = started_rows(plain_rows(runs, params.get("seed"), source), source)
     shared = {key: params[key] for key in RUN_SECTIONS if key in params}
+    if isinstance(params.get(CLIPS), Mapping):
+        shared[CLIPS] = {key: params[CLIPS][key] for key in SETTINGS if key in params[CLIPS]}
     base = {BASE: params[BASE]} if BASE in params else {}
     params["runs"] = {name: base | merge(shared, row) for name, row in runs.items()}
     _require_one_base_a_name(params, source)
@@ -118,16 +126,6 @@ def bases_of(params: Mapping[str, Any]) -> dict[str, Tree]:
     """
     bases = [params[BASE], *(row[BASE] for row in params["runs"].values())]
     return {base["name"]: base for base in bases}
-
-
-def nearest(word: str, words: Iterable[str]) -> str:
-    """A hint for a mistyped word, to be put behind a message; empty where nothing is near.
-
-    >>> nearest("grup_size", ["group_size", "schedule"])
-    '; did you mean group_size?'
-    """
-    found = difflib.get_close_matches(word, list(words), n=1)
-    return f"; did you mean {found[0]}?" if found else ""
 
 
 def read_params(path: Path, changes: Sequence[str] = ()) -> Tree:
@@ -180,12 +178,22 @@ def phase_params(params: Mapping[str, Any], phase: str) -> Tree:
     if phase not in phase_names(params):
         raise InputError(f"phase is {phase!r}, expected one of {', '.join(phase_names(params))}")
     if phase in SECTIONS:
-        return {key: params[key] for key in ("scale", *SECTIONS[phase])}
+        plain = {key: params[key] for key in ("scale", *SECTIONS[phase])}
+        return plain | ({"runs": _without_groups(params)} if phase == "report" else {})
     kind, _, name = phase.partition("-")
     if kind == BASE:
         shared = {key: params[key] for key in ("scale", "kernels")}
         return {**shared, BASE: bases_of(params)[name]}
     row = params["runs"][name]
-    # Of the base policy its name alone: what is in its folder, the folder's time tells.
+    # Of the policy to start from its name alone: what is in its folder, the folder's time tells.
     held = {key: row[key] for key in RUN_SECTIONS} | {BASE: {"name": row[BASE]["name"]}}
+    held |= {AFTER: row[AFTER], CLIPS: {SETTINGS[0]: row[CLIPS][SETTINGS[0]]}}
     return {"scale": params["scale"], "runs": {name: held}}
+
+
+def _without_groups(params: Mapping[str, Any]) -> Tree:
+    """How runs differ, which tables say; in which report a run has its row, changes no table."""
+    return {
+        name: {key: value for key, value in row.items() if key != "group"}
+        for name, row in params["runs"].items()
+    }

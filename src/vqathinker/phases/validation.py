@@ -12,7 +12,9 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
 
-from vqathinker.phases.parameters import BASE, RUN_SECTIONS, nearest
+from vqathinker.phases.parameters import BASE, CLIPS, RUN_SECTIONS
+from vqathinker.phases.rows import OF
+from vqathinker.phases.words import nearest
 
 __all__ = ["describe", "faults_by_path", "faults_of", "shorten"]
 
@@ -134,11 +136,14 @@ def describe(schema: Schema, top: Schema) -> str:
 
 
 def _is_repeated(path: Sequence[Any], params: Mapping[str, Any]) -> bool:
-    """Whether a run's fault is that of a shared section, which is told by itself."""
-    if len(path) < 3 or path[0] != "runs" or path[2] not in (BASE, *RUN_SECTIONS):
+    """Whether a run's fault is that of a shared section or of the row that it is a further seed of,
+    which is told by itself.
+    """
+    if len(path) < 3 or path[0] != "runs":
         return False
-    here, shared = _at(params, path), _at(params, path[2:])
-    return here == shared
+    if _at(params, [*path[:2], OF]) is not None:
+        return path[2] not in {"seed", "group", OF}
+    return path[2] in {BASE, CLIPS, *RUN_SECTIONS} and _at(params, path) == _at(params, path[2:])
 
 
 def _at(tree: Any, path: Sequence[Any]) -> Any:

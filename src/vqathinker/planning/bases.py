@@ -7,7 +7,7 @@ from typing import NamedTuple
 from transformers import PreTrainedTokenizerBase
 
 from vqathinker.errors import InputError
-from vqathinker.params import DemoBaseParams
+from vqathinker.params import DemoBaseParams, RunParams
 from vqathinker.params.base import BaseParams
 from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.demo_speech import PHRASES
@@ -16,9 +16,9 @@ from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.prompt import Setting, render
 from vqathinker.policy.sizes import SIZES, config_of
 from vqathinker.policy.tiny import build_policy, build_tokenizer
-from vqathinker.video.sampling import ClipSetting
+from vqathinker.video.sampling import ClipSetting, parse_setting
 
-__all__ = ["PlannedBase", "planned_base", "prompt_length"]
+__all__ = ["PlannedBase", "planned_base", "planned_row", "prompt_length"]
 
 # Pieces that InternVL3's tokenizer never joins: its own tokens, words with the blank before them,
 # single digits, and runs of other characters. Common English words are one token each; a Chinese
@@ -56,9 +56,29 @@ def planned_base(base: BaseParams, folder: Path, clip: ClipSetting) -> PlannedBa
     return PlannedBase(config_of(size), None)
 
 
-def prompt_length(base: PlannedBase, setting: Setting, clip: ClipSetting) -> int:
-    """Tokens of a prompt: counted by the tokenizer, or piece by piece where there is none."""
+def planned_row(row: RunParams) -> PlannedBase:
+    """The base policy behind a run.
+
+    Raises:
+        InputError: as `planned_base`.
+    """
+    clip = parse_setting(row.clips.train_setting)
+    return planned_base(row.base, Path("models/base", row.base.name), clip)
+
+
+def prompt_length(
+    base: PlannedBase, setting: Setting, clip: ClipSetting, *, thinking: bool = True,
+    motion: bool = True,
+) -> int:  # fmt: skip
+    """Tokens of a prompt: counted by the tokenizer, or piece by piece where there is none.
+
+    `thinking` and `motion` are what `render` takes: for a thought, with the motion token.
+    """
     frame = base.config.tokens_per_frame(clip.size)
     if base.tokenizer is not None:
-        return len(prompt_ids(base.tokenizer, setting, clip.frames, frame))
-    return len(_PIECES.findall(render(setting, clip.frames, frame)))
+        ids = prompt_ids(
+            base.tokenizer, setting, clip.frames, frame, thinking=thinking, motion=motion
+        )
+        return len(ids)
+    text = render(setting, clip.frames, frame, thinking=thinking, motion=motion)
+    return len(_PIECES.findall(text))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from vqathinker.errors import InputError
-from vqathinker.phases.parameters import nearest
+from vqathinker.phases.words import nearest
 
 __all__ = ["CPU", "DEVICES", "Device", "choose_device"]
 

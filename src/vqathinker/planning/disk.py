@@ -43,9 +43,9 @@ def disk_of(
         hub = sizes.total - sizes.weights[FROZEN] - sizes.weights["motion_projector"]
         download["base policy"] = 2 * hub
         download["SlowFast"] = 4 * SLOWFAST_WEIGHTS
+    seen = {Path(file).parent.parts[1:] for file in layout.clips(layout.ablations)}
     clips = sum(
-        params.data.counts[name] * parse_setting(layout.setting(name)).clip_bytes
-        for name in layout.sets
+        params.data.counts[name] * parse_setting(setting).clip_bytes for name, setting in seen
     )
     width = 2 if params.base.kind == "hub" else 4
     policy = width * sizes.total + (4 - width) * sizes.weights[FROZEN]

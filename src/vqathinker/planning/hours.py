@@ -64,7 +64,7 @@ def _matrix(device: Device, flops: float) -> float:
 
 def _motion(job: TrainingJob, device: Device) -> float:
     """Every perturbed copy moves in another way, so it has a motion feature of its own."""
-    if not job.sizes.slowfast:
+    if not (job.sizes.slowfast and job.motion):
         return 0.0
     clips = job.videos_rolled_out * (1 + job.copies)
     flops = clips * slowfast_flops(job.clip.frames, job.clip.size)

@@ -20,6 +20,7 @@ class TrainingJob:
         copies: perturbed rollouts of a video, each on a copy of its own.
         prompt: tokens of a prompt, those of the frames and of motion too.
         processes: one for each GPU; more than one on GPUs share gradients and optimiser (ZeRO-2).
+        motion: whether there is a motion token, whose features are computed.
         gpu: on the CPU weights are float32 whatever the precision says.
     """
 
@@ -30,6 +31,7 @@ class TrainingJob:
     prompt: int
     processes: int
     gpu: bool
+    motion: bool = True
 
     @classmethod
     def of(
@@ -46,7 +48,8 @@ class TrainingJob:
         if how.method == "sft":
             alone = {"group_size": 1, "beta": 0.0, "max_new_tokens": SUPERVISED_TOKENS}
             how, copies = how.model_copy(update=alone), 0
-        return cls(sizes, how, copies, clip, prompt, processes, gpu)
+        how = how.model_copy(update={"freeze": settings.frozen})
+        return cls(sizes, how, copies, clip, prompt, processes, gpu, settings.prompt.motion)
 
     def changed(self, **training: object) -> "TrainingJob":
         """The same job with other training parameters."""

@@ -4,21 +4,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vqathinker.layout import Layout
-from vqathinker.params import EvaluationParams, Parameters
-from vqathinker.params.base import BaseParams
-from vqathinker.planning.bases import PlannedBase, planned_base, prompt_length
+from vqathinker.params import Parameters, RunParams
+from vqathinker.planning.bases import PlannedBase, planned_base, planned_row, prompt_length
 from vqathinker.planning.devices import Device
 from vqathinker.planning.disk import Disk, disk_of
-from vqathinker.planning.hours import prediction_seconds, step_phases
+from vqathinker.planning.hours import step_phases
 from vqathinker.planning.job import TrainingJob
-from vqathinker.planning.knobs import prediction_refusal, training_refusal
-from vqathinker.planning.memory import Memory, prediction_memory, training_memory
+from vqathinker.planning.knobs import training_refusal
+from vqathinker.planning.memory import Memory, training_memory
+from vqathinker.planning.predictions import (
+    PlannedPrediction,
+    memory_of_batch,
+    planned_prediction,
+    predicted_hours,
+    refuse_predictions,
+)
 from vqathinker.planning.sizes import PolicySizes, measure
-from vqathinker.video.sampling import ClipSetting, parse_setting
+from vqathinker.video.sampling import parse_setting
 
-__all__ = ["Plan", "PlannedPrediction", "PlannedRun", "make_plan"]
-
-_SMALLER_SETTINGS = ("12x448", "6x448")
+__all__ = ["Plan", "PlannedRun", "make_plan"]
 
 
 @dataclass(frozen=True)
@@ -40,17 +44,12 @@ class PlannedRun:
 
 
 @dataclass(frozen=True)
-class PlannedPrediction:
-    """One policy on one benchmark."""
-
-    benchmark: str
-    videos: int
-    hours: float
-
-
-@dataclass(frozen=True)
 class Plan:
-    """What a scale takes; `refusals` say what cannot fit, one line each."""
+    """What a scale takes; `refusals` say what cannot fit, one line each.
+
+    `predictions` are those of the scale's own policy in its own setting, `predicted_hours` are of
+    all `policies`, each in its setting.
+    """
 
     scale: str
     device: Device
@@ -63,6 +62,7 @@ class Plan:
     measured: bool
     runs: list[PlannedRun]
     policies: int
+    predicted_hours: float
     prediction_memory: Memory
     predictions: list[PlannedPrediction]
     refusals: list[str]
@@ -71,7 +71,7 @@ class Plan:
     def hours(self) -> dict[str, float]:
         """By the clock, if nothing runs side by side."""
         trained = sum(run.hours for run in self.runs)
-        predicted = self.policies * sum(row.hours for row in self.predictions)
+        predicted = self.predicted_hours
         return {"training": trained, "prediction": predicted, "all": trained + predicted}
 
 
@@ -98,20 +98,12 @@ def make_plan(
     }
     processes = max(1, params.resources.train.gpu)
     jobs = {
-        name: TrainingJob.of(
-            row,
-            sizes if row.base == params.base else _sizes_of(row.base, clips[0]),
-            clips[0],
-            prompts["training"],
-            processes,
-            gpu=device.gpu,
-        )
+        name: _job(row, base if row.base == params.base else planned_row(row), processes, device)
         for name, row in params.runs.items()
         if row.train
     }
     counts = params.data.counts
     runs = _runs(jobs, device, completion, counts[params.data.train], measured)
-    refused = _refuse_prediction(params, base, sizes, device)
     how = params.evaluation
     return Plan(
         scale=params.scale, device=device, processes=processes, sizes=sizes,
@@ -119,19 +111,24 @@ def make_plan(
         videos={name: counts[name] for name in layout.sets},
         prompts=prompts, completion=completion, measured=measured is not None, runs=runs,
         policies=len(params.runs),
-        prediction_memory=_memory_of_batch(sizes, device, how, how.batch_size,
-                                           prompts["evaluation"]),
+        predicted_hours=predicted_hours(params, layout, base, device, completion),
+        prediction_memory=memory_of_batch(sizes, device, how, how.batch_size,
+                                          prompts["evaluation"]),
         predictions=[
-            _prediction(name, counts[name], sizes, device, clips[1], prompts["evaluation"], how,
-                        completion)
+            planned_prediction(name, counts[name], sizes, device, clips[1],
+                               prompts["evaluation"], how, completion)
             for name in layout.benchmarks
         ],
-        refusals=[*_refuse_training(jobs, device), *([refused] if refused else [])],
+        refusals=[
+            *_refuse_training(jobs, device), *refuse_predictions(params, base, sizes, device)
+        ],
     )  # fmt: skip
 
 
-def _sizes_of(base: BaseParams, clip: ClipSetting) -> PolicySizes:
-    return measure(planned_base(base, Path("models/base", base.name), clip).config)
+def _job(row: RunParams, base: PlannedBase, processes: int, device: Device) -> TrainingJob:
+    clip = parse_setting(row.clips.train_setting)
+    prompt = prompt_length(base, "training", clip, **row.prompt.model_dump())
+    return TrainingJob.of(row, measure(base.config), clip, prompt, processes, gpu=device.gpu)
 
 
 def _runs(
@@ -159,32 +156,6 @@ def _runs(
     return found
 
 
-def _answers(how: EvaluationParams) -> int:
-    """Completions of a clip that are drawn at once: those of the mean, or the greedy one."""
-    return how.sampling.answers if "mean" in how.kinds else 1
-
-
-def _memory_of_batch(
-    sizes: PolicySizes, device: Device, how: EvaluationParams, batch: int, prompt: int
-) -> Memory:
-    return prediction_memory(
-        sizes, batch=batch, answers=_answers(how), prompt=prompt,
-        max_new_tokens=how.max_new_tokens, gpu=device.gpu,
-    )  # fmt: skip
-
-
-def _prediction(
-    name: str, videos: int, sizes: PolicySizes, device: Device, clip: ClipSetting, prompt: int,
-    how: EvaluationParams, completion: float,
-) -> PlannedPrediction:  # fmt: skip
-    answers = 1 + (_answers(how) if "mean" in how.kinds else 0)
-    batch = prediction_seconds(
-        sizes, device, clip, prompt, batch=how.batch_size, answers=answers,
-        completion=completion, max_new_tokens=how.max_new_tokens,
-    )  # fmt: skip
-    return PlannedPrediction(name, videos, videos / how.batch_size * batch / 3600)
-
-
 def _refuse_training(jobs: dict[str, TrainingJob], device: Device) -> list[str]:
     """One line for all runs that are refused for the same reason."""
     refused: dict[str, list[str]] = {}
@@ -195,22 +166,3 @@ def _refuse_training(jobs: dict[str, TrainingJob], device: Device) -> list[str]:
         f"{'run' if len(names) == 1 else 'runs'} {', '.join(names)}: {line}"
         for line, names in refused.items()
     ]
-
-
-def _refuse_prediction(
-    params: Parameters, base: PlannedBase, sizes: PolicySizes, device: Device
-) -> str | None:
-    def needed(batch: int, setting: str) -> Memory:
-        prompt = prompt_length(base, "evaluation", parse_setting(setting))
-        return _memory_of_batch(sizes, device, params.evaluation, batch, prompt)
-
-    planned = params.clips.test_setting
-    smaller = [
-        name
-        for name in _SMALLER_SETTINGS
-        if params.base.kind == "hub"
-        and parse_setting(name).clip_bytes < parse_setting(planned).clip_bytes
-    ]
-    return prediction_refusal(
-        needed, params.evaluation.batch_size, [planned, *smaller], device.memory
-    )

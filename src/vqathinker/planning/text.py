@@ -114,7 +114,7 @@ def _hours(plan: Plan) -> Iterator[str]:
     for run in plan.runs[:1]:
         shares = ", ".join(f"{name} {s:.2f}" for name, s in run.phases.items())
         yield f"  seconds of a step of {run.name} by the device's figures: {shares}"
-    yield f"Prediction of one policy, of {plan.policies}: videos, hours"
+    yield f"Prediction of one policy in the scale's setting, of {plan.policies}: videos, hours"
     for row in plan.predictions:
         yield f"  {row.benchmark:<22} {row.videos:>6,} {row.hours:>8.2f} h"
     hours = plan.hours

@@ -18,7 +18,8 @@ class EncodedPrompts(NamedTuple):
     """Prompts of equal length with what they show.
 
     `input_ids` (prompts, length), `frame_features` (prompts, frames, K, hidden) and
-    `motion_features` (prompts, dim) as the policy's encoders give them.
+    `motion_features` (prompts, dim) as the policy's encoders give them; dim is 0 without a motion
+    token.
     """
 
     input_ids: Tensor

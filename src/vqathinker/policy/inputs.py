@@ -16,10 +16,12 @@ __all__ = ["encode_prompts", "prompt_ids"]
 
 def prompt_ids(
     tokenizer: PreTrainedTokenizerBase, setting: Setting, frames: int, tokens_per_frame: int,
-    *, thinking: bool = True, question: str | None = None,
+    *, thinking: bool = True, motion: bool = True, question: str | None = None,
 ) -> Tensor:  # fmt: skip
     """Token ids (length,) of the prompt of a setting for clips of `frames` frames (`render`)."""
-    text = render(setting, frames, tokens_per_frame, thinking=thinking, question=question)
+    text = render(
+        setting, frames, tokens_per_frame, thinking=thinking, motion=motion, question=question
+    )
     return torch.tensor(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
@@ -34,5 +36,5 @@ def encode_prompts(
     return EncodedPrompts(
         ids.to(policy.device).expand(len(pixel_values), -1),
         policy.model.encode_frames(pixel_values),
-        policy.model.motion_encoder(pixel_values),
+        policy.model.encode_motion(pixel_values),
     )

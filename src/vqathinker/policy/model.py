@@ -2,7 +2,6 @@
 
 Source: docs/method.md, section 2. Visual tokens of all frames, then the projected motion feature,
 take the places of the `<IMG_CONTEXT>` tokens in order, so the motion token is the last of them.
-
 A group of rollouts shares its prompt. `forward(completion_ids=…, …)` scores completions in one row
 a video (`policy.packing`), or plainly, with a row for each completion, which is what the packed
 pass is checked against.
@@ -28,13 +27,14 @@ from transformers.models.internvl.modeling_internvl import (
 from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.head import CompletionScores, score_tokens
 from vqathinker.policy.motion.encoder import build_motion_encoder
+from vqathinker.policy.motion.token import SeesMotion
 from vqathinker.policy.packing import pack
 from vqathinker.policy.roomy_cache import roomy_cache
 
 __all__ = ["VQAThinkerForConditionalGeneration", "VQAThinkerModel"]
 
 
-class VQAThinkerModel(InternVLModel):
+class VQAThinkerModel(SeesMotion, InternVLModel):
     """InternVL's body with a frozen motion encoder and its trained projector."""
 
     config_class = VQAThinkerConfig
@@ -75,17 +75,18 @@ class VQAThinkerModel(InternVLModel):
         """Prompt embeddings (clips, length, hidden) with visual and motion tokens in their places.
 
         Raises:
-            ValueError: a prompt has another number of `<IMG_CONTEXT>` than there are tokens.
+            ValueError: prompts have another number of `<IMG_CONTEXT>` than there are tokens.
         """
         text = self.get_input_embeddings()(input_ids)
-        visual = self.multi_modal_projector(frame_features.flatten(1, 2).to(text.dtype))
-        motion = self.motion_projector(motion_features.to(text.dtype))[:, None]
-        seen = torch.cat([visual, motion], dim=1)
+        seen = self.multi_modal_projector(frame_features.flatten(1, 2).to(text.dtype))
+        if self.config.motion_token:
+            motion = self.motion_projector(motion_features.to(text.dtype))[:, None]
+            seen = torch.cat([seen, motion], dim=1)
         places = input_ids == self.config.image_token_id
         if not bool((places.sum(1) == seen.shape[1]).all()):
             raise ValueError(
                 f"prompts hold {places.sum(1).tolist()} <IMG_CONTEXT> tokens but the clips give "
-                f"{seen.shape[1]}; expected frames x tokens per frame + 1"
+                f"{seen.shape[1]}; expected frames x tokens per frame, + 1 for a motion token"
             )
         return text.masked_scatter(places[..., None], seen.to(text.dtype))
 
@@ -97,7 +98,7 @@ class VQAThinkerModel(InternVLModel):
         if pixel_values is not None and frame_features is None:
             frame_features = self.encode_frames(pixel_values)
         if pixel_values is not None and motion_features is None:
-            motion_features = self.motion_encoder(pixel_values)
+            motion_features = self.encode_motion(pixel_values)
         if frame_features is None or motion_features is None:
             raise ValueError("a clip is shown by pixel_values, or by frame and motion features")
         return frame_features, motion_features

@@ -49,7 +49,7 @@ def attribute_question(attribute: str, low: str, high: str) -> str:
 
 def render(
     setting: Setting, frames: int, tokens_per_frame: int, *, thinking: bool = True,
-    question: str | None = None,
+    motion: bool = True, question: str | None = None,
 ) -> str:  # fmt: skip
     """The chat text for a video of `frames` frames, up to where the assistant begins to speak.
 
@@ -57,7 +57,7 @@ def render(
 
     Each frame stands as `tokens_per_frame` times `<IMG_CONTEXT>` between `<img>` and `</img>`; the
     motion token is the last `<IMG_CONTEXT>`, alone, after the frames. Without `thinking` the answer
-    alone is asked for.
+    alone is asked for; without `motion` the line of the motion token is left out.
 
     Raises:
         InputError: `frames` or `tokens_per_frame` is below 1.
@@ -73,13 +73,14 @@ def render(
     wording = _prompt_parts()
     lines = wording["settings"][setting]
     instruction = wording["instruction" if thinking else "instruction_alone"]
+    moving = lines["motion"].format(image=_image(wording, 1)) if motion else ""
     user = (
         lines["opening"]
         + "".join(
             lines["frame"].format(number=number, image=_image(wording, tokens_per_frame))
             for number in range(1, frames + 1)
         )
-        + lines["motion"].format(image=_image(wording, 1))
+        + moving
         + lines["closing"].format(
             question=wording["question"] if question is None else question, instruction=instruction
         )

@@ -7,7 +7,7 @@ import base64
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -15,14 +15,20 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from vqathinker.atomic import whole_file
 from vqathinker.errors import reading
 from vqathinker.evaluation.predictions import Predictions, read_predictions
-from vqathinker.reporting.tables import (
+from vqathinker.reporting.tables.formats import format_cell
+from vqathinker.reporting.tables.ladder import LADDER
+from vqathinker.reporting.tables.ladder_grids import ladder_grids
+from vqathinker.reporting.tables.main import MAIN
+from vqathinker.reporting.tables.main_grids import main_grids
+from vqathinker.reporting.tables.reading import read_lines
+from vqathinker.reporting.tables.scale import load_table_scale
+from vqathinker.reporting.tables.scoring import (
     ANSWERS,
     BY_SCORE,
     NOT_SCORED,
     NUMBERS,
     OVERALL,
     SCORING,
-    format_cell,
     read_table,
 )
 
@@ -33,6 +39,42 @@ _OF_ONE_BENCHMARK = {"run", "benchmark"}
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:")
 
 
+class _Text(NamedTuple):
+    alt: str
+    caption: str
+
+
+_SHOWN = {
+    "training_curve": _Text(
+        alt="Rewards, KL divergence, entropy, length and unreadable answers over the steps of "
+        "training, one line for each trained run",
+        caption="Faint: every logged step; strong: the trend. Numbers: figures/training_curve.csv.",
+    ),
+    "calibration": _Text(
+        alt="Mean MOS of videos of similar score, a panel for each benchmark, a line for each run",
+        caption="A point is a tenth of the videos, with a 95 % interval; on the dotted line a "
+        "score is the MOS. Numbers: figures/calibration.csv.",
+    ),
+    "uncertainty": _Text(
+        alt="Error of scores against their spread, a panel for each run and benchmark, with the "
+        "mean error of videos of similar spread",
+        caption="A point is a video; the line is the mean error of a fifth of them each. A rising "
+        "line: the policy knows where it is less sure. Numbers: figures/uncertainty.csv.",
+    ),
+}
+_SHOWN_OF_A_RUN = {
+    "scatter": _Text(
+        alt="Scores of {run} against MOS, a panel for each benchmark: {benchmarks}",
+        caption="{run}: a point is a video. Numbers: figures/scatter.csv.",
+    ),
+    "residuals": _Text(
+        alt="{run}: mean of MOS above the line through scores, by content and kind of degradation",
+        caption="{run}: right of the dotted line videos are better than the policy says; bars are "
+        "deviations. Numbers: figures/residuals.csv.",
+    ),
+}
+
+
 def write_page(
     scale: str,
     tables_dir: Path,
@@ -40,11 +82,12 @@ def write_page(
     predictions: Sequence[Path],
     out: Path,
     *,
+    params: Path,
     title: str = "VQAThinker: video quality assessment",
 ) -> None:
     """Write the report: scores, counts, figures, a few answers, what was run and how to repeat it.
 
-    `tables_dir` is what `tables.write_tables` wrote. Of `figures_dir` the page shows
+    `tables_dir` is what `tables.write` wrote with these `params`. Of `figures_dir` the page shows
     `training_curve.png` and every `scatter_<run>.png` that is there; with `scatter.csv` it sets the
     MOS beside the examples. `predictions` give the examples and what is known of each run.
 
@@ -57,6 +100,7 @@ def write_page(
         by_run.setdefault(read.run, []).append(read)
     mos = _read_mos(figures_dir / "scatter.csv")
     scoring = read_table(tables_dir / "scoring.csv", SCORING)
+    known = load_table_scale(params)
     page = _environment().get_template("page.html.j2")
     text = page.render(
         title=title,
@@ -64,15 +108,15 @@ def write_page(
         runs=list(by_run),
         benchmarks=list(dict.fromkeys(row["benchmark"] for row in scoring)),
         scoring=scoring,
+        main=main_grids(known, read_lines(tables_dir / "main.csv", MAIN)),
+        ladder=ladder_grids(known, read_lines(tables_dir / "ladder.csv", LADDER)),
         overall=read_table(tables_dir / "overall.csv", OVERALL),
         by_score=read_table(tables_dir / "scores.csv", BY_SCORE),
         answers=read_table(tables_dir / "answers.csv", ANSWERS),
         not_scored=read_table(tables_dir / "not_scored.csv", NOT_SCORED),
         numbers=NUMBERS,
         listed=_NOT_SCORED_LISTED,
-        curve=_curve(figures_dir),
-        scatters=list(_scatters(figures_dir, by_run)),
-        uncertainty=_uncertainty(figures_dir),
+        figures=_figures(figures_dir, by_run),
         examples={run: list(_examples(files, mos)) for run, files in by_run.items()},
         origins=_provenance_table(by_run),
     )
@@ -90,48 +134,25 @@ def _environment() -> Environment:
     return environment
 
 
-def _curve(figures_dir: Path) -> dict[str, str] | None:
-    path = figures_dir / "training_curve.png"
-    if not path.is_file():
-        return None
-    return _image(
-        path,
-        alt="Rewards, KL divergence, entropy and unreadable answers over the steps of training, "
-        "one line for each trained run",
-        caption="Faint: every logged step; strong: the trend. Numbers: figures/training_curve.csv.",
-    )
+def _figure(figures_dir: Path, name: str, text: _Text) -> Iterator[dict[str, str]]:
+    path = figures_dir / f"{name}.png"
+    if path.is_file():
+        data = base64.b64encode(path.read_bytes()).decode("ascii")
+        yield {"data": data, **text._asdict()}
 
 
-def _uncertainty(figures_dir: Path) -> dict[str, str] | None:
-    path = figures_dir / "uncertainty.png"
-    if not path.is_file():
-        return None
-    return _image(
-        path,
-        alt="Error of scores against their spread, a panel for each run and benchmark, with the "
-        "mean error of videos of similar spread",
-        caption="A point is a video; the line is the mean error of a fifth of them each. A rising "
-        "line: the policy knows where it is less sure. Numbers: figures/uncertainty.csv.",
-    )
-
-
-def _scatters(
+def _figures(
     figures_dir: Path, by_run: Mapping[str, list[Predictions]]
-) -> Iterator[dict[str, str]]:
-    for run, files in by_run.items():
-        path = figures_dir / f"scatter_{run}.png"
-        if path.is_file():
+) -> dict[str, list[dict[str, str]]]:
+    """Every picture that is there, by what it shows."""
+    found = {name: list(_figure(figures_dir, name, text)) for name, text in _SHOWN.items()}
+    for name, text in _SHOWN_OF_A_RUN.items():
+        found[name] = []
+        for run, files in by_run.items():
             names = ", ".join(file.benchmark for file in files)
-            yield _image(
-                path,
-                alt=f"Scores of {run} against MOS, a panel for each benchmark: {names}",
-                caption=f"{run}: a point is a video. Numbers: figures/scatter.csv.",
-            )
-
-
-def _image(path: Path, alt: str, caption: str) -> dict[str, str]:
-    data = base64.b64encode(path.read_bytes()).decode("ascii")
-    return {"data": data, "alt": alt, "caption": caption}
+            filled = _Text(*(part.format(run=run, benchmarks=names) for part in text))
+            found[name] += _figure(figures_dir, f"{name}_{run}", filled)
+    return found
 
 
 def _read_mos(path: Path) -> dict[tuple[str, str], float]:

@@ -64,7 +64,8 @@ def write_understanding(
 def _absent(task: TaskParams) -> Row:
     return {
         "measure": "accuracy", "part": "overall", "name": "",
-        "reason": f"{task.set} is not brought: `vqathinker data fetch {task.set}`",
+        "reason": f"{task.set} is not there: `vqathinker data status {task.set}` says what you do, "
+        f"`vqathinker data fetch {task.set}` brings it",
     }  # fmt: skip
 
 

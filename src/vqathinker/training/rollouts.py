@@ -51,7 +51,8 @@ class Rollouts:
 class FrameFeatures(NamedTuple):
     """What each encoder gives for single frames (clips, frames, …).
 
-    A perturbed copy is the same features in another order. SlowFast's are the frames themselves.
+    A perturbed copy is the same features in another order. SlowFast's are the frames themselves;
+    without a motion token those of motion are empty.
     """
 
     image: Tensor
@@ -167,9 +168,7 @@ class RolloutSampler:
         self, policy: VQAThinkerForConditionalGeneration, features: FrameFeatures
     ) -> EncodedPrompts:
         ids = self.ids.to(policy.device).expand(len(features.image), -1)
-        return EncodedPrompts(
-            ids, features.image, policy.model.motion_encoder.pool_frames(features.motion)
-        )
+        return EncodedPrompts(ids, features.image, policy.model.pool_motion(features.motion))
 
     def _perturbed_features(
         self, policy: VQAThinkerForConditionalGeneration, videos: Sequence[str],
@@ -203,5 +202,5 @@ class RolloutSampler:
 @torch.no_grad()
 def _encode_frames(policy: VQAThinkerForConditionalGeneration, pixels: Tensor) -> FrameFeatures:
     return FrameFeatures(
-        policy.model.encode_frames(pixels), policy.model.motion_encoder.encode_frames(pixels)
+        policy.model.encode_frames(pixels), policy.model.encode_motion_frames(pixels)
     )

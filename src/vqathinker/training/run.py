@@ -117,8 +117,8 @@ def _what_it_takes(
     state: PartialState,
 ) -> str:  # fmt: skip
     config, clip = read_config(policy), parse_setting(store.setting)
-    tokens, thinking = config.tokens_per_frame(clip.size), settings.prompt.thinking
-    ids = prompt_ids(read_tokenizer(policy), "training", clip.frames, tokens, thinking=thinking)
+    tokens, asked = config.tokens_per_frame(clip.size), settings.prompt.model_dump()
+    ids = prompt_ids(read_tokenizer(policy), "training", clip.frames, tokens, **asked)
     gpu = torch.cuda.mem_get_info(state.device)[1] if state.device.type == "cuda" else None
     return one_line(
         run, settings, config, clip, prompt=len(ids), videos=videos,

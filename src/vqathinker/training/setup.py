@@ -11,6 +11,7 @@ from datasets import Dataset
 from trl import GRPOConfig, SFTConfig
 
 from vqathinker.params import RunSettings
+from vqathinker.policy.config import ask_as_trained
 from vqathinker.policy.device import choose_device
 from vqathinker.policy.folder.adapters import lora_config
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
@@ -53,13 +54,13 @@ def build_trainer(
     halved = how.lora is not None or state.distributed_type is DistributedType.DEEPSPEED
     base = load_policy(policy, device, half if halved else torch.float32)
     base.model.set_attn_implementation("sdpa")  # packed rows need a mask
-    base.model.config.thinking = settings.prompt.thinking
-    _freeze(base.model, how.freeze)
+    ask_as_trained(base.model.config, settings.prompt)
+    _freeze(base.model, settings.frozen)
     parts = {
         "watch": Watch(provenance["run"], out, how.patience),
         "policy": base.model, "tokenizer": base.tokenizer, "rows": rows, "config": config,
         "sampler": _sampler(base, store, settings, draws), "provenance": provenance,
-        "lora": None if how.lora is None else lora_config(base.model, how.lora, how.freeze),
+        "lora": None if how.lora is None else lora_config(base.model, how.lora, settings.frozen),
     }  # fmt: skip
     trainer: WatchedSteps
     if supervised:
@@ -83,6 +84,7 @@ def _reference(
         return None
     reference = load_policy(policy, device, half).model.requires_grad_(False)
     reference.set_attn_implementation("sdpa")
+    ask_as_trained(reference.config, settings.prompt)
     return reference
 
 
@@ -93,8 +95,8 @@ def _sampler(
     how, rewards = settings.training, settings.rewards
     supervised = how.method == "sft"
     frames, size = store.frames(store.ids[0]).shape[0], store.frames(store.ids[0]).shape[-1]
-    tokens, thinking = base.model.config.tokens_per_frame(size), settings.prompt.thinking
-    ids = prompt_ids(base.tokenizer, "training", frames, tokens, thinking=thinking)
+    tokens, asked = base.model.config.tokens_per_frame(size), settings.prompt.model_dump()
+    ids = prompt_ids(base.tokenizer, "training", frames, tokens, **asked)
     copies = (rewards.temporal.copies or how.group_size) if rewards.weights.temporal else 0
     return RolloutSampler(
         clips=store, ids=ids, end=base.tokenizer.eos_token_id,

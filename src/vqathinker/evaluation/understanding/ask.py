@@ -132,7 +132,7 @@ def _prompt(loaded: Policy, setting: str, text: str) -> Tensor:
     config = loaded.model.config
     return prompt_ids(
         loaded.tokenizer, "evaluation", frames, config.tokens_per_frame(size),
-        thinking=config.thinking, question=text,
+        thinking=config.thinking, motion=config.motion_token, question=text,
     )  # fmt: skip
 
 

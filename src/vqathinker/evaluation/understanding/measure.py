@@ -47,7 +47,7 @@ def write_measures(
         "reading": given.provenance["asking"]["reading"],
         "n": len(given.rows),
         "statuses": dict(sorted(Counter(row["status"] for row in given.rows).items())),
-        "rows": measure_task(asked, given, str(answers), verdicts),
+        "rows": measure_task(asked, given, f"{answers} and {questions}", verdicts),
         "provenance": {
             **given.provenance, "questions_sha256": digest,
             "judge": None if verdicts is None else verdicts.head,

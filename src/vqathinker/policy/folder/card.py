@@ -38,8 +38,8 @@ _BODY = """\
 
 {method}
 
-VQAThinker, arXiv 2508.06051: a video-language policy looks at {frames} and one motion token, thinks
-in words, and closes with a score, `<think>…</think><answer>3.42</answer>`.
+VQAThinker, arXiv 2508.06051: a video-language policy looks at {frames}
+{seen_and_said}.
 
 ## Data
 
@@ -117,7 +117,8 @@ def model_card(title: str, about: str, config: VQAThinkerConfig, provenance: dic
     shape = config.setting
     frames = "sampled frames" if shape is None else f"frames sampled as {shape} (frames x size)"
     return _FRONT + _BODY.format(
-        title=title, about=about, frames=frames, method=_describe_method(provenance),
+        title=title, about=about, frames=frames, seen_and_said=_seen_and_said(config),
+        method=_describe_method(provenance),
         data=_describe_data(provenance), parameters=json.dumps(settings, indent=1),
         snippet=_SNIPPET,
         begin=_BEGIN, results=ABOUT_RESULTS, end=_END, licence=_licence(config),
@@ -169,6 +170,14 @@ def _describe_method(provenance: dict[str, Any]) -> str:
     weights = settings["rewards"]["weights"]
     rewards = ", ".join(name for name, weight in weights.items() if weight)
     return f"{begin}, rewarded for {rewards}."
+
+
+def _seen_and_said(config: VQAThinkerConfig) -> str:
+    seen = "and one motion token" if config.motion_token else "alone, without a motion token"
+    if config.thinking:
+        said = "thinks\nin words, and closes with a score, `<think>…</think><answer>3.42</answer>`"
+        return f"{seen}, {said}"
+    return f"{seen}, and\nanswers with a score alone, `<answer>3.42</answer>`"
 
 
 def _describe_data(provenance: dict[str, Any]) -> str:

@@ -29,8 +29,8 @@ def describe(folder: Path) -> dict[str, Any]:
 
     Returns:
         `parts` (by name: `weights`, `bytes`, `precision`, `trained`), `trainable_share` of all
-        weights, `setting`, `tokens_per_frame`, `motion`, `policy` (the hash found), `intact`
-        (whether it is the recorded one) and `provenance`.
+        weights, `setting`, `tokens_per_frame`, `motion`, `prompt`, `policy` (the hash found),
+        `intact` (whether it is the recorded one) and `provenance`.
 
     Raises:
         PolicyError: the folder has no configuration or no record of its origin.
@@ -54,6 +54,7 @@ def describe(folder: Path) -> dict[str, Any]:
         "setting": config.setting,
         "tokens_per_frame": None if shape is None else config.tokens_per_frame(shape.size),
         "motion": config.motion,
+        "prompt": {"thinking": config.thinking, "motion": config.motion_token},
         "policy": found,
         "intact": found == provenance.get("policy"),
         "provenance": provenance,
@@ -62,9 +63,11 @@ def describe(folder: Path) -> dict[str, Any]:
 
 def _frozen_parts(provenance: dict[str, Any]) -> set[str]:
     """Parts whose weights the run leaves, or a run from here would leave, as they are."""
-    how = provenance.get("settings", {}).get("training", {})
+    settings = provenance.get("settings", {})
+    how, prompt = settings.get("training", {}), settings.get("prompt", {})
     adapters = {"language"} if how.get("lora") else set()
-    return {FROZEN, *how.get("freeze", []), *adapters}
+    unseen = set() if prompt.get("motion", True) else {"motion_projector"}
+    return {FROZEN, *how.get("freeze", []), *adapters, *unseen}
 
 
 def _parts(shards: Shards, frozen: set[str]) -> dict[str, dict[str, Any]]:
@@ -94,6 +97,7 @@ def format_facts(facts: dict[str, Any]) -> str:
         f"  {'all':<18}{facts['weights']:>15,}, {share} of them trained or to be trained",
         f"  setting           {_setting(facts)}",
         f"  motion            {json.dumps(facts['motion'])}",
+        f"  prompt            {json.dumps(facts['prompt'])}",
         f"  hash              {facts['policy']}" + ("" if facts["intact"] else ", NOT AS RECORDED"),
     ]
     return "\n".join([*lines, *_provenance_lines(facts["provenance"])])

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from vqathinker.params import RunSettings
+from vqathinker.policy.config import ask_as_trained
 from vqathinker.policy.folder.adapters import ADAPTER_FILES, is_adapter, load_merged
 from vqathinker.policy.folder.card import METHODS
 from vqathinker.policy.folder.checkpoint import PolicyError, load_policy, policy_folder
@@ -29,6 +30,7 @@ def export(run: str, settings: RunSettings, source: Path, out: Path) -> None:
         raise PolicyError(f"{source}/checkpoints: empty; run `vqathinker train`")
     adapted = is_adapter(checkpoints[-1])
     last = load_merged(checkpoints[-1]) if adapted else load_policy(checkpoints[-1], dtype=None)
+    ask_as_trained(last.model.config, settings.prompt)  # beside adapters lies the base's own
     steps = int(checkpoints[-1].name.split("-")[1])
     method = METHODS[settings.training.method]
     about = (

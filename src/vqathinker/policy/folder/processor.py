@@ -30,10 +30,11 @@ class VQAThinkerProcessor(ProcessorMixin):
         pixels_per_token: side of the square of a frame that one visual token stands for.
         prompt: "evaluation" or "training", which differ in line breaks and blanks.
         thinking: whether the prompt asks for a thought before the answer.
+        motion: whether the prompt has the motion token.
         image_mean, image_std: of red, green and blue, on the scale 0..1.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  each is kept in the folder under its name
         self,
         tokenizer: PreTrainedTokenizerBase | None = None,
         frames: int = 12,
@@ -41,12 +42,13 @@ class VQAThinkerProcessor(ProcessorMixin):
         pixels_per_token: int = 28,
         prompt: Setting = "evaluation",
         thinking: bool = True,
+        motion: bool = True,
         image_mean: Sequence[float] = IMAGENET_MEAN,
         image_std: Sequence[float] = IMAGENET_STD,
     ) -> None:
         self.frames, self.size, self.pixels_per_token = frames, size, pixels_per_token
         self.prompt: Setting = prompt
-        self.thinking = thinking
+        self.thinking, self.motion = thinking, motion
         self.image_mean, self.image_std = list(image_mean), list(image_std)
         super().__init__(tokenizer)
 
@@ -62,7 +64,10 @@ class VQAThinkerProcessor(ProcessorMixin):
         shape = parse_setting(str(config.setting))
         config.tokens_per_frame(shape.size)
         pixels = round(config.vision_config.patch_size[0] / config.downsample_ratio)
-        return cls(tokenizer, shape.frames, shape.size, pixels, thinking=config.thinking)
+        return cls(
+            tokenizer, shape.frames, shape.size, pixels, thinking=config.thinking,
+            motion=config.motion_token,
+        )  # fmt: skip
 
     def __call__(self, clips: Tensor, prompt: Setting | None = None) -> BatchFeature:
         """What `policy.generate(**inputs)` takes.
@@ -85,7 +90,10 @@ class VQAThinkerProcessor(ProcessorMixin):
             )
         tokens = (self.size // self.pixels_per_token) ** 2
         wording = prompt or self.prompt
-        ids = prompt_ids(self.tokenizer, wording, self.frames, tokens, thinking=self.thinking)
+        ids = prompt_ids(
+            self.tokenizer, wording, self.frames, tokens, thinking=self.thinking,
+            motion=self.motion,
+        )  # fmt: skip
         ids = ids.to(clips.device).repeat(len(clips), 1)
         pixels = normalise(clips, self.image_mean, self.image_std)
         return BatchFeature(

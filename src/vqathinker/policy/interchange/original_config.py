@@ -102,8 +102,13 @@ def to_original(config: VQAThinkerConfig) -> dict[str, Any]:
     """The `config.json` of the original layout for a policy of ours.
 
     Raises:
-        ConfigError: the policy has another motion encoder than the authors'.
+        ConfigError: the policy has another motion encoder than the authors', or no motion token.
     """
+    if not config.motion_token:
+        raise ConfigError(
+            "motion_token is false: the policy is asked without a motion token, and the original "
+            "layout has no word for that; expected a policy of a run with prompt.motion true"
+        )
     if config.motion.get("encoder") != "slowfast_r50":
         raise ConfigError(
             f"the motion encoder is {config.motion.get('encoder')!r}; the original layout has "

@@ -1,6 +1,5 @@
 """Figure: is a score further from the MOS where the policy says that it is less sure?"""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -9,13 +8,19 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vqathinker.atomic import whole_file
 from vqathinker.evaluation.measures import errors_of
 from vqathinker.evaluation.predictions import Predictions, read_predictions
 from vqathinker.params import ScoreKind
 from vqathinker.parquet import read_columns
 from vqathinker.products import MANIFEST
-from vqathinker.reporting.figures import COLOURS, save_figure, style_axis
+from vqathinker.reporting.figures.drawing import (
+    COLOURS,
+    empty_figure,
+    panels_of,
+    save_figure,
+    style_axis,
+    write_numbers,
+)
 
 __all__ = ["write_uncertainty"]
 
@@ -38,8 +43,7 @@ def write_uncertainty(
     columns = ["run", "benchmark", "score", "video", "spread", "error"]
     panels = [panel for path in predictions for panel in _panels(read_predictions(path), manifests)]
     table = pd.concat(panels)[columns] if panels else pd.DataFrame(columns=columns)
-    with whole_file(out_dir / "uncertainty.csv") as part:
-        table.to_csv(part, index=False, float_format="%.6f", lineterminator="\n")
+    write_numbers(table, out_dir / "uncertainty.csv")
     save_figure(_draw(panels), out_dir / "uncertainty.png")
 
 
@@ -62,16 +66,11 @@ def _kind_with_spread(given: Predictions) -> ScoreKind | None:
 
 
 def _draw(panels: Sequence[pd.DataFrame]) -> Figure:
-    lines = max(1, math.ceil(len(panels) / 3))
-    figure = Figure(figsize=(9, 3 * lines + 0.4), layout="constrained")
     if not panels:
-        figure.text(0.5, 0.5, "No prediction has a spread.", ha="center")
-        return figure
-    axes = figure.subplots(lines, 3, squeeze=False)
-    for axis, panel in zip(axes.flat, panels, strict=False):
+        return empty_figure("No prediction has a spread.")
+    figure, pairs = panels_of(panels)
+    for axis, panel in pairs:
         _draw_panel(axis, panel)
-    for axis in axes.flat[len(panels) :]:
-        axis.set_axis_off()
     return figure
 
 

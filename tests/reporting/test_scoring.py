@@ -7,15 +7,16 @@ from typing import Any
 import pytest
 
 from vqathinker.errors import InputError
-from vqathinker.reporting.tables import (
+from vqathinker.reporting.tables.scoring import (
     ANSWERS,
     BY_SCORE,
     NOT_SCORED,
     OVERALL,
     SCORING,
     average,
+    read_metrics,
     read_table,
-    write_tables,
+    write_scoring,
 )
 
 COUNTS = {"ok": 9, "no_answer": 1, "not_a_number": 0, "out_of_range": 0, "cut_off": 0}
@@ -44,26 +45,31 @@ def result(run: str, benchmark: str, **other: Any) -> dict[str, Any]:
     return plain | other
 
 
+def measured(name: str, low: Any, high: Any, **other: Any) -> dict[str, Any]:
+    return {name: {"value": 0.8, "low": low, "high": high, "reason": None} | other}
+
+
 def write(folder: Path, *results: dict[str, Any]) -> Path:
     paths = []
     for number, content in enumerate(results):
         path = folder / f"{number}.json"
         path.write_text(json.dumps(content), encoding="utf-8")
         paths.append(path)
-    write_tables(paths, folder / "tables")
+    write_scoring(read_metrics(paths), folder / "tables")
     return folder / "tables"
 
 
 def test_scoring_has_one_row_for_each_file_in_the_order_given(tmp_path: Path) -> None:
     tables = write(
         tmp_path,
-        result("grpo", "konvid", srcc=0.8512349, n_damaged=1),
+        result("grpo", "konvid", srcc=0.8512349, n_damaged=1, measures=measured("srcc", 0.7, 0.9)),
         result("base", "konvid", srcc=None, plcc=None, n_null=10),
     )
     assert (tables / "scoring.csv").read_bytes() == (
-        b"run,benchmark,domain,score,n,n_missing,n_damaged,n_null,srcc,plcc\n"
-        b"grpo,konvid,in-domain,greedy,10,0,1,0,0.851235,0.250000\n"
-        b"base,konvid,in-domain,greedy,10,0,0,10,,\n"
+        b"run,benchmark,domain,score,n,n_missing,n_damaged,n_null,"
+        b"srcc,plcc,srcc_low,srcc_high,plcc_low,plcc_high\n"
+        b"grpo,konvid,in-domain,greedy,10,0,1,0,0.851235,0.250000,0.700000,0.900000,,\n"
+        b"base,konvid,in-domain,greedy,10,0,0,10,,,,,,\n"
     )
 
 
@@ -71,8 +77,10 @@ def test_the_markdown_is_for_reading(tmp_path: Path) -> None:
     tables = write(tmp_path, result("grpo", "konvid", srcc=0.8512349, plcc=None))
     lines = (tables / "scoring.md").read_text(encoding="utf-8").splitlines()
     assert lines[0].startswith("| run | benchmark | domain | score | n |")
-    assert lines[1].count("---:") == 6
-    assert lines[2] == "| grpo | konvid | in-domain | greedy | 10 | 0 | 0 | 0 | 0.851 | – |"
+    assert lines[1].count("---:") == 10
+    assert lines[2].startswith(
+        "| grpo | konvid | in-domain | greedy | 10 | 0 | 0 | 0 | 0.851 | – |"
+    )
 
 
 def test_every_kind_of_score_has_a_row(tmp_path: Path) -> None:
@@ -96,6 +104,17 @@ def test_answers_are_counted_by_status_greedy_and_drawn_apart(tmp_path: Path) ->
         "base,konvid,greedy,9,1,0,0,0",
     ]
     assert read_table(tables / "answers.csv", ANSWERS)[1]["out_of_range"] == 6
+
+
+def test_further_measures_have_a_table_with_the_published_accuracy_beside(tmp_path: Path) -> None:
+    found = measured("pairwise_accuracy", 0.7, 0.9) | measured("srcc", 0.1, 0.2)
+    found |= measured("rmse_logistic", None, None, value=None, reason="no fit")
+    tables = write(tmp_path, result("grpo", "konvid_1k", measures=found))
+    assert (tables / "measures.csv").read_text().splitlines() == [
+        "run,benchmark,measure,value,low,high,published,reason",
+        "grpo,konvid_1k,pairwise_accuracy,0.800000,0.700000,0.900000,0.871700,",
+        "grpo,konvid_1k,rmse_logistic,,,,,no fit",
+    ]
 
 
 def test_averages_are_weighted_by_the_number_of_videos() -> None:

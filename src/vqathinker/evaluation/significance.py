@@ -1,0 +1,153 @@
+"""Whether two runs differ on the same videos, and what several seeds of one run say.
+
+Paired bootstrap, Steiger's test of dependent correlations, Holm's correction over the p values of
+a table, and seeds as a second source of variation beside the videos.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import norm
+from scipy.stats import t as student
+
+from vqathinker.evaluation.estimates import Resampled, few_groups, pooled_freedom
+from vqathinker.evaluation.measures import correlations
+
+__all__ = ["Comparison", "Seeds", "Steiger", "compare", "holm", "over_seeds", "steiger"]
+
+_ROUNDING = 1e-12  # a correlation this near to 1 is 1
+
+
+class Comparison(NamedTuple):
+    """First less second, its interval, and the two-sided p value; None with the reason."""
+
+    difference: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    reason: str | None
+
+
+class Steiger(NamedTuple):
+    """Z of the difference of two dependent correlations, first less second, and two-sided p."""
+
+    z: float | None
+    p: float | None
+    reason: str | None
+
+
+class Seeds(NamedTuple):
+    """Mean over runs that differ in their seed only, and their standard deviation (None of one)."""
+
+    mean: Resampled
+    spread: float | None
+
+
+def compare(first: Resampled, second: Resampled, confidence: float = 0.95) -> Comparison:
+    """Paired bootstrap of a difference: of two runs in one call of `bootstrap`, or their averages.
+
+    `p` is where the interval just touches 0: p < 0.05 says that the 95 % interval leaves 0 out.
+
+    Raises:
+        ValueError: they come from different resamples.
+    """
+    _require_same_draws([first, second])
+    difference = None
+    if first.value is not None and second.value is not None:
+        difference = first.value - second.value
+    if reason := first.reason or second.reason:
+        return Comparison(difference, None, None, None, reason)
+    replicates = first.replicates - second.replicates
+    both = Resampled(difference, replicates, first.n, first.freedom, first.draws)
+    found = both.estimate(confidence)
+    p = None if found.reason else _two_sided(both)
+    return Comparison(difference, found.low, found.high, p, found.reason)
+
+
+def _two_sided(drawn: Resampled) -> float:
+    number = len(drawn.replicates)
+    below = int((drawn.replicates <= 0).sum())
+    above = int((drawn.replicates >= 0).sum())
+    share = min(0.5, (min(below, above) + 1) / (number + 1))
+    distance = -float(norm.ppf(share)) / math.sqrt((drawn.freedom + 1) / drawn.freedom)
+    return float(2 * student.sf(distance, drawn.freedom))
+
+
+def steiger(
+    first: ArrayLike,
+    second: ArrayLike,
+    mos: ArrayLike,
+    measure: Literal["srcc", "plcc"] = "srcc",
+) -> Steiger:
+    """Steiger's Z (1980, equation 14) for two runs' correlations with the same MOS, all (videos,).
+
+    It takes the videos as independent: where several show one content, it finds too much.
+    """
+    a, b, y = (np.asarray(values, dtype=float) for values in (first, second, mos))
+    n = len(y)
+    if reason := few_groups(n, n):
+        return Steiger(None, None, reason)
+    found = [correlations(*pair) for pair in ((a, y), (b, y), (a, b))]
+    r_a, r_b, r_ab = (one[measure] for one in found)
+    if r_a is None or r_b is None or r_ab is None:
+        return Steiger(None, None, next(one["reason"] for one in found if one["reason"]))
+    mean = (r_a + r_b) / 2
+    if max(r_ab, abs(r_a), abs(r_b)) > 1 - _ROUNDING:
+        return Steiger(None, None, "a correlation is perfect")
+    covariance = r_ab * (1 - 2 * mean**2) - mean**2 * (1 - 2 * mean**2 - r_ab**2) / 2
+    covariance /= (1 - mean**2) ** 2
+    z = (math.atanh(r_a) - math.atanh(r_b)) * math.sqrt((n - 3) / (2 - 2 * covariance))
+    return Steiger(z, float(2 * norm.sf(abs(z))), None)
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Holm's correction (1979) over all comparisons of a table; None stays None and counts not.
+
+    >>> holm([0.01, None, 0.04, 0.03])
+    [0.03, None, 0.06, 0.06]
+    """
+    there = sorted((p, at) for at, p in enumerate(p_values) if p is not None)
+    adjusted: list[float | None] = [None] * len(p_values)
+    largest = 0.0
+    for rank, (p, at) in enumerate(there):
+        largest = max(largest, min(1.0, (len(there) - rank) * p))
+        adjusted[at] = largest
+    return adjusted
+
+
+def over_seeds(runs: Sequence[Resampled], generator: np.random.Generator) -> Seeds:
+    """Mean over seeds, in an interval that holds for other videos and for other seeds.
+
+    In each resample of the videos the seeds, too, are drawn with replacement; their deviations are
+    stretched by sqrt(k / (k - 1)), so that their variance is the unbiased one. One run is itself.
+
+    Raises:
+        ValueError: no run, or runs from different resamples.
+    """
+    _require_same_draws(runs)
+    first, number = runs[0], len(runs)
+    values = [run.value for run in runs if run.value is not None]
+    reason = next((run.reason for run in runs if run.reason), None)
+    mean = float(np.mean(values)) if len(values) == number else None
+    spread = float(np.std(values, ddof=1)) if mean is not None and number > 1 else None
+    if reason is not None:
+        return Seeds(Resampled(mean, np.empty(0), first.n, 0.0, first.draws, reason), spread)
+    if spread is None:
+        return Seeds(first, None)
+    replicates = np.mean([run.replicates for run in runs], axis=0)
+    deviations = (np.array(values) - np.mean(values)) * math.sqrt(number / (number - 1))
+    drawn = deviations[generator.integers(0, number, (number, len(replicates)))].mean(axis=0)
+    variances = [float(replicates.var()), spread**2 / number]
+    freedom = pooled_freedom(variances, [first.freedom, number - 1.0])
+    return Seeds(Resampled(mean, replicates + drawn, first.n, freedom, first.draws), spread)
+
+
+def _require_same_draws(runs: Sequence[Resampled]) -> None:
+    if not runs or any(run.draws != runs[0].draws for run in runs):
+        raise ValueError(
+            "expected one or more statistics over the same resamples; resample the runs in one "
+            "call of bootstrap"
+        )

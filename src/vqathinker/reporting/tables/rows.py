@@ -1,0 +1,106 @@
+"""Which runs make one row of the ladder, and what tells a row from the method.
+
+A row is told by what differs in its resolved parameters, never by its name. Runs that differ in
+nothing but their seed are one row.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vqathinker.reporting.tables.scale import TableScale
+
+__all__ = ["GROUPS", "LadderRow", "ladder_rows"]
+
+GROUPS = ("method", "untrained", "ablation", "backbone", "frames", "training")
+_NOT_COMPARED = frozenset(("group", "of", "seed"))
+_ABSENT = "none"
+
+
+@dataclass(frozen=True)
+class LadderRow:
+    """A row: its first run's name, one run for each seed, its group, and what differs."""
+
+    name: str
+    runs: tuple[str, ...]
+    group: str
+    differs: str
+
+
+def ladder_rows(scale: TableScale, runs: Collection[str]) -> list[LadderRow]:
+    """The rows that these runs make, in the order of params.yaml, the method first.
+
+    `untrained`: a policy as it is; `training`: another method of training, or one `after` another
+    run; `backbone`: another base
+    policy and nothing else; `frames`: other clips and nothing else; `ablation`: anything else.
+    """
+    seeds: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for name, row in scale.runs.items():
+        if name in runs:
+            seeds.setdefault(tuple(sorted(_flat(row).items())), []).append(name)
+    method = _flat(scale.runs.get(scale.method, {}))
+    rows = [
+        _row(names, _as_trained(dict(flat), method, scale.method), method)
+        for flat, names in seeds.items()
+    ]
+    return sorted(rows, key=lambda row: row.group != "method")
+
+
+def _row(names: list[str], own: Mapping[str, str], method: Mapping[str, str]) -> LadderRow:
+    keys = [key for key in {**method, **own} if own.get(key) != method.get(key)]
+    if not keys:
+        return LadderRow(names[0], tuple(names), "method", "the method")
+    if own.get("train") == "false":
+        differs = f"{own.get('base.name', '')} as it is"
+        return LadderRow(names[0], tuple(names), "untrained", differs)
+    told = [key for key in keys if key != "base.name"] if _only_motion(keys) else keys
+    if "base.name" in told:  # what its name stands for
+        told = [key for key in told if not key.startswith("base.") or key == "base.name"]
+    differs = ", ".join(f"{key} {own.get(key, _ABSENT)}" for key in told)
+    return LadderRow(names[0], tuple(names), _group(keys), differs)
+
+
+def _as_trained(own: Mapping[str, str], method: Mapping[str, str], name: str) -> Mapping[str, str]:
+    """A row that only looks at the method's policy again is trained as the method is."""
+    if own.get("train") == "false" and own.get("after") == name:
+        trained = {key: method[key] for key in ("train", "after") if key in method}
+        return {key: value for key, value in own.items() if key not in ("train", "after")} | trained
+    return own
+
+
+def _group(keys: Collection[str]) -> str:
+    sections = {key.split(".")[0] for key in keys}
+    if "training.method" in keys or "after" in keys:
+        return "training"
+    if sections == {"base"} and not _only_motion(keys):
+        return "backbone"
+    return "frames" if sections == {"clips"} else "ablation"
+
+
+def _only_motion(keys: Collection[str]) -> bool:
+    """Whether of the base policy nothing differs but its motion branch, and so its name."""
+    of_base = {key for key in keys if key.startswith("base.") and key != "base.name"}
+    return bool(of_base) and all(key.startswith("base.motion") for key in of_base)
+
+
+def _flat(tree: Mapping[str, Any], above: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for key, value in tree.items():
+        if not above and key in _NOT_COMPARED:
+            continue
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{above}{key}.")
+        else:
+            flat[f"{above}{key}"] = _told(value)
+    return flat
+
+
+def _told(value: Any) -> str:
+    """As params.yaml writes it.
+
+    >>> _told(False), _told(None), _told(0.5)
+    ('false', 'null', '0.5')
+    """
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)

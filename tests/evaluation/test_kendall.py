@@ -1,0 +1,60 @@
+"""Claims about Kendall's tau: what is left out, and how often its interval covers."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import kendalltau
+
+from vqathinker.evaluation.kendall import krcc
+
+CONTENTS = np.arange(60) % 12
+
+
+def tied(seed=1, videos=60):
+    rng = np.random.default_rng(seed)
+    mos = rng.normal(50, 10, videos).round(0)
+    return (mos / 20 + rng.normal(0, 0.3, videos)).round(1), mos
+
+
+@pytest.mark.parametrize("contents", [None, CONTENTS])
+def test_the_interval_is_that_of_leaving_out_one_group_at_a_time(contents):
+    scores, mos = tied()
+    groups = np.arange(60) if contents is None else contents
+    names = np.unique(groups)
+    z = np.array(
+        [math.atanh(kendalltau(scores[groups != g], mos[groups != g]).statistic) for g in names]
+    )
+    error = math.sqrt((len(z) - 1) * z.var())
+    found = krcc(scores, mos, contents)
+    value = kendalltau(scores, mos).statistic
+    assert found.value == value
+    t = {60: 2.000995, 12: 2.200985}[len(names)]  # of 59 and 11 degrees of freedom
+    expected = [math.tanh(math.atanh(value) + side * t * error) for side in (-1, 1)]
+    assert (found.low, found.high) == pytest.approx(expected, abs=1e-6)
+
+
+def test_it_covers_the_tau_of_the_population():
+    rng, hits = np.random.default_rng(3), 0
+    true = 2 / math.pi * math.asin(0.8)
+    for _ in range(500):
+        x, e = rng.normal(size=(2, 100))
+        found = krcc(x, 0.8 * x + 0.6 * e)
+        hits += found.low <= true <= found.high
+    assert 0.92 <= hits / 500 <= 0.98
+
+
+@pytest.mark.parametrize(
+    ("scores", "groups", "reason"),
+    [
+        ([1.0] * 9, None, "all scores are equal"),
+        ([math.nan] * 9, None, "no finite number"),
+        ([1, 3, 2, 4, 5, 7, 6, 9, 8], ["a"] * 9, "1 content "),
+        (range(9), None, "perfect order"),
+        ([0.0] * 8 + [1.0], None, "all are equal"),
+    ],
+)
+def test_there_is_a_reason_where_there_is_no_interval(scores, groups, reason):
+    found = krcc(list(scores), range(9), groups)
+    assert (found.low, found.high) == (None, None)
+    assert reason in found.reason

@@ -1,0 +1,91 @@
+"""Claims about tables as Markdown, LaTeX and CSV."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from vqathinker.reporting.tables.formats import Cell, Column, Grid, latex, markdown, write_csv
+
+NASTY = r"a_b & 50 % of ~$x$ #1 {z} ^ \n | ± – <1"
+GRID = Grid(
+    "Scores of a_b & others",
+    [Column("method", number=False), Column("SRCC", "set_1"), Column("PLCC", "set_1"), Column("n")],
+    [
+        [[Cell(NASTY), Cell("0.900", 1), Cell("0.800", 2), Cell("12")]],
+        [[Cell("ours"), Cell("–"), Cell("0.850 [0.8, 0.9]", 1), Cell("3")]],
+    ],
+    ["50 % & more_"],
+)
+
+
+def unescaped(tex: str) -> str:
+    """Without commands' escapes, so that what is left is what TeX acts on."""
+    return re.sub(r"\\[&%$#_{}\\]", "", re.sub(r"\\\\(?=\n|$)", "\n", tex))
+
+
+def test_markdown_marks_the_best_bold_and_the_second_in_italics() -> None:
+    lines = markdown([GRID]).splitlines()
+    assert lines[:4] == [
+        "### Scores of a_b & others",
+        "",
+        "| method | set_1 SRCC | set_1 PLCC | n |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    assert lines[4].endswith("| **0.900** | *0.800* | 12 |")
+    assert r"\| ±" in lines[4]
+    assert lines[-1] == "- 50 % & more_"
+
+
+def test_latex_has_as_many_cells_in_each_row_as_columns() -> None:
+    body = latex([GRID]).split(r"\toprule")[1].split(r"\bottomrule")[0]
+    for row in re.findall(r"^(.*) \\\\$", body, re.MULTILINE):
+        spans = [int(width) for width in re.findall(r"\\multicolumn\{(\d+)\}", row)]
+        cells = len(re.sub(r"\\&", "", row).split("&"))
+        assert cells - len(spans) + sum(spans) == 4
+
+
+def test_latex_environments_and_braces_are_balanced() -> None:
+    tex = latex([GRID, GRID])
+    open_ones: list[str] = []
+    for kind, name in re.findall(r"\\(begin|end)\{(\w+\*?)\}", tex):
+        if kind == "begin":
+            open_ones.append(name)
+        else:
+            assert open_ones.pop() == name
+    assert open_ones == []
+    plain = unescaped(tex)
+    assert plain.count("{") == plain.count("}")
+
+
+def test_latex_escapes_what_tex_would_act_on() -> None:
+    tex = latex([GRID])
+    assert (
+        r"a\_b \& 50 \% of \textasciitilde{}\$x\$ \#1 \{z\} \textasciicircum{} "
+        r"\textbackslash{}n \textbar{} $\pm$ -- $<$1"
+    ) in tex
+    assert r"\caption{Scores of a\_b \& others}" in tex
+    assert r"\textbf{0.900} & \underline{0.800}" in tex
+    assert r"\multicolumn{2}{c}{set\_1}" in tex
+    assert r"\cmidrule(lr){2-3}" in tex
+
+
+def test_a_grid_without_rows_is_a_table_all_the_same() -> None:
+    tex = latex([Grid("Empty", [Column("a")], [])])
+    assert "\\midrule\n\\bottomrule" in tex
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no TeX on this machine")
+def test_latex_compiles(tmp_path: Path) -> None:
+    text = r"\documentclass{article}\usepackage{booktabs,graphicx}\begin{document}"
+    (tmp_path / "t.tex").write_text(text + latex([GRID]) + r"\end{document}", encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+
+
+def test_csv_has_nothing_where_a_value_is_none(tmp_path: Path) -> None:
+    rows = [{"a": 0.5, "b": None, "c": True}, {"a": 1, "b": "x, y", "c": False}]
+    write_csv(tmp_path / "t.csv", ["a", "b", "c"], rows, 9)
+    assert (tmp_path / "t.csv").read_text() == 'a,b,c\n0.500000000,,yes\n1,"x, y",no\n'

@@ -1,0 +1,183 @@
+"""Claims about the ladder of runs."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from vqathinker.evaluation.intervals import average_over_sets, bootstrap, generator_of
+from vqathinker.evaluation.significance import compare, holm
+from vqathinker.params import IntervalsParams
+from vqathinker.reporting.tables.agreement import Agreements, Labels
+from vqathinker.reporting.tables.formats import markdown
+from vqathinker.reporting.tables.ladder import LADDER, ladder_lines
+from vqathinker.reporting.tables.ladder_grids import ladder_grids
+from vqathinker.reporting.tables.rows import ladder_rows
+from vqathinker.reporting.tables.scale import TableScale
+
+N = 40
+INTERVALS = IntervalsParams(resamples=200, seed=1, confidence=0.95)
+NAMES = [f"{number}.mp4" for number in range(N)]
+BASE = {"name": "large", "kind": "hub", "motion": {"encoder": "slowfast"}}
+
+
+def row(**other: Any) -> dict[str, Any]:
+    plain: dict[str, Any] = {
+        "train": True, "group": "ablation", "seed": 42, "base": BASE,
+        "training": {"method": "grpo", "beta": 0.04}, "rewards": {"weights": {"temporal": 1.0}},
+        "clips": {"test_setting": "12x560"},
+    }  # fmt: skip
+    return plain | other
+
+
+RUNS = {
+    "untouched": row(train=False, group="main"),
+    "grpo": row(group="main"),
+    "again": row(seed=43, of="grpo"),
+    "no-temporal": row(rewards={"weights": {"temporal": 0}}),
+    "sft": row(training={"method": "sft", "beta": 0.04}),
+    "small": row(base=BASE | {"name": "small"}),
+    "still": row(base=BASE | {"name": "large-still", "motion": None}),
+    "sft-grpo": row(after="sft"),
+    "four": row(train=False, after="grpo", clips={"test_setting": "4x560"}),
+    "six": row(clips={"test_setting": "6x448"}),
+}
+SCALE = TableScale(
+    train_set="mine",
+    domains={"a": "in-domain", "b": "in-domain", "c": "out-of-distribution"},
+    counts={"a": N, "b": N, "c": N},
+    runs=RUNS,
+    method="grpo",
+)
+
+
+def agreements(runs: tuple[str, ...], benchmarks: str = "abc") -> Agreements:
+    """Scores that follow the MOS the worse the later a run comes; `again` lacks a video."""
+    generator = np.random.default_rng(0)
+    mos = pd.Series(generator.normal(size=N), NAMES)
+    scores = {
+        (run, name): mos + generator.normal(size=N) * (0.2 + 0.3 * number)
+        for number, run in enumerate(runs)
+        for name in benchmarks
+    }
+    scores = {key: own[1:] if key[0] == "again" else own for key, own in scores.items()}
+    labels = {name: Labels(mos, pd.Series(None, NAMES, dtype=object)) for name in benchmarks}
+    return Agreements(scores, labels, INTERVALS)
+
+
+def find(lines: list[dict[str, Any]], **wanted: Any) -> dict[str, Any]:
+    (line,) = (one for one in lines if all(one[key] == value for key, value in wanted.items()))
+    return line
+
+
+def test_rows_are_told_by_what_differs_and_not_by_name() -> None:
+    rows = {one.name: (one.group, one.differs) for one in ladder_rows(SCALE, RUNS)}
+    assert rows == {
+        "grpo": ("method", "the method"),
+        "untouched": ("untrained", "large as it is"),
+        "no-temporal": ("ablation", "rewards.weights.temporal 0"),
+        "sft": ("training", "training.method sft"),
+        "small": ("backbone", "base.name small"),
+        "still": ("ablation", "base.motion.encoder none, base.motion null"),
+        "sft-grpo": ("training", "after sft"),
+        "four": ("frames", "clips.test_setting 4x560"),
+        "six": ("frames", "clips.test_setting 6x448"),
+    }
+
+
+def test_runs_that_differ_in_their_seed_are_one_row() -> None:
+    (method, *_) = ladder_rows(SCALE, RUNS)
+    assert method.runs == ("grpo", "again")
+
+
+def test_differences_are_those_of_the_functions() -> None:
+    drawn = agreements(("grpo", "sft"))
+    lines = ladder_lines(SCALE, ladder_rows(SCALE, ["grpo", "sft"]), drawn)
+    both = {}
+    for name in "ab":
+        scores = np.stack([drawn.scores[run, name].to_numpy() for run in ("grpo", "sft")])
+        mos = drawn.labels[name].mos.to_numpy()
+        both[name] = bootstrap(scores, mos, generator=generator_of(1, name), resamples=200)
+    expected = compare(both["a"][1].srcc, both["a"][0].srcc)
+    line = find(lines, row="sft", benchmark="a", measure="srcc")
+    found = [line[key] for key in ("difference", "difference_low", "difference_high", "p")]
+    assert found == list(expected[:4])
+    means = [average_over_sets([both[name][run].plcc for name in "ab"]) for run in (1, 0)]
+    average = find(lines, row="sft", benchmark="average", domain="in-domain", measure="plcc")
+    assert average["difference"] == compare(*means).difference
+    assert average["benchmarks"] == 2
+
+
+def test_holm_is_over_all_differences_of_a_measure() -> None:
+    runs = ("grpo", "sft", "small", "no-temporal")
+    lines = ladder_lines(SCALE, ladder_rows(SCALE, runs), agreements(runs))
+    own = [line for line in lines if line["measure"] == "srcc"]
+    assert [line["p_holm"] for line in own] == holm([line["p"] for line in own])
+    assert sum(line["p"] is not None for line in own) == 15  # 3 rows, 3 benchmarks, 2 averages
+    assert all(tuple(line) == LADDER for line in lines)
+
+
+def test_several_seeds_are_their_mean_and_spread_on_what_all_have_scored() -> None:
+    drawn = agreements(("grpo", "again", "sft"))
+    lines = ladder_lines(SCALE, ladder_rows(SCALE, ["grpo", "again", "sft"]), drawn)
+    values = [found.srcc.value for found in drawn.of(["grpo", "again"], "a") or []]
+    line = find(lines, row="grpo", benchmark="a", measure="srcc")
+    assert (line["seeds"], line["n"]) == (2, N - 1)
+    assert line["value"] == pytest.approx(np.mean(values))
+    assert line["spread"] == pytest.approx(np.std(values, ddof=1))
+    assert find(lines, row="sft", benchmark="a", measure="srcc")["n"] == N
+    assert find(lines, row="sft", benchmark="a", measure="srcc")["n_compared"] == N - 1
+
+
+def test_without_the_method_values_stand_without_differences() -> None:
+    lines = ladder_lines(SCALE, ladder_rows(SCALE, ["sft"]), agreements(("sft",)))
+    assert {line["reason"] for line in lines} == {"no run grpo to compare with"}
+    assert all(line["value"] is not None and line["p"] is None for line in lines)
+
+
+def test_scores_that_are_all_equal_give_a_reason_and_no_number() -> None:
+    drawn = agreements(("grpo", "sft"))
+    flat = {key: own * 0 + 3 for key, own in drawn.scores.items() if key == ("sft", "a")}
+    drawn = Agreements({**drawn.scores, **flat}, drawn.labels, INTERVALS)
+    lines = ladder_lines(SCALE, ladder_rows(SCALE, ["grpo", "sft"]), drawn)
+    line = find(lines, row="sft", benchmark="a", measure="srcc")
+    assert (line["value"], line["difference"], line["p"]) == (None, None, None)
+    assert line["reason"] == "all scores are equal"
+    assert find(lines, row="sft", benchmark="b", measure="srcc")["p"] is not None
+
+
+def test_a_benchmark_without_predictions_of_a_row_is_left_out_of_its_average() -> None:
+    drawn = agreements(("grpo", "sft"))
+    scores = {key: own for key, own in drawn.scores.items() if key != ("sft", "b")}
+    lines = ladder_lines(
+        SCALE, ladder_rows(SCALE, ["grpo", "sft"]), Agreements(scores, drawn.labels, INTERVALS)
+    )
+    average = find(lines, row="sft", benchmark="average", domain="in-domain", measure="srcc")
+    assert average["benchmarks"] == 1
+    assert average["difference"] is not None
+
+
+def test_each_question_has_its_grids_with_the_method_above() -> None:
+    runs = tuple(RUNS)
+    lines = ladder_lines(SCALE, ladder_rows(SCALE, runs), agreements(runs))
+    grids = ladder_grids(SCALE, lines)
+    rows = {grid.title: [row[0].text for b in grid.blocks for row in b] for grid in grids}
+    assert rows["Ablation ladder: averages"] == ["grpo", "untouched", "no-temporal", "still"]
+    assert rows["Supervised fine-tuning against GRPO: averages"] == [
+        "grpo",
+        "untouched",
+        "sft",
+        "sft-grpo",
+    ]
+    assert rows["Backbones: averages"] == ["grpo", "small"]
+    assert rows["Frames: averages"] == ["grpo", "four", "six"]
+    assert " ± " in markdown(grids)
+
+
+def test_a_question_that_no_row_answers_has_no_grid() -> None:
+    runs = ("untouched", "grpo")
+    lines = ladder_lines(SCALE, ladder_rows(SCALE, runs), agreements(runs))
+    titles = {grid.title for grid in ladder_grids(SCALE, lines)}
+    assert titles == {"Ablation ladder: averages", "Ablation ladder: benchmarks"}
+    assert ladder_grids(SCALE, []) == []

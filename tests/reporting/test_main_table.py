@@ -1,0 +1,148 @@
+"""Claims about the main table."""
+
+from typing import Any
+
+import pytest
+
+from vqathinker.reporting.published import PublishedRow
+from vqathinker.reporting.tables.main import AVERAGES, MAIN, main_lines
+from vqathinker.reporting.tables.main_grids import main_grids
+from vqathinker.reporting.tables.scale import TableScale
+
+WEIGHTED, EQUAL = AVERAGES
+SCALE = TableScale(
+    train_set="mine",
+    domains={"a": "in-domain", "b": "in-domain", "c": "out-of-distribution"},
+    counts={"mine": 900, "a": 30, "b": 10, "c": 20},
+    runs={"base": {"train": False}, "grpo": {"train": True}},
+    method="grpo",
+)
+
+
+def theirs(method: str, benchmark: str, srcc: float, **other: Any) -> PublishedRow:
+    plain = {"training_data": "LSVQ", "how_sure": "group", "ranked": True, "source": "a paper"}
+    return PublishedRow(method=method, benchmark=benchmark, srcc=srcc, plcc=srcc, **plain | other)
+
+
+def ours(run: str, benchmark: str, srcc: float | None, **other: Any) -> dict[str, Any]:
+    bounds = {"low": None if srcc is None else srcc - 0.05, "high": srcc and srcc + 0.05}
+    plain: dict[str, Any] = {
+        "run": run, "benchmark": benchmark, "score": "expected", "reason": None,
+        "n": SCALE.counts[benchmark], "n_missing": 0, "n_damaged": 1, "n_null": 2,
+        "srcc": srcc, "plcc": srcc, "by_score": {},
+        "measures": {name: {"value": srcc, **bounds, "reason": None} for name in ("srcc", "plcc")},
+    }  # fmt: skip
+    return plain | other
+
+
+def table(published: list[PublishedRow], results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return main_lines(SCALE, published, results, lambda *_: (0.1, 0.9))
+
+
+def find(lines: list[dict[str, Any]], method: str, benchmark: str, **other: Any) -> dict[str, Any]:
+    wanted = {"method": method, "benchmark": benchmark} | other
+    (line,) = (one for one in lines if all(one[key] == value for key, value in wanted.items()))
+    return line
+
+
+def text(lines: list[dict[str, Any]], notes: tuple[str, ...] = ()) -> list[str]:
+    grids = main_grids(SCALE, lines, notes)
+    return [
+        " | ".join(f"{cell.text}{'*' * (cell.rank or 0)}" for cell in row)
+        for grid in grids
+        for block in grid.blocks
+        for row in block
+    ] + [note for grid in grids for note in grid.notes]
+
+
+PUBLISHED = [theirs("VQAThinker", name, srcc) for name, srcc in (("a", 0.8), ("b", 0.6))]
+
+
+def test_published_rows_stand_alone_when_nothing_of_ours_has_run() -> None:
+    lines = table(PUBLISHED, [])
+    assert all(tuple(line) == MAIN for line in lines)
+    assert [line["benchmark"] for line in lines] == ["a", "b", WEIGHTED, EQUAL]
+    assert find(lines, "VQAThinker", WEIGHTED)["srcc"] == pytest.approx(0.75)  # 30 and 10 videos
+    assert find(lines, "VQAThinker", EQUAL)["srcc"] == pytest.approx(0.7)
+    assert "Nothing of ours has run yet." in text(lines)
+
+
+def test_a_published_row_of_another_scale_is_left_out() -> None:
+    assert table([theirs("VQAThinker", "kvq", 0.5)], []) == []
+
+
+def test_ours_are_compared_with_the_published_row_on_the_same_benchmarks() -> None:
+    lines = table(PUBLISHED, [ours("grpo", "a", 0.84), ours("grpo", "c", 0.5)])
+    line = find(lines, "grpo", "a")
+    assert line["training_data"] == "mine"
+    assert line["srcc_difference"] == pytest.approx(0.04)
+    assert line["published_srcc_inside"] is True  # 0.8 in 0.79…0.89
+    average = find(lines, "grpo", WEIGHTED, domain="in-domain")
+    assert average["published_srcc"] == pytest.approx(0.8)  # of a alone, as ours
+    assert (average["benchmarks"], average["reason"]) == (1, "without b")
+    assert (average["srcc_low"], average["srcc_high"]) == (0.1, 0.9)
+    assert find(lines, "grpo", "c")["published_srcc"] is None
+    assert find(lines, "grpo", "c")["published_srcc_inside"] is None
+
+
+def test_a_published_value_outside_our_interval_is_said_to_be() -> None:
+    assert (
+        find(table(PUBLISHED, [ours("grpo", "a", 0.7)]), "grpo", "a")["published_srcc_inside"]
+        is False
+    )
+
+
+def test_equal_values_share_a_place_and_the_next_is_second() -> None:
+    rows = [theirs(name, "a", srcc) for name, srcc in (("x", 0.8001), ("y", 0.7999), ("z", 0.7))]
+    lines = table([*rows, theirs("w", "a", 0.95, ranked=False)], [ours("grpo", "a", 0.75)])
+    places = [find(lines, name, "a")["srcc_place"] for name in ("x", "y", "z", "w", "grpo")]
+    assert places == [1, 1, None, None, 2]
+
+
+def test_only_an_average_over_all_benchmarks_has_a_place() -> None:
+    lines = table([*PUBLISHED, theirs("x", "a", 0.99)], [])
+    assert find(lines, "x", WEIGHTED)["srcc_place"] is None
+    assert find(lines, "VQAThinker", WEIGHTED)["srcc_place"] == 1
+    assert "x | LSVQ | group | 0.990* | 0.990* | – | – | 0.990 (1 of 2) | 0.990 (1 of 2)" in text(
+        lines
+    )
+
+
+def test_a_method_measured_again_by_others_has_a_row_of_its_own() -> None:
+    rows = [theirs("x", "a", 0.8), theirs("x", "b", 0.7, how_sure="catalogue")]
+    shown = text(table([*rows, theirs("x", "a", 0.6, how_sure="independent")], []))
+    assert any(row.startswith("x | LSVQ | group; b catalogue | 0.800*") for row in shown)
+    assert any(row.startswith("x | LSVQ | independent | 0.600**") for row in shown)
+
+
+def test_greedy_stands_beside_the_score_that_counts() -> None:
+    greedy = {"srcc": 0.6, "plcc": 0.5, "reason": None, "n_scored": 20}
+    lines = table([], [ours("grpo", "a", 0.8, by_score={"greedy": greedy, "expected": {}})])
+    found = find(lines, "grpo", "a", score="greedy")
+    assert (found["srcc"], found["n_null"], found["srcc_low"]) == (0.6, 9, None)  # 30 - 1 - 20
+    assert find(lines, "grpo", "a", score="expected")["n_null"] == 2
+    assert find(lines, "grpo", WEIGHTED, score="greedy")["srcc_low"] is None
+
+
+def test_a_set_that_is_not_there_is_an_empty_row_and_not_in_the_average() -> None:
+    absent = {"provenance": {"absent": {"b": "bring it"}}, "reason": "b is not there: bring it"}
+    lines = table(PUBLISHED, [ours("grpo", "a", 0.8), ours("grpo", "b", None, **absent)])
+    assert find(lines, "grpo", WEIGHTED)["srcc"] == pytest.approx(0.8)
+    assert find(lines, "grpo", WEIGHTED)["benchmarks"] == 1
+    assert "b: b is not there: bring it." in text(lines)
+
+
+def test_a_correlation_that_is_not_defined_takes_the_average_with_it() -> None:
+    flat = ours("grpo", "b", None, reason="all scores are equal")
+    line = find(table([], [ours("grpo", "a", 0.8), flat]), "grpo", WEIGHTED)
+    assert (line["srcc"], line["reason"]) == (None, "all scores are equal")
+
+
+def test_without_published_rows_ours_stand_alone_with_interval_and_failures() -> None:
+    shown = text(table([], [ours("grpo", "c", 0.5)]), notes=("c has 20 videos.",))
+    assert "grpo (expected) | mine | ours | 0.500* | 0.500* | 0.500* | 0.500*" in shown
+    assert (
+        "grpo | expected | out-of-distribution | c | 20 | 0 | 1 | 2 | "
+        "0.500 [0.450, 0.550] | 0.500 [0.450, 0.550]"
+    ) in shown
+    assert shown[-1] == "c has 20 videos."
