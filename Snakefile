@@ -1,5 +1,6 @@
 """VQAThinker from data sets to tables: what params.yaml says, at the scale it names."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -18,6 +19,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 from vqathinker.layout import Layout
 from vqathinker.phases.parameters import resolve
 from vqathinker.phases.run_lock import clear_stale_lock, hold_folder, release_folder
+from vqathinker.phases.presence import absent_sets, describe_absent
 from vqathinker.phases.stamps import settle_stamps, write_stamps
 from vqathinker.phases.validation import faults_of
 
@@ -30,7 +32,7 @@ SCHEMA = yaml.safe_load(
 if faults := faults_of(PARAMS, config, SCHEMA, "params.yaml"):
     raise WorkflowError("\n".join(faults))
 write_stamps(PARAMS, Path(workflow.basedir))
-LAYOUT = Layout(PARAMS)
+LAYOUT = Layout(PARAMS, absent_sets(PARAMS))
 THREADS, RESOURCES = PARAMS["threads"], PARAMS["resources"]
 
 
@@ -48,6 +50,8 @@ wildcard_constraints:
 onstart:
     hold_folder()
     settle_stamps(LAYOUT.scale)
+    for line in describe_absent(PARAMS, LAYOUT.absent):
+        logger.info(line)
     if PARAMS["data"]["demo"] is None:
         # The command may be only in the rules' environments; then say how to see the table.
         status = f"vqathinker data status --params {LAYOUT.stamp('data')}"

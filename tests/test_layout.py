@@ -126,3 +126,37 @@ def test_a_run_sees_clips_of_its_own_setting(paper):
         paper.perturbations("frames-12"),
         *(shard for name in paper.benchmarks for shard in paper.shards(name, "frames-6")),
     }
+
+
+@pytest.fixture
+def konvid_alone(config) -> Layout:
+    params = resolve(config | {"scale": "paper"})
+    return Layout(params, [name for name in Layout(params).sets if name != "konvid_1k"])
+
+
+def test_without_its_training_set_a_run_has_empty_rows_alone(konvid_alone, paper):
+    results = konvid_alone.results
+    assert konvid_alone.lacking("base", "konvid_1k") == []
+    assert konvid_alone.lacking("grpo", "konvid_1k") == ["lsvq_train"]
+    assert konvid_alone.lacking("grpo", "cgvds") == ["cgvds", "lsvq_train"]
+    assert konvid_alone.predictions(results) == ["results/paper/predictions/base/konvid_1k.parquet"]
+    assert konvid_alone.metrics(results) == paper.metrics(results)
+    assert konvid_alone.histories(results) == []
+    assert konvid_alone.policies(results) == ["models/base/internvl3-8b"]
+    assert (
+        len(konvid_alone.absent_pairs) == len(paper.params["runs"]) * 10 - 2
+    )  # base and released have konvid_1k
+    assert konvid_alone.base_policies(konvid_alone.ablations) == [
+        "models/base/internvl3-8b",
+        "models/base/released",
+    ]
+
+
+def test_where_every_set_is_there_no_row_is_empty(paper):
+    assert paper.absent_pairs == []
+    assert paper.present == paper.sets
+
+
+def test_a_set_that_is_not_there_has_no_clips(konvid_alone, paper):
+    assert konvid_alone.clips(konvid_alone.results) == konvid_alone.shards("konvid_1k")
+    assert paper.perturbations() in paper.clips(paper.results)

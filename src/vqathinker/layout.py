@@ -4,7 +4,7 @@ Nothing but the standard library and PyYAML: the Snakefile's rules ask it for th
 are relative to the project's root, with forward slashes, as Snakemake compares them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,16 @@ ABLATIONS = "ablations"
 
 @dataclass(frozen=True)
 class Layout:
-    """Paths and lists of one scale, from its resolved parameters."""
+    """Paths and lists of one scale, from its resolved parameters.
+
+    Attributes:
+        params: resolved parameters.
+        absent: sets that are not there and that nothing brings, see `phases.presence`. What follows
+            from them is in no list but `metrics` and `absent_pairs`.
+    """
 
     params: Mapping[str, Any]
+    absent: Collection[str] = ()
 
     @property
     def scale(self) -> str:
@@ -44,6 +51,11 @@ class Layout:
     def sets(self) -> list[str]:
         """Every data set of this scale."""
         return [self.train_set, *self.benchmarks]
+
+    @property
+    def present(self) -> list[str]:
+        """Every data set of this scale that is there or will be brought."""
+        return [name for name in self.sets if name not in self.absent]
 
     @property
     def results(self) -> str:
@@ -99,13 +111,13 @@ class Layout:
         return f"clips/{self.train_set}/{self.setting(self.train_set, run)}/perturbations.parquet"
 
     def clips(self, folder: str) -> list[str]:
-        """Clips and perturbations for the runs of a results folder, and those of the scale."""
+        """Clips and perturbations of present sets for runs of a results folder, and the scale's."""
         found: list[str] = []
         for run in (None, *self.runs(folder)):
-            trained = run is None or self.params["runs"][run]["train"]
-            sets = self.sets if trained else self.benchmarks
+            trains = run is None or self.params["runs"][run]["train"]
+            sets = [name for name in self.present if trains or name != self.train_set]
             found += [shard for name in sets for shard in self.shards(name, run)]
-            found += [self.perturbations(run)] if trained else []
+            found += [self.perturbations(run)] if self.train_set in sets else []
         return list(dict.fromkeys(found))
 
     def base_policy(self, run: str) -> str:
@@ -115,7 +127,8 @@ class Layout:
 
     def base_policies(self, folder: str) -> list[str]:
         """Folders of the base policies behind the runs of a results folder, each once."""
-        return list(dict.fromkeys(self._first_policy(run) for run in self.runs(folder)))
+        runs = dict.fromkeys(run for run, _ in self._present_pairs(folder))
+        return list(dict.fromkeys(self._first_policy(run) for run in runs))
 
     def _first_policy(self, run: str) -> str:
         return f"models/base/{self.params['runs'][run]['base']['name']}"
@@ -151,14 +164,42 @@ class Layout:
         rows = self.params["runs"].items()
         return [name for name, row in rows if folder == self.ablations or row["group"] == "main"]
 
+    def policies(self, folder: str) -> list[str]:
+        """Folders of the policies that the runs of a results folder evaluate."""
+        return [self.policy(run) for run in self.runs(folder) if not self._untrained(run)]
+
     def histories(self, folder: str) -> list[str]:
         """Histories of the trained runs of a results folder."""
         trained = [run for run in self.runs(folder) if self.params["runs"][run]["train"]]
-        return [self.history(run) for run in trained]
+        return [self.history(run) for run in trained if not self._untrained(run)]
+
+    def lacking(self, run: str, benchmark: str) -> list[str]:
+        """Absent sets without which a run has no scores on a benchmark."""
+        return [
+            *([benchmark] if benchmark in self.absent else []),
+            *([self.train_set] if self._untrained(run) else []),
+        ]
+
+    @property
+    def absent_pairs(self) -> list[tuple[str, str]]:
+        """Every run and benchmark that lack a set."""
+        return [pair for pair in self._pairs(self.ablations) if self.lacking(*pair)]
+
+    def _pairs(self, folder: str) -> list[tuple[str, str]]:
+        return [(run, name) for run in self.runs(folder) for name in self.benchmarks]
+
+    def _present_pairs(self, folder: str) -> list[tuple[str, str]]:
+        return [pair for pair in self._pairs(folder) if not self.lacking(*pair)]
+
+    def _untrained(self, run: str) -> bool:
+        """Whether a run, or one that it starts from, lacks its training set."""
+        row = self.params["runs"][run]
+        trained = row["train"] or (row["after"] is not None and self._untrained(row["after"]))
+        return bool(trained) and self.train_set in self.absent
 
     def predictions(self, folder: str) -> list[str]:
-        """Predictions of every run of a results folder on every benchmark."""
-        grid = ((run, benchmark) for run in self.runs(folder) for benchmark in self.benchmarks)
+        """Predictions of every run of a results folder on every benchmark, as far as sets go."""
+        grid = self._present_pairs(folder)
         return [f"{self.results}/predictions/{run}/{name}.parquet" for run, name in grid]
 
     def shard_predictions(self, run: str, name: str) -> list[str]:
@@ -168,8 +209,7 @@ class Layout:
 
     def metrics(self, folder: str) -> list[str]:
         """Metrics of every run of a results folder on every benchmark."""
-        grid = ((run, benchmark) for run in self.runs(folder) for benchmark in self.benchmarks)
-        return [f"{self.results}/metrics/{run}/{name}.json" for run, name in grid]
+        return [f"{self.results}/metrics/{run}/{name}.json" for run, name in self._pairs(folder)]
 
     @property
     def understanding(self) -> str:
@@ -187,8 +227,8 @@ class Layout:
 
     def questions(self, task: str) -> str:
         """The file with the questions of a task."""
-        of = self.params["understanding"]["tasks"][task]
-        return f"data/{of['set']}/source/{of['file']}"
+        file = self.params["understanding"]["tasks"][task]["file"]
+        return f"data/{self.task_set(task)}/source/{file}"
 
     def task_set(self, task: str) -> str:
         """The data set with the videos of a task."""
@@ -196,13 +236,13 @@ class Layout:
 
     def judged(self, run: str, task: str) -> list[str]:
         """What the judge says of the open answers of a run; none without a judge."""
-        if self.params["judge"] is None or task not in self.tasks:
-            return []
-        return [f"{self.understanding}/judged/{run}/{task}.jsonl"]
+        path = f"{self.understanding}/judged/{run}/{task}.jsonl"
+        return [] if self.params["judge"] is None else [path]
 
     def understood(self, folder: str) -> list[str]:
         """Measures of every run of a results folder on every task that can be asked."""
-        grid = ((run, task) for run in self.runs(folder) for task in self.tasks)
+        runs = [run for run in self.runs(folder) if not self._untrained(run)]
+        grid = ((run, task) for run in runs for task in self.tasks)
         return [f"{self.understanding}/measures/{run}/{task}.json" for run, task in grid]
 
     def report(self, folder: str) -> list[str]:

@@ -50,6 +50,7 @@ CALLS = {
     "gather": "--predictions <predictions.parquet --out >gathered.parquet",
     "metrics": "--manifest <data/mine/manifest.parquet --predictions <predictions.parquet "
     "--clips <clips.safetensors --out >metrics.json",
+    "absent": "grpo mine --lacking mine --out >absent.json",
     "understanding ask": "mine --policy <policy --run grpo --questions <degradations.csv "
     "--clips <clips.safetensors --out >answers.parquet",
     "understanding measure": "mine --questions <degradations.csv --answers <answers.parquet "

@@ -11,7 +11,7 @@ COMMANDS = {
     "Before it starts": ("plan",),
     "Data": ("decode", "perturb"),
     "Policy": ("base", "train", "export"),
-    "Evaluation": ("predict", "gather", "metrics"),
+    "Evaluation": ("predict", "gather", "metrics", "absent"),
     "Report": ("tables", "figures", "page", "summary"),
     "Development": ("schema",),
 }

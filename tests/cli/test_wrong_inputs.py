@@ -92,6 +92,8 @@ NEEDED = {
         "answers.csv",
         "main.csv",
         "ladder.csv",
+        "not_there.csv",
+        "notes.csv",
     ),
     ("summary", "results"): ("tables/scoring.csv",),
 }

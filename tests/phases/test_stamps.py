@@ -63,13 +63,14 @@ ALL_RUNS = {f"training-{run}" for run in TRAINED}
         ("clips.perturbations.draws", 3, {"clips"}),
         ("scales.demo.clips.train_setting", "6x56", {"clips", "report", *ALL_RUNS}),
         ("scales.demo.runs.sft-grpo.after", "grpo", {"training-sft-grpo", "report"}),
-        ("scales.demo.data.demo.seed", 8, {"data", "report"}),
+        ("scales.demo.data.demo.seed", 8, {"data", "absent", "report"}),
         ("scales.demo.base.seed", 8, {"base-demo", "report"}),
-        ("scales.demo.evaluation.batch_size", 4, {"evaluation", "understanding"}),
+        ("scales.demo.evaluation.batch_size", 4, {"evaluation", "absent", "understanding"}),
         ("understanding.reading", "letters", {"understanding", "judging", "report"}),
         ("metrics.allow_incomplete", True, {"metrics", "report"}),
         ("report.title", "Mine", {"report"}),
         ("download.attempts", 9, {"download"}),
+        ("download.bring", "all", {"download"}),
         ("scales.demo.threads.train", 2, set()),
         ("scales.demo.resources.train.mem_mb", 1, set()),
         ("scales.demo.runs.grpo.group", "ablation", set()),
@@ -93,17 +94,26 @@ def test_a_changed_parameter_rewrites_just_the_stamps_that_depend_on_it(
         ("training/rewards.py", ALL_RUNS),
         (
             "policy/prompts.yaml",
-            {*ALL_RUNS, "base-demo", "evaluation", "metrics", "report", "understanding", "judging"},
+            {
+                *ALL_RUNS,
+                "base-demo",
+                "evaluation",
+                "metrics",
+                "absent",
+                "report",
+                "understanding",
+                "judging",
+            },
         ),
         ("video/perturb.py", {*ALL_RUNS, "clips"}),
         ("video/probe.py", {"data"}),
         ("video/pyav_reader.py", {"clips"}),
         ("video/container.py", {"data", "clips"}),
-        ("datasets/cards/demo_content.yaml", {"data"}),
+        ("datasets/cards/demo_content.yaml", {"data", "absent", "report"}),
         ("datasets/cards/cgvds.yaml", set()),
         ("datasets/inventory.py", set()),
         ("datasets/matching.py", {"data"}),
-        ("evaluation/metrics.py", {"metrics"}),
+        ("evaluation/metrics.py", {"metrics", "absent"}),
         ("reporting/page.html.j2", {"report"}),
         ("cli/report.py", {"report"}),
         ("params/training.py", set()),
@@ -132,7 +142,7 @@ def test_a_card_of_one_s_own_and_the_card_whose_files_it_shares_stand_in_the_sta
     assert set(cards) == {"demo_train", "demo_indomain", "mine", "cgvds"}
     own.write_text("name: mine\nfiles_of: cgvds\nnotes: [changed]\n")
     write_stamps(resolve(config), project)
-    assert rewritten(before) == {"data"}
+    assert rewritten(before) == {"data", "absent", "report"}
 
 
 def test_an_unchanged_stamp_keeps_its_bytes_and_its_time(project, config):

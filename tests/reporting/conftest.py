@@ -16,6 +16,7 @@ from vqathinker.params import IntervalsParams
 from vqathinker.reporting.figures.curves import PANELS, write_curves
 from vqathinker.reporting.figures.judged import judged_videos
 from vqathinker.reporting.figures.scatter import write_scatters
+from vqathinker.reporting.remarks import write_remarks
 from vqathinker.reporting.tables.write import write_tables
 
 QUICK = IntervalsParams(resamples=200, seed=7, confidence=0.95)
@@ -73,6 +74,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Scale:
         metrics.append(scale.root / "metrics" / run / f"{name}.json")
         write_metrics(scale.manifests[name], path, {}, metrics[-1], intervals=QUICK)
     write_tables(scale.params, metrics, scale.predictions, scale.manifests, scale.tables)
+    write_remarks(metrics, Path("cards"), scale.tables)
     steps = np.arange(1, 61)
     history = pd.DataFrame({"step": steps, **{name: np.sqrt(steps) for name in PANELS}})
     history.to_csv(scale.histories["grpo"], index=False)

@@ -129,6 +129,8 @@ def test_averages_are_weighted_by_the_number_of_videos() -> None:
             "n_missing": 0,
             "n_damaged": 0,
             "n_null": 3,
+            "benchmarks_scored": 2,
+            "n_scored": 37,
             "srcc": pytest.approx(0.8),
             "plcc": pytest.approx(0.25),
         }
@@ -147,10 +149,23 @@ def test_averages_keep_runs_and_domains_apart() -> None:
     ]
 
 
-def test_an_average_does_not_leave_a_benchmark_out(tmp_path: Path) -> None:
-    tables = write(tmp_path, result("r", "a"), result("r", "b", srcc=None))
+def test_an_average_says_over_how_many_benchmarks_and_videos_it_is(tmp_path: Path) -> None:
+    absent = result("r", "b", n=30, n_missing=30, srcc=None, plcc=None)
+    tables = write(tmp_path, result("r", "a", n_null=1), absent)
     (row,) = read_table(tables / "overall.csv", OVERALL)
-    assert (row["srcc"], row["plcc"], row["benchmarks"]) == (None, 0.25, 2)
+    assert (row["srcc"], row["plcc"]) == (0.5, 0.25)
+    assert (row["benchmarks_scored"], row["benchmarks"]) == (1, 2)
+    assert (row["n_scored"], row["n"], row["n_missing"]) == (9, 40, 30)
+
+
+def test_an_average_over_nothing_is_none() -> None:
+    (row,) = average([result("r", "a", srcc=None, plcc=None)])
+    assert (row["srcc"], row["plcc"], row["benchmarks_scored"], row["n_scored"]) == (
+        None,
+        None,
+        0,
+        0,
+    )
 
 
 def test_the_published_figures_average_to_the_published_overall() -> None:

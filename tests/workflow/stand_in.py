@@ -53,7 +53,7 @@ def write(command: str, out: dict[str, Path], digest: str) -> None:
         target = target / "history.csv"
     elif command in FOLDERS:
         target = target / "content.md"
-    text = '{"srcc": 0.5}' if command == "metrics" else digest
+    text = '{"srcc": 0.5}' if command in {"metrics", "absent"} else digest
     for path in (target, out.get("--receipt")):
         if path:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ PHASE_OF_STAGE = {
     "clips": ["clips"],
     "base": ["base-demo"],
     "train": ["training-grpo"],
-    "evaluate": ["evaluation", "metrics"],
+    "evaluate": ["evaluation", "metrics", "absent"],
     "understand": ["understanding", "judging"],
     "report": ["report"],
 }

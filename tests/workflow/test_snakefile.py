@@ -10,6 +10,7 @@ pytestmark = [pytest.mark.workflow, pytest.mark.timeout(4 * 3600)]
 # Rules that follow a changed training of the one trained run: 3 benchmarks, then the report.
 RETRAINED = {"train": 1, "export": 1, "predict": 3, "gather": 3, "metrics": 3}
 RETRAINED |= {"tables": 1, "figures": 1, "page": 1}
+BRING_ALL = "download={bring: all}"
 
 
 def planned(output: str) -> dict[str, int]:
@@ -23,7 +24,7 @@ def planned(output: str) -> dict[str, int]:
     [("demo", None, 6), ("single-gpu", 181, 142), ("paper", 181, 142)],
 )
 def test_every_scale_is_planned_to_its_report_without_any_data(quick, scale, decode, predict):
-    jobs = planned(quick.snakemake("--dry-run", "--config", f"scale={scale}"))
+    jobs = planned(quick.snakemake("--dry-run", "--config", f"scale={scale}", BRING_ALL))
     assert jobs["all"] == jobs["page"] == jobs["tables"] == jobs["figures"] == 1
     assert jobs["predict"] == predict  # one for each shard of clips
     assert jobs["gather"] == jobs["metrics"] == (6 if scale == "demo" else 20)
@@ -32,7 +33,9 @@ def test_every_scale_is_planned_to_its_report_without_any_data(quick, scale, dec
 
 
 def test_ablations_add_the_other_runs(quick):
-    jobs = planned(quick.snakemake("--dry-run", "--config", "scale=paper", "--", "ablations"))
+    jobs = planned(
+        quick.snakemake("--dry-run", "--config", "scale=paper", BRING_ALL, "--", "ablations")
+    )
     assert jobs["train"] == jobs["export"] == 14
     assert jobs["predict"] == 16 * 71
     assert jobs["gather"] == jobs["metrics"] == 160

@@ -3,7 +3,7 @@
 
 rule all_data:
     input:
-        [LAYOUT.manifest(name) for name in LAYOUT.sets],
+        [LAYOUT.manifest(name) for name in LAYOUT.present],
 
 
 rule fetch:

@@ -62,3 +62,30 @@ rule metrics:
         "vqathinker metrics --params {input.stamp} --manifest {input.manifest}"
         " --predictions {input.predictions}"
         " --clips {input.clips} --out {output} 2> {log}"
+
+
+rule absent:
+    input:
+        stamp=LAYOUT.stamp("absent"),
+    output:
+        f"{LAYOUT.results}/metrics/{{pair}}.json",
+    log:
+        f"logs/absent/{LAYOUT.scale}/{{pair}}.log",
+    wildcard_constraints:
+        pair="|".join(re.escape("/".join(pair)) for pair in LAYOUT.absent_pairs)
+        or "(?!)",
+    localrule: True
+    conda:
+        "../../envs/policy.yaml"
+    threads: THREADS["report"]
+    resources:
+        **RESOURCES["report"],
+    params:
+        of=lambda w: w.pair.split("/"),
+        lacking=lambda w: LAYOUT.lacking(*w.pair.split("/")),
+    shell:
+        "vqathinker absent {params.of} --lacking {params.lacking}"
+        " --params {input.stamp} --out {output} 2> {log}"
+
+
+ruleorder: absent > metrics

@@ -6,7 +6,11 @@ rule tables:
         stamp=LAYOUT.stamp("report"),
         metrics=lambda w: LAYOUT.metrics(w.folder),
         predictions=lambda w: LAYOUT.predictions(w.folder),
-        manifests=[LAYOUT.manifest(name) for name in LAYOUT.benchmarks],
+        manifests=[
+            LAYOUT.manifest(name)
+            for name in LAYOUT.benchmarks
+            if name in LAYOUT.present
+        ],
     output:
         report(
             directory("{folder}/tables"),
@@ -21,10 +25,12 @@ rule tables:
     threads: THREADS["report"]
     resources:
         **RESOURCES["report"],
+    params:
+        cards=PARAMS["data"]["cards"],
     shell:
         "vqathinker tables --params {input.stamp} --metrics {input.metrics}"
         " --predictions {input.predictions} --manifest {input.manifests}"
-        " --out-dir {output} 2> {log}"
+        " --cards {params.cards} --out-dir {output} 2> {log}"
 
 
 rule questions:
@@ -60,7 +66,11 @@ rule figures:
         stamp=LAYOUT.stamp("report"),
         histories=lambda w: LAYOUT.histories(w.folder),
         predictions=lambda w: LAYOUT.predictions(w.folder),
-        manifests=[LAYOUT.manifest(name) for name in LAYOUT.benchmarks],
+        manifests=[
+            LAYOUT.manifest(name)
+            for name in LAYOUT.benchmarks
+            if name in LAYOUT.present
+        ],
     output:
         report(
             directory("{folder}/figures"),

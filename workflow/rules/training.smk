@@ -8,7 +8,7 @@ rule all_bases:
 
 rule all_policies:
     input:
-        [LAYOUT.policy(run) for run in LAYOUT.runs(LAYOUT.results)],
+        LAYOUT.policies(LAYOUT.results),
 
 
 rule base:

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from vqathinker import __version__
 from vqathinker.cli import (
+    absent,
     base,
     clips,
     data,
@@ -89,7 +90,7 @@ _PANELS = {
     "Before it starts": (plan.plan,),
     "Data": (clips.decode, clips.perturb),
     "Policy": (base.base, training.train, training.export),
-    "Evaluation": (evaluation.predict, evaluation.gather, metrics.metrics),
+    "Evaluation": (evaluation.predict, evaluation.gather, metrics.metrics, absent.absent),
     "Report": (report.tables, report.figures, report.page, report.summary),
     "Development": (schema,),
 }

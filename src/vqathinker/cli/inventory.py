@@ -64,6 +64,8 @@ def status(
     console = Console()
     _print_table(states, console)
     _print_disk(states, data, console)
+    if not (everything or names):
+        _print_left_out(params, data, console)
 
 
 def check(
@@ -170,6 +172,17 @@ def _print_table(states: Sequence["SetState"], console: "Console") -> None:
         # One line each, however narrow the terminal: addresses and commands are there to be copied.
         line = f"{state.card.name}: {state.next_step}"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_left_out(params: Path, data: Path, console: "Console") -> None:
+    """What absent sets leave out of the scale; of a stamp, which knows no runs, nothing."""
+    from vqathinker.phases.parameters import DOWNLOAD, read_params
+    from vqathinker.phases.presence import absent_sets, describe_absent
+
+    wanted = read_params(params)
+    if DOWNLOAD in wanted:
+        for line in describe_absent(wanted, absent_sets(wanted, data=data)):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_disk(states: Sequence["SetState"], data: Path, console: "Console") -> None:

@@ -47,6 +47,7 @@ def plan(
     """Say what a scale takes: downloads, disk, memory of a GPU, hours; exit code 1 if none fits."""
     import json
 
+    from vqathinker.phases.presence import absent_sets, describe_absent
     from vqathinker.planning import text
     from vqathinker.planning.assumptions import COMPLETION_TOKENS
     from vqathinker.planning.devices import choose_device
@@ -57,7 +58,9 @@ def plan(
     wanted = load_all(params, [*([f"scale={scale}"] if scale else []), *(config or [])])
     device = choose_device(gpu, gpu_memory, gpu=wanted.resources.train.gpu > 0)
     measured = None if rates is None else measured_step(rates)
-    made = make_plan(wanted, device, completion or COMPLETION_TOKENS, measured)
+    resolved = wanted.model_dump()
+    left_out = describe_absent(resolved, absent_sets(resolved))
+    made = make_plan(wanted, device, completion or COMPLETION_TOKENS, measured, left_out)
     typer.echo(json.dumps(text.as_json(made), indent=1) if as_json else text.as_text(made))
     if made.refusals:
         raise PlanError("\n".join(made.refusals))

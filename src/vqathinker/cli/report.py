@@ -26,6 +26,7 @@ from vqathinker.products import (
 
 __all__ = ["figures", "page", "questions", "summary", "tables"]
 
+_CARDS = Path("cards")
 OutDir = Annotated[Path, typer.Option(**folder_to_write(), help="The folder to write.")]
 
 
@@ -49,32 +50,35 @@ def tables(
         list[Path],
         typer.Option(**file_to_read(MANIFEST), help="Manifests of these; several may follow."),
     ] = [],  # noqa: B006
+    cards: Annotated[Path, typer.Option(help="Folder of your own cards, for notes.")] = _CARDS,
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
     """Write every table, as CSV, Markdown and LaTeX: scores, the main table, the ladder of runs."""
+    from vqathinker.reporting.remarks import write_remarks
     from vqathinker.reporting.tables.write import write_tables
 
-    write_tables(params, metrics, predictions, _by_set(manifest), out_dir)
+    notes = write_remarks(metrics, cards, out_dir)
+    write_tables(params, metrics, predictions, _by_set(manifest), out_dir, notes=notes)
     typer.echo(f"{out_dir}: tables of {len(metrics)} results")
 
 
 def figures(
-    predictions: PredictionFiles,
+    out_dir: OutDir,
+    predictions: PredictionFiles = [],  # noqa: B006  typer makes a new list for every call
     manifest: Annotated[
         list[Path],
         typer.Option(
             **file_to_read(MANIFEST),
             help="Manifests, data/SET/manifest.parquet; several may follow.",
         ),
-    ],
-    out_dir: OutDir,
+    ] = [],  # noqa: B006
     history: Annotated[
         list[Path],
         typer.Option(
             **file_to_read(HISTORY),
             help="Histories, .../RUN/history.csv; several may follow.",
         ),
-    ] = [],  # noqa: B006  typer makes a new list for every call
+    ] = [],  # noqa: B006
 ) -> None:
     """Draw how training went, and scores against MOS in several ways; numbers as CSV."""
     from vqathinker.reporting.figures.calibration import write_calibration
@@ -114,8 +118,8 @@ def page(
             help="What `figures` wrote.",
         ),
     ],
-    predictions: PredictionFiles,
     out: OutFile,
+    predictions: PredictionFiles = [],  # noqa: B006  none where no set is there
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
     """Write the report: one HTML page that needs nothing outside itself."""

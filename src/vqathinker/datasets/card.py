@@ -167,6 +167,9 @@ class Card(StrictModel):
     match: MatchRule | None = None
     content: Pattern | None = None
     notes: tuple[str, ...] = ()
+    table_note: str | None = Field(
+        default=None, description="what has to stand beside its scores, such as counts that differ"
+    )
 
     @property
     def made(self) -> bool:

@@ -14,10 +14,13 @@ import pyarrow.parquet as pq
 from vqathinker.errors import reading
 from vqathinker.products import MANIFEST
 
-__all__ = ["IncompleteBenchmarkError", "require_complete", "set_of"]
+__all__ = ["ABSENT", "IncompleteBenchmarkError", "require_complete", "set_of"]
 
 # Key of a manifest's metadata, JSON with set, expected and made; vqathinker.datasets.manifest.
 _SET = b"set"
+
+# Key of a result's provenance: sets without which it has no numbers, each with what brings it.
+ABSENT = "absent"
 
 
 class IncompleteBenchmarkError(ValueError):

@@ -68,6 +68,9 @@ class DownloadParams(Section):
 
     KEY: ClassVar[str] = "download"
 
+    bring: Literal["open", "nothing", "all"] | list[Name] = Field(
+        description="sets that the workflow brings; others are empty rows until they are there"
+    )
     mirror: str | None = Field(min_length=1, description="folder asked before any origin; or null")
     keep_archives: bool = Field(description="keep downloaded archives once they are unpacked")
     largest_ratio: Positive = Field(description="bytes an archive unpacks to, for each of its own")

@@ -33,6 +33,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "clips": ("seed", "clips"),
     "evaluation": ("evaluation", "answer", "kernels", "device"),
     "metrics": ("metrics",),
+    "absent": ("data", "evaluation"),
     "understanding": ("understanding", "evaluation", "answer", "kernels", "device"),
     "judging": ("understanding", "judge"),
     "report": ("report", "data", "metrics", "understanding"),

@@ -16,6 +16,9 @@ __all__ = ["settle_stamps", "stamp_path", "write_stamp", "write_stamps"]
 
 STAMPS = Path("workflow/stamps")
 
+# Phases whose commands read cards.
+_WITH_CARDS = {"data", "absent", "report"}
+
 
 def stamp_path(scale: str, phase: str) -> Path:
     """Where a phase's stamp lies, from the project's root."""
@@ -24,13 +27,15 @@ def stamp_path(scale: str, phase: str) -> Path:
 
 def write_stamps(params: Mapping[str, Any], root: Path) -> None:
     """Write the stamps of every phase whose parameters or code changed, and how files come."""
+    code: dict[str, dict[str, str]] = {}  # that of all trainings is one, and takes time to find
     for phase in phase_names(params):
+        kind = phase.split("-", maxsplit=1)[0]
         content = {
             "phase": phase,
             "params": phase_params(params, phase),
-            "code": code_of_phase(phase, root / "src"),
+            "code": code.get(kind) or code.setdefault(kind, code_of_phase(kind, root / "src")),
         }
-        if phase == "data":
+        if phase in _WITH_CARDS:
             content["cards"] = card_hashes(params, root / "src" / "vqathinker")
         write_stamp(stamp_path(params["scale"], phase), content)
     settings = {"phase": DOWNLOAD, "params": {key: params[key] for key in ("scale", DOWNLOAD)}}

@@ -1,5 +1,6 @@
 """The plan of a scale: what everything in it takes, and whether it fits."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,10 +46,11 @@ class PlannedRun:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a scale takes; `refusals` say what cannot fit, one line each.
+    """What a scale takes with all its sets.
 
     `predictions` are those of the scale's own policy in its own setting, `predicted_hours` are of
-    all `policies`, each in its setting.
+    all `policies`, each in its setting. `left_out` says what sets that are not there leave out,
+    `refusals` what cannot fit: a line each.
     """
 
     scale: str
@@ -65,6 +67,7 @@ class Plan:
     predicted_hours: float
     prediction_memory: Memory
     predictions: list[PlannedPrediction]
+    left_out: list[str]
     refusals: list[str]
 
     @property
@@ -76,7 +79,11 @@ class Plan:
 
 
 def make_plan(
-    params: Parameters, device: Device, completion: float, measured: float | None = None
+    params: Parameters,
+    device: Device,
+    completion: float,
+    measured: float | None = None,
+    left_out: Sequence[str] = (),
 ) -> Plan:
     """Plan a scale for a device.
 
@@ -84,6 +91,7 @@ def make_plan(
         completion: mean tokens of a completion.
         measured: seconds of a step of the first trained run; those of other runs are longer or
             shorter by what the device's figures say.
+        left_out: lines on sets that are not there; the plan counts them all the same.
 
     Raises:
         InputError: the base policy's sizes are not known.
@@ -119,6 +127,7 @@ def make_plan(
                                prompts["evaluation"], how, completion)
             for name in layout.benchmarks
         ],
+        left_out=list(left_out),
         refusals=[
             *_refuse_training(jobs, device), *refuse_predictions(params, base, sizes, device)
         ],

@@ -15,7 +15,8 @@ __all__ = ["as_json", "as_text", "assumptions_of"]
 
 def as_text(plan: Plan) -> str:
     """The plan in sections, numbers first, what they rest on last."""
-    return "\n".join([*_what(plan), *_disk(plan), *_memory(plan), *_hours(plan), *_rests_on(plan)])
+    sections = (_what, _disk, _memory, _hours, _left_out, _rests_on)
+    return "\n".join(line for section in sections for line in section(plan))
 
 
 def as_json(plan: Plan) -> dict[str, Any]:
@@ -122,6 +123,12 @@ def _hours(plan: Plan) -> Iterator[str]:
         f"In all: {hours['training']:.1f} h of training, {hours['prediction']:.1f} h of "
         f"prediction, {hours['all']:.1f} h by the clock"
     )
+
+
+def _left_out(plan: Plan) -> Iterator[str]:
+    if plan.left_out:
+        yield "\nSets that are not there, and that all figures above count as if they were:"
+        yield from (f"  {line}" for line in plan.left_out)
 
 
 def _rests_on(plan: Plan) -> Iterator[str]:

@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from vqathinker.atomic import whole_file
 from vqathinker.errors import reading
 from vqathinker.evaluation.predictions import Predictions, read_predictions
+from vqathinker.reporting.remarks import NOT_THERE, NOTES
 from vqathinker.reporting.tables.formats import format_cell
 from vqathinker.reporting.tables.ladder import LADDER
 from vqathinker.reporting.tables.ladder_grids import ladder_grids
@@ -114,6 +115,8 @@ def write_page(
         by_score=read_table(tables_dir / "scores.csv", BY_SCORE),
         answers=read_table(tables_dir / "answers.csv", ANSWERS),
         not_scored=read_table(tables_dir / "not_scored.csv", NOT_SCORED),
+        not_there=read_table(tables_dir / "not_there.csv", NOT_THERE),
+        notes=read_table(tables_dir / "notes.csv", NOTES),
         numbers=NUMBERS,
         listed=_NOT_SCORED_LISTED,
         figures=_figures(figures_dir, by_run),

@@ -64,8 +64,8 @@ def write_understanding(
 def _absent(task: TaskParams) -> Row:
     return {
         "measure": "accuracy", "part": "overall", "name": "",
-        "reason": f"{task.set} is not there: `vqathinker data status {task.set}` says what you do, "
-        f"`vqathinker data fetch {task.set}` brings it",
+        "reason": f"not asked: {task.set}, or what the run is trained on, is not there; "
+        f"`vqathinker data status` says what you do, `vqathinker data fetch {task.set}` brings it",
     }  # fmt: skip
 
 

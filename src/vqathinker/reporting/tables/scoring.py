@@ -41,13 +41,14 @@ _COUNTS = ("n", "n_missing", "n_damaged", "n_null")
 _MEASURES = ("srcc", "plcc")
 _BOUNDS = tuple(f"{name}_{end}" for name in _MEASURES for end in ("low", "high"))
 SCORING = ("run", "benchmark", "domain", "score", *_COUNTS, *_MEASURES, *_BOUNDS)
-OVERALL = ("run", "domain", "benchmarks", *_COUNTS, *_MEASURES)
+_SCORED = ("benchmarks_scored", "n_scored")
+OVERALL = ("run", "domain", "benchmarks", *_COUNTS, *_SCORED, *_MEASURES)
 BY_SCORE = ("run", "benchmark", "score", "n_scored", "distinct", *_MEASURES, "spread_error")
 ANSWERS = ("run", "benchmark", "answers", *STATUSES)
 FURTHER = ("run", "benchmark", "measure", "value", "low", "high", "published", "reason")
 NOT_SCORED = ("run", "benchmark", "video", "reason")
 _REAL = frozenset((*_MEASURES, *_BOUNDS, "spread_error", "value", "low", "high", "published"))
-NUMBERS = _REAL | {*_COUNTS, *STATUSES, "benchmarks", "n_scored", "distinct"}
+NUMBERS = _REAL | {*_COUNTS, *STATUSES, "benchmarks", *_SCORED, "distinct"}
 _FROM_MEASURES = frozenset(_BOUNDS)
 _NEEDED = ("not_scored", "by_score", "answers", "samples")
 _DECIMALS = 6
@@ -136,9 +137,9 @@ def _answers(result: Row) -> Iterator[Row]:
 def average(results: Sequence[Row]) -> list[dict[str, Any]]:
     """One row for each run and domain: counts summed, correlations weighted by `n`.
 
-    `n` counts all rows of a label file, so that the weights are the same for every run. A
-    correlation that one benchmark lacks is None in the average too: an average over fewer
-    benchmarks would look like one over all.
+    `n` counts all rows of a label file, so that the weights are the same for every run.
+    Correlations are those of benchmarks that have them; `benchmarks_scored` of `benchmarks` says of
+    how many, `n_scored` of `n` of how many videos with a score. None where no benchmark has them.
     """
     groups: dict[tuple[str, str], list[Row]] = {}
     for result in results:
@@ -149,10 +150,20 @@ def average(results: Sequence[Row]) -> list[dict[str, Any]]:
             "domain": domain,
             "benchmarks": len(rows),
             **{name: sum(row[name] for row in rows) for name in _COUNTS},
-            **{name: _weighted(rows, name) for name in _MEASURES},
+            "benchmarks_scored": len(scored := [row for row in rows if _is_scored(row)]),
+            "n_scored": sum(_with_score(row) for row in scored),
+            **{name: _weighted(scored, name) for name in _MEASURES},
         }
         for (run, domain), rows in groups.items()
     ]
+
+
+def _is_scored(row: Row) -> bool:
+    return all(row[name] is not None for name in _MEASURES)
+
+
+def _with_score(row: Row) -> int:
+    return int(row["n"] - row["n_missing"] - row["n_damaged"] - row["n_null"])
 
 
 def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
@@ -176,7 +187,7 @@ def _value(name: str, cell: str) -> str | int | float | None:
 
 
 def _weighted(rows: Sequence[Row], name: str) -> float | None:
-    if any(row[name] is None for row in rows):
+    if not rows:
         return None
     videos = sum(row["n"] for row in rows)
     return float(sum(row[name] * row["n"] for row in rows) / videos)

@@ -1,0 +1,86 @@
+"""A result without a set has the keys of every other, no number, and a way out."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from vqathinker.errors import InputError
+from vqathinker.evaluation.absent import write_absent
+from vqathinker.evaluation.metrics import write_metrics
+from vqathinker.evaluation.predictions import write_predictions
+from vqathinker.params import DataParams, EvaluationParams, IntervalsParams, load_section
+
+PAPER = "scale: paper"
+VQC = "live_vqc"
+
+
+@pytest.fixture
+def paper(root: Path, tmp_path: Path) -> tuple[DataParams, EvaluationParams]:
+    text = (root / "params.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "params.yaml"
+    path.write_text(text.replace("scale: demo", PAPER, 1), encoding="utf-8")
+    return load_section(path, DataParams), load_section(path, EvaluationParams)
+
+
+def written(folder: Path, paper: Any, benchmark: str, *lacking: str) -> dict[str, Any]:
+    write_absent("grpo", benchmark, lacking, *paper, folder / "absent.json")
+    content: dict[str, Any] = json.loads((folder / "absent.json").read_text(encoding="utf-8"))
+    return content
+
+
+def test_all_rows_of_its_card_are_missing_and_no_number_is_made_up(
+    tmp_path: Path, paper: Any
+) -> None:
+    result = written(tmp_path, paper, "cgvds", "cgvds")
+    assert (result["n"], result["n_missing"], result["n_scored"]) == (357, 357, 0)
+    assert (result["n_damaged"], result["n_null"]) == (0, 0)
+    assert (result["srcc"], result["plcc"]) == (None, None)
+    assert (result["run"], result["domain"]) == ("grpo", "out-of-distribution")
+    assert result["not_scored"] == {}
+    assert set(result["by_score"]) == {"greedy"}
+
+
+def test_it_has_the_keys_of_a_result_with_numbers(tmp_path: Path, paper: Any) -> None:
+    videos = [f"{number}.mp4" for number in range(4)]
+    said = pd.DataFrame({"video": videos, "score": [1.0, 2.0, 3.0, 4.0], "completion": "x"})
+    said = said.assign(greedy=said["score"], parse_status="ok")
+    write_predictions(tmp_path / "p.parquet", said, {"run": "grpo", "benchmark": "cgvds"})
+    labels = pd.DataFrame({"video": videos, "mos": [1.0, 2.0, 4.0, 3.0], "status": "ok"})
+    labels = labels.assign(domain="out-of-distribution", reason=None, content=None)
+    labels.to_parquet(tmp_path / "m.parquet")
+    quick = IntervalsParams(resamples=100, seed=7, confidence=0.95)
+    files = (tmp_path / "m.parquet", tmp_path / "p.parquet")
+    write_metrics(*files, {}, tmp_path / "real.json", intervals=quick)
+    real = json.loads((tmp_path / "real.json").read_text(encoding="utf-8"))
+    assert list(written(tmp_path, paper, "cgvds", "cgvds")) == list(real)
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "lacking", "what", "command"),
+    [
+        ("konvid_1k", "konvid_1k", "konvid_1k", "`vqathinker data fetch konvid_1k`"),
+        ("konvid_1k", "lsvq_train", "lsvq_train, the training set,",
+         "`vqathinker data fetch lsvq_train`"),
+        ("lsvq_test", "lsvq_test", "lsvq_test",
+         "`vqathinker data fetch lsvq_train && vqathinker data fetch lsvq_test`"),
+        ("live_vqc", "live_vqc", "live_vqc",
+         f"`vqathinker data status {VQC}` says what you do, then `vqathinker data fetch {VQC}`"),
+    ],
+)  # fmt: skip
+def test_the_reason_names_the_set_and_the_command_that_brings_it(
+    tmp_path: Path, paper: Any, benchmark: str, lacking: str, what: str, command: str
+) -> None:
+    result = written(tmp_path, paper, benchmark, lacking)
+    assert result["reason"] == f"{what} is not there: {command} brings it"
+    assert result["provenance"]["absent"] == {lacking: result["reason"]}
+
+
+@pytest.mark.parametrize("lacking", [[], ["vdpve"]])
+def test_sets_that_have_nothing_to_do_with_it_are_refused(
+    tmp_path: Path, paper: Any, lacking: list[str]
+) -> None:
+    with pytest.raises(InputError, match="expected cgvds, lsvq_train or both"):
+        written(tmp_path, paper, "cgvds", *lacking)
