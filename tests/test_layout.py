@@ -160,3 +160,20 @@ def test_where_every_set_is_there_no_row_is_empty(paper):
 def test_a_set_that_is_not_there_has_no_clips(konvid_alone, paper):
     assert konvid_alone.clips(konvid_alone.results) == konvid_alone.shards("konvid_1k")
     assert paper.perturbations() in paper.clips(paper.results)
+
+
+def test_a_task_is_asked_once_its_set_is_there(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    paper = Layout(resolve(config | {"scale": "paper"}))
+    assert paper.understood(paper.results) == []
+    (tmp_path / "data" / "maxwell").mkdir(parents=True)
+    (tmp_path / "data" / "maxwell" / "source.json").write_text("{}")
+    assert paper.understood(paper.results) == [
+        f"results/paper/understanding/measures/{run}/maxwell.json" for run in paper.runs("")
+    ]
+    assert paper.questions("maxwell") == "data/maxwell/source/MaxWell_val.csv"
+    assert paper.judged("grpo", "maxwell") == []
+
+
+def test_the_demo_asks_its_own_questions_of_every_run(demo):
+    assert len(demo.understood(demo.results)) == 2 * len(demo.runs(demo.results))
