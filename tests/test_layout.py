@@ -176,4 +176,4 @@ def test_a_task_is_asked_once_its_set_is_there(config, tmp_path, monkeypatch):
 
 
 def test_the_demo_asks_its_own_questions_of_every_run(demo):
-    assert len(demo.understood(demo.results)) == 2 * len(demo.runs(demo.results))
+    assert len(demo.understood(demo.results)) == len(demo.runs(demo.results))
