@@ -43,6 +43,7 @@ wildcard_constraints:
     run="[^/]+",
     shard=r"\d{4}",
     benchmark="[^/]+",
+    task="[^/]+",
     folder=f"{LAYOUT.results}(/ablations)?",
 
 
@@ -72,6 +73,7 @@ include: "workflow/rules/clips.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/preference.smk"
+include: "workflow/rules/understanding.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -26,7 +26,7 @@ MAY_SEE = {
     "policy": {"acquisition", "video"} | FOUNDATION,
     "planning": {"policy", "datasets", "video"} | FOUNDATION,
     "training": {"planning", "policy", "datasets", "video"} | FOUNDATION,
-    "evaluation": {"policy", "datasets", "video"} | FOUNDATION,
+    "evaluation": {"policy", "datasets", "acquisition", "video"} | FOUNDATION,
     "reporting": {"evaluation", "training", "policy", "datasets", "video"} | FOUNDATION,
     "__main__": {"cli"},
     "cli": {"reporting", "evaluation", "training", "planning", "policy", "datasets"}

@@ -176,3 +176,20 @@ def test_preference_of_no_benchmark_is_not_measured(config):
     config["scales"]["demo"]["preference"]["benchmarks"] = []
     layout = Layout(resolve(config))
     assert layout.preferences(layout.results) == []
+
+
+def test_a_task_is_asked_once_its_set_is_there(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    paper = Layout(resolve(config | {"scale": "paper"}))
+    assert paper.understood(paper.results) == []
+    (tmp_path / "data" / "maxwell").mkdir(parents=True)
+    (tmp_path / "data" / "maxwell" / "source.json").write_text("{}")
+    assert paper.understood(paper.results) == [
+        f"results/paper/understanding/measures/{run}/maxwell.json" for run in paper.runs("")
+    ]
+    assert paper.questions("maxwell") == "data/maxwell/source/MaxWell_val.csv"
+    assert paper.judged("grpo", "maxwell") == []
+
+
+def test_the_demo_asks_its_own_questions_of_every_run(demo):
+    assert len(demo.understood(demo.results)) == len(demo.runs(demo.results))

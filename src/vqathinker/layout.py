@@ -222,6 +222,40 @@ class Layout:
         grid = (pair for pair in self._present_pairs(folder) if pair[1] in asked)
         return [f"{self.results}/preference/{run}/{name}.json" for run, name in grid]
 
+    @property
+    def understanding(self) -> str:
+        """The folder of answers to questions, and of what was measured on them."""
+        return f"{self.results}/understanding"
+
+    @property
+    def tasks(self) -> dict[str, Mapping[str, Any]]:
+        """Tasks whose videos are made, or brought: there is a receipt of their set."""
+        return {
+            name: task
+            for name, task in self.params["understanding"]["tasks"].items()
+            if task["kind"] == "made" or Path(self.receipt(task["set"])).is_file()
+        }
+
+    def questions(self, task: str) -> str:
+        """The file with the questions of a task."""
+        file = self.params["understanding"]["tasks"][task]["file"]
+        return f"data/{self.task_set(task)}/source/{file}"
+
+    def task_set(self, task: str) -> str:
+        """The data set with the videos of a task."""
+        return str(self.params["understanding"]["tasks"][task]["set"])
+
+    def judged(self, run: str, task: str) -> list[str]:
+        """What the judge says of the open answers of a run; none without a judge."""
+        path = f"{self.understanding}/judged/{run}/{task}.jsonl"
+        return [] if self.params["judge"] is None else [path]
+
+    def understood(self, folder: str) -> list[str]:
+        """Measures of every run of a results folder on every task that can be asked."""
+        runs = [run for run in self.runs(folder) if not self._untrained(run)]
+        grid = ((run, task) for run in runs for task in self.tasks)
+        return [f"{self.understanding}/measures/{run}/{task}.json" for run, task in grid]
+
     def report(self, folder: str) -> list[str]:
         """What a results folder ends in: tables, figures and the page."""
-        return [f"{folder}/{name}" for name in ("tables", "figures", "report.html")]
+        return [f"{folder}/{name}" for name in ("tables", "figures", "report.html", "questions")]

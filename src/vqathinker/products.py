@@ -37,6 +37,12 @@ PERTURBED = Product("predictions on perturbed copies", "write them with `vqathin
 PREFERENCE = Product(
     "temporal preference of one run on one benchmark", "write it with `vqathinker preference`"
 )
+QUESTIONS = Product("the questions of a task", "bring them with `vqathinker data fetch`")
+ANSWERS = Product("answers to questions", "write them with `vqathinker understanding ask`")
+JUDGED = Product("what a judge said of answers", "write it with `vqathinker understanding judge`")
+UNDERSTANDING = Product(
+    "measures of answers to questions", "write them with `vqathinker understanding measure`"
+)
 TABLE = Product("a table of scores", "write it with `vqathinker tables`")
 FIGURES = Product("a folder of figures", "draw them with `vqathinker figures`")
 RESULTS = Product("the results of a scale", "make them with snakemake")

@@ -31,6 +31,7 @@ SMALL: dict[str, Any] = {
     "training": {"group_size": 2, "videos_per_device": 2, "max_steps": 1, "max_new_tokens": 4},
     "evaluation": {"batch_size": VIDEOS, "max_new_tokens": 4, "sampling": {"answers": 2}},
     "preference": {"benchmarks": ["mine"]},
+    "understanding": {"tasks": {"mine": {"kind": "made", "set": "mine", "file": "kinds.csv"}}},
 }
 # Every command as it should be called, in the order of the pipeline: `<` reads, `>` writes.
 CALLS = {
@@ -56,6 +57,11 @@ CALLS = {
     "preference": "--manifest <data/mine/manifest.parquet --perturbed <perturbed.parquet "
     "--out >preference.json",
     "absent": "grpo mine --lacking mine --out >absent.json",
+    "understanding ask": "mine --policy <policy --run grpo --questions <degradations.csv "
+    "--clips <clips.safetensors --out >answers.parquet",
+    "understanding measure": "mine --questions <degradations.csv --answers <answers.parquet "
+    "--out >measures.json",
+    "understanding tables": "--run grpo --measures <measures.json --out-dir >questions",
     "tables": "--metrics <metrics.json --predictions <predictions.parquet "
     "--manifest <data/mine/manifest.parquet --preference <preference.json "
     "--out-dir >results/tables",

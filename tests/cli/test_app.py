@@ -19,6 +19,7 @@ COMMANDS = {
 GROUPS = {
     "data": ("status", "fetch", "manifest", "check", "new"),
     "policy": ("import", "export", "describe", "card"),
+    "understanding": ("ask", "judge", "measure", "tables"),
 }
 NAMES = [(name,) for names in COMMANDS.values() for name in names]
 NAMES += [(group, name) for group, names in GROUPS.items() for name in names]
@@ -47,8 +48,18 @@ def test_every_command_says_what_it_does_and_explains_its_options(command):
 
 def test_every_phase_has_the_module_that_its_stamp_hashes(root):
     folder = root / "src" / "vqathinker" / "cli"
-    apart = {"__init__", "options", "paths", "failures", "kernels", "inventory", "plan", "policy"}
-    apart |= {"provenance"}
+    apart = {
+        "__init__",
+        "options",
+        "paths",
+        "failures",
+        "kernels",
+        "inventory",
+        "plan",
+        "policy",
+        "provenance",
+        "tasks",
+    }
     modules = {path.stem for path in folder.glob("*.py")} - apart
     assert modules == {*SECTIONS, BASE, TRAINING}
 

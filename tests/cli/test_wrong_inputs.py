@@ -74,6 +74,7 @@ FILES = [missing, empty, text, json_of_nothing, noise, cut, parquet_of_others, s
 RIGHT = {
     ("data new", "data/mine/source/labels.csv", cut): "labels of fewer videos are labels",
     ("figures", "run/history.csv", cut): "a history of fewer steps is one",
+    ("understanding ask", "degradations.csv", cut): "fewer questions are questions",
     ("policy card", "results/tables/scoring.md", cut): "a table of fewer rows is one",
 }
 # Of each folder, the files that the command needs.

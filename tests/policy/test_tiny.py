@@ -8,20 +8,21 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from vqathinker.params import AnswerParams, DemoBaseParams
-from vqathinker.policy import demo
+from vqathinker.policy import demo_speech
 from vqathinker.policy.answer import Completion, read_answer
+from vqathinker.policy.demo_words import KINDS, LEVELS
 from vqathinker.policy.prompt import Setting, render
 from vqathinker.policy.tiny import build_policy, build_tokenizer
 
 STRICT = AnswerParams(reading="strict", range=[0, 5])
 
 TAGS = ("<think>", "</think>", "<answer>", "</answer>")
-WORDS = sorted(set(demo.KINDS.values()))
+WORDS = sorted(set(KINDS.values()))
 
 
 @pytest.fixture(scope="module")
 def demo_tokenizer() -> PreTrainedTokenizerFast:
-    return build_tokenizer(demo.PHRASES)
+    return build_tokenizer(demo_speech.PHRASES)
 
 
 def weights(params: DemoBaseParams, tokenizer: PreTrainedTokenizerBase) -> dict[str, Tensor]:
@@ -62,23 +63,23 @@ def test_the_image_encoder_looks_through_different_filters(
 def test_building_a_tokenizer_twice_gives_the_same_one(
     demo_tokenizer: PreTrainedTokenizerFast,
 ) -> None:
-    again = build_tokenizer(demo.PHRASES)
+    again = build_tokenizer(demo_speech.PHRASES)
     assert again.get_vocab() == demo_tokenizer.get_vocab()
 
 
-@pytest.mark.parametrize("phrase", [*demo.PHRASES, *TAGS, *"0123456789"])
+@pytest.mark.parametrize("phrase", [*demo_speech.PHRASES, *TAGS, *"0123456789"])
 def test_what_an_answer_is_made_of_is_one_token_each(
     demo_tokenizer: PreTrainedTokenizerFast, phrase: str
 ) -> None:
     assert len(demo_tokenizer(phrase, add_special_tokens=False)["input_ids"]) == 1
 
 
-@pytest.mark.parametrize("level", demo.LEVELS)
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("word", WORDS)
 def test_every_answer_is_thirteen_tokens(
     demo_tokenizer: PreTrainedTokenizerFast, level: str, word: str
 ) -> None:
-    text = demo._THOUGHT.format(level=level, kind=word, score=3.42) + "<|im_end|>"
+    text = demo_speech._THOUGHT.format(level=level, kind=word, score=3.42) + "<|im_end|>"
     ids = demo_tokenizer(text, add_special_tokens=False)["input_ids"]
     pieces = ["<think>", "I see", f" {level}", f" {word}", ".", "</think>", "<answer>"]
     pieces += ["3", ".", "4", "2", "</answer>", "<|im_end|>"]

@@ -17,7 +17,7 @@ FOLDERS = ("fetch", "base", "export", "tables", "figures")
 
 
 def main(args: list[str]) -> None:
-    if args[0] == "data":
+    if args[0] in {"data", "understanding"}:
         args = args[1:]
     command, out = args[0], {}
     read = hashlib.sha256(command.encode())

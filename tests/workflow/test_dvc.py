@@ -20,6 +20,7 @@ PHASE_OF_STAGE = {
     "base": ["base-demo"],
     "train": ["training-grpo"],
     "evaluate": ["evaluation", "metrics", "perturbed", "absent"],
+    "understand": ["understanding", "judging"],
     "report": ["report"],
 }
 

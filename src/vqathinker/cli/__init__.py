@@ -21,6 +21,7 @@ from vqathinker.cli import (
     data,
     evaluation,
     inventory,
+    judging,
     metrics,
     perturbed,
     plan,
@@ -28,6 +29,7 @@ from vqathinker.cli import (
     provenance,
     report,
     training,
+    understanding,
 )
 from vqathinker.cli.failures import DEBUG, describe_error, exit_code_of
 from vqathinker.cli.options import SeveralValues
@@ -113,3 +115,10 @@ for _of_sets in (inventory.status, data.fetch, data.manifest, inventory.check, i
     _sets.command()(_of_sets)
 app.add_typer(_sets, name="data", rich_help_panel="Data")
 app.add_typer(policy.policy, name="policy", rich_help_panel="Policy")
+_questions = typer.Typer(
+    no_args_is_help=True, help="Questions beside the score: asking, judging, measuring."
+)
+for _of_questions in (understanding.ask, judging.judge, judging.measure):
+    _questions.command(cls=SeveralValues)(_of_questions)
+_questions.command("tables", cls=SeveralValues)(report.questions)
+app.add_typer(_questions, name="understanding", rich_help_panel="Evaluation")

@@ -13,10 +13,19 @@ from vqathinker.cli.options import (
     PreferenceFiles,
 )
 from vqathinker.cli.paths import file_to_read, folder_to_read, folder_to_write
-from vqathinker.params import DataParams, ReportParams, load_section
-from vqathinker.products import FIGURES, HISTORY, MANIFEST, METRICS, PREDICTIONS, RESULTS, TABLE
+from vqathinker.params import DataParams, ReportParams, UnderstandingParams, load_section
+from vqathinker.products import (
+    FIGURES,
+    HISTORY,
+    MANIFEST,
+    METRICS,
+    PREDICTIONS,
+    RESULTS,
+    TABLE,
+    UNDERSTANDING,
+)
 
-__all__ = ["figures", "page", "summary", "tables"]
+__all__ = ["figures", "page", "questions", "summary", "tables"]
 
 OutDir = Annotated[Path, typer.Option(**folder_to_write(), help="The folder to write.")]
 
@@ -146,3 +155,25 @@ def summary(
     from vqathinker.reporting.summary import print_summary
 
     print_summary(results)
+
+
+def questions(
+    run: Annotated[list[str], typer.Option(help="Runs with rows, in order; several may follow.")],
+    out_dir: OutDir,
+    measures: Annotated[
+        list[Path],
+        typer.Option(
+            **file_to_read(UNDERSTANDING), help="What `measure` wrote; several may follow."
+        ),
+    ] = [],  # noqa: B006  typer makes a new list for every call
+    params: ParamsFile = DEFAULT_PARAMS,
+) -> None:
+    """Write the tables attribution and understanding; what was not measured has a reason.
+
+    Example: vqathinker understanding tables --run base grpo --measures base.json grpo.json
+    --out-dir questions
+    """
+    from vqathinker.reporting.understanding import write_understanding
+
+    write_understanding(load_section(params, UnderstandingParams), run, measures, out_dir)
+    typer.echo(f"{out_dir}: tables of {len(measures)} results")

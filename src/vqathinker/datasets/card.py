@@ -110,7 +110,7 @@ class LabelFile(StrictModel):
     """How a label file is read, see `vqathinker.datasets.readers`."""
 
     file: str = Field(description="path below the set's source folder")
-    reader: Literal["annotations", "csv", "comma", "wide", "maxwell", "finevd"]
+    reader: Literal["annotations", "csv", "comma", "wide", "maxwell", "finevd", "q_bench_video"]
     columns: Columns = Columns()
     names: str | None = Field(default=None, description="file beside it that holds the names")
     rename: Rename | None = None

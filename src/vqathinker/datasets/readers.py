@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from vqathinker.datasets.card import LabelError, LabelFile
 from vqathinker.datasets.label_text import read_label_text
+from vqathinker.datasets.q_bench_video import read_q_bench
 from vqathinker.datasets.questions import read_questions
 from vqathinker.datasets.table import Table, TableRow, read_table
 
@@ -174,6 +175,19 @@ def _read_finevd(path: Path, _label: LabelFile) -> Iterator[Row]:
         yield Row(question.place, question.video, None)
 
 
+def _read_q_bench(path: Path, label: LabelFile) -> Iterator[Row]:
+    """Every video that the questions of the file, and of the one beside it, are about, once."""
+    beside = [path.with_name(label.names)] if label.names else []
+    places = {
+        video: question.place
+        for file in [path, *beside]
+        for question in read_q_bench(file)
+        for video in question.videos
+    }
+    for video, place in places.items():
+        yield Row(place, video, None)
+
+
 _READERS: dict[str, Callable[[Path, LabelFile], Iterator[Row]]] = {
     "annotations": _read_annotations,
     "csv": _read_csv,
@@ -181,4 +195,5 @@ _READERS: dict[str, Callable[[Path, LabelFile], Iterator[Row]]] = {
     "wide": _read_wide,
     "maxwell": _read_maxwell,
     "finevd": _read_finevd,
+    "q_bench_video": _read_q_bench,
 }

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from vqathinker.params.base import BaseParams
 from vqathinker.params.model import Device, Kernels, Section, Whole
 from vqathinker.params.training import RunSettings
+from vqathinker.params.understanding import JudgeParams
 from vqathinker.params.whole import Parameters
 from vqathinker.phases.parameters import BASE, read_params
 from vqathinker.phases.words import nearest
@@ -18,6 +19,7 @@ __all__ = [
     "load_all",
     "load_base",
     "load_device",
+    "load_judge",
     "load_kernels",
     "load_run",
     "load_section",
@@ -94,6 +96,15 @@ def load_kernels(path: Path) -> Kernels:
         ParameterError: it is not there, or none of the names it may have.
     """
     return _check(path, _part(path, "kernels"), Kernels, "kernels")
+
+
+def load_judge(path: Path) -> JudgeParams | None:
+    """The judge of open answers; None where none is asked.
+
+    Raises:
+        ParameterError: it is not there, or a value in it is missing, unknown or wrong.
+    """
+    return _check(path, _part(path, "judge"), JudgeParams | None, "judge")
 
 
 def load_device(path: Path) -> Device:

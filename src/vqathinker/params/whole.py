@@ -26,6 +26,7 @@ from vqathinker.params.training import (
     RunParams,
     TrainingParams,
 )
+from vqathinker.params.understanding import JudgeParams, UnderstandingParams
 
 __all__ = [
     "EvaluationParams",
@@ -147,6 +148,8 @@ class Parameters(Model):
     evaluation: EvaluationParams
     preference: PreferenceParams
     metrics: MetricsParams
+    understanding: UnderstandingParams
+    judge: JudgeParams | None = Field(description="of open answers; null: they have no score")
     report: ReportParams
     kernels: Kernels = Field(description="of torch on the CPU; avx2: none newer than that")
     device: Device = Field(description="of the policy; auto: the GPU where there is one")

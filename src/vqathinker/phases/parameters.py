@@ -35,7 +35,9 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "perturbed": ("clips", "evaluation", "answer", "kernels", "device", "preference"),
     "metrics": ("metrics",),
     "absent": ("data", "evaluation"),
-    "report": ("report", "data", "metrics"),
+    "understanding": ("understanding", "evaluation", "answer", "kernels", "device"),
+    "judging": ("understanding", "judge"),
+    "report": ("report", "data", "metrics", "understanding"),
 }
 BASE, TRAINING, CLIPS = "base", "training", "clips"
 SETTINGS = ("train_setting", "test_setting")  # of clips, which a row may have of its own

@@ -10,7 +10,7 @@ from vqathinker.errors import InputError
 from vqathinker.params import DemoBaseParams, RunParams
 from vqathinker.params.base import BaseParams
 from vqathinker.policy.config import VQAThinkerConfig
-from vqathinker.policy.demo import PHRASES
+from vqathinker.policy.demo_speech import PHRASES
 from vqathinker.policy.folder.checkpoint import read_config, read_tokenizer
 from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.prompt import Setting, render
@@ -66,12 +66,19 @@ def planned_row(row: RunParams) -> PlannedBase:
     return planned_base(row.base, Path("models/base", row.base.name), clip)
 
 
-def prompt_length(base: PlannedBase, setting: Setting, clip: ClipSetting, **asked: bool) -> int:
+def prompt_length(
+    base: PlannedBase, setting: Setting, clip: ClipSetting, *, thinking: bool = True,
+    motion: bool = True,
+) -> int:  # fmt: skip
     """Tokens of a prompt: counted by the tokenizer, or piece by piece where there is none.
 
-    `asked` is what `render` takes: whether for a thought, whether with the motion token.
+    `thinking` and `motion` are what `render` takes: for a thought, with the motion token.
     """
     frame = base.config.tokens_per_frame(clip.size)
     if base.tokenizer is not None:
-        return len(prompt_ids(base.tokenizer, setting, clip.frames, frame, **asked))
-    return len(_PIECES.findall(render(setting, clip.frames, frame, **asked)))
+        ids = prompt_ids(
+            base.tokenizer, setting, clip.frames, frame, thinking=thinking, motion=motion
+        )
+        return len(ids)
+    text = render(setting, clip.frames, frame, thinking=thinking, motion=motion)
+    return len(_PIECES.findall(text))

@@ -3,7 +3,8 @@
 It stands to the demo as InternVL3 stands to the paper. Two stages prepare it, neither with a MOS:
 *perception*, in which the projectors learn to tell kind and strength of a degradation, and
 *speech*, in which the language model learns to say them in words and to close with a score in the
-right form that is drawn at random. The image encoder stays as it was built, as ever after.
+right form that is drawn at random; or, asked for the kind of degradation, with the kind's word.
+The image encoder stays as it was built, as ever after.
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,14 @@ from transformers import PreTrainedTokenizerFast
 
 from vqathinker.errors import InputError, reading
 from vqathinker.params.base import DemoBaseParams, StageParams
+from vqathinker.policy.demo_speech import (
+    PHRASES,
+    attributions,
+    question_in_order,
+    scored_answers,
+    token_weights,
+)
+from vqathinker.policy.demo_words import KINDS, LEVELS, WORDS
 from vqathinker.policy.folder.checkpoint import save_policy
 from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
@@ -28,28 +37,20 @@ from vqathinker.policy.tokens import generation_defaults
 from vqathinker.products import DEGRADATIONS
 from vqathinker.video.store import ClipStore
 
-__all__ = ["KINDS", "LEVELS", "PHRASES", "prepare_base"]
-
-LEVELS = ("no", "faint", "slight", "mild", "clear", "strong", "severe", "extreme")
-KINDS = {
-    "x264": "compression", "x265": "compression", "vp9": "compression", "blur": "blur",
-    "noise": "noise", "exposure": "exposure", "freeze": "stutter", "stutter": "stutter",
-    "drop": "stutter",
-}  # fmt: skip
-_WORDS = tuple(dict.fromkeys(KINDS.values()))
-_THOUGHT = "<think>I see {level} {kind}.</think><answer>{score:.2f}</answer>"
-PHRASES = ("I see", ".", *(f" {word}" for word in (*LEVELS, *_WORDS)))
+__all__ = ["prepare_base"]
 
 _JITTER = 0.05  # noise on the motion feature, in its standard deviations: 900 clips are few
 _VISUAL_WEIGHT = 0.3  # weight of telling kind and strength from the frames alone,
 _VISUAL_EVERY = 12  # in one step of so many: frames cost more than they tell
+_QUESTION_EVERY = 5  # in one step of speech of so many, the kind is asked for and not the score
 _CARD = """\
 A tiny policy with InternVL's architecture, made for the demo; it has no use outside of it.
 
 It was taught on {clips} clips of the training set, from {degradations}: kind and strength of each
-clip's one degradation, in {levels} levels, and the form of an answer with scores drawn at random
-from 1 to 5. It has seen no MOS, and no clip of a benchmark. It sees through its motion token; its
-image encoder is untrained, and the visual tokens say little.
+clip's one degradation, in {levels} levels, the form of an answer with scores drawn at random from
+1 to 5, and to answer with the kind where that is asked for. It has seen no MOS, and no clip of a
+benchmark. It sees through its motion token; its image encoder is untrained, and the visual tokens
+say little.
 """
 
 
@@ -59,7 +60,7 @@ class EncodedClips:
 
     frames: Tensor  # (clips, frames, K, 4 x vision width)
     motion: Tensor  # (clips, dim), calibrated
-    kind: Tensor  # (clips,), into _WORDS
+    kind: Tensor  # (clips,), into WORDS
     strength: Tensor  # (clips,), 0..1
 
 
@@ -118,7 +119,7 @@ def _encode(
     return EncodedClips(
         torch.cat(frames),
         encoder.standardise(torch.cat(motion)),
-        torch.tensor([_WORDS.index(KINDS[kind]) for kind in rows["kind"]]),
+        torch.tensor([WORDS.index(KINDS[kind]) for kind in rows["kind"]]),
         torch.tensor(rows["strength"].to_numpy(), dtype=torch.float32),
     )
 
@@ -130,7 +131,7 @@ def _train_perception(
     """A throw-away linear head reads kind and strength off the tokens; the projectors learn."""
     visual_projector, motion = policy.model.multi_modal_projector, policy.model.motion_projector
     hidden = policy.config.text_config.hidden_size
-    head = nn.utils.skip_init(nn.Linear, hidden, len(_WORDS) + 1)
+    head = nn.utils.skip_init(nn.Linear, hidden, len(WORDS) + 1)
     nn.init.normal_(head.weight, std=head.in_features**-0.5, generator=generator)
     nn.init.zeros_(head.bias)
     optimiser = _Optimiser(
@@ -149,7 +150,7 @@ def _train_perception(
 def _perception_loss(predicted: Tensor, encoded: EncodedClips, pick: Tensor) -> Tensor:
     """`predicted` (clips, kinds + 1): the strength of each kind, and of whichever it is."""
     strength = encoded.strength[pick, None]
-    each = nn.functional.one_hot(encoded.kind[pick], len(_WORDS)) * strength
+    each = nn.functional.one_hot(encoded.kind[pick], len(WORDS)) * strength
     return nn.functional.mse_loss(predicted, torch.cat([each, strength], 1)) * predicted.shape[1]
 
 
@@ -157,7 +158,8 @@ def _train_speech(
     policy: VQAThinkerForConditionalGeneration, tokenizer: PreTrainedTokenizerFast,
     encoded: EncodedClips, how: StageParams, generator: torch.Generator,
 ) -> None:  # fmt: skip
-    """Say what is seen, then a random score; prompts of training and evaluation in turn.
+    """Say what is seen, then a random score; prompts of training and evaluation in turn. Every
+    fifth prompt asks for the kind of degradation, its options in an order that is drawn.
 
     Every clip of a step is spoken of twice, with scores that mirror each other around 3, so that no
     step holds even a chance trend from what is seen to the score. The frames are another clip's:
@@ -165,47 +167,28 @@ def _train_speech(
     """
     frames, tokens = encoded.frames.shape[1:3]
     prompts = [prompt_ids(tokenizer, s, frames, tokens) for s in ("training", "evaluation")]
-    weight = _token_weights(tokenizer)
+    weight = token_weights(tokenizer)
     optimiser = _Optimiser([p for p in policy.parameters() if p.requires_grad], how, 0.05)
     clips = how.batch_size // 2
     for step in trange(how.steps, desc="speech", disable=None):
         pick = torch.randint(len(encoded.kind), (clips,), generator=generator)
-        answers = _answers(tokenizer, encoded, pick, generator)
+        turn = step % _QUESTION_EVERY
+        if turn == _QUESTION_EVERY - 1:
+            question = question_in_order(torch.randperm(len(WORDS), generator=generator).tolist())
+            ids = prompt_ids(tokenizer, "evaluation", frames, tokens, question=question)
+            answers = attributions(tokenizer, encoded.kind[pick], encoded.strength[pick])
+        else:
+            ids = prompts[turn % 2]
+            score = 1 + 4 * torch.rand(clips, generator=generator)
+            answers = scored_answers(tokenizer, encoded.kind[pick], encoded.strength[pick], score)
         said = policy(
-            input_ids=prompts[step % 2].expand(clips, -1),
+            input_ids=ids.expand(clips, -1),
             frame_features=encoded.frames[pick[torch.randperm(clips, generator=generator)]],
             motion_features=_jittered(encoded.motion[pick], generator),
-            completion_ids=answers, lengths=torch.full((2 * clips,), answers.shape[1]),
-            rows=torch.arange(clips).repeat(2),
+            completion_ids=answers, lengths=torch.full((len(answers),), answers.shape[1]),
+            rows=torch.arange(clips).repeat(len(answers) // clips),
         ).log_probs  # fmt: skip
         optimiser.step(-(said * weight[answers]).sum() / weight[answers].sum(), step)
-
-
-def _answers(
-    tokenizer: PreTrainedTokenizerFast,
-    encoded: EncodedClips,
-    pick: Tensor,
-    generator: torch.Generator,
-) -> Tensor:
-    """Token ids (2 x clips, tokens): true words and a drawn score, then the same words and 6 less
-    that score."""
-    level = (encoded.strength[pick] * len(LEVELS)).long().clamp(max=len(LEVELS) - 1)
-    score = 1 + 4 * torch.rand(len(pick), generator=generator)
-    texts = [
-        _THOUGHT.format(level=LEVELS[lv], kind=_WORDS[kind], score=s) + tokenizer.eos_token
-        for scores in (score, 6 - score)
-        for lv, kind, s in zip(level, encoded.kind[pick], scores.tolist(), strict=True)
-    ]
-    return torch.tensor(tokenizer(texts, add_special_tokens=False)["input_ids"])
-
-
-def _token_weights(tokenizer: PreTrainedTokenizerFast) -> Tensor:
-    """What is seen counts most; digits are noise, of which only the form is to be learned."""
-    weight = torch.ones(len(tokenizer))
-    weight[tokenizer.convert_tokens_to_ids(list("0123456789"))] = 0.2
-    words = tokenizer([f" {word}" for word in (*LEVELS, *_WORDS)], add_special_tokens=False)
-    weight[torch.tensor(words["input_ids"])[:, 0]] = 3.0
-    return weight
 
 
 def _jittered(motion: Tensor, generator: torch.Generator) -> Tensor:

@@ -12,7 +12,14 @@ import yaml
 
 from vqathinker.errors import InputError
 
-__all__ = ["Setting", "evaluation_prompt", "render", "training_prompt"]
+__all__ = [
+    "Setting",
+    "attribute_question",
+    "degradation_question",
+    "evaluation_prompt",
+    "render",
+    "training_prompt",
+]
 
 Setting = Literal["training", "evaluation"]
 
@@ -27,11 +34,26 @@ def evaluation_prompt(frames: int = 12, tokens_per_frame: int = 400) -> str:
     return render("evaluation", frames, tokens_per_frame)
 
 
+def degradation_question(options: str) -> str:
+    """The demo's question on the kind of degradation; `options` as "A: blur, B: noise"."""
+    return str(_prompt_parts()["degradation"].format(options=options))
+
+
+def attribute_question(attribute: str, low: str, high: str) -> str:
+    """The question on one attribute, in the words of that on quality as a whole.
+
+    `low` and `high` say what 1 and 5 stand for.
+    """
+    return str(_prompt_parts()["attribute"].format(attribute=attribute, low=low, high=high))
+
+
 def render(
     setting: Setting, frames: int, tokens_per_frame: int, *, thinking: bool = True,
-    motion: bool = True,
+    motion: bool = True, question: str | None = None,
 ) -> str:  # fmt: skip
     """The chat text for a video of `frames` frames, up to where the assistant begins to speak.
+
+    Asked is the paper's question on quality, or another `question` in the place of it.
 
     Each frame stands as `tokens_per_frame` times `<IMG_CONTEXT>` between `<img>` and `</img>`; the
     motion token is the last `<IMG_CONTEXT>`, alone, after the frames. Without `thinking` the answer
@@ -59,7 +81,9 @@ def render(
             for number in range(1, frames + 1)
         )
         + moving
-        + lines["closing"].format(question=wording["question"], instruction=instruction)
+        + lines["closing"].format(
+            question=wording["question"] if question is None else question, instruction=instruction
+        )
     )
     return str(wording["chat"].format(system=wording["system"], user=user))
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from vqathinker.params import AnswerParams, EvaluationParams
+from vqathinker.params import AnswerParams, EvaluationParams, ScoreKind
 from vqathinker.policy.answer import Answer, Completion, read_answer
 from vqathinker.policy.draws import uniform_numbers
 from vqathinker.policy.expectation import Expectation, NumberTokens, expected_score
@@ -34,6 +34,12 @@ class ClipScores(NamedTuple):
     answer: Answer
     samples: tuple[Answer, ...]
     expected: Expectation | None
+
+    def of(self, kind: ScoreKind) -> float | None:
+        """The score of a kind that was asked for."""
+        if kind == "expected":
+            return self.expected.score if self.expected else None
+        return mean_of(self.samples)[0] if kind == "mean" else self.answer.score
 
 
 def mean_of(samples: Sequence[Answer]) -> tuple[float | None, float | None]:

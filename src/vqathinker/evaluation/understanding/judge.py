@@ -1,0 +1,182 @@
+"""A model behind an OpenAI-compatible address, which scores an answer in words.
+
+Source: the form of `POST {url}/chat/completions` as OpenAI documents it and others serve it. An
+answer is scored 0 to 2 for completeness, precision and relevance, as the owners of Q-Bench-Video
+let GPT-4o do for all three at once. What the judge says is read strictly: three whole numbers as
+JSON, or a failure with a name. The key comes from the environment and goes into the header alone.
+"""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal, NamedTuple
+
+import httpx2
+import numpy as np
+
+from vqathinker.acquisition.transfer.retry import parse_retry_after
+from vqathinker.acquisition.transfer.secret import Secret
+from vqathinker.errors import InputError
+from vqathinker.params import JudgeParams
+
+__all__ = ["CRITERIA", "PROMPT", "Judge", "JudgeError", "Verdict", "key_of"]
+
+JudgeStatus = Literal["ok", "nonsense", "refused", "rate_limited", "server_error", "timeout"]
+
+CRITERIA = ("completeness", "precision", "relevance")
+PROMPT = """\
+You grade an answer to a question on the quality of a video. You do not see the video; a person \
+who did wrote the reference.
+
+Question: {question}
+Reference: {reference}
+Answer: {answer}
+
+Grade three things, each 0 (not at all), 1 (in part) or 2 (completely or nearly so):
+completeness: the answer says what the reference says;
+precision: nothing in the answer contradicts the reference;
+relevance: the answer is about what is asked.
+Write this JSON and nothing else: {{"completeness": 0, "precision": 0, "relevance": 0}}"""
+
+_FENCE = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL)
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+_MISTAKES = {400, 401, 403, 404, 405, 422}  # of the parameters: every other question meets them too
+
+
+class JudgeError(Exception):
+    """The judge cannot be asked; what it has said so far is kept."""
+
+
+class Verdict(NamedTuple):
+    """What came of one question to the judge: three scores if ok, and its words if any came."""
+
+    status: JudgeStatus
+    scores: tuple[int, int, int] | None
+    reply: str | None
+
+
+def key_of(how: JudgeParams) -> Secret | None:
+    """The key that `key_env` names; None where none is needed.
+
+    Raises:
+        InputError: the variable is not set, or the key would go over the network in the clear.
+    """
+    if how.key_env is None:
+        return None
+    if (key := Secret.from_environment(how.key_env)) is None:
+        raise InputError(
+            f"judge.key_env: the environment variable {how.key_env} is not set; put the key in it, "
+            "or set judge.key_env: null for a judge that needs none"
+        )
+    address = httpx2.URL(how.url)
+    if address.scheme != "https" and address.host not in _LOOPBACK:
+        raise InputError(
+            f"judge.url: {how.url} is not https://, so anybody could read {key.name} on the way"
+        )
+    return key
+
+
+@dataclass
+class Judge:
+    """Asks the judge, again where that may help.
+
+    Args:
+        how: address, model and patience.
+        key: see `key_of`.
+        sleep: waits so many seconds.
+    """
+
+    how: JudgeParams
+    key: Secret | None
+    sleep: Callable[[float], None] = time.sleep
+    _rng: np.random.Generator = field(default_factory=np.random.default_rng)  # of waits alone
+    _client: httpx2.Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._client = httpx2.Client(timeout=self.how.timeout_s)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def verdict(self, prompt: str) -> Verdict:
+        """Ask until an answer comes, at most `attempts` times.
+
+        Raises:
+            JudgeError: nobody is at the address, or it refuses every question.
+        """
+        wait = self.how.first_wait_s
+        for attempt in range(1, self.how.attempts + 1):
+            told, pause = self._ask(prompt, last=attempt == self.how.attempts)
+            if pause is None or attempt == self.how.attempts or pause > self.how.longest_wait_s:
+                break
+            self.sleep(max(pause, wait * float(self._rng.uniform(0.5, 1.0))))
+            wait = min(2 * wait, self.how.longest_wait_s)
+        return told
+
+    def _ask(self, prompt: str, *, last: bool) -> tuple[Verdict, float | None]:
+        """What came, and after how many seconds to ask again at the earliest; None: not at all."""
+        key = self.key
+        try:
+            response = self._client.post(
+                f"{self.how.url.rstrip('/')}/chat/completions",
+                json={
+                    "model": self.how.model, "temperature": self.how.temperature,
+                    "max_tokens": self.how.max_tokens,
+                    "messages": [{"role": "user", "content": prompt}],
+                },
+                headers={} if key is None else {"Authorization": f"Bearer {key.reveal()}"},
+            )  # fmt: skip
+        except httpx2.TimeoutException:
+            return Verdict("timeout", None, None), 0.0
+        except httpx2.TransportError as error:
+            if last:
+                raise JudgeError(
+                    f"judge.url: nobody answers at {self.how.url}; see that it is right and there, "
+                    "then run the same command again: it goes on where it was"
+                ) from error
+            return Verdict("server_error", None, None), 0.0
+        return self._read(response)
+
+    def _read(self, response: httpx2.Response) -> tuple[Verdict, float | None]:
+        code = response.status_code
+        if code in _MISTAKES:
+            hint = f"see judge.model {self.how.model!r}, judge.key_env and judge.url"
+            raise JudgeError(f"judge.url: {self.how.url} answers {code} to a question; {hint}")
+        if code == httpx2.codes.TOO_MANY_REQUESTS or code >= 500:
+            after = parse_retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
+            status: JudgeStatus = "server_error" if code >= 500 else "rate_limited"
+            return Verdict(status, None, None), after or 0.0
+        if code != httpx2.codes.OK:
+            return Verdict("refused", None, None), None
+        reply = _content(response)
+        scores = _scores(reply)
+        return Verdict("ok" if scores else "nonsense", scores, reply), None
+
+
+def _content(response: httpx2.Response) -> str | None:
+    try:
+        content = response.json()["choices"][0]["message"]["content"]
+    except (ValueError, KeyError, IndexError, TypeError):
+        return None
+    return content if isinstance(content, str) else None
+
+
+def _scores(reply: str | None) -> tuple[int, int, int] | None:
+    """Three whole numbers 0 to 2, by name; a fence of Markdown around the JSON is no harm."""
+    text = (reply or "").strip()
+    fenced = _FENCE.fullmatch(text)
+    try:
+        told = json.loads(fenced[1] if fenced else text)
+    except ValueError:
+        return None
+    if not isinstance(told, dict) or set(told) != set(CRITERIA):
+        return None
+    values = [told[name] for name in CRITERIA]
+    if any(isinstance(value, bool) or value not in {0, 1, 2} for value in values):
+        return None
+    first, second, third = map(int, values)
+    return first, second, third

@@ -1,0 +1,116 @@
+"""How well the questions of a task are answered. The one place where right answers are looked at.
+
+Source: docs/method.md, section 7.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+from vqathinker.atomic import whole_file
+from vqathinker.errors import InputError
+from vqathinker.evaluation.understanding.accuracy import Answered, accuracy_rows, position_rows
+from vqathinker.evaluation.understanding.answers import Answers, read_answers
+from vqathinker.evaluation.understanding.judging import Judged, read_judged
+from vqathinker.evaluation.understanding.open_answers import judged_rows, overlap_row, score_rows
+from vqathinker.evaluation.understanding.question import Question
+from vqathinker.evaluation.understanding.ratings import rating_rows
+from vqathinker.evaluation.understanding.rows import Row, row_of
+from vqathinker.evaluation.understanding.tasks import read_task
+from vqathinker.params import QuestionKind, TaskParams
+
+__all__ = ["measure_task", "write_measures"]
+
+_KINDS: tuple[QuestionKind, ...] = get_args(QuestionKind)
+
+
+def write_measures(
+    task: TaskParams, questions: Path, answers: Path, out: Path, judged: Path | None = None
+) -> dict[str, Any]:
+    """Measure a file of answers and write the result as JSON, with its provenance.
+
+    `judged` is what a judge said of these answers, if one was asked.
+
+    Raises:
+        InputError: answers, questions and verdicts do not fit together.
+    """
+    given = read_answers(answers)
+    verdicts = None if judged is None else _verdicts(judged, answers)
+    asked = read_task(task.kind, questions)
+    with questions.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    result = {
+        "run": given.run, "task": given.task, "kind": task.kind, "set": task.set,
+        "reading": given.provenance["asking"]["reading"],
+        "n": len(given.rows),
+        "statuses": dict(sorted(Counter(row["status"] for row in given.rows).items())),
+        "rows": measure_task(asked, given, f"{answers} and {questions}", verdicts),
+        "provenance": {
+            **given.provenance, "questions_sha256": digest,
+            "judge": None if verdicts is None else verdicts.head,
+        },
+    }  # fmt: skip
+    text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
+    with whole_file(out) as part:
+        part.write_text(text + "\n", encoding="utf-8")
+    return result
+
+
+def measure_task(
+    questions: Sequence[Question], given: Answers, where: str, judged: Judged | None = None
+) -> list[Row]:
+    """Every row that can be made of the answers to these questions.
+
+    A question whose video has no clip was not asked and counts in no row.
+
+    Raises:
+        InputError: an answer is to no question of the task, or to another video.
+    """
+    return list(_rows(list(_joined(questions, given, where)), judged))
+
+
+def _rows(pairs: Sequence[Answered], judged: Judged | None) -> Iterator[Row]:
+    kinds = {kind: [pair for pair in pairs if pair[0].kind == kind] for kind in _KINDS}
+    if kinds["choice"]:
+        yield from accuracy_rows(kinds["choice"])
+        yield from position_rows(kinds["choice"])
+    if kinds["rating"]:
+        yield from rating_rows(kinds["rating"])
+    if kinds["open"]:
+        yield overlap_row(kinds["open"])
+        yield from judged_rows(kinds["open"], judged)
+    if kinds["open"] and kinds["choice"]:
+        yield from score_rows(pairs, judged)
+    parts = {part for question, _ in pairs for part, _ in question.parts}
+    if "type" in parts and "concern" not in parts:
+        yield row_of("accuracy", "concern", "", reason="the file of questions names no concerns")
+    if not pairs:
+        yield row_of("accuracy", "overall", "", reason="no question has a clip")
+
+
+def _verdicts(judged: Path, answers: Path) -> Judged:
+    found = read_judged(judged)
+    with answers.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if found.head["answers_sha256"] != digest:
+        raise InputError(
+            f"{judged}: is about other answers than {answers}; judge these with `vqathinker "
+            "understanding judge`"
+        )
+    return found
+
+
+def _joined(questions: Sequence[Question], given: Answers, where: str) -> Iterator[Answered]:
+    known = {question.number: question for question in questions}
+    for row in given.rows:
+        question = known.get(row["question"])
+        if question is None or "_cat_".join(question.videos) != row["video"]:
+            raise InputError(
+                f"{where}: question {row['question']} on {row['video']} is none of the task's "
+                f"{len(known)}; ask again with `vqathinker understanding ask`"
+            )
+        if row["status"] != "no_clip":
+            yield question, row

@@ -1,0 +1,110 @@
+"""The questions of each task, read from files of its set's own form."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from vqathinker.errors import InputError
+from vqathinker.evaluation.understanding.question import order_of
+from vqathinker.evaluation.understanding.tasks import read_task
+from vqathinker.policy.demo_speech import question_in_order
+from vqathinker.policy.demo_words import WORDS
+
+LABELS = Path(__file__).parents[4] / "shared" / "labels"
+real = pytest.mark.skipif(not LABELS.is_dir(), reason=f"the label files are not here ({LABELS})")
+
+
+def test_the_demo_asks_in_the_words_that_its_policy_was_taught(tmp_path: Path) -> None:
+    path = tmp_path / "degradations.csv"
+    path.write_text("video,kind,strength\na.mp4,vp9,0.5\nb.mp4,downscale,0.5\nc.mp4,drop,0.1\n")
+    first, second = read_task("made", path)
+    assert (first.videos, first.right) == (("a.mp4",), "compression")
+    assert (second.videos, second.right) == (("c.mp4",), "stutter")  # the other has no word
+    shown = order_of(first, 7)
+    assert first.text(shown) == question_in_order([WORDS.index(word) for word in shown])
+
+
+@real
+def test_finevd_is_asked_in_its_own_words_with_options_in_another_order() -> None:
+    questions = read_task("finevd", LABELS / "finevd" / "abcd2_test.jsonl")
+    assert len(questions) == 1016
+    first = questions[0]
+    assert first.text(first.options) == (
+        "Which distortion dimension has the greatest impact on video quality, choose from the "
+        "following options{A:[Noise], B:[Video quality is good], C:[Color], D:[Artifact]}"
+        "(Just answer the corresponding letter)"
+    )
+    assert first.right == "Artifact"
+    places = Counter(order_of(question, 7).index(question.right or "") for question in questions)
+    assert all(200 < places[place] < 310 for place in range(4))
+    assert {dict(question.parts)["dimension"] for question in questions} == {
+        "Artifact", "Blur", "Color", "Noise", "Temporal", "Video quality is good",
+    }  # fmt: skip
+
+
+@real
+def test_maxwell_asks_for_each_of_its_sixteen_attributes() -> None:
+    questions = read_task("maxwell", LABELS / "maxwell" / "MaxWell_val.csv")
+    assert len(questions) == 16 * 909
+    assert len({question.number for question in questions}) == len(questions)
+    sharp = [q for q in questions if dict(q.parts)["dimension"] == "T-1 sharpness"]
+    assert (sharp[0].videos, sharp[0].mos) == (("0000.mp4",), -0.828571429)
+    assert "your rating on the sharpness of this video?" in sharp[0].before
+    assert "1 representing fuzzy and 5 representing sharp." in sharp[0].before
+
+
+def q_bench(path: Path, **changes: object) -> Path:
+    choice = {
+        "video_name": "7.mp4", "question": "Is it sharp?", "answers": ["Yes", "No"],
+        "question_type": "yes/no", "context": "Global", "correct_choice": "B",
+    }  # fmt: skip
+    pair = {
+        "video_name": "a.mp4_cat_b.mp4.mp4", "question": "Which is sharper?",
+        "answers": ["The first", "The second", "Both"], "question_type": "what/how",
+        "context": "Compare", "correct_choice": "The first", "concern": "Technical",
+    }  # fmt: skip
+    free = {
+        "video_name": "8.mp4", "question": "What is wrong?", "answers": ["It shakes."],
+        "question_type": "open_ended", "context": "Global",
+    }  # fmt: skip
+    path.write_text(json.dumps([choice | changes, pair, free]), encoding="utf-8")
+    return path
+
+
+def test_q_bench_video_has_three_types_and_pairs(tmp_path: Path) -> None:
+    choice, pair, free = read_task("q_bench_video", q_bench(tmp_path / "dev.json"))
+    assert choice.text(choice.options) == "Is it sharp?\nA. Yes\nB. No"
+    assert choice.right == "No"
+    assert choice.parts == (("type", "yes/no"),)
+    assert (pair.videos, pair.right) == (("a.mp4", "b.mp4"), "The first")
+    assert pair.parts == (("type", "what/how"), ("concern", "technical"))
+    assert (free.kind, free.right, free.text(())) == ("open", "It shakes.", "What is wrong?")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"question_type": "why"}, r"question 1: question_type is 'why', expected yes/no"),
+        ({"correct_choice": "C"}, r"correct_choice is 'C', expected a letter or one of"),
+        ({"correct_choice": None}, r"has no right answer; give the file for development"),
+        ({"answers": ["Yes"]}, r"answers is \['Yes'\], expected two or more"),
+        ({"answers": "Yes"}, r"answers is 'Yes', expected a list"),
+        ({"concern": "sound"}, r"concern is 'sound', expected one of technical"),
+    ],
+)
+def test_another_form_than_was_assumed_is_told_with_its_place(
+    tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        read_task("q_bench_video", q_bench(tmp_path / "dev.json", **changes))
+
+
+def test_a_file_without_questions_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "none.jsonl").write_text("\n")
+    with pytest.raises(InputError, match=r"none\.jsonl: no question in it"):
+        read_task("description", tmp_path / "none.jsonl")
+    (tmp_path / "bad.jsonl").write_text('{"video": "a.mp4"}\n')
+    with pytest.raises(InputError, match=r"a JSON object in line 1.*: write it as"):
+        read_task("description", tmp_path / "bad.jsonl")
