@@ -38,8 +38,7 @@ class VQAThinkerModel(SeesMotion, InternVLModel):
     """InternVL's body with a frozen motion encoder and its trained projector."""
 
     config_class = VQAThinkerConfig
-    # In float32 whatever the policy's precision is: a clip has one feature.
-    _keep_in_fp32_modules_strict = ("motion_encoder",)
+    _keep_in_fp32_modules_strict = ("motion_encoder",)  # a clip has one feature in any precision
 
     def __init__(self, config: VQAThinkerConfig) -> None:
         super().__init__(config)
@@ -51,8 +50,7 @@ class VQAThinkerModel(SeesMotion, InternVLModel):
         self.post_init()
 
     def train(self, mode: bool = True) -> "VQAThinkerModel":
-        """The motion encoder stays in eval mode whatever the rest does (a departure: the authors'
-        batch norms follow the policy; docs/method.md, section 9)."""
+        """All but the motion encoder, which stays in eval mode (docs/departures.md, 12)."""
         super().train(mode)
         self.motion_encoder.eval()
         return self
