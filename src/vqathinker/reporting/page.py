@@ -33,6 +33,7 @@ from vqathinker.reporting.tables.scoring import (
     SCORING,
     read_table,
 )
+from vqathinker.reporting.understanding import read_attribution
 
 __all__ = ["write_page"]
 
@@ -128,6 +129,7 @@ def write_page(
         listed=_NOT_SCORED_LISTED,
         figures=_figures(figures_dir, by_run),
         preferences=read_preference_table(tables_dir / "preference.csv"),
+        attribution=read_attribution(tables_dir / "attribution.csv"),
         examples={run: list(_examples(files, mos)) for run, files in by_run.items()},
         origins=_provenance_table(by_run),
     )
