@@ -65,7 +65,8 @@ CALLS = {
     "--manifest <data/mine/manifest.parquet --preference <preference.json "
     "--understanding <measures.json --out-dir >results/tables",
     "figures": "--predictions <predictions.parquet --manifest <data/mine/manifest.parquet "
-    "--history <run/history.csv --preference <preference.json --out-dir >results/figures",
+    "--history <run/history.csv --preference <preference.json "
+    "--tables <results/tables --out-dir >results/figures",
     "page": "--tables <results/tables --figures <results/figures "
     "--predictions <predictions.parquet --out >results/report.html",
     "summary": "<results",

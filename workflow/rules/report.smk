@@ -37,6 +37,7 @@ rule tables:
 rule figures:
     input:
         stamp=LAYOUT.stamp("report"),
+        tables="{folder}/tables",
         histories=lambda w: LAYOUT.histories(w.folder),
         predictions=lambda w: LAYOUT.predictions(w.folder),
         manifests=[

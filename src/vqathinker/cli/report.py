@@ -98,15 +98,22 @@ def figures(
         ),
     ] = [],  # noqa: B006
     preference: PreferenceFiles = [],  # noqa: B006
+    tables: Annotated[
+        Path | None,
+        typer.Option(**folder_to_read(TABLE), help="What `tables` wrote; for ranks of methods."),
+    ] = None,
 ) -> None:
     """Draw how training went, and scores against MOS in several ways; numbers as CSV."""
     from vqathinker.reporting.figures.calibration import write_calibration
     from vqathinker.reporting.figures.curves import write_curves
     from vqathinker.reporting.figures.judged import judged_videos
+    from vqathinker.reporting.figures.ranks import write_ranks
     from vqathinker.reporting.figures.residuals import write_residuals
     from vqathinker.reporting.figures.scatter import write_scatters
     from vqathinker.reporting.figures.uncertainty import write_uncertainty
     from vqathinker.reporting.preference import write_preference_figure
+    from vqathinker.reporting.tables.main import MAIN
+    from vqathinker.reporting.tables.reading import read_lines
 
     manifests = _by_set(manifest)
     judged = judged_videos(predictions, manifests)
@@ -114,6 +121,8 @@ def figures(
     for write in (write_scatters, write_calibration, write_residuals):
         write(judged, out_dir)
     write_uncertainty(predictions, manifests, out_dir)
+    if tables is not None:
+        write_ranks(read_lines(tables / "main.csv", MAIN), out_dir)
     write_preference_figure(preference, out_dir)
     typer.echo(f"{out_dir}: figures of {len(history)} trained runs")
 

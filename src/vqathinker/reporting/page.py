@@ -53,6 +53,11 @@ _SHOWN = {
         "training, one line for each trained run",
         caption="Faint: every logged step; strong: the trend. Numbers: figures/training_curve.csv.",
     ),
+    "ranks": _Text(
+        alt="Rank by SRCC of published methods and of these runs, a panel for each domain",
+        caption="Faint: a benchmark; strong: the mean over benchmarks; ours in red. Numbers: "
+        "figures/ranks.csv.",
+    ),
     "calibration": _Text(
         alt="Mean MOS of videos of similar score, a panel for each benchmark, a line for each run",
         caption="A point is a tenth of the videos, with a 95 % interval; on the dotted line a "
