@@ -23,7 +23,7 @@ def run(*words: str) -> tuple[int, list[str]]:
     [
         (("nope",), "Error: No such command 'nope' (see `vqathinker --help`)"),
         (("tables", "--mertics", "x"), "Error: No such option: --mertics"),
-        (("tables",), "Error: Missing option '--metrics' (see `vqathinker tables --help`)"),
+        (("tables",), "Error: Missing option '--out-dir' (see `vqathinker tables --help`)"),
         (("data", "manifest"), "Error: Missing argument 'SET' (see"),
         (("decode", "--shard", "-1"), "Error: Invalid value for '--shard': -1: expected"),
         (("decode", "--workers", "two"), "Error: Invalid value for '--workers': two: expected"),

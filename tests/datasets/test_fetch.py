@@ -49,6 +49,7 @@ SETTINGS = DownloadParams.model_validate(
         "connect_s": 1,
         "read_s": 1,
         "slowest_bytes_per_s": 1,
+        "bring": "open",
     }
 )
 
