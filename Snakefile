@@ -2,9 +2,11 @@
 
 import re
 import sys
+from os.path import relpath
 from pathlib import Path
 
 import yaml
+from snakemake.cli import get_argument_parser
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
@@ -14,24 +16,28 @@ min_version("9.27")
 configfile: "params.yaml"
 
 
-sys.path.insert(0, str(Path(workflow.basedir) / "src"))
+HERE = Path(workflow.current_basedir.get_path_or_uri(secret_free=False))
+sys.path.insert(0, str(HERE / "src"))
 
 from vqathinker.layout import Layout
 from vqathinker.phases.parameters import resolve
 from vqathinker.phases.run_lock import clear_stale_lock, hold_folder, release_folder
 from vqathinker.phases.presence import absent_sets, describe_absent
 from vqathinker.phases.stamps import settle_stamps, write_stamps
+from vqathinker.phases.targets import doubtful_words, unknown_targets
 from vqathinker.phases.validation import faults_of
 
-if workflow.is_main_process and (notice := clear_stale_lock()):
+# Not in the processes of single jobs, nor where another workflow imports this one as a module.
+MAIN = workflow.is_main_process and workflow.modifier.is_main_snakefile()
+if MAIN and (notice := clear_stale_lock()):
     logger.warning(notice)
 PARAMS = resolve(config)
 SCHEMA = yaml.safe_load(
-    Path(workflow.basedir, "workflow/schemas/params.schema.yaml").read_text("utf-8")
+    (HERE / "workflow" / "schemas" / "params.schema.yaml").read_text("utf-8")
 )
 if faults := faults_of(PARAMS, config, SCHEMA, "params.yaml"):
     raise WorkflowError("\n".join(faults))
-write_stamps(PARAMS, Path(workflow.basedir))
+write_stamps(PARAMS, HERE)
 LAYOUT = Layout(PARAMS, absent_sets(PARAMS))
 THREADS, RESOURCES = PARAMS["threads"], PARAMS["resources"]
 
@@ -78,11 +84,29 @@ include: "workflow/rules/report.smk"
 
 
 rule all:
+    """Tables, figures and the page of the main runs."""
     default_target: True
     input:
         LAYOUT.report(LAYOUT.results),
 
 
 rule ablations:
+    """Tables, figures and the page of every run."""
     input:
         LAYOUT.report(LAYOUT.ablations),
+
+
+if MAIN:
+    TARGETS = [rule.name for rule in workflow.rules if not rule.has_wildcards()]
+    doubtful = doubtful_words(
+        sys.argv[1:],
+        TARGETS,
+        lambda path: any(rule.is_producer(relpath(path)) for rule in workflow.rules),
+    )
+    # Snakemake keeps the targets to itself while it reads this file; asking its parser takes time.
+    if doubtful and Path(sys.argv[0]).stem in {"snakemake", "__main__"}:
+        asked = get_argument_parser().parse_known_args(sys.argv[1:])[0].targets
+        if unknown := unknown_targets(
+            [word for word in asked if word in doubtful], TARGETS
+        ):
+            raise WorkflowError(unknown)

@@ -1,7 +1,8 @@
 """Clips: sampled frames, decoded once, and the perturbations drawn for them."""
 
 
-rule all_clips:
+rule clips:
+    """Sampled frames of every video, and the perturbations drawn for them."""
     input:
         LAYOUT.clips(LAYOUT.results),
 

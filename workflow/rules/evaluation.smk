@@ -1,7 +1,14 @@
 """Predictions without labels, and the one rule that compares them with test MOS."""
 
 
-rule all_metrics:
+rule predictions:
+    """What every policy says about every benchmark."""
+    input:
+        LAYOUT.predictions(LAYOUT.results),
+
+
+rule evaluation:
+    """Metrics on every benchmark, and temporal preference."""
     input:
         LAYOUT.metrics(LAYOUT.results),
         LAYOUT.preferences(LAYOUT.results),

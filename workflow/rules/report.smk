@@ -2,6 +2,25 @@
 
 
 rule tables:
+    """Tables of scores and of questions."""
+    input:
+        f"{LAYOUT.results}/tables",
+        f"{LAYOUT.results}/questions",
+
+
+rule figures:
+    """Curves and scatter plots."""
+    input:
+        f"{LAYOUT.results}/figures",
+
+
+rule report:
+    """The page with all of it."""
+    input:
+        f"{LAYOUT.results}/report.html",
+
+
+rule write_tables:
     input:
         stamp=LAYOUT.stamp("report"),
         metrics=lambda w: LAYOUT.metrics(w.folder),
@@ -20,7 +39,7 @@ rule tables:
             category="Tables",
         ),
     log:
-        "logs/tables/{folder}.log",
+        "logs/write_tables/{folder}.log",
     conda:
         "../../envs/report.yaml"
     threads: THREADS["report"]
@@ -33,7 +52,7 @@ rule tables:
         " --out-dir {output} 2> {log}"
 
 
-rule questions:
+rule write_questions:
     input:
         stamp=LAYOUT.stamp("report"),
         measures=lambda w: LAYOUT.understood(w.folder),
@@ -45,7 +64,7 @@ rule questions:
             category="Tables",
         ),
     log:
-        "logs/questions/{folder}.log",
+        "logs/write_questions/{folder}.log",
     conda:
         "../../envs/report.yaml"
     threads: THREADS["report"]
@@ -61,7 +80,7 @@ rule questions:
         " {params.measures} --out-dir {output} 2> {log}"
 
 
-rule figures:
+rule draw_figures:
     input:
         stamp=LAYOUT.stamp("report"),
         histories=lambda w: LAYOUT.histories(w.folder),
@@ -80,7 +99,7 @@ rule figures:
             category="Figures",
         ),
     log:
-        "logs/figures/{folder}.log",
+        "logs/draw_figures/{folder}.log",
     conda:
         "../../envs/report.yaml"
     threads: THREADS["report"]
@@ -91,7 +110,7 @@ rule figures:
         " --manifest {input.manifests} --preference {input.preference} --out-dir {output} 2> {log}"
 
 
-rule page:
+rule write_page:
     input:
         stamp=LAYOUT.stamp("report"),
         tables="{folder}/tables",
@@ -100,7 +119,7 @@ rule page:
     output:
         report("{folder}/report.html", caption="../report/page.rst", category="Report"),
     log:
-        "logs/page/{folder}.log",
+        "logs/write_page/{folder}.log",
     conda:
         "../../envs/report.yaml"
     threads: THREADS["report"]

@@ -1,12 +1,14 @@
 """Policies: the base policies, their training by every run, and what a run exports."""
 
 
-rule all_bases:
+rule bases:
+    """The policies that training starts from."""
     input:
         LAYOUT.base_policies(LAYOUT.results),
 
 
-rule all_policies:
+rule policies:
+    """The policies that come out of training."""
     input:
         LAYOUT.policies(LAYOUT.results),
 

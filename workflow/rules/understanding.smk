@@ -1,7 +1,8 @@
 """Questions beside the score: asking without the right answers, then measuring with them."""
 
 
-rule all_understanding:
+rule understanding:
+    """How well questions beside the score are answered."""
     input:
         LAYOUT.understood(LAYOUT.results),
 
