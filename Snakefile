@@ -23,7 +23,11 @@ from vqathinker.layout import Layout
 from vqathinker.phases.parameters import resolve
 from vqathinker.phases.run_lock import clear_stale_lock, hold_folder, release_folder
 from vqathinker.phases.presence import absent_sets, describe_absent
-from vqathinker.phases.stamps import settle_stamps, write_stamps
+from vqathinker.phases.stamps import (
+    describe_out_of_date,
+    settle_stamps,
+    write_stamps,
+)
 from vqathinker.phases.targets import doubtful_words, unknown_targets
 from vqathinker.phases.validation import faults_of
 
@@ -38,6 +42,13 @@ SCHEMA = yaml.safe_load(
 if faults := faults_of(PARAMS, config, SCHEMA, "params.yaml"):
     raise WorkflowError("\n".join(faults))
 write_stamps(PARAMS, HERE)
+if MAIN:
+    for line in describe_out_of_date(PARAMS["scale"]):
+        logger.info(line)
+elif workflow.is_main_process:
+    settle_stamps(
+        PARAMS["scale"]
+    )  # the hooks below are not those of the other workflow
 LAYOUT = Layout(PARAMS, absent_sets(PARAMS))
 THREADS, RESOURCES = PARAMS["threads"], PARAMS["resources"]
 
