@@ -6,7 +6,6 @@ from os.path import relpath
 from pathlib import Path
 
 import yaml
-from snakemake.cli import get_argument_parser
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
@@ -16,10 +15,14 @@ min_version("9.27")
 configfile: "params.yaml"
 
 
+include: "workflow/rules/command_line.smk"
+
+
 HERE = Path(workflow.current_basedir.get_path_or_uri(secret_free=False))
 sys.path.insert(0, str(HERE / "src"))
 
 from vqathinker.layout import Layout
+from vqathinker.phases.gpus import count_gpus, gpu_faults
 from vqathinker.phases.parameters import resolve
 from vqathinker.phases.run_lock import clear_stale_lock, hold_folder, release_folder
 from vqathinker.phases.presence import absent_sets, describe_absent
@@ -46,11 +49,19 @@ if MAIN:
     for line in describe_out_of_date(PARAMS["scale"]):
         logger.info(line)
 elif workflow.is_main_process:
-    settle_stamps(
-        PARAMS["scale"]
-    )  # the hooks below are not those of the other workflow
+    # The hooks below are not those of the other workflow.
+    settle_stamps(PARAMS["scale"])
 LAYOUT = Layout(PARAMS, absent_sets(PARAMS))
 THREADS, RESOURCES = PARAMS["threads"], PARAMS["resources"]
+ASKING = {"train": RESOURCES["train"]["gpu"]}
+ASKING |= dict.fromkeys(("predict", "perturbed", "ask"), RESOURCES["predict"]["gpu"])
+# Without a limit Snakemake starts every GPU job at once. Snakemake sets a number of nodes for a
+# cluster, and also where somebody types --jobs.
+if not workflow.remote_exec and "gpu" not in workflow.global_resources:
+    if workflow.global_resources["_nodes"].value is None or (
+        MAIN and typed().executor in {None, "local"}
+    ):
+        workflow.register_resource("gpu", max(1, count_gpus()))
 
 
 wildcard_constraints:
@@ -66,6 +77,14 @@ wildcard_constraints:
 
 onstart:
     hold_folder()
+    if workflow.local_exec and not workflow.touch:
+        rules_to_run = {job.rule.name for job in workflow.dag.needrun_jobs()}
+        gpus_asked = {name: ASKING[name] for name in rules_to_run & ASKING.keys()}
+        refused, warned = gpu_faults(PARAMS, gpus_asked, count_gpus())
+        if refused:
+            raise WorkflowError("\n".join(refused))
+        for line in warned:
+            logger.warning(line)
     settle_stamps(LAYOUT.scale)
     for line in describe_absent(PARAMS, LAYOUT.absent):
         logger.info(line)
@@ -107,17 +126,15 @@ rule ablations:
         LAYOUT.report(LAYOUT.ablations),
 
 
-if MAIN:
+if MAIN and Path(sys.argv[0]).stem in {"snakemake", "__main__"}:
     TARGETS = [rule.name for rule in workflow.rules if not rule.has_wildcards()]
     doubtful = doubtful_words(
         sys.argv[1:],
         TARGETS,
         lambda path: any(rule.is_producer(relpath(path)) for rule in workflow.rules),
     )
-    # Snakemake keeps the targets to itself while it reads this file; asking its parser takes time.
-    if doubtful and Path(sys.argv[0]).stem in {"snakemake", "__main__"}:
-        asked = get_argument_parser().parse_known_args(sys.argv[1:])[0].targets
-        if unknown := unknown_targets(
-            [word for word in asked if word in doubtful], TARGETS
-        ):
-            raise WorkflowError(unknown)
+    asked = set(doubtful and typed().targets)
+    if unknown := unknown_targets(
+        [word for word in doubtful if word in asked], TARGETS
+    ):
+        raise WorkflowError(unknown)

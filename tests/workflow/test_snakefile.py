@@ -74,10 +74,31 @@ def test_a_row_with_its_own_base_trains_from_it(finished):
     assert "input: workflow/stamps/demo/training-mine.yaml, models/base/mine, " in plan
 
 
-def test_a_job_gets_no_more_gpus_than_the_default_profile_allows(quick):
-    plan = quick.snakemake("--dry-run", "--config", "scale=paper")
-    assert "gpu=1" in plan
-    assert "gpu=8" not in plan
+@pytest.mark.parametrize(
+    ("chosen", "words", "most"),
+    [
+        ("0,1,2,3,4,5,6,7", [], 8),
+        ("0,1,2", [], 3),
+        ("", [], 1),
+        ("0,1,2", ["--jobs", "4"], 3),
+        ("0,1,2", ["--resources", "gpu=2"], 2),
+        ("", ["--workflow-profile", "workflow/profiles/slurm"], 8),  # whose nodes have them
+    ],
+)
+def test_gpu_jobs_are_limited_to_the_gpus_of_this_machine(quick, chosen, words, most):
+    quick.environment["CUDA_VISIBLE_DEVICES"] = chosen
+    train = ("--config", "scale=paper", "--", "models/paper/grpo/history.csv")
+    plan = quick.run("snakemake", "--dry-run", *words, *train)
+    assert max(map(int, re.findall(r"gpu=(\d+)", plan.partition("rule train:")[2]))) == most
+
+
+def test_without_a_gpu_scale_paper_stops_before_anything_is_downloaded(quick):
+    quick.environment["CUDA_VISIBLE_DEVICES"] = ""
+    code, said = quick.tried("snakemake", "--cores", "2", "--config", "scale=paper")
+    assert code == 1
+    assert "Scale paper trains on 8 GPUs" in said
+    assert "`vqathinker plan --scale paper` says what it takes" in said
+    assert not quick.calls()
 
 
 TARGETS = (

@@ -32,7 +32,8 @@ rule predict:
     shell:
         "vqathinker predict --params {input.stamp} --policy {input.policy}"
         " --run {wildcards.run} --benchmark {wildcards.benchmark}"
-        " --clips {input.clips} --out {output} --times {log.times} 2> {log[0]}"
+        " --clips {input.clips} --out {output} --times {log.times}"
+        " --gpus {resources.gpu} 2> {log[0]}"
 
 
 rule gather:

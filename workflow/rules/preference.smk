@@ -20,7 +20,8 @@ rule perturbed:
     shell:
         "vqathinker perturbed --params {input.stamp} --policy {input.policy}"
         " --run {wildcards.run} --benchmark {wildcards.benchmark} --manifest {input.manifest}"
-        " --clips {input.clips} --out {output} --times {log.times} 2> {log[0]}"
+        " --clips {input.clips} --out {output} --times {log.times}"
+        " --gpus {resources.gpu} 2> {log[0]}"
 
 
 rule gather_perturbed:

@@ -56,7 +56,8 @@ rule train:
     shell:
         "vqathinker train {wildcards.run} --params {input.stamp} --policy {input.policy}"
         " --manifest {input.manifest} --clips {input.clips} --perturbations {input.perturbations}"
-        " --out {params.out} --times {log.times} 2> {log[0]}"
+        " --out {params.out} --times {log.times}"
+        " --gpus {resources.gpu} 2> {log[0]}"
 
 
 rule export:

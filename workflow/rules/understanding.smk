@@ -28,7 +28,8 @@ rule ask:
     shell:
         "vqathinker understanding ask {wildcards.task} --params {input.stamp} --policy {input.policy}"
         " --run {wildcards.run} --questions {params.questions}"
-        " --clips {input.clips} --out {output} --times {log.times} 2> {log[0]}"
+        " --clips {input.clips} --out {output} --times {log.times}"
+        " --gpus {resources.gpu} 2> {log[0]}"
 
 
 rule judge:
