@@ -30,29 +30,28 @@ def stamp_path(scale: str, phase: str) -> Path:
     return STAMPS / scale / f"{phase}.yaml"
 
 
-def write_stamps(params: Mapping[str, Any], root: Path) -> None:
+def write_stamps(params: Mapping[str, Any], source: Path) -> None:
     """Write the stamps of every phase that changed, and how files come.
 
     Args:
-        root: of the project, with its constraints and environments beside the package's `src`.
+        source: the folder of the package; `src` in a checkout, beside which versions are pinned.
     """
     software: dict[str, Tree] = {}  # that of all trainings is one, and takes time to find
     for phase in phase_names(params):
         kind = phase.split("-", maxsplit=1)[0]
         if kind not in software:
-            software[kind] = _software(kind, root)
+            software[kind] = _software(kind, source)
         content = {"phase": phase, "params": phase_params(params, phase), **software[kind]}
         if phase in _WITH_CARDS:
-            content["cards"] = card_hashes(params, root / "src" / "vqathinker")
+            content["cards"] = card_hashes(params, source / "vqathinker")
         write_stamp(stamp_path(params["scale"], phase), content)
     settings = {"phase": DOWNLOAD, "params": {key: params[key] for key in ("scale", DOWNLOAD)}}
     write_stamp(stamp_path(params["scale"], DOWNLOAD), settings)
 
 
-def _software(kind: str, root: Path) -> Tree:
+def _software(kind: str, source: Path) -> Tree:
     """Code of a phase, and versions where a checkout pins them."""
-    source = root / "src"
-    versions = versions_of(kind, imports_of_phase(kind, source), root)
+    versions = versions_of(kind, imports_of_phase(kind, source), source.parent)
     return {"code": code_of_phase(kind, source)} | ({"versions": versions} if versions else {})
 
 

@@ -26,7 +26,9 @@ _NAMES = {
     "yaml": "pyyaml",
 }
 # They talk, wait or read parameters; no result is different for them.
-_WITHOUT_EFFECT = {"filelock", "pydantic", "rich", "tqdm", "typer"}
+_WITHOUT_EFFECT = {
+    *("filelock", "pydantic", "pydantic-core", "rich", "tqdm", "typer", "typing-extensions"),
+}
 
 
 def versions_of(kind: str, modules: Iterable[str], root: Path) -> dict[str, str]:
