@@ -16,6 +16,8 @@ rule decode:
         "clips/{set}/{setting}/{shard}.safetensors",
     log:
         "logs/decode/{set}/{setting}/{shard}.log",
+    benchmark:
+        "logs/benchmark/decode/{set}/{setting}/{shard}.tsv"
     conda:
         "../../envs/video.yaml"
     threads: THREADS["video"]

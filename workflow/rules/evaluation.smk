@@ -24,6 +24,8 @@ rule predict:
     log:
         f"logs/predict/{LAYOUT.scale}/{{run}}/{{benchmark}}/{{shard}}.log",
         times=f"logs/predict/{LAYOUT.scale}/{{run}}/{{benchmark}}/{{shard}}.times.csv",
+    benchmark:
+        f"logs/benchmark/predict/{LAYOUT.scale}/{{run}}/{{benchmark}}/{{shard}}.tsv"
     conda:
         "../../envs/policy.yaml"
     threads: THREADS["predict"]

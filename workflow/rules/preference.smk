@@ -12,6 +12,8 @@ rule perturbed:
     log:
         f"logs/perturbed/{LAYOUT.scale}/{{run}}/{{benchmark}}/{{shard}}.log",
         times=f"logs/perturbed/{LAYOUT.scale}/{{run}}/{{benchmark}}/{{shard}}.times.csv",
+    benchmark:
+        f"logs/benchmark/perturbed/{LAYOUT.scale}/{{run}}/{{benchmark}}/{{shard}}.tsv"
     conda:
         "../../envs/policy.yaml"
     threads: THREADS["predict"]

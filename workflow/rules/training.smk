@@ -22,6 +22,8 @@ rule base:
         directory("models/base/{name}"),
     log:
         "logs/base/{name}.log",
+    benchmark:
+        "logs/benchmark/base/{name}.tsv"
     conda:
         "../../envs/policy.yaml"
     threads: THREADS["base"]
@@ -46,6 +48,8 @@ rule train:
     log:
         f"logs/train/{LAYOUT.scale}/{{run}}.log",
         times=f"logs/train/{LAYOUT.scale}/{{run}}.times.csv",
+    benchmark:
+        f"logs/benchmark/train/{LAYOUT.scale}/{{run}}.tsv"
     conda:
         "../../envs/policy.yaml"
     threads: THREADS["train"]

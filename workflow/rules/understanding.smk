@@ -18,6 +18,8 @@ rule ask:
     log:
         f"logs/ask/{LAYOUT.scale}/{{run}}/{{task}}.log",
         times=f"logs/ask/{LAYOUT.scale}/{{run}}/{{task}}.times.csv",
+    benchmark:
+        f"logs/benchmark/ask/{LAYOUT.scale}/{{run}}/{{task}}.tsv"
     conda:
         "../../envs/policy.yaml"
     threads: THREADS["predict"]
