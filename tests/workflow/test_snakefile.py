@@ -118,6 +118,15 @@ def test_mistyped_targets_are_answered_by_the_list_of_them(quick):
     assert f"Targets: {TARGETS}; or the path of a file that a rule makes" in said
 
 
+def test_the_drawn_graph_is_that_of_the_rules(quick, root):
+    drawn = (root / "docs" / "workflow.md").read_text(encoding="utf-8").split("```mermaid")[1]
+    arrows = re.findall(r"(?m)^  (\w+) --> (.*)$", drawn.partition("```")[0])
+    told = quick.run("snakemake", "--rulegraph", "mermaid-js", "--", "all")
+    names = dict(re.findall(r"(id\d+)\[(\w+)\]", told))
+    edges = {(names[a], names[b]) for a, b in re.findall(r"(id\d+) --> (id\d+)", told)}
+    assert {(a, b) for a, several in arrows for b in several.split(" & ")} == edges
+
+
 def test_a_mistake_in_the_parameters_stops_before_any_job(quick):
     quick.change("training.epsilon", "small")
     with pytest.raises(AssertionError, match=r'training\.epsilon is "small", expected a number'):

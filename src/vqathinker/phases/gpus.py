@@ -21,8 +21,8 @@ __all__ = ["claim_gpus", "count_gpus", "gpu_faults"]
 
 _DEVICES = Path("/dev")
 _CHOSEN = "CUDA_VISIBLE_DEVICES"
-# Who starts the process says which GPUs it has.
-_SAID_BY = (_CHOSEN, "SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "LOCAL_RANK")
+_ALLOCATION = "SLURM_JOB_ID"  # in which GPUs are numbered anew
+_LAUNCHED = "LOCAL_RANK"  # by a launcher that has claimed for all its processes
 _PATIENCE_S = 0.5
 _held: list[IO[str]] = []
 
@@ -33,59 +33,67 @@ def count_gpus(environment: Mapping[str, str] = os.environ, devices: Path = _DEV
     >>> count_gpus({"CUDA_VISIBLE_DEVICES": "2,5"}), count_gpus({"CUDA_VISIBLE_DEVICES": ""})
     (2, 0)
     """
+    return len(_names(environment, devices))
+
+
+def _names(environment: Mapping[str, str], devices: Path) -> list[str]:
     if _CHOSEN in environment:
-        listed = [each for each in environment[_CHOSEN].split(",") if each.strip()]
-        return len(listed[: listed.index("-1")] if "-1" in listed else listed)
-    return len(list(devices.glob("nvidia[0-9]*")))
+        listed = [each.strip() for each in environment[_CHOSEN].split(",") if each.strip()]
+        return listed[: listed.index("-1")] if "-1" in listed else listed
+    return [str(number) for number, _ in enumerate(devices.glob("nvidia[0-9]*"))]
 
 
 def claim_gpus(
     wanted: int,
     device: str,
     environment: MutableMapping[str, str] = os.environ,
-    gpus: int | None = None,
+    devices: Path = _DEVICES,
 ) -> None:
     """Take so many GPUs for this process and what it becomes or starts, until it ends.
 
-    Sets CUDA_VISIBLE_DEVICES. Nothing happens on the CPU, on a machine without GPUs, and where that
-    variable or SLURM says already which ones there are. While too few are free it waits; whoever
-    came first is served first.
+    Sets CUDA_VISIBLE_DEVICES, of what it lists where it is set. Nothing happens on the CPU, on a
+    machine without GPUs, and where it lists just so many, as in the job of a cluster. While too few
+    are free it waits; whoever came first is served first.
 
     Args:
         wanted: number of GPUs; 0 claims none, and all are seen.
         device: `auto`, `cpu` or `cuda`.
-        gpus: that this machine has; None counts them.
+        devices: the folder with the GPUs' device files.
 
     Raises:
-        InputError: the machine has fewer.
+        InputError: there are fewer.
     """
-    there = count_gpus(environment) if gpus is None else gpus
-    if not (wanted and there) or device == "cpu" or any(name in environment for name in _SAID_BY):
+    names = _names(environment, devices)
+    if not (wanted and names) or device == "cpu" or _LAUNCHED in environment:
         return
-    if wanted > there:
+    if wanted > len(names):
         raise InputError(
-            f"--gpus {wanted}: this machine has {there}; expected at most so many: set "
+            f"--gpus {wanted}: there are {len(names)} here; expected at most so many: set "
             "resources in params.yaml, or run it where there are more"
         )
-    folder = Path(tempfile.gettempdir(), f"vqathinker-gpus-{os.getuid()}")
+    if _CHOSEN in environment and wanted == len(names):
+        return
+    owner = "-".join([str(os.getuid()), *filter(None, [environment.get(_ALLOCATION)])])
+    folder = Path(tempfile.gettempdir(), f"vqathinker-gpus-{owner}")
     folder.mkdir(mode=0o700, exist_ok=True)
-    environment["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
-    environment[_CHOSEN] = ",".join(map(str, _take(wanted, there, folder)))
+    environment.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+    environment[_CHOSEN] = ",".join(_take(wanted, names, folder))
 
 
-def _take(wanted: int, there: int, folder: Path) -> list[int]:
-    """Numbers of GPUs whose locks this process now holds."""
-    taken: list[int] = []
+def _take(wanted: int, names: list[str], folder: Path) -> list[str]:
+    """Those GPUs whose locks this process now holds."""
+    taken: list[str] = []
     with (folder / "turn.lock").open("a", encoding="utf-8") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)  # one waits for GPUs at a time, so none waits in a circle
         told = False
         while True:
-            free = (n for n in range(there) if n not in taken and _try(folder / f"{n}.lock"))
-            taken += [number for _, number in zip(range(wanted - len(taken)), free, strict=False)]
+            free = (n for n in names if n not in taken and _try(folder / f"gpu-{n}.lock"))
+            lacking = range(wanted - len(taken))
+            taken += [name for _, name in zip(lacking, free, strict=False)]
             if len(taken) == wanted:
-                return sorted(taken)
+                return sorted(taken, key=names.index)
             if not told:
-                sys.stderr.write(f"Waits for {wanted} of {there} GPUs; {len(taken)} are free.\n")
+                sys.stderr.write(f"Waits for {wanted} of {len(names)} GPUs; {len(taken)} free.\n")
                 told = True
             time.sleep(_PATIENCE_S)
 
