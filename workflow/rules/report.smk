@@ -2,10 +2,9 @@
 
 
 rule tables:
-    """Tables of scores and of questions."""
+    """Tables of scores, and of questions beside them."""
     input:
         f"{LAYOUT.results}/tables",
-        f"{LAYOUT.results}/questions",
 
 
 rule figures:
@@ -31,6 +30,7 @@ rule write_tables:
             if name in LAYOUT.present
         ],
         preference=lambda w: LAYOUT.preferences(w.folder),
+        understanding=lambda w: LAYOUT.understood(w.folder),
     output:
         report(
             directory("{folder}/tables"),
@@ -48,41 +48,14 @@ rule write_tables:
     shell:
         "vqathinker tables --params {input.stamp} --metrics {input.metrics}"
         " --predictions {input.predictions} --manifest {input.manifests}"
-        " --preference {input.preference}"
+        " --preference {input.preference} --understanding {input.understanding}"
         " --out-dir {output} 2> {log}"
-
-
-rule write_questions:
-    input:
-        stamp=LAYOUT.stamp("report"),
-        measures=lambda w: LAYOUT.understood(w.folder),
-    output:
-        report(
-            directory("{folder}/questions"),
-            patterns=["{name}.md"],
-            caption="../report/tables.rst",
-            category="Tables",
-        ),
-    log:
-        "logs/write_questions/{folder}.log",
-    conda:
-        "../../envs/report.yaml"
-    threads: THREADS["report"]
-    resources:
-        **RESOURCES["report"],
-    params:
-        runs=lambda w: LAYOUT.runs(w.folder),
-        measures=lambda w, input: (
-            ["--measures", *input.measures] if input.measures else []
-        ),
-    shell:
-        "vqathinker understanding tables --params {input.stamp} --run {params.runs}"
-        " {params.measures} --out-dir {output} 2> {log}"
 
 
 rule draw_figures:
     input:
         stamp=LAYOUT.stamp("report"),
+        tables="{folder}/tables",
         histories=lambda w: LAYOUT.histories(w.folder),
         predictions=lambda w: LAYOUT.predictions(w.folder),
         manifests=[

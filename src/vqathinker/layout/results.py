@@ -75,4 +75,4 @@ class Layout(PolicyLayout):
 
     def report(self, folder: str) -> list[str]:
         """What a results folder ends in: tables, figures and the page."""
-        return [f"{folder}/{name}" for name in ("tables", "figures", "report.html", "questions")]
+        return [f"{folder}/{name}" for name in ("tables", "figures", "report.html")]
