@@ -84,11 +84,11 @@ ALL_RUNS = {f"training-{run}" for run in TRAINED}
 def test_a_changed_parameter_rewrites_just_the_stamps_that_depend_on_it(
     project, config, keys, value, phases
 ):
-    write_stamps(resolve(config), project)
+    write_stamps(resolve(config), project / "src")
     before = stamps()
     assert set(before) == {*phase_names(resolve(config)), "download"}
     change(config, keys, value)
-    write_stamps(resolve(config), project)
+    write_stamps(resolve(config), project / "src")
     assert rewritten(before) == phases
 
 
@@ -127,11 +127,11 @@ def test_a_changed_parameter_rewrites_just_the_stamps_that_depend_on_it(
 def test_changed_code_rewrites_just_the_stamps_of_the_phases_that_run_it(
     project, config, file, phases
 ):
-    write_stamps(resolve(config), project)
+    write_stamps(resolve(config), project / "src")
     before = stamps()
     with (project / "src" / "vqathinker" / file).open("a", encoding="utf-8") as source:
         source.write("\n")
-    write_stamps(resolve(config), project)
+    write_stamps(resolve(config), project / "src")
     assert rewritten(before) == phases
 
 
@@ -141,21 +141,21 @@ def test_a_card_of_one_s_own_and_the_card_whose_files_it_shares_stand_in_the_sta
     own = project / data["cards"] / "mine.yaml"
     own.parent.mkdir()
     own.write_text("name: mine\nfiles_of: cgvds\n")
-    write_stamps(resolve(config), project)
+    write_stamps(resolve(config), project / "src")
     before = stamps()
     cards = yaml.safe_load(before["data"])["cards"]
     assert set(cards) == {"demo_train", "demo_indomain", "mine", "cgvds"}
     own.write_text("name: mine\nfiles_of: cgvds\nnotes: [changed]\n")
-    write_stamps(resolve(config), project)
+    write_stamps(resolve(config), project / "src")
     assert rewritten(before) == {"data", "absent", "report"}
 
 
 def test_an_unchanged_stamp_keeps_its_bytes_and_its_time(project, config):
-    write_stamps(resolve(config), project)
+    write_stamps(resolve(config), project / "src")
     path = stamp_path("demo", "data")
     os.utime(path, (1000, 1000))
     before = stamps()
-    write_stamps(resolve(config), project)
+    write_stamps(resolve(config), project / "src")
     assert stamps() == before
     assert path.stat().st_mtime == 1000
 
@@ -165,7 +165,7 @@ def test_a_stamp_that_changes_back_after_jobs_ran_has_another_content(project, c
     contents = []
     for seed in (1, 2, 1):
         config["scales"]["demo"]["base"]["seed"] = seed
-        write_stamps(resolve(config), project)
+        write_stamps(resolve(config), project / "src")
         settle_stamps("demo")
         contents.append(stamps()["base-demo"])
     first, _, third = (yaml.safe_load(content) for content in contents)
@@ -174,7 +174,7 @@ def test_a_stamp_that_changes_back_after_jobs_ran_has_another_content(project, c
 
 
 def test_a_dry_run_with_other_parameters_leaves_no_trace(project, config):
-    write_stamps(resolve(config), project)
+    write_stamps(resolve(config), project / "src")
     settle_stamps("demo")
     path = stamp_path("demo", "base-demo")
     os.utime(path, (1000, 1000))
@@ -182,9 +182,9 @@ def test_a_dry_run_with_other_parameters_leaves_no_trace(project, config):
     seed_before = config["scales"]["demo"]["base"]["seed"]
     for seed in (8, 9):
         config["scales"]["demo"]["base"]["seed"] = seed
-        write_stamps(resolve(config), project)
+        write_stamps(resolve(config), project / "src")
         assert rewritten(before) == {"base-demo", "report"}
     config["scales"]["demo"]["base"]["seed"] = seed_before
-    write_stamps(resolve(config), project)
+    write_stamps(resolve(config), project / "src")
     assert stamps() == before
     assert path.stat().st_mtime == 1000

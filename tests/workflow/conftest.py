@@ -27,7 +27,7 @@ class Project:
         self.folder = folder
         own = Path(sys.executable).parent
         cache = folder.parent / "cache"
-        self._environment = os.environ | {
+        self.environment = os.environ | {
             "PATH": os.pathsep.join(map(str, [*programs, own, os.environ["PATH"]])),
             "XDG_CACHE_HOME": str(cache),
             "DVC_SITE_CACHE_DIR": str(cache / "dvc"),
@@ -65,7 +65,7 @@ class Project:
         (self.folder / "hold.txt").unlink()
 
     def _how(self) -> dict[str, Any]:
-        how = {"cwd": self.folder, "env": self._environment, "text": True}
+        how = {"cwd": self.folder, "env": self.environment, "text": True}
         return how | {"stderr": subprocess.STDOUT}
 
     def snakemake(self, *args: str) -> str:

@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.workflow.test_snakefile import planned
+from tests.workflow.test_snakefile import REPORT, REPORTED, planned
 
 # The limit ends what hangs; it is hours, so that no machine is too slow or too busy for it.
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(4 * 3600)]
 
 NOTHING = ("--config", "scale=paper", "download={bring: nothing}")
-REPORT = {"tables": 1, "figures": 1, "page": 1}
 SMALL: dict[str, Any] = {
     "download": {"bring": "nothing"},
     "scale": "paper",
@@ -58,7 +57,7 @@ def test_a_set_that_comes_later_redoes_what_depends_on_it_and_one_that_goes_its_
     quick.snakemake("--configfile", "own.yaml")
     scored = {"fetch": 1, "manifest": 1, "decode": 3, "predict": 3, "gather": 1, "metrics": 1}
     # The run that still lacks its training set has another reason now.
-    assert quick.calls() == scored | REPORT | {"status": 1, "absent": 1}
+    assert quick.calls() == scored | REPORTED | {"status": 1, "absent": 1}
 
     shutil.rmtree(quick.folder / "data" / "live_yt_gaming")
     plan = quick.snakemake("--dry-run", "--configfile", "own.yaml")

@@ -55,9 +55,9 @@ def test_marks_of_another_machine_are_named_and_not_broken(finished):
     holder = {"pid": 7, "host": "node-7", "since": "2026-01-01 10:00:00", "command": "snakemake"}
     lock = finished.folder / ".snakemake" / "run.lock"
     lock.write_text(json.dumps(holder), encoding="utf-8")
-    code, said = finished.tried("snakemake", "--cores", "2", "--forcerun", "page")
+    code, said = finished.tried("snakemake", "--cores", "2", "--forcerun", "write_page")
     assert code == 1
     assert "process 7 on node-7, since 2026-01-01 10:00:00" in said
     assert (locks / "0.output.lock").is_file()
     finished.run("snakemake", "--unlock")
-    assert "node-7" not in finished.snakemake("--forcerun", "page")
+    assert "node-7" not in finished.snakemake("--forcerun", "write_page")

@@ -26,7 +26,7 @@ def tiny(root, tmp_path_factory, copy_with):
     project = copy_with(tmp_path_factory.mktemp("tiny"), [])
     shutil.copy(root / "tests" / "workflow" / "tiny.yaml", project.folder)
     parameters = ("--configfile", "tiny.yaml")
-    project.snakemake(*parameters, "--", "all_data")
+    project.snakemake(*parameters, "--", "data")
     hidden = hide_test_labels(project.folder)
     predictions = [str(RESULTS / f"predictions/{r}/{s}.parquet") for r in RUNS for s in TEST_SETS]
     project.snakemake(*parameters, "--", *predictions)

@@ -8,11 +8,13 @@ import yaml
 # The limit ends what hangs; it is hours, so that no machine is too slow or too busy for it.
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(4 * 3600)]
 
-# Rules that follow a changed training of the one trained run: 3 benchmarks, then the report.
+# Commands of the report, and the rules that call them.
+REPORTED = {"tables": 1, "figures": 1, "page": 1}
+REPORT = {"write_tables": 1, "draw_figures": 1, "write_page": 1}
+# Commands that follow a changed training of the one trained run: 3 benchmarks, then the report.
 # The command gather also joins what is said of perturbed copies of the one benchmark of preference.
 RETRAINED = {"train": 1, "export": 1, "predict": 3, "gather": 4, "metrics": 3}
-RETRAINED |= {"perturbed": 1, "preference": 1, "ask": 1, "measure": 1}
-RETRAINED |= {"tables": 1, "figures": 1, "page": 1}
+RETRAINED |= {"perturbed": 1, "preference": 1, "ask": 1, "measure": 1} | REPORTED
 BRING_ALL = "download={bring: all}"
 
 
@@ -28,7 +30,8 @@ def planned(output: str) -> dict[str, int]:
 )
 def test_every_scale_is_planned_to_its_report_without_any_data(quick, scale, decode, predict):
     jobs = planned(quick.snakemake("--dry-run", "--config", f"scale={scale}", BRING_ALL))
-    assert jobs["all"] == jobs["page"] == jobs["tables"] == jobs["figures"] == 1
+    assert jobs["all"] == 1
+    assert jobs.items() >= REPORT.items()
     assert jobs["predict"] == predict  # one for each shard of clips
     assert jobs["gather"] == jobs["metrics"] == (6 if scale == "demo" else 20)
     assert jobs["gather_perturbed"] == jobs["preference"] == (2 if scale == "demo" else 4)
@@ -52,8 +55,8 @@ MINE = {"name": "mine", "kind": "policy", "repo": "elsewhere/policy", "revision"
 def test_a_row_that_is_only_evaluated_prepares_its_own_base_and_nothing_else(finished):
     finished.change("scales.demo.runs.mine", {"train": False, "group": "main", "base": MINE})
     plan = finished.snakemake("--dry-run")
-    report = {"tables": 1, "figures": 1, "page": 1, "all": 1}
-    report |= {"perturbed": 1, "gather_perturbed": 1, "preference": 1, "ask": 1, "measure": 1}
+    report = REPORT | {"all": 1, "ask": 1, "measure": 1}
+    report |= {"perturbed": 1, "gather_perturbed": 1, "preference": 1}
     assert planned(plan) == {"base": 1, "predict": 3, "gather": 3, "metrics": 3, **report}
     assert "output: models/base/mine\n" in plan
     finished.snakemake()
@@ -71,10 +74,57 @@ def test_a_row_with_its_own_base_trains_from_it(finished):
     assert "input: workflow/stamps/demo/training-mine.yaml, models/base/mine, " in plan
 
 
-def test_a_job_gets_no_more_gpus_than_the_default_profile_allows(quick):
-    plan = quick.snakemake("--dry-run", "--config", "scale=paper")
-    assert "gpu=1" in plan
-    assert "gpu=8" not in plan
+@pytest.mark.parametrize(
+    ("chosen", "words", "most"),
+    [
+        ("0,1,2", ["--jobs", "4"], 3),
+        ("", ["--workflow-profile", "workflow/profiles/slurm"], 8),  # whose nodes have them
+    ],
+)
+def test_gpu_jobs_are_limited_to_the_gpus_of_this_machine(quick, chosen, words, most):
+    quick.environment["CUDA_VISIBLE_DEVICES"] = chosen
+    train = ("--config", "scale=paper", "--", "models/paper/grpo/history.csv")
+    plan = quick.run("snakemake", "--dry-run", *words, *train)
+    assert max(map(int, re.findall(r"gpu=(\d+)", plan.partition("rule train:")[2]))) == most
+
+
+def test_without_a_gpu_scale_paper_stops_before_anything_is_downloaded(quick):
+    quick.environment["CUDA_VISIBLE_DEVICES"] = ""
+    code, said = quick.tried("snakemake", "--cores", "2", "--config", "scale=paper")
+    assert code == 1
+    assert "Scale paper trains on 8 GPUs" in said
+    assert "`vqathinker plan --scale paper` says what it takes" in said
+    assert not quick.calls()
+
+
+TARGETS = (
+    "data, clips, bases, policies, predictions, evaluation, understanding, tables, figures, "
+    "report, all, ablations"
+)
+
+
+def test_every_target_of_the_list_is_planned_by_its_name(quick):
+    targets = TARGETS.split(", ")
+    jobs = planned(quick.snakemake("--dry-run", "--", *targets))
+    assert {name: jobs[name] for name in targets} == dict.fromkeys(targets, 1)
+
+
+def test_mistyped_targets_are_answered_by_the_list_of_them(quick):
+    typed = ["tabels", "resluts/demo/tables", "train"]
+    code, said = quick.tried("snakemake", "--dry-run", "--", "figures", *typed)
+    assert code == 1
+    assert re.findall(r"(?m)^(\S+) is no target, and no file that a rule makes", said) == typed
+    assert "did you mean tables?" in said
+    assert f"Targets: {TARGETS}; or the path of a file that a rule makes" in said
+
+
+def test_the_drawn_graph_is_that_of_the_rules(quick, root):
+    drawn = (root / "docs" / "workflow.md").read_text(encoding="utf-8").split("```mermaid")[1]
+    arrows = re.findall(r"(?m)^  (\w+) --> (.*)$", drawn.partition("```")[0])
+    told = quick.run("snakemake", "--rulegraph", "mermaid-js", "--", "all")
+    names = dict(re.findall(r"(id\d+)\[(\w+)\]", told))
+    edges = {(names[a], names[b]) for a, b in re.findall(r"(id\d+) --> (id\d+)", told)}
+    assert {(a, b) for a, several in arrows for b in several.split(" & ")} == edges
 
 
 def test_a_mistake_in_the_parameters_stops_before_any_job(quick):
@@ -139,7 +189,7 @@ def test_changed_code_that_is_no_input_of_a_rule_is_seen(finished):
     module = finished.folder / "src" / "vqathinker" / "reporting" / "tables" / "main.py"
     module.write_text(module.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     finished.snakemake()
-    assert finished.calls() == {"tables": 1, "figures": 1, "page": 1}
+    assert finished.calls() == REPORTED
 
 
 def test_a_dry_run_with_other_parameters_changes_nothing(finished):
@@ -158,8 +208,7 @@ def test_a_file_of_parameters_is_laid_over_a_scale(finished):
     own.write_text("scales: {demo: {evaluation: {batch_size: 3}}}\n", encoding="utf-8")
     finished.snakemake("--configfile", "own.yaml")
     predicted = {"predict": 6, "gather": 8, "metrics": 6, "perturbed": 2, "preference": 2}
-    rest = {"ask": 2, "measure": 2, "tables": 1, "figures": 1, "page": 1}
-    assert finished.calls() == predicted | rest
+    assert finished.calls() == predicted | {"ask": 2, "measure": 2} | REPORTED
 
 
 def test_every_rule_logs_and_names_its_environment(quick):

@@ -1,7 +1,8 @@
 """Clips: sampled frames, decoded once, and the perturbations drawn for them."""
 
 
-rule all_clips:
+rule clips:
+    """Sampled frames of every video, and the perturbations drawn for them."""
     input:
         LAYOUT.clips(LAYOUT.results),
 
@@ -15,6 +16,8 @@ rule decode:
         "clips/{set}/{setting}/{shard}.safetensors",
     log:
         "logs/decode/{set}/{setting}/{shard}.log",
+    benchmark:
+        "logs/benchmark/decode/{set}/{setting}/{shard}.tsv"
     conda:
         "../../envs/video.yaml"
     threads: THREADS["video"]

@@ -1,7 +1,8 @@
 """Data sets: files as published or made, and one manifest row for every label."""
 
 
-rule all_data:
+rule data:
+    """Videos, labels and the manifest of every set."""
     input:
         [LAYOUT.manifest(name) for name in LAYOUT.present],
 

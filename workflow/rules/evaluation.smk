@@ -1,7 +1,14 @@
 """Predictions without labels, and the one rule that compares them with test MOS."""
 
 
-rule all_metrics:
+rule predictions:
+    """What every policy says about every benchmark."""
+    input:
+        LAYOUT.predictions(LAYOUT.results),
+
+
+rule evaluation:
+    """Metrics on every benchmark, and temporal preference."""
     input:
         LAYOUT.metrics(LAYOUT.results),
         LAYOUT.preferences(LAYOUT.results),
@@ -17,6 +24,8 @@ rule predict:
     log:
         f"logs/predict/{LAYOUT.scale}/{{run}}/{{benchmark}}/{{shard}}.log",
         times=f"logs/predict/{LAYOUT.scale}/{{run}}/{{benchmark}}/{{shard}}.times.csv",
+    benchmark:
+        f"logs/benchmark/predict/{LAYOUT.scale}/{{run}}/{{benchmark}}/{{shard}}.tsv"
     conda:
         "../../envs/policy.yaml"
     threads: THREADS["predict"]
@@ -25,7 +34,8 @@ rule predict:
     shell:
         "vqathinker predict --params {input.stamp} --policy {input.policy}"
         " --run {wildcards.run} --benchmark {wildcards.benchmark}"
-        " --clips {input.clips} --out {output} --times {log.times} 2> {log[0]}"
+        " --clips {input.clips} --out {output} --times {log.times}"
+        " --gpus {resources.gpu} 2> {log[0]}"
 
 
 rule gather:

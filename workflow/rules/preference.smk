@@ -12,6 +12,8 @@ rule perturbed:
     log:
         f"logs/perturbed/{LAYOUT.scale}/{{run}}/{{benchmark}}/{{shard}}.log",
         times=f"logs/perturbed/{LAYOUT.scale}/{{run}}/{{benchmark}}/{{shard}}.times.csv",
+    benchmark:
+        f"logs/benchmark/perturbed/{LAYOUT.scale}/{{run}}/{{benchmark}}/{{shard}}.tsv"
     conda:
         "../../envs/policy.yaml"
     threads: THREADS["predict"]
@@ -20,7 +22,8 @@ rule perturbed:
     shell:
         "vqathinker perturbed --params {input.stamp} --policy {input.policy}"
         " --run {wildcards.run} --benchmark {wildcards.benchmark} --manifest {input.manifest}"
-        " --clips {input.clips} --out {output} --times {log.times} 2> {log[0]}"
+        " --clips {input.clips} --out {output} --times {log.times}"
+        " --gpus {resources.gpu} 2> {log[0]}"
 
 
 rule gather_perturbed:

@@ -2,6 +2,24 @@
 
 
 rule tables:
+    """Tables of scores, and of questions beside them."""
+    input:
+        f"{LAYOUT.results}/tables",
+
+
+rule figures:
+    """Curves and scatter plots."""
+    input:
+        f"{LAYOUT.results}/figures",
+
+
+rule report:
+    """The page with all of it."""
+    input:
+        f"{LAYOUT.results}/report.html",
+
+
+rule write_tables:
     input:
         stamp=LAYOUT.stamp("report"),
         metrics=lambda w: LAYOUT.metrics(w.folder),
@@ -21,7 +39,7 @@ rule tables:
             category="Tables",
         ),
     log:
-        "logs/tables/{folder}.log",
+        "logs/write_tables/{folder}.log",
     conda:
         "../../envs/report.yaml"
     threads: THREADS["report"]
@@ -34,7 +52,7 @@ rule tables:
         " --out-dir {output} 2> {log}"
 
 
-rule figures:
+rule draw_figures:
     input:
         stamp=LAYOUT.stamp("report"),
         tables="{folder}/tables",
@@ -54,7 +72,7 @@ rule figures:
             category="Figures",
         ),
     log:
-        "logs/figures/{folder}.log",
+        "logs/draw_figures/{folder}.log",
     conda:
         "../../envs/report.yaml"
     threads: THREADS["report"]
@@ -65,7 +83,7 @@ rule figures:
         " --manifest {input.manifests} --preference {input.preference} --out-dir {output} 2> {log}"
 
 
-rule page:
+rule write_page:
     input:
         stamp=LAYOUT.stamp("report"),
         tables="{folder}/tables",
@@ -74,7 +92,7 @@ rule page:
     output:
         report("{folder}/report.html", caption="../report/page.rst", category="Report"),
     log:
-        "logs/page/{folder}.log",
+        "logs/write_page/{folder}.log",
     conda:
         "../../envs/report.yaml"
     threads: THREADS["report"]

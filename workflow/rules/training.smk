@@ -1,12 +1,14 @@
 """Policies: the base policies, their training by every run, and what a run exports."""
 
 
-rule all_bases:
+rule bases:
+    """The policies that training starts from."""
     input:
         LAYOUT.base_policies(LAYOUT.results),
 
 
-rule all_policies:
+rule policies:
+    """The policies that come out of training."""
     input:
         LAYOUT.policies(LAYOUT.results),
 
@@ -20,6 +22,8 @@ rule base:
         directory("models/base/{name}"),
     log:
         "logs/base/{name}.log",
+    benchmark:
+        "logs/benchmark/base/{name}.tsv"
     conda:
         "../../envs/policy.yaml"
     threads: THREADS["base"]
@@ -44,6 +48,8 @@ rule train:
     log:
         f"logs/train/{LAYOUT.scale}/{{run}}.log",
         times=f"logs/train/{LAYOUT.scale}/{{run}}.times.csv",
+    benchmark:
+        f"logs/benchmark/train/{LAYOUT.scale}/{{run}}.tsv"
     conda:
         "../../envs/policy.yaml"
     threads: THREADS["train"]
@@ -54,7 +60,8 @@ rule train:
     shell:
         "vqathinker train {wildcards.run} --params {input.stamp} --policy {input.policy}"
         " --manifest {input.manifest} --clips {input.clips} --perturbations {input.perturbations}"
-        " --out {params.out} --times {log.times} 2> {log[0]}"
+        " --out {params.out} --times {log.times}"
+        " --gpus {resources.gpu} 2> {log[0]}"
 
 
 rule export:

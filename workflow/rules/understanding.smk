@@ -1,7 +1,8 @@
 """Questions beside the score: asking without the right answers, then measuring with them."""
 
 
-rule all_understanding:
+rule understanding:
+    """How well questions beside the score are answered."""
     input:
         LAYOUT.understood(LAYOUT.results),
 
@@ -17,6 +18,8 @@ rule ask:
     log:
         f"logs/ask/{LAYOUT.scale}/{{run}}/{{task}}.log",
         times=f"logs/ask/{LAYOUT.scale}/{{run}}/{{task}}.times.csv",
+    benchmark:
+        f"logs/benchmark/ask/{LAYOUT.scale}/{{run}}/{{task}}.tsv"
     conda:
         "../../envs/policy.yaml"
     threads: THREADS["predict"]
@@ -27,7 +30,8 @@ rule ask:
     shell:
         "vqathinker understanding ask {wildcards.task} --params {input.stamp} --policy {input.policy}"
         " --run {wildcards.run} --questions {params.questions}"
-        " --clips {input.clips} --out {output} --times {log.times} 2> {log[0]}"
+        " --clips {input.clips} --out {output} --times {log.times}"
+        " --gpus {resources.gpu} 2> {log[0]}"
 
 
 rule judge:

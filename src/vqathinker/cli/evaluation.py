@@ -9,6 +9,7 @@ from vqathinker.cli.kernels import cap_kernels
 from vqathinker.cli.options import (
     DEFAULT_PARAMS,
     Clips,
+    Gpus,
     OutFile,
     ParamsFile,
     PredictionFiles,
@@ -22,6 +23,7 @@ from vqathinker.params import (
     load_kernels,
     load_section,
 )
+from vqathinker.phases.gpus import claim_gpus
 from vqathinker.products import POLICY
 
 __all__ = ["gather", "predict"]
@@ -35,9 +37,12 @@ def predict(
     out: OutFile,
     params: ParamsFile = DEFAULT_PARAMS,
     times: TimesFile = None,
+    *,
+    gpus: Gpus = 0,
 ) -> None:
     """Ask a policy about every clip of a benchmark; it never sees a label."""
     cap_kernels(load_kernels(params))
+    claim_gpus(gpus, load_device(params))
     from vqathinker.evaluation.predict import predict as predict_all
 
     how, answer = load_section(params, EvaluationParams), load_section(params, AnswerParams)

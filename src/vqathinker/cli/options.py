@@ -12,6 +12,7 @@ from vqathinker.products import CLIPS, MANIFEST, PREDICTIONS, PREFERENCE, Produc
 __all__ = [
     "DEFAULT_PARAMS",
     "Clips",
+    "Gpus",
     "ManifestFile",
     "OutFile",
     "OutFolder",
@@ -79,6 +80,14 @@ def whole_number(at_least: int) -> dict[str, Any]:
         return number
 
     return {"parser": check, "metavar": "NUMBER"}
+
+
+Gpus = Annotated[
+    int,
+    typer.Option(
+        **whole_number(0), help="GPUs of this machine to have alone; 0: all that are seen."
+    ),
+]
 
 
 class SeveralValues(TyperCommand):

@@ -12,6 +12,7 @@ from vqathinker.cli.kernels import cap_kernels
 from vqathinker.cli.options import (
     DEFAULT_PARAMS,
     Clips,
+    Gpus,
     ManifestFile,
     OutFile,
     ParamsFile,
@@ -27,6 +28,7 @@ from vqathinker.params import (
     load_kernels,
     load_section,
 )
+from vqathinker.phases.gpus import claim_gpus
 from vqathinker.products import MANIFEST, POLICY
 
 __all__ = ["perturbed"]
@@ -41,12 +43,15 @@ def perturbed(
     out: OutFile,
     params: ParamsFile = DEFAULT_PARAMS,
     times: TimesFile = None,
+    *,
+    gpus: Gpus = 0,
 ) -> None:
     """Ask a policy about some clips of a benchmark, and about temporally perturbed copies of each.
 
     The videos are drawn from the whole benchmark: they are the same however it is cut into shards.
     """
     cap_kernels(load_kernels(params))
+    claim_gpus(gpus, load_device(params))
     from vqathinker.evaluation.perturbed import predict_perturbed
     from vqathinker.parquet import read_columns
 

@@ -11,6 +11,7 @@ from vqathinker.cli.kernels import cap_kernels
 from vqathinker.cli.options import (
     DEFAULT_PARAMS,
     Clips,
+    Gpus,
     ManifestFile,
     OutFolder,
     ParamsFile,
@@ -18,6 +19,7 @@ from vqathinker.cli.options import (
 )
 from vqathinker.cli.paths import file_to_read, folder_to_read
 from vqathinker.params import load_run
+from vqathinker.phases.gpus import claim_gpus
 from vqathinker.products import PERTURBATIONS, POLICY, RUN
 
 __all__ = ["export", "train"]
@@ -42,10 +44,13 @@ def train(
     out: OutFolder,
     params: ParamsFile = DEFAULT_PARAMS,
     times: TimesFile = None,
+    *,
+    gpus: Gpus = 0,
 ) -> None:
     """Train a policy, by GRPO or on the scores themselves; writes checkpoints/ and history.csv."""
     settings = load_run(params, run)
     cap_kernels(settings.kernels)
+    claim_gpus(gpus, settings.device)
     from vqathinker.training.launch import die_with_launcher, launch, launch_command
 
     if command := launch_command(settings.training.launch, sys.argv[1:], os.environ, _gpus()):

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from vqathinker.cli.kernels import cap_kernels
-from vqathinker.cli.options import DEFAULT_PARAMS, Clips, OutFile, ParamsFile, TimesFile
+from vqathinker.cli.options import DEFAULT_PARAMS, Clips, Gpus, OutFile, ParamsFile, TimesFile
 from vqathinker.cli.paths import file_to_read, folder_to_read
 from vqathinker.cli.tasks import Task, require_task
 from vqathinker.params import (
@@ -17,6 +17,7 @@ from vqathinker.params import (
     load_kernels,
     load_section,
 )
+from vqathinker.phases.gpus import claim_gpus
 from vqathinker.products import POLICY, QUESTIONS
 
 __all__ = ["ask"]
@@ -33,6 +34,8 @@ def ask(
     out: OutFile,
     params: ParamsFile = DEFAULT_PARAMS,
     times: TimesFile = None,
+    *,
+    gpus: Gpus = 0,
 ) -> None:
     """Ask a policy every question of a task; right answers are not looked at.
 
@@ -43,6 +46,7 @@ def ask(
     how = load_section(params, UnderstandingParams)
     wanted = require_task(how, task, params)
     cap_kernels(load_kernels(params))
+    claim_gpus(gpus, load_device(params))
     from vqathinker.evaluation.understanding.ask import Manner
     from vqathinker.evaluation.understanding.ask import ask as ask_all
     from vqathinker.evaluation.understanding.tasks import read_task

@@ -1,6 +1,7 @@
 """Hashes of the code and of the cards that a phase depends on."""
 
 import ast
+import functools
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ __all__ = [
     "code_digest",
     "code_of_phase",
     "files_of",
+    "imports_of_phase",
 ]
 
 # These yield values, and the values themselves stand in the stamp.
@@ -27,7 +29,22 @@ CARDS = Path("datasets/cards")
 
 def code_of_phase(phase: str, source: Path) -> dict[str, str]:
     """Every file that the phase's commands, `vqathinker/cli/<phase>.py`, run: see `code_behind`."""
-    return code_behind(Path("cli", f"{phase.split('-', maxsplit=1)[0]}.py"), source)
+    return code_behind(_commands_of(phase), source)
+
+
+def imports_of_phase(phase: str, source: Path) -> set[str]:
+    """First parts of the names of all modules that the phase's code imports, inside functions too.
+
+    >>> sorted(imports_of_phase("absent", Path(__file__).parents[2]) & {"scipy", "av", "typer"})
+    ['scipy', 'typer']
+    """
+    modules = _modules_behind(_commands_of(phase), source)
+    names = (name for module in modules for name in _names_in(module.read_bytes()))
+    return {name.partition(".")[0] for name in names}
+
+
+def _commands_of(phase: str) -> Path:
+    return Path("cli", f"{phase.split('-', maxsplit=1)[0]}.py")
 
 
 def code_behind(start: Path, source: Path) -> dict[str, str]:
@@ -41,14 +58,7 @@ def code_behind(start: Path, source: Path) -> dict[str, str]:
         source: the folder of the package, usually `src`.
     """
     package = source / "vqathinker"
-    modules: set[Path] = set()
-    waiting = [package / start]
-    while waiting:
-        module = waiting.pop()
-        room = module.relative_to(package).parts[0]
-        if module not in modules and room not in _NOT_HASHED:
-            modules.add(module)
-            waiting.extend(_imported(module, source))
+    modules = _modules_behind(start, source)
     folders = {module.parent for module in modules} - {package}
     beside = {file for folder in folders for file in folder.rglob("*") if file.is_file()}
     data = {file for file in beside if file.suffix not in {".py", ".pyc"}}
@@ -69,20 +79,38 @@ def code_digest(start: Path, source: Path) -> str:
     return hashlib.sha256(json.dumps(code_behind(start, source)).encode()).hexdigest()
 
 
+def _modules_behind(start: Path, source: Path) -> set[Path]:
+    package = source / "vqathinker"
+    modules: set[Path] = set()
+    waiting = [package / start]
+    while waiting:
+        module = waiting.pop()
+        room = module.relative_to(package).parts[0]
+        if module not in modules and room not in _NOT_HASHED:
+            modules.add(module)
+            waiting.extend(_imported(module, source))
+    return modules
+
+
 def _imported(module: Path, source: Path) -> Iterator[Path]:
     """Files of this package that a module imports anywhere, inside functions too."""
-    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+    for name in _names_in(module.read_bytes()):
+        if name.startswith("vqathinker."):
+            path = source.joinpath(*name.split("."))
+            candidates = (path.with_suffix(".py"), path / "__init__.py")
+            yield from (file for file in candidates if file.is_file())
+
+
+@functools.cache  # phases share most of their code
+def _names_in(text: bytes) -> tuple[str, ...]:
+    """Names of all modules that a source imports, and of what it takes out of them."""
+    found: list[str] = []
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        for name in names:
-            if name.startswith("vqathinker."):
-                path = source.joinpath(*name.split("."))
-                candidates = (path.with_suffix(".py"), path / "__init__.py")
-                yield from (file for file in candidates if file.is_file())
+            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return tuple(found)
 
 
 def card_path(name: str, params: Mapping[str, Any], package: Path) -> Path:

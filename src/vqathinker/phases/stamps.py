@@ -1,4 +1,7 @@
-"""Stamps: one small file a phase, rewritten only when its parameters or its code changed."""
+"""Stamps: one small file a phase, rewritten only when what the phase depends on changed.
+
+That is its parameters, its code, the cards of its sets and the pinned versions of its packages.
+"""
 
 import json
 from collections.abc import Mapping
@@ -9,10 +12,12 @@ from typing import Any
 import yaml
 
 from vqathinker.atomic import whole_file
-from vqathinker.phases.hashing import card_hashes, code_of_phase
+from vqathinker.phases.changes import changes_between, describe_changes
+from vqathinker.phases.hashing import card_hashes, code_of_phase, imports_of_phase
 from vqathinker.phases.parameters import DOWNLOAD, Tree, phase_names, phase_params
+from vqathinker.phases.versions import versions_of
 
-__all__ = ["settle_stamps", "stamp_path", "write_stamp", "write_stamps"]
+__all__ = ["describe_out_of_date", "settle_stamps", "stamp_path", "write_stamp", "write_stamps"]
 
 STAMPS = Path("workflow/stamps")
 
@@ -25,21 +30,29 @@ def stamp_path(scale: str, phase: str) -> Path:
     return STAMPS / scale / f"{phase}.yaml"
 
 
-def write_stamps(params: Mapping[str, Any], root: Path) -> None:
-    """Write the stamps of every phase whose parameters or code changed, and how files come."""
-    code: dict[str, dict[str, str]] = {}  # that of all trainings is one, and takes time to find
+def write_stamps(params: Mapping[str, Any], source: Path) -> None:
+    """Write the stamps of every phase that changed, and how files come.
+
+    Args:
+        source: the folder of the package; `src` in a checkout, beside which versions are pinned.
+    """
+    software: dict[str, Tree] = {}  # that of all trainings is one, and takes time to find
     for phase in phase_names(params):
         kind = phase.split("-", maxsplit=1)[0]
-        content = {
-            "phase": phase,
-            "params": phase_params(params, phase),
-            "code": code.get(kind) or code.setdefault(kind, code_of_phase(kind, root / "src")),
-        }
+        if kind not in software:
+            software[kind] = _software(kind, source)
+        content = {"phase": phase, "params": phase_params(params, phase), **software[kind]}
         if phase in _WITH_CARDS:
-            content["cards"] = card_hashes(params, root / "src" / "vqathinker")
+            content["cards"] = card_hashes(params, source / "vqathinker")
         write_stamp(stamp_path(params["scale"], phase), content)
     settings = {"phase": DOWNLOAD, "params": {key: params[key] for key in ("scale", DOWNLOAD)}}
     write_stamp(stamp_path(params["scale"], DOWNLOAD), settings)
+
+
+def _software(kind: str, source: Path) -> Tree:
+    """Code of a phase, and versions where a checkout pins them."""
+    versions = versions_of(kind, imports_of_phase(kind, source), source.parent)
+    return {"code": code_of_phase(kind, source)} | ({"versions": versions} if versions else {})
 
 
 def write_stamp(path: Path, content: Tree) -> None:
@@ -69,9 +82,24 @@ def settle_stamps(scale: str) -> None:
         before.unlink(missing_ok=True)
 
 
+def describe_out_of_date(scale: str) -> list[str]:
+    """Which phases changed since jobs last ran, and how; nothing before the first run."""
+    changed = {
+        before.stem: changes_between(_read(before), _read(before.with_suffix(".yaml")))
+        for before in sorted((STAMPS / scale).glob("*.before"))
+    }
+    changed.pop(DOWNLOAD, None)  # makes nothing out of date
+    return describe_changes(changed)
+
+
 def _holds(path: Path, content: Tree) -> bool:
     if not path.is_file():
         return False
-    stamp = yaml.safe_load(path.read_text(encoding="utf-8"))
+    stamp = _read(path)
     stamp.pop("written", None)
     return json.dumps(stamp, sort_keys=True) == json.dumps(content, sort_keys=True)
+
+
+def _read(path: Path) -> Tree:
+    stamp: Tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return stamp

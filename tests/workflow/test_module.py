@@ -1,0 +1,54 @@
+"""Another workflow takes the rules as a module, from a checkout or from a git repository."""
+
+import subprocess
+
+import pytest
+from tests.workflow.test_snakefile import planned
+
+# The limit ends what hangs; it is hours, so that no machine is too slow or too busy for it.
+pytestmark = [pytest.mark.workflow, pytest.mark.timeout(4 * 3600)]
+
+OTHER = """
+configfile: "../params.yaml"
+
+module vqathinker:
+    snakefile: {}
+    config: config
+
+use rule * from vqathinker as vqathinker_*
+
+rule mine:
+    default_target: True
+    input: rules.vqathinker_tables.input
+    output: "mine.txt"
+    shell: "cat {{input}}/* > {{output}}"
+"""
+RUN = ("snakemake", "--cores", "2", "--snakefile", "other/Snakefile", "--directory", "other")
+
+
+@pytest.fixture(params=["a folder", "a git repository"])
+def other(request, quick):
+    """A folder in the project with a workflow of its own that imports the project's."""
+    where = repr(str(quick.folder / "workflow" / "Snakefile"))
+    if request.param == "a git repository":
+        git = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
+        for words in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-qm", "a"]):
+            subprocess.run([*git, *words], cwd=quick.folder, check=True)
+        where = f"gitfile({str(quick.folder)!r}, path='workflow/Snakefile', ref='main')"
+    folder = quick.folder / "other"
+    folder.mkdir()
+    (folder / "Snakefile").write_text(OTHER.format(where), encoding="utf-8")
+    return folder
+
+
+def test_the_rules_of_a_module_are_planned_in_the_folder_of_the_other_workflow(quick, other):
+    jobs = planned(quick.run(*RUN, "--dry-run"))
+    assert jobs["mine"] == jobs["vqathinker_write_tables"] == jobs["vqathinker_train"] == 1
+    assert jobs["vqathinker_fetch"] == 4
+    assert (other / "workflow" / "stamps" / "demo" / "metrics.yaml").is_file()
+    assert not (quick.folder / "workflow" / "stamps").exists()
+    if (quick.folder / ".git").exists():
+        return
+    # No stamp comes back: the hooks that say that jobs ran under it are not run for a module.
+    quick.run(*RUN, "--dry-run", "--config", "seed=5")
+    assert not list((other / "workflow" / "stamps" / "demo").glob("*.before"))
