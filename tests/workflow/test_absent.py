@@ -12,7 +12,7 @@ from tests.workflow.test_snakefile import planned
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(4 * 3600)]
 
 NOTHING = ("--config", "scale=paper", "download={bring: nothing}")
-REPORT = {"tables": 1, "figures": 1, "page": 1}
+REPORT = {"tables": 1, "numbers": 1, "figures": 1, "page": 1}
 SMALL: dict[str, Any] = {
     "download": {"bring": "nothing"},
     "scale": "paper",

@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.workflow, pytest.mark.timeout(4 * 3600)]
 # The command gather also joins what is said of perturbed copies of the one benchmark of preference.
 RETRAINED = {"train": 1, "export": 1, "predict": 3, "gather": 4, "metrics": 3}
 RETRAINED |= {"perturbed": 1, "preference": 1}
-RETRAINED |= {"tables": 1, "figures": 1, "page": 1}
+RETRAINED |= {"tables": 1, "numbers": 1, "figures": 1, "page": 1}
 BRING_ALL = "download={bring: all}"
 
 
@@ -51,7 +51,7 @@ MINE = {"name": "mine", "kind": "policy", "repo": "elsewhere/policy", "revision"
 def test_a_row_that_is_only_evaluated_prepares_its_own_base_and_nothing_else(finished):
     finished.change("scales.demo.runs.mine", {"train": False, "group": "main", "base": MINE})
     plan = finished.snakemake("--dry-run")
-    report = {"tables": 1, "figures": 1, "page": 1, "all": 1}
+    report = {"tables": 1, "numbers": 1, "figures": 1, "page": 1, "all": 1}
     report |= {"perturbed": 1, "gather_perturbed": 1, "preference": 1}
     assert planned(plan) == {"base": 1, "predict": 3, "gather": 3, "metrics": 3, **report}
     assert "output: models/base/mine\n" in plan
@@ -131,7 +131,7 @@ def test_changed_code_that_is_no_input_of_a_rule_is_seen(finished):
     module = finished.folder / "src" / "vqathinker" / "reporting" / "tables" / "main.py"
     module.write_text(module.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     finished.snakemake()
-    assert finished.calls() == {"tables": 1, "figures": 1, "page": 1}
+    assert finished.calls() == {"tables": 1, "numbers": 1, "figures": 1, "page": 1}
 
 
 def test_a_dry_run_with_other_parameters_changes_nothing(finished):
@@ -150,7 +150,7 @@ def test_a_file_of_parameters_is_laid_over_a_scale(finished):
     own.write_text("scales: {demo: {evaluation: {batch_size: 3}}}\n", encoding="utf-8")
     finished.snakemake("--configfile", "own.yaml")
     predicted = {"predict": 6, "gather": 8, "metrics": 6, "perturbed": 2, "preference": 2}
-    assert finished.calls() == predicted | {"tables": 1, "figures": 1, "page": 1}
+    assert finished.calls() == predicted | {"tables": 1, "numbers": 1, "figures": 1, "page": 1}
 
 
 def test_every_rule_logs_and_names_its_environment(quick):

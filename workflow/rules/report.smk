@@ -61,6 +61,25 @@ rule questions:
         " {params.measures} --out-dir {output} 2> {log}"
 
 
+rule numbers:
+    input:
+        stamp=LAYOUT.stamp("report"),
+        tables="{folder}/tables",
+        questions="{folder}/questions",
+    output:
+        directory("{folder}/numbers"),
+    log:
+        "logs/numbers/{folder}.log",
+    conda:
+        "../../envs/report.yaml"
+    threads: THREADS["report"]
+    resources:
+        **RESOURCES["report"],
+    shell:
+        "vqathinker numbers --tables {input.tables} --questions {input.questions}"
+        " --out-dir {output} 2> {log}"
+
+
 rule figures:
     input:
         stamp=LAYOUT.stamp("report"),

@@ -20,12 +20,13 @@ from vqathinker.products import (
     MANIFEST,
     METRICS,
     PREDICTIONS,
+    QUESTION_TABLE,
     RESULTS,
     TABLE,
     UNDERSTANDING,
 )
 
-__all__ = ["figures", "page", "questions", "summary", "tables"]
+__all__ = ["figures", "numbers", "page", "questions", "summary", "tables"]
 
 OutDir = Annotated[Path, typer.Option(**folder_to_write(), help="The folder to write.")]
 
@@ -140,6 +141,25 @@ def page(
     title, scale = load_section(params, ReportParams).title, str(read_params(params)["scale"])
     write_page(scale, tables, figures, predictions, out, params=params, title=title)
     typer.echo(f"{out}: report of scale {scale}")
+
+
+def numbers(
+    tables: Annotated[Path, typer.Option(**folder_to_read(TABLE), help="What `tables` wrote.")],
+    questions: Annotated[
+        Path,
+        typer.Option(**folder_to_read(QUESTION_TABLE), help="What `understanding tables` wrote."),
+    ],
+    out_dir: OutDir,
+) -> None:
+    """Write the tables' numbers as JSON files, one for each row, for `dvc metrics show` and diff.
+
+    Example: vqathinker numbers --tables results/demo/tables --questions results/demo/questions
+    --out-dir results/demo/numbers
+    """
+    from vqathinker.reporting.numbers import write_numbers
+
+    written = write_numbers(tables, questions, out_dir)
+    typer.echo(f"{out_dir}: numbers of {written} rows")
 
 
 def summary(
