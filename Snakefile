@@ -20,6 +20,7 @@ from vqathinker.layout import Layout
 from vqathinker.phases.parameters import resolve
 from vqathinker.phases.run_lock import clear_stale_lock, hold_folder, release_folder
 from vqathinker.phases.presence import absent_sets, describe_absent
+from vqathinker.phases.pulled import settle_pulled
 from vqathinker.phases.stamps import settle_stamps, write_stamps
 from vqathinker.phases.validation import faults_of
 
@@ -75,6 +76,12 @@ include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/preference.smk"
 include: "workflow/rules/understanding.smk"
 include: "workflow/rules/report.smk"
+
+
+if workflow.is_main_process:
+    outputs = [output.regex() for rule in workflow.rules for output in rule.output]
+    if notice := settle_pulled(PARAMS, outputs):
+        logger.warning(notice)
 
 
 rule all:
