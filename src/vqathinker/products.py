@@ -44,8 +44,5 @@ UNDERSTANDING = Product(
     "measures of answers to questions", "write them with `vqathinker understanding measure`"
 )
 TABLE = Product("a table of scores", "write it with `vqathinker tables`")
-QUESTION_TABLE = Product(
-    "a folder of tables of questions", "write it with `vqathinker understanding tables`"
-)
 FIGURES = Product("a folder of figures", "draw them with `vqathinker figures`")
 RESULTS = Product("the results of a scale", "make them with snakemake")

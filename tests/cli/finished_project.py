@@ -61,15 +61,15 @@ CALLS = {
     "--clips <clips.safetensors --out >answers.parquet",
     "understanding measure": "mine --questions <degradations.csv --answers <answers.parquet "
     "--out >measures.json",
-    "understanding tables": "--run grpo --measures <measures.json --out-dir >questions",
     "tables": "--metrics <metrics.json --predictions <predictions.parquet "
     "--manifest <data/mine/manifest.parquet --preference <preference.json "
-    "--out-dir >results/tables",
+    "--understanding <measures.json --out-dir >results/tables",
     "figures": "--predictions <predictions.parquet --manifest <data/mine/manifest.parquet "
-    "--history <run/history.csv --preference <preference.json --out-dir >results/figures",
+    "--history <run/history.csv --preference <preference.json "
+    "--tables <results/tables --out-dir >results/figures",
     "page": "--tables <results/tables --figures <results/figures "
     "--predictions <predictions.parquet --out >results/report.html",
-    "numbers": "--tables <results/tables --questions <questions --out-dir >results/numbers",
+    "numbers": "--tables <results/tables --out-dir >results/numbers",
     "summary": "<results",
     "explain": "<results scoring grpo/mine n",
     "verify": "<results",

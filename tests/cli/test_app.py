@@ -19,7 +19,7 @@ COMMANDS = {
 GROUPS = {
     "data": ("status", "fetch", "manifest", "check", "new"),
     "policy": ("import", "export", "describe", "card"),
-    "understanding": ("ask", "judge", "measure", "tables"),
+    "understanding": ("ask", "judge", "measure"),
 }
 NAMES = [(name,) for names in COMMANDS.values() for name in names]
 NAMES += [(group, name) for group, names in GROUPS.items() for name in names]

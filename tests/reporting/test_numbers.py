@@ -23,7 +23,7 @@ ROWS = "results/demo/numbers/runs"
 
 @pytest.fixture
 def tables(scale) -> Path:
-    """Tables of scores, of preference and, in a folder beside them, of questions."""
+    """Tables of scores, of preference and of questions."""
     write_preference_tables([preference(scale.root)], scale.tables)
     main = pd.read_csv(scale.tables / "main.csv", dtype=str, keep_default_na=False)
     ours = main["ours"] == "yes"  # these scores are perfect, and have no intervals
@@ -32,11 +32,9 @@ def tables(scale) -> Path:
     asked = {"run": "grpo", "task": "made", "measure": "accuracy", "n": 8, "value": 0.25}
     rows = [asked | {"part": "overall"}, asked | {"part": "type", "name": "blur", "value": 1.0}]
     rows.append({"run": "base", "task": "made", "measure": "accuracy", "part": "overall"})
-    questions = scale.root / "questions"
-    questions.mkdir()
     for name, lines in (("attribution", rows), ("understanding", [])):
         table = pd.DataFrame(lines, columns=list(COLUMNS)).astype({"n": "Int64"})
-        table.to_csv(questions / f"{name}.csv", index=False)
+        table.to_csv(scale.tables / f"{name}.csv", index=False)
     return scale.tables
 
 
@@ -58,7 +56,7 @@ def dvc(root: Path, tables: Path, tmp_path: Path) -> Callable[..., str]:
     project = tmp_path / "project"
     text = (root / "dvc.yaml").read_text(encoding="utf-8")
     results = project / "results" / "demo"
-    write_numbers(tables, tables.parent / "questions", results / "numbers")
+    write_numbers(tables, results / "numbers")
     (project / "dvc.yaml").write_text(text[text.index("\nmetrics:") :], encoding="utf-8")
     (project / "params.yaml").write_text("scale: demo\n", encoding="utf-8")
 
@@ -86,7 +84,7 @@ def read(folder: Path, name: str) -> dict[str, Any]:
 
 def test_files_have_the_tables_numbers_and_nothing_else(tables, tmp_path):
     out = tmp_path / "numbers"
-    number = write_numbers(tables, tables.parent / "questions", out)
+    number = write_numbers(tables, out)
     assert number == sum(path.is_file() for path in out.rglob("*"))
     main = pd.read_csv(tables / "main.csv").query("ours == 'yes' and score == 'greedy'")
     for row in main.query("method == 'grpo'").to_dict("records"):
@@ -140,4 +138,4 @@ def test_dvc_draws_curves_of_every_run_and_shows_pictures_without_a_network(dvc,
 def test_a_table_that_is_not_there_is_named(tables, tmp_path):
     (tables / "preference.csv").unlink()
     with pytest.raises(InputError, match=r"preference\.csv: no such file"):
-        write_numbers(tables, tables.parent / "questions", tmp_path / "numbers")
+        write_numbers(tables, tmp_path / "numbers")

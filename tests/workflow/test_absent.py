@@ -17,7 +17,10 @@ SMALL: dict[str, Any] = {
     "download": {"bring": "nothing"},
     "scale": "paper",
     "scales": {
-        "paper": {"data": {"in_domain": ["konvid_1k"], "out_of_distribution": ["live_yt_gaming"]}}
+        "paper": {
+            "data": {"in_domain": ["konvid_1k"], "out_of_distribution": ["live_yt_gaming"]},
+            "preference": {"benchmarks": ["konvid_1k"]},
+        }
     },
 }
 
@@ -32,8 +35,9 @@ def drop(folder: Path, name: str) -> None:
 def test_at_scale_paper_one_set_alone_is_brought_to_its_row(quick):
     drop(quick.folder, "konvid_1k")
     plan = quick.snakemake("--dry-run", *NOTHING)
-    one = {"base": 1, "fetch": 1, "manifest": 1, "decode": 5, "predict": 5}
-    assert planned(plan) == one | {"gather": 1, "metrics": 1, "absent": 19, "all": 1} | REPORT
+    one = {"base": 1, "fetch": 1, "manifest": 1, "decode": 5, "predict": 5, "gather": 1}
+    one |= {"metrics": 1, "perturbed": 5, "gather_perturbed": 1, "preference": 1}
+    assert planned(plan) == one | {"absent": 19, "all": 1} | REPORT
     assert "output: data/konvid_1k/source.json" in plan
     assert "output: results/paper/predictions/base/konvid_1k.parquet" in plan
 

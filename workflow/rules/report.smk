@@ -12,6 +12,7 @@ rule tables:
             if name in LAYOUT.present
         ],
         preference=lambda w: LAYOUT.preferences(w.folder),
+        understanding=lambda w: LAYOUT.understood(w.folder),
     output:
         report(
             directory("{folder}/tables"),
@@ -29,43 +30,14 @@ rule tables:
     shell:
         "vqathinker tables --params {input.stamp} --metrics {input.metrics}"
         " --predictions {input.predictions} --manifest {input.manifests}"
-        " --preference {input.preference}"
+        " --preference {input.preference} --understanding {input.understanding}"
         " --out-dir {output} 2> {log}"
-
-
-rule questions:
-    input:
-        stamp=LAYOUT.stamp("report"),
-        measures=lambda w: LAYOUT.understood(w.folder),
-    output:
-        report(
-            directory("{folder}/questions"),
-            patterns=["{name}.md"],
-            caption="../report/tables.rst",
-            category="Tables",
-        ),
-    log:
-        "logs/questions/{folder}.log",
-    conda:
-        "../../envs/report.yaml"
-    threads: THREADS["report"]
-    resources:
-        **RESOURCES["report"],
-    params:
-        runs=lambda w: LAYOUT.runs(w.folder),
-        measures=lambda w, input: (
-            ["--measures", *input.measures] if input.measures else []
-        ),
-    shell:
-        "vqathinker understanding tables --params {input.stamp} --run {params.runs}"
-        " {params.measures} --out-dir {output} 2> {log}"
 
 
 rule numbers:
     input:
         stamp=LAYOUT.stamp("report"),
         tables="{folder}/tables",
-        questions="{folder}/questions",
     output:
         directory("{folder}/numbers"),
     log:
@@ -76,13 +48,13 @@ rule numbers:
     resources:
         **RESOURCES["report"],
     shell:
-        "vqathinker numbers --tables {input.tables} --questions {input.questions}"
-        " --out-dir {output} 2> {log}"
+        "vqathinker numbers --tables {input.tables} --out-dir {output} 2> {log}"
 
 
 rule figures:
     input:
         stamp=LAYOUT.stamp("report"),
+        tables="{folder}/tables",
         histories=lambda w: LAYOUT.histories(w.folder),
         predictions=lambda w: LAYOUT.predictions(w.folder),
         manifests=[

@@ -120,5 +120,4 @@ _questions = typer.Typer(
 )
 for _of_questions in (understanding.ask, judging.judge, judging.measure):
     _questions.command(cls=SeveralValues)(_of_questions)
-_questions.command("tables", cls=SeveralValues)(report.questions)
 app.add_typer(_questions, name="understanding", rich_help_panel="Evaluation")

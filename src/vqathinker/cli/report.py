@@ -20,13 +20,12 @@ from vqathinker.products import (
     MANIFEST,
     METRICS,
     PREDICTIONS,
-    QUESTION_TABLE,
     RESULTS,
     TABLE,
     UNDERSTANDING,
 )
 
-__all__ = ["figures", "numbers", "page", "questions", "summary", "tables"]
+__all__ = ["figures", "numbers", "page", "summary", "tables"]
 
 OutDir = Annotated[Path, typer.Option(**folder_to_write(), help="The folder to write.")]
 
@@ -52,6 +51,13 @@ def tables(
         typer.Option(**file_to_read(MANIFEST), help="Manifests of these; several may follow."),
     ] = [],  # noqa: B006
     preference: PreferenceFiles = [],  # noqa: B006
+    understanding: Annotated[
+        list[Path],
+        typer.Option(
+            **file_to_read(UNDERSTANDING),
+            help="What `understanding measure` wrote; several may follow.",
+        ),
+    ] = [],  # noqa: B006
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
     """Write every table, as CSV, Markdown and LaTeX: scores, the main table, the ladder of runs."""
@@ -60,12 +66,15 @@ def tables(
     from vqathinker.reporting.remarks import write_remarks
     from vqathinker.reporting.row_sources import write_provenance
     from vqathinker.reporting.tables.write import write_tables
+    from vqathinker.reporting.understanding import write_understanding
 
     notes = write_remarks(metrics, Path(load_section(params, DataParams).cards), out_dir)
     write_tables(params, metrics, predictions, _by_set(manifest), out_dir, notes=notes)
     write_preference_tables(preference, out_dir)
+    asked = load_section(params, UnderstandingParams)
+    write_understanding(asked, metrics, understanding, out_dir)
     files = {"metrics": metrics, "predictions": predictions, "manifest": manifest}
-    files |= {"preference": preference}
+    files |= {"preference": preference, "understanding": understanding}
     write_provenance(out_dir, files, params)
     write_inputs(out_dir, params, files)
     typer.echo(f"{out_dir}: tables of {len(metrics)} results")
@@ -89,15 +98,22 @@ def figures(
         ),
     ] = [],  # noqa: B006
     preference: PreferenceFiles = [],  # noqa: B006
+    tables: Annotated[
+        Path | None,
+        typer.Option(**folder_to_read(TABLE), help="What `tables` wrote; for ranks of methods."),
+    ] = None,
 ) -> None:
     """Draw how training went, and scores against MOS in several ways; numbers as CSV."""
     from vqathinker.reporting.figures.calibration import write_calibration
     from vqathinker.reporting.figures.curves import write_curves
     from vqathinker.reporting.figures.judged import judged_videos
+    from vqathinker.reporting.figures.ranks import write_ranks
     from vqathinker.reporting.figures.residuals import write_residuals
     from vqathinker.reporting.figures.scatter import write_scatters
     from vqathinker.reporting.figures.uncertainty import write_uncertainty
     from vqathinker.reporting.preference import write_preference_figure
+    from vqathinker.reporting.tables.main import MAIN
+    from vqathinker.reporting.tables.reading import read_lines
 
     manifests = _by_set(manifest)
     judged = judged_videos(predictions, manifests)
@@ -105,6 +121,8 @@ def figures(
     for write in (write_scatters, write_calibration, write_residuals):
         write(judged, out_dir)
     write_uncertainty(predictions, manifests, out_dir)
+    if tables is not None:
+        write_ranks(read_lines(tables / "main.csv", MAIN), out_dir)
     write_preference_figure(preference, out_dir)
     typer.echo(f"{out_dir}: figures of {len(history)} trained runs")
 
@@ -145,20 +163,15 @@ def page(
 
 def numbers(
     tables: Annotated[Path, typer.Option(**folder_to_read(TABLE), help="What `tables` wrote.")],
-    questions: Annotated[
-        Path,
-        typer.Option(**folder_to_read(QUESTION_TABLE), help="What `understanding tables` wrote."),
-    ],
     out_dir: OutDir,
 ) -> None:
     """Write the tables' numbers as JSON files, one for each row, for `dvc metrics show` and diff.
 
-    Example: vqathinker numbers --tables results/demo/tables --questions results/demo/questions
-    --out-dir results/demo/numbers
+    Example: vqathinker numbers --tables results/demo/tables --out-dir results/demo/numbers
     """
     from vqathinker.reporting.numbers import write_numbers
 
-    written = write_numbers(tables, questions, out_dir)
+    written = write_numbers(tables, out_dir)
     typer.echo(f"{out_dir}: numbers of {written} rows")
 
 
@@ -175,25 +188,3 @@ def summary(
     from vqathinker.reporting.summary import print_summary
 
     print_summary(results)
-
-
-def questions(
-    run: Annotated[list[str], typer.Option(help="Runs with rows, in order; several may follow.")],
-    out_dir: OutDir,
-    measures: Annotated[
-        list[Path],
-        typer.Option(
-            **file_to_read(UNDERSTANDING), help="What `measure` wrote; several may follow."
-        ),
-    ] = [],  # noqa: B006  typer makes a new list for every call
-    params: ParamsFile = DEFAULT_PARAMS,
-) -> None:
-    """Write the tables attribution and understanding; what was not measured has a reason.
-
-    Example: vqathinker understanding tables --run base grpo --measures base.json grpo.json
-    --out-dir questions
-    """
-    from vqathinker.reporting.understanding import write_understanding
-
-    write_understanding(load_section(params, UnderstandingParams), run, measures, out_dir)
-    typer.echo(f"{out_dir}: tables of {len(measures)} results")

@@ -42,8 +42,9 @@ def origin_of_policy(folder: Path, record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def origin_of_metrics(
-    manifest: Path, predictions: Path, given: Mapping[str, Any], parameters: Mapping[str, Any]
-) -> dict[str, Any]:
+    manifest: Path, predictions: Path, given: Mapping[str, Any], parameters: Mapping[str, Any],
+    module: str = "metrics",
+) -> dict[str, Any]:  # fmt: skip
     """The provenance of metrics: that of the predictions, and what is new.
 
     Args:
@@ -51,6 +52,7 @@ def origin_of_metrics(
         predictions: the file that was compared with them.
         given: the provenance of the predictions.
         parameters: of the metrics.
+        module: of this folder, which computes them.
 
     Returns:
         `given` with `manifest_sha256`, and `made_from`: `predictions` and `manifest` (path and
@@ -68,7 +70,7 @@ def origin_of_metrics(
         "labels": labels,
         "files_sha256": told.get("files_sha256"),
         "parameters": dict(parameters),
-        "code": code_digest(Path("evaluation", "metrics.py"), _SOURCE),
+        "code": code_digest(Path("evaluation", f"{module}.py"), _SOURCE),
         "versions": versions_of("numpy", "pandas", "pyarrow", "scipy"),
     }
     return {**given, "manifest_sha256": found["sha256"], "made_from": made}

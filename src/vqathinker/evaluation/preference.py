@@ -24,6 +24,7 @@ from vqathinker.errors import InputError
 from vqathinker.evaluation.agreement import contents_of
 from vqathinker.evaluation.estimates import Estimate, Resampled, few_groups
 from vqathinker.evaluation.intervals import generator_of
+from vqathinker.evaluation.origins import origin_of_metrics
 from vqathinker.evaluation.predictions import RAW, Predictions, read_predictions
 from vqathinker.evaluation.resampling import group_numbers, resample_counts
 from vqathinker.params import IntervalsParams
@@ -140,8 +141,8 @@ def write_preference(
 ) -> dict[str, Any]:
     """Measure the predictions of one run on one benchmark and write the result as JSON.
 
-    Keys: run, benchmark, score (its kind), videos, resampled_by (video or content), n_groups, and
-    kinds, which maps each kind of perturbation, and `all`, to a `KindPreference`.
+    Keys: run, benchmark, score (its kind), videos, resampled_by (video or content), n_groups,
+    kinds, which maps each kind of perturbation, and `all`, to a `KindPreference`, and provenance.
 
     Raises:
         InputError: these are no predictions on perturbed copies, or the manifest lacks a video.
@@ -164,6 +165,9 @@ def write_preference(
         "resampled_by": "video" if found is None else "content",
         "n_groups": groups.nunique(),
         "kinds": kinds,
+        "provenance": origin_of_metrics(
+            manifest, perturbed, given.provenance, {"intervals": how.model_dump()}, "preference"
+        ),
     }
     written = {**result, "kinds": {kind: _as_json(one) for kind, one in kinds.items()}}
     with whole_file(out) as part:

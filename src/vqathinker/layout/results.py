@@ -75,5 +75,5 @@ class Layout(PolicyLayout):
 
     def report(self, folder: str) -> list[str]:
         """What a results folder ends in: tables, their numbers, figures and the page."""
-        names = ("tables", "figures", "report.html", "questions", "numbers")
+        names = ("tables", "figures", "report.html", "numbers")
         return [f"{folder}/{name}" for name in names]

@@ -31,7 +31,7 @@ class _Numbers(NamedTuple):
     values: Mapping[str, Any]
 
 
-def write_numbers(tables: Path, questions: Path, out_dir: Path) -> int:
+def write_numbers(tables: Path, out_dir: Path) -> int:
     """Write what each row says into a file of its own; returns how many files.
 
     In runs/RUN/scores, BENCHMARK.json and average-DOMAIN.json have n, and srcc and plcc with the
@@ -41,15 +41,14 @@ def write_numbers(tables: Path, questions: Path, out_dir: Path) -> int:
     and a row without any has no file.
 
     Args:
-        tables: what `write_tables` and `write_preference_tables` wrote.
-        questions: what `write_understanding` wrote.
+        tables: the folder of tables.
         out_dir: the folder to write.
 
     Raises:
         InputError: a table is not there, cannot be read or lacks a column.
     """
     written = 0
-    for place, values in _all_numbers(tables, questions):
+    for place, values in _all_numbers(tables):
         if known := {name: value for name, value in values.items() if value is not None}:
             path = out_dir.joinpath(_FOLDER, *map(_slug, place[:-1]), f"{_slug(place[-1])}.json")
             with whole_file(path) as part:
@@ -58,14 +57,14 @@ def write_numbers(tables: Path, questions: Path, out_dir: Path) -> int:
     return written
 
 
-def _all_numbers(tables: Path, questions: Path) -> Iterator[_Numbers]:
+def _all_numbers(tables: Path) -> Iterator[_Numbers]:
     yield from _scores(tables / "main.csv")
     for row in _rows(tables / "preference.csv", _PREFERENCE):
         found = [_number(row[name]) for name in ("preference", "low", "high")]
         values = {"n": _number(row["n"]), **dict(zip(_ESTIMATE, found, strict=True))}
         yield _Numbers((row["run"], "preference", row["benchmark"], row["kind"]), values)
     for name in ("attribution", "understanding"):
-        for row in _rows(questions / f"{name}.csv", _QUESTIONS):
+        for row in _rows(tables / f"{name}.csv", _QUESTIONS):
             if row["part"] == _OVERALL:
                 values = {key: _number(row[key]) for key in ("n", *_ESTIMATE, "chance")}
                 yield _Numbers((row["run"], name, row["task"], row["measure"]), values)

@@ -33,6 +33,7 @@ from vqathinker.reporting.tables.scoring import (
     SCORING,
     read_table,
 )
+from vqathinker.reporting.understanding import read_attribution
 
 __all__ = ["write_page"]
 
@@ -51,6 +52,11 @@ _SHOWN = {
         alt="Rewards, KL divergence, entropy, length and unreadable answers over the steps of "
         "training, one line for each trained run",
         caption="Faint: every logged step; strong: the trend. Numbers: figures/training_curve.csv.",
+    ),
+    "ranks": _Text(
+        alt="Rank by SRCC of published methods and of these runs, a panel for each domain",
+        caption="Faint: a benchmark; strong: the mean over benchmarks; ours in red. Numbers: "
+        "figures/ranks.csv.",
     ),
     "calibration": _Text(
         alt="Mean MOS of videos of similar score, a panel for each benchmark, a line for each run",
@@ -128,6 +134,7 @@ def write_page(
         listed=_NOT_SCORED_LISTED,
         figures=_figures(figures_dir, by_run),
         preferences=read_preference_table(tables_dir / "preference.csv"),
+        attribution=read_attribution(tables_dir / "attribution.csv"),
         examples={run: list(_examples(files, mos)) for run, files in by_run.items()},
         origins=_provenance_table(by_run),
     )

@@ -16,6 +16,7 @@ from vqathinker.errors import InputError, read_json, reading
 from vqathinker.evaluation.preference import ALL
 from vqathinker.products import PREFERENCE, TABLE
 from vqathinker.reporting.figures.drawing import COLOURS, save_figure, style_axis
+from vqathinker.reporting.tables.formats import latex, markdown_rows, plain_grid, write_text
 
 __all__ = ["read_preference_table", "write_preference_figure", "write_preference_tables"]
 
@@ -25,14 +26,15 @@ _BY_KIND = (
 )  # fmt: skip
 _COLUMNS = ("run", "benchmark", "score", "kind", *_BY_KIND)
 _NAME = "preference"
+_TITLE = "Share of clips scored above their perturbed copies"
 
 
 def write_preference_tables(preferences: Sequence[Path], out_dir: Path) -> None:
-    """Write `preference.csv` and `preference.md` of the JSON files that `preference` wrote.
+    """Write `preference.csv`, `.md` and `.tex` of the JSON files that `preference` wrote.
 
     The CSV has a row for each run on each benchmark and each kind of perturbation, with numbers as
-    they were measured; what is not defined is empty, and `reason` says why. The Markdown has a row
-    for each run on each benchmark, and a column for each kind.
+    they were measured; what is not defined is empty, and `reason` says why. The others have a
+    row for each run on each benchmark, and a column for each kind.
 
     Raises:
         InputError: a file is none of these, or two are of the same run and benchmark.
@@ -42,10 +44,8 @@ def write_preference_tables(preferences: Sequence[Path], out_dir: Path) -> None:
         table.to_csv(part, index=False, lineterminator="\n")
     rows = _wide(table)
     names = list(rows[0]) if rows else ["run", "benchmark"]
-    lines = [names, ["---"] * len(names), *(list(row.values()) for row in rows)]
-    with whole_file(out_dir / f"{_NAME}.md") as part:
-        text = "".join(f"| {' | '.join(line)} |\n" for line in lines)
-        part.write_text(text, encoding="utf-8")
+    write_text(out_dir / f"{_NAME}.md", markdown_rows(names, rows, ()))
+    write_text(out_dir / f"{_NAME}.tex", latex([plain_grid(_TITLE, names, rows, ())]))
 
 
 def read_preference_table(path: Path) -> list[dict[str, str]]:

@@ -31,8 +31,12 @@ _KEYS = {
     "not_scored": ("run", "benchmark", "video"),
     "main": ("method", "training_data", "score", "domain", "benchmark", "how_sure"),
 }
-# Tables of what `metrics` wrote alone, though other files of the same runs may be there.
-_OF_METRICS = {*_KEYS, "ladder", "backbones", "frames", "methods"}
+# Tables of the files of one option alone, though others of the same runs may be there.
+_OPTIONS = dict.fromkeys((*_KEYS, "ladder"), "metrics") | {
+    "preference": "preference",
+    "attribution": "understanding",
+    "understanding": "understanding",
+}
 _PUBLISHED = Path("vqathinker", "reporting", "published.csv")
 _PUBLISHED_ACCURACY = _PUBLISHED.with_name("published_accuracy.csv")
 _WITH_ACCURACY = {"measures"}  # beside ours
@@ -69,8 +73,8 @@ def write_provenance(out_dir: Path, files: Mapping[str, Sequence[Path]], params:
         with reading(table, *TABLE), table.open(encoding="utf-8", newline="") as opened:
             lines = csv.DictReader(opened)
             rows, columns = list(lines), list(lines.fieldnames or ())
-        of_metrics = table.stem in _OF_METRICS
-        there = [file for file in known if file.option == "metrics" or not of_metrics]
+        option = _OPTIONS.get(table.stem)
+        there = [file for file in known if option in {None, file.option}] or known
         key = _key_of(table.stem, columns, rows)
         told = _PUBLISHED_ACCURACY if table.stem in _WITH_ACCURACY else _PUBLISHED
         pairs = [(row, _files_of(row, _runs_of(row, rungs), there, told)) for row in rows]
@@ -115,10 +119,10 @@ def _files_of(row: Row, runs: set[str], files: Iterable[_File], told: Path) -> l
         return published
     listed = list(files)
     of_run = [file for file in listed if file.told.get("run") in runs] or listed
-    benchmark, domain = row.get("benchmark"), row.get("domain")
-    found = [file for file in of_run if file.told.get("benchmark") == benchmark]
-    found = found or [file for file in of_run if file.told.get("domain") == domain] or of_run
-    return [*(file.path for file in found), *published]
+    for name in ("task", "benchmark", "domain"):
+        if found := [file for file in of_run if name in row and file.told.get(name) == row[name]]:
+            return [*(file.path for file in found), *published]
+    return [*(file.path for file in of_run), *published]
 
 
 def _shows_published(row: Row) -> bool:

@@ -10,28 +10,37 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from vqathinker.atomic import whole_file
-from vqathinker.errors import InputError, read_json
+from vqathinker.errors import InputError, read_json, reading
 from vqathinker.params import TaskParams, UnderstandingParams
-from vqathinker.products import UNDERSTANDING
+from vqathinker.products import METRICS, TABLE, UNDERSTANDING
+from vqathinker.reporting.tables.formats import (
+    latex,
+    markdown_rows,
+    plain_grid,
+    write_csv,
+    write_text,
+)
 
-__all__ = ["COLUMNS", "write_understanding"]
+__all__ = ["COLUMNS", "read_attribution", "write_understanding"]
 
 COLUMNS = ("run", "task", "reading", "measure", "part", "name", "n", "n_failed", "value", "low",
            "high", "chance", "majority", "published", "reason")  # fmt: skip
 _ATTRIBUTION = ("made", "finevd")
 _REAL = ("value", "low", "high", "chance", "majority", "published")
+_NUMBERS = ("n", "n_failed", *_REAL)
+_DECIMALS = 9
 
 Row = Mapping[str, Any]
 
 
 def write_understanding(
-    params: UnderstandingParams, runs: Sequence[str], measures: Sequence[Path], out_dir: Path
+    params: UnderstandingParams, metrics: Sequence[Path], measures: Sequence[Path], out_dir: Path
 ) -> None:
-    """Write `attribution` and `understanding`, csv (full precision) and md (three decimals) each.
+    """Write `attribution` and `understanding`, csv, md and tex each.
 
-    Every task of `params` has rows for every run: those of `measures`, JSON files, or an empty one
-    with the reason. `published` is what others print for the authors' weights.
+    Every task of `params` has rows for every run that `metrics` are of: those of `measures`, JSON
+    files too, or an empty one with the reason. `published` is what others print for the authors'
+    weights.
 
     Raises:
         InputError: two files are of the same run and task, or one is none.
@@ -43,6 +52,7 @@ def write_understanding(
             raise InputError(f"{path}: has no {', '.join(lacking)}; expected {UNDERSTANDING}")
         if found.setdefault((told["run"], told["task"]), told) is not told:
             raise InputError(f"{path}: a file before it is of the same run and task; give one each")
+    runs = dict.fromkeys([read_json(path, *METRICS)["run"] for path in metrics])
     published = _published()
     tables: dict[str, list[Row]] = {"attribution": [], "understanding": []}
     for run in runs:
@@ -54,11 +64,30 @@ def write_understanding(
                 known = published.get((task.kind, row["measure"], row["part"], row["name"]))
                 table.append({**row, **head, "published": known})
     for name, rows in tables.items():
-        cells = [[row.get(column) for column in COLUMNS] for row in rows]
-        with whole_file(out_dir / f"{name}.csv") as part, part.open("w", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows([COLUMNS, *cells])
-        with whole_file(out_dir / f"{name}.md") as part:
-            part.write_text(_markdown(rows), encoding="utf-8")
+        whole = [{column: row.get(column) for column in COLUMNS} for row in rows]
+        write_csv(out_dir / f"{name}.csv", COLUMNS, whole, _DECIMALS)
+        write_text(out_dir / f"{name}.md", markdown_rows(COLUMNS, whole, _NUMBERS))
+        write_text(
+            out_dir / f"{name}.tex", latex([plain_grid(name.title(), COLUMNS, whole, _NUMBERS)])
+        )
+
+
+def read_attribution(path: Path) -> list[dict[str, str]]:
+    """The row of all questions of each run and task, as texts; none where the table is not there.
+
+    Raises:
+        InputError: it cannot be read, or lacks a column.
+    """
+    if not path.is_file():
+        return []
+    shown = ("run", "task", "n", "n_failed", "value", "low", "high", "chance", "majority")
+    with reading(path, *TABLE), path.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["part"] == "overall" and row["value"]]
+        return [{name: _short(name, row[name]) for name in shown} for row in rows]
+
+
+def _short(name: str, cell: str) -> str:
+    return f"{float(cell):.3f}" if name in _REAL and cell else cell or "–"
 
 
 def _absent(task: TaskParams) -> Row:
@@ -75,16 +104,3 @@ def _published() -> dict[tuple[str, str, str, str], float]:
         (row["kind"], row["measure"], row["part"], row["name"]): float(row["value"])
         for row in csv.DictReader(text.splitlines())
     }
-
-
-def _markdown(rows: Sequence[Row]) -> str:
-    lines = [COLUMNS, ["---:" if name in _REAL else "---" for name in COLUMNS]]
-    lines += [[_short(row.get(name)) for name in COLUMNS] for row in rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-def _short(value: Any) -> str:
-    text = (
-        "–" if value in {None, ""} else f"{value:.3f}" if isinstance(value, float) else str(value)
-    )
-    return text.replace("|", "\\|")

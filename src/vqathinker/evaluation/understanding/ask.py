@@ -7,7 +7,6 @@ Of two videos that are compared, every other frame of each is shown, the first v
 many frames in all as of one video, as the owners of Q-Bench-Video do.
 """
 
-import hashlib
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -22,23 +21,24 @@ from tqdm import tqdm
 
 from vqathinker.atomic import whole_file
 from vqathinker.evaluation.journal import PredictionJournal
+from vqathinker.evaluation.predict import load_asked
 from vqathinker.evaluation.understanding.answers import write_answers
 from vqathinker.evaluation.understanding.likelihood import option_chances
 from vqathinker.evaluation.understanding.question import Question, order_of, sample
 from vqathinker.evaluation.understanding.reading import Said, answer_text, read_option
 from vqathinker.params import AnswerParams, Device, EvaluationParams, UnderstandingParams
-from vqathinker.phases.hashing import code_behind
+from vqathinker.phases.hashing import code_digest
 from vqathinker.policy.answer import Completion
-from vqathinker.policy.device import choose_device, choose_dtype
-from vqathinker.policy.folder.checkpoint import Policy, load_policy
+from vqathinker.policy.folder.checkpoint import Policy
 from vqathinker.policy.generation import EncodedPrompts, generate
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
-from vqathinker.policy.machine import describe_machine
 from vqathinker.policy.normalisation import normalise
 from vqathinker.policy.scoring import Scorer
 from vqathinker.video.store import ClipStore
 
 __all__ = ["Manner", "ask"]
+
+_SOURCE = Path(__file__).parents[3]
 
 
 @dataclass(frozen=True)
@@ -69,22 +69,18 @@ def ask(  # noqa: PLR0913  each decides what is said, or where it goes
     machine write the same bytes, also where one of them was killed and went on: batches that are
     through are kept beside `out`. `times` gets columns question and seconds.
     """
-    place = choose_device(device)
-    precision = choose_dtype(how.evaluation.precision, place)
-    loaded = load_policy(policy, place, precision)
-    store = ClipStore(clips)
-    own = how.understanding
+    opened = load_asked(
+        policy, clips, how.evaluation, how.answer, run=run, benchmark=task, device=device
+    )
+    loaded, store, own = opened.policy, opened.store, how.understanding
     taken = sample(questions, own.max_questions, own.seed)
     origin = {
-        "run": run, "task": task, "policy": loaded.provenance["policy"],
-        "setting": store.setting, "asking": own.model_dump(include={"seed", "reading"}),
-        "n_questions": len(questions), "decoding": how.evaluation.model_dump(),
-        "answer": how.answer.model_dump(), "device": place.type,
-        "clips": [hashlib.sha256(path.read_bytes()).hexdigest() for path in clips],
-        "precision": str(precision).removeprefix("torch."), "machine": describe_machine(),
+        **{key: value for key, value in opened.origin.items() if key != "benchmark"},
+        "task": task, "asking": own.model_dump(include={"seed", "reading"}),
+        "n_questions": len(questions),
+        "code": code_digest(Path("evaluation", "understanding", "ask.py"), _SOURCE),
     }  # fmt: skip
-    code = code_behind(Path("evaluation", "understanding", "ask.py"), Path(__file__).parents[3])
-    key = {**origin, "code": code, "questions": [repr(question) for question in taken]}
+    key = {**origin, "questions": [repr(question) for question in taken]}
     with PredictionJournal(out, key) as journal:
         batches = _batches(loaded, store, taken, how)
         done = len(journal.batches)

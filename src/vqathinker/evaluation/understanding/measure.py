@@ -3,7 +3,6 @@
 Source: docs/method.md, section 7.
 """
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,6 +11,7 @@ from typing import Any, get_args
 
 from vqathinker.atomic import whole_file
 from vqathinker.errors import InputError
+from vqathinker.evaluation.origins import named, sha256_of_file, versions_of
 from vqathinker.evaluation.understanding.accuracy import Answered, accuracy_rows, position_rows
 from vqathinker.evaluation.understanding.answers import Answers, read_answers
 from vqathinker.evaluation.understanding.judging import Judged, read_judged
@@ -21,9 +21,11 @@ from vqathinker.evaluation.understanding.ratings import rating_rows
 from vqathinker.evaluation.understanding.rows import Row, row_of
 from vqathinker.evaluation.understanding.tasks import read_task
 from vqathinker.params import QuestionKind, TaskParams
+from vqathinker.phases.hashing import code_digest
 
 __all__ = ["measure_task", "write_measures"]
 
+_SOURCE = Path(__file__).parents[3]
 _KINDS: tuple[QuestionKind, ...] = get_args(QuestionKind)
 
 
@@ -40,8 +42,6 @@ def write_measures(
     given = read_answers(answers)
     verdicts = None if judged is None else _verdicts(judged, answers)
     asked = read_task(task.kind, questions)
-    with questions.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     result = {
         "run": given.run, "task": given.task, "kind": task.kind, "set": task.set,
         "reading": given.provenance["asking"]["reading"],
@@ -49,8 +49,12 @@ def write_measures(
         "statuses": dict(sorted(Counter(row["status"] for row in given.rows).items())),
         "rows": measure_task(asked, given, f"{answers} and {questions}", verdicts),
         "provenance": {
-            **given.provenance, "questions_sha256": digest,
-            "judge": None if verdicts is None else verdicts.head,
+            **given.provenance, "judge": None if verdicts is None else verdicts.head,
+            "made_from": {
+                "answers": named(answers), "questions": named(questions),
+                "code": code_digest(Path("evaluation", "understanding", "measure.py"), _SOURCE),
+                "versions": versions_of("scipy"),
+            },
         },
     }  # fmt: skip
     text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
@@ -93,9 +97,7 @@ def _rows(pairs: Sequence[Answered], judged: Judged | None) -> Iterator[Row]:
 
 def _verdicts(judged: Path, answers: Path) -> Judged:
     found = read_judged(judged)
-    with answers.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if found.head["answers_sha256"] != digest:
+    if found.head["answers_sha256"] != sha256_of_file(answers):
         raise InputError(
             f"{judged}: is about other answers than {answers}; judge these with `vqathinker "
             "understanding judge`"

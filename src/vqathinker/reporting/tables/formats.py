@@ -18,6 +18,7 @@ __all__ = [
     "latex",
     "markdown",
     "markdown_rows",
+    "plain_grid",
     "write_csv",
     "write_text",
 ]
@@ -78,9 +79,16 @@ def markdown(grids: Iterable[Grid]) -> str:
 
 def markdown_rows(columns: Sequence[str], rows: Iterable[Row], numbers: Collection[str]) -> str:
     """A plain table of rows, without a title; columns of `numbers` are set to the right."""
+    grid = plain_grid("", columns, rows, numbers)
+    return "".join(f"{line}\n" for line in _markdown_lines(grid))
+
+
+def plain_grid(
+    title: str, columns: Sequence[str], rows: Iterable[Row], numbers: Collection[str]
+) -> Grid:
+    """A grid of rows as they are, without groups or ranks; `numbers` are set to the right."""
     cells = [[Cell(format_cell(row[name])) for name in columns] for row in rows]
-    heads = [Column(name, number=name in numbers) for name in columns]
-    return "".join(f"{line}\n" for line in _markdown_lines(Grid("", heads, [cells])))
+    return Grid(title, [Column(name, number=name in numbers) for name in columns], [cells])
 
 
 def _markdown_grid(grid: Grid) -> str:

@@ -13,12 +13,9 @@ from vqathinker.policy.answer import STATUSES
 from vqathinker.products import METRICS, TABLE
 from vqathinker.reporting.published import METHOD, read_published_accuracy
 from vqathinker.reporting.tables.formats import (
-    Cell,
-    Column,
-    Grid,
-    format_cell,
     latex,
     markdown_rows,
+    plain_grid,
     write_csv,
     write_text,
 )
@@ -76,7 +73,7 @@ def write_scoring(results: Sequence[Row], out_dir: Path) -> None:
     for name, (title, columns, rows) in tables.items():
         write_csv(out_dir / f"{name}.csv", columns, rows, _DECIMALS)
         write_text(out_dir / f"{name}.md", markdown_rows(columns, rows, NUMBERS))
-        write_text(out_dir / f"{name}.tex", latex([_grid(title, columns, rows)]))
+        write_text(out_dir / f"{name}.tex", latex([plain_grid(title, columns, rows, NUMBERS)]))
     lacking = [
         {"run": result["run"], "benchmark": result["benchmark"], "video": video, "reason": reason}
         for result in results
@@ -111,11 +108,6 @@ def _measures(result: Row) -> Iterator[Row]:
                 "published": published.get((name, result["benchmark"])),
                 **{key: found[key] for key in ("value", "low", "high", "reason")},
             }
-
-
-def _grid(title: str, columns: Sequence[str], rows: Sequence[Row]) -> Grid:
-    cells = [[Cell(format_cell(row[name])) for name in columns] for row in rows]
-    return Grid(title, [Column(name, number=name in NUMBERS) for name in columns], [cells])
 
 
 def _by_score(result: Row) -> Iterator[Row]:
