@@ -69,6 +69,7 @@ CALLS = {
     "--tables <results/tables --out-dir >results/figures",
     "page": "--tables <results/tables --figures <results/figures "
     "--predictions <predictions.parquet --out >results/report.html",
+    "numbers": "--tables <results/tables --out-dir >results/numbers",
     "summary": "<results",
     "explain": "<results scoring grpo/mine n",
     "verify": "<results",
@@ -79,7 +80,7 @@ CALLS = {
     "policy card": "policy --tables <results/tables/scoring.md",
 }
 WITH_PARAMS = {name for name in CALLS if name.split()[0] != "policy"} - {
-    "gather", "figures", "summary", "explain", "verify",
+    "gather", "figures", "numbers", "summary", "explain", "verify",
 }  # fmt: skip
 
 

@@ -96,6 +96,12 @@ NEEDED = {
         "not_there.csv",
         "notes.csv",
     ),
+    ("numbers", "results/tables"): (
+        "main.csv",
+        "preference.csv",
+        "attribution.csv",
+        "understanding.csv",
+    ),
     ("summary", "results"): ("tables/scoring.csv",),
     ("explain", "results"): ("tables/scoring.csv",),
     ("verify", "results"): ("tables/inputs.json",),

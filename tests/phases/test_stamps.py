@@ -152,6 +152,7 @@ def test_a_card_of_one_s_own_and_the_card_whose_files_it_shares_stand_in_the_sta
 
 def test_an_unchanged_stamp_keeps_its_bytes_and_its_time(project, config):
     write_stamps(resolve(config), project / "src")
+    settle_stamps("demo")
     path = stamp_path("demo", "data")
     os.utime(path, (1000, 1000))
     before = stamps()
@@ -171,6 +172,15 @@ def test_a_stamp_that_changes_back_after_jobs_ran_has_another_content(project, c
     first, _, third = (yaml.safe_load(content) for content in contents)
     assert contents[0] != contents[2]
     assert first["params"] == third["params"]
+
+
+def test_a_stamp_under_which_nothing_ran_is_newer_than_what_came_since(project, config):
+    """Pulled files are no results of the parameters that a dry run before the pull looked at."""
+    write_stamps(resolve(config), project / "src")
+    path = stamp_path("demo", "data")
+    os.utime(path, (1000, 1000))
+    write_stamps(resolve(config), project / "src")
+    assert path.stat().st_mtime > 1000
 
 
 def test_a_dry_run_with_other_parameters_leaves_no_trace(project, config):

@@ -111,6 +111,7 @@ def copy_of_sources(root: Path, folder: Path) -> Path:
             shutil.copy(source, folder / part)
     (folder / ".dvc").mkdir()
     shutil.copy(root / ".dvc" / "config", folder / ".dvc" / "config")
+    shutil.copytree(root / ".dvc" / "plots", folder / ".dvc" / "plots")
     return folder
 
 

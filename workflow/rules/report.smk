@@ -52,6 +52,23 @@ rule write_tables:
         " --out-dir {output} 2> {log}"
 
 
+rule write_numbers:
+    input:
+        stamp=LAYOUT.stamp("report"),
+        tables="{folder}/tables",
+    output:
+        directory("{folder}/numbers"),
+    log:
+        "logs/numbers/{folder}.log",
+    conda:
+        "../../envs/report.yaml"
+    threads: THREADS["report"]
+    resources:
+        **RESOURCES["report"],
+    shell:
+        "vqathinker numbers --tables {input.tables} --out-dir {output} 2> {log}"
+
+
 rule draw_figures:
     input:
         stamp=LAYOUT.stamp("report"),

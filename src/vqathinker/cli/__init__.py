@@ -100,7 +100,7 @@ _PANELS = {
         metrics.preference,
         absent.absent,
     ),
-    "Report": (report.tables, report.figures, report.page, report.summary),
+    "Report": (report.tables, report.figures, report.page, report.numbers, report.summary),
     "Provenance": (provenance.explain, provenance.verify, provenance.archive),
     "Development": (schema,),
 }

@@ -25,7 +25,7 @@ from vqathinker.products import (
     UNDERSTANDING,
 )
 
-__all__ = ["figures", "page", "summary", "tables"]
+__all__ = ["figures", "numbers", "page", "summary", "tables"]
 
 OutDir = Annotated[Path, typer.Option(**folder_to_write(), help="The folder to write.")]
 
@@ -159,6 +159,20 @@ def page(
     title, scale = load_section(params, ReportParams).title, str(read_params(params)["scale"])
     write_page(scale, tables, figures, predictions, out, params=params, title=title)
     typer.echo(f"{out}: report of scale {scale}")
+
+
+def numbers(
+    tables: Annotated[Path, typer.Option(**folder_to_read(TABLE), help="What `tables` wrote.")],
+    out_dir: OutDir,
+) -> None:
+    """Write the tables' numbers as JSON files, one for each row, for `dvc metrics show` and diff.
+
+    Example: vqathinker numbers --tables results/demo/tables --out-dir results/demo/numbers
+    """
+    from vqathinker.reporting.numbers import write_numbers
+
+    written = write_numbers(tables, out_dir)
+    typer.echo(f"{out_dir}: numbers of {written} rows")
 
 
 def summary(

@@ -74,5 +74,6 @@ class Layout(PolicyLayout):
         return [f"{self.understanding}/measures/{run}/{task}.json" for run, task in grid]
 
     def report(self, folder: str) -> list[str]:
-        """What a results folder ends in: tables, figures and the page."""
-        return [f"{folder}/{name}" for name in ("tables", "figures", "report.html")]
+        """What a results folder ends in: tables, their numbers, figures and the page."""
+        names = ("tables", "figures", "report.html", "numbers")
+        return [f"{folder}/{name}" for name in names]

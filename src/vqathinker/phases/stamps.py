@@ -59,17 +59,22 @@ def write_stamp(path: Path, content: Tree) -> None:
     """Bring one stamp up to date; leave it untouched, with its time, if it is already.
 
     A dry run must not make results look out of date once the parameters are set back. So what it
-    replaces is kept as `.before`, and comes back with its old time if it is wanted again before
-    `settle_stamps` says that jobs have run.
+    replaces is kept as `.before` (empty where nothing was), and comes back with its old time if it
+    is wanted again before `settle_stamps` says that jobs have run. Until then nothing was made
+    under the new stamp, and it gets a new time with every run: files that `dvc pull` brought after
+    a dry run would else look newer, and pass for what they are not.
     """
     before = path.with_suffix(".before")
     if _holds(path, content):
+        if before.exists():
+            path.touch()
         return
     if _holds(before, content):
         before.replace(path)
         return
-    if path.exists() and not before.exists():
-        path.replace(before)
+    if not before.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(before) if path.exists() else before.touch()
     # Snakemake forgives a newer input whose checksum it has seen, so the time is part of it.
     written = {"written": datetime.now(UTC).isoformat(), **content}
     with whole_file(path) as part:
@@ -101,5 +106,5 @@ def _holds(path: Path, content: Tree) -> bool:
 
 
 def _read(path: Path) -> Tree:
-    stamp: Tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    stamp: Tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     return stamp

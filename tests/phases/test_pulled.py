@@ -1,0 +1,97 @@
+"""What of dvc.lock is up to date, whatever is not there."""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from vqathinker.phases.parameters import resolve
+from vqathinker.phases.pulled import fresh_stages, settle_pulled
+from vqathinker.phases.stamps import stamp_path
+
+STAGES = {
+    "data": {"deps": [{"path": "src", "md5": "s"}], "outs": [{"path": "data", "md5": "d"}]},
+    "clips": {"deps": [{"path": "data", "md5": "d"}], "outs": [{"path": "clips", "md5": "c"}]},
+    "train": {"deps": [{"path": "clips", "md5": "c"}], "outs": [{"path": "models", "md5": "m"}]},
+}
+GONE = {"clips": [{"changed outs": {"clips": "deleted"}}],
+        "train": [{"changed deps": {"clips": "deleted"}}]}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "fresh"),
+    [
+        ({}, ["data", "clips", "train"]),
+        (GONE, ["data", "clips", "train"]),
+        ({"train": [{"changed deps": {"params.yaml": {"rate": "modified"}}}]}, ["data", "clips"]),
+        ({"train": [{"changed outs": {"models": "modified"}}]}, ["data", "clips"]),
+        ({"train": ["changed command"]}, ["data", "clips"]),
+        ({"data": [{"changed deps": {"src": "modified"}}]}, []),
+        ({"data": [{"changed deps": {"src": "deleted"}}]}, []),
+        (GONE | {"clips": [{"changed deps": {"params.yaml": {"size": "modified"}}}]}, ["data"]),
+    ],
+)
+def test_a_stage_is_fresh_if_nothing_it_depends_on_changed(status, fresh):
+    assert fresh_stages(STAGES, status) == fresh
+
+
+def test_what_was_made_from_another_version_of_its_input_is_not_fresh():
+    """As after a stage was reproduced alone."""
+    other = {**STAGES["clips"], "outs": [{"path": "clips", "md5": "other"}]}
+    assert fresh_stages({**STAGES, "clips": other}, GONE) == ["data", "clips"]
+
+
+@pytest.fixture
+def times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: dict[str, Any]) -> list[Path]:
+    """A project after a pull of its one stage, `data`: an output, one more file, and a stamp."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.delenv("DVC_STAGE", raising=False)
+    program = tmp_path / "dvc"
+    program.write_text("#!/bin/sh\necho asked >> asked.txt\necho '{}'\n", encoding="utf-8")
+    program.chmod(0o755)
+    Path("params.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    Path("dvc.lock").write_text(yaml.safe_dump({"stages": {"data": STAGES["data"]}}))
+    files = [Path("data/mine/manifest.parquet"), Path("data/mine/source/a.mp4"),
+             stamp_path("demo", "data")]  # fmt: skip
+    for time, path in enumerate(files, start=1000):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        os.utime(path, (time, time))
+    return files
+
+
+OUTPUTS = [re.compile(r"data/(?P<set>[^/]+)/manifest\.parquet$")]
+
+
+def test_outputs_get_the_time_of_the_stamps_once_and_nothing_else_does(times, config):
+    output, other, stamp = times
+    assert settle_pulled(resolve(config), OUTPUTS) == "Up to date as dvc.lock has it: data."
+    assert [path.stat().st_mtime for path in (output, other, stamp)] == [1002, 1001, 1002]
+    assert settle_pulled(resolve(config), OUTPUTS) is None
+    assert Path("asked.txt").read_text(encoding="utf-8") == "asked\n"
+
+
+def test_other_parameters_than_those_of_the_file_settle_nothing(times, config):
+    """DVC knows only what stands in params.yaml; `--config` may say otherwise."""
+    assert settle_pulled(resolve({**config, "seed": 7}), OUTPUTS) is None
+    assert times[0].stat().st_mtime == 1000
+    assert not Path("asked.txt").exists()
+
+
+def test_a_stage_of_dvc_settles_nothing(times, config, monkeypatch):
+    monkeypatch.setenv("DVC_STAGE", "data")
+    assert settle_pulled(resolve(config), OUTPUTS) is None
+    assert times[0].stat().st_mtime == 1000
+
+
+def test_a_dvc_that_fails_is_told_of(times, config):
+    Path("dvc").write_text("#!/bin/sh\necho 'ERROR: locked' >&2\nexit 1\n", encoding="utf-8")
+    said = settle_pulled(resolve(config), OUTPUTS)
+    assert (
+        said == "`dvc status` failed, so that files of `dvc pull` may be made again: ERROR: locked"
+    )
+    assert times[0].stat().st_mtime == 1000

@@ -1,0 +1,141 @@
+"""The tables' numbers as DVC shows them: the right ones, and no hash among them."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from vqathinker.errors import InputError
+from vqathinker.evaluation.preference import ALL
+from vqathinker.reporting.numbers import write_numbers
+from vqathinker.reporting.preference import write_preference_figure, write_preference_tables
+from vqathinker.reporting.understanding import COLUMNS
+
+ROWS = "results/demo/numbers/runs"
+
+
+@pytest.fixture
+def tables(scale) -> Path:
+    """Tables of scores, of preference and of questions."""
+    write_preference_tables([preference(scale.root)], scale.tables)
+    main = pd.read_csv(scale.tables / "main.csv", dtype=str, keep_default_na=False)
+    ours = main["ours"] == "yes"  # these scores are perfect, and have no intervals
+    main.loc[ours, ["srcc_low", "srcc_high"]] = ["0.900000000", "0.990000000"]
+    main.to_csv(scale.tables / "main.csv", index=False)
+    asked = {"run": "grpo", "task": "made", "measure": "accuracy", "n": 8, "value": 0.25}
+    rows = [asked | {"part": "overall"}, asked | {"part": "type", "name": "blur", "value": 1.0}]
+    rows.append({"run": "base", "task": "made", "measure": "accuracy", "part": "overall"})
+    for name, lines in (("attribution", rows), ("understanding", [])):
+        table = pd.DataFrame(lines, columns=list(COLUMNS)).astype({"n": "Int64"})
+        table.to_csv(scale.tables / f"{name}.csv", index=False)
+    return scale.tables
+
+
+def preference(folder: Path) -> Path:
+    kind = {
+        "n": 6, "n_null": 1, "ties": 0.5,
+        "preference": {"value": 0.75, "low": 0.5, "high": 1.0, "reason": None},
+        "difference": {"value": 0.1, "low": 0.0, "high": 0.2},
+    }  # fmt: skip
+    about = {"run": "grpo", "benchmark": "seen", "score": "greedy", "provenance": "c0ffee" * 10}
+    path = folder / "preference.json"
+    path.write_text(json.dumps({**about, "kinds": {ALL: kind}}), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def dvc(root: Path, tables: Path, tmp_path: Path) -> Callable[..., str]:
+    """DVC in a project of these results alone, versioned by git."""
+    project = tmp_path / "project"
+    text = (root / "dvc.yaml").read_text(encoding="utf-8")
+    results = project / "results" / "demo"
+    write_numbers(tables, results / "numbers")
+    (project / "dvc.yaml").write_text(text[text.index("\nmetrics:") :], encoding="utf-8")
+    (project / "params.yaml").write_text("scale: demo\n", encoding="utf-8")
+
+    def run(*command: str, program: str = "dvc") -> str:
+        path = Path(sys.executable).with_name(program)
+        name = str(path) if path.exists() else program
+        done = subprocess.run(
+            [name, *command], cwd=project, check=False, stdout=-1, stderr=-2, text=True
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    run("init", "-q", program="git")
+    run("init", "-q")
+    shutil.copytree(root / ".dvc" / "plots", project / ".dvc" / "plots")
+    run("add", ".", program="git")
+    name = ("-c", "user.name=Me", "-c", "user.email=me@example.org")
+    run(*name, "commit", "-qm", "numbers", program="git")
+    return run
+
+
+def read(folder: Path, name: str) -> dict[str, Any]:
+    return json.loads((folder / "runs" / name).read_text(encoding="utf-8"))
+
+
+def test_files_have_the_tables_numbers_and_nothing_else(tables, tmp_path):
+    out = tmp_path / "numbers"
+    number = write_numbers(tables, out)
+    assert number == sum(path.is_file() for path in out.rglob("*"))
+    main = pd.read_csv(tables / "main.csv").query("ours == 'yes' and score == 'greedy'")
+    for row in main.query("method == 'grpo'").to_dict("records"):
+        place = row["benchmark"].replace(", equal", "-equal").replace(" ", "-")
+        name = f"{place}-{row['domain']}" if place.startswith("average") else place
+        told = read(out, f"grpo/scores/{name}.json")
+        assert told == {key: row[key] for key in told}
+        assert {"n", "srcc", "plcc"} <= set(told)
+    told = read(out, "grpo/scores/seen.json")
+    assert (told["srcc_low"], told["srcc_high"], told["n"]) == (0.9, 0.99, 12)
+    assert "plcc_low" not in told
+    kept = read(out, f"grpo/preference/seen/{ALL}.json")
+    assert kept == {"n": 6, "value": 0.75, "low": 0.5, "high": 1.0}
+    assert read(out, "grpo/attribution/made/accuracy.json") == {"n": 8, "value": 0.25}
+    assert not (out / "runs" / "base" / "attribution").exists()
+
+
+def test_dvc_shows_and_compares_them(dvc, tmp_path):
+    said = dvc("metrics", "show", "--precision", "9")
+    assert not re.search(r"[0-9a-f]{12}", said)
+    lines = {line.split()[0]: line.split()[1:] for line in said.splitlines()[1:]}
+    told = read(tmp_path / "project" / "results" / "demo" / "numbers", "grpo/scores/seen.json")
+    assert lines[f"{ROWS}/grpo/scores/seen.json"].count(str(told["srcc"])) >= 1
+    assert f"{ROWS}/grpo/attribution/made/accuracy.json" in lines
+
+    path = tmp_path / "project" / ROWS / "grpo" / "scores" / "seen.json"
+    path.write_text(json.dumps(told | {"srcc": told["srcc"] - 0.5}), encoding="utf-8")
+    changed = json.loads(dvc("metrics", "diff", "--json"))
+    assert list(changed) == [f"{ROWS}/grpo/scores/seen.json"]
+    assert changed[f"{ROWS}/grpo/scores/seen.json"]["srcc"]["diff"] == pytest.approx(-0.5)
+
+
+def test_dvc_draws_curves_of_every_run_and_shows_pictures_without_a_network(dvc, finished, scale):
+    figures = scale.root.parent / "project" / "results" / "demo" / "figures"
+    shutil.copytree(finished.figures, figures)
+    write_preference_figure([scale.root / "preference.json"], figures)
+    dvc("plots", "show", "-o", "plots")
+    page = figures.parents[2] / "plots" / "index.html"
+    text = page.read_text(encoding="utf-8")
+    for column in ("reward", "kl", "failures", "length"):
+        assert f'"y": {{"field": "{column}"' in text
+    assert '"color": {"field": "run"' in text
+    assert "<DVC_METRIC" not in text
+    pictures = re.findall(r'<img src="([^"]+)"', text)
+    assert {name.rsplit("_figures_", 1)[1] for name in pictures} == {
+        "training_curve.png", "preference.png", "scatter_grpo.png"
+    }  # fmt: skip
+    assert all((page.parent / name).is_file() for name in pictures)
+
+
+def test_a_table_that_is_not_there_is_named(tables, tmp_path):
+    (tables / "preference.csv").unlink()
+    with pytest.raises(InputError, match=r"preference\.csv: no such file"):
+        write_numbers(tables, tmp_path / "numbers")
