@@ -14,7 +14,16 @@ import pytest
 import yaml
 
 PARTS = (
-    *("Snakefile", "params.yaml", "dvc.yaml", ".dvcignore", "workflow", "profiles", "envs"),
+    *(
+        "constraints.txt",
+        "Snakefile",
+        "params.yaml",
+        "dvc.yaml",
+        ".dvcignore",
+        "workflow",
+        "profiles",
+        "envs",
+    ),
     *("src", "cards"),
 )
 STAND_IN = Path(__file__).with_name("stand_in.py")
