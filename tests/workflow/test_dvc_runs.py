@@ -69,7 +69,7 @@ def test_a_pull_brings_data_and_policies_and_plain_snakemake_makes_nothing_again
     clone.change("report.title", "Other")
     said = clone.snakemake("--dry-run")
     assert "has it: data, clips, base, train, evaluate, understand.\n" in said
-    assert "\npage " in said
+    assert "\nwrite_page " in said
     assert "\npredict " not in said
 
     clone.run("git", "checkout", "params.yaml")
