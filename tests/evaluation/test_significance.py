@@ -158,3 +158,16 @@ class TestOverSeeds:
         assert found.spread is not None
         assert found.mean.estimate()[1:3] == (None, None)
         assert "5 videos" in found.mean.reason
+
+
+def test_a_difference_that_no_resample_bridges_has_a_p_below_one_over_their_number() -> None:
+    generator = np.random.default_rng(0)
+    mos = generator.normal(size=120)
+    scores = np.stack([mos + 0.1 * generator.normal(size=120), generator.normal(size=120)])
+    few, many = (
+        compare(*(one.srcc for one in bootstrap(scores, mos, generator=generator, resamples=n)))
+        for n in (200, 2000)
+    )
+    assert few.p is not None
+    assert many.p is not None
+    assert max(few.p, many.p) < 1e-9

@@ -49,6 +49,7 @@ def out_of_date(project: Path, params: dict) -> set[str]:
 def test_a_changed_pin_reaches_what_imports_the_package_and_nothing_else(project, config):
     params = resolve(config)
     write_stamps(params, project / "src")
+    settle_stamps("demo")
     assert describe_out_of_date("demo") == []
     for package, phases in (
         ("scipy", MEASURED),
@@ -66,6 +67,7 @@ def test_a_changed_pin_reaches_what_imports_the_package_and_nothing_else(project
 def test_what_conda_brings_counts_for_every_phase_of_that_environment(project, config):
     params = resolve(config)
     write_stamps(params, project / "src")
+    settle_stamps("demo")
     env = project / "envs" / "video.yaml"
     env.write_text(env.read_text(encoding="utf-8").replace("ffmpeg =7", "ffmpeg =8"))
     assert out_of_date(project, params) == {"data", "clips"}
@@ -76,6 +78,7 @@ def test_what_conda_brings_counts_for_every_phase_of_that_environment(project, c
 
 def test_a_pin_in_one_of_the_files_alone_is_a_change_too(project, config):
     write_stamps(resolve(config), project / "src")
+    settle_stamps("demo")
     file = project / "constraints.txt"
     file.write_text(file.read_text(encoding="utf-8").replace("scipy==1.17.1", "scipy==99.1"))
     write_stamps(resolve(config), project / "src")
@@ -86,6 +89,7 @@ def test_a_pin_in_one_of_the_files_alone_is_a_change_too(project, config):
 
 def test_it_is_said_which_phases_are_out_of_date_and_why(project, config):
     write_stamps(resolve(config), project / "src")
+    settle_stamps("demo")
     pin(project, "matplotlib", "99.1")
     config["training"]["epsilon"] = 0.5
     write_stamps(resolve(config), project / "src")
@@ -105,6 +109,7 @@ def test_it_is_said_which_phases_are_out_of_date_and_why(project, config):
 
 def test_a_stamp_from_before_versions_were_recorded_is_another_one(project, config):
     write_stamps(resolve(config), project / "src")
+    settle_stamps("demo")
     path = stamp_path("demo", "metrics")
     stamp = yaml.safe_load(path.read_text(encoding="utf-8"))
     del stamp["versions"]

@@ -54,7 +54,7 @@ def test_attribution_has_its_accuracy_beside_chance_before_and_after(tmp_path: P
     assert list(rows[0]) == list(COLUMNS)
     assert [row["run"] for row in rows] == ["base", "grpo"]
     assert rows[0]["value"] == "0.666666667"
-    assert rows[0]["chance"] == "0.2"
+    assert rows[0]["chance"] == "0.200000000"
     text = (tmp_path / "attribution.md").read_text(encoding="utf-8")
     assert "| 3 | 0 | 0.667 | 0.200 | 0.940 | 0.200 | 0.333 | – | – |" in text
 

@@ -50,6 +50,8 @@ def compare(first: Resampled, second: Resampled, confidence: float = 0.95) -> Co
     """Paired bootstrap of a difference: of two runs in one call of `bootstrap`, or their averages.
 
     `p` is where the interval just touches 0: p < 0.05 says that the 95 % interval leaves 0 out.
+    Where no resample reaches 0, it is that of Student's t of the difference over the deviation of
+    the resamples, if that is less.
 
     Raises:
         ValueError: they come from different resamples.
@@ -73,6 +75,10 @@ def _two_sided(drawn: Resampled) -> float:
     above = int((drawn.replicates >= 0).sum())
     share = min(0.5, (min(below, above) + 1) / (number + 1))
     distance = -float(norm.ppf(share)) / math.sqrt((drawn.freedom + 1) / drawn.freedom)
+    if min(below, above) == 0 and drawn.value is not None:
+        # The number of resamples bounds p from below; Student's t goes on where they end.
+        error = float(drawn.replicates.std(ddof=1))
+        distance = max(distance, abs(drawn.value) / error if error > 0 else math.inf)
     return float(2 * student.sf(distance, drawn.freedom))
 
 

@@ -92,6 +92,7 @@ def describe_out_of_date(scale: str) -> list[str]:
     changed = {
         before.stem: changes_between(_read(before), _read(before.with_suffix(".yaml")))
         for before in sorted((STAMPS / scale).glob("*.before"))
+        if before.stat().st_size
     }
     changed.pop(DOWNLOAD, None)  # makes nothing out of date
     return describe_changes(changed)
