@@ -49,6 +49,9 @@ class Setback:
     disturbance: Disturbance | None = None
 
 
+_LOOK_AGAIN_S = 1.0  # at the clock, which may have jumped: a machine sleeps
+
+
 class WorkerProcess:
     """A worker process.
 
@@ -142,7 +145,8 @@ def wait_for_workers(
     busy = [worker for worker in workers if worker.item is not None]
     while True:
         seconds_left = min(worker.deadline for worker in busy) - clock()
-        answered = wait([worker.wait_on() for worker in busy], timeout=max(0.0, seconds_left))
+        patience = min(_LOOK_AGAIN_S, max(0.0, seconds_left))
+        answered = wait([worker.wait_on() for worker in busy], timeout=patience)
         now = clock()
         done = [w for w in busy if w.wait_on() in answered or w.deadline <= now]
         if done:
