@@ -15,8 +15,9 @@ LSVQ = ["lsvq_train", "lsvq_test", "lsvq_1080p"]
 
 
 @pytest.fixture
-def absent(config, tmp_path):
-    """Sets of a scale that are left out, under some `download.bring`."""
+def absent(config, tmp_path, monkeypatch):
+    """Sets of a scale that are left out, under some `download.bring`; nobody has own cards."""
+    monkeypatch.chdir(tmp_path)
 
     def find(bring: Any = "nothing", scale: str = "paper") -> list[str]:
         download = config["download"] | {"bring": bring}
