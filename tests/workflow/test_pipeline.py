@@ -131,6 +131,8 @@ def test_there_is_a_curve_a_page_and_a_policy_that_loads_by_path(tiny):
     assert set(steps["run"]) == {"grpo"}
     assert steps["step"].max() == 4
     assert (results / "figures" / "training_curve.png").stat().st_size > 1000
+    drawn = {path.stem for path in (results / "figures").glob("*.svg")}
+    assert drawn >= {"calibration", "preference", "ranks", "training_curve", "uncertainty"}
     page = (results / "report.html").read_text(encoding="utf-8")
     assert "grpo" in page
     assert "http" not in page.replace("http://www.w3.org", "")

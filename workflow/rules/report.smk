@@ -97,7 +97,8 @@ rule draw_figures:
         **RESOURCES["report"],
     shell:
         "vqathinker figures --history {input.histories} --predictions {input.predictions}"
-        " --manifest {input.manifests} --preference {input.preference} --out-dir {output} 2> {log}"
+        " --manifest {input.manifests} --preference {input.preference} --tables {input.tables}"
+        " --out-dir {output} 2> {log}"
 
 
 rule write_page:
