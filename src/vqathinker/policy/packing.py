@@ -48,8 +48,9 @@ def pack(
     number, longest = completion_ids.shape
     place = torch.arange(longest, device=completion_ids.device)
     said, fed = place < lengths[:, None], place < lengths[:, None] - 1
-    before = (rows[:, None] == rows).tril(-1).to(lengths.dtype)  # completions of the same video
-    column = prompt + (before @ (lengths - 1))[:, None] + place
+    before = (rows[:, None] == rows).tril(-1)  # completions of the same video
+    offset = torch.where(before, lengths - 1, 0).sum(1)  # CUDA has no integer matrix product
+    column = prompt + offset[:, None] + place
     columns = int(column[fed].max()) + 1 if bool(fed.any()) else prompt
     row = rows[:, None].expand(number, longest)
     at = (row[fed], column[fed])

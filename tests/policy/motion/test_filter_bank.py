@@ -77,6 +77,13 @@ def test_a_clip_s_feature_does_not_depend_on_the_others(encoder: FilterBank) -> 
     torch.testing.assert_close(encoder(clips.flip(0)), together.flip(0))
 
 
+def test_a_clip_s_feature_does_not_depend_on_the_precision_around(encoder: FilterBank) -> None:
+    clips = torch.cat([pan(6, step, seed) for step, seed in ((0, 0), (2, 1))])
+    exact = encoder(clips)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(encoder(clips), exact)
+
+
 def test_a_frozen_and_a_moving_clip_differ_in_the_change_part_alone(
     sparse: FilterBank, change: Tensor
 ) -> None:

@@ -80,10 +80,11 @@ class FilterBank(nn.Module):
     def encode_frames(self, pixel_values: Tensor) -> Tensor:
         """What each frame tells by itself: (clips, frames, 3, size, size) → (clips, frames, n)."""
         clips, frames = pixel_values.shape[:2]
-        rgb = (pixel_values.float() * self.rgb_std + self.rgb_mean).flatten(0, 1)
-        luma = (rgb * self.luma[0]).sum(1)  # (clips x frames, size, size)
-        small = nn.functional.avg_pool2d(luma, 4).flatten(1)
-        return torch.cat([self._appearance(rgb, luma), small], dim=1).view(clips, frames, -1)
+        with torch.autocast(pixel_values.device.type, enabled=False):  # CUDA has no half quantiles
+            rgb = (pixel_values.float() * self.rgb_std + self.rgb_mean).flatten(0, 1)
+            luma = (rgb * self.luma[0]).sum(1)  # (clips x frames, size, size)
+            small = nn.functional.avg_pool2d(luma, 4).flatten(1)
+            return torch.cat([self._appearance(rgb, luma), small], dim=1).view(clips, frames, -1)
 
     @torch.no_grad()
     def raw_features(self, pixel_values: Tensor) -> Tensor:
