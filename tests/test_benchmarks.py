@@ -1,13 +1,16 @@
 """Every benchmark runs at its smallest size and writes the report that all of them share."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import torch
+import yaml
 
 from vqathinker.video.store import ClipStore, write_shard
 
@@ -22,6 +25,7 @@ SMALL = {
     "gpu/attention.py": ["--tiny"],
     "gpu/policy.py": ["--tiny", "--clips", "1", "--tokens", "4"],
 }
+WITH_DEMO = {"gpu/demo.py"}
 # What decode.py and grpo_step.py are made of.
 PIECES = ("stage.py", "made_videos.py", "grpo/")
 SHARED = {"what", "ratios", "seconds", "counts", "machine", "versions"}
@@ -44,7 +48,33 @@ def test_it_runs_and_reports(root: Path, tmp_path: Path, script: str) -> None:
 def test_no_benchmark_is_left_out(root: Path) -> None:
     folder = root / "benchmarks"
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*.py")]
-    assert {name for name in names if not name.startswith(PIECES)} == set(SMALL)
+    assert {name for name in names if not name.startswith(PIECES)} == {*SMALL, *WITH_DEMO}
+
+
+def test_a_finished_demo_is_asked_and_trained(
+    root: Path, tmp_path: Path, config: dict[str, Any], tiny_base: Path, tiny_clips: Path
+) -> None:
+    project, clips = tmp_path / "project", tmp_path / "project/clips/demo_indomain/6x56"
+    for folder in ("models/base/demo", "models/demo/grpo/policy"):
+        shutil.copytree(tiny_base, project / folder)
+    clips.mkdir(parents=True)
+    shutil.copy(tiny_clips, clips / "0000.safetensors")
+    table = {"video": ClipStore([tiny_clips]).ids}
+    table["mos_training"] = [1 + 0.5 * number for number in range(len(table["video"]))]
+    (project / "data/demo_indomain").mkdir(parents=True)
+    pd.DataFrame(table).to_parquet(project / "data/demo_indomain/manifest.parquet")
+    config["scales"]["demo"]["training"] |= {"videos_per_device": 2, "gradient_accumulation": 1}
+    (project / "params.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    command = [sys.executable, root / "benchmarks/gpu/demo.py", "--project", project]
+    done = subprocess.run(
+        [*command, "--steps", "1", "--output", tmp_path / "report.json"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert set(report) >= SHARED
+    assert report["asked"]["cpu fp32"]["same_completions"] == 1
+    assert report["trained"]["cpu fp32"]["last"]["step"] == 1
 
 
 def test_a_grpo_step_is_the_same_in_our_way_and_in_the_authors(

@@ -56,6 +56,16 @@ def main() -> None:
             trained[f"{name}, stopped"] = demo.train(f"{name}, stopped", *ways[name], stop=True)
     report = {
         "what": f"the demo's policy asked and trained on {arguments.set}",
+        "ratios": {
+            f"{name} over {BASELINE}": {
+                "asked": asked[BASELINE].attrs["seconds"] / asked[name].attrs["seconds"],
+                "trained": trained[BASELINE]["seconds"] / trained[name]["seconds"],
+            }
+            for name in ways
+            if name != BASELINE
+        },
+        "seconds": {name: said.attrs["seconds"] for name, said in asked.items()},
+        "counts": {"clips": len(asked[BASELINE]), "steps": arguments.steps},
         "asked": _compared(asked),
         "trained": trained,
         "skipped": {name: "no GPU" for name in WAYS if name not in ways},
@@ -154,7 +164,6 @@ def _compared(asked: dict[str, pd.DataFrame]) -> dict[str, dict[str, Any]]:
             "plcc": float(said["score"].corr(said["mos_training"])),
             "largest_difference_of_score": float((said["score"] - base["score"]).abs().max()),
             "same_completions": float((said["completion"] == base["completion"]).mean()),
-            "seconds": said.attrs["seconds"],
         }
         for name, said in asked.items()
     }
