@@ -61,7 +61,8 @@ schema: $(READY) ## write workflow/schemas/params.schema.yaml after a change of 
 
 docs: $(READY) ## the documentation as a site, build/site/index.html; made pages are made anew
 	python -m docs.making.references
-	NO_MKDOCS_2_WARNING=1 python -m mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 python -m mkdocs build
+	@echo 'Open build/site/index.html; to search in it: python -m http.server --bind 127.0.0.1 --directory build/site'
 
 clean: ## remove what the pipeline made; .venv and .cache stay
 	rm -rf data clips models results logs workflow/stamps .snakemake

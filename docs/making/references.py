@@ -24,13 +24,16 @@ ROWS = ("runs", "data.counts", "data.demo.sets", "understanding.tasks")
 Tree = dict[str, Any]
 
 
-def pages() -> dict[str, str]:
-    """Text of every file that is made or has a made part, by its path in the project."""
+def pages(*, plans: bool = True) -> dict[str, str]:
+    """Text of every file that is made or has a made part, by its path in the project.
+
+    Plans of the larger scales take half a minute; without `plans` their table stays as it is.
+    """
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     return {
         "docs/reference/parameters.md": parameters(),
         "docs/reference/commands.md": commands(),
-        "README.md": with_tables(readme),
+        "README.md": with_tables(readme) if plans else with_tables(readme, ("published",)),
     }
 
 
@@ -44,9 +47,10 @@ def parameters() -> str:
     parts = [
         "# Parameters",
         (
-            "Every key of `params.yaml`, made from the models in `src/vqathinker/params`, which check "
-            "it. What stands there for each scale is beside it; `–` is a key that the scale has not. "
-            "[Training](../training.md#rows-of-runs) says what a row of `runs` may lay over these."
+            "Every key of `params.yaml`, made from the models in `src/vqathinker/params`, which "
+            "check it. What stands there for each scale is beside it; `–` is a key that the scale "
+            "has not. [Training](../training.md#rows-of-runs) says what a row of `runs` may lay "
+            "over these."
         ),
         "Other values for once:",
         (
@@ -164,10 +168,10 @@ def commands() -> str:
     parts = [
         "# Commands",
         (
-            "What `vqathinker COMMAND --help` says, made from the command line itself. Rules of the "
-            "workflow call them in the order of [the workflow](../workflow.md); each works alone. Exit "
-            "code 2: the command line is wrong; 1: the job failed, or what was asked for is not so; "
-            "0 otherwise. `--debug` shows the traceback of an error."
+            "What `vqathinker COMMAND --help` says, made from the command line itself. Rules of "
+            "the workflow call them in the order of [the workflow](../workflow.md); each works "
+            "alone. Exit code 2: the command line is wrong; 1: the job failed, or what was asked "
+            "for is not so; 0 otherwise. `--debug` shows the traceback of an error."
         ),
     ]
     for name, command in root.commands.items():
