@@ -23,7 +23,7 @@ export OMP_NUM_THREADS ?= 1
 SNAKEMAKE := snakemake --cores $(CORES)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ablations run repro test lint schema clean
+.PHONY: help demo ablations run repro test lint schema docs clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -59,6 +59,11 @@ lint: $(READY) ## style, types and the workflow's own checks, without running an
 schema: $(READY) ## write workflow/schemas/params.schema.yaml after a change of src/vqathinker/params
 	vqathinker schema > workflow/schemas/params.schema.yaml
 
+docs: $(READY) ## the documentation as a site, build/site/index.html; made pages are made anew
+	python -m docs.making.references
+	NO_MKDOCS_2_WARNING=1 python -m mkdocs build
+	@echo 'Open build/site/index.html; to search in it: python -m http.server --bind 127.0.0.1 --directory build/site'
+
 clean: ## remove what the pipeline made; .venv and .cache stay
 	rm -rf data clips models results logs workflow/stamps .snakemake
 
@@ -67,5 +72,5 @@ $(READY): pyproject.toml constraints.txt
 	  || { echo "$(PYTHON) is $$($(PYTHON) -V 2>&1); expected Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint constraints.txt --editable ".[workflow,demo,tensorboard,dev]"
+	  --constraint constraints.txt --editable ".[workflow,demo,tensorboard,docs,dev]"
 	@touch $@

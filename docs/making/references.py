@@ -1,0 +1,205 @@
+"""Pages that are made from the code: parameters, commands, and tables of the README.
+
+`python -m docs.making.references` writes them; a test compares them with what it would write.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from docs.making.tables import with_tables
+from typer.main import get_command
+
+from vqathinker.cli import app
+from vqathinker.params import json_schema
+from vqathinker.phases.parameters import merge
+
+ROOT = Path(__file__).parents[2]
+SCALES = ("demo", "single-gpu", "paper")
+# Sections whose keys are names of one's own, and whose values would fill the page.
+ROWS = ("runs", "data.counts", "data.demo.sets", "understanding.tasks")
+
+Tree = dict[str, Any]
+
+
+def pages(*, plans: bool = True) -> dict[str, str]:
+    """Text of every file that is made or has a made part, by its path in the project.
+
+    Plans of the larger scales take half a minute; without `plans` their table stays as it is.
+    """
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    return {
+        "docs/reference/parameters.md": parameters(),
+        "docs/reference/commands.md": commands(),
+        "README.md": with_tables(readme) if plans else with_tables(readme, ("published",)),
+    }
+
+
+def parameters() -> str:
+    """Every key of params.yaml: meaning, what may stand there, and its value at each scale."""
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    config = yaml.safe_load(text)
+    shared = {key: value for key, value in config.items() if key not in ("scale", "scales")}
+    scales = {scale: merge(shared, config["scales"][scale]) for scale in SCALES}
+    schema = yaml.safe_load(json_schema())
+    parts = [
+        "# Parameters",
+        (
+            "Every key of `params.yaml`, made from the models in `src/vqathinker/params`, which "
+            "check it. What stands there for each scale is beside it; `–` is a key that the scale "
+            "has not. [Training](../training.md#rows-of-runs) says what a row of `runs` may lay "
+            "over these."
+        ),
+        "Other values for once:",
+        (
+            "```sh\nsnakemake --cores all --config 'training={learning_rate: 2.0e-3}'\n"
+            "vqathinker plan --scale paper --config training.group_size=8\n```"
+        ),
+    ]
+    for name, part in schema["properties"].items():
+        if name == "scale":
+            continue
+        rows = list(_keys(name, part, schema["$defs"]))
+        told = _description(part, schema["$defs"])
+        parts += [f"## `{name}`", told] if told else [f"## `{name}`"]
+        parts.append(_parameter_table(rows, scales, _comments(text)))
+    return "\n\n".join(parts) + "\n"
+
+
+def _keys(name: str, part: Tree, defs: Tree) -> Iterator[tuple[str, Tree]]:
+    """Every key with a value, dotted, in the order of the models; of alternatives each."""
+    branches = [_resolved(branch, defs) for branch in part.get("anyOf", part.get("oneOf", [part]))]
+    mappings = [branch for branch in branches if "properties" in branch]
+    if not mappings or name in ROWS:
+        yield name, part
+        return
+    if len(branches) > len(mappings):
+        yield name, part
+    seen: set[str] = set()
+    for mapping in mappings:
+        for key, value in mapping["properties"].items():
+            if key not in seen:
+                seen.add(key)
+                yield from _keys(f"{name}.{key}", value, defs)
+
+
+def _resolved(part: Tree, defs: Tree) -> Tree:
+    return defs[part["$ref"].rpartition("/")[2]] if "$ref" in part else part
+
+
+def _description(part: Tree, defs: Tree) -> str:
+    return str(part.get("description") or _resolved(part, defs).get("description") or "")
+
+
+def _parameter_table(rows: list[tuple[str, Tree]], scales: Tree, comments: dict[str, str]) -> str:
+    lines = [
+        f"| key | meaning | may be | {' | '.join(SCALES)} |",
+        f"| --- | --- | --- |{' --- |' * len(SCALES)}",
+    ]
+    for key, part in rows:
+        meaning = part.get("description") or comments.get(key) or ""
+        values = [_value(scales[scale], key) for scale in SCALES]
+        lines.append(_row(f"`{key}`", _cell(meaning), _cell(_kind(part)), *values))
+    return "\n".join(lines)
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+
+
+def _kind(part: Tree) -> str:
+    if branches := part.get("anyOf", part.get("oneOf")):
+        return " or ".join(_kind(branch) for branch in branches)
+    if "enum" in part:
+        return ", ".join(f"`{word}`" for word in part["enum"])
+    if "const" in part:
+        return f"`{part['const']}`"
+    if "$ref" in part or part.get("type") == "object":
+        return "a mapping"
+    names = {"integer": "whole number", "string": "text", "boolean": "true or false"}
+    kind = names.get(part.get("type", ""), part.get("type", "anything"))
+    bounds = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+    limits = [f"{sign} {part[bound]:g}" for bound, sign in bounds.items() if bound in part]
+    if kind == "array":
+        return f"list of {_kind(part['items'])}" if "items" in part else "list"
+    return " ".join([kind, *limits])
+
+
+def _value(tree: Any, key: str) -> str:
+    for step in key.split("."):
+        if not isinstance(tree, dict) or step not in tree:
+            return "–"
+        tree = tree[step]
+    if key in ROWS:
+        return f"{len(tree)} rows" if tree else "–"
+    if isinstance(tree, dict):
+        return "below"
+    text = yaml.safe_dump(tree, default_flow_style=True, width=10_000).removesuffix("\n...\n")
+    return f"`{text.strip()}`"
+
+
+def _comments(text: str) -> dict[str, str]:
+    """What stands behind keys of params.yaml, first line alone, by dotted key without the scale."""
+    found: dict[str, str] = {}
+    path: list[tuple[int, str]] = []
+    for line in text.splitlines():
+        if not (match := re.match(r"^( *)([\w-]+):(.*)$", line)):
+            continue
+        indent = len(match[1])
+        path = [*(step for step in path if step[0] < indent), (indent, match[2])]
+        names = [name for _, name in path]
+        if names[0] == "scales":
+            names = names[2:]
+        _, mark, comment = match[3].partition(" # ")
+        if mark and names:
+            found.setdefault(".".join(names), comment.strip())
+    return found
+
+
+def commands() -> str:
+    """Every command with what it takes, as `--help` says it."""
+    root = get_command(app)
+    parts = [
+        "# Commands",
+        (
+            "What `vqathinker COMMAND --help` says, made from the command line itself. Rules of "
+            "the workflow call them in the order of [the workflow](../workflow.md); each works "
+            "alone. Exit code 2: the command line is wrong; 1: the job failed, or what was asked "
+            "for is not so; 0 otherwise. `--debug` shows the traceback of an error."
+        ),
+    ]
+    for name, command in root.commands.items():
+        inside = getattr(command, "commands", None)
+        for word, one in inside.items() if inside else ((None, command),):
+            parts += _command(" ".join(filter(None, (name, word))), one)
+    return "\n\n".join(parts) + "\n"
+
+
+def _command(name: str, command: Any) -> list[str]:
+    shown = [param for param in command.params if param.name != "help"]
+    lines = ["| takes | what it is | must be given |", "| --- | --- | --- |"]
+    for param in shown:
+        names = ", ".join(f"`{name}`" for name in (*param.opts, *param.secondary_opts))
+        if param.param_type_name == "argument":
+            names = f"`{param.name.upper()}`"
+        told = _cell(getattr(param, "help", "") or "")
+        lines.append(_row(names, told, "yes" if param.required else ""))
+    told = "\n\n".join(" ".join(part.split()) for part in (command.help or "").split("\n\n"))
+    heading = [f"## `vqathinker {name}`", told.replace("\f", "")]
+    return [*heading, "\n".join(lines)] if shown else heading
+
+
+def write(folder: Path) -> None:
+    """Write them below `folder`."""
+    for name, text in pages().items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(ROOT)

@@ -1,0 +1,84 @@
+"""Tables of the README that are made from the code: what scales take, and what is published.
+
+They stand between `<!-- made: NAME -->` and `<!-- end -->`.
+"""
+
+import re
+from pathlib import Path
+
+from vqathinker.datasets.inventory import format_bytes
+from vqathinker.params import load_all
+from vqathinker.planning.assumptions import COMPLETION_TOKENS
+from vqathinker.planning.devices import choose_device
+from vqathinker.planning.plan import Plan, make_plan
+from vqathinker.reporting.published import METHOD, read_published
+
+ROOT = Path(__file__).parents[2]
+MADE = re.compile(r"(<!-- made: (\w+) -->\n\n)(?:[|].*\n)*\n?(<!-- end -->)")
+GPU = "H100"
+
+
+def with_tables(text: str, names: tuple[str, ...] = ("scales", "published")) -> str:
+    """The same text with these made tables as they should be."""
+    make = {"scales": scales, "published": published}
+    return MADE.sub(
+        lambda found: (
+            f"{found[1]}{make[found[2]]()}\n\n{found[3]}" if found[2] in names else found[0]
+        ),
+        text,
+    )
+
+
+def scales() -> str:
+    """What `vqathinker plan` says of each scale, a row each."""
+    lines = [
+        "| `scale` | base policy | hardware | training of `grpo` | every run | downloads | disk |",
+        "|---|---|---|---:|---:|---:|---:|",
+    ]
+    bases = {
+        "demo": "tiny, InternVL-shaped, made on the spot",
+        "single-gpu": "InternVL3-2B with LoRA",
+        "paper": "InternVL3-8B",
+    }
+    for scale, base in bases.items():
+        plan = _plan(scale)
+        [grpo] = [row for row in plan.runs if row.name == "grpo"]
+        gpus = f"{plan.processes} × {GPU}" if plan.device.gpu else "CPU, 2 cores"
+        fetched = sum(plan.disk.download.values())
+        downloads = f"{format_bytes(fetched)} and more" if plan.disk.unknown else "none"
+        disk = format_bytes(sum(plan.disk.rooms.values()))
+        hours = f"{_hours(grpo.hours)} | {_hours(plan.hours['all'])}"
+        lines.append(f"| `{scale}` | {base} | {gpus} | {hours} | {downloads} | {disk} |")
+    return "\n".join(lines)
+
+
+def _hours(hours: float) -> str:
+    return f"{hours:.0f} h" if hours >= 10 else f"{hours:.1g} h" if hours < 1 else f"{hours:.1f} h"
+
+
+def _plan(scale: str) -> Plan:
+    wanted = load_all(ROOT / "params.yaml", [f"scale={scale}"])
+    gpu = wanted.resources.train.gpu > 0
+    device = choose_device(GPU if gpu else None, None, gpu=gpu)
+    return make_plan(wanted, device, COMPLETION_TOKENS, None, [])
+
+
+def published() -> str:
+    """The paper's row of its main table, a line for each benchmark of the scale `paper`."""
+    rows = {row.benchmark: row for row in read_published() if row.method == METHOD}
+    data = load_all(ROOT / "params.yaml", ["scale=paper"]).data
+    lines = [
+        "| benchmark | domain | videos | paper, SRCC | paper, PLCC | ours |",
+        "|---|---|---:|---:|---:|---|",
+    ]
+    for domain, names in (
+        ("in-domain", data.in_domain),
+        ("out of distribution", data.out_of_distribution),
+    ):
+        for name in names:
+            row = rows[name]
+            figures = f"{row.srcc:.3f} | {row.plcc:.3f}"
+            lines.append(
+                f"| `{name}` | {domain} | {data.counts[name]:,} | {figures} | not run yet |"
+            )
+    return "\n".join(lines)
