@@ -102,7 +102,7 @@ def _of_hub(repo: str) -> Path:
     from vqathinker.policy.interchange.bases import prepare_original_base  # noqa: PLC0415
 
     params = OriginalBaseParams(
-        name=imported.name, kind="original", repo=repo, revision="main", motion=None
+        name="imported", kind="original", repo=repo, revision="main", motion=None
     )
     prepare_original_base(params, imported)
     return imported
