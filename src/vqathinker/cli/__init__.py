@@ -28,6 +28,7 @@ from vqathinker.cli import (
     policy,
     provenance,
     report,
+    serve,
     training,
     understanding,
 )
@@ -90,6 +91,7 @@ def schema() -> None:
 
 _PANELS = {
     "Before it starts": (plan.plan,),
+    "Your own clips": (serve.serve,),
     "Data": (clips.decode, clips.perturb),
     "Policy": (base.base, training.train, training.export),
     "Evaluation": (
