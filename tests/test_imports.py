@@ -27,9 +27,10 @@ MAY_SEE = {
     "planning": {"policy", "datasets", "video"} | FOUNDATION,
     "training": {"planning", "policy", "datasets", "video"} | FOUNDATION,
     "evaluation": {"policy", "datasets", "acquisition", "video"} | FOUNDATION,
+    "scoring": {"evaluation", "policy", "datasets", "acquisition", "video"} | FOUNDATION,
     "reporting": {"evaluation", "training", "policy", "datasets", "video"} | FOUNDATION,
     "__main__": {"cli"},
-    "cli": {"reporting", "evaluation", "training", "planning", "policy", "datasets"}
+    "cli": {"reporting", "scoring", "evaluation", "training", "planning", "policy", "datasets"}
     | {"acquisition", "video"}
     | FOUNDATION,
 }
@@ -73,6 +74,8 @@ def test_a_module_imports_only_from_rooms_below_its_own(module):
     ("module", "heavy"),
     [
         ("vqathinker.phases.stamps", ["pydantic", "pandas", "numpy", "torch"]),
+        ("vqathinker", ["pydantic", "pandas", "numpy", "torch", "av"]),
+        ("vqathinker.scoring", ["pandas", "torch", "transformers"]),
         ("vqathinker.layout", ["pydantic", "pandas", "numpy", "torch"]),
         ("vqathinker.params", ["pandas", "numpy", "torch"]),
         ("vqathinker.video.shard", ["torch", "av", "decord"]),  # its workers do without pandas
