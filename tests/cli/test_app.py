@@ -9,6 +9,7 @@ from vqathinker.phases.parameters import BASE, SECTIONS, TRAINING
 
 COMMANDS = {
     "Before it starts": ("plan",),
+    "Your own clips": ("serve",),
     "Data": ("decode", "perturb"),
     "Policy": ("base", "train", "export"),
     "Evaluation": ("predict", "perturbed", "gather", "metrics", "preference", "absent"),
@@ -58,6 +59,7 @@ def test_every_phase_has_the_module_that_its_stamp_hashes(root):
         "plan",
         "policy",
         "provenance",
+        "serve",
         "tasks",
     }
     modules = {path.stem for path in folder.glob("*.py")} - apart

@@ -7,7 +7,7 @@ the commands, so that `--help` answers at once.
 
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import typer
@@ -89,7 +89,7 @@ def schema() -> None:
     typer.echo(json_schema(), nl=False)
 
 
-_PANELS = {
+_PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     "Before it starts": (plan.plan,),
     "Your own clips": (serve.serve,),
     "Data": (clips.decode, clips.perturb),

@@ -1,4 +1,7 @@
-"""`vqathinker serve`: a page to try a policy on. It is no phase: nothing in results follows from it."""
+"""`vqathinker serve`: a page to try a policy on.
+
+It is no phase: no result follows from it.
+"""
 
 import os
 from pathlib import Path
@@ -18,6 +21,7 @@ _FILE = Product("a file that holds a password", "write one line into it")
 
 
 def serve(
+    *,
     policy: Annotated[
         str | None,
         typer.Option(help="A policy's folder or name; else the one that `make demo` trains."),
@@ -29,7 +33,8 @@ def serve(
     password_file: Annotated[
         Path | None,
         typer.Option(
-            **file_to_read(_FILE), help=f"Password to ask for; or in {_PASSWORD}, for nobody to see."
+            **file_to_read(_FILE),
+            help=f"Password to ask for; or in {_PASSWORD}, for nobody to see.",
         ),
     ] = None,
     score: Annotated[

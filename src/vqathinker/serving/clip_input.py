@@ -1,29 +1,35 @@
-"""Where a clip is dropped: Gradio's own field, but for what it would fetch and keep."""
+"""Where a clip is dropped: Gradio's own field, but for what that would fetch and keep.
+
+Two of its methods are replaced in the field itself: for every class that is derived from one of its
+own, Gradio writes a file of types into this folder.
+"""
 
 import gradio as gr
 from gradio.data_classes import FileData, ListFiles
 
 from vqathinker.errors import InputError
 
-__all__ = ["ClipInput"]
+__all__ = ["clip_input"]
 
 
-class ClipInput(gr.File):
+def clip_input(label: str) -> gr.File:
     """A field for a file that was uploaded; an address in its place is refused, not fetched."""
+    field = gr.File(label=label, height=140)
+    field.async_move_resource_to_block_cache = _stay_where_it_is
+    field.preprocess = _path_of  # Gradio's own leaves an empty file behind
+    return field
 
-    is_template = True  # drawn in the browser as the class above it
 
-    async def async_move_resource_to_block_cache(self, url_or_file_path: object) -> str | None:
-        """The upload stays where it is. Raises InputError for anything else."""
-        if url_or_file_path is None:
-            return None
-        path = str(url_or_file_path)
-        if "://" in path:
-            raise InputError("an address: expected a clip that was uploaded")
-        return path
+async def _stay_where_it_is(url_or_file_path: object) -> str | None:
+    if url_or_file_path is None:
+        return None
+    path = str(url_or_file_path)
+    if "://" in path:
+        raise InputError("an address: expected a clip that was uploaded")
+    return path
 
-    def preprocess(self, payload: ListFiles | FileData | None) -> str | None:  # type: ignore[override]
-        """Path of the upload; Gradio's own leaves an empty file behind for each."""
-        if isinstance(payload, ListFiles):
-            payload = payload[0]
-        return None if payload is None else payload.path
+
+def _path_of(payload: ListFiles | FileData | None) -> str | None:
+    if isinstance(payload, ListFiles):
+        payload = payload[0]
+    return None if payload is None else str(payload.path)

@@ -1,4 +1,4 @@
-"""Whether Gradio is installed: an extra, for only the page needs it. It is kept from calling home."""
+"""Whether Gradio is installed, which is an extra, and that it does not call home."""
 
 import os
 from importlib.util import find_spec

@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from vqathinker.params import Device, ScoreKind
 from vqathinker.scoring.load import load_policy
 from vqathinker.scoring.result import ClipScore
-from vqathinker.serving.clip_input import ClipInput
+from vqathinker.serving.clip_input import clip_input
 from vqathinker.serving.gate import Gate
 from vqathinker.serving.panel import comparison_html, verdict_html
 from vqathinker.serving.style import CSS, FONTS, MONO
@@ -103,8 +103,9 @@ def build(
     preload_modules(
         "vqathinker.scoring.sample", "vqathinker.video.probe", "vqathinker.video.decode"
     )
-    is_name = policy is None or isinstance(policy, str | Path)
-    scorer = load_policy(policy, device) if is_name else policy
+    if policy is None or isinstance(policy, str | Path):
+        policy = load_policy(policy, device)
+    scorer = policy
     bounds = bounds or ClipBounds()
     uploads = UploadFolder(_UPLOADS_AT_A_TIME * bounds.file_bytes)
     os.environ["GRADIO_TEMP_DIR"] = str(uploads.path)
@@ -126,7 +127,7 @@ def _layout(verdict_on: _Judge, introduction: str) -> gr.Blocks:
         with gr.Row():
             for side in _SIDES:
                 with gr.Column(min_width=300):
-                    fields[side] = ClipInput(label=f"Clip {side}", height=140)
+                    fields[side] = clip_input(f"Clip {side}")
                     panels[side] = gr.HTML(min_height=40, elem_id=f"clip-{side.lower()}")
         comparison = gr.HTML(elem_id="comparison")
         for side, other in (_SIDES, _SIDES[::-1]):

@@ -1,4 +1,4 @@
-"""What a person reads of a clip, as HTML: everything from outside is escaped, nothing is fetched."""
+"""What a person reads of a clip, as HTML: all from outside is escaped, nothing is fetched."""
 
 import base64
 import html

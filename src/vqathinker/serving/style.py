@@ -16,7 +16,8 @@ CSS = """
   background: var(--border-color-primary); }
 .vq-meter i { display: block; height: 100%; background: var(--color-accent); }
 .vq-note { margin: .5rem 0 0; font-size: .875rem; color: var(--quiet); }
-.vq blockquote, .vq blockquote:first-of-type { margin: 0 !important; padding: .5rem .75rem; overflow-wrap: anywhere; white-space: pre-wrap;
+.vq blockquote { margin: 0 !important; padding: .5rem .75rem; overflow-wrap: anywhere;
+  white-space: pre-wrap;
   border-left: 3px solid var(--color-accent); background: var(--background-fill-secondary); }
 .vq-frames { list-style: none; margin: 0; padding: 0; display: grid; gap: .25rem;
   grid-template-columns: repeat(auto-fill, minmax(5.5rem, 1fr)); }

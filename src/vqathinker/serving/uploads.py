@@ -98,9 +98,7 @@ class UploadFolder:
         return total
 
     def _files(self) -> list[Path]:
-        return [
-            Path(folder, name) for folder, _, names in os.walk(self.path) for name in names
-        ]
+        return [Path(folder, name) for folder, _, names in os.walk(self.path) for name in names]
 
     def _sweep_now_and_then(self) -> None:
         while not self._closed.wait(_SWEEP_EVERY_S):
