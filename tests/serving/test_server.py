@@ -45,10 +45,10 @@ def hostile_files(
 def test_a_clip_gets_a_score_a_reasoning_and_its_frames(served: Served, clip: Path) -> None:
     [upload] = served.send(clip).json()
     shown = served.score(upload)
-    assert '<h3 class="vq-name">clip.mp4</h3>' in shown
+    assert '<h2 class="vq-name">clip.mp4</h2>' in shown
     assert "</strong> of 5" in shown
     assert shown.count('src="data:image/jpeg;base64,') == 12
-    assert 'alt="Frame 1, at 0.1 s"' in shown
+    assert 'alt="Frame 0, at 0.0 s"' in shown
     assert "96×64 pixels, 10 frames a second, 2.0 s, h264" in shown
     assert not served.uploads()
 
@@ -105,7 +105,7 @@ def test_many_files_in_one_request_are_refused(served: Served) -> None:
 def test_a_path_in_a_name_leads_nowhere(served: Served, clip: Path, name: str) -> None:
     [upload] = served.send(clip, name).json()
     assert Path(upload).resolve().is_relative_to(served.folder)
-    assert "owned.mp4</h3>" in served.score(upload)
+    assert "owned.mp4</h2>" in served.score(upload)
     assert not served.uploads()
 
 

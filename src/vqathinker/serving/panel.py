@@ -56,7 +56,7 @@ def comparison_html(a: ClipScore | None, b: ClipScore | None) -> str:
 
 
 def _parts(verdict: Verdict) -> Iterator[str]:
-    yield f'<h3 class="vq-name">{escape(verdict.name)}</h3>'
+    yield f'<h2 class="vq-name">{escape(verdict.name)}</h2>'
     if verdict.refusal is not None:
         yield f'<p class="vq-refusal" role="alert">Not scored: {escape(verdict.refusal)}.</p>'
     if verdict.told is not None:
@@ -96,7 +96,7 @@ def _warnings(told: ClipScore) -> Iterator[str]:
 
 def _reasoning(told: ClipScore) -> str:
     words = escape(told.reasoning) or "<em>none</em>"
-    return f"<h4>Reasoning</h4><blockquote>{words}</blockquote>"
+    return f"<h3>Reasoning</h3><blockquote>{words}</blockquote>"
 
 
 def _frames(clip: "SampledClip") -> str:
@@ -107,7 +107,7 @@ def _frames(clip: "SampledClip") -> str:
     )
     frames, size = clip.pixels.shape[:2]
     caption = f"The {frames} frames that it looked at, each squeezed into {size}×{size} pixels"
-    return f'<h4>{caption}</h4><ol class="vq-frames">{pictures}</ol>{_facts(clip)}'
+    return f'<h3>{caption}</h3><ol class="vq-frames">{pictures}</ol>{_facts(clip)}'
 
 
 def _at(clip: "SampledClip", number: int) -> str:

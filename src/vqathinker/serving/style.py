@@ -6,10 +6,11 @@ FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 MONO = ("ui-monospace", "Menlo", "Consolas", "monospace")
 
 CSS = """
-.vq, .vq-intro { --quiet: #4b5563; --alarm: #c2410c; }
-.dark .vq, .dark .vq-intro { --quiet: #c9ccd3; --alarm: #fb923c; }
-.vq h3.vq-name { overflow-wrap: anywhere; margin: 0; font-size: 1rem; }
-.vq h4 { margin: 1.25rem 0 .5rem; font-size: .875rem; font-weight: 600; }
+.vq, .vq-intro, .vq-comparison { --alarm: #ea580c;
+  --quiet: color-mix(in srgb, var(--body-text-color) 75%, var(--body-background-fill)); }
+[data-testid="upload-text"] .or { color: inherit !important; }
+.vq h2.vq-name { overflow-wrap: anywhere; margin: 0; font-size: 1rem; }
+.vq h3 { margin: 1.25rem 0 .5rem; font-size: .875rem; font-weight: 600; }
 .vq-score { margin: .5rem 0 .25rem; font-size: 1.125rem; }
 .vq-score strong { font-size: 2.5rem; font-weight: 700; line-height: 1.1; }
 .vq-meter { display: block; height: .5rem; border-radius: .25rem; overflow: hidden;
@@ -28,6 +29,10 @@ CSS = """
 .vq-warnings { list-style-position: inside; }
 .vq-comparison { margin: 0; padding: .75rem 1rem; font-size: 1.125rem; text-align: center;
   border-radius: .5rem; background: var(--background-fill-secondary); }
+@media (min-width: 700px) {
+  .vq-intro { order: -2; }
+  #comparison { order: -1; }
+}
 .vq-intro h1 { margin: 0 0 .25rem; font-size: 1.5rem; }
 .vq-intro p { margin: 0; color: var(--quiet); }
 """
