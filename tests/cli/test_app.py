@@ -8,8 +8,8 @@ from vqathinker.cli import app
 from vqathinker.phases.parameters import BASE, SECTIONS, TRAINING
 
 COMMANDS = {
+    "Your own clips": ("score", "serve"),
     "Before it starts": ("plan",),
-    "Your own clips": ("serve",),
     "Data": ("decode", "perturb"),
     "Policy": ("base", "train", "export"),
     "Evaluation": ("predict", "perturbed", "gather", "metrics", "preference", "absent"),
@@ -54,11 +54,11 @@ def test_every_phase_has_the_module_that_its_stamp_hashes(root):
         "options",
         "paths",
         "failures",
-        "kernels",
         "inventory",
         "plan",
         "policy",
         "provenance",
+        "score",
         "serve",
         "tasks",
     }

@@ -28,6 +28,7 @@ from vqathinker.cli import (
     policy,
     provenance,
     report,
+    score,
     serve,
     training,
     understanding,
@@ -89,9 +90,9 @@ def schema() -> None:
     typer.echo(json_schema(), nl=False)
 
 
-_PANELS: dict[str, tuple[Callable[..., None], ...]] = {
+_PANELS: dict[str, tuple[Callable[..., Any], ...]] = {
+    "Your own clips": (score.score, serve.serve),
     "Before it starts": (plan.plan,),
-    "Your own clips": (serve.serve,),
     "Data": (clips.decode, clips.perturb),
     "Policy": (base.base, training.train, training.export),
     "Evaluation": (

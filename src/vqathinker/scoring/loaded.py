@@ -7,12 +7,14 @@ depend on others, and answers are drawn with numbers that follow from its frames
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import torch
 from scipy.special import stdtrit
+from transformers.utils import logging as transformers_logging
 
 from vqathinker.errors import InputError
 from vqathinker.params import AnswerParams, Device, EvaluationParams, SamplingParams
@@ -21,12 +23,14 @@ from vqathinker.policy.folder.checkpoint import load_policy
 from vqathinker.policy.scoring import ClipScores, Scorer, mean_of
 from vqathinker.scoring.result import ClipScore, Method
 from vqathinker.scoring.sample import LIMITS, Pixels, SampledClip, sample_clip
+from vqathinker.scoring.trained_on import TrainedOn
+from vqathinker.scoring.unlike import what_is_unlike
 from vqathinker.video.damage import DamagedVideo
 from vqathinker.video.decode import resize
 from vqathinker.video.limits import Limits
 from vqathinker.video.sampling import ClipSetting, frame_indices, parse_setting
 
-__all__ = ["LoadedPolicy"]
+__all__ = ["LoadedPolicy", "failed"]
 
 _ANSWERS: Final = 16  # drawn for a mean, as `evaluation.sampling` of params.yaml has it
 _TEMPERATURE: Final = 1.0
@@ -40,6 +44,7 @@ class LoadedPolicy:
         folder: where it was loaded from.
         setting: frames x size that it looks at.
         provenance: the record of its origin.
+        trained_on: what that says of the clips and labels that it has learned from.
     """
 
     def __init__(self, folder: Path, device: Device = "auto") -> None:
@@ -51,9 +56,11 @@ class LoadedPolicy:
         """
         place = choose_device(device)
         self.folder = folder
-        self._policy = load_policy(folder, place, choose_dtype("auto", place))
+        with _quiet():
+            self._policy = load_policy(folder, place, choose_dtype("auto", place))
         self.provenance: dict[str, Any] = self._policy.provenance
         self.setting: ClipSetting = parse_setting(self._policy.model.config.setting or "12x560")
+        self.trained_on = TrainedOn.of(self.provenance)
         settings = self.provenance.get("settings", {})
         told = settings.get("answer")
         self._answer = _STRICT if told is None else AnswerParams.model_validate(told)
@@ -87,9 +94,9 @@ class LoadedPolicy:
             try:
                 yield self.score(clip, method, frames, seed)
             except FileNotFoundError:
-                yield _failed(clip, method, "missing", "no such file")
+                yield failed(clip, method, "missing", "no such file")
             except DamagedVideo as damage:
-                yield _failed(clip, method, damage.status, damage.reason)
+                yield failed(clip, method, damage.status, damage.reason)
 
     def score_frames(
         self, frames: Pixels, method: Method = "greedy", seed: int = 0, *, name: str = "frames"
@@ -111,7 +118,7 @@ class LoadedPolicy:
         self, clip: str | Path, frames: int | None = None, limits: Limits = LIMITS
     ) -> SampledClip:
         """What the policy looks at of a clip; raises as `score`."""
-        return sample_clip(Path(clip), self._shape(frames), limits)
+        return sample_clip(Path(clip), self.shape(frames), limits)
 
     def sample_frames(self, frames: Pixels, name: str = "frames") -> SampledClip:
         """What the policy looks at of frames in memory; raises as `score_frames`."""
@@ -129,17 +136,49 @@ class LoadedPolicy:
         self, clip: SampledClip, method: Method = "greedy", seed: int = 0
     ) -> ClipScore:
         """The score of what `sample` gave; `method` and `seed` as `score` has them."""
-        [told] = self.ask(clip, method, seed)
+        return self.result_of(clip, self.ask(clip, method, seed), method)
+
+    def result_of(self, clip: SampledClip, told: ClipScores, method: Method) -> ClipScore:
+        """What the policy said of a clip, `ask`, as a result."""
         low, high, spread = _interval(told, method)
+        score = told.of(method)
         return ClipScore(
-            file=clip.file, score=told.of(method), low=low, high=high, spread=spread,
+            file=clip.file, score=score, low=low, high=high, spread=spread,
             reasoning=reasoning_of(told.completion.text), answer_status=told.answer.status,
-            method=method, percentile=None,
+            method=method, percentile=self.trained_on.percentile(score),
+            warnings=tuple(what_is_unlike(clip, self.setting, self.trained_on)),
         )  # fmt: skip
+
+    @property
+    def digest(self) -> str:
+        """sha256 over the policy's weights, configuration and tokenizer."""
+        return str(self.provenance["policy"])
+
+    def about(self) -> dict[str, Any]:
+        """What a score of this policy means, ready for JSON.
+
+        Returns:
+            `folder`, `sha256`, `setting`, `trained_on` (name of the set), `videos` (of it) and
+            `scale` (least and greatest label; where these are not known, what an answer may be).
+        """
+        seen, limits = self.trained_on, self._answer.limits
+        scale = (seen.mos[0], seen.mos[-1]) if seen.mos else limits
+        return {
+            "folder": self.folder.as_posix(), "sha256": self.digest, "setting": str(self.setting),
+            "trained_on": seen.set, "videos": seen.videos,
+            "scale": None if scale is None else list(scale),
+        }  # fmt: skip
+
+    def __str__(self) -> str:
+        about = self.about()
+        learned = about["trained_on"] or "no scores that are on record"
+        count = f" ({about['videos']} videos)" if about["videos"] else ""
+        scale = ", scores {:g} to {:g}".format(*about["scale"]) if about["scale"] else ""
+        return f"policy {about['folder']}, {about['setting']}, learned from {learned}{count}{scale}"
 
     def ask(
         self, clip: SampledClip, method: Method = "greedy", seed: int = 0, name: str | None = None
-    ) -> list[ClipScores]:
+    ) -> ClipScores:
         """All that the policy says of a clip; `name` seeds the draws instead of its frames."""
         how = EvaluationParams(
             batch_size=1, max_new_tokens=self._longest, precision="auto", score=method, beside=[],
@@ -148,10 +187,24 @@ class LoadedPolicy:
         scorer = Scorer(self._policy.model, self._policy.tokenizer, how, self._answer)
         frames = torch.from_numpy(np.ascontiguousarray(clip.pixels.transpose(0, 3, 1, 2)))
         own = name or hashlib.sha256(clip.pixels.tobytes()).hexdigest()
-        return scorer.ask(frames[None], [own])
+        [told] = scorer.ask(frames[None], [own])
+        return told
 
-    def _shape(self, frames: int | None) -> ClipSetting:
+    def shape(self, frames: int | None) -> ClipSetting:
+        """The setting with another number of frames, where one is given."""
         return ClipSetting(frames or self.setting.frames, self.setting.size)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without transformers' bar, which says nothing of a policy that is there in a moment."""
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()
 
 
 def _longest(limit: int | None, settings: dict[str, Any]) -> int:
@@ -172,7 +225,8 @@ def _interval(told: ClipScores, method: Method) -> tuple[float | None, float | N
     return mean - reach, mean + reach, spread
 
 
-def _failed(clip: str | Path, method: Method, status: str, reason: str) -> ClipScore:
+def failed(clip: str | Path, method: Method, status: str, reason: str) -> ClipScore:
+    """The result of a clip that cannot be read."""
     return ClipScore(
         file=str(clip), score=None, low=None, high=None, spread=None, reasoning="",
         answer_status=status, method=method, percentile=None, failure=reason,
