@@ -29,7 +29,7 @@ MAY_SEE = {
     "evaluation": {"policy", "datasets", "acquisition", "video"} | FOUNDATION,
     "scoring": {"evaluation", "policy", "datasets", "acquisition", "video"} | FOUNDATION,
     "reporting": {"evaluation", "training", "policy", "datasets", "video"} | FOUNDATION,
-    "serving": {"scoring", "video"} | FOUNDATION,
+    "serving": {"scoring", "evaluation", "video"} | FOUNDATION,
     "__main__": {"cli"},
     "cli": {
         "reporting",

@@ -19,6 +19,7 @@ from tests.serving.hostile import SCRIPT
 from vqathinker.video.ffmpeg import ffmpeg_binary
 
 SECONDS, MEGABYTES = 4, 1
+PASSWORD = "open, sesame"  # noqa: S105
 QUIET = ("-hide_banner", "-loglevel", "error", "-nostdin", "-y")
 
 
@@ -30,11 +31,13 @@ class Served:
         address: of its page.
         process: which may be asked to end.
         folder: in which it makes its temporary files.
+        client: that has told the password, where one is asked for.
     """
 
     address: str
     process: subprocess.Popen[str]
     folder: Path
+    client: httpx.Client
 
     def uploads(self) -> list[Path]:
         """Files that lie on the server's disk."""
@@ -43,14 +46,14 @@ class Served:
     def send(self, path: Path, name: str | None = None) -> httpx.Response:
         """Upload a file, under another name if one is given."""
         files = {"files": (name or path.name, path.read_bytes())}
-        return httpx.post(f"{self.address}/gradio_api/upload", files=files)
+        return self.client.post("/gradio_api/upload", files=files)
 
     def score(self, upload: str, side: str = "a") -> str:
         """What the page would show of an upload."""
-        call = f"{self.address}/gradio_api/call/score_{side}"
+        call = f"/gradio_api/call/score_{side}"
         clip = {"path": upload, "meta": {"_type": "gradio.FileData"}}
-        asked = httpx.post(call, json={"data": [clip]})
-        answer = httpx.get(f"{call}/{asked.json()['event_id']}", timeout=60).text
+        asked = self.client.post(call, json={"data": [clip]})
+        answer = self.client.get(f"{call}/{asked.json()['event_id']}").text
         event, data = re.findall(r"event: (\w+)\ndata: (.*)", answer)[-1]
         return json.loads(data)[1] if event == "complete" else f"{event}: {data}"
 
@@ -108,7 +111,9 @@ def hostile_policy(
 def served(tmp_path_factory: pytest.TempPathFactory, hostile_policy: Path) -> Iterator[Served]:
     """`vqathinker serve` on any free port; ended with SIGTERM, which must leave nothing behind."""
     pytest.importorskip("gradio", reason="pip install 'vqathinker[serve]'")
-    with serving(tmp_path_factory.mktemp("served"), hostile_policy) as server:
+    folder = tmp_path_factory.mktemp("served")
+    with serving(folder, hostile_policy, VQATHINKER_PASSWORD=PASSWORD) as server:
+        server.client.post("/login", data={"username": "anybody", "password": PASSWORD})
         yield server
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(30) == 128 + signal.SIGTERM
@@ -135,9 +140,11 @@ class serving:  # noqa: N801  a context manager
         said = self._process.stdout.readline()
         found = re.search(r"http://[\d.]+:\d+", said)
         assert found, f"{said}\n{self._log.read_text()}"
-        return Served(found[0], self._process, self._folder)
+        self._client = httpx.Client(base_url=found[0], timeout=60)
+        return Served(found[0], self._process, self._folder, self._client)
 
     def __exit__(self, *_: object) -> None:
+        self._client.close()
         self._process.kill()
         self._process.wait()
         self._process.stdout.close()

@@ -97,7 +97,7 @@ def test_a_file_beyond_the_limit_never_reaches_the_disk(served: Served, tmp_path
 
 def test_many_files_in_one_request_are_refused(served: Served) -> None:
     many = [("files", (f"{number}.mp4", bytes(400_000))) for number in range(4)]
-    answer = httpx.post(f"{served.address}/gradio_api/upload", files=many)
+    answer = served.client.post("/gradio_api/upload", files=many)
     assert answer.status_code == 413
 
 
@@ -127,14 +127,25 @@ def test_an_address_in_the_place_of_an_upload_is_not_fetched(
 def test_what_the_page_does_not_need_is_closed(
     served: Served, stranger: tuple[str, list[bytes]]
 ) -> None:
-    address = served.address
+    client = served.client
     for path in ("proxy=" + stranger[0], "file=" + stranger[0], "deep_link", "vibe-code/"):
-        assert httpx.get(f"{address}/gradio_api/{path}").status_code == 404, path
+        assert client.get(f"/gradio_api/{path}").status_code == 404, path
     for path in ("run/score_a", "process_recording", "component_server"):
-        assert httpx.post(f"{address}/gradio_api/{path}", json={}).status_code == 404, path
-    assert httpx.get(f"{address}/gradio_api/file=/etc/passwd").status_code in {403, 404}
-    assert httpx.get(f"{address}/monitoring").status_code == 404
+        assert client.post(f"/gradio_api/{path}", json={}).status_code == 404, path
+    assert client.get("/gradio_api/file=/etc/passwd").status_code in {403, 404}
+    assert client.get("/monitoring").status_code == 404
     assert not stranger[1]
+
+
+def test_nothing_is_taken_from_who_does_not_know_the_password(served: Served, clip: Path) -> None:
+    with httpx.Client(base_url=served.address) as client:
+        wrong = client.post("/login", data={"username": "anybody", "password": "open"})
+        assert wrong.status_code == 400
+        files = {"files": ("a.mp4", clip.read_bytes())}
+        assert client.post("/gradio_api/upload", files=files).status_code == 401
+        asked = client.post("/gradio_api/call/score_a", json={"data": [None]})
+        assert asked.status_code == 401
+    assert not served.uploads()
 
 
 def test_a_stranger_who_made_a_name_mean_this_machine_is_not_let_in(served: Served) -> None:

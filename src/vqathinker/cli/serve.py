@@ -14,7 +14,7 @@ from vqathinker.cli.paths import file_to_read
 from vqathinker.params import Device, ScoreKind
 from vqathinker.products import Product
 
-__all__ = ["serve"]
+__all__ = ["password_of", "serve"]
 
 _PASSWORD = "VQATHINKER_PASSWORD"  # noqa: S105  a name
 _FILE = Product("a file that holds a password", "write one line into it")
@@ -51,12 +51,12 @@ def serve(
 
     Example: vqathinker serve --policy models/demo/grpo/policy --port 7861
     """
+    password = password_of(password_file)
     from vqathinker.serving import build
     from vqathinker.serving import serve as serve_page
     from vqathinker.serving.server import LOOPBACK
     from vqathinker.video.bounds import ClipBounds
 
-    password = _password(password_file)
     if host not in LOOPBACK:
         typer.echo(_warning(host, password), err=True)
     bounds = ClipBounds(megabytes=megabytes, seconds=seconds)
@@ -64,7 +64,11 @@ def serve(
     serve_page(page, host, port, password, lambda at: typer.echo(f"{at} is open; Ctrl-C ends it"))
 
 
-def _password(file: Path | None) -> str | None:
+def password_of(file: Path | None) -> str | None:
+    """The password to ask for: of the file's first line, or of the environment; None: none.
+
+    Raises typer.BadParameter: the file holds none.
+    """
     if file is None:
         return os.environ.get(_PASSWORD) or None
     lines = file.read_text(encoding="utf-8").splitlines()
@@ -74,8 +78,12 @@ def _password(file: Path | None) -> str | None:
 
 
 def _warning(host: str, password: str | None) -> str:
-    who = "who knows the password" if password else "who reaches it; --password-file asks for one"
+    who = (
+        "who knows the password"
+        if password
+        else "who reaches it: --password-file asks for a password"
+    )
     return (
-        f"Warning: {host} is open to other machines: anybody {who}. Clips and passwords travel "
+        f"Warning: {host} lets other machines in, and anybody {who}. Clips and passwords travel "
         "unencrypted: put a server with TLS before it."
     )

@@ -3,7 +3,7 @@
 import hmac
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +14,6 @@ from starlette.middleware import Middleware
 
 from vqathinker.params import Device, ScoreKind
 from vqathinker.scoring.load import load_policy
-from vqathinker.scoring.result import ClipScore
 from vqathinker.serving.clip_input import clip_input
 from vqathinker.serving.gate import Gate
 from vqathinker.serving.panel import comparison_html, verdict_html
@@ -122,7 +121,7 @@ def build(
 def _layout(verdict_on: _Judge, introduction: str) -> gr.Blocks:
     with gr.Blocks(title=_TITLE, analytics_enabled=False) as blocks:
         gr.HTML(introduction, elem_classes="vq-intro")
-        told = {side: gr.State(None) for side in _SIDES}
+        verdicts = {side: gr.State(None) for side in _SIDES}
         fields, panels = {}, {}
         with gr.Row():
             for side in _SIDES:
@@ -133,8 +132,8 @@ def _layout(verdict_on: _Judge, introduction: str) -> gr.Blocks:
         for side, other in (_SIDES, _SIDES[::-1]):
             fields[side].upload(
                 partial(_answer, verdict_on, side),
-                [fields[side], told[other]],
-                [fields[side], panels[side], told[side], comparison],
+                [fields[side], verdicts[other]],
+                [fields[side], panels[side], verdicts[side], comparison],
                 api_name=f"score_{side.lower()}",
                 concurrency_id=_QUEUE,
                 show_progress_on=[panels[side]],
@@ -143,14 +142,15 @@ def _layout(verdict_on: _Judge, introduction: str) -> gr.Blocks:
 
 
 def _answer(
-    verdict_on: _Judge, side: str, upload: str | None, other: ClipScore | None
-) -> tuple[None, str, ClipScore | None, str]:
-    """What an upload changes: the field is empty again, a panel, what was told, a comparison."""
+    verdict_on: _Judge, side: str, upload: str | None, other: Verdict | None
+) -> tuple[None, str, Verdict | None, str]:
+    """What an upload changes: the field is empty again, a panel, the verdict, a comparison."""
     if upload is None:
         return None, "", None, ""
     verdict = verdict_on(upload)
-    pair = (verdict.told, other) if side == _SIDES[0] else (other, verdict.told)
-    return None, verdict_html(verdict), verdict.told, comparison_html(*pair)
+    pair = (verdict, other) if side == _SIDES[0] else (other, verdict)
+    kept = replace(verdict, sampled=None)
+    return None, verdict_html(verdict), kept, comparison_html(*pair)
 
 
 def _introduction(setting: ClipSetting, bounds: ClipBounds) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from vqathinker.evaluation.preference import outcomes
 from vqathinker.scoring.result import ClipScore
 from vqathinker.serving.verdict import Verdict
 
@@ -39,20 +40,31 @@ def verdict_html(verdict: Verdict) -> str:
     return f'<article class="vq">{"".join(_parts(verdict))}</article>'
 
 
-def comparison_html(a: ClipScore | None, b: ClipScore | None) -> str:
+def comparison_html(a: Verdict | None, b: Verdict | None) -> str:
     """Which of two clips is better; empty where one has no score."""
-    if a is None or b is None or a.score is None or b.score is None:
+    if a is None or b is None or a.told is None or b.told is None:
         return ""
-    difference = round(a.score, 2) - round(b.score, 2)
+    words = _comparison(a, b, a.told.score, b.told.score)
+    return f'<p class="vq-comparison" role="status">{words}</p>' if words else ""
+
+
+def _comparison(a: Verdict, b: Verdict, first: float | None, second: float | None) -> str:
+    if first is None or second is None:
+        return ""
+    difference = round(first, 2) - round(second, 2)
     if not difference:
-        words = f"Both clips get the same score, {a.score:.2f}."
-    else:
-        better, worse = ("A", "B") if difference > 0 else ("B", "A")
-        words = (
-            f"<strong>Clip {better} is better</strong> than clip {worse}, by "
-            f"{abs(difference):.2f} of {_BEST:g} points."
-        )
-    return f'<p class="vq-comparison" role="status">{words}</p>'
+        return f"Both clips get the same score, {first:.2f}."
+    better, worse = ("A", "B") if difference > 0 else ("B", "A")
+    by = f"{abs(difference):.2f} of {_BEST:g} points"
+    return f"<strong>Clip {better} is better</strong> than clip {worse}, by {by}{_surety(a, b)}."
+
+
+def _surety(a: Verdict, b: Verdict) -> str:
+    """In how many pairs of drawn answers one clip has the higher score; empty where none were."""
+    if not (a.answers and b.answers):
+        return ""
+    share = float(outcomes(*np.meshgrid(a.answers, b.answers)).mean())
+    return f", in {max(share, 1 - share):.0%} of pairs of answers"
 
 
 def _parts(verdict: Verdict) -> Iterator[str]:

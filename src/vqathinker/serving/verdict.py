@@ -35,12 +35,14 @@ class Verdict:
         name: of the clip, as its sender has it.
         sampled: what the policy looked at; None where the clip was refused.
         told: what the policy says; None where the clip was refused.
+        answers: the drawn ones that `told.score` is the mean of; none for other methods.
         refusal: why it was refused, a sentence; None where it was not.
     """
 
     name: str
     sampled: "SampledClip | None" = None
     told: ClipScore | None = None
+    answers: tuple[float, ...] = ()
     refusal: str | None = None
 
 
@@ -61,7 +63,9 @@ def judge(
                 raise facts
             bounds.require_shown(facts)
             sampled = policy.sample(own, limits=_LIMITS)
-        return Verdict(name, sampled, policy.score_sampled(sampled, method))
+        told = policy.ask(sampled, method)
+        answers = tuple(each.score for each in told.samples if each.score is not None)
+        return Verdict(name, sampled, policy.result_of(sampled, told, method), answers)
     except DamagedVideo as damage:
         return Verdict(name, refusal=damage.reason)
     except InputError as error:

@@ -16,11 +16,12 @@ __all__ = ["refers_elsewhere"]
 _PATH_TO_REFERENCES = (b"moov", b"trak", b"mdia", b"minf", b"dinf", b"dref")
 _HEADER = 8
 _LARGE_HEADER = 16
-_FULL_BOX_HEADER = 12
+_FLAGS = 4  # a version before them
 _COUNT = 8  # version and flags of the list itself, and how many follow
 _IN_THIS_FILE = 1
 # An alias of the Macintosh that names something is at least this long (FFmpeg's mov.c).
-_SHORTEST = {b"url ": 1, b"urn ": 1, b"alis": 150 - _FULL_BOX_HEADER}
+_SHORTEST = {b"url ": 1, b"urn ": 1, b"alis": 150 - _HEADER - _FLAGS}
+_LONGEST = 1 << 12  # of what is read of a place
 _MOST_BOXES = 100_000  # a film of a thousand tracks has a tenth of it
 
 
@@ -81,10 +82,10 @@ def _is_elsewhere(file: BinaryIO, reference: _Box) -> bool:
     if shortest is None:
         return False
     file.seek(reference.start)
-    flags = file.read(_FULL_BOX_HEADER - _HEADER)
-    place = file.read(min(reference.end - reference.start, 1 << 12))
+    content = file.read(min(reference.end - reference.start, _LONGEST))
+    flags, place = content[:_FLAGS], content[_FLAGS:]
     return (
-        len(flags) == _FULL_BOX_HEADER - _HEADER
+        len(flags) == _FLAGS
         and not flags[-1] & _IN_THIS_FILE
         and len(place) >= shortest
         and any(place)
