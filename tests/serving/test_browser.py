@@ -1,4 +1,4 @@
-"""The page in a real browser: a clip, a second one beside it, hostile ones, keys instead of a mouse."""
+"""The page in a real browser: two clips beside each other, hostile ones, keys and no mouse."""
 
 import shutil
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="install Debian's package chromium")
-SLOW_MS = 15_000
+SLOW_MS = 40_000
 
 
 class Watched:
@@ -30,11 +30,13 @@ class Watched:
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     def drop(self, side: str, clip: Path) -> str:
-        """Drop a clip on a side; what is said of it then."""
+        """Drop a clip on a side, of which other things are said than of the last one there."""
         panel = self.page.locator(f"#clip-{side}")
-        self.page.evaluate("s => document.querySelector(`#clip-${s} .vq`)?.remove()", side)
+        self.page.evaluate(
+            "s => document.querySelector(`#clip-${s} .vq`)?.classList.add('old')", side
+        )
         self.page.locator("input[type=file]").nth("ab".index(side)).set_input_files(clip)
-        panel.locator(".vq").wait_for(timeout=SLOW_MS)
+        panel.locator(".vq:not(.old)").wait_for(timeout=SLOW_MS)
         return panel.inner_text()
 
 
@@ -70,7 +72,7 @@ def test_clips_are_scored_and_compared_and_no_script_of_theirs_runs(
     assert "same score" in opened.page.locator("#comparison").inner_text()
     assert opened.page.title() == "VQAThinker"
     loaded = "[...document.querySelectorAll('.vq img')].map(i => i.naturalWidth)"
-    assert opened.page.evaluate(loaded) == [56] * 24
+    assert opened.page.evaluate(loaded) == [56] * 12
     assert (opened.elsewhere, opened.errors) == ([], [])
     assert not served.uploads()
 
@@ -91,7 +93,6 @@ def test_a_file_that_is_too_large_is_told_before_it_is_sent(
     path.write_bytes(bytes(1_200_000))
     opened.page.locator("input[type=file]").nth(1).set_input_files(path)
     opened.page.get_by_text("exceed the maximum allowed size").first.wait_for(timeout=SLOW_MS)
-    opened.page.get_by_label("Clear").or_(opened.page.get_by_label("Close")).first.click()
 
 
 def test_a_clip_can_be_chosen_with_keys_alone(opened: Watched, clip: Path) -> None:
@@ -106,9 +107,11 @@ def test_a_clip_can_be_chosen_with_keys_alone(opened: Watched, clip: Path) -> No
     opened.page.locator("#clip-a .vq").wait_for(timeout=SLOW_MS)
 
 
-def test_the_page_is_fit_for_screen_readers(opened: Watched, clip: Path) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="pip install axe-playwright-python")  # fmt: skip
-    opened.drop("a", clip)
+def test_the_page_with_a_scored_clip_is_fit_for_screen_readers(opened: Watched, clip: Path) -> None:
+    if not opened.page.locator("#clip-a .vq-score").count():
+        opened.drop("a", clip)
+    why = "pip install axe-playwright-python"
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason=why)
     for scheme in ("light", "dark"):
         opened.page.emulate_media(color_scheme=scheme)
         found: list[dict[str, Any]] = axe.Axe().run(opened.page).response["violations"]

@@ -47,8 +47,8 @@ def test_a_clip_gets_a_score_a_reasoning_and_its_frames(served: Served, clip: Pa
     shown = served.score(upload)
     assert '<h2 class="vq-name">clip.mp4</h2>' in shown
     assert "</strong> of 5" in shown
-    assert shown.count('src="data:image/jpeg;base64,') == 12
-    assert 'alt="Frame 0, at 0.0 s"' in shown
+    assert shown.count('src="data:image/jpeg;base64,') == 6
+    assert 'alt="Frame 1, at 0.1 s"' in shown
     assert "96×64 pixels, 10 frames a second, 2.0 s, h264" in shown
     assert not served.uploads()
 
