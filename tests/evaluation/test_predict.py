@@ -137,7 +137,7 @@ def test_a_policy_that_was_trained_without_thinking_is_asked_so(
         asked.append(thinking)
         return prompt_ids(*given, thinking=thinking, motion=motion)
 
-    monkeypatch.setattr("vqathinker.evaluation.predict.prompt_ids", ids)
+    monkeypatch.setattr("vqathinker.policy.scoring.prompt_ids", ids)
     for thinking in (True, False):
         policy.config.thinking = thinking
         save_policy(policy, tokenizer, tmp_path / "policy", "", {})

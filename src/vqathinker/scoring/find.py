@@ -91,9 +91,10 @@ def _of_hub(repo: str) -> Path:
         folder, _ = snapshot(repo, "main")
     except HubError as error:
         raise InputError(
-            f"{repo}: no folder here, and this machine cannot have it from the hub "
-            f"({type(error.__cause__).__name__}): look at the name and at the network; or elsewhere "
-            f"`hf download {repo}`, here `vqathinker policy import` of what came, then name its --out"
+            f"{repo}: no folder here, and not to be had from the hub "
+            f"({type(error.__cause__).__name__}): look at the name and at the network; or get it "
+            f"elsewhere with `hf download {repo}`, take `vqathinker policy import` of what came, "
+            "and name the folder that it writes"
         ) from error
     told = read_json(folder / "config.json", "a model's configuration", POLICY.remedy)
     if told.get("model_type") == _OWN:
@@ -101,7 +102,7 @@ def _of_hub(repo: str) -> Path:
     from vqathinker.policy.interchange.bases import prepare_original_base  # noqa: PLC0415
 
     params = OriginalBaseParams(
-        name=imported.name, kind="original", repo=repo, revision="main", motion=None
+        name="imported", kind="original", repo=repo, revision="main", motion=None
     )
     prepare_original_base(params, imported)
     return imported

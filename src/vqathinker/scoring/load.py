@@ -37,6 +37,8 @@ def load_policy(policy: str | Path | None = None, device: Device = "auto") -> "L
 
 def _kernels_of(folder: Path) -> Kernels:
     """The CPU kernels that the policy was made with, so that its scores are those of its tables."""
+    if not (folder / PROVENANCE).is_file():
+        return "native"  # it is no whole policy, as loading it will tell
     record = read_json(folder / PROVENANCE, "the record of a policy's origin", POLICY.remedy)
     made_with = record.get("settings", {}).get("kernels")
     capped = made_with == "avx2" or (made_with is None and record.get("machine", {}).get("caps"))
