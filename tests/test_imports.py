@@ -29,8 +29,18 @@ MAY_SEE = {
     "evaluation": {"policy", "datasets", "acquisition", "video"} | FOUNDATION,
     "scoring": {"evaluation", "policy", "datasets", "acquisition", "video"} | FOUNDATION,
     "reporting": {"evaluation", "training", "policy", "datasets", "video"} | FOUNDATION,
+    "serving": {"scoring", "evaluation", "video"} | FOUNDATION,
     "__main__": {"cli"},
-    "cli": {"reporting", "scoring", "evaluation", "training", "planning", "policy", "datasets"}
+    "cli": {
+        "reporting",
+        "serving",
+        "scoring",
+        "evaluation",
+        "training",
+        "planning",
+        "policy",
+        "datasets",
+    }
     | {"acquisition", "video"}
     | FOUNDATION,
 }

@@ -8,7 +8,7 @@ from vqathinker.cli import app
 from vqathinker.phases.parameters import BASE, SECTIONS, TRAINING
 
 COMMANDS = {
-    "Your own clips": ("score",),
+    "Your own clips": ("score", "serve"),
     "Before it starts": ("plan",),
     "Data": ("decode", "perturb"),
     "Policy": ("base", "train", "export"),
@@ -59,6 +59,7 @@ def test_every_phase_has_the_module_that_its_stamp_hashes(root):
         "policy",
         "provenance",
         "score",
+        "serve",
         "tasks",
     }
     modules = {path.stem for path in folder.glob("*.py")} - apart

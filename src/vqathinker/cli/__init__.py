@@ -29,6 +29,7 @@ from vqathinker.cli import (
     provenance,
     report,
     score,
+    serve,
     training,
     understanding,
 )
@@ -90,7 +91,7 @@ def schema() -> None:
 
 
 _PANELS: dict[str, tuple[Callable[..., Any], ...]] = {
-    "Your own clips": (score.score,),
+    "Your own clips": (score.score, serve.serve),
     "Before it starts": (plan.plan,),
     "Data": (clips.decode, clips.perturb),
     "Policy": (base.base, training.train, training.export),

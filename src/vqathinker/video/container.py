@@ -1,8 +1,8 @@
 """Open a video file with PyAV, or say by name why it is none.
 
 Files come from strangers: only local files and known containers are opened (a playlist called .mp4
-would fetch what it names), and frames beyond `MAX_PIXELS` are refused before they are decoded, by
-the decoder too, since headers lie.
+would fetch what it names), none that name other files, and frames beyond `MAX_PIXELS` are refused
+before they are decoded, by the decoder too, since headers lie.
 """
 
 from collections.abc import Iterator
@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 from vqathinker.content import document_in
 from vqathinker.video.damage import DamagedVideo
 from vqathinker.video.libav_log import captured_errors
+from vqathinker.video.references import refers_elsewhere
 from vqathinker.video.streams import shown_stream
 
 __all__ = ["MAX_PIXELS", "open_video"]
@@ -48,10 +49,13 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 
     Raises:
         OSError: nothing is there, or the system refuses to read it.
-        DamagedVideo: not_a_file, empty, no_container, no_index, no_video_stream, no_decoder or
-            too_large.
+        DamagedVideo: not_a_file, empty, elsewhere, no_container, no_index, no_video_stream,
+            no_decoder or too_large.
     """
     first_bytes = _read_first_bytes(path)
+    if first_bytes[4:8] in _FIRST_MP4_BOXES and refers_elsewhere(path):
+        reason = "it says that its pictures lie in another file or at an address: never opened"
+        raise DamagedVideo(path, "elsewhere", reason)
     with captured_errors() as errors:
         try:
             container = av.open(f"file:{path}", options=_OPEN_OPTIONS)

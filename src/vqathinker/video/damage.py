@@ -15,6 +15,7 @@ STATUSES = {
     "not_a_file": "a folder, pipe, socket or device",
     "empty": "0 bytes",
     "no_container": "no video container: a web page, rubbish, a header damaged beyond recognition",
+    "elsewhere": "an mp4 that names another file or an address as the place of its pictures",
     "no_index": "an mp4 cut off before its index (moov)",
     "no_video_stream": "sound alone",
     "no_decoder": "a codec that no decoder here knows",

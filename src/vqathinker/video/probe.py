@@ -73,13 +73,15 @@ def probe(path: Path) -> Probe:
             return _probe_of(stream, first, timeline, len(packets))
 
 
-def probe_all(paths: Sequence[Path]) -> Iterator[Probe | DamagedVideo | FileNotFoundError]:
+def probe_all(
+    paths: Sequence[Path], limits: Limits = PROBE_LIMITS
+) -> Iterator[Probe | DamagedVideo | FileNotFoundError]:
     """Probe every path, in a process of its own that no file can stop; results in order.
 
     Raises DisturbedJobError, see `run_in_workers`.
     """
     preload_modules("vqathinker.video.probe")
-    for _, outcome in run_in_workers(probe, [(path,) for path in paths], PROBE_LIMITS):
+    for _, outcome in run_in_workers(probe, [(path,) for path in paths], limits):
         yield outcome
 
 

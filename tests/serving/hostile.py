@@ -1,0 +1,104 @@
+"""Files that come to a server which anybody may ask, and what is said of each."""
+
+import struct
+from pathlib import Path
+
+PLAYLIST = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{address}\n#EXT-X-ENDLIST\n"
+# Name, content and words of the refusal; {address} is that of a server, {clip} a clip's path.
+TEXTS = {
+    "text": ("diary.mp4", "dear diary, this is no video\n", "text, not a video"),
+    "hls playlist": ("list.m3u8", PLAYLIST, "text, not a video"),
+    "playlist called mp4": ("list.mp4", PLAYLIST, "text, not a video"),
+    "list of clips": (
+        "list.ffconcat",
+        "ffconcat version 1.0\nfile '{clip}'\n",
+        "text, not a video",
+    ),
+    "dash": (
+        "dash.mpd",
+        '<?xml version="1.0"?>\n<MPD><Period><BaseURL>{address}</BaseURL></Period></MPD>\n',
+        "XML, not a video",
+    ),
+    "sdp": ("a.sdp", "v=0\no=- 0 0 IN IP4 127.0.0.1\nm=video 5004 RTP/AVP 96\n", "text, not a"),
+    "subtitles": ("a.srt", "1\n00:00:01,000 --> 00:00:02,000\nhello\n", "text, not a video"),
+    "web page": ("a.mp4", "<!DOCTYPE html><title>Quota</title>\n", "a web page, not a video"),
+}
+
+
+def gif(width: int, height: int) -> bytes:
+    """A picture of one dot on a canvas of any size: 40 bytes."""
+    colours = b"\x80\0\0" + b"\0\0\0\xff\xff\xff"
+    dot = b",\0\0\0\0\1\0\1\0\0\2\2\x44\1\0;"
+    return b"GIF89a" + struct.pack("<HH", width, height) + colours + dot
+
+
+BYTES = {
+    "empty": ("nothing.mp4", b"", "empty file (0 bytes)"),
+    "noise": ("noise.mkv", bytes(range(256)) * 20, "no video container"),
+    "picture": ("a.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 64, "a picture, not a video"),
+    "giant": ("giant.gif", gif(65535, 65535), "no frame can be decoded"),
+    "wide": ("wide.gif", gif(8000, 8000), "frames of 8000x8000 pixels, at most 9437184"),
+}  # fmt: skip
+SCRIPT = "<img src=x onerror=\"document.title='owned'\">${document.title='owned'}{{value}}"
+
+
+def with_references(mp4: Path, kind: bytes, place: bytes) -> bytes:
+    """The file with its pictures said to lie at another place; its index is at the end."""
+    content = mp4.read_bytes()
+    here = content.index(b"url \0\0\0\1") - 4
+    box = struct.pack(">I4sI", 12 + len(place), kind, 0) + place
+    changed = bytearray(content[:here] + box + content[here + 12 :])
+    for outer in (b"moov", b"trak", b"mdia", b"minf", b"dinf", b"dref"):
+        at = content.rindex(outer, 0, here) - 4
+        (size,) = struct.unpack_from(">I", changed, at)
+        struct.pack_into(">I", changed, at, size + len(box) - 12)
+    return bytes(changed)
+
+
+def avi_with_a_playlist_as_subtitle(address: str) -> bytes:
+    """An AVI whose subtitle is a playlist: libav once opened what it names."""
+    playlist = PLAYLIST.format(address=address).encode()
+    text = b"GAB2\0" + struct.pack("<HIHI", 2, 0, 4, len(playlist)) + playlist
+    bitmap = struct.pack("<IiiHH4sIiiII", 40, 16, 16, 1, 24, b"\0\0\0\0", 768, 0, 0, 0, 0)
+    video = _header(b"vids", b"\0\0\0\0") + _chunk(b"strf", bitmap)
+    subtitle = _header(b"txts", b"\0\0\0\0") + _chunk(b"strf", b"")
+    main = struct.pack("<14I", 40_000, 0, 0, 0, 1, 0, 2, 0, 16, 16, 0, 0, 0, 0)
+    streams = _list(b"strl", video) + _list(b"strl", subtitle)
+    frames = _chunk(b"01tx", text) + _chunk(b"00db", bytes(768))
+    parts = _list(b"hdrl", _chunk(b"avih", main) + streams) + _list(b"movi", frames)
+    return _chunk(b"RIFF", b"AVI " + parts)
+
+
+def _header(kind: bytes, codec: bytes) -> bytes:
+    numbers = struct.pack("<IHHIIIIIIIIhhhh", 0, 0, 0, 0, 1, 25, 0, 1, 768, 0, 0, 0, 0, 16, 16)
+    return _chunk(b"strh", kind + codec + numbers)
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    return name + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)
+
+
+def _list(name: bytes, content: bytes) -> bytes:
+    return _chunk(b"LIST", name + content)
+
+
+def files(folder: Path, mp4: Path, address: str) -> dict[str, tuple[Path, str]]:
+    """Every one of them in the folder: its path, and words of what is said of it."""
+    texts = {
+        kind: (name, text.replace("{address}", address).replace("{clip}", str(mp4)).encode(), words)
+        for kind, (name, text, words) in TEXTS.items()
+    }
+    whole, place = mp4.read_bytes(), address.encode() + b"\0"
+    made: dict[str, tuple[str, bytes, str]] = {
+        **texts,
+        **BYTES,
+        "reference": ("other.mov", with_references(mp4, b"url ", place), "lie in another file"),
+        "cut": ("cut.mp4", whole[: len(whole) // 2], "cut off, or never finished"),
+    }  # fmt: skip
+    written = {}
+    for kind, (name, content, words) in made.items():
+        path = folder / kind.replace(" ", "_") / name
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content)
+        written[kind] = (path, words)
+    return written

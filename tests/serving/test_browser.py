@@ -1,0 +1,118 @@
+"""The page in a real browser: two clips beside each other, hostile ones, keys and no mouse."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.serving import hostile
+from tests.serving.conftest import PASSWORD, Served
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="install Debian's package chromium")
+SLOW_MS = 40_000
+
+
+class Watched:
+    """A page in the browser, what it asked for, and what it complained of."""
+
+    def __init__(self, page: "Page", address: str) -> None:
+        self.page = page
+        self.elsewhere: list[str] = []
+        self.errors: list[str] = []
+        own = (address, "data:", "blob:")
+        page.on("request", lambda r: r.url.startswith(own) or self.elsewhere.append(r.url))
+        page.on("console", lambda m: m.type == "error" and self.errors.append(m.text))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def drop(self, side: str, clip: Path) -> str:
+        """Drop a clip on a side, of which other things are said than of the last one there."""
+        panel = self.page.locator(f"#clip-{side}")
+        self.page.evaluate(
+            "s => document.querySelector(`#clip-${s} .vq`)?.classList.add('old')", side
+        )
+        self.page.locator("input[type=file]").nth("ab".index(side)).set_input_files(clip)
+        panel.locator(".vq:not(.old)").wait_for(timeout=SLOW_MS)
+        return panel.inner_text()
+
+
+@pytest.fixture(scope="module")
+def opened(served: Served) -> Iterator[Watched]:
+    """The page, in a browser that has told the password."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        watched = Watched(page, served.address)
+        page.goto(served.address)
+        page.get_by_label("username").fill("anybody", timeout=SLOW_MS)
+        page.get_by_label("password").fill(PASSWORD)
+        page.get_by_role("button", name="Login").click()
+        page.locator("input[type=file]").first.wait_for(state="attached", timeout=SLOW_MS)
+        watched.errors.clear()  # one of them is the login's own 401
+        yield watched
+        browser.close()
+
+
+def test_clips_are_scored_and_compared_and_no_script_of_theirs_runs(
+    opened: Watched, clip: Path, tmp_path: Path, served: Served
+) -> None:
+    named = tmp_path / "<img src=x onerror=alert(1)>${alert(1)}{{value}}.mp4"
+    shutil.copy(clip, named)
+    first, second = opened.drop("a", clip), opened.drop("b", named)
+    for said in (first, second):
+        assert " of 5" in said
+        assert hostile.SCRIPT in said
+    assert "alert(1)" in second.replace("alert1", "alert(1)")
+    opened.page.locator("#comparison p").wait_for(timeout=SLOW_MS)
+    assert "same score" in opened.page.locator("#comparison").inner_text()
+    assert opened.page.title() == "VQAThinker"
+    loaded = "[...document.querySelectorAll('.vq img')].map(i => i.naturalWidth)"
+    assert opened.page.evaluate(loaded) == [56] * 12
+    assert (opened.elsewhere, opened.errors) == ([], [])
+    assert not served.uploads()
+
+
+@pytest.mark.parametrize("kind", ["hls playlist", "reference", "empty"])
+def test_a_hostile_file_is_told_and_the_next_clip_is_scored(
+    opened: Watched, clip: Path, tmp_path: Path, kind: str
+) -> None:
+    path, words = hostile.files(tmp_path, clip, "http://127.0.0.1:9")[kind]
+    assert words in opened.drop("a", path)
+    assert opened.elsewhere == []
+
+
+def test_a_file_that_is_too_large_is_told_before_it_is_sent(
+    opened: Watched, tmp_path: Path
+) -> None:
+    path = tmp_path / "huge.mp4"
+    path.write_bytes(bytes(1_200_000))
+    opened.page.locator("input[type=file]").nth(1).set_input_files(path)
+    opened.page.get_by_text("exceed the maximum allowed size").first.wait_for(timeout=SLOW_MS)
+
+
+def test_a_clip_can_be_chosen_with_keys_alone(opened: Watched, clip: Path) -> None:
+    opened.page.reload()
+    field = opened.page.get_by_label("Click to upload or drop files").first
+    field.wait_for(timeout=SLOW_MS)
+    opened.page.keyboard.press("Tab")
+    assert field.evaluate("e => e === document.activeElement")
+    with opened.page.expect_file_chooser(timeout=SLOW_MS) as chosen:
+        opened.page.keyboard.press("Enter")
+    chosen.value.set_files(clip)
+    opened.page.locator("#clip-a .vq").wait_for(timeout=SLOW_MS)
+
+
+def test_the_page_with_a_scored_clip_is_fit_for_screen_readers(opened: Watched, clip: Path) -> None:
+    if not opened.page.locator("#clip-a .vq-score").count():
+        opened.drop("a", clip)
+    why = "pip install axe-playwright-python"
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason=why)
+    for scheme in ("light", "dark"):
+        opened.page.emulate_media(color_scheme=scheme)
+        found: list[dict[str, Any]] = axe.Axe().run(opened.page).response["violations"]
+        assert [(each["id"], each["impact"]) for each in found] == []

@@ -1,0 +1,66 @@
+"""What is said of clips, in words and in HTML that nobody else writes."""
+
+from dataclasses import replace
+
+import pytest
+from tests.serving.hostile import SCRIPT
+
+from vqathinker.scoring.result import ClipScore
+from vqathinker.serving.panel import comparison_html, escape, verdict_html
+from vqathinker.serving.verdict import Verdict
+
+TOLD = ClipScore(
+    file="own", score=3.214, low=None, high=None, spread=None, reasoning="I see blur.",
+    answer_status="ok", method="greedy", percentile=63.2,
+)  # fmt: skip
+
+
+def scored(score: float | None, *answers: float) -> Verdict:
+    return Verdict("a.mp4", told=replace(TOLD, score=score), answers=answers)
+
+
+def test_a_score_says_what_it_means() -> None:
+    shown = verdict_html(Verdict("a.mp4", told=TOLD))
+    assert "<strong>3.21</strong> of 5" in shown
+    assert "higher than the MOS of 63 of 100 clips that it was trained on" in shown
+    assert "<blockquote>I see blur.</blockquote>" in shown
+    assert "width:64.3%" in shown
+
+
+@pytest.mark.parametrize("score", [-3.0, 17.0])
+def test_a_score_outside_of_the_scale_stays_on_the_meter(score: float) -> None:
+    shown = verdict_html(scored(score))
+    assert f"{score:.2f}" in shown
+    assert "width:0.0%" in shown or "width:100.0%" in shown
+
+
+def test_an_answer_without_a_score_says_so() -> None:
+    told = replace(TOLD, score=None, answer_status="no_tags")
+    assert "The policy's answer holds no score (no_tags)" in verdict_html(Verdict("a", told=told))
+
+
+def test_nothing_from_outside_becomes_markup_or_template() -> None:
+    told = replace(TOLD, reasoning=SCRIPT, warnings=(SCRIPT,), answer_status=SCRIPT, score=None)
+    for verdict in (Verdict(SCRIPT, told=told), Verdict(SCRIPT, refusal=SCRIPT)):
+        shown = verdict_html(verdict)
+        assert "<img" not in shown
+        assert not set("`${}") & set(shown)
+        assert escape(SCRIPT) in shown
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "words"),
+    [
+        (scored(4.0), scored(3.5), "Clip A is better</strong> than clip B, by 0.50 of 5 points."),
+        (scored(1.0), scored(3.5), "Clip B is better</strong> than clip A, by 2.50 of 5 points."),
+        (scored(3.001), scored(3.004), "Both clips get the same score, 3.00."),
+        (scored(3.0, 2.0, 4.0), scored(1.5, 1.0, 2.0), "points, in 88% of pairs of answers."),
+    ],
+)
+def test_two_clips_are_compared(a: Verdict, b: Verdict, words: str) -> None:
+    assert words in comparison_html(a, b)
+
+
+@pytest.mark.parametrize("other", [None, scored(None), Verdict("b", refusal="no video")])
+def test_nothing_is_compared_without_two_scores(other: Verdict | None) -> None:
+    assert comparison_html(scored(3.0), other) == comparison_html(other, scored(3.0)) == ""

@@ -1,0 +1,169 @@
+"""The server by HTTP: what is scored, what is refused, and that nothing stays behind."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx2 as httpx
+import pytest
+from tests.serving import hostile
+from tests.serving.conftest import SECONDS, Served
+
+KINDS = [*hostile.TEXTS, *hostile.BYTES, "reference", "cut"]
+
+
+@pytest.fixture(scope="module")
+def stranger() -> Iterator[tuple[str, list[bytes]]]:
+    """The address of a server, and what it was asked."""
+    asked: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            while True:
+                try:
+                    caller, _ = server.accept()
+                except OSError:
+                    return
+                with caller:
+                    asked.append(caller.recv(100))
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/a.ts", asked
+        server.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def hostile_files(
+    tmp_path_factory: pytest.TempPathFactory, clip: Path, stranger: tuple[str, list[bytes]]
+) -> dict[str, tuple[Path, str]]:
+    return hostile.files(tmp_path_factory.mktemp("hostile"), clip, stranger[0])
+
+
+def test_a_clip_gets_a_score_a_reasoning_and_its_frames(served: Served, clip: Path) -> None:
+    [upload] = served.send(clip).json()
+    shown = served.score(upload)
+    assert '<h2 class="vq-name">clip.mp4</h2>' in shown
+    assert "</strong> of 5" in shown
+    assert shown.count('src="data:image/jpeg;base64,') == 6
+    assert 'alt="Frame 1, at 0.1 s"' in shown
+    assert "96×64 pixels, 10 frames a second, 2.0 s, h264" in shown
+    assert not served.uploads()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_hostile_file_is_refused_by_name_and_opens_nothing(
+    served: Served, hostile_files: dict[str, tuple[Path, str]], kind: str,
+    stranger: tuple[str, list[bytes]],
+) -> None:  # fmt: skip
+    path, words = hostile_files[kind]
+    [upload] = served.send(path).json()
+    shown = served.score(upload)
+    assert 'role="alert">Not scored: ' in shown
+    assert words in shown
+    assert str(served.folder) not in shown
+    assert not stranger[1]
+    assert not served.uploads()
+
+
+def test_a_subtitle_that_is_a_playlist_is_never_read(
+    served: Served, tmp_path: Path, stranger: tuple[str, list[bytes]]
+) -> None:
+    path = tmp_path / "a.avi"
+    path.write_bytes(hostile.avi_with_a_playlist_as_subtitle(stranger[0]))
+    [upload] = served.send(path).json()
+    assert "</strong> of 5" in served.score(upload)
+    assert not stranger[1]
+
+
+def test_a_clip_that_is_too_long_says_so(
+    served: Served, make_mp4: Callable[[str, int], Path]
+) -> None:
+    [upload] = served.send(make_mp4("long.mp4", SECONDS + 1)).json()
+    assert f"a clip of 5 s, at most {SECONDS} s are taken: cut it" in served.score(upload)
+
+
+def test_a_file_beyond_the_limit_never_reaches_the_disk(served: Served, tmp_path: Path) -> None:
+    path = tmp_path / "huge.mp4"
+    for size, words in ((1_200_000, "At most 1 MB are taken"), (1_050_000, "maximum allowed size")):
+        path.write_bytes(bytes(size))
+        answer = served.send(path)
+        assert answer.status_code == 413
+        assert words in answer.text
+        assert not served.uploads()
+
+
+def test_many_files_in_one_request_are_refused(served: Served) -> None:
+    many = [("files", (f"{number}.mp4", bytes(400_000))) for number in range(4)]
+    answer = served.client.post("/gradio_api/upload", files=many)
+    assert answer.status_code == 413
+
+
+@pytest.mark.parametrize("name", ["../../../etc/owned.mp4", "/etc/owned.mp4", "..\\owned.mp4"])
+def test_a_path_in_a_name_leads_nowhere(served: Served, clip: Path, name: str) -> None:
+    [upload] = served.send(clip, name).json()
+    assert Path(upload).resolve().is_relative_to(served.folder)
+    assert "owned.mp4</h2>" in served.score(upload)
+    assert not served.uploads()
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "uploads/../../../../../../etc/passwd"])
+def test_a_file_of_the_server_is_no_upload(served: Served, path: str) -> None:
+    shown = served.score(path)
+    assert "root:" not in shown
+    assert "</strong> of 5" not in shown
+
+
+def test_an_address_in_the_place_of_an_upload_is_not_fetched(
+    served: Served, stranger: tuple[str, list[bytes]]
+) -> None:
+    assert "</strong> of 5" not in served.score(stranger[0])
+    assert "</strong> of 5" not in served.score(stranger[0].replace("http:", "HTTP:"))
+    assert not stranger[1]
+
+
+def test_what_the_page_does_not_need_is_closed(
+    served: Served, stranger: tuple[str, list[bytes]]
+) -> None:
+    client = served.client
+    for path in ("proxy=" + stranger[0], "file=" + stranger[0], "deep_link", "vibe-code/"):
+        assert client.get(f"/gradio_api/{path}").status_code == 404, path
+    for path in ("run/score_a", "process_recording", "component_server"):
+        assert client.post(f"/gradio_api/{path}", json={}).status_code == 404, path
+    assert client.get("/gradio_api/file=/etc/passwd").status_code in {403, 404}
+    assert client.get("/monitoring").status_code == 404
+    assert not stranger[1]
+
+
+def test_nothing_is_taken_from_who_does_not_know_the_password(served: Served, clip: Path) -> None:
+    with httpx.Client(base_url=served.address) as client:
+        wrong = client.post("/login", data={"username": "anybody", "password": "open"})
+        assert wrong.status_code == 400
+        files = {"files": ("a.mp4", clip.read_bytes())}
+        assert client.post("/gradio_api/upload", files=files).status_code == 401
+        asked = client.post("/gradio_api/call/score_a", json={"data": [None]})
+        assert asked.status_code == 401
+    assert not served.uploads()
+
+
+def test_a_stranger_who_made_a_name_mean_this_machine_is_not_let_in(served: Served) -> None:
+    answer = httpx.get(served.address, headers={"host": "evil.example"})
+    assert answer.status_code == 400
+
+
+def test_the_browser_is_told_to_go_nowhere_else(served: Served) -> None:
+    headers = httpx.get(served.address).headers
+    assert "connect-src 'self'" in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_two_who_drop_the_same_clip_both_get_its_score(served: Served, clip: Path) -> None:
+    [first], [second] = served.send(clip).json(), served.send(clip).json()
+    assert first == second
+    assert "</strong> of 5" in served.score(first)
+    assert len(served.uploads()) == 1
+    assert "</strong> of 5" in served.score(second, "b")
+    assert not served.uploads()
+    assert "drop the clip again" in served.score(second) or "error" in served.score(second)
