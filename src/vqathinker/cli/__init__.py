@@ -33,7 +33,6 @@ from vqathinker.cli import (
 )
 from vqathinker.cli.failures import DEBUG, describe_error, exit_code_of
 from vqathinker.cli.options import SeveralValues
-from vqathinker.params import json_schema
 
 __all__ = ["app"]
 
@@ -50,7 +49,7 @@ class _Commands(TyperGroup):
         except Exception as error:  # noqa: BLE001  whatever it is, it is told in one line
             if DEBUG in given:
                 traceback.print_exc()
-            typer.echo(describe_error(error), err=True)
+            typer.echo(describe_error(error, asked), err=True)
             code = exit_code_of(error)
         sys.exit(code)
 
@@ -85,6 +84,8 @@ def options(
 
 def schema() -> None:
     """Print the JSON schema of the resolved parameters, for workflow/schemas."""
+    from vqathinker.params import json_schema
+
     typer.echo(json_schema(), nl=False)
 
 

@@ -8,13 +8,6 @@ import typer
 from vqathinker.cli.kernels import cap_kernels
 from vqathinker.cli.options import DEFAULT_PARAMS, Clips, OutFolder, ParamsFile
 from vqathinker.cli.paths import file_to_read
-from vqathinker.params import (
-    DemoBaseParams,
-    HubBaseParams,
-    PolicyBaseParams,
-    load_base,
-    load_kernels,
-)
 from vqathinker.products import DEGRADATIONS
 
 __all__ = ["base"]
@@ -33,6 +26,14 @@ def base(
     ] = [],  # noqa: B006
 ) -> None:
     """Prepare a base policy: made from clips, InternVL3 of the hub, a policy, original weights."""
+    from vqathinker.params import (
+        DemoBaseParams,
+        HubBaseParams,
+        PolicyBaseParams,
+        load_base,
+        load_kernels,
+    )
+
     wanted = load_base(params)
     cap_kernels(load_kernels(params))
     if isinstance(wanted, DemoBaseParams):

@@ -11,7 +11,6 @@ import typer
 
 from vqathinker.cli.options import DEFAULT_PARAMS, ManifestFile, OutFile, ParamsFile, whole_number
 from vqathinker.cli.paths import folder_to_read
-from vqathinker.params import ClipsParams, load_section, load_seed
 from vqathinker.products import MANIFEST, SOURCE
 
 __all__ = ["decode", "perturb"]
@@ -34,6 +33,7 @@ def decode(
 
     A shard that was stopped goes on where it was.
     """
+    from vqathinker.params import ClipsParams, load_section
     from vqathinker.video.limits import Limits, raise_memory_limits
 
     clips = load_section(params, ClipsParams)
@@ -60,6 +60,7 @@ def perturb(
     manifest: ManifestFile, setting: Setting, out: OutFile, params: ParamsFile = DEFAULT_PARAMS
 ) -> None:
     """Draw temporal perturbations for every training video: lists of frame indices, no pixels."""
+    from vqathinker.params import ClipsParams, load_section, load_seed
     from vqathinker.parquet import read_columns
     from vqathinker.video.perturb import draw_perturbations
     from vqathinker.video.perturbation_table import write_perturbations

@@ -16,13 +16,6 @@ from vqathinker.cli.options import (
     TimesFile,
 )
 from vqathinker.cli.paths import folder_to_read
-from vqathinker.params import (
-    AnswerParams,
-    EvaluationParams,
-    load_device,
-    load_kernels,
-    load_section,
-)
 from vqathinker.phases.gpus import claim_gpus
 from vqathinker.products import POLICY
 
@@ -41,6 +34,14 @@ def predict(
     gpus: Gpus = 0,
 ) -> None:
     """Ask a policy about every clip of a benchmark; it never sees a label."""
+    from vqathinker.params import (
+        AnswerParams,
+        EvaluationParams,
+        load_device,
+        load_kernels,
+        load_section,
+    )
+
     cap_kernels(load_kernels(params))
     claim_gpus(gpus, load_device(params))
     from vqathinker.evaluation.predict import predict as predict_all

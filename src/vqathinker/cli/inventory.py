@@ -14,13 +14,13 @@ import typer
 
 from vqathinker.cli.options import DEFAULT_PARAMS, ParamsFile
 from vqathinker.cli.paths import file_to_read
-from vqathinker.params import DataParams, load_section
 from vqathinker.products import Product
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from vqathinker.datasets.inventory import SetState
+    from vqathinker.params import DataParams
 
 __all__ = ["check", "new", "status"]
 
@@ -53,6 +53,7 @@ def status(
 
     from vqathinker.datasets.card import card_names, load_card
     from vqathinker.datasets.inventory import read_set_state
+    from vqathinker.params import DataParams, load_section
 
     wanted = load_section(params, DataParams)
     folder = Path(wanted.cards)
@@ -76,6 +77,7 @@ def check(
     """Compare sets with their receipts, cards and manifests; exit code 1 if anything is wrong."""
     from vqathinker.datasets.card import load_card
     from vqathinker.datasets.inspection import find_problems
+    from vqathinker.params import DataParams, load_section
 
     wanted = load_section(params, DataParams)
     wrong = False
@@ -118,6 +120,7 @@ def new(
     Videos that lie below data/NAME/source/videos already are compared with the labels by name.
     """
     from vqathinker.datasets.card_template import write_card
+    from vqathinker.params import DataParams, load_section
 
     folder = Path(load_section(params, DataParams).cards)
     videos = data / name / "source" / "videos"
@@ -142,7 +145,7 @@ def new(
     )
 
 
-def _sets_of_scale(params: DataParams) -> list[str]:
+def _sets_of_scale(params: "DataParams") -> list[str]:
     return [params.train, *params.in_domain, *params.out_of_distribution]
 
 

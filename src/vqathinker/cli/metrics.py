@@ -13,7 +13,6 @@ from vqathinker.cli.options import (
     ParamsFile,
 )
 from vqathinker.cli.paths import file_to_read
-from vqathinker.params import MetricsParams, load_section
 from vqathinker.products import PERTURBED, PREDICTIONS
 
 __all__ = ["metrics", "preference"]
@@ -30,6 +29,7 @@ def metrics(
 ) -> None:
     """Correlate predictions with MOS, and count what has no score. Reads test labels."""
     from vqathinker.evaluation.metrics import write_metrics
+    from vqathinker.params import MetricsParams, load_section
     from vqathinker.video.store import ClipStore
 
     section = load_section(params, MetricsParams)
@@ -56,6 +56,7 @@ def preference(
 ) -> None:
     """Measure how often clips score above their perturbed copies. Reads no labels."""
     from vqathinker.evaluation.preference import ALL, write_preference
+    from vqathinker.params import MetricsParams, load_section
 
     how = load_section(params, MetricsParams).intervals
     found = write_preference(manifest, perturbed, out, how)["kinds"][ALL]

@@ -19,15 +19,6 @@ from vqathinker.cli.options import (
     TimesFile,
 )
 from vqathinker.cli.paths import folder_to_read
-from vqathinker.params import (
-    AnswerParams,
-    ClipsParams,
-    EvaluationParams,
-    PreferenceParams,
-    load_device,
-    load_kernels,
-    load_section,
-)
 from vqathinker.phases.gpus import claim_gpus
 from vqathinker.products import MANIFEST, POLICY
 
@@ -50,6 +41,16 @@ def perturbed(
 
     The videos are drawn from the whole benchmark: they are the same however it is cut into shards.
     """
+    from vqathinker.params import (
+        AnswerParams,
+        ClipsParams,
+        EvaluationParams,
+        PreferenceParams,
+        load_device,
+        load_kernels,
+        load_section,
+    )
+
     cap_kernels(load_kernels(params))
     claim_gpus(gpus, load_device(params))
     from vqathinker.evaluation.perturbed import predict_perturbed

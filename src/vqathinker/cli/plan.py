@@ -10,7 +10,6 @@ import typer
 
 from vqathinker.cli.options import DEFAULT_PARAMS, ParamsFile
 from vqathinker.cli.paths import file_to_read
-from vqathinker.params import load_all
 from vqathinker.products import Product
 
 __all__ = ["plan"]
@@ -47,6 +46,7 @@ def plan(
     """Say what a scale takes: downloads, disk, memory of a GPU, hours; exit code 1 if none fits."""
     import json
 
+    from vqathinker.params import load_all
     from vqathinker.phases.presence import absent_sets, describe_absent
     from vqathinker.planning import text
     from vqathinker.planning.assumptions import COMPLETION_TOKENS

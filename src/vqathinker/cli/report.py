@@ -13,7 +13,6 @@ from vqathinker.cli.options import (
     PreferenceFiles,
 )
 from vqathinker.cli.paths import file_to_read, folder_to_read, folder_to_write
-from vqathinker.params import DataParams, ReportParams, UnderstandingParams, load_section
 from vqathinker.products import (
     FIGURES,
     HISTORY,
@@ -61,6 +60,7 @@ def tables(
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
     """Write every table, as CSV, Markdown and LaTeX: scores, the main table, the ladder of runs."""
+    from vqathinker.params import DataParams, UnderstandingParams, load_section
     from vqathinker.reporting.inputs import write_inputs
     from vqathinker.reporting.preference import write_preference_tables
     from vqathinker.reporting.remarks import write_remarks
@@ -153,6 +153,7 @@ def page(
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
     """Write the report: one HTML page that needs nothing outside itself."""
+    from vqathinker.params import ReportParams, load_section
     from vqathinker.phases.parameters import read_params
     from vqathinker.reporting.page import write_page
 

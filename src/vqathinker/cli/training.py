@@ -18,7 +18,6 @@ from vqathinker.cli.options import (
     TimesFile,
 )
 from vqathinker.cli.paths import file_to_read, folder_to_read
-from vqathinker.params import load_run
 from vqathinker.phases.gpus import claim_gpus
 from vqathinker.products import PERTURBATIONS, POLICY, RUN
 
@@ -48,6 +47,8 @@ def train(
     gpus: Gpus = 0,
 ) -> None:
     """Train a policy, by GRPO or on the scores themselves; writes checkpoints/ and history.csv."""
+    from vqathinker.params import load_run
+
     settings = load_run(params, run)
     cap_kernels(settings.kernels)
     claim_gpus(gpus, settings.device)
@@ -91,6 +92,8 @@ def export(
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
     """Turn the last checkpoint of a run into a policy folder that loads by path."""
+    from vqathinker.params import load_run
+
     settings = load_run(params, run)
     cap_kernels(settings.kernels)
     from vqathinker.policy.folder.export import export as export_policy
