@@ -57,9 +57,8 @@ lint: $(TOOLS) ## style, types and the workflow's own checks, without running an
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 
-audit: $(TOOLS) ## look the pinned packages up among known vulnerabilities; needs the network
-	grep -v '^#' constraints.txt > "$(CACHE)/audit.txt"
-	pip-audit --strict --disable-pip --no-deps --progress-spinner off --requirement "$(CACHE)/audit.txt"
+audit: $(TOOLS) ## known weaknesses of the pinned packages; fails where the network does not tell
+	pip-audit --strict --disable-pip --no-deps --progress-spinner off --requirement constraints.txt
 
 schema: $(READY) ## write workflow/schemas/params.schema.yaml after a change of src/vqathinker/params
 	vqathinker schema > workflow/schemas/params.schema.yaml
