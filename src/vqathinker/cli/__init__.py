@@ -58,7 +58,6 @@ app = typer.Typer(
     cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
     help="Video quality assessment by reinforcement learning: every stage from data set to report. "
     "Snakemake calls these commands in order; each works alone, too.",
 )
@@ -83,7 +82,10 @@ def options(
 
 
 def schema() -> None:
-    """Print the JSON schema of the resolved parameters, for workflow/schemas."""
+    """Print the JSON schema of the resolved parameters, for workflow/schemas.
+
+    Example: vqathinker schema > workflow/schemas/params.schema.yaml
+    """
     from vqathinker.params import json_schema
 
     typer.echo(json_schema(), nl=False)

@@ -21,7 +21,7 @@ def absent(
 ) -> None:
     """Write the metrics of a run on a set that is not there: no number, and what brings the set.
 
-    For example: vqathinker absent base live_vqc --lacking live_vqc --out live_vqc.json
+    Example: vqathinker absent base live_vqc --lacking live_vqc --out live_vqc.json
     """
     from vqathinker.evaluation.absent import write_absent
     from vqathinker.params import DataParams, EvaluationParams, load_section

@@ -25,7 +25,12 @@ def base(
         ),
     ] = [],  # noqa: B006
 ) -> None:
-    """Prepare a base policy: made from clips, InternVL3 of the hub, a policy, original weights."""
+    """Prepare a base policy: made from clips, InternVL3 of the hub, a policy, original weights.
+
+    Example: vqathinker base --params workflow/stamps/demo/base-demo.yaml --clips
+    clips/demo_train/6x112/*.safetensors --degradations data/demo_train/source/degradations.csv
+    --out my-base
+    """
     from vqathinker.params import (
         DemoBaseParams,
         HubBaseParams,

@@ -40,7 +40,10 @@ def fetch(
         ),
     ] = None,
 ) -> None:
-    """Bring the files of a data set: videos and labels. The demo's sets are made on the spot."""
+    """Bring the files of a data set: videos and labels. The demo's sets are made on the spot.
+
+    Example: vqathinker data fetch konvid_1k
+    """
     from vqathinker.datasets.fetch import fetch_set
     from vqathinker.params import DataParams, DownloadParams, load_section
 
@@ -65,7 +68,10 @@ def manifest(
     ] = None,
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
-    """List every label of a set with the facts of its video; damaged and missing ones stay in."""
+    """List every label of a set with the facts of its video; damaged and missing ones stay in.
+
+    Example: vqathinker data manifest konvid_1k
+    """
     from vqathinker.datasets.card import load_card
     from vqathinker.datasets.manifest import build_manifest, write_manifest
     from vqathinker.datasets.name_hints import names_of_set

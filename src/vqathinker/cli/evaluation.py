@@ -33,7 +33,11 @@ def predict(
     *,
     gpus: Gpus = 0,
 ) -> None:
-    """Ask a policy about every clip of a benchmark; it never sees a label."""
+    """Ask a policy about every clip of a benchmark; it never sees a label.
+
+    Example: vqathinker predict --policy models/demo/grpo/policy --run grpo --benchmark
+    demo_content --clips clips/demo_content/6x112/*.safetensors --out my-predictions.parquet
+    """
     from vqathinker.params import (
         AnswerParams,
         EvaluationParams,
@@ -62,7 +66,11 @@ def predict(
 
 
 def gather(predictions: PredictionFiles, out: OutFile) -> None:
-    """Join the predictions of a benchmark's shards, in the order in which they are given."""
+    """Join the predictions of a benchmark's shards, in the order in which they are given.
+
+    Example: vqathinker gather --predictions predictions/demo/grpo/demo_content/*.parquet --out
+    my-predictions.parquet
+    """
     from vqathinker.evaluation.gather import gather as join
 
     join(predictions, out)

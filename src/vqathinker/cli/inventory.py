@@ -48,7 +48,10 @@ def status(
     data: DataFolder = Path("data"),
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
-    """Show what there is of each data set, what is still to be brought, and what to do next."""
+    """Show what there is of each data set, what is still to be brought, and what to do next.
+
+    Example: vqathinker data status konvid_1k
+    """
     from rich.console import Console
 
     from vqathinker.datasets.card import card_names, load_card
@@ -74,7 +77,10 @@ def check(
     data: DataFolder = Path("data"),
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
-    """Compare sets with their receipts, cards and manifests; exit code 1 if anything is wrong."""
+    """Compare sets with their receipts, cards and manifests; exit code 1 if anything is wrong.
+
+    Example: vqathinker data check konvid_1k
+    """
     from vqathinker.datasets.card import load_card
     from vqathinker.datasets.inspection import find_problems
     from vqathinker.params import DataParams, load_section
@@ -118,6 +124,8 @@ def new(
     """Write a commented card for a set of your own: a CSV and a folder of videos are enough.
 
     Videos that lie below data/NAME/source/videos already are compared with the labels by name.
+
+    Example: vqathinker data new mine --labels my.csv --scale 1 5
     """
     from vqathinker.datasets.card_template import write_card
     from vqathinker.params import DataParams, load_section

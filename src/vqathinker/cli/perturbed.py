@@ -40,6 +40,10 @@ def perturbed(
     """Ask a policy about some clips of a benchmark, and about temporally perturbed copies of each.
 
     The videos are drawn from the whole benchmark: they are the same however it is cut into shards.
+
+    Example: vqathinker perturbed --policy models/demo/grpo/policy --run grpo --benchmark
+    demo_content --manifest data/demo_content/manifest.parquet --clips
+    clips/demo_content/6x112/*.safetensors --out my-perturbed.parquet
     """
     from vqathinker.params import (
         AnswerParams,

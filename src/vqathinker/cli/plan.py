@@ -43,7 +43,10 @@ def plan(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The plan as JSON.")] = False,
 ) -> None:
-    """Say what a scale takes: downloads, disk, memory of a GPU, hours; exit code 1 if none fits."""
+    """Say what a scale takes: downloads, disk, memory of a GPU, hours; exit code 1 if none fits.
+
+    Example: vqathinker plan --scale paper --gpu H100
+    """
     import json
 
     from vqathinker.params import load_all

@@ -46,7 +46,12 @@ def train(
     *,
     gpus: Gpus = 0,
 ) -> None:
-    """Train a policy, by GRPO or on the scores themselves; writes checkpoints/ and history.csv."""
+    """Train a policy, by GRPO or on the scores themselves; writes checkpoints/ and history.csv.
+
+    Example: vqathinker train grpo --policy models/base/demo --manifest
+    data/demo_train/manifest.parquet --clips clips/demo_train/6x112/*.safetensors --perturbations
+    clips/demo_train/6x112/perturbations.parquet --out my-run
+    """
     from vqathinker.params import load_run
 
     settings = load_run(params, run)
@@ -91,7 +96,10 @@ def export(
     out: OutFolder,
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
-    """Turn the last checkpoint of a run into a policy folder that loads by path."""
+    """Turn the last checkpoint of a run into a policy folder that loads by path.
+
+    Example: vqathinker export grpo --from models/demo/grpo --out my-policy
+    """
     from vqathinker.params import load_run
 
     settings = load_run(params, run)
