@@ -10,16 +10,27 @@ import pytest
 
 # Every room with the rooms it may see. Training and evaluation do not know each other, nor do
 # policy and datasets.
-FOUNDATION = {"params", "phases", "layout", "atomic", "content", "errors", "products", "parquet"}
+FOUNDATION = {
+    "params",
+    "phases",
+    "layout",
+    "atomic",
+    "content",
+    "errors",
+    "products",
+    "parquet",
+    "choices",
+}
 MAY_SEE = {
     "atomic": set(),
+    "choices": set(),
     "content": set(),
     "errors": set(),
     "products": set(),
     "parquet": {"errors", "products"},
     "phases": {"atomic", "errors"},
     "layout": {"phases"},
-    "params": {"phases", "errors"},
+    "params": {"choices", "phases", "errors"},
     "video": FOUNDATION,
     "acquisition": {"atomic", "content", "errors"},
     "datasets": {"acquisition", "video"} | FOUNDATION,
@@ -27,9 +38,10 @@ MAY_SEE = {
     "planning": {"policy", "datasets", "video"} | FOUNDATION,
     "training": {"planning", "policy", "datasets", "video"} | FOUNDATION,
     "evaluation": {"policy", "datasets", "acquisition", "video"} | FOUNDATION,
+    "scoring": {"evaluation", "policy", "datasets", "acquisition", "video"} | FOUNDATION,
     "reporting": {"evaluation", "training", "policy", "datasets", "video"} | FOUNDATION,
     "__main__": {"cli"},
-    "cli": {"reporting", "evaluation", "training", "planning", "policy", "datasets"}
+    "cli": {"reporting", "scoring", "evaluation", "training", "planning", "policy", "datasets"}
     | {"acquisition", "video"}
     | FOUNDATION,
 }
@@ -73,11 +85,13 @@ def test_a_module_imports_only_from_rooms_below_its_own(module):
     ("module", "heavy"),
     [
         ("vqathinker.phases.stamps", ["pydantic", "pandas", "numpy", "torch"]),
+        ("vqathinker", ["pydantic", "pandas", "numpy", "torch", "av"]),
+        ("vqathinker.scoring", ["pandas", "torch", "transformers"]),
         ("vqathinker.layout", ["pydantic", "pandas", "numpy", "torch"]),
         ("vqathinker.params", ["pandas", "numpy", "torch"]),
         ("vqathinker.video.shard", ["torch", "av", "decord"]),  # its workers do without pandas
         ("vqathinker.video.shard_task", ["pandas", "torch"]),
-        ("vqathinker.cli", ["pandas", "numpy", "torch", "matplotlib", "transformers"]),
+        ("vqathinker.cli", ["pandas", "numpy", "torch", "pydantic", "transformers"]),
     ],
 )
 def test_a_light_module_brings_no_heavy_one(module, heavy):

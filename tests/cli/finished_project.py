@@ -49,6 +49,7 @@ CALLS = {
     "export": "grpo --from <run --out >policy",
     "predict": "--policy <policy --run grpo --benchmark mine --clips <clips.safetensors "
     "--out >predictions.parquet",
+    "score": "<data/mine/source/videos/0.mp4 --policy <policy --format json --output >scores.json",
     "perturbed": "--policy <policy --run grpo --benchmark mine --clips <clips.safetensors "
     "--manifest <data/mine/manifest.parquet --out >perturbed.parquet",
     "gather": "--predictions <predictions.parquet --out >gathered.parquet",
@@ -80,7 +81,7 @@ CALLS = {
     "policy card": "policy --tables <results/tables/scoring.md",
 }
 WITH_PARAMS = {name for name in CALLS if name.split()[0] != "policy"} - {
-    "gather", "figures", "numbers", "summary", "explain", "verify",
+    "gather", "figures", "numbers", "summary", "explain", "verify", "score",
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from vqathinker.cli import app
 from vqathinker.phases.parameters import BASE, SECTIONS, TRAINING
 
 COMMANDS = {
+    "Your own clips": ("score",),
     "Before it starts": ("plan",),
     "Data": ("decode", "perturb"),
     "Policy": ("base", "train", "export"),
@@ -54,11 +55,11 @@ def test_every_phase_has_the_module_that_its_stamp_hashes(root):
         "paths",
         "extras",
         "failures",
-        "kernels",
         "inventory",
         "plan",
         "policy",
         "provenance",
+        "score",
         "tasks",
     }
     modules = {path.stem for path in folder.glob("*.py")} - apart

@@ -29,6 +29,7 @@ EXTRA_OF_MODULE = {
     "plan": "tables",
     "policy": None,
     "report": "evaluate",
+    "score": None,
     "training": "train",
     "understanding": "evaluate",
 }

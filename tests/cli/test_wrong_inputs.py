@@ -83,6 +83,7 @@ NEEDED = {
     ("train", "base"): _POLICY,
     ("predict", "policy"): _POLICY,
     ("perturbed", "policy"): _POLICY,
+    ("score", "policy"): _POLICY,
     ("policy describe", "policy"): ("config.json", "provenance.json", "model.safetensors"),
     ("policy export", "with-slowfast"): ("config.json", "tokenizer.json", "model.safetensors"),
     ("policy import", "original"): ("config.json", "tokenizer.json", "model.safetensors"),

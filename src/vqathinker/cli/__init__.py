@@ -7,7 +7,7 @@ the commands, so that `--help` answers at once.
 
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import typer
@@ -28,6 +28,7 @@ from vqathinker.cli import (
     policy,
     provenance,
     report,
+    score,
     training,
     understanding,
 )
@@ -91,7 +92,8 @@ def schema() -> None:
     typer.echo(json_schema(), nl=False)
 
 
-_PANELS = {
+_PANELS: dict[str, tuple[Callable[..., Any], ...]] = {
+    "Your own clips": (score.score,),
     "Before it starts": (plan.plan,),
     "Data": (clips.decode, clips.perturb),
     "Policy": (base.base, training.train, training.export),

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from vqathinker.cli.kernels import cap_kernels
 from vqathinker.cli.options import DEFAULT_PARAMS, Clips, OutFolder, ParamsFile
 from vqathinker.cli.paths import file_to_read
+from vqathinker.policy.kernels import cap_kernels
 from vqathinker.products import DEGRADATIONS
 
 __all__ = ["base"]

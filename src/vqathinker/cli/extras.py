@@ -25,6 +25,7 @@ EXTRA_OF_COMMAND: Final = {
 # Packages that a command needs for some of what it does.
 EXTRA_OF_PACKAGE: Final = {
     "decord": "data",
+    "matplotlib": "evaluate",
     "skimage": "demo",
 }
 

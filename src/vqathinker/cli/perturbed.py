@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from vqathinker.cli.kernels import cap_kernels
 from vqathinker.cli.options import (
     DEFAULT_PARAMS,
     Clips,
@@ -20,6 +19,7 @@ from vqathinker.cli.options import (
 )
 from vqathinker.cli.paths import folder_to_read
 from vqathinker.phases.gpus import claim_gpus
+from vqathinker.policy.kernels import cap_kernels
 from vqathinker.products import MANIFEST, POLICY
 
 __all__ = ["perturbed"]

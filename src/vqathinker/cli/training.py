@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from vqathinker.cli.kernels import cap_kernels
 from vqathinker.cli.options import (
     DEFAULT_PARAMS,
     Clips,
@@ -19,6 +18,7 @@ from vqathinker.cli.options import (
 )
 from vqathinker.cli.paths import file_to_read, folder_to_read
 from vqathinker.phases.gpus import claim_gpus
+from vqathinker.policy.kernels import cap_kernels
 from vqathinker.products import PERTURBATIONS, POLICY, RUN
 
 __all__ = ["export", "train"]

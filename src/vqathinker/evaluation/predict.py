@@ -22,9 +22,7 @@ from vqathinker.params import AnswerParams, Device, EvaluationParams
 from vqathinker.phases.hashing import code_digest
 from vqathinker.policy.device import choose_device, choose_dtype
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
-from vqathinker.policy.inputs import encode_prompts, prompt_ids
 from vqathinker.policy.machine import describe_machine
-from vqathinker.policy.normalisation import normalise
 from vqathinker.policy.scoring import ClipScores, Scorer, mean_of
 from vqathinker.video.store import ClipStore
 
@@ -132,15 +130,7 @@ def _ask_about(
 
 
 def _ask(asked: Asked, videos: Sequence[str]) -> Rows:
-    model, tokenizer, _ = asked.policy
-    frames = asked.store.batch(videos)
-    tokens = model.config.tokens_per_frame(frames.shape[-1])
-    ids = prompt_ids(
-        tokenizer, "evaluation", frames.shape[1], tokens, thinking=model.config.thinking,
-        motion=model.config.motion_token,
-    )  # fmt: skip
-    prompts = encode_prompts(model, ids, normalise(frames.to(model.device)))
-    told = asked.scorer.score(prompts, videos)
+    told = asked.scorer.ask(asked.store.batch(videos), videos)
     return [row_of(video, said, asked.how) for video, said in zip(videos, told, strict=True)]
 
 

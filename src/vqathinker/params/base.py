@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from vqathinker.params.model import Count, Model, Name, Positive, Section, Whole
 
 __all__ = [
+    "RELEASED",
     "REPOS",
     "BaseParams",
     "DemoBaseParams",
@@ -24,6 +25,9 @@ REPOS = {
     f"internvl3-{size.lower()}": f"OpenGVLab/InternVL3-{size}-hf"
     for size in ("1B", "2B", "8B", "14B")
 }
+
+# The authors' own weights, in their layout; also `runs.released` of params.yaml.
+RELEASED = "kkkkkklinhan/InternVL3-VQAThinker-8B"
 
 
 class FilterBankParams(Model):

@@ -18,7 +18,9 @@ from vqathinker.policy.answer import Answer, Completion, read_answer
 from vqathinker.policy.draws import uniform_numbers
 from vqathinker.policy.expectation import Expectation, NumberTokens, expected_score
 from vqathinker.policy.generation import EncodedPrompts, Generated, generate, generate_with_cache
+from vqathinker.policy.inputs import encode_prompts, prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
+from vqathinker.policy.normalisation import normalise
 
 __all__ = ["ClipScores", "Scorer", "mean_of"]
 
@@ -65,6 +67,22 @@ class Scorer:
     def __post_init__(self) -> None:
         if "expected" in self.how.kinds:
             self._tokens = NumberTokens(self.tokenizer)
+
+    def ask(self, frames: torch.Tensor, videos: Sequence[str]) -> list[ClipScores]:
+        """Ask about each clip once.
+
+        Args:
+            frames: uint8 (clips, frames, 3, size, size), RGB 0..255.
+            videos: an id of each clip, which seeds the draws of its answers.
+        """
+        config = self.policy.config
+        tokens = config.tokens_per_frame(frames.shape[-1])
+        ids = prompt_ids(
+            self.tokenizer, "evaluation", frames.shape[1], tokens,
+            thinking=config.thinking, motion=config.motion_token,
+        )  # fmt: skip
+        pixels = normalise(frames.to(self.policy.device))
+        return self.score(encode_prompts(self.policy, ids, pixels), videos)
 
     def score(self, prompts: EncodedPrompts, videos: Sequence[str]) -> list[ClipScores]:
         """Ask about each prompt once; `videos` seed the draws of its answers, one id a prompt."""

@@ -35,6 +35,7 @@ from vqathinker.training.history import ProgressBar, history_table, times_table
 from vqathinker.training.retention import KeepCheckpoints
 from vqathinker.training.setup import build_trainer, join_processes
 from vqathinker.training.tensorboard import require_tensorboard, tensorboard_callback
+from vqathinker.training.trained_on import describe_labels
 from vqathinker.training.watch import WatchedSteps
 from vqathinker.video.perturbation_table import PerturbationTable
 from vqathinker.video.sampling import parse_setting
@@ -82,6 +83,7 @@ def train(
     fingerprint[PROCESSES] = str(state.num_processes)
     origin = {"run": run, "base": str(policy), "inputs": fingerprint}
     origin |= {"data": str(manifest), "setting": store.setting, "base_policy": base}
+    origin["trained_on"] = describe_labels(manifest, set(rows["prompt"]))
     with _alone(out) if state.is_main_process else nullcontext():
         resume = last_whole_checkpoint(out, fingerprint) if state.is_main_process else None
         [resume] = broadcast_object_list([resume])

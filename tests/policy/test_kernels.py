@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from vqathinker.cli import kernels
-from vqathinker.cli.kernels import cap_kernels
+from vqathinker.policy import kernels
+from vqathinker.policy.kernels import cap_kernels
 
 WITH_AVX2 = "flags\t\t: fpu sse2 avx avx2 avx512f\n"
 WITHOUT = "flags\t\t: fpu sse2 avx\n"
 VARIABLES = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_CBWR")
 PROGRAM = """
 import os
-from vqathinker.cli.kernels import cap_kernels
+from vqathinker.policy.kernels import cap_kernels
 cap_kernels({kernels!r})
 import torch
 print(torch.backends.cpu.get_cpu_capability(), *(os.environ.get(v) for v in {variables!r}))

@@ -1,0 +1,106 @@
+"""Results as a table for people, as JSON, as CSV: the same bytes for the same results."""
+
+import csv
+import dataclasses
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from vqathinker.scoring.result import ClipScore
+
+__all__ = ["Format", "Row", "as_csv", "as_json", "as_row", "show_parts", "show_scores"]
+
+Format = Literal["table", "json", "csv"]
+Row = dict[str, Any]
+_DECIMALS = {"score": 4, "low": 4, "high": 4, "spread": 4, "percentile": 1}
+_BAR = 30  # characters
+
+
+def as_row(result: ClipScore, **before: float) -> Row:
+    """The fields of a result by name behind those of `before`, rounded to what they say."""
+    row = dataclasses.asdict(result)
+    for name, decimals in _DECIMALS.items():
+        row[name] = None if row[name] is None else round(row[name], decimals)
+    return {**{name: round(value, 3) for name, value in before.items()}, **row}
+
+
+def as_json(about: Mapping[str, Any], rows: Sequence[Row], **more: Any) -> str:
+    """An object with `policy`, which is `about`, the list `clips`, and what `more` there is."""
+    content = {"policy": dict(about), "clips": list(rows), **more}
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    """A line per row under a line of names; what is not there is empty, and warnings are joined."""
+    text = io.StringIO()
+    names = list(rows[0]) if rows else [field.name for field in dataclasses.fields(ClipScore)]
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({**row, "warnings": "; ".join(row["warnings"])} for row in rows)
+    return text.getvalue()
+
+
+def show_scores(results: Iterable[ClipScore], console: Console) -> None:
+    """A line per clip; below the table, in what a clip is unlike what the policy has seen."""
+    results = list(results)
+    table = _table("clip", "score", *_beside(results), "says")
+    for result in results:
+        said = result.failure or result.reasoning or result.answer_status
+        table.add_row(
+            Text(result.file), _score(result), *(_cell(result, name) for name in _beside(results)),
+            Text(said),
+        )  # fmt: skip
+    console.print(table)
+    for result in results:
+        for warning in result.warnings:
+            console.print(Text(f"{result.file}: {warning}"), soft_wrap=True)
+
+
+def show_parts(parts: Iterable[tuple[float, float, ClipScore]], console: Console) -> None:
+    """A line per part of a clip, with a bar between the least and the greatest score."""
+    parts = list(parts)
+    scores = [result.score for _, _, result in parts if result.score is not None]
+    low, high = min(scores, default=0.0), max(scores, default=0.0)
+    table = _table("seconds", "score", "", "says")
+    for start, end, result in parts:
+        share = 1.0 if high == low else ((result.score or low) - low) / (high - low)
+        bar = "" if result.score is None else "█" * (1 + round((_BAR - 1) * share))
+        said = result.reasoning or result.answer_status
+        table.add_row(f"{start:.1f} to {end:.1f}", _score(result), bar, Text(said))
+    console.print(table)
+
+
+def _table(*names: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in names:
+        table.add_column(name, justify="right" if name == "score" else "left", overflow="fold")
+    return table
+
+
+def _beside(results: Sequence[ClipScore]) -> list[str]:
+    """Columns that some result has something for."""
+    there = {
+        "95 %": any(result.low is not None for result in results),
+        "spread": any(result.spread is not None for result in results),
+        "better than": any(result.percentile is not None for result in results),
+    }
+    return [name for name, wanted in there.items() if wanted]
+
+
+def _cell(result: ClipScore, name: str) -> str:
+    if name == "95 %" and result.low is not None:
+        return f"{result.low:.2f} to {result.high:.2f}"
+    if name == "spread" and result.spread is not None:
+        return f"{result.spread:.2f}"
+    if name == "better than" and result.percentile is not None:
+        return f"{result.percentile:.0f} % of training"
+    return ""
+
+
+def _score(result: ClipScore) -> str:
+    return "–" if result.score is None else f"{result.score:.2f}"

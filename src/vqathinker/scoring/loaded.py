@@ -1,0 +1,243 @@
+"""A policy in memory, asked about clips one at a time.
+
+Prompts, completions and scores are those of `vqathinker predict`: a clip of a benchmark gets the
+score that stands in its predictions. One clip is asked about by itself, so that its score does not
+depend on others, and answers are drawn with numbers that follow from its frames, whatever its name.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from scipy.special import stdtrit
+from transformers.utils import logging as transformers_logging
+
+from vqathinker.errors import InputError
+from vqathinker.params import AnswerParams, Device, EvaluationParams, SamplingParams
+from vqathinker.policy.device import choose_device, choose_dtype
+from vqathinker.policy.folder.checkpoint import load_policy
+from vqathinker.policy.scoring import ClipScores, Scorer, mean_of
+from vqathinker.scoring.result import ClipScore, Method
+from vqathinker.scoring.sample import LIMITS, Pixels, SampledClip, sample_clip
+from vqathinker.scoring.trained_on import TrainedOn
+from vqathinker.scoring.unlike import what_is_unlike
+from vqathinker.video.damage import DamagedVideo
+from vqathinker.video.decode import resize
+from vqathinker.video.limits import Limits
+from vqathinker.video.sampling import ClipSetting, frame_indices, parse_setting
+
+__all__ = ["LoadedPolicy", "failed"]
+
+_ANSWERS: Final = 16  # drawn for a mean, as `evaluation.sampling` of params.yaml has it
+_TEMPERATURE: Final = 1.0
+_STRICT: Final = AnswerParams(reading="strict", range=[0, 5])
+
+
+class LoadedPolicy:
+    """A policy that scores clips.
+
+    Attributes:
+        folder: where it was loaded from.
+        setting: frames x size that it looks at.
+        provenance: the record of its origin.
+        trained_on: what that says of the clips and labels that it has learned from.
+    """
+
+    def __init__(self, folder: Path, device: Device = "auto") -> None:
+        """Load a policy's folder; `vqathinker.load_policy` finds it by name.
+
+        Raises:
+            InputError: there is no such device, or the folder cannot be read.
+            PolicyError: the folder holds no whole policy.
+        """
+        place = choose_device(device)
+        self.folder = folder
+        with _quiet():
+            self._policy = load_policy(folder, place, choose_dtype("auto", place))
+        self.provenance: dict[str, Any] = self._policy.provenance
+        self.setting: ClipSetting = parse_setting(self._policy.model.config.setting or "12x560")
+        self.trained_on = TrainedOn.of(self.provenance)
+        settings = self.provenance.get("settings", {})
+        told = settings.get("answer")
+        self._answer = _STRICT if told is None else AnswerParams.model_validate(told)
+        self._longest = _longest(self._policy.model.generation_config.max_new_tokens, settings)
+
+    def score(
+        self, clip: str | Path, method: Method = "greedy", frames: int | None = None, seed: int = 0
+    ) -> ClipScore:
+        """The score of a clip.
+
+        Args:
+            clip: a video file.
+            method: greedy: the policy's likeliest answer; mean: of drawn answers; expected: over
+                the probabilities of every answer.
+            frames: how many to look at; None: as many as the policy is meant to be asked with.
+            seed: of the drawn answers.
+
+        Raises:
+            FileNotFoundError: nothing is there.
+            DamagedVideo: the clip cannot be read.
+            DisturbedJobError: the system does not give the file.
+        """
+        return self.score_sampled(self.sample(clip, frames), method, seed)
+
+    def score_many(
+        self, clips: Iterable[str | Path], method: Method = "greedy", frames: int | None = None,
+        seed: int = 0,
+    ) -> Iterator[ClipScore]:  # fmt: skip
+        """The scores of clips, one by one; one that cannot be read has a `failure` and no score."""
+        for clip in clips:
+            try:
+                yield self.score(clip, method, frames, seed)
+            except FileNotFoundError:
+                yield failed(clip, method, "missing", "no such file")
+            except DamagedVideo as damage:
+                yield failed(clip, method, damage.status, damage.reason)
+
+    def score_frames(
+        self, frames: Pixels, method: Method = "greedy", seed: int = 0, *, name: str = "frames"
+    ) -> ClipScore:
+        """The score of a clip whose frames are in memory.
+
+        Args:
+            frames: uint8 [frames, height, width, 3], RGB 0..255, upright; all of the clip's, for
+                the ones that the policy looks at are taken out of them.
+            method, seed: as `score` has them.
+            name: of the clip, for the result.
+
+        Raises:
+            InputError: another type or shape.
+        """
+        return self.score_sampled(self.sample_frames(frames, name), method, seed)
+
+    def sample(
+        self, clip: str | Path, frames: int | None = None, limits: Limits = LIMITS
+    ) -> SampledClip:
+        """What the policy looks at of a clip; raises as `score`."""
+        return sample_clip(Path(clip), self.shape(frames), limits)
+
+    def sample_frames(self, frames: Pixels, name: str = "frames") -> SampledClip:
+        """What the policy looks at of frames in memory; raises as `score_frames`."""
+        if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3 or not frames.size:
+            raise InputError(
+                f"{name}: {frames.dtype} {list(frames.shape)}; expected uint8 [frames, height, "
+                "width, 3]: RGB, 0 to 255"
+            )
+        indices = frame_indices(len(frames), self.setting.frames)
+        seen = np.stack([resize(frames[i], self.setting.size) for i in indices])
+        pixels = np.ascontiguousarray(seen.transpose(0, 2, 3, 1))
+        return SampledClip(name, pixels, tuple(indices), (), None, None)
+
+    def score_sampled(
+        self, clip: SampledClip, method: Method = "greedy", seed: int = 0
+    ) -> ClipScore:
+        """The score of what `sample` gave; `method` and `seed` as `score` has them."""
+        return self.result_of(clip, self.ask(clip, method, seed), method)
+
+    def result_of(self, clip: SampledClip, told: ClipScores, method: Method) -> ClipScore:
+        """What the policy said of a clip, `ask`, as a result."""
+        low, high, spread = _interval(told, method)
+        score = told.of(method)
+        return ClipScore(
+            file=clip.file, score=score, low=low, high=high, spread=spread,
+            reasoning=reasoning_of(told.completion.text), answer_status=told.answer.status,
+            method=method, percentile=self.trained_on.percentile(score),
+            warnings=tuple(what_is_unlike(clip, self.setting, self.trained_on)),
+        )  # fmt: skip
+
+    @property
+    def digest(self) -> str:
+        """sha256 over the policy's weights, configuration and tokenizer."""
+        return str(self.provenance["policy"])
+
+    def about(self) -> dict[str, Any]:
+        """What a score of this policy means, ready for JSON.
+
+        Returns:
+            `folder`, `sha256`, `setting`, `trained_on` (name of the set), `videos` (of it) and
+            `scale` (least and greatest label; where these are not known, what an answer may be).
+        """
+        seen, limits = self.trained_on, self._answer.limits
+        scale = (seen.mos[0], seen.mos[-1]) if seen.mos else limits
+        return {
+            "folder": self.folder.as_posix(), "sha256": self.digest, "setting": str(self.setting),
+            "trained_on": seen.set, "videos": seen.videos,
+            "scale": None if scale is None else list(scale),
+        }  # fmt: skip
+
+    def __str__(self) -> str:
+        about = self.about()
+        learned = about["trained_on"] or "no scores that are on record"
+        count = f" ({about['videos']} videos)" if about["videos"] else ""
+        scale = ", scores {:g} to {:g}".format(*about["scale"]) if about["scale"] else ""
+        return f"policy {about['folder']}, {about['setting']}, learned from {learned}{count}{scale}"
+
+    def ask(
+        self, clip: SampledClip, method: Method = "greedy", seed: int = 0, name: str | None = None
+    ) -> ClipScores:
+        """All that the policy says of a clip; `name` seeds the draws instead of its frames."""
+        how = EvaluationParams(
+            batch_size=1, max_new_tokens=self._longest, precision="auto", score=method, beside=[],
+            sampling=SamplingParams(answers=_ANSWERS, temperature=_TEMPERATURE, seed=seed),
+        )  # fmt: skip
+        scorer = Scorer(self._policy.model, self._policy.tokenizer, how, self._answer)
+        frames = torch.from_numpy(np.ascontiguousarray(clip.pixels.transpose(0, 3, 1, 2)))
+        own = name or hashlib.sha256(clip.pixels.tobytes()).hexdigest()
+        [told] = scorer.ask(frames[None], [own])
+        return told
+
+    def shape(self, frames: int | None) -> ClipSetting:
+        """The setting with another number of frames, where one is given."""
+        return ClipSetting(frames or self.setting.frames, self.setting.size)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without transformers' bar, which says nothing of a policy that is there in a moment."""
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()
+
+
+def _longest(limit: int | None, settings: dict[str, Any]) -> int:
+    """Tokens of the longest answer: as in training, and no more than the folder says."""
+    trained = settings.get("training", {}).get("max_new_tokens")
+    return min(limit or 1024, trained or 1024)
+
+
+def _interval(told: ClipScores, method: Method) -> tuple[float | None, float | None, float | None]:
+    """Low and high end of the mean's interval by Student's t, and the spread."""
+    if method == "expected":
+        return None, None, told.expected.spread if told.expected else None
+    mean, spread = mean_of(told.samples)
+    if mean is None or spread is None:
+        return None, None, None
+    number = sum(answer.score is not None for answer in told.samples)
+    reach = float(stdtrit(number - 1, 0.975)) * spread / number**0.5
+    return mean - reach, mean + reach, spread
+
+
+def failed(clip: str | Path, method: Method, status: str, reason: str) -> ClipScore:
+    """The result of a clip that cannot be read."""
+    return ClipScore(
+        file=str(clip), score=None, low=None, high=None, spread=None, reasoning="",
+        answer_status=status, method=method, percentile=None, failure=reason,
+    )  # fmt: skip
+
+
+def reasoning_of(completion: str) -> str:
+    """The thought of a completion: what stands before its answer, without tags.
+
+    >>> reasoning_of("<think>I see blur.</think><answer>2.31</answer>")
+    'I see blur.'
+    """
+    thought, _, _ = completion.partition("<answer>")
+    return thought.replace("<think>", "").replace("</think>", "").strip()

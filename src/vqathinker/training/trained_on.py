@@ -1,0 +1,43 @@
+"""What a policy's record says of the clips that it was trained on: how good, how large, how long.
+
+So that whoever has nothing but the policy's folder can tell where a score lies among the labels,
+and when a clip is unlike all that the policy has seen (`vqathinker.scoring`).
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+__all__ = ["describe_labels"]
+
+_FACTS = ("fps", "duration_s")
+_SIDES = ("width", "height")
+_SET = b"set"  # of a manifest's metadata, see datasets.manifest
+
+
+def describe_labels(manifest: Path, videos: set[str]) -> dict[str, Any]:
+    """Facts of the rows of a manifest that a run is trained on.
+
+    Returns:
+        `set` (its name), `videos` (how many), `mos` (the 0th to the 100th percentile of the labels
+        on the training scale) and, as far as the manifest has them, the least and the greatest
+        `side` (the shorter one, in pixels), `fps` and `duration_s`.
+    """
+    schema = pq.read_schema(manifest)
+    columns = {"video", "mos_training", *_FACTS, *_SIDES} & set(schema.names)
+    table = pd.read_parquet(manifest, columns=sorted(columns))
+    rows = table[table["video"].isin(videos)]
+    known = json.loads((schema.metadata or {}).get(_SET, b"{}"))
+    if set(_SIDES) <= columns:
+        rows = rows.assign(side=rows[list(_SIDES)].min(axis=1))
+    facts = [name for name in ("side", *_FACTS) if name in rows and rows[name].notna().any()]
+    return {
+        "set": known.get("set", manifest.parent.name),
+        "videos": len(rows),
+        "mos": np.percentile(rows["mos_training"], np.arange(101)).round(4).tolist(),
+        **{name: [float(rows[name].min()), float(rows[name].max())] for name in facts},
+    }
