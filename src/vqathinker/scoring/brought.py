@@ -12,6 +12,7 @@ import numpy as np
 from vqathinker.acquisition.transfer.address import Address
 from vqathinker.acquisition.transfer.context import DownloadContext
 from vqathinker.acquisition.transfer.download import download
+from vqathinker.acquisition.transfer.errors import OriginError
 from vqathinker.acquisition.transfer.expected_file import ExpectedFile
 from vqathinker.acquisition.transfer.retry import RetryPolicy
 from vqathinker.acquisition.transfer.web import WebFile
@@ -31,13 +32,15 @@ def at_hand(clip: str) -> Iterator[Path]:
     """The path of a clip; one of the web is brought, and goes away again.
 
     Raises:
-        TransferError: it cannot be had.
-        ValueError: no address of the web, or one with a password inside.
+        TransferError: it cannot be had, or the address holds a password.
     """
     if not is_address(clip):
         yield Path(clip)
         return
-    address = Address(clip)
+    try:
+        address = Address(clip)
+    except ValueError as error:
+        raise OriginError(str(error)) from None
     with TemporaryDirectory(prefix=f"vqathinker-{os.getpid()}-") as folder:
         name = f"clip{address.suffix}"
         # Without a seed: no result depends on how long a try is waited for.

@@ -92,9 +92,10 @@ def _of_hub(repo: str) -> Path:
         folder, _ = snapshot(repo, "main")
     except HubError as error:
         raise InputError(
-            f"{repo}: no folder here, and this machine cannot have it from the hub "
-            f"({type(error.__cause__).__name__}): look at the name and at the network; or elsewhere "
-            f"`hf download {repo}`, here `vqathinker policy import` of what came, then name its --out"
+            f"{repo}: no folder here, and not to be had from the hub "
+            f"({type(error.__cause__).__name__}): look at the name and at the network; or get it "
+            f"elsewhere with `hf download {repo}`, take `vqathinker policy import` of what came, "
+            "and name the folder that it writes"
         ) from error
     told = read_json(folder / "config.json", "a model's configuration", POLICY.remedy)
     if told.get("model_type") == _OWN:

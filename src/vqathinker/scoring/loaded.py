@@ -20,6 +20,7 @@ from vqathinker.errors import InputError
 from vqathinker.params import AnswerParams, Device, EvaluationParams, SamplingParams
 from vqathinker.policy.device import choose_device, choose_dtype
 from vqathinker.policy.folder.checkpoint import load_policy
+from vqathinker.policy.folder.processor import AUTHORS_SETTING
 from vqathinker.policy.scoring import ClipScores, Scorer, mean_of
 from vqathinker.scoring.result import ClipScore, Method
 from vqathinker.scoring.sample import LIMITS, Pixels, SampledClip, sample_clip
@@ -59,7 +60,7 @@ class LoadedPolicy:
         with _quiet():
             self._policy = load_policy(folder, place, choose_dtype("auto", place))
         self.provenance: dict[str, Any] = self._policy.provenance
-        self.setting: ClipSetting = parse_setting(self._policy.model.config.setting or "12x560")
+        self.setting: ClipSetting = parse_setting(self._setting())
         self.trained_on = TrainedOn.of(self.provenance)
         settings = self.provenance.get("settings", {})
         told = settings.get("answer")
@@ -189,6 +190,10 @@ class LoadedPolicy:
         own = name or hashlib.sha256(clip.pixels.tobytes()).hexdigest()
         [told] = scorer.ask(frames[None], [own])
         return told
+
+    def _setting(self) -> str:
+        asked_with = self._policy.model.config.setting or self.provenance.get("setting")
+        return str(asked_with or AUTHORS_SETTING)
 
     def shape(self, frames: int | None) -> ClipSetting:
         """The setting with another number of frames, where one is given."""

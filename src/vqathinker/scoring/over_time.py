@@ -15,7 +15,7 @@ _USUAL_S = 8.0  # clips of the sets that the paper trains on
 
 
 class PartScore(NamedTuple):
-    """A part of a clip: from when to when, in seconds of its first and last frame looked at."""
+    """A part of a clip, from when to when, in seconds."""
 
     start_s: float
     end_s: float
@@ -42,5 +42,5 @@ def score_over_time(
         limits: of decoding.
     """
     length = window_s or window_of(policy)
-    for part in sample_windows(Path(clip), policy.shape(frames), length, limits):
-        yield PartScore(part.seconds[0], part.seconds[-1], policy.score_sampled(part, method, seed))
+    for start, end, part in sample_windows(Path(clip), policy.shape(frames), length, limits):
+        yield PartScore(start, end, policy.score_sampled(part, method, seed))

@@ -78,8 +78,10 @@ def sample_clip(file: Path, setting: ClipSetting, limits: Limits = LIMITS) -> Sa
 
 def sample_windows(
     file: Path, setting: ClipSetting, window_s: float, limits: Limits = LIMITS
-) -> Iterator[SampledClip]:
-    """What a policy looks at of each part of a clip, one after the other; few are in memory.
+) -> Iterator[tuple[float, float, SampledClip]]:
+    """Begin and end in seconds of each part of a clip, and what a policy looks at of it.
+
+    They come one after the other; few are in memory.
 
     Args:
         file: the clip.
@@ -95,22 +97,22 @@ def sample_windows(
     if isinstance(found, DamagedVideo | FileNotFoundError):
         raise found
     facts, hdr, parts = found
-    of_a_part = replace(facts, duration_s=round(facts.duration_s / max(1, len(parts)), 6))
-    groups = [parts[start : start + _AT_ONCE] for start in range(0, len(parts), _AT_ONCE)]
-    for _, outcome in run_in_workers(
-        _read, [(str(file), setting, group) for group in groups], limits
-    ):
+    groups = [parts[first : first + _AT_ONCE] for first in range(0, len(parts), _AT_ONCE)]
+    asked = [(str(file), setting, [indices for _, _, indices in group]) for group in groups]
+    for number, outcome in run_in_workers(_read, asked, limits):
         if isinstance(outcome, DamagedVideo | FileNotFoundError):
             raise outcome
-        for frames, indices, seconds in outcome:
+        for (start, end, indices), (frames, seconds) in zip(groups[number], outcome, strict=True):
             pixels = np.ascontiguousarray(frames.transpose(0, 2, 3, 1))
-            yield SampledClip(
-                str(file), pixels, tuple(indices), tuple(seconds), facts.fps, of_a_part, hdr
-            )
+            own = replace(facts, duration_s=round(end - start, 6))
+            shown = tuple(indices), tuple(seconds)
+            yield start, end, SampledClip(str(file), pixels, *shown, facts.fps, own, hdr)
 
 
-def _find_parts(file: str, frames: int, window_s: float) -> tuple[Probe, bool, list[list[int]]]:
-    """In the worker: facts, whether it is HDR, and the frames of each part that are looked at."""
+def _find_parts(
+    file: str, frames: int, window_s: float
+) -> tuple[Probe, bool, list[tuple[float, float, list[int]]]]:
+    """In the worker: facts, whether it is HDR, and each part with its frames."""
     path = Path(file)
     facts = probe(path)
     with undisturbed(path):
@@ -119,19 +121,23 @@ def _find_parts(file: str, frames: int, window_s: float) -> tuple[Probe, bool, l
         with PyavReader(path) as reader:
             seconds, total = reader.timeline.seconds, reader.timeline.duration_s
     number = max(1, round(total / window_s))
-    cuts = [bisect_left(seconds, total * part / number) for part in range(number)] + [len(seconds)]
-    parts = [(start, stop) for start, stop in pairwise(cuts) if start < stop]
+    times = [total * part / number for part in range(number + 1)]
+    cuts = [*(bisect_left(seconds, time) for time in times[:-1]), len(seconds)]
     return (
         facts,
         hdr,
-        [[start + index for index in frame_indices(stop - start, frames)] for start, stop in parts],
+        [
+            (times[part], times[part + 1], [start + i for i in frame_indices(stop - start, frames)])
+            for part, (start, stop) in enumerate(pairwise(cuts))
+            if start < stop
+        ],
     )
 
 
 def _read(
     file: str, setting: ClipSetting, parts: list[list[int]]
-) -> list[tuple[Pixels, list[int], list[float]]]:
-    """In the worker: frames (frames, 3, size, size) of some parts, their indices and seconds."""
+) -> list[tuple[Pixels, list[float]]]:
+    """In the worker: frames (frames, 3, size, size) of some parts, and their seconds."""
     import torch  # noqa: PLC0415  callers do without
 
     from vqathinker.video.decode import resize  # noqa: PLC0415
@@ -141,7 +147,7 @@ def _read(
     with undisturbed(path), PyavReader(path) as reader:
         for indices in parts:
             frames, seconds = reader.read(indices, partial(resize, size=setting.size))
-            read.append((np.stack(frames), indices, seconds))
+            read.append((np.stack(frames), seconds))
     return read
 
 

@@ -7,6 +7,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from vqathinker.params.base import RELEASED
+
 __all__ = ["TrainedOn"]
 
 Ends = tuple[float, float]
@@ -35,6 +37,8 @@ class TrainedOn:
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Self:
         """Read the record of a policy's origin."""
+        if record.get("source") == RELEASED:
+            return cls(set="lsvq_train")
         told = record.get("trained_on")
         if told is None:
             data = record.get("data")

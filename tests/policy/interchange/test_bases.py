@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from vqathinker.cli import app
 from vqathinker.params import OriginalBaseParams, PolicyBaseParams
+from vqathinker.params.base import RELEASED
 from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.folder.checkpoint import PolicyError, load_policy, policy_hash, save_policy
 from vqathinker.policy.folder.shards import Shards
@@ -26,6 +27,8 @@ from vqathinker.policy.interchange.snapshot import HubError
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.motion.slowfast import SlowFastR50
 from vqathinker.policy.motion.slowfast_weights import WeightsError
+from vqathinker.scoring.find import find_policy
+from vqathinker.scoring.loaded import LoadedPolicy
 
 WEIGHTS = "model.safetensors"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -133,6 +136,31 @@ def test_a_repository_is_asked_for_its_revision_and_its_commit_is_on_record(
     assert asked == [("owner/released", "v1", False)]
     record = json.loads((tmp_path / "base" / "provenance.json").read_text())
     assert (record["source"], record["commit"]) == ("owner/released", COMMIT)
+    shutil.rmtree(tmp_path)
+
+
+def test_the_authors_weights_are_brought_and_imported_once_for_scoring(
+    tmp_path: Path, ours: Path, theirs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def snapshot(repo: str, *, revision: str, allow_patterns: list[str]) -> str:
+        asked.append((repo, revision))
+        return str(theirs)
+
+    monkeypatch.setattr("vqathinker.policy.interchange.snapshot.snapshot_download", snapshot)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = find_policy("authors")
+    assert find_policy("authors") == folder
+    assert asked == [(RELEASED, "main")]
+    assert folder.is_relative_to(tmp_path / "vqathinker")
+    assert_same_tensors(ours, folder)
+    about = LoadedPolicy(folder, "cpu").about()
+    assert (about["trained_on"], about["setting"], about["scale"]) == (
+        "lsvq_train",
+        "12x560",
+        [0, 5],
+    )
     shutil.rmtree(tmp_path)
 
 

@@ -1,0 +1,70 @@
+"""A tiny policy that says numbers, little videos, and what `predict` says of them."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vqathinker.scoring.loaded import LoadedPolicy
+from vqathinker.video.ffmpeg import ffmpeg_binary
+from vqathinker.video.fork_server import preload_modules
+
+preload_modules("vqathinker.scoring.sample", "torch", "vqathinker.video.decode")
+
+RECORD: dict[str, Any] = {
+    "data": "data/mine/manifest.parquet",
+    "settings": {
+        "answer": {"reading": "authors", "range": None}, "training": {"max_new_tokens": 8},
+    },
+    "trained_on": {
+        "set": "mine", "videos": 50, "mos": [float(n) for n in range(101)],
+        "side": [48, 64], "fps": [8.0, 30.0], "duration_s": [1.0, 2.0],
+    },
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of 0.mp4 to 3.mp4, 64x64 pixels, 8 frames a second, a second each."""
+    folder = tmp_path_factory.mktemp("videos")
+    for number in range(4):
+        make_video(folder / f"{number}.mp4", f"testsrc2=size=64x64:rate=8,hue=h={number * 80}", 1)
+    return folder
+
+
+def make_video(path: Path, picture: str, seconds: float, *more: str) -> Path:
+    command = [ffmpeg_binary(), "-loglevel", "error", "-f", "lavfi", "-i", picture]
+    command += ["-t", str(seconds), "-pix_fmt", "yuv420p", *more, str(path)]
+    subprocess.run(command, check=True)
+    return path
+
+
+@pytest.fixture(scope="session")
+def talking(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path, tiny_clips: Path) -> Path:
+    """The folder of a policy that says digits, each where some clip was shown."""
+    import torch
+
+    from vqathinker.policy.folder.checkpoint import load_policy, save_policy
+    from vqathinker.policy.inputs import encode_prompts, prompt_ids
+    from vqathinker.policy.normalisation import normalise
+    from vqathinker.video.store import ClipStore
+
+    policy, tokenizer, _ = load_policy(tiny_base)
+    store = ClipStore([tiny_clips])
+    ids = prompt_ids(tokenizer, "evaluation", 6, 4)
+    with torch.no_grad():
+        shown = encode_prompts(policy, ids, normalise(store.batch(store.ids)))
+        _, hidden = policy.prefill(shown.input_ids, None, *shown[1:])
+        for digit, seen in zip("12345", hidden, strict=False):
+            policy.lm_head.weight[tokenizer.convert_tokens_to_ids(digit)] = 0.4 * seen.mean(0)
+        policy.lm_head.weight[tokenizer.eos_token_id] = 0.3 * hidden.mean((0, 1))
+    folder = tmp_path_factory.mktemp("talking") / "policy"
+    policy.config.setting = "6x56"
+    save_policy(policy, tokenizer, folder, "", RECORD)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def policy(talking: Path) -> LoadedPolicy:
+    return LoadedPolicy(talking, "cpu")

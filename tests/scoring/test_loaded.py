@@ -1,0 +1,129 @@
+"""A clip's score is the one that `predict` writes, whatever its name, on disk or in memory."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import av
+import numpy as np
+import pandas as pd
+import pytest
+
+from vqathinker.errors import InputError
+from vqathinker.evaluation.predict import predict
+from vqathinker.params import AnswerParams, EvaluationParams
+from vqathinker.scoring.loaded import LoadedPolicy, reasoning_of
+from vqathinker.video.damage import DamagedVideo
+from vqathinker.video.limits import Limits
+from vqathinker.video.probe import probe
+from vqathinker.video.sampling import frame_indices
+from vqathinker.video.shard import decode_shard
+
+HOW = {
+    "batch_size": 4, "max_new_tokens": 8, "precision": "fp32", "score": "mean",
+    "beside": ["expected"], "sampling": {"answers": 16, "temperature": 1.0, "seed": 7},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def predictions(
+    tmp_path_factory: pytest.TempPathFactory, videos: Path, talking: Path
+) -> pd.DataFrame:
+    """By the way of the pipeline: a shard of clips, and `predict` on all of them at once."""
+    folder = tmp_path_factory.mktemp("predicted")
+    names = [path.name for path in sorted(videos.iterdir())]
+    rows = {"video": names, "file": names, "status": "ok"}
+    rows["frames"] = [probe(videos / name).frames for name in names]
+    decode_shard(pd.DataFrame(rows), videos, "6x56", folder / "clips", Limits(60, 2000))
+    answer = AnswerParams(reading="authors", range=None)
+    how = EvaluationParams.model_validate(HOW)
+    out = folder / "out.parquet"
+    predict(talking, [folder / "clips"], how, answer, run="a", benchmark="b", out=out)
+    return pd.read_parquet(out)
+
+
+def test_the_score_of_a_benchmark_s_clip_is_its_prediction(
+    policy: LoadedPolicy, videos: Path, predictions: pd.DataFrame
+) -> None:
+    assert predictions["score"].notna().all()
+    for row in predictions.itertuples():
+        result = policy.score(videos / row.video)
+        assert (result.score, result.answer_status) == (row.greedy, row.parse_status)
+        clip = policy.sample(videos / row.video)
+        told = policy.ask(clip, "mean", seed=7, name=row.video)  # as predictions are drawn
+        assert told.completion.text == row.completion
+        assert told.of("mean") == row.mean
+        assert [answer.status for answer in told.samples] == list(row.sample_statuses)
+        expected = policy.ask(clip, "expected").expected
+        known = None if np.isnan(row.expected) else pytest.approx(row.expected, abs=1e-5)
+        assert expected is not None
+        assert expected.score == known
+
+
+def test_a_score_is_the_same_twice_and_under_another_name(
+    policy: LoadedPolicy, videos: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.mp4"
+    shutil.copy(videos / "0.mp4", other)
+    once, again = (policy.score(path, "mean") for path in (videos / "0.mp4", other))
+    assert dataclasses.replace(again, file=once.file) == once
+    assert policy.score(other, "mean", seed=1) != again
+    assert again.low < again.score < again.high
+
+
+def test_frames_in_memory_have_the_score_of_their_file(policy: LoadedPolicy, videos: Path) -> None:
+    with av.open(str(videos / "1.mp4")) as file:
+        frames = np.stack([f.to_ndarray(format="rgb24", interpolation="POINT")
+                           for f in file.decode(video=0)])  # fmt: skip
+    result = policy.score_frames(frames, "mean")
+    told = policy.score(videos / "1.mp4", "mean")
+    assert (result.file, result.warnings) == ("frames", ())
+    assert dataclasses.replace(result, file=told.file, warnings=told.warnings) == told
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [np.zeros((4, 8, 8, 3)), np.zeros((8, 8, 3), np.uint8), np.zeros((0, 8, 8, 3), np.uint8)],
+)
+def test_frames_of_another_shape_or_type_are_refused_by_name(
+    policy: LoadedPolicy, frames: np.ndarray
+) -> None:
+    with pytest.raises(InputError, match=r"mine: .* expected uint8 \[frames, height, width, 3\]"):
+        policy.score_frames(frames, name="mine")
+
+
+def test_what_is_sampled_is_what_the_policy_looks_at(policy: LoadedPolicy, videos: Path) -> None:
+    clip = policy.sample(videos / "0.mp4")
+    assert (clip.pixels.shape, clip.pixels.dtype) == ((6, 56, 56, 3), np.uint8)
+    assert (clip.indices, clip.fps, clip.facts.codec) == (tuple(frame_indices(8, 6)), 8.0, "h264")
+    assert policy.sample(videos / "0.mp4", frames=3).pixels.shape[0] == 3
+
+
+def test_a_bad_clip_raises_alone_and_is_a_row_among_many(
+    policy: LoadedPolicy, videos: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "page.mp4"
+    page.write_text("<html>not found</html>", encoding="utf-8")
+    with pytest.raises(DamagedVideo):
+        policy.score(page)
+    with pytest.raises(FileNotFoundError):
+        policy.score(tmp_path / "nothing.mp4")
+    told = list(policy.score_many([page, tmp_path / "nothing.mp4", videos / "0.mp4"]))
+    assert [one.answer_status for one in told[:2]] == ["no_container", "missing"]
+    assert [one.failure is None for one in told] == [False, False, True]
+    assert told[2] == policy.score(videos / "0.mp4")
+
+
+def test_the_percentile_is_the_place_among_the_training_labels(policy: LoadedPolicy) -> None:
+    assert policy.trained_on.percentile(25.0) == 25.0
+    assert policy.trained_on.percentile(-3.0) == 0.0
+    assert policy.trained_on.percentile(None) is None
+    assert str(policy).endswith("6x56, learned from mine (50 videos), scores 0 to 100")
+
+
+@pytest.mark.parametrize(
+    ("completion", "thought"),
+    [("<think>a <b> c</think>\n<answer>3.4</answer>", "a <b> c"), ("3.4", "3.4"), ("", "")],
+)
+def test_the_reasoning_is_what_stands_before_the_answer(completion: str, thought: str) -> None:
+    assert reasoning_of(completion) == thought
