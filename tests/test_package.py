@@ -13,9 +13,9 @@ from zipfile import ZipFile
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from tests.training.conftest import write_talking_policy
+from tests.scoring.conftest import make_video, talking
 
-from vqathinker.video.ffmpeg import ffmpeg_binary
+__all__ = ["talking"]
 
 # Finds nothing of the packages that were not asked for, as if they were not installed.
 HIDE = """
@@ -153,18 +153,13 @@ def test_a_policy_is_described_by_the_smallest_installation(target, hidden, tiny
     assert "tiny" in done.stdout
 
 
-def test_a_clip_is_scored_by_the_smallest_installation(
-    target, hidden, tiny_base, tiny_clips, tmp_path
-):
-    policy, clip = tmp_path / "policy", tmp_path / "clip.mp4"
-    write_talking_policy(tiny_base, tiny_clips, policy)
-    source = ("-f", "lavfi", "-i", "testsrc2=size=64x64:rate=8", "-frames:v", "8")
-    subprocess.run([ffmpeg_binary(), "-loglevel", "error", *source, str(clip)], check=True)
-    words = ["--policy", str(policy), "--frames", "6", "--format", "json"]
-    done = run(target, hidden, "score", str(clip), *words)
-    assert done.returncode in {0, 1}, done.stderr
+def test_a_clip_is_scored_by_the_smallest_installation(target, hidden, talking, tmp_path):
+    clip = make_video(tmp_path / "clip.mp4", "testsrc2=size=64x64:rate=8", 1)
+    done = run(target, hidden, "score", str(clip), "--policy", str(talking), "--format", "json")
+    assert done.returncode == 0, done.stderr
     (row,) = json.loads(done.stdout)["clips"]
     assert row["file"] == str(clip)
+    assert row["answer_status"] == "ok"
 
 
 def test_what_the_smallest_installation_lacks_is_told_with_its_extra(target, hidden, tmp_path):

@@ -29,7 +29,7 @@ EXTRA_OF_MODULE = {
     "plan": "tables",
     "policy": None,
     "report": "evaluate",
-    "score": None,
+    "score": "evaluate",  # for the plot of --where; tests/test_package.py scores without it
     "training": "train",
     "understanding": "evaluate",
 }
