@@ -147,12 +147,6 @@ def test_help_is_written_by_the_smallest_installation_and_imports_nothing_that_c
     assert brought <= {name.partition(".")[0] for name in always.split()}
 
 
-def test_a_policy_is_described_by_the_smallest_installation(target, hidden, tiny_base, tmp_path):
-    done = run(target, hidden, "policy", "describe", str(tiny_base))
-    assert done.returncode == 0, done.stderr
-    assert "tiny" in done.stdout
-
-
 def test_a_clip_is_scored_by_the_smallest_installation(target, hidden, talking, tmp_path):
     clip = make_video(tmp_path / "clip.mp4", "testsrc2=size=64x64:rate=8", 1)
     done = run(target, hidden, "score", str(clip), "--policy", str(talking), "--format", "json")
