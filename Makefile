@@ -6,6 +6,7 @@ SCALE ?= demo
 
 VENV := .venv
 READY := $(VENV)/.ready
+TOOLS := $(VENV)/.tools
 CACHE := $(CURDIR)/.cache
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -23,7 +24,7 @@ export OMP_NUM_THREADS ?= 1
 SNAKEMAKE := snakemake --cores $(CORES)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ablations run repro test uploads lint schema docs clean
+.PHONY: help demo ablations run repro test uploads lint audit schema docs clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -49,20 +50,23 @@ export VQATHINKER_RANDOM_VIDEOS := $(RANDOM_VIDEOS)
 test: lint ## every check: lint, then the tests, a file at a time on each of two cores
 	pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --basetemp="$(CACHE)/pytest"
 
-uploads: $(READY) ## drop a hundred clips on the page: memory and disk stay as they were
+uploads: $(TOOLS) ## drop a hundred clips on the page: memory and disk stay as they were
 	VQATHINKER_UPLOADS=1 pytest -s tests/serving/test_hundred_uploads.py --basetemp="$(CACHE)/pytest"
 
-lint: $(READY) ## style, types and the workflow's own checks, without running anything
+lint: $(TOOLS) ## style, types and the workflow's own checks, without running anything
 	ruff check .
 	ruff format --check .
 	mypy
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 
+audit: $(TOOLS) ## known weaknesses of the pinned packages; fails where the network does not tell
+	pip-audit --strict --disable-pip --no-deps --progress-spinner off --requirement constraints.txt
+
 schema: $(READY) ## write workflow/schemas/params.schema.yaml after a change of src/vqathinker/params
 	vqathinker schema > workflow/schemas/params.schema.yaml
 
-docs: $(READY) ## the documentation as a site, build/site/index.html; made pages are made anew
+docs: $(TOOLS) ## the documentation as a site, build/site/index.html; made pages are made anew
 	python -m docs.making.references
 	NO_MKDOCS_2_WARNING=1 python -m mkdocs build
 	@echo 'Open build/site/index.html; to search in it: python -m http.server --bind 127.0.0.1 --directory build/site'
@@ -70,10 +74,17 @@ docs: $(READY) ## the documentation as a site, build/site/index.html; made pages
 clean: ## remove what the pipeline made; .venv and .cache stay
 	rm -rf data clips models results logs workflow/stamps .snakemake
 
+INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+  --constraint constraints.txt --editable
+
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "$(PYTHON) is $$($(PYTHON) -V 2>&1); expected Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint constraints.txt --editable ".[workflow,demo,tensorboard,docs,dev]"
+	$(INSTALL) ".[all]"
+	@touch $@
+
+# What no run of the pipeline needs: checks, the site's generator, the page to try a policy on.
+$(TOOLS): $(READY)
+	$(INSTALL) ".[all,serve,docs,dev]"
 	@touch $@

@@ -10,16 +10,27 @@ import pytest
 
 # Every room with the rooms it may see. Training and evaluation do not know each other, nor do
 # policy and datasets.
-FOUNDATION = {"params", "phases", "layout", "atomic", "content", "errors", "products", "parquet"}
+FOUNDATION = {
+    "params",
+    "phases",
+    "layout",
+    "atomic",
+    "content",
+    "errors",
+    "products",
+    "parquet",
+    "choices",
+}
 MAY_SEE = {
     "atomic": set(),
+    "choices": set(),
     "content": set(),
     "errors": set(),
     "products": set(),
     "parquet": {"errors", "products"},
     "phases": {"atomic", "errors"},
     "layout": {"phases"},
-    "params": {"phases", "errors"},
+    "params": {"choices", "phases", "errors"},
     "video": FOUNDATION,
     "acquisition": {"atomic", "content", "errors"},
     "datasets": {"acquisition", "video"} | FOUNDATION,
@@ -90,7 +101,7 @@ def test_a_module_imports_only_from_rooms_below_its_own(module):
         ("vqathinker.params", ["pandas", "numpy", "torch"]),
         ("vqathinker.video.shard", ["torch", "av", "decord"]),  # its workers do without pandas
         ("vqathinker.video.shard_task", ["pandas", "torch"]),
-        ("vqathinker.cli", ["pandas", "numpy", "torch", "matplotlib", "transformers"]),
+        ("vqathinker.cli", ["pandas", "numpy", "torch", "pydantic", "transformers"]),
     ],
 )
 def test_a_light_module_brings_no_heavy_one(module, heavy):

@@ -56,7 +56,7 @@ def reading(path: Path, expected: str, remedy: str) -> Iterator[None]:
     """
     try:
         yield
-    except (InputError, MemoryError):
+    except (InputError, MemoryError, ModuleNotFoundError):
         raise
     except OSError as error:
         # pyarrow raises it without a number.

@@ -53,6 +53,7 @@ def test_every_phase_has_the_module_that_its_stamp_hashes(root):
         "__init__",
         "options",
         "paths",
+        "extras",
         "failures",
         "inventory",
         "plan",

@@ -35,7 +35,6 @@ from vqathinker.cli import (
 )
 from vqathinker.cli.failures import DEBUG, describe_error, exit_code_of
 from vqathinker.cli.options import SeveralValues
-from vqathinker.params import json_schema
 
 __all__ = ["app"]
 
@@ -52,7 +51,7 @@ class _Commands(TyperGroup):
         except Exception as error:  # noqa: BLE001  whatever it is, it is told in one line
             if DEBUG in given:
                 traceback.print_exc()
-            typer.echo(describe_error(error), err=True)
+            typer.echo(describe_error(error, asked), err=True)
             code = exit_code_of(error)
         sys.exit(code)
 
@@ -61,7 +60,6 @@ app = typer.Typer(
     cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
     help="Video quality assessment by reinforcement learning: every stage from data set to report. "
     "Snakemake calls these commands in order; each works alone, too.",
 )
@@ -86,7 +84,12 @@ def options(
 
 
 def schema() -> None:
-    """Print the JSON schema of the resolved parameters, for workflow/schemas."""
+    """Print the JSON schema of the resolved parameters, for workflow/schemas.
+
+    Example: vqathinker schema > workflow/schemas/params.schema.yaml
+    """
+    from vqathinker.params import json_schema
+
     typer.echo(json_schema(), nl=False)
 
 

@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from vqathinker.cli.options import DEFAULT_PARAMS, OutFile, ParamsFile
-from vqathinker.params import DataParams, EvaluationParams, load_section
 
 __all__ = ["absent"]
 
@@ -22,9 +21,10 @@ def absent(
 ) -> None:
     """Write the metrics of a run on a set that is not there: no number, and what brings the set.
 
-    For example: vqathinker absent base live_vqc --lacking live_vqc --out live_vqc.json
+    Example: vqathinker absent base live_vqc --lacking live_vqc --out live_vqc.json
     """
     from vqathinker.evaluation.absent import write_absent
+    from vqathinker.params import DataParams, EvaluationParams, load_section
 
     data, how = load_section(params, DataParams), load_section(params, EvaluationParams)
     write_absent(run, benchmark, lacking, data, how, out)

@@ -7,13 +7,6 @@ import typer
 
 from vqathinker.cli.options import DEFAULT_PARAMS, Clips, OutFolder, ParamsFile
 from vqathinker.cli.paths import file_to_read
-from vqathinker.params import (
-    DemoBaseParams,
-    HubBaseParams,
-    PolicyBaseParams,
-    load_base,
-    load_kernels,
-)
 from vqathinker.policy.kernels import cap_kernels
 from vqathinker.products import DEGRADATIONS
 
@@ -32,7 +25,20 @@ def base(
         ),
     ] = [],  # noqa: B006
 ) -> None:
-    """Prepare a base policy: made from clips, InternVL3 of the hub, a policy, original weights."""
+    """Prepare a base policy: made from clips, InternVL3 of the hub, a policy, original weights.
+
+    Example: vqathinker base --params workflow/stamps/demo/base-demo.yaml --clips
+    clips/demo_train/6x112/*.safetensors --degradations data/demo_train/source/degradations.csv
+    --out my-base
+    """
+    from vqathinker.params import (
+        DemoBaseParams,
+        HubBaseParams,
+        PolicyBaseParams,
+        load_base,
+        load_kernels,
+    )
+
     wanted = load_base(params)
     cap_kernels(load_kernels(params))
     if isinstance(wanted, DemoBaseParams):

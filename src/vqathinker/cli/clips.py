@@ -11,7 +11,6 @@ import typer
 
 from vqathinker.cli.options import DEFAULT_PARAMS, ManifestFile, OutFile, ParamsFile, whole_number
 from vqathinker.cli.paths import folder_to_read
-from vqathinker.params import ClipsParams, load_section, load_seed
 from vqathinker.products import MANIFEST, SOURCE
 
 __all__ = ["decode", "perturb"]
@@ -33,7 +32,11 @@ def decode(
     """Decode one shard of a set's videos, once, into lossless frames.
 
     A shard that was stopped goes on where it was.
+
+    Example: vqathinker decode --manifest data/demo_content/manifest.parquet --source
+    data/demo_content/source --setting 12x560 --shard 0 --out my-clips.safetensors
     """
+    from vqathinker.params import ClipsParams, load_section
     from vqathinker.video.limits import Limits, raise_memory_limits
 
     clips = load_section(params, ClipsParams)
@@ -59,7 +62,12 @@ def decode(
 def perturb(
     manifest: ManifestFile, setting: Setting, out: OutFile, params: ParamsFile = DEFAULT_PARAMS
 ) -> None:
-    """Draw temporal perturbations for every training video: lists of frame indices, no pixels."""
+    """Draw temporal perturbations for every training video: lists of frame indices, no pixels.
+
+    Example: vqathinker perturb --manifest data/demo_train/manifest.parquet --setting 6x112 --out
+    my-perturbations.parquet
+    """
+    from vqathinker.params import ClipsParams, load_section, load_seed
     from vqathinker.parquet import read_columns
     from vqathinker.video.perturb import draw_perturbations
     from vqathinker.video.perturbation_table import write_perturbations

@@ -7,7 +7,6 @@ import typer
 
 from vqathinker.cli.options import DEFAULT_PARAMS, ParamsFile
 from vqathinker.cli.paths import file_to_read, file_to_write, folder_to_read, folder_to_write
-from vqathinker.params import DataParams, DownloadParams, load_section
 from vqathinker.products import SOURCE, Product
 
 __all__ = ["fetch", "manifest"]
@@ -41,8 +40,12 @@ def fetch(
         ),
     ] = None,
 ) -> None:
-    """Bring the files of a data set: videos and labels. The demo's sets are made on the spot."""
+    """Bring the files of a data set: videos and labels. The demo's sets are made on the spot.
+
+    Example: vqathinker data fetch konvid_1k
+    """
     from vqathinker.datasets.fetch import fetch_set
+    from vqathinker.params import DataParams, DownloadParams, load_section
 
     out = out or _FOLDER / name / "source"
     receipt = receipt or out.with_suffix(".json")
@@ -65,10 +68,14 @@ def manifest(
     ] = None,
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
-    """List every label of a set with the facts of its video; damaged and missing ones stay in."""
+    """List every label of a set with the facts of its video; damaged and missing ones stay in.
+
+    Example: vqathinker data manifest konvid_1k
+    """
     from vqathinker.datasets.card import load_card
     from vqathinker.datasets.manifest import build_manifest, write_manifest
     from vqathinker.datasets.name_hints import names_of_set
+    from vqathinker.params import DataParams, load_section
 
     source = source or _FOLDER / name / "source"
     out = out or source.parent / "manifest.parquet"

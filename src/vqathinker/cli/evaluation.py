@@ -15,13 +15,6 @@ from vqathinker.cli.options import (
     TimesFile,
 )
 from vqathinker.cli.paths import folder_to_read
-from vqathinker.params import (
-    AnswerParams,
-    EvaluationParams,
-    load_device,
-    load_kernels,
-    load_section,
-)
 from vqathinker.phases.gpus import claim_gpus
 from vqathinker.policy.kernels import cap_kernels
 from vqathinker.products import POLICY
@@ -40,7 +33,19 @@ def predict(
     *,
     gpus: Gpus = 0,
 ) -> None:
-    """Ask a policy about every clip of a benchmark; it never sees a label."""
+    """Ask a policy about every clip of a benchmark; it never sees a label.
+
+    Example: vqathinker predict --policy models/demo/grpo/policy --run grpo --benchmark
+    demo_content --clips clips/demo_content/6x112/*.safetensors --out my-predictions.parquet
+    """
+    from vqathinker.params import (
+        AnswerParams,
+        EvaluationParams,
+        load_device,
+        load_kernels,
+        load_section,
+    )
+
     cap_kernels(load_kernels(params))
     claim_gpus(gpus, load_device(params))
     from vqathinker.evaluation.predict import predict as predict_all
@@ -61,7 +66,11 @@ def predict(
 
 
 def gather(predictions: PredictionFiles, out: OutFile) -> None:
-    """Join the predictions of a benchmark's shards, in the order in which they are given."""
+    """Join the predictions of a benchmark's shards, in the order in which they are given.
+
+    Example: vqathinker gather --predictions predictions/demo/grpo/demo_content/*.parquet --out
+    my-predictions.parquet
+    """
     from vqathinker.evaluation.gather import gather as join
 
     join(predictions, out)

@@ -1,9 +1,11 @@
 """How a command fails: in one line that names what was given, and with an exit code."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import typer
 
+from vqathinker.cli.extras import describe_absent_package
 from vqathinker.errors import explain
 
 __all__ = ["DEBUG", "describe_error", "exit_code_of"]
@@ -12,8 +14,15 @@ DEBUG: Final = "--debug"
 _WRONG_USE, _FAILED = 2, 1
 
 
-def describe_error(error: Exception) -> str:
-    """What the user reads. Faults of parameters, one each, may take a line each."""
+def describe_error(error: Exception, words: Sequence[str] = ()) -> str:
+    """What the user reads. Faults of parameters, one each, may take a line each.
+
+    Args:
+        error: whatever ended the command.
+        words: of the command line, behind the program's name.
+    """
+    if isinstance(error, ModuleNotFoundError) and (told := describe_absent_package(error, words)):
+        return told
     if isinstance(error, typer.TyperException):
         return _describe_wrong_use(error)
     if type(error).__module__.startswith("vqathinker."):

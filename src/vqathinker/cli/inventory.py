@@ -14,13 +14,13 @@ import typer
 
 from vqathinker.cli.options import DEFAULT_PARAMS, ParamsFile
 from vqathinker.cli.paths import file_to_read
-from vqathinker.params import DataParams, load_section
 from vqathinker.products import Product
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from vqathinker.datasets.inventory import SetState
+    from vqathinker.params import DataParams
 
 __all__ = ["check", "new", "status"]
 
@@ -48,11 +48,15 @@ def status(
     data: DataFolder = Path("data"),
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
-    """Show what there is of each data set, what is still to be brought, and what to do next."""
+    """Show what there is of each data set, what is still to be brought, and what to do next.
+
+    Example: vqathinker data status konvid_1k
+    """
     from rich.console import Console
 
     from vqathinker.datasets.card import card_names, load_card
     from vqathinker.datasets.inventory import read_set_state
+    from vqathinker.params import DataParams, load_section
 
     wanted = load_section(params, DataParams)
     folder = Path(wanted.cards)
@@ -73,9 +77,13 @@ def check(
     data: DataFolder = Path("data"),
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
-    """Compare sets with their receipts, cards and manifests; exit code 1 if anything is wrong."""
+    """Compare sets with their receipts, cards and manifests; exit code 1 if anything is wrong.
+
+    Example: vqathinker data check konvid_1k
+    """
     from vqathinker.datasets.card import load_card
     from vqathinker.datasets.inspection import find_problems
+    from vqathinker.params import DataParams, load_section
 
     wanted = load_section(params, DataParams)
     wrong = False
@@ -116,8 +124,11 @@ def new(
     """Write a commented card for a set of your own: a CSV and a folder of videos are enough.
 
     Videos that lie below data/NAME/source/videos already are compared with the labels by name.
+
+    Example: vqathinker data new mine --labels my.csv --scale 1 5
     """
     from vqathinker.datasets.card_template import write_card
+    from vqathinker.params import DataParams, load_section
 
     folder = Path(load_section(params, DataParams).cards)
     videos = data / name / "source" / "videos"
@@ -142,7 +153,7 @@ def new(
     )
 
 
-def _sets_of_scale(params: DataParams) -> list[str]:
+def _sets_of_scale(params: "DataParams") -> list[str]:
     return [params.train, *params.in_domain, *params.out_of_distribution]
 
 

@@ -8,7 +8,6 @@ import typer
 from vqathinker.cli.options import DEFAULT_PARAMS, OutFile, ParamsFile
 from vqathinker.cli.paths import file_to_read
 from vqathinker.cli.tasks import Task, require_task
-from vqathinker.params import ParameterError, UnderstandingParams, load_judge, load_section
 from vqathinker.products import ANSWERS, JUDGED, QUESTIONS
 
 __all__ = ["judge", "measure"]
@@ -33,6 +32,8 @@ def judge(
     Example: vqathinker understanding judge q_bench_video --answers answers.parquet
     --questions data/q_bench_video/source/Q_Bench_Video_dev.json --out judged.jsonl
     """
+    from vqathinker.params import ParameterError, UnderstandingParams, load_judge, load_section
+
     wanted = require_task(load_section(params, UnderstandingParams), task, params)
     how = load_judge(params)
     if how is None:
@@ -58,6 +59,8 @@ def measure(
     Example: vqathinker understanding measure finevd --answers answers.parquet
     --questions data/finevd/source/abcd2_test.jsonl --out measures.json
     """
+    from vqathinker.params import UnderstandingParams, load_section
+
     wanted = require_task(load_section(params, UnderstandingParams), task, params)
     from vqathinker.evaluation.understanding.measure import write_measures
 

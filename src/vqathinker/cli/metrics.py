@@ -13,7 +13,6 @@ from vqathinker.cli.options import (
     ParamsFile,
 )
 from vqathinker.cli.paths import file_to_read
-from vqathinker.params import MetricsParams, load_section
 from vqathinker.products import PERTURBED, PREDICTIONS
 
 __all__ = ["metrics", "preference"]
@@ -28,8 +27,14 @@ def metrics(
     out: OutFile,
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
-    """Correlate predictions with MOS, and count what has no score. Reads test labels."""
+    """Correlate predictions with MOS, and count what has no score. Reads test labels.
+
+    Example: vqathinker metrics --manifest data/demo_content/manifest.parquet --predictions
+    results/demo/predictions/grpo/demo_content.parquet --clips
+    clips/demo_content/6x112/*.safetensors --out my-metrics.json
+    """
     from vqathinker.evaluation.metrics import write_metrics
+    from vqathinker.params import MetricsParams, load_section
     from vqathinker.video.store import ClipStore
 
     section = load_section(params, MetricsParams)
@@ -54,8 +59,13 @@ def preference(
     out: OutFile,
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
-    """Measure how often clips score above their perturbed copies. Reads no labels."""
+    """Measure how often clips score above their perturbed copies. Reads no labels.
+
+    Example: vqathinker preference --manifest data/demo_indomain/manifest.parquet --perturbed
+    results/demo/perturbed/grpo/demo_indomain.parquet --out my-preference.json
+    """
     from vqathinker.evaluation.preference import ALL, write_preference
+    from vqathinker.params import MetricsParams, load_section
 
     how = load_section(params, MetricsParams).intervals
     found = write_preference(manifest, perturbed, out, how)["kinds"][ALL]

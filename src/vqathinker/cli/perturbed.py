@@ -18,15 +18,6 @@ from vqathinker.cli.options import (
     TimesFile,
 )
 from vqathinker.cli.paths import folder_to_read
-from vqathinker.params import (
-    AnswerParams,
-    ClipsParams,
-    EvaluationParams,
-    PreferenceParams,
-    load_device,
-    load_kernels,
-    load_section,
-)
 from vqathinker.phases.gpus import claim_gpus
 from vqathinker.policy.kernels import cap_kernels
 from vqathinker.products import MANIFEST, POLICY
@@ -49,7 +40,21 @@ def perturbed(
     """Ask a policy about some clips of a benchmark, and about temporally perturbed copies of each.
 
     The videos are drawn from the whole benchmark: they are the same however it is cut into shards.
+
+    Example: vqathinker perturbed --policy models/demo/grpo/policy --run grpo --benchmark
+    demo_content --manifest data/demo_content/manifest.parquet --clips
+    clips/demo_content/6x112/*.safetensors --out my-perturbed.parquet
     """
+    from vqathinker.params import (
+        AnswerParams,
+        ClipsParams,
+        EvaluationParams,
+        PreferenceParams,
+        load_device,
+        load_kernels,
+        load_section,
+    )
+
     cap_kernels(load_kernels(params))
     claim_gpus(gpus, load_device(params))
     from vqathinker.evaluation.perturbed import predict_perturbed

@@ -10,7 +10,6 @@ import typer
 
 from vqathinker.cli.options import DEFAULT_PARAMS, ParamsFile
 from vqathinker.cli.paths import file_to_read
-from vqathinker.params import load_all
 from vqathinker.products import Product
 
 __all__ = ["plan"]
@@ -44,9 +43,13 @@ def plan(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The plan as JSON.")] = False,
 ) -> None:
-    """Say what a scale takes: downloads, disk, memory of a GPU, hours; exit code 1 if none fits."""
+    """Say what a scale takes: downloads, disk, memory of a GPU, hours; exit code 1 if none fits.
+
+    Example: vqathinker plan --scale paper --gpu H100
+    """
     import json
 
+    from vqathinker.params import load_all
     from vqathinker.phases.presence import absent_sets, describe_absent
     from vqathinker.planning import text
     from vqathinker.planning.assumptions import COMPLETION_TOKENS

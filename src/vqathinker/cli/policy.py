@@ -39,7 +39,10 @@ def import_(
         str, typer.Option(help="Frames x size of the clips that it is meant to be asked about.")
     ] = "12x560",
 ) -> None:  # fmt: skip
-    """Turn a checkpoint in the authors' layout into a policy folder, bit by bit."""
+    """Turn a checkpoint in the authors' layout into a policy folder, bit by bit.
+
+    Example: vqathinker policy import InternVL3-VQAThinker-8B --out models/released
+    """
     from vqathinker.policy.interchange.original import import_original
 
     import_original(source, out, setting)
@@ -54,7 +57,10 @@ def export(
         Layout, typer.Option(help="The layout to write; `original` is the authors'.")
     ] = Layout.original,
 ) -> None:
-    """Write a policy folder in the authors' layout, bit by bit."""
+    """Write a policy folder in the authors' layout, bit by bit.
+
+    Example: vqathinker policy export models/paper/grpo/policy --out original
+    """
     from vqathinker.policy.interchange.original import export_original
 
     export_original(folder, out)
@@ -66,7 +72,10 @@ def describe(
     folder: Folder,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON for other programs.")] = False,
 ) -> None:
-    """Show what a policy is: sizes, trainable share, setting, hashes, how it was trained."""
+    """Show what a policy is: sizes, trainable share, setting, hashes, how it was trained.
+
+    Example: vqathinker policy describe models/demo/grpo/policy
+    """
     from vqathinker.policy.folder.describe import describe as facts_of
     from vqathinker.policy.folder.describe import format_facts
 
@@ -85,7 +94,10 @@ def card(
         ),
     ],
 ) -> None:
-    """Put tables of results into a policy's model card."""
+    """Put tables of results into a policy's model card.
+
+    Example: vqathinker policy card models/demo/grpo/policy --tables results/demo/tables/main.md
+    """
     from vqathinker.policy.folder.card import write_results
 
     path = folder / "README.md"

@@ -31,7 +31,10 @@ def explain(
     column: Annotated[str, typer.Argument(help="Name of a column, such as srcc.")],
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON for other programs.")] = False,
 ) -> None:
-    """Show where a number comes from, down to label file and videos; is all still as it was?"""
+    """Show where a number comes from, down to label file and videos; is all still as it was?
+
+    Example: vqathinker explain results/demo scoring grpo/demo_content srcc
+    """
     from vqathinker.reporting.explain import as_text
     from vqathinker.reporting.explain import explain as explain_cell
 
@@ -49,7 +52,10 @@ def explain(
 
 
 def verify(results: Results) -> None:
-    """Compute metrics and tables again from predictions; exit code 1 where one does not agree."""
+    """Compute metrics and tables again from predictions; exit code 1 where one does not agree.
+
+    Example: vqathinker verify results/demo
+    """
     from vqathinker.reporting.verify import verify as verify_results
 
     wrong = False
@@ -63,7 +69,10 @@ def verify(results: Results) -> None:
 
 
 def archive(results: Results, out: OutFile, params: ParamsFile = DEFAULT_PARAMS) -> None:
-    """Pack results and all that explains them as an RO-Crate; videos and weights stay out."""
+    """Pack results and all that explains them as an RO-Crate; videos and weights stay out.
+
+    Example: vqathinker archive results/demo --out demo.crate.zip
+    """
     from vqathinker.reporting.archive import archive as pack
 
     typer.echo(f"{out}: {pack(results, out, params)} files of {results}")

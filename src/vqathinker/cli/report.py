@@ -13,7 +13,6 @@ from vqathinker.cli.options import (
     PreferenceFiles,
 )
 from vqathinker.cli.paths import file_to_read, folder_to_read, folder_to_write
-from vqathinker.params import DataParams, ReportParams, UnderstandingParams, load_section
 from vqathinker.products import (
     FIGURES,
     HISTORY,
@@ -60,7 +59,13 @@ def tables(
     ] = [],  # noqa: B006
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
-    """Write every table, as CSV, Markdown and LaTeX: scores, the main table, the ladder of runs."""
+    """Write every table, as CSV, Markdown and LaTeX: scores, the main table, the ladder of runs.
+
+    Example: vqathinker tables --metrics results/demo/metrics/grpo/*.json --predictions
+    results/demo/predictions/grpo/*.parquet --manifest data/demo_*/manifest.parquet --out-dir
+    my-tables
+    """
+    from vqathinker.params import DataParams, UnderstandingParams, load_section
     from vqathinker.reporting.inputs import write_inputs
     from vqathinker.reporting.preference import write_preference_tables
     from vqathinker.reporting.remarks import write_remarks
@@ -103,7 +108,11 @@ def figures(
         typer.Option(**folder_to_read(TABLE), help="What `tables` wrote; for ranks of methods."),
     ] = None,
 ) -> None:
-    """Draw how training went, and scores against MOS in several ways; numbers as CSV."""
+    """Draw how training went, and scores against MOS in several ways; numbers as CSV.
+
+    Example: vqathinker figures --predictions results/demo/predictions/grpo/*.parquet --manifest
+    data/demo_*/manifest.parquet --history models/demo/grpo/history.csv --out-dir my-figures
+    """
     from vqathinker.reporting.figures.calibration import write_calibration
     from vqathinker.reporting.figures.curves import write_curves
     from vqathinker.reporting.figures.judged import judged_videos
@@ -152,7 +161,12 @@ def page(
     predictions: PredictionFiles = [],  # noqa: B006  none where no set is there
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
-    """Write the report: one HTML page that needs nothing outside itself."""
+    """Write the report: one HTML page that needs nothing outside itself.
+
+    Example: vqathinker page --tables results/demo/tables --figures results/demo/figures
+    --predictions results/demo/predictions/grpo/*.parquet --out my-report.html
+    """
+    from vqathinker.params import ReportParams, load_section
     from vqathinker.phases.parameters import read_params
     from vqathinker.reporting.page import write_page
 
@@ -184,7 +198,10 @@ def summary(
         ),
     ],
 ) -> None:
-    """Show the scores of a scale on the terminal, and where its report lies."""
+    """Show the scores of a scale on the terminal, and where its report lies.
+
+    Example: vqathinker summary results/demo
+    """
     from vqathinker.reporting.summary import print_summary
 
     print_summary(results)

@@ -15,10 +15,10 @@ from rich.progress import track
 from rich.text import Text
 
 from vqathinker.atomic import whole_file
+from vqathinker.choices import Device, ScoreKind
 from vqathinker.cli.options import whole_number
 from vqathinker.cli.paths import file_to_write
 from vqathinker.errors import InputError
-from vqathinker.params import Device, ScoreKind
 from vqathinker.scoring.clips import find_clips
 from vqathinker.scoring.formats import (
     Format,

@@ -1,24 +1,28 @@
 """The argument that names a task of params.yaml."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vqathinker.params import ParameterError, TaskParams, UnderstandingParams
 from vqathinker.phases.words import nearest
+
+if TYPE_CHECKING:
+    from vqathinker.params import TaskParams, UnderstandingParams
 
 __all__ = ["Task", "require_task"]
 
 Task = Annotated[str, typer.Argument(help="A task, as under understanding.tasks in params.yaml.")]
 
 
-def require_task(how: UnderstandingParams, name: str, params: Path) -> TaskParams:
+def require_task(how: "UnderstandingParams", name: str, params: Path) -> "TaskParams":
     """The task of that name.
 
     Raises:
         ParameterError: there is none.
     """
+    from vqathinker.params import ParameterError
+
     if name not in how.tasks:
         known = ", ".join(how.tasks) or "none"
         raise ParameterError(

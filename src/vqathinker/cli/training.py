@@ -17,7 +17,6 @@ from vqathinker.cli.options import (
     TimesFile,
 )
 from vqathinker.cli.paths import file_to_read, folder_to_read
-from vqathinker.params import load_run
 from vqathinker.phases.gpus import claim_gpus
 from vqathinker.policy.kernels import cap_kernels
 from vqathinker.products import PERTURBATIONS, POLICY, RUN
@@ -47,7 +46,14 @@ def train(
     *,
     gpus: Gpus = 0,
 ) -> None:
-    """Train a policy, by GRPO or on the scores themselves; writes checkpoints/ and history.csv."""
+    """Train a policy, by GRPO or on the scores themselves; writes checkpoints/ and history.csv.
+
+    Example: vqathinker train grpo --policy models/base/demo --manifest
+    data/demo_train/manifest.parquet --clips clips/demo_train/6x112/*.safetensors --perturbations
+    clips/demo_train/6x112/perturbations.parquet --out my-run
+    """
+    from vqathinker.params import load_run
+
     settings = load_run(params, run)
     cap_kernels(settings.kernels)
     claim_gpus(gpus, settings.device)
@@ -90,7 +96,12 @@ def export(
     out: OutFolder,
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
-    """Turn the last checkpoint of a run into a policy folder that loads by path."""
+    """Turn the last checkpoint of a run into a policy folder that loads by path.
+
+    Example: vqathinker export grpo --from models/demo/grpo --out my-policy
+    """
+    from vqathinker.params import load_run
+
     settings = load_run(params, run)
     cap_kernels(settings.kernels)
     from vqathinker.policy.folder.export import export as export_policy

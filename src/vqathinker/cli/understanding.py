@@ -8,14 +8,6 @@ import typer
 from vqathinker.cli.options import DEFAULT_PARAMS, Clips, Gpus, OutFile, ParamsFile, TimesFile
 from vqathinker.cli.paths import file_to_read, folder_to_read
 from vqathinker.cli.tasks import Task, require_task
-from vqathinker.params import (
-    AnswerParams,
-    EvaluationParams,
-    UnderstandingParams,
-    load_device,
-    load_kernels,
-    load_section,
-)
 from vqathinker.phases.gpus import claim_gpus
 from vqathinker.policy.kernels import cap_kernels
 from vqathinker.products import POLICY, QUESTIONS
@@ -43,6 +35,15 @@ def ask(
     --questions data/finevd/source/abcd2_test.jsonl --clips clips/finevd/12x560/*.safetensors
     --out answers.parquet
     """
+    from vqathinker.params import (
+        AnswerParams,
+        EvaluationParams,
+        UnderstandingParams,
+        load_device,
+        load_kernels,
+        load_section,
+    )
+
     how = load_section(params, UnderstandingParams)
     wanted = require_task(how, task, params)
     cap_kernels(load_kernels(params))

@@ -1,8 +1,10 @@
 """What every section of params.yaml is made of: strict models and the types of single values."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from vqathinker.choices import Device, Kernels, Precision
 
 __all__ = [
     "Count",
@@ -24,9 +26,6 @@ Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Kernels = Literal["native", "avx2"]
-Device = Literal["auto", "cpu", "cuda"]
-Precision = Literal["auto", "bf16", "fp32"]
 
 
 class Model(BaseModel):

@@ -1,10 +1,11 @@
 """The remaining sections, and params.yaml as a whole with the schema made from it."""
 
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, get_args
 
 import yaml
 from pydantic import Field
 
+from vqathinker.choices import ScoreKind
 from vqathinker.params.base import BaseParams
 from vqathinker.params.data import ClipsParams, DataParams, DownloadParams
 from vqathinker.params.model import (
@@ -40,9 +41,6 @@ __all__ = [
     "ThreadsParams",
     "json_schema",
 ]
-
-
-ScoreKind = Literal["greedy", "mean", "expected"]
 
 
 class SamplingParams(Model):

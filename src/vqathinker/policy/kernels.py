@@ -9,19 +9,21 @@ import os
 import platform
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from vqathinker.params import Kernels
+if TYPE_CHECKING:
+    from vqathinker.params import Kernels
 
 __all__ = ["cap_kernels"]
 
-_CAPS: dict[Kernels, dict[str, str]] = {
+_CAPS: dict["Kernels", dict[str, str]] = {
     "native": {},
     "avx2": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "AVX2"},
 }
 _CPUINFO = Path("/proc/cpuinfo")
 
 
-def cap_kernels(kernels: Kernels) -> None:
+def cap_kernels(kernels: "Kernels") -> None:
     """Set the variables that cap the kernels, but for those that the environment sets itself.
 
     Nothing happens on a processor without AVX2, on which torch would run into instructions that

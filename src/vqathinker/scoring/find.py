@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Final
 
 from vqathinker.errors import InputError, read_json
-from vqathinker.params.base import RELEASED, OriginalBaseParams
 from vqathinker.phases.words import nearest
 from vqathinker.products import POLICY
 
@@ -38,6 +37,8 @@ def find_policy(policy: str | Path | None = None) -> Path:
         return Path(policy)
     name = str(policy)
     if name == AUTHORS:
+        from vqathinker.params.base import RELEASED  # noqa: PLC0415  pydantic, only here
+
         return _of_hub(RELEASED)
     if (run := _runs().get(name)) is not None:
         return run
@@ -99,6 +100,7 @@ def _of_hub(repo: str) -> Path:
     told = read_json(folder / "config.json", "a model's configuration", POLICY.remedy)
     if told.get("model_type") == _OWN:
         return folder
+    from vqathinker.params.base import OriginalBaseParams  # noqa: PLC0415
     from vqathinker.policy.interchange.bases import prepare_original_base  # noqa: PLC0415
 
     params = OriginalBaseParams(

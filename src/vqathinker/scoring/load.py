@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vqathinker.choices import Device, Kernels
 from vqathinker.errors import read_json
-from vqathinker.params import Device, Kernels
 from vqathinker.policy.folder.hashes import PROVENANCE
 from vqathinker.policy.kernels import cap_kernels
 from vqathinker.products import POLICY

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from vqathinker.params import ScoreKind
+from vqathinker.choices import ScoreKind
 
 __all__ = ["ClipScore", "Method"]
 

@@ -1,0 +1,13 @@
+"""Words that a user chooses among, in params.yaml and on the command line.
+
+They stand apart from the models of params.yaml, so that whoever needs a word imports no pydantic.
+"""
+
+from typing import Literal
+
+__all__ = ["Device", "Kernels", "Precision", "ScoreKind"]
+
+Device = Literal["auto", "cpu", "cuda"]
+Kernels = Literal["native", "avx2"]
+Precision = Literal["auto", "bf16", "fp32"]
+ScoreKind = Literal["greedy", "mean", "expected"]
