@@ -23,10 +23,10 @@ export OMP_NUM_THREADS ?= 1
 SNAKEMAKE := snakemake --cores $(CORES)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ablations run repro test lint schema clean
+.PHONY: help demo ablations run repro test test-doors lint schema clean
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 demo: $(READY) ## the whole pipeline at demo scale on the CPU: data, training, evaluation, report
 	$(SNAKEMAKE) --config scale=demo --prioritize models/base/demo
@@ -48,6 +48,9 @@ export VQATHINKER_RANDOM_VIDEOS := $(RANDOM_VIDEOS)
 
 test: lint ## every check: lint, then the tests, a file at a time on each of two cores
 	pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --basetemp="$(CACHE)/pytest"
+
+test-doors: $(READY) ## the doors for real, in minutes: a conda, and a SLURM as root (packages: .ci/packages.txt)
+	VQATHINKER_DOORS=1 pytest --numprocesses 0 --basetemp="$(CACHE)/pytest-doors" tests/workflow/real
 
 lint: $(READY) ## style, types and the workflow's own checks, without running anything
 	ruff check .

@@ -19,9 +19,10 @@ _STARTED = Path(".snakemake/incomplete")  # a file for each output that was begu
 _FAILED = re.compile(r"SLURM-job '(\w+)' failed")
 _OWN_LINE = re.compile(r"^(?:slurmstepd|srun|slurmd)\S*: error: (.+)$", re.MULTILINE)
 _NAMED = 5
-_CURES = {
+_CURES = {  # by a word of what SLURM says
     "memory": "mem_mb of its row of resources in params.yaml is what it asks for",
-    "TIME LIMIT": "runtime, in minutes, of its row of resources in params.yaml is what it asks for",
+    "Memory": "mem_mb of its row of resources in params.yaml is what it asks for",
+    "TIMEOUT": "runtime, in minutes, of its row of resources in params.yaml is what it asks for",
     "CANCELLED": "somebody cancelled it; the same command makes it again",
 }
 
@@ -83,6 +84,8 @@ def _has_id(mark: object) -> bool:
 
 def _facts_of(job: str) -> dict[str, str]:
     """What the controller knows of a job, for some minutes after its end; else nothing."""
+    if shutil.which("scontrol") is None:
+        return {}
     asked = ["scontrol", "show", "job", "--oneliner", job]
     done = subprocess.run(asked, check=False, capture_output=True, text=True)
     return dict(re.findall(r"(\w+)=(\S*)", done.stdout))

@@ -149,7 +149,8 @@ def munged(folder: Path) -> list[str]:
 @contextmanager
 def daemon(command: list[str], log: Path) -> Iterator[None]:
     with log.open("w", encoding="utf-8") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
+        ends_with_us = ["setpriv", "--pdeathsig", "TERM", *command]
+        process = subprocess.Popen(ends_with_us, stdout=file, stderr=file, start_new_session=True)
     try:
         yield
     finally:

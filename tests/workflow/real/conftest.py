@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from tests.workflow.conftest import STAND_IN, Copy, Project
 from tests.workflow.real.cluster import Cluster, lacking, running_cluster
+from tests.workflow.real.conda import make_conda
 
 PROGRAM = f"""\
 #!/bin/sh
@@ -79,12 +81,27 @@ class Held(Project):
 
 
 @pytest.fixture(scope="session")
+def conda(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of programs of a real conda."""
+    return make_conda(tmp_path_factory.mktemp("conda") / "conda")
+
+
+@pytest.fixture(scope="session")
 def small_once(
     copy_with: Copy, tmp_path_factory: pytest.TempPathFactory, programs: Path
 ) -> Project:
-    """The demo with one benchmark, one shard of training clips and a training that asks for a GPU,
-    after a run of this machine."""
+    """The demo with one benchmark and a training that asks for a GPU, after a plain run.
+
+    What conda would bring from pip is left out, and its environments have the stand-in.
+    """
     project = copy_with(tmp_path_factory.mktemp("small"), [programs])
+    for path in (project.folder / "envs").glob("*.yaml"):
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content["dependencies"] = [row for row in content["dependencies"] if isinstance(row, str)]
+        path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    script = project.folder / "envs" / "video.post-deploy.sh"
+    script.write_text(f'ln -s "{programs}/vqathinker" "$CONDA_PREFIX/bin/"\n', encoding="utf-8")
+    project.run("dvc", "config", "core.no_scm", "true")
     project.change("scales.demo.data.out_of_distribution", [])
     project.change("scales.demo.resources.train.gpu", 1)
     project.snakemake()
