@@ -1,6 +1,5 @@
 """Jobs that an earlier run left to SLURM, and reasons of failed ones; its programs pretend."""
 
-import json
 import os
 import re
 from pathlib import Path
@@ -25,44 +24,49 @@ def program(folder: Path, name: str, script: str) -> None:
     path.chmod(0o755)
 
 
-def begun(folder: Path, output: str, job: str | None) -> None:
-    """As Snakemake marks an output that was begun and is not ended."""
+RUN = "135aa76b-9429-5768-ba11-f9c3414881ac"
+
+
+def queue(folder: Path, *rows: str, before: str = "") -> None:
+    """What squeue answers; and an output that was begun and is not ended."""
     marks = folder / ".snakemake" / "incomplete"
-    marks.mkdir(parents=True, exist_ok=True)
-    (marks / output).write_text(json.dumps({"external_jobid": job}), encoding="utf-8")
+    marks.mkdir(parents=True)
+    (marks / "output").write_text("{}", encoding="utf-8")
+    echoes = "; ".join(f"echo '{row}'" for row in rows)
+    program(folder, "squeue", f"{before}\n{echoes}")
 
 
-def test_without_marks_nobody_is_asked(folder: Path):
+def test_where_nothing_was_left_half_made_nobody_is_asked(folder: Path):
     program(folder, "squeue", "exit 1")
-    begun(folder, "local", None)
     assert jobs_left() == {}
 
 
-def test_only_jobs_of_this_folder_count(folder: Path):
-    program(folder, "squeue", "echo 7_1 RUNNING; echo 8 PENDING; echo 9 RUNNING")
-    begun(folder, "a", "7_1")
-    begun(folder, "b", "8")
-    begun(folder, "c", "10")
+def test_only_jobs_of_runs_of_this_folder_count(folder: Path):
+    rows = [f"7_1 RUNNING {RUN} {folder}", f"8 PENDING mine_{RUN} {folder}"]
+    others = [f"9 RUNNING {RUN} /elsewhere", f"10 RUNNING snakemake {folder}"]
+    queue(folder, *rows, *others)
     assert jobs_left() == {"7_1": "RUNNING", "8": "PENDING"}
 
 
-def test_a_cluster_that_does_not_answer_stops_the_run(folder: Path):
-    program(folder, "squeue", "echo Unable to contact slurm controller >&2; exit 1")
-    begun(folder, "a", "7")
-    with pytest.raises(RuntimeError, match=r"gave jobs 7 to SLURM.*Unable to contact.*Start again"):
+def test_a_cluster_that_does_not_answer_stops_a_run_that_used_it(folder: Path):
+    queue(folder, before="echo Unable to contact slurm controller >&2; exit 1")
+    assert jobs_left() == {}
+    (folder / ".snakemake" / "slurm_logs").mkdir()
+    with pytest.raises(RuntimeError, match=r"squeue does not say: Unable to contact.*Start again"):
         jobs_left()
 
 
 def test_waiting_ends_with_the_jobs(folder: Path):
-    program(folder, "squeue", "[ -e over ] || echo 7 RUNNING; touch over")
-    begun(folder, "a", "7")
+    queue(folder, f"7 RUNNING {RUN} {folder}", before="[ -e over ] && exit; touch over")
     said: list[str] = []
     wait_for_jobs(jobs_left(), said.append, pause_s=0)
     assert len(said) == 1
     assert "7 (RUNNING); `scancel 7` ends them. This run waits for their end" in said[0]
 
 
-FACTS = "JobState={} RunTime=00:00:09 TimeLimit=00:10:00 TRES=cpu=1,mem=1G Reason={} StdOut=job.log"
+MESSAGE = "    log: logs/page.log, {} (check log file(s) for error details)\n"
+MORE_MEMORY = "mem_mb of its row of resources in params.yaml is what it asks for."
+FACTS = "JobState={} RunTime=00:00:09 TimeLimit=00:10:00 TRES=cpu=1,mem=1G Reason={}"
 
 
 @pytest.mark.parametrize(
@@ -80,14 +84,26 @@ def test_the_reason_of_a_failed_job_is_told(
 ):
     program(folder, "scontrol", f"echo '{FACTS.format(state, reason)}'")
     line = f"slurmstepd-node: error: {own}\n" if own else ""
-    (folder / "job.log").write_text(f"Select jobs\n{line}", encoding="utf-8")
-    [told] = describe_failed("SLURM-job '7' failed, SLURM status is\nSLURM-job '7' failed")
+    log = folder / "slurm_logs" / "rule_page" / "7.log"
+    log.parent.mkdir(parents=True)
+    log.write_text(f"Select jobs\n{line}", encoding="utf-8")
+    [told] = describe_failed(MESSAGE.format(log) * 2)
     assert told.startswith("SLURM job 7: ")
     assert re.search(said, told)
 
 
 def test_where_slurm_is_not_or_has_forgotten_the_job_nothing_is_told(folder: Path):
     assert describe_failed("all is well") == []
-    assert describe_failed("SLURM-job '7' failed") == []
+    message = MESSAGE.format(folder / "slurm_logs" / "rule_page" / "7.log")
+    assert describe_failed(message) == []
     program(folder, "scontrol", "echo slurm_load_jobs error: Invalid job id >&2; exit 1")
-    assert describe_failed("SLURM-job '7' failed") == []
+    assert describe_failed(message) == []
+
+
+def test_of_a_task_of_an_array_the_log_lies_one_folder_higher(folder: Path):
+    log = folder / "slurm_logs" / "rule_predict" / "grpo_0000" / "7_2.log"
+    log.parent.mkdir(parents=True)
+    said = "srun: error: node: task 0: Out Of Memory\n"
+    (log.parents[1] / log.name).write_text(said, encoding="utf-8")
+    [told] = describe_failed(MESSAGE.format(log))
+    assert told == "SLURM job 7_2: SLURM's reason: node: task 0: Out Of Memory. " + MORE_MEMORY

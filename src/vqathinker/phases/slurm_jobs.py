@@ -5,7 +5,6 @@ on the same files. And of a failed job Snakemake tells the state; the reason sta
 log of the job. Nothing but the standard library, as the Snakefile calls it.
 """
 
-import json
 import re
 import shutil
 import subprocess
@@ -16,8 +15,11 @@ from pathlib import Path
 __all__ = ["describe_failed", "describe_left", "jobs_left", "wait_for_jobs"]
 
 _STARTED = Path(".snakemake/incomplete")  # a file for each output that was begun and not ended
-_FAILED = re.compile(r"SLURM-job '(\w+)' failed")
+_SLURM_LOGS = Path(".snakemake/slurm_logs")  # of the executor, once it was used
+# Of a job that is a group Snakemake's message names only SLURM's log.
+_FAILED = re.compile(r"(?:log: |, )([^,\n]*/slurm_logs/[^,\n]+/(\w+)\.log) \(check log")
 _OWN_LINE = re.compile(r"^(?:slurmstepd|srun|slurmd)\S*: error: (.+)$", re.MULTILINE)
+_RUN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 _NAMED = 5
 _CURES = {  # by a word of what SLURM says
     "memory": "mem_mb of its row of resources in params.yaml is what it asks for",
@@ -30,22 +32,27 @@ _CURES = {  # by a word of what SLURM says
 def jobs_left() -> dict[str, str]:
     """Jobs of runs of this folder that SLURM still knows as waiting or running: id to state.
 
+    They have the folder and, as their name, the identifier that Snakemake gave the run. Nobody is
+    asked where no output was begun and not ended.
+
     Raises:
         RuntimeError: SLURM does not answer, so nobody knows.
     """
-    ids = _started_jobs()
-    if not ids or shutil.which("squeue") is None:
+    if not any(_STARTED.glob("**/*")) or shutil.which("squeue") is None:
         return {}
-    asked = ["squeue", "--me", "--array", "--noheader", "--format=%i %T"]
+    asked = ["squeue", "--me", "--array", "--noheader", "--format=%i %T %j %Z"]
     done = subprocess.run(asked, check=False, capture_output=True, text=True)
     if done.returncode:
+        if not _SLURM_LOGS.is_dir():
+            return {}
         raise RuntimeError(
-            f"An earlier run gave jobs {_listed(ids)} to SLURM, and whether they still work here "
-            f"squeue does not say: {done.stderr.strip()}. Start again when it answers; where the "
-            f"jobs are known to be over, remove {_STARTED}."
+            "Whether SLURM still has jobs of an earlier run of this folder squeue does not say: "
+            f"{done.stderr.strip()}. Start again when it answers; where none can be left, remove "
+            f"{_SLURM_LOGS}."
         )
-    states = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
-    return {job: state for job, state in states.items() if job in ids}
+    rows = [line.split(maxsplit=3) for line in done.stdout.splitlines()]
+    here = str(Path.cwd())
+    return {job: state for job, state, run, at in rows if at == here and _RUN.search(run)}
 
 
 def wait_for_jobs(jobs: dict[str, str], say: Callable[[str], None], pause_s: float = 5) -> None:
@@ -68,18 +75,8 @@ def describe_left(jobs: dict[str, str]) -> str:
 
 def describe_failed(said: str) -> list[str]:
     """SLURM's reasons for the failed jobs that a run's log names, a line for each job."""
-    ids = dict.fromkeys(_FAILED.findall(said))
-    return [line for job in ids if (line := _describe(job, _facts_of(job)))]
-
-
-def _started_jobs() -> list[str]:
-    marks = (path for path in sorted(_STARTED.glob("**/*")) if path.is_file())
-    found = (json.loads(mark.read_text(encoding="utf-8") or "{}") for mark in marks)
-    return list(dict.fromkeys(str(mark["external_jobid"]) for mark in found if _has_id(mark)))
-
-
-def _has_id(mark: object) -> bool:
-    return isinstance(mark, dict) and bool(mark.get("external_jobid"))
+    logs = {job: Path(log) for log, job in _FAILED.findall(said)}
+    return [line for job, log in logs.items() if (line := _describe(job, log))]
 
 
 def _facts_of(job: str) -> dict[str, str]:
@@ -91,21 +88,20 @@ def _facts_of(job: str) -> dict[str, str]:
     return dict(re.findall(r"(\w+)=(\S*)", done.stdout))
 
 
-def _describe(job: str, facts: dict[str, str]) -> str:
-    """The line of one job; empty where SLURM knows nothing."""
-    if not facts:
+def _describe(job: str, log: Path) -> str:
+    """The line of one job; empty where SLURM says nothing of it."""
+    facts = _facts_of(job)
+    if not log.is_file():
+        log = log.parents[1] / log.name  # of a job in an array
+    text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
+    reasons = list(dict.fromkeys(_OWN_LINE.findall(text)))
+    if not (facts or reasons):
         return ""
-    log = Path(facts.get("StdOut", ""))
-    lines = (
-        _OWN_LINE.findall(log.read_text(encoding="utf-8", errors="replace"))
-        if log.is_file()
-        else []
-    )
-    reason = "; ".join(dict.fromkeys(lines)) or facts.get("Reason", "unknown")
-    line = (
-        f"SLURM job {job}: {facts.get('JobState')} after {facts.get('RunTime')} of "
-        f"{facts.get('TimeLimit')}, with {facts.get('TRES')}. SLURM's reason: {reason}."
-    )
+    line = f"SLURM job {job}: "
+    if facts:
+        line += f"{facts['JobState']} after {facts['RunTime']} of {facts['TimeLimit']}, "
+        line += f"with {facts['TRES']}. "
+    line += f"SLURM's reason: {'; '.join(reasons) or facts['Reason']}."
     cure = next((cure for word, cure in _CURES.items() if word in line), None)
     return f"{line} {cure}." if cure else line
 
