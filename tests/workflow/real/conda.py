@@ -36,7 +36,15 @@ NEEDED = (
 )
 VENDORED = "conda_lock._vendor."
 ACTIVATE = 'eval "$("$(dirname "${BASH_SOURCE[0]}")/conda" shell.posix activate "$@")"\n'
-MAIN = "#!{python}\nimport sys\n\nfrom conda.cli import main\n\nsys.exit(main())\n"
+# Conda starts itself in further processes, which must not run it again.
+MAIN = """#!{python}
+import sys
+
+from conda.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
+"""
 # The tests themselves, and what only an installation with a window has.
 LEFT_OUT = {"test", "idlelib", "turtledemo", "tkinter", "ensurepip", "lib2to3", "site-packages"}
 PYTHON = "{}.{}".format(*sys.version_info)

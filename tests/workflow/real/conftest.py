@@ -64,7 +64,7 @@ class Held(Project):
     def wait_for_job(self) -> str:
         """Until the command waits; the id of its job."""
         waiting = self.folder / "waiting.txt"
-        for _ in range(1200):
+        for _ in range(6000):
             if waiting.is_file() and (job := waiting.read_text(encoding="utf-8").strip()):
                 waiting.unlink()
                 return job
