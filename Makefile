@@ -24,10 +24,10 @@ export OMP_NUM_THREADS ?= 1
 SNAKEMAKE := snakemake --cores $(CORES)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ablations run repro test uploads lint audit schema docs clean
+.PHONY: help demo ablations run repro test test-doors uploads lint audit schema docs clean
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 demo: $(READY) ## the whole pipeline at demo scale on the CPU: data, training, evaluation, report
 	$(SNAKEMAKE) --config scale=demo --prioritize models/base/demo
@@ -49,6 +49,9 @@ export VQATHINKER_RANDOM_VIDEOS := $(RANDOM_VIDEOS)
 
 test: lint ## every check: lint, then the tests, a file at a time on each of two cores
 	pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --basetemp="$(CACHE)/pytest"
+
+test-doors: $(TOOLS) ## the doors for real, in minutes: a conda, and a SLURM as root (packages: .ci/packages.txt)
+	VQATHINKER_DOORS=1 pytest --numprocesses 0 --basetemp="$(CACHE)/pytest-doors" tests/workflow/real
 
 uploads: $(TOOLS) ## drop a hundred clips on the page: memory and disk stay as they were
 	VQATHINKER_UPLOADS=1 pytest -s tests/serving/test_hundred_uploads.py --basetemp="$(CACHE)/pytest"

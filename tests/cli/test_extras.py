@@ -30,6 +30,7 @@ EXTRA_OF_MODULE = {
     "policy": None,
     "report": "evaluate",
     "score": "evaluate",  # for the plot of --where; tests/test_package.py scores without it
+    "serve": "serve",
     "training": "train",
     "understanding": "evaluate",
 }

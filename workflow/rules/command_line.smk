@@ -11,3 +11,11 @@ def typed():
     """The command line, settings of its profiles included; takes a quarter of a second."""
     with redirect_stderr(StringIO()):
         return parse_args(sys.argv[1:])[1]
+
+
+def only_looks():
+    """Whether no job will run."""
+    args = typed()
+    looks = ("dryrun", "unlock", "lint", "list_target_rules", "list_rules", "dag")
+    looks += ("rulegraph", "filegraph", "summary", "detailed_summary", "report")
+    return any(getattr(args, name, None) for name in looks)

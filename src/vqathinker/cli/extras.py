@@ -17,6 +17,7 @@ _COMMANDS: Final = {
         *("predict", "perturbed", "gather", "metrics", "preference", "absent", "understanding"),
         *("tables", "figures", "page", "numbers", "summary", "explain", "verify", "archive"),
     ),
+    "serve": ("serve",),
 }
 # Commands and groups by their first word; those that are not here need no extra.
 EXTRA_OF_COMMAND: Final = {

@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
+from vqathinker.choices import Device, ScoreKind
 from vqathinker.cli.options import whole_number
 from vqathinker.cli.paths import file_to_read
-from vqathinker.params import Device, ScoreKind
 from vqathinker.products import Product
 
 __all__ = ["password_of", "serve"]

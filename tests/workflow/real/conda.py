@@ -1,0 +1,168 @@
+"""A real conda, and a local channel that stands in for conda-forge.
+
+The package conda-lock carries a whole conda, from where it is unpacked here. The channel has three
+packages, of the names and versions that envs/*.yaml ask for: the Python of these tests, pip, and a
+program that calls the ffmpeg of this machine. All else an environment gets from pip, as always.
+"""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any
+
+from vqathinker.video.ffmpeg import ffmpeg_binary
+
+CONDA = "conda-lock==4.0.3"  # with conda 24.7.1
+# What that conda imports.
+NEEDED = (
+    *("archspec", "boltons", "conda-package-handling", "distro", "frozendict", "platformdirs"),
+    *(
+        "packaging",
+        "pluggy",
+        "pycosat",
+        "requests",
+        "ruamel.yaml",
+        "setuptools<81",
+        "tqdm",
+        "truststore",
+        "zstandard",
+    ),
+)
+VENDORED = "conda_lock._vendor."
+ACTIVATE = 'eval "$("$(dirname "${BASH_SOURCE[0]}")/conda" shell.posix activate "$@")"\n'
+# Conda starts itself in further processes, which must not run it again.
+MAIN = """#!{python}
+import sys
+
+from conda.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
+"""
+# The tests themselves, and what only an installation with a window has.
+LEFT_OUT = {"test", "idlelib", "turtledemo", "tkinter", "ensurepip", "lib2to3", "site-packages"}
+PYTHON = "{}.{}".format(*sys.version_info)
+Files = dict[str, tuple[bytes, int] | str]
+
+
+def make_conda(prefix: Path) -> Path:
+    """Conda in a folder of its own, which knows only the local channel; the folder of programs."""
+    subprocess.run([sys.executable, "-m", "venv", str(prefix)], check=True)
+    pip = [str(prefix / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "install", *NEEDED, "pip==25.*"], check=True)
+    subprocess.run([*pip, "install", "--no-deps", CONDA], check=True)
+    library = prefix / "lib" / f"python{PYTHON}" / "site-packages"
+    shutil.copytree(library / "conda_lock" / "_vendor" / "conda", library / "conda")
+    subprocess.run([*pip, "uninstall", "--yes", CONDA], check=True)
+    for source in (library / "conda").rglob("*.py"):
+        text = source.read_text(encoding="utf-8")
+        if VENDORED in text:
+            source.write_text(text.replace(VENDORED, ""), encoding="utf-8")
+    programs = prefix / "bin"
+    program = programs / "conda"
+    program.write_text(MAIN.format(python=programs / "python"), encoding="utf-8")
+    program.chmod(0o755)
+    (programs / "activate").write_text(ACTIVATE, encoding="utf-8")
+    channels = prefix / "channels"
+    make_channel(channels / "conda-forge", library / "pip")
+    where = {"conda-forge": f"file://{channels}"}
+    settings = {"channels": ["conda-forge"], "default_channels": [], "custom_channels": where}
+    settings |= {"channel_priority": "strict", "solver": "classic"}
+    (prefix / ".condarc").write_text(json.dumps(settings), encoding="utf-8")
+    return programs
+
+
+def make_channel(channel: Path, pip: Path) -> None:
+    """Packages of both kinds of machine, and what conda reads of them."""
+    ffmpeg = f'#!/bin/sh\nexec "{ffmpeg_binary()}" "$@"\n'.encode()
+    machine = [
+        pack(channel / "linux-64", "python", "{}.{}.{}".format(*sys.version_info), python_files()),
+        pack(channel / "linux-64", "ffmpeg", "7.1", {"bin/ffmpeg": (ffmpeg, 0o755)}),
+    ]
+    files = files_below(pip.parent, [pip, *pip.parent.glob("pip-*.dist-info")], "site-packages")
+    any_machine = [pack(channel / "noarch", "pip", "25.0", files, noarch="python")]
+    for folder, records in (("linux-64", machine), ("noarch", any_machine)):
+        content = {"info": {"subdir": folder}, "packages": dict(records), "packages.conda": {}}
+        text = json.dumps(content | {"repodata_version": 1})
+        (channel / folder / "repodata.json").write_text(text, encoding="utf-8")
+
+
+def python_files() -> Files:
+    """The Python of these tests and its library."""
+    home = Path(sys.base_prefix)
+    library = home / "lib" / f"python{PYTHON}"
+    program = home / "bin" / f"python{PYTHON}"
+    files: Files = {f"bin/python{PYTHON}": (program.read_bytes(), 0o755)}
+    files |= dict.fromkeys(("bin/python3", "bin/python"), f"python{PYTHON}")
+    shared = sorted((home / "lib").glob(f"libpython{PYTHON}.so*"))
+    kept = [path for path in library.iterdir() if path.name not in LEFT_OUT]
+    kept = [path for path in kept if not path.name.startswith("config-")]
+    files |= files_below(home / "lib", shared, "lib")
+    return files | files_below(library, kept, f"lib/python{PYTHON}")
+
+
+def files_below(top: Path, paths: list[Path], where: str) -> Files:
+    below = [path for each in paths for path in ([each] if each.is_file() else each.rglob("*"))]
+    return {
+        f"{where}/{path.relative_to(top)}": (path.read_bytes(), path.stat().st_mode & 0o777)
+        for path in below
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def pack(
+    folder: Path, name: str, version: str, files: Files, noarch: str | None = None
+) -> tuple[str, dict[str, Any]]:
+    """Write a package; its file name and its record for the channel."""
+    folder.mkdir(parents=True, exist_ok=True)
+    record: dict[str, Any] = {"name": name, "version": version, "build": "0", "build_number": 0}
+    record |= {"subdir": folder.name, "depends": [] if noarch is None else ["python"]}
+    if noarch is not None:
+        record["noarch"] = noarch
+        link = {"noarch": {"type": noarch}, "package_metadata_version": 1}
+        files = files | {"info/link.json": (json.dumps(link).encode(), 0o644)}
+    path = folder / f"{name}-{version}-0.tar.bz2"
+    listed = [described(name, content) for name, content in files.items() if name[:5] != "info/"]
+    info = {"index": record, "paths": {"paths": listed, "paths_version": 1}, "about": {}}
+    with tarfile.open(path, "w:bz2", compresslevel=1) as archive:
+        for part, content in files.items():
+            add(archive, part, content)
+        for part, tree in info.items():
+            add(archive, f"info/{part}.json", (json.dumps(tree).encode(), 0o644))
+        add(archive, "info/files", ("\n".join(row["_path"] for row in listed).encode(), 0o644))
+    content = path.read_bytes()
+    sums = {"md5": hashlib.md5(content, usedforsecurity=False).hexdigest()}
+    sums["sha256"] = hashlib.sha256(content).hexdigest()
+    return path.name, record | sums | {"size": len(content)}
+
+
+def described(name: str, content: tuple[bytes, int] | str) -> dict[str, Any]:
+    linked = isinstance(content, str)
+    data = b"" if linked else content[0]
+    kind = "softlink" if linked else "hardlink"
+    row = {"_path": name, "path_type": kind, "size_in_bytes": len(data)}
+    return row | {"sha256": hashlib.sha256(data).hexdigest()}
+
+
+def add(archive: tarfile.TarFile, name: str, content: tuple[bytes, int] | str) -> None:
+    member = tarfile.TarInfo(name)
+    if isinstance(content, str):
+        member.type, member.linkname = tarfile.SYMTYPE, content
+        archive.addfile(member)
+        return
+    member.size, member.mode = len(content[0]), content[1]
+    archive.addfile(member, io.BytesIO(content[0]))
+
+
+def conda_environment(programs: Path) -> dict[str, str]:
+    """Variables with which Snakemake finds this conda, whose settings and packages are its own."""
+    prefix = programs.parent
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"], str(programs)])
+    packages = {"CONDA_PKGS_DIRS": str(prefix / "packages"), "CONDARC": str(prefix / ".condarc")}
+    return {"PATH": path} | packages

@@ -1,0 +1,130 @@
+"""What one door made, no other makes again: plain, conda, SLURM and DVC, each after each other.
+
+The conda is a real one, but its channel is made here of this machine's Python and ffmpeg. So these
+tests prove how Snakemake, conda and the rules work together, and that the environments' packages of
+pip can be installed beside each other. They do not prove that the pins of Python, pip and ffmpeg
+are to be had from conda-forge, nor that its builds of them work.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from tests.workflow.conftest import Copy, Project
+from tests.workflow.real.cluster import Cluster
+from tests.workflow.real.conda import conda_environment
+from tests.workflow.real.conftest import Held
+
+pytestmark = [pytest.mark.workflow, pytest.mark.timeout(1800)]
+
+DOORS = {
+    "plain": ("snakemake", "--cores", "2"),
+    "conda": ("snakemake", "--cores", "2", "--use-conda"),
+    "SLURM": ("timeout", "900", "snakemake", "--workflow-profile", "workflow/profiles/slurm"),
+    "DVC": ("dvc", "repro"),
+}
+MADE = ("data", "clips", "models", "predictions", "results", "workflow/stamps", ".snakemake")
+
+
+@pytest.fixture(scope="module")
+def environments(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where conda's environments lie, which all runs share."""
+    return tmp_path_factory.mktemp("environments")
+
+
+@pytest.fixture
+def doors(small: Held, conda: Path, environments: Path, programs: Path) -> Held:
+    """The demo with the stand-in, which can be entered through all doors; a plain run is done."""
+    variables = conda_environment(conda)
+    variables["PATH"] = os.pathsep.join([str(programs), variables["PATH"]])
+    variables["SNAKEMAKE_CONDA_PREFIX"] = str(environments)
+    small.environment |= variables
+    return small
+
+
+def make_again(project: Held, door: str) -> str:
+    """Everything, from nothing, through a door."""
+    for made in MADE:
+        shutil.rmtree(project.folder / made)
+    said = project.run(*DOORS[door])
+    assert project.calls()["train"] == 1
+    return said
+
+
+def try_others(project: Held, first: str) -> None:
+    for door, command in DOORS.items():
+        if door != first:
+            said = project.run(*command)
+            assert not project.calls(), f"{door} after {first}: {said}"
+            assert door == "DVC" or "Nothing to be done" in said
+
+
+def read_results(project: Project) -> dict[str, bytes]:
+    files = (path for path in (project.folder / "results").rglob("*") if path.is_file())
+    return {path.relative_to(project.folder).as_posix(): path.read_bytes() for path in files}
+
+
+def test_after_a_plain_run_no_other_door_makes_anything(cluster: Cluster, doors: Held):
+    try_others(doors, "plain")
+
+
+@pytest.mark.parametrize("first", ["conda", "DVC"])
+def test_after_that_door_no_other_makes_anything(cluster: Cluster, doors: Held, first: str):
+    before = read_results(doors)
+    make_again(doors, first)
+    assert read_results(doors) == before
+    try_others(doors, first)
+
+
+def test_the_demo_runs_through_the_profile_of_slurm(cluster: Cluster, doors: Held):
+    before = read_results(doors)
+    make_again(doors, "SLURM")
+    assert read_results(doors) == before
+    where = doors.where()
+    gpus = {command: seen for command, _, seen in where}
+    assert gpus.pop("train grpo") == "0"
+    assert not any(gpus.values())
+    assert {command for command, job, _ in where if not job} == {"data fetch"}
+    try_others(doors, "SLURM")
+    assert not cluster.jobs()
+
+
+@pytest.fixture(scope="module")
+def real(root: Path, copy_with: Copy, conda: Path, tmp_path_factory: pytest.TempPathFactory):
+    """Videos and frames of the tiny demo, made by the real command in its own environment."""
+    project = copy_with(tmp_path_factory.mktemp("real"), [])
+    shutil.copy(root / "pyproject.toml", project.folder)
+    shutil.copy(root / "README.md", project.folder)
+    shutil.copy(root / "LICENSE", project.folder)
+    shutil.copy(root / "tests" / "workflow" / "tiny.yaml", project.folder)
+    project.environment |= conda_environment(conda)
+    project.run("snakemake", "--cores", "all", "--use-conda", *TINY)
+    return project
+
+
+TINY = ("--configfile", "tiny.yaml", "--", "clips")
+
+
+def test_videos_and_frames_are_made_in_the_environment_of_the_rules(real: Project):
+    made = list((real.folder / ".snakemake" / "conda").glob("*/bin/vqathinker"))
+    assert len(made) == 1
+    manifest = pd.read_parquet(real.folder / "data" / "demo_train" / "manifest.parquet")
+    assert len(manifest) == 20
+    assert set(manifest["status"]) == {"ok"}
+    assert len(list((real.folder / "clips").rglob("*.safetensors"))) == 5
+    assert "Nothing to be done" in real.snakemake("--use-conda", *TINY)
+    assert "Nothing to be done" in real.snakemake(*TINY)
+
+
+def test_a_changed_pin_makes_again_what_imports_the_package_and_says_so(real: Project):
+    """For that a new environment would be made; which is not waited for."""
+    for path in (real.folder / "constraints.txt", real.folder / "envs" / "video.yaml"):
+        text = path.read_text(encoding="utf-8")
+        assert "av==18.1.0" in text
+        path.write_text(text.replace("av==18.1.0", "av==18.2.0"), encoding="utf-8")
+    plan = real.snakemake("--dry-run", "--use-conda", *TINY)
+    assert "version of av was 18.1.0, is 18.2.0" in plan
+    assert "\ndecode " in plan
+    assert "video.yaml will be created" in plan
