@@ -28,6 +28,7 @@ from vqathinker.cli import (
     policy,
     provenance,
     report,
+    thumbnails,
     training,
     understanding,
 )
@@ -100,7 +101,14 @@ _PANELS = {
         metrics.preference,
         absent.absent,
     ),
-    "Report": (report.tables, report.figures, report.page, report.numbers, report.summary),
+    "Report": (
+        report.tables,
+        report.figures,
+        thumbnails.thumbnails,
+        report.page,
+        report.numbers,
+        report.summary,
+    ),
     "Provenance": (provenance.explain, provenance.verify, provenance.archive),
     "Development": (schema,),
 }
