@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -32,25 +33,47 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def opened(browser: Browser, report: Path) -> Iterator[Opened]:
-    """Opens the page, and at the end sees that nothing was complained of or asked for."""
-    contexts, complaints, requests = [], [], []
+class Watched(NamedTuple):
+    """Pages that were opened, and what they complained of or asked for."""
 
-    def open_page(path: Path = report, width: int = 1200, theme: str = "light") -> Page:
+    browser: Browser
+    pages: dict[tuple[Path, int, str], Page]
+    complaints: list[str]
+    requests: list[str]
+
+    def page(self, path: Path, width: int, theme: str) -> Page:
+        """The page as it is when it has just been opened; unpacking plotly.js again takes long."""
+        if (path, width, theme) not in self.pages:
+            self.pages[path, width, theme] = self._open(path, width, theme)
+        page = self.pages[path, width, theme]
+        page.evaluate("document.getElementById('clip').close()")
+        page.locator("#find").fill("")
+        return page
+
+    def _open(self, path: Path, width: int, theme: str) -> Page:
         viewport = {"width": width, "height": 800}
-        contexts.append(browser.new_context(viewport=viewport, color_scheme=theme))
-        page = contexts[-1].new_page()
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: requests.append(request.url))
+        page = self.browser.new_context(viewport=viewport, color_scheme=theme).new_page()
+        page.on("console", lambda message: self.complaints.append(message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self.requests.append(request.url))
         page.goto(path.as_uri())
         page.wait_for_selector("html[data-ready]", timeout=60_000)
         return page
 
+
+@pytest.fixture(scope="session")
+def watched(browser: Browser) -> Watched:
+    return Watched(browser, {}, [], [])
+
+
+@pytest.fixture
+def opened(watched: Watched, report: Path) -> Iterator[Opened]:
+    """Opens the page, and at the end sees that nothing was complained of or asked for."""
+
+    def open_page(path: Path = report, width: int = 1200, theme: str = "light") -> Page:
+        return watched.page(path, width, theme)
+
     yield open_page
-    for context in contexts:
-        context.close()
-    assert complaints == []
-    outside = [url for url in requests if not url.startswith(("file:", "data:", "blob:"))]
+    assert watched.complaints == []
+    outside = [url for url in watched.requests if not url.startswith(("file:", "data:", "blob:"))]
     assert outside == []

@@ -13,10 +13,6 @@ from vqathinker.reporting.page.write import write_page
 DIALOG = "dialog[open]"
 
 
-def column(page, table: str, number: int) -> list[str]:
-    return page.locator(f"{table} tbody tr td:nth-child({number})").all_inner_texts()
-
-
 def test_a_table_sorts_by_a_button_in_its_heading(opened: Opened) -> None:
     page = opened()
     table = page.locator("table", has=page.get_by_text("One row for each run on each benchmark"))
@@ -49,6 +45,7 @@ def test_a_point_opens_its_clip_by_mouse(opened: Opened) -> None:
 
 def test_a_clip_opens_by_keyboard_with_its_copies_and_gives_the_focus_back(opened: Opened) -> None:
     page = opened()
+    page.locator("#of-place").select_option("")
     page.locator("#find").focus()
     page.keyboard.type("01.mp4")
     assert page.locator("#found-count").inner_text() == "1 to 2 of 2"
@@ -103,10 +100,12 @@ def test_the_theme_is_the_system_s_until_the_switch_is_pressed(opened: Opened, t
     page.locator("#theme").press("Enter")
     assert page.locator("html").get_attribute("data-theme") == other
     page.wait_for_function(f"{colour} !== '{before}'")
+    page.locator("#theme").press("Enter")
+    assert page.locator("html").get_attribute("data-theme") == theme
 
 
 def test_a_phone_scrolls_in_one_direction_alone(opened: Opened) -> None:
-    page = opened(width=400)
+    page = opened(width=400, theme="dark")
     assert page.evaluate("document.documentElement.scrollWidth") == 400
     page.locator("#found tbody button").first.click()
     assert page.locator(DIALOG).evaluate("box => box.scrollWidth <= box.clientWidth")
@@ -119,6 +118,7 @@ def test_paper_is_light_and_has_no_controls(opened: Opened) -> None:
     assert not page.locator(".controls").first.is_visible()
     assert page.locator("#answer .plot").is_visible()
     assert page.pdf().startswith(b"%PDF")
+    page.emulate_media(media="screen")
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1200), ("dark", 400)])
