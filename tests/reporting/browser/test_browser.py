@@ -3,11 +3,14 @@
 Every test also asserts that the console stayed empty and that nothing was asked of a network.
 """
 
+import numpy as np
+import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from tests.reporting.browser.conftest import Opened
-from tests.reporting.conftest import HOSTILE
+from tests.reporting.conftest import HOSTILE, origin
 
+from vqathinker.evaluation.predictions import write_predictions
 from vqathinker.reporting.page.write import write_page
 
 DIALOG = "dialog[open]"
@@ -143,3 +146,21 @@ def test_frames_in_files_beside_the_page_are_shown(
         page.locator("#of-place").select_option("seen")
         page.locator("#found tbody button").first.click()
     assert shown.value.ok
+
+
+def test_thousands_of_points_are_drawn_by_webgl_and_still_open(opened: Opened, scale) -> None:
+    videos = [f"{number:04d}.mp4" for number in range(2000)]
+    mos = np.linspace(1, 5, len(videos))
+    known = pd.DataFrame({"video": videos, "mos": mos, "mos_training": mos, "status": "ok"})
+    known.assign(reason=None, content=None, kind=None).to_parquet(scale.manifests["seen"])
+    said = {"video": videos, "score": mos, "completion": "<answer>", "parse_status": "ok"}
+    path = scale.predictions[0]
+    write_predictions(path, pd.DataFrame(said).assign(greedy=mos), origin("base", "seen"))
+    write_page("demo", scale.sources, scale.root / "many.html")
+    page = opened(scale.root / "many.html")
+    page.locator("#of-run").select_option("base")
+    page.wait_for_function("document.getElementById('plot-points').data[0].type === 'scattergl'")
+    assert page.locator("#note-points").inner_text().startswith("2011 clips with a score.")
+    page.locator("#find").fill("1999")
+    page.locator("#found tbody button").first.click()
+    assert "MOS 5.000" in page.locator(f"{DIALOG} #clip-body").inner_text()

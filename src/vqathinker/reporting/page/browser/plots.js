@@ -8,6 +8,8 @@ function coloured(value) {
   return value;
 }
 
+const titled = (axis) => (axis?.title ? { ...axis, title: { ...axis.title, standoff: 6, font: { size: 13 } } } : axis);
+
 function layoutOf(layout, width) {
   const narrow = width < 520;
   const axis = { gridcolor: colour("line"), zerolinecolor: colour("muted"), linecolor: colour("line"), automargin: true };
@@ -18,7 +20,7 @@ function layoutOf(layout, width) {
     hoverlabel: { bgcolor: colour("card"), font: { color: colour("text") }, bordercolor: colour("line"), align: "left" },
     legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 }, showlegend: true, dragmode: "zoom", hovermode: "closest",
     ...own, height, width: paper.matches ? 660 : undefined, autosize: !paper.matches,
-    xaxis: { ...axis, ...own.xaxis }, yaxis: { ...axis, ...own.yaxis },
+    xaxis: { ...axis, ...titled(own.xaxis) }, yaxis: { ...axis, ...titled(own.yaxis) },
   });
 }
 
