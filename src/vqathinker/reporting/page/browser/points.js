@@ -1,4 +1,5 @@
-// A point for each clip of a run: by WebGL where there are many, thinned where there is no WebGL.
+// A point for each clip of a run, thinned where there are very many. Not by WebGL: plotly.js would
+// have to make scripts of its own, which the page forbids.
 const MANY = 1500;
 const THINNED = 4000;
 const chosenRun = () => document.getElementById("of-run").value;
@@ -28,18 +29,13 @@ const AXES = {
   spread: ["spread of the score", "distance of score and MOS"],
 };
 
-function hasWebGL() {
-  const canvas = document.createElement("canvas");
-  return Boolean(canvas.getContext("webgl2") || canvas.getContext("webgl"));
-}
-
-function traceOf(data, rows, number, kind, type) {
+function traceOf(data, rows, number, kind) {
   const place = data.places[number];
   const run = chosenRun();
   const own = rows.filter(([one, row]) => one === number && pointOf(place, run, row, kind).every((value) => value !== null));
   const points = own.map(([, row]) => pointOf(place, run, row, kind));
   return {
-    type, mode: "markers", name: plain(place.name), x: points.map(([x]) => x), y: points.map(([, y]) => y), customdata: own,
+    type: "scatter", mode: "markers", name: plain(place.name), x: points.map(([x]) => x), y: points.map(([, y]) => y), customdata: own,
     text: own.map(([, row]) => plain(place.video[row]) + (place.kind[row] ? `, ${plain(place.kind[row])}` : "")),
     hovertemplate: "%{text}<br>%{x:.3f}, %{y:.3f}<extra>%{fullData.name}</extra>",
     marker: { color: `@${1 + (number % 7)}`, size: rows.length > MANY ? 5 : 8, opacity: rows.length > MANY ? 0.5 : 0.75, symbol: number % 6 },
@@ -51,13 +47,13 @@ function drawPoints(data) {
   const kind = document.getElementById("of-kind").value;
   let rows = rowsOf(data);
   const total = rows.length;
-  const webgl = total > MANY && hasWebGL();
-  if (total > MANY && !webgl) rows = rows.filter((_, index) => index % Math.ceil(total / THINNED) === 0);
+  const each = Math.ceil(total / THINNED);
+  rows = rows.filter((_, index) => index % each === 0);
   const numbers = [...new Set(rows.map(([number]) => number))];
-  const traces = numbers.map((number) => traceOf(data, rows, number, kind, webgl ? "scattergl" : "scatter"));
+  const traces = numbers.map((number) => traceOf(data, rows, number, kind));
   const layout = { height: 480, xaxis: { title: { text: AXES[kind][0] } }, yaxis: { title: { text: AXES[kind][1] } }, shapes: diagonal(traces, kind) };
   box.dataset.view = [chosenRun(), chosenPlace(), kind].join("/");
-  const thinned = rows.length < total ? ` Every ${Math.ceil(total / THINNED)}th clip is drawn, for this browser has no WebGL; all of them are in the list.` : "";
+  const thinned = each > 1 ? ` One in ${each} is drawn, to stay quick; a single benchmark has more of its own, and all are in the list.` : "";
   const line = kind === "score" ? " On the dotted line a score is the MOS." : kind === "spread" ? " A policy that knows where it is less sure has points that rise to the right." : "";
   document.getElementById("note-points").textContent = `${total} clips with a score.${thinned}${line} Numbers: figures/scatter.csv.`;
   return draw(box, traces, layout);
