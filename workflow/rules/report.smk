@@ -110,7 +110,7 @@ rule draw_thumbnails:
     log:
         f"logs/draw_thumbnails/{LAYOUT.scale}/{{benchmark}}.log",
     conda:
-        "../../envs/video.yaml"
+        "../../envs/policy.yaml"
     threads: THREADS["report"]
     resources:
         **RESOURCES["report"],

@@ -15,7 +15,7 @@ import yaml
 __all__ = ["ENVIRONMENTS", "versions_of"]
 
 # The environment of the rules of a phase; the others compute with policies.
-ENVIRONMENTS = {"data": "video", "clips": "video", "thumbnails": "video", "report": "report"}
+ENVIRONMENTS = {"data": "video", "clips": "video", "report": "report"}
 _POLICY = "policy"
 
 # Packages that are imported under another name than their own.
