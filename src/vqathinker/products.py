@@ -45,4 +45,7 @@ UNDERSTANDING = Product(
 )
 TABLE = Product("a table of scores", "write it with `vqathinker tables`")
 FIGURES = Product("a folder of figures", "draw them with `vqathinker figures`")
+THUMBNAILS = Product(
+    "thumbnails of the clips of a benchmark", "draw them with `vqathinker thumbnails`"
+)
 RESULTS = Product("the results of a scale", "make them with snakemake")

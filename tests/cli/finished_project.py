@@ -68,8 +68,10 @@ CALLS = {
     "figures": "--predictions <predictions.parquet --manifest <data/mine/manifest.parquet "
     "--history <run/history.csv --preference <preference.json "
     "--tables <results/tables --out-dir >results/figures",
+    "thumbnails": "--clips <clips.safetensors --out-dir >thumbnails/mine",
     "page": "--tables <results/tables --figures <results/figures "
-    "--predictions <predictions.parquet --out >results/report.html",
+    "--predictions <predictions.parquet --manifest <data/mine/manifest.parquet "
+    "--perturbed <perturbed.parquet --thumbnails <thumbnails/mine --out >results/report.html",
     "numbers": "--tables <results/tables --out-dir >results/numbers",
     "summary": "<results",
     "explain": "<results scoring grpo/mine n",
@@ -81,7 +83,7 @@ CALLS = {
     "policy card": "policy --tables <results/tables/scoring.md",
 }
 WITH_PARAMS = {name for name in CALLS if name.split()[0] != "policy"} - {
-    "gather", "figures", "numbers", "summary", "explain", "verify", "score",
+    "gather", "figures", "thumbnails", "numbers", "summary", "explain", "verify", "score",
 }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ COMMANDS = {
     "Data": ("decode", "perturb"),
     "Policy": ("base", "train", "export"),
     "Evaluation": ("predict", "perturbed", "gather", "metrics", "preference", "absent"),
-    "Report": ("tables", "figures", "page", "numbers", "summary"),
+    "Report": ("tables", "figures", "thumbnails", "page", "numbers", "summary"),
     "Provenance": ("explain", "verify", "archive"),
     "Development": ("schema",),
 }

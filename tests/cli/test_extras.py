@@ -31,6 +31,7 @@ EXTRA_OF_MODULE = {
     "report": "evaluate",
     "score": "evaluate",  # for the plot of --where; tests/test_package.py scores without it
     "serve": "serve",
+    "thumbnails": "evaluate",
     "training": "train",
     "understanding": "evaluate",
 }

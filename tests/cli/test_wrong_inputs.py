@@ -97,6 +97,7 @@ NEEDED = {
         "not_there.csv",
         "notes.csv",
     ),
+    ("page", "thumbnails/mine"): ("index.json", "0000.webp"),
     ("numbers", "results/tables"): (
         "main.csv",
         "preference.csv",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
 
 from vqathinker.evaluation.metrics import write_metrics
@@ -16,11 +17,16 @@ from vqathinker.params import IntervalsParams
 from vqathinker.reporting.figures.curves import PANELS, write_curves
 from vqathinker.reporting.figures.judged import judged_videos
 from vqathinker.reporting.figures.scatter import write_scatters
+from vqathinker.reporting.page.sources import PageSources
 from vqathinker.reporting.remarks import write_remarks
 from vqathinker.reporting.tables.write import write_tables
+from vqathinker.video.draw_thumbnails import write_thumbnails
+from vqathinker.video.store import write_shard
 
 QUICK = IntervalsParams(resamples=200, seed=7, confidence=0.95)
 VIDEOS = 12
+FRAMES = 4
+HOSTILE = "</script><img src=x onerror=alert(1)>"
 NAMES = [f"{number:02d}.mp4" for number in range(VIDEOS)]
 MOS = np.linspace(1, 5, VIDEOS)
 RUNS = {"base": 0.0, "grpo": 1.0}  # how steeply scores follow the MOS
@@ -49,6 +55,21 @@ class Scale:
     @property
     def params(self) -> Path:
         return self.root / "report.yaml"
+
+    @property
+    def thumbnails(self) -> list[Path]:
+        return [self.root / "thumbnails" / name for name in BENCHMARKS]
+
+    @property
+    def perturbed(self) -> list[Path]:
+        return [self.root / "perturbed" / "seen.parquet"]
+
+    @property
+    def sources(self) -> PageSources:
+        return PageSources(
+            self.tables, self.figures, self.params, tuple(self.predictions), self.manifests,
+            tuple(self.perturbed), tuple(self.thumbnails),
+        )  # fmt: skip
 
     @property
     def tables(self) -> Path:
@@ -80,7 +101,24 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Scale:
     history.to_csv(scale.histories["grpo"], index=False)
     write_curves(scale.histories, scale.figures)
     write_scatters(judged_videos(scale.predictions, scale.manifests), scale.figures)
+    _write_what_points_open(scale)
     return scale
+
+
+def _write_what_points_open(scale: Scale) -> None:
+    """Clips of one colour each, and copies of the second video."""
+    shade = torch.arange(20, 20 * VIDEOS, 20, dtype=torch.uint8)  # of every video but the first
+    frames = shade.view(-1, 1, 1, 1, 1).expand(-1, FRAMES, 3, 28, 28)
+    indices = torch.arange(FRAMES).expand(VIDEOS - 1, FRAMES)
+    for folder in scale.thumbnails:
+        shard = scale.root / f"{folder.name}.safetensors"
+        write_shard(shard, NAMES[1:], frames, indices, {}, f"{FRAMES}x28", {})
+        write_thumbnails([shard], folder)
+    copies = pd.DataFrame({"video": NAMES[1], "kind": ["raw", "reverse"], "score": [1.0, 2.0]})
+    copies = copies.assign(completion=HOSTILE, parse_status="ok", greedy=copies["score"])
+    kinds = {"kinds": ["reverse"], "window": 4, "jitter": 1, "duplicate_max": 3, "drop_max": 3}
+    drawn = {"perturbations": kinds, "seed": 7, "setting": f"{FRAMES}x28"}
+    write_predictions(scale.perturbed[0], copies, origin("grpo", "seen") | drawn)
 
 
 @pytest.fixture

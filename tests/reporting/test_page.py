@@ -1,17 +1,27 @@
 """Claims about the report page."""
 
+import base64
+import gzip
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.reporting.conftest import HOSTILE
 
 from vqathinker.errors import InputError
 from vqathinker.evaluation.predictions import read_predictions, write_predictions
-from vqathinker.reporting.figures.uncertainty import write_uncertainty
-from vqathinker.reporting.page import write_page
+from vqathinker.reporting.page.write import write_page
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
+
+
+def unpacked(html: str, block: str) -> Any:
+    """The content of one of the page's blocks of data."""
+    text = re.search(rf'<script type="text/plain" id="{block}">([^<]*)<', html)[1]
+    return json.loads(gzip.decompress(base64.b64decode(text)))
 
 
 class Reader(HTMLParser):
@@ -46,10 +56,7 @@ def html(finished, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def write(scale, folder: Path) -> str:
     out = folder / "report.html"
-    write_page(
-        "demo", scale.tables, scale.figures, scale.predictions, out, params=scale.params,
-        title="Our <runs>",
-    )  # fmt: skip
+    write_page("demo", scale.sources, out, title="Our <runs>")
     return out.read_text(encoding="utf-8")
 
 
@@ -66,16 +73,17 @@ def test_every_tag_is_closed(html: str) -> None:
 
 def test_it_needs_nothing_outside_itself(html: str) -> None:
     addresses = read(html).addresses
-    assert len(addresses) == 3
-    assert all(address.startswith("data:image/png;base64,") for address in addresses)
-    assert not re.search(r"https?://|@import|url\(", html)
+    assert all(address.startswith(("data:image/webp;base64,", "#")) for address in addresses)
+    assert not re.search(r"https?://|@import", html)
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html)[1]
+    assert policy.startswith("default-src &#39;none&#39;; script-src &#39;sha256-")
+    assert "file:" not in policy
 
 
 def test_every_picture_has_a_text_in_its_place(html: str) -> None:
     texts = [image["alt"] or "" for image in read(html).images]
-    assert [text.split()[0] for text in texts] == ["Rewards,", "Scores", "Scores"]
-    assert "base" in texts[1]
-    assert "grpo" in texts[2]
+    assert texts
+    assert all(re.fullmatch(r"Frames of \d\d\.mp4", text) for text in texts)
 
 
 def test_it_shows_scores_averages_and_reasons(html: str) -> None:
@@ -84,6 +92,7 @@ def test_it_shows_scores_averages_and_reasons(html: str) -> None:
         assert piece in text
     assert "<no> moov atom" in text
     assert "Rows without a score (8)" in text
+    assert "in-domain SRCC over 10 videos is 1.000" in text
 
 
 def test_it_shows_how_scores_are_made_and_how_answers_were_read(html: str) -> None:
@@ -92,18 +101,13 @@ def test_it_shows_how_scores_are_made_and_how_answers_were_read(html: str) -> No
     assert "grposeengreedy100100" in text  # ok, no_answer, not_a_number, out_of_range, cut_off
 
 
-def test_spread_and_error_are_drawn_where_they_are_known(scale, tmp_path: Path) -> None:
-    write_uncertainty(scale.predictions, scale.manifests, scale.figures)
-    images = read(write(scale, tmp_path)).images
-    assert [str(image["alt"]).split()[0] for image in images] == ["Error"]
-
-
-def test_it_shows_what_each_run_rates_best_and_worst_and_cannot_be_read(html: str) -> None:
+def test_it_shows_what_the_method_rates_best_and_worst_and_is_most_wrong_about(html: str) -> None:
     text = read(html).text
-    assert "Rated best: 11.mp4 of unseen; score 5.110, MOS 5.000" in text
-    assert "Rated worst: 01.mp4 of seen; score 1.374, MOS 1.364" in text
-    assert "Could not be read: 05.mp4 of seen; score –" in text
-    assert "<think>grpo 11.mp4</think>" in text
+    best, worst = text.index("Rated best"), text.index("Rated worst")
+    assert "score 5.110, MOS 5.00011.mp4 of unseen<think>grpo 11.mp4</think>" in text[best:worst]
+    assert "score 1.374, MOS 1.36401.mp4 of seen" in text[worst:]
+    assert "Most overrated" in text
+    assert "Most underrated" not in text  # no score is below its MOS
 
 
 def test_it_shows_what_is_recorded_of_a_run_without_dates_or_single_benchmarks(html: str) -> None:
@@ -112,13 +116,14 @@ def test_it_shows_what_is_recorded_of_a_run_without_dates_or_single_benchmarks(h
         assert piece in text
     for piece in ("2026-01", "seen-hash"):
         assert piece not in text
-    assert html.count("0123abc") == 1
+    assert text.count("0123abc") == 1
 
 
 def test_what_runs_say_cannot_become_markup(html: str) -> None:
     assert "<think>" not in html
     assert "<no>" not in html
     assert "<runs>" not in html
+    assert "onerror" not in html
 
 
 def test_it_tells_how_to_run_it_again(html: str) -> None:
@@ -129,10 +134,13 @@ def test_the_same_results_give_the_same_bytes(finished, html: str, tmp_path: Pat
     assert write(finished, tmp_path) == html
 
 
-def test_it_does_without_figures(scale, tmp_path: Path) -> None:
-    reader = read(write(scale, tmp_path))
+def test_it_does_without_figures_clips_and_manifests(scale, tmp_path: Path) -> None:
+    sources = scale.sources._replace(thumbnails=(), perturbed=(), manifests={})
+    write_page("demo", sources, tmp_path / "report.html")
+    reader = read((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert reader.images == []
-    assert "Rated best: 11.mp4 of unseen; score 5.110\n" in reader.text
+    assert "Scores and clips" not in reader.text
+    assert "No run was trained." in reader.text
 
 
 def test_a_run_that_never_gave_a_number_still_has_a_page(scale, tmp_path: Path) -> None:
@@ -142,7 +150,6 @@ def test_a_run_that_never_gave_a_number_still_has_a_page(scale, tmp_path: Path) 
         write_predictions(path, silent, said.provenance)
     text = read(write(scale, tmp_path)).text
     assert "Rated best" not in text
-    assert "(nothing)" in text
 
 
 def test_without_tables_it_says_what_to_make(scale, tmp_path: Path) -> None:
@@ -156,3 +163,27 @@ def test_it_shows_the_main_table_and_the_ladder(html: str) -> None:
     for piece in ("Main table, in-domain", "Our runs", "Ablation ladder: averages", "as it is"):
         assert piece in text
     assert "<strong>1.000</strong>" in html
+
+
+def test_a_point_knows_its_clip_what_was_said_and_its_copies(html: str) -> None:
+    data, texts = unpacked(html, "data"), unpacked(html, "texts-0")
+    place = data["places"][0]
+    assert (place["name"], place["video"][1], place["mos"][0]) == ("seen", "01.mp4", 1.0)
+    assert place["why"][:2] == ["<no> moov atom", None]
+    assert place["scores"]["grpo"][:2] == [None, 1.3736]
+    assert place["thumbs"]["place"][:3] == [None, 0, 1]
+    assert texts["status"]["grpo"][5] == "not_a_number"
+    assert texts["copies"]["grpo"] == {"1": [["reverse", 2.0, HOSTILE, [3, 2, 1, 0]]]}
+
+
+def test_large_thumbnails_stay_in_their_files_and_the_page_says_so(
+    scale, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vqathinker.reporting.page.pictures._IN_THE_PAGE", 10)
+    out = scale.root / "ablations" / "report.html"
+    write_page("demo", scale.sources, out)
+    html = out.read_text(encoding="utf-8")
+    assert "lie in the folder <code>thumbnails</code> beside it" in html
+    sheets = unpacked(html, "data")["places"][0]["thumbs"]["sheets"]
+    assert sheets == ["../thumbnails/seen/0000.webp"]
+    assert (out.parent / sheets[0]).is_file()

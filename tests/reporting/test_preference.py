@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from vqathinker.errors import InputError
-from vqathinker.reporting.page import write_page
+from vqathinker.reporting.page.write import write_page
 from vqathinker.reporting.preference import write_preference_figure, write_preference_tables
 
 KINDS = ("reverse", "random_drop", "all")
@@ -92,9 +92,8 @@ def test_the_report_shows_both(scale: Any, files: list[Path], tmp_path: Path) ->
     write_preference_tables(files, scale.tables)
     write_preference_figure(files, scale.figures)
     out = tmp_path / "report.html"
-    folders = (scale.tables, scale.figures)
-    write_page("demo", *folders, scale.predictions, out, params=scale.params)
+    write_page("demo", scale.sources, out)
     page = out.read_text(encoding="utf-8")
     assert "Temporal preference" in page
     assert "0.81 [0.69, 0.94]" in page
-    assert 'alt="Share of clips scored above' in page
+    assert 'aria-label="Share of clips scored above' in page

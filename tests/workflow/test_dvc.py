@@ -21,7 +21,7 @@ PHASE_OF_STAGE = {
     "train": ["training-grpo"],
     "evaluate": ["evaluation", "metrics", "perturbed", "absent"],
     "understand": ["understanding", "judging"],
-    "report": ["report"],
+    "report": ["report", "thumbnails"],
 }
 
 

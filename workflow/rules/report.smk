@@ -101,12 +101,36 @@ rule draw_figures:
         " --out-dir {output} 2> {log}"
 
 
+rule draw_thumbnails:
+    input:
+        stamp=LAYOUT.stamp("thumbnails"),
+        clips=lambda w: LAYOUT.shards(w.benchmark),
+    output:
+        directory(f"{LAYOUT.results}/thumbnails/{{benchmark}}"),
+    log:
+        f"logs/draw_thumbnails/{LAYOUT.scale}/{{benchmark}}.log",
+    conda:
+        "../../envs/policy.yaml"
+    threads: THREADS["report"]
+    resources:
+        **RESOURCES["report"],
+    shell:
+        "vqathinker thumbnails --clips {input.clips} --out-dir {output} 2> {log}"
+
+
 rule write_page:
     input:
         stamp=LAYOUT.stamp("report"),
         tables="{folder}/tables",
         figures="{folder}/figures",
         predictions=lambda w: LAYOUT.predictions(w.folder),
+        manifests=[
+            LAYOUT.manifest(name)
+            for name in LAYOUT.benchmarks
+            if name in LAYOUT.present
+        ],
+        perturbed=lambda w: LAYOUT.perturbed(w.folder),
+        thumbnails=LAYOUT.thumbnails,
     output:
         report("{folder}/report.html", caption="../report/page.rst", category="Report"),
     log:
@@ -118,4 +142,5 @@ rule write_page:
         **RESOURCES["report"],
     shell:
         "vqathinker page --params {input.stamp} --tables {input.tables} --figures {input.figures}"
-        " --predictions {input.predictions} --out {output} 2> {log}"
+        " --predictions {input.predictions} --manifest {input.manifests}"
+        " --perturbed {input.perturbed} --thumbnails {input.thumbnails} --out {output} 2> {log}"

@@ -30,6 +30,7 @@ from vqathinker.cli import (
     report,
     score,
     serve,
+    thumbnails,
     training,
     understanding,
 )
@@ -106,7 +107,14 @@ _PANELS: dict[str, tuple[Callable[..., Any], ...]] = {
         metrics.preference,
         absent.absent,
     ),
-    "Report": (report.tables, report.figures, report.page, report.numbers, report.summary),
+    "Report": (
+        report.tables,
+        report.figures,
+        thumbnails.thumbnails,
+        report.page,
+        report.numbers,
+        report.summary,
+    ),
     "Provenance": (provenance.explain, provenance.verify, provenance.archive),
     "Development": (schema,),
 }

@@ -15,7 +15,7 @@ _COMMANDS: Final = {
     "train": ("base", "train", "export"),
     "evaluate": (
         *("predict", "perturbed", "gather", "metrics", "preference", "absent", "understanding"),
-        *("tables", "figures", "page", "numbers", "summary", "explain", "verify", "archive"),
+        *("tables", "figures", "thumbnails", "page", "numbers", "summary", "explain", "verify", "archive"),
     ),
     "serve": ("serve",),
 }

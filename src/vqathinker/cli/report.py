@@ -18,9 +18,11 @@ from vqathinker.products import (
     HISTORY,
     MANIFEST,
     METRICS,
+    PERTURBED,
     PREDICTIONS,
     RESULTS,
     TABLE,
+    THUMBNAILS,
     UNDERSTANDING,
 )
 
@@ -159,19 +161,38 @@ def page(
     ],
     out: OutFile,
     predictions: PredictionFiles = [],  # noqa: B006  none where no set is there
+    manifest: Annotated[
+        list[Path],
+        typer.Option(**file_to_read(MANIFEST), help="Manifests; with them points can be opened."),
+    ] = [],  # noqa: B006
+    perturbed: Annotated[
+        list[Path],
+        typer.Option(**file_to_read(PERTURBED), help="What `perturbed` wrote; several may follow."),
+    ] = [],  # noqa: B006
+    thumbnails: Annotated[
+        list[Path],
+        typer.Option(
+            **folder_to_read(THUMBNAILS), help="What `thumbnails` wrote; several may follow."
+        ),
+    ] = [],  # noqa: B006
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
-    """Write the report: one HTML page that needs nothing outside itself.
+    """Write the report: one HTML page that needs no network.
 
     Example: vqathinker page --tables results/demo/tables --figures results/demo/figures
     --predictions results/demo/predictions/grpo/*.parquet --out my-report.html
     """
     from vqathinker.params import ReportParams, load_section
     from vqathinker.phases.parameters import read_params
-    from vqathinker.reporting.page import write_page
+    from vqathinker.reporting.page.sources import PageSources
+    from vqathinker.reporting.page.write import write_page
 
     title, scale = load_section(params, ReportParams).title, str(read_params(params)["scale"])
-    write_page(scale, tables, figures, predictions, out, params=params, title=title)
+    sources = PageSources(
+        tables, figures, params, tuple(predictions), _by_set(manifest), tuple(perturbed),
+        tuple(thumbnails),
+    )  # fmt: skip
+    write_page(scale, sources, out, title=title)
     typer.echo(f"{out}: report of scale {scale}")
 
 

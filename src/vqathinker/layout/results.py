@@ -35,9 +35,23 @@ class Layout(PolicyLayout):
 
     def preferences(self, folder: str) -> list[str]:
         """Temporal preference of runs of a results folder, on each present benchmark asked for."""
-        asked = self.params["preference"]["benchmarks"]
-        grid = (pair for pair in self._present_pairs(folder) if pair[1] in asked)
+        grid = self._compared(folder)
         return [f"{self.results}/preference/{run}/{name}.json" for run, name in grid]
+
+    def perturbed(self, folder: str) -> list[str]:
+        """Scores of clips and of their perturbed copies, which `preferences` are measured on."""
+        grid = self._compared(folder)
+        return [f"{self.results}/perturbed/{run}/{name}.parquet" for run, name in grid]
+
+    def _compared(self, folder: str) -> list[tuple[str, str]]:
+        asked = self.params["preference"]["benchmarks"]
+        return [pair for pair in self._present_pairs(folder) if pair[1] in asked]
+
+    @property
+    def thumbnails(self) -> list[str]:
+        """Folders with pictures of the clips of every present benchmark."""
+        names = [name for name in self.benchmarks if name in self.present]
+        return [f"{self.results}/thumbnails/{name}" for name in names]
 
     @property
     def understanding(self) -> str:

@@ -37,6 +37,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "absent": ("data", "evaluation"),
     "understanding": ("understanding", "evaluation", "answer", "kernels", "device"),
     "judging": ("understanding", "judge"),
+    "thumbnails": (),
     "report": ("report", "data", "metrics", "understanding"),
 }
 BASE, TRAINING, CLIPS = "base", "training", "clips"

@@ -22,13 +22,23 @@ _MARKS = (
 )
 
 
-def main_grids(scale: TableScale, lines: Sequence[Line], notes: Sequence[str] = ()) -> list[Grid]:
-    """Grids of the lines that `main_lines` made; `notes` go below the last."""
-    grids = [_domain_grid(scale, lines, domain) for domain in dict.fromkeys(scale.domains.values())]
+def main_grids(
+    scale: TableScale,
+    lines: Sequence[Line],
+    notes: Sequence[str] = (),
+    *,
+    intervals: bool = False,
+) -> list[Grid]:
+    """Grids of the lines that `main_lines` made; `notes` go below the last.
+
+    With `intervals`, those of our rows stand in every grid, not in the last alone.
+    """
+    domains = dict.fromkeys(scale.domains.values())
+    grids = [_domain_grid(scale, lines, domain, intervals) for domain in domains]
     return [*grids, _our_grid([line for line in lines if line["ours"]], notes)]
 
 
-def _domain_grid(scale: TableScale, lines: Sequence[Line], domain: str) -> Grid:
+def _domain_grid(scale: TableScale, lines: Sequence[Line], domain: str, intervals: bool) -> Grid:
     names = [*scale.benchmarks(domain), AVERAGES[0]]
     columns = [Column("method", number=False), Column("trained on", number=False)]
     columns += [Column("how sure", number=False)]
@@ -44,7 +54,9 @@ def _domain_grid(scale: TableScale, lines: Sequence[Line], domain: str) -> Grid:
     for (ours, method, trained_on, score, _), of in methods.items():
         name = f"{method} ({score})" if ours else method
         first = [Cell(name), Cell(format_cell(trained_on)), Cell("ours" if ours else _sure(of))]
-        cells = [_cell(of.get(name), measure, total) for name in names for measure in MEASURES]
+        cells = [
+            _cell(of.get(name), measure, total, intervals) for name in names for measure in MEASURES
+        ]
         blocks[ours].append([*first, *cells])
     sure = {line["how_sure"] for line in lines if line["domain"] == domain}
     notes = [_MARKS, *(f"{word}: {meaning}." for word, meaning in HOW_SURE.items() if word in sure)]
@@ -60,10 +72,12 @@ def _sure(of: Mapping[str, Line]) -> str:
     return "; ".join([most, *others])
 
 
-def _cell(line: Line | None, measure: str, total: int) -> Cell:
+def _cell(line: Line | None, measure: str, total: int, intervals: bool) -> Cell:
     if line is None or line[measure] is None:
         return Cell("–")
     text = format_cell(line[measure])
+    if intervals:
+        text = interval_text(line[measure], line[f"{measure}_low"], line[f"{measure}_high"])
     if line["benchmark"] in AVERAGES and line["benchmarks"] < total:
         text += f" ({line['benchmarks']} of {total})"
     return Cell(text, line[f"{measure}_place"])

@@ -1,0 +1,63 @@
+"""Claims about thumbnails of clips."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from vqathinker.errors import InputError
+from vqathinker.video.draw_thumbnails import write_thumbnails
+from vqathinker.video.store import write_shard
+from vqathinker.video.thumbnails import read_thumbnails
+
+CLIPS, FRAMES = 20, 3
+
+
+@pytest.fixture
+def shard(tmp_path: Path) -> Path:
+    """Clip by clip and frame by frame another grey."""
+    grey = 4 * torch.arange(CLIPS * FRAMES, dtype=torch.uint8).view(CLIPS, FRAMES, 1, 1, 1)
+    indices = torch.arange(FRAMES).expand(CLIPS, FRAMES)
+    ids = [f"{number:02d}.mp4" for number in range(CLIPS)]
+    path = tmp_path / "0000.safetensors"
+    write_shard(path, ids, grey.expand(-1, -1, 3, 112, 112), indices, {}, f"{FRAMES}x112", {})
+    return path
+
+
+def test_every_frame_of_every_clip_is_on_a_sheet(shard: Path, tmp_path: Path) -> None:
+    assert write_thumbnails([shard], tmp_path / "mine") == CLIPS
+    found = read_thumbnails([tmp_path / "mine"])["mine"]
+    assert (found.frames, found.px, len(found.sheets)) == (FRAMES, 80, 2)
+    for number, video in enumerate(found.videos):
+        strip = found.strip(video)
+        assert strip.size == (FRAMES * 80, 80)
+        for frame in range(FRAMES):
+            told = strip.getpixel((frame * 80 + 40, 40))[0]
+            assert told == pytest.approx(4 * (number * FRAMES + frame), abs=6)
+    assert found.strip("other.mp4") is None
+
+
+def test_the_same_clips_give_the_same_bytes(shard: Path, tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        write_thumbnails([shard], tmp_path / name)
+    for path in sorted((tmp_path / "first").iterdir()):
+        assert path.read_bytes() == (tmp_path / "second" / path.name).read_bytes()
+
+
+def test_a_clip_smaller_than_a_thumbnail_stays_as_it_is(tmp_path: Path) -> None:
+    frames = torch.zeros(1, 2, 3, 28, 28, dtype=torch.uint8)
+    write_shard(tmp_path / "s", ["a"], frames, torch.arange(2).view(1, 2), {}, "2x28", {})
+    write_thumbnails([tmp_path / "s"], tmp_path / "small")
+    with Image.open(tmp_path / "small" / "0000.webp") as sheet:
+        assert sheet.size == (56, 28)
+
+
+def test_a_folder_of_something_else_is_refused(shard: Path, tmp_path: Path) -> None:
+    write_thumbnails([shard], tmp_path / "mine")
+    (tmp_path / "mine" / "0001.webp").write_bytes(b"RIFF")
+    with pytest.raises(InputError, match=r"0001\.webp.*`vqathinker thumbnails`"):
+        read_thumbnails([tmp_path / "mine"])
+    (tmp_path / "mine" / "index.json").write_text('{"frames": "six"}', encoding="utf-8")
+    with pytest.raises(InputError, match=r"index\.json.*`vqathinker thumbnails`"):
+        read_thumbnails([tmp_path / "mine"])
