@@ -19,7 +19,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"(?m)^```(\w*)[^\n]*\n(.*?)^```$", re.DOTALL)
 PROGRAMS = "make|snakemake|dvc|vqathinker|python|git|pip|export|source|mkdir|cp|ln"
 # What stands for something of the reader's, or belongs to the shell: nothing of ours to check.
-SHELL = {"mkdir", "cp", "ln", "source", "export", "git", "pip"}
+SHELL = {"mkdir", "cp", "ln", "source", "export", "find", "git", "pip"}
 
 
 def lines_of(path: Path) -> Iterator[str]:
@@ -28,7 +28,7 @@ def lines_of(path: Path) -> Iterator[str]:
         if language == "sh":
             for line in block.splitlines():
                 said = re.sub(r"\s+# .*|^#.*", "", line).strip()
-                yield from filter(None, map(str.strip, re.split(r";|&&", said)))
+                yield from filter(None, map(str.strip, re.split(r";|&&|\|", said)))
 
 
 LINES = sorted({(path.name, line) for path in PAGES for line in lines_of(path)})
@@ -55,6 +55,8 @@ def vqathinker(words: list[str]) -> None:
     """Known commands, options and choices, and all that must be given; files are not looked at."""
     command: Any = get_command(app)
     words = [word for word in words if word != "--help"] if words != ["--help"] else []
+    if words and words[0] in {name for param in command.params for name in param.opts}:
+        return  # of the program itself, as --install-completion
     while words and hasattr(command, "commands"):
         assert words[0] in command.commands, words[0]
         command = command.commands[words.pop(0)]
