@@ -23,7 +23,7 @@ export OMP_NUM_THREADS ?= 1
 SNAKEMAKE := snakemake --cores $(CORES)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ablations run repro test lint schema clean
+.PHONY: help demo ablations run rehearsal repro test lint schema clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -38,6 +38,13 @@ ablations: $(READY) ## demo, and its ablation runs and other seeds beside it
 
 run: $(READY) ## the pipeline at another scale: make run SCALE=paper
 	$(SNAKEMAKE) --config scale=$(SCALE)
+
+# What it makes: make rehearsal TARGETS=ablations; other frames, LoRA: REHEARSAL=rehearsal-single-gpu
+TARGETS ?= all
+REHEARSAL ?= rehearsal
+
+rehearsal: $(READY) ## the workflow of scale paper on small stand-ins for videos and policies, here
+	python -m tests.rehearsal --folder "$(CACHE)/rehearsal" --scale $(REHEARSAL) $(TARGETS)
 
 repro: $(READY) ## the same pipeline through DVC, which versions data and models
 	dvc repro
