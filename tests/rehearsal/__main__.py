@@ -1,7 +1,8 @@
 """The whole workflow at paper scale, or single-gpu, on stand-ins: see docs/rehearsal.md.
 
-python -m tests.rehearsal [--folder F] [--scale rehearsal] [TARGETS]; a word `shell` instead serves
-the stand-ins until it is stopped, and says which variables to set to work in the copy by hand.
+python -m tests.rehearsal [--folder F] [--scale rehearsal] [TARGETS]; in place of targets `faults`
+goes through what may go wrong, and `shell` serves the stand-ins until it is stopped, and says which
+variables to set to work in the copy by hand.
 """
 
 # ruff: noqa: T201  what it says is its result
@@ -10,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+from tests.rehearsal.faults import rehearse_faults
 from tests.rehearsal.project import TASK_SETS, Project, prepare
 
 
@@ -23,10 +25,15 @@ def main() -> int:
     )
     given = parser.parse_args()
     began = time.monotonic()
-    project = prepare(given.folder.resolve(), given.scale)
+    faults = given.targets == ["faults"]
+    project = prepare(given.folder.resolve(), given.scale, "faults" if faults else "project")
     print(f"prepared in {time.monotonic() - began:.0f} s", flush=True)
     if given.targets == ["shell"]:
         return _wait(project)
+    if faults:
+        wrong = rehearse_faults(project)
+        print(f"{time.monotonic() - began:.0f} s; not as it should be: {wrong or 'nothing'}")
+        return bool(wrong)
     project.drop()
     for name in TASK_SETS:
         there = (project.folder / "data" / name / "source.json").is_file()

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +19,7 @@ from tests.rehearsal.policies import make_policies
 from tests.rehearsal.scale import PREFIX, with_rehearsals
 from tests.rehearsal.sets import SETS, counts
 
-__all__ = ["TASK_SETS", "Done", "Project", "prepare"]
+__all__ = ["TASK_SETS", "Done", "Project", "copy_sources", "prepare"]
 
 ROOT = Path(__file__).parents[2]
 _PARTS = (
@@ -72,19 +73,20 @@ class Project:
             said.append(line)
         return Done(running.wait(), "".join(said))
 
-    def start(self, *command: str) -> "subprocess.Popen[bytes]":
-        """Begin a command in a session of its own, for a test that kills a part of it."""
+    def start_snakemake(self, *targets: str) -> "subprocess.Popen[bytes]":
+        """Begin the same, for whoever kills a part of it."""
         return subprocess.Popen(
-            command, cwd=self.folder, env=self.environment, start_new_session=True,
+            self._typed(targets), cwd=self.folder, env=self.environment, start_new_session=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
 
     def snakemake(self, *targets: str) -> Done:
         """What a person types, at this scale, with targets."""
-        cores = str(os.cpu_count() or 1)
-        return self.run(
-            "snakemake", "--cores", cores, "--config", f"scale={self.scale}", "--", *targets
-        )
+        return self.run(*self._typed(targets))
+
+    def _typed(self, targets: Sequence[str]) -> list[str]:
+        cores = ["--cores", str(os.cpu_count() or 1)]
+        return ["snakemake", *cores, "--config", f"scale={self.scale}", "--", *targets]
 
     def drop(self) -> None:
         """What a person does with archives that came by mail: put them into `downloads`."""
@@ -101,7 +103,7 @@ class Project:
         return found | {"HF_TOKEN": HF_TOKEN}
 
 
-def prepare(folder: Path, scale: str = PREFIX) -> Project:
+def prepare(folder: Path, scale: str = PREFIX, name: str = "project") -> Project:
     """Make what is not there yet, bring the copy of the sources up to date, start the server."""
     origin, policies = folder / "origin", folder / "policies"
     made = load_made(origin)
@@ -112,9 +114,9 @@ def prepare(folder: Path, scale: str = PREFIX) -> Project:
     origins = Origins(folder, made, policies)
     origins.thread.start()
     home = folder / "home"
-    project = Project(folder / "project", made, origins, {}, scale)
+    project = Project(folder / name, made, origins, {}, scale)
     project.environment = _environment(project, environment_of(origins, home))
-    _copy_sources(project.folder)
+    copy_sources(project.folder)
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     params = with_rehearsals(params, counts(), f"{origins.url('')}/v1") | {"scale": scale}
     text = yaml.dump(params, Dumper=_Plain, sort_keys=False, allow_unicode=True)
@@ -144,7 +146,8 @@ def _environment(project: Project, asked: dict[str, str]) -> dict[str, str]:
     return kept | asked | own | project.secrets()
 
 
-def _copy_sources(folder: Path) -> None:
+def copy_sources(folder: Path) -> None:
+    """Copy what Snakemake needs to `folder`, params.yaml not among it."""
     folder.mkdir(parents=True, exist_ok=True)
     left_out = shutil.ignore_patterns("__pycache__", "stamps", ".snakemake")
     for part in _PARTS:

@@ -1,5 +1,6 @@
 """Nothing differs between a scale and its rehearsal but sizes, hosts and steps, each by name."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,9 +50,15 @@ MAY_CHANGE = {
 REHEARSED = ("paper", "single-gpu")
 
 
-@pytest.fixture
-def resolved(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    scales = with_rehearsals(config, counts())
+@pytest.fixture(scope="module")
+def scales(root: Path) -> dict[str, Any]:
+    """params.yaml with the scales that rehearse others."""
+    config = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
+    return with_rehearsals(config, counts())
+
+
+@pytest.fixture(scope="module")
+def resolved(scales: dict[str, Any]) -> dict[str, dict[str, Any]]:
     names = [*REHEARSED, *map(scale_of, REHEARSED)]
     return {name: resolve({**scales, "scale": name}) for name in names}
 
@@ -108,9 +115,9 @@ def test_a_step_of_the_rehearsal_has_as_many_videos_as_the_papers(
 
 @pytest.mark.parametrize("scale", REHEARSED)
 def test_its_parameters_are_valid(
-    scale: str, config: dict[str, Any], resolved: dict[str, dict[str, Any]], root: Any
+    scale: str, scales: dict[str, Any], resolved: dict[str, dict[str, Any]], root: Path
 ) -> None:
     path = root / "workflow" / "schemas" / "params.schema.yaml"
     schema = yaml.safe_load(path.read_text(encoding="utf-8"))
-    scales = {**with_rehearsals(config, counts()), "scale": scale_of(scale)}
-    assert faults_of(resolved[scale_of(scale)], scales, schema, "params.yaml") == []
+    config = {**scales, "scale": scale_of(scale)}
+    assert faults_of(resolved[scale_of(scale)], config, schema, "params.yaml") == []
