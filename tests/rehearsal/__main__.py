@@ -1,8 +1,10 @@
 """The whole workflow at paper scale, or single-gpu, on stand-ins: see docs/rehearsal.md.
 
-python -m tests.rehearsal [--folder F] [--scale rehearsal] [TARGETS]; in place of targets `faults`
-goes through what may go wrong, and `shell` serves the stand-ins until it is stopped, and says which
-variables to set to work in the copy by hand.
+python -m tests.rehearsal [--folder F] [--scale rehearsal] [TARGETS]
+
+Targets are those of Snakemake; besides, `ladder` trains every run, and asks the released policy
+about one benchmark. In place of targets `faults` goes through what may go wrong, and `shell` serves
+the stand-ins until it is stopped, and says which variables to set to work in the copy by hand.
 """
 
 # ruff: noqa: T201  what it says is its result
@@ -13,6 +15,9 @@ from pathlib import Path
 
 from tests.rehearsal.faults import rehearse_faults
 from tests.rehearsal.project import TASK_SETS, Project, prepare
+from tests.rehearsal.summary import summarise
+
+from vqathinker.phases.parameters import read_params
 
 
 def main() -> int:
@@ -34,14 +39,37 @@ def main() -> int:
         wrong = rehearse_faults(project)
         print(f"{time.monotonic() - began:.0f} s; not as it should be: {wrong or 'nothing'}")
         return bool(wrong)
+    code = _rehearse(project, given.targets)
+    summarise(project, time.monotonic() - began)
+    return code
+
+
+def _rehearse(project: Project, targets: list[str]) -> int:
+    """What a person types, one command after the other; the exit code of the first that fails."""
     project.drop()
     for name in TASK_SETS:
         there = (project.folder / "data" / name / "source.json").is_file()
         if not there and (code := project.run("vqathinker", "data", "fetch", name).code):
             return code
-    code = project.snakemake(*given.targets).code
-    print(f"{time.monotonic() - began:.0f} s in all", flush=True)
-    return code
+    spelled = [name for name in targets if name != "ladder"]
+    spelled += _ladder(project) if "ladder" in targets else []
+    if code := project.snakemake(*spelled).code:
+        return code
+    results = f"results/{project.scale}"
+    if "all" not in targets:
+        return 0
+    for command in (("summary", results), ("archive", results, "--out", f"{project.scale}.zip")):
+        if code := project.run("vqathinker", *command).code:
+            return code
+    return 0
+
+
+def _ladder(project: Project) -> list[str]:
+    """The policy of every run that is trained, and what the authors' own says."""
+    params = read_params(project.folder / "params.yaml")
+    trained = [name for name, row in params["runs"].items() if row["train"]]
+    policies = [f"models/{project.scale}/{name}/policy" for name in trained]
+    return [*policies, f"results/{project.scale}/predictions/released/konvid_1k.parquet"]
 
 
 def _wait(project: Project) -> int:

@@ -73,6 +73,14 @@ class Project:
             said.append(line)
         return Done(running.wait(), "".join(said))
 
+    def run_quietly(self, *command: str) -> Done:
+        """Run a command there; what it says on its standard output is returned."""
+        done = subprocess.run(
+            command, check=True, cwd=self.folder, env=self.environment, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        return Done(done.returncode, done.stdout)
+
     def start_snakemake(self, *targets: str) -> "subprocess.Popen[bytes]":
         """Begin the same, for whoever kills a part of it."""
         return subprocess.Popen(
