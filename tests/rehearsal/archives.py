@@ -22,6 +22,7 @@ from vqathinker.datasets.remote_file import RemoteFile
 __all__ = ["Made", "load_made", "make_archives"]
 
 _LISTING = "made.json"
+_MAKING = ("archives", "labels", "sets", "videos")
 
 
 @dataclass
@@ -70,17 +71,24 @@ def make_archives(folder: Path) -> Made:
                 for file, content in label_files(name, ids).items():
                     _keep(made, name, file, content)
     shutil.rmtree(folder / "raw")
-    (folder / _LISTING).write_text(json.dumps([made.files, made.dropped]), encoding="utf-8")
+    told = json.dumps([_recipe(), made.files, made.dropped])
+    (folder / _LISTING).write_text(told, encoding="utf-8")
     return made
 
 
 def load_made(folder: Path) -> Made | None:
-    """What `make_archives` made there before; None where it did not come to its end."""
+    """What `make_archives` made there before; None where it would make something else now."""
     listing = folder / _LISTING
     if not listing.is_file():
         return None
-    files, dropped = json.loads(listing.read_text(encoding="utf-8"))
-    return Made(folder, files, dropped)
+    recipe, files, dropped = json.loads(listing.read_text(encoding="utf-8"))
+    return Made(folder, files, dropped) if recipe == _recipe() else None
+
+
+def _recipe() -> str:
+    """Tells one way of making the files from another."""
+    modules = (Path(__file__).with_name(f"{name}.py") for name in _MAKING)
+    return hashlib.sha256(b"".join(module.read_bytes() for module in modules)).hexdigest()
 
 
 def _stated_hashes(card: Card) -> Iterator[tuple[str, str]]:

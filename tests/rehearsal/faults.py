@@ -96,7 +96,9 @@ def _full_disk(project: Project) -> Iterator[str]:
         if not mounted:
             print("left out: mounting a small disk takes root", flush=True)
             return
-        yield from _told(project.snakemake(target), ("the disk is full", "make room"))
+        yield from _told(
+            project.snakemake(target), ("No space left on device", "see to the disk", "start again")
+        )
     yield from _goes_on(project.snakemake(target))
 
 
