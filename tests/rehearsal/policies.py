@@ -1,11 +1,14 @@
 """Tiny random policies in the layouts of the real ones, sharded, and SlowFast's weights."""
 
+import hashlib
 import json
+import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
 from safetensors.torch import load_file, save_file
+from tests.rehearsal.speech import PHRASES, teach_format
 from transformers import (
     InternVLConfig,
     InternVLForConditionalGeneration,
@@ -26,22 +29,30 @@ __all__ = ["SLOWFAST", "make_policies"]
 SLOWFAST = "SLOWFAST_8x8_R50.pyth"
 _LARGEST = "400KB"  # of a shard, so that there are several
 _SHARDS = 4
-_WIDTHS = {"1B": 32, "2B": 32, "8B": 64}
+_WIDTHS = {"1B": 64, "2B": 64, "8B": 96}
 
 
 def make_policies(folder: Path) -> None:
     """Write InternVL3 of three sizes, the authors' released policy, and SlowFast below `folder`."""
-    if (folder / ".whole").is_file():
+    whole, recipe = folder / ".whole", _recipe()
+    if whole.is_file() and whole.read_text(encoding="utf-8") == recipe:
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    tokenizer = build_tokenizer(["The video is", " clear", " blurred", "."])
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    tokenizer = build_tokenizer(PHRASES)
     with torch.random.fork_rng(devices=[]):
         for seed, (size, width) in enumerate(_WIDTHS.items()):
             torch.manual_seed(seed)
             _save_hub(folder / f"InternVL3-{size}-hf", tokenizer, width)
         _save_slowfast(folder / SLOWFAST)
     _save_released(folder)
-    (folder / ".whole").touch()
+    whole.write_text(recipe, encoding="utf-8")
+
+
+def _recipe() -> str:
+    """Tells one way of making them from another."""
+    modules = (Path(__file__).with_name(f"{name}.py") for name in ("policies", "speech"))
+    return hashlib.sha256(b"".join(module.read_bytes() for module in modules)).hexdigest()
 
 
 def _save_hub(folder: Path, tokenizer: PreTrainedTokenizerBase, width: int) -> None:
@@ -59,8 +70,9 @@ def _save_hub(folder: Path, tokenizer: PreTrainedTokenizerBase, width: int) -> N
         ),
         image_token_id=image_token(tokenizer), image_seq_length=256, tie_word_embeddings=False,
     )  # fmt: skip
-    stock = InternVLForConditionalGeneration(config).bfloat16()
-    stock.save_pretrained(folder, max_shard_size=_LARGEST)
+    stock = InternVLForConditionalGeneration(config)
+    teach_format(stock, tokenizer, torch.Generator().manual_seed(width))
+    stock.bfloat16().save_pretrained(folder, max_shard_size=_LARGEST)
     tokenizer.save_pretrained(folder)
 
 
