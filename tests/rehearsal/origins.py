@@ -62,7 +62,13 @@ class Origins(Site):
         self.certificate = _certificate(folder, sorted(_hosts(made)))
         remembered = folder / "port"  # the judge's address is a parameter, and parameters stay
         port = int(remembered.read_text()) if remembered.is_file() else 0
-        super().__init__(self.certificate, proxy=True, port=port)
+        try:
+            super().__init__(self.certificate, proxy=True, port=port)
+        except OSError as error:
+            raise SystemExit(
+                f"port {port} of {remembered}: {error.strerror}; wait for the rehearsal that is at "
+                f"work in {folder}, or remove {remembered}, and the judge is asked anew"
+            ) from None
         remembered.write_text(str(self.server.server_port))
         for name in made.files:
             self._serve_card(load_card(name), made)
