@@ -81,7 +81,10 @@ class Origins(Site):
     def _serve_model(self, repo: str, policies: Path) -> None:
         folder = policies / repo.partition("/")[2]
         files = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
-        self.serve_repository("model", repo, files)
+        commit = (policies / ".whole").read_text(encoding="utf-8")[
+            :40
+        ]  # other ones, another commit
+        self.serve_repository("model", repo, files, commit=commit)
 
     def serve_repository(
         self, kind: str, repo: str, files: dict[str, bytes], *, gated: bool = False,
