@@ -76,7 +76,7 @@ class Project:
     def run_quietly(self, *command: str) -> Done:
         """Run a command there; what it says on its standard output is returned."""
         done = subprocess.run(
-            command, check=True, cwd=self.folder, env=self.environment, text=True,
+            command, check=False, cwd=self.folder, env=self.environment, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         return Done(done.returncode, done.stdout)

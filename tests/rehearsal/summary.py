@@ -45,7 +45,8 @@ def summarise(project: Project, seconds: float) -> None:
         print(f"  {run['name']:24}{run['steps']:4}{run['videos_per_step']:5}   {shown}")
     real = _plan(project, project.scale.removeprefix("rehearsal-").replace("rehearsal", "paper"))
     rooms = ", ".join(f"{room} {_bytes(size)}" for room, size in real["disk"]["rooms"].items())
-    print(f"\n{real['scale']} on H100: {rooms}; {real['hours']:.1f} h by the clock")
+    hours = ", ".join(f"{phase} {spent:.1f}" for phase, spent in real["hours"].items())
+    print(f"\n{real['scale']} on H100: {rooms}; hours: {hours}")
 
 
 def _rules_run(folder: Path) -> dict[str, int]:
