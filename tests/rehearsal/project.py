@@ -19,7 +19,7 @@ from tests.rehearsal.policies import make_policies
 from tests.rehearsal.scale import PREFIX, with_rehearsals
 from tests.rehearsal.sets import SETS, counts
 
-__all__ = ["TASK_SETS", "Done", "Project", "copy_sources", "prepare"]
+__all__ = ["ROOT", "TASK_SETS", "Done", "Project", "copy_sources", "prepare"]
 
 ROOT = Path(__file__).parents[2]
 _PARTS = (
@@ -73,10 +73,10 @@ class Project:
             said.append(line)
         return Done(running.wait(), "".join(said))
 
-    def run_quietly(self, *command: str) -> Done:
-        """Run a command there; what it says on its standard output is returned."""
+    def run_quietly(self, *command: str, at: Path | None = None) -> Done:
+        """Run a command there, or in another folder, and return what it says."""
         done = subprocess.run(
-            command, check=False, cwd=self.folder, env=self.environment, text=True,
+            command, check=False, cwd=at or self.folder, env=self.environment, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         return Done(done.returncode, done.stdout)

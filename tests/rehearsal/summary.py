@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.rehearsal.project import Project
+from tests.rehearsal.project import ROOT, Project
 
 __all__ = ["summarise"]
 
@@ -43,7 +43,9 @@ def summarise(project: Project, seconds: float) -> None:
         said = re.search(r"^run .*", text, re.MULTILINE)
         shown = said[0] if said else "not run"
         print(f"  {run['name']:24}{run['steps']:4}{run['videos_per_step']:5}   {shown}")
-    real = _plan(project, project.scale.removeprefix("rehearsal-").replace("rehearsal", "paper"))
+    real = _plan(
+        project, project.scale.removeprefix("rehearsal-").replace("rehearsal", "paper"), ROOT
+    )
     rooms = ", ".join(f"{room} {_bytes(size)}" for room, size in real["disk"]["rooms"].items())
     hours = ", ".join(f"{phase} {spent:.1f}" for phase, spent in real["hours"].items())
     print(f"\n{real['scale']} on H100: {rooms}; hours: {hours}")
@@ -72,8 +74,10 @@ def _number(text: str) -> float:
     return float(text) if text not in {"", "NA", "-"} else 0.0
 
 
-def _plan(project: Project, scale: str) -> dict[str, Any]:
-    done = project.run_quietly("vqathinker", "plan", "--scale", scale, "--gpu", "H100", "--json")
+def _plan(project: Project, scale: str, at: Path | None = None) -> dict[str, Any]:
+    done = project.run_quietly(
+        "vqathinker", "plan", "--scale", scale, "--gpu", "H100", "--json", at=at
+    )
     content: dict[str, Any] = json.loads(done.said)
     return content
 
