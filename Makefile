@@ -24,7 +24,7 @@ export OMP_NUM_THREADS ?= 1
 SNAKEMAKE := snakemake --cores $(CORES)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ablations run repro test test-doors uploads lint audit schema docs clean
+.PHONY: help demo ablations run rehearsal repro test test-doors uploads lint audit schema docs clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -39,6 +39,13 @@ ablations: $(READY) ## demo, and its ablation runs and other seeds beside it
 
 run: $(READY) ## the pipeline at another scale: make run SCALE=paper
 	$(SNAKEMAKE) --config scale=$(SCALE)
+
+# What it makes: make rehearsal TARGETS=ablations; other frames, LoRA: REHEARSAL=rehearsal-single-gpu
+TARGETS ?= all
+REHEARSAL ?= rehearsal
+
+rehearsal: $(READY) ## the workflow of scale paper on small stand-ins for videos and policies, here
+	python -m tests.rehearsal --folder "$(CACHE)/rehearsal" --scale $(REHEARSAL) $(TARGETS)
 
 repro: $(READY) ## the same pipeline through DVC, which versions data and models
 	dvc repro

@@ -42,8 +42,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.close_connection = True
         headers = {name.title(): value for name, value in self.headers.items()}
-        self.site.asked.append(Asked(self.command, self.path, headers))
-        served = self.site.files.get(self.path)
+        self.site.asked.append(Asked(self.command, self.asked_for(), headers))
+        served = self.site.files.get(self.asked_for())
         try:
             if served is None:
                 self.site.status(404)(self, Served(b""))
@@ -52,6 +52,10 @@ class Handler(BaseHTTPRequestHandler):
                 (served.first.pop(0) if served.first else ordinary)(self, served)
         except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
             pass  # the client has left
+
+    def asked_for(self) -> str:
+        """Under which name the file stands in `site.files`."""
+        return self.path
 
     def do_HEAD(self) -> None:
         self.do_GET()
@@ -80,15 +84,21 @@ class Site:
     `stalled` is set when it has begun to let a client wait, `gone` when the test is over.
     """
 
+    answers_with: type[Handler] = Handler
+
     def __init__(
-        self, certificate: tuple[Path, Path] | None = None, *, proxy: bool = False
+        self,
+        certificate: tuple[Path, Path] | None = None,
+        *,
+        proxy: bool = False,
+        port: int = 0,
     ) -> None:
         self.files: dict[str, Served] = {}
         self.asked: list[Asked] = []
         self.sent = 0
         self.stalled, self.gone = threading.Event(), threading.Event()
-        handler = type("Handler", (Handler,), {"site": self})
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        handler = type("Handler", (self.answers_with,), {"site": self})
+        self.server = ThreadingHTTPServer(("127.0.0.1", port), handler)
         self.server.daemon_threads = True
         self.scheme = "http"
         if certificate is not None:

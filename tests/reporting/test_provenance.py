@@ -277,6 +277,19 @@ def test_two_archives_are_the_same_bytes_and_hold_what_is_promised(
     assert "numpy" in packages
 
 
+def test_a_checkout_s_own_published_results_are_archived_where_they_lie(
+    project: Path, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = project / "src" / "vqathinker"
+    (package / "reporting").mkdir(parents=True, exist_ok=True)
+    for file in (root / "src" / "vqathinker" / "reporting").glob("*.csv"):
+        shutil.copy(file, package / "reporting" / file.name)
+    monkeypatch.setattr("vqathinker.reporting.provenance._PACKAGE", package)
+    assert call("archive", str(RESULTS), "--out", str(tmp_path / "a.zip")).exit_code == 0
+    with ZipFile(tmp_path / "a.zip") as file:
+        assert "src/vqathinker/reporting/published.csv" in file.namelist()
+
+
 def test_an_archive_is_a_crate_of_a_run_of_the_workflow(project: Path, tmp_path: Path) -> None:
     call("archive", str(RESULTS), "--out", str(tmp_path / "a.zip"))
     crate = ROCrate(tmp_path / "a.zip")

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from vqathinker.datasets.card_faults import describe_faults
 from vqathinker.datasets.name_rules import WORDS, parse_words
 from vqathinker.datasets.remote_file import RemoteFile, StrictModel, Variable
+from vqathinker.datasets.stand_ins import with_stand_ins
 from vqathinker.errors import read_yaml
 
 __all__ = [
@@ -234,7 +235,7 @@ def load_card(name: str, folder: Path | None = None) -> Card:
     file = built_in if built_in.is_file() or folder is None else folder / f"{name}.yaml"
     content = read_yaml(Path(str(file)), "a card", "compare it with docs/datasets.md")
     try:
-        card = Card.model_validate(content)
+        card = Card.model_validate(with_stand_ins(name, content, folder))
     except ValidationError as error:
         lines = [f"{file}: {line}" for line in describe_faults(error, Card)]
         raise CardError("\n".join(lines)) from None

@@ -122,6 +122,11 @@ class PolicyBaseParams(Section):
     repo: str = Field(min_length=1, description="a folder, or owner/name on the hub")
     revision: str = Field(min_length=1, description="branch, tag or commit; a folder has none")
 
+    @property
+    def source(self) -> str:
+        """The repository or folder to take the policy from."""
+        return self.repo
+
 
 class OriginalBaseParams(Section):
     """Weights in the authors' layout: InternVL's original one, with SlowFast and its projector."""
@@ -135,6 +140,11 @@ class OriginalBaseParams(Section):
     motion: SlowFastParams | None = Field(
         description="SlowFast's weights for a checkpoint without them; null: it has its own"
     )
+
+    @property
+    def source(self) -> str:
+        """The repository or folder to take the policy from."""
+        return self.repo
 
 
 BaseParams = Annotated[

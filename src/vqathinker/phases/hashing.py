@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 __all__ = [
+    "STAND_INS",
     "card_hashes",
     "card_path",
     "code_behind",
@@ -25,6 +26,7 @@ _NOT_HASHED = {"params", "phases", "layout"}
 
 # Of the cards only those of a scale's own sets count: a word changed in one fetches no other set.
 CARDS = Path("datasets/cards")
+STAND_INS = "stand-ins.json"  # of a rehearsal, see `vqathinker.datasets.stand_ins`
 
 
 def code_of_phase(phase: str, source: Path) -> dict[str, str]:
@@ -132,6 +134,7 @@ def card_hashes(params: Mapping[str, Any], package: Path) -> dict[str, str]:
     cards = {name: card_path(name, params, package) for name in names}
     shared = {name for card in cards.values() if (name := files_of(card))}
     cards |= {name: card_path(name, params, package) for name in shared}
+    cards[STAND_INS] = Path(data["cards"], STAND_INS)
     return {
         name: hashlib.sha256(card.read_bytes()).hexdigest()
         for name, card in sorted(cards.items())

@@ -35,6 +35,7 @@ USE_OF_BANDWIDTH: Final = 0.6  # of the peak, in token steps and in the optimise
 USE_OF_LINK: Final = 0.6  # of the peak, between GPUs
 
 SLOWFAST_WEIGHTS: Final = 34_570_000  # of the file that is downloaded, its classifier included
+SLOWFAST_BYTES: Final = 120  # of memory for a pixel of a frame: 25 MB for 6x196 on the CPU
 SLOWFAST_FLOPS: Final = 131.4e9  # of SlowFast-R50 for 32 frames of 256 x 256, as published
 
 

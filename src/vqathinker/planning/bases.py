@@ -7,8 +7,9 @@ from typing import NamedTuple
 from transformers import PreTrainedTokenizerBase
 
 from vqathinker.errors import InputError
-from vqathinker.params import DemoBaseParams, RunParams
+from vqathinker.params import DemoBaseParams, Parameters, RunParams
 from vqathinker.params.base import BaseParams
+from vqathinker.planning.sizes import PolicySizes, measure
 from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.demo_speech import PHRASES
 from vqathinker.policy.folder.checkpoint import read_config, read_tokenizer
@@ -18,7 +19,7 @@ from vqathinker.policy.sizes import SIZES, config_of
 from vqathinker.policy.tiny import build_policy, build_tokenizer
 from vqathinker.video.sampling import ClipSetting, parse_setting
 
-__all__ = ["PlannedBase", "planned_base", "planned_row", "prompt_length"]
+__all__ = ["PlannedBase", "planned_base", "planned_row", "prompt_length", "sizes_of_bases"]
 
 # Pieces that InternVL3's tokenizer never joins: its own tokens, words with the blank before them,
 # single digits, and runs of other characters. Common English words are one token each; a Chinese
@@ -54,6 +55,26 @@ def planned_base(base: BaseParams, folder: Path, clip: ClipSetting) -> PlannedBa
             f"expected {known}, or fetch it first with `vqathinker base`"
         )
     return PlannedBase(config_of(size), None)
+
+
+def sizes_of_bases(params: Parameters) -> dict[str, PolicySizes]:
+    """Sizes of every base policy of a scale by its name, without those that nobody knows yet.
+
+    A checkpoint in the authors' layout has its size at the end of its repository's name.
+    """
+    found = {}
+    for row in params.runs.values():
+        base, clip = row.base, parse_setting(row.clips.train_setting)
+        if base.name in found:
+            continue
+        folder, size = Path("models/base", base.name), ""
+        if base.kind != "demo" and not (folder / "config.json").is_file():
+            size = base.source.removesuffix("-hf").rpartition("-")[2].upper()
+        if size in SIZES:
+            found[base.name] = measure(config_of(size))
+        elif base.kind == "demo" or not size:
+            found[base.name] = measure(planned_base(base, folder, clip).config)
+    return found
 
 
 def planned_row(row: RunParams) -> PlannedBase:

@@ -13,10 +13,10 @@ from vqathinker.planning.sizes import PolicySizes
 from vqathinker.policy.parts import FROZEN
 from vqathinker.video.sampling import parse_setting
 
-__all__ = ["KEPT_CHECKPOINTS", "Disk", "disk_of"]
+__all__ = ["Disk", "disk_of"]
 
-KEPT_CHECKPOINTS = 2  # of a run
 _MOMENTS = 8
+_HUB_CACHE = "$HF_HOME"  # where the hub's client keeps what it brings
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class Disk:
 
     Attributes:
         download: to be fetched, for each set and for the base policy.
-        rooms: what will lie in data, clips and models.
+        rooms: what will lie in data, clips and models, and in the cache of the hub's client, from
+            which base policies are copied.
         unknown: sets whose size nobody published; they come on top.
     """
 
@@ -35,24 +36,57 @@ class Disk:
 
 
 def disk_of(
-    params: Parameters, layout: Layout, sizes: PolicySizes, jobs: dict[str, TrainingJob]
-) -> Disk:
-    """Of a scale, with a job for each run that is trained. Made sets take no more than clips do."""
+    params: Parameters, layout: Layout, bases: dict[str, PolicySizes],
+    jobs: dict[str, TrainingJob],
+) -> Disk:  # fmt: skip
+    """Of a scale with all its runs. Made sets take no more than clips do.
+
+    Args:
+        params: of the scale.
+        layout: of the scale.
+        bases: sizes of each base policy by its name.
+        jobs: one for each run that is trained.
+    """
     download, stored, unknown = _sets(params.data, layout)
+    brought = _base_downloads(params, bases)
+    download |= brought
     if params.base.kind == "hub":
-        hub = sizes.total - sizes.weights[FROZEN] - sizes.weights["motion_projector"]
-        download["base policy"] = 2 * hub
         download["SlowFast"] = 4 * SLOWFAST_WEIGHTS
     seen = {Path(file).parent.parts[1:] for file in layout.clips(layout.ablations)}
     clips = sum(
         params.data.counts[name] * parse_setting(setting).clip_bytes for name, setting in seen
     )
-    width = 2 if params.base.kind == "hub" else 4
-    policy = width * sizes.total + (4 - width) * sizes.weights[FROZEN]
-    models = policy + sum(
-        policy + KEPT_CHECKPOINTS * (policy + _optimiser_bytes(job)) for job in jobs.values()
-    )
-    return Disk(download, {"data": stored, "clips": clips, "models": models}, unknown)
+    width = 4 if params.base.kind == "demo" else 2
+    models = sum(_policy_bytes(sizes, width) for sizes in bases.values())
+    models += sum(_run_bytes(job, width) for job in jobs.values())
+    rooms = {"data": stored, "clips": clips, "models": models}
+    if brought:
+        rooms[_HUB_CACHE] = sum(brought.values())
+    return Disk(download, rooms, unknown)
+
+
+def _base_downloads(params: Parameters, bases: dict[str, PolicySizes]) -> dict[str, int]:
+    """What the hub's client brings, two bytes a weight; the scale's own is the base policy."""
+    found = {}
+    for base in (params.base, *(row.base for row in params.runs.values())):
+        if base.kind == "demo" or base.name not in bases or Path(base.source).is_dir():
+            continue
+        sizes = bases[base.name]
+        motion = sizes.weights[FROZEN] + sizes.weights["motion_projector"]
+        own = "base policy" if base == params.base else f"base policy {base.name}"
+        found[own] = 2 * (sizes.total - (motion if base.kind == "hub" else 0))
+    return found
+
+
+def _policy_bytes(sizes: PolicySizes, width: int) -> int:
+    """A policy folder, whose motion encoder has four bytes a weight."""
+    return width * sizes.total + (4 - width) * sizes.weights[FROZEN]
+
+
+def _run_bytes(job: TrainingJob, width: int) -> int:
+    """What a run exports, and the checkpoints that stay: the best may be another than the last."""
+    policy, keep = _policy_bytes(job.sizes, width), job.training.keep
+    return policy + (keep.last + keep.best) * (policy + _optimiser_bytes(job))
 
 
 def _optimiser_bytes(job: TrainingJob) -> int:

@@ -12,10 +12,12 @@ from vqathinker.planning.assumptions import (
     BUCKET_WEIGHTS,
     CPU_OVERHEAD,
     GPU_OVERHEAD,
+    SLOWFAST_BYTES,
 )
 from vqathinker.planning.job import TrainingJob
 from vqathinker.planning.sizes import Layers, PolicySizes
 from vqathinker.policy.head import TOKENS_AT_A_TIME
+from vqathinker.policy.motion.slowfast import CLIPS_AT_A_TIME
 from vqathinker.policy.parts import FROZEN
 
 __all__ = ["Memory", "prediction_memory", "saved_by_text_layer", "saved_by_vision_layer"]
@@ -76,7 +78,17 @@ def training_memory(job: TrainingJob) -> Memory:
     longest = job.prompt + job.training.max_new_tokens
     prompts = job.videos_rolled_out * (1 + job.copies)
     rollouts = _generation(sizes, job.width, job.rows, prompts, longest, job.prompt)
+    rollouts |= _motion(job, prompts)
     return Memory(resident, rollouts if job.rolls_out else {}, _update(job))
+
+
+def _motion(job: TrainingJob, prompts: int) -> dict[str, int]:
+    """Frames of every clip and perturbed copy in float32, and what SlowFast makes of a few."""
+    if not (job.motion and job.sizes.weights[FROZEN]):
+        return {}
+    pixels = job.clip.frames * job.clip.size**2
+    clips = min(prompts, CLIPS_AT_A_TIME)
+    return {"motion": pixels * (3 * _SINGLE * prompts + SLOWFAST_BYTES * clips)}
 
 
 def prediction_memory(

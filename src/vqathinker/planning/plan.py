@@ -6,7 +6,13 @@ from pathlib import Path
 
 from vqathinker.layout import Layout
 from vqathinker.params import Parameters, RunParams
-from vqathinker.planning.bases import PlannedBase, planned_base, planned_row, prompt_length
+from vqathinker.planning.bases import (
+    PlannedBase,
+    planned_base,
+    planned_row,
+    prompt_length,
+    sizes_of_bases,
+)
 from vqathinker.planning.devices import Device
 from vqathinker.planning.disk import Disk, disk_of
 from vqathinker.planning.hours import step_phases
@@ -104,7 +110,7 @@ def make_plan(
         "training": prompt_length(base, "training", clips[0]),
         "evaluation": prompt_length(base, "evaluation", clips[1]),
     }
-    processes = max(1, params.resources.train.gpu)
+    processes = 2 if params.training.launch == "cpu-2" else max(1, params.resources.train.gpu)
     jobs = {
         name: _job(row, base if row.base == params.base else planned_row(row), processes, device)
         for name, row in params.runs.items()
@@ -115,7 +121,7 @@ def make_plan(
     how = params.evaluation
     return Plan(
         scale=params.scale, device=device, processes=processes, sizes=sizes,
-        disk=disk_of(params, layout, sizes, jobs),
+        disk=disk_of(params, layout, sizes_of_bases(params), jobs),
         videos={name: counts[name] for name in layout.sets},
         prompts=prompts, completion=completion, measured=measured is not None, runs=runs,
         policies=len(params.runs),

@@ -98,8 +98,9 @@ def _files_of(provenances: Sequence[TableProvenance], root: Path) -> Iterator[tu
     """Name and path of each file that tables were made from, of receipts, records, histories."""
     for one in provenances:
         for name, source in one.content["sources"].items():
-            if locate(name, root).is_relative_to(root):
-                yield _required(root, name)
+            here = locate(name, root)  # of a checkout, the package's own files lie in it, too
+            if here.is_relative_to(root):
+                yield _required(root, here)
             if made := source.get("predictions"):
                 yield _required(root, made["path"])
         more = [Path(found["path"]).with_name("source.json")

@@ -27,11 +27,12 @@ from vqathinker.policy.motion.slowfast_blocks import (
     build_stem,
 )
 
-__all__ = ["TIME_REPEAT", "SlowFastR50", "time_repeats"]
+__all__ = ["CLIPS_AT_A_TIME", "TIME_REPEAT", "SlowFastR50", "time_repeats"]
 
 _WINDOWS = ((8, 7, 7), (32, 7, 7))  # average pools of slow and fast pathway: time, height, width
 _SMALLEST = 32 * (_WINDOWS[0][1] - 1) + 1  # px that leave a window's worth of places, of 32 px each
 
+CLIPS_AT_A_TIME = 4  # a step has 128 perturbed copies on one GPU, of 150 MB each at 448 px
 
 # How often each frame's features are repeated before the pools, by the number of frames: the
 # authors' training and evaluation.
@@ -89,13 +90,21 @@ class SlowFastR50(nn.Module):
         repeat = time_repeats(frames, self.time_repeat)
         precision = next(self.buffers()).dtype
         with torch.autocast(pixel_values.device.type, enabled=False):
-            fast = pixel_values.transpose(1, 2).to(precision)  # (clips, 3, frames, size, size)
-            slow = fast[:, :, torch.linspace(0, frames - 1, _slow_frames(frames)).long()]
-            paths = [slow, fast]
-            for block in self.blocks:
-                paths = block(paths)
-            pooled = [_pool(*path, repeat) for path in zip(paths, _WINDOWS, strict=True)]
-        return torch.cat(pooled, dim=1).float()
+            parts = [
+                self._features(part.transpose(1, 2).to(precision), repeat)
+                for part in pixel_values.split(CLIPS_AT_A_TIME)
+            ]
+        return torch.cat(parts).float()
+
+    def _features(self, fast: Tensor, repeat: int) -> Tensor:
+        """Features of clips (clips, 3, frames, size, size)."""
+        frames = fast.shape[2]
+        slow = fast[:, :, torch.linspace(0, frames - 1, _slow_frames(frames)).long()]
+        paths = [slow, fast]
+        for block in self.blocks:
+            paths = block(paths)
+        pooled = [_pool(*path, repeat) for path in zip(paths, _WINDOWS, strict=True)]
+        return torch.cat(pooled, dim=1)
 
 
 def time_repeats(frames: int, table: Mapping[int, int] = TIME_REPEAT) -> int:
