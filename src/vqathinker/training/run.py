@@ -12,7 +12,6 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from datasets import Dataset
-from filelock import FileLock, Timeout
 from tqdm import tqdm
 from transformers import PrinterCallback
 
@@ -20,6 +19,7 @@ from vqathinker.atomic import whole_file
 from vqathinker.params import RunSettings, TrainingParams
 from vqathinker.parquet import read_columns
 from vqathinker.phases.hashing import code_of_phase
+from vqathinker.phases.one_writer import HeldError, only_writer
 from vqathinker.planning.start import one_line
 from vqathinker.policy.folder.checkpoint import (
     policy_hash,
@@ -129,14 +129,11 @@ def _what_it_takes(
 @contextmanager
 def _alone(out: Path) -> Iterator[None]:
     """Keep other processes out of a run's folder; the lock ends with the process that holds it."""
-    out.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(out / ".lock", timeout=0):
+        with only_writer(out, out / ".lock", "trains this run"):
             yield
-    except Timeout:
-        raise TrainingError(
-            f"{out}: another process trains this run; wait for it, or stop it first"
-        ) from None
+    except HeldError as error:
+        raise TrainingError(str(error)) from None
 
 
 def _require_a_step(
