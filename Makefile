@@ -23,7 +23,7 @@ export OMP_NUM_THREADS ?= 1
 SNAKEMAKE := snakemake --cores $(CORES)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ablations run repro test lint schema clean
+.PHONY: help demo ablations run repro test chaos lint schema clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -48,6 +48,9 @@ export VQATHINKER_RANDOM_VIDEOS := $(RANDOM_VIDEOS)
 
 test: lint ## every check: lint, then the tests, a file at a time on each of two cores
 	pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --basetemp="$(CACHE)/pytest"
+
+chaos: $(READY) ## kill the tiny pipeline at every kill point, and compare what comes of it
+	VQATHINKER_CHAOS=1 pytest -rP --numprocesses 0 --basetemp="$(CACHE)/chaos" tests/workflow/test_chaos.py
 
 lint: $(READY) ## style, types and the workflow's own checks, without running anything
 	ruff check .
