@@ -26,7 +26,7 @@ LONG = pytest.mark.skipif(
 )
 
 SEED = int(os.environ.get("VQATHINKER_CHAOS_SEED", "1"))
-COMMAND = ("snakemake", "--cores", "2", "--configfile", "tiny.yaml")
+COMMAND = ("snakemake", "--cores", "2", "--configfile", "tiny.yaml", "small_batches.yaml")
 HOOK = Path(__file__).with_name("chaos")
 # In the order in which a run comes to them. A `name` is about to be given to what was written.
 POINTS = {
@@ -102,6 +102,8 @@ def project_of(root, tmp_path_factory, copy_with):
     def make(name: str):
         project = copy_with(tmp_path_factory.mktemp(name), [])
         shutil.copy(root / "tests" / "workflow" / "tiny.yaml", project.folder)
+        batches = '{"scales": {"demo": {"evaluation": {"batch_size": 4}}}}'
+        (project.folder / "small_batches.yaml").write_text(batches, encoding="utf-8")
         paths = [str(HOOK), *filter(None, [os.environ.get("PYTHONPATH")])]
         project.environment["PYTHONPATH"] = os.pathsep.join(paths)
         return project
@@ -199,7 +201,7 @@ def test_a_kill_loses_the_shard_batch_or_steps_that_it_interrupts(whole, killed)
 
 @LONG
 def test_nothing_is_left_over(killed):
-    names = [path.name for part in ("data", "clips", "models", "results")
+    names = [path.name for part in ("data", "clips", "models", "predictions", "results")
              for path in (killed.folder / part).rglob(".*")]  # fmt: skip
     assert [n for n in names if re.search(r"\.(part|journal|rows|lock|before)$", n)] == []
     assert ".unfinished" not in names

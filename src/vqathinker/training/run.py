@@ -29,7 +29,12 @@ from vqathinker.policy.folder.checkpoint import (
 )
 from vqathinker.policy.inputs import prompt_ids
 from vqathinker.products import MANIFEST
-from vqathinker.training.checkpoints import PROCESSES, last_whole_checkpoint, step_of
+from vqathinker.training.checkpoints import (
+    PROCESSES,
+    finished_log,
+    last_whole_checkpoint,
+    step_of,
+)
 from vqathinker.training.errors import TrainingError
 from vqathinker.training.history import ProgressBar, history_table, times_table
 from vqathinker.training.retention import KeepCheckpoints
@@ -85,13 +90,16 @@ def train(
     with _alone(out) if state.is_main_process else nullcontext():
         resume = last_whole_checkpoint(out, fingerprint) if state.is_main_process else None
         [resume] = broadcast_object_list([resume])
-        trainer = build_trainer(policy, rows, store, settings, draws, out, origin)
-        trainer.remove_callback(PrinterCallback)
-        if state.is_main_process:
-            _watch_over(trainer, run, settings.training, out, resume)
-        trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
+        log = finished_log(resume) if resume else None
+        if log is None:
+            trainer = build_trainer(policy, rows, store, settings, draws, out, origin)
+            trainer.remove_callback(PrinterCallback)
+            if state.is_main_process:
+                _watch_over(trainer, run, settings.training, out, resume)
+            trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
+            log = trainer.state.log_history
     if state.is_main_process:
-        _write(trainer.state.log_history, out, times)
+        _write(log, out, times)
 
 
 def _watch_over(
