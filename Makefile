@@ -24,7 +24,7 @@ export OMP_NUM_THREADS ?= 1
 SNAKEMAKE := snakemake --cores $(CORES)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ablations run rehearsal repro test test-doors uploads lint audit schema docs clean
+.PHONY: help demo ablations run rehearsal repro test chaos test-doors uploads lint audit schema docs clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -56,6 +56,9 @@ export VQATHINKER_RANDOM_VIDEOS := $(RANDOM_VIDEOS)
 
 test: lint ## every check: lint, then the tests, a file at a time on each of two cores
 	pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --basetemp="$(CACHE)/pytest"
+
+chaos: $(TOOLS) ## kill the tiny pipeline at every kill point, and compare what comes of it
+	VQATHINKER_CHAOS=1 pytest -rP --numprocesses 0 --basetemp="$(CACHE)/chaos" tests/workflow/test_chaos.py
 
 test-doors: $(TOOLS) ## the doors for real, in minutes: a conda, and a SLURM as root (packages: .ci/packages.txt)
 	VQATHINKER_DOORS=1 pytest --numprocesses 0 --basetemp="$(CACHE)/pytest-doors" tests/workflow/real

@@ -133,3 +133,26 @@ def test_a_line_that_does_not_fit_leaves_the_file_as_it_was(tmp_path: Path) -> N
         signal.signal(signal.SIGXFSZ, handler)
     assert caught.value.errno == errno.ENOSPC
     assert path.read_text() == "one\n"
+
+
+def test_what_a_killed_writer_left_goes_and_what_a_living_one_writes_stays(tmp_path: Path) -> None:
+    code = KILLED.format(context="whole_file", write="part.write_text('half')")
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "table.csv")], check=False)
+    assert len(listing(tmp_path)) == 1
+    with whole_file(tmp_path / "table.csv") as part:
+        part.write_text("mine")
+        other = part.with_name(part.name.replace(part.suffixes[-2], ".1"))  # init is alive
+        other.write_text("its own")
+        with whole_file(tmp_path / "other.csv") as beside:
+            beside.write_text("whole")
+    assert listing(tmp_path) == sorted([other.name, "other.csv", "table.csv"])
+    with whole_file(tmp_path / "table.csv") as part:
+        part.write_text("again")
+    assert other.is_file()
+
+
+def test_an_error_of_a_write_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    with pytest.raises(OSError, match="full") as error, whole_file(path):
+        raise OSError(errno.ENOSPC, "full")
+    assert error.value.filename == str(path)

@@ -1,17 +1,21 @@
 """Files and folders that appear under their name whole, or not at all; lines, too.
 
 Whoever finds one may take it for finished, however its writer ended: killed, out of disk, or beside
-another one that writes the same.
+another one that writes the same. What a killed one left beside it goes when it is written again.
 """
 
 import errno
+import glob
 import os
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 __all__ = ["append_line", "whole_file", "whole_folder"]
+
+_OF_A_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 @contextmanager
@@ -21,11 +25,15 @@ def whole_file(path: Path) -> Iterator[Path]:
     The folder of `path` is made. After an error nothing is left, and what was at `path` stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(path)
     part = _part_of(path)
     try:
         yield part
         _flush(part)
         part.replace(path)
+    except OSError as error:
+        _name_the_file(error, path)
+        raise
     finally:
         part.unlink(missing_ok=True)
 
@@ -37,7 +45,8 @@ def whole_folder(path: Path) -> Iterator[Path]:
     After an error nothing is left, and what was at `path` stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part, before = _part_of(path), path.with_name(f".{path.name}.{os.getpid()}.before")
+    _remove_abandoned(path)
+    part, before = _part_of(path), path.with_name(f"{_beside(path)}.{os.getpid()}.before")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
     try:
@@ -48,6 +57,9 @@ def whole_folder(path: Path) -> Iterator[Path]:
         if path.exists():  # a folder cannot be replaced by another in one step
             path.replace(before)
         part.replace(path)
+    except OSError as error:
+        _name_the_file(error, path)
+        raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
         shutil.rmtree(before, ignore_errors=True)
@@ -74,8 +86,37 @@ def append_line(path: Path, line: str) -> None:
             raise
 
 
+def _name_the_file(error: OSError, path: Path) -> None:
+    """The system does not say which file a write failed for."""
+    if error.errno in _OF_A_WRITE and error.filename is None:
+        error.filename = str(path)
+
+
 def _part_of(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.part")
+    return path.with_name(f"{_beside(path)}.{os.getpid()}.part")
+
+
+def _beside(path: Path) -> str:
+    return f".{path.name}.{socket.gethostname()}"
+
+
+def _remove_abandoned(path: Path) -> None:
+    """What processes of this machine left that are no more; of others it cannot be seen."""
+    for kind in ("part", "before"):
+        for left in path.parent.glob(f"{glob.escape(_beside(path))}.*.{kind}"):
+            owner = left.name.removeprefix(f"{_beside(path)}.").removesuffix(f".{kind}")
+            if owner.isdecimal() and not _is_alive(int(owner)):
+                (shutil.rmtree if left.is_dir() else Path.unlink)(left)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
 
 
 def _flush(path: Path) -> None:

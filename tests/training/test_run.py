@@ -239,6 +239,19 @@ def test_a_finished_run_is_not_trained_again(
     pd.testing.assert_frame_equal(history(out), history(finished))
 
 
+def test_a_run_that_was_killed_behind_its_last_step_does_not_do_one_more(
+    tmp_path: Path, training_set: Any, settings_of: Settings, watch: Watch
+) -> None:
+    settings = settings_of(max_steps=1, videos_per_device=2)  # of three steps of an epoch
+    training_set.start(settings, tmp_path)
+    before = (tmp_path / "history.csv").read_bytes()
+    (tmp_path / "history.csv").unlink()
+    steps = watch()
+    training_set.start(settings, tmp_path)
+    assert steps == []
+    assert (tmp_path / "history.csv").read_bytes() == before
+
+
 @pytest.mark.parametrize("change", ["settings", "labels", "perturbations", "base policy"])
 def test_a_run_of_other_settings_starts_anew(
     tmp_path: Path,

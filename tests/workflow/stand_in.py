@@ -2,10 +2,12 @@
 
 What it writes depends on what it was given to read, parameters included, as the real one's does.
 With it the workflow itself can be tested: what runs again after which change. Every call is a line
-in calls.txt. A command that `hold.txt` names waits for its end there, and says so in `held.txt`.
+in calls.txt. A command that `hold.txt` names waits for its end there, says so in `held.txt`, and
+which process it is in pid.txt; with the word `half` it has written half of its file before.
 """
 
 import hashlib
+import os
 import signal
 import sys
 from pathlib import Path
@@ -31,7 +33,11 @@ def main(args: list[str]) -> None:
             read.update(content_of(Path(arg), option).encode())
     with Path("calls.txt").open("a", encoding="utf-8") as calls:
         calls.write(f"{' '.join(args)}\n")
-    if Path("hold.txt").is_file() and Path("hold.txt").read_text(encoding="utf-8") == command:
+    hold = Path("hold.txt").read_text(encoding="utf-8") if Path("hold.txt").is_file() else ""
+    if hold == f"{command} half":
+        write(command, out, read.hexdigest()[:7])
+    if command in hold.split():
+        Path("pid.txt").write_text(str(os.getpid()), encoding="utf-8")
         Path("held.txt").touch()
         signal.pause()
     if command != "status":

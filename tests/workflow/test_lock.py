@@ -10,22 +10,6 @@ import pytest
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(4 * 3600)]
 
 
-def test_after_a_kill_the_same_command_goes_on(quick):
-    for command in ("fetch", "predict"):
-        quick.hold(command)
-        run = quick.start("snakemake", "--cores", "2")
-        quick.wait_until_held(run)
-        os.killpg(run.pid, signal.SIGKILL)
-        run.wait()
-        assert list((quick.folder / ".snakemake" / "locks").iterdir())
-    before = quick.calls()
-    quick.snakemake()
-    after = quick.calls()
-    assert before["train"] + after["train"] == 1
-    assert after["predict"] >= 1
-    assert "Nothing to be done" in quick.snakemake()
-
-
 def test_a_second_run_is_refused_with_the_process_that_holds_the_folder(quick):
     quick.hold("decode")
     run = quick.start("snakemake", "--cores", "2")

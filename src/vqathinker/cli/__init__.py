@@ -34,7 +34,7 @@ from vqathinker.cli import (
     training,
     understanding,
 )
-from vqathinker.cli.failures import DEBUG, describe_error, exit_code_of
+from vqathinker.cli.failures import DEBUG, STOPPED, describe_error, exit_code_of, say_stopped
 from vqathinker.cli.options import SeveralValues
 
 __all__ = ["app"]
@@ -54,6 +54,8 @@ class _Commands(TyperGroup):
                 traceback.print_exc()
             typer.echo(describe_error(error, asked), err=True)
             code = exit_code_of(error)
+        if code == STOPPED:
+            typer.echo(say_stopped(" ".join(["vqathinker", *asked][:3])), err=True)
         sys.exit(code)
 
 

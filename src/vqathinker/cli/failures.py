@@ -8,9 +8,10 @@ import typer
 from vqathinker.cli.extras import describe_absent_package
 from vqathinker.errors import explain
 
-__all__ = ["DEBUG", "describe_error", "exit_code_of"]
+__all__ = ["DEBUG", "STOPPED", "describe_error", "exit_code_of", "say_stopped"]
 
 DEBUG: Final = "--debug"
+STOPPED: Final = 130  # what a shell has for Ctrl-C
 _WRONG_USE, _FAILED = 2, 1
 
 
@@ -29,8 +30,12 @@ def describe_error(error: Exception, words: Sequence[str] = ()) -> str:
         return f"Error: {error}"
     if isinstance(error, OSError):
         return f"Error: {explain(error)}"
-    if isinstance(error, MemoryError):
-        return "Error: out of memory: close other programs, or take a machine with more of it"
+    if isinstance(error, MemoryError) or _is_out_of_memory(error):
+        return (
+            "Error: out of memory: close other programs, make batches smaller "
+            "(evaluation.batch_size, training.videos_per_device in params.yaml), or take a machine "
+            "with more of it"
+        )
     lines = str(error).splitlines() or [""]
     return (
         f"Error in the program itself: {type(error).__name__}: {lines[0]}; the same command with "
@@ -41,6 +46,19 @@ def describe_error(error: Exception, words: Sequence[str] = ()) -> str:
 def exit_code_of(error: Exception) -> int:
     """2 where the command line is wrong, 1 where the job failed."""
     return _WRONG_USE if isinstance(error, typer.TyperException) else _FAILED
+
+
+def say_stopped(words: str) -> str:
+    """What the user reads after Ctrl-C in the middle of a command."""
+    return f"Stopped: {words}. Nothing half-written has its name; the same command goes on."
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """As torch says it: of a GPU by a class of its own, of the machine by words."""
+    words = ("can't allocate memory", "not enough memory")
+    return type(error).__name__ == "OutOfMemoryError" or (
+        isinstance(error, RuntimeError) and any(each in str(error) for each in words)
+    )
 
 
 def _describe_wrong_use(error: typer.TyperException) -> str:

@@ -80,4 +80,7 @@ def _require_writable(path: Path) -> None:
     if not there.is_dir():
         raise typer.BadParameter(f"{path}: {there} is a file; expected a folder there")
     if not os.access(there, os.W_OK):
-        raise typer.BadParameter(f"{path}: {there} may not be written by this user")
+        why = "may not be written by this user: change its permissions, or"
+        if os.statvfs(there).f_flag & os.ST_RDONLY:
+            why = "lies on a disk that cannot be written:"
+        raise typer.BadParameter(f"{path}: {there} {why} take another place")

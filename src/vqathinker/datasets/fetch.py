@@ -4,14 +4,12 @@ Made sets are made on the spot, sets of other people are brought as their cards 
 one's own have to be in place.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import lock_descriptor
 
 from vqathinker.acquisition.transfer.context import DownloadContext
 from vqathinker.acquisition.transfer.errors import BusyError
@@ -25,6 +23,7 @@ from vqathinker.datasets.manifest import videos_folder
 from vqathinker.datasets.receipt import write_receipt
 from vqathinker.datasets.source_files import SourceFolderError
 from vqathinker.params import DataParams, DownloadParams
+from vqathinker.phases.one_writer import HeldError, only_writer
 
 __all__ = ["SetNotInPlaceError", "fetch_set"]
 
@@ -78,18 +77,11 @@ def fetch_set(
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
     """Let no other process fetch into the same folder, as far as its file system has locks."""
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        try:
-            locked = lock_descriptor(descriptor, blocking=False)
-        except OSError:
-            locked = True  # then each download and each unpacking has still a lock of its own
-        if not locked:
-            raise BusyError(f"{folder}: another process is fetching this set; wait for it")
-        yield
-    finally:
-        os.close(descriptor)
+        with only_writer(folder, folder / ".lock", "is fetching this set"):
+            yield
+    except HeldError as error:
+        raise BusyError(str(error)) from None
 
 
 def _fetch_settings(settings: DownloadParams, hashes: Path) -> FetchSettings:

@@ -2,14 +2,19 @@
 
 One hidden file, `.NAME.journal`, as `video.journal` keeps for clips: its first line says what is
 being made, every other one holds, in JSON, the rows of a batch. A half line, or a file of another
-job, counts for nothing. Whole batches are kept, so that a killed job ends in the same bytes.
+job, counts for nothing. Whole batches are kept, so that a killed job ends in the same bytes. One
+process keeps it at a time: a killed run can leave its jobs alive, and the next one asks the same.
 """
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from vqathinker.errors import InputError
+from vqathinker.phases.one_writer import HeldError, lock_of, only_writer
 
 __all__ = ["Batch", "PredictionJournal"]
 
@@ -28,8 +33,15 @@ class PredictionJournal:
 
         Args:
             key: all that the rows depend on; what was left under another key is thrown away.
+
+        Raises:
+            InputError: another process writes the same file.
         """
-        out.parent.mkdir(parents=True, exist_ok=True)
+        self._alone = ExitStack()
+        try:
+            self._alone.enter_context(only_writer(out, lock_of(out), "writes this file"))
+        except HeldError as error:
+            raise InputError(str(error)) from None
         self._path = out.with_name(f".{out.name}.journal")
         self._key = json.dumps(key, sort_keys=True)
         self.batches: list[Batch] = self._read()
@@ -49,6 +61,7 @@ class PredictionJournal:
         trace: TracebackType | None,
     ) -> None:
         self._file.close()
+        self._alone.close()
 
     def add(self, rows: Sequence[dict[str, Any]]) -> None:
         """Write down that the next batch is through."""

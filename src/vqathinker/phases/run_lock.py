@@ -6,14 +6,12 @@ with its process, so that marks of a dead run are told from those of a living on
 Nothing but the standard library, as the Snakefile calls it.
 """
 
-import fcntl
-import json
-import os
 import socket
-import sys
 import time
 from pathlib import Path
 from typing import IO
+
+from vqathinker.phases.one_writer import describe_holder, read_holder, try_lock, write_holder
 
 __all__ = ["HeldFolderError", "clear_stale_lock", "hold_folder", "release_folder"]
 
@@ -37,15 +35,15 @@ def clear_stale_lock() -> str | None:
         return None
     _SNAKEMAKE.mkdir(exist_ok=True)
     with _LOCK.open("a+", encoding="utf-8") as file:
-        free, holder, marks = _try_lock(file), _read_holder(file), _marks()
+        free, holder, marks = try_lock(file), read_holder(file), _marks()
         if free is False:
-            return f"Another run works in {Path.cwd()}: {_describe(holder)}."
+            return f"Another run works in {Path.cwd()}: {describe_holder(holder)}."
         if free is None or not marks:
             return None
         if holder and holder["host"] != socket.gethostname():
             return (
-                f"{Path.cwd()} is locked by {_describe(holder)}. Whether that run is alive can be "
-                "seen only there; if it is dead, type `snakemake --unlock` and start again."
+                f"{Path.cwd()} is locked by {describe_holder(holder)}. Whether that run is alive "
+                "can be seen only there; if it is dead, type `snakemake --unlock` and start again."
             )
         for mark in marks:
             mark.unlink(missing_ok=True)
@@ -61,16 +59,16 @@ def hold_folder() -> None:
     _SNAKEMAKE.mkdir(exist_ok=True)
     file = _LOCK.open("a+", encoding="utf-8")
     until = time.monotonic() + _PATIENCE_S
-    while _try_lock(file) is False:
+    while try_lock(file) is False:
         if time.monotonic() > until:
-            holder = _describe(_read_holder(file))
+            holder = describe_holder(read_holder(file))
             file.close()
             raise HeldFolderError(
                 f"Another run works in {Path.cwd()}: {holder}. Wait for it, or stop it, and start "
                 "again; other scales need a checkout of their own."
             )
         time.sleep(0.1)
-    _write_holder(file)
+    write_holder(file)
     _held.append(file)
 
 
@@ -83,41 +81,3 @@ def release_folder() -> None:
 
 def _marks() -> list[Path]:
     return sorted((_SNAKEMAKE / "locks").glob("*.lock"))
-
-
-def _try_lock(file: IO[str]) -> bool | None:
-    """Whether the lock was free; None on a file system without locks: Snakemake's marks decide."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return None
-    return True
-
-
-def _write_holder(file: IO[str]) -> None:
-    since = time.strftime("%Y-%m-%d %H:%M:%S")
-    command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
-    holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": since, "command": command}
-    file.truncate(0)
-    file.write(json.dumps(holder) + "\n")
-    file.flush()
-
-
-def _read_holder(file: IO[str]) -> dict[str, str] | None:
-    file.seek(0)
-    try:
-        holder: dict[str, str] = json.loads(file.read())
-    except ValueError:  # never written, or by half: no machine is known
-        return None
-    return holder
-
-
-def _describe(holder: dict[str, str] | None) -> str:
-    if holder is None:
-        return "a process that has only begun"
-    return (
-        f"process {holder['pid']} on {holder['host']}, since {holder['since']} "
-        f"(`{holder['command']}`)"
-    )

@@ -21,6 +21,7 @@ __all__ = [
     "UNFINISHED",
     "fault_of",
     "finish_checkpoint",
+    "finished_log",
     "last_whole_checkpoint",
     "step_of",
     "whole_checkpoints",
@@ -85,6 +86,18 @@ def whole_checkpoints(folder: Path) -> list[Path]:
     """The checkpoints in `folder` that can be gone on from, the one with most steps last."""
     found = sorted(folder.glob("checkpoint-*"), key=step_of)
     return [path for path in found if fault_of(path) is None]
+
+
+def finished_log(checkpoint: Path) -> list[dict[str, Any]] | None:
+    """What a run logged whose last step is behind this checkpoint; None where steps are left.
+
+    Its trainer must not be started again: in the middle of an epoch it would do one step more.
+    """
+    state = _read(checkpoint / "trainer_state.json")
+    if state is None or state["global_step"] < state["max_steps"]:
+        return None
+    log: list[dict[str, Any]] = state["log_history"]
+    return log
 
 
 def step_of(checkpoint: Path) -> int:

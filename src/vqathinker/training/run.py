@@ -12,7 +12,6 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from datasets import Dataset
-from filelock import FileLock, Timeout
 from tqdm import tqdm
 from transformers import PrinterCallback
 
@@ -20,6 +19,7 @@ from vqathinker.atomic import whole_file
 from vqathinker.params import RunSettings, TrainingParams
 from vqathinker.parquet import read_columns
 from vqathinker.phases.hashing import code_of_phase
+from vqathinker.phases.one_writer import HeldError, only_writer
 from vqathinker.planning.start import one_line
 from vqathinker.policy.folder.checkpoint import (
     policy_hash,
@@ -29,7 +29,12 @@ from vqathinker.policy.folder.checkpoint import (
 )
 from vqathinker.policy.inputs import prompt_ids
 from vqathinker.products import MANIFEST
-from vqathinker.training.checkpoints import PROCESSES, last_whole_checkpoint, step_of
+from vqathinker.training.checkpoints import (
+    PROCESSES,
+    finished_log,
+    last_whole_checkpoint,
+    step_of,
+)
 from vqathinker.training.errors import TrainingError
 from vqathinker.training.history import ProgressBar, history_table, times_table
 from vqathinker.training.retention import KeepCheckpoints
@@ -87,13 +92,16 @@ def train(
     with _alone(out) if state.is_main_process else nullcontext():
         resume = last_whole_checkpoint(out, fingerprint) if state.is_main_process else None
         [resume] = broadcast_object_list([resume])
-        trainer = build_trainer(policy, rows, store, settings, draws, out, origin)
-        trainer.remove_callback(PrinterCallback)
-        if state.is_main_process:
-            _watch_over(trainer, run, settings.training, out, resume)
-        trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
+        log = finished_log(resume) if resume else None
+        if log is None:
+            trainer = build_trainer(policy, rows, store, settings, draws, out, origin)
+            trainer.remove_callback(PrinterCallback)
+            if state.is_main_process:
+                _watch_over(trainer, run, settings.training, out, resume)
+            trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
+            log = trainer.state.log_history
     if state.is_main_process:
-        _write(trainer.state.log_history, out, times)
+        _write(log, out, times)
 
 
 def _watch_over(
@@ -131,14 +139,11 @@ def _what_it_takes(
 @contextmanager
 def _alone(out: Path) -> Iterator[None]:
     """Keep other processes out of a run's folder; the lock ends with the process that holds it."""
-    out.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(out / ".lock", timeout=0):
+        with only_writer(out, out / ".lock", "trains this run"):
             yield
-    except Timeout:
-        raise TrainingError(
-            f"{out}: another process trains this run; wait for it, or stop it first"
-        ) from None
+    except HeldError as error:
+        raise TrainingError(str(error)) from None
 
 
 def _require_a_step(

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
+from vqathinker.phases.one_writer import HeldError, lock_of, only_writer
 from vqathinker.video.disturbance import DisturbedJobError
 
 __all__ = ["writing_alone"]
@@ -22,18 +21,11 @@ def writing_alone(out: Path, frames_bytes: int) -> Iterator[None]:
     Raises:
         DisturbedJobError: another process makes it, or the system does not let it be written.
     """
-    lock = out.with_name(f".{out.name}.lock")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(lock, timeout=0):
-            try:
-                yield
-            finally:
-                lock.unlink(missing_ok=True)  # while it is held: filelock looks for that
-    except Timeout:
-        raise DisturbedJobError(
-            f"{out}: another process makes this shard; wait for it, or stop it first"
-        ) from None
+        with only_writer(out, lock_of(out), "makes this shard"):
+            yield
+    except HeldError as error:
+        raise DisturbedJobError(str(error)) from None
     except OSError as error:
         raise DisturbedJobError(
             f"{out}: cannot be written ({error.strerror or error}); until it is whole it takes "

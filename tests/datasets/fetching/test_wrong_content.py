@@ -189,15 +189,12 @@ def test_pieces_of_a_zip_that_were_dropped_are_one_archive(
 
 
 def test_two_processes_do_not_fetch_the_same_set(project: Any, make_site: Callable) -> None:
-    import os
-
-    from filelock import lock_descriptor
+    from vqathinker.phases.one_writer import only_writer
 
     project.write_card(videos=["1.mp4"])
-    project.home.mkdir(parents=True)
-    descriptor = os.open(project.home, os.O_RDONLY)
-    assert lock_descriptor(descriptor, blocking=False)
-    with pytest.raises(TransferError, match="another process is fetching this set; wait for it"):
+    with (
+        only_writer(project.home, project.home / ".lock", "is fetching this set"),
+        pytest.raises(TransferError, match="another process is fetching this set: process"),
+    ):
         project.fetch()
-    os.close(descriptor)
     assert project.asked() == []

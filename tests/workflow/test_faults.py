@@ -1,0 +1,139 @@
+"""What a user sees when something from outside goes wrong: what, in which file, what to do."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.workflow.disks import on_disk
+from typer.testing import CliRunner
+
+from vqathinker.cli import app
+from vqathinker.cli.failures import describe_error
+
+pytestmark = [pytest.mark.workflow, pytest.mark.timeout(4 * 3600)]
+
+
+def lines_of(said: str, word: str) -> list[str]:
+    return [line for line in said.splitlines() if word in line]
+
+
+@pytest.mark.parametrize(
+    ("disk", "said"),
+    [
+        ("full", r"results: the disk is full: make room, then run the same command again"),
+        ("read-only", r"results: lies on a disk that cannot be written: take another place"),
+    ],
+)
+def test_a_disk_that_takes_nothing_is_told_before_the_first_job(quick, disk, said):
+    results = quick.folder / "results"
+    results.mkdir()
+    prefix = on_disk(disk, results)
+    code, told = quick.tried(*prefix, "snakemake", "--cores", "2")
+    assert code == 1
+    assert lines_of(told, "results: ") == [said]
+    assert "Errno" not in told
+    assert not quick.calls()
+    code, _ = quick.tried(*prefix, "snakemake", "--dry-run", "--quiet")
+    assert code == 0
+
+
+@pytest.mark.parametrize(
+    ("disk", "said"),
+    [
+        ("full", "the disk is full: make room, then run the same command again"),
+        ("read-only", "lies on a disk that cannot be written: take another place"),
+    ],
+)
+def test_a_command_on_such_a_disk_leaves_no_file(root, tmp_path, disk, said):
+    out = tmp_path / "results"
+    out.mkdir()
+    command = [sys.executable, "-m", "vqathinker", *absent(root, out / "metrics.json")]
+    done = tried([*on_disk(disk, out), *command])
+    assert done.returncode in {1, 2}
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("Error: ")
+    assert f"{out / 'metrics.json'}: " in line
+    assert said in line
+    assert done.stdout.split() == ["left:", *(["fill"] if disk == "full" else [])]
+
+
+def tried(command: list[str], **more) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(command, check=False, capture_output=True, text=True, **more)
+
+
+def absent(root: Path, out: Path) -> list[str]:
+    """A command that writes one file, from nothing but parameters."""
+    words = ["absent", "base", "demo_content", "--lacking", "demo_content"]
+    return [*words, "--params", str(root / "params.yaml"), "--out", str(out)]
+
+
+def test_a_job_that_is_killed_for_its_memory_is_named_at_the_end(quick, stand_in, tmp_path):
+    quick.hold("manifest")
+    log = tmp_path / "said.txt"
+    with log.open("w", encoding="utf-8") as file:
+        run = subprocess.Popen(
+            ["snakemake", "--cores", "1", "data/demo_content/manifest.parquet"],
+            cwd=quick.folder, env=quick.environment, stdout=file, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        quick.wait_until_held(run)
+        os.kill(int((quick.folder / "pid.txt").read_text()), signal.SIGKILL)
+        assert run.wait() == 1
+    said = log.read_text(encoding="utf-8")
+    (line,) = lines_of(said, "Killed from outside")
+    assert "`vqathinker data manifest demo_content` (logs/manifest/demo_content.log)" in line
+    assert "the same command then goes on" in line.lower()
+    assert not (quick.folder / "data" / "demo_content" / "manifest.parquet").exists()
+
+
+def test_ctrl_c_ends_a_run_with_its_jobs_and_leaves_nothing_half_written(quick):
+    quick.hold("manifest")
+    run = quick.start("snakemake", "--cores", "1", "data/demo_content/manifest.parquet")
+    quick.wait_until_held(run)
+    os.killpg(run.pid, signal.SIGINT)
+    assert run.wait() != 0
+    assert not (quick.folder / "data" / "demo_content" / "manifest.parquet").exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((quick.folder / "pid.txt").read_text()), 0)
+
+
+def test_ctrl_c_in_a_command_is_one_line_and_exit_code_130(monkeypatch, root, tmp_path):
+    def pressed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vqathinker.evaluation.absent.write_absent", pressed)
+    done = CliRunner().invoke(app, absent(root, tmp_path / "metrics.json"))
+    assert done.exit_code == 130
+    what, _, then = done.stderr.strip().partition(". ")
+    assert what == "Stopped: vqathinker absent base"
+    assert then == "Nothing half-written has its name; the same command goes on."
+
+
+def test_without_ffmpeg_it_is_said_how_to_get_it(root, tmp_path):
+    code = (
+        "import sys; sys.modules['imageio_ffmpeg'] = None\n"
+        "from vqathinker.cli import app\n"
+        "app(sys.argv[1:])"
+    )
+    out = tmp_path / "source"
+    words = ["data", "fetch", "demo_content", "--params", str(root / "params.yaml")]
+    words += ["--out", str(out), "--receipt", str(tmp_path / "source.json")]
+    no_program = os.environ | {"PATH": str(tmp_path)}
+    done = tried([sys.executable, "-c", code, *words], env=no_program)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("Error: no ffmpeg on PATH")
+    assert "install ffmpeg" in line
+    assert not out.exists()
+    assert not (tmp_path / "source.json").exists()
+
+
+def test_what_torch_says_of_memory_is_told_in_our_words():
+    import torch
+
+    with pytest.raises(RuntimeError) as error:
+        torch.empty(10**15)
+    assert describe_error(error.value).startswith("Error: out of memory: close other programs")
+    assert describe_error(torch.OutOfMemoryError("CUDA")) == describe_error(MemoryError())
