@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 
 OUT = ("--out", "--out-dir", "--receipt")
-FOLDERS = ("fetch", "base", "export", "tables", "figures")
+FOLDERS = ("fetch", "base", "export", "tables", "figures", "thumbnails")
 
 
 def main(args: list[str]) -> None:

@@ -36,6 +36,7 @@ def test_at_scale_paper_one_set_alone_is_brought_to_its_row(quick):
     plan = quick.snakemake("--dry-run", *NOTHING)
     one = {"base": 1, "fetch": 1, "manifest": 1, "decode": 5, "predict": 5, "gather": 1}
     one |= {"metrics": 1, "perturbed": 5, "gather_perturbed": 1, "preference": 1}
+    one |= {"draw_thumbnails": 1}
     assert planned(plan) == one | {"absent": 19, "all": 1} | REPORT
     assert "output: data/konvid_1k/source.json" in plan
     assert "output: results/paper/predictions/base/konvid_1k.parquet" in plan
@@ -56,6 +57,7 @@ def test_a_set_that_comes_later_redoes_what_depends_on_it_and_one_that_goes_its_
     drop(quick.folder, "live_yt_gaming")
     quick.snakemake("--configfile", "own.yaml")
     scored = {"fetch": 1, "manifest": 1, "decode": 3, "predict": 3, "gather": 1, "metrics": 1}
+    scored |= {"thumbnails": 1}
     # The run that still lacks its training set has another reason now.
     assert quick.calls() == scored | REPORTED | {"status": 1, "absent": 1}
 

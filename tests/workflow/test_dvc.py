@@ -21,7 +21,8 @@ PHASE_OF_STAGE = {
     "train": ["training-grpo"],
     "evaluate": ["evaluation", "metrics", "perturbed", "absent"],
     "understand": ["understanding", "judging"],
-    "report": ["report", "thumbnails"],
+    "thumbnails": ["thumbnails"],
+    "report": ["report"],
 }
 
 

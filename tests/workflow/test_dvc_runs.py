@@ -68,14 +68,14 @@ def test_a_pull_brings_data_and_policies_and_plain_snakemake_makes_nothing_again
         assert read_all(clone.folder / name) == read_all(reproduced.folder / name)
     clone.change("report.title", "Other")
     said = clone.snakemake("--dry-run")
-    assert "has it: data, clips, base, train, evaluate, understand.\n" in said
+    assert "has it: data, clips, base, train, evaluate, understand, thumbnails.\n" in said
     assert "\nwrite_page " in said
     assert "\npredict " not in said
 
     clone.run("git", "checkout", "params.yaml")
     (clone.folder / "workflow" / "stamps" / "demo" / "settled").unlink()
     said = clone.snakemake()
-    assert "has it: data, clips, base, train, evaluate, understand, report.\n" in said
+    assert "has it: data, clips, base, train, evaluate, understand, thumbnails, report.\n" in said
     assert "Nothing to be done" in said
     assert "Nothing to be done" in clone.snakemake()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from vqathinker.cli import kernels
+from vqathinker.policy import kernels
 from vqathinker.evaluation.predictions import COLUMNS, read_predictions
 
 # The limit ends what hangs; it is hours, so that no machine is too slow or too busy for it.

@@ -99,7 +99,7 @@ def test_without_a_gpu_scale_paper_stops_before_anything_is_downloaded(quick):
 
 TARGETS = (
     "data, clips, bases, policies, predictions, evaluation, understanding, tables, figures, "
-    "report, all, ablations"
+    "report, thumbnails, all, ablations"
 )
 
 

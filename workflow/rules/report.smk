@@ -101,6 +101,12 @@ rule draw_figures:
         " --out-dir {output} 2> {log}"
 
 
+rule thumbnails:
+    """Small pictures of every clip of the benchmarks, which the page shows."""
+    input:
+        LAYOUT.thumbnails,
+
+
 rule draw_thumbnails:
     input:
         stamp=LAYOUT.stamp("thumbnails"),
