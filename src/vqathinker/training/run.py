@@ -100,8 +100,8 @@ def train(
                 _watch_over(trainer, run, settings.training, out, resume)
             trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
             log = trainer.state.log_history
-    if state.is_main_process:
-        _write(log, out, times)
+        if state.is_main_process:
+            _write(log, out, times)
 
 
 def _watch_over(

@@ -1,9 +1,10 @@
 """Loaded by every Python of a run that is to be killed: it says when, and counts the work.
 
-hold.txt in the folder of the run names, in JSON, one point: `name`, the path that something is
-about to be renamed to (a pattern); or `work`, a kind of work, and `nth`; or `command`, the start of
-a command. There `held.txt` is written, and all but a command waits for its end. What was about to
-get its name is cut short before: so it looks on the disk when the writer is killed half way.
+hold.txt in the folder of the run holds, in JSON, points by name: `path`, what something is about to
+be renamed to (a pattern); or `work`, a kind of work, and `nth`; or `command`, the start of one. At
+the first that is come to its name stands in `held.txt`, and all but a command waits for its end.
+What was about to get its path is cut short before: so it looks on the disk when the writer is
+killed half way.
 
 Lines of work.txt: `begin` or `done`, the kind, and what was worked on.
 """
@@ -19,7 +20,8 @@ import sys
 from importlib.abc import Loader, MetaPathFinder
 from pathlib import Path
 
-POINT = json.loads(Path("hold.txt").read_text()) if Path("hold.txt").is_file() else {}
+HOLD = Path("hold.txt")
+POINTS = json.loads(HOLD.read_text(encoding="utf-8")) if HOLD.is_file() else {}
 # Module, function, kind of work, and the words that tell one piece of it from another.
 WORK = {
     "vqathinker.video.shard_task": ("decode_into_row", "decode", lambda a: (a[4], a[5])),
@@ -35,9 +37,10 @@ WORK = {
 }
 
 
-def reached() -> bool:
+def reached(name: str) -> bool:
     try:
-        os.close(os.open("held.txt", os.O_CREAT | os.O_EXCL))
+        with Path("held.txt").open("x", encoding="utf-8") as file:
+            file.write(name)
     except FileExistsError:
         return False
     return True
@@ -55,7 +58,7 @@ def note(line: str) -> None:
 
 def cut_short(part: Path) -> None:
     """Leave a beginning of the file, or of one file of the folder."""
-    draw = random.Random(POINT["seed"])
+    draw = random.Random(part.name.replace(str(os.getpid()), ""))
     files = sorted(path for path in [part, *part.rglob("*")] if path.is_file())
     half = draw.choice(files)
     os.truncate(half, draw.randrange(half.stat().st_size))
@@ -64,9 +67,12 @@ def cut_short(part: Path) -> None:
 
 
 def on_event(event: str, args: tuple) -> None:
-    if event == "os.rename" and re.search(POINT["name"], str(args[1])) and reached():
-        cut_short(Path(args[0]))
-        wait_for_the_end()
+    if event != "os.rename":
+        return
+    for name, point in POINTS.items():
+        if "path" in point and re.search(point["path"], str(args[1])) and reached(name):
+            cut_short(Path(args[0]))
+            wait_for_the_end()
 
 
 def counted(function, kind: str, words):
@@ -75,8 +81,9 @@ def counted(function, kind: str, words):
         label = f"{kind} {' '.join(map(str, words(args)))}"
         count.times += 1
         note(f"begin {label}")
-        if POINT.get("work") == kind and count.times >= POINT["nth"] and reached():
-            wait_for_the_end()
+        for name, point in POINTS.items():
+            if point.get("work") == kind and count.times >= point["nth"] and reached(name):
+                wait_for_the_end()
         result = function(*args, **named)
         note(f"done {label}")
         return result
@@ -114,8 +121,9 @@ class Finder(MetaPathFinder):
 
 
 sys.meta_path.insert(0, Finder())
-if "name" in POINT:
+if POINTS:
     sys.addaudithook(on_event)
-PROGRAM = Path("".join(sys.orig_argv[1:2])).name
-if PROGRAM == "vqathinker" and POINT.get("command") in sys.orig_argv[2:4]:
-    reached()
+for NAME, EACH in POINTS.items():
+    called = Path("".join(sys.orig_argv[1:2])).name == "vqathinker" and sys.orig_argv[2:4]
+    if called and EACH.get("command") in called:
+        reached(NAME)
