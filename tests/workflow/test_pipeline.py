@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from vqathinker.policy import kernels
 from vqathinker.evaluation.predictions import COLUMNS, read_predictions
+from vqathinker.policy import kernels
 
 # The limit ends what hangs; it is hours, so that no machine is too slow or too busy for it.
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(4 * 3600)]
