@@ -1,6 +1,8 @@
 """What every test may ask for: the project's own files, its parameters, and a tiny policy."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +11,8 @@ import yaml
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from vqathinker.params import DemoBaseParams
 
 # Two cores are shared by everything; must be set before torch is imported.
@@ -23,6 +27,9 @@ settings.register_profile(
 settings.load_profile("any machine")
 
 ROOT = Path(__file__).parents[1]
+
+# Of waits in a browser: the limit ends what hangs, and no machine is too slow or too busy for it.
+HOUR_MS = 3600 * 1000
 
 # Values computed with the authors' functions; a folder of the same file names checks other cases.
 os.environ.setdefault("VQATHINKER_GOLDENS", str(ROOT / "tests" / "goldens"))
@@ -44,6 +51,20 @@ TINY_BASE = {
     "speech": {"steps": 3, "batch_size": 4, "learning_rate": 1.0e-3},
 }
 PHRASES = ("I see", ".", " clear", " blur", " noise")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """Chromium without a screen; one for all tests of a process, as Playwright wants it."""
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("no chromium: install Debian's package chromium")
+    playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
+    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=program, args=flags, timeout=HOUR_MS)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"(?m)^```(\w*)[^\n]*\n(.*?)^```$", re.DOTALL)
 PROGRAMS = "make|snakemake|dvc|vqathinker|python|git|pip|export|source|mkdir|cp|ln"
 # What stands for something of the reader's, or belongs to the shell: nothing of ours to check.
-SHELL = {"mkdir", "cp", "ln", "source", "export", "find", "git", "pip"}
+SHELL = {"mkdir", "cp", "ln", "source", "export", "find", "echo", "git", "pip"}
 
 
 def lines_of(path: Path) -> Iterator[str]:

@@ -11,6 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from typer.testing import CliRunner
 
+import vqathinker.evaluation
 from vqathinker.cli import app
 from vqathinker.cli.extras import EXTRA_OF_COMMAND, EXTRA_OF_PACKAGE, describe_absent_package
 from vqathinker.phases.hashing import imports_of_phase
@@ -118,6 +119,8 @@ def test_a_command_without_its_extra_says_what_to_install(monkeypatch, tmp_path)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     for name in [name for name in sys.modules if name.startswith("vqathinker.evaluation")]:
         monkeypatch.delitem(sys.modules, name)
+    # Imported anew it is another module, which must not stay.
+    monkeypatch.setattr(vqathinker, "evaluation", vqathinker.evaluation)
     given = tmp_path / "predictions.parquet"
     given.touch()
     words = ["gather", "--predictions", str(given), "--out", str(tmp_path / "out.parquet")]

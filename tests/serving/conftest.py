@@ -141,7 +141,7 @@ class serving:  # noqa: N801  a context manager
         said = self._process.stdout.readline()
         found = re.search(r"http://[\d.]+:\d+", said)
         assert found, f"{said}\n{self._log.read_text()}"
-        self._client = httpx.Client(base_url=found[0], timeout=60)
+        self._client = httpx.Client(base_url=found[0], timeout=3600)
         return Served(found[0], self._process, self._folder, self._client)
 
     def __exit__(self, *_: object) -> None:

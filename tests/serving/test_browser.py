@@ -6,15 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.conftest import HOUR_MS
 from tests.serving import hostile
 from tests.serving.conftest import PASSWORD, Served
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
-
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="install Debian's package chromium")
-SLOW_MS = 40_000
+    from playwright.sync_api import Browser, Page
 
 
 class Watched:
@@ -36,26 +33,24 @@ class Watched:
             "s => document.querySelector(`#clip-${s} .vq`)?.classList.add('old')", side
         )
         self.page.locator("input[type=file]").nth("ab".index(side)).set_input_files(clip)
-        panel.locator(".vq:not(.old)").wait_for(timeout=SLOW_MS)
+        panel.locator(".vq:not(.old)").wait_for()
         return panel.inner_text()
 
 
 @pytest.fixture(scope="module")
-def opened(served: Served) -> Iterator[Watched]:
+def opened(served: Served, browser: "Browser") -> Iterator[Watched]:
     """The page, in a browser that has told the password."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        watched = Watched(page, served.address)
-        page.goto(served.address)
-        page.get_by_label("username").fill("anybody", timeout=SLOW_MS)
-        page.get_by_label("password").fill(PASSWORD)
-        page.get_by_role("button", name="Login").click()
-        page.locator("input[type=file]").first.wait_for(state="attached", timeout=SLOW_MS)
-        watched.errors.clear()  # one of them is the login's own 401
-        yield watched
-        browser.close()
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(HOUR_MS)
+    watched = Watched(page, served.address)
+    page.goto(served.address)
+    page.get_by_label("username").fill("anybody")
+    page.get_by_label("password").fill(PASSWORD)
+    page.get_by_role("button", name="Login").click()
+    page.locator("input[type=file]").first.wait_for(state="attached")
+    watched.errors.clear()  # one of them is the login's own 401
+    yield watched
+    page.close()
 
 
 def test_clips_are_scored_and_compared_and_no_script_of_theirs_runs(
@@ -68,7 +63,7 @@ def test_clips_are_scored_and_compared_and_no_script_of_theirs_runs(
         assert " of 5" in said
         assert hostile.SCRIPT in said
     assert "alert(1)" in second.replace("alert1", "alert(1)")
-    opened.page.locator("#comparison p").wait_for(timeout=SLOW_MS)
+    opened.page.locator("#comparison p").wait_for()
     assert "same score" in opened.page.locator("#comparison").inner_text()
     assert opened.page.title() == "VQAThinker"
     loaded = "[...document.querySelectorAll('.vq img')].map(i => i.naturalWidth)"
@@ -92,19 +87,19 @@ def test_a_file_that_is_too_large_is_told_before_it_is_sent(
     path = tmp_path / "huge.mp4"
     path.write_bytes(bytes(1_200_000))
     opened.page.locator("input[type=file]").nth(1).set_input_files(path)
-    opened.page.get_by_text("exceed the maximum allowed size").first.wait_for(timeout=SLOW_MS)
+    opened.page.get_by_text("exceed the maximum allowed size").first.wait_for()
 
 
 def test_a_clip_can_be_chosen_with_keys_alone(opened: Watched, clip: Path) -> None:
     opened.page.reload()
     field = opened.page.get_by_label("Click to upload or drop files").first
-    field.wait_for(timeout=SLOW_MS)
+    field.wait_for()
     opened.page.keyboard.press("Tab")
     assert field.evaluate("e => e === document.activeElement")
-    with opened.page.expect_file_chooser(timeout=SLOW_MS) as chosen:
+    with opened.page.expect_file_chooser() as chosen:
         opened.page.keyboard.press("Enter")
     chosen.value.set_files(clip)
-    opened.page.locator("#clip-a .vq").wait_for(timeout=SLOW_MS)
+    opened.page.locator("#clip-a .vq").wait_for()
 
 
 def test_the_page_with_a_scored_clip_is_fit_for_screen_readers(opened: Watched, clip: Path) -> None:

@@ -1,13 +1,12 @@
 """The finished scale's page in a real browser, without a network."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
+from tests.conftest import HOUR_MS
 
 from vqathinker.reporting.page.write import write_page
 
@@ -19,18 +18,6 @@ def report(finished, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("browser") / "report.html"
     write_page("demo", finished.sources, out)
     return out
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("no chromium: install the package chromium")
-    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=flags)
-        yield browser
-        browser.close()
 
 
 class Watched(NamedTuple):
@@ -53,11 +40,12 @@ class Watched(NamedTuple):
     def _open(self, path: Path, width: int, theme: str) -> Page:
         viewport = {"width": width, "height": 800}
         page = self.browser.new_context(viewport=viewport, color_scheme=theme).new_page()
+        page.set_default_timeout(HOUR_MS)
         page.on("console", lambda message: self.complaints.append(message.text))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda request: self.requests.append(request.url))
         page.goto(path.as_uri())
-        page.wait_for_selector("html[data-ready]", timeout=60_000)
+        page.wait_for_selector("html[data-ready]")
         return page
 
 

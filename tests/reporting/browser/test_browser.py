@@ -89,8 +89,11 @@ def test_curves_zoom_and_come_back(opened: Opened) -> None:
     page.wait_for_function("document.querySelector('[data-plot=\"curves\"]').dataset.zoomed")
     assert plot.evaluate(shown)[1] < whole[1]
     page.locator('[data-reset="curves"]').press("Enter")
-    page.wait_for_timeout(300)
-    assert plot.evaluate(shown) == pytest.approx(whole)
+    page.wait_for_function(
+        "whole => document.querySelector('[data-plot=\"curves\"]')._fullLayout.xaxis.range.every("
+        "(end, at) => Math.abs(end - whole[at]) < 1e-6)",
+        arg=whole,
+    )
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
