@@ -90,7 +90,7 @@ def hidden(smallest: set[str]) -> list[str]:
 
 def pip(*words: str) -> None:
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *words]
-    subprocess.run(command, check=True, timeout=300)
+    subprocess.run(command, check=True, timeout=3600)
 
 
 def run(
@@ -103,7 +103,7 @@ def run(
         env={**os.environ, "PYTHONPATH": str(target), "COLUMNS": "100", "HF_HUB_OFFLINE": "1"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=3600,
         check=False,
     )
 

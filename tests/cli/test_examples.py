@@ -67,7 +67,7 @@ def test_a_shell_completes_commands_and_options(shell, typed, offered):
         env={**os.environ, **asked, "_VQATHINKER_COMPLETE": f"complete_{shell}"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=3600,
         check=False,
     )
     assert offered in done.stdout, done.stderr
