@@ -58,13 +58,13 @@ test: lint ## every check: lint, then the tests, a file at a time on each of two
 	pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --basetemp="$(CACHE)/pytest"
 
 chaos: $(TOOLS) ## kill the tiny pipeline at every kill point, and compare what comes of it
-	VQATHINKER_CHAOS=1 pytest -rP --numprocesses 0 --basetemp="$(CACHE)/chaos" tests/workflow/test_chaos.py
+	VQATHINKER_CHAOS=1 pytest -o faulthandler_timeout=0 -rP --numprocesses 0 --basetemp="$(CACHE)/chaos" tests/workflow/test_chaos.py
 
 test-doors: $(TOOLS) ## the doors for real, in minutes: a conda, and a SLURM as root (packages: .ci/packages.txt)
-	VQATHINKER_DOORS=1 pytest --numprocesses 0 --basetemp="$(CACHE)/pytest-doors" tests/workflow/real
+	VQATHINKER_DOORS=1 pytest -o faulthandler_timeout=0 --numprocesses 0 --basetemp="$(CACHE)/pytest-doors" tests/workflow/real
 
 uploads: $(TOOLS) ## drop a hundred clips on the page: memory and disk stay as they were
-	VQATHINKER_UPLOADS=1 pytest -s tests/serving/test_hundred_uploads.py --basetemp="$(CACHE)/pytest"
+	VQATHINKER_UPLOADS=1 pytest -o faulthandler_timeout=0 -s tests/serving/test_hundred_uploads.py --basetemp="$(CACHE)/pytest"
 
 lint: $(TOOLS) ## style, types and the workflow's own checks, without running anything
 	ruff check .

@@ -36,8 +36,14 @@ os.environ.setdefault("VQATHINKER_GOLDENS", str(ROOT / "tests" / "goldens"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that run Snakemake take minutes: begun first, they do not end alone on one core."""
+    """Files that run Snakemake take minutes: begun first, they do not end alone on one core.
+
+    Half an hour ends what hangs in them; no machine that is of use is too slow or too busy for it.
+    """
     items.sort(key=lambda item: item.get_closest_marker("workflow") is None)
+    for item in items:
+        if item.get_closest_marker("workflow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(1800))
 
 
 TINY_BASE = {

@@ -14,7 +14,7 @@ from tests.rehearsal.project import TASK_SETS, copy_sources
 from tests.rehearsal.scale import with_rehearsals
 from tests.rehearsal.sets import counts
 
-pytestmark = [pytest.mark.workflow, pytest.mark.timeout(4 * 3600)]
+pytestmark = pytest.mark.workflow
 
 
 @pytest.fixture

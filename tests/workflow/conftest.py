@@ -2,11 +2,12 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ class Project:
         self.folder = folder
         own = Path(sys.executable).parent
         cache = folder.parent / "cache"
+        self.started: list[subprocess.Popen[str]] = []
         self.environment = os.environ | {
             "PATH": os.pathsep.join(map(str, [*programs, own, os.environ["PATH"]])),
             "XDG_CACHE_HOME": str(cache),
@@ -56,9 +58,16 @@ class Project:
 
     def start(self, *command: str) -> "subprocess.Popen[str]":
         """Start a command in a process group of its own; its output is lost."""
-        return subprocess.Popen(
-            command, **self._how(), stdout=subprocess.DEVNULL, start_new_session=True
-        )
+        how = self._how() | {"stdout": subprocess.DEVNULL, "start_new_session": True}
+        self.started.append(subprocess.Popen(command, **how))
+        return self.started[-1]
+
+    def end_all(self) -> None:
+        """End what was started and is still there, as where a test failed."""
+        for run in self.started:
+            if run.poll() is None:
+                os.killpg(run.pid, signal.SIGKILL)
+                run.wait()
 
     def hold(self, command: str) -> None:
         """Let the stand-in wait in a command, for the run to be killed there."""
@@ -141,9 +150,11 @@ def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def quick(copy_with: Copy, tmp_path: Path, stand_in: Path) -> Project:
+def quick(copy_with: Copy, tmp_path: Path, stand_in: Path) -> Iterator[Project]:
     """The project with the stand-in for its command line."""
-    return copy_with(tmp_path, [stand_in])
+    project = copy_with(tmp_path, [stand_in])
+    yield project
+    project.end_all()
 
 
 @pytest.fixture(scope="session")

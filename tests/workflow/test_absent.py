@@ -8,8 +8,7 @@ import pytest
 import yaml
 from tests.workflow.test_snakefile import REPORT, REPORTED, planned
 
-# The limit ends what hangs; it is hours, so that no machine is too slow or too busy for it.
-pytestmark = [pytest.mark.workflow, pytest.mark.timeout(4 * 3600)]
+pytestmark = pytest.mark.workflow
 
 NOTHING = ("--config", "scale=paper", "download={bring: nothing}")
 SMALL: dict[str, Any] = {

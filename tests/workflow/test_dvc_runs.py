@@ -9,7 +9,7 @@ import pytest
 import yaml
 from tests.workflow.conftest import Copy, Project
 
-pytestmark = [pytest.mark.workflow, pytest.mark.timeout(4 * 3600)]
+pytestmark = pytest.mark.workflow
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from vqathinker.cli import app
 from vqathinker.cli.failures import describe_error
 
-pytestmark = [pytest.mark.workflow, pytest.mark.timeout(4 * 3600)]
+pytestmark = pytest.mark.workflow
 
 
 def lines_of(said: str, word: str) -> list[str]:

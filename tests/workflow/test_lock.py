@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-pytestmark = [pytest.mark.workflow, pytest.mark.timeout(4 * 3600)]
+pytestmark = pytest.mark.workflow
 
 
 def test_a_second_run_is_refused_with_the_process_that_holds_the_folder(quick):

@@ -5,8 +5,7 @@ import subprocess
 import pytest
 from tests.workflow.test_snakefile import planned
 
-# The limit ends what hangs; it is hours, so that no machine is too slow or too busy for it.
-pytestmark = [pytest.mark.workflow, pytest.mark.timeout(4 * 3600)]
+pytestmark = pytest.mark.workflow
 
 OTHER = """
 configfile: "../params.yaml"
