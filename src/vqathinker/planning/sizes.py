@@ -3,9 +3,11 @@
 Source: docs/method.md, section 2.
 """
 
+import json
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -73,7 +75,13 @@ class PolicySizes:
 
 
 def measure(config: VQAThinkerConfig) -> PolicySizes:
-    """Count a policy of this configuration; takes a second at any size, and no memory."""
+    """Count a policy of this configuration; takes a moment at any size, and no memory."""
+    return _measure(config.to_json_string(use_diff=False))
+
+
+@cache  # a plan asks a hundred times for a handful of policies
+def _measure(written: str) -> PolicySizes:
+    config = VQAThinkerConfig.from_dict(json.loads(written))
     with torch.device("meta"):
         policy = VQAThinkerForConditionalGeneration(config)
     weights, adapted = Counter[str](), Counter[str]()
