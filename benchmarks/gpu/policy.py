@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from transformers import InternVLVisionConfig, Qwen2Config
 
 from vqathinker.policy.config import VQAThinkerConfig
-from vqathinker.policy.generation import EncodedPrompts, generate
+from vqathinker.policy.generation import EncodedPrompts, generate, prefill
 from vqathinker.policy.inputs import encode_prompts
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.motion.slowfast import SlowFastR50, time_repeats
@@ -152,7 +152,7 @@ def _pooled_literally(encoder: SlowFastR50, pixels: Tensor) -> Tensor:
 @torch.no_grad()
 def _policy(policy: Policy, load: Load, name: str, repeats: int) -> dict[str, float]:
     look, prompts = clock(lambda: encode_prompts(policy, load.ids, load.pixels), repeats)
-    read, _ = clock(lambda: policy.prefill(prompts.input_ids, None, *prompts[1:]), repeats)
+    read, _ = clock(lambda: prefill(policy, prompts), repeats)
     rows = torch.arange(len(load.pixels), device=policy.device).repeat_interleave(load.group)
     speak, _ = clock(lambda: generate(policy, prompts, rows, load.tokens, _NEVER), repeats)
     copied, _ = clock(lambda: _copied(policy, prompts, load), repeats)

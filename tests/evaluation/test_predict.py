@@ -16,7 +16,7 @@ from vqathinker.evaluation.predictions import COLUMNS, Predictions, read_predict
 from vqathinker.params import AnswerParams, EvaluationParams
 from vqathinker.policy.answer import Completion, read_answer
 from vqathinker.policy.folder.checkpoint import Policy, load_policy, policy_hash, save_policy
-from vqathinker.policy.generation import EncodedPrompts, generate
+from vqathinker.policy.generation import EncodedPrompts, generate, prefill
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
 from vqathinker.policy.normalisation import normalise
 from vqathinker.policy.scoring import Scorer
@@ -87,7 +87,7 @@ def sevens(tmp_path: Path, tiny_base: Path, tiny_clips: Path) -> Path:
     seven = tokenizer.convert_tokens_to_ids("7")
     assert seven not in ids
     with torch.no_grad():
-        _, hidden = policy.prefill(shown.input_ids, None, *shown[1:])
+        _, hidden = prefill(policy, shown)
         policy.lm_head.weight[seven] = 100 * hidden.mean((0, 1))
     save_policy(policy, tokenizer, tmp_path / "sevens", "", {})
     return tmp_path / "sevens"

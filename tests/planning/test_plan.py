@@ -95,10 +95,10 @@ def test_a_plan_that_does_not_fit_says_so_in_a_line_for_all_its_runs(
     paper: Parameters, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(root)
-    refused = make_plan(paper, choose_device("RTX-4090", None, gpu=True), 200).refusals
+    refused = make_plan(paper, choose_device("RTX-4090", 26, gpu=True), 200).refusals
     assert any(line.startswith("runs grpo, no-regression") for line in refused)
     [prediction] = [line for line in refused if line.startswith("prediction")]
-    assert "evaluation.batch_size 4" in prediction
+    assert "evaluation.batch_size 8" in prediction
     assert "clips.test_setting 6x448" in prediction
 
 

@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 from vqathinker.policy import expectation
 from vqathinker.policy.expectation import Expectation, NumberTokens, expected_score
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
-from vqathinker.policy.generation import EncodedPrompts
+from vqathinker.policy.generation import EncodedPrompts, prefill
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
 from vqathinker.policy.normalisation import normalise
 from vqathinker.video.store import ClipStore
@@ -59,7 +59,7 @@ def expect(base: Policy, prompts: EncodedPrompts) -> Expect:
 @torch.no_grad()
 def speak(base: Policy, prompts: EncodedPrompts, rows: Tensor, ids: list[int]) -> Any:
     """The cache after the prompts and a completion that is put into the policy's mouth."""
-    cache, _ = base.model.prefill(prompts.input_ids, None, *prompts[1:])
+    cache, _ = prefill(base.model, prompts)
     if ids:
         known = torch.tensor([ids]).expand(len(rows), -1)
         base.model.model(input_ids=known, past_key_values=cache, use_cache=True)

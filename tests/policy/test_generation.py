@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from vqathinker.policy.generation import EncodedPrompts, generate, generate_with_cache
+from vqathinker.policy import portions
+from vqathinker.policy.generation import EncodedPrompts, generate, generate_with_cache, prefill
 from vqathinker.policy.inputs import encode_prompts
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 
@@ -35,7 +36,7 @@ def step_by_step(policy: Model, ids: Tensor, clip: Tensor, tokens: int) -> list[
 @torch.no_grad()
 def say_first(policy: Model, prompts: EncodedPrompts, token: int, factor: float = 100.0) -> None:
     """Make a token that no prompt holds the likeliest beginning."""
-    _, hidden = policy.prefill(prompts.input_ids, None, *prompts[1:])
+    _, hidden = prefill(policy, prompts)
     policy.lm_head.weight[token] = factor * hidden.mean((0, 1))
 
 
@@ -64,7 +65,7 @@ def test_draws_follow_the_probabilities_of_the_tokens(
     rows = torch.zeros(4000, dtype=torch.long)
     drawn = torch.tensor(generate(policy, prompts, rows, 1, NEVER, 0.25, generator))
     with torch.no_grad():
-        _, hidden = policy.prefill(prompts.input_ids, None, *prompts[1:])
+        _, hidden = prefill(policy, prompts)
         logits = policy.lm_head(hidden[0, -1])
     logits[policy.config.image_token_id] = -torch.inf
     expected = (logits / 0.25).softmax(-1)
@@ -139,7 +140,7 @@ def test_what_is_remembered_of_a_completion_is_its_own_prompt_and_tokens(
     assert len({id(kept.cache) for kept in done.remembered}) > 1
     for row, ids, kept in zip(ROWS.tolist(), done.ids, done.remembered, strict=True):
         alone = EncodedPrompts(*(part[row : row + 1] for part in prompts))
-        cache, _ = policy.prefill(alone.input_ids, None, *alone[1:])
+        cache, _ = prefill(policy, alone)
         with torch.no_grad():
             if ids[:-1]:
                 policy.model(input_ids=torch.tensor([ids[:-1]]), past_key_values=cache)
@@ -153,7 +154,7 @@ def test_a_visual_place_is_never_generated(policy: Model, prompts: EncodedPrompt
     context = policy.config.image_token_id
     say_first(policy, prompts, context)
     with torch.no_grad():
-        _, hidden = policy.prefill(prompts.input_ids, None, *prompts[1:])
+        _, hidden = prefill(policy, prompts)
         assert policy.lm_head(hidden[:, -1]).argmax(-1).tolist() == [context] * 3
     generator = torch.Generator().manual_seed(0)
     for temperature in (0.0, 1.0):
@@ -182,3 +183,31 @@ def test_prompts_are_joined_one_after_the_other(prompts: EncodedPrompts) -> None
     )
     joined = EncodedPrompts.concatenate([first, rest])
     assert all(torch.equal(a, b) for a, b in zip(joined, prompts, strict=True))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("rows_of_a_portion", [1, 2])
+def test_a_large_batch_goes_through_in_portions_and_comes_out_the_same(
+    policy: Model, ids: Tensor, pixels: Tensor, monkeypatch: pytest.MonkeyPatch,
+    rows_of_a_portion: int,
+) -> None:  # fmt: skip
+    whole = encode_prompts(policy, ids, pixels)
+    cache, hidden = prefill(policy, whole)
+    seen: dict[str, list[int]] = {"vision_tower": [], "language_model": []}
+    for name, rows in seen.items():
+        layer = getattr(policy.model, name).register_forward_hook
+        layer(lambda _, __, out, rows=rows: rows.append(len(out.last_hidden_state)))
+    monkeypatch.setattr(portions, "POSITIONS_AT_A_TIME", rows_of_a_portion * len(ids))
+    prompts = encode_prompts(policy, ids, pixels)
+    in_parts, last = prefill(policy, prompts)
+    torch.testing.assert_close(prompts, whole)
+    torch.testing.assert_close(last, hidden)
+    for own, one in zip(in_parts.layers, cache.layers, strict=True):
+        torch.testing.assert_close((own.keys, own.values), (one.keys, one.values))
+    assert seen["language_model"] == {1: [1, 1, 1], 2: [2, 1]}[rows_of_a_portion]
+    patches = 1 + (pixels.shape[-1] // policy.config.vision_config.patch_size[0]) ** 2
+    assert max(seen["vision_tower"]) * patches <= rows_of_a_portion * len(ids)
+    assert sum(seen["vision_tower"]) == 18
+    rolled_out = generate(policy, prompts, ROWS, 6, NEVER)
+    monkeypatch.undo()
+    assert rolled_out == generate(policy, whole, ROWS, 6, NEVER)

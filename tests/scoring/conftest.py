@@ -46,6 +46,7 @@ def talking(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path, tiny_clip
     import torch
 
     from vqathinker.policy.folder.checkpoint import load_policy, save_policy
+    from vqathinker.policy.generation import prefill
     from vqathinker.policy.inputs import encode_prompts, prompt_ids
     from vqathinker.policy.normalisation import normalise
     from vqathinker.video.store import ClipStore
@@ -55,7 +56,7 @@ def talking(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path, tiny_clip
     ids = prompt_ids(tokenizer, "evaluation", 6, 4)
     with torch.no_grad():
         shown = encode_prompts(policy, ids, normalise(store.batch(store.ids)))
-        _, hidden = policy.prefill(shown.input_ids, None, *shown[1:])
+        _, hidden = prefill(policy, shown)
         for digit, seen in zip("12345", hidden, strict=False):
             policy.lm_head.weight[tokenizer.convert_tokens_to_ids(digit)] = 0.4 * seen.mean(0)
         policy.lm_head.weight[tokenizer.eos_token_id] = 0.3 * hidden.mean((0, 1))

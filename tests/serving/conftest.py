@@ -85,6 +85,7 @@ def hostile_policy(
 ) -> Path:
     """A tiny policy that says markup with a script in it, and digits."""
     from vqathinker.policy.folder.checkpoint import save_policy
+    from vqathinker.policy.generation import prefill
     from vqathinker.policy.inputs import encode_prompts, prompt_ids
     from vqathinker.policy.normalisation import normalise
     from vqathinker.policy.tiny import build_policy, build_tokenizer
@@ -96,7 +97,7 @@ def hostile_policy(
     shown = encode_prompts(
         policy, prompt_ids(tokenizer, "training", 6, 4), normalise(store.batch(store.ids))
     )
-    _, hidden = policy.prefill(shown.input_ids, None, *shown[1:])
+    _, hidden = prefill(policy, shown)
     for word, share in [(SCRIPT, 0.5), *((digit, 0.4) for digit in "12345")]:
         [row] = tokenizer.encode(word)
         policy.lm_head.weight[row] = share * hidden.mean((0, 1))

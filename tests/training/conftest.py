@@ -67,6 +67,7 @@ def training_set(
 def write_talking_policy(base: Path, clips: Path, out: Path) -> None:
     """Lift the rows of the digits 1 to 5 and of the end towards what the policy has in mind."""
     from vqathinker.policy.folder.checkpoint import load_policy, save_policy
+    from vqathinker.policy.generation import prefill
     from vqathinker.policy.inputs import encode_prompts, prompt_ids
     from vqathinker.policy.normalisation import normalise
     from vqathinker.video.store import ClipStore
@@ -75,7 +76,7 @@ def write_talking_policy(base: Path, clips: Path, out: Path) -> None:
     store = ClipStore([clips])
     ids = prompt_ids(tokenizer, "training", 6, 4)
     shown = encode_prompts(policy, ids, normalise(store.batch(store.ids)))
-    _, hidden = policy.prefill(shown.input_ids, None, *shown[1:])
+    _, hidden = prefill(policy, shown)
     for token, share in [*((digit, 0.3) for digit in "12345"), (tokenizer.eos_token, 0.35)]:
         row = tokenizer.convert_tokens_to_ids(token)
         policy.lm_head.weight[row] = share * hidden.mean((0, 1))

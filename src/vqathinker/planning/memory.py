@@ -19,6 +19,8 @@ from vqathinker.planning.sizes import Layers, PolicySizes
 from vqathinker.policy.head import TOKENS_AT_A_TIME
 from vqathinker.policy.motion.slowfast import CLIPS_AT_A_TIME
 from vqathinker.policy.parts import FROZEN
+from vqathinker.policy.portions import rows_at_a_time
+from vqathinker.video.sampling import ClipSetting
 
 __all__ = ["Memory", "prediction_memory", "saved_by_text_layer", "saved_by_vision_layer"]
 __all__ += ["training_memory"]
@@ -78,6 +80,7 @@ def training_memory(job: TrainingJob) -> Memory:
     longest = job.prompt + job.training.max_new_tokens
     prompts = job.videos_rolled_out * (1 + job.copies)
     rollouts = _generation(sizes, job.width, job.rows, prompts, longest, job.prompt)
+    rollouts |= _encoding(sizes, job.width, job.videos_rolled_out, job.clip)
     rollouts |= _motion(job, prompts)
     return Memory(resident, rollouts if job.rolls_out else {}, _update(job))
 
@@ -92,8 +95,9 @@ def _motion(job: TrainingJob, prompts: int) -> dict[str, int]:
 
 
 def prediction_memory(
-    sizes: PolicySizes, *, batch: int, answers: int, prompt: int, max_new_tokens: int, gpu: bool
-) -> Memory:
+    sizes: PolicySizes, clip: ClipSetting, *, batch: int, answers: int, prompt: int,
+    max_new_tokens: int, gpu: bool,
+) -> Memory:  # fmt: skip
     """Of one process that predicts; `answers` completions of each clip are drawn at once."""
     width = 2 if gpu else _SINGLE
     resident = {
@@ -101,7 +105,8 @@ def prediction_memory(
         "libraries": GPU_OVERHEAD if gpu else CPU_OVERHEAD,
     }
     rows, longest = batch * answers, prompt + max_new_tokens
-    return Memory(resident, _generation(sizes, width, rows, batch, longest, prompt), {})
+    parts = _generation(sizes, width, rows, batch, longest, prompt)
+    return Memory(resident, parts | _encoding(sizes, width, batch, clip), {})
 
 
 def _weight_bytes(sizes: PolicySizes, width: int) -> int:
@@ -118,13 +123,20 @@ def _adapter_bytes(job: TrainingJob) -> int:
 def _generation(
     sizes: PolicySizes, width: int, rows: int, prompts: int, longest: int, prompt: int
 ) -> dict[str, int]:
-    """Keys and values of every row with its own copy of the prompt; one layer of the prefill."""
+    """Keys and values of every row with its own copy of the prompt; a layer of the prefill."""
     layer = width * (3 * sizes.text.intermediate + 4 * sizes.text.hidden)
     return {
         "cache": rows * longest * sizes.cache_bytes(width),
-        "prefill": prompts * prompt * layer,
+        "prefill": min(prompts, rows_at_a_time(prompt)) * prompt * layer,
         "logits of a token": 2 * _SINGLE * rows * sizes.vocabulary,
     }
+
+
+def _encoding(sizes: PolicySizes, width: int, clips: int, clip: ClipSetting) -> dict[str, int]:
+    """A layer of the image encoder, which sees the frames in portions."""
+    layer = width * (2 * sizes.vision.intermediate + 4 * sizes.vision.hidden)
+    patches = sizes.patches(clip.size)
+    return {"images": min(clips * clip.frames, rows_at_a_time(patches)) * patches * layer}
 
 
 def _update(job: TrainingJob) -> dict[str, int]:

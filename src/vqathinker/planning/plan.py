@@ -126,7 +126,7 @@ def make_plan(
         prompts=prompts, completion=completion, measured=measured is not None, runs=runs,
         policies=len(params.runs),
         predicted_hours=predicted_hours(params, layout, base, device, completion),
-        prediction_memory=memory_of_batch(sizes, device, how, how.batch_size,
+        prediction_memory=memory_of_batch(sizes, device, how, how.batch_size, clips[1],
                                           prompts["evaluation"]),
         predictions=[
             planned_prediction(name, counts[name], sizes, device, clips[1],

@@ -38,11 +38,12 @@ def _answers(how: EvaluationParams) -> int:
 
 
 def memory_of_batch(
-    sizes: PolicySizes, device: Device, how: EvaluationParams, batch: int, prompt: int
-) -> Memory:
+    sizes: PolicySizes, device: Device, how: EvaluationParams, batch: int, clip: ClipSetting,
+    prompt: int,
+) -> Memory:  # fmt: skip
     """Of one process, for a batch of so many clips with a prompt of so many tokens."""
     return prediction_memory(
-        sizes, batch=batch, answers=_answers(how), prompt=prompt,
+        sizes, clip, batch=batch, answers=_answers(how), prompt=prompt,
         max_new_tokens=how.max_new_tokens, gpu=device.gpu,
     )  # fmt: skip
 
@@ -82,8 +83,9 @@ def _refuse_prediction(
     params: Parameters, base: PlannedBase, sizes: PolicySizes, device: Device, planned: str
 ) -> str | None:
     def needed(batch: int, setting: str) -> Memory:
-        prompt = prompt_length(base, "evaluation", parse_setting(setting))
-        return memory_of_batch(sizes, device, params.evaluation, batch, prompt)
+        clip = parse_setting(setting)
+        prompt = prompt_length(base, "evaluation", clip)
+        return memory_of_batch(sizes, device, params.evaluation, batch, clip, prompt)
 
     smaller = [
         name

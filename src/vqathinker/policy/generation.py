@@ -8,8 +8,11 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
+from vqathinker.policy.portions import rows_at_a_time
+from vqathinker.policy.roomy_cache import join_caches, roomy_cache
 
 __all__ = ["EncodedPrompts", "Generated", "Remembered", "generate", "generate_with_cache"]
+__all__ += ["prefill"]
 
 _LEAVING = 0.25  # share of a batch that has answered, from which on it is worth being cut down
 
@@ -48,6 +51,21 @@ class Generated(NamedTuple):
 
     ids: list[list[int]]
     remembered: list[Remembered]
+
+
+@torch.no_grad()
+def prefill(
+    policy: VQAThinkerForConditionalGeneration, prompts: EncodedPrompts
+) -> tuple[DynamicCache, Tensor]:
+    """Run the prompts once, in portions: keys and values, and last states (prompts, 1, hidden)."""
+    at_once = rows_at_a_time(prompts.input_ids.shape[1])
+    caches, hidden = [], []
+    for some in zip(*(part.split(at_once) for part in prompts), strict=True):
+        shown = EncodedPrompts(*some)._asdict()
+        out = policy.model(**shown, past_key_values=roomy_cache(), use_cache=True)
+        caches.append(out.past_key_values)
+        hidden.append(out.last_hidden_state[:, -1:])
+    return join_caches(caches), torch.cat(hidden)
 
 
 def generate(
@@ -99,7 +117,7 @@ def _complete(
         raise ValueError(f"temperature {temperature} draws tokens; pass a torch.Generator")
     was_training = policy.training
     policy.eval()
-    cache, hidden = policy.prefill(prompts.input_ids, None, *prompts[1:])
+    cache, hidden = prefill(policy, prompts)
     cache.batch_select_indices(rows)
     hidden = hidden[rows]
     said = torch.full((len(rows), max_new_tokens), end, device=hidden.device)

@@ -29,7 +29,7 @@ from vqathinker.policy.head import CompletionScores, score_tokens
 from vqathinker.policy.motion.encoder import build_motion_encoder
 from vqathinker.policy.motion.token import SeesMotion
 from vqathinker.policy.packing import pack
-from vqathinker.policy.roomy_cache import roomy_cache
+from vqathinker.policy.portions import rows_at_a_time
 
 __all__ = ["VQAThinkerForConditionalGeneration", "VQAThinkerModel"]
 
@@ -63,7 +63,10 @@ class VQAThinkerModel(SeesMotion, InternVLModel):
         """
         clips, frames = pixel_values.shape[:2]
         pixels = pixel_values.flatten(0, 1).to(self.vision_tower.dtype)
-        patches = self.vision_tower(pixel_values=pixels).last_hidden_state[:, 1:]
+        each = 1 + (pixels.shape[-1] // self.config.vision_config.patch_size[0]) ** 2
+        portions = pixels.split(rows_at_a_time(each))
+        seen = [self.vision_tower(pixel_values=some).last_hidden_state[:, 1:] for some in portions]
+        patches = torch.cat(seen)
         side = math.isqrt(patches.shape[1])
         grid = patches.view(clips * frames, side, side, -1)
         tokens = self.pixel_shuffle(grid, scale_factor=self.config.downsample_ratio)
@@ -229,21 +232,6 @@ class VQAThinkerForConditionalGeneration(InternVLForConditionalGeneration):
             inputs.pop("frame_features", None)
             inputs.pop("motion_features", None)
         return inputs
-
-    @torch.no_grad()
-    def prefill(
-        self,
-        input_ids: Tensor | None,
-        pixel_values: Tensor | None = None,
-        frame_features: Tensor | None = None,
-        motion_features: Tensor | None = None,
-    ) -> tuple[DynamicCache, Tensor]:
-        """Run the prompts once: keys and values, and the last hidden states (prompts, 1, H)."""
-        out = self.model(
-            input_ids=input_ids, pixel_values=pixel_values, frame_features=frame_features,
-            motion_features=motion_features, past_key_values=roomy_cache(), use_cache=True,
-        )  # fmt: skip
-        return out.past_key_values, out.last_hidden_state[:, -1:]
 
 
 AutoConfig.register(VQAThinkerConfig.model_type, VQAThinkerConfig)

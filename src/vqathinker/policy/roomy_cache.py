@@ -5,13 +5,15 @@ transformers' DynamicCache joins old and new at each step: for 16 completions be
 last token and writes there. For decoding only: what is written in place has no gradient.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
-__all__ = ["ROOM", "roomy_cache"]
+__all__ = ["ROOM", "join_caches", "roomy_cache"]
 
 ROOM = 128  # tokens
 
@@ -60,3 +62,17 @@ def roomy_cache() -> DynamicCache:
     cache = DynamicCache()
     cache.layer_class_to_replicate = _RoomyLayer
     return cache
+
+
+def join_caches(caches: Sequence[DynamicCache]) -> DynamicCache:
+    """The rows of all caches, equally long, one after the other; it takes them over."""
+    if len(caches) == 1:
+        return caches[0]
+    joined = roomy_cache()
+    for number in range(len(caches[0].layers)):
+        layers = [cache.layers.pop(0) for cache in caches]  # each is free once it is copied
+        keys, values = (
+            torch.cat([getattr(a, name) for a in layers]) for name in ("keys", "values")
+        )
+        joined.update(keys, values, number)
+    return joined
