@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.rehearsal.project import TASK_SETS, copy_sources
-from tests.rehearsal.scale import with_rehearsals
+from tests.rehearsal.scale import scale_of, with_rehearsals
 from tests.rehearsal.sets import counts
 
 pytestmark = pytest.mark.workflow
@@ -46,8 +46,11 @@ def jobs(project: Path, scale: str) -> Mapping[str, int]:
     return {name: int(count) for name, count in found if name != "total"}
 
 
-def test_every_rule_of_the_paper_runs_in_the_rehearsal_as_often(project: Path) -> None:
-    real, rehearsal = jobs(project, "paper"), dict(jobs(project, "rehearsal"))
-    assert real["predict"] == 200
-    assert rehearsal.pop("judge") == 60  # a stand-in is asked; the paper's scale names no judge
+@pytest.mark.parametrize(("scale", "runs"), [("paper", 20), ("single-gpu", 19)])
+def test_every_rule_of_a_scale_runs_in_its_rehearsal_as_often(
+    project: Path, scale: str, runs: int
+) -> None:
+    real, rehearsal = jobs(project, scale), dict(jobs(project, scale_of(scale)))
+    assert real["predict"] == 10 * runs
+    assert rehearsal.pop("judge") == 3 * runs  # a stand-in; the scale itself names none
     assert rehearsal == real

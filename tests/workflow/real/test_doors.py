@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from tests.workflow.conftest import Copy, Project
+from tests.workflow.conftest import Project, copy_of_sources
 from tests.workflow.real.cluster import Cluster
 from tests.workflow.real.conda import conda_environment
 from tests.workflow.real.conftest import Held
@@ -92,9 +92,13 @@ def test_the_demo_runs_through_the_profile_of_slurm(cluster: Cluster, doors: Hel
 
 
 @pytest.fixture(scope="module")
-def real(root: Path, copy_with: Copy, conda: Path, tmp_path_factory: pytest.TempPathFactory):
-    """Videos and frames of the tiny demo, made by the real command in its own environment."""
-    project = copy_with(tmp_path_factory.mktemp("real"), [])
+def real(root: Path, conda: Path, tmp_path_factory: pytest.TempPathFactory):
+    """Videos and frames of the tiny demo, made by the real command in its own environment.
+
+    In a folder without a blank: Snakemake does not quote the path of a post-deploy script.
+    """
+    folder = copy_of_sources(root, tmp_path_factory.mktemp("real") / "project")
+    project = Project(folder, [])
     shutil.copy(root / "pyproject.toml", project.folder)
     shutil.copy(root / "README.md", project.folder)
     shutil.copy(root / "LICENSE", project.folder)
