@@ -19,10 +19,14 @@ from tests.workflow.real.conftest import Held
 
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(1800)]
 
+# Where a job has not ended when it is looked at, the executor looks ten seconds later than before;
+# the jobs of these tests take about as long as this.
+PROFILE = ("--workflow-profile", "workflow/profiles/slurm")
+PROFILE += ("--slurm-init-seconds-before-status-checks", "10")
 DOORS = {
     "plain": ("snakemake", "--cores", "2"),
     "conda": ("snakemake", "--cores", "2", "--use-conda"),
-    "SLURM": ("timeout", "900", "snakemake", "--workflow-profile", "workflow/profiles/slurm"),
+    "SLURM": ("timeout", "900", "snakemake", *PROFILE),
     "DVC": ("dvc", "repro"),
 }
 MADE = ("data", "clips", "models", "predictions", "results", "workflow/stamps", ".snakemake")
