@@ -40,12 +40,13 @@ ablations: $(READY) ## demo, and its ablation runs and other seeds beside it
 run: $(READY) ## the pipeline at another scale: make run SCALE=paper
 	$(SNAKEMAKE) --config scale=$(SCALE)
 
-# What it makes: make rehearsal TARGETS=ablations; other frames, LoRA: REHEARSAL=rehearsal-single-gpu
+# What it makes: make rehearsal TARGETS=ablations; other frames, LoRA: REHEARSAL=rehearsal-single-gpu;
+# as jobs of a SLURM started here: DOOR=--slurm
 TARGETS ?= all
 REHEARSAL ?= rehearsal
 
 rehearsal: $(READY) ## the workflow of scale paper on small stand-ins for videos and policies, here
-	python -m tests.rehearsal --folder "$(CACHE)/rehearsal" --scale $(REHEARSAL) $(TARGETS)
+	python -m tests.rehearsal --folder "$(CACHE)/rehearsal" --scale $(REHEARSAL) $(DOOR) $(TARGETS)
 
 repro: $(READY) ## the same pipeline through DVC, which versions data and models
 	dvc repro

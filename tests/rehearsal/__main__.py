@@ -1,21 +1,26 @@
 """The whole workflow at paper scale, or single-gpu, on stand-ins: see docs/rehearsal.md.
 
-python -m tests.rehearsal [--folder F] [--scale rehearsal] [TARGETS]
+python -m tests.rehearsal [--folder F] [--scale rehearsal] [--slurm] [TARGETS]
 
 Targets are those of Snakemake; besides, `ladder` trains every run, and asks the released policy
 about one benchmark. In place of targets `faults` goes through what may go wrong, and `shell` serves
 the stand-ins until it is stopped, and says which variables to set to work in the copy by hand.
+With `--slurm`, as root, a cluster of one node is started here, which runs the jobs.
 """
 
 # ruff: noqa: T201  what it says is its result
 import argparse
+import os
 import sys
+import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from tests.rehearsal.faults import rehearse_faults
 from tests.rehearsal.project import TASK_SETS, Project, prepare
 from tests.rehearsal.summary import summarise
+from tests.workflow.real.cluster import lacking, running_cluster
 
 from vqathinker.phases.parameters import read_params
 
@@ -28,10 +33,15 @@ def main() -> int:
     parser.add_argument(
         "--scale", default="rehearsal", choices=["rehearsal", "rehearsal-single-gpu"]
     )
+    parser.add_argument("--slurm", action="store_true")
     given = parser.parse_args()
+    if given.slurm and (why := lacking()):
+        parser.error(why)
     began = time.monotonic()
     faults = given.targets == ["faults"]
-    project = prepare(given.folder.resolve(), given.scale, "faults" if faults else "project")
+    name = "faults" if faults else "slurm" if given.slurm else "project"
+    project = prepare(given.folder.resolve(), given.scale, name)
+    project.slurm = given.slurm
     print(f"prepared in {time.monotonic() - began:.0f} s", flush=True)
     if given.targets == ["shell"]:
         return _wait(project)
@@ -39,7 +49,10 @@ def main() -> int:
         wrong = rehearse_faults(project)
         print(f"{time.monotonic() - began:.0f} s; not as it should be: {wrong or 'nothing'}")
         return bool(wrong)
-    code = _rehearse(project, given.targets)
+    with tempfile.TemporaryDirectory() as own, ExitStack() as stack:
+        if given.slurm:
+            stack.enter_context(running_cluster(Path(own) / "cluster", os.cpu_count() or 1))
+        code = _rehearse(project, given.targets)
     summarise(project, time.monotonic() - began)
     return code
 

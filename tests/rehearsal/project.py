@@ -52,6 +52,7 @@ class Project:
     Attributes:
         folder: where commands run.
         environment: with which they run; secrets that a person would have to ask for among them.
+        slurm: whether jobs go to a cluster, under the shipped profile.
     """
 
     folder: Path
@@ -59,6 +60,7 @@ class Project:
     origins: Origins
     environment: dict[str, str]
     scale: str = PREFIX
+    slurm: bool = False
 
     def run(self, *command: str) -> Done:
         """Run a command there; what it says is shown and returned."""
@@ -93,8 +95,10 @@ class Project:
         return self.run(*self._typed(targets))
 
     def _typed(self, targets: Sequence[str]) -> list[str]:
-        cores = ["--cores", str(os.cpu_count() or 1)]
-        return ["snakemake", *cores, "--config", f"scale={self.scale}", "--", *targets]
+        door = ["--cores", str(os.cpu_count() or 1)]
+        if self.slurm:
+            door = ["--workflow-profile", "workflow/profiles/slurm"]
+        return ["snakemake", *door, "--config", f"scale={self.scale}", "--", *targets]
 
     def drop(self) -> None:
         """What a person does with archives that came by mail: put them into `downloads`."""

@@ -101,7 +101,7 @@ class Cluster:
 
 
 @contextmanager
-def running_cluster(folder: Path) -> Iterator[Cluster]:
+def running_cluster(folder: Path, cpus: int = CPUS) -> Iterator[Cluster]:
     """Start the three daemons; the end of the block ends them, and every job before."""
     (folder / "state").mkdir(parents=True)
     (folder / "spool").mkdir()
@@ -109,7 +109,7 @@ def running_cluster(folder: Path) -> Iterator[Cluster]:
     with ExitStack() as stack:
         lock = stack.enter_context(LOCK.open("a", encoding="utf-8"))
         fcntl.flock(lock, fcntl.LOCK_EX)  # there is one place for it on a machine
-        write_configuration(folder, host)
+        write_configuration(folder, host, cpus)
         stack.callback(remove_configuration)
         stack.enter_context(daemon(munged(folder), folder / "munged.log"))
         wait_for(["munge", f"--socket={folder}/munge.socket", "--no-input"], folder)
@@ -121,8 +121,8 @@ def running_cluster(folder: Path) -> Iterator[Cluster]:
         yield cluster
 
 
-def write_configuration(folder: Path, host: str) -> None:
-    text = SLURM_CONF.format(host=host, ports=PORTS, folder=folder, cpus=CPUS)
+def write_configuration(folder: Path, host: str, cpus: int) -> None:
+    text = SLURM_CONF.format(host=host, ports=PORTS, folder=folder, cpus=cpus)
     device = folder / "gpu0"
     os.mknod(device, 0o020666, os.makedev(1, 3))  # another name of /dev/null
     CONF.mkdir(exist_ok=True)
