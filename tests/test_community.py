@@ -34,8 +34,19 @@ def test_github_runs_what_ci_runs(root, workflow):
     assert checks == ".ci/run"
     assert (root / ".ci" / "run").stat().st_mode & 0o111
     script = (root / ".ci" / "run").read_text(encoding="utf-8")
-    assert script.splitlines()[-1] == "exec make test"
+    assert script.splitlines()[-2:] == ["make test", "exec make test-doors"]
     assert "continue-on-error" not in yaml.safe_dump(workflow)
+
+
+def test_each_night_runs_targets_that_there_are(root):
+    nightly = read_yaml(root / ".github" / "workflows" / "nightly.yaml")
+    job = nightly["jobs"]["nightly"]
+    assert commands(job)[-1] == "${{ matrix.what }}"
+    wanted = job["strategy"]["matrix"]["what"]
+    assert wanted
+    for what in wanted:
+        subprocess.run([*what.split(), "--dry-run"], cwd=root, check=True, capture_output=True)
+    assert nightly["permissions"] == {"contents": "read"}
 
 
 def test_github_checks_pull_requests_with_no_more_rights_than_reading(workflow):
