@@ -1,6 +1,6 @@
 """How much of a batch goes through a model at once where no gradient is wanted.
 
-What a forward pass holds grows with the positions in it. A step on one GPU has 128 prompts of 1,700
+What a forward pass holds grows with the positions in it. A step on one GPU has 160 prompts of 1,700
 tokens and 192 frames of 1,025 patches; in portions they need no more memory than a few of them.
 """
 
