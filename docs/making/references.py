@@ -24,16 +24,13 @@ ROWS = ("runs", "data.counts", "data.demo.sets", "understanding.tasks")
 Tree = dict[str, Any]
 
 
-def pages(*, plans: bool = True) -> dict[str, str]:
-    """Text of every file that is made or has a made part, by its path in the project.
-
-    Plans of the larger scales take half a minute; without `plans` their table stays as it is.
-    """
+def pages() -> dict[str, str]:
+    """Text of every file that is made or has a made part, by its path in the project."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     return {
         "docs/reference/parameters.md": parameters(),
         "docs/reference/commands.md": commands(),
-        "README.md": with_tables(readme) if plans else with_tables(readme, ("published",)),
+        "README.md": with_tables(readme),
     }
 
 

@@ -18,15 +18,10 @@ MADE = re.compile(r"(<!-- made: (\w+) -->\n\n)(?:[|].*\n)*\n?(<!-- end -->)")
 GPU = "H100"
 
 
-def with_tables(text: str, names: tuple[str, ...] = ("scales", "published")) -> str:
-    """The same text with these made tables as they should be."""
+def with_tables(text: str) -> str:
+    """The same text with made tables as they should be."""
     make = {"scales": scales, "published": published}
-    return MADE.sub(
-        lambda found: (
-            f"{found[1]}{make[found[2]]()}\n\n{found[3]}" if found[2] in names else found[0]
-        ),
-        text,
-    )
+    return MADE.sub(lambda found: f"{found[1]}{make[found[2]]()}\n\n{found[3]}", text)
 
 
 def scales() -> str:

@@ -79,6 +79,22 @@ def test_a_file_without_times_is_no_rate(tmp_path: Path, text: str) -> None:
         measured_step(tmp_path / "times.csv")
 
 
+def test_copies_for_temporal_preference_are_clips_to_predict(plan) -> None:
+    of_one = plan.predictions[-1]
+    assert of_one.benchmark == "temporal preference"
+    assert of_one.videos == 2 * 300 * (1 + 6)  # benchmarks, clips of each, raw and every kind
+    each = sum(row.hours for row in plan.predictions)
+    assert plan.predicted_hours == pytest.approx(plan.policies * each, rel=0.2)  # smaller bases
+
+
+def test_every_run_of_the_smaller_scale_fits_one_gpu(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root)
+    params = load_all(root / "params.yaml", ["scale=single-gpu"])
+    assert not make_plan(params, DEVICES["A100-80G"], 200).refusals
+
+
 def test_every_remedy_that_is_named_makes_it_fit(job_of, sizes_8b) -> None:
     job, memory = job_of(sizes_8b), DEVICES["H100"].memory
     assert training_memory(job).peak > memory

@@ -20,7 +20,9 @@ from vqathinker.planning.job import TrainingJob
 from vqathinker.planning.knobs import training_refusal
 from vqathinker.planning.memory import Memory, training_memory
 from vqathinker.planning.predictions import (
+    PREFERENCE,
     PlannedPrediction,
+    clips_with_copies,
     memory_of_batch,
     planned_prediction,
     predicted_hours,
@@ -119,6 +121,8 @@ def make_plan(
     counts = params.data.counts
     runs = _runs(jobs, device, completion, counts[params.data.train], measured)
     how = params.evaluation
+    asked = {name: counts[name] for name in layout.benchmarks}
+    asked |= {PREFERENCE: clips_with_copies(params)} if params.preference.benchmarks else {}
     return Plan(
         scale=params.scale, device=device, processes=processes, sizes=sizes,
         disk=disk_of(params, layout, sizes_of_bases(params), jobs),
@@ -129,9 +133,9 @@ def make_plan(
         prediction_memory=memory_of_batch(sizes, device, how, how.batch_size, clips[1],
                                           prompts["evaluation"]),
         predictions=[
-            planned_prediction(name, counts[name], sizes, device, clips[1],
+            planned_prediction(name, videos, sizes, device, clips[1],
                                prompts["evaluation"], how, completion)
-            for name in layout.benchmarks
+            for name, videos in asked.items()
         ],
         left_out=list(left_out),
         refusals=[

@@ -13,13 +13,16 @@ from vqathinker.planning.sizes import PolicySizes, measure
 from vqathinker.video.sampling import ClipSetting, parse_setting
 
 __all__ = [
+    "PREFERENCE",
     "PlannedPrediction",
+    "clips_with_copies",
     "memory_of_batch",
     "planned_prediction",
     "predicted_hours",
     "refuse_predictions",
 ]
 
+PREFERENCE = "temporal preference"  # among the benchmarks
 _SMALLER_SETTINGS = ("12x448", "6x448")
 
 
@@ -59,6 +62,13 @@ def planned_prediction(
         completion=completion, max_new_tokens=how.max_new_tokens,
     )  # fmt: skip
     return PlannedPrediction(name, videos, videos / how.batch_size * batch / 3600)
+
+
+def clips_with_copies(params: Parameters) -> int:
+    """Clips that temporal preference asks about: each that is drawn, and a copy of every kind."""
+    counts, how = params.data.counts, params.preference
+    drawn = (min(how.videos or counts[name], counts[name]) for name in how.benchmarks)
+    return sum(drawn) * (1 + len(params.clips.perturbations.kinds))
 
 
 def refuse_predictions(
@@ -101,9 +111,10 @@ def _refuse_prediction(
 def predicted_hours(
     params: Parameters, layout: Layout, base: PlannedBase, device: Device, completion: float
 ) -> float:
-    """Of every run on every benchmark. One that only evaluates a base of its own, whose sizes are
-    not known before it is there, counts as the scale's."""
-    hours, videos = 0.0, sum(params.data.counts[name] for name in layout.benchmarks)
+    """Of every run on every benchmark and on perturbed copies. One that only evaluates a base of
+    its own, whose sizes are not known before it is there, counts as the scale's."""
+    videos = sum(params.data.counts[name] for name in layout.benchmarks)
+    hours, videos = 0.0, videos + clips_with_copies(params)
     for row in params.runs.values():
         own = planned_row(row) if row.train and row.base != params.base else base
         sizes, clip = measure(own.config), parse_setting(row.clips.test_setting)

@@ -58,7 +58,10 @@ def assumptions_of(plan: Plan) -> list[str]:
             f"an answer that supervised fine-tuning learns has {own.SUPERVISED_TOKENS} tokens; "
             "such a run is one packed row a video, without rollouts and reference"
         ),
-        "runs do not overlap; loading, checkpoints and the decoding of videos are not counted",
+        (
+            "runs do not overlap; loading, checkpoints, the decoding of videos and questions "
+            "beside the score are not counted"
+        ),
     ]
     if plan.sizes.slowfast:
         lines.insert(0, "pieces of the prompt's text are one token each, where no tokenizer is yet")
@@ -115,7 +118,7 @@ def _hours(plan: Plan) -> Iterator[str]:
     for run in plan.runs[:1]:
         shares = ", ".join(f"{name} {s:.2f}" for name, s in run.phases.items())
         yield f"  seconds of a step of {run.name} by the device's figures: {shares}"
-    yield f"Prediction of one policy in the scale's setting, of {plan.policies}: videos, hours"
+    yield f"Prediction of one policy in the scale's setting, of {plan.policies}: clips, hours"
     for row in plan.predictions:
         yield f"  {row.benchmark:<22} {row.videos:>6,} {row.hours:>8.2f} h"
     hours = plan.hours
