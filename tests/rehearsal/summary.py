@@ -1,8 +1,9 @@
 """What a rehearsal took, beside what `vqathinker plan` says of it and of the scale that it is of.
 
-Prints three tables: rules that ran, with seconds and memory; bytes by folder against the forecast;
-and the training's steps against the forecast. Forecast and use are of the same parameters, so where
-they differ the forecast of the real scale is off by as much.
+Prints three tables: rules that ran, with seconds and memory (of all processes of a job together);
+bytes by folder against the forecast; and the training's steps against the forecast. Forecast and
+use are of the same parameters, so where they differ the forecast of the real scale is off by as
+much; but it counts every run, and the real policies, which are much larger than stand-ins.
 """
 
 # ruff: noqa: T201  what it says is its result
@@ -33,7 +34,7 @@ def summarise(project: Project, seconds: float) -> None:
         print(f"  {rule:18}{count:5}{told}")
     own = _plan(project, project.scale)
     used = _used(project)
-    print("\nBytes, as they are and as planned:")
+    print("\nBytes, as they are and as planned for every run and the real policies:")
     for room, planned in own["disk"]["rooms"].items():
         print(f"  {room:12}{_bytes(used.get(room, 0)):>12}{_bytes(planned):>12}")
     print("\nTraining: steps, videos of a step, and what the log says of both:")
