@@ -163,6 +163,9 @@ def _incomplete_benchmark(project: Project) -> Iterator[str]:
         project.snakemake(metrics),
         ("1 of them without a video", "metrics.allow_incomplete: true in params.yaml"),
     )
+    if not (project.folder / predicted).is_file():
+        yield f"{predicted} was not made"
+        return
     written = (project.folder / predicted).stat().st_mtime_ns
     change(project, "metrics", {"allow_incomplete": True})
     yield from _goes_on(project.snakemake(metrics))

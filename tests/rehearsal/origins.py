@@ -66,8 +66,8 @@ class Origins(Site):
             super().__init__(self.certificate, proxy=True, port=port)
         except OSError as error:
             raise SystemExit(
-                f"port {port} of {remembered}: {error.strerror}; wait for the rehearsal that is at "
-                f"work in {folder}, or remove {remembered}, and the judge is asked anew"
+                f"port {port} of {remembered}: {error.strerror}; end what listens there, or remove "
+                f"{remembered}, and the judge is asked anew"
             ) from None
         remembered.write_text(str(self.server.server_port))
         for name in made.files:

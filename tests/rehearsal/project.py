@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import yaml
+from filelock import BaseFileLock, FileLock, Timeout
 from tests.rehearsal.archives import Made, load_made, make_archives
 from tests.rehearsal.origins import HF_TOKEN, Origins, environment_of
 from tests.rehearsal.policies import make_policies
@@ -52,6 +53,7 @@ class Project:
     Attributes:
         folder: where commands run.
         environment: with which they run; secrets that a person would have to ask for among them.
+        lock: which keeps other rehearsals out of the folder above.
         slurm: whether jobs go to a cluster, under the shipped profile.
     """
 
@@ -59,6 +61,7 @@ class Project:
     made: Made
     origins: Origins
     environment: dict[str, str]
+    lock: BaseFileLock
     scale: str = PREFIX
     slurm: bool = False
 
@@ -117,6 +120,14 @@ class Project:
 
 def prepare(folder: Path, scale: str = PREFIX, name: str = "project") -> Project:
     """Make what is not there yet, bring the copy of the sources up to date, start the server."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise SystemExit(
+            f"a rehearsal is at work in {folder}: wait for it, or name another --folder"
+        ) from None
     origin, policies = folder / "origin", folder / "policies"
     made = load_made(origin)
     if made is None:
@@ -126,7 +137,7 @@ def prepare(folder: Path, scale: str = PREFIX, name: str = "project") -> Project
     origins = Origins(folder, made, policies)
     origins.thread.start()
     home = folder / "home"
-    project = Project(folder / name, made, origins, {}, scale)
+    project = Project(folder / name, made, origins, {}, lock, scale)
     project.environment = _environment(project, environment_of(origins, home))
     copy_sources(project.folder)
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))

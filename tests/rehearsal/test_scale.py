@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 import yaml
+from filelock import FileLock
+from tests.rehearsal.project import prepare
 from tests.rehearsal.scale import (
     KINDS,
     allowed,
@@ -121,3 +123,9 @@ def test_its_parameters_are_valid(
     schema = yaml.safe_load(path.read_text(encoding="utf-8"))
     config = {**scales, "scale": scale_of(scale)}
     assert faults_of(resolved[scale_of(scale)], config, schema, "params.yaml") == []
+
+
+def test_two_rehearsals_do_not_share_a_folder(tmp_path: Path) -> None:
+    with FileLock(tmp_path / ".lock"), pytest.raises(SystemExit, match="a rehearsal is at work in"):
+        prepare(tmp_path)
+    assert [path.name for path in tmp_path.iterdir() if path.name != ".lock"] == []
