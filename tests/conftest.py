@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from hypothesis import HealthCheck, settings
+from tests.browsing import LONG_MS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -27,9 +28,6 @@ settings.register_profile(
 settings.load_profile("any machine")
 
 ROOT = Path(__file__).parents[1]
-
-# Of waits in a browser: the limit ends what hangs, and no machine is too slow or too busy for it.
-HOUR_MS = 3600 * 1000
 
 # Values computed with the authors' functions; a folder of the same file names checks other cases.
 os.environ.setdefault("VQATHINKER_GOLDENS", str(ROOT / "tests" / "goldens"))
@@ -68,7 +66,7 @@ def browser() -> Iterator["Browser"]:
     playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
     flags = ["--no-sandbox"] if os.geteuid() == 0 else []
     with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=program, args=flags, timeout=HOUR_MS)
+        browser = started.chromium.launch(executable_path=program, args=flags, timeout=LONG_MS)
         yield browser
         browser.close()
 

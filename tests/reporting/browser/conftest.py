@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 from playwright.sync_api import Browser, Page
-from tests.conftest import HOUR_MS
+from tests.browsing import LONG_MS
 
 from vqathinker.reporting.page.write import write_page
 
@@ -40,7 +40,7 @@ class Watched(NamedTuple):
     def _open(self, path: Path, width: int, theme: str) -> Page:
         viewport = {"width": width, "height": 800}
         page = self.browser.new_context(viewport=viewport, color_scheme=theme).new_page()
-        page.set_default_timeout(HOUR_MS)
+        page.set_default_timeout(LONG_MS)
         page.on("console", lambda message: self.complaints.append(message.text))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda request: self.requests.append(request.url))

@@ -6,7 +6,7 @@ Every test also asserts that the console stayed empty and that nothing was asked
 import numpy as np
 import pandas as pd
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from tests.browsing import axe_findings
 from tests.reporting.browser.conftest import Opened
 from tests.reporting.conftest import HOSTILE, origin
 
@@ -130,12 +130,11 @@ def test_paper_is_light_and_has_no_controls(opened: Opened) -> None:
 @pytest.mark.parametrize(("theme", "width"), [("light", 1200), ("dark", 400)])
 def test_axe_finds_nothing_serious(opened: Opened, theme: str, width: int) -> None:
     page = opened(theme=theme, width=width)
-    found = Axe().run(page).response["violations"]
+    found = axe_findings(page)
     page.locator("#found tbody button").first.click()
     page.wait_for_selector(DIALOG)
-    found += Axe().run(page).response["violations"]
-    bad = [one for one in found if one["impact"] in ("serious", "critical")]
-    assert [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in bad] == []
+    found += axe_findings(page)
+    assert [one for one in found if one.impact in ("serious", "critical")] == []
 
 
 def test_frames_in_files_beside_the_page_are_shown(
