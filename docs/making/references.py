@@ -1,4 +1,4 @@
-"""Pages that are made from the code: parameters, commands, and tables of the README.
+"""Pages that are made from the code: parameters, commands, and the marked parts of others.
 
 `python -m docs.making.references` writes them; a test compares them with what it would write.
 """
@@ -26,12 +26,15 @@ Tree = dict[str, Any]
 
 def pages() -> dict[str, str]:
     """Text of every file that is made or has a made part, by its path in the project."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    return {
+    made = {
         "docs/reference/parameters.md": parameters(),
         "docs/reference/commands.md": commands(),
-        "README.md": with_tables(readme),
     }
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
+        text = path.read_text(encoding="utf-8")
+        if "<!-- made: " in text:
+            made[path.relative_to(ROOT).as_posix()] = with_tables(text)
+    return made
 
 
 def parameters() -> str:

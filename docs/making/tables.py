@@ -1,4 +1,4 @@
-"""Tables of the README that are made from the code: what scales take, and what is published.
+"""Tables and figures of pages that are made from the code: what scales take, what is published.
 
 They stand between `<!-- made: NAME -->` and `<!-- end -->`.
 """
@@ -14,13 +14,13 @@ from vqathinker.planning.plan import Plan, make_plan
 from vqathinker.reporting.published import METHOD, read_published
 
 ROOT = Path(__file__).parents[2]
-MADE = re.compile(r"(<!-- made: (\w+) -->\n\n)(?:[|].*\n)*\n?(<!-- end -->)")
+MADE = re.compile(r"(<!-- made: (\w+) -->\n\n)(?:[^<\n].*\n)*\n?(<!-- end -->)")
 GPU = "H100"
 
 
 def with_tables(text: str) -> str:
-    """The same text with made tables as they should be."""
-    make = {"scales": scales, "published": published}
+    """The same text with made parts as they should be."""
+    make = {"scales": scales, "published": published, "paper": paper, "konvid": konvid}
     return MADE.sub(lambda found: f"{found[1]}{make[found[2]]()}\n\n{found[3]}", text)
 
 
@@ -45,6 +45,33 @@ def scales() -> str:
         hours = f"{_hours(grpo.hours)} | {_hours(plan.hours['all'])}"
         lines.append(f"| `{scale}` | {base} | {gpus} | {hours} | {downloads} | {disk} |")
     return "\n".join(lines)
+
+
+def paper() -> str:
+    """What every run of the paper's scale takes."""
+    plan = _plan("paper")
+    [grpo] = [row for row in plan.runs if row.name == "grpo"]
+    predicted = sum(row.hours for row in plan.predictions)
+    rooms = plan.disk.rooms
+    return (
+        f"Every run on {plan.processes} {GPU}, computed and not measured: "
+        f"{format_bytes(sum(plan.disk.download.values()))} of downloads whose size is published, "
+        f"{format_bytes(sum(rooms.values()))} of disk, of which policies and their checkpoints are "
+        f"{format_bytes(rooms['models'])}, {plan.hours['training']:.0f} hours of training, and "
+        f"{plan.hours['prediction']:.0f} hours of prediction on one GPU. The method's own run, "
+        f"`grpo`, is {grpo.hours:.1f} and {predicted:.1f} hours of these."
+    )
+
+
+def konvid() -> str:
+    """What the prediction of one open benchmark takes."""
+    plan, how = _plan("paper"), load_all(ROOT / "params.yaml", ["scale=paper"]).evaluation
+    [row] = [row for row in plan.predictions if row.benchmark == "konvid_1k"]
+    return (
+        f"The line of `konvid_1k` says {row.hours:.2f} hours on one such GPU, computed and not "
+        f"measured; prediction takes {format_bytes(plan.prediction_memory.peak)} of it at "
+        f"`evaluation.batch_size: {how.batch_size}`."
+    )
 
 
 def _hours(hours: float) -> str:
