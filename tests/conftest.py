@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,14 @@ ROOT = Path(__file__).parents[1]
 
 # Values computed with the authors' functions; a folder of the same file names checks other cases.
 os.environ.setdefault("VQATHINKER_GOLDENS", str(ROOT / "tests" / "goldens"))
+
+
+def pytest_configure() -> None:
+    """A shell that starts the tests in the background has them, and all that they start, ignore
+    Ctrl-C, which some of them press.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

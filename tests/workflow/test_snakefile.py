@@ -197,6 +197,13 @@ def test_a_dry_run_with_other_parameters_changes_nothing(finished):
     assert "Nothing to be done" in finished.snakemake()
 
 
+def test_what_is_typed_in_braces_is_numbers_and_counts_for_the_scale(finished):
+    """The demo has a learning rate of its own, which would hide the shared one."""
+    plan = finished.snakemake("--dry-run", "--config", "training={learning_rate: 2.0e-3}")
+    assert planned(plan)["train"] == 1
+    assert "training.learning_rate was 0.001, is 0.002" in plan
+
+
 def test_other_patience_with_servers_makes_nothing_out_of_date(finished):
     finished.change("download.attempts", 9)
     assert "Nothing to be done" in finished.snakemake()
@@ -208,6 +215,14 @@ def test_a_file_of_parameters_is_laid_over_a_scale(finished):
     finished.snakemake("--configfile", "own.yaml")
     predicted = {"predict": 6, "gather": 8, "metrics": 6, "perturbed": 2, "preference": 2}
     assert finished.calls() == predicted | {"ask": 2, "measure": 2} | REPORTED
+
+
+def test_a_file_that_the_scale_hides_is_refused(finished):
+    own = finished.folder / "own.yaml"
+    own.write_text("training: {learning_rate: 2.0e-3}\n", encoding="utf-8")
+    code, said = finished.tried("snakemake", "--cores", "2", "--configfile", "own.yaml")
+    assert code == 1
+    assert "training.learning_rate is 0.002, which changes nothing" in said
 
 
 def test_every_rule_logs_and_names_its_environment(quick):

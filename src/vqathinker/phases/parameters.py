@@ -8,7 +8,7 @@ import yaml
 
 from vqathinker.errors import InputError, read_yaml, reading
 from vqathinker.phases.rows import AFTER, plain_rows, started_rows
-from vqathinker.phases.words import nearest
+from vqathinker.phases.words import nearest, read_word
 
 __all__ = [
     "BASE",
@@ -171,7 +171,7 @@ def _as_tree(change: str, content: Mapping[str, Any]) -> Tree:
     if not (key and equals):
         raise InputError(f"{change!r}: expected KEY=VALUE, such as training.lora=null")
     try:
-        tree: Any = yaml.safe_load(text)
+        tree: Any = read_word(text)
     except yaml.YAMLError as error:
         raise InputError(f"{change!r}: what follows the = is no YAML") from error
     if key == "scale":

@@ -134,7 +134,8 @@ def _compare_tables(
     keys = {one.table.name: one.content["key"] for one in provenances}
     there = {path.name for folder in (kept, again) for path in folder.iterdir()}
     for name in sorted(there):
-        if name == INPUTS or name.endswith(PROVENANCE):
+        hidden = name.startswith(".")  # as the time that Snakemake notes in folders it made
+        if hidden or name == INPUTS or name.endswith(PROVENANCE):
             continue
         first, second = kept / name, again / name
         if not (first.is_file() and second.is_file()):
