@@ -50,6 +50,15 @@ ELSEWHERE = {
     "vqathinker policy import kkkkkklinhan/InternVL3-VQAThinker-8B --out models/released": NETWORK,
     "vqathinker policy describe models/released": NETWORK,
 }
+CHECKPOINT = "of a checkpoint of one's own; tests/cli calls each of these commands"
+ELSEWHERE |= dict.fromkeys(
+    (
+        "vqathinker policy import SRC --out DIR",
+        "vqathinker policy export DIR --out DST",
+        "vqathinker policy describe DIR",
+    ),
+    CHECKPOINT,
+)
 TITLED = re.compile(r'(?ms)^```\w+ title="([^"]+)"\n(.*?)^```$')
 
 
