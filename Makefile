@@ -61,7 +61,7 @@ test: lint ## every check: lint, then the tests, a file at a time on each of two
 chaos: $(TOOLS) ## kill the tiny pipeline at every kill point, and compare what comes of it
 	VQATHINKER_CHAOS=1 pytest -o faulthandler_timeout=0 -rP --numprocesses 0 --basetemp="$(CACHE)/chaos" tests/workflow/test_chaos.py
 
-test-doors: $(TOOLS) ## the doors for real, in minutes: a conda, and a SLURM as root (packages: .ci/packages.txt)
+test-doors: $(TOOLS) ## in minutes: a real conda, as root a real SLURM (.ci/packages.txt); README and tutorials typed
 	VQATHINKER_DOORS=1 pytest -o faulthandler_timeout=0 --numprocesses 0 --basetemp="$(CACHE)/pytest-doors" tests/workflow/real
 
 uploads: $(TOOLS) ## drop a hundred clips on the page: memory and disk stay as they were
