@@ -52,7 +52,7 @@ def parameters() -> str:
             "has not. [Training](../training.md#rows-of-runs) says what a row of `runs` may lay "
             "over these."
         ),
-        "Other values for once:",
+        "Other values for once, which count for the scale whatever it says itself:",
         (
             "```sh\nsnakemake --cores all --config 'training={learning_rate: 2.0e-3}'\n"
             "vqathinker plan --scale paper --config training.group_size=8\n```"

@@ -48,3 +48,35 @@ def test_it_shows_the_interval_of_srcc_where_there_is_one(scale) -> None:
     lines = printed(scale.root).splitlines()
     assert any("1.000 0.90…1.00" in line for line in lines)
     assert max(len(line) for line in lines if "Report" not in line) <= 80
+
+
+def test_names_as_long_as_those_of_the_demo_stay_in_one_piece(scale) -> None:
+    table = scale.tables / "scoring.csv"
+    rows = pd.read_csv(table).assign(srcc_low=-0.9012, srcc_high=0.9987)
+    named = rows.assign(run="grpo-only-regression", benchmark="demo_distortion")
+    named.to_csv(table, index=False, float_format="%.6f", lineterminator="\n")
+    lines = printed(scale.root).splitlines()
+    whole = [line for line in lines if "grpo-only-regression  demo_distortion " in line]
+    assert len(whole) == len(rows)
+    assert max(len(line) for line in lines if "Report" not in line) <= 80
+
+
+def test_what_is_lost_is_counted_by_row_and_told_by_kind(scale) -> None:
+    table = scale.tables / "scoring.csv"
+    rows = pd.read_csv(table).assign(n_missing=2, n_damaged=0, n_null=1)
+    rows.to_csv(table, index=False, float_format="%.6f", lineterminator="\n")
+    said = printed(scale.root)
+    assert said.count("  3  ") == len(rows)
+    each = len(rows)
+    assert f"lost, of all rows: {2 * each} missing, {each} without a readable answer\n" in said
+
+
+def test_the_kind_of_score_has_a_column_where_rows_differ(scale) -> None:
+    table = scale.tables / "scoring.csv"
+    rows = pd.read_csv(table)
+    kind = rows["score"].iloc[0]
+    assert f"({scale.root.name}, {kind})" in printed(scale.root)
+    rows.loc[0, "score"] = "mean"
+    rows.to_csv(table, index=False, float_format="%.6f", lineterminator="\n")
+    assert f"({scale.root.name})" in printed(scale.root)
+    assert " mean " in printed(scale.root)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from vqathinker.reporting.tables.formats import format_cell
@@ -18,35 +18,46 @@ _COLUMNS = {
     "run": "run",
     "benchmark": "benchmark",
     "n": "n",
-    "n_missing": "missing",
-    "n_damaged": "damaged",
-    "n_null": "null",
+    "lost": "lost",
     "score": "score",
     "srcc": "SRCC, 95 %",
     "plcc": "PLCC",
 }
-_WORDS = ("run", "benchmark", "score")
+_LOST = {"n_missing": "missing", "n_damaged": "damaged", "n_null": "without a readable answer"}
+_NAMES = ("run", "benchmark")
+_WORDS = (*_NAMES, "score")
 
 
 def print_summary(results_dir: Path, console: Console | None = None) -> None:
     """Print one row for each run and benchmark, then the path of the report.
+
+    Which kind of score it is stands in the title where it is the same in all rows.
 
     Raises:
         InputError: the tables of `results_dir` have not been made, or are none.
     """
     console = console or Console()
     rows = read_table(results_dir / "tables" / "scoring.csv", SCORING)
+    kinds = {str(row["score"]) for row in rows}
+    columns = {name: _COLUMNS[name] for name in _COLUMNS if name != "score" or len(kinds) > 1}
+    about = results_dir.name if "score" in columns else f"{results_dir.name}, {kinds.pop()}"
     table = Table(
-        title=f"Scores ({results_dir.name})", title_justify="left",
+        title=f"Scores ({about})", title_justify="left",
         box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False,
     )  # fmt: skip
-    for name, heading in _COLUMNS.items():
-        table.add_column(heading, justify="left" if name in _WORDS else "right", overflow="fold")
+    for name, heading in columns.items():
+        justify: JustifyMethod = "left" if name in _WORDS else "right"
+        table.add_column(heading, justify=justify, overflow="fold", no_wrap=name in _NAMES)
     for number, row in enumerate(rows):
         new_run = number + 1 < len(rows) and rows[number + 1]["run"] != row["run"]
-        cells = {name: format_cell(row[name]) for name in _COLUMNS} | {"srcc": _with_interval(row)}
+        cells = row | {"lost": sum(row[name] for name in _LOST), "srcc": _with_interval(row)}
+        cells = {name: format_cell(cells[name]) for name in columns}
         table.add_row(*cells.values(), end_section=new_run)
     console.print(table)
+    lost = {word: sum(row[name] for row in rows) for name, word in _LOST.items()}
+    if any(lost.values()):
+        told = ", ".join(f"{number} {word}" for word, number in lost.items() if number)
+        console.print(f"lost, of all rows: {told}", highlight=False)
     report = results_dir / "report.html"
     state = str(report) if report.is_file() else f"{report} is not there; make it with snakemake"
     console.print(f"Report: {state}", markup=False, highlight=False, soft_wrap=True)
