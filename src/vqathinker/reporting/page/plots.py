@@ -13,8 +13,8 @@ from vqathinker.reporting.figures.curves import PANELS
 from vqathinker.reporting.page.answer import Answer
 from vqathinker.reporting.tables.main import AVERAGES
 
-__all__ = ["Plot", "attribution_plot", "before_and_after", "curves_plot", "ladder_plot",
-           "preference_plot", "ranks_plot"]  # fmt: skip
+__all__ = ["Dot", "Plot", "attribution_plot", "before_and_after", "curves_plot", "ladder_plot",
+           "preference_plot", "ranks_plot", "rows_plot"]  # fmt: skip
 
 Row = Mapping[str, Any]
 _WINDOWS = 20  # a trend is the mean over a twentieth of the steps
@@ -37,12 +37,12 @@ def before_and_after(answer: Answer) -> Plot | None:
         return None
     lines = {"before training": answer.before, "after training": answer.after}
     dots = [
-        _Dot(name, str(line["benchmark"]), line["value"], line["low"], line["high"])
+        Dot(name, str(line["benchmark"]), line["value"], line["low"], line["high"])
         for name, own in lines.items()
         for line in own
     ]
     told = "; ".join(f"{dot.place} {dot.series} {dot.value:.3f}" for dot in dots if dot.value)
-    return _rows_plot(
+    return rows_plot(
         dots, "SRCC", f"SRCC on each benchmark: {told}",
         "Dots: SRCC with the raw MOS, bars: 95 % interval. 1 is perfect agreement in rank, 0 none. "
         "Numbers: tables/ladder.csv.", span=(0, 1),
@@ -52,14 +52,14 @@ def before_and_after(answer: Answer) -> Plot | None:
 def ladder_plot(ladder: Sequence[Row]) -> Plot | None:
     """Differences of every row of the ladder from the method, averages of each domain."""
     dots = [
-        _Dot(
+        Dot(
             str(line["domain"]), str(line["row"]),
             line["difference"], line["difference_low"], line["difference_high"],
         )
         for line in ladder
         if line["measure"] == "srcc" and line["benchmark"] == AVERAGES[0]
     ]  # fmt: skip
-    return _rows_plot(
+    return rows_plot(
         dots, "SRCC less the method's",
         "Difference of SRCC of each run from the method, a dot with its interval for each domain",
         "Left of zero a run is worse than the method, and where the bar does not touch zero, "
@@ -72,13 +72,13 @@ def preference_plot(rows: Sequence[Row]) -> Plot | None:
     """Share of clips above each kind of perturbed copy, runs side by side."""
     several = len({row["benchmark"] for row in rows}) > 1
     dots = [
-        _Dot(
+        Dot(
             f"{row['run']}, {row['benchmark']}" if several else str(row["run"]),
             str(row["kind"]).replace("_", " "), row["preference"], row["low"], row["high"],
         )
         for row in rows
     ]  # fmt: skip
-    return _rows_plot(
+    return rows_plot(
         dots, "share of clips scored above their copy",
         "Share of clips scored above their perturbed copy, by kind of perturbation, with intervals",
         "Dashed: what a policy reaches that does not see the order of the frames. Numbers: "
@@ -90,12 +90,10 @@ def attribution_plot(rows: Sequence[Row]) -> Plot | None:
     """Share of right answers by kind of degradation."""
     own = [row for row in rows if row["part"] != "overall" and row["measure"] == "accuracy"]
     dots = [
-        _Dot(
-            f"{row['run']}, {row['task']}", str(row["name"]), row["value"], row["low"], row["high"]
-        )
+        Dot(f"{row['run']}, {row['task']}", str(row["name"]), row["value"], row["low"], row["high"])
         for row in own
     ]
-    return _rows_plot(
+    return rows_plot(
         dots, "share of right answers",
         "Share of right answers on the kind of degradation of a clip, by kind, with intervals",
         "Dashed: what a guess reaches. Numbers: tables/attribution.csv.", span=(0, 1),
@@ -103,7 +101,7 @@ def attribution_plot(rows: Sequence[Row]) -> Plot | None:
     )  # fmt: skip
 
 
-class _Dot(NamedTuple):
+class Dot(NamedTuple):
     """A value with its interval, in the row `place`, of the colour of its `series`."""
 
     series: str
@@ -113,8 +111,8 @@ class _Dot(NamedTuple):
     high: float | None
 
 
-def _rows_plot(
-    dots: Sequence[_Dot], axis: str, alt: str, caption: str, *,
+def rows_plot(
+    dots: Sequence[Dot], axis: str, alt: str, caption: str, *,
     span: tuple[float, float], dashed: Sequence[float] = (),
 ) -> Plot | None:  # fmt: skip
     """Rows from top to bottom, the dots of a row below each other; None without a value."""
@@ -141,7 +139,7 @@ def _rows_plot(
     return Plot(alt, caption, traces, layout)
 
 
-def _dots(dots: Sequence[_Dot], places: Sequence[str], number: int, of: int) -> dict[str, Any]:
+def _dots(dots: Sequence[Dot], places: Sequence[str], number: int, of: int) -> dict[str, Any]:
     shift = 0.7 * ((number + 0.5) / of - 0.5)
     return {
         "type": "scatter", "mode": "markers", "name": dots[0].series,

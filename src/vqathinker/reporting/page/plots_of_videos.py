@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from vqathinker.reporting.page.plots import Plot
+from vqathinker.reporting.page.plots import Dot, Plot, rows_plot
 
 __all__ = ["calibration_plot", "residual_plots"]
 
@@ -58,23 +58,20 @@ def residual_plots(run: str, rows: Sequence[Row]) -> Iterator[Plot]:
         groups = list(dict.fromkeys(str(row["group"]) for row in own))
         if not own or len(groups) > _MOST:
             continue
-        traces = [
-            {
-                "type": "scatter", "mode": "markers", "name": place,
-                "x": [row["mean"] for row in of], "y": [str(row["group"]) for row in of],
-                "error_x": {"type": "data", "thickness": 1, "width": 3,
-                            "array": [row["deviation"] or 0 for row in of]},
-                "marker": {"color": f"@{1 + number % 7}", "size": 8},
-            }
-            for number, place in enumerate(dict.fromkeys(row["benchmark"] for row in own))
-            for of in [[row for row in own if row["benchmark"] == place]]
-        ]  # fmt: skip
         what = "kind of degradation" if by == "kind" else by
-        yield Plot(
+        plot = rows_plot(
+            [
+                Dot(
+                    str(row["benchmark"]), str(row["group"]), row["mean"],
+                    row["mean"] - (row["deviation"] or 0), row["mean"] + (row["deviation"] or 0),
+                )
+                for row in own
+            ],
+            "MOS above the line",
             f"{run}: mean of MOS above the line through scores, by {what}",
             "Right of zero videos are better than the policy says; bars are deviations. Numbers: "
             "figures/residuals.csv.",
-            traces,
-            {"height": 130 + 26 * len(groups), "xaxis": {"title": {"text": "MOS above the line"}},
-             "yaxis": {"autorange": "reversed", "type": "category", "automargin": True}},
+            span=(0, 0),
         )  # fmt: skip
+        if plot:
+            yield plot
