@@ -33,7 +33,7 @@ class TrainingSet:
     clips: Path
     mos: dict[str, float]
 
-    def start(self, settings: RunSettings, out: Path, **changes: Path) -> None:
+    def start(self, settings: RunSettings, out: Path, **changes: Path | None) -> None:
         from vqathinker.training.run import train
 
         files = {

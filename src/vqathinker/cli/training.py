@@ -33,14 +33,14 @@ def train(
     ],
     manifest: ManifestFile,
     clips: Clips,
+    out: OutFolder,
     perturbations: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             **file_to_read(PERTURBATIONS),
-            help="What `perturb` drew.",
+            help="What `perturb` drew; needed where rewards.weights.temporal is not 0.",
         ),
-    ],
-    out: OutFolder,
+    ] = None,
     params: ParamsFile = DEFAULT_PARAMS,
     times: TimesFile = None,
     *,

@@ -195,6 +195,13 @@ class RunSettings(Model):
         freeze = self.training.freeze
         return freeze if self.prompt.motion else [*dict.fromkeys([*freeze, "motion_projector"])]
 
+    @property
+    def copies(self) -> int:
+        """Perturbed copies of a video that a step asks about; 0: nothing compares with them."""
+        if self.training.method == "sft" or not self.rewards.weights.temporal:
+            return 0
+        return self.rewards.temporal.copies or self.training.group_size
+
     @model_validator(mode="after")
     def _adapt_what_is_there(self) -> Self:
         lora = self.training.lora

@@ -43,13 +43,14 @@ class TrainingJob:
         Supervised fine-tuning is planned as an update on one short completion of each video,
         without rollouts, copies or a reference.
         """
-        temporal, how = settings.rewards.temporal, settings.training
-        copies = (temporal.copies or how.group_size) if settings.rewards.weights.temporal else 0
+        how = settings.training
         if how.method == "sft":
             alone = {"group_size": 1, "beta": 0.0, "max_new_tokens": SUPERVISED_TOKENS}
-            how, copies = how.model_copy(update=alone), 0
+            how = how.model_copy(update=alone)
         how = how.model_copy(update={"freeze": settings.frozen})
-        return cls(sizes, how, copies, clip, prompt, processes, gpu, settings.prompt.motion)
+        return cls(
+            sizes, how, settings.copies, clip, prompt, processes, gpu, settings.prompt.motion
+        )
 
     def changed(self, **training: object) -> "TrainingJob":
         """The same job with other training parameters."""

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from transformers import PrinterCallback
 
 from vqathinker.atomic import whole_file
+from vqathinker.errors import InputError
 from vqathinker.params import RunSettings, TrainingParams
 from vqathinker.parquet import read_columns
 from vqathinker.phases.hashing import code_of_phase
@@ -56,7 +57,7 @@ def train(
     policy: Path,
     manifest: Path,
     clips: Sequence[Path],
-    perturbations: Path,
+    perturbations: Path | None,
     out: Path,
     times: Path | None = None,
 ) -> None:
@@ -68,7 +69,8 @@ def train(
     settings and code are what they were; otherwise its checkpoints are removed first.
 
     Raises:
-        InputError: the perturbations are not of these clips.
+        InputError: the perturbations are not of these clips, or not there where a reward compares
+            with perturbed copies.
         TrainingError: fewer clips have a label than a step needs, the settings ask
             for a package that is not there, another process trains this run, or the run was
             stopped because it went wrong (`watch`).
@@ -78,8 +80,14 @@ def train(
     state = join_processes(settings)
     rows, store = _labelled_clips(manifest, clips)
     _require_a_step(run, manifest, len(rows), settings.training, state.num_processes)
-    draws = PerturbationTable(perturbations)
-    draws.require(rows["prompt"], parse_setting(store.setting).frames)
+    draws = None if perturbations is None else PerturbationTable(perturbations)
+    if draws is not None:
+        draws.require(rows["prompt"], parse_setting(store.setting).frames)
+    elif settings.copies:
+        raise InputError(
+            f"run {run} compares with perturbed copies, as rewards.weights.temporal is not 0; "
+            "expected --perturbations: draw them with `vqathinker perturb`"
+        )
     base = read_provenance(policy)
     base.setdefault("policy", policy_hash(policy))
     if state.is_main_process:
@@ -176,7 +184,7 @@ def _fingerprint(
     settings: RunSettings,
     base: Mapping[str, Any],
     manifest: Path,
-    perturbations: Path,
+    perturbations: Path | None,
     store: ClipStore,
 ) -> dict[str, str]:
     code = code_of_phase("training", Path(__file__).parents[2])
@@ -186,7 +194,7 @@ def _fingerprint(
         "code": _sha256(json.dumps(code).encode()),
         "policy": str(base["policy"]),
         "manifest": _sha256(manifest.read_bytes()),
-        "perturbations": _sha256(perturbations.read_bytes()),
+        "perturbations": _sha256(b"" if perturbations is None else perturbations.read_bytes()),
         "clips": _sha256(json.dumps([store.setting, store.ids, store.provenance]).encode()),
     }
 

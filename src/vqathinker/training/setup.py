@@ -38,7 +38,7 @@ def join_processes(settings: RunSettings) -> PartialState:
 
 def build_trainer(
     policy: Path, rows: Dataset, store: ClipStore, settings: RunSettings,
-    draws: PerturbationTable, out: Path, provenance: dict[str, Any],
+    draws: PerturbationTable | None, out: Path, provenance: dict[str, Any],
 ) -> WatchedSteps:  # fmt: skip
     """Load the policy in the folder `policy`, and what trains it by `training.method`.
 
@@ -89,21 +89,19 @@ def _reference(
 
 
 def _sampler(
-    base: Policy, store: ClipStore, settings: RunSettings, draws: PerturbationTable
+    base: Policy, store: ClipStore, settings: RunSettings, draws: PerturbationTable | None
 ) -> RolloutSampler:
     """What shows the clips; of supervised fine-tuning a clip has one answer and no copies."""
-    how, rewards = settings.training, settings.rewards
-    supervised = how.method == "sft"
+    how = settings.training
     frames, size = store.frames(store.ids[0]).shape[0], store.frames(store.ids[0]).shape[-1]
     tokens, asked = base.model.config.tokens_per_frame(size), settings.prompt.model_dump()
     ids = prompt_ids(base.tokenizer, "training", frames, tokens, **asked)
-    copies = (rewards.temporal.copies or how.group_size) if rewards.weights.temporal else 0
     return RolloutSampler(
         clips=store, ids=ids, end=base.tokenizer.eos_token_id,
-        group=1 if supervised else how.group_size,
+        group=1 if how.method == "sft" else how.group_size,
         max_new_tokens=how.max_new_tokens, temperature=how.temperature,
         vision_frozen="vision" in how.freeze, keep_encoded=how.keep_encoded,
-        copies=0 if supervised else copies, perturbations=draws,
+        copies=settings.copies, perturbations=draws,
     )  # fmt: skip
 
 
