@@ -40,7 +40,7 @@ def print_summary(results_dir: Path, console: Console | None = None) -> None:
     rows = read_table(results_dir / "tables" / "scoring.csv", SCORING)
     kinds = {str(row["score"]) for row in rows}
     columns = {name: _COLUMNS[name] for name in _COLUMNS if name != "score" or len(kinds) > 1}
-    about = results_dir.name if "score" in columns else f"{results_dir.name}, {kinds.pop()}"
+    about = ", ".join([results_dir.name, *(kinds if len(kinds) == 1 else ())])
     table = Table(
         title=f"Scores ({about})", title_justify="left",
         box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False,
