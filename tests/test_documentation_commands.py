@@ -1,5 +1,6 @@
 """Every line of every `sh` block in README and docs is one that its program would take."""
 
+import itertools
 import re
 import shlex
 import subprocess
@@ -22,13 +23,18 @@ PROGRAMS = "make|snakemake|dvc|vqathinker|python|git|pip|export|source|mkdir|cp|
 SHELL = {"mkdir", "cp", "ln", "source", "export", "find", "echo", "git", "pip"}
 
 
-def lines_of(path: Path) -> Iterator[str]:
-    """Commands of the `sh` blocks, without comments, one for each part of a line."""
+def commands(path: Path) -> Iterator[list[str]]:
+    """Lines of each `sh` block, without comments."""
     for language, block in BLOCK.findall(path.read_text(encoding="utf-8")):
         if language == "sh":
-            for line in block.splitlines():
-                said = re.sub(r"\s+# .*|^#.*", "", line).strip()
-                yield from filter(None, map(str.strip, re.split(r";|&&|\|", said)))
+            lines = (re.sub(r"\s+# .*|^#.*", "", line).strip() for line in block.splitlines())
+            yield [line for line in lines if line]
+
+
+def lines_of(path: Path) -> Iterator[str]:
+    """Commands of the `sh` blocks, one for each part of a line."""
+    for line in itertools.chain.from_iterable(commands(path)):
+        yield from filter(None, map(str.strip, re.split(r";|&&|\|", line)))
 
 
 LINES = sorted({(path.name, line) for path in PAGES for line in lines_of(path)})

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.test_documentation_commands import BLOCK, ROOT
+from tests.test_documentation_commands import ROOT, commands
 from tests.workflow.conftest import Copy, Project
 
 from vqathinker.phases.parameters import merge
@@ -100,19 +100,13 @@ def make_video(path: Path) -> None:
     subprocess.run([ffmpeg_binary(), "-loglevel", "error", *made], check=True)
 
 
-def commands(block: str) -> list[str]:
-    lines = (re.sub(r"\s+# .*|^#.*", "", line).strip() for line in block.splitlines())
-    return [line for line in lines if line]
-
-
 @pytest.mark.parametrize("page", PAGES)
 def test_every_line_does_what_it_should(typed: Project, page: str):
     text = (ROOT / page).read_text(encoding="utf-8")
     for name, content in TITLED.findall(text):
         (typed.folder / name).write_text(content, encoding="utf-8")
-    for language, block in BLOCK.findall(text):
-        lines = [line for line in commands(block) if line not in ELSEWHERE]
-        if language == "sh" and lines:
+    for block in commands(ROOT / page):
+        if lines := [line for line in block if line not in ELSEWHERE]:
             typed.run("bash", "-euxo", "pipefail", "-c", "\n".join(lines))
 
 
@@ -125,11 +119,5 @@ def test_what_the_pages_promise_is_there(typed: Project):
 
 
 def test_nothing_is_excused_that_no_page_says():
-    said = {
-        line
-        for page in PAGES
-        for language, block in BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
-        if language == "sh"
-        for line in commands(block)
-    }
+    said = {line for page in PAGES for block in commands(ROOT / page) for line in block}
     assert ELSEWHERE.keys() <= said
