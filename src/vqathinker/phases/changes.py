@@ -1,8 +1,9 @@
 """Why a phase is out of date: what its stamp says now, beside what it said before."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from vqathinker.phases.trees import leaves
 from vqathinker.phases.validation import shorten
 
 __all__ = ["changes_between", "describe_changes"]
@@ -25,7 +26,10 @@ def changes_between(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[s
         if section == "versions" and section not in before and section in now:
             found.append("versions of packages were not recorded")
             continue
-        old, new = (dict(_leaves(tree.get(section) or {}, "")) for tree in (before, now))
+        old, new = (
+            {".".join(path): value for path, value in leaves(tree.get(section) or {})}
+            for tree in (before, now)
+        )
         differ = (key for key in old.keys() | new.keys() if _differ(old, new, key))
         found += [f"{word}{key} {_difference(section, old, new, key)}" for key in sorted(differ)]
     return found
@@ -61,14 +65,6 @@ def _difference(section: str, old: Mapping[str, Any], new: Mapping[str, Any], ke
     if section in {"code", "cards"}:
         return "changed"
     return f"was {_shown(old[key])}, is {_shown(new[key])}"
-
-
-def _leaves(tree: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
-    for key, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            yield from _leaves(value, f"{path}{key}.")
-        else:
-            yield f"{path}{key}", value
 
 
 def _shown(value: Any) -> str:

@@ -4,11 +4,14 @@ Snakemake has laid both over the whole file by then. What a scale says of itself
 section's keys, and words inside of {…} come as text.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
+
+import yaml
 
 from vqathinker.errors import InputError
 from vqathinker.phases.parameters import Tree, merge
+from vqathinker.phases.trees import at, leaves
 from vqathinker.phases.words import read_word
 
 __all__ = ["lay_over"]
@@ -47,12 +50,12 @@ def _require_effect(
     laid: Mapping[str, Any], typed: Mapping[str, Any], scale: str, scales: Mapping[str, Any]
 ) -> None:
     """Whether what files say of shared sections is not hidden by what the scale says itself."""
-    own = _at(laid, ["scales", scale])
-    for *path, value in _leaves({key: laid[key] for key in laid if key not in _NAMED}):
-        of_scale = _at(scales[scale], path)
+    own = at(laid, ["scales", scale])
+    for path, value in leaves({key: laid[key] for key in laid if key not in _NAMED}):
+        of_scale = at(scales[scale], path)
         if of_scale is None or of_scale == value:
             continue
-        if _at(typed, path) is None and _at(own, path) is None:
+        if at(typed, path) is None and at(own, path) is None:
             raise InputError(
                 f"--configfile: {'.'.join(path)} is {value!r}, which changes nothing: scale "
                 f"{scale} has {of_scale!r} of its own; expected it below scales: {{{scale}: …}}"
@@ -64,19 +67,13 @@ def _with_types(value: Any) -> Any:
         return {key: _with_types(below) for key, below in value.items()}
     if isinstance(value, list):
         return [_with_types(below) for below in value]
-    return read_word(value) if isinstance(value, str) else value
+    return _read_text(value) if isinstance(value, str) else value
 
 
-def _leaves(tree: Mapping[str, Any], *above: str) -> Iterator[tuple[Any, ...]]:
-    """Path and value of all that is no mapping."""
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, *above, key)
-        else:
-            yield *above, key, value
-
-
-def _at(tree: Any, path: list[str]) -> Any:
-    for key in path:
-        tree = tree.get(key) if isinstance(tree, Mapping) else None
-    return tree
+def _read_text(text: str) -> Any:
+    """A number, truth value or null; all else is text, as quotes around it are gone by now."""
+    try:
+        read = read_word(text)
+    except yaml.YAMLError:
+        return text
+    return read if read is None or isinstance(read, bool | int | float) else text

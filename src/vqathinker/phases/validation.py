@@ -4,9 +4,7 @@ By jsonschema, which Snakemake brings along: the Snakefile checks all of params.
 starts, a command its own section.
 """
 
-import functools
 import json
-import operator
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +12,7 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from vqathinker.phases.parameters import BASE, CLIPS, RUN_SECTIONS
 from vqathinker.phases.rows import OF
+from vqathinker.phases.trees import at
 from vqathinker.phases.words import nearest
 
 __all__ = ["describe", "faults_by_path", "faults_of", "shorten"]
@@ -141,24 +140,16 @@ def _is_repeated(path: Sequence[Any], params: Mapping[str, Any]) -> bool:
     """
     if len(path) < 3 or path[0] != "runs":
         return False
-    if _at(params, [*path[:2], OF]) is not None:
+    if at(params, [*path[:2], OF]) is not None:
         return path[2] not in {"seed", "group", OF}
-    return path[2] in {BASE, CLIPS, *RUN_SECTIONS} and _at(params, path) == _at(params, path[2:])
-
-
-def _at(tree: Any, path: Sequence[Any]) -> Any:
-    """What stands at a path; None where the path leads nowhere."""
-    try:
-        return functools.reduce(operator.getitem, path, tree)
-    except (KeyError, IndexError, TypeError):
-        return None
+    return path[2] in {BASE, CLIPS, *RUN_SECTIONS} and at(params, path) == at(params, path[2:])
 
 
 def _as_written(path: list[Any], config: Mapping[str, Any]) -> list[Any]:
     """The key under which a value stands in the file: the scale's own, or the shared one."""
     of_scale = ["scales", config["scale"], *path]
     *above, key = of_scale
-    held = _at(config, above)
+    held = at(config, above)
     return of_scale if isinstance(held, Mapping) and key in held else path
 
 
