@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from vqathinker import atomic
 from vqathinker.atomic import append_line, whole_file, whole_folder
 
 KILLED = """
@@ -149,6 +150,109 @@ def test_what_a_killed_writer_left_goes_and_what_a_living_one_writes_stays(tmp_p
     with whole_file(tmp_path / "table.csv") as part:
         part.write_text("again")
     assert other.is_file()
+
+
+# Replaces a folder in a child process that fails, or ends, at its nth system call; then once more.
+EACH_CALL = """
+import os, sys
+from pathlib import Path
+from vqathinker import atomic
+how, swaps, folder = sys.argv[1], sys.argv[2] == "swaps", Path(sys.argv[3])
+NAMES = ["mkdir", "rename", "replace", "fsync", "unlink", "rmdir", "scandir", "open"]
+if not swaps:
+    atomic._exchange = lambda one, other: False
+
+def write(path, text):
+    with atomic.whole_folder(path) as part:
+        for name in ("a", "b"):
+            (part / name).write_text(text)
+
+def read(path):
+    return [(path / name).read_text() for name in ("a", "b")]
+
+def interrupt(n):
+    calls = iter(range(1, n + 1))
+    def counted(call):
+        def count(*args, **kwargs):
+            if next(calls, None) == n:
+                if how == "exits":
+                    os._exit(0)
+                raise OSError(5, "interrupted")
+            return call(*args, **kwargs)
+        return count
+    for name in NAMES:
+        setattr(os, name, counted(getattr(os, name)))
+    atomic._exchange = counted(atomic._exchange)
+    return calls
+
+n, found = 1, []
+while True:
+    path = folder / str(n) / "policy"
+    write(path, "old")
+    child = os.fork()
+    if not child:
+        calls = interrupt(n)
+        try:
+            write(path, "new")
+        except OSError:
+            pass
+        os._exit(3 if next(calls, None) else 0)
+    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
+        break
+    if how == "fails" or swaps:
+        found.append(read(path)[0])
+        assert read(path) in (["old"] * 2, ["new"] * 2), (n, read(path))
+    try:
+        with atomic.whole_folder(path):
+            raise KeyError
+    except KeyError:
+        assert read(path) in (["old"] * 2, ["new"] * 2), (n, read(path))
+    write(path, "next")
+    assert read(path) == ["next"] * 2
+    assert os.listdir(path.parent) == ["policy"], os.listdir(path.parent)
+    n += 1
+print(n, *found)
+"""
+
+
+@pytest.mark.parametrize("how", ["fails", "exits"])
+@pytest.mark.parametrize("exchange", ["swaps", "renames twice"])
+def test_old_or_new_folder_survives_a_fault_in_any_system_call(
+    tmp_path: Path, how: str, exchange: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", EACH_CALL, how, exchange, str(tmp_path)],
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    calls, *found = done.stdout.split()
+    assert int(calls) > 8
+    assert not found or set(found) == {"old", "new"}
+
+
+def test_file_system_without_exchange_is_told_apart_from_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(atomic, "_RENAME_EXCHANGE", 1 << 20)  # EINVAL, as NFS answers
+    path = tmp_path / "policy"
+    for name in ("old", "new"):
+        with whole_folder(path) as part:
+            (part / name).touch()
+    assert listing(path) == ["new"]
+    assert listing(tmp_path) == ["policy"]
+
+
+def test_folder_replaces_a_link_and_leaves_its_target(tmp_path: Path) -> None:
+    target, path = tmp_path / "large disk", tmp_path / "policy"
+    target.mkdir()
+    (target / "kept").touch()
+    path.symlink_to(target)
+    with whole_folder(path) as part:
+        (part / "new").touch()
+    assert not path.is_symlink()
+    assert listing(path) == ["new"]
+    assert listing(target) == ["kept"]
+    assert listing(tmp_path) == ["large disk", "policy"]
 
 
 def test_an_error_of_a_write_names_the_file(tmp_path: Path) -> None:

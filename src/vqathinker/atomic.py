@@ -1,21 +1,25 @@
-"""Files and folders that appear under their name whole, or not at all; lines, too.
+"""Atomic writes for files, folders and lines.
 
-Whoever finds one may take it for finished, however its writer ended: killed, out of disk, or beside
-another one that writes the same. What a killed one left beside it goes when it is written again.
+A name holds the old content or the new one, whole, at every instant: a writer may be killed, run
+out of disk, or meet another writer of the same name. The next write removes what a killed one left.
 """
 
+import ctypes
 import errno
 import glob
 import os
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["append_line", "whole_file", "whole_folder"]
+__all__ = ["append_line", "replace_folder", "whole_file", "whole_folder"]
 
 _OF_A_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
+# NFS and other file systems answer EINVAL; containers that filter system calls, EPERM.
+_NO_EXCHANGE = {errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM}
 
 
 @contextmanager
@@ -40,29 +44,46 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Yields an empty folder beside `path` to fill; it then takes the place of what was there.
+    """Yield an empty folder next to `path` to fill; it then replaces what is at `path`.
 
-    After an error nothing is left, and what was at `path` stays.
+    After an error nothing is left, and `path` is as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    _restore(path)
     _remove_abandoned(path)
-    part, before = _part_of(path), path.with_name(f"{_beside(path)}.{os.getpid()}.before")
-    shutil.rmtree(part, ignore_errors=True)
+    part = _part_of(path)
+    _remove(part)
     part.mkdir()
     try:
         yield part
         for file in part.rglob("*"):
             if file.is_file():
                 _flush(file)
-        if path.exists():  # a folder cannot be replaced by another in one step
-            path.replace(before)
-        part.replace(path)
+        replace_folder(part, path)
     except OSError as error:
         _name_the_file(error, path)
         raise
     finally:
-        shutil.rmtree(part, ignore_errors=True)
-        shutil.rmtree(before, ignore_errors=True)
+        _remove(part)
+
+
+def replace_folder(new: Path, path: Path) -> None:
+    """Rename the folder `new` to `path` and remove what was there.
+
+    One system call swaps the two. Where a file system has none, `path` is gone for an instant; if
+    the process is killed in it, the next `whole_folder` for `path` brings the old folder back.
+    """
+    if not os.path.lexists(path):
+        new.replace(path)
+    elif not _exchange(new, path):
+        _remove(_before(path))
+        try:
+            path.replace(_before(path))
+            new.replace(path)
+        finally:
+            _restore(path)
+    _remove(new)
+    _remove(_before(path))
 
 
 def append_line(path: Path, line: str) -> None:
@@ -96,17 +117,49 @@ def _part_of(path: Path) -> Path:
     return path.with_name(f"{_beside(path)}.{os.getpid()}.part")
 
 
+def _before(path: Path) -> Path:
+    """The old folder between two renames. Any process must find it: its name has no process."""
+    return path.with_name(f".{path.name}.before")
+
+
+def _restore(path: Path) -> None:
+    if not os.path.lexists(path) and os.path.lexists(_before(path)):
+        _before(path).replace(path)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Swap two names in one step; False where the system or the file system cannot."""
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except AttributeError:
+        return False
+    names = os.fsencode(one), os.fsencode(other)
+    if renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE) == 0:
+        return True
+    if (code := ctypes.get_errno()) in _NO_EXCHANGE:
+        return False
+    raise OSError(code, os.strerror(code), str(one), None, str(other))
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder, file or link, as far as possible: what is left is removed next time."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
+
+
 def _beside(path: Path) -> str:
     return f".{path.name}.{socket.gethostname()}"
 
 
 def _remove_abandoned(path: Path) -> None:
-    """What processes of this machine left that are no more; of others it cannot be seen."""
-    for kind in ("part", "before"):
-        for left in path.parent.glob(f"{glob.escape(_beside(path))}.*.{kind}"):
-            owner = left.name.removeprefix(f"{_beside(path)}.").removesuffix(f".{kind}")
-            if owner.isdecimal() and not _is_alive(int(owner)):
-                (shutil.rmtree if left.is_dir() else Path.unlink)(left)
+    """Remove parts of dead processes of this machine; those of other machines cannot be judged."""
+    for left in path.parent.glob(f"{glob.escape(_beside(path))}.*.part"):
+        owner = left.name.removeprefix(f"{_beside(path)}.").removesuffix(".part")
+        if owner.isdecimal() and not _is_alive(int(owner)):
+            _remove(left)
 
 
 def _is_alive(process: int) -> bool:

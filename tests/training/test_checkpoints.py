@@ -106,3 +106,17 @@ def test_half_a_note_is_no_note(out: Path, note: str) -> None:
     assert last_whole_checkpoint(out, RUN) is None
     add_checkpoint(out, 2)
     assert last_whole_checkpoint(out, RUN) == out / "checkpoints" / "checkpoint-2"
+
+
+def test_failed_second_save_of_a_step_leaves_the_first(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError
+
+    checkpoint = out / "checkpoints" / "checkpoint-10"
+    monkeypatch.setattr("os.replace", fail)
+    monkeypatch.setattr("vqathinker.atomic._exchange", fail)
+    with pytest.raises(OSError):  # noqa: PT011  any failure of the system
+        add_checkpoint(out, 10)
+    assert fault_of(checkpoint) is None

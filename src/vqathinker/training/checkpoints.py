@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vqathinker.atomic import whole_file
+from vqathinker.atomic import replace_folder, whole_file
 from vqathinker.training.errors import TrainingError
 
 __all__ = [
@@ -44,8 +44,7 @@ def finish_checkpoint(part: Path, final: Path, provenance: Mapping[str, Any]) ->
     for path in files:
         with path.open("rb") as file:
             os.fsync(file.fileno())
-    shutil.rmtree(final, ignore_errors=True)
-    part.replace(final)
+    replace_folder(part, final)
 
 
 def last_whole_checkpoint(out: Path, fingerprint: Mapping[str, str]) -> Path | None:
