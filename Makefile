@@ -10,6 +10,8 @@ TOOLS := $(VENV)/.tools
 CACHE := $(CURDIR)/.cache
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# The code of this checkout, even where $(VENV) is a link to that of another one.
+export PYTHONPATH := $(CURDIR)/src$(if $(PYTHONPATH),:$(PYTHONPATH))
 export XDG_CACHE_HOME := $(CACHE)
 export PIP_CACHE_DIR := $(CACHE)/pip
 export HF_HOME := $(CACHE)/huggingface

@@ -30,6 +30,10 @@ settings.load_profile("any machine")
 
 ROOT = Path(__file__).parents[1]
 
+# Programs that tests start run the code of this checkout; pyproject.toml says so of the tests.
+paths = [str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
+os.environ["PYTHONPATH"] = os.pathsep.join(paths)
+
 # Values computed with the authors' functions; a folder of the same file names checks other cases.
 os.environ.setdefault("VQATHINKER_GOLDENS", str(ROOT / "tests" / "goldens"))
 

@@ -8,6 +8,7 @@ the commands, so that `--help` answers at once.
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -48,7 +49,10 @@ class _Commands(TyperGroup):
         given = sys.argv[1:] if args is None else args
         asked = [arg for arg in given if arg != DEBUG]  # it may stand behind the command, too
         try:
-            code = super().main(asked, *more, **{**named, "standalone_mode": False})
+            try:
+                code = super().main(asked, *more, **{**named, "standalone_mode": False})
+            finally:  # behind the output, before the line of an error
+                _warn_of_other_code()
         except Exception as error:  # noqa: BLE001  whatever it is, it is told in one line
             if DEBUG in given:
                 traceback.print_exc()
@@ -57,6 +61,17 @@ class _Commands(TyperGroup):
         if code == STOPPED:
             typer.echo(say_stopped(" ".join(["vqathinker", *asked][:3])), err=True)
         sys.exit(code)
+
+
+def _warn_of_other_code() -> None:
+    """An environment that several checkouts share has the package of one of them."""
+    here, running = Path("src", "vqathinker"), Path(__file__).parents[1]
+    if here.is_dir() and not here.samefile(running):
+        typer.echo(
+            f"Warning: this command runs the code in {running}, not that in {here}; run "
+            "`export PYTHONPATH=$PWD/src`, or install this checkout",
+            err=True,
+        )
 
 
 app = typer.Typer(

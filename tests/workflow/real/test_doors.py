@@ -126,6 +126,18 @@ def test_videos_and_frames_are_made_in_the_environment_of_the_rules(real: Projec
     assert "Nothing to be done" in real.snakemake(*TINY)
 
 
+def test_second_checkout_runs_its_own_code_in_a_shared_environment(real: Project, tmp_path: Path):
+    second = Project(shutil.copytree(real.folder, tmp_path / "second", symlinks=True), [])
+    second.environment = real.environment
+    with (second.folder / "src/vqathinker/cli/data.py").open("a", encoding="utf-8") as code:
+        code.write("\nraise SystemExit('code of the second')\n")
+    shared = ("--use-conda", "--conda-prefix", str(real.folder / ".snakemake" / "conda"))
+    fetch = (*TINY[:2], "--forcerun", "fetch", "--", "data/demo_train/source.json")
+    code, said = second.tried("snakemake", "--cores", "2", *shared, *fetch)
+    assert code == 1
+    assert "code of the second" in said
+
+
 def test_a_changed_pin_makes_again_what_imports_the_package_and_says_so(real: Project):
     """For that a new environment would be made; which is not waited for."""
     for path in (real.folder / "constraints.txt", real.folder / "envs" / "video.yaml"):
