@@ -1,7 +1,6 @@
 """What every test may ask for: the project's own files, its parameters, and a tiny policy."""
 
 import os
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, settings
 from tests.browsing import LONG_MS
+from tests.programs import program_or_skip
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -73,9 +73,7 @@ PHRASES = ("I see", ".", " clear", " blur", " noise")
 @pytest.fixture(scope="session")
 def browser() -> Iterator["Browser"]:
     """Chromium without a screen; one for all tests of a process, as Playwright wants it."""
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("no chromium: install Debian's package chromium")
+    program = program_or_skip("chromium")
     playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
     flags = ["--no-sandbox"] if os.geteuid() == 0 else []
     with playwright.sync_playwright() as started:

@@ -18,6 +18,7 @@ FOUNDATION = {
     "content",
     "errors",
     "products",
+    "programs",
     "parquet",
     "choices",
 }
@@ -27,8 +28,9 @@ MAY_SEE = {
     "content": set(),
     "errors": set(),
     "products": set(),
+    "programs": set(),
     "parquet": {"errors", "products"},
-    "phases": {"atomic", "errors"},
+    "phases": {"atomic", "errors", "programs"},
     "layout": {"phases"},
     "params": {"choices", "phases", "errors"},
     "video": FOUNDATION,

@@ -1,11 +1,10 @@
 """Claims about tables as Markdown, LaTeX and CSV."""
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
+from tests.programs import program_or_skip
 
 from vqathinker.reporting.tables.formats import Cell, Column, Grid, latex, markdown, write_csv
 
@@ -77,11 +76,11 @@ def test_a_grid_without_rows_is_a_table_all_the_same() -> None:
     assert "\\midrule\n\\bottomrule" in tex
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no TeX on this machine")
 def test_latex_compiles(tmp_path: Path) -> None:
+    tex = program_or_skip("pdflatex")
     text = r"\documentclass{article}\usepackage{booktabs,graphicx}\begin{document}"
     (tmp_path / "t.tex").write_text(text + latex([GRID]) + r"\end{document}", encoding="utf-8")
-    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
+    command = [tex, "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
 
 

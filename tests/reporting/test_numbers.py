@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from tests.programs import program_or_skip
 
 from vqathinker.errors import InputError
 from vqathinker.evaluation.preference import ALL
@@ -53,6 +54,7 @@ def preference(folder: Path) -> Path:
 @pytest.fixture
 def dvc(root: Path, tables: Path, tmp_path: Path) -> Callable[..., str]:
     """DVC in a project of these results alone, versioned by git."""
+    program_or_skip("git")
     project = tmp_path / "project"
     text = (root / "dvc.yaml").read_text(encoding="utf-8")
     results = project / "results" / "demo"

@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.programs import program_or_skip
 
 __all__ = ["on_disk"]
 
@@ -20,11 +21,9 @@ def on_disk(kind: str, folder: Path) -> list[str]:
     """
     mount = MOUNTS[kind].format(folder)
     script = f'({mount}) 2> /dev/null; "$@"; code=$?; echo left: $(ls -A "{folder}"); exit $code'
-    prefix = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
+    prefix = [program_or_skip("unshare"), "--user", "--map-root-user", "--mount", "sh", "-c"]
     try:
         subprocess.run([*prefix, "mount -t tmpfs tmpfs /mnt"], check=True, capture_output=True)
-    except FileNotFoundError:
-        pytest.skip("this machine has no `unshare`, which mounts a disk of a test's own")
     except subprocess.CalledProcessError:
         pytest.skip("this machine lets no test mount a disk of its own")
     return [*prefix, script, "sh"]

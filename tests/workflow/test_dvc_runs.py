@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.programs import program_or_skip
 from tests.workflow.conftest import Copy, Project
 
 pytestmark = pytest.mark.workflow
@@ -17,6 +18,7 @@ def reproduced(
     copy_with: Copy, tmp_path_factory: pytest.TempPathFactory, stand_in: Path, root: Path
 ) -> Project:
     """A whole `dvc repro` with the stand-in, first without git; committed, and pushed."""
+    program_or_skip("git")
     project = copy_with(tmp_path_factory.mktemp("reproduced"), [stand_in])
     shutil.copy(root / ".gitignore", project.folder)
     shutil.copy(root / ".dvc" / ".gitignore", project.folder / ".dvc")

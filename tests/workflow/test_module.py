@@ -3,6 +3,7 @@
 import subprocess
 
 import pytest
+from tests.programs import program_or_skip
 from tests.workflow.test_snakefile import planned
 
 pytestmark = pytest.mark.workflow
@@ -30,7 +31,7 @@ def other(request, quick):
     """A folder in the project with a workflow of its own that imports the project's."""
     where = repr(str(quick.folder / "workflow" / "Snakefile"))
     if request.param == "a git repository":
-        git = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
+        git = [program_or_skip("git"), "-c", "user.name=a", "-c", "user.email=a@b"]
         for words in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-qm", "a"]):
             subprocess.run([*git, *words], cwd=quick.folder, check=True)
         where = f"gitfile({str(quick.folder)!r}, path='workflow/Snakefile', ref='main')"

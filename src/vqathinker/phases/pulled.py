@@ -11,7 +11,6 @@ as the Snakefile calls it.
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path, PurePath
@@ -22,6 +21,7 @@ import yaml
 
 from vqathinker.phases.parameters import Tree, resolve
 from vqathinker.phases.stamps import STAMPS, settle_stamps
+from vqathinker.programs import find_program
 
 __all__ = ["fresh_stages", "settle_pulled"]
 
@@ -43,7 +43,7 @@ def settle_pulled(params: Tree, outputs: Collection[Pattern[str]]) -> str | None
         params: the resolved parameters of this run.
         outputs: what the paths of rules' outputs look like.
     """
-    program = shutil.which("dvc")
+    program = find_program("dvc")
     if "DVC_STAGE" in os.environ or program is None or not _LOCK.is_file():
         return None
     text = _LOCK.read_bytes()

@@ -6,11 +6,12 @@ log of the job. Nothing but the standard library, as the Snakefile calls it.
 """
 
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+
+from vqathinker.programs import find_program
 
 __all__ = ["describe_failed", "describe_left", "jobs_left", "wait_for_jobs"]
 
@@ -38,7 +39,7 @@ def jobs_left() -> dict[str, str]:
     Raises:
         RuntimeError: SLURM does not answer, so nobody knows.
     """
-    if not any(_STARTED.glob("**/*")) or shutil.which("squeue") is None:
+    if not any(_STARTED.glob("**/*")) or find_program("squeue") is None:
         return {}
     asked = ["squeue", "--me", "--array", "--noheader", "--format=%i %T %j %Z"]
     done = subprocess.run(asked, check=False, capture_output=True, text=True)
@@ -81,7 +82,7 @@ def describe_failed(said: str) -> list[str]:
 
 def _facts_of(job: str) -> dict[str, str]:
     """What the controller knows of a job, for some minutes after its end; else nothing."""
-    if shutil.which("scontrol") is None:
+    if find_program("scontrol") is None:
         return {}
     asked = ["scontrol", "show", "job", "--oneliner", job]
     done = subprocess.run(asked, check=False, capture_output=True, text=True)

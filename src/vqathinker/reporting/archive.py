@@ -23,6 +23,7 @@ from vqathinker.evaluation.origins import sha256_of_file, versions_of
 from vqathinker.phases.parameters import read_params
 from vqathinker.policy.folder.hashes import PROVENANCE as POLICY_RECORD
 from vqathinker.policy.machine import describe_machine
+from vqathinker.programs import find_program
 from vqathinker.reporting.chain import find_root
 from vqathinker.reporting.crate import Entry, crate_metadata
 from vqathinker.reporting.explain import tables_of
@@ -163,11 +164,11 @@ def _code(root: Path) -> dict[str, Any]:
 
 
 def _git(root: Path, *words: str) -> str | None:
-    try:
-        command = ["git", "-C", str(root), *words]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except OSError:
+    program = find_program("git")
+    if program is None:
         return None
+    command = [program, "-C", str(root), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else None
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.programs import program_or_skip
 
 from vqathinker.acquisition.transfer.context import DownloadContext
 from vqathinker.acquisition.transfer.disk import require_space
@@ -70,11 +71,9 @@ def small_disk(tmp_path: Path) -> Callable[[], list[str]]:
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = f'mount -t tmpfs -o size=1m tmpfs "{folder}" && exec "$@"'
-    prefix = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh"]
-    try:
-        done = subprocess.run([*prefix, "true"], capture_output=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("this machine has no `unshare`, which an ordinary user needs to mount a disk")
+    unshare = program_or_skip("unshare")
+    prefix = [unshare, "--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh"]
+    done = subprocess.run([*prefix, "true"], capture_output=True, check=False)
     if done.returncode != 0:
         pytest.skip("this machine lets no ordinary user mount a disk of a test's own")
     return prefix

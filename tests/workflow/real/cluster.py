@@ -7,7 +7,6 @@ nothing is touched where a cluster has one of its own. All else lies in a folder
 
 import fcntl
 import os
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -16,16 +15,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from tests.programs import why_absent
+
 CONF = Path("/etc/slurm")
 LOCK = Path(tempfile.gettempdir(), "vqathinker-cluster.lock")
 MARK = "# Of the tests of VQAThinker.\n"
-# Package of Debian that brings a program.
-PACKAGES = {
-    "munged": "munge",
-    "slurmctld": "slurmctld",
-    "slurmd": "slurmd",
-    "squeue": "slurm-client",
-}
 PORTS = (16817, 16818)
 CPUS = 8  # that jobs may ask for, whatever the machine has
 
@@ -67,9 +61,8 @@ PartitionName=main Nodes={host} Default=YES MaxTime=60 State=UP
 
 def lacking() -> str | None:
     """Why there can be no cluster here, if so: what to install, or whose place it would take."""
-    names = [name for program, name in PACKAGES.items() if shutil.which(program) is None]
-    if names:
-        return f"a SLURM cluster needs the Debian packages {' '.join(names)}"
+    if why := why_absent("munged", "slurmctld", "slurmd", "squeue", "scontrol"):
+        return why
     if os.getuid() != 0:
         return "munged, slurmctld and slurmd of a cluster for tests are started by root"
     conf = CONF / "slurm.conf"

@@ -5,7 +5,6 @@
 """
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from vqathinker.errors import InputError
 from vqathinker.params import Launch
+from vqathinker.programs import find_program
 
 __all__ = ["die_with_launcher", "launch", "launch_command", "node_command"]
 
@@ -85,7 +85,7 @@ def die_with_launcher() -> None:
 
 def _first_node(environment: Mapping[str, str]) -> str:
     names = environment.get("SLURM_JOB_NODELIST", "")
-    scontrol = shutil.which("scontrol")
+    scontrol = find_program("scontrol")
     if scontrol is None or not names:
         return "127.0.0.1"
     told = subprocess.run(
