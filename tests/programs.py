@@ -1,12 +1,13 @@
 """External programs of the tests: what is absent or too old skips a test, and nothing else does."""
 
 import shutil
+import subprocess
 
 import pytest
 
 from vqathinker.programs import OLDEST, UnusableError, require_program
 
-__all__ = ["program_or_skip", "why_absent"]
+__all__ = ["latex_or_skip", "program_or_skip", "why_absent"]
 
 # Oldest version, which replaces that of `vqathinker.programs`; Debian's package.
 NEEDED = {
@@ -41,3 +42,14 @@ def program_or_skip(*names: str) -> str:
     path = shutil.which(names[0])
     assert path is not None
     return path
+
+
+def latex_or_skip(*styles: str) -> str:
+    """Path of pdflatex; the test is skipped where it or one of these style files is missing."""
+    program = program_or_skip("pdflatex", "kpsewhich")
+    for style in styles:
+        found = subprocess.run(["kpsewhich", style], capture_output=True, check=False).stdout
+        if not found.strip():
+            package = "texlive-latex-recommended"
+            pytest.skip(f"TeX has no {style}: install Debian's package {package}")
+    return program

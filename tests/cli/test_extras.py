@@ -36,8 +36,6 @@ EXTRA_OF_MODULE = {
     "training": "train",
     "understanding": "evaluate",
 }
-# Looked for, and done without.
-OPTIONAL = {"imageio-ffmpeg"}
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +69,7 @@ def packages_behind(module: str, source: Path, owners: Mapping[str, list[str]]) 
 
 @pytest.mark.parametrize(("module", "extra"), EXTRA_OF_MODULE.items())
 def test_an_extra_brings_all_that_its_commands_import(project, root, owners, module, extra):
-    needed = packages_behind(module, root / "src", owners) - OPTIONAL - {"pydantic-core"}
+    needed = packages_behind(module, root / "src", owners) - {"pydantic-core"}
     apart = {name for name, owner in EXTRA_OF_PACKAGE.items() if owner != extra}
     needed -= {canonicalize_name(owner) for name in apart for owner in owners[name]}
     assert not needed - set(brought_by(project, extra))
@@ -100,6 +98,7 @@ def test_all_brings_every_extra_that_a_command_names(project):
         ("trl", ["--debug", "train", "grpo"], "train"),
         ("pyarrow", ["decode"], "data"),
         ("skimage", ["data", "fetch", "demo_train"], "demo"),
+        ("imageio_ffmpeg", ["data", "fetch", "demo_train"], "data"),
     ],
 )
 def test_the_extra_is_named_that_brings_what_is_absent(package, words, extra):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from vqathinker.datasets.fetch import SetNotInPlaceError, fetch_set
 from vqathinker.datasets.made import demo
 from vqathinker.datasets.source_files import SourceFolderError
 from vqathinker.params import DataParams, DownloadParams
+from vqathinker.video.ffmpeg import ffmpeg_binary
 
 MakeSource = Callable[..., Path]
 LABELS = "labels.csv"
@@ -93,6 +95,24 @@ def test_a_set_in_place_gets_a_receipt_of_every_file(make_source: MakeSource, ca
         data = (source / file["path"]).read_bytes()
         assert file["bytes"] == len(data)
         assert file["sha256"] == hashlib.sha256(data).hexdigest()
+
+
+def test_the_receipt_of_a_made_set_says_which_ffmpeg_made_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_source: MakeSource, cards: str
+) -> None:
+    monkeypatch.setattr(demo, "make_set", made_by_stand_in(1))
+    receipt = tmp_path / "source.json"
+    pinned = fetch("demo_train", tmp_path / "pinned", receipt)["ffmpeg"]
+    assert pinned["from"] == f"imageio-ffmpeg {version('imageio-ffmpeg')}"
+    other = tmp_path / "ffmpeg"
+    other.symlink_to(ffmpeg_binary())
+    assert PARAMS.demo is not None
+    made = PARAMS.demo.model_copy(update={"ffmpeg": str(other)})
+    params = PARAMS.model_copy(update={"demo": made})
+    content = fetch_set("demo_train", params, SETTINGS, tmp_path / "other", receipt, tmp_path / "h")
+    assert content["ffmpeg"] == {"version": pinned["version"], "from": str(other)}
+    source = make_source([("a.mp4", 70)], ["a.mp4"])
+    assert "ffmpeg" not in fetch("mine", source, receipt, cards)
 
 
 def test_a_receipt_is_the_same_each_time(make_source: MakeSource, cards: str) -> None:

@@ -4,7 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from tests.programs import program_or_skip
+from tests.programs import latex_or_skip
 
 from vqathinker.reporting.tables.formats import Cell, Column, Grid, latex, markdown, write_csv
 
@@ -77,7 +77,7 @@ def test_a_grid_without_rows_is_a_table_all_the_same() -> None:
 
 
 def test_latex_compiles(tmp_path: Path) -> None:
-    tex = program_or_skip("pdflatex")
+    tex = latex_or_skip("booktabs.sty", "graphicx.sty")
     text = r"\documentclass{article}\usepackage{booktabs,graphicx}\begin{document}"
     (tmp_path / "t.tex").write_text(text + latex([GRID]) + r"\end{document}", encoding="utf-8")
     command = [tex, "-interaction=nonstopmode", "-halt-on-error", "t.tex"]

@@ -24,6 +24,7 @@ from vqathinker.datasets.receipt import write_receipt
 from vqathinker.datasets.source_files import SourceFolderError
 from vqathinker.params import DataParams, DownloadParams
 from vqathinker.phases.one_writer import HeldError, only_writer
+from vqathinker.video.ffmpeg import describe_ffmpeg
 
 __all__ = ["SetNotInPlaceError", "fetch_set"]
 
@@ -64,14 +65,15 @@ def fetch_set(
         Exception: what `fetch_card_files` raises.
     """
     card = load_card(name, Path(params.cards))
-    result = FetchResult()
+    result, ffmpeg = FetchResult(), None
     with _alone_in(out.parent):
         if card.made:
             _make_demo_set(card, params, out)
+            ffmpeg = describe_ffmpeg(params.demo.ffmpeg if params.demo else None)
         else:
             result = fetch_card_files(card, out, _fetch_settings(settings, hashes))
             _require_in_place(card, out)
-        return write_receipt(card, out, receipt, result)
+        return write_receipt(card, out, receipt, result, ffmpeg)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ behind links are files of the set: what they become counts, wherever they lie.
 
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,13 @@ _log = logging.getLogger(__name__)
 _BY_HAND = "put in place by the user"
 
 
-def write_receipt(card: Card, source: Path, receipt: Path, result: FetchResult) -> dict[str, Any]:
+def write_receipt(
+    card: Card,
+    source: Path,
+    receipt: Path,
+    result: FetchResult,
+    ffmpeg: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """Describe every file of the set in the folder `source`, and what came.
 
     Args:
@@ -36,11 +42,12 @@ def write_receipt(card: Card, source: Path, receipt: Path, result: FetchResult) 
         source: its source folder.
         receipt: JSON file to write; no half file is ever left.
         result: what was fetched; empty for a set that was made.
+        ffmpeg: version and origin of the program that made the set; None for other sets.
 
     Returns:
         The receipt: set; files (path relative to `source`, bytes, sha256), by path; made_by;
-        downloads (name, origin without query, bytes, sha256, revision of the hub); gone (names of
-        files that may vanish at their origin and have).
+        ffmpeg, of a made set only; downloads (name, origin without query, bytes, sha256, revision
+        of the hub); gone (names of files that may vanish at their origin and have).
 
     Raises:
         SourceFolderError: a file or folder cannot be read, or a link leads in circles.
@@ -58,6 +65,7 @@ def write_receipt(card: Card, source: Path, receipt: Path, result: FetchResult) 
         "set": card.name,
         "files": _file_entries(tracked, source),
         "made_by": _made_by(card, result),
+        **({} if ffmpeg is None else {"ffmpeg": dict(ffmpeg)}),
         "downloads": [_download_entry(fetched) for fetched in result.fetched],
         "gone": list(result.gone),
     }

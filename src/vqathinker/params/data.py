@@ -38,6 +38,9 @@ class DemoDataParams(Model):
     seed: Whole
     versions: Count = Field(description="degraded versions of one content")
     observer_noise: NotNegative = Field(description="standard deviation added to MOS")
+    ffmpeg: str | None = Field(
+        default=None, min_length=1, description="another ffmpeg program; null: the pinned one"
+    )
     kinds: list[str] = Field(min_length=1, description="degradations of training")
     unseen_kinds: list[str] = Field(min_length=1, description="degradations kept from training")
     sets: dict[Name, MadeSetParams]

@@ -34,7 +34,7 @@ _WITHOUT_EFFECT = {
 def versions_of(kind: str, modules: Iterable[str], root: Path) -> dict[str, str]:
     """Package to pinned version, for a phase; with several where the files do not agree.
 
-    Python, ffmpeg and whatever else conda brings to the environment count as imported.
+    Python and whatever else conda brings to the environment count as imported.
 
     Args:
         kind: of the phase, `training` of `training-grpo`.

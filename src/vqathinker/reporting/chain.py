@@ -139,7 +139,10 @@ def _origin_of_files(receipt: Mapping[str, Any]) -> dict[str, Any]:
         f"{item['origin']}" + (f" at {item['revision']}" if item.get("revision") else "")
         for item in receipt.get("downloads", [])
     ]
-    return {"brought by": receipt.get("made_by"), "from": downloads}
+    facts = {"brought by": receipt.get("made_by"), "from": downloads}
+    if ffmpeg := receipt.get("ffmpeg"):
+        facts["ffmpeg"] = f"{ffmpeg['version']} from {ffmpeg['from']}"
+    return facts
 
 
 def _link(kind: str, path: str, sha256: str | None, root: Path, facts: dict[str, Any]) -> Link:

@@ -17,6 +17,7 @@ from vqathinker.errors import InputError
 from vqathinker.params import DataParams
 from vqathinker.phases.parameters import resolve
 from vqathinker.video.damage import DamagedVideo
+from vqathinker.video.ffmpeg import ffmpeg_binary
 from vqathinker.video.probe import probe
 
 Params = Callable[..., DataParams]
@@ -195,3 +196,32 @@ def test_what_ffmpeg_says_is_told_when_it_fails(
     monkeypatch.setattr("vqathinker.datasets.made.demo.ffmpeg_binary", lambda: str(program))
     with pytest.raises(InputError, match=r"could not make c000 .* Unknown encoder libx264"):
         make_set("demo_train", params(counts={"demo_train": 1}), tmp_path / "set")
+
+
+def program_that_reports(folder: Path, version: str) -> Path:
+    """The pinned ffmpeg under another version, which keeps a list of its calls."""
+    path = folder / "other-ffmpeg"
+    path.write_text(
+        f'#!/bin/sh\necho "$*" >> "{folder}/calls.txt"\n'
+        f'case "$*" in *version*) echo "ffmpeg version {version}";;\n'
+        f'*) exec "{ffmpeg_binary()}" "$@";; esac\n'
+    )
+    path.chmod(0o755)
+    return path
+
+
+def test_another_ffmpeg_makes_the_set_where_the_parameters_name_it(
+    tmp_path: Path, params: Params
+) -> None:
+    program = program_that_reports(tmp_path, "7.1")
+    make_set("demo_train", params(counts={"demo_train": 1}, ffmpeg=str(program)), tmp_path / "set")
+    assert "c000_v0" in (tmp_path / "calls.txt").read_text()
+
+
+def test_another_ffmpeg_that_is_too_old_is_refused_before_anything_is_made(
+    tmp_path: Path, params: Params
+) -> None:
+    program = program_that_reports(tmp_path, "5.1.9")
+    with pytest.raises(InputError, match=r"data\.demo\.ffmpeg.*5\.1\.9.*6\.0"):
+        make_set("demo_train", params(ffmpeg=str(program)), tmp_path / "set")
+    assert not (tmp_path / "set").exists()

@@ -3,7 +3,7 @@
 Nobody has looked at these clips. A clip's MOS follows from the strength of its one degradation
 through a fixed monotone curve, plus small seeded noise that stands for observers who disagree.
 Contents are procedural sources of ffmpeg and photographs that scikit-image ships; degradations are
-real encoders and filters. The same parameters and the same ffmpeg give the same bytes.
+real encoders and filters. The ffmpeg is pinned, so the same parameters give the same bytes.
 """
 
 import csv
@@ -22,7 +22,7 @@ from vqathinker.datasets.made.contents import Content, make_contents, pristine_s
 from vqathinker.datasets.made.degradations import DEGRADATIONS
 from vqathinker.errors import InputError
 from vqathinker.params import DataParams, DemoDataParams
-from vqathinker.video.ffmpeg import ffmpeg_binary
+from vqathinker.video.ffmpeg import ffmpeg_binary, other_ffmpeg
 
 __all__ = ["make_set", "mos_from_strength"]
 
@@ -61,12 +61,14 @@ def make_set(name: str, params: DataParams, out: Path) -> list[Path]:
 
     Raises:
         InputError: the parameters do not say how this set is made.
+        InputError: `ffmpeg` of the parameters cannot make these videos.
         InputError: ffmpeg failed; the message holds what it said.
     """
     demo = params.demo
     if demo is None or name not in demo.sets:
         raise InputError(f"data.demo.sets has no row {name!r}; add one that says how it is made")
     row = demo.sets[name]
+    program = ffmpeg_binary() if demo.ffmpeg is None else other_ffmpeg(demo.ffmpeg)
     kinds = demo.unseen_kinds if row.kinds == "unseen" else demo.kinds
     videos_folder, pictures_folder = out / "videos", out / "pictures"
     for folder in (videos_folder, pictures_folder):
@@ -78,7 +80,7 @@ def make_set(name: str, params: DataParams, out: Path) -> list[Path]:
     videos = list(_plan_videos(contents, kinds, demo))[:count]
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         jobs = [
-            pool.submit(_encode_versions, content, versions, videos_folder)
+            pool.submit(_encode_versions, program, content, versions, videos_folder)
             for content in contents
             if (versions := [video for video in videos if video.content == content.name])
         ]
@@ -111,7 +113,9 @@ def _plan_videos(
             yield DemoVideo(video, content.name, kind, strength, mos)
 
 
-def _encode_versions(content: Content, versions: Sequence[DemoVideo], videos_folder: Path) -> None:
+def _encode_versions(
+    program: str, content: Content, versions: Sequence[DemoVideo], videos_folder: Path
+) -> None:
     """All degraded versions of one content in one ffmpeg process, each through its own encoder."""
     branches = pristine_stream(content).filter_multi_output("split", len(versions))
     outputs = []
@@ -133,12 +137,12 @@ def _encode_versions(content: Content, versions: Sequence[DemoVideo], videos_fol
         "-hide_banner", "-loglevel", "error", "-nostdin", "-filter_complex_threads", "1"
     )
     try:
-        command.run(cmd=ffmpeg_binary(), capture_stderr=True, overwrite_output=True)
+        command.run(cmd=program, capture_stderr=True, overwrite_output=True)
     except ffmpeg.Error as error:
         stderr = error.stderr.decode(errors="replace").strip()[-400:]
         raise InputError(
-            f"ffmpeg could not make {content.name} from {content.source}: {stderr}; expected a "
-            f"build with libx264, libx265 and libvpx-vp9: see `{ffmpeg_binary()} -encoders`"
+            f"{program} could not make {content.name} from {content.source}: {stderr}; see "
+            "data.demo.ffmpeg in params.yaml"
         ) from error
 
 
