@@ -74,6 +74,9 @@ class TrainingParams(Section):
     epochs: Positive
     max_steps: Count | None = Field(description="optimiser steps; null: as many as epochs make")
     beta: NotNegative = Field(description="weight of the KL divergence from the base policy")
+    kl_estimator: Literal["k3", "unbiased"] = Field(
+        description="k3: the authors' | unbiased: k3 times the policy ratio, TRL's default"
+    )
     epsilon: Positive = Field(description="clip range of the policy ratio")
     temperature: Positive = Field(description="of sampling rollouts")
     max_new_tokens: Count = Field(description="longest rollout")

@@ -124,6 +124,7 @@ def _config(settings: RunSettings, out: Path) -> GRPOConfig:
         temperature=how.temperature,
         top_k=0,
         beta=0.0,  # set on the trainer, together with the reference
+        use_bias_correction_kl=how.kl_estimator == "unbiased",
         epsilon=how.epsilon,
         loss_type=how.loss_type,
         scale_rewards="group",

@@ -1,0 +1,114 @@
+"""The gradient of a step is that of docs/formulas.md, written out by hand."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from torch import Tensor
+
+from vqathinker.params import RunSettings
+from vqathinker.policy.folder.checkpoint import load_policy
+from vqathinker.policy.model import VQAThinkerForConditionalGeneration
+from vqathinker.policy.normalisation import normalise
+from vqathinker.training.trainer import VQAThinkerTrainer
+from vqathinker.training.watch import WatchedSteps
+from vqathinker.video.store import ClipStore
+
+Settings = Callable[..., RunSettings]
+
+
+class Step(NamedTuple):
+    """What one optimiser step was given, and the gradient that it followed."""
+
+    weights: dict[str, Tensor]
+    inputs: dict[str, Any]
+    videos: list[str]
+    gradient: dict[str, Tensor]
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[Step]:
+    """The steps of a run with one device batch each."""
+    done: list[Step] = []
+    given: list[tuple[dict[str, Tensor], dict[str, Any], list[str]]] = []
+    loss, norm = VQAThinkerTrainer._compute_loss, WatchedSteps._get_grad_norm
+
+    def compute_loss(self: Any, model: Any, inputs: dict[str, Any]) -> Tensor:
+        weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        given.append((weights, inputs, [self._scorer.videos[clip] for clip in inputs["clip"]]))
+        return loss(self, model, inputs)
+
+    def get_grad_norm(self: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+        gradient = {
+            name: weight.grad.clone()
+            for name, weight in model.named_parameters()
+            if weight.grad is not None
+        }
+        done.append(Step(*given.pop(), gradient))
+        return norm(self, model, *args, **kwargs)
+
+    monkeypatch.setattr(VQAThinkerTrainer, "_compute_loss", compute_loss)
+    monkeypatch.setattr(WatchedSteps, "_get_grad_norm", get_grad_norm)
+    return done
+
+
+def log_probs(
+    policy: VQAThinkerForConditionalGeneration, clips: Path, step: Step, temperature: float = 1.0
+) -> Tensor:
+    """Log-probabilities (completions, tokens) by whole forwards, without sharing of prompts."""
+    said = step.inputs["completion_ids"]
+    ids = torch.cat([step.inputs["prompt_ids"], said], dim=1)
+    pixels = normalise(ClipStore([clips]).batch(step.videos))
+    logits = policy(input_ids=ids, pixel_values=pixels).logits[:, -said.shape[1] - 1 : -1]
+    every = (logits / temperature).log_softmax(-1)
+    return every.gather(-1, said[..., None])[..., 0]
+
+
+def loss_by_hand(
+    policy: Tensor, reference: Tensor, step: Step, beta: float, estimator: str
+) -> Tensor:
+    """The mean over completions of the mean over their tokens, with one inner iteration."""
+    ratio = (policy - policy.detach()).exp()
+    kl = (reference - policy).exp() - (reference - policy) - 1
+    if estimator == "unbiased":
+        kl = kl * ratio
+    each = -ratio * step.inputs["advantages"][:, None] + beta * kl
+    mask = step.inputs["completion_mask"]
+    return ((each * mask).sum(1) / mask.sum(1)).mean()
+
+
+@pytest.mark.parametrize("estimator", [None, "k3", "unbiased"])
+def test_the_gradient_away_from_the_reference_is_that_of_the_kl_estimator(
+    tmp_path: Path, training_set: Any, settings_of: Settings, steps: list[Step],
+    estimator: str | None,
+) -> None:  # fmt: skip
+    chosen = {} if estimator is None else {"kl_estimator": estimator}
+    settings = settings_of(
+        seed=1, max_steps=2, learning_rate=0.02, beta=2.0, max_grad_norm=1e9, **chosen
+    )
+    training_set.start(settings, tmp_path)
+    step = steps[1]  # the first one starts from the reference itself
+    policy = load_policy(training_set.folder / "base").model.eval()
+    with torch.no_grad():
+        reference = log_probs(policy, training_set.clips, step)
+    policy.load_state_dict(step.weights)
+    wanted = {}
+    for name in ("k3", "unbiased"):
+        policy.zero_grad()
+        said = log_probs(policy, training_set.clips, step)
+        loss_by_hand(said, reference, step, 2.0, name).backward()
+        wanted[name] = {
+            key: weight.grad for key, weight in policy.named_parameters() if key in step.gradient
+        }
+    other = "k3" if estimator == "unbiased" else "unbiased"
+    apart = distance(wanted[estimator or "k3"], wanted[other])
+    assert apart > 0.1  # the estimators differ here
+    assert distance(step.gradient, wanted[estimator or "k3"]) < 1e-3
+
+
+def distance(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:
+    """Relative to the length of `other`."""
+    apart = sum(float((one[name] - other[name]).square().sum()) for name in other)
+    return (apart / sum(float(value.square().sum()) for value in other.values())) ** 0.5
