@@ -76,6 +76,31 @@ def test_draws_follow_the_probabilities_of_the_tokens(
     assert bool(((seen - expected).abs() < 5 * error)[likely].all())
 
 
+def test_of_the_likeliest_tokens_alone_is_drawn_as_many_as_top_k(
+    policy: Model, prompts: EncodedPrompts
+) -> None:
+    rows = torch.zeros(4000, dtype=torch.long)
+
+    def draw(top_k: int) -> Tensor:
+        generator = torch.Generator().manual_seed(0)
+        done = generate(policy, prompts, rows, 1, NEVER, 0.25, generator, top_k=top_k)
+        return torch.tensor(done)[:, 0].bincount(minlength=policy.config.text_config.vocab_size)
+
+    with torch.no_grad():
+        _, hidden = prefill(policy, prompts)
+        logits = policy.lm_head(hidden[0, -1])
+    logits[policy.config.image_token_id] = -torch.inf
+    likeliest = logits.argsort(descending=True)
+    for top_k in (1, 3):
+        expected = (logits[likeliest[:top_k]] / 0.25).softmax(-1)
+        seen = draw(top_k)[likeliest[:top_k]] / len(rows)
+        assert float(seen.sum()) == 1
+        error = (expected * (1 - expected) / len(rows)).sqrt()
+        assert bool(((seen - expected).abs() <= 5 * error).all())
+    assert draw(0).tolist() == draw(10**6).tolist()  # more than there are: all of them
+    assert int(draw(0).count_nonzero()) > 3
+
+
 def test_a_low_temperature_is_nearly_greedy(policy: Model, prompts: EncodedPrompts) -> None:
     generator = torch.Generator().manual_seed(0)
     cold = generate(policy, prompts, ROWS, 4, NEVER, 1e-5, generator)

@@ -37,6 +37,11 @@ def scores_of(
     return scores
 
 
+def policy_of(model: Any) -> Model:
+    """The policy, out of its adapters."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
 def one_by_one(policy: Model, ids: Tensor, pixels: Tensor, completions: Tensor) -> CompletionScores:
     """Every completion by itself through the forward that transformers knows."""
     log_probs, entropies = torch.zeros(completions.shape), torch.zeros(completions.shape)
@@ -44,9 +49,12 @@ def one_by_one(policy: Model, ids: Tensor, pixels: Tensor, completions: Tensor) 
         said = completions[number, :length]
         whole = torch.cat([ids, said])[None]
         logits = policy(input_ids=whole, pixel_values=pixels[row : row + 1]).logits[0]
-        chances = (logits[len(ids) - 1 : -1] / TEMPERATURE).log_softmax(-1)
+        logits = logits[len(ids) - 1 : -1]
+        image = torch.arange(logits.shape[-1]) == policy_of(policy).config.image_token_id
+        chances = (logits.masked_fill(image, -torch.inf) / TEMPERATURE).log_softmax(-1)
         log_probs[number, :length] = chances.gather(-1, said[:, None])[:, 0]
-        entropies[number, :length] = -(chances.exp() * chances).sum(-1).detach()
+        chances = chances.detach()[:, ~image]
+        entropies[number, :length] = -(chances.exp() * chances).sum(-1)
     return CompletionScores(log_probs, entropies)
 
 
@@ -62,6 +70,24 @@ def test_scores_are_those_of_every_completion_by_itself(
     padded = torch.arange(7) >= LENGTHS[:, None]
     assert not found.log_probs[padded].any()
     assert not found.entropies[padded].any()
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@torch.no_grad()
+def test_a_likely_visual_token_takes_no_probability_from_what_is_said(
+    policy: Model, ids: Tensor, pixels: Tensor, completions: Tensor, packed: bool
+) -> None:
+    """It is never sampled, so scores are those of the distribution without it."""
+    image = policy.config.image_token_id
+    before = policy.lm_head.weight.clone()
+    hidden = policy.model(input_ids=ids[None], pixel_values=pixels[:1]).last_hidden_state[0, -1]
+    policy.lm_head.weight[image] = 10 * hidden / hidden.norm()
+    assert policy.lm_head(hidden).softmax(-1)[image] > 0.5
+    found = scores_of(policy, ids, pixels, completions, packed=packed)
+    assert not torch.equal(policy.lm_head.weight, before)
+    expected = one_by_one(policy, ids, pixels, completions)
+    torch.testing.assert_close(found.log_probs, expected.log_probs, atol=1e-5, rtol=0)
+    torch.testing.assert_close(found.entropies, expected.entropies, atol=1e-5, rtol=0)
 
 
 @torch.no_grad()

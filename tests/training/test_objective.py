@@ -62,7 +62,8 @@ def log_probs(
     ids = torch.cat([step.inputs["prompt_ids"], said], dim=1)
     pixels = normalise(ClipStore([clips]).batch(step.videos))
     logits = policy(input_ids=ids, pixel_values=pixels).logits[:, -said.shape[1] - 1 : -1]
-    every = (logits / temperature).log_softmax(-1)
+    image = torch.arange(logits.shape[-1]) == policy.config.image_token_id
+    every = (logits.masked_fill(image, -torch.inf) / temperature).log_softmax(-1)
     return every.gather(-1, said[..., None])[..., 0]
 
 

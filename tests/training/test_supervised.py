@@ -98,6 +98,7 @@ def test_the_loss_is_the_cross_entropy_of_the_answers_alone(
         with torch.no_grad():
             whole = torch.cat([ids, torch.tensor(answer)])[None]
             logits = policy(input_ids=whole, pixel_values=pixels).logits[0, len(ids) - 1 : -1]
+            logits[:, policy.config.image_token_id] = -torch.inf  # never said
         target = torch.tensor(answer)
         total += float(torch.nn.functional.cross_entropy(logits, target, reduction="sum"))
         tokens += len(answer)

@@ -98,6 +98,7 @@ def by_whole_forwards(base: Policy, clips: Path, call: Scored, temperature: floa
     """Log-probabilities (rows, tokens, vocabulary) without any sharing of prompts."""
     pixels = normalise(ClipStore([clips]).batch(call.videos))
     logits = base.model(input_ids=call.input_ids, pixel_values=pixels).logits
+    logits[..., base.model.config.image_token_id] = -1e9  # never sampled
     return (logits[:, -call.completion_tokens - 1 : -1] / temperature).log_softmax(-1)
 
 
@@ -139,6 +140,21 @@ def test_rows_reach_the_loss_with_their_own_video(
         ):
             padded = [ids + [pad] * (len(tokens) - len(ids)) for ids in told[video]]
             assert tokens in padded
+
+
+def test_with_a_top_k_of_one_all_rollouts_of_a_video_are_the_likeliest(
+    tmp_path: Path, training_set: Any, settings_of: Settings,
+    rolled: list[tuple[list[str], Rollouts]],
+) -> None:  # fmt: skip
+    for top_k in (1, 0):
+        training_set.start(settings_of(seed=1, max_steps=1, top_k=top_k), tmp_path / str(top_k))
+    (_, greedy), (_, drawn) = rolled
+    groups = [
+        [set(map(tuple, done.raw[first : first + 4])) for first in (0, 4)]
+        for done in (greedy, drawn)
+    ]
+    assert [len(group) for group in groups[0]] == [1, 1]
+    assert min(len(group) for group in groups[1]) > 1
 
 
 def test_rewards_are_computed_for_each_video_s_rollouts_against_its_own_mos(

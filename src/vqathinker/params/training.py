@@ -79,6 +79,7 @@ class TrainingParams(Section):
     )
     epsilon: Positive = Field(description="clip range of the policy ratio")
     temperature: Positive = Field(description="of sampling rollouts")
+    top_k: Whole = Field(description="likeliest tokens that rollouts are sampled from; 0: all")
     max_new_tokens: Count = Field(description="longest rollout")
     max_grad_norm: Positive
     weight_decay: NotNegative

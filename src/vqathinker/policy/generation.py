@@ -53,6 +53,14 @@ class Generated(NamedTuple):
     remembered: list[Remembered]
 
 
+class _Sampling(NamedTuple):
+    """How the next token is chosen, as `generate` takes it."""
+
+    temperature: float
+    draws: torch.Generator | Tensor | None
+    top_k: int = 0
+
+
 @torch.no_grad()
 def prefill(
     policy: VQAThinkerForConditionalGeneration, prompts: EncodedPrompts
@@ -76,6 +84,7 @@ def generate(
     end: int,
     temperature: float = 0.0,
     draws: torch.Generator | Tensor | None = None,
+    top_k: int = 0,
 ) -> list[list[int]]:
     """Complete prompts; completion i answers prompt `rows[i]`.
 
@@ -84,6 +93,7 @@ def generate(
         temperature: 0 takes the likeliest token each time, else tokens are drawn with `draws`.
         draws: a generator, or numbers 0..1 (completions, max_new_tokens): with these a completion
             does not depend on the others.
+        top_k: how many of the likeliest tokens are drawn from; 0: the whole vocabulary.
 
     Returns:
         Token ids of each completion, at most `max_new_tokens`.
@@ -91,7 +101,8 @@ def generate(
     Raises:
         ValueError: `temperature` is above 0 and there are no draws.
     """
-    return _complete(policy, prompts, rows, max_new_tokens, end, temperature, draws, keep=False).ids
+    how = _Sampling(temperature, draws, top_k)
+    return _complete(policy, prompts, rows, max_new_tokens, end, how, keep=False).ids
 
 
 def generate_with_cache(
@@ -104,17 +115,17 @@ def generate_with_cache(
     draws: torch.Generator | Tensor | None = None,
 ) -> Generated:
     """As `generate`, with what attention remembers, for looking again at what was said."""
-    return _complete(policy, prompts, rows, max_new_tokens, end, temperature, draws, keep=True)
+    how = _Sampling(temperature, draws)
+    return _complete(policy, prompts, rows, max_new_tokens, end, how, keep=True)
 
 
 @torch.no_grad()
 def _complete(
     policy: VQAThinkerForConditionalGeneration, prompts: EncodedPrompts, rows: Tensor,
-    max_new_tokens: int, end: int, temperature: float,
-    draws: torch.Generator | Tensor | None, *, keep: bool,
+    max_new_tokens: int, end: int, how: _Sampling, *, keep: bool,
 ) -> Generated:  # fmt: skip
-    if temperature > 0 and draws is None:
-        raise ValueError(f"temperature {temperature} draws tokens; pass a torch.Generator")
+    if how.temperature > 0 and how.draws is None:
+        raise ValueError(f"temperature {how.temperature} draws tokens; pass a torch.Generator")
     was_training = policy.training
     policy.eval()
     cache, hidden = prefill(policy, prompts)
@@ -125,10 +136,9 @@ def _complete(
     is_open = torch.ones_like(places, dtype=torch.bool)
     kept: dict[int, Remembered] = {}
     for step in range(max_new_tokens):
-        logits = policy.lm_head(hidden[:, -1]).float()
-        logits[:, policy.config.image_token_id] = -torch.inf
-        heights = _heights(draws, len(rows), step, places) if temperature else None
-        drawn = _next_token(logits, temperature, heights)
+        logits = policy.next_logits(hidden[:, -1])
+        heights = _heights(how.draws, len(rows), step, places) if how.temperature else None
+        drawn = _next_token(_truncated(logits, how.top_k), how.temperature, heights)
         token = torch.where(is_open, drawn, end)
         said[places, step] = token
         is_open &= token != end
@@ -171,6 +181,14 @@ def _heights(
         return draws[:, step, None].to(places.device)[places]
     drawn = torch.rand((rows, 1), generator=draws, dtype=torch.float64, device=draws.device)
     return drawn.to(places.device)[places]
+
+
+def _truncated(logits: Tensor, top_k: int) -> Tensor:
+    """Leave the `top_k` likeliest tokens (and ties with the last of them); 0: all."""
+    if not 0 < top_k < logits.shape[-1]:
+        return logits
+    least = logits.topk(top_k).values[:, -1:]
+    return logits.masked_fill(logits < least, -torch.inf)
 
 
 def _next_token(logits: Tensor, temperature: float, heights: Tensor | None) -> Tensor:

@@ -40,7 +40,8 @@ def score_tokens(
     """Score tokens by the hidden states that predict them.
 
     Args:
-        head: hidden states (tokens, hidden) → logits (tokens, vocabulary).
+        head: hidden states (tokens, hidden) → logits (tokens, vocabulary), minus infinity where a
+            token cannot be sampled.
         hidden: (tokens, hidden).
         ids: the tokens that were said (tokens,).
         temperature: what logits are divided by, as in sampling.
@@ -65,5 +66,5 @@ def _score(
     total = logits.logsumexp(-1)
     chosen = logits.gather(-1, ids[:, None])[:, 0] - total
     with torch.no_grad():
-        entropy = total - (logits.softmax(-1) * logits).sum(-1)
+        entropy = torch.special.entr(logits.softmax(-1)).sum(-1)  # 0 for what has no probability
     return chosen, entropy

@@ -217,9 +217,19 @@ class VQAThinkerForConditionalGeneration(InternVLForConditionalGeneration):
     def _score(
         self, predictors: Tensor, completion_ids: Tensor, said: Tensor, temperature: float
     ) -> CompletionScores:
-        scores = score_tokens(self.lm_head, predictors, completion_ids[said], temperature)
+        scores = score_tokens(self.next_logits, predictors, completion_ids[said], temperature)
         blank = torch.zeros(said.shape, device=said.device)
         return CompletionScores(*(blank.masked_scatter(said, values) for values in scores))
+
+    def next_logits(self, hidden: Tensor) -> Tensor:
+        """Float32 logits (…, vocabulary) of the token after each of the states (…, hidden).
+
+        `<IMG_CONTEXT>`, which stands for what is seen, has minus infinity: it is neither sampled
+        nor part of the normaliser of log-probabilities.
+        """
+        logits: Tensor = self.lm_head(hidden).float()
+        logits[..., self.config.image_token_id] = -torch.inf
+        return logits
 
     def prepare_inputs_for_generation(
         self, *args: Any, is_first_iteration: bool = False, **kwargs: Any

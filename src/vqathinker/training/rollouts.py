@@ -59,6 +59,7 @@ class RolloutSampler:
         vision_frozen: whether the image encoder is; then a clip is encoded once a step.
         keep_encoded: whether encoded clips stay in memory from step to step, too.
         copies: perturbed copies of each clip, with one rollout each; 0 for none.
+        top_k: how many of the likeliest tokens are drawn from; 0: the whole vocabulary.
     """
 
     clips: Clips
@@ -71,6 +72,7 @@ class RolloutSampler:
     keep_encoded: bool
     copies: int = 0
     perturbations: Perturbations | None = None
+    top_k: int = 0
     _encoded: dict[str, FrameFeatures] = field(default_factory=dict)
     _shown: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
     _blank: FrameFeatures | None = None
@@ -123,7 +125,7 @@ class RolloutSampler:
             rows = torch.cat([rows, torch.arange(len(videos), number, device=policy.device)])
         done = generate(
             policy, EncodedPrompts.concatenate(parts), rows, self.max_new_tokens, self.end,
-            self.temperature, self._draws(videos, step, seed).to(policy.device),
+            self.temperature, self._draws(videos, step, seed).to(policy.device), self.top_k,
         )  # fmt: skip
         number = len(videos) * self.group
         return Rollouts(done[:number], done[number:])

@@ -101,7 +101,7 @@ def _sampler(
         group=1 if how.method == "sft" else how.group_size,
         max_new_tokens=how.max_new_tokens, temperature=how.temperature,
         vision_frozen="vision" in how.freeze, keep_encoded=how.keep_encoded,
-        copies=settings.copies, perturbations=draws,
+        copies=settings.copies, perturbations=draws, top_k=how.top_k,
     )  # fmt: skip
 
 
@@ -122,7 +122,7 @@ def _config(settings: RunSettings, out: Path) -> GRPOConfig:
         num_generations=how.group_size,
         max_completion_length=how.max_new_tokens,
         temperature=how.temperature,
-        top_k=0,
+        top_k=how.top_k,
         beta=0.0,  # set on the trainer, together with the reference
         use_bias_correction_kl=how.kl_estimator == "unbiased",
         epsilon=how.epsilon,

@@ -97,6 +97,7 @@ def test_chances_are_those_of_the_plain_forward_pass(tiny_base: Path, tiny_clips
             input_ids=whole, frame_features=prompts.frame_features[1:2],
             motion_features=prompts.motion_features[1:2],
         ).logits.float()  # fmt: skip
+    logits[..., policy.config.image_token_id] = -torch.inf  # never said
     chances = logits[0, -len(said) - 1 : -1].log_softmax(-1)
     expected = chances[torch.arange(len(said)), torch.tensor(said)].mean()
     assert second == pytest.approx(float(expected), abs=1e-4)
