@@ -17,7 +17,7 @@ from vqathinker.evaluation.understanding.answers import _SCHEMA as ANSWERS
 from vqathinker.reporting.figures import calibration, judged, ranks, residuals
 from vqathinker.reporting.preference import _COLUMNS as PREFERENCE
 from vqathinker.reporting.understanding import COLUMNS as UNDERSTANDING
-from vqathinker.training.history import _COLUMNS as HISTORY
+from vqathinker.training.history import columns as history_columns
 from vqathinker.video.perturbation_table import _TABLE_SCHEMA as PERTURBATIONS
 
 OUTSIDE = re.compile(
@@ -28,7 +28,7 @@ COLUMNS = {
     "Perturbations": PERTURBATIONS.names,
     "Predictions": PREDICTIONS,
     "Answers to questions": ANSWERS.names,
-    "History": HISTORY,
+    "History": {re.sub("^rewards/.+", "rewards/<name>", column) for column in history_columns()},
 }
 LISTS = {
     "preference": PREFERENCE,

@@ -14,7 +14,7 @@ import yaml
 from vqathinker.evaluation.metrics import write_metrics
 from vqathinker.evaluation.predictions import write_predictions
 from vqathinker.params import IntervalsParams
-from vqathinker.reporting.figures.curves import PANELS, write_curves
+from vqathinker.reporting.figures.curves import panels_for, write_curves
 from vqathinker.reporting.figures.judged import judged_videos
 from vqathinker.reporting.figures.scatter import write_scatters
 from vqathinker.reporting.page.sources import PageSources
@@ -97,7 +97,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Scale:
     write_tables(scale.params, metrics, scale.predictions, scale.manifests, scale.tables)
     write_remarks(metrics, Path("cards"), scale.tables)
     steps = np.arange(1, 61)
-    history = pd.DataFrame({"step": steps, **{name: np.sqrt(steps) for name in PANELS}})
+    columns = panels_for(["rewards/regression", "rewards/temporal"])
+    history = pd.DataFrame({"step": steps, **{name: np.sqrt(steps) for name in columns}})
     history.to_csv(scale.histories["grpo"], index=False)
     write_curves(scale.histories, scale.figures)
     write_scatters(judged_videos(scale.predictions, scale.manifests), scale.figures)

@@ -14,11 +14,9 @@ NAN = float("nan")
 def table(
     scores: list[list[float]], total: list[list[float]], perturbed: Counter | None = None
 ) -> RewardTable:
-    flat, failed = np.zeros_like(total), int(np.isnan(scores).sum())
+    failed = int(np.isnan(scores).sum())
     statuses = Counter({"ok": np.size(scores) - failed, "no_answer": failed})
-    return RewardTable(
-        flat, flat, flat, flat, np.array(total), np.array(scores), statuses, perturbed or Counter()
-    )
+    return RewardTable({}, np.array(total), np.array(scores), statuses, perturbed or Counter())
 
 
 def test_spread_is_that_within_groups() -> None:

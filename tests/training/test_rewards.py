@@ -218,28 +218,30 @@ class TestComputeRewards:
 
     def test_without_perturbed_rollouts_there_is_no_temporal_reward(self) -> None:
         table = self.score(None, params())
-        assert not table.temporal.any()
-        np.testing.assert_allclose(table.total, table.regression + table.ranking + table.format)
+        assert not table.rewards["temporal"].any()
+        parts = [table.rewards[name] for name in ("regression", "ranking", "format")]
+        np.testing.assert_allclose(table.total, sum(parts))
 
     def test_with_worse_perturbed_rollouts_both_bonuses_are_added(self) -> None:
         table = self.score(self.WORSE, params())
-        np.testing.assert_allclose(table.temporal, 0.6)
-        parts = table.regression + table.ranking + table.format + table.temporal
-        np.testing.assert_allclose(table.total, parts)
+        np.testing.assert_allclose(table.rewards["temporal"], 0.6)
+        np.testing.assert_allclose(table.total, sum(table.rewards.values()))
 
     def test_with_better_perturbed_rollouts_nothing_is_added(self) -> None:
         table = compute_rewards(self.WORSE, self.MOS, self.GROUPS, params(), AUTHORS)
-        assert not table.temporal.any()
+        assert not table.rewards["temporal"].any()
 
     def test_weights_scale_what_is_summed_and_not_what_is_reported(self) -> None:
         weights = {"regression": 0.0, "ranking": 2.0, "format": 0.5, "temporal": 0.0}
         table = self.score(self.WORSE, params(weights=weights))
-        np.testing.assert_allclose(table.total, 2 * table.ranking + 0.5 * table.format)
-        np.testing.assert_allclose(table.regression, self.score(None, params()).regression)
+        ranked, tags = table.rewards["ranking"], table.rewards["format"]
+        np.testing.assert_allclose(table.total, 2 * ranked + 0.5 * tags)
+        reported = self.score(None, params()).rewards["regression"]
+        np.testing.assert_allclose(table.rewards["regression"], reported)
 
     def test_a_reward_that_is_left_out_takes_its_bonus_along(self) -> None:
         table = self.score(self.WORSE, params(weights={"regression": 0.0}))
-        np.testing.assert_allclose(table.temporal, 0.3)
+        np.testing.assert_allclose(table.rewards["temporal"], 0.3)
 
     def test_failures_are_counted_by_status_and_get_nothing_but_their_format(self) -> None:
         groups = [say(4.01, "good"), [Completion("no idea"), *say(2.12)]]
@@ -259,10 +261,11 @@ class TestComputeRewards:
         without = [say(4.01, 4.41, 4.21), say(2.01, 2.12, 1.81)]
         table = compute_rewards(groups, self.MOS, None, params(), STRICT)
         shorter = compute_rewards(without, self.MOS, None, params(), STRICT)
-        np.testing.assert_allclose(table.regression[0, :3], shorter.regression[0])
+        close = table.rewards["regression"]
+        np.testing.assert_allclose(close[0, :3], shorter.rewards["regression"][0])
         means = ranking([[4.01, 4.41, 4.21, nan], [2.01, 2.12, 1.81, 1.71]], self.MOS)
-        np.testing.assert_allclose(table.ranking, means)
-        assert (table.regression[0, 3], table.ranking[0, 3]) == (0, 0)
+        np.testing.assert_allclose(table.rewards["ranking"], means)
+        assert (close[0, 3], table.rewards["ranking"][0, 3]) == (0, 0)
 
     def test_on_devices_only_videos_of_one_device_meet(self) -> None:
         groups, mos = [*self.GROUPS, *self.WORSE], [*self.MOS, *self.MOS]
@@ -271,7 +274,10 @@ class TestComputeRewards:
             compute_rewards(groups[:2], mos[:2], groups[:2], params(), AUTHORS),
             compute_rewards(groups[2:], mos[2:], groups[2:], params(), AUTHORS),
         ]
-        for name in ("ranking", "temporal", "total", "scores"):
+        for name in table.rewards:
+            expected = np.concatenate([part.rewards[name] for part in parts])
+            np.testing.assert_allclose(table.rewards[name], expected)
+        for name in ("total", "scores"):
             expected = np.concatenate([getattr(part, name) for part in parts])
             np.testing.assert_allclose(getattr(table, name), expected)
 
@@ -280,7 +286,7 @@ class TestComputeRewards:
         everywhere = params(ranking={"scope": "global"})
         spread = compute_rewards(groups, mos, None, everywhere, AUTHORS, devices=2)
         one = compute_rewards(groups, mos, None, params(), AUTHORS, devices=1)
-        np.testing.assert_allclose(spread.ranking, one.ranking)
+        np.testing.assert_allclose(spread.rewards["ranking"], one.rewards["ranking"])
 
     @pytest.mark.parametrize("perturbed", [None, []])
     def test_no_video_no_reward(self, perturbed: list[list[str]] | None) -> None:

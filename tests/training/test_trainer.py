@@ -14,9 +14,9 @@ from vqathinker.policy.answer import FAILURES, Completion
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.policy.normalisation import normalise
 from vqathinker.policy.packing import PackedRows, pack
-from vqathinker.training.rewards import RewardTable, compute_rewards
+from vqathinker.training.rewards import REWARDS, RewardTable, compute_rewards
 from vqathinker.training.rollouts import Rollouts, RolloutSampler
-from vqathinker.training.trainer import COMPONENTS, VQAThinkerTrainer
+from vqathinker.training.trainer import VQAThinkerTrainer
 from vqathinker.video.store import ClipStore
 
 Settings = Callable[..., RunSettings]
@@ -187,18 +187,19 @@ def test_only_videos_of_one_device_batch_are_ranked_among_each_other(
     for batch in (slice(0, 2), slice(2, 4)):
         parts = (given[name][batch] for name in ("completions", "mos", "perturbed"))
         alone = compute_rewards(*parts, settings.rewards, settings.answer)
-        assert given["table"].ranking[batch].tolist() == alone.ranking.tolist()
+        ranked = given["table"].rewards["ranking"][batch]
+        assert ranked.tolist() == alone.rewards["ranking"].tolist()
         assert given["table"].total[batch].tolist() == alone.total.tolist()
 
 
-def test_rewards_are_logged_under_the_names_of_their_components(
+def test_rewards_are_logged_under_their_names(
     tmp_path: Path, training_set: Any, settings_of: Settings, rewarded: list[dict[str, Any]]
 ) -> None:
     training_set.start(settings_of(), tmp_path)
     history = pd.read_csv(tmp_path / "history.csv")
     for row, given in zip(history.to_dict("records"), rewarded, strict=True):
-        for name in COMPONENTS:
-            mean = getattr(given["table"], name).mean()
+        for name in REWARDS:
+            mean = given["table"].rewards[name].mean()
             assert row[f"rewards/{name}"] == pytest.approx(mean, abs=1e-5)
         statuses = given["table"].statuses
         for status in FAILURES:

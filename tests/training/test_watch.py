@@ -103,8 +103,7 @@ def test_weights_that_the_optimiser_spoils_are_not_written(
 
 def equal_rewards(table: RewardTable) -> RewardTable:
     flat = np.zeros_like(table.total)
-    same = dict.fromkeys(("regression", "ranking", "format", "temporal", "total"), flat)
-    return replace(table, **same)
+    return replace(table, rewards=dict.fromkeys(table.rewards, flat), total=flat)
 
 
 def test_steps_without_spread_are_counted_over_an_interruption(

@@ -38,7 +38,8 @@ def train(
         Path | None,
         typer.Option(
             **file_to_read(PERTURBATIONS),
-            help="What `perturb` drew; needed where rewards.weights.temporal is not 0.",
+            help="What `perturb` drew; needed if a reward compares with perturbed copies, as "
+            "`temporal` does, and its weight is not 0.",
         ),
     ] = None,
     params: ParamsFile = DEFAULT_PARAMS,

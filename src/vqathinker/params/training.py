@@ -25,6 +25,7 @@ __all__ = [
     "LoraParams",
     "PatienceParams",
     "PromptParams",
+    "RewardWeights",
     "RewardsParams",
     "RunParams",
     "RunSettings",
@@ -131,10 +132,19 @@ class TemporalReward(Model):
 class RewardWeights(Model):
     """Weights of the sum."""
 
+    # One field for each of REWARDS in training/rewards.py. These compare with rollouts on
+    # perturbed copies, which are made only while one of them has a weight.
+    PERTURBED: ClassVar[frozenset[str]] = frozenset({"temporal"})
+
     regression: NotNegative
     ranking: NotNegative
     format: NotNegative
     temporal: NotNegative = Field(description="0: no perturbed rollouts are made")
+
+    @property
+    def perturbed(self) -> list[str]:
+        """Rewards with a weight that compare with rollouts on perturbed copies."""
+        return [name for name, weight in self if weight and name in self.PERTURBED]
 
 
 class RewardsParams(Section):
@@ -202,7 +212,7 @@ class RunSettings(Model):
     @property
     def copies(self) -> int:
         """Perturbed copies of a video that a step asks about; 0: nothing compares with them."""
-        if self.training.method == "sft" or not self.rewards.weights.temporal:
+        if self.training.method == "sft" or not self.rewards.weights.perturbed:
             return 0
         return self.rewards.temporal.copies or self.training.group_size
 

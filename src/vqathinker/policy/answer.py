@@ -42,10 +42,11 @@ _COARSE_DECIMALS = 2
 
 
 class Completion(NamedTuple):
-    """What a policy said, and whether it ended by itself and not at the longest that it may be."""
+    """Text of a completion, whether it ended by itself (not by the limit), and its tokens."""
 
     text: str
     finished: bool = True
+    tokens: int = 0
 
 
 class Answer(NamedTuple):

@@ -11,14 +11,13 @@ from tqdm import tqdm
 from transformers import TrainerCallback
 
 from vqathinker.policy.answer import FAILURES
-from vqathinker.training.trainer import COMPONENTS
+from vqathinker.training.rewards import REWARDS
 
-__all__ = ["ProgressBar", "history_table", "times_table"]
+__all__ = ["ProgressBar", "columns", "history_table", "times_table"]
 
 Log = Sequence[Mapping[str, Any]]
 
 _NAMES = {
-    **{f"rewards/{name}/mean": f"rewards/{name}" for name in COMPONENTS},
     "completions/mean_length": "length",
     "completions/max_length": "longest",
     "completions/clipped_ratio": "cut_off",
@@ -27,13 +26,17 @@ _NAMES = {
     "clip_ratio/high_mean": "clipped/high",
 }
 _STATUSES = [f"failures/{status}" for status in FAILURES]
-_COLUMNS = [
-    *["step", "reward", *(f"rewards/{name}" for name in COMPONENTS), "kl", "entropy"],
-    *["failures", *_STATUSES, "cut_off", "length", "loss", "grad_norm", "learning_rate"],
-    *["reward_std", "frac_reward_zero_std", "spread/reward", "spread/score"],
-    *["failures_perturbed", "longest", "clipped", "clipped/low", "clipped/high"],
-    *["score_error", "srcc"],
-]
+
+
+def columns() -> list[str]:
+    """Columns of history.csv, those of the rewards in the order of `REWARDS`."""
+    return [
+        *["step", "reward", *(f"rewards/{name}" for name in REWARDS), "kl", "entropy"],
+        *["failures", *_STATUSES, "cut_off", "length", "loss", "grad_norm", "learning_rate"],
+        *["reward_std", "frac_reward_zero_std", "spread/reward", "spread/score"],
+        *["failures_perturbed", "longest", "clipped", "clipped/low", "clipped/high"],
+        *["score_error", "srcc"],
+    ]
 
 
 def history_table(log: Log) -> pd.DataFrame:
@@ -43,12 +46,13 @@ def history_table(log: Log) -> pd.DataFrame:
     does all that is about rollouts in supervised fine-tuning, which has none. The columns are
     explained in docs/training.md.
     """
-    steps = _steps(log).rename(columns=_NAMES)
+    means = {f"rewards/{name}/mean": f"rewards/{name}" for name in REWARDS}
+    steps = _steps(log).rename(columns=_NAMES | means)
     if "reward" in steps:
         if "kl" not in steps:
             steps["kl"] = 0.0  # beta 0: no reference, nothing to diverge from
         steps["failures"] = steps[_STATUSES].sum(axis=1)
-    return steps.reindex(columns=_COLUMNS)
+    return steps.reindex(columns=columns())
 
 
 def times_table(log: Log) -> pd.DataFrame:
@@ -82,6 +86,6 @@ class ProgressBar(TrainerCallback):
         self.bar.update(state.global_step - self.bar.n)
         names = {"loss": "loss"}
         if "reward" in logs:
-            names = {name: f"rewards/{name}/mean" for name in COMPONENTS}
+            names = {name: f"rewards/{name}/mean" for name in REWARDS}
         shown = {name: logs[key] for name, key in names.items() if key in logs}
         self.bar.set_postfix({name: f"{value:.2f}" for name, value in shown.items()})

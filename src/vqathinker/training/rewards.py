@@ -1,10 +1,11 @@
-"""The four rewards of VQAThinker: regression, ranking, format and temporal consistency.
+"""The rewards of VQAThinker: regression, ranking, format and temporal consistency, and their sum.
 
 Source: docs/method.md, section 3; authors' `grpo_jsonl.py` and `grpo_trainer.py` at ee47a40.
 
 Everything is a pure function of arrays of shape (..., videos, group): `videos` are those that meet
 each other in one batch, `group` the G rollouts of a video; leading axes are batches that do not see
-each other (devices). A score of NaN is a failure. `compute_rewards` puts it all together.
+each other (devices). A score of NaN is a failure. `REWARDS` is the only list of rewards: log,
+history.csv, progress bar, figures and the sum follow it. docs/extending.md shows how to add one.
 
 Departures from the released code, each with the parameter that restores theirs:
 1. A failure (no answer, no number, out of range, cut off: `policy.answer`) gets 0, the lowest
@@ -17,24 +18,28 @@ Departures from the released code, each with the parameter that restores theirs:
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vqathinker.params import AnswerParams, RewardsParams
-from vqathinker.policy.answer import AnswerStatus, Completion, has_format, read_answer
+from vqathinker.params import AnswerParams, RewardsParams, RewardWeights
+from vqathinker.policy.answer import AnswerStatus, Completion, has_format
 from vqathinker.training.ranking import Floats, batch_arrays, ranking
+from vqathinker.training.reward_batch import RewardBatch, read_batch
 
 __all__ = [
+    "REWARDS",
+    "Reward",
     "RewardTable",
     "TemporalRule",
     "answer_format",
     "compute_rewards",
     "ranking",
     "regression",
+    "reward_weights",
     "temporal",
 ]
 
@@ -137,19 +142,74 @@ def temporal(
     )
 
 
+Reward = Callable[[RewardBatch], Floats]
+
+
+def _regression(batch: RewardBatch) -> Floats:
+    how = batch.params.regression
+    return regression(
+        batch.scores, batch.mos, batch.coarse, sigma=how.sigma, coarse_penalty=how.coarse_penalty
+    )
+
+
+def _ranking(batch: RewardBatch) -> Floats:
+    return ranking(batch.scores, batch.mos, epsilon=batch.params.ranking.epsilon)
+
+
+def _format(batch: RewardBatch) -> Floats:
+    return answer_format(batch.completions, thinking=batch.thinking)
+
+
+def _temporal(batch: RewardBatch) -> Floats:
+    """The two bonuses, each times the weight of the reward that it is added to."""
+    how, weights = batch.params.temporal, batch.params.weights
+    to_ranking, to_regression = temporal(
+        _ranking(batch), _regression(batch), _ranking(batch.perturbed),
+        _regression(batch.perturbed), rule=how.rule, bonus=how.bonus,
+        ranking_above=how.ranking_above, regression_above=how.regression_above,
+    )  # fmt: skip
+    return weights.ranking * to_ranking + weights.regression * to_regression
+
+
+# Every reward by the name of its weight, in the order of the columns of history.csv.
+REWARDS: dict[str, Reward] = {
+    "regression": _regression,
+    "ranking": _ranking,
+    "format": _format,
+    "temporal": _temporal,
+}
+
+
+def reward_weights(weights: RewardWeights) -> dict[str, float]:
+    """The weight of every reward, in the order of `REWARDS`.
+
+    Raises:
+        ValueError: a reward without a weight, or a weight without a reward.
+    """
+    given = {name: float(value) for name, value in weights}
+    for name in REWARDS.keys() - given.keys():
+        raise ValueError(
+            f"reward {name!r} has no weight; expected a field {name} of RewardWeights in "
+            "params/training.py"
+        )
+    for name in given.keys() - REWARDS.keys():
+        raise ValueError(
+            f"rewards.weights.{name} weighs no reward; expected an entry {name!r} of REWARDS in "
+            "training/rewards.py"
+        )
+    return {name: given[name] for name in REWARDS}
+
+
 @dataclass(frozen=True)
 class RewardTable:
-    """All rewards of one scoring, each of shape (videos, group).
+    """All rewards of one batch, each of shape (videos, group).
 
-    `temporal` is what was added to ranking and regression, each times the weight of that reward;
-    `total` = Σ weight · component. `scores` is NaN where there is none. `statuses` counts the
-    answers, `perturbed_statuses` those on perturbed copies, by status.
+    `rewards` holds each of `REWARDS` without its weight, `total` = Σ weight · reward. `scores` is
+    NaN where there is none. `statuses` counts the answers, `perturbed_statuses` those on perturbed
+    copies, by status.
     """
 
-    regression: Floats
-    ranking: Floats
-    format: Floats
-    temporal: Floats
+    rewards: dict[str, Floats]
     total: Floats
     scores: Floats
     statuses: Counter[AnswerStatus]
@@ -157,8 +217,12 @@ class RewardTable:
 
     def part(self, start: int, stop: int) -> "RewardTable":
         """The same for some of the videos; statuses stay those of all."""
-        names = ("regression", "ranking", "format", "temporal", "total", "scores")
-        return replace(self, **{name: getattr(self, name)[start:stop] for name in names})
+        return replace(
+            self,
+            rewards={name: values[start:stop] for name, values in self.rewards.items()},
+            total=self.total[start:stop],
+            scores=self.scores[start:stop],
+        )
 
 
 def compute_rewards(
@@ -173,77 +237,53 @@ def compute_rewards(
 ) -> RewardTable:
     """Read and reward G completions for each video; the sum is what GRPO maximises.
 
-    `completions` are (videos, group), `perturbed` (videos, any group), None without a temporal
-    reward; `mos` (videos,) is on the training scale, as `answer.range` is. With `ranking.scope`
-    "device" the videos are `devices` equal consecutive parts that do not see each other, for the
-    ranking and the means of the temporal rules; else they are one batch. `thinking`: of the format.
+    `completions` are (videos, group), `perturbed` (videos, any group), None if no weighted reward
+    compares with perturbed copies; `mos` (videos,) is on the training scale, as `answer.range` is.
+    With `ranking.scope` "device" the videos are `devices` equal consecutive batches that do not see
+    each other; otherwise they are one batch. `thinking`: of the format.
 
     Raises:
         ValueError: ragged groups, another number of labels than of groups, a MOS that is not
-            finite, or videos that do not divide by `devices`.
+            finite, videos that do not divide by `devices`, or rewards that do not fit their
+            weights or the batch.
     """
     labels = np.asarray(mos, dtype=float)
-    parts = devices if params.ranking.scope == "device" else 1
-    if parts < 1 or len(completions) != len(labels) or len(labels) % parts:
+    batches = devices if params.ranking.scope == "device" else 1
+    if batches < 1 or len(completions) != len(labels) or len(labels) % batches:
         raise ValueError(
-            f"{len(completions)} groups of completions for {len(labels)} MOS on {parts} devices; "
+            f"{len(completions)} groups of completions for {len(labels)} MOS on {batches} devices; "
             "give one group per video, and as many videos to each device"
         )
-    weights = params.weights
-    raw = _score_completions(completions, labels, params, answer, parts)
-    shape = raw.scores.shape
-    bonus, perturbed_statuses = np.zeros(shape), Counter[AnswerStatus]()
+    weights, copies = reward_weights(params.weights), None
     if perturbed is not None:
-        changed = _score_completions(perturbed, labels, params, answer, parts)
-        perturbed_statuses = changed.statuses
-        how = params.temporal
-        to_ranking, to_regression = temporal(
-            raw.ranking, raw.regression, changed.ranking, changed.regression, rule=how.rule,
-            bonus=how.bonus, ranking_above=how.ranking_above, regression_above=how.regression_above,
-        )  # fmt: skip
-        bonus = (weights.ranking * to_ranking + weights.regression * to_regression).reshape(shape)
-    parts_of_total = {
-        "regression": raw.regression.reshape(shape),
-        "ranking": raw.ranking.reshape(shape),
-        "format": answer_format(completions, thinking=thinking).reshape(shape),
-        "temporal": bonus,
-    }
-    total = sum((getattr(weights, k) * v for k, v in parts_of_total.items()), np.zeros(shape))
+        copies = read_batch(perturbed, labels, params, answer, batches, thinking=thinking)
+    batch = read_batch(
+        completions, labels, params, answer, batches, thinking=thinking, copies=copies
+    )
+    shape = (len(completions), batch.scores.shape[-1])
+    rewards = {name: _compute(name, batch).reshape(shape) for name in weights}
+    # A reward of weight 0 is logged and does not touch the sum, whatever its values.
+    weighted = (weight * rewards[name] for name, weight in weights.items() if weight)
     return RewardTable(
-        **parts_of_total,
-        total=total,
-        scores=raw.scores,
-        statuses=raw.statuses,
-        perturbed_statuses=perturbed_statuses,
+        rewards=rewards,
+        total=sum(weighted, np.zeros(shape)),
+        scores=batch.scores.reshape(shape),
+        statuses=batch.statuses,
+        perturbed_statuses=Counter() if copies is None else copies.statuses,
     )
 
 
-class _Scored(NamedTuple):
-    scores: Floats  # (videos, group)
-    regression: Floats  # (parts, videos of a part, group), like ranking
-    ranking: Floats
-    statuses: Counter[AnswerStatus]
-
-
-def _score_completions(
-    completions: Sequence[Sequence[Completion]], mos: Floats, params: RewardsParams,
-    answer: AnswerParams, parts: int,
-) -> _Scored:  # fmt: skip
-    sizes = {len(group) for group in completions}
-    if len(sizes) > 1:
-        raise ValueError(f"groups of {sorted(sizes)} completions; every video needs as many")
-    shape = (len(completions), sizes.pop() if sizes else 0)
-    read = [read_answer(completion, answer) for group in completions for completion in group]
-    scores = np.array([each.score for each in read], dtype=float).reshape(shape)
-    coarse = np.array([each.coarse for each in read], dtype=bool)
-    split = (parts, shape[0] // parts, shape[1])
-    y, q = scores.reshape(split), mos.reshape(split[:2])
-    bell = params.regression
-    close = regression(
-        y, q, coarse.reshape(split), sigma=bell.sigma, coarse_penalty=bell.coarse_penalty
-    )
-    ranked = ranking(y, q, epsilon=params.ranking.epsilon)
-    return _Scored(scores, close, ranked, Counter(each.status for each in read))
+def _compute(name: str, batch: RewardBatch) -> Floats:
+    """One number for each rollout; 0 if the reward compares with copies that were not made."""
+    if name in RewardWeights.PERTURBED and batch.copies is None:
+        return np.zeros_like(batch.scores)
+    values = np.asarray(REWARDS[name](batch), dtype=float)
+    if values.size != batch.scores.size:
+        raise ValueError(
+            f"reward {name!r} has shape {values.shape}; expected {batch.scores.shape}, a number "
+            "for each rollout"
+        )
+    return values
 
 
 def _mean(values: Floats, over: tuple[int, ...]) -> Floats:

@@ -85,8 +85,9 @@ def train(
         draws.require(rows["prompt"], parse_setting(store.setting).frames)
     elif settings.copies:
         raise InputError(
-            f"run {run} compares with perturbed copies, as rewards.weights.temporal is not 0; "
-            "expected --perturbations: draw them with `vqathinker perturb`"
+            f"run {run} compares with perturbed copies, because these rewards.weights are not 0: "
+            f"{', '.join(settings.rewards.weights.perturbed)}; expected --perturbations: draw them "
+            "with `vqathinker perturb`"
         )
     base = read_provenance(policy)
     base.setdefault("policy", policy_hash(policy))

@@ -20,7 +20,6 @@ from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.parts import PARTS
 from vqathinker.training.rollouts import RolloutSampler
 from vqathinker.training.supervised import SupervisedTrainer
-from vqathinker.training.trainer import COMPONENTS
 from vqathinker.training.watch import Watch, WatchedSteps, WatchedTrainer
 from vqathinker.video.perturbation_table import PerturbationTable
 from vqathinker.video.store import ClipStore
@@ -116,7 +115,7 @@ def _supervised_config(settings: RunSettings, out: Path) -> SFTConfig:
 
 
 def _config(settings: RunSettings, out: Path) -> GRPOConfig:
-    how, weights = settings.training, settings.rewards.weights
+    how = settings.training
     return GRPOConfig(
         per_device_train_batch_size=how.videos_per_device * how.group_size,
         num_generations=how.group_size,
@@ -128,7 +127,6 @@ def _config(settings: RunSettings, out: Path) -> GRPOConfig:
         epsilon=how.epsilon,
         loss_type=how.loss_type,
         scale_rewards="group",
-        reward_weights=[getattr(weights, name) for name in COMPONENTS],
         **_shared_config(settings, out),
     )
 

@@ -32,13 +32,11 @@ from vqathinker.policy.answer import Completion
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.training.log_probs import RolloutScorer, bare
 from vqathinker.training.order import EpochOrder
-from vqathinker.training.rewards import RewardTable, compute_rewards
+from vqathinker.training.rewards import RewardTable, compute_rewards, reward_weights
 from vqathinker.training.rollouts import RolloutSampler
 from vqathinker.training.saving import SavesWhole
 
-__all__ = ["COMPONENTS", "VQAThinkerTrainer"]
-
-COMPONENTS = ("regression", "ranking", "format", "temporal")
+__all__ = ["VQAThinkerTrainer"]
 
 
 class VQAThinkerTrainer(SavesWhole, GRPOTrainer):
@@ -64,12 +62,15 @@ class VQAThinkerTrainer(SavesWhole, GRPOTrainer):
         self._clip: Tensor | None = None
         self._table: RewardTable | None = None
         self._buffered_inputs: list[dict[str, Any]] | None = None
+        weights = reward_weights(rewards.weights)
         super().__init__(
             model=policy, args=config,
-            reward_funcs=[_reward_function(self, name) for name in COMPONENTS],
+            reward_funcs=[_reward_function(self, name) for name in weights],
             train_dataset=rows, processing_class=tokenizer, rollout_func=self._rollouts,
             peft_config=lora,
         )  # fmt: skip
+        self._weights = torch.tensor([*weights.values()])
+        self.reward_weights = torch.tensor([0.0] * len(weights) + [1.0])  # `_calculate_rewards`
         self._scorer = RolloutScorer(
             self.accelerator, sampler, list(rows["prompt"]), config.temperature
         )
@@ -107,13 +108,20 @@ class VQAThinkerTrainer(SavesWhole, GRPOTrainer):
 
     def _completions(self, ids: list[list[int]]) -> list[Completion]:
         texts = self.processing_class.batch_decode(ids, skip_special_tokens=True)
-        ends = [bool(tokens) and tokens[-1] == self._sampler.end for tokens in ids]
-        return [Completion(*pair) for pair in zip(texts, ends, strict=True)]
+        return [
+            Completion(text, bool(tokens) and tokens[-1] == self._sampler.end, len(tokens))
+            for text, tokens in zip(texts, ids, strict=True)
+        ]
 
     def _calculate_rewards(
         self, inputs: list[dict[str, Any]], prompts: list[str], completions: list[str], *rest: Any
     ) -> Tensor:
-        """TRL asks each reward function by itself, and each process about its own videos."""
+        """TRL asks each reward function by itself, and each process about its own videos.
+
+        Rewards of the rollouts of all processes, a column each, and their weighted sum as the last
+        column, (rollouts, rewards + 1). TRL would add the columns up in blocks: then a further
+        reward could change the last bit of the sum, even with weight 0.
+        """
         group, everywhere = self._sampler.group, self._rewards.ranking.scope == "global"
         first = inputs[::group]
         videos = [
@@ -132,8 +140,12 @@ class VQAThinkerTrainer(SavesWhole, GRPOTrainer):
         )
         own = self.accelerator.process_index * len(videos) if everywhere else 0
         self._table = table.part(own, own + len(videos))
-        per_component: Tensor = super()._calculate_rewards(inputs, prompts, completions, *rest)
-        return per_component
+        rewards: Tensor = super()._calculate_rewards(inputs, prompts, completions, *rest)
+        total = torch.zeros_like(rewards[:, 0])
+        for weight, values in zip(self._weights.to(rewards.device), rewards.T, strict=True):
+            if weight:
+                total = total + weight * values
+        return torch.cat([rewards, total[:, None]], dim=1)
 
     # --- log-probabilities in packed rows ---------------------------------------------------------
 
@@ -188,11 +200,11 @@ def _grouped(items: Sequence[Completion], group: int) -> list[Sequence[Completio
 
 
 def _reward_function(trainer: VQAThinkerTrainer, name: str) -> Callable[..., list[float]]:
-    """One component of the batch's reward table, as a reward function that TRL logs by name."""
+    """One column of the batch's reward table, as a reward function that TRL logs by name."""
 
     def reward(**_: Any) -> list[float]:
         assert trainer._table is not None  # noqa: S101  computed just before
-        values: list[float] = getattr(trainer._table, name).ravel().tolist()
+        values: list[float] = trainer._table.rewards[name].ravel().tolist()
         return values
 
     reward.__name__ = name

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from vqathinker.reporting.figures.curves import PANELS, write_curves
+from vqathinker.reporting.figures.curves import panels_for, write_curves
 
 
 def size(path: Path) -> tuple[int, int]:
@@ -20,7 +20,9 @@ def test_the_training_curve_is_a_picture_with_its_numbers(scale, tmp_path: Path)
     other.write_bytes(scale.histories["grpo"].read_bytes())
     write_curves({**scale.histories, "grpo-no-temporal": other}, scale.figures)
     table = pd.read_csv(scale.figures / "training_curve.csv")
-    assert list(table.columns) == ["run", "step", *PANELS]
+    panels = panels_for(pd.read_csv(other).columns)
+    assert list(table.columns) == ["run", "step", *panels]
+    assert "rewards/temporal" in panels
     assert table["run"].value_counts().to_dict() == {"grpo": 60, "grpo-no-temporal": 60}
     width, height = size(scale.figures / "training_curve.png")
     assert min(width, height) > 800
@@ -32,6 +34,17 @@ def test_other_columns_of_a_history_are_kept(scale) -> None:
     write_curves(scale.histories, scale.figures)
     table = pd.read_csv(scale.figures / "training_curve.csv")
     assert (table["mood"] == 1.5).all()
+
+
+def test_a_reward_that_only_some_runs_know_has_a_panel(scale, tmp_path: Path) -> None:
+    path = tmp_path / "longer.csv"
+    history = pd.read_csv(scale.histories["grpo"])
+    history.assign(**{"rewards/length": 0.5}).to_csv(path, index=False)
+    write_curves({**scale.histories, "longer": path}, scale.figures)
+    table = pd.read_csv(scale.figures / "training_curve.csv")
+    assert table["rewards/length"].notna().sum() == len(history)
+    assert list(panels_for(table.columns)).index("rewards/length") == 3
+    assert size(scale.figures / "training_curve.png")
 
 
 def test_one_logged_step_is_enough(scale) -> None:

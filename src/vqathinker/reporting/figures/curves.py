@@ -1,6 +1,6 @@
 """Figure: how rewards, lengths and the distance from the base policy moved in training."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -19,23 +19,31 @@ from vqathinker.reporting.figures.drawing import (
     style_axis,
 )
 
-__all__ = ["PANELS", "write_curves"]
+__all__ = ["PANELS", "panels_for", "write_curves"]
 
-# Column of history.csv to the title of its panel.
+# Columns of history.csv that every run has, to the titles of their panels.
 PANELS = {
     "reward": "reward, all together",
-    "rewards/regression": "regression reward",
-    "rewards/ranking": "ranking reward",
-    "rewards/format": "format reward",
-    "rewards/temporal": "temporal reward",
     "kl": "KL divergence from the base policy",
     "entropy": "entropy of a token, nats",
     "length": "length of a rollout, tokens",
     "failures": "share of answers without a score",
     "loss": "loss, all that supervised fine-tuning has",
 }
+_REWARD = "rewards/"
 _STYLES = ("-", "--", ":", "-.")
 _WINDOWS = 20  # a trend is the mean over a twentieth of the steps
+
+
+def panels_for(columns: Iterable[str]) -> dict[str, str]:
+    """Columns of a history to the titles of their panels; each reward has a panel.
+
+    >>> list(panels_for(["step", "reward", "rewards/format", "kl"]))[:3]
+    ['reward', 'rewards/format', 'kl']
+    """
+    rewards = [name for name in columns if name.startswith(_REWARD)]
+    titles = {name: f"{name.removeprefix(_REWARD)} reward" for name in rewards}
+    return {"reward": PANELS["reward"], **titles, **PANELS}
 
 
 def write_curves(histories: Mapping[str, Path], out_dir: Path) -> None:
@@ -53,11 +61,12 @@ def write_curves(histories: Mapping[str, Path], out_dir: Path) -> None:
     table = pd.DataFrame(columns=["run", "step", *PANELS])
     if curves:
         table = pd.concat([curve.assign(run=run) for run, curve in curves.items()])
-    first = ["run", "step", *PANELS]
+    panels = panels_for(table.columns)
+    first = ["run", "step", *panels]
     rest = [name for name in table.columns if name not in first]
     with whole_file(out_dir / "training_curve.csv") as part:
         table[first + rest].to_csv(part, index=False, lineterminator="\n")
-    save_figure(_draw_curves(curves), out_dir / "training_curve.png")
+    save_figure(_draw_curves(curves, panels), out_dir / "training_curve.png")
 
 
 def _read_history(path: Path) -> pd.DataFrame:
@@ -68,13 +77,14 @@ def _read_history(path: Path) -> pd.DataFrame:
     return history
 
 
-def _draw_curves(curves: Mapping[str, pd.DataFrame]) -> Figure:
+def _draw_curves(curves: Mapping[str, pd.DataFrame], titles: Mapping[str, str]) -> Figure:
     if not curves:
         return empty_figure("No run was trained.")
-    figure, panels = panels_of(list(PANELS.items()))
+    figure, panels = panels_of(list(titles.items()))
     for axis, (column, title) in panels:
         for number, (run, curve) in enumerate(curves.items()):
-            _draw_curve(axis, curve["step"], curve[column], run, number)
+            if column in curve:  # a run trained before a reward was added has no column for it
+                _draw_curve(axis, curve["step"], curve[column], run, number)
         axis.set_title(title, loc="left", fontsize=9)
         axis.set_xlabel("step")
         style_axis(axis)

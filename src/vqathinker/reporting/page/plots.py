@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from vqathinker.reporting.figures.curves import PANELS
+from vqathinker.reporting.figures.curves import panels_for
 from vqathinker.reporting.page.answer import Answer
 from vqathinker.reporting.tables.main import AVERAGES
 
@@ -171,9 +171,8 @@ def curves_plot(rows: Sequence[Row]) -> Plot | None:
         return None
     table = pd.DataFrame(rows)
     runs = list(dict.fromkeys(table["run"]))
-    panels = {
-        name: title for name, title in PANELS.items() if name in table and table[name].notna().any()
-    }
+    titles = panels_for(table.columns)
+    panels = {name: titles[name] for name in titles if name in table and table[name].notna().any()}
     data = []
     for number, run in enumerate(runs):
         own = table[table["run"] == run].sort_values("step")

@@ -1,0 +1,214 @@
+"""A reward is added as docs/extending.md says, and nothing has to be changed elsewhere."""
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from pydantic import create_model
+
+from vqathinker.params import RewardWeights, RunSettings
+from vqathinker.training.rewards import REWARDS, RewardTable, reward_weights
+from vqathinker.training.trainer import VQAThinkerTrainer
+
+Settings = Callable[..., RunSettings]
+
+LENGTH = """
+import numpy as np
+
+def length(batch):
+    return -batch.tokens / 6 + np.arange(batch.tokens.shape[-1])
+"""
+
+
+def with_weights(settings: RunSettings, **weights: float) -> RunSettings:
+    """The same settings with more weights than `RewardWeights` has."""
+    fields: Any = dict.fromkeys(weights, (float, ...))
+    model = create_model("Weights", __base__=RewardWeights, **fields)
+    whole = model(**settings.rewards.weights.model_dump(), **weights)
+    rewards = settings.rewards.model_copy(update={"weights": whole})
+    return settings.model_copy(update={"rewards": rewards})
+
+
+@pytest.fixture
+def module(tmp_path: Path) -> ModuleType:
+    path = tmp_path / "length_reward.py"
+    path.write_text(LENGTH, encoding="utf-8")
+    spec = importlib.util.spec_from_file_location("length_reward", path)
+    assert spec is not None
+    assert spec.loader is not None
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
+@pytest.fixture
+def scored(monkeypatch: pytest.MonkeyPatch) -> list[tuple[RewardTable, np.ndarray]]:
+    """The rewards and the advantages (videos, group) of every step."""
+    seen: list[tuple[RewardTable, np.ndarray]] = []
+    score = VQAThinkerTrainer._generate_and_score_completions
+
+    def watched(self: VQAThinkerTrainer, inputs: Any) -> Any:
+        batch = score(self, inputs)
+        assert self._table is not None
+        seen.append((self._table, batch["advantages"].numpy().reshape(self._table.total.shape)))
+        return batch
+
+    monkeypatch.setattr(VQAThinkerTrainer, "_generate_and_score_completions", watched)
+    return seen
+
+
+def test_a_reward_of_another_module_is_in_the_advantage_and_in_the_history(
+    tmp_path: Path, training_set: Any, settings_of: Settings, module: ModuleType,
+    monkeypatch: pytest.MonkeyPatch, scored: list[tuple[RewardTable, np.ndarray]],
+) -> None:  # fmt: skip
+    monkeypatch.setitem(REWARDS, "length", module.length)
+    for weight in (0.5, 0.0):
+        settings = with_weights(settings_of(max_steps=1), length=weight)
+        training_set.start(settings, tmp_path / str(weight))
+        table, advantages = scored.pop()
+        others = sum(values for name, values in table.rewards.items() if name != "length")
+        np.testing.assert_allclose(table.total, others + weight * table.rewards["length"])
+        spread = table.total.std(axis=1, ddof=1, keepdims=True)
+        expected = (table.total - table.total.mean(axis=1, keepdims=True)) / (spread + 1e-4)
+        np.testing.assert_allclose(advantages, expected, rtol=1e-4)
+        [row] = pd.read_csv(tmp_path / str(weight) / "history.csv").to_dict("records")
+        assert row["rewards/length"] == pytest.approx(table.rewards["length"].mean(), rel=1e-6)
+        assert row["reward"] == pytest.approx(table.total.mean(), rel=1e-6)
+
+
+def test_rewards_of_weight_0_change_no_bit_whatever_their_number(
+    tmp_path: Path, training_set: Any, settings_of: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eight columns are added up in another order than four."""
+    settings = settings_of(max_steps=2)
+    training_set.start(settings, tmp_path / "few")
+    names = [f"more{number}" for number in range(5)]
+    for name in names:
+        monkeypatch.setitem(REWARDS, name, lambda batch: np.full(batch.scores.shape, np.inf))
+    more = with_weights(settings, **dict.fromkeys(names, 0.0))
+    training_set.start(more, tmp_path / "many")
+    few, many = (pd.read_csv(tmp_path / run / "history.csv", dtype=str) for run in ("few", "many"))
+    pd.testing.assert_frame_equal(many[few.columns], few)
+    assert set(many.columns) - set(few.columns) == {f"rewards/{name}" for name in names}
+    weights = "checkpoints/checkpoint-2/model.safetensors"
+    assert (tmp_path / "few" / weights).read_bytes() == (tmp_path / "many" / weights).read_bytes()
+
+
+def test_a_weight_without_a_reward_and_a_reward_without_a_weight_are_named(
+    tmp_path: Path, training_set: Any, settings_of: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of(max_steps=1)
+    with pytest.raises(ValueError, match=r"rewards\.weights\.lenght\b"):
+        training_set.start(with_weights(settings, lenght=1.0), tmp_path)
+    monkeypatch.setitem(REWARDS, "length", lambda batch: batch.tokens)
+    with pytest.raises(ValueError, match=r"reward 'length' has no weight"):
+        training_set.start(settings, tmp_path)
+
+
+def test_every_reward_has_a_weight_in_params_yaml(config: dict[str, Any]) -> None:
+    weights = RewardWeights.model_validate(config["rewards"]["weights"])
+    assert list(reward_weights(weights)) == list(REWARDS) == list(config["rewards"]["weights"])
+
+
+def test_a_reward_of_the_wrong_shape_is_named(
+    tmp_path: Path, training_set: Any, settings_of: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(REWARDS, "format", lambda batch: batch.mos)
+    with pytest.raises(ValueError, match="reward 'format' has shape"):
+        training_set.start(settings_of(max_steps=1), tmp_path)
+
+
+def test_perturbed_rollouts_are_there_for_rewards_that_ask_for_them(
+    tmp_path: Path, training_set: Any, settings_of: Settings, monkeypatch: pytest.MonkeyPatch,
+    scored: list[tuple[RewardTable, np.ndarray]],
+) -> None:  # fmt: skip
+    def shorter(batch: Any) -> Any:
+        return batch.perturbed.tokens.mean(axis=-1, keepdims=True) - batch.tokens
+
+    monkeypatch.setitem(REWARDS, "shorter", shorter)
+    settings = with_weights(settings_of(max_steps=1, weights={"temporal": 0.0}), shorter=1.0)
+    with pytest.raises(ValueError, match=r"RewardWeights\.PERTURBED"):
+        training_set.start(settings, tmp_path / "forgotten")
+    monkeypatch.setattr(RewardWeights, "PERTURBED", frozenset({"temporal", "shorter"}))
+    training_set.start(settings, tmp_path / "named")
+    assert scored[-1][0].rewards["shorter"].any()
+    assert scored[-1][0].perturbed_statuses.total() == 4  # two copies of two videos
+
+
+# --- the page, typed ------------------------------------------------------------------------------
+
+
+def blocks(root: Path) -> Iterator[str]:
+    """The code of the section on rewards, in order."""
+    text = (root / "docs" / "extending.md").read_text(encoding="utf-8")
+    section = text.partition("## A reward\n")[2].partition("\n## ")[0]
+    for block in re.findall(r"(?ms)^    ```(?:python|yaml)\n(.*?)^    ```$", section):
+        yield re.sub(r"(?m)^    ", "", block)
+
+
+def insert(path: Path, anchor: str, text: str, *, before: bool = False) -> None:
+    """Put `text` behind the one place where `anchor` stands."""
+    whole = path.read_text(encoding="utf-8")
+    assert whole.count(anchor) == 1, anchor
+    path.write_text(whole.replace(anchor, text + anchor if before else anchor + text), "utf-8")
+
+
+def test_the_page_on_rewards_is_all_that_has_to_be_done(
+    root: Path, tmp_path: Path, training_set: Any, settings_of: Settings
+) -> None:
+    shutil.copytree(root / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(root / "params.yaml", tmp_path)
+    rewards = tmp_path / "src/vqathinker/training/rewards.py"
+    params = tmp_path / "src/vqathinker/params/training.py"
+    function, entry, model, of_params, of_weights, values, weight = blocks(root)
+    insert(rewards, "# Every reward by the name of its weight", f"{function}\n\n", before=True)
+    insert(rewards, '    "temporal": _temporal,\n', entry)
+    insert(params, "class RewardsParams(Section):", f"{model}\n\n", before=True)
+    insert(params, "    weights: RewardWeights\n", of_params)
+    insert(params, '(description="0: no perturbed rollouts are made")\n', of_weights)
+    insert(tmp_path / "params.yaml", "  weights:                      # of the sum\n", values,
+           before=True)  # fmt: skip
+    insert(tmp_path / "params.yaml", "# 0: no rollouts on perturbed copies are made\n", weight)
+
+    added = yaml.safe_load((tmp_path / "params.yaml").read_text(encoding="utf-8"))["rewards"]
+    settings = settings_of(max_steps=1, weights={"temporal": 0.0}).model_dump()
+    settings["rewards"]["length"] = added["length"] | {"free": 2}
+    settings["rewards"]["weights"] |= {"length": added["weights"]["length"] + 0.5}
+    stamp = {"phase": "training-grpo", "params": {"runs": {"grpo": settings}}}
+    (tmp_path / "stamp.yaml").write_text(yaml.safe_dump(stamp), encoding="utf-8")
+    script = textwrap.dedent("""
+        import sys
+        from pathlib import Path
+        from vqathinker.params import json_schema, load_all, load_run
+        from vqathinker.training.run import train
+
+        for scale in ("demo", "single-gpu", "paper"):
+            assert load_all(Path("params.yaml"), [f"scale={scale}"]).rewards.weights.length == 0
+        assert "LengthReward" in json_schema()
+        base, manifest, clips = map(Path, sys.argv[1:])
+        train("grpo", load_run(Path("stamp.yaml"), "grpo"), policy=base, manifest=manifest,
+              clips=[clips], perturbations=None, out=Path("out"))
+    """)
+    files = (training_set.folder / "base", training_set.folder / "manifest.parquet")
+    done = subprocess.run(
+        [sys.executable, "-c", script, *map(str, (*files, training_set.clips))], cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path / "src")}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    [row] = pd.read_csv(tmp_path / "out" / "history.csv").to_dict("records")
+    assert row["rewards/length"] < 0
+    sum_of_others = row["rewards/regression"] + row["rewards/ranking"] + row["rewards/format"]
+    assert row["reward"] == pytest.approx(sum_of_others + 0.5 * row["rewards/length"], abs=1e-5)
