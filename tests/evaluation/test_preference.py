@@ -48,6 +48,12 @@ def test_a_win_counts_one_a_tie_one_half_and_rounding_is_a_tie():
     assert won.tolist() == [1.0, 0.0, 0.5, 0.5]
 
 
+def test_scores_that_differ_by_their_fourth_decimal_are_never_a_tie():
+    clips = np.arange(10_000, 50_000) / 1e4
+    assert outcomes(clips + 0.0001, clips).tolist() == [1.0] * len(clips)
+    assert outcomes(clips - 0.0001, clips).tolist() == [0.0] * len(clips)
+
+
 def test_a_clip_that_always_scores_higher_has_preference_one_and_wilson_s_interval():
     """Of n wins in n, Wilson (1927) has n / (n + z²) to 1: 24 / (24 + 1.96²)."""
     found = measure_preference(table(RAW, reverse=RAW - 1, jitter=RAW + 1), KINDS, alone(), HOW)

@@ -95,3 +95,12 @@ def test_the_mean_is_over_readable_answers_with_their_deviation() -> None:
     assert mean_of([lost, *readable, lost]) == (4.0, 1.0)
     assert mean_of([readable[0], lost]) == (3.0, None)
     assert mean_of([lost]) == (None, None)
+
+
+def test_means_that_are_equal_but_for_rounding_are_equal() -> None:
+    """Otherwise clips with equal means are ranked by the last bit."""
+    same = ([2.9, 3.3, 3.4], [3.2, 3.2, 3.2], [3.1, 3.1, 3.4])
+    found = {mean_of([Answer(score, "ok", False) for score in scores])[0] for scores in same}
+    assert found == {3.2}
+    shifted = {mean_of([Answer(at + d, "ok", False) for d in (0, 0.1)])[1] for at in (2.9, 3.2)}
+    assert len(shifted) == 1

@@ -41,14 +41,23 @@ def test_correlation_is_of_the_groups_means_with_their_mos() -> None:
     assert found["srcc"] == pytest.approx(1.0)
 
 
+def test_equal_means_of_groups_are_ties_whatever_they_are_means_of() -> None:
+    scores = [[2.9, 3.3, 3.4], [3.2, 3.2, 3.2], [3.1, 3.1, 3.4], [0.5, 0.5, 0.5]]
+    same_rank = [[3.2] * 3] * 3 + [[0.5] * 3]
+    mos = [1.0, 2.0, 3.0, 0.0]
+    found = [measure(table(said, said), mos)["srcc"] for said in (scores, same_rank)]
+    assert found[0] == pytest.approx(found[1])
+
+
 @pytest.mark.parametrize(
     ("scores", "mos"),
     [
+        ([[2.9, 3.3, 3.4], [3.2, 3.2, 3.2], [3.1, 3.1, 3.4]], [1.0, 2.0, 3.0]),
         ([[2.0, 2.0]] * 3, [1.0, 2.0, 3.0]),
         ([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]], [2.0] * 3),
         ([[1.0, 1.0], [2.0, 2.0], [NAN, NAN]], [1.0, 2.0, 3.0]),
     ],
-    ids=["equal scores", "equal MOS", "two videos"],
+    ids=["equal means", "equal scores", "equal MOS", "two videos"],
 )
 def test_where_nothing_can_correlate_there_is_no_correlation(
     scores: list[list[float]], mos: list[float]

@@ -147,6 +147,33 @@ class TestTemporal:
         assert to_ranking.any()
         assert to_regression.any()
 
+    @pytest.mark.parametrize("rule", ["batch", "video", "batch_ranking_only"])
+    @pytest.mark.parametrize(
+        ("videos", "group", "copies"), [(32, 8, 1), (2, 4, 2), (1, 3, 1), (2, 8, 8), (1, 4, 3)]
+    )
+    def test_means_that_are_equal_but_for_rounding_pass(
+        self, rule: Any, videos: int, group: int, copies: int
+    ) -> None:
+        """A policy that answers alike on raw and perturbed clips, or the same in another order."""
+        rng = np.random.default_rng(0)
+        for _ in range(200):
+            raw = np.repeat(rng.random((videos, 1)), group, axis=1)
+            alike = raw[:, :1].repeat(copies, axis=1)
+            mixed = rng.random((videos, group))
+            other = rng.permuted(mixed, axis=1)
+            for one, changed in ((raw, alike), (mixed, other)):
+                to_ranking, to_regression = temporal(
+                    one, one, changed, changed, rule=rule, ranking_above=0, regression_above=0
+                )
+                assert (to_ranking > 0).all()
+                assert (to_regression > 0).all() == (rule != "batch_ranking_only")
+
+    def test_a_mean_that_is_lower_by_a_millionth_does_not_pass(self) -> None:
+        to_ranking, _ = temporal(
+            self.RANKING, self.RANKING, self.RANKING + 1e-6, self.RANKING + 1e-6
+        )
+        assert not to_ranking.any()
+
     def test_by_video_a_video_that_order_does_not_matter_for_gets_nothing(self) -> None:
         changed = np.array([[0.1, 0.1], [0.9, 0.9]])
         to_ranking, to_regression = temporal(

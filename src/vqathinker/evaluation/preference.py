@@ -65,7 +65,7 @@ def outcomes(raw: ArrayLike, perturbed: ArrayLike) -> NDArray[np.float64]:
     [1.0, 0.5, 0.0]
     """
     difference = np.asarray(raw, dtype=float) - np.asarray(perturbed, dtype=float)
-    tied = np.abs(difference) < TIE
+    tied = np.abs(difference).round(9) < TIE  # 3.0001 - 3.0 is a little less than 0.0001
     return np.where(tied, 0.5, np.where(difference > 0, 1.0, 0.0))
 
 

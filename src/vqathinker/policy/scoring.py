@@ -24,6 +24,8 @@ from vqathinker.policy.normalisation import normalise
 
 __all__ = ["ClipScores", "Scorer", "mean_of"]
 
+_DECIMALS = 9  # of means and deviations of answers
+
 
 class ClipScores(NamedTuple):
     """What a policy says of one clip.
@@ -45,9 +47,14 @@ class ClipScores(NamedTuple):
 
 
 def mean_of(samples: Sequence[Answer]) -> tuple[float | None, float | None]:
-    """Mean and standard deviation (n - 1) of the readable answers; None where too few are."""
+    """Mean and standard deviation (n - 1) of the readable answers; None where too few are.
+
+    Both are rounded to nine decimals: means of different answers that are equal, such as of 2.9,
+    3.3, 3.4 and of 3.2, 3.2, 3.2, would otherwise be ranked by their last bit.
+    """
     scores = [answer.score for answer in samples if answer.score is not None]
-    return fmean(scores) if scores else None, stdev(scores) if len(scores) > 1 else None
+    mean = round(fmean(scores), _DECIMALS) if scores else None
+    return mean, round(stdev(scores), _DECIMALS) if len(scores) > 1 else None
 
 
 @dataclass

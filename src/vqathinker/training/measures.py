@@ -11,6 +11,8 @@ from vqathinker.training.rewards import RewardTable
 
 __all__ = ["has_answer", "has_spread", "measure"]
 
+_DECIMALS = 9  # of means that are ranked: equal ones may differ in the last bit
+
 
 def measure(table: RewardTable, mos: Sequence[float]) -> dict[str, float]:
     """Numbers of a batch by the name of their column; one that the batch does not have is missing.
@@ -32,7 +34,8 @@ def measure(table: RewardTable, mos: Sequence[float]) -> dict[str, float]:
         found["spread/score"] = float(np.mean(spreads))
     if errors := [scores - q for scores, q in answered if len(scores)]:
         found["score_error"] = float(np.concatenate(errors).mean())
-    pairs = np.array([(scores.mean(), q) for scores, q in answered if len(scores)]).reshape(-1, 2)
+    means = [(round(float(scores.mean()), _DECIMALS), q) for scores, q in answered if len(scores)]
+    pairs = np.array(means).reshape(-1, 2)
     if len(pairs) > 2 and (np.ptp(pairs, axis=0) > 0).all():
         found["srcc"] = float(spearmanr(*pairs.T).statistic)
     return found

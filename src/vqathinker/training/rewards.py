@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from vqathinker.params import AnswerParams, RewardsParams, RewardWeights
 from vqathinker.policy.answer import AnswerStatus, Completion, has_format
@@ -44,6 +44,9 @@ __all__ = [
 ]
 
 TemporalRule = Literal["batch", "video", "batch_ranking_only"]
+
+# Means nearer than this are equal: the order of a sum changes them by 1e-12 at most.
+_ROUNDING = 1e-9
 
 
 def regression(
@@ -103,12 +106,13 @@ def temporal(
 ) -> tuple[Floats, Floats]:
     """What is added to the ranking and to the regression reward when frame order mattered.
 
-    A reward passes when `mean R(raw) ≥ mean R(perturbed)`; then every raw rollout with R above its
-    threshold gets `bonus`. Arrays are (..., videos, group), the perturbed group may have another
-    size; results have the raw shape and hold 0 or `bonus`. `rule` says over what the means run and
-    what passes: "batch": videos and group, each reward by itself (released code); "video": the
-    group of each video, each reward by itself; "batch_ranking_only": videos and group, both rewards
-    must pass and only ranking gets the bonus (code of 2025-08-05).
+    A reward passes when `mean R(raw) ≥ mean R(perturbed)`, where means that differ by less than
+    1e-9 are equal; then every raw rollout with R above its threshold gets `bonus`. Arrays are
+    (..., videos, group), the perturbed group may have another size; results have the raw shape and
+    hold 0 or `bonus`. `rule` says over what the means run and what passes: "batch": videos and
+    group, each reward by itself (released code); "video": the group of each video, each reward by
+    itself; "batch_ranking_only": videos and group, both rewards must pass and only ranking gets the
+    bonus (code of 2025-08-05).
     Source: docs/method.md, section 3.4 (`grpo_trainer.py`).
 
     Raises:
@@ -131,8 +135,8 @@ def temporal(
     if not ranking_perturbed.size:
         raise ValueError("no perturbed rollout; generate at least one per video, or set bonus to 0")
     over = (-1,) if rule == "video" else (-2, -1)
-    ranking_passes = _mean(ranking_raw, over) >= _mean(ranking_perturbed, over)
-    regression_passes = _mean(regression_raw, over) >= _mean(regression_perturbed, over)
+    ranking_passes = _not_lower(ranking_raw, ranking_perturbed, over)
+    regression_passes = _not_lower(regression_raw, regression_perturbed, over)
     if rule == "batch_ranking_only":
         ranking_passes = ranking_passes & regression_passes
         regression_passes = np.zeros_like(regression_passes)
@@ -286,5 +290,6 @@ def _compute(name: str, batch: RewardBatch) -> Floats:
     return values
 
 
-def _mean(values: Floats, over: tuple[int, ...]) -> Floats:
-    return np.asarray(values.mean(axis=over, keepdims=True))
+def _not_lower(raw: Floats, perturbed: Floats, over: tuple[int, ...]) -> NDArray[np.bool_]:
+    difference = raw.mean(axis=over, keepdims=True) - perturbed.mean(axis=over, keepdims=True)
+    return np.asarray(difference >= -_ROUNDING)
