@@ -131,3 +131,38 @@ def test_many_files_are_probed_in_order_whatever_some_of_them_are(
 def test_a_missing_file_is_not_called_damaged(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no such video file"):
         probe(tmp_path / "nothing.mp4")
+
+
+@pytest.mark.parametrize(
+    ("codec", "parts", "joined"),
+    [
+        ("h264", "ts", "mp4"), ("h264", "ts", "mkv"), ("h264", "ts", "ts"), ("hevc", "ts", "mkv"),
+        ("vp8", "webm", "webm"), ("vp9", "webm", "webm"), ("mjpeg", "avi", "avi"),
+        ("mpeg2", "mpg", "mpg"),
+    ],
+)  # fmt: skip
+def test_a_size_that_changes_and_changes_back_is_noted(
+    make_clip: MakeClip, tmp_path: Path, codec: str, parts: str, joined: str
+) -> None:
+    pictures = {size: ("-f", "lavfi", "-i", f"testsrc2=size={size}:rate=20:duration=1")
+                for size in ("96x64", "64x48")}  # fmt: skip
+    name = f"{codec}-{joined}"
+    for size, inputs in pictures.items():
+        make_clip(f"{name}-{size}.{parts}", codec, inputs=inputs)
+    folder = make_clip(f"{name}-list.{parts}", codec).parent
+    order = [f"file '{folder}/{name}-{size}.{parts}'" for size in ("96x64", "64x48", "96x64")]
+    (tmp_path / "list").write_text("\n".join(order))
+    several = ("-f", "concat", "-safe", "0", "-i", str(tmp_path / "list"))
+    facts = probe(make_clip(f"{name}.{joined}", "copy", inputs=several))
+    assert (facts.width, facts.height) == (96, 64)
+    assert "size" in facts.note
+    assert "96x64, 64x48" in facts.note
+
+
+def test_a_pixel_format_that_changes_is_noted(make_clip: MakeClip, tmp_path: Path) -> None:
+    other = ("-pix_fmt", "yuv444p")
+    plain, full = make_clip("420.ts", "h264"), make_clip("444.ts", "h264", *other)
+    path = tmp_path / "both.ts"
+    path.write_bytes(plain.read_bytes() + full.read_bytes())
+    assert "yuv420p, yuv444p" in probe(path).note
+    assert "changes" not in probe(plain).note

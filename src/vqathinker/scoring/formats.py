@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -62,7 +63,10 @@ def show_scores(results: Iterable[ClipScore], console: Console) -> None:
 
 
 def show_parts(parts: Iterable[tuple[float, float, ClipScore]], console: Console) -> None:
-    """A line per part of a clip, with a bar between the least and the greatest score."""
+    """A line per part of a clip, with a bar between the least and the greatest score.
+
+    Below the table stands each warning once, with the number of parts that have it.
+    """
     parts = list(parts)
     scores = [result.score for _, _, result in parts if result.score is not None]
     low, high = min(scores, default=0.0), max(scores, default=0.0)
@@ -73,6 +77,9 @@ def show_parts(parts: Iterable[tuple[float, float, ClipScore]], console: Console
         said = result.reasoning or result.answer_status
         table.add_row(f"{start:.1f} to {end:.1f}", _score(result), bar, Text(said))
     console.print(table)
+    counts = Counter(warning for _, _, result in parts for warning in result.warnings)
+    for warning, count in counts.items():
+        console.print(Text(f"{count} of {len(parts)} parts: {warning}"), soft_wrap=True)
 
 
 def _table(*names: str) -> Table:

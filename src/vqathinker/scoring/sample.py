@@ -1,14 +1,17 @@
 """The frames of a clip that a policy looks at, read in a process that no file can take along."""
 
-from bisect import bisect_left
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import av
 import numpy as np
+from av.container import InputContainer
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from vqathinker.video.container import open_video
@@ -29,6 +32,12 @@ __all__ = ["LIMITS", "SampledClip", "sample_clip", "sample_windows"]
 _AT_ONCE: Final = 8  # parts that come out of a worker together
 
 LIMITS: Final = Limits(timeout_s=120, memory_mb=2000)  # as `clips` of params.yaml has them
+
+_EVEN: Final = 2.0  # times the mean distance of frames; a longer one means that a picture is held
+
+_SOUND_SLACK_S: Final = 1.0  # that sound may go on after the last frame
+
+_STILL: Final = "the picture stands still: one frame is on screen during this whole part"
 
 _HDR: Final = {16, 18}  # transfer characteristics of ITU-T H.273: PQ and HLG
 
@@ -81,7 +90,9 @@ def sample_windows(
 ) -> Iterator[tuple[float, float, SampledClip]]:
     """Begin and end in seconds of each part of a clip, and what a policy looks at of it.
 
-    They come one after the other; few are in memory.
+    The parts cover the clip. They come one after the other; few are in memory. Where a picture is
+    held, the frames of a part are those on screen at evenly spaced times, so that a part in which
+    no frame begins shows the last one before it; its `facts.note` says so.
 
     Args:
         file: the clip.
@@ -104,9 +115,15 @@ def sample_windows(
             raise outcome
         for (start, end, indices), (frames, seconds) in zip(groups[number], outcome, strict=True):
             pixels = np.ascontiguousarray(frames.transpose(0, 2, 3, 1))
-            own = replace(facts, duration_s=round(end - start, 6))
+            own = _facts_of_part(facts, start, end, indices)
             shown = tuple(indices), tuple(seconds)
             yield start, end, SampledClip(str(file), pixels, *shown, facts.fps, own, hdr)
+
+
+def _facts_of_part(facts: Probe, start: float, end: float, indices: Sequence[int]) -> Probe:
+    still = len(set(indices)) == 1 < facts.frames
+    notes = [*filter(None, [facts.note]), *([_STILL] if still else [])]
+    return replace(facts, duration_s=round(end - start, 6), note="; ".join(notes))
 
 
 def _find_parts(
@@ -114,24 +131,32 @@ def _find_parts(
 ) -> tuple[Probe, bool, list[tuple[float, float, list[int]]]]:
     """In the worker: facts, whether it is HDR, and each part with its frames."""
     path = Path(file)
-    facts = probe(path)
-    with undisturbed(path):
-        with open_video(path) as (_, stream):
-            hdr = stream.codec_context.color_trc in _HDR
-        with PyavReader(path) as reader:
-            seconds, total = reader.timeline.seconds, reader.timeline.duration_s
+    facts, hdr = _look_at(path)
+    with undisturbed(path), PyavReader(path) as reader:
+        seconds, total = reader.timeline.seconds, reader.timeline.duration_s
     number = max(1, round(total / window_s))
+    if number == 1:  # the whole clip, sampled as `sample_clip` does
+        return facts, hdr, [(0.0, total, frame_indices(len(seconds), frames))]
     times = [total * part / number for part in range(number + 1)]
-    cuts = [*(bisect_left(seconds, time) for time in times[:-1]), len(seconds)]
-    return (
-        facts,
-        hdr,
-        [
-            (times[part], times[part + 1], [start + i for i in frame_indices(stop - start, frames)])
-            for part, (start, stop) in enumerate(pairwise(cuts))
-            if start < stop
-        ],
-    )
+    parts = [(start, end, _on_screen(seconds, start, end, frames))
+             for start, end in pairwise(times)]  # fmt: skip
+    return facts, hdr, parts
+
+
+def _on_screen(seconds: Sequence[float], start: float, end: float, frames: int) -> list[int]:
+    """Indices of `frames` frames that stand for the part of a clip from `start` to `end`.
+
+    Args:
+        seconds: when each frame of the clip is first shown, ascending from 0.
+        start, end: of the part, in seconds.
+        frames: how many to take.
+    """
+    first, stop = bisect_left(seconds, start), bisect_left(seconds, end)
+    gaps = [after - before for before, after in pairwise([start, *seconds[first:stop], end])]
+    if first < stop and max(gaps) <= _EVEN * (end - start) / (stop - first):
+        return [first + index for index in frame_indices(stop - first, frames)]
+    instants = (start + (number + 0.5) * (end - start) / frames for number in range(frames))
+    return [bisect_right(seconds, instant) - 1 for instant in instants]
 
 
 def _read(
@@ -159,9 +184,27 @@ def _sample(file: str, setting: ClipSetting) -> "tuple[Probe, bool, Clip]":
 
     torch.set_num_threads(1)
     path = Path(file)
-    facts = probe(path)
+    facts, hdr = _look_at(path)
     with undisturbed(path):
-        with open_video(path) as (_, stream):
-            hdr = stream.codec_context.color_trc in _HDR
         clip = decode_clip(path, setting, facts.frames, "pyav")
     return facts, hdr, clip
+
+
+def _look_at(path: Path) -> tuple[Probe, bool]:
+    """In the worker: facts, and whether it is HDR; the note also says where sound goes on alone."""
+    facts = probe(path)
+    with undisturbed(path), open_video(path) as (container, stream):
+        hdr = stream.codec_context.color_trc in _HDR
+        sound_alone_s = _sound_alone_s(container, stream, facts.duration_s)
+    if sound_alone_s > _SOUND_SLACK_S:
+        said = f"its sound goes on for {sound_alone_s:.1f} s after its last frame: not scored"
+        facts = replace(facts, note="; ".join(filter(None, [facts.note, said])))
+    return facts, hdr
+
+
+def _sound_alone_s(container: InputContainer, stream: VideoStream, shown_s: float) -> float:
+    if not container.streams.audio or container.duration is None:
+        return 0.0
+    begins_s = float((stream.start_time or 0) * (stream.time_base or 0))
+    ends_s = (container.duration + max(container.start_time or 0, 0)) / av.time_base
+    return ends_s - begins_s - shown_s

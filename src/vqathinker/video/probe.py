@@ -16,10 +16,10 @@ from vqathinker.video.container import open_video
 from vqathinker.video.damage import DamagedVideo
 from vqathinker.video.disturbance import undisturbed
 from vqathinker.video.fork_server import preload_modules
+from vqathinker.video.frame_shapes import describe_changes, key_frames, shape_of
 from vqathinker.video.limits import Limits
 from vqathinker.video.orientation import Orientation, orientation_of
-from vqathinker.video.shown_frames import find_shown_frames
-from vqathinker.video.timeline import Timeline
+from vqathinker.video.shown_frames import ShownFrames, find_shown_frames
 from vqathinker.video.workers import run_in_workers
 
 __all__ = ["PROBE_LIMITS", "Probe", "probe", "probe_all"]
@@ -66,11 +66,15 @@ def probe(path: Path) -> Probe:
         raise FileNotFoundError(f"{path}: no such video file")
     with undisturbed(path):
         with open_video(path) as (container, stream):
-            packets, timeline, first = find_shown_frames(container, stream, path)
+            found = find_shown_frames(container, stream, path)
         # Opened anew: not every format can go back.
         with open_video(path) as (container, stream):
-            first = first or _decode_first_frame(container, stream, path)
-            return _probe_of(stream, first, timeline, len(packets))
+            if found.first is None:
+                first = _decode_first_frame(container, stream, path)
+                later = key_frames(container, stream, found.packets)
+                shapes = [shape_of(first), *map(shape_of, later)]
+                found = found._replace(first=first, shapes=shapes)
+            return _probe_of(stream, found)
 
 
 def probe_all(
@@ -98,30 +102,29 @@ def _decode_first_frame(container: InputContainer, stream: VideoStream, path: Pa
     return first
 
 
-def _probe_of(stream: VideoStream, first: VideoFrame, timeline: Timeline, packets: int) -> Probe:
-    orientation = orientation_of(first)
+def _probe_of(stream: VideoStream, found: ShownFrames) -> Probe:
+    assert found.first is not None  # noqa: S101  decoded by now
+    timeline, shape = found.timeline, found.shapes[0]
     nominal = float(stream.average_rate or stream.guessed_rate or 0)
-    width, height = first.width, first.height
     return Probe(
-        width=height if orientation.swaps_sides else width,
-        height=width if orientation.swaps_sides else height,
+        width=shape.width,
+        height=shape.height,
         fps=round(timeline.frames_per_second(nominal), 6),
         frames=timeline.frames,
         duration_s=round(timeline.duration_s, 6),
         codec=stream.codec_context.codec.canonical_name,
-        pixel_format=first.format.name,
-        rotation=-orientation.degrees % 360,
-        note="; ".join(_notes(orientation, timeline, stream.frames, packets)),
+        pixel_format=shape.pixel_format,
+        rotation=shape.rotation,
+        note="; ".join(_notes(orientation_of(found.first), found, stream.frames)),
     )
 
 
-def _notes(
-    orientation: Orientation, timeline: Timeline, promised: int, packets: int
-) -> Iterator[str]:
+def _notes(orientation: Orientation, found: ShownFrames, promised: int) -> Iterator[str]:
     if not orientation.is_applied:
         turned = f"its header turns it clockwise by {orientation.degrees} degrees"
         yield f"{turned}, which most players do not do: taken as it is stored"
-    if timeline.restarts:
-        yield f"its clock starts again, {timeline.restarts} times: frames are counted on"
-    if promised and promised != packets:
+    if restarts := found.timeline.restarts:
+        yield f"its clock starts again, {restarts} times: frames are counted on"
+    if promised and promised != len(found.packets):
         yield f"its header promises {promised} frames"
+    yield from describe_changes(found.shapes)

@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 from vqathinker.video.container import open_video
 from vqathinker.video.damage import DamagedVideo
 from vqathinker.video.every_frame import decode_every_frame
+from vqathinker.video.frame_shapes import FrameShape, shape_of
 from vqathinker.video.packets import PacketInfo, marked_damage, scan_packets
 from vqathinker.video.promises import require_promised_duration, require_whole_index
 from vqathinker.video.timeline import Timeline, timeline_of_frames, timeline_of_packets
@@ -29,11 +30,13 @@ class ShownFrames(NamedTuple):
         packets: of its stream, in the order of the file.
         timeline: its frames; with `pts` where the packets told them.
         first: the first frame, where all were decoded.
+        shapes: the distinct shapes of frames in order, where all were decoded; else empty.
     """
 
     packets: list[PacketInfo]
     timeline: Timeline
     first: VideoFrame | None
+    shapes: list[FrameShape]
 
 
 def find_shown_frames(container: InputContainer, stream: VideoStream, path: Path) -> ShownFrames:
@@ -54,10 +57,12 @@ def find_shown_frames(container: InputContainer, stream: VideoStream, path: Path
         raise DamagedVideo(path, "corrupt", f"packet {number} is corrupt")
     timeline = timeline_of_packets(container, stream, packets)
     if timeline is not None:
-        return ShownFrames(packets, timeline, None)
+        return ShownFrames(packets, timeline, None, [])
     with open_video(path) as (again, same_stream):  # not every format can go back
-        times, first = [], None
+        times, shapes, first = [], dict[FrameShape, None](), None
         for frame in decode_every_frame(again, same_stream, packets, path):
             times.append((frame.pts, frame.duration or 0))
+            shapes[shape_of(frame)] = None
             first = first or frame
-        return ShownFrames(packets, timeline_of_frames(again, same_stream, packets, times), first)
+        timeline = timeline_of_frames(again, same_stream, packets, times)
+        return ShownFrames(packets, timeline, first, list(shapes))
