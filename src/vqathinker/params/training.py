@@ -78,7 +78,10 @@ class TrainingParams(Section):
     kl_estimator: Literal["k3", "unbiased"] = Field(
         description="k3: the authors' | unbiased: k3 times the policy ratio, TRL's default"
     )
-    epsilon: Positive = Field(description="clip range of the policy ratio")
+    epsilon: Positive = Field(description="clip range of the policy ratio; with iterations above 1")
+    iterations: Count = Field(
+        description="optimiser steps on the same rollouts; TRL's num_iterations"
+    )
     temperature: Positive = Field(description="of sampling rollouts")
     top_k: Whole = Field(description="likeliest tokens that rollouts are sampled from; 0: all")
     max_new_tokens: Count = Field(description="longest rollout")

@@ -120,4 +120,5 @@ class TrainingJob:
         """
         if self.training.max_steps is not None:
             return self.training.max_steps
-        return math.ceil(self.training.epochs * max(1, videos // self.videos_per_step))
+        batches = max(1, videos // self.videos_per_step)
+        return math.ceil(self.training.epochs * batches * self.training.iterations)

@@ -43,7 +43,8 @@ def history_table(log: Log) -> pd.DataFrame:
     """A row for each logged step: what is plotted first, in the order of the paper.
 
     What a batch does not have, such as a correlation where all scores are equal, stays empty; so
-    does all that is about rollouts in supervised fine-tuning, which has none. The columns are
+    does all that is about rollouts where a step made none: in supervised fine-tuning, and in all
+    but the first of the iterations on a batch. The columns are
     explained in docs/training.md.
     """
     means = {f"rewards/{name}/mean": f"rewards/{name}" for name in REWARDS}
@@ -51,7 +52,7 @@ def history_table(log: Log) -> pd.DataFrame:
     if "reward" in steps:
         if "kl" not in steps:
             steps["kl"] = 0.0  # beta 0: no reference, nothing to diverge from
-        steps["failures"] = steps[_STATUSES].sum(axis=1)
+        steps["failures"] = steps[_STATUSES].sum(axis=1, min_count=1)
     return steps.reindex(columns=columns())
 
 
@@ -65,7 +66,8 @@ def times_table(log: Log) -> pd.DataFrame:
     measured = steps.get("step_time", steps["seconds/gradient"])  # SFT has no other phase
     seconds = measured + steps.get("seconds/optimiser", 0.0)  # TRL leaves it out
     passed = steps["step"].diff().fillna(steps["step"])
-    tokens = steps["num_tokens"].diff().fillna(steps["num_tokens"])
+    counted = steps["num_tokens"].ffill()  # an inner iteration makes no new ones
+    tokens = counted.diff().fillna(counted)
     times = pd.DataFrame({"step": steps["step"], "seconds": seconds, **steps[phases]})
     return times.assign(tokens_per_second=tokens / passed / seconds, memory_mb=steps["memory_mb"])
 

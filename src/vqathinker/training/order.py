@@ -18,15 +18,19 @@ class EpochOrder(RepeatSampler):
 
     Args:
         step: tells how many steps were made.
+        iterations: steps on the same videos.
         kwargs: what RepeatSampler takes; `batch_size` are the videos of one step.
     """
 
-    def __init__(self, *, step: Callable[[], int], seed: int, **kwargs: Any) -> None:
+    def __init__(
+        self, *, step: Callable[[], int], seed: int, iterations: int = 1, **kwargs: Any
+    ) -> None:
         super().__init__(seed=seed, **kwargs)
-        self._step = step
+        self._step, self._iterations = step, iterations
 
     def __iter__(self) -> Iterator[int]:
         """Numbers of the videos of an epoch, each as often as a batch needs it."""
-        epoch = self._step() // max(1, self.num_samples // self.batch_size)
+        steps = self.num_samples // self.batch_size * self._iterations
+        epoch = self._step() // max(1, steps)
         self.generator.manual_seed(self.seed + epoch * _APART)
         return iter(super().__iter__())

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -38,6 +39,7 @@ from vqathinker.training.checkpoints import (
 )
 from vqathinker.training.errors import TrainingError
 from vqathinker.training.history import ProgressBar, history_table, times_table
+from vqathinker.training.ineffective import ineffective_parameters
 from vqathinker.training.retention import KeepCheckpoints
 from vqathinker.training.setup import build_trainer, join_processes
 from vqathinker.training.tensorboard import require_tensorboard, tensorboard_callback
@@ -48,6 +50,8 @@ from vqathinker.video.sampling import parse_setting
 from vqathinker.video.store import ClipStore
 
 __all__ = ["TrainingError", "train"]
+
+_log = logging.getLogger(__name__)
 
 
 def train(
@@ -93,6 +97,9 @@ def train(
     base.setdefault("policy", policy_hash(policy))
     if state.is_main_process:
         tqdm.write(_what_it_takes(run, settings, policy, store, len(rows), state), file=sys.stderr)
+        if changed := ineffective_parameters(settings):
+            named = ", ".join(f"{name} ({why})" for name, why in changed.items())
+            _log.warning("run %s: changed parameters without effect: %s", run, named)
     fingerprint = _fingerprint(settings, base, manifest, perturbations, store)
     fingerprint[PROCESSES] = str(state.num_processes)
     origin = {"run": run, "base": str(policy), "inputs": fingerprint}

@@ -125,6 +125,7 @@ def _config(settings: RunSettings, out: Path) -> GRPOConfig:
         beta=0.0,  # set on the trainer, together with the reference
         use_bias_correction_kl=how.kl_estimator == "unbiased",
         epsilon=how.epsilon,
+        num_iterations=how.iterations,
         loss_type=how.loss_type,
         scale_rewards="group",
         **_shared_config(settings, out),

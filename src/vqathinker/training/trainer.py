@@ -9,12 +9,14 @@ Departures from textbook GRPO, or from TRL's:
 2. Rewards of a batch are computed at once: the ranking reward compares videos (section 3.2).
 3. Rollouts of a video stay together: TRL shuffles them over the device batches of a step, which
    changes nothing but the order of a sum, and would let each batch compute every prompt again.
-4. A rollout depends on seed, step and video alone, and not on the process that makes it.
-5. The inner loop runs once, so the policy ratio is 1 and `epsilon` never clips (the authors').
+4. A rollout depends on seed, batch and video alone, and not on the process that makes it.
+5. Between inner iterations a checkpoint holds the rollouts; TRL makes new ones when it resumes.
 6. The order of an epoch's videos depends on seed and epoch alone (`training.order`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -45,7 +47,7 @@ class VQAThinkerTrainer(SavesWhole, GRPOTrainer):
     Args:
         reference: the frozen policy that the KL divergence is measured from; None with beta 0.
         provenance: what a checkpoint, which is a policy folder too, records of its origin.
-        seed: of the rollouts; what step s draws depends on (seed, s), so a resumed run goes on as
+        seed: of the rollouts; what batch b draws depends on (seed, b), so a resumed run goes on as
             an uninterrupted one.
         lora: adapters to train; None trains the weights themselves.
     """
@@ -91,10 +93,9 @@ class VQAThinkerTrainer(SavesWhole, GRPOTrainer):
     def _rollouts(self, prompts: list[str], _: GRPOTrainer) -> dict[str, Any]:
         """TRL's `rollout_func`: prompts are video ids, each `group` times in a row."""
         videos = prompts[:: self._sampler.group]
-        policy, step = bare(self.accelerator, self.model), self.state.global_step
-        whole = self._dist.summon_full_params(self.model_wrapped, recurse=False)
-        with whole, torch.no_grad(), self.accelerator.autocast():
-            done = self._sampler.sample(policy, videos, step, self._seed)
+        batch = self.state.global_step // self.num_iterations
+        with self._whole_policy() as policy:
+            done = self._sampler.sample(policy, videos, batch, self._seed)
         groups: list[Sequence[Completion]] = [[]] * len(videos)
         if done.perturbed:
             groups = _grouped(self._completions(done.perturbed), self._sampler.copies)
@@ -105,6 +106,13 @@ class VQAThinkerTrainer(SavesWhole, GRPOTrainer):
             "said": self._completions(done.raw),
             "perturbed": [group for group in groups for _ in range(self._sampler.group)],
         }
+
+    @contextmanager
+    def _whole_policy(self) -> Iterator[VQAThinkerForConditionalGeneration]:
+        """The policy, to be run without gradient."""
+        whole = self._dist.summon_full_params(self.model_wrapped, recurse=False)
+        with whole, torch.no_grad(), self.accelerator.autocast():
+            yield bare(self.accelerator, self.model)
 
     def _completions(self, ids: list[list[int]]) -> list[Completion]:
         texts = self.processing_class.batch_decode(ids, skip_special_tokens=True)
@@ -156,16 +164,40 @@ class VQAThinkerTrainer(SavesWhole, GRPOTrainer):
             data_source=self.train_dataset if dataset is None else dataset,
             mini_repeat_count=self.num_generations,
             batch_size=self.args.generation_batch_size // self.num_generations,
-            repeat_count=self.args.steps_per_generation,
+            repeat_count=self.args.steps_per_generation * self.num_iterations,
+            iterations=self.num_iterations,
         )  # fmt: skip
 
     def _prepare_inputs(self, generation_batch: Any) -> dict[str, Any]:
         """TRL shuffles rollouts over the device batches of a step (departure 3)."""
-        if self._step % self.args.steps_per_generation == 0 or self._buffered_inputs is None:
+        every = self.args.steps_per_generation * self.num_iterations
+        if self._step % every == 0 or self._buffered_inputs is None:
             rolled = self._generate_and_score_completions(generation_batch)
             self._buffered_inputs = split_tensor_dict(rolled, self.args.steps_per_generation)
         inputs: dict[str, Any] = self._buffered_inputs[self._step % self.args.steps_per_generation]
         return inputs
+
+    def _save_rng_state(self, output_dir: str) -> None:
+        """TRL forgets the rollouts that the next inner iteration is made on (departure 5)."""
+        super()._save_rng_state(output_dir)
+        if self.state.global_step % self.num_iterations:
+            torch.save(self._buffered_inputs, self._rollouts_file(output_dir))
+
+    def _load_rng_state(self, checkpoint: str) -> None:
+        """TRL counts its passes from 0 again, and makes new rollouts (departure 5)."""
+        super()._load_rng_state(checkpoint)
+        self._step = self.state.global_step * self.args.gradient_accumulation_steps
+        if not self.state.global_step % self.num_iterations:
+            return
+        file, device = self._rollouts_file(checkpoint), self.accelerator.device
+        kept = torch.load(file, map_location=device, weights_only=True)
+        clips = torch.cat([batch["clip"] for batch in kept])[:: self._sampler.group]
+        with self._whole_policy() as policy:
+            self._sampler.show(policy, [self._scorer.videos[clip] for clip in clips.tolist()])
+        self._buffered_inputs = kept
+
+    def _rollouts_file(self, checkpoint: str) -> Path:
+        return Path(checkpoint) / f"rollouts-{self.accelerator.process_index}.pt"
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         """TRL keeps the columns that it knows; each row needs its clip, too."""

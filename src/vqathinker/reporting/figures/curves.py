@@ -95,6 +95,8 @@ def _draw_curves(curves: Mapping[str, pd.DataFrame], titles: Mapping[str, str]) 
 def _draw_curve(axis: Axes, steps: pd.Series, values: pd.Series, run: str, number: int) -> None:
     colour = COLOURS[number % len(COLOURS)]
     style = _STYLES[number // len(COLOURS) % len(_STYLES)]
+    values = values.dropna()  # a step without rollouts has no reward, but is no gap
+    steps = steps[values.index]
     window = max(1, len(values) // _WINDOWS)
     trend = values.rolling(window, center=True, min_periods=1).mean()
     if window > 1:

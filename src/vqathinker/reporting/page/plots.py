@@ -177,10 +177,12 @@ def curves_plot(rows: Sequence[Row]) -> Plot | None:
     for number, run in enumerate(runs):
         own = table[table["run"] == run].sort_values("step")
         for name in panels:
-            values = pd.to_numeric(own[name])
-            trend = values.rolling(max(1, len(own) // _WINDOWS), center=True, min_periods=1).mean()
+            values = pd.to_numeric(own[name]).dropna()  # as in figures.curves
+            steps = own["step"][values.index]
+            window = max(1, len(values) // _WINDOWS)
+            trend = values.rolling(window, center=True, min_periods=1).mean()
             for line, strong in ((values, False), (trend, True)):
-                data.append(_curve(own["step"], line, run, number, strong) | {"panel": name})
+                data.append(_curve(steps, line, run, number, strong) | {"panel": name})
     return Plot(
         "Curves of training over its steps, one line for each trained run: choose which",
         "Faint: every logged step; strong: the trend. Drag over a part to zoom in. Numbers: "
@@ -199,7 +201,7 @@ def _curve(
         "showlegend": strong, "opacity": 1 if strong else 0.3,
         "hoverinfo": "all" if strong else "skip",
         "x": [int(step) for step in steps],
-        "y": [None if pd.isna(value) else float(f"{value:.6g}") for value in values],
+        "y": [float(f"{value:.6g}") for value in values],
         "line": {"color": f"@{1 + number % 7}", "width": 2.5 if strong else 1},
     }  # fmt: skip
 
