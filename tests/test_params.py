@@ -62,6 +62,7 @@ def test_the_method_of_the_paper_stands_in_the_shared_sections(params_file):
     assert (training.group_size, training.videos_per_device) == (4, 2)
     assert (training.beta, training.epsilon, training.learning_rate) == (0.04, 0.2, 1e-6)
     assert (training.epochs, training.gradient_accumulation) == (3, 2)
+    assert (training.kl_estimator, training.iterations) == ("k3", 1)
     assert (rewards.regression.sigma, rewards.regression.coarse_penalty) == (0.5, 0.8)
     assert (rewards.temporal.bonus, rewards.temporal.rule) == (0.3, "batch")
     assert (paper.clips.train_setting, paper.clips.test_setting) == ("6x448", "12x560")

@@ -46,6 +46,7 @@ def log_probs(setup: Setup, policy: Policy, done: Done) -> tuple[Tensor, Tensor]
     prompts = setup.shape.prompt().to(setup.device).expand(len(ids), -1)
     whole = torch.cat([prompts, ids], dim=1)
     logits = policy(input_ids=whole, pixel_values=done.pixels, use_cache=False).logits[:, :-1]
+    logits[..., policy.config.image_token_id] = -torch.inf  # as in sampling
     scores = [
         row.log_softmax(-1).gather(-1, following[:, None])[:, 0]
         for row, following in zip(logits, whole[:, 1:], strict=True)

@@ -108,6 +108,9 @@ def _supervised_config(settings: RunSettings, out: Path) -> SFTConfig:
     return SFTConfig(
         per_device_train_batch_size=settings.training.videos_per_device,
         max_length=None,
+        packing=False,
+        padding_free=False,
+        loss_type="nll",
         remove_unused_columns=False,
         dataset_kwargs={"skip_prepare_dataset": True},
         **_shared_config(settings, out),
@@ -122,18 +125,35 @@ def _config(settings: RunSettings, out: Path) -> GRPOConfig:
         max_completion_length=how.max_new_tokens,
         temperature=how.temperature,
         top_k=how.top_k,
+        top_p=1.0,
+        min_p=None,
+        repetition_penalty=1.0,
         beta=0.0,  # set on the trainer, together with the reference
         use_bias_correction_kl=how.kl_estimator == "unbiased",
         epsilon=how.epsilon,
         num_iterations=how.iterations,
         loss_type=how.loss_type,
+        epsilon_high=None,  # as epsilon
+        delta=None,
+        importance_sampling_level="token",
+        off_policy_mask_threshold=None,
+        top_entropy_quantile=1.0,
+        entropy_coef=0.0,
+        mask_truncated_completions=False,
+        sync_ref_model=False,
+        disable_dropout=False,
+        cast_lm_head_to_fp32=False,
         scale_rewards="group",
+        multi_objective_aggregation="sum_then_normalize",
         **_shared_config(settings, out),
     )
 
 
 def _shared_config(settings: RunSettings, out: Path) -> dict[str, Any]:
-    """Of optimiser, checkpoints and log: the same whatever is learned from."""
+    """Of optimiser, checkpoints and log: the same whatever is learned from.
+
+    What shapes training is set even where it is the library's default, which may change.
+    """
     how = settings.training
     return {
         "output_dir": str(out / "checkpoints"),
@@ -145,7 +165,20 @@ def _shared_config(settings: RunSettings, out: Path) -> dict[str, Any]:
         "max_steps": how.max_steps or -1,
         "max_grad_norm": how.max_grad_norm,
         "weight_decay": how.weight_decay,
+        "optim": "adamw_torch_fused",
+        "adam_beta1": 0.9,
+        "adam_beta2": 0.999,
+        "adam_epsilon": 1e-8,
+        "lr_scheduler_kwargs": None,
+        "label_smoothing_factor": 0.0,
+        "neftune_noise_alpha": None,
+        "average_tokens_across_devices": True,
+        "full_determinism": False,
         "bf16": how.precision == "bf16",
+        "fp16": False,
+        "tf32": None,
+        "use_liger_kernel": False,
+        "torch_compile": False,
         "activation_checkpointing": how.gradient_checkpointing,
         "use_cpu": choose_device(settings.device).type == "cpu",
         "ddp_find_unused_parameters": False,

@@ -42,6 +42,10 @@ def lora_config(
         r=how.rank,
         lora_alpha=how.alpha,
         lora_dropout=0.0,
+        bias="none",
+        init_lora_weights=True,
+        use_rslora=False,
+        use_dora=False,
         target_modules=layers,
         modules_to_save=[
             prefix.strip(".") for part in sorted(whole) for prefix in PARTS[part]

@@ -1,0 +1,139 @@
+"""Library defaults that shape results are those that this code was written against.
+
+`python tests/test_library_defaults.py` stores those of the installed versions.
+"""
+
+import dataclasses
+import inspect
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+STORED = Path(__file__).parent / "library_defaults.json"
+
+# A dataclass by its fields, anything else by the parameters of its call.
+TARGETS = (
+    "transformers.TrainingArguments",
+    "trl.GRPOConfig",
+    "trl.SFTConfig",
+    "transformers.trainer_pt_utils.AcceleratorConfig",
+    "peft.LoraConfig",
+    "transformers.PreTrainedTokenizerBase.decode",
+    "torch.optim.AdamW",
+    "torch.nn.functional.interpolate",
+    "scipy.optimize.curve_fit",
+    "scipy.stats.kendalltau",
+    "scipy.stats.pearsonr",
+    "scipy.stats.rankdata",
+    "scipy.stats.spearmanr",
+    "pandas.DataFrame.to_csv",
+    "pyarrow.parquet.write_table",
+    "matplotlib.figure.Figure",
+    "gradio.Blocks",
+    "gradio.Column",
+    "gradio.File",
+    "gradio.HTML",
+    "gradio.Row",
+    "gradio.State",
+    "gradio.mount_gradio_app",
+    "gradio.themes.Default",
+)
+Defaults = dict[str, dict[str, Any]]
+
+
+def installed() -> Defaults:
+    """Defaults by target and parameter; of TRL's configs those that TrainingArguments lacks."""
+    found = {target: _defaults(_object(target)) for target in TARGETS}
+    base = found["transformers.TrainingArguments"]
+    for target in ("trl.GRPOConfig", "trl.SFTConfig"):
+        own = found[target].items()
+        found[target] = {key: value for key, value in own if base.get(key, found) != value}
+    return found | {"transformers.GenerationConfig": _of_generation(), "plotly.js": _of_plotly()}
+
+
+def _of_generation() -> dict[str, Any]:
+    """What `generate` takes where neither the caller nor the policy's folder says anything."""
+    from transformers import GenerationConfig
+
+    defaults = GenerationConfig()._get_default_generation_params()
+    return {name: _plain(value) for name, value in defaults.items()}
+
+
+def _of_plotly() -> dict[str, Any]:
+    """Its defaults are part of its script."""
+    from plotly.offline import get_plotlyjs_version
+
+    return {"version": get_plotlyjs_version()}
+
+
+def _object(target: str) -> Any:
+    parts = target.split(".")
+    for length in range(len(parts) - 1, 0, -1):
+        try:
+            found: Any = import_module(".".join(parts[:length]))
+        except ModuleNotFoundError:
+            continue
+        for name in parts[length:]:
+            found = getattr(found, name)
+        return found
+    raise ModuleNotFoundError(target)
+
+
+def _defaults(target: Any) -> dict[str, Any]:
+    if dataclasses.is_dataclass(target):
+        return {field.name: _plain(_of_field(field)) for field in dataclasses.fields(target)}
+    parameters = inspect.signature(target).parameters.values()
+    return {one.name: _plain(one.default) for one in parameters if one.name != "self"}
+
+
+def _of_field(field: Any) -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it; functions and other objects by name, for their repr holds an address."""
+    if value is inspect.Parameter.empty:
+        return "(required)"
+    if value is None or isinstance(value, bool | int | float | str):
+        return str(value) if isinstance(value, str) else value
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [_plain(item) for item in value]
+    return getattr(value, "__qualname__", type(value).__qualname__)
+
+
+def changes(stored: Defaults, found: Defaults) -> list[str]:
+    """One line for each default that is new, gone or another one."""
+    none = "(none)"
+    return [
+        f"{target}.{name}: {before.get(name, none)!r} -> {now.get(name, none)!r}"
+        for target in sorted(stored.keys() | found.keys())
+        for before, now in [(stored.get(target, {}), found.get(target, {}))]
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name, none) != now.get(name, none)
+    ]
+
+
+def test_defaults_of_the_installed_libraries_are_those_that_are_stored() -> None:
+    changed = changes(json.loads(STORED.read_text(encoding="utf-8")), installed())
+    listed = "\n".join(changed)
+    assert not changed, f"set what shapes results, then run python {__file__}:\n{listed}"
+
+
+def test_a_changed_default_is_named_with_what_it_was_and_is() -> None:
+    before = {"a.B": {"kept": 1, "moved": 0.5, "gone": None}}
+    now = {"a.B": {"kept": 1, "moved": 0.25, "new": True}}
+    gone, moved, new = changes(before, now)
+    assert gone.startswith("a.B.gone")
+    assert moved.startswith("a.B.moved")
+    assert "0.5" in moved
+    assert "0.25" in moved
+    assert new.startswith("a.B.new")
+
+
+if __name__ == "__main__":
+    STORED.write_text(json.dumps(installed(), indent=1, sort_keys=True) + "\n", encoding="utf-8")
