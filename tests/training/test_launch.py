@@ -87,7 +87,7 @@ def test_two_processes_go_on_where_they_were_killed_bit_by_bit(
     tmp_path: Path, settings_of: Settings, command: Any
 ) -> None:
     keep = {"last": 4, "best": 0}
-    settings = settings_of(max_steps=4, save_every=1, launch="cpu-2", keep=keep)
+    settings = settings_of(max_steps=4, save_every=1, log_every=3, launch="cpu-2", keep=keep)
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     run(command(settings, whole))
     first = subprocess.Popen(command(settings, cut), start_new_session=True)

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from vqathinker.params import RunSettings
 from vqathinker.training import saving
+from vqathinker.training.retention import mean_reward
 from vqathinker.training.rollouts import Rollouts, RolloutSampler
 from vqathinker.training.run import TrainingError
 
@@ -100,6 +101,50 @@ def test_a_run_that_ends_while_it_writes_a_checkpoint_leaves_none_under_the_name
     steps.clear()
     training_set.start(settings_of(max_steps=4), tmp_path)
     assert steps == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("method", "save_every", "log_every", "kills"),
+    [
+        ("grpo", 2, 3, [2, 4]),
+        ("grpo", 3, 2, [3]),
+        ("sft", 1, 4, [1, 2, 5]),
+    ],
+)
+def test_history_and_best_checkpoint_after_kills_between_two_rows_are_those_of_a_whole_run(
+    tmp_path: Path, training_set: Any, settings_of: Settings, monkeypatch: pytest.MonkeyPatch,
+    method: str, save_every: int, log_every: int, kills: list[int],
+) -> None:  # fmt: skip
+    keep = {"last": 9, "best": 0}
+    settings = settings_of(
+        method=method, max_steps=8, save_every=save_every, log_every=log_every, keep=keep
+    )
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    training_set.start(settings, whole)
+    finish = saving.finish_checkpoint
+    left = list(kills)
+
+    def killed_behind(part: Path, final: Path, provenance: Any) -> None:
+        finish(part, final, provenance)
+        if left and final.name == f"checkpoint-{left[0]}":
+            left.pop(0)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(saving, "finish_checkpoint", killed_behind)
+    for _ in kills:
+        with pytest.raises(KeyboardInterrupt):
+            training_set.start(settings, cut)
+    training_set.start(settings, cut)
+    assert left == []
+    history = (whole / "history.csv").read_text(encoding="utf-8")
+    assert len(history.splitlines()) == 1 + 8 // log_every
+    assert (cut / "history.csv").read_text(encoding="utf-8") == history
+    rewards = [
+        {path.name: mean_reward(path) for path in out.glob("checkpoints/checkpoint-*")}
+        for out in (whole, cut)
+    ]
+    assert rewards[0] == rewards[1]
+    assert len(rewards[0]) == -(-8 // save_every)
 
 
 def test_as_many_checkpoints_are_kept_as_asked_for(

@@ -4,24 +4,21 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from vqathinker.params import KeepParams
-from vqathinker.training.checkpoints import UNFINISHED, finish_checkpoint
+from vqathinker.training.checkpoints import UNFINISHED, finish_checkpoint, unlogged_file
 from vqathinker.training.retention import mean_reward, prune_checkpoints
 
-REWARDS = [0.1, 0.3, 0.9, 0.7, 0.5, 0.5, 0.2, 0.4]  # of steps 1 to 8; a checkpoint every 2
+REWARDS = {2: [0.1, 0.3], 4: [0.9, 0.7], 6: [0.5, 0.5], 8: [0.2, 0.4]}  # by checkpoint
 
 
-def add_checkpoint(folder: Path, step: int, rewards: list[float] = REWARDS) -> Path:
+def add_checkpoint(folder: Path, step: int, rewards: list[float] | None = None) -> Path:
     part = folder / UNFINISHED
     part.mkdir(parents=True)
-    log: list[dict[str, Any]] = [
-        {"step": number, "reward": reward} for number, reward in enumerate(rewards[:step], start=1)
-    ]
-    log.append({"step": step, "train_runtime": 1.0})
-    state = {"global_step": step, "save_steps": 2, "log_history": log}
-    (part / "trainer_state.json").write_text(json.dumps(state))
+    rewards = REWARDS[step] if rewards is None else rewards
+    (part / unlogged_file(0)).write_text(json.dumps({"rewards": rewards}))
     (part / "model.safetensors").write_bytes(bytes(10))
     finish_checkpoint(part, folder / f"checkpoint-{step}", {})
     return folder / f"checkpoint-{step}"
@@ -57,11 +54,17 @@ def test_the_last_and_the_best_are_kept(
     assert steps(folder) == kept
 
 
-def test_reward_is_that_of_the_steps_since_the_checkpoint_before(tmp_path: Path) -> None:
-    assert mean_reward(add_checkpoint(tmp_path, 4)) == pytest.approx(0.8)
-    assert mean_reward(add_checkpoint(tmp_path, 5)) == pytest.approx(0.5)  # a last, odd step
-    unlogged = add_checkpoint(tmp_path, 6, rewards=[0.1])
-    assert mean_reward(unlogged) == float("-inf")
+def test_means_that_are_equal_but_for_rounding_are_equal_and_the_newer_is_kept(
+    tmp_path: Path,
+) -> None:
+    for step, rewards in ((2, [0.3, 0.2, 0.1]), (4, [0.1, 0.2, 0.3]), (6, [0.0])):
+        add_checkpoint(tmp_path, step, [reward + 1e-8 / step for reward in rewards])
+    prune_checkpoints(tmp_path, KeepParams(last=1, best=1))
+    assert steps(tmp_path) == [4, 6]
+
+
+def test_supervised_fine_tuning_has_no_reward(tmp_path: Path) -> None:
+    assert mean_reward(add_checkpoint(tmp_path, 2, [])) == float("-inf")
 
 
 def test_a_damaged_one_counts_neither_as_last_nor_as_best(folder: Path) -> None:
@@ -71,12 +74,20 @@ def test_a_damaged_one_counts_neither_as_last_nor_as_best(folder: Path) -> None:
     assert steps(folder) == [6]  # the newest whole one, and of the whole ones the best
 
 
-def test_a_run_keeps_its_best_beside_its_last(
-    tmp_path: Path, training_set: Any, settings_of: Any
+@pytest.mark.parametrize("log_every", [1, 3])
+def test_a_run_keeps_its_best_beside_its_last_however_often_it_logs(
+    tmp_path: Path, training_set: Any, settings_of: Any, log_every: int
 ) -> None:
+    often = settings_of(max_steps=4, save_every=2)
+    training_set.start(often, tmp_path / "often")
+    rewards = pd.read_csv(tmp_path / "often" / "history.csv")["reward"]
     keep = {"last": 1, "best": 1}
-    training_set.start(settings_of(max_steps=3, save_every=1, keep=keep), tmp_path)
-    state = json.loads((tmp_path / "checkpoints/checkpoint-3/trainer_state.json").read_text())
-    rewards = {row["step"]: row["reward"] for row in state["log_history"] if "reward" in row}
-    best = max(rewards, key=lambda step: (rewards[step], step))
-    assert steps(tmp_path / "checkpoints") == sorted({best, 3})
+    rarely = settings_of(max_steps=4, save_every=2, log_every=log_every, keep=keep)
+    training_set.start(rarely, tmp_path / "rarely")
+    means = {2: rewards[:2].mean(), 4: rewards[2:].mean()}
+    best = max(means, key=lambda step: (means[step], step))
+    folder = tmp_path / "rarely" / "checkpoints"
+    assert steps(folder) == sorted({best, 4})
+    for step in steps(folder):
+        found = mean_reward(folder / f"checkpoint-{step}")
+        assert found == pytest.approx(means[step], abs=1e-6)

@@ -24,6 +24,7 @@ __all__ = [
     "finished_log",
     "last_whole_checkpoint",
     "step_of",
+    "unlogged_file",
     "whole_checkpoints",
 ]
 
@@ -33,6 +34,11 @@ UNFINISHED = ".unfinished"
 
 _LISTING = "files.json"
 _log = logging.getLogger(__name__)
+
+
+def unlogged_file(process: int) -> str:
+    """File in a checkpoint: what a process has accumulated since the last row of the log."""
+    return f"unlogged_{process}.json"
 
 
 def finish_checkpoint(part: Path, final: Path, provenance: Mapping[str, Any]) -> None:

@@ -7,12 +7,13 @@ import json
 import math
 import shutil
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from transformers import TrainerCallback
 
 from vqathinker.params import KeepParams
-from vqathinker.training.checkpoints import step_of, whole_checkpoints
+from vqathinker.training.checkpoints import step_of, unlogged_file, whole_checkpoints
 
 __all__ = ["KeepCheckpoints", "mean_reward", "prune_checkpoints"]
 
@@ -40,11 +41,10 @@ def prune_checkpoints(folder: Path, keep: KeepParams) -> None:
 
 
 def mean_reward(checkpoint: Path) -> float:
-    """Mean reward of the steps logged since the checkpoint before; -inf where none was logged."""
-    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
-    step = int(state["global_step"])
-    before = (step - 1) // state["save_steps"] * state["save_steps"]
-    rewards = [
-        row["reward"] for row in state["log_history"] if "reward" in row and row["step"] > before
-    ]
-    return sum(rewards) / len(rewards) if rewards else -math.inf
+    """Mean reward of the steps since the checkpoint before, logged or not; -inf without rewards.
+
+    Rounded to six decimals: rewards are float32, so equal means may differ in the seventh.
+    """
+    unlogged = json.loads((checkpoint / unlogged_file(0)).read_text(encoding="utf-8"))
+    rewards = unlogged["rewards"]
+    return round(fmean(rewards), 6) if rewards else -math.inf

@@ -183,11 +183,11 @@ class VQAThinkerTrainer(SavesWhole, GRPOTrainer):
         if self.state.global_step % self.num_iterations:
             torch.save(self._buffered_inputs, self._rollouts_file(output_dir))
 
-    def _load_rng_state(self, checkpoint: str) -> None:
+    def _load_rng_state(self, checkpoint: str | None) -> None:
         """TRL counts its passes from 0 again, and makes new rollouts (departure 5)."""
         super()._load_rng_state(checkpoint)
         self._step = self.state.global_step * self.args.gradient_accumulation_steps
-        if not self.state.global_step % self.num_iterations:
+        if checkpoint is None or not self.state.global_step % self.num_iterations:
             return
         file, device = self._rollouts_file(checkpoint), self.accelerator.device
         kept = torch.load(file, map_location=device, weights_only=True)
@@ -203,6 +203,7 @@ class VQAThinkerTrainer(SavesWhole, GRPOTrainer):
         """TRL keeps the columns that it knows; each row needs its clip, too."""
         self._clip = torch.tensor([row["clip"] for row in inputs], device=self.accelerator.device)
         batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
+        self._rewards_since_save += self._metrics["train"]["reward"][-1:]
         return {**batch, "clip": self._clip}
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
