@@ -1,7 +1,9 @@
 """What each kind of score costs: greedy, the mean of drawn answers, the expectation.
 
-On a policy and clips that are there; by default those that `make demo` leaves. Baseline, measured
-in the same run: the greedy score alone. Encoding of frames is counted for each, as in prediction.
+Of the expectation also forward steps and branches, as a mean of the clips and for the worst one,
+and the largest probability that was left unexplored. On a policy and clips that are there; by
+default those that `make demo` leaves. Baseline, measured in the same run: the greedy score alone.
+Encoding of frames is counted for each, as in prediction.
 
     make demo
     python benchmarks/score.py --output score.json
@@ -11,13 +13,17 @@ import argparse
 import json
 import platform
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
 
 from vqathinker.params import AnswerParams, DemoBaseParams, EvaluationParams
+from vqathinker.policy import expectation
 from vqathinker.policy.folder.checkpoint import Policy, load_policy, save_policy
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
 from vqathinker.policy.machine import describe_machine
@@ -63,12 +69,14 @@ def main() -> None:
             name: _time(policy, store, videos, _how(arguments, kinds), arguments.repeats)
             for name, kinds in {"greedy": [], "mean": ["mean"], "expected": ["expected"]}.items()
         }
+        search = _search(policy, store, videos, _how(arguments, ["expected"]))
     seconds = {name: value / len(videos) for name, (value, _) in timed.items()}
     report = {
         "what": f"scores of {len(videos)} clips of {store.setting}; a clip's seconds",
         "ratios": {f"{name}, times greedy": value / seconds["greedy"]
                    for name, value in seconds.items() if name != "greedy"},
         "seconds": seconds,
+        "expectation": search,
         "counts": {"clips": len(videos), "answers": arguments.answers, "batch": arguments.batch,
                    "readable": sum(one.answer.score is not None for one in timed["greedy"][1])},
         "machine": describe_machine(),
@@ -77,7 +85,8 @@ def main() -> None:
     }  # fmt: skip
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps({"ratios": report["ratios"], "seconds": seconds}, indent=2))  # noqa: T201
+    shown = {name: report[name] for name in ("ratios", "seconds", "expectation")}
+    print(json.dumps(shown, indent=2))  # noqa: T201
 
 
 def _how(arguments: argparse.Namespace, beside: list[str]) -> EvaluationParams:
@@ -100,6 +109,41 @@ def _time(
             torch.cuda.synchronize()
         seconds.append(time.perf_counter() - start)
     return min(seconds[1:]), told
+
+
+def _search(
+    policy: Policy, store: ClipStore, videos: list[str], how: EvaluationParams
+) -> dict[str, float]:
+    """Forward steps and branches of the search of each clip, and what it left unexplored."""
+    searches: list[list[int]] = []
+    with _counted(searches):
+        told = _score(policy, store, videos, how)
+    steps, branches = [len(one) for one in searches], [sum(one) for one in searches]
+    missing = [one.expected.missing for one in told if one.expected is not None]
+    number = max(len(searches), 1)  # an untrained policy may begin no answer
+    return {
+        "steps a clip": sum(steps) / number, "steps at most": max(steps, default=0),
+        "branches a clip": sum(branches) / number, "branches at most": max(branches, default=0),
+        "missing at most": max(missing, default=0.0),
+    }  # fmt: skip
+
+
+@contextmanager
+def _counted(searches: list[list[int]]) -> Iterator[None]:
+    """Within this block the branches of each forward step of each search are noted."""
+    step = expectation._next_probabilities
+
+    def counted(policy: Any, nodes: Any, *rest: Any) -> torch.Tensor:
+        if not nodes[0].ancestors:  # the root: another clip
+            searches.append([])
+        searches[-1].append(len(nodes))
+        return step(policy, nodes, *rest)
+
+    expectation._next_probabilities = counted
+    try:
+        yield
+    finally:
+        expectation._next_probabilities = step
 
 
 def _score(

@@ -5,8 +5,9 @@ They stand apart from the models of params.yaml, so that whoever needs a word im
 
 from typing import Literal
 
-__all__ = ["Device", "Kernels", "Precision", "ScoreKind"]
+__all__ = ["AnswerReading", "Device", "Kernels", "Precision", "ScoreKind"]
 
+AnswerReading = Literal["strict", "authors"]
 Device = Literal["auto", "cpu", "cuda"]
 Kernels = Literal["native", "avx2"]
 Precision = Literal["auto", "bf16", "fp32"]

@@ -1,10 +1,12 @@
 """The expectation is that of every number, spelled out one by one and weighed by plain forwards."""
 
+import collections
 import itertools
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,11 @@ import pytest
 import torch
 from tokenizers import Tokenizer, models
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
+from transformers import DynamicCache, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
+from vqathinker.params import EXPECTATION, AnswerParams
 from vqathinker.policy import expectation
+from vqathinker.policy.answer import Completion, read_answer
 from vqathinker.policy.expectation import Expectation, NumberTokens, expected_score
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.policy.generation import EncodedPrompts, prefill
@@ -46,12 +50,15 @@ def tokens_of(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
 def expect(base: Policy, prompts: EncodedPrompts) -> Expect:
     """expect("<answer>", row=1) is the expectation behind a completion that begins like that."""
 
-    def run(said: str, row: int = 0, limits: Any = LIMITS) -> Expectation:
+    def run(said: str, row: int = 0, missing: float = 5e-6) -> Expectation:
         ids = tokens_of(base.tokenizer, said)
         rows = torch.arange(len(prompts.input_ids))
         spoken = speak(base, prompts, rows, ids)
         tokens, length = NumberTokens(base.tokenizer), prompts.input_ids.shape[1]
-        return expected_score(base.model, base.tokenizer, tokens, length, ids, spoken, row, limits)
+        how = EXPECTATION.model_copy(update={"missing": missing})
+        return expected_score(
+            base.model, base.tokenizer, tokens, length, ids, spoken, row, LIMITS, how=how
+        )
 
     return run
 
@@ -83,19 +90,36 @@ def mass_of(
         logits[:, base.model.config.image_token_id] = -torch.inf
         chances = logits.softmax(-1)[len(before) :]
         said_all = math.prod(float(chances[n, token]) for n, token in enumerate(sequence))
-        found.append(said_all * float(chances[-1, sorted(tokens.ends | tokens.blanks)].sum()))
+        closing = [end for end in sorted(tokens.ends) if len(base.tokenizer.decode([end])) > 1]
+        found.append(said_all * float(chances[-1, closing].sum()))
     return found
 
 
 def numbers_of_two_tokens(tokens: NumberTokens) -> Iterator[tuple[float, tuple[int, ...]]]:
-    """Every number in range of one or two tokens, with or without a blank before it."""
-    starts: list[tuple[int, ...]] = [(), *((blank,) for blank in tokens.blanks)]
-    for start in starts:
-        for length in range(1, 3 - len(start)):
-            for parts in itertools.product(tokens.parts, repeat=length):
-                text = "".join(tokens.parts[part] for part in parts)
-                if re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text) and 0 <= float(text) <= 5:
-                    yield float(text), (*start, *parts)
+    """Every answer of one or two tokens that is a number in range; blanks around it count not."""
+    texts = {index: text for index, text in tokens.usable if re.fullmatch(r"[-0-9.\s]+", text)}
+    for length in (1, 2):
+        for parts in itertools.product(texts, repeat=length):
+            text = "".join(texts[part] for part in parts).strip()
+            if re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text) and 0 <= float(text) <= 5:
+                yield float(text), parts
+
+
+def two_tokens_deep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Follow everything of up to two tokens and nothing beyond; what is left counts not."""
+    push = expectation._Search.push
+
+    def up_to_two(search: Any, nodes: Any, column: int, chances: Tensor) -> None:
+        push(search, nodes, column, chances)
+        search._frontier = [
+            entry
+            for entry in search._frontier
+            if len(entry[2].ancestors) <= 2 and "<" not in entry[2].tail
+        ]
+
+    for name, value in (("_NEGLIGIBLE", 0.0), ("_LEAST_MASS", 0.0)):
+        monkeypatch.setattr(expectation, name, value)
+    monkeypatch.setattr(expectation._Search, "push", up_to_two)
 
 
 @pytest.mark.parametrize("row", [0, 2])
@@ -103,13 +127,12 @@ def test_it_is_the_mean_over_all_numbers_of_their_probabilities(
     base: Policy, prompts: EncodedPrompts, expect: Expect, row: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    for name, value in (("_LEAST", 0.0), ("_LEAST_MASS", 0.0), ("_DEEPEST", 3)):
-        monkeypatch.setattr(expectation, name, value)
+    two_tokens_deep(monkeypatch)
     said = "<think>clear</think><answer>"
     values, sequences = zip(*numbers_of_two_tokens(NumberTokens(base.tokenizer)), strict=True)
     chances = np.array(mass_of(base, prompts, row, said, sequences))
     mean = float(chances @ values / chances.sum())
-    found = expect(said, row)
+    found = expect(said, row, missing=1e-15)
     assert found.mass == pytest.approx(chances.sum(), rel=1e-4)
     assert found.score == pytest.approx(mean, rel=1e-4)
     spread = math.sqrt(float(chances @ (np.array(values) - mean) ** 2 / chances.sum()))
@@ -152,22 +175,186 @@ def test_the_cache_of_the_completions_stays_as_it_was(
 
 
 @pytest.mark.parametrize(
-    ("values", "limits", "score", "mass"),
+    ("said", "reading"),
     [
-        ([(3.0, 0.5), (4.0, 0.25)], LIMITS, 3.333, 0.75),
-        ([(3.0, 0.5), (333.02, 0.25)], LIMITS, 3.0, 0.5),
-        ([(3.0, 0.5), (333.0, 0.5)], None, 168.0, 1.0),
-        ([(3.0, 0.004), (333.0, 0.5)], LIMITS, None, 0.004),
-        ([], LIMITS, None, 0.0),
+        ("<think>I say <answer>", "strict"),
+        ("<think>I say <answer>1.00</answer> or", "strict"),
+        ("<think>so</think>", "authors"),
     ],
 )
-def test_only_numbers_in_range_count_and_their_mass_is_told(
-    values: list[tuple[float, float]], limits: Any, score: float | None, mass: float
+def test_an_answer_that_reading_does_not_take_is_none_here_either(
+    base: Policy, prompts: EncodedPrompts, said: str, reading: Any
 ) -> None:
-    found = expectation._summary(values, limits)
-    assert found.score == (None if score is None else pytest.approx(score, abs=1e-3))
-    assert (found.spread is None) == (score is None)
-    assert found.mass == pytest.approx(mass)
+    ids = tokens_of(base.tokenizer, said)
+    cache = speak(base, prompts, torch.arange(3), ids)
+    tokens, length = NumberTokens(base.tokenizer, reading), prompts.input_ids.shape[1]
+    found = expected_score(base.model, base.tokenizer, tokens, length, ids, cache, 0, LIMITS)
+    assert found == Expectation(None, None, 0.0)
+
+
+def test_more_steps_bring_the_score_within_its_bound_of_the_whole(
+    base: Policy, prompts: EncodedPrompts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expectation, "_LEAST_MASS", 0.0)
+    ids = tokens_of(base.tokenizer, "<think>a</think><answer>")
+    cache = speak(base, prompts, torch.arange(3), ids)
+    tokens, length = NumberTokens(base.tokenizer), prompts.input_ids.shape[1]
+    calls = count_steps(monkeypatch)
+
+    def found(**how: Any) -> Expectation:
+        calls.clear()
+        params = EXPECTATION.model_copy(update=how)
+        return expected_score(
+            base.model, base.tokenizer, tokens, length, ids, cache, 0, LIMITS, how=params
+        )
+
+    whole = found(missing=5e-6)
+    assert whole.missing <= 5e-6
+    for steps in range(2, 6):
+        some = found(missing=5e-6, steps=steps)
+        assert len(calls) <= steps
+        assert abs(some.score - whole.score) <= 5 * some.missing / some.mass  # type: ignore[operator]
+    few = found(missing=5e-6, branches=30)
+    assert sum(calls) <= 30
+    assert few.missing > whole.missing
+
+
+def count_steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Branches of every forward step."""
+    calls: list[int] = []
+    step = expectation._next_probabilities
+
+    def counted(policy: Any, level: Any, *rest: Any) -> Tensor:
+        calls.append(len(level))
+        return step(policy, level, *rest)
+
+    monkeypatch.setattr(expectation, "_next_probabilities", counted)
+    return calls
+
+
+# --- policies whose answers have known probabilities ----------------------------------------------
+
+CHARACTERS = [*"0123456789.-", "</answer>", " ", "o"]
+
+
+class Characters:
+    """A tokenizer of single characters and the closing tag."""
+
+    def get_vocab(self) -> dict[str, int]:
+        return {text: number for number, text in enumerate(CHARACTERS)}
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return "".join([*CHARACTERS, "<answer>"][number] for number in ids)
+
+
+def expectation_of(
+    answers: dict[str, float], monkeypatch: pytest.MonkeyPatch, reading: Any = "strict", **how: Any
+) -> Expectation:
+    """Of a policy that gives these answers, by the text behind `<answer>`, with these weights."""
+    total = sum(answers.values())
+    beginnings: collections.Counter[tuple[str, ...]] = collections.Counter()
+    for answer, weight in answers.items():
+        pieces = (*answer, "</answer>")
+        for length in range(len(pieces) + 1):
+            beginnings[pieces[:length]] += weight / total
+    said: list[tuple[str, ...]] = []  # by column
+
+    def chances(_: Any, level: Any, __: Any, shared: int, depths: Any) -> Tensor:
+        out = torch.zeros(len(level), len(CHARACTERS), dtype=torch.float64)
+        for row, node in enumerate(level):
+            before = said[node.ancestors[-1] - shared] if node.ancestors else ()
+            now = (*before, CHARACTERS[node.token]) if node.ancestors else ()
+            said.append(now)
+            for number, text in enumerate(CHARACTERS):
+                if beginnings[now]:
+                    out[row, number] = beginnings[*now, text] / beginnings[now]
+        return out
+
+    monkeypatch.setattr(expectation, "_next_probabilities", chances)
+    monkeypatch.setattr(expectation, "_row_of", lambda *_: DynamicCache())
+    tokenizer: Any = Characters()
+    return expected_score(
+        SimpleNamespace(device="cpu"), tokenizer, NumberTokens(tokenizer, reading), 10,  # type: ignore[arg-type]
+        [len(CHARACTERS)], DynamicCache(), 0, LIMITS, how=EXPECTATION.model_copy(update=how),
+    )  # fmt: skip
+
+
+def bell(mean: float, spread: float, decimals: int) -> dict[str, float]:
+    values = [number / 10**decimals for number in range(5 * 10**decimals + 1)]
+    return {
+        f"{value:.{decimals}f}": math.exp(-((value - mean) ** 2) / 2 / spread**2)
+        for value in values
+    }
+
+
+def mixed(one: dict[str, float], other: dict[str, float], share: float) -> dict[str, float]:
+    """`share` of the probability is that of `other`."""
+    parts = [(one, 1 - share), (other, share)]
+    mix: collections.Counter[str] = collections.Counter()
+    for part, weight in parts:
+        for text, value in part.items():
+            mix[text] += weight * value / sum(part.values())
+    return dict(mix)
+
+
+FLAT = {f"{number / 1000:.3f}": 1.0 for number in range(1000)}
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        bell(3.2, 1.0, 2),
+        mixed({"4.00": 1.0}, FLAT, 0.05),
+        mixed(bell(3.2, 0.3, 2), {f"4.{n:03}": 1.0 for n in range(1000)}, 0.3),
+        {"3": 0.1, "3.5": 0.2, "03.5": 0.1, "5.000": 0.1, "-1": 0.2, "2.50": 0.3, "9.9": 0.4},
+        {"3 ": 0.2, " 4.5": 0.3, "3 o 5": 0.4, "2.": 0.1, "1 .5": 0.1},
+    ],
+    ids=["two decimals", "rare and flat", "mixture", "by hand", "blanks"],
+)
+@pytest.mark.parametrize("reading", ["strict", "authors"])
+def test_the_missing_mass_bounds_the_error(
+    answers: dict[str, float], reading: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = {
+        text: read_answer(Completion(f"<answer>{text}</answer>"), answer_params(reading)).score
+        for text in answers
+    }
+    inside = [(score, answers[text]) for text, score in read.items() if score is not None]
+    total = sum(weight for _, weight in inside)
+    true = sum(score * weight for score, weight in inside) / total
+    mass = total / sum(answers.values())
+    found = expectation_of(answers, monkeypatch, reading)
+    assert found.missing <= 1e-3
+    assert found.mass - 1e-9 <= mass <= found.mass + found.missing + 1e-9
+    assert abs(found.score - true) <= 5 * found.missing / found.mass + 1e-9  # type: ignore[operator]
+    assert found.score == pytest.approx(true, abs=1e-3)
+
+
+def answer_params(reading: Any) -> AnswerParams:
+    return AnswerParams(reading=reading, range=list(LIMITS))
+
+
+def test_a_branch_that_is_left_counts_with_the_number_that_it_begins_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = expectation_of({"3.52": 0.5, "2.25": 0.5}, monkeypatch, steps=2)  # up to "3." and "2."
+    assert (found.score, found.mass, found.missing) == (2.5, 0.0, 1.0)
+
+
+def test_a_number_and_a_blank_are_no_score_until_the_answer_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = expectation_of({"3 o 5": 0.9, "4": 0.1}, monkeypatch)
+    assert found.score == pytest.approx(4.0)
+    assert found.mass == pytest.approx(0.1)
+    assert expectation_of({"3 o 5": 0.9, "4": 0.1}, monkeypatch, "authors").score == 3.1
+    assert expectation_of({"3 ": 0.9, "4": 0.1}, monkeypatch).score == pytest.approx(3.1)
+
+
+def test_numbers_too_rare_to_be_averaged_have_no_score(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = expectation_of({"3": 0.004, "9": 0.996}, monkeypatch)
+    assert (found.score, found.spread) == (None, None)
+    assert found.mass == pytest.approx(0.004)
 
 
 # --- other tokenizers -----------------------------------------------------------------------------

@@ -147,5 +147,6 @@ def row_of(video: str, told: ClipScores, how: EvaluationParams) -> dict[str, Any
         row["samples"] = [answer.score for answer in told.samples]
         row["sample_statuses"] = [answer.status for answer in told.samples]
     if told.expected is not None:
-        row["expected"], row["expected_spread"], row["expected_mass"] = told.expected
+        for name, value in told.expected._asdict().items():
+            row["expected" if name == "score" else f"expected_{name}"] = value
     return {**row, "score": row[how.score]}

@@ -3,10 +3,11 @@
 Columns: `video` (id), `score` (null where there is none), `completion` (the whole greedy text),
 `parse_status` (of it, see `policy.answer`), `greedy` (its score). With drawn answers also `mean`,
 `mean_spread` (standard deviation), `samples` (their scores, null where unreadable) and
-`sample_statuses`; with the expectation `expected`, `expected_spread` and `expected_mass` (of the
-numbers it is over, as a probability). `score` is one of `greedy`, `mean`, `expected`. Predictions
-about perturbed copies have `kind`, too (`evaluation.perturbed`). The schema's metadata holds, under
-the key `provenance`, a JSON object with at least `run` and `benchmark`.
+`sample_statuses`; with the expectation `expected`, `expected_spread`, `expected_mass` (probability
+of the numbers that it is over) and `expected_missing` (of those that were left unexplored; it
+bounds the error, see `policy.expectation`). `score` is one of `greedy`, `mean`, `expected`.
+Predictions about perturbed copies have `kind`, too (`evaluation.perturbed`). The schema's metadata
+holds, under the key `provenance`, a JSON object with at least `run` and `benchmark`.
 """
 
 import json
@@ -50,6 +51,7 @@ _TYPES = {
     "expected": pa.float64(),
     "expected_spread": pa.float64(),
     "expected_mass": pa.float64(),
+    "expected_missing": pa.float64(),
 }
 _KEY = b"provenance"
 

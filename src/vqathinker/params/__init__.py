@@ -54,7 +54,9 @@ from vqathinker.params.understanding import (
     UnderstandingParams,
 )
 from vqathinker.params.whole import (
+    EXPECTATION,
     EvaluationParams,
+    ExpectationParams,
     IntervalsParams,
     MetricsParams,
     Parameters,
@@ -67,6 +69,7 @@ from vqathinker.params.whole import (
 )
 
 __all__ = [
+    "EXPECTATION",
     "AnswerParams",
     "BaseParams",
     "ClipsParams",
@@ -76,6 +79,7 @@ __all__ = [
     "Device",
     "DownloadParams",
     "EvaluationParams",
+    "ExpectationParams",
     "HubBaseParams",
     "IntervalsParams",
     "JudgeParams",

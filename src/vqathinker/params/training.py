@@ -4,6 +4,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from vqathinker.choices import AnswerReading
 from vqathinker.params.base import BaseParams
 from vqathinker.params.data import SettingsParams
 from vqathinker.params.model import (
@@ -166,7 +167,7 @@ class AnswerParams(Section):
 
     KEY: ClassVar[str] = "answer"
 
-    reading: Literal["strict", "authors"] = Field(
+    reading: AnswerReading = Field(
         description="strict: an answer that is one number | authors: the first number found"
     )
     range: list[float] | None = Field(

@@ -1,9 +1,9 @@
 """The remaining sections, and params.yaml as a whole with the schema made from it."""
 
-from typing import ClassVar, get_args
+from typing import Any, ClassVar, get_args
 
 import yaml
-from pydantic import Field
+from pydantic import ConfigDict, Field, model_validator
 
 from vqathinker.choices import ScoreKind
 from vqathinker.params.base import BaseParams
@@ -30,7 +30,9 @@ from vqathinker.params.training import (
 from vqathinker.params.understanding import JudgeParams, UnderstandingParams
 
 __all__ = [
+    "EXPECTATION",
     "EvaluationParams",
+    "ExpectationParams",
     "IntervalsParams",
     "MetricsParams",
     "Parameters",
@@ -51,8 +53,26 @@ class SamplingParams(Model):
     seed: Whole
 
 
+class ExpectationParams(Model):
+    """When the search for the numbers that `expected` is over ends, for each clip."""
+
+    missing: float = Field(gt=0, lt=1, description="probability that may be left unexplored")
+    steps: Count = Field(description="forward steps at most")
+    branches: Count = Field(description="beginnings of numbers tried at most")
+
+
+# For programs that ask without params.yaml, and for settings written before there was a choice.
+EXPECTATION = ExpectationParams(missing=1e-3, steps=256, branches=65536)
+
+
+def _without_expectation(schema: dict[str, Any]) -> None:
+    schema["required"].remove("expectation")  # see `EvaluationParams._complete`
+
+
 class EvaluationParams(Section):
     """Prediction (docs/method.md, section 6); the greedy score is always there."""
+
+    model_config = ConfigDict(json_schema_extra=_without_expectation)
 
     KEY: ClassVar[str] = "evaluation"
 
@@ -62,6 +82,12 @@ class EvaluationParams(Section):
     score: ScoreKind = Field(description="which one the tables show as the score")
     beside: list[ScoreKind] = Field(description="scores that are kept beside it")
     sampling: SamplingParams
+    expectation: ExpectationParams
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, given: Any) -> Any:
+        return {"expectation": EXPECTATION} | given if isinstance(given, dict) else given
 
     @property
     def kinds(self) -> tuple[ScoreKind, ...]:

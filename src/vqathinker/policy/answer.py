@@ -18,14 +18,19 @@ import re
 from functools import lru_cache
 from typing import Literal, NamedTuple, get_args
 
+from vqathinker.choices import AnswerReading
 from vqathinker.params import AnswerParams
 
 __all__ = [
+    "ANSWER_END",
+    "AUTHORS_NUMBER",
     "FAILURES",
+    "NUMBER",
     "STATUSES",
     "Answer",
     "AnswerStatus",
     "Completion",
+    "answer_begins",
     "has_format",
     "read_answer",
 ]
@@ -34,9 +39,10 @@ AnswerStatus = Literal["ok", "no_answer", "not_a_number", "out_of_range", "cut_o
 STATUSES: tuple[AnswerStatus, ...] = get_args(AnswerStatus)
 FAILURES = STATUSES[1:]
 
-_OPEN, _CLOSE, _THINK, _THOUGHT = "<answer>", "</answer>", "<think>", "</think>"
-_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
-_AUTHORS_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+ANSWER_END = "</answer>"
+NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+AUTHORS_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+_OPEN, _THINK, _THOUGHT = "<answer>", "<think>", "</think>"
 _THOUGHT_THEN_ANSWER = re.compile(r"</think>\s*<answer>")
 _COARSE_DECIMALS = 2
 
@@ -84,13 +90,28 @@ def read_answer(completion: Completion, how: AnswerParams) -> Answer:
     start, end = _last_answer(text, _thought_end(text) if strict else 0)
     there = end >= 0
     if strict:
-        found = _NUMBER.fullmatch(text[start:end].strip()) if there else None
+        found = NUMBER.fullmatch(text[start:end].strip()) if there else None
     else:
-        found = _AUTHORS_NUMBER.search(text, start, end if there else len(text))
+        found = AUTHORS_NUMBER.search(text, start, end if there else len(text))
     if found is not None:
         return _judge(found.group(), how.limits)
     unread: AnswerStatus = "no_answer" if completion.finished else "cut_off"
     return Answer(None, "not_a_number" if there else unread, False)
+
+
+def answer_begins(text: str, reading: AnswerReading) -> int | None:
+    """Where the text of the last answer begins, closed or not; None where none was begun.
+
+    Args:
+        text: a completion.
+        reading: `strict` looks behind the thought, `authors` everywhere, as `read_answer` does.
+    """
+    position = _thought_end(text) if reading == "strict" else 0
+    start, end = _last_answer(text, position)
+    unclosed = text.find(_OPEN, max(position, end))
+    if unclosed >= 0:
+        return unclosed + len(_OPEN)
+    return start if end >= 0 else None
 
 
 def has_format(completion: str, *, thinking: bool = True) -> bool:
@@ -109,12 +130,12 @@ def has_format(completion: str, *, thinking: bool = True) -> bool:
     True
     """
     if not thinking:
-        tags = [completion.count(tag) for tag in (_OPEN, _CLOSE, _THINK, _THOUGHT)]
-        ends = completion.startswith(_OPEN) and completion.endswith(_CLOSE)
+        tags = [completion.count(tag) for tag in (_OPEN, ANSWER_END, _THINK, _THOUGHT)]
+        ends = completion.startswith(_OPEN) and completion.endswith(ANSWER_END)
         return ends and tags == [1, 1, 0, 0]
-    if not (completion.startswith(_THINK) and completion.endswith(_CLOSE)):
+    if not (completion.startswith(_THINK) and completion.endswith(ANSWER_END)):
         return False
-    inner_end = len(completion) - len(_CLOSE)
+    inner_end = len(completion) - len(ANSWER_END)
     return _THOUGHT_THEN_ANSWER.search(completion, len(_THINK), inner_end) is not None
 
 
@@ -146,9 +167,9 @@ def _last_answer(completion: str, position: int) -> tuple[int, int]:
     last = (0, -1)
     while (opening := completion.find(_OPEN, position)) >= 0:
         start = opening + len(_OPEN)
-        end = completion.find(_CLOSE, start)
+        end = completion.find(ANSWER_END, start)
         if end < 0:
             break
         last = (start, end)
-        position = end + len(_CLOSE)
+        position = end + len(ANSWER_END)
     return last

@@ -1,14 +1,15 @@
 """The expectation of a score over a policy's own probabilities: no sampling, and all it knows.
 
 Greedy decoding shows the likeliest digits and hides the others. Here the reasoning is the greedy
-one, and behind its `<answer>` every number that the policy may say is followed, token by token, as
-a tree. All nodes of a level are one forward step over the cache of the completion: each sees the
-prompt, the reasoning and its own ancestors.
+one, and behind its `<answer>` the numbers that the policy may say are explored as a tree, the most
+probable branches first, until what is unexplored hardly matters. Many branches are one forward step
+over the cache of the completion: each sees the prompt, the reasoning and its own ancestors.
 
 Any tokenizer will do whose tokens decode to text by themselves: numbers are told by their text, so
 it does not matter whether digits are tokens of their own (Qwen's are) or come in twos and threes.
 """
 
+import heapq
 import math
 import re
 from collections.abc import Sequence
@@ -18,66 +19,91 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedTokenizerBase
 
+from vqathinker.choices import AnswerReading
 from vqathinker.errors import InputError
+from vqathinker.params import EXPECTATION, ExpectationParams
+from vqathinker.policy.answer import ANSWER_END, answer_begins
+from vqathinker.policy.answer_prefix import Prefix, extend, tags_agree, value_of
+from vqathinker.policy.attention_window import attention_window
 from vqathinker.policy.device import masked_attention
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 
 __all__ = ["Expectation", "NumberTokens", "expected_score"]
 
-_OPEN, _CLOSE = "<answer>", "</answer>"
-_PREFIX = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?)?")
-_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
-_DEEPEST = 12  # tokens of a number
-_LEAST = 1e-4  # probability below which a branch is left
+_WIDTH = 512  # branches of one forward step; 620 MB of probabilities with InternVL3's vocabulary
+_NEGLIGIBLE = 1e-5  # share of `missing`; a less probable branch is not kept, only counted
 _LEAST_MASS = 0.01  # of all numbers together, below which there is no expectation
-_PART = re.compile(r"[-0-9.]+")
+_NUMBER_PART = re.compile(r"[-0-9.]+")
+_ANSWER_PART = re.compile(r"\s*[-0-9.]*\s*")
 
 
 class Expectation(NamedTuple):
     """What a policy says on average where it says a number in range.
 
-    `mass` is the probability of these numbers, 0..1; what else the policy may say, and what is too
-    unlikely to be followed, is left out. `spread` is the standard deviation. Both `score` and
-    `spread` are None where the mass is below 0.01, or no answer was begun.
+    `mass` is the probability of the numbers in range that were read to their end, 0..1. `missing`
+    is that of branches left unexplored. Each of them counts with the number that it begins with, if
+    that is one, so the error of `score` is at most (highest - lowest score) * missing / mass.
+    `spread` is the standard deviation. `score` and `spread` are None where numbers have less than
+    0.01 together, or no answer was begun.
     """
 
     score: float | None
     spread: float | None
     mass: float
+    missing: float = 0.0
 
 
 class _Node(NamedTuple):
     token: int
     text: str  # of the number so far
+    tail: str  # what follows it, see `Prefix`
     probability: float
-    column: int  # of the cache
-    ancestors: tuple[int, ...]  # columns
+    ancestors: tuple[int, ...]  # columns of the cache
 
 
 class NumberTokens:
-    """The tokens of a vocabulary that numbers are made of, and those that may follow one.
+    """The tokens of a vocabulary that an answer with a number can be made of.
+
+    Args:
+        reading: `strict` leaves nothing but the number, `authors` any words around it.
 
     Raises:
         InputError: the vocabulary has no token for some digit, so numbers cannot be followed.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, reading: AnswerReading = "strict"
+    ) -> None:
         texts = {
             index: tokenizer.decode([index]) for index in sorted(tokenizer.get_vocab().values())
         }
-        self.parts = {index: text for index, text in texts.items() if _PART.fullmatch(text)}
+        self.reading = reading
+        self.parts = {index: text for index, text in texts.items() if _NUMBER_PART.fullmatch(text)}
         self.blanks = {index for index, text in texts.items() if text.isspace()}
-        self.ends = {index for index, text in texts.items() if text and _CLOSE.startswith(text)}
+        self.ends = {index for index, text in texts.items() if text and ANSWER_END.startswith(text)}
         if lacking := sorted(set("0123456789.") - set("".join(self.parts.values()))):
             raise InputError(
                 f"no token of the vocabulary holds {', '.join(lacking)}, so the numbers that the "
                 "policy may say cannot be followed: set evaluation.score to greedy or mean"
             )
-        self.ids = torch.tensor([*self.parts, *sorted(self.blanks | self.ends)])
+        self.usable = [
+            (index, text)
+            for index, text in texts.items()
+            if text and (reading == "authors" or _may_belong(text))
+        ]
+        self.ids = torch.tensor([index for index, _ in self.usable])
+
+
+def _may_belong(text: str) -> bool:
+    """Whether a strict answer may hold this text: in its number, its blanks or its closing tag."""
+    before, mark, rest = text.partition("<")
+    if mark:
+        return bool(_ANSWER_PART.fullmatch(before)) and tags_agree(mark + rest, ANSWER_END)
+    return bool(_ANSWER_PART.fullmatch(text)) or tags_agree(text, ANSWER_END[1:])
 
 
 @torch.no_grad()
-def expected_score(
+def expected_score(  # noqa: PLR0913  what was said, where it lies, and how far to look
     policy: VQAThinkerForConditionalGeneration,
     tokenizer: PreTrainedTokenizerBase,
     tokens: NumberTokens,
@@ -86,6 +112,8 @@ def expected_score(
     cache: DynamicCache,
     row: int,
     limits: tuple[float, float] | None,
+    *,
+    how: ExpectationParams = EXPECTATION,
 ) -> Expectation:
     """The expectation of the score that closes a completion.
 
@@ -96,49 +124,125 @@ def expected_score(
         cache: that `generate_with_cache` remembers the completion in; stays as it is.
         row: of the cache.
         limits: lowest and highest score that counts; None: any.
+        how: when the search ends.
     """
-    begun = _answer_begins(tokenizer, completion)
+    begun = _tokens_before_answer(tokenizer, completion, tokens.reading)
     if begun is None:
         return Expectation(None, None, 0.0)
-    length = prompt_length + begun
-    own = _row_of(cache, row, length - 1)
+    shared = prompt_length + begun - 1  # columns that every branch sees
+    own = _row_of(cache, row, shared)
     ids = tokens.ids.to(policy.device)
-    level = [_Node(completion[begun - 1], "", 1.0, length - 1, ())]
-    values: list[tuple[float, float]] = []
-    for depth in range(_DEEPEST):
-        chances = _next_probabilities(policy, level, own, length - 1, depth)[:, ids].tolist()
-        column, children = own.get_seq_length(), list[_Node]()
-        for node, row_chances in zip(level, chances, strict=True):
-            ended = 0.0
-            for token, chance in zip(tokens.ids.tolist(), row_chances, strict=True):
-                probability = node.probability * chance
-                if token in tokens.ends or (token in tokens.blanks and node.text):
-                    ended += probability
-                    continue
-                text = node.text + tokens.parts.get(token, "")  # a blank before the number
-                if probability >= _LEAST and _PREFIX.fullmatch(text):
-                    place = column + len(children)
-                    above = (*node.ancestors, node.column)
-                    children.append(_Node(token, text, probability, place, above))
-            if _NUMBER.fullmatch(node.text):
-                values.append((float(node.text), ended))
-        if not children:
+    root = _Node(completion[begun - 1], "", "", 1.0, ())
+    search = _Search(tokens, limits, how.missing, root)
+    depths: list[int] = []  # of the columns behind the shared ones
+    for _ in range(how.steps):
+        nodes = search.pop(min(_WIDTH, how.branches - len(depths)))
+        if not nodes:
             break
-        level = children
-    return _summary(values, limits)
+        first = shared + len(depths)
+        depths += [len(node.ancestors) for node in nodes]
+        chances = _next_probabilities(policy, nodes, own, shared, depths)[:, ids]
+        search.push(nodes, first, chances)
+    return search.summary()
 
 
-def _answer_begins(tokenizer: PreTrainedTokenizerBase, completion: Sequence[int]) -> int | None:
+class _Search:
+    """Best-first search over the answers that a policy may give."""
+
+    def __init__(
+        self, tokens: NumberTokens, limits: tuple[float, float] | None, missing: float, root: _Node
+    ) -> None:
+        self._tokens, self._limits = tokens, limits or (-math.inf, math.inf)
+        self._missing = missing  # that may be left
+        self._frontier = [(-root.probability, 0, root)]  # a heap
+        self._made = 1
+        self._unexplored, self._dropped = root.probability, 0.0
+        self._read: list[tuple[float, float]] = []  # score and probability
+
+    def pop(self, number: int) -> list[_Node]:
+        """The most probable branches, at most `number`; none once all that is left may be left."""
+        nodes: list[_Node] = []
+        if self._unexplored + self._dropped <= self._missing:
+            return nodes
+        # Half of it may be left now; their children need the other half, or one more step.
+        while self._frontier and len(nodes) < number and self._unexplored > self._missing / 2:
+            _, _, node = heapq.heappop(self._frontier)
+            self._unexplored -= node.probability
+            nodes.append(node)
+        return nodes
+
+    def push(self, nodes: Sequence[_Node], column: int, chances: Tensor) -> None:
+        """Take in what follows `nodes`, the first of which has this column in the cache.
+
+        `chances` (nodes, tokens) are the probabilities of `NumberTokens.ids`.
+        """
+        before = torch.tensor([node.probability for node in nodes], dtype=torch.float64)
+        joint = chances * before.to(chances.device)[:, None]
+        kept = joint > _NEGLIGIBLE * self._missing
+        self._dropped += float(joint[~kept].sum())
+        # NumPy's lists are made many times faster than torch's.
+        places, probabilities = (
+            part.cpu().numpy().tolist() for part in (kept.nonzero(), joint[kept])
+        )
+        for (number, place), probability in zip(places, probabilities, strict=True):
+            node, (token, piece) = nodes[number], self._tokens.usable[place]
+            found = extend(Prefix(node.text, node.tail), piece, self._tokens.reading)
+            if isinstance(found, float):
+                self._read.append((found, probability))
+            elif found is not None and not self._is_out_of_range(found.number):
+                above = (*node.ancestors, column + number)
+                child = _Node(token, found.number, found.tail, probability, above)
+                heapq.heappush(self._frontier, (-probability, self._made, child))
+                self._made += 1
+                self._unexplored += probability
+
+    def _is_out_of_range(self, number: str) -> bool:
+        """Whether every number that begins like this lies outside: more digits lead away from 0."""
+        value = value_of(Prefix(number))
+        if value is None:
+            return False
+        low, high = self._limits
+        return value < low if number.startswith("-") else value > high
+
+    def summary(self) -> Expectation:
+        low, high = self._limits
+        inside = [
+            (value, chance)
+            for value, chance in self._read
+            if math.isfinite(value) and low <= value <= high
+        ]
+        mass = math.fsum(chance for _, chance in inside)
+        left = [node for _, _, node in self._frontier]
+        missing = math.fsum([self._dropped, *(node.probability for node in left)])
+        for node in left:
+            value = value_of(Prefix(node.text, node.tail))
+            if value is not None and math.isfinite(value):
+                inside.append((min(max(value, low), high), node.probability))
+        return Expectation(*_moments(inside), mass, missing)
+
+
+def _moments(values: Sequence[tuple[float, float]]) -> tuple[float | None, float | None]:
+    """Mean and standard deviation of values with probabilities; None where these are too small."""
+    total = math.fsum(chance for _, chance in values)
+    if total < _LEAST_MASS:
+        return None, None
+    mean = math.fsum(value * chance for value, chance in values) / total
+    variance = math.fsum((value - mean) ** 2 * chance for value, chance in values) / total
+    return mean, math.sqrt(variance)
+
+
+def _tokens_before_answer(
+    tokenizer: PreTrainedTokenizerBase, completion: Sequence[int], reading: AnswerReading
+) -> int | None:
     """Tokens up to the end of the last `<answer>`; None where none ends with a token."""
     text = tokenizer.decode(completion)
-    place = text.rfind(_OPEN)
-    if place < 0:
+    place = answer_begins(text, reading)
+    if place is None:
         return None
-    wanted = text[: place + len(_OPEN)]
     for number in range(1, len(completion) + 1):
         said = tokenizer.decode(completion[:number])
-        if len(said) >= len(wanted):
-            return number if said.rstrip() == wanted else None
+        if len(said) >= place:
+            return number if said.rstrip() == text[:place] else None
     return None
 
 
@@ -152,23 +256,24 @@ def _row_of(cache: DynamicCache, row: int, length: int) -> DynamicCache:
 
 def _next_probabilities(
     policy: VQAThinkerForConditionalGeneration, level: Sequence[_Node], cache: DynamicCache,
-    shared: int, depth: int,
+    shared: int, depths: Sequence[int],
 ) -> Tensor:  # fmt: skip
     """Probabilities (nodes, vocabulary) of what follows each node; their keys go into the cache.
 
-    `shared` columns of the cache are seen by all nodes.
+    `shared` columns of the cache are seen by all nodes; `depths` of the others count from there,
+    those of `level` last.
     """
     device, past = policy.device, cache.get_seq_length()
     seen = torch.zeros((len(level), past + len(level)), dtype=torch.bool)
     seen[:, :shared] = True
     for number, node in enumerate(level):
         seen[number, [*node.ancestors, past + number]] = True
-    mask = torch.zeros(seen.shape, dtype=policy.dtype).masked_fill(~seen, -torch.inf)
+    positions = torch.cat([torch.arange(shared), shared + torch.tensor(depths)])
     with masked_attention(policy.model.language_model):
         out = policy.model(
             input_ids=torch.tensor([[node.token for node in level]], device=device),
-            position_ids=torch.full((1, len(level)), shared + depth, device=device),
-            attention_mask=mask[None, None].to(device),
+            position_ids=positions[None, past:].to(device),
+            attention_mask=_masks(policy, seen, positions),
             past_key_values=cache,
             use_cache=True,
         )
@@ -177,14 +282,21 @@ def _next_probabilities(
     return logits.softmax(-1, dtype=torch.float64)
 
 
-def _summary(
-    values: Sequence[tuple[float, float]], limits: tuple[float, float] | None
-) -> Expectation:
-    low, high = limits or (-math.inf, math.inf)
-    inside = [(value, chance) for value, chance in values if low <= value <= high]
-    mass = math.fsum(chance for _, chance in inside)
-    if mass < _LEAST_MASS:
-        return Expectation(None, None, mass)
-    mean = math.fsum(value * chance for value, chance in inside) / mass
-    variance = math.fsum((value - mean) ** 2 * chance for value, chance in inside) / mass
-    return Expectation(mean, math.sqrt(variance), mass)
+def _masks(
+    policy: VQAThinkerForConditionalGeneration, seen: Tensor, positions: Tensor
+) -> Tensor | dict[str, Tensor]:
+    """What attention adds for the columns that each node sees (nodes, columns), by kind of layer.
+
+    `positions` (columns,) are those of tokens, for columns that follow each other need not be
+    neighbours in an answer.
+    """
+
+    def added(visible: Tensor) -> Tensor:
+        mask = torch.zeros(visible.shape, dtype=policy.dtype).masked_fill(~visible, -torch.inf)
+        return mask[None, None].to(policy.device)
+
+    window = attention_window(policy.config.text_config)
+    if window is None:
+        return added(seen)
+    near = positions[-len(seen) :, None] - positions < window
+    return {"full_attention": added(seen), "sliding_attention": added(seen & near)}

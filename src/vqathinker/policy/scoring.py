@@ -73,7 +73,7 @@ class Scorer:
 
     def __post_init__(self) -> None:
         if "expected" in self.how.kinds:
-            self._tokens = NumberTokens(self.tokenizer)
+            self._tokens = NumberTokens(self.tokenizer, self.answer.reading)
 
     def ask(self, frames: torch.Tensor, videos: Sequence[str]) -> list[ClipScores]:
         """Ask about each clip once.
@@ -114,7 +114,7 @@ class Scorer:
             return None
         return expected_score(
             self.policy, self.tokenizer, self._tokens, length, greedy.ids[row],
-            *greedy.remembered[row], self.answer.limits,
+            *greedy.remembered[row], self.answer.limits, how=self.how.expectation,
         )  # fmt: skip
 
     def _samples(self, prompts: EncodedPrompts, videos: Sequence[str]) -> list[tuple[Answer, ...]]:

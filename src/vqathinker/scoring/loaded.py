@@ -17,7 +17,7 @@ from scipy.special import stdtrit
 from transformers.utils import logging as transformers_logging
 
 from vqathinker.errors import InputError
-from vqathinker.params import AnswerParams, Device, EvaluationParams, SamplingParams
+from vqathinker.params import EXPECTATION, AnswerParams, Device, EvaluationParams, SamplingParams
 from vqathinker.policy.device import choose_device, choose_dtype
 from vqathinker.policy.folder.checkpoint import load_policy
 from vqathinker.policy.folder.processor import AUTHORS_SETTING
@@ -184,6 +184,7 @@ class LoadedPolicy:
         how = EvaluationParams(
             batch_size=1, max_new_tokens=self._longest, precision="auto", score=method, beside=[],
             sampling=SamplingParams(answers=_ANSWERS, temperature=_TEMPERATURE, seed=seed),
+            expectation=EXPECTATION,
         )  # fmt: skip
         scorer = Scorer(self._policy.model, self._policy.tokenizer, how, self._answer)
         frames = torch.from_numpy(np.ascontiguousarray(clip.pixels.transpose(0, 3, 1, 2)))
