@@ -25,6 +25,7 @@ CODECS = {
     "av1": ("-c:v", "libsvtav1", "-preset", "12", "-pix_fmt", "yuv420p", "-svtav1-params",
             "lp=1"),
     "mpeg4": ("-c:v", "mpeg4", "-pix_fmt", "yuv420p"),
+    "xvid": ("-c:v", "libxvid", "-pix_fmt", "yuv420p"),
     "mjpeg": ("-c:v", "mjpeg", "-pix_fmt", "yuvj420p"),
     "vp8": ("-c:v", "libvpx", "-deadline", "good", "-cpu-used", "4", "-pix_fmt", "yuv420p"),
     "mpeg2": ("-c:v", "mpeg2video", "-pix_fmt", "yuv420p"),

@@ -41,9 +41,10 @@ class ShownByFfmpeg:
 def shown_by_ffmpeg(path: Path, *input_options: str) -> ShownByFfmpeg:
     """Every frame that ffmpeg shows, in its order; none where it shows nothing."""
     done = subprocess.run(
-        [ffmpeg_binary(), "-nostdin", "-hide_banner", "-copyts", *input_options, "-i", str(path),
-         "-an", "-sn", "-dn", "-vf", "showinfo=checksum=0", "-fps_mode", "passthrough",
-         "-sws_flags", "neighbor", "-pix_fmt", "rgb24", "-f", "image2pipe", "-c:v", "ppm", "-"],
+        [ffmpeg_binary(), "-nostdin", "-nostats", "-hide_banner", "-copyts", *input_options,
+         "-i", str(path), "-an", "-sn", "-dn", "-vf", "showinfo=checksum=0",
+         "-fps_mode", "passthrough", "-sws_flags", "neighbor", "-pix_fmt", "rgb24",
+         "-f", "image2pipe", "-c:v", "ppm", "-"],
         capture_output=True, check=False,
     )  # fmt: skip
     said = done.stderr.decode(errors="replace")

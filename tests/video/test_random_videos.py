@@ -24,7 +24,9 @@ def test_what_is_taken_out_is_what_ffmpeg_shows(number: int, tmp_path: Path) -> 
     path = make_video(recipe, tmp_path)
     shown = shown_by_ffmpeg(path)
     if shown.frames:
-        require_what_ffmpeg_shows(path, shown, has_times=recipe.container != "avi")
+        # ffmpeg takes the first time of MPEG-1 from the container, and all others from the decoder.
+        has_times = recipe.container != "avi" or "mpeg1video" not in recipe.encode
+        require_what_ffmpeg_shows(path, shown, has_times)
     else:  # the cut left nothing
         with pytest.raises(DamagedVideo, match=r"no frame|no video stream|empty file|End of file"):
             probe(path)

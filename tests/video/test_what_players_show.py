@@ -11,7 +11,9 @@ import pytest
 from tests.video.shown_by_ffmpeg import require_what_ffmpeg_shows, shown_by_ffmpeg
 
 from vqathinker.video.damage import DamagedVideo
+from vqathinker.video.decode import decode_clip
 from vqathinker.video.probe import Probe, probe
+from vqathinker.video.sampling import ClipSetting
 
 MakeClip = Callable[..., Path]
 
@@ -28,8 +30,54 @@ def picture(rate: int, seconds: float, size: str = "96x64") -> tuple[str, ...]:
 
 def test_b_frames_where_the_container_stores_no_times_of_showing(make_clip: MakeClip) -> None:
     path = make_clip("b.avi", "h264", "-preset", "medium", "-bf", "3", inputs=picture(30, 8))
-    facts = agreed(path, has_times=False)
+    facts = agreed(path)
     assert (facts.frames, facts.duration_s) == (240, 8.0)
+
+
+# Two frames in a packet, and an empty one in the next: the encoder's times of showing are wrong.
+PACKED = ("-bf", "2")
+LEFT_OUT = ("-fps_mode", "passthrough", "-vf")
+
+
+@pytest.mark.parametrize("reader", ["pyav", "decord"])
+def test_packed_b_frames_are_sampled_as_ffmpeg_shows_them(reader: str, make_clip: MakeClip) -> None:
+    if reader == "decord":
+        pytest.importorskip("decord", reason="decord is built for Linux on x86-64 only")
+    path = make_clip(f"{reader}_packed.avi", "xvid", *PACKED, inputs=picture(25, 2, "320x240"))
+    shown = shown_by_ffmpeg(path)
+    facts = require_what_ffmpeg_shows(path, shown)
+    assert (facts.frames, facts.fps, facts.duration_s) == (48, 25.0, pytest.approx(1.92))
+    clip = decode_clip(path, ClipSetting(6, 32), facts.frames, reader)
+    assert clip.indices == [3, 11, 19, 27, 34, 42]
+    assert clip.seconds == pytest.approx([shown.seconds[index] for index in clip.indices])
+
+
+@pytest.mark.parametrize("codec", ["xvid", "mpeg4", "h264"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("-frames:v", "5"),
+        ("-frames:v", "1"),
+        ("-vf", "setpts=PTS+1/TB"),
+        (*LEFT_OUT, "select=not(mod(n\\,3))"),
+        (*LEFT_OUT, "select=lt(n\\,10)+gt(n\\,30)"),
+        (*LEFT_OUT, "select=lt(n\\,44)+gt(n\\,47)"),
+    ],
+    ids=["five", "one", "late", "thirds", "gap", "gap at the end"],
+)
+def test_times_in_an_avi_with_b_frames_and_gaps(
+    codec: str, options: tuple[str, ...], make_clip: MakeClip, request: pytest.FixtureRequest
+) -> None:
+    name = f"{request.node.callspec.id.replace(' ', '_')}.avi"
+    agreed(make_clip(name, codec, *PACKED, *options, inputs=picture(25, 2)))
+
+
+def test_a_part_of_an_avi_with_packed_b_frames(make_clip: MakeClip) -> None:
+    whole = make_clip("whole_packed.avi", "xvid", *PACKED)
+    agreed(make_clip("packed_end.avi", "copy", inputs=("-ss", "0.7", "-i", str(whole))))
+    agreed(make_clip("packed_start.avi", "copy", "-t", "1", inputs=("-i", str(whole))))
+    unpacked = ("-bsf:v", "mpeg4_unpack_bframes")
+    agreed(make_clip("unpacked.avi", "copy", *unpacked, inputs=("-i", str(whole))))
 
 
 def test_pictures_that_are_never_shown_are_not_counted(make_clip: MakeClip, tmp_path: Path) -> None:

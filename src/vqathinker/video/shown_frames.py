@@ -16,7 +16,12 @@ from vqathinker.video.every_frame import decode_every_frame
 from vqathinker.video.frame_shapes import FrameShape, shape_of
 from vqathinker.video.packets import PacketInfo, marked_damage, scan_packets
 from vqathinker.video.promises import require_promised_duration, require_whole_index
-from vqathinker.video.timeline import Timeline, timeline_of_frames, timeline_of_packets
+from vqathinker.video.timeline import (
+    FrameTime,
+    Timeline,
+    timeline_of_frames,
+    timeline_of_packets,
+)
 
 __all__ = ["ShownFrames", "find_shown_frames"]
 
@@ -61,8 +66,8 @@ def find_shown_frames(container: InputContainer, stream: VideoStream, path: Path
     with open_video(path) as (again, same_stream):  # not every format can go back
         times, shapes, first = [], dict[FrameShape, None](), None
         for frame in decode_every_frame(again, same_stream, packets, path):
-            times.append((frame.pts, frame.duration or 0))
+            times.append(FrameTime(frame.pts, frame.dts, frame.duration or 0))
             shapes[shape_of(frame)] = None
             first = first or frame
-        timeline = timeline_of_frames(again, same_stream, packets, times)
+        timeline = timeline_of_frames(again, same_stream, times)
         return ShownFrames(packets, timeline, first, list(shapes))

@@ -8,6 +8,7 @@ of numbers of frames, rates and durations is not used for either.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 from av.container import InputContainer
 from av.video.stream import VideoStream
@@ -15,13 +16,14 @@ from av.video.stream import VideoStream
 from vqathinker.video.packet_frames import headers_promise_one_frame
 from vqathinker.video.packets import PacketInfo
 
-__all__ = ["Timeline", "timeline_of_frames", "timeline_of_packets"]
+__all__ = ["FrameTime", "Timeline", "timeline_of_frames", "timeline_of_packets"]
 
 # Containers that store a presentation time with every packet, and codecs whose packets were
 # compared with what ffmpeg shows; so were codecs that have key frames alone.
 _TIMED_CONTAINERS = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}
 _COMPARED_CODECS = {"h264", "hevc", "vp8", "vp9", "av1"}
-# Its packets come at the times at which frames are shown, B-frames or not.
+# PyAV fills in presentation times there, which are wrong where B-frames are packed. ffmpeg shows a
+# frame at the decoding time of the packet with which it comes out of the decoder.
 _CONTAINERS_WITHOUT_PTS = {"avi"}
 # FFmpeg's with AVFMT_TS_DISCONT: a clock that jumps by more is another clock (dts_delta_threshold).
 _CONTAINERS_THAT_RESTART = {"mpegts", "mpeg", "nut", "ogg"}
@@ -59,6 +61,14 @@ class Timeline:
         return self.frames / self.duration_s if self.duration_s else nominal
 
 
+class FrameTime(NamedTuple):
+    """Presentation time, decoding time and duration of a frame in ticks."""
+
+    pts: int | None
+    dts: int | None
+    duration: int
+
+
 def timeline_of_packets(
     container: InputContainer, stream: VideoStream, packets: Sequence[PacketInfo]
 ) -> Timeline | None:
@@ -71,28 +81,42 @@ def timeline_of_packets(
 
 
 def timeline_of_frames(
-    container: InputContainer,
-    stream: VideoStream,
-    packets: Sequence[PacketInfo],
-    times: Sequence[tuple[int | None, int]],
+    container: InputContainer, stream: VideoStream, times: Sequence[FrameTime]
 ) -> Timeline:
     """The timeline of all frames of a stream.
 
     Args:
         container: the video.
         stream: its stream.
-        packets: of the stream.
-        times: presentation time and duration in ticks of every frame, as the decoder puts them out.
+        times: of every frame, as the decoder puts them out.
     """
-    pts = [time for time, _ in times if time is not None]
+    has_pts = container.format.name not in _CONTAINERS_WITHOUT_PTS
+    known = [time.pts for time in times] if has_pts else _decoding_times(times)
+    pts = [time for time in known if time is not None]
     if len(pts) < len(times) or not stream.time_base:
-        return _timeline_without_clock(stream, [duration for _, duration in times])
-    if container.format.name in _CONTAINERS_WITHOUT_PTS:
-        dts = [packet.dts for packet in packets if packet.dts is not None]
-        pts = dts if len(dts) == len(times) else sorted(pts)
-    elif container.format.name not in _CONTAINERS_THAT_RESTART and _are_shuffled(pts):
+        return _timeline_without_clock(stream, [time.duration for time in times])
+    if container.format.name not in _CONTAINERS_THAT_RESTART and _are_shuffled(pts):
         pts = sorted(pts)
-    return _timeline(container, stream, pts, times[-1][1], has_order=False)
+    return _timeline(container, stream, pts, times[-1].duration, has_order=False)
+
+
+def _decoding_times(times: Sequence[FrameTime]) -> list[int | None]:
+    """Decoding times of frames. Those that come out behind the last packet follow as in ffmpeg.
+
+    Source: `video_duration_estimate` of FFmpeg's fftools/ffmpeg_dec.c. A duration of one tick is
+    often made up; where the frame before lasted more than two, this one lasts as long.
+    """
+    found: list[int | None] = []
+    last, gap = None, 0
+    for time in times:
+        now = time.dts if time.dts is not None or last is None else last + gap
+        if now is not None:
+            gap = time.duration
+            if last is not None and gap in {0, 1} and now - last > 2 * gap:
+                gap = now - last
+        found.append(now)
+        last = now
+    return found
 
 
 def _timeline_without_clock(stream: VideoStream, durations: Sequence[int]) -> Timeline:
