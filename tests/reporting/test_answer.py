@@ -27,6 +27,13 @@ def test_the_interval_of_the_difference_decides(low: float, high: float, verdict
     assert "is 0.500 [0.400, 0.600] after training, and was 0.100 [0.400, 0.600] before" in said
 
 
+def test_each_correlation_has_the_count_of_its_own_videos() -> None:
+    before = line("untrained", value=0.1, n=7, difference_low=-0.4, difference_high=-0.1)
+    said = answer_of([line("method"), before]).sentence
+    assert "12 videos" in said
+    assert "7 videos" in said
+
+
 def test_one_domain_alone_is_a_yes_in_part() -> None:
     other = {"domain": "out-of-distribution"}
     rungs = [

@@ -130,6 +130,39 @@ def test_several_seeds_are_their_mean_and_spread_on_what_all_have_scored() -> No
     assert find(lines, row="sft", benchmark="a", measure="srcc")["n_compared"] == N - 1
 
 
+def test_counts_are_of_the_videos_that_were_compared() -> None:
+    """The method lacks the last 10 videos of `a` and all but 30 of `b`; `sft` lacks the first 5."""
+    drawn = agreements(("grpo", "sft"))
+    scores = {**drawn.scores}
+    scores["grpo", "a"] = scores["grpo", "a"][:-10]
+    scores["grpo", "b"] = scores["grpo", "b"][:30]
+    scores["sft", "a"] = scores["sft", "a"][5:]
+    drawn = Agreements(scores, drawn.labels, INTERVALS)
+    lines = ladder_lines(SCALE, ladder_rows(SCALE, ["grpo", "sft"]), drawn)
+    counted = {
+        (line["row"], line["benchmark"]): (line["n"], line["n_compared"])
+        for line in lines
+        if line["measure"] == "srcc" and line["domain"] == "in-domain"
+    }
+    assert counted == {
+        ("grpo", "a"): (30, None), ("grpo", "b"): (30, None), ("grpo", "average"): (60, None),
+        ("sft", "a"): (35, 25), ("sft", "b"): (40, 30), ("sft", "average"): (75, 55),
+    }  # fmt: skip
+
+
+def test_averages_are_weighted_by_the_label_files_whatever_was_scored() -> None:
+    drawn = agreements(("grpo",))
+    scores = {**drawn.scores, ("grpo", "a"): drawn.scores["grpo", "a"][:20]}
+    lines = ladder_lines(
+        SCALE, ladder_rows(SCALE, ["grpo"]), Agreements(scores, drawn.labels, INTERVALS)
+    )
+    a, b, average = (
+        find(lines, benchmark=name, domain="in-domain", measure="srcc")["value"]
+        for name in ("a", "b", "average")
+    )
+    assert average == pytest.approx((a + b) / 2)  # SCALE counts as many rows of a as of b
+
+
 def test_without_the_method_values_stand_without_differences() -> None:
     lines = ladder_lines(SCALE, ladder_rows(SCALE, ["sft"]), agreements(("sft",)))
     assert {line["reason"] for line in lines} == {"no run grpo to compare with"}

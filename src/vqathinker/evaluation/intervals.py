@@ -79,24 +79,33 @@ def bootstrap(
     ]
 
 
-def average_over_sets(sets: Sequence[Resampled], *, weighted: bool = True) -> Resampled:
-    """Mean over sets that were resampled each by itself, with equal weights or by videos.
+def average_over_sets(
+    sets: Sequence[Resampled], *, weighted: bool = True, weights: Sequence[float] | None = None
+) -> Resampled:
+    """Mean over sets that were resampled independently; `n` counts the videos resampled in them.
 
-    The published averages are weighted. Sets in which the statistic is not defined are an error of
-    the average, too: give those that are to count.
+    The published averages are weighted. A set in which the statistic is not defined makes the
+    average undefined, so leave out the sets that must not count.
+
+    Args:
+        sets: one statistic of each set.
+        weighted: by videos; else all sets have the same weight.
+        weights: videos of each set, for `weighted`; None: as many as were resampled.
     """
     reason = next((one.reason for one in sets if one.reason), None) if sets else "no set"
     n, draws = sum(one.n for one in sets), tuple(draw for one in sets for draw in one.draws)
     values = [one.value for one in sets if one.value is not None]
     if not sets or len(values) < len(sets):
         return Resampled(None, np.empty(0), n, 0.0, draws, reason)
-    sizes = np.array([one.n if weighted else 1 for one in sets], dtype=float)
-    weights = sizes / sizes.sum()
-    value = float(weights @ np.array(values))
+    sizes = np.ones(len(sets))
+    if weighted:
+        sizes = np.array(weights or [one.n for one in sets], dtype=float)
+    shares = sizes / sizes.sum()
+    value = float(shares @ np.array(values))
     if reason is not None:
         return Resampled(value, np.empty(0), n, 0.0, draws, reason)
-    replicates = weights @ np.stack([one.replicates for one in sets])
-    variances = [(w * one.replicates.std()) ** 2 for w, one in zip(weights, sets, strict=True)]
+    replicates = shares @ np.stack([one.replicates for one in sets])
+    variances = [(w * one.replicates.std()) ** 2 for w, one in zip(shares, sets, strict=True)]
     freedom = pooled_freedom(variances, [one.freedom for one in sets])
     return Resampled(value, replicates, n, freedom, draws)
 

@@ -18,7 +18,8 @@ from vqathinker.reporting.tables.reading import read_lines
 
 __all__ = ["write_numbers"]
 
-_SCORES = ("n", *(f"{name}{end}" for name in MEASURES for end in ("", "_low", "_high")))
+_COUNTS = ("n", "n_missing", "n_damaged", "n_null")
+_SCORES = (*_COUNTS, *(f"{name}{end}" for name in MEASURES for end in ("", "_low", "_high")))
 _ESTIMATE = ("value", "low", "high")
 _PREFERENCE = ("run", "benchmark", "kind", "n", "preference", "low", "high")
 _QUESTIONS = ("run", "task", "measure", "part", "n", *_ESTIMATE, "chance")
@@ -35,7 +36,8 @@ def write_numbers(tables: Path, out_dir: Path) -> int:
     """Write what each row says into a file of its own; returns how many files.
 
     In runs/RUN/scores, BENCHMARK.json and average-DOMAIN.json have n, and srcc and plcc with the
-    ends of their intervals; averages come with equal weights, too. Beside them lie
+    ends of their intervals; n counts rows of the label file, of which n_missing, n_damaged and
+    n_null have no score. Averages come with equal weights, too. Beside them lie
     preference/BENCHMARK/KIND.json, and attribution/TASK/MEASURE.json and understanding/TASK/
     MEASURE.json over all questions: n, value, low, high. A number that is not there has no key,
     and a row without any has no file.

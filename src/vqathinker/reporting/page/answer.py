@@ -72,4 +72,5 @@ def _part(before: Line | None, after: Line) -> str:
     if before is None or before["value"] is None:
         return f"{where} is {reached} after training"
     started = interval_text(before["value"], before["low"], before["high"])
-    return f"{where} is {reached} after training, and was {started} before"
+    over = "" if before["n"] == after["n"] else f", over {before['n']} videos"
+    return f"{where} is {reached} after training, and was {started} before{over}"

@@ -5,7 +5,6 @@ seeds are drawn as videos are. Holm's correction is over all differences of one 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from vqathinker.evaluation.intervals import average_over_sets, generator_of
@@ -34,9 +33,10 @@ def ladder_lines(
 ) -> list[Line]:
     """A line for each row, measure and benchmark or weighted average, with the keys of `LADDER`.
 
-    `value` is the mean over seeds on every video that all of them scored, `spread` their standard
-    deviation. `difference` is the row's less the method's on the `n_compared` videos that both
-    scored; with its 95 % interval, `p` and `p_holm`. None, with a `reason`, where there is none.
+    `value` is the mean over seeds on the `n` videos that all of them scored, `spread` the standard
+    deviation of the seeds. `difference` is the row's value less the method's on the `n_compared`
+    videos that both scored, with its 95 % interval, `p` and `p_holm`. What is not defined is None,
+    with a `reason`.
     """
     method = next((row for row in rows if row.group == "method"), None)
     lines = [
@@ -99,13 +99,9 @@ def _seeds(
         for own, agreement in zip(of_run, found, strict=False):
             own.append(getattr(agreement, measure))
     if len(benchmarks) > 1:
-        means = [
-            average_over_sets(
-                [replace(one, n=scale.counts[name])
-                 for one, name in zip(own, benchmarks, strict=True)]
-            )
-            for own in of_run
-        ]  # fmt: skip
+        # Weights are those of the label files, so that they are the same for every row.
+        weights = [scale.counts[name] for name in benchmarks]
+        means = [average_over_sets(own, weights=weights) for own in of_run]
     else:
         means = [own[0] for own in of_run]
     return over_seeds(means, generator_of(agreements.params.seed, f"seeds of {row.name}"))

@@ -1,7 +1,6 @@
 """Every table of a results folder, from metrics, predictions and parameters."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from vqathinker.errors import InputError
@@ -80,8 +79,10 @@ def _average_interval(scale: TableScale, agreements: Agreements) -> AverageInter
             found = agreements.of([run], name)
             if found is None:
                 return None, None
-            sets.append(replace(getattr(found[0], measure), n=scale.counts[name]))
-        estimate = average_over_sets(sets, weighted=weighted).estimate(agreements.params.confidence)
+            sets.append(getattr(found[0], measure))
+        counts = [scale.counts[name] for name in benchmarks]
+        average = average_over_sets(sets, weighted=weighted, weights=counts)
+        estimate = average.estimate(agreements.params.confidence)
         return estimate.low, estimate.high
 
     return interval
