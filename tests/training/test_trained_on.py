@@ -7,7 +7,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
+from scipy.stats import percentileofscore
 
+from vqathinker.scoring.trained_on import TrainedOn
 from vqathinker.training.trained_on import describe_labels
 
 
@@ -34,5 +37,52 @@ def test_a_manifest_of_labels_alone_tells_no_facts(tmp_path: Path) -> None:
     path.parent.mkdir()
     pd.DataFrame({"video": ["a"], "mos_training": [3.0]}).to_parquet(path)
     told = describe_labels(path, {"a"})
-    assert told.keys() == {"set", "videos", "mos"}
+    assert told.keys() == {"set", "videos", "mos", "labels"}
     assert told["set"] == "mine"
+
+
+LABELS = {
+    "five points": np.repeat([1.0, 2, 3, 4, 5], [10, 100, 20, 7, 3]),
+    "half tied": np.r_[np.full(200, 3.0), np.linspace(1, 5, 200)],
+    "all equal": np.full(50, 3.0),
+    "thirds": np.arange(3, 15) / 3,
+}
+
+
+def trained_on(folder: Path, labels: np.ndarray) -> dict[str, object]:
+    """The record of a run on a manifest with these labels."""
+    videos = [str(number) for number in range(len(labels))]
+    pd.DataFrame({"video": videos, "mos_training": labels}).to_parquet(folder / "m.parquet")
+    told: dict[str, object] = json.loads(
+        json.dumps(describe_labels(folder / "m.parquet", set(videos)))
+    )
+    return told
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_the_percentile_of_a_score_counts_ties_half(tmp_path: Path, name: str) -> None:
+    labels = LABELS[name]
+    known = TrainedOn.of({"trained_on": trained_on(tmp_path, labels)})
+    for score in (0.5, 1.0, 2.5, 2.9999, 3.0, 3.0001, 3.3333, 5.0, 7.0):
+        expected = percentileofscore(labels.round(4), score, kind="mean")
+        assert known.percentile(score) == pytest.approx(expected)
+
+
+def test_many_labels_are_on_record_within_a_thousandth(tmp_path: Path) -> None:
+    labels = np.r_[np.random.default_rng(1).normal(3, 0.7, 4000), np.full(1500, 3.25)]
+    told = trained_on(tmp_path, labels)
+    assert len(told["labels"]["values"]) <= 1001
+    known = TrainedOn.of({"trained_on": told})
+    for score in (*np.linspace(0.5, 5.5, 30), 3.25):
+        expected = percentileofscore(labels, score, kind="mean")
+        assert known.percentile(score) == pytest.approx(expected, abs=0.1)
+
+
+@pytest.mark.parametrize("name", ["five points", "half tied", "all equal"])
+def test_an_older_record_has_percentiles_alone(tmp_path: Path, name: str) -> None:
+    labels, told = LABELS[name], trained_on(tmp_path, LABELS[name])
+    del told["labels"]
+    known = TrainedOn.of({"trained_on": told})
+    for score in (0.5, 1.0, 2.9999, 3.0, 3.0001, 5.0, 7.0):
+        expected = percentileofscore(labels, score, kind="mean")
+        assert known.percentile(score) == pytest.approx(expected, abs=1)

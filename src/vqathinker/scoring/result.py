@@ -22,8 +22,8 @@ class ClipScore:
         answer_status: "ok", a status of `policy.answer` where the answer is no score, "missing", or
             one of `video.damage.STATUSES` where the clip cannot be read.
         method: greedy, mean or expected (see `policy.scoring`).
-        percentile: how many of a hundred training clips have a MOS below the score; None where the
-            policy does not know its training set.
+        percentile: percent of the training labels below the score, ties counted half; None where
+            the policy does not know its training set.
         warnings: in what the clip lies outside of what the policy has seen.
         failure: a sentence about a clip that cannot be read; None for all others.
     """

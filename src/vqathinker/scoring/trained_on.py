@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -12,6 +12,42 @@ from vqathinker.params.base import RELEASED
 __all__ = ["TrainedOn"]
 
 Ends = tuple[float, float]
+_DECIMALS = 4  # of labels on record, and so of what is compared with them
+
+
+class LabelCounts(NamedTuple):
+    """Some of the labels in rising order, and for each how many labels lie below and up to it.
+
+    All labels where there are few; else their quantiles, see `training.trained_on`.
+    """
+
+    values: tuple[float, ...]
+    below: tuple[float, ...]
+    up_to: tuple[float, ...]
+    total: float
+
+    @classmethod
+    def of_percentiles(cls, mos: tuple[float, ...]) -> Self:
+        """Estimate the counts from equally spaced quantiles, as older policies record them.
+
+        A value that several quantiles share is tied; its labels begin and end half way to the next
+        quantile.
+        """
+        last = len(mos) - 1
+        values, first = np.unique(mos, return_index=True)
+        end = np.append(first[1:], len(mos)) - 1
+        half = 0.5 * (end > first)
+        below, up_to = np.maximum(first - half, 0), np.minimum(end + half, last)
+        return cls(tuple(values), tuple(below), tuple(up_to), last or 1)
+
+    def share_below(self, score: float) -> float:
+        """Share of the labels below a score, ties counted half; linear between the values."""
+        at = int(np.searchsorted(self.values, score))
+        if at < len(self.values) and self.values[at] == score:
+            return (self.below[at] + self.up_to[at]) / 2 / self.total
+        values = (*self.values[max(at - 1, 0) : at], *self.values[at : at + 1])
+        counts = (*self.up_to[max(at - 1, 0) : at], *self.below[at : at + 1])
+        return float(np.interp(score, values, counts)) / self.total
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +58,7 @@ class TrainedOn:
         set: its name; None where no scores were learned from, or nothing is known.
         videos: how many had a label and a clip.
         mos: the 0th to the 100th percentile of the labels, on the scale of the scores.
+        labels: how many labels lie below others; None: not recorded, estimated from `mos`.
         side: least and greatest number of pixels of the shorter side.
         fps: least and greatest frame rate.
         duration_s: least and greatest duration, in seconds.
@@ -30,6 +67,7 @@ class TrainedOn:
     set: str | None = None
     videos: int | None = None
     mos: tuple[float, ...] | None = None
+    labels: LabelCounts | None = None
     side: Ends | None = None
     fps: Ends | None = None
     duration_s: Ends | None = None
@@ -45,10 +83,17 @@ class TrainedOn:
             return cls(set=PurePosixPath(data).parent.name if data else None)
         ends = {name: tuple(told[name]) for name in ("mos", "side", "fps", "duration_s")
                 if name in told}  # fmt: skip
+        if counts := told.get("labels"):
+            columns = (tuple(counts[name]) for name in ("values", "below", "up_to"))
+            ends["labels"] = LabelCounts(*columns, told["videos"])
         return cls(set=told["set"], videos=told["videos"], **ends)
 
     def percentile(self, score: float | None) -> float | None:
-        """How many of a hundred labels lie below a score, 0..100; None where it is not known."""
+        """Percent of the labels below a score, ties counted half, 0..100; None: not known.
+
+        As `scipy.stats.percentileofscore(kind="mean")`, with labels and score in four decimals.
+        """
         if score is None or self.mos is None:
             return None
-        return float(np.interp(score, self.mos, np.linspace(0, 100, len(self.mos))))
+        labels = self.labels or LabelCounts.of_percentiles(self.mos)
+        return 100 * labels.share_below(round(score, _DECIMALS))

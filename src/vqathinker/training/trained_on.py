@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 __all__ = ["describe_labels"]
 
 _FACTS = ("fps", "duration_s")
 _SIDES = ("width", "height")
+_DECIMALS = 4
+_QUANTILES = 1000  # labels on record; no more are needed to say how many lie below a score
 _SET = b"set"  # of a manifest's metadata, see datasets.manifest
 
 
@@ -24,8 +27,8 @@ def describe_labels(manifest: Path, videos: set[str]) -> dict[str, Any]:
 
     Returns:
         `set` (its name), `videos` (how many), `mos` (the 0th to the 100th percentile of the labels
-        on the training scale) and, as far as the manifest has them, the least and the greatest
-        `side` (the shorter one, in pixels), `fps` and `duration_s`.
+        on the training scale), `labels` (see `_count_labels`) and, as far as the manifest has them,
+        the least and the greatest `side` (the shorter one, in pixels), `fps` and `duration_s`.
     """
     schema = pq.read_schema(manifest)
     columns = {"video", "mos_training", *_FACTS, *_SIDES} & set(schema.names)
@@ -38,6 +41,23 @@ def describe_labels(manifest: Path, videos: set[str]) -> dict[str, Any]:
     return {
         "set": known.get("set", manifest.parent.name),
         "videos": len(rows),
-        "mos": np.percentile(rows["mos_training"], np.arange(101)).round(4).tolist(),
+        "mos": np.percentile(rows["mos_training"], np.arange(101)).round(_DECIMALS).tolist(),
+        "labels": _count_labels(rows["mos_training"].to_numpy(dtype=float).round(_DECIMALS)),
         **{name: [float(rows[name].min()), float(rows[name].max())] for name in facts},
+    }
+
+
+def _count_labels(labels: NDArray[np.float64]) -> dict[str, list[float]]:
+    """`values` of the labels, and how many labels lie `below` and `up_to` (at or below) each.
+
+    Percentiles alone lose where labels tie. Every value is listed among up to a thousand labels.
+    """
+    values = np.unique(
+        np.quantile(labels, np.linspace(0, 1, _QUANTILES + 1), method="inverted_cdf")
+    )
+    ordered = np.sort(labels)
+    counts = {"below": "left", "up_to": "right"}
+    return {
+        "values": values.tolist(),
+        **{name: np.searchsorted(ordered, values, side).tolist() for name, side in counts.items()},
     }
