@@ -2,7 +2,9 @@
 
 import csv
 import json
+import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -275,6 +277,46 @@ def test_two_archives_are_the_same_bytes_and_hold_what_is_promised(
     assert not [name for name in names if name.endswith((".mp4", ".safetensors", "labels.csv"))]
     assert resolved["scale"] == "demo"
     assert "numpy" in packages
+
+
+def git(*words: str) -> str:
+    who = ("-c", "user.name=a", "-c", "user.email=a@b")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", *who, *words]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=clean)
+    return done.stdout.strip()
+
+
+def commit(folder: Path) -> str:
+    """Make `folder` a repository with one empty commit; returns its hash."""
+    git("init", "-q", str(folder))
+    git("-C", str(folder), "commit", "-q", "--allow-empty", "-m", "first")
+    return git("-C", str(folder), "rev-parse", "HEAD")
+
+
+def code_of(out: Path) -> dict[str, Any]:
+    assert call("archive", str(RESULTS), "--out", str(out)).exit_code == 0
+    with ZipFile(out) as file:
+        code: dict[str, Any] = json.loads(file.read("code.json"))
+    return code
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_the_revision_on_record_is_that_of_the_project_s_own_repository(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = commit(tmp_path / "other")
+    enclosing = commit(project.parent)
+    assert code_of(tmp_path / "a.zip")["revision"] is None
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "other" / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(project))
+    code = code_of(tmp_path / "b.zip")
+    assert (code["revision"], code["changed"]) == (None, None)
+    own = commit(project)
+    assert own not in (other, enclosing)
+    code = code_of(tmp_path / "c.zip")
+    assert code["revision"] == own
+    assert "?? params.yaml" in code["changed"]
 
 
 def test_a_checkout_s_own_published_results_are_archived_where_they_lie(

@@ -6,6 +6,7 @@ say who may have them. They are named with their hashes.
 """
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -152,8 +153,10 @@ def _environment() -> dict[str, Any]:
 
 
 def _code(root: Path) -> dict[str, Any]:
-    """The revision, where git knows it, whether files differ from it, and each source's hash."""
-    revision, changed = (_git(root, *words) for words in (("rev-parse", "HEAD"), ("status", "-s")))
+    """The revision and changed files, if `root` is a repository, and the hash of each source."""
+    revision = changed = None
+    if _is_repository(root):
+        revision, changed = _git(root, "rev-parse", "HEAD"), _git(root, "status", "-s")
     files = {_name_in(root, path): sha256_of_file(path) for path in _below(root / "src")}
     return {
         "version": __version__,
@@ -163,13 +166,26 @@ def _code(root: Path) -> dict[str, Any]:
     }
 
 
+def _is_repository(root: Path) -> bool:
+    """Whether `root` is the top level of a repository, not a folder somewhere in another one."""
+    top = _git(root, "rev-parse", "--show-toplevel")
+    return top is not None and Path(top).resolve() == root.resolve()
+
+
 def _git(root: Path, *words: str) -> str | None:
+    """What git prints of the repository that holds `root`; None where it fails.
+
+    GIT_DIR and the like, which git sets in its hooks, point to another repository.
+    """
     program = find_program("git")
     if program is None:
         return None
-    command = [program, "-C", str(root), *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.strip() if done.returncode == 0 else None
+    environment = {name: value for name, value in os.environ.items() if name[:4] != "GIT_"}
+    done = subprocess.run(
+        [program, "-C", str(root), *words],
+        capture_output=True, text=True, errors="replace", check=False, env=environment,
+    )  # fmt: skip
+    return done.stdout.removesuffix("\n") if done.returncode == 0 else None
 
 
 def _json(content: Mapping[str, Any]) -> str:
