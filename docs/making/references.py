@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
 from docs.making.tables import with_tables
 from typer.main import get_command
 
 from vqathinker.cli import app
 from vqathinker.params import json_schema
 from vqathinker.phases.parameters import merge
+from vqathinker.phases.yaml12 import dump_yaml, parse_yaml
 
 ROOT = Path(__file__).parents[2]
 SCALES = ("demo", "single-gpu", "paper")
@@ -40,10 +40,10 @@ def pages() -> dict[str, str]:
 def parameters() -> str:
     """Every key of params.yaml: meaning, what may stand there, and its value at each scale."""
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    config = yaml.safe_load(text)
+    config = parse_yaml(text)
     shared = {key: value for key, value in config.items() if key not in ("scale", "scales")}
     scales = {scale: merge(shared, config["scales"][scale]) for scale in SCALES}
-    schema = yaml.safe_load(json_schema())
+    schema = parse_yaml(json_schema())
     parts = [
         "# Parameters",
         (
@@ -52,7 +52,14 @@ def parameters() -> str:
             "has not. [Training](../training.md#rows-of-runs) says what a row of `runs` may lay "
             "over these."
         ),
-        "Other values for once, which count for the scale whatever it says itself:",
+        (
+            "The file is read as YAML 1.2: `2e-6` is a number, `010` is 10, and `on`, `yes`, "
+            "`1:30` and `1_000` are text. A key that stands twice is an error."
+        ),
+        (
+            "Other values for once, which count for the scale whatever it says itself; a value is "
+            "text where its key wants text:"
+        ),
         (
             "```sh\nsnakemake --cores all --config 'training={learning_rate: 2.0e-3}'\n"
             "vqathinker plan --scale paper --config training.group_size=8\n```"
@@ -140,7 +147,7 @@ def _value(tree: Any, key: str) -> str:
         return f"{len(tree)} rows" if tree else "–"
     if isinstance(tree, dict):
         return "below"
-    text = yaml.safe_dump(tree, default_flow_style=True, width=10_000).removesuffix("\n...\n")
+    text = dump_yaml(tree, default_flow_style=True, width=10_000).removesuffix("\n...\n")
     return f"`{text.strip()}`"
 
 

@@ -10,9 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-__all__ = ["InputError", "explain", "read_json", "read_yaml", "reading"]
+__all__ = ["InputError", "explain", "read_json", "reading"]
 
 _EXPLAINED = {
     errno.ENOENT: "no such file or folder",
@@ -82,22 +80,3 @@ def read_json(path: Path, expected: str, remedy: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(f"{path}: is not {expected}, or is damaged: {remedy}")
     return content
-
-
-def read_yaml(path: Path, expected: str, remedy: str) -> Any:
-    """What a YAML file holds that should be `expected`; `remedy` is what to do where it is not.
-
-    Raises:
-        InputError: it is not there, cannot be read, or is no YAML: from which line on.
-    """
-    with reading(path, expected, remedy):
-        text = path.read_text(encoding="utf-8")
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{path}, line {mark.line + 1}" if mark else str(path)
-        raise InputError(
-            f"{place}: no YAML from here on; look for a missing colon or quote. Texts with colons, "
-            "# or quotes in them stand between single quotes"
-        ) from error

@@ -3,6 +3,7 @@
 import subprocess
 
 import pytest
+import yaml
 from tests.programs import program_or_skip
 from tests.workflow.test_snakefile import planned
 
@@ -50,5 +51,7 @@ def test_the_rules_of_a_module_are_planned_in_the_folder_of_the_other_workflow(q
     if (quick.folder / ".git").exists():
         return
     # No stamp comes back: the hooks that say that jobs ran under it are not run for a module.
-    quick.run(*RUN, "--dry-run", "--config", "seed=5")
+    quick.run(*RUN, "--dry-run", "--config", "seed=5", "training={epsilon: 1e-1}")
+    stamp = (other / "workflow" / "stamps" / "demo" / "training-sft.yaml").read_text("utf-8")
+    assert yaml.safe_load(stamp)["params"]["runs"]["sft"]["training"]["epsilon"] == 0.1
     assert not list((other / "workflow" / "stamps" / "demo").glob("*.before"))

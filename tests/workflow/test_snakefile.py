@@ -126,6 +126,23 @@ def test_the_drawn_graph_is_that_of_the_rules(quick, root):
     assert {(a, b) for a, several in arrows for b in several.split(" & ")} == edges
 
 
+def test_every_way_to_give_parameters_has_the_types_of_yaml_1_2(quick):
+    path = quick.folder / "params.yaml"
+    text = path.read_text(encoding="utf-8").replace("\n  epsilon: 0.2 ", "\n  epsilon: 2e-1 ")
+    path.write_text(text, encoding="utf-8")
+    small = "scales: {demo: {training: {learning_rate: 2e-6}}}\n"
+    (quick.folder / "small.yaml").write_text(small, encoding="utf-8")
+    typed = ("training={beta: 1e-2}", "report={title: 010}")
+    quick.snakemake("--dry-run", "--configfile", "small.yaml", "--config", *typed)
+    stamps = {
+        name: yaml.safe_load((quick.folder / f"workflow/stamps/demo/{name}.yaml").read_text())
+        for name in ("training-grpo", "report")
+    }
+    training = stamps["training-grpo"]["params"]["runs"]["grpo"]["training"]
+    assert [training[key] for key in ("epsilon", "learning_rate", "beta")] == [0.2, 2e-6, 0.01]
+    assert stamps["report"]["params"]["report"]["title"] == "010"
+
+
 def test_a_mistake_in_the_parameters_stops_before_any_job(quick):
     quick.change("training.epsilon", "small")
     with pytest.raises(AssertionError, match=r'training\.epsilon is "small", expected a number'):

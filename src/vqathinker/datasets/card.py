@@ -17,7 +17,7 @@ from vqathinker.datasets.card_faults import describe_faults
 from vqathinker.datasets.name_rules import WORDS, parse_words
 from vqathinker.datasets.remote_file import RemoteFile, StrictModel, Variable
 from vqathinker.datasets.stand_ins import with_stand_ins
-from vqathinker.errors import read_yaml
+from vqathinker.phases.yaml12 import read_yaml
 
 __all__ = [
     "Access",

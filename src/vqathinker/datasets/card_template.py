@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import yaml
 from pydantic import ValidationError
 
 from vqathinker.atomic import whole_file
@@ -26,6 +25,7 @@ from vqathinker.datasets.matching import video_files
 from vqathinker.datasets.name_hints import describe_names, suggest_match
 from vqathinker.datasets.name_rules import plain_path
 from vqathinker.datasets.table import read_table
+from vqathinker.phases.yaml12 import parse_yaml, read_scalar
 
 __all__ = ["UnreadableLabelsError", "write_card"]
 
@@ -188,7 +188,7 @@ def _to_text(
     columns = facts.columns
     rename = _RENAME.format(rename_without(facts.folder)) if facts.folder else ""
     return _TEMPLATE.format(
-        name=name if yaml.safe_load(name) == name else json.dumps(name),  # 2024, yes, null
+        name=name if read_scalar(name) == name else json.dumps(name),  # 2024, null
         role=role,
         expected=columns.rows or "null",
         reader="csv" if columns.named else "comma",
@@ -203,7 +203,7 @@ def _to_text(
 
 def _to_card(text: str, name: str) -> Card:
     try:
-        return Card.model_validate(yaml.safe_load(text))
+        return Card.model_validate(parse_yaml(text))
     except ValidationError:
         raise CardError(
             f"no card for {name!r}: expected a name of lower case letters, digits and underscores, "

@@ -43,7 +43,8 @@ def load_all(path: Path, changes: Sequence[str] = ()) -> Parameters:
         InputError: a change is no KEY=VALUE.
         ParameterError: a value is missing, unknown or out of range.
     """
-    return _check(path, read_params(path, changes), Parameters, "")
+    schema = TypeAdapter(Parameters).json_schema() if changes else None
+    return _check(path, read_params(path, changes, schema), Parameters, "")
 
 
 def load_section(path: Path, section: type[S]) -> S:

@@ -2,7 +2,6 @@
 
 from typing import Any, ClassVar, get_args
 
-import yaml
 from pydantic import ConfigDict, Field, model_validator
 
 from vqathinker.choices import ScoreKind
@@ -28,6 +27,7 @@ from vqathinker.params.training import (
     TrainingParams,
 )
 from vqathinker.params.understanding import JudgeParams, UnderstandingParams
+from vqathinker.phases.yaml12 import dump_yaml
 
 __all__ = [
     "EXPECTATION",
@@ -185,6 +185,6 @@ def json_schema() -> str:
     """The schema of the resolved parameters, as YAML with a note on where it comes from."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     schema |= Parameters.model_json_schema()
-    return "# Made by `vqathinker schema` from src/vqathinker/params.\n" + yaml.safe_dump(
-        schema, sort_keys=False, allow_unicode=True, width=100
+    return "# Made by `vqathinker schema` from src/vqathinker/params.\n" + dump_yaml(
+        schema, allow_unicode=True, width=100
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
+from vqathinker.phases.yaml12 import parse_yaml
 
 __all__ = [
     "STAND_INS",
@@ -123,7 +123,7 @@ def card_path(name: str, params: Mapping[str, Any], package: Path) -> Path:
 
 def files_of(card: Path) -> str | None:
     """The set in whose folder the files of this card's set lie, if it has none of its own."""
-    content = yaml.safe_load(card.read_text(encoding="utf-8")) if card.is_file() else None
+    content = parse_yaml(card.read_text(encoding="utf-8")) if card.is_file() else None
     return content.get("files_of") if isinstance(content, dict) else None
 
 

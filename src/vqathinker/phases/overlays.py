@@ -1,31 +1,54 @@
-"""What is laid over params.yaml for once: typed behind `--config`, or in a file.
+"""Parameters laid over params.yaml for one run: typed behind `--config`, or in files.
 
-Snakemake has laid both over the whole file by then. What a scale says of itself would hide a shared
-section's keys, and words inside of {…} come as text.
+Snakemake reads the files as YAML 1.1 and lays both over the whole of params.yaml, where keys of the
+scale hide those of shared sections. Words inside of {…} come as text.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-import yaml
-
-from vqathinker.errors import InputError
+from vqathinker.errors import InputError, read_json
+from vqathinker.phases.coercion import coerce
 from vqathinker.phases.parameters import Tree, merge
 from vqathinker.phases.trees import at, leaves
-from vqathinker.phases.words import read_word
+from vqathinker.phases.yaml12 import read_yaml
 
-__all__ = ["lay_over"]
+__all__ = ["lay_over", "read_files"]
 
 _NAMED = ("scale", "scales")  # keys of params.yaml that are no section
 
 
-def lay_over(config: Mapping[str, Any], typed: Mapping[str, Any], laid: Mapping[str, Any]) -> Tree:
+def read_files(paths: Iterable[Path]) -> Tree:
+    """Files of parameters, YAML 1.2 or JSON, each laid over those before it.
+
+    Raises:
+        InputError: a file is not there, cannot be read, or holds no keys and values.
+    """
+    merged: Tree = {}
+    expected, remedy = "keys and values, as in params.yaml", "compare it with the shipped one"
+    for path in paths:
+        read = read_json if path.suffix == ".json" else read_yaml
+        content = read(path, expected, remedy)
+        if not isinstance(content, Mapping):
+            raise InputError(f"{path}: holds no {expected}: {remedy}")
+        merged = merge(merged, content)
+    return merged
+
+
+def lay_over(
+    config: Mapping[str, Any],
+    typed: Mapping[str, Any],
+    laid: Mapping[str, Any],
+    schema: Mapping[str, Any] | None = None,
+) -> Tree:
     """`config` in which what was typed counts for the scale, as behind `vqathinker plan --config`.
 
     Args:
-        config: params.yaml with `laid` over it, as Snakemake does that.
+        config: params.yaml with `laid` over it.
         typed: what stands behind `--config`.
         laid: that, and what files behind `--configfile` say.
+        schema: of the resolved parameters, which says whether a typed 010 is text.
 
     Raises:
         InputError: a file says of a shared section what the scale says of itself, so that it would
@@ -36,7 +59,7 @@ def lay_over(config: Mapping[str, Any], typed: Mapping[str, Any], laid: Mapping[
     >>> lay_over(merge(params, typed), typed, typed)["scales"]
     {'demo': {'training': {'epsilon': 0.1}}}
     """
-    said = _with_types(typed)
+    said = coerce(typed, schema or {})
     merged = merge(config, said)
     scale, scales = str(merged.get("scale")), merged.get("scales")
     if not isinstance(scales, Mapping) or not isinstance(scales.get(scale), Mapping):
@@ -60,20 +83,3 @@ def _require_effect(
                 f"--configfile: {'.'.join(path)} is {value!r}, which changes nothing: scale "
                 f"{scale} has {of_scale!r} of its own; expected it below scales: {{{scale}: …}}"
             )
-
-
-def _with_types(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _with_types(below) for key, below in value.items()}
-    if isinstance(value, list):
-        return [_with_types(below) for below in value]
-    return _read_text(value) if isinstance(value, str) else value
-
-
-def _read_text(text: str) -> Any:
-    """A number, truth value or null; all else is text, as quotes around it are gone by now."""
-    try:
-        read = read_word(text)
-    except yaml.YAMLError:
-        return text
-    return read if read is None or isinstance(read, bool | int | float) else text

@@ -6,9 +6,11 @@ from typing import Any
 
 import yaml
 
-from vqathinker.errors import InputError, read_yaml, reading
+from vqathinker.errors import InputError, reading
+from vqathinker.phases.coercion import coerce
 from vqathinker.phases.rows import AFTER, plain_rows, started_rows
-from vqathinker.phases.words import nearest, read_word
+from vqathinker.phases.words import nearest
+from vqathinker.phases.yaml12 import parse_yaml, read_yaml
 
 __all__ = [
     "BASE",
@@ -147,10 +149,15 @@ def bases_of(params: Mapping[str, Any]) -> dict[str, Tree]:
     return {base["name"]: base for base in bases}
 
 
-def read_params(path: Path, changes: Sequence[str] = ()) -> Tree:
+def read_params(
+    path: Path, changes: Sequence[str] = (), schema: Mapping[str, Any] | None = None
+) -> Tree:
     """Resolved parameters from params.yaml or, of one phase only, from a stamp.
 
-    `changes` such as "scale=paper" or "training.lora=null" are laid over the scale of params.yaml.
+    Args:
+        path: the file.
+        changes: such as "scale=paper" or "training.lora=null", laid over the scale of params.yaml.
+        schema: of the resolved parameters, which says whether the 010 of a change is text.
 
     Raises:
         InputError: the file cannot be read, holds no mapping, or an unknown scale; a change is no
@@ -161,17 +168,17 @@ def read_params(path: Path, changes: Sequence[str] = ()) -> Tree:
         if "phase" in (content := dict(content)):
             return dict(content["params"])
     for change in changes:
-        content = merge(content, _as_tree(change, content))
+        content = merge(content, _as_tree(change, content, schema or {}))
     return resolve(content, str(path))
 
 
-def _as_tree(change: str, content: Mapping[str, Any]) -> Tree:
+def _as_tree(change: str, content: Mapping[str, Any], schema: Mapping[str, Any]) -> Tree:
     """A change as a part of params.yaml: the scale itself, or what the scale says."""
     key, equals, text = change.partition("=")
     if not (key and equals):
         raise InputError(f"{change!r}: expected KEY=VALUE, such as training.lora=null")
     try:
-        tree: Any = read_word(text)
+        tree: Any = coerce(parse_yaml(text, typed=False), schema, key.split("."))
     except yaml.YAMLError as error:
         raise InputError(f"{change!r}: what follows the = is no YAML") from error
     if key == "scale":

@@ -9,10 +9,11 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from vqathinker.errors import InputError, read_yaml
+from vqathinker.errors import InputError
 from vqathinker.phases.hashing import CARDS, card_path
 from vqathinker.phases.parameters import DOWNLOAD
 from vqathinker.phases.words import nearest
+from vqathinker.phases.yaml12 import read_yaml
 
 __all__ = ["absent_sets", "describe_absent"]
 

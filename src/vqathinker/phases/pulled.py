@@ -17,10 +17,9 @@ from pathlib import Path, PurePath
 from re import Pattern
 from typing import Any
 
-import yaml
-
 from vqathinker.phases.parameters import Tree, resolve
 from vqathinker.phases.stamps import STAMPS, settle_stamps
+from vqathinker.phases.yaml12 import parse_yaml
 from vqathinker.programs import find_program
 
 __all__ = ["fresh_stages", "settle_pulled"]
@@ -51,7 +50,7 @@ def settle_pulled(params: Tree, outputs: Collection[Pattern[str]]) -> str | None
     marker, digest = stamps / "settled", hashlib.sha256(text).hexdigest()
     if marker.is_file() and marker.read_text(encoding="utf-8") == digest:
         return None
-    if resolve(yaml.safe_load(_PARAMS.read_text(encoding="utf-8"))) != params:
+    if resolve(parse_yaml(_PARAMS.read_text(encoding="utf-8"))) != params:
         return None
     done = subprocess.run(
         [program, "status", "--json"], check=False, capture_output=True, text=True
@@ -59,7 +58,7 @@ def settle_pulled(params: Tree, outputs: Collection[Pattern[str]]) -> str | None
     if done.returncode:
         why = (done.stderr.strip() or "no reason given").splitlines()[-1]
         return f"`dvc status` failed, so that files of `dvc pull` may be made again: {why}"
-    stages = yaml.safe_load(text).get("stages") or {}
+    stages = parse_yaml(text).get("stages") or {}
     fresh = fresh_stages(stages, json.loads(done.stdout))
     latest = max(stamp.stat().st_mtime_ns for stamp in stamps.glob("*.yaml"))
     for out in (out["path"] for name in fresh for out in stages[name].get("outs", [])):

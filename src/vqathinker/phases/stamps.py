@@ -9,13 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from vqathinker.atomic import whole_file
 from vqathinker.phases.changes import changes_between, describe_changes
 from vqathinker.phases.hashing import card_hashes, code_of_phase, imports_of_phase
 from vqathinker.phases.parameters import DOWNLOAD, Tree, phase_names, phase_params
 from vqathinker.phases.versions import versions_of
+from vqathinker.phases.yaml12 import dump_yaml, parse_yaml
 
 __all__ = ["describe_out_of_date", "settle_stamps", "stamp_path", "write_stamp", "write_stamps"]
 
@@ -78,7 +77,7 @@ def write_stamp(path: Path, content: Tree) -> None:
     # Snakemake forgives a newer input whose checksum it has seen, so the time is part of it.
     written = {"written": datetime.now(UTC).isoformat(), **content}
     with whole_file(path) as part:
-        part.write_text(yaml.safe_dump(written, sort_keys=False), encoding="utf-8")
+        part.write_text(dump_yaml(written), encoding="utf-8")
 
 
 def settle_stamps(scale: str) -> None:
@@ -107,5 +106,5 @@ def _holds(path: Path, content: Tree) -> bool:
 
 
 def _read(path: Path) -> Tree:
-    stamp: Tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    stamp: Tree = parse_yaml(path.read_text(encoding="utf-8")) or {}
     return stamp

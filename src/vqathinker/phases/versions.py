@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import yaml
+from vqathinker.phases.yaml12 import parse_yaml
 
 __all__ = ["ENVIRONMENTS", "versions_of"]
 
@@ -63,7 +63,7 @@ def _of_environment(path: Path) -> tuple[dict[str, str], dict[str, str]]:
     """What conda brings to an environment, and what pip does."""
     if not path.is_file():
         return {}, {}
-    rows: list[Any] = yaml.safe_load(path.read_text(encoding="utf-8"))["dependencies"]
+    rows: list[Any] = parse_yaml(path.read_text(encoding="utf-8"))["dependencies"]
     lines = [line for row in rows if isinstance(row, dict) for line in row["pip"]]
     words = [row.partition(" ") for row in rows if isinstance(row, str)]
     return {name: version for name, _, version in words if name != "pip"}, _pins(lines)

@@ -8,9 +8,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
-import yaml
-
 from vqathinker.errors import InputError
+from vqathinker.phases.yaml12 import parse_yaml
 
 __all__ = [
     "Setting",
@@ -95,5 +94,5 @@ def _image(wording: dict[str, Any], tokens: int) -> str:
 @cache
 def _prompt_parts() -> dict[str, Any]:
     text = files("vqathinker.policy").joinpath("prompts.yaml").read_text(encoding="utf-8")
-    wording: dict[str, Any] = yaml.safe_load(text)
+    wording: dict[str, Any] = parse_yaml(text)
     return wording

@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-import yaml
-
 from vqathinker import __version__
 from vqathinker.atomic import whole_file
 from vqathinker.errors import InputError
 from vqathinker.evaluation.origins import sha256_of_file, versions_of
 from vqathinker.phases.parameters import read_params
+from vqathinker.phases.yaml12 import dump_yaml
 from vqathinker.policy.folder.hashes import PROVENANCE as POLICY_RECORD
 from vqathinker.policy.machine import describe_machine
 from vqathinker.programs import find_program
@@ -70,7 +69,7 @@ def archive(results: Path, out: Path, params: Path) -> int:
     scale = inputs.params.get("scale")
     resolved = read_params(params, [f"scale={scale}"] if scale else [])
     written = {
-        "parameters/resolved.yaml": yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True),
+        "parameters/resolved.yaml": dump_yaml(resolved, allow_unicode=True),
         "environment.json": _json(_environment()),
         "code.json": _json(_code(root)),
     }

@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from vqathinker.atomic import whole_file
 from vqathinker.errors import InputError, read_json
 from vqathinker.phases.parameters import phase_params, read_params
+from vqathinker.phases.yaml12 import dump_yaml
 
 __all__ = ["INPUTS", "TableInputs", "read_inputs", "write_inputs", "write_params"]
 
@@ -63,5 +62,5 @@ def read_inputs(tables: Path) -> TableInputs:
 
 def write_params(path: Path, params: Mapping[str, Any]) -> None:
     """Write these parameters so that a command takes them, as it takes a phase's stamp."""
-    text = yaml.safe_dump({"phase": _PHASE, "params": dict(params)}, sort_keys=False)
+    text = dump_yaml({"phase": _PHASE, "params": dict(params)})
     path.write_text(text, encoding="utf-8")

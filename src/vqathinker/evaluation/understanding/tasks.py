@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
 
-import yaml
-
 from vqathinker.datasets.card import load_card
 from vqathinker.datasets.label_text import read_label_text
 from vqathinker.datasets.labels import read_label_file
@@ -17,6 +15,7 @@ from vqathinker.datasets.questions import read_questions
 from vqathinker.errors import InputError, reading
 from vqathinker.evaluation.understanding.question import Question
 from vqathinker.params import TaskKind
+from vqathinker.phases.yaml12 import parse_yaml
 from vqathinker.policy.demo_words import KINDS, WORDS
 from vqathinker.policy.prompt import attribute_question, degradation_question
 from vqathinker.products import DEGRADATIONS
@@ -72,7 +71,7 @@ def _read_finevd(path: Path) -> Iterator[Question]:
 def _read_maxwell(path: Path) -> Iterator[Question]:
     """A rating of each of MaxWell's attributes, of every video; the file beside names these."""
     label = load_card("maxwell").label
-    attributes = yaml.safe_load(
+    attributes = parse_yaml(
         files("vqathinker.evaluation.understanding").joinpath("maxwell.yaml").read_text("utf-8")
     )
     number = 0

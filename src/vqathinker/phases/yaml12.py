@@ -1,0 +1,126 @@
+"""The one reader and writer of YAML: PyYAML with the types of YAML 1.2 in place of those of 1.1.
+
+2e-6 is a number, 010 is ten, and 1:30, on, 1_000 and 2026-11-27 are text, as DVC and the core
+schema have it (https://yaml.org/spec/1.2.2/#103-core-schema). ruamel.yaml, which has the types of
+1.2 as well, takes ten times as long for params.yaml, which Snakemake reads at every start.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vqathinker.errors import InputError, reading
+
+__all__ = ["dump_yaml", "parse_yaml", "read_scalar", "read_yaml"]
+
+_MERGE = "tag:yaml.org,2002:merge"
+_TYPES = {  # pattern, and the characters with which a value may begin
+    "null": ("null|Null|NULL|~|", ["n", "N", "~", ""]),
+    "bool": ("true|True|TRUE|false|False|FALSE", list("tTfF")),
+    "int": ("[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", list("-+0123456789")),
+    "float": (
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        list("-+.0123456789"),
+    ),
+    "merge": ("<<", ["<"]),  # of 1.1; params.yaml lays one row over another with it
+}
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  PyYAML copies before it adds
+
+    def __init__(self, text: str | bytes) -> None:
+        super().__init__(text)
+        self._checked: set[yaml.Node] = set()
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Refuse a key that stands twice, before merge keys bring those of other mappings."""
+        keys: set[tuple[str, str]] = set()
+        for key, _ in [] if node in self._checked else node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag == _MERGE:
+                continue
+            if (key.tag, key.value) in keys:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"the key {key.value} stands twice", problem_mark=key.start_mark
+                )
+            keys.add((key.tag, key.value))
+        self._checked.add(node)
+        super().flatten_mapping(node)
+
+
+class _TextLoader(_Loader):
+    """Leaves every value as text."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what one of the two versions would not read as text."""
+
+
+def _integer(loader: _Loader, node: yaml.ScalarNode) -> int:
+    text = loader.construct_scalar(node)
+    return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
+
+
+for _name, (_pattern, _first) in _TYPES.items():
+    for _class in (_Loader, _Dumper) if _name != "merge" else (_Loader, _Dumper, _TextLoader):
+        _class.add_implicit_resolver(
+            f"tag:yaml.org,2002:{_name}", re.compile(rf"(?:{_pattern})\Z"), _first
+        )
+for _class in (_Loader, _TextLoader):
+    _class.add_constructor("tag:yaml.org,2002:int", _integer)
+    _class.add_constructor(_MERGE, yaml.SafeLoader.construct_yaml_str)  # where it is no key
+
+
+def parse_yaml(text: str | bytes, *, typed: bool = True) -> Any:
+    """What a YAML text holds; with `typed` false every scalar is text.
+
+    >>> parse_yaml("{a: 2e-6, b: 010, c: on, d: 1:30, e: null}")
+    {'a': 2e-06, 'b': 10, 'c': 'on', 'd': '1:30', 'e': None}
+
+    Raises:
+        yaml.YAMLError: it is no YAML, or a key stands twice.
+    """
+    try:
+        return yaml.load(text, Loader=_Loader if typed else _TextLoader)  # noqa: S506  it is safe
+    except ValueError as error:  # !!int x
+        raise yaml.YAMLError(str(error)) from error
+
+
+def read_scalar(text: str) -> Any:
+    """What a plain word is: a number, truth value, null, or text.
+
+    >>> [read_scalar(word) for word in ("2e-6", "true", "null", "1:30", "[open")]
+    [2e-06, True, None, '1:30', '[open']
+    """
+    loader = _Loader("")
+    tag = loader.resolve(yaml.ScalarNode, text, (True, False))
+    return loader.construct_object(yaml.ScalarNode(tag, text))
+
+
+def read_yaml(path: Path, expected: str, remedy: str) -> Any:
+    """What a YAML file holds that should be `expected`; `remedy` is what to do where it is not.
+
+    Raises:
+        InputError: it is not there, cannot be read, or is no YAML: from which line on.
+    """
+    with reading(path, expected, remedy):
+        text = path.read_text(encoding="utf-8")
+    try:
+        return parse_yaml(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path}, line {mark.line + 1}" if mark else str(path)
+        raise InputError(
+            f"{place}: no YAML from here on ({getattr(error, 'problem', None) or error}); look for "
+            "a missing colon or quote. Put texts with colons, # or quotes in them between single "
+            "quotes"
+        ) from error
+
+
+def dump_yaml(tree: Any, **style: Any) -> str:
+    """YAML of plain values, which readers of either version read back as they were."""
+    return yaml.dump(tree, Dumper=_Dumper, **{"sort_keys": False, **style})
