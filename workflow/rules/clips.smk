@@ -26,8 +26,8 @@ rule decode:
     params:
         source=subpath(input.receipt, strip_suffix=".json"),
     shell:
-        "vqathinker decode --params {input.stamp} --manifest {input.manifest} --source {params.source}"
-        " --setting {wildcards.setting} --shard {wildcards.shard} --workers {threads} --out {output} 2> {log}"
+        "vqathinker decode --params {input.stamp:q} --manifest {input.manifest:q} --source {params.source:q}"
+        " --setting {wildcards.setting:q} --shard {wildcards.shard:q} --workers {threads} --out {output:q} 2> {log:q}"
 
 
 rule perturb:
@@ -44,5 +44,5 @@ rule perturb:
     resources:
         **RESOURCES["video"],
     shell:
-        "vqathinker perturb --params {input.stamp} --manifest {input.manifest}"
-        " --setting {wildcards.setting} --out {output} 2> {log}"
+        "vqathinker perturb --params {input.stamp:q} --manifest {input.manifest:q}"
+        " --setting {wildcards.setting:q} --out {output:q} 2> {log:q}"

@@ -25,8 +25,8 @@ rule fetch:
         source=subpath(output.receipt, strip_suffix=".json"),
         download=LAYOUT.stamp("download"),
     shell:
-        "vqathinker data fetch {wildcards.set} --params {input.stamp} --download {params.download}"
-        " --out {params.source} --receipt {output.receipt} 2> {log}"
+        "vqathinker data fetch {wildcards.set:q} --params {input.stamp:q} --download {params.download:q}"
+        " --out {params.source:q} --receipt {output.receipt:q} 2> {log:q}"
 
 
 rule manifest:
@@ -45,5 +45,5 @@ rule manifest:
     params:
         source=subpath(input.receipt, strip_suffix=".json"),
     shell:
-        "vqathinker data manifest {wildcards.set} --params {input.stamp}"
-        " --source {params.source} --out {output} 2> {log}"
+        "vqathinker data manifest {wildcards.set:q} --params {input.stamp:q}"
+        " --source {params.source:q} --out {output:q} 2> {log:q}"

@@ -32,10 +32,10 @@ rule predict:
     resources:
         **RESOURCES["predict"],
     shell:
-        "vqathinker predict --params {input.stamp} --policy {input.policy}"
-        " --run {wildcards.run} --benchmark {wildcards.benchmark}"
-        " --clips {input.clips} --out {output} --times {log.times}"
-        " --gpus {resources.gpu} 2> {log[0]}"
+        "vqathinker predict --params {input.stamp:q} --policy {input.policy:q}"
+        " --run {wildcards.run:q} --benchmark {wildcards.benchmark:q}"
+        " --clips {input.clips:q} --out {output:q} --times {log.times:q}"
+        " --gpus {resources.gpu} 2> {log[0]:q}"
 
 
 rule gather:
@@ -51,7 +51,7 @@ rule gather:
     resources:
         **RESOURCES["report"],
     shell:
-        "vqathinker gather --predictions {input} --out {output} 2> {log}"
+        "vqathinker gather --predictions {input:q} --out {output:q} 2> {log:q}"
 
 
 rule metrics:
@@ -70,9 +70,9 @@ rule metrics:
     resources:
         **RESOURCES["report"],
     shell:
-        "vqathinker metrics --params {input.stamp} --manifest {input.manifest}"
-        " --predictions {input.predictions}"
-        " --clips {input.clips} --out {output} 2> {log}"
+        "vqathinker metrics --params {input.stamp:q} --manifest {input.manifest:q}"
+        " --predictions {input.predictions:q}"
+        " --clips {input.clips:q} --out {output:q} 2> {log:q}"
 
 
 rule absent:
@@ -95,8 +95,8 @@ rule absent:
         of=lambda w: w.pair.split("/"),
         lacking=lambda w: LAYOUT.lacking(*w.pair.split("/")),
     shell:
-        "vqathinker absent {params.of} --lacking {params.lacking}"
-        " --params {input.stamp} --out {output} 2> {log}"
+        "vqathinker absent {params.of:q} --lacking {params.lacking:q}"
+        " --params {input.stamp:q} --out {output:q} 2> {log:q}"
 
 
 ruleorder: absent > metrics

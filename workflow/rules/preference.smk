@@ -20,10 +20,10 @@ rule perturbed:
     resources:
         **RESOURCES["predict"],
     shell:
-        "vqathinker perturbed --params {input.stamp} --policy {input.policy}"
-        " --run {wildcards.run} --benchmark {wildcards.benchmark} --manifest {input.manifest}"
-        " --clips {input.clips} --out {output} --times {log.times}"
-        " --gpus {resources.gpu} 2> {log[0]}"
+        "vqathinker perturbed --params {input.stamp:q} --policy {input.policy:q}"
+        " --run {wildcards.run:q} --benchmark {wildcards.benchmark:q} --manifest {input.manifest:q}"
+        " --clips {input.clips:q} --out {output:q} --times {log.times:q}"
+        " --gpus {resources.gpu} 2> {log[0]:q}"
 
 
 rule gather_perturbed:
@@ -39,7 +39,7 @@ rule gather_perturbed:
     resources:
         **RESOURCES["report"],
     shell:
-        "vqathinker gather --predictions {input} --out {output} 2> {log}"
+        "vqathinker gather --predictions {input:q} --out {output:q} 2> {log:q}"
 
 
 rule preference:
@@ -57,5 +57,5 @@ rule preference:
     resources:
         **RESOURCES["report"],
     shell:
-        "vqathinker preference --params {input.stamp} --manifest {input.manifest}"
-        " --perturbed {input.perturbed} --out {output} 2> {log}"
+        "vqathinker preference --params {input.stamp:q} --manifest {input.manifest:q}"
+        " --perturbed {input.perturbed:q} --out {output:q} 2> {log:q}"

@@ -46,10 +46,10 @@ rule write_tables:
     resources:
         **RESOURCES["report"],
     shell:
-        "vqathinker tables --params {input.stamp} --metrics {input.metrics}"
-        " --predictions {input.predictions} --manifest {input.manifests}"
-        " --preference {input.preference} --understanding {input.understanding}"
-        " --out-dir {output} 2> {log}"
+        "vqathinker tables --params {input.stamp:q} --metrics {input.metrics:q}"
+        " --predictions {input.predictions:q} --manifest {input.manifests:q}"
+        " --preference {input.preference:q} --understanding {input.understanding:q}"
+        " --out-dir {output:q} 2> {log:q}"
 
 
 rule write_numbers:
@@ -66,7 +66,7 @@ rule write_numbers:
     resources:
         **RESOURCES["report"],
     shell:
-        "vqathinker numbers --tables {input.tables} --out-dir {output} 2> {log}"
+        "vqathinker numbers --tables {input.tables:q} --out-dir {output:q} 2> {log:q}"
 
 
 rule draw_figures:
@@ -96,9 +96,9 @@ rule draw_figures:
     resources:
         **RESOURCES["report"],
     shell:
-        "vqathinker figures --history {input.histories} --predictions {input.predictions}"
-        " --manifest {input.manifests} --preference {input.preference} --tables {input.tables}"
-        " --out-dir {output} 2> {log}"
+        "vqathinker figures --history {input.histories:q} --predictions {input.predictions:q}"
+        " --manifest {input.manifests:q} --preference {input.preference:q} --tables {input.tables:q}"
+        " --out-dir {output:q} 2> {log:q}"
 
 
 rule thumbnails:
@@ -121,7 +121,7 @@ rule draw_thumbnails:
     resources:
         **RESOURCES["report"],
     shell:
-        "vqathinker thumbnails --clips {input.clips} --out-dir {output} 2> {log}"
+        "vqathinker thumbnails --clips {input.clips:q} --out-dir {output:q} 2> {log:q}"
 
 
 rule write_page:
@@ -147,6 +147,6 @@ rule write_page:
     resources:
         **RESOURCES["report"],
     shell:
-        "vqathinker page --params {input.stamp} --tables {input.tables} --figures {input.figures}"
-        " --predictions {input.predictions} --manifest {input.manifests}"
-        " --perturbed {input.perturbed} --thumbnails {input.thumbnails} --out {output} 2> {log}"
+        "vqathinker page --params {input.stamp:q} --tables {input.tables:q} --figures {input.figures:q}"
+        " --predictions {input.predictions:q} --manifest {input.manifests:q}"
+        " --perturbed {input.perturbed:q} --thumbnails {input.thumbnails:q} --out {output:q} 2> {log:q}"

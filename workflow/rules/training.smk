@@ -32,8 +32,8 @@ rule base:
     params:
         degradations=lambda w: LAYOUT.degradations(w.name),
     shell:
-        "vqathinker base --params {input.stamp} --clips {input.clips}"
-        " --degradations {params.degradations} --out {output} 2> {log}"
+        "vqathinker base --params {input.stamp:q} --clips {input.clips:q}"
+        " --degradations {params.degradations:q} --out {output:q} 2> {log:q}"
 
 
 rule train:
@@ -58,10 +58,10 @@ rule train:
     params:
         out=subpath(output.history, parent=True),
     shell:
-        "vqathinker train {wildcards.run} --params {input.stamp} --policy {input.policy}"
-        " --manifest {input.manifest} --clips {input.clips} --perturbations {input.perturbations}"
-        " --out {params.out} --times {log.times}"
-        " --gpus {resources.gpu} 2> {log[0]}"
+        "vqathinker train {wildcards.run:q} --params {input.stamp:q} --policy {input.policy:q}"
+        " --manifest {input.manifest:q} --clips {input.clips:q} --perturbations {input.perturbations:q}"
+        " --out {params.out:q} --times {log.times:q}"
+        " --gpus {resources.gpu} 2> {log[0]:q}"
 
 
 rule export:
@@ -80,5 +80,5 @@ rule export:
     params:
         run_folder=subpath(input.history, parent=True),
     shell:
-        "vqathinker export {wildcards.run} --params {input.stamp}"
-        " --from {params.run_folder} --out {output} 2> {log}"
+        "vqathinker export {wildcards.run:q} --params {input.stamp:q}"
+        " --from {params.run_folder:q} --out {output:q} 2> {log:q}"

@@ -28,10 +28,10 @@ rule ask:
     params:
         questions=lambda w: LAYOUT.questions(w.task),
     shell:
-        "vqathinker understanding ask {wildcards.task} --params {input.stamp} --policy {input.policy}"
-        " --run {wildcards.run} --questions {params.questions}"
-        " --clips {input.clips} --out {output} --times {log.times}"
-        " --gpus {resources.gpu} 2> {log[0]}"
+        "vqathinker understanding ask {wildcards.task:q} --params {input.stamp:q} --policy {input.policy:q}"
+        " --run {wildcards.run:q} --questions {params.questions:q}"
+        " --clips {input.clips:q} --out {output:q} --times {log.times:q}"
+        " --gpus {resources.gpu} 2> {log[0]:q}"
 
 
 rule judge:
@@ -52,8 +52,8 @@ rule judge:
     params:
         questions=lambda w: LAYOUT.questions(w.task),
     shell:
-        "vqathinker understanding judge {wildcards.task} --params {input.stamp}"
-        " --questions {params.questions} --answers {input.answers} --out {output} 2> {log}"
+        "vqathinker understanding judge {wildcards.task:q} --params {input.stamp:q}"
+        " --questions {params.questions:q} --answers {input.answers:q} --out {output:q} 2> {log:q}"
 
 
 rule measure:
@@ -75,5 +75,5 @@ rule measure:
         questions=lambda w: LAYOUT.questions(w.task),
         judged=lambda w, input: ["--judged", *input.judged] if input.judged else [],
     shell:
-        "vqathinker understanding measure {wildcards.task} --params {input.stamp}"
-        " --questions {params.questions} --answers {input.answers} {params.judged} --out {output} 2> {log}"
+        "vqathinker understanding measure {wildcards.task:q} --params {input.stamp:q}"
+        " --questions {params.questions:q} --answers {input.answers:q} {params.judged:q} --out {output:q} 2> {log:q}"

@@ -4,7 +4,16 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from vqathinker.params.model import Count, Model, Name, NotNegative, Positive, Section, Whole
+from vqathinker.params.model import (
+    Count,
+    Model,
+    Name,
+    Named,
+    NotNegative,
+    Positive,
+    Section,
+    Whole,
+)
 
 __all__ = [
     "ClipsParams",
@@ -41,7 +50,7 @@ class DemoDataParams(Model):
     ffmpeg: str | None = Field(min_length=1, description="another ffmpeg; null: the pinned one")
     kinds: list[str] = Field(min_length=1, description="degradations of training")
     unseen_kinds: list[str] = Field(min_length=1, description="degradations kept from training")
-    sets: dict[Name, MadeSetParams]
+    sets: Named[MadeSetParams]
 
     @model_validator(mode="before")
     @classmethod
@@ -58,7 +67,7 @@ class DataParams(Section):
     train: Name = Field(description="data set that policies are trained on")
     in_domain: list[Name] = Field(description="benchmarks of the same domain as the training set")
     out_of_distribution: list[Name] = Field(description="benchmarks of another domain")
-    counts: dict[Name, Count] = Field(description="rows of each set's label file")
+    counts: Named[Count] = Field(description="rows of each set's label file")
     cards: str = Field(min_length=1, description="folder of your own cards, beside the built-in")
     demo: DemoDataParams | None = Field(description="how the demo's videos are made; else null")
 

@@ -1,6 +1,6 @@
 """What every section of params.yaml is made of: strict models and the types of single values."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,6 +12,7 @@ __all__ = [
     "Kernels",
     "Model",
     "Name",
+    "Named",
     "NotNegative",
     "Positive",
     "Precision",
@@ -21,6 +22,9 @@ __all__ = [
 ]
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
+T = TypeVar("T")
+# Rows by name; without the extra, the schema would let a key of another form through.
+Named = Annotated[dict[Name, T], Field(json_schema_extra={"additionalProperties": False})]
 Whole = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]

@@ -4,7 +4,16 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from vqathinker.params.model import Count, Model, Name, NotNegative, Positive, Section, Whole
+from vqathinker.params.model import (
+    Count,
+    Model,
+    Name,
+    Named,
+    NotNegative,
+    Positive,
+    Section,
+    Whole,
+)
 
 __all__ = [
     "JudgeParams",
@@ -33,7 +42,7 @@ class UnderstandingParams(Section):
 
     KEY: ClassVar[str] = "understanding"
 
-    tasks: dict[Name, TaskParams]
+    tasks: Named[TaskParams]
     seed: Whole = Field(description="of the order of options, and of the questions that are taken")
     max_questions: Count | None = Field(description="of a task, drawn by the seed; null: all")
     reading: OptionReading = Field(

@@ -13,6 +13,7 @@ from vqathinker.params.model import (
     Kernels,
     Model,
     Name,
+    Named,
     Positive,
     Precision,
     Section,
@@ -168,7 +169,7 @@ class Parameters(Model):
     rewards: RewardsParams
     answer: AnswerParams
     prompt: PromptParams
-    runs: dict[Name, RunParams] = Field(min_length=1)
+    runs: Named[RunParams] = Field(min_length=1)
     evaluation: EvaluationParams
     preference: PreferenceParams
     metrics: MetricsParams

@@ -5,6 +5,7 @@ starts, a command its own section.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -78,10 +79,7 @@ def _lines(error: ValidationError, schema: Schema) -> Iterator[tuple[list[Any], 
     """Path and complaint; several for an object with several unknown or missing keys."""
     path, rule = list(error.absolute_path), error.schema
     if error.validator == "additionalProperties":
-        known = rule.get("properties", {})
-        for key in error.instance.keys() - known.keys():
-            text = f"is {shorten(error.instance[key])}, but there is no such parameter"
-            yield [*path, key], text + nearest(str(key), known)
+        yield from _unknown_keys(path, error.instance, rule)
     elif error.validator == "required":
         for key in [key for key in error.validator_value if key not in error.instance]:
             allowed = describe(rule["properties"][key], schema)
@@ -92,6 +90,18 @@ def _lines(error: ValidationError, schema: Schema) -> Iterator[tuple[list[Any], 
     else:
         about = f" ({rule['description']})" if "description" in rule else ""
         yield path, f"is {shorten(error.instance)}, expected {describe(rule, schema)}{about}"
+
+
+def _unknown_keys(
+    path: list[Any], given: Mapping[Any, Any], rule: Schema
+) -> Iterator[tuple[list[Any], str]]:
+    known, forms = rule.get("properties", {}), rule.get("patternProperties", {})
+    for key in given.keys() - known.keys():
+        if not any(re.search(form, str(key)) for form in forms):
+            text = "is a name of another form than " + " or ".join(forms)
+            if not forms:
+                text = f"is {shorten(given[key])}, but there is no such parameter"
+            yield [*path, key], text + nearest(str(key), known)
 
 
 def _meant(error: ValidationError) -> list[ValidationError]:
