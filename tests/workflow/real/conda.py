@@ -1,8 +1,8 @@
 """A real conda, and a local channel that stands in for conda-forge.
 
-The package conda-lock carries a whole conda, from where it is unpacked here. The channel has three
-packages, of the names and versions that envs/*.yaml ask for: the Python of these tests, pip, and a
-program that calls the ffmpeg of this machine. All else an environment gets from pip, as always.
+The package conda-lock carries a whole conda, from where it is unpacked here. The channel has two
+packages, of the names and versions that envs/*.yaml ask for: the Python of these tests, and pip.
+All else an environment gets from pip, as always.
 """
 
 import hashlib
@@ -15,8 +15,6 @@ import sys
 import tarfile
 from pathlib import Path
 from typing import Any
-
-from vqathinker.video.ffmpeg import ffmpeg_binary
 
 CONDA = "conda-lock==4.0.3"  # with conda 24.7.1
 # What that conda imports.
@@ -80,11 +78,8 @@ def make_conda(prefix: Path) -> Path:
 
 def make_channel(channel: Path, pip: Path) -> None:
     """Packages of both kinds of machine, and what conda reads of them."""
-    ffmpeg = f'#!/bin/sh\nexec "{ffmpeg_binary()}" "$@"\n'.encode()
-    machine = [
-        pack(channel / "linux-64", "python", "{}.{}.{}".format(*sys.version_info), python_files()),
-        pack(channel / "linux-64", "ffmpeg", "7.1", {"bin/ffmpeg": (ffmpeg, 0o755)}),
-    ]
+    version = "{}.{}.{}".format(*sys.version_info)
+    machine = [pack(channel / "linux-64", "python", version, python_files())]
     files = files_below(pip.parent, [pip, *pip.parent.glob("pip-*.dist-info")], "site-packages")
     any_machine = [pack(channel / "noarch", "pip", "25.0", files, noarch="python")]
     for folder, records in (("linux-64", machine), ("noarch", any_machine)):

@@ -1,9 +1,9 @@
 """What one door made, no other makes again: plain, conda, SLURM and DVC, each after each other.
 
-The conda is a real one, but its channel is made here of this machine's Python and ffmpeg. So these
-tests prove how Snakemake, conda and the rules work together, and that the environments' packages of
-pip can be installed beside each other. They do not prove that the pins of Python, pip and ffmpeg
-are to be had from conda-forge, nor that its builds of them work.
+The conda is a real one, but its channel is made here of this machine's Python. So these tests prove
+how Snakemake, conda and the rules work together, and that the environments' packages of pip can be
+installed together. They do not prove that conda-forge has the pinned Python and pip, nor that its
+builds of them work.
 """
 
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from tests.workflow.conftest import Project, copy_of_sources
+from tests.workflow.conftest import Copy, Project, copy_of_sources
 from tests.workflow.real.cluster import Cluster
 from tests.workflow.real.conda import conda_environment
 from tests.workflow.real.conftest import Held
@@ -96,7 +96,17 @@ def test_the_demo_runs_through_the_profile_of_slurm(cluster: Cluster, doors: Hel
 
 
 @pytest.fixture(scope="module")
-def real(root: Path, conda: Path, tmp_path_factory: pytest.TempPathFactory):
+def decoy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for the PATH with an ffmpeg that fails."""
+    folder = tmp_path_factory.mktemp("decoy")
+    program = folder / "ffmpeg"
+    program.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    program.chmod(0o755)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def real(root: Path, conda: Path, tmp_path_factory: pytest.TempPathFactory, decoy: Path):
     """Videos and frames of the tiny demo, made by the real command in its own environment.
 
     In a folder without a blank: Snakemake does not quote the path of a post-deploy script.
@@ -108,6 +118,8 @@ def real(root: Path, conda: Path, tmp_path_factory: pytest.TempPathFactory):
     shutil.copy(root / "LICENSE", project.folder)
     shutil.copy(root / "tests" / "workflow" / "tiny.yaml", project.folder)
     project.environment |= conda_environment(conda)
+    paths = [str(decoy), project.environment["PATH"]]
+    project.environment["PATH"] = os.pathsep.join(paths)
     project.run("snakemake", "--cores", "all", "--use-conda", *TINY)
     return project
 
@@ -136,6 +148,21 @@ def test_second_checkout_runs_its_own_code_in_a_shared_environment(real: Project
     code, said = second.tried("snakemake", "--cores", "2", *shared, *fetch)
     assert code == 1
     assert "code of the second" in said
+
+
+def test_videos_have_the_same_bytes_in_this_environment_and_in_that_of_the_rules(
+    real: Project, copy_with: Copy, decoy: Path, tmp_path: Path
+):
+    other = copy_with(tmp_path, [decoy])
+    shutil.copy(real.folder / "tiny.yaml", other.folder)
+    other.snakemake("--configfile", "tiny.yaml", "--", "data/demo_train/source.json")
+    made, again = (project.folder / "data" / "demo_train" for project in (real, other))
+    videos = sorted(path.name for path in (made / "source" / "videos").iterdir())
+    assert len(videos) == 20
+    for name in videos:
+        here, there = (folder / "source" / "videos" / name for folder in (made, again))
+        assert here.read_bytes() == there.read_bytes(), name
+    assert (made / "source.json").read_bytes() == (again / "source.json").read_bytes()
 
 
 def test_a_changed_pin_makes_again_what_imports_the_package_and_says_so(real: Project):
