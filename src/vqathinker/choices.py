@@ -5,10 +5,20 @@ They stand apart from the models of params.yaml, so that whoever needs a word im
 
 from typing import Literal
 
-__all__ = ["AnswerReading", "Device", "Kernels", "Precision", "ScoreKind"]
+__all__ = [
+    "AnswerReading",
+    "Device",
+    "Kernels",
+    "PerturbationKind",
+    "Precision",
+    "ScoreKind",
+]
 
 AnswerReading = Literal["strict", "authors"]
 Device = Literal["auto", "cpu", "cuda"]
 Kernels = Literal["native", "avx2"]
+PerturbationKind = Literal[
+    "shuffle", "local_shuffle", "reverse", "jitter", "duplicate", "random_drop"
+]
 Precision = Literal["auto", "bf16", "fp32"]
 ScoreKind = Literal["greedy", "mean", "expected"]

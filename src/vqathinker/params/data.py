@@ -4,6 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from vqathinker.choices import PerturbationKind
 from vqathinker.params.model import (
     Count,
     Model,
@@ -27,9 +28,6 @@ __all__ = [
 ]
 
 SettingName = Annotated[str, Field(pattern=r"^[1-9]\d*x[1-9]\d*$", description="frames x size")]
-PerturbationKind = Literal[
-    "shuffle", "local_shuffle", "reverse", "jitter", "duplicate", "random_drop"
-]
 ReaderName = Literal["pyav", "decord"]
 
 

@@ -41,9 +41,12 @@ class ClipScores(NamedTuple):
 
     def of(self, kind: ScoreKind) -> float | None:
         """The score of a kind that was asked for."""
-        if kind == "expected":
-            return self.expected.score if self.expected else None
-        return mean_of(self.samples)[0] if kind == "mean" else self.answer.score
+        scores: dict[ScoreKind, float | None] = {
+            "greedy": self.answer.score,
+            "mean": mean_of(self.samples)[0],
+            "expected": self.expected.score if self.expected else None,
+        }
+        return scores[kind]
 
 
 def mean_of(samples: Sequence[Answer]) -> tuple[float | None, float | None]:

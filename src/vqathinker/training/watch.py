@@ -52,7 +52,7 @@ class Watch(TrainerCallback, ExportableState):
 
     def __init__(self, run: str, out: Path, patience: PatienceParams) -> None:
         self._run, self._out, self._patience = run, out, patience
-        self._in_a_row = {"no_spread": 0, "no_answer": 0}
+        self._in_a_row = dict.fromkeys(_NOTHING_LEARNED, 0)
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint records of it."""

@@ -12,10 +12,12 @@ Departure from the authors' code:
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 
+from vqathinker.choices import PerturbationKind
 from vqathinker.errors import InputError
 from vqathinker.params import PerturbationParams
 
@@ -27,7 +29,7 @@ __all__ = [
     "draw_perturbations",
 ]
 
-KINDS = ("shuffle", "local_shuffle", "reverse", "jitter", "duplicate", "random_drop")
+KINDS: tuple[str, ...] = get_args(PerturbationKind)
 _TRIES = 100  # of draws that leave a clip as it is; by chance one in thirty does at the most
 
 
@@ -93,6 +95,8 @@ def draw_perturbation(
             indices = _duplicate(num_frames, duplicate_max, generator)
         case "random_drop":
             blanked = set(_sample_frames(num_frames, min(drop_max, num_frames), generator))
+        case _:  # otherwise a new kind would leave every clip as it is
+            raise NotImplementedError(f"perturbation kind {kind!r} has no case in perturb")
     return Perturbation(kind, tuple(indices), tuple(t in blanked for t in range(num_frames)))
 
 
