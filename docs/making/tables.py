@@ -27,7 +27,10 @@ def with_tables(text: str) -> str:
 def scales() -> str:
     """What `vqathinker plan` says of each scale, a row each."""
     lines = [
-        "| `scale` | base policy | hardware | training of `grpo` | every run | downloads | disk |",
+        (
+            "| `scale` | base policy | hardware | training of `grpo`, estimated "
+            "| every run, estimated | downloads, as published | disk, estimated |"
+        ),
         "|---|---|---|---:|---:|---:|---:|",
     ]
     bases = {
@@ -54,12 +57,13 @@ def paper() -> str:
     predicted = sum(row.hours for row in plan.predictions)
     rooms = plan.disk.rooms
     return (
-        f"Every run on {plan.processes} {GPU}, computed and not measured: "
-        f"{format_bytes(sum(plan.disk.download.values()))} of downloads whose size is published, "
-        f"{format_bytes(sum(rooms.values()))} of disk, of which policies and their checkpoints are "
-        f"{format_bytes(rooms['models'])}, {plan.hours['training']:.0f} hours of training, and "
-        f"{plan.hours['prediction']:.0f} hours of prediction on one GPU. The method's own run, "
-        f"`grpo`, is {grpo.hours:.1f} and {predicted:.1f} hours of these."
+        f"Every run on {plan.processes} {GPU} takes "
+        f"{format_bytes(sum(plan.disk.download.values()))} of downloads (as published), "
+        f"{format_bytes(sum(rooms.values()))} of disk (estimated), of which policies and their "
+        f"checkpoints are {format_bytes(rooms['models'])}, {plan.hours['training']:.0f} hours of "
+        f"training (estimated), and {plan.hours['prediction']:.0f} hours of prediction on one GPU "
+        f"(estimated). The method's own run, `grpo`, is {grpo.hours:.1f} and {predicted:.1f} hours "
+        "of these."
     )
 
 
@@ -68,8 +72,8 @@ def konvid() -> str:
     plan, how = _plan("paper"), load_all(ROOT / "params.yaml", ["scale=paper"]).evaluation
     [row] = [row for row in plan.predictions if row.benchmark == "konvid_1k"]
     return (
-        f"The line of `konvid_1k` says {row.hours:.2f} hours on one such GPU, computed and not "
-        f"measured; prediction takes {format_bytes(plan.prediction_memory.peak)} of it at "
+        f"The line of `konvid_1k` says {row.hours:.2f} hours on one such GPU (estimated); "
+        f"prediction takes {format_bytes(plan.prediction_memory.peak)} of it (estimated) at "
         f"`evaluation.batch_size: {how.batch_size}`."
     )
 

@@ -1,17 +1,22 @@
 """Plans follow from params.yaml; what is refused would fit with what is named."""
 
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from vqathinker.params import Parameters, load_all
+from vqathinker.planning.assumptions import LONGEST
 from vqathinker.planning.devices import DEVICES, choose_device
 from vqathinker.planning.hours import step_phases
+from vqathinker.planning.job import TrainingJob
 from vqathinker.planning.knobs import PlanError, training_remedies
 from vqathinker.planning.memory import training_memory
 from vqathinker.planning.plan import Plan, make_plan
 from vqathinker.planning.rates import measured_step
+from vqathinker.planning.sizes import measure
 from vqathinker.planning.start import one_line
 from vqathinker.planning.text import as_json, as_text
 from vqathinker.policy.sizes import config_of
@@ -146,3 +151,26 @@ def test_a_token_step_takes_at_least_as_long_as_reading_the_weights(job_of, size
     assert phases["decode"] > 400 * read / device.bandwidth
     cheaper = step_phases(job.changed(gradient_checkpointing=False, freeze=["vision"]), device, 200)
     assert cheaper["update"] < phases["update"]
+
+
+def test_token_steps_take_as_long_as_those_that_were_measured(
+    job_of: Callable[..., TrainingJob], root: Path
+) -> None:
+    path = root / "benchmarks" / "results" / "2026-11-27-h100" / "grpo-2b.json"
+    seen = json.loads(path.read_text(encoding="utf-8"))
+    steps = seen["counts"]["tokens"]["ours"]["decode"]["token_steps"]
+    job = job_of(measure(config_of("2B")))
+    phases = step_phases(job, DEVICES["H100"], steps / LONGEST)
+    assert phases["decode"] == pytest.approx(seen["seconds"]["ours"]["decode"], rel=0.02)
+    assert step_phases(job, DEVICES["B200"], steps / LONGEST)["decode"] == phases["decode"]
+
+
+def test_hours_are_marked_as_measured_or_estimated(plan: Plan, paper: Parameters) -> None:
+    told = make_plan(paper, DEVICES["H100"], 200, 21.0)
+    for made, measured in ((plan, False), (told, True)):
+        text = as_text(made)
+        for figure in ("Disk", "Memory of a GPU, training", "Prediction", "In all"):
+            assert re.search(rf"(?m)^{figure}.*estimated", text), figure
+        [training] = re.findall(r"(?m)^Training.*", text)
+        assert "estimated" in training
+        assert ("measured" in training) is measured

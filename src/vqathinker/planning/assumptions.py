@@ -1,7 +1,7 @@
-"""What a plan takes for granted, each with its value, so that it can be doubted.
+"""Assumptions of a plan, each with its value.
 
-Nothing here is measured on the device that is planned for; `--rates` takes the place of the
-assumptions about speed.
+Only LAYER_SECONDS is measured, on one kind of GPU; all else is estimated. Measured seconds of a
+step (`--rates`) replace the assumptions about speed.
 """
 
 from typing import Final
@@ -11,6 +11,7 @@ __all__ = [
     "COMPLETION_TOKENS",
     "CPU_OVERHEAD",
     "GPU_OVERHEAD",
+    "LAYER_SECONDS",
     "LONGEST",
     "SLOWFAST_FLOPS",
     "SLOWFAST_WEIGHTS",
@@ -33,6 +34,11 @@ CPU_OVERHEAD: Final = 700_000_000  # bytes: Python with its libraries
 USE_OF_MATRIX: Final = 0.4  # of the peak, in passes over whole prompts
 USE_OF_BANDWIDTH: Final = 0.6  # of the peak, in token steps and in the optimiser
 USE_OF_LINK: Final = 0.6  # of the peak, between GPUs
+
+# Seconds that a layer of the language model takes in a token step on a GPU, however small the
+# batch: the step waits for kernel launches. Measured on an H100 with the 28 layers of InternVL3-2B
+# and 16 rows: benchmarks/results/2026-11-27-h100/grpo-2b.json.
+LAYER_SECONDS: Final = 29.8e-3 / 28
 
 SLOWFAST_WEIGHTS: Final = 34_570_000  # of the file that is downloaded, its classifier included
 SLOWFAST_BYTES: Final = 120  # of memory for a pixel of a frame: 25 MB for 6x196 on the CPU

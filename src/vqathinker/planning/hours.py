@@ -1,10 +1,12 @@
 """Seconds of an optimiser step and of a prediction, phase by phase, from a device's figures.
 
 A phase takes as long as its arithmetic at the use of the matrix units that is assumed, or as
-reading what it has to read at the use of the memory, whichever is longer.
+reading what it has to read at the use of the memory, whichever is longer. Token steps on a GPU
+have a floor, which is measured: the launches of kernels.
 """
 
 from vqathinker.planning.assumptions import (
+    LAYER_SECONDS,
     LONGEST,
     USE_OF_BANDWIDTH,
     USE_OF_LINK,
@@ -96,13 +98,17 @@ def _row_flops(job: TrainingJob, length: float) -> float:
 def _decode(
     sizes: PolicySizes, device: Device, rows: int, prompt: int, length: float, most: int
 ) -> float:
-    """Every token step reads all weights, and the keys and values of the rows still going."""
+    """Every token step reads all weights, and the keys and values of the rows still going.
+
+    On a GPU no step is shorter than the launches of its layers' kernels.
+    """
     width = 2 if device.gpu else 4
     weights = sizes.body + sizes.embedding
     steps = min(LONGEST * length, most)
     cached = rows * length * (prompt + length / 2) * sizes.cache_bytes(width)
     reading = (steps * weights * width + cached) / (USE_OF_BANDWIDTH * device.bandwidth)
-    return max(reading, _matrix(device, 2 * weights * rows * length))
+    launches = steps * sizes.text.number * LAYER_SECONDS if device.gpu else 0.0
+    return max(reading, launches, _matrix(device, 2 * weights * rows * length))
 
 
 def _exchange(job: TrainingJob, device: Device) -> float:

@@ -65,6 +65,11 @@ def assumptions_of(plan: Plan) -> list[str]:
     ]
     if plan.sizes.slowfast:
         lines.insert(0, "pieces of the prompt's text are one token each, where no tokenizer is yet")
+    if plan.device.gpu:
+        lines.append(
+            f"measured on an H100: {own.LAYER_SECONDS * 1e3:.2f} ms a layer of a token step, which "
+            "waits for kernel launches; taken for every GPU"
+        )
     if plan.measured:
         lines.append("seconds of a step are measured for the first run, the others in proportion")
     return lines
@@ -85,18 +90,20 @@ def _disk(plan: Plan) -> Iterator[str]:
     if not disk.download:
         yield "\nDownloads: none; videos are made on the spot, and are not counted below"
     else:
-        yield f"\nDownloads: {format_bytes(sum(disk.download.values()))}{unknown}"
+        yield f"\nDownloads, as published: {format_bytes(sum(disk.download.values()))}{unknown}"
         yield "  " + ", ".join(f"{name} {format_bytes(n)}" for name, n in disk.download.items())
     rooms = ", ".join(f"{name}/ {format_bytes(size)}" for name, size in disk.rooms.items())
-    yield f"Disk: {format_bytes(sum(disk.rooms.values()))} ({rooms})"
+    yield f"Disk, estimated: {format_bytes(sum(disk.rooms.values()))} ({rooms})"
 
 
 def _memory(plan: Plan) -> Iterator[str]:
     where = "GPU" if plan.device.gpu else "process"
     for run in plan.runs[:1]:
-        yield f"\nMemory of a {where}, training {run.name}: {format_bytes(run.memory.peak)} at most"
+        peak = format_bytes(run.memory.peak)
+        yield f"\nMemory of a {where}, training {run.name}, estimated: {peak} at most"
         yield from _parts(run.memory)
-    yield f"Memory of a {where}, prediction: {format_bytes(plan.prediction_memory.peak)} at most"
+    peak = format_bytes(plan.prediction_memory.peak)
+    yield f"Memory of a {where}, prediction, estimated: {peak} at most"
     yield from _parts(plan.prediction_memory)
 
 
@@ -109,7 +116,8 @@ def _parts(memory: Memory) -> Iterator[str]:
 
 
 def _hours(plan: Plan) -> Iterator[str]:
-    yield "\nTraining: steps, videos and tokens a step, seconds a step, hours, memory"
+    speed = f"measured for {plan.runs[0].name}, else estimated" if plan.measured else "estimated"
+    yield f"\nTraining: steps, videos and tokens a step; seconds a step and hours ({speed}); memory"
     for run in plan.runs:
         yield (
             f"  {run.name:<22} {run.steps:>6,} {run.videos_per_step:>4} {run.tokens_per_step:>9,} "
@@ -117,14 +125,17 @@ def _hours(plan: Plan) -> Iterator[str]:
         )
     for run in plan.runs[:1]:
         shares = ", ".join(f"{name} {s:.2f}" for name, s in run.phases.items())
-        yield f"  seconds of a step of {run.name} by the device's figures: {shares}"
-    yield f"Prediction of one policy in the scale's setting, of {plan.policies}: clips, hours"
+        yield f"  seconds of a step of {run.name}, estimated: {shares}"
+    yield (
+        f"Prediction of one policy in the scale's setting, of {plan.policies}, estimated: "
+        "clips, hours"
+    )
     for row in plan.predictions:
         yield f"  {row.benchmark:<22} {row.videos:>6,} {row.hours:>8.2f} h"
     hours = plan.hours
     yield (
-        f"In all: {hours['training']:.1f} h of training, {hours['prediction']:.1f} h of "
-        f"prediction, {hours['all']:.1f} h by the clock"
+        f"In all, estimated: {hours['training']:.1f} h of training, "
+        f"{hours['prediction']:.1f} h of prediction, {hours['all']:.1f} h by the clock"
     )
 
 
