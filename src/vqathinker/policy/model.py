@@ -24,6 +24,7 @@ from transformers.models.internvl.modeling_internvl import (
     InternVLModelOutputWithPast,
 )
 
+from vqathinker.policy.attention_window import has_window
 from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.head import CompletionScores, score_tokens
 from vqathinker.policy.motion.encoder import build_motion_encoder
@@ -173,7 +174,8 @@ class VQAThinkerForConditionalGeneration(InternVLForConditionalGeneration):
             lengths: tokens of each completion (completions,).
             rows: the prompt that each completion answers (completions,).
             temperature: of the scores, as in sampling.
-            packed: one row a prompt; false: one a completion, each with its whole prompt.
+            packed: one row a prompt; false, and always where a layer has a sliding window: one a
+                completion, each with its whole prompt.
         """
         if completion_ids is None or lengths is None or rows is None or input_ids is None:
             return super().forward(
@@ -183,6 +185,8 @@ class VQAThinkerForConditionalGeneration(InternVLForConditionalGeneration):
                 frame_features=frame_features, motion_features=motion_features, **kwargs,
             )  # fmt: skip
         seen = self.model.see(pixel_values, frame_features, motion_features)
+        # In a packed row neighbours in a completion are far apart, so a window would miss them.
+        packed = packed and not has_window(self.config.text_config)
         score = self._score_packed if packed else self._score_plainly
         return score(input_ids, *seen, completion_ids, lengths, rows, temperature)
 

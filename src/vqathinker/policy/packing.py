@@ -2,7 +2,8 @@
 
 Source: docs/method.md, section 5 (G completions answer one prompt). The plain way gives every
 completion a row with the whole prompt, G × (prompt + completion) tokens. Here it is prompt + Σ
-completions, and no cache is needed, so that layers can be recomputed in backward.
+completions, and no cache is needed, so that layers can be recomputed in backward. Not for layers
+with a sliding window, which is counted in columns.
 """
 
 from typing import NamedTuple

@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerBase
 
 from vqathinker.params import AnswerParams, EvaluationParams, ScoreKind
 from vqathinker.policy.answer import Answer, Completion, read_answer
+from vqathinker.policy.attention_window import attention_window
 from vqathinker.policy.draws import uniform_numbers
 from vqathinker.policy.expectation import Expectation, NumberTokens, expected_score
 from vqathinker.policy.generation import EncodedPrompts, Generated, generate, generate_with_cache
@@ -65,7 +66,8 @@ class Scorer:
     """Asks a policy about clips.
 
     Raises:
-        ValueError: `expected` is asked for, and the vocabulary has no token for some digit.
+        InputError: `expected` is asked for, and the vocabulary has no token for some digit, or
+            layers have a window of a kind that the search cannot keep to.
     """
 
     policy: VQAThinkerForConditionalGeneration
@@ -76,6 +78,7 @@ class Scorer:
 
     def __post_init__(self) -> None:
         if "expected" in self.how.kinds:
+            attention_window(self.policy.config.text_config)
             self._tokens = NumberTokens(self.tokenizer, self.answer.reading)
 
     def ask(self, frames: torch.Tensor, videos: Sequence[str]) -> list[ClipScores]:

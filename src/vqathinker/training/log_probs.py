@@ -13,6 +13,7 @@ from accelerate import Accelerator
 from peft import PeftModel
 from torch import Tensor
 
+from vqathinker.policy.attention_window import has_window
 from vqathinker.policy.head import CompletionScores
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.training.rollouts import RolloutSampler
@@ -41,7 +42,8 @@ class RolloutScorer:
         videos: ids by the numbers that `score` is given.
         temperature: of sampling.
 
-    `packed` is None until the first call has compared one group in both ways, then which one it is.
+    `packed` is None until the first call, which decides: a policy with a sliding window gets plain
+    rows; of any other the group with the longest completion is compared in both ways.
     """
 
     accelerator: Accelerator
@@ -63,8 +65,7 @@ class RolloutScorer:
             at_once: completions of one pass, whole groups.
         """
         if self.packed is None:
-            some = slice(self.sampler.group)
-            self.packed = self._packs_right(model, clips[some], completions[some], lengths[some])
+            self.packed = self._may_pack(model, clips, completions, lengths)
         parts = [
             self._score(model, clips[some], completions[some], lengths[some], self.packed)
             for some in torch.arange(len(clips), device=clips.device).split(at_once)
@@ -86,6 +87,15 @@ class RolloutScorer:
                 temperature=self.temperature, packed=packed,
             )  # fmt: skip
         return scores
+
+    def _may_pack(self, model: Any, clips: Tensor, completions: Tensor, lengths: Tensor) -> bool:
+        if has_window(bare(self.accelerator, model).config.text_config):
+            _log.info("a layer has a sliding window, so log-probabilities take plain rows")
+            return False
+        group = self.sampler.group
+        first = int(lengths.argmax()) // group * group
+        some = slice(first, first + group)
+        return self._packs_right(model, clips[some], completions[some], lengths[some])
 
     @torch.no_grad()
     def _packs_right(self, model: Any, clips: Tensor, completions: Tensor, lengths: Tensor) -> bool:

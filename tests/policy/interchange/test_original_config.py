@@ -86,6 +86,7 @@ def test_how_far_back_a_token_looks(said: Any, window: int | None) -> None:
         ({"llm_config__architectures": ["LlamaForCausalLM"]}, "is LlamaForCausalLM, expected Qw"),
         ({"llm_config__architectures": ...}, "architectures is None"),
         ({"ps_version": "v1"}, "ps_version is 'v1', expected 'v2'"),
+        ({"ps_version": ...}, "ps_version is 'v1', expected 'v2'"),
         ({"select_layer": -4}, "select_layer is -4, expected -1"),
         ({"vision_config": None}, "no vision_config with image_size, patch_size"),
         ({"vision_config__patch_size": ...}, "no vision_config with image_size, patch_size"),
@@ -95,3 +96,14 @@ def test_how_far_back_a_token_looks(said: Any, window: int | None) -> None:
 def test_another_architecture_is_refused(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         from_original(changed(**changes), IMAGE, False, "12x560")
+
+
+@pytest.mark.parametrize(
+    ("key", "ours", "value"),
+    [("norm_type", "norm_type", "rms_norm"), ("qk_normalization", "use_qk_norm", True)],
+)
+def test_keys_that_are_left_out_mean_what_they_mean_to_the_authors(
+    key: str, ours: str, value: Any
+) -> None:
+    config = from_original(changed(**{f"vision_config__{key}": ...}), IMAGE, False, "12x560")
+    assert getattr(config.vision_config, ours) == value

@@ -25,12 +25,20 @@ _LANGUAGE = (
     "rope_scaling", "attention_dropout", "bos_token_id", "eos_token_id", "pad_token_id",
     "initializer_range",
 )  # fmt: skip
-# The transformers that the released code runs on lets a Qwen2 look back this far where its
-# configuration does not say, in every layer and whatever `use_sliding_window` says. InternVL3's
-# says null, so its policies look back to the beginning; `policy.json` does not say.
+# The transformers of the released code lets a Qwen2 look back this far in every layer where its
+# configuration leaves `sliding_window` out, and ignores `use_sliding_window` (transformers issue
+# 38002). The golden `policy.json`, the authors' own output, was made that way: without a window its
+# evaluation case is off by 0.06 of the logits' spread. InternVL3-8B's says null: no window.
 _DEFAULT_WINDOW = 4096
-# What must hold, for nothing else is built here.
+# What must hold, for nothing else is built here, and what InternVLChatConfig takes if it is absent.
 _FIXED: dict[str, Any] = {"select_layer": -1, "ps_version": "v2"}
+_ABSENT: dict[str, Any] = {"select_layer": -1, "ps_version": "v1"}
+# What InternVisionConfig takes for absent keys; transformers' InternVLVisionConfig differs.
+_ABSENT_VISION: dict[str, Any] = {
+    "hidden_size": 3200, "num_hidden_layers": 48, "num_attention_heads": 25,
+    "intermediate_size": 12800, "norm_type": "rms_norm", "layer_norm_eps": 1e-6,
+    "hidden_act": "gelu", "attention_dropout": 0.0, "qkv_bias": False, "qk_normalization": True,
+}  # fmt: skip
 _ARCHITECTURE = "Qwen2ForCausalLM"
 
 
@@ -57,13 +65,12 @@ def from_original(
     if architecture != _ARCHITECTURE:
         raise ConfigError(f"llm_config.architectures is {architecture}, expected {_ARCHITECTURE}")
     for key, value in _FIXED.items():
-        if config.get(key, value) != value:
-            raise ConfigError(f"{key} is {config[key]!r}, expected {value!r}")
+        if (found := config.get(key, _ABSENT[key])) != value:
+            raise ConfigError(f"{key} is {found!r}, expected {value!r}")
     shape = {"image_size": [vision["image_size"]] * 2, "patch_size": [vision["patch_size"]] * 2}
-    renamed = {ours: vision[theirs] for theirs, ours in _RENAMED.items() if theirs in vision}
-    vision_config = InternVLVisionConfig(
-        **shape, **renamed, **{k: vision[k] for k in _SAME if k in vision}
-    )
+    vision = _ABSENT_VISION | vision
+    renamed = {ours: vision[theirs] for theirs, ours in _RENAMED.items()}
+    vision_config = InternVLVisionConfig(**shape, **renamed, **{k: vision[k] for k in _SAME})
     shared = {key: language[key] for key in _LANGUAGE if language.get(key) is not None}
     shared = deepcopy(shared)  # Qwen2Config writes into the mapping of rope_scaling
     text_config = Qwen2Config(**shared, **_attention_window(language), tie_word_embeddings=tied)

@@ -1,0 +1,133 @@
+"""Layers that look back a few tokens only: the same numbers by every way, or a plain refusal."""
+
+import copy
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import DynamicCache, Qwen2Config, Qwen3Config
+
+from vqathinker.errors import InputError
+from vqathinker.params import EXPECTATION
+from vqathinker.policy import expectation
+from vqathinker.policy.attention_window import attention_window, has_window
+from vqathinker.policy.expectation import NumberTokens, expected_score
+from vqathinker.policy.folder.checkpoint import Policy
+from vqathinker.policy.generation import EncodedPrompts, generate, prefill
+from vqathinker.policy.model import VQAThinkerForConditionalGeneration
+
+Model = VQAThinkerForConditionalGeneration
+
+LENGTHS = torch.tensor([7, 3, 1, 5])
+ROWS = torch.tensor([0, 0, 1, 1])
+WINDOW = 6
+
+
+def with_window(policy: Model) -> Model:
+    """Its first layer sees everything, its second one six tokens."""
+    windowed = copy.deepcopy(policy)
+    text = windowed.config.text_config
+    text.use_sliding_window, text.sliding_window = True, WINDOW
+    text.layer_types = ["full_attention", "sliding_attention"]
+    windowed = type(policy)(windowed.config)
+    windowed.load_state_dict(policy.state_dict())
+    return windowed.eval()
+
+
+def qwen(**keys: Any) -> Any:
+    return Qwen2Config(num_hidden_layers=2, **keys)
+
+
+@pytest.mark.parametrize(
+    ("config", "window"),
+    [
+        (qwen(), None),
+        (qwen(sliding_window=8), None),  # not switched on
+        (qwen(use_sliding_window=True, sliding_window=8, max_window_layers=1), 8),
+        (qwen(use_sliding_window=True, sliding_window=8, max_window_layers=2), None),
+        (Qwen3Config(num_hidden_layers=2), None),
+        (SimpleNamespace(), None),
+    ],
+)
+def test_the_configuration_says_how_far_back_layers_look(config: Any, window: int | None) -> None:
+    assert attention_window(config) == window
+    assert has_window(config) == (window is not None)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        SimpleNamespace(layer_types=["full_attention", "chunked_attention"], sliding_window=8),
+        SimpleNamespace(sliding_window=8),  # as Mistral's, which takes one mask for all layers
+    ],
+)
+def test_other_windows_are_known_and_refused_where_a_mask_is_made(config: Any) -> None:
+    assert has_window(config)
+    with pytest.raises(InputError, match="text_config"):
+        attention_window(config)
+
+
+@torch.no_grad()
+def test_log_probabilities_keep_to_the_window(policy: Model, ids: Tensor, pixels: Tensor) -> None:
+    windowed = with_window(policy)
+    said = torch.randint(20, 200, (4, 7), generator=torch.Generator().manual_seed(5))
+
+    def scores(model: Any, **how: Any) -> Tensor:
+        found: Tensor = model(
+            input_ids=ids.expand(2, -1), pixel_values=pixels[:2], completion_ids=said,
+            lengths=LENGTHS, rows=ROWS, **how,
+        ).log_probs  # fmt: skip
+        return found
+
+    expected = scores(windowed, packed=False)
+    torch.testing.assert_close(scores(windowed), expected, atol=1e-5, rtol=0)
+    assert not torch.allclose(expected, scores(policy, packed=False), atol=1e-3)
+
+
+@torch.no_grad()
+def test_greedy_completions_keep_to_the_window(
+    policy: Model, tokenizer: Any, ids: Tensor, pixels: Tensor
+) -> None:
+    windowed = with_window(policy)
+    prompts = EncodedPrompts(ids.expand(2, -1), *windowed.model.see(pixels[:2], None, None))
+    said = generate(windowed, prompts, torch.arange(2), 8, tokenizer.eos_token_id)
+    for row, tokens in enumerate(said):
+        whole = torch.cat([ids, torch.tensor(tokens)])[None]
+        logits = windowed(input_ids=whole, pixel_values=pixels[row : row + 1]).logits[0]
+        logits[:, windowed.config.image_token_id] = -torch.inf
+        assert logits[len(ids) - 1 : -1].argmax(-1).tolist() == tokens
+
+
+@torch.no_grad()
+def test_the_expectation_keeps_to_the_window(
+    loaded: Policy, ids: Tensor, pixels: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    windowed, tokenizer = with_window(loaded.model), loaded.tokenizer
+    said = list(tokenizer("<think>clear</think><answer>", add_special_tokens=False)["input_ids"])
+    prompts = EncodedPrompts(ids[None], *windowed.model.see(pixels[:1], None, None))
+    cache, _ = prefill(windowed, prompts)
+    windowed.model(input_ids=torch.tensor([said]), past_key_values=cache, use_cache=True)
+    checked = []
+    step = expectation._next_probabilities
+
+    def compared(policy: Any, nodes: Any, own: DynamicCache, shared: int, depths: Any) -> Tensor:
+        found = step(policy, nodes, own, shared, depths)
+        tokens.extend(node.token for node in nodes)
+        for node, chances in list(zip(nodes, found, strict=True))[:3]:
+            path = [tokens[column - shared] for column in node.ancestors] + [node.token]
+            whole = torch.tensor([[*ids.tolist(), *said[:-1], *path]])
+            logits = policy(input_ids=whole, pixel_values=pixels[:1]).logits[0, -1]
+            logits[policy.config.image_token_id] = -torch.inf
+            torch.testing.assert_close(chances.float(), logits.softmax(-1), atol=1e-6, rtol=1e-4)
+            checked.append(len(path))
+        return found
+
+    tokens: list[int] = []
+    monkeypatch.setattr(expectation, "_next_probabilities", compared)
+    expected_score(
+        windowed, tokenizer, NumberTokens(tokenizer), len(ids), said, cache, 0, (0.0, 5.0),
+        how=EXPECTATION.model_copy(update={"missing": 1e-5, "steps": 4}),
+    )  # fmt: skip
+    assert max(checked) > 2
