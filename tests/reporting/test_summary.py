@@ -1,6 +1,7 @@
 """Claims about the summary on the terminal."""
 
 import io
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -30,6 +31,16 @@ def test_it_ends_with_the_path_of_the_report_in_one_piece(scale) -> None:
     report = scale.root / "report.html"
     report.write_text("", encoding="utf-8")
     assert printed(scale.root).endswith(f"Report: {report}\n")
+
+
+def test_names_in_brackets_are_no_markup(scale, tmp_path: Path) -> None:
+    folder = tmp_path / "[bold]a[" / "[red]"
+    shutil.copytree(scale.tables, folder / "tables")
+    scores = folder / "tables" / "scoring.csv"
+    scores.write_text(scores.read_text(encoding="utf-8").replace("grpo", "[b]g"), encoding="utf-8")
+    said = printed(folder)
+    assert "[red]" in said.splitlines()[0]
+    assert "[b]g" in said
 
 
 def test_it_says_when_the_report_has_not_been_made(scale) -> None:

@@ -160,6 +160,7 @@ def _sets_of_scale(params: "DataParams") -> list[str]:
 def _print_table(states: Sequence["SetState"], console: "Console") -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
+    from rich.text import Text
 
     from vqathinker.datasets.inventory import format_bytes
 
@@ -173,7 +174,7 @@ def _print_table(states: Sequence["SetState"], console: "Console") -> None:
         table.add_row(
             state.card.name,
             state.card.access.kind,
-            state.card.licence,
+            Text(state.card.licence),
             format_bytes(state.download),
             format_bytes(state.store),
             *("" if n is None else f"{n:,}" for n in (state.expected, state.found, state.damaged)),

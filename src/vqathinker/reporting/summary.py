@@ -7,6 +7,7 @@ from typing import Any
 from rich import box
 from rich.console import Console, JustifyMethod
 from rich.table import Table
+from rich.text import Text
 
 from vqathinker.reporting.tables.formats import format_cell
 from vqathinker.reporting.tables.scoring import SCORING, read_table
@@ -42,7 +43,7 @@ def print_summary(results_dir: Path, console: Console | None = None) -> None:
     columns = {name: _COLUMNS[name] for name in _COLUMNS if name != "score" or len(kinds) > 1}
     about = ", ".join([results_dir.name, *(kinds if len(kinds) == 1 else ())])
     table = Table(
-        title=f"Scores ({about})", title_justify="left",
+        title=Text(f"Scores ({about})"), title_justify="left",
         box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False,
     )  # fmt: skip
     for name, heading in columns.items():
@@ -51,8 +52,8 @@ def print_summary(results_dir: Path, console: Console | None = None) -> None:
     for number, row in enumerate(rows):
         new_run = number + 1 < len(rows) and rows[number + 1]["run"] != row["run"]
         cells = row | {"lost": sum(row[name] for name in _LOST), "srcc": _with_interval(row)}
-        cells = {name: format_cell(cells[name]) for name in columns}
-        table.add_row(*cells.values(), end_section=new_run)
+        texts = [Text(format_cell(cells[name])) for name in columns]
+        table.add_row(*texts, end_section=new_run)
     console.print(table)
     lost = {word: sum(row[name] for row in rows) for name, word in _LOST.items()}
     if any(lost.values()):

@@ -1,6 +1,8 @@
 """What every figure has in common: colours, axes, a grid of panels, and how it is written."""
 
 import math
+import unicodedata
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -9,6 +11,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from vqathinker.atomic import whole_file
 
@@ -17,6 +20,7 @@ __all__ = [
     "add_legend",
     "empty_figure",
     "panels_of",
+    "printable",
     "save_figure",
     "style_axis",
     "write_numbers",
@@ -64,13 +68,30 @@ def style_axis(axis: Axes) -> None:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as `path`, which ends in .png, and as SVG beside it; always the same bytes."""
-    with whole_file(path) as part:
-        figure.savefig(part, format="png", dpi=_DPI)
-    # Without a salt the names of an SVG's parts are drawn at random.
-    style = mpl.rc_context({"svg.hashsalt": path.stem, "svg.fonttype": "none"})
-    with whole_file(path.with_suffix(".svg")) as part, style:
-        figure.savefig(part, format="svg", metadata={"Date": None})
+    """Write a figure as `path`, which ends in .png, and as SVG beside it; always the same bytes.
+
+    All text is shown as it is: a dollar sign begins no formula.
+    """
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+    with warnings.catch_warnings():
+        # The PNG has boxes in place of scripts that its font lacks; the SVG has the characters.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        with whole_file(path) as part:
+            figure.savefig(part, format="png", dpi=_DPI)
+        # Without a salt the names of an SVG's parts are drawn at random.
+        style = mpl.rc_context({"svg.hashsalt": path.stem, "svg.fonttype": "none"})
+        with whole_file(path.with_suffix(".svg")) as part, style:
+            figure.savefig(part, format="svg", metadata={"Date": None})
+
+
+def printable(text: str) -> str:
+    r"""Text without the characters that no SVG can hold: control characters and lone surrogates.
+
+    >>> printable("a\x1b[b\udcff.mp4")
+    'a�[b�.mp4'
+    """
+    return "".join("\ufffd" if unicodedata.category(one) in {"Cc", "Cs"} else one for one in text)
 
 
 def write_numbers(table: pd.DataFrame, path: Path) -> None:

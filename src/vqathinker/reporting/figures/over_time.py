@@ -5,7 +5,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from vqathinker.reporting.figures.drawing import COLOURS, save_figure, style_axis
+from vqathinker.reporting.figures.drawing import COLOURS, printable, save_figure, style_axis
 
 __all__ = ["draw_over_time"]
 
@@ -22,6 +22,6 @@ def draw_over_time(
     for start, end, score in parts:
         if score is not None:
             axis.plot([start, end], [score, score], color=COLOURS[0], linewidth=3)
-    axis.set(title=title, xlabel="seconds", ylabel="score")
+    axis.set(title=printable(title), xlabel="seconds", ylabel="score")
     style_axis(axis)
     save_figure(figure, path.with_suffix(".png"))

@@ -13,6 +13,7 @@ from vqathinker.reporting.figures.drawing import (
     COLOURS,
     empty_figure,
     panels_of,
+    printable,
     save_figure,
     style_axis,
     write_numbers,
@@ -82,5 +83,6 @@ def _draw_panel(axis: Axes, groups: pd.DataFrame) -> None:
     )
     axis.axvline(0, color="black", linewidth=0.7, linestyle=":")
     named = len(groups) <= _NAMED
-    axis.set_yticks(places if named else [], groups["group"] if named else [], fontsize=7)
+    names = [printable(str(group)) for group in groups["group"]]
+    axis.set_yticks(places if named else [], names if named else [], fontsize=7)
     style_axis(axis)

@@ -4,6 +4,7 @@ A colour stands as "@1" to "@7", lines and words as "@line" and "@text": the pag
 its theme. `heading`, `alt` and `caption` go around the plot.
 """
 
+import html
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,12 +15,21 @@ from vqathinker.reporting.page.answer import Answer
 from vqathinker.reporting.tables.main import AVERAGES
 
 __all__ = ["Dot", "Plot", "attribution_plot", "before_and_after", "curves_plot", "ladder_plot",
-           "preference_plot", "ranks_plot", "rows_plot"]  # fmt: skip
+           "plain", "preference_plot", "ranks_plot", "rows_plot"]  # fmt: skip
 
 Row = Mapping[str, Any]
 _WINDOWS = 20  # a trend is the mean over a twentieth of the steps
 _ROW_PX = 34
 _NUMBER = ".3f"
+
+
+def plain(text: object) -> str:
+    """Text for plotly.js, which reads some tags and entities, and for the page, which reads @1.
+
+    >>> plain("<b>@line & co")
+    '&lt;b&gt;&#64;line &amp; co'
+    """
+    return html.escape(str(text), quote=False).replace("@", "&#64;")
 
 
 class Plot(NamedTuple):
@@ -133,7 +143,7 @@ def rows_plot(
         "height": 120 + len(places) * max(_ROW_PX, 9 + 13 * len(series)),
         "xaxis": {"title": {"text": axis}, "zeroline": True, "range": [low - edge, high + edge]},
         "yaxis": {"range": [len(places) - 0.45, -0.55], "tickvals": list(range(len(places))),
-                  "ticktext": places, "zeroline": False},
+                  "ticktext": [plain(place) for place in places], "zeroline": False},
         "shapes": [_line_at(x) for x in dashed],
     }  # fmt: skip
     return Plot(alt, caption, traces, layout)
@@ -142,10 +152,10 @@ def rows_plot(
 def _dots(dots: Sequence[Dot], places: Sequence[str], number: int, of: int) -> dict[str, Any]:
     shift = 0.7 * ((number + 0.5) / of - 0.5)
     return {
-        "type": "scatter", "mode": "markers", "name": dots[0].series,
+        "type": "scatter", "mode": "markers", "name": plain(dots[0].series),
         "x": [dot.value for dot in dots],
         "y": [round(places.index(dot.place) + shift, 3) for dot in dots],
-        "text": [dot.place for dot in dots],
+        "text": [plain(dot.place) for dot in dots],
         "error_x": {
             "type": "data", "symmetric": False, "thickness": 1.5, "width": 4,
             "array": [_less(dot.high, dot.value) for dot in dots],
@@ -197,7 +207,7 @@ def _curve(
     steps: pd.Series, values: pd.Series, run: str, number: int, strong: bool
 ) -> dict[str, Any]:
     return {
-        "type": "scatter", "mode": "lines", "name": run, "legendgroup": run,
+        "type": "scatter", "mode": "lines", "name": plain(run), "legendgroup": run,
         "showlegend": strong, "opacity": 1 if strong else 0.3,
         "hoverinfo": "all" if strong else "skip",
         "x": [int(step) for step in steps],
@@ -216,8 +226,8 @@ def ranks_plot(rows: Sequence[Row]) -> Plot | None:
         own = [row for row in there if (row["method"], row["training_data"]) == method]
         ours = bool(own[0]["ours"])
         traces.append({
-            "type": "scatter", "mode": "lines+markers", "name": str(method[0]),
-            "x": [row["benchmark"] for row in own], "y": [row["rank"] for row in own],
+            "type": "scatter", "mode": "lines+markers", "name": plain(method[0]),
+            "x": [plain(row["benchmark"]) for row in own], "y": [row["rank"] for row in own],
             "line": {"color": "@2" if ours else "@line", "width": 3 if ours else 1},
             "hovertemplate": "%{x}: rank %{y}<extra>%{fullData.name}</extra>",
             "showlegend": ours,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from vqathinker.reporting.page.plots import Dot, Plot, rows_plot
+from vqathinker.reporting.page.plots import Dot, Plot, plain, rows_plot
 
 __all__ = ["calibration_plot", "residual_plots"]
 
@@ -23,7 +23,7 @@ def calibration_plot(rows: Sequence[Row]) -> Plot | None:
     for run, place in lines:
         own = [row for row in rows if (row["run"], row["benchmark"]) == (run, place)]
         traces.append({
-            "type": "scatter", "mode": "lines+markers", "name": f"{run}, {place}",
+            "type": "scatter", "mode": "lines+markers", "name": plain(f"{run}, {place}"),
             "x": [row["score"] for row in own], "y": [row["mos"] for row in own],
             "error_y": {
                 "type": "data", "symmetric": False, "thickness": 1,

@@ -28,7 +28,7 @@ Row = Mapping[str, Any]
 _TEX = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "–": "--", "±": r"$\pm$", "−": "$-$", "²": r"\textsuperscript{2}", "<": "$<$", ">": "$>$",
-    "|": r"\textbar{}",
+    "|": r"\textbar{}", "\n": " ",
 } | {character: f"\\{character}" for character in "&%$#_{}"}  # fmt: skip
 
 
@@ -98,7 +98,7 @@ def _markdown_grid(grid: Grid) -> str:
 
 
 def _markdown_lines(grid: Grid) -> list[str]:
-    names = [_pipes(f"{column.group} {column.name}".strip()) for column in grid.columns]
+    names = [_markdown_text(f"{column.group} {column.name}".strip()) for column in grid.columns]
     rule = ["---:" if column.number else "---" for column in grid.columns]
     rows = [[_marked(cell) for cell in row] for block in grid.blocks for row in block]
     return [f"| {' | '.join(line)} |" for line in (names, rule, *rows)]
@@ -106,11 +106,18 @@ def _markdown_lines(grid: Grid) -> list[str]:
 
 def _marked(cell: Cell) -> str:
     mark = {1: "**", 2: "*"}.get(cell.rank or 0, "")
-    return f"{mark}{_pipes(cell.text)}{mark}"
+    return f"{mark}{_markdown_text(cell.text)}{mark}"
 
 
-def _pipes(text: str) -> str:
-    return text.replace("|", "\\|")
+# What would format a cell, break it or hold a link or a tag. Signs of our own numbers stay, such as
+# the interval [0.1, 0.2], a star at the end and <0.001; so do underscores within a name.
+_MARKDOWN = re.compile(
+    r"\\(?=[!-/:-@\[-`{-~])|[|$]|<(?=[A-Za-z/!?])|\*(?=\S)|(?<!\w)_(?=\S)|(?<=\])\(|~(?=~)|&(?=#?\w+;)"
+)
+
+
+def _markdown_text(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\g<0>", text).replace("\n", " ")
 
 
 def latex(grids: Iterable[Grid]) -> str:
@@ -181,7 +188,9 @@ def _tex_cell(cell: Cell) -> str:
 
 
 def _tex(text: str) -> str:
-    return re.sub(".", lambda found: _TEX.get(found[0], found[0]), text)
+    escaped = "".join(_TEX.get(character, character) for character in text)
+    # After the end of a row TeX would read these as arguments of it.
+    return f"{{{escaped[0]}}}{escaped[1:]}" if escaped[:1] in {"[", "*"} else escaped
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Row], decimals: int) -> None:

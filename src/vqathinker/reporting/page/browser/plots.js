@@ -24,8 +24,8 @@ function layoutOf(layout, width) {
   });
 }
 
-// plotly.js reads some tags in hover texts; names of clips have none.
-const plain = (text) => String(text ?? "").replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+// As plots.plain: plotly.js reads some tags and entities, and coloured() reads @1.
+const plain = (text) => String(text ?? "").replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/@/g, "&#64;");
 
 async function draw(box, data, layout) {
   const axes = box._fullLayout && box.dataset.drawn === box.dataset.view ? zoomOf(box) : {};
