@@ -12,8 +12,9 @@ from safetensors.torch import load_file
 
 from vqathinker.errors import InputError
 from vqathinker.params import RunSettings
-from vqathinker.policy.folder.checkpoint import load_policy
+from vqathinker.policy.folder.checkpoint import load_policy, read_provenance, save_policy
 from vqathinker.policy.folder.export import export
+from vqathinker.policy.folder.unmerged import LowRankLinear, low_rank_changes
 from vqathinker.policy.parts import part_of
 
 Settings = Callable[..., RunSettings]
@@ -88,3 +89,89 @@ def test_frozen_weights_beside_adapters_are_half_precision_and_trained_ones_are_
 ) -> None:
     training_set.start(settings_of(max_steps=2, lora=LORA, precision="bf16"), tmp_path)
     assert {value.dtype for value in adapters_after(tmp_path, 2).values()} == {torch.float32}
+
+
+# --- changes smaller than a step of bf16 ----------------------------------------------------------
+
+
+@pytest.fixture
+def half_base(tmp_path: Path, training_set: Any) -> Path:
+    """The base policy stored in bf16, as InternVL3 is."""
+    base = load_policy(training_set.folder / "base", dtype=torch.bfloat16)
+    save_policy(base.model, base.tokenizer, tmp_path / "half", "", {})
+    return tmp_path / "half"
+
+
+@pytest.fixture
+def exported(tmp_path: Path, training_set: Any, settings_of: Settings, half_base: Path) -> Path:
+    """Adapters trained on it for two small steps."""
+    settings = settings_of(max_steps=2, lora=LORA, precision="bf16", learning_rate=1e-5)
+    training_set.start(settings, tmp_path / "run", policy=half_base)
+    export("grpo", settings, tmp_path / "run", tmp_path / "policy")
+    return tmp_path / "policy"
+
+
+def test_a_small_change_survives_the_export(exported: Path, half_base: Path) -> None:
+    before, after = (load_policy(folder).model.state_dict() for folder in (half_base, exported))
+    changes = low_rank_changes(exported / "adapters")
+    error = sum(
+        float((after[name] - before[name] - up @ down).square().sum())
+        for name, (down, up) in changes.items()
+    )
+    wanted = sum(float((up @ down).square().sum()) for down, up in changes.values())
+    assert wanted > 0
+    assert (error / wanted) ** 0.5 < 0.05
+    whole = {name for name in before if "projector" in name}
+    assert any(not torch.equal(before[name], after[name]) for name in whole)
+    stored = {str(value.dtype) for value in load_file(exported / "model.safetensors").values()}
+    assert "torch.bfloat16" not in stored
+    merge = read_provenance(exported)["merge"]
+    assert merge["relative_error"] == pytest.approx((error / wanted) ** 0.5, rel=0.1)
+    assert merge["unchanged_in_bf16"] > 0.5
+    assert "bf16" in (exported / "README.md").read_text()
+
+
+def test_in_half_precision_adapters_stay_apart_from_the_weights_of_the_base(
+    exported: Path, half_base: Path
+) -> None:
+    base = load_policy(half_base, dtype=torch.bfloat16).model.state_dict()
+    policy = load_policy(exported, dtype=torch.bfloat16).model
+    changes = low_rank_changes(exported / "adapters")
+    for name, (_, up) in changes.items():
+        assert torch.equal(policy.get_parameter(name), base[name]), name
+        layer = policy.get_submodule(name.removesuffix(".weight"))
+        assert isinstance(layer, LowRankLinear)
+        assert torch.equal(layer.up, up.bfloat16())
+    assert policy.state_dict().keys() == base.keys()
+    merged = load_policy(exported, dtype=torch.bfloat16, merged=True).model
+    assert not any(isinstance(layer, LowRankLinear) for layer in merged.modules())
+
+
+def test_a_policy_with_adapters_apart_says_what_the_merged_one_says(
+    exported: Path, half_base: Path
+) -> None:
+    adapters = exported / "adapters" / "adapter_model.safetensors"
+    config = json.loads((exported / "adapters" / "adapter_config.json").read_text())
+    policy, whole = load_policy(exported, dtype=torch.bfloat16).model, load_policy(exported).model
+    base = load_policy(half_base).model
+    name, (down, up) = next(iter(low_rank_changes(adapters.parent).items()))
+    assert up.shape[1] == config["r"]
+    layers = [model.get_submodule(name.removesuffix(".weight")) for model in (policy, whole, base)]
+    shown = torch.randn(8, down.shape[1], generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        apart, merged, before = (layer.float()(shown) for layer in layers)
+    change = (merged - before).norm()
+    assert float((apart - merged).norm() / change) < 0.05
+
+
+def test_another_run_with_adapters_begins_where_the_first_ended(
+    tmp_path: Path, training_set: Any, settings_of: Settings, exported: Path
+) -> None:
+    settings = settings_of(max_steps=2, lora=LORA, precision="bf16", learning_rate=1e-5)
+    training_set.start(settings, tmp_path / "second", policy=exported)
+    export("grpo", settings, tmp_path / "second", tmp_path / "policy2")
+    before, after = (
+        load_policy(folder).model.state_dict() for folder in (exported, tmp_path / "policy2")
+    )
+    for name, (down, up) in low_rank_changes(tmp_path / "policy2" / "adapters").items():
+        torch.testing.assert_close(after[name], before[name] + up @ down)

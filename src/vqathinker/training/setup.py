@@ -15,6 +15,7 @@ from vqathinker.policy.config import ask_as_trained
 from vqathinker.policy.device import choose_device
 from vqathinker.policy.folder.adapters import lora_config
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
+from vqathinker.policy.folder.shards import Shards
 from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.parts import PARTS
@@ -42,7 +43,8 @@ def build_trainer(
     """Load the policy in the folder `policy`, and what trains it by `training.method`.
 
     Weights that are trained are float32, so that a small step is not lost; `bf16` computes with
-    rounded copies of them. Beside adapters the frozen ones are bf16, and so is the reference.
+    rounded copies of them. Next to adapters the frozen ones are bf16, and so is the reference;
+    adapters that the policy has already stay apart from them, see `policy.folder.unmerged`.
     """
     how, supervised = settings.training, settings.training.method == "sft"
     # It tells accelerate how many processes there are.
@@ -51,10 +53,14 @@ def build_trainer(
     device = "cpu" if state.distributed_type in _SHARDING else state.device
     half = torch.bfloat16 if how.precision == "bf16" else torch.float32
     halved = how.lora is not None or state.distributed_type is DistributedType.DEEPSPEED
-    base = load_policy(policy, device, half if halved else torch.float32)
+    base = load_policy(
+        policy, device, half if halved else torch.float32, merged=how.lora is None
+    )  # fmt: skip
     base.model.set_attn_implementation("sdpa")  # packed rows need a mask
     ask_as_trained(base.model.config, settings.prompt)
     _freeze(base.model, settings.frozen)
+    if how.lora is not None:
+        _keep_float32(base.model, Shards(policy), how.lora.parts)
     parts = {
         "watch": Watch(provenance["run"], out, how.patience),
         "policy": base.model, "tokenizer": base.tokenizer, "rows": rows, "config": config,
@@ -76,12 +82,24 @@ def build_trainer(
     return trainer
 
 
+@torch.no_grad()
+def _keep_float32(
+    policy: VQAThinkerForConditionalGeneration, stored: Shards, adapted: Sequence[str]
+) -> None:
+    """Give parts that are trained whole next to adapters their weights back as they are stored:
+    what an earlier run taught them is less than a step of bf16."""
+    frozen = tuple(prefix for part in adapted for prefix in PARTS[part])
+    for name, weight in policy.named_parameters():
+        if weight.requires_grad and not name.startswith(frozen) and name in stored:
+            weight.data = stored[name]().to(weight.device, torch.float32)
+
+
 def _reference(
     policy: Path, settings: RunSettings, device: torch.device | str, half: torch.dtype
 ) -> VQAThinkerForConditionalGeneration | None:
     if not settings.training.beta or settings.training.lora is not None:
         return None
-    reference = load_policy(policy, device, half).model.requires_grad_(False)
+    reference = load_policy(policy, device, half, merged=True).model.requires_grad_(False)
     reference.set_attn_implementation("sdpa")
     ask_as_trained(reference.config, settings.prompt)
     return reference

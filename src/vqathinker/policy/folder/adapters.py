@@ -1,4 +1,4 @@
-"""Low-rank adapters beside frozen weights: what gets one, and the policy that they end up in.
+"""Low-rank adapters next to frozen weights: what gets one, and the policy that they end up in.
 
 By peft. Parts that are neither frozen nor adapted are trained whole, so a fresh motion projector
 learns beside the adapters of a language model.
@@ -6,7 +6,9 @@ learns beside the adapters of a language model.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import torch
 from peft import LoraConfig, PeftModel
 from torch import nn
 
@@ -18,12 +20,13 @@ from vqathinker.policy.folder.checkpoint import (
     policy_hash,
     read_provenance,
 )
+from vqathinker.policy.folder.shards import Shards
+from vqathinker.policy.folder.unmerged import ADAPTER_FILES, low_rank_changes
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.parts import FROZEN, PARTS
 
-__all__ = ["ADAPTER_FILES", "is_adapter", "load_merged", "lora_config"]
+__all__ = ["is_adapter", "load_merged", "lora_config"]
 
-ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 _HEAD = "lm_head"  # as large as a third of a small language model's layers, and tied to its words
 
 
@@ -59,7 +62,10 @@ def is_adapter(checkpoint: Path) -> bool:
 
 
 def load_merged(checkpoint: Path) -> Policy:
-    """The policy that a checkpoint's adapters make of the base that they were trained beside.
+    """The policy that a checkpoint's adapters make of the base that they were trained on.
+
+    They are merged in float32: in bf16 most weights of the base would not move. `merge` of the
+    record says what became of the change.
 
     Raises:
         InputError: the base policy is another one by now.
@@ -67,11 +73,32 @@ def load_merged(checkpoint: Path) -> Policy:
     """
     provenance = read_provenance(checkpoint)
     folder, expected = Path(provenance["base"]), provenance["base_policy"]["policy"]
-    base = load_policy(folder, dtype=None)
+    base = load_policy(folder, dtype=torch.float32)
     if (found := policy_hash(folder)) != expected:
         raise InputError(
             f"{folder}: policy is {found[:16]}, but the adapters in {checkpoint} were trained "
             f"beside {expected[:16]}; bring that one back, or train again"
         )
     adapted = PeftModel.from_pretrained(base.model, str(checkpoint), local_files_only=True)
-    return Policy(adapted.merge_and_unload(), base.tokenizer, provenance)
+    merged = adapted.merge_and_unload()
+    merged.config.dtype = torch.float32
+    record = {"merge": _account(Shards(folder), merged, checkpoint)}
+    return Policy(merged, base.tokenizer, provenance | record)
+
+
+@torch.no_grad()
+def _account(base: Shards, merged: nn.Module, adapters: Path) -> dict[str, Any]:
+    """How much of the adapters' change is in the merged weights, and would be in bf16."""
+    error = change = 0.0
+    unmoved = number = 0
+    for name, (down, up) in low_rank_changes(adapters).items():
+        before, after, wanted = base[name]().float(), merged.get_parameter(name), up @ down
+        error += float((after - before - wanted).double().square().sum())
+        change += float(wanted.double().square().sum())
+        unmoved += int((after.bfloat16() == before.bfloat16()).sum())
+        number += after.numel()
+    return {
+        "stored": "float32",
+        "relative_error": (error / change) ** 0.5 if change else 0.0,
+        "unchanged_in_bf16": unmoved / number if number else 0.0,
+    }

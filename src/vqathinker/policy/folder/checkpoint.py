@@ -22,6 +22,7 @@ from vqathinker.policy.folder.hashes import PROVENANCE, file_hashes, policy_hash
 from vqathinker.policy.folder.processor import VQAThinkerProcessor
 from vqathinker.policy.folder.room import require_room
 from vqathinker.policy.folder.shards import Shards
+from vqathinker.policy.folder.unmerged import ADAPTERS, take_apart
 from vqathinker.policy.machine import describe_machine
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.products import POLICY
@@ -104,11 +105,16 @@ def load_policy(
     folder: Path,
     device: torch.device | str = "cpu",
     dtype: torch.dtype | None = torch.float32,
+    *,
+    merged: bool = False,
 ) -> Policy:
     """Load a policy folder; its weights go to the device one by one, without a second copy.
 
     Args:
         dtype: of all weights but the motion encoder's, which stay float32; None: as stored.
+        merged: round the sum of base and adapters to half precision, where most of the adapters'
+            change is lost. Else they stay apart there (`unmerged`). Needed for a policy whose
+            weights are trained or saved; in float32 they are always merged.
 
     Raises:
         PolicyError: the folder or one of its parts is missing, or tensors do not fit.
@@ -145,6 +151,8 @@ def load_policy(
     if wrong:
         raise PolicyError(f"{folder}: tensors that do not fit: {', '.join(wrong[:8])}")
     _keep_buffers_as_stored(model, shards)
+    if not merged and model.dtype.itemsize < torch.float32.itemsize:
+        take_apart(model, shards, folder / ADAPTERS)
     provenance.setdefault("policy", policy_hash(folder))  # a checkpoint of training has none
     return Policy(model.eval(), tokenizer, provenance)
 

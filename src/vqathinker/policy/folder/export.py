@@ -2,22 +2,26 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from vqathinker.params import RunSettings
 from vqathinker.policy.config import ask_as_trained
-from vqathinker.policy.folder.adapters import ADAPTER_FILES, is_adapter, load_merged
+from vqathinker.policy.folder.adapters import is_adapter, load_merged
 from vqathinker.policy.folder.card import METHODS
 from vqathinker.policy.folder.checkpoint import PolicyError, load_policy, policy_folder
+from vqathinker.policy.folder.unmerged import ADAPTER_FILES, ADAPTERS
 
-__all__ = ["ADAPTERS", "export"]
-
-ADAPTERS = "adapters"
+__all__ = ["export"]
 
 
-def export(run: str, settings: RunSettings, source: Path, out: Path) -> None:
+def export(run: str, settings: RunSettings, source: Path, out: Path) -> dict[str, Any] | None:
     """Turn the last checkpoint under `source`/checkpoints into the policy folder `out`.
 
-    Adapters are merged into the weights, and stay beside them in the folder `ADAPTERS`.
+    Adapters are merged into float32 weights, and stay next to them in the folder `ADAPTERS`: in
+    half precision `load_policy` keeps the two apart.
+
+    Returns:
+        What merging did to the adapters' change, as the record has it; None without adapters.
 
     Raises:
         PolicyError: there is no checkpoint.
@@ -30,7 +34,7 @@ def export(run: str, settings: RunSettings, source: Path, out: Path) -> None:
         raise PolicyError(f"{source}/checkpoints: empty; run `vqathinker train`")
     adapted = is_adapter(checkpoints[-1])
     last = load_merged(checkpoints[-1]) if adapted else load_policy(checkpoints[-1], dtype=None)
-    ask_as_trained(last.model.config, settings.prompt)  # beside adapters lies the base's own
+    ask_as_trained(last.model.config, settings.prompt)  # with adapters it is the base's own
     steps = int(checkpoints[-1].name.split("-")[1])
     method = METHODS[settings.training.method]
     about = (
@@ -44,3 +48,4 @@ def export(run: str, settings: RunSettings, source: Path, out: Path) -> None:
             (part / ADAPTERS).mkdir()
             for name in ADAPTER_FILES:
                 shutil.copy2(checkpoints[-1] / name, part / ADAPTERS / name)
+    return last.provenance.get("merge") if adapted else None

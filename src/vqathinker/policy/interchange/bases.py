@@ -19,6 +19,7 @@ from vqathinker.policy.folder.checkpoint import (
     write_record,
 )
 from vqathinker.policy.folder.shards import Shards
+from vqathinker.policy.folder.unmerged import ADAPTERS
 from vqathinker.policy.interchange.original import (
     has_motion_encoder,
     import_original,
@@ -57,6 +58,8 @@ def prepare_policy_base(params: PolicyBaseParams, out: Path) -> None:
         for path in (path for pattern in NEEDED for path in folder.glob(pattern)):
             if path.name != PROVENANCE:
                 shutil.copyfile(path, part / path.name)
+        if (folder / ADAPTERS).is_dir():
+            shutil.copytree(folder / ADAPTERS, part / ADAPTERS)
         found, recorded = policy_hash(part), theirs.get("policy")
         if recorded not in (None, found):  # a checkpoint of training has none
             raise PolicyError(
