@@ -9,7 +9,12 @@ import pytest
 
 from vqathinker.errors import InputError
 from vqathinker.reporting.page.write import write_page
-from vqathinker.reporting.preference import write_preference_figure, write_preference_tables
+from vqathinker.reporting.preference import (
+    _COLUMNS,
+    describe_preference,
+    write_preference_figure,
+    write_preference_tables,
+)
 
 KINDS = ("reverse", "random_drop", "all")
 
@@ -97,3 +102,24 @@ def test_the_report_shows_both(scale: Any, files: list[Path], tmp_path: Path) ->
     assert "Temporal preference" in page
     assert "0.81 [0.69, 0.94]" in page
     assert 'aria-label="Share of clips scored above' in page
+
+
+def test_the_report_says_which_copies_a_run_prefers(tmp_path: Path) -> None:
+    shares = {"shuffle": (0.2, 0.1, 0.3), "reverse": (0.4, 0.2, 0.6), "jitter": (0.8, 0.6, 0.9),
+              "all": (0.1, 0.0, 0.2)}  # fmt: skip
+    rows = [
+        dict.fromkeys(_COLUMNS) | {"run": run, "benchmark": "seen", "score": "greedy", "kind": kind}
+        | dict(zip(("preference", "low", "high"), share, strict=True))
+        for run in ("grpo", "other")
+        for kind, share in shares.items()
+    ]  # fmt: skip
+    pd.DataFrame(rows).to_csv(tmp_path / "preference.csv", index=False)
+    [said] = describe_preference(tmp_path / "preference.csv", "grpo")
+    copies, _, clips = said.partition(";")
+    assert "0.20 [0.10, 0.30]" in copies
+    assert "0.80 [0.60, 0.90]" in clips
+    assert "reverse" not in said
+    assert "other" not in said
+    assert "0.1," not in said
+    assert describe_preference(tmp_path / "preference.csv", "none") == []
+    assert describe_preference(tmp_path / "gone.csv", "grpo") == []

@@ -18,7 +18,12 @@ from vqathinker.products import PREFERENCE, TABLE
 from vqathinker.reporting.figures.drawing import COLOURS, save_figure, style_axis
 from vqathinker.reporting.tables.formats import latex, markdown_rows, plain_grid, write_text
 
-__all__ = ["read_preference_table", "write_preference_figure", "write_preference_tables"]
+__all__ = [
+    "describe_preference",
+    "read_preference_table",
+    "write_preference_figure",
+    "write_preference_tables",
+]
 
 _BY_KIND = (
     "n", "n_null", "preference", "low", "high", "ties",
@@ -26,6 +31,7 @@ _BY_KIND = (
 )  # fmt: skip
 _COLUMNS = ("run", "benchmark", "score", "kind", *_BY_KIND)
 _NAME = "preference"
+_CHANCE = 0.5
 _TITLE = "Share of clips scored above their perturbed copies"
 
 
@@ -54,10 +60,43 @@ def read_preference_table(path: Path) -> list[dict[str, str]]:
     Raises:
         InputError: it cannot be read, or lacks a column.
     """
+    return _wide(_read_table(path))
+
+
+def describe_preference(path: Path, run: str) -> list[str]:
+    """Which copies a run prefers to clips, and which clips to copies, as the CSV has it.
+
+    A sentence for each benchmark; a kind counts where its interval leaves one half out.
+
+    Raises:
+        InputError: as `read_preference_table`.
+    """
+    table = _read_table(path)
+    own = table[(table["run"] == run) & (table["kind"] != ALL)]
+    sentences = []
+    for benchmark, rows in own.groupby("benchmark", sort=False):
+        copies, clips = rows[rows["high"] < _CHANCE], rows[rows["low"] > _CHANCE]
+        told = [
+            f"{what} for {', '.join(_share(row) for row in found.to_dict('records'))}"
+            for what, found in (("prefers the copies", copies), ("prefers the clips", clips))
+            if len(found)
+        ] or ["prefers neither clips nor copies of any kind"]
+        sentences.append(
+            f"On {benchmark}, {run} {'; it '.join(told)} (share of clips above their copy; chance "
+            f"is {_CHANCE:g})."
+        )
+    return sentences
+
+
+def _share(row: Mapping[Any, Any]) -> str:
+    return f"{str(row['kind']).replace('_', ' ')} {_cell(row)}"
+
+
+def _read_table(path: Path) -> pd.DataFrame:
     if not path.is_file():
-        return []
+        return pd.DataFrame(columns=list(_COLUMNS))
     with reading(path, *TABLE):
-        return _wide(pd.read_csv(path, dtype={"run": str, "benchmark": str})[list(_COLUMNS)])
+        return pd.read_csv(path, dtype={"run": str, "benchmark": str})[list(_COLUMNS)]
 
 
 def write_preference_figure(preferences: Sequence[Path], out_dir: Path) -> None:
