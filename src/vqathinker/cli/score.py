@@ -154,7 +154,7 @@ def score(
     except InputError as error:
         raise typer.BadParameter(str(error)) from None
     loaded = load_policy(folder, device)
-    typer.echo(str(loaded), err=True)
+    typer.echo(f"{loaded}\n{loaded.trained_on.about}", err=True)
     asked = _Asked(loaded, "mean" if compare else method, frames, seed, form, output)
     if compare:
         _compare(asked, named)

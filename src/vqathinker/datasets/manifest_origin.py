@@ -8,6 +8,7 @@ from typing import Any
 
 from vqathinker.acquisition.transfer.checksum import sha256_of
 from vqathinker.datasets.card import Card
+from vqathinker.datasets.label_origin import label_origin
 from vqathinker.errors import InputError, read_json
 
 __all__ = ["files_digest", "origin_of_manifest", "read_receipt"]
@@ -17,8 +18,9 @@ def origin_of_manifest(source: Path, card: Card) -> dict[str, Any]:
     """Label file and files of a set, as they are now in its folder `source`.
 
     Returns:
-        `labels`: `file` (a path from `source`) and `sha256`; `files_sha256`: over path and hash of
-        every file that the receipt beside `source` lists, None where there is no receipt.
+        `labels`: `file` (a path from `source`) and `sha256`; `label_origin`: see there;
+        `files_sha256`: over path and hash of every file that the receipt beside `source` lists,
+        None where there is no receipt.
 
     Raises:
         InputError: the receipt is none.
@@ -28,7 +30,9 @@ def origin_of_manifest(source: Path, card: Card) -> dict[str, Any]:
     if receipt.is_file():
         digest = files_digest(read_receipt(receipt))
     labels = {"file": card.label.file, "sha256": sha256_of(source / card.label.file)}
-    return {"labels": labels, "files_sha256": digest}
+    return {
+        "labels": labels, "label_origin": label_origin(card.name), "files_sha256": digest,
+    }  # fmt: skip
 
 
 def files_digest(receipt: Mapping[str, Any]) -> str:

@@ -1,13 +1,13 @@
 """What a policy's record says of the labels and clips that it has learned from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from vqathinker.params.base import RELEASED
+from vqathinker.policy.label_origin import about_scores, training_set
 
 __all__ = ["TrainedOn"]
 
@@ -58,6 +58,7 @@ class TrainedOn:
         set: its name; None where no scores were learned from, or nothing is known.
         videos: how many had a label and a clip.
         mos: the 0th to the 100th percentile of the labels, on the scale of the scores.
+        about: what the labels are, and what scores are worth on real videos.
         labels: how many labels lie below others; None: not recorded, estimated from `mos`.
         side: least and greatest number of pixels of the shorter side.
         fps: least and greatest frame rate.
@@ -68,6 +69,7 @@ class TrainedOn:
     videos: int | None = None
     mos: tuple[float, ...] | None = None
     labels: LabelCounts | None = None
+    about: str = field(default="", compare=False)
     side: Ends | None = None
     fps: Ends | None = None
     duration_s: Ends | None = None
@@ -75,18 +77,22 @@ class TrainedOn:
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Self:
         """Read the record of a policy's origin."""
-        if record.get("source") == RELEASED:
-            return cls(set="lsvq_train")
         told = record.get("trained_on")
-        if told is None:
-            data = record.get("data")
-            return cls(set=PurePosixPath(data).parent.name if data else None)
+        if told is None or record.get("source") == RELEASED:
+            return cls(set=training_set(record), about=about_scores(record))
         ends = {name: tuple(told[name]) for name in ("mos", "side", "fps", "duration_s")
                 if name in told}  # fmt: skip
+        labels = None
         if counts := told.get("labels"):
-            columns = (tuple(counts[name]) for name in ("values", "below", "up_to"))
-            ends["labels"] = LabelCounts(*columns, told["videos"])
-        return cls(set=told["set"], videos=told["videos"], **ends)
+            columns = {name: tuple(counts[name]) for name in ("values", "below", "up_to")}
+            labels = LabelCounts(**columns, total=told["videos"])
+        return cls(
+            set=told["set"],
+            videos=told["videos"],
+            labels=labels,
+            about=about_scores(record),
+            **ends,
+        )
 
     def percentile(self, score: float | None) -> float | None:
         """Percent of the labels below a score, ties counted half, 0..100; None: not known.

@@ -16,7 +16,7 @@ from vqathinker.params import Device, ScoreKind
 from vqathinker.scoring.load import load_policy
 from vqathinker.serving.clip_input import clip_input
 from vqathinker.serving.gate import Gate
-from vqathinker.serving.panel import comparison_html, verdict_html
+from vqathinker.serving.panel import comparison_html, escape, verdict_html
 from vqathinker.serving.style import CSS, FONTS, MONO
 from vqathinker.serving.uploads import UploadFolder
 from vqathinker.serving.verdict import Verdict, judge
@@ -112,7 +112,8 @@ def build(
     def verdict_on(upload: str) -> Verdict:
         return judge(scorer, Path(upload), uploads, bounds, method)
 
-    blocks = _layout(verdict_on, _introduction(scorer.setting, bounds))
+    meaning = f"<p>{escape(scorer.trained_on.about)}</p>"
+    blocks = _layout(verdict_on, _introduction(scorer.setting, bounds) + meaning)
     blocks.queue(max_size=waiting, default_concurrency_limit=1)
     blocks.state_session_capacity = _SESSIONS
     return Page(blocks, uploads, bounds)

@@ -12,6 +12,7 @@ from typing import Any
 from vqathinker.atomic import whole_file
 from vqathinker.errors import InputError, reading
 from vqathinker.policy.config import VQAThinkerConfig
+from vqathinker.policy.label_origin import about_scores
 from vqathinker.products import POLICY, TABLE
 
 __all__ = ["ABOUT_RESULTS", "METHODS", "model_card", "with_results", "write_results"]
@@ -34,6 +35,8 @@ _BODY = """\
 # {title}
 
 {about}
+{worth}
+
 ## Method
 
 {method}
@@ -59,9 +62,8 @@ VQAThinker, arXiv 2508.06051: a video-language policy looks at {frames}
 
 ## Limits
 
-- A score is on the scale of the training labels (LSVQ: MOS / 20, so about 0.1 to 4.5), although the
-  prompt speaks of 1 to 5. The order of scores is what is evaluated; compare no score with another
-  policy's.
+- A score is on the scale of the training labels{scale}, although the prompt speaks of 1 to 5. Only
+  the order of scores is evaluated; do not compare scores of different policies.
 - It sees the sampled frames and nothing between them or beside them: no sound, no stall that falls
   between two frames. Two settings give two scores.
 - The thought is what came before the score; nothing has checked that it caused it.
@@ -121,6 +123,7 @@ def model_card(title: str, about: str, config: VQAThinkerConfig, provenance: dic
         method=_describe_method(provenance),
         data=_describe_data(provenance), parameters=json.dumps(settings, indent=1),
         snippet=_SNIPPET,
+        worth=about_scores(provenance), scale=_describe_scale(provenance),
         begin=_BEGIN, results=ABOUT_RESULTS, end=_END, licence=_licence(config),
     )  # fmt: skip
 
@@ -199,6 +202,11 @@ def _describe_data(provenance: dict[str, Any]) -> str:
     where, setting = provenance.get("data", "not recorded"), provenance.get("setting")
     clips = f"; clips {setting}" if setting else ""
     return f"Scores of `{where}`{clips}. Benchmarks and their labels were not looked at."
+
+
+def _describe_scale(provenance: dict[str, Any]) -> str:
+    labels = provenance.get("trained_on", {}).get("mos")
+    return f" ({labels[0]:g} to {labels[-1]:g})" if labels else ""
 
 
 def _licence(config: VQAThinkerConfig) -> str:

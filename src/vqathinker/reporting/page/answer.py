@@ -1,4 +1,4 @@
-"""The answer in one sentence: agreement with people before and after training."""
+"""The answer in one sentence: agreement with the labels before and after training."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple

@@ -72,8 +72,8 @@ def ladder_plot(ladder: Sequence[Row]) -> Plot | None:
     return rows_plot(
         dots, "SRCC less the method's",
         "Difference of SRCC of each run from the method, a dot with its interval for each domain",
-        "Left of zero a run is worse than the method, and where the bar does not touch zero, "
-        "surely so (95 %, paired bootstrap on the same videos). Numbers: tables/ladder.csv.",
+        "Left of zero a run is worse than the method. Bars: 95 % interval, by paired bootstrap on "
+        "the same videos. Numbers: tables/ladder.csv.",
         span=(0, 0),
     )  # fmt: skip
 

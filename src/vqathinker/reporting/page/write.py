@@ -12,7 +12,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from vqathinker.atomic import whole_file
+from vqathinker.datasets.label_origin import label_origin
 from vqathinker.evaluation.predictions import Predictions, read_predictions
+from vqathinker.params import DataParams, load_section
+from vqathinker.policy.label_origin import describe_labels_of
 from vqathinker.reporting.page.answer import Answer, answer_of
 from vqathinker.reporting.page.clips import Benchmark, benchmarks_of
 from vqathinker.reporting.page.embed import (
@@ -35,7 +38,7 @@ from vqathinker.reporting.page.plots import (
 )
 from vqathinker.reporting.page.plots_of_videos import calibration_plot, residual_plots
 from vqathinker.reporting.page.sources import PageSources, read_attribution_rows, read_figure
-from vqathinker.reporting.preference import read_preference_table
+from vqathinker.reporting.preference import describe_preference, read_preference_table
 from vqathinker.reporting.remarks import NOT_THERE, NOTES
 from vqathinker.reporting.tables.formats import format_cell
 from vqathinker.reporting.tables.ladder import LADDER
@@ -82,6 +85,8 @@ def write_page(
     for one in said:
         by_run.setdefault(one.run, []).append(one)
     known = load_table_scale(sources.params)
+    cards = Path(load_section(sources.params, DataParams).cards)
+    origins = {name: label_origin(name, cards) for name in (known.train_set, *known.domains)}
     benchmarks = benchmarks_of(said, sources.manifests, sources.perturbed)
     thumbnails = read_thumbnails(sources.thumbnails)
     sheets = sheets_of(thumbnails, benchmarks, out)
@@ -90,6 +95,8 @@ def write_page(
     plots = _plots(shown, tables, sources)
     plotly, own = plotly_script(), own_script()
     text = _environment().get_template("page.html.j2").render(
+        labels=describe_labels_of(known.train_set, origins),
+        preferred=describe_preference(sources.tables / "preference.csv", shown),
         title=title, scale=scale, runs=list(by_run), shown=shown, **tables,
         style=files("vqathinker.reporting.page").joinpath("page.css").read_text("utf-8"),
         policy=content_policy([plotly, own], pictures_beside=sheets.beside),

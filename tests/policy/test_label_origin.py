@@ -1,0 +1,69 @@
+"""What labels are: computed, judged by people, or not recorded."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vqathinker.datasets.label_origin import label_origin
+from vqathinker.params.base import RELEASED
+from vqathinker.phases.hashing import STAND_INS
+from vqathinker.policy.config import VQAThinkerConfig
+from vqathinker.policy.folder.card import model_card
+from vqathinker.policy.label_origin import about_scores, describe_labels_of
+
+DEMO = {"trained_on": {"set": "demo_train", "videos": 900}}
+OLDER_DEMO = {"data": "data/demo_train/manifest.parquet"}
+REAL = {"trained_on": {"set": "live", "label_origin": "judged"}}
+OWN = {"trained_on": {"set": "mine", "label_origin": "unknown"}}
+
+
+def test_origins_are_those_of_the_cards(tmp_path: Path) -> None:
+    assert label_origin("demo_content") == "computed"
+    assert label_origin("konvid_1k") == "judged"
+    assert label_origin("mine") == "unknown"
+    (tmp_path / STAND_INS).write_text("{}")  # a rehearsal has stand-ins under the same names
+    assert label_origin("konvid_1k", tmp_path) == "unknown"
+
+
+@pytest.mark.parametrize("provenance", [DEMO, OLDER_DEMO])
+def test_scores_of_the_demo_are_not_sold_as_judgement(provenance: dict[str, Any]) -> None:
+    said = about_scores(provenance)
+    assert "not judged by people" in said
+    assert "0.09" in said
+    assert "97 clips of KoNViD-1k" in said
+
+
+@pytest.mark.parametrize("provenance", [REAL, {"source": RELEASED}])
+def test_labels_of_people_are_called_so_and_nothing_is_claimed(provenance: dict[str, Any]) -> None:
+    said = about_scores(provenance)
+    assert "opinion scores of people" in said
+    assert "not measured" in said
+
+
+@pytest.mark.parametrize("provenance", [OWN, {}])
+def test_what_is_not_recorded_is_not_claimed(provenance: dict[str, Any]) -> None:
+    said = about_scores(provenance)
+    assert "opinion scores" not in said
+    assert "computed" not in said
+    assert "not measured" in said
+
+
+def test_the_model_card_says_it_in_its_first_lines() -> None:
+    card = model_card("grpo/policy", "A policy.\n", VQAThinkerConfig(), DEMO)
+    assert about_scores(DEMO) in card.partition("## Method")[0]
+    assert "LSVQ" not in card
+
+
+def report(*names: str) -> list[str]:
+    return describe_labels_of(names[0], {name: label_origin(name) for name in names})
+
+
+def test_a_report_names_the_sets_of_each_kind() -> None:
+    demo = " ".join(report("demo_train", "demo_content"))
+    assert "not judged by people" in demo
+    assert "0.09" in demo
+    mixed = report("lsvq_train", "konvid_1k", "mine", "demo_content")
+    assert [sum(name in one for one in mixed[:3]) for name in ("konvid_1k", "mine")] == [1, 1]
+    assert "konvid_1k" in mixed[-1]
+    assert "not measured" in report("lsvq_train", "mine")[-1]
