@@ -35,12 +35,13 @@ def test_every_format_holds_the_same(score: Score, tmp_path: Path) -> None:
     assert [Path(clip["file"]).name for clip in told["clips"]] == ["0.mp4", "1.mp4"]
     assert told["policy"]["trained_on"] == "mine"
     assert told["policy"]["scale"] == [1.0, 3.5]
-    assert told["policy"]["method"] == "greedy"
+    assert told["policy"]["method"] == told["policy"]["own_method"] == "expected"
     assert score("0.mp4", "1.mp4", "--format", "csv", "--output", str(out)).exit_code == 0
     first, _ = csv.DictReader(out.read_text(encoding="utf-8").splitlines())
     assert first["answer_status"] == told["clips"][0]["answer_status"]
     table = score("0.mp4", "1.mp4")
-    assert table.stdout.splitlines()[0].split() == ["clip", "score", "says"]
+    columns = table.stdout.splitlines()[0].split()
+    assert columns[:3] == ["clip", "score", "(expected)"]
     assert "policy, 6x56, learned from mine (6 videos), scores 1 to 3.5" in table.stderr
     assert not list(tmp_path.glob(".out*"))
 

@@ -17,7 +17,7 @@ def saying(*answers: list[float | None]):
     """In turn, a policy draws these answers."""
     turns = iter(answers)
 
-    def ask(self, clip, method="greedy", seed=0, name=None):
+    def ask(self, clip, method=None, seed=0, name=None, beside=()):
         drawn = tuple(Answer(score, "ok" if score else "no_answer", False) for score in next(turns))
         return REAL(self, clip)._replace(samples=drawn)
 
@@ -49,7 +49,8 @@ def test_a_clip_is_no_better_than_itself_and_turned_round_the_shares_make_one(
     assert compare(policy, one, one).better is None
     there, back = compare(policy, one, other), compare(policy, other, one)
     assert there.first_better + back.first_better == pytest.approx(1)
-    assert there.first == policy.score(one, "mean")
+    assert there.first == policy.score(one)
+    assert compare(policy, one, other, method="mean").first == policy.score(one, "mean")
 
 
 def test_parts_over_time_cover_the_clip_and_a_whole_one_is_the_clip_s_score(

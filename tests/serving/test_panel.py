@@ -16,12 +16,13 @@ TOLD = ClipScore(
 
 
 def scored(score: float | None, *answers: float) -> Verdict:
-    return Verdict("a.mp4", told=replace(TOLD, score=score), answers=answers)
+    return Verdict("a.mp4", told=replace(TOLD, score=score), answers=answers, scale=(0, 5))
 
 
 def test_a_score_says_what_it_means() -> None:
-    shown = verdict_html(Verdict("a.mp4", told=TOLD))
-    assert "<strong>3.21</strong> of 5" in shown
+    shown = verdict_html(Verdict("a.mp4", told=TOLD, scale=(0, 5)))
+    assert "<strong>3.21</strong> on a scale of 0 to 5" in shown
+    assert "greedy score" in shown
     assert "higher than the MOS of 63 of 100 clips that it was trained on" in shown
     assert "<blockquote>I see blur.</blockquote>" in shown
     assert "width:64.3%" in shown
@@ -51,10 +52,10 @@ def test_nothing_from_outside_becomes_markup_or_template() -> None:
 @pytest.mark.parametrize(
     ("a", "b", "words"),
     [
-        (scored(4.0), scored(3.5), "Clip A is better</strong> than clip B, by 0.50 of 5 points."),
-        (scored(1.0), scored(3.5), "Clip B is better</strong> than clip A, by 2.50 of 5 points."),
+        (scored(4.0), scored(3.5), "Clip A is better</strong> than clip B, by 0.50 points on"),
+        (scored(1.0), scored(3.5), "Clip B is better</strong> than clip A, by 2.50 points on"),
         (scored(3.001), scored(3.004), "Both clips get the same score, 3.00."),
-        (scored(3.0, 2.0, 4.0), scored(1.5, 1.0, 2.0), "points, in 88% of pairs of answers."),
+        (scored(3.0, 2.0, 4.0), scored(1.5, 1.0, 2.0), "0 to 5, in 88% of pairs of answers."),
     ],
 )
 def test_two_clips_are_compared(a: Verdict, b: Verdict, words: str) -> None:

@@ -79,6 +79,8 @@ rule export:
         **RESOURCES["predict"],
     params:
         run_folder=subpath(input.history, parent=True),
+        # Not of the stamp, which trains again; a policy folder only records it.
+        score=PARAMS["evaluation"]["score"],
     shell:
-        "vqathinker export {wildcards.run:q} --params {input.stamp:q}"
+        "vqathinker export {wildcards.run:q} --params {input.stamp:q} --score {params.score:q}"
         " --from {params.run_folder:q} --out {output:q} 2> {log:q}"

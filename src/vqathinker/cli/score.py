@@ -93,13 +93,13 @@ def score(
         ),
     ] = None,
     method: Annotated[
-        ScoreKind,
+        ScoreKind | None,
         typer.Option(
             "--score",
             help="The likeliest answer; the mean of 16 drawn ones, with its 95 % interval; the "
-            "expectation over all answers.",
+            "expectation over all answers. Else the kind that the policy's tables show.",
         ),
-    ] = "greedy",
+    ] = None,
     form: Annotated[
         Format, typer.Option("--format", help="How the results are written down.")
     ] = "table",
@@ -154,8 +154,8 @@ def score(
     except InputError as error:
         raise typer.BadParameter(str(error)) from None
     loaded = load_policy(folder, device)
-    typer.echo(f"{loaded}\n{loaded.trained_on.about}", err=True)
-    asked = _Asked(loaded, "mean" if compare else method, frames, seed, form, output)
+    typer.echo(f"{loaded}\n{loaded.trained_on.about}\n{loaded.describe_method(method)}", err=True)
+    asked = _Asked(loaded, method or loaded.method, frames, seed, form, output)
     if compare:
         _compare(asked, named)
     elif where:
@@ -205,7 +205,7 @@ def _compare(asked: _Asked, named: Sequence[str]) -> None:
     from vqathinker.scoring.compare import compare
 
     with at_hand(named[0]) as first, at_hand(named[1]) as second:
-        found = compare(asked.policy, first, second, asked.frames, asked.seed)
+        found = compare(asked.policy, first, second, asked.frames, asked.seed, asked.method)
     results = [replace(found.first, file=named[0]), replace(found.second, file=named[1])]
     found = replace(found, first=results[0], second=results[1])
     share = found.first_better

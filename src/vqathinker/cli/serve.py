@@ -38,8 +38,12 @@ def serve(
         ),
     ] = None,
     score: Annotated[
-        ScoreKind, typer.Option(help="greedy, mean or expected, as in `vqathinker score`.")
-    ] = "greedy",
+        ScoreKind | None,
+        typer.Option(
+            help="greedy, mean or expected, as in `vqathinker score`; else the kind that the "
+            "policy's tables show."
+        ),
+    ] = None,
     device: Annotated[Device, typer.Option(help="auto, cpu or cuda.")] = "auto",
     megabytes: Annotated[int, typer.Option(**whole_number(1), help="Of the largest clip.")] = 200,
     seconds: Annotated[int, typer.Option(**whole_number(1), help="Of the longest clip.")] = 300,

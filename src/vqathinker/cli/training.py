@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from vqathinker.choices import ScoreKind
 from vqathinker.cli.options import (
     DEFAULT_PARAMS,
     Clips,
@@ -96,6 +97,13 @@ def export(
     ],
     out: OutFolder,
     params: ParamsFile = DEFAULT_PARAMS,
+    score: Annotated[
+        ScoreKind | None,
+        typer.Option(
+            help="The kind of score that `score` and `serve` show of this policy; else "
+            "evaluation.score of --params, where it has one."
+        ),
+    ] = None,
 ) -> None:
     """Turn the last checkpoint of a run into a policy folder that loads by path.
 
@@ -105,9 +113,11 @@ def export(
 
     settings = load_run(params, run)
     cap_kernels(settings.kernels)
+    from vqathinker.phases.parameters import read_params
     from vqathinker.policy.folder.export import export as export_policy
 
-    if merge := export_policy(run, settings, source, out):
+    own = score or read_params(params).get("evaluation", {}).get("score")
+    if merge := export_policy(run, settings, source, out, own):
         typer.echo(
             f"{out}: adapters merged in float32, relative error of the change "
             f"{merge['relative_error']:.1e}; in bf16 {merge['unchanged_in_bf16']:.0%} of the "

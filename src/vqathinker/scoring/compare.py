@@ -1,8 +1,8 @@
 """Which of two clips a policy takes for the better one, and how surely.
 
-Both are asked about several times, with answers drawn as for the mean. Each answer about one is
-held against each about the other, as `evaluation.preference` counts a pair: 1, 0, or one half for a
-tie.
+Both are scored, and both are asked about several times, with answers drawn as for the mean. Each
+drawn answer about one is held against each about the other, as `evaluation.preference` counts a
+pair: 1, 0, or one half for a tie.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import numpy as np
 
 from vqathinker.evaluation.preference import outcomes
 from vqathinker.scoring.loaded import LoadedPolicy
-from vqathinker.scoring.result import ClipScore
+from vqathinker.scoring.result import ClipScore, Method
 
 __all__ = ["Comparison", "compare"]
 
@@ -24,7 +24,7 @@ class Comparison:
     """Two clips beside each other.
 
     Attributes:
-        first, second: their scores, of kind `mean`.
+        first, second: their scores.
         first_better: share of pairs of answers in which the first has the higher score, a tie
             counting half, 0..1; None where either has no score.
     """
@@ -51,19 +51,21 @@ class Comparison:
 
 def compare(
     policy: LoadedPolicy, first: str | Path, second: str | Path, frames: int | None = None,
-    seed: int = 0,
+    seed: int = 0, method: Method | None = None,
 ) -> Comparison:  # fmt: skip
     """Ask about two clips; all else, and what is raised, as `LoadedPolicy.score` has it."""
-    (one, ours), (other, theirs) = (_drawn(policy, clip, frames, seed) for clip in (first, second))
+    (one, ours), (other, theirs) = (
+        _drawn(policy, clip, frames, seed, method) for clip in (first, second)
+    )
     pairs = np.meshgrid(ours, theirs)
     return Comparison(one, other, float(outcomes(*pairs).mean()) if pairs[0].size else None)
 
 
 def _drawn(
-    policy: LoadedPolicy, clip: str | Path, frames: int | None, seed: int
+    policy: LoadedPolicy, clip: str | Path, frames: int | None, seed: int, method: Method | None
 ) -> tuple[ClipScore, list[float]]:
-    """The mean's result, and the scores that it is the mean of."""
+    """The clip's result, and the scores of the drawn answers."""
     sampled = policy.sample(clip, frames)
-    told = policy.ask(sampled, "mean", seed)
+    told = policy.ask(sampled, method, seed, beside=["mean"])
     scores = [answer.score for answer in told.samples if answer.score is not None]
-    return policy.result_of(sampled, told, "mean"), scores
+    return policy.result_of(sampled, told, method), scores

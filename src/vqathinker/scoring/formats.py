@@ -49,13 +49,15 @@ def as_csv(rows: Sequence[Row]) -> str:
 def show_scores(results: Iterable[ClipScore], console: Console) -> None:
     """A line per clip; below the table, in what a clip is unlike what the policy has seen."""
     results = list(results)
-    table = _table("clip", "score", *_beside(results), "says")
+    table = _table("clip", _score_column(results), *_beside(results), "says")
     for result in results:
         said = result.failure or result.reasoning or result.answer_status
         table.add_row(
-            Text(result.file), _score(result), *(_cell(result, name) for name in _beside(results)),
+            Text(result.file),
+            _score(result),
+            *(_cell(result, name) for name in _beside(results)),
             Text(said),
-        )  # fmt: skip
+        )
     console.print(table)
     for result in results:
         for warning in result.warnings:
@@ -70,7 +72,7 @@ def show_parts(parts: Iterable[tuple[float, float, ClipScore]], console: Console
     parts = list(parts)
     scores = [result.score for _, _, result in parts if result.score is not None]
     low, high = min(scores, default=0.0), max(scores, default=0.0)
-    table = _table("seconds", "score", "", "says")
+    table = _table("seconds", _score_column([part[2] for part in parts]), "", "says")
     for start, end, result in parts:
         share = 1.0 if high == low else ((result.score or low) - low) / (high - low)
         bar = "" if result.score is None else "█" * (1 + round((_BAR - 1) * share))
@@ -85,8 +87,13 @@ def show_parts(parts: Iterable[tuple[float, float, ClipScore]], console: Console
 def _table(*names: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in names:
-        table.add_column(name, justify="right" if name == "score" else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if name.startswith("score") else "left"
+        table.add_column(name, justify=justify, overflow="fold")
     return table
+
+
+def _score_column(results: Sequence[ClipScore]) -> str:
+    return ", ".join(dict.fromkeys(f"score ({result.method})" for result in results)) or "score"
 
 
 def _beside(results: Sequence[ClipScore]) -> list[str]:

@@ -6,7 +6,7 @@ depend on others, and answers are drawn with numbers that follow from its frames
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +22,7 @@ from vqathinker.policy.device import choose_device, choose_dtype
 from vqathinker.policy.folder.checkpoint import load_policy
 from vqathinker.policy.folder.processor import AUTHORS_SETTING
 from vqathinker.policy.scoring import ClipScores, Scorer, mean_of
-from vqathinker.scoring.result import ClipScore, Method
+from vqathinker.scoring.result import METHODS, ClipScore, Method
 from vqathinker.scoring.sample import LIMITS, Pixels, SampledClip, sample_clip
 from vqathinker.scoring.trained_on import TrainedOn
 from vqathinker.scoring.unlike import what_is_unlike
@@ -44,6 +44,8 @@ class LoadedPolicy:
     Attributes:
         folder: where it was loaded from.
         setting: frames x size that it looks at.
+        method: the kind of score that its tables show, which is its own; greedy where its folder
+            records none.
         provenance: the record of its origin.
         trained_on: what that says of the clips and labels that it has learned from.
     """
@@ -63,19 +65,22 @@ class LoadedPolicy:
         self.setting: ClipSetting = parse_setting(self._setting())
         self.trained_on = TrainedOn.of(self.provenance)
         settings = self.provenance.get("settings", {})
+        self._own_method: Method | None = self.provenance.get("evaluation", {}).get("score")
+        self.method: Method = self._own_method or "greedy"
         told = settings.get("answer")
         self._answer = _STRICT if told is None else AnswerParams.model_validate(told)
         self._longest = _longest(self._policy.model.generation_config.max_new_tokens, settings)
 
     def score(
-        self, clip: str | Path, method: Method = "greedy", frames: int | None = None, seed: int = 0
-    ) -> ClipScore:
+        self, clip: str | Path, method: Method | None = None, frames: int | None = None,
+        seed: int = 0,
+    ) -> ClipScore:  # fmt: skip
         """The score of a clip.
 
         Args:
             clip: a video file.
             method: greedy: the policy's likeliest answer; mean: of drawn answers; expected: over
-                the probabilities of every answer.
+                the probabilities of every answer; None: the policy's own, `method`.
             frames: how many to look at; None: as many as the policy is meant to be asked with.
             seed: of the drawn answers.
 
@@ -87,7 +92,7 @@ class LoadedPolicy:
         return self.score_sampled(self.sample(clip, frames), method, seed)
 
     def score_many(
-        self, clips: Iterable[str | Path], method: Method = "greedy", frames: int | None = None,
+        self, clips: Iterable[str | Path], method: Method | None = None, frames: int | None = None,
         seed: int = 0,
     ) -> Iterator[ClipScore]:  # fmt: skip
         """The scores of clips, one by one; one that cannot be read has a `failure` and no score."""
@@ -95,25 +100,29 @@ class LoadedPolicy:
             try:
                 yield self.score(clip, method, frames, seed)
             except FileNotFoundError:
-                yield failed(clip, method, "missing", "no such file")
+                yield failed(clip, method or self.method, "missing", "no such file")
             except DamagedVideo as damage:
-                yield failed(clip, method, damage.status, damage.reason)
+                yield failed(clip, method or self.method, damage.status, damage.reason)
 
     def score_frames(
-        self, frames: Pixels, method: Method = "greedy", seed: int = 0, *, name: str = "frames"
-    ) -> ClipScore:
+        self, frames: Pixels, method: Method | None = None, seed: int = 0, *,
+        name: str = "frames", count: int | None = None,
+    ) -> ClipScore:  # fmt: skip
         """The score of a clip whose frames are in memory.
 
         Args:
-            frames: uint8 [frames, height, width, 3], RGB 0..255, upright; all of the clip's, for
-                the ones that the policy looks at are taken out of them.
+            frames: uint8 [frames, height, width, 3], RGB 0..255, upright. Either all frames of the
+                clip, of which the policy looks at some, or the `pixels` of `sample`, which it looks
+                at as they are.
             method, seed: as `score` has them.
             name: of the clip, for the result.
+            count: how many frames to look at; None: as many as the policy is meant to be asked
+                with.
 
         Raises:
             InputError: another type or shape.
         """
-        return self.score_sampled(self.sample_frames(frames, name), method, seed)
+        return self.score_sampled(self.sample_frames(frames, name, count), method, seed)
 
     def sample(
         self, clip: str | Path, frames: int | None = None, limits: Limits = LIMITS
@@ -121,26 +130,34 @@ class LoadedPolicy:
         """What the policy looks at of a clip; raises as `score`."""
         return sample_clip(Path(clip), self.shape(frames), limits)
 
-    def sample_frames(self, frames: Pixels, name: str = "frames") -> SampledClip:
-        """What the policy looks at of frames in memory; raises as `score_frames`."""
+    def sample_frames(
+        self, frames: Pixels, name: str = "frames", count: int | None = None
+    ) -> SampledClip:
+        """What the policy looks at of frames in memory; arguments and errors as `score_frames`."""
         if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3 or not frames.size:
             raise InputError(
                 f"{name}: {frames.dtype} {list(frames.shape)}; expected uint8 [frames, height, "
                 "width, 3]: RGB, 0 to 255"
             )
-        indices = frame_indices(len(frames), self.setting.frames)
-        seen = np.stack([resize(frames[i], self.setting.size) for i in indices])
+        shape = self.shape(count)
+        if frames.shape[:3] == (shape.frames, shape.size, shape.size):  # sampled before
+            return SampledClip(name, frames, tuple(range(shape.frames)), (), None, None)
+        indices = frame_indices(len(frames), shape.frames)
+        seen = np.stack([resize(frames[i], shape.size) for i in indices])
         pixels = np.ascontiguousarray(seen.transpose(0, 2, 3, 1))
         return SampledClip(name, pixels, tuple(indices), (), None, None)
 
     def score_sampled(
-        self, clip: SampledClip, method: Method = "greedy", seed: int = 0
+        self, clip: SampledClip, method: Method | None = None, seed: int = 0
     ) -> ClipScore:
         """The score of what `sample` gave; `method` and `seed` as `score` has them."""
         return self.result_of(clip, self.ask(clip, method, seed), method)
 
-    def result_of(self, clip: SampledClip, told: ClipScores, method: Method) -> ClipScore:
+    def result_of(
+        self, clip: SampledClip, told: ClipScores, method: Method | None = None
+    ) -> ClipScore:
         """What the policy said of a clip, `ask`, as a result."""
+        method = method or self.method
         low, high, spread = _interval(told, method)
         score = told.of(method)
         return ClipScore(
@@ -155,34 +172,59 @@ class LoadedPolicy:
         """sha256 over the policy's weights, configuration and tokenizer."""
         return str(self.provenance["policy"])
 
+    @property
+    def scale(self) -> tuple[float, float] | None:
+        """Least and greatest training label; without these, the least and greatest answer that
+        counts as a score; None where any number does.
+        """
+        mos = self.trained_on.mos
+        return (mos[0], mos[-1]) if mos else self._answer.limits
+
     def about(self) -> dict[str, Any]:
         """What a score of this policy means, ready for JSON.
 
         Returns:
-            `folder`, `sha256`, `setting`, `trained_on` (name of the set), `videos` (of it) and
-            `scale` (least and greatest label; where these are not known, what an answer may be).
+            `folder`, `sha256`, `setting`, `trained_on` (name of the set), `videos` (of it), `scale`
+            and `own_method` (the kind of score that its tables show; None where its folder records
+            none).
         """
-        seen, limits = self.trained_on, self._answer.limits
-        scale = (seen.mos[0], seen.mos[-1]) if seen.mos else limits
+        seen = self.trained_on
         return {
             "folder": self.folder.as_posix(), "sha256": self.digest, "setting": str(self.setting),
             "trained_on": seen.set, "videos": seen.videos,
-            "scale": None if scale is None else list(scale),
+            "scale": None if self.scale is None else list(self.scale),
+            "own_method": self._own_method,
         }  # fmt: skip
 
     def __str__(self) -> str:
         about = self.about()
         learned = about["trained_on"] or "no scores that are on record"
         count = f" ({about['videos']} videos)" if about["videos"] else ""
-        scale = ", scores {:g} to {:g}".format(*about["scale"]) if about["scale"] else ""
+        scale = ", scores {:g} to {:g}".format(*self.scale) if self.scale else ""
         return f"policy {about['folder']}, {about['setting']}, learned from {learned}{count}{scale}"
 
+    def describe_method(self, method: Method | None = None) -> str:
+        """A sentence on a kind of score, and on whether it is the one that the tables show."""
+        asked = method or self.method
+        if self._own_method is None:
+            own = "the policy's folder records no kind of its own"
+        elif asked == self._own_method:
+            own = "as in the policy's tables"
+        else:
+            own = f"the policy's tables show `{self._own_method}`, which is another number"
+        return f"`{asked}` score: {METHODS[asked]}; {own}"
+
     def ask(
-        self, clip: SampledClip, method: Method = "greedy", seed: int = 0, name: str | None = None
-    ) -> ClipScores:
-        """All that the policy says of a clip; `name` seeds the draws instead of its frames."""
+        self, clip: SampledClip, method: Method | None = None, seed: int = 0,
+        name: str | None = None, beside: Sequence[Method] = (),
+    ) -> ClipScores:  # fmt: skip
+        """All that the policy says of a clip.
+
+        `name` seeds the draws instead of the clip's frames; `beside` are further kinds of score.
+        """
         how = EvaluationParams(
-            batch_size=1, max_new_tokens=self._longest, precision="auto", score=method, beside=[],
+            batch_size=1, max_new_tokens=self._longest, precision="auto",
+            score=method or self.method, beside=list(beside),
             sampling=SamplingParams(answers=_ANSWERS, temperature=_TEMPERATURE, seed=seed),
             expectation=EXPECTATION,
         )  # fmt: skip
@@ -223,6 +265,8 @@ def _interval(told: ClipScores, method: Method) -> tuple[float | None, float | N
     """Low and high end of the mean's interval by Student's t, and the spread."""
     if method == "expected":
         return None, None, told.expected.spread if told.expected else None
+    if method == "greedy":
+        return None, None, None
     mean, spread = mean_of(told.samples)
     if mean is None or spread is None:
         return None, None, None

@@ -29,7 +29,7 @@ def window_of(policy: LoadedPolicy) -> float:
 
 
 def score_over_time(
-    policy: LoadedPolicy, clip: str | Path, method: Method = "greedy", frames: int | None = None,
+    policy: LoadedPolicy, clip: str | Path, method: Method | None = None, frames: int | None = None,
     seed: int = 0, window_s: float | None = None, limits: Limits = LIMITS,
 ) -> Iterator[PartScore]:  # fmt: skip
     """The score of each part of a clip, in order.

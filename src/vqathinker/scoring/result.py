@@ -4,9 +4,14 @@ from dataclasses import dataclass
 
 from vqathinker.choices import ScoreKind
 
-__all__ = ["ClipScore", "Method"]
+__all__ = ["METHODS", "ClipScore", "Method"]
 
 Method = ScoreKind
+METHODS: dict[Method, str] = {
+    "greedy": "the number in its likeliest answer",
+    "mean": "the mean of answers that are drawn",
+    "expected": "the mean over all numbers that it may answer, by their probability",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,11 @@ from vqathinker.serving.uploads import UploadFolder
 from vqathinker.serving.verdict import Verdict, judge
 from vqathinker.video.bounds import ClipBounds
 from vqathinker.video.fork_server import preload_modules
-from vqathinker.video.sampling import ClipSetting
 
 if TYPE_CHECKING:
     from vqathinker.scoring.loaded import LoadedPolicy
 
-__all__ = ["Page", "build"]
+__all__ = ["Page", "build", "introduction"]
 
 _TITLE: Final = "VQAThinker"
 _UPLOADS_AT_A_TIME = 10  # of the largest size, in all
@@ -83,7 +82,7 @@ class Page:
 def build(
     policy: "LoadedPolicy | str | Path | None" = None,
     device: Device = "auto",
-    method: ScoreKind = "greedy",
+    method: ScoreKind | None = None,
     bounds: ClipBounds | None = None,
     waiting: int = 20,
 ) -> Page:
@@ -92,7 +91,7 @@ def build(
     Args:
         policy: as `load_policy` takes it, or one that is loaded.
         device: for a policy that is not loaded yet.
-        method: which score is shown, see `policy.scoring`.
+        method: which score is shown, see `policy.scoring`; None: the policy's own.
         bounds: of a clip; None: 200 MB, 5 minutes, 4K.
         waiting: clips that may wait in the queue.
 
@@ -112,8 +111,7 @@ def build(
     def verdict_on(upload: str) -> Verdict:
         return judge(scorer, Path(upload), uploads, bounds, method)
 
-    meaning = f"<p>{escape(scorer.trained_on.about)}</p>"
-    blocks = _layout(verdict_on, _introduction(scorer.setting, bounds) + meaning)
+    blocks = _layout(verdict_on, introduction(scorer, method, bounds))
     blocks.queue(max_size=waiting, default_concurrency_limit=1)
     blocks.state_session_capacity = _SESSIONS
     return Page(blocks, uploads, bounds)
@@ -154,12 +152,15 @@ def _answer(
     return None, verdict_html(verdict), kept, comparison_html(*pair)
 
 
-def _introduction(setting: ClipSetting, bounds: ClipBounds) -> str:
+def introduction(policy: "LoadedPolicy", method: ScoreKind | None, bounds: ClipBounds) -> str:
+    """What the page says above its fields."""
+    scale = " from {:g} to {:g}; higher is better".format(*policy.scale) if policy.scale else ""
     return (
-        f"<h1>{_TITLE}</h1><p>Drop a clip: the policy looks at {setting.frames} frames of it, says "
-        "what it sees, and gives it a score from 0 (bad) to 5 (excellent). Drop another beside it, "
-        f"and see which is better. Clips of up to {bounds.megabytes:g} MB and "
-        f"{bounds.seconds:g} seconds; none is kept.</p>"
+        f"<h1>{_TITLE}</h1><p>Drop a clip: the policy looks at {policy.setting.frames} frames of "
+        f"it, says what it sees, and gives it a score{scale}. Drop another one, and see which is "
+        f"better. Clips of up to {bounds.megabytes:g} MB and {bounds.seconds:g} seconds; none is "
+        f"kept.</p><p>{escape(policy.describe_method(method))}.</p>"
+        f"<p>{escape(policy.trained_on.about)}</p>"
     )
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vqathinker.evaluation.preference import outcomes
-from vqathinker.scoring.result import ClipScore
+from vqathinker.scoring.result import METHODS, ClipScore
 from vqathinker.serving.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["comparison_html", "escape", "verdict_html"]
 
-_BEST: Final = 5.0  # the scale that the prompt names
 _THUMBNAIL: Final = 320  # pixels of a side
 # Gradio's own templates read these.
 _TEMPLATE_SIGNS = {ord(sign): f"&#{ord(sign)};" for sign in "`${}"}
@@ -55,7 +54,7 @@ def _comparison(a: Verdict, b: Verdict, first: float | None, second: float | Non
     if not difference:
         return f"Both clips get the same score, {first:.2f}."
     better, worse = ("A", "B") if difference > 0 else ("B", "A")
-    by = f"{abs(difference):.2f} of {_BEST:g} points"
+    by = f"{abs(difference):.2f} points{_on(a.scale)}"
     return f"<strong>Clip {better} is better</strong> than clip {worse}, by {by}{_surety(a, b)}."
 
 
@@ -72,26 +71,35 @@ def _parts(verdict: Verdict) -> Iterator[str]:
     if verdict.refusal is not None:
         yield f'<p class="vq-refusal" role="alert">Not scored: {escape(verdict.refusal)}.</p>'
     if verdict.told is not None:
-        yield _score(verdict.told)
+        yield _score(verdict.told, verdict.scale)
         yield from _warnings(verdict.told)
         yield _reasoning(verdict.told)
     if verdict.sampled is not None:
         yield _frames(verdict.sampled)
 
 
-def _score(told: ClipScore) -> str:
+def _score(told: ClipScore, scale: tuple[float, float] | None) -> str:
     if told.score is None:
         return f'<p class="vq-refusal" role="alert">{_NO_SCORE} ({escape(told.answer_status)}).</p>'
-    share = 100 * min(max(told.score / _BEST, 0), 1)
-    meter = f'<span class="vq-meter" aria-hidden="true"><i style="width:{share:.1f}%"></i></span>'
-    notes = "; ".join(_notes(told))
     return (
-        f'<p class="vq-score"><strong>{told.score:.2f}</strong> of {_BEST:g}</p>{meter}'
-        + (f'<p class="vq-note">{notes}</p>' if notes else "")
-    )  # fmt: skip
+        f'<p class="vq-score"><strong>{told.score:.2f}</strong>{_on(scale)}</p>'
+        f'{_meter(told.score, scale)}<p class="vq-note">{"; ".join(_notes(told))}</p>'
+    )
+
+
+def _on(scale: tuple[float, float] | None) -> str:
+    return "" if scale is None else " on a scale of {:g} to {:g}".format(*scale)
+
+
+def _meter(score: float, scale: tuple[float, float] | None) -> str:
+    if scale is None or scale[0] == scale[1]:
+        return ""
+    share = 100 * min(max((score - scale[0]) / (scale[1] - scale[0]), 0), 1)
+    return f'<span class="vq-meter" aria-hidden="true"><i style="width:{share:.1f}%"></i></span>'
 
 
 def _notes(told: ClipScore) -> Iterator[str]:
+    yield f"{told.method} score: {METHODS[told.method]}"
     if told.percentile is not None:
         yield f"higher than the MOS of {told.percentile:.0f} of 100 clips that it was trained on"
     if told.low is not None and told.high is not None:

@@ -36,6 +36,7 @@ class Verdict:
         sampled: what the policy looked at; None where the clip was refused.
         told: what the policy says; None where the clip was refused.
         answers: the drawn ones that `told.score` is the mean of; none for other methods.
+        scale: least and greatest score, as `LoadedPolicy.scale` has it.
         refusal: why it was refused, a sentence; None where it was not.
     """
 
@@ -44,6 +45,7 @@ class Verdict:
     told: ClipScore | None = None
     answers: tuple[float, ...] = ()
     refusal: str | None = None
+    scale: tuple[float, float] | None = None
 
 
 def judge(
@@ -51,9 +53,12 @@ def judge(
     upload: Path,
     uploads: UploadFolder,
     bounds: ClipBounds,
-    method: ScoreKind,
+    method: ScoreKind | None = None,
 ) -> Verdict:
-    """Score an upload, which is gone afterwards; whatever happens becomes a verdict."""
+    """Score an upload, which is gone afterwards; whatever happens becomes a verdict.
+
+    `method` None is the policy's own.
+    """
     name = upload.name
     try:
         with uploads.taken(upload) as own:
@@ -65,7 +70,8 @@ def judge(
             sampled = policy.sample(own, limits=_LIMITS)
         told = policy.ask(sampled, method)
         answers = tuple(each.score for each in told.samples if each.score is not None)
-        return Verdict(name, sampled, policy.result_of(sampled, told, method), answers)
+        result = policy.result_of(sampled, told, method)
+        return Verdict(name, sampled, result, answers, scale=policy.scale)
     except DamagedVideo as damage:
         return Verdict(name, refusal=damage.reason)
     except InputError as error:

@@ -41,6 +41,13 @@ def test_a_card_tells_method_data_parameters_licence_and_limits(card: str) -> No
     assert ABOUT_RESULTS in card
 
 
+def test_a_card_names_the_policy_s_own_score() -> None:
+    config = VQAThinkerConfig(motion={"encoder": "filter_bank"})
+    card = model_card("mine", "A policy.\n", config, {"evaluation": {"score": "expected"}})
+    assert "`expected`" in card.partition("## Data")[0]
+    assert "Tables show" not in model_card("mine", "A policy.\n", config, {})
+
+
 def test_a_base_policy_says_that_nothing_was_learned() -> None:
     config = VQAThinkerConfig(motion={"encoder": "filter_bank"})
     card = model_card("base/tiny", "A policy.\n", config, {})
@@ -89,6 +96,6 @@ def test_the_way_to_score_a_clip_that_a_card_shows_works(
     monkeypatch.chdir(tmp_path)
     capsys.readouterr()
     exec(snippet.replace('"DIR"', '"mine"'), {})  # noqa: S102
-    score, _, text = capsys.readouterr().out.partition(" ")
+    score, method, _ = capsys.readouterr().out.split(" ", 2)
     assert score == "None" or float(score) is not None
-    assert text.strip()
+    assert method == "greedy"

@@ -42,7 +42,7 @@ _BODY = """\
 {method}
 
 VQAThinker, arXiv 2508.06051: a video-language policy looks at {frames}
-{seen_and_said}.
+{seen_and_said}.{score}
 
 ## Data
 
@@ -82,28 +82,10 @@ VQAThinker, arXiv 2508.06051: a video-language policy looks at {frames}
 `provenance.json` records where all of this came from; `vqathinker policy describe DIR` shows it.
 """
 _SNIPPET = """\
-from pathlib import Path
+from vqathinker import load_policy
 
-import torch
-
-from vqathinker.params import AnswerParams
-from vqathinker.policy.answer import Completion, read_answer
-from vqathinker.policy.folder.checkpoint import load_policy
-from vqathinker.policy.folder.processor import VQAThinkerProcessor
-from vqathinker.video.decode import decode_clip
-from vqathinker.video.probe import probe
-from vqathinker.video.sampling import ClipSetting
-
-folder, video = Path("DIR"), Path("clip.mp4")
-policy, tokenizer, _ = load_policy(folder)
-processor = VQAThinkerProcessor.from_pretrained(folder)
-setting = ClipSetting(processor.frames, processor.size)
-clip = decode_clip(video, setting, probe(video).frames, "pyav")
-inputs = processor(torch.from_numpy(clip.frames)[None])
-said = policy.generate(**inputs)[0, inputs["input_ids"].shape[1] :]
-text = tokenizer.decode(said, skip_special_tokens=True)
-how = AnswerParams(reading="strict", range=[0, 5])
-print(read_answer(Completion(text), how).score, text)"""
+result = load_policy("DIR").score("clip.mp4")
+print(result.score, result.method, result.reasoning)"""
 _LICENCE = (
     "The code is under the Apache licence 2.0. These weights carry the terms of what they were "
     "made from: {parts}."
@@ -120,7 +102,7 @@ def model_card(title: str, about: str, config: VQAThinkerConfig, provenance: dic
     frames = "sampled frames" if shape is None else f"frames sampled as {shape} (frames x size)"
     return _FRONT + _BODY.format(
         title=title, about=about, frames=frames, seen_and_said=_seen_and_said(config),
-        method=_describe_method(provenance),
+        method=_describe_method(provenance), score=_describe_score(provenance),
         data=_describe_data(provenance), parameters=json.dumps(settings, indent=1),
         snippet=_SNIPPET,
         worth=about_scores(provenance), scale=_describe_scale(provenance),
@@ -186,6 +168,11 @@ def _describe_merge(provenance: dict[str, Any]) -> str:
         f"{merge['unchanged_in_bf16']:.0%} of the adapted weights would be the base's; loaded in "
         "half precision by this project, adapters stay apart.\n\n"
     )
+
+
+def _describe_score(provenance: dict[str, Any]) -> str:
+    own = provenance.get("evaluation", {}).get("score")
+    return f"\nTables show its `{own}` score, which `vqathinker score` gives, too." if own else ""
 
 
 def _seen_and_said(config: VQAThinkerConfig) -> str:

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from vqathinker.params import RunSettings
+from vqathinker.params import RunSettings, ScoreKind
 from vqathinker.policy.config import ask_as_trained
 from vqathinker.policy.folder.adapters import is_adapter, load_merged
 from vqathinker.policy.folder.card import METHODS
@@ -14,11 +14,14 @@ from vqathinker.policy.folder.unmerged import ADAPTER_FILES, ADAPTERS
 __all__ = ["export"]
 
 
-def export(run: str, settings: RunSettings, source: Path, out: Path) -> dict[str, Any] | None:
+def export(
+    run: str, settings: RunSettings, source: Path, out: Path, score: ScoreKind | None = None
+) -> dict[str, Any] | None:
     """Turn the last checkpoint under `source`/checkpoints into the policy folder `out`.
 
     Adapters are merged into float32 weights, and stay next to them in the folder `ADAPTERS`: in
-    half precision `load_policy` keeps the two apart.
+    half precision `load_policy` keeps the two apart. `score` is the kind of score that the tables
+    show; it becomes the policy's own.
 
     Returns:
         What merging did to the adapters' change, as the record has it; None without adapters.
@@ -42,6 +45,8 @@ def export(run: str, settings: RunSettings, source: Path, out: Path) -> dict[str
         f"in `{last.provenance['base']}`.\n"
     )
     provenance = {**last.provenance, "run": run, "steps": steps, "settings": settings.model_dump()}
+    if score is not None:
+        provenance["evaluation"] = {"score": score}
     with policy_folder(out, last.model.config, last.tokenizer, about, provenance) as part:
         last.model.save_pretrained(part)
         if adapted:

@@ -54,6 +54,7 @@ def prepare_policy_base(params: PolicyBaseParams, out: Path) -> None:
     read_tokenizer(folder)  # whose errors name it
     about = f"The policy in `{params.repo}`{_at(commit)}, as it is.\n"
     record = {**_origin(params, params.repo, commit), "source_provenance": theirs}
+    record |= {key: theirs[key] for key in ["evaluation"] if key in theirs}
     with whole_folder(out) as part:
         for path in (path for pattern in NEEDED for path in folder.glob(pattern)):
             if path.name != PROVENANCE:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -43,6 +43,7 @@ from vqathinker.policy.tokens import end_answers_with_turns, generation_defaults
 
 __all__ = ["export_original", "has_motion_encoder", "import_original", "own_shapes"]
 
+_AUTHORS_SCORE: Final = "greedy"  # what the authors evaluate
 _HEAD, _ENCODER = "language_model.lm_head.weight", "slowfast_model"
 _CONFIG = ("the configuration of a checkpoint in the authors' layout", "download it whole")
 _TOKENIZER = (
@@ -105,7 +106,7 @@ def import_original(
     config.dtype = given[plan["model.language_model.norm.weight"][0]]().dtype
     provenance = {
         "made_by": "vqathinker policy import", "source": source.name, "prefix": prefix,
-        "sha256": file_hashes(source), **(origin or {}),
+        "sha256": file_hashes(source), "evaluation": {"score": _AUTHORS_SCORE}, **(origin or {}),
     }  # fmt: skip
     about = _CARD.format(source=provenance["source"])
     with policy_folder(out, config, tokenizer, about, provenance) as part:

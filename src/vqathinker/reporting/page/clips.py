@@ -30,7 +30,7 @@ class Benchmark(NamedTuple):
         name: of the benchmark.
         columns: video, mos (as published), target (MOS on the scale of scores), kind, content,
             why (a clip has no frames; None where it has), facts (of the file, in words), and for
-            each run scores and spreads.
+            each run scores, spreads and methods (the kind of score: greedy, mean or expected).
         texts: for each run completion and status of every clip; copies, a list of [kind, score,
             completion, order of frames] by run and row. In an order, -1 is a blank frame.
     """
@@ -81,11 +81,13 @@ def _benchmark(
         "facts": _facts(manifest),
         "scores": {},
         "spreads": {},
+        "methods": {},
     }
     texts: dict[str, Any] = {"completion": {}, "status": {}, "copies": {}}
     for one in said:
         table = one.table.drop_duplicates("video").set_index("video").reindex(videos)
         columns["scores"][one.run] = _numbers(table["score"])
+        columns["methods"][one.run] = one.score
         spread = f"{one.score}_spread"
         if spread in table:
             columns["spreads"][one.run] = _numbers(table[spread])

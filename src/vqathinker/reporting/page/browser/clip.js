@@ -13,14 +13,22 @@ function facts(place, row) {
   return list;
 }
 
+const METHODS = {
+  mean: "The mean score is that of several drawn answers.",
+  expected: "The expected score is the mean over all numbers that the policy may answer, by their probability.",
+};
+
 function verdict(place, row, run, texts) {
+  const method = place.methods[run] ?? "greedy";
   const score = place.scores[run]?.[row] ?? null;
   const spread = place.spreads[run]?.[row] ?? null;
   const status = texts.status[run]?.[row] ?? null;
-  const parts = [element("h3", `${run}: score ${shown(score)}${spread === null ? "" : ` ± ${shown(spread)}`}`)];
+  const parts = [element("h3", `${run}: ${method} score ${shown(score)}${spread === null ? "" : ` ± ${shown(spread)}`}`)];
   if (status === null) parts.push(element("p", "It was not asked about this clip.", { class: "muted" }));
   else {
     if (status !== "ok") parts.push(element("p", `The answer could not be read: ${status}.`));
+    const explained = [METHODS[method], "The number in the likeliest answer, below, is the greedy score."];
+    parts.push(element("p", explained.filter(Boolean).join(" "), { class: "muted" }));
     parts.push(element("blockquote", texts.completion[run][row] || "(nothing)"));
   }
   return parts;

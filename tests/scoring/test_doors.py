@@ -1,0 +1,195 @@
+"""Every way to the score of a clip gives the same number, of the same kind, on the same scale."""
+
+import json
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from tests.scoring.conftest import RECORD
+from tests.scoring.test_loaded import HOW
+from typer.testing import CliRunner
+
+from vqathinker.cli import app
+from vqathinker.evaluation.predict import predict
+from vqathinker.params import AnswerParams, EvaluationParams
+from vqathinker.policy.folder.checkpoint import load_policy, save_policy
+from vqathinker.policy.inputs import encode_prompts, prompt_ids
+from vqathinker.policy.normalisation import normalise
+from vqathinker.scoring.batch import score_clips
+from vqathinker.scoring.compare import compare
+from vqathinker.scoring.loaded import LoadedPolicy
+from vqathinker.scoring.over_time import score_over_time
+from vqathinker.scoring.sample import sample_clip
+from vqathinker.serving.uploads import UploadFolder
+from vqathinker.serving.verdict import judge
+from vqathinker.video.bounds import ClipBounds
+from vqathinker.video.sampling import ClipSetting
+from vqathinker.video.store import write_shard
+
+
+def with_record(folder: Path, talking: Path, **more: object) -> Path:
+    """A copy of the policy whose record says more; its hash is that of the other files."""
+    shutil.copytree(talking, folder)
+    path = folder / "provenance.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | more))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expecting(tmp_path_factory: pytest.TempPathFactory, talking: Path, videos: Path) -> Path:
+    """A policy that begins an answer, and whose tables show the expected score."""
+    model, tokenizer, record = load_policy(talking)
+    tags = ["<answer>", "</answer>", tokenizer.eos_token]
+    opens, closes, end = tokenizer.convert_tokens_to_ids(tags)
+    digits = tokenizer.convert_tokens_to_ids(list("12345"))
+    clips = [sample_clip(path, ClipSetting(6, 56)).pixels for path in sorted(videos.iterdir())]
+    frames = torch.from_numpy(np.stack(clips).transpose(0, 1, 4, 2, 3).copy())
+    ids = prompt_ids(tokenizer, "evaluation", 6, 4)
+    shown = encode_prompts(model, ids, normalise(frames))
+    said = torch.tensor([[opens, digits[2], closes]]).expand(len(clips), -1)
+    with torch.no_grad():
+        hidden = model.model(
+            input_ids=torch.cat([shown.input_ids, said], dim=1),
+            frame_features=shown.frame_features, motion_features=shown.motion_features,
+        ).last_hidden_state[:, -4:]  # fmt: skip
+        wanted = torch.zeros(*hidden.shape[:2], len(tokenizer))
+        wanted[:, 0, opens] = wanted[:, 2, closes] = wanted[:, 3, end] = 12
+        wanted[:, 1, digits] = torch.tensor([11.0, 11.3, 11.9, 12.0, 11.2])
+        states = hidden.mean(0)  # (4, width)
+        head = (torch.linalg.pinv(states) @ wanted.mean(0)).T.contiguous()
+    model.lm_head.weight = torch.nn.Parameter(head)  # no longer that of the embedding
+    model.config.tie_word_embeddings = model.config.text_config.tie_word_embeddings = False
+    folder = tmp_path_factory.mktemp("expecting") / "policy"
+    record = {key: record[key] for key in RECORD} | {"evaluation": {"score": "expected"}}
+    save_policy(model, tokenizer, folder, "", record)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def own(expecting: Path) -> LoadedPolicy:
+    return LoadedPolicy(expecting, "cpu")
+
+
+def all_frames(path: Path) -> np.ndarray:
+    with av.open(str(path)) as file:
+        return np.stack([f.to_ndarray(format="rgb24", interpolation="POINT")
+                         for f in file.decode(video=0)])  # fmt: skip
+
+
+def predicted(own: LoadedPolicy, clip: Path, folder: Path) -> float:
+    """By the way of the pipeline: a shard, and `predict` with the score that tables show."""
+    sampled = own.sample(clip)
+    frames = torch.from_numpy(sampled.pixels.transpose(0, 3, 1, 2).copy())[None]
+    indices = torch.tensor([sampled.indices])
+    write_shard(folder / "shard", [clip.name], frames, indices, {}, "6x56", {})
+    how = EvaluationParams.model_validate(HOW | {"batch_size": 1, "score": "expected"})
+    answer = AnswerParams(reading="authors", range=None)
+    out = folder / "out.parquet"
+    predict(own.folder, [folder / "shard"], how, answer, run="a", benchmark="b", out=out)
+    return pd.read_parquet(out)["score"].item()
+
+
+def test_all_doors_give_the_same_score(own: LoadedPolicy, videos: Path, tmp_path: Path) -> None:
+    clip = videos / "1.mp4"
+    truth = predicted(own, clip, tmp_path)
+    assert 0 < truth != own.score(clip, "greedy").score
+    uploads = UploadFolder(10**7)
+    upload = uploads.path / clip.name
+    shutil.copy(clip, upload)
+    uploads.arrived([upload])
+    [many] = own.score_many([clip])
+    [of_batch] = score_clips(own, [str(clip)], own.method)
+    [part] = score_over_time(own, clip)
+    results = {
+        "score": own.score(clip),
+        "score_many": many,
+        "score_clips": of_batch,
+        "score_frames, all": own.score_frames(all_frames(clip)),
+        "score_frames, sampled": own.score_frames(own.sample(clip).pixels),
+        "score_sampled": own.score_sampled(own.sample(clip)),
+        "compare": compare(own, videos / "0.mp4", clip).second,
+        "over time": part.result,
+        "serve": judge(own, upload, uploads, ClipBounds()).told,
+    }
+    uploads.close()
+    assert {name: (result.score, result.method) for name, result in results.items()} == (
+        dict.fromkeys(results, (truth, "expected"))
+    )
+    assert results["score_frames, sampled"].warnings == ()
+
+
+@pytest.mark.parametrize("options", [(), ("--compare",), ("--where", "--window", "100")])
+def test_the_command_gives_it_too(
+    own: LoadedPolicy, videos: Path, expecting: Path, options: tuple[str, ...]
+) -> None:
+    clips = [str(videos / "1.mp4"), *([str(videos / "0.mp4")] if "--compare" in options else [])]
+    call = ["score", *clips, "--policy", str(expecting), "--format", "json", *options]
+    told = json.loads(CliRunner().invoke(app, call).stdout)
+    assert told["policy"]["method"] == told["policy"]["own_method"] == "expected"
+    assert told["clips"][0]["score"] == round(own.score(videos / "1.mp4").score, 4)
+    assert told["clips"][0]["method"] == "expected"
+
+
+@pytest.mark.parametrize("frames", [3, 6, 8])
+def test_what_was_sampled_is_not_sampled_again(
+    own: LoadedPolicy, videos: Path, frames: int
+) -> None:
+    clip = videos / "1.mp4"
+    pixels = own.sample(clip, frames).pixels
+    again = own.sample_frames(pixels, count=frames)
+    assert np.array_equal(again.pixels, pixels)
+    assert own.score_frames(pixels, count=frames).score == own.score(clip, frames=frames).score
+
+
+def test_another_kind_is_labelled(own: LoadedPolicy, expecting: Path, videos: Path) -> None:
+    clip = str(videos / "1.mp4")
+    plain = CliRunner().invoke(app, ["score", clip, "--policy", str(expecting)])
+    assert "score (expected)" in plain.stdout
+    asked = [clip, "--policy", str(expecting), "--score", "greedy"]
+    other = CliRunner().invoke(app, ["score", *asked])
+    assert "score (greedy)" in other.stdout
+    assert "`expected`" in other.stderr
+    told = json.loads(CliRunner().invoke(app, ["score", *asked, "--format", "json"]).stdout)
+    assert (told["policy"]["method"], told["policy"]["own_method"]) == ("greedy", "expected")
+    assert told["clips"][0]["method"] == "greedy"
+
+
+def test_a_folder_that_records_no_kind_is_asked_greedily_and_says_so(
+    policy: LoadedPolicy, talking: Path, videos: Path
+) -> None:
+    assert policy.method == policy.score(videos / "0.mp4").method == "greedy"
+    assert policy.about()["own_method"] is None
+    call = ["score", str(videos / "0.mp4"), "--policy", str(talking)]
+    assert "records no" in CliRunner().invoke(app, call).stderr
+
+
+@pytest.mark.parametrize(
+    ("trained_on", "answer", "ends"),
+    [
+        (RECORD["trained_on"] | {"mos": [1.5, 2.0, 4.25]}, [0, 5], "1.5 to 4.25"),
+        (None, [0, 5], "0 to 5"),
+        (None, None, None),
+    ],
+)
+def test_command_and_page_say_the_same_range(
+    tmp_path: Path, talking: Path, trained_on: dict | None, answer: list | None, ends: str | None
+) -> None:
+    pytest.importorskip("gradio", reason="pip install 'vqathinker[serve]'")
+    from vqathinker.serving.page import introduction
+    from vqathinker.serving.panel import verdict_html
+    from vqathinker.serving.verdict import Verdict
+
+    settings = RECORD["settings"] | {"answer": {"reading": "authors", "range": answer}}
+    more = {"trained_on": trained_on, "settings": settings}
+    one = LoadedPolicy(with_record(tmp_path / "policy", talking, **more), "cpu")
+    told = one.score_frames(np.full((6, 56, 56, 3), 99, np.uint8))
+    panel = verdict_html(Verdict("a", told=replace(told, score=2.0), scale=one.scale))
+    for text in (str(one), introduction(one, None, ClipBounds()), panel):
+        found = re.findall(r"[\d.]+ to [\d.]+", text.partition("Drop another")[0])
+        assert found == ([] if ends is None else [ends]), text
