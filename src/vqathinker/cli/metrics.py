@@ -48,7 +48,8 @@ def metrics(
         intervals=section.intervals,
         allow_incomplete=section.allow_incomplete,
     )
-    typer.echo(f"{out}: SRCC {result['srcc']}, PLCC {result['plcc']}, n {result['n']}")
+    n = f"n {result['n_scored']} of {result['n']}"
+    typer.echo(f"{out}: SRCC {result['srcc']}, PLCC {result['plcc']}, {n}")
 
 
 def preference(

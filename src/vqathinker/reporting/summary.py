@@ -51,14 +51,16 @@ def print_summary(results_dir: Path, console: Console | None = None) -> None:
         table.add_column(heading, justify=justify, overflow="fold", no_wrap=name in _NAMES)
     for number, row in enumerate(rows):
         new_run = number + 1 < len(rows) and rows[number + 1]["run"] != row["run"]
-        cells = row | {"lost": sum(row[name] for name in _LOST), "srcc": _with_interval(row)}
+        lost = sum(row[name] for name in _LOST)
+        # n of a table row counts labels; here it counts what the correlations are computed from.
+        cells = row | {"n": row["n"] - lost, "lost": lost, "srcc": _with_interval(row)}
         texts = [Text(format_cell(cells[name])) for name in columns]
         table.add_row(*texts, end_section=new_run)
     console.print(table)
-    lost = {word: sum(row[name] for row in rows) for name, word in _LOST.items()}
-    if any(lost.values()):
-        told = ", ".join(f"{number} {word}" for word, number in lost.items() if number)
-        console.print(f"lost, of all rows: {told}", highlight=False)
+    reasons = {word: sum(row[name] for row in rows) for name, word in _LOST.items()}
+    if any(reasons.values()):
+        counts = ", ".join(f"{number} {word}" for word, number in reasons.items() if number)
+        console.print(f"lost, over all lines: {counts}", highlight=False)
     report = results_dir / "report.html"
     state = str(report) if report.is_file() else f"{report} is not there; make it with snakemake"
     console.print(f"Report: {state}", markup=False, highlight=False, soft_wrap=True)
