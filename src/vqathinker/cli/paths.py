@@ -3,14 +3,25 @@ be.
 """
 
 import os
+import socket
 from pathlib import Path
-from typing import Any
+from tempfile import NamedTemporaryFile
+from typing import Any, Final
 
 import typer
 
+from vqathinker.errors import explain
 from vqathinker.products import Product
 
-__all__ = ["file_to_read", "file_to_write", "folder_to_read", "folder_to_write"]
+__all__ = [
+    "file_to_read",
+    "file_to_write",
+    "folder_to_read",
+    "folder_to_write",
+    "require_writable",
+]
+
+_BLOCK: Final = 4096  # bytes: a full disk still takes an empty file
 
 
 def file_to_read(product: Product) -> dict[str, Any]:
@@ -47,9 +58,7 @@ def file_to_write() -> dict[str, Any]:
 
     def check(value: str | Path) -> Path:
         path = Path(value)
-        if path.is_dir():
-            raise typer.BadParameter(f"{path}: is a folder; expected the path of a file to write")
-        _require_writable(path)
+        require_writable(path)
         return path
 
     return {"parser": check, "metavar": "FILE"}
@@ -62,7 +71,7 @@ def folder_to_write() -> dict[str, Any]:
         path = Path(value)
         if path.is_file():
             raise typer.BadParameter(f"{path}: is a file; expected the path of a folder to write")
-        _require_writable(path)
+        _require_room(path)
         return path
 
     return {"parser": check, "metavar": "DIR"}
@@ -75,12 +84,27 @@ def _require_readable(path: Path, absent: str, product: Product) -> None:
         raise typer.BadParameter(f"{path}: may not be read by this user: change its permissions")
 
 
-def _require_writable(path: Path) -> None:
-    there = next(parent for parent in path.absolute().parents if parent.exists())
+def require_writable(path: Path) -> None:
+    """Raises BadParameter where a file could not be written at `path`."""
+    if path.is_dir():
+        raise typer.BadParameter(f"{path}: is a folder; expected the path of a file to write")
+    if path.exists() and not path.is_file():
+        raise typer.BadParameter(f"{path}: is a device or pipe; expected the path of a file")
+    _require_room(path)
+
+
+def _require_room(path: Path) -> None:
+    """Raises BadParameter where nothing can be written beside `path`, which is tried."""
+    there = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
     if not there.is_dir():
         raise typer.BadParameter(f"{path}: {there} is a file; expected a folder there")
-    if not os.access(there, os.W_OK):
-        why = "may not be written by this user: change its permissions, or"
-        if os.statvfs(there).f_flag & os.ST_RDONLY:
-            why = "lies on a disk that cannot be written:"
-        raise typer.BadParameter(f"{path}: {there} {why} take another place")
+    # As long a name as `atomic` gives a file that is not whole yet.
+    name = f".{path.name}.{socket.gethostname()}."
+    try:
+        with NamedTemporaryFile(prefix=name, suffix=".part", dir=there) as file:
+            file.write(bytes(_BLOCK))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        why = explain(OSError(error.errno, error.strerror))
+        raise typer.BadParameter(f"{path}: cannot be written in {there}: {why}") from error
