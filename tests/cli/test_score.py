@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -113,3 +115,94 @@ def test_what_does_not_fit_is_told_before_any_work(
     result = score(*words)
     assert result.exit_code == 2
     assert told in result.stderr
+
+
+@pytest.fixture
+def names(tmp_path: Path, finished_project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in which `a.mp4`, ` a.mp4` and a name that is not UTF-8 are three clips."""
+    videos = finished_project / "data" / "mine" / "source" / "videos"
+    folder = tmp_path / "names"
+    folder.mkdir()
+    for number, name in enumerate(("a.mp4", " a.mp4", os.fsdecode(b"caf\xe9.mp4"))):
+        shutil.copy(videos / f"{number}.mp4", folder / name)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def listed(finished_project: Path, content: bytes, *words: str) -> Result:
+    policy = str(finished_project / "policy")
+    return CliRunner().invoke(app, ["score", "-", *words, "--policy", policy], input=content)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\0"])
+def test_the_file_that_was_listed_is_the_one_that_is_scored(
+    names: Path, finished_project: Path, end: bytes
+) -> None:
+    content = end.join([b" a.mp4", b"a.mp4", b"caf\xe9.mp4", b"b" * 300 + b".mp4", b""])
+    options = ["--null"] if end == b"\0" else []
+    done = listed(finished_project, content, *options, "--format", "json")
+    assert done.exit_code == 1, done.output  # one of them is not there
+    clips = json.loads(done.stdout)["clips"]
+    assert [clip["file"][:12] for clip in clips] == [" a.mp4", "a.mp4", "caf\\xe9.mp4", "b" * 12]
+    assert [clip["failure"] is None for clip in clips] == [True, True, True, False]
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "table"])
+@pytest.mark.parametrize("way", ["list", "folder"])
+def test_a_name_that_is_not_utf8_is_written_with_an_escape(
+    names: Path, finished_project: Path, form: str, way: str
+) -> None:
+    out = names.parent / "out"
+    given = b"caf\xe9.mp4\n" if way == "list" else b".\n"
+    done = listed(finished_project, given, "--format", form, "--output", str(out))
+    assert done.exit_code == 0, done.output
+    assert "caf\\" in out.read_text(encoding="utf-8")
+    assert listed(finished_project, given, "--format", form).exit_code == 0
+
+
+def test_a_name_that_is_not_utf8_is_in_comparisons_and_plots_too(
+    names: Path, finished_project: Path
+) -> None:
+    plot = names.parent / "plot.svg"
+    odd = b"caf\xe9.mp4\n"
+    where = ("--where", "--window", "0.5", "--plot", str(plot))
+    assert listed(finished_project, odd, *where).exit_code == 0
+    assert plot.is_file()
+    for form in ("json", "table"):
+        compared = listed(finished_project, odd + b"a.mp4\n", "--compare", "--format", form)
+        assert compared.exit_code == 0, compared.output
+
+
+def test_what_a_folder_holds_besides_clips_is_named(names: Path, finished_project: Path) -> None:
+    (names / "notes.txt").write_text("hello")
+    (names / ".hidden.mp4").touch()
+    done = listed(finished_project, b".\n", "--format", "json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert len(told["clips"]) == 3
+    assert [Path(one["file"]).name for one in told["skipped"]] == [".hidden.mp4", "notes.txt"]
+    for name in (".hidden.mp4", "notes.txt"):
+        assert name in done.stderr
+
+
+@pytest.mark.parametrize("where", ["folder", "below a file", "device", "long"])
+@pytest.mark.parametrize("option", ["--output", "--plot"])
+def test_where_nothing_can_be_written_is_told_before_any_score(
+    score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, option: str
+) -> None:
+    monkeypatch.setattr("vqathinker.scoring.loaded.LoadedPolicy.__init__", None)  # is not reached
+    (tmp_path / "file").touch()
+    (tmp_path / "there.svg").mkdir()
+    os.mkfifo(tmp_path / "pipe.svg")
+    out = {
+        "folder": tmp_path / "there.svg", "below a file": tmp_path / "file" / "out.svg",
+        "device": tmp_path / "pipe.svg", "long": tmp_path / ("n" * 240 + ".svg"),
+    }[where]  # fmt: skip
+    result = score("0.mp4", "--where", option, str(out))
+    assert result.exit_code == 2, result.output
+    assert out.name[:40] in result.stderr
+
+
+def test_both_files_of_a_plot_are_tried(score: Score, tmp_path: Path) -> None:
+    (tmp_path / "plot.png").mkdir()
+    assert score("0.mp4", "--where", "--plot", str(tmp_path / "plot.svg")).exit_code == 2

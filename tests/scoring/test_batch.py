@@ -16,7 +16,7 @@ HOW = ("greedy", None, 0)
 def test_what_is_in_the_journal_is_not_asked_again_and_comes_out_the_same(
     policy: LoadedPolicy, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clips, out = find_clips([str(videos)]), tmp_path / "out.json"
+    clips, out = find_clips([str(videos)]).clips, tmp_path / "out.json"
     whole = list(score_clips(policy, clips, *HOW))
     with journal_of(out, policy, *HOW) as journal:
         told = score_clips(

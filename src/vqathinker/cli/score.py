@@ -1,7 +1,6 @@
 """The command `score`: somebody's own clips, with a policy that is there."""
 
 import io
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -17,9 +16,9 @@ from rich.text import Text
 from vqathinker.atomic import whole_file
 from vqathinker.choices import Device, ScoreKind
 from vqathinker.cli.options import whole_number
-from vqathinker.cli.paths import file_to_write
+from vqathinker.cli.paths import file_to_write, require_writable
 from vqathinker.errors import InputError
-from vqathinker.scoring.clips import find_clips
+from vqathinker.scoring.clips import Skipped, find_clips, read_list
 from vqathinker.scoring.formats import (
     Format,
     Row,
@@ -29,6 +28,7 @@ from vqathinker.scoring.formats import (
     show_parts,
     show_scores,
 )
+from vqathinker.scoring.names import shown_name, written_name
 
 if TYPE_CHECKING:
     from vqathinker.scoring.loaded import LoadedPolicy
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["score"]
 
 T = TypeVar("T")
+_NAMED = 20  # files that are skipped for one reason; JSON has all of them
 _WIDTH = 120  # of a table in a file, whatever the terminal
 
 
@@ -49,6 +50,7 @@ class _Asked:
     seed: int
     form: Format
     output: Path | None
+    skipped: tuple[Skipped, ...] = ()
 
     def about(self) -> dict[str, Any]:
         return {
@@ -66,6 +68,9 @@ class _Asked:
             show(console)
             told = text.getvalue()
         else:
+            more["skipped"] = [
+                {"file": written_name(one.path), "reason": one.reason} for one in self.skipped
+            ]
             told = as_csv(rows) if self.form == "csv" else as_json(self.about(), rows, **more)
         if self.output is None:
             typer.echo(told, nl=False)
@@ -109,6 +114,10 @@ def score(
             **file_to_write(), help="File for the results; after a kill the same command goes on."
         ),
     ] = None,
+    null: Annotated[
+        bool,
+        typer.Option("-0", "--null", help="A NUL ends each name of the list, as of find -print0."),
+    ] = False,
     frames: Annotated[
         int | None,
         typer.Option(**whole_number(1), help="Frames to look at, if not as many as in training."),
@@ -144,8 +153,13 @@ def score(
 
     Example: vqathinker score film.mkv --where --plot film.svg
     """
-    named = find_clips(clips, sys.stdin if "-" in clips else ())
+    if null and "-" not in clips:
+        raise typer.BadParameter("--null: expected a list on standard input, which - stands for")
+    listed = read_list(typer.get_binary_stream("stdin").read(), null=null) if "-" in clips else ()
+    found = find_clips(clips, listed)
+    named = found.clips
     _require_fit(named, compare=compare, where=where, plot=plot, form=form)
+    _say_skipped(found.skipped)
     from vqathinker.scoring import load_policy
     from vqathinker.scoring.find import find_policy
 
@@ -155,7 +169,9 @@ def score(
         raise typer.BadParameter(str(error)) from None
     loaded = load_policy(folder, device)
     typer.echo(f"{loaded}\n{loaded.trained_on.about}\n{loaded.describe_method(method)}", err=True)
-    asked = _Asked(loaded, method or loaded.method, frames, seed, form, output)
+    asked = _Asked(
+        loaded, method or loaded.method, frames, seed, form, output, tuple(found.skipped)
+    )
     if compare:
         _compare(asked, named)
     elif where:
@@ -176,6 +192,20 @@ def _require_fit(
         raise typer.BadParameter("--format csv: expected table or json with --compare")
     if plot is not None and (not where or plot.suffix not in {".png", ".svg"}):
         raise typer.BadParameter(f"{plot}: expected a .png or .svg with --where")
+    if plot is not None:  # both are written
+        require_writable(plot.with_suffix(".png"))
+        require_writable(plot.with_suffix(".svg"))
+
+
+def _say_skipped(skipped: Sequence[Skipped]) -> None:
+    """How many files of folders are no clips, by reason, and the names of the first ones."""
+    by_reason: dict[str, list[str]] = {}
+    for one in skipped:
+        by_reason.setdefault(one.reason, []).append(shown_name(one.path))
+    for reason, paths in by_reason.items():
+        more = len(paths) - _NAMED
+        names = ", ".join(paths[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+        typer.echo(f"skipped {len(paths)}: {reason}: {names}", err=True)
 
 
 def _score(asked: _Asked, named: Sequence[str]) -> None:
@@ -195,7 +225,7 @@ def _score(asked: _Asked, named: Sequence[str]) -> None:
     for result in results:
         if result.failure is None and result.score is None:
             said = f"the policy's answer counts as none ({result.answer_status})"
-            typer.echo(f"{result.file}: no score: {said}", err=True)
+            typer.echo(f"{shown_name(result.file)}: no score: {said}", err=True)
     if failed := [result for result in results if result.failure is not None]:
         raise ClipsFailedError(failed, len(results))
 
@@ -216,7 +246,7 @@ def _compare(asked: _Asked, named: Sequence[str]) -> None:
 
     comparison = {
         "first_better": None if share is None else round(share, 4),
-        "better": found.better.file if found.better else None,
+        "better": written_name(found.better.file) if found.better else None,
     }
     asked.write([as_row(result) for result in results], show, comparison=comparison)
 
@@ -236,7 +266,8 @@ def _over_time(asked: _Asked, clip: str, window: float | None, plot: Path | None
     if plot is not None:
         from vqathinker.reporting.figures.over_time import draw_over_time
 
-        draw_over_time([(start, end, result.score) for start, end, result in found], clip, plot)
+        scores = [(start, end, result.score) for start, end, result in found]
+        draw_over_time(scores, shown_name(clip), plot)
         typer.echo(f"{plot.with_suffix('.png')}: scores over time; also as .svg", err=True)
 
 

@@ -5,6 +5,7 @@ are; the same command then goes on behind the last of them and ends in the same 
 """
 
 import dataclasses
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from vqathinker.phases.hashing import code_digest
 from vqathinker.scoring.brought import at_hand
 from vqathinker.scoring.clips import is_address
 from vqathinker.scoring.loaded import LoadedPolicy, failed
+from vqathinker.scoring.names import shown_name
 from vqathinker.scoring.result import ClipScore, Method
 from vqathinker.video.disturbance import DisturbedJobError
 
@@ -27,7 +29,7 @@ class ClipsFailedError(Exception):
     """Some clips could not be read; the others have their scores."""
 
     def __init__(self, failed: Sequence[ClipScore], of: int) -> None:
-        first = f"{failed[0].file}: {failed[0].failure}"
+        first = shown_name(f"{failed[0].file}: {failed[0].failure}")
         if of > 1:
             first = f"{len(failed)} of {of} clips could not be scored, the first is {first}"
         super().__init__(f"{first}; look at the file, or leave it out")
@@ -82,7 +84,7 @@ def _score(
 def _stamp(clip: str) -> str:
     """The clip as it is now: another size or time is another clip."""
     path = Path(clip)
-    if is_address(clip) or not path.is_file():
+    if is_address(clip) or not os.path.isfile(clip):  # noqa: PTH113  also where a name is too long
         return clip
     facts = path.stat()
     return f"{clip} {facts.st_size} {facts.st_mtime_ns}"

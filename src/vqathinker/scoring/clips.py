@@ -1,15 +1,19 @@
 """Which clips are meant: files, folders, patterns, addresses, and lists of all of these."""
 
 import glob
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from vqathinker.errors import InputError
+from vqathinker.content import document_in
+from vqathinker.errors import InputError, explain
+from vqathinker.scoring.names import shown_name
 
-__all__ = ["SUFFIXES", "find_clips", "is_address"]
+__all__ = ["SUFFIXES", "Found", "Skipped", "find_clips", "is_address", "read_list"]
 
-# Of the files in a folder; a file that is named by itself may have any.
+# A file of a folder with one of these is a clip whatever it holds, and has a failure where it
+# cannot be read. Any other file is one if its content is a video.
 SUFFIXES: Final = frozenset(
     {
         ".3gp", ".asf", ".avi", ".flv", ".gif", ".h264", ".hevc", ".ivf", ".m2ts", ".m4v", ".mj2",
@@ -17,7 +21,26 @@ SUFFIXES: Final = frozenset(
         ".ts", ".vob", ".webm", ".wmv", ".y4m",
     }
 )  # fmt: skip
-_LIST = "-"
+_LIST: Final = "-"
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+# Statuses of a file that is no video; what else may be wrong is said where it is scored.
+_NO_VIDEO: Final = {"not_a_file", "empty", "no_container", "no_video_stream"}
+# Pictures in the container of mp4, by the brand at byte 8: HEIF and AVIF.
+_STILL_BRANDS: Final = {b"heic", b"heix", b"heim", b"heis", b"mif1", b"avif"}
+
+
+class Skipped(NamedTuple):
+    """A file or folder below a given folder that is not scored, and why."""
+
+    path: str
+    reason: str
+
+
+class Found(NamedTuple):
+    """The clips that are meant, each once, in order; and what folders hold besides them."""
+
+    clips: list[str]
+    skipped: list[Skipped]
 
 
 def is_address(clip: str) -> bool:
@@ -25,45 +48,153 @@ def is_address(clip: str) -> bool:
     return clip.lower().startswith(("http://", "https://"))
 
 
-def find_clips(given: Iterable[str], listed: Iterable[str] = ()) -> list[str]:
-    """The clips that are meant, each once, in the order in which they were given.
+def read_list(content: bytes, *, null: bool = False) -> list[str]:
+    r"""The names in a list, as the system has them: blanks belong to a name.
+
+    Args:
+        content: a name a line, after a byte-order mark or none; line ends are `\n` and `\r\n`.
+        null: names end in NUL instead, so that they may hold line ends.
+
+    Raises:
+        InputError: a NUL in a list of lines.
+
+    >>> read_list(b" a.mp4\r\n\nb.mp4 \n")
+    [' a.mp4', 'b.mp4 ']
+    """
+    if null:
+        names = content.split(b"\0")
+    elif b"\0" in content:
+        raise InputError("the list on standard input holds NUL bytes: expected --null with it")
+    else:
+        lines = content.removeprefix(_BYTE_ORDER_MARK).split(b"\n")
+        names = [line.removesuffix(b"\r") for line in lines]
+    return [os.fsdecode(name) for name in names if name]
+
+
+def find_clips(given: Iterable[str], listed: Iterable[str] = ()) -> Found:
+    """The clips that are meant, in the order in which they were given.
 
     Args:
         given: files and addresses stand for themselves, whether they are there or not; a folder
-            for every video below it, by name; a pattern (`*`, `?`, `[…]`, `**`) for what it
-            matches; `-` for the lines of `listed`.
-        listed: lines, each as `given`; empty ones count for nothing.
+            for every video below it, by name, through links too; a pattern (`*`, `?`, `[…]`, `**`)
+            for what it matches; `-` for `listed`.
+        listed: names, each as `given`.
 
     Raises:
         InputError: a folder holds no video, a pattern matches nothing, or nothing was given.
     """
-    lines = [line.strip() for line in listed]
-    spread = [each for clip in given for each in (lines if clip == _LIST else [clip]) if each]
-    found = list(dict.fromkeys(clip for each in spread for clip in _meant(each)))
-    if not found:
-        raise InputError("no clip was given: name a file, a folder, a pattern or an address")
-    return found
-
-
-def _meant(clip: str) -> Iterator[str]:
-    path = Path(clip)
-    if is_address(clip) or path.is_file():
-        yield clip
-    elif path.is_dir():
-        yield from _of_folder(path)
-    elif glob.has_magic(clip):
-        matched = sorted(glob.glob(clip, recursive=True))  # noqa: PTH207  absolute ones, too
-        if not matched:
-            raise InputError(f"{clip}: matches no file: look at the pattern, and quote it")
-        for each in matched:
-            yield from _of_folder(Path(each)) if Path(each).is_dir() else [each]
-    else:
-        yield clip
-
-
-def _of_folder(folder: Path) -> list[str]:
-    found = [path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES]
-    clips = sorted(str(path) for path in found if path.is_file() and not path.name.startswith("."))
+    names = list(listed)
+    spread = [each for clip in given for each in (names if clip == _LIST else [clip])]
+    clips: dict[str, None] = {}
+    skipped: dict[Skipped, None] = {}
+    for each in spread:
+        found = _meant(each)
+        clips.update(dict.fromkeys(found.clips))
+        skipped.update(dict.fromkeys(found.skipped))
     if not clips:
-        raise InputError(f"{folder}: holds no file with the name of a video, such as clip.mp4")
-    return clips
+        raise InputError("no clip was given: name a file, a folder, a pattern or an address")
+    return Found(list(clips), list(skipped))
+
+
+def _meant(clip: str) -> Found:
+    if is_address(clip) or os.path.isfile(clip):  # noqa: PTH113  false for names that are too long
+        return Found([clip], [])
+    if os.path.isdir(clip):  # noqa: PTH112
+        return _of_folder(clip)
+    if not glob.has_magic(clip):
+        return Found([clip], [])
+    matched = sorted(glob.glob(_pattern(clip), recursive=True))  # noqa: PTH207  absolute ones, too
+    if not matched:
+        raise InputError(f"{shown_name(clip)}: matches no file: look at the pattern, and quote it")
+    found = [_of_folder(each) if Path(each).is_dir() else Found([each], []) for each in matched]
+    return Found([one for each in found for one in each.clips],
+                 [one for each in found for one in each.skipped])  # fmt: skip
+
+
+def _pattern(clip: str) -> str:
+    """The pattern in which a folder that is there under its own name, such as `set[1]`, is none."""
+    parts = clip.split("/")
+    for number in range(len(parts) - 1, 0, -1):
+        folder = "/".join(parts[:number])
+        if folder and glob.has_magic(folder) and os.path.isdir(folder):  # noqa: PTH112
+            return "/".join([glob.escape(folder), *parts[number:]])
+    return clip
+
+
+def _of_folder(folder: str) -> Found:
+    files, skipped = _walk(Path(folder))
+    unsure = [path for path in files if path.suffix.lower() not in SUFFIXES]
+    reasons = dict(zip(unsure, _why_no_video(unsure), strict=True))
+    clips = sorted(str(path) for path in files if reasons.get(path) is None)
+    skipped += [Skipped(str(path), reason) for path, reason in reasons.items() if reason]
+    if not clips:
+        first = f"; the first of {len(skipped)} files is {skipped[0].path}" if skipped else ""
+        raise InputError(f"{shown_name(folder + ': holds no video' + first)}")
+    return Found(clips, sorted(skipped))
+
+
+def _walk(root: Path) -> tuple[list[Path], list[Skipped]]:
+    """Files below a folder, links followed and each folder once; and what is not looked into."""
+    files: list[Path] = []
+    skipped: list[Skipped] = []
+    seen: dict[tuple[int, int], Path] = {}
+    folders, links = [root], list[Path]()
+    while folders or links:
+        here = folders.pop() if folders else links.pop(0)
+        facts = here.stat()
+        if (first := seen.setdefault((facts.st_dev, facts.st_ino), here)) != here:
+            skipped.append(Skipped(str(here), f"the same folder as {first}"))
+            continue
+        try:
+            entries = sorted(here.iterdir())
+        except OSError as error:
+            skipped.append(Skipped(str(here), explain(OSError(error.errno, error.strerror))))
+            continue
+        for path in entries:
+            if path.name.startswith("."):
+                skipped.append(Skipped(str(path), "hidden"))
+            elif path.is_dir():
+                (links if path.is_symlink() else folders).append(path)
+            elif path.is_file():
+                files.append(path)
+            else:
+                reason = "a link that leads nowhere" if path.is_symlink() else "no regular file"
+                skipped.append(Skipped(str(path), reason))
+    return files, skipped
+
+
+def _why_no_video(paths: list[Path]) -> Iterator[str | None]:
+    """For each file, why it is no video; None where it is one. Its name does not matter."""
+    if not paths:
+        return
+    from vqathinker.scoring.sample import WORKER_MODULES  # noqa: PLC0415  not for named files
+    from vqathinker.video.damage import DamagedVideo  # noqa: PLC0415
+    from vqathinker.video.fork_server import preload_modules  # noqa: PLC0415
+    from vqathinker.video.limits import Limits  # noqa: PLC0415
+    from vqathinker.video.workers import run_in_workers  # noqa: PLC0415
+
+    preload_modules(*WORKER_MODULES)
+    items = [(str(path),) for path in paths]
+    for _, outcome in run_in_workers(_look_into, items, Limits(timeout_s=20, memory_mb=2000)):
+        if isinstance(outcome, DamagedVideo):
+            yield outcome.reason if outcome.status in _NO_VIDEO else None
+        else:
+            yield outcome
+
+
+def _look_into(file: str) -> str | None:
+    """In the worker: what is at `file` in the place of a video; None: nothing."""
+    from vqathinker.video.container import open_video  # noqa: PLC0415  callers do without
+
+    path = Path(file)
+    try:
+        if (other := document_in(path)) is not None:
+            return other.instead_of("a video")
+        with path.open("rb") as opened:
+            start = opened.read(12)
+        if start[4:8] == b"ftyp" and start[8:12] in _STILL_BRANDS:
+            return "a picture, not a video"
+        with open_video(path) as (_, stream):
+            return None if stream.width else "no video that can be decoded"
+    except OSError as error:
+        return explain(OSError(error.errno, error.strerror))

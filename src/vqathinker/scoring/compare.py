@@ -12,6 +12,7 @@ import numpy as np
 
 from vqathinker.evaluation.preference import outcomes
 from vqathinker.scoring.loaded import LoadedPolicy
+from vqathinker.scoring.names import shown_name
 from vqathinker.scoring.result import ClipScore, Method
 
 __all__ = ["Comparison", "compare"]
@@ -46,7 +47,7 @@ class Comparison:
         share = max(self.first_better, 1 - self.first_better)
         if self.better is None:
             return f"no difference that the policy can tell ({share:.0%} of pairs of answers)"
-        return f"{self.better.file} is better, in {share:.0%} of pairs of answers"
+        return f"{shown_name(self.better.file)} is better, in {share:.0%} of pairs of answers"
 
 
 def compare(

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from vqathinker.scoring.names import shown_name, written_name
 from vqathinker.scoring.result import ClipScore
 
 __all__ = ["Format", "Row", "as_csv", "as_json", "as_row", "show_parts", "show_scores"]
@@ -25,6 +26,8 @@ _BAR = 30  # characters
 def as_row(result: ClipScore, **before: float) -> Row:
     """The fields of a result by name behind those of `before`, rounded to what they say."""
     row = dataclasses.asdict(result)
+    row["file"] = written_name(result.file)
+    row["failure"] = result.failure and written_name(result.failure)
     for name, decimals in _DECIMALS.items():
         row[name] = None if row[name] is None else round(row[name], decimals)
     return {**{name: round(value, 3) for name, value in before.items()}, **row}
@@ -32,7 +35,8 @@ def as_row(result: ClipScore, **before: float) -> Row:
 
 def as_json(about: Mapping[str, Any], rows: Sequence[Row], **more: Any) -> str:
     """An object with `policy`, which is `about`, the list `clips`, and what `more` there is."""
-    content = {"policy": dict(about), "clips": list(rows), **more}
+    policy = {**about, "folder": written_name(str(about["folder"]))}
+    content = {"policy": policy, "clips": list(rows), **more}
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -53,15 +57,15 @@ def show_scores(results: Iterable[ClipScore], console: Console) -> None:
     for result in results:
         said = result.failure or result.reasoning or result.answer_status
         table.add_row(
-            Text(result.file),
+            Text(shown_name(result.file)),
             _score(result),
             *(_cell(result, name) for name in _beside(results)),
-            Text(said),
+            Text(shown_name(said)),
         )
     console.print(table)
     for result in results:
         for warning in result.warnings:
-            console.print(Text(f"{result.file}: {warning}"), soft_wrap=True)
+            console.print(Text(f"{shown_name(result.file)}: {warning}"), soft_wrap=True)
 
 
 def show_parts(parts: Iterable[tuple[float, float, ClipScore]], console: Console) -> None:

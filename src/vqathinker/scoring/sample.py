@@ -27,7 +27,10 @@ from vqathinker.video.workers import run_in_workers
 if TYPE_CHECKING:
     from vqathinker.video.decode import Clip
 
-__all__ = ["LIMITS", "SampledClip", "sample_clip", "sample_windows"]
+__all__ = ["LIMITS", "WORKER_MODULES", "SampledClip", "sample_clip", "sample_windows"]
+
+# Imported once for all workers.
+WORKER_MODULES: Final = ("vqathinker.scoring.sample", "torch", "vqathinker.video.decode")
 
 _AT_ONCE: Final = 8  # parts that come out of a worker together
 
@@ -75,7 +78,7 @@ def sample_clip(file: Path, setting: ClipSetting, limits: Limits = LIMITS) -> Sa
         DamagedVideo: it cannot be read, or takes more than `limits`.
         DisturbedJobError: the system does not give the file.
     """
-    preload_modules("vqathinker.scoring.sample", "torch", "vqathinker.video.decode")
+    preload_modules(*WORKER_MODULES)
     [(_, outcome)] = run_in_workers(_sample, [(str(file), setting)], limits)
     if isinstance(outcome, DamagedVideo | FileNotFoundError):
         raise outcome
@@ -103,7 +106,7 @@ def sample_windows(
     Raises:
         As `sample_clip`.
     """
-    preload_modules("vqathinker.scoring.sample", "torch", "vqathinker.video.decode")
+    preload_modules(*WORKER_MODULES)
     [(_, found)] = run_in_workers(_find_parts, [(str(file), setting.frames, window_s)], limits)
     if isinstance(found, DamagedVideo | FileNotFoundError):
         raise found
