@@ -1,6 +1,7 @@
 """params.yaml, checked and typed: a model per section, which says what each key means.
 
-No model has a default: every value stands in params.yaml. `workflow/schemas/params.schema.yaml` is
+Every value stands in params.yaml. Keys that came later have its value as their default, so that
+older files stay valid. `workflow/schemas/params.schema.yaml` is
 made from these models by `vqathinker schema`, and checks what Snakemake reads.
 """
 

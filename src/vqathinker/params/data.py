@@ -1,6 +1,6 @@
 """Sections `data`, `download`, `clips`: which sets, how they come, how videos become frames."""
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -45,16 +45,12 @@ class DemoDataParams(Model):
     seed: Whole
     versions: Count = Field(description="degraded versions of one content")
     observer_noise: NotNegative = Field(description="standard deviation added to MOS")
-    ffmpeg: str | None = Field(min_length=1, description="another ffmpeg; null: the pinned one")
+    ffmpeg: str | None = Field(
+        default=None, min_length=1, description="another ffmpeg; null: the pinned one"
+    )
     kinds: list[str] = Field(min_length=1, description="degradations of training")
     unseen_kinds: list[str] = Field(min_length=1, description="degradations kept from training")
     sets: Named[MadeSetParams]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _take_files_without_ffmpeg(cls, given: Any) -> Any:
-        """Parameters from before this key was there mean the pinned program."""
-        return {"ffmpeg": None, **given} if isinstance(given, dict) else given
 
 
 class DataParams(Section):

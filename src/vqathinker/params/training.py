@@ -77,14 +77,17 @@ class TrainingParams(Section):
     max_steps: Count | None = Field(description="optimiser steps; null: as many as epochs make")
     beta: NotNegative = Field(description="weight of the KL divergence from the base policy")
     kl_estimator: Literal["k3", "unbiased"] = Field(
-        description="k3: the authors' | unbiased: k3 times the policy ratio, TRL's default"
+        default="k3",
+        description="k3: the authors' | unbiased: k3 times the policy ratio, TRL's default",
     )
     epsilon: Positive = Field(description="clip range of the policy ratio; with iterations above 1")
     iterations: Count = Field(
-        description="optimiser steps on the same rollouts; TRL's num_iterations"
+        default=1, description="optimiser steps on the same rollouts; TRL's num_iterations"
     )
     temperature: Positive = Field(description="of sampling rollouts")
-    top_k: Whole = Field(description="likeliest tokens that rollouts are sampled from; 0: all")
+    top_k: Whole = Field(
+        default=0, description="most probable tokens that rollouts are sampled from; 0: all"
+    )
     max_new_tokens: Count = Field(description="longest rollout")
     max_grad_norm: Positive
     weight_decay: NotNegative

@@ -1,8 +1,8 @@
 """The remaining sections, and params.yaml as a whole with the schema made from it."""
 
-from typing import Any, ClassVar, get_args
+from typing import ClassVar, get_args
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field
 
 from vqathinker.choices import ScoreKind
 from vqathinker.params.base import BaseParams
@@ -62,18 +62,12 @@ class ExpectationParams(Model):
     branches: Count = Field(description="beginnings of numbers tried at most")
 
 
-# For programs that ask without params.yaml, and for settings written before there was a choice.
+# For programs that ask without params.yaml, too.
 EXPECTATION = ExpectationParams(missing=1e-3, steps=256, branches=65536)
-
-
-def _without_expectation(schema: dict[str, Any]) -> None:
-    schema["required"].remove("expectation")  # see `EvaluationParams._complete`
 
 
 class EvaluationParams(Section):
     """Prediction (docs/method.md, section 6); the greedy score is always there."""
-
-    model_config = ConfigDict(json_schema_extra=_without_expectation)
 
     KEY: ClassVar[str] = "evaluation"
 
@@ -83,12 +77,7 @@ class EvaluationParams(Section):
     score: ScoreKind = Field(description="which one the tables show as the score")
     beside: list[ScoreKind] = Field(description="scores that are kept beside it")
     sampling: SamplingParams
-    expectation: ExpectationParams
-
-    @model_validator(mode="before")
-    @classmethod
-    def _complete(cls, given: Any) -> Any:
-        return {"expectation": EXPECTATION} | given if isinstance(given, dict) else given
+    expectation: ExpectationParams = EXPECTATION
 
     @property
     def kinds(self) -> tuple[ScoreKind, ...]:
