@@ -32,7 +32,7 @@ class Prefix(NamedTuple):
 def value_of(prefix: Prefix) -> float | None:
     """The number so far; None before its first digit.
 
-    A blank behind it makes it None, too: words may follow, and then the answer is no number.
+    It is None also after a blank: words may follow, and then the answer is not a number.
     """
     digits = prefix.number.rstrip(".")
     if prefix.tail[:1].isspace() or digits in {"", "-"}:
@@ -42,10 +42,10 @@ def value_of(prefix: Prefix) -> float | None:
 
 @lru_cache(maxsize=1 << 16)
 def extend(prefix: Prefix, piece: str, reading: AnswerReading) -> Prefix | float | None:
-    """What a prefix and the text behind it are together.
+    """The prefix extended by a piece of text.
 
     Args:
-        prefix: what was said since `<answer>`.
+        prefix: the text after `<answer>`.
         piece: the text of the next token.
         reading: as `answer.reading` has it.
 

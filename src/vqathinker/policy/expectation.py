@@ -2,8 +2,9 @@
 
 Greedy decoding shows the likeliest digits and hides the others. Here the reasoning is the greedy
 one, and behind its `<answer>` the numbers that the policy may say are explored as a tree, the most
-probable branches first, until what is unexplored hardly matters. Many branches are one forward step
-over the cache of the completion: each sees the prompt, the reasoning and its own ancestors.
+probable branches first, until the unexplored probability is negligible. Many branches share one
+forward step over the cache of the completion: each sees the prompt, the reasoning and its own
+ancestors.
 
 Any tokenizer will do whose tokens decode to text by themselves: numbers are told by their text, so
 it does not matter whether digits are tokens of their own (Qwen's are) or come in twos and threes.
@@ -160,12 +161,13 @@ class _Search:
         self._read: list[tuple[float, float]] = []  # score and probability
 
     def pop(self, number: int) -> list[_Node]:
-        """The most probable branches, at most `number`; none once all that is left may be left."""
+        """Pop the most probable branches, at most `number`; none once the rest may be left."""
         nodes: list[_Node] = []
         if self._unexplored + self._dropped <= self._missing:
             return nodes
         # Half of it may be left now; their children need the other half, or one more step.
-        while self._frontier and len(nodes) < number and self._unexplored > self._missing / 2:
+        left = max(self._missing - self._dropped, 0.0) / 2
+        while self._frontier and len(nodes) < number and self._unexplored > left:
             _, _, node = heapq.heappop(self._frontier)
             self._unexplored -= node.probability
             nodes.append(node)
@@ -277,9 +279,7 @@ def _next_probabilities(
             past_key_values=cache,
             use_cache=True,
         )
-    logits = policy.lm_head(out.last_hidden_state[0]).float()
-    logits[:, policy.config.image_token_id] = -torch.inf
-    return logits.softmax(-1, dtype=torch.float64)
+    return policy.next_logits(out.last_hidden_state[0]).softmax(-1, dtype=torch.float64)
 
 
 def _masks(
