@@ -82,7 +82,7 @@ def manifest(
     data = load_section(params, DataParams)
     card = load_card(name, Path(data.cards))
     table = build_manifest(source, card, data.counts.get(name))
-    write_manifest(table, out, card, source)
+    write_manifest(table, out, card, source, Path(data.cards))
     bad = int((table["status"] != "ok").sum())
     typer.echo(f"{name}: {len(table)} videos, {bad} of them missing or damaged")
     if (table["status"] == "missing").any() and (hint := names_of_set(card, source)):

@@ -119,7 +119,11 @@ def build_manifest(source: Path, card: Card, expected: int | None = None) -> pd.
 
 
 def write_manifest(
-    manifest: pd.DataFrame, path: Path, card: Card, source: Path | None = None
+    manifest: pd.DataFrame,
+    path: Path,
+    card: Card,
+    source: Path | None = None,
+    cards: Path | None = None,
 ) -> None:
     """Write a manifest as parquet, with what its card promises; no half file is ever left.
 
@@ -128,11 +132,12 @@ def write_manifest(
         path: the file.
         card: of the set.
         source: the folder it was built from: the file then tells which labels and files those were.
+        cards: folder of your own cards, in which a rehearsal names its stand-ins.
     """
     table = pa.Table.from_pandas(manifest, schema=_SCHEMA, preserve_index=False)
     promise = {"set": card.name, "expected": card.expected, "made": card.made}
     if source is not None:
-        promise |= origin_of_manifest(source, card)
+        promise |= origin_of_manifest(source, card, cards)
     with whole_file(path) as part:
         pq.write_table(table.replace_schema_metadata({SET_KEY: json.dumps(promise)}), part)
 

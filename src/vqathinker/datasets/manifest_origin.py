@@ -14,7 +14,7 @@ from vqathinker.errors import InputError, read_json
 __all__ = ["files_digest", "origin_of_manifest", "read_receipt"]
 
 
-def origin_of_manifest(source: Path, card: Card) -> dict[str, Any]:
+def origin_of_manifest(source: Path, card: Card, cards: Path | None) -> dict[str, Any]:
     """Label file and files of a set, as they are now in its folder `source`.
 
     Returns:
@@ -30,9 +30,8 @@ def origin_of_manifest(source: Path, card: Card) -> dict[str, Any]:
     if receipt.is_file():
         digest = files_digest(read_receipt(receipt))
     labels = {"file": card.label.file, "sha256": sha256_of(source / card.label.file)}
-    return {
-        "labels": labels, "label_origin": label_origin(card.name), "files_sha256": digest,
-    }  # fmt: skip
+    origin = label_origin(card.name, cards)
+    return {"labels": labels, "label_origin": origin, "files_sha256": digest}
 
 
 def files_digest(receipt: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from vqathinker.params.base import RELEASED
-from vqathinker.policy.label_origin import about_scores, training_set
+from vqathinker.policy.label_sentences import about_scores, training_set
 
 __all__ = ["TrainedOn"]
 

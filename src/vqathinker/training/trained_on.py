@@ -26,10 +26,10 @@ def describe_labels(manifest: Path, videos: set[str]) -> dict[str, Any]:
     """Facts of the rows of a manifest that a run is trained on.
 
     Returns:
-        `set` (its name), `label_origin` (see `datasets.label_origin`), `videos` (how many), `mos`
-        (the 0th to the 100th percentile of the labels on the training scale), `labels` (see
-        `_count_labels`) and, as far as the manifest has them, the least and the greatest `side`
-        (the shorter one, in pixels), `fps` and `duration_s`.
+        `set` (its name), `label_origin` (see `datasets.label_origin`; older manifests have none),
+        `videos` (how many), `mos` (the 0th to the 100th percentile of the labels on the training
+        scale), `labels` (see `_count_labels`) and, as far as the manifest has them, the least and
+        the greatest `side` (the shorter one, in pixels), `fps` and `duration_s`.
     """
     schema = pq.read_schema(manifest)
     columns = {"video", "mos_training", *_FACTS, *_SIDES} & set(schema.names)
@@ -41,7 +41,7 @@ def describe_labels(manifest: Path, videos: set[str]) -> dict[str, Any]:
     facts = [name for name in ("side", *_FACTS) if name in rows and rows[name].notna().any()]
     return {
         "set": known.get("set", manifest.parent.name),
-        "label_origin": known.get("label_origin", "computed" if known.get("made") else "unknown"),
+        **{key: known[key] for key in ("label_origin",) if key in known},
         "videos": len(rows),
         "mos": np.percentile(rows["mos_training"], np.arange(101)).round(_DECIMALS).tolist(),
         "labels": _count_labels(rows["mos_training"].to_numpy(dtype=float).round(_DECIMALS)),

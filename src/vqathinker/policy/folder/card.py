@@ -12,7 +12,7 @@ from typing import Any
 from vqathinker.atomic import whole_file
 from vqathinker.errors import InputError, reading
 from vqathinker.policy.config import VQAThinkerConfig
-from vqathinker.policy.label_origin import about_scores
+from vqathinker.policy.label_sentences import about_scores
 from vqathinker.products import POLICY, TABLE
 
 __all__ = ["ABOUT_RESULTS", "METHODS", "model_card", "with_results", "write_results"]

@@ -15,7 +15,7 @@ from vqathinker.atomic import whole_file
 from vqathinker.datasets.label_origin import label_origin
 from vqathinker.evaluation.predictions import Predictions, read_predictions
 from vqathinker.params import DataParams, load_section
-from vqathinker.policy.label_origin import describe_labels_of
+from vqathinker.policy.label_sentences import describe_labels_of
 from vqathinker.reporting.page.answer import Answer, answer_of
 from vqathinker.reporting.page.clips import Benchmark, benchmarks_of
 from vqathinker.reporting.page.embed import (

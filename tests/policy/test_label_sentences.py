@@ -10,7 +10,7 @@ from vqathinker.params.base import RELEASED
 from vqathinker.phases.hashing import STAND_INS
 from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.folder.card import model_card
-from vqathinker.policy.label_origin import about_scores, describe_labels_of
+from vqathinker.policy.label_sentences import about_scores, describe_labels_of
 
 DEMO = {"trained_on": {"set": "demo_train", "videos": 900}}
 OLDER_DEMO = {"data": "data/demo_train/manifest.parquet"}

@@ -12,7 +12,7 @@ from vqathinker.params.base import RELEASED
 
 __all__ = ["about_scores", "describe_labels_of", "training_set"]
 
-# Measured with the policy that `make demo` trains. No other policy has been measured.
+# Measured once, with the policy of `make demo` before version 0.1. No other has been measured.
 _DEMO_SET = "demo_train"
 _RELEASED_SET = "lsvq_train"
 _DEMO_ON_REAL_VIDEOS = (
@@ -23,7 +23,7 @@ _KNOWN: dict[str, str] = {_DEMO_SET: "computed", _RELEASED_SET: "judged"}
 _MEANINGS: dict[str, str] = {
     "computed": "computed from how the clips were made, not judged by people",
     "judged": "mean opinion scores of people",
-    "unknown": "its owner's; whether people judged them is not recorded",
+    "unknown": "of unknown origin: it is not recorded whether people judged them",
 }
 
 
