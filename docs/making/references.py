@@ -57,7 +57,7 @@ def parameters() -> str:
             "`1:30` and `1_000` are text. A key that stands twice is an error."
         ),
         (
-            "Other values for once, which count for the scale whatever it says itself; a value is "
+            "To override values for one run; they also override those of the scale, and a value is "
             "text where its key wants text:"
         ),
         (

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from rocrate.rocrate import ROCrate
+from tests.programs import program_or_skip
 from typer.testing import CliRunner, Result
 
 from vqathinker.cli import app
@@ -301,10 +302,10 @@ def code_of(out: Path) -> dict[str, Any]:
     return code
 
 
-@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 def test_the_revision_on_record_is_that_of_the_project_s_own_repository(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    program_or_skip("git")
     other = commit(tmp_path / "other")
     enclosing = commit(project.parent)
     assert code_of(tmp_path / "a.zip")["revision"] is None
