@@ -206,3 +206,18 @@ def test_where_nothing_can_be_written_is_told_before_any_score(
 def test_both_files_of_a_plot_are_tried(score: Score, tmp_path: Path) -> None:
     (tmp_path / "plot.png").mkdir()
     assert score("0.mp4", "--where", "--plot", str(tmp_path / "plot.svg")).exit_code == 2
+
+
+@pytest.mark.parametrize("options", [("--output",), ("--where", "--window", "1", "--plot")])
+def test_results_never_replace_a_clip(
+    score: Score, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    name = "film.svg" if "--plot" in options else "film.csv"  # a clip may have any name
+    clip, link = tmp_path / "clip", tmp_path / name
+    clip.write_bytes(b"not looked into")
+    link.symlink_to(clip)
+    result = score(str(clip), *options, str(link))
+    assert result.exit_code == 2
+    assert name in result.stderr
+    assert clip.read_bytes() == b"not looked into"
+    assert link.is_symlink()

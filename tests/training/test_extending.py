@@ -130,6 +130,14 @@ def test_a_reward_of_the_wrong_shape_is_named(
         training_set.start(settings_of(max_steps=1), tmp_path)
 
 
+def test_a_reward_that_is_no_number_is_named(
+    tmp_path: Path, training_set: Any, settings_of: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(REWARDS, "format", lambda batch: np.full_like(batch.scores, np.nan))
+    with pytest.raises(ValueError, match="reward 'format'"):
+        training_set.start(settings_of(max_steps=1), tmp_path)
+
+
 def test_perturbed_rollouts_are_there_for_rewards_that_ask_for_them(
     tmp_path: Path, training_set: Any, settings_of: Settings, monkeypatch: pytest.MonkeyPatch,
     scored: list[tuple[RewardTable, np.ndarray]],

@@ -112,3 +112,11 @@ def test_a_run_says_so_when_it_starts(
     ]
     assert "training.epsilon" in warned
     assert "training.beta" not in warned
+
+
+def test_an_added_reward_may_read_any_parameter_of_rewards(
+    paper: Callable[[Changes], RunSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = paper({"rewards.weights.ranking": 0.0, "rewards.ranking.scope": "global"})
+    monkeypatch.setattr("vqathinker.training.ineffective._OF_THE_PAPER", {"ranking"})
+    assert "rewards.ranking.scope" not in ineffective_parameters(settings)

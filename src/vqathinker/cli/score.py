@@ -1,6 +1,7 @@
 """The command `score`: somebody's own clips, with a policy that is there."""
 
 import io
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -159,6 +160,7 @@ def score(
     found = find_clips(clips, listed)
     named = found.clips
     _require_fit(named, compare=compare, where=where, plot=plot, form=form)
+    _require_apart(named, output, plot)
     _say_skipped(found.skipped)
     from vqathinker.scoring import load_policy
     from vqathinker.scoring.find import find_policy
@@ -195,6 +197,20 @@ def _require_fit(
     if plot is not None:  # both are written
         require_writable(plot.with_suffix(".png"))
         require_writable(plot.with_suffix(".svg"))
+
+
+def _require_apart(named: Sequence[str], output: Path | None, plot: Path | None) -> None:
+    """Results replace no clip, and no other result."""
+    written = [] if plot is None else [plot.with_suffix(".png"), plot.with_suffix(".svg")]
+    if output is not None:
+        if output.absolute() in {path.absolute() for path in written}:
+            raise typer.BadParameter(f"--output {output}: --plot writes this file, too")
+        written.append(output)
+    there = [path for path in written if path.exists()]
+    for clip in named:
+        for path in there:
+            if os.path.exists(clip) and path.samefile(clip):  # noqa: PTH110  or too long a name
+                raise typer.BadParameter(f"{path}: is one of the clips; expected another file")
 
 
 def _say_skipped(skipped: Sequence[Skipped]) -> None:

@@ -39,13 +39,14 @@ DEFAULTS: dict[str, Any] = {
     "answer.reading": "strict",
     "answer.range": [0, 5],
 }
+_OF_THE_PAPER = {"regression", "ranking", "format", "temporal"}
 _OF_ALL_METHODS = {"training.warmup_steps", "training.epochs"}
 
 _Reasons = Iterator[tuple[str, set[str]]]
 
 
 def ineffective_parameters(settings: RunSettings) -> dict[str, str]:
-    """Changed parameters by name, and why each has no effect on the weights that are trained."""
+    """Changed parameters by name, and why each has no effect, or less than its name promises."""
     why = {name: reason for reason, names in _reasons(settings) for name in names}
     return {
         name: why[name]
@@ -65,7 +66,7 @@ def _reasons(settings: RunSettings) -> _Reasons:
         return
     if how.iterations == 1:
         yield "training.iterations is 1", {"training.epsilon"}
-        yield "training.iterations is 1: normalisation only", {"training.loss_type"}
+        yield "only normalises the loss if training.iterations is 1", {"training.loss_type"}
     if not how.beta:
         yield "training.beta is 0", {"training.kl_estimator"}
     yield from _of_rewards(settings)
@@ -73,6 +74,8 @@ def _reasons(settings: RunSettings) -> _Reasons:
 
 def _of_rewards(settings: RunSettings) -> _Reasons:
     weights, rule = settings.rewards.weights, settings.rewards.temporal.rule
+    if any(weight for name, weight in weights if name not in _OF_THE_PAPER):
+        return  # an added reward may read any of these parameters
     ranking_alone = rule == "batch_ranking_only"  # it gets the bonus, if regression passes too
     rewarded = weights.ranking if ranking_alone else weights.ranking or weights.regression
     bonus = bool(weights.temporal and rewarded)

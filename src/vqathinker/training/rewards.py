@@ -266,6 +266,12 @@ def compute_rewards(
     )
     shape = (len(completions), batch.scores.shape[-1])
     rewards = {name: _compute(name, batch).reshape(shape) for name in weights}
+    for name, weight in weights.items():
+        if weight and not np.isfinite(rewards[name]).all():
+            raise ValueError(
+                f"reward {name!r} is not a finite number for every rollout; scores are NaN for a "
+                "failure: give those a reward, too, such as 0"
+            )
     # A reward of weight 0 is logged and does not touch the sum, whatever its values.
     weighted = (weight * rewards[name] for name, weight in weights.items() if weight)
     return RewardTable(

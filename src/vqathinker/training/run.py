@@ -99,7 +99,7 @@ def train(
         tqdm.write(_what_it_takes(run, settings, policy, store, len(rows), state), file=sys.stderr)
         if changed := ineffective_parameters(settings):
             named = ", ".join(f"{name} ({why})" for name, why in changed.items())
-            _log.warning("run %s: changed parameters without effect: %s", run, named)
+            _log.warning("run %s: changed parameters without effect, or with less: %s", run, named)
     fingerprint = _fingerprint(settings, base, manifest, perturbations, store)
     fingerprint[PROCESSES] = str(state.num_processes)
     origin = {"run": run, "base": str(policy), "inputs": fingerprint}
