@@ -14,12 +14,16 @@ from vqathinker.errors import InputError
 from vqathinker.params import RunSettings
 from vqathinker.policy.folder.checkpoint import load_policy, read_provenance, save_policy
 from vqathinker.policy.folder.export import export
-from vqathinker.policy.folder.unmerged import LowRankLinear, low_rank_changes
+from vqathinker.policy.folder.unmerged import (
+    LowRankLinear,
+    keep_adapters,
+    low_rank_changes,
+)
 from vqathinker.policy.parts import part_of
 
 Settings = Callable[..., RunSettings]
 
-LORA = {"rank": 4, "alpha": 8.0, "parts": ["language"]}
+LORA: dict[str, Any] = {"rank": 4, "alpha": 8.0, "parts": ["language"]}
 
 
 @pytest.fixture
@@ -164,14 +168,56 @@ def test_a_policy_with_adapters_apart_says_what_the_merged_one_says(
     assert float((apart - merged).norm() / change) < 0.05
 
 
-def test_another_run_with_adapters_begins_where_the_first_ended(
+@pytest.fixture
+def exported_again(
     tmp_path: Path, training_set: Any, settings_of: Settings, exported: Path
-) -> None:
-    settings = settings_of(max_steps=2, lora=LORA, precision="bf16", learning_rate=1e-5)
+) -> Path:
+    """Further adapters, of another rank and scale, trained on the exported policy."""
+    lora = {"rank": 2, "alpha": 2.0, "parts": ["language", "projector"]}
+    settings = settings_of(max_steps=2, lora=lora, precision="bf16", learning_rate=1e-5)
     training_set.start(settings, tmp_path / "second", policy=exported)
     export("grpo", settings, tmp_path / "second", tmp_path / "policy2")
+    return tmp_path / "policy2"
+
+
+def test_another_run_with_adapters_begins_where_the_first_ended(
+    tmp_path: Path, exported: Path, exported_again: Path
+) -> None:
     before, after = (
-        load_policy(folder).model.state_dict() for folder in (exported, tmp_path / "policy2")
+        load_policy(folder).model.state_dict() for folder in (exported, exported_again)
     )
-    for name, (down, up) in low_rank_changes(tmp_path / "policy2" / "adapters").items():
+    changes = low_rank_changes(tmp_path / "second" / "checkpoints" / "checkpoint-2")
+    for name, (down, up) in changes.items():
         torch.testing.assert_close(after[name], before[name] + up @ down)
+
+
+def test_in_half_precision_the_changes_of_both_runs_stay_apart_from_the_first_base(
+    tmp_path: Path, exported: Path, exported_again: Path, half_base: Path
+) -> None:
+    base = load_policy(half_base, dtype=torch.bfloat16).model.state_dict()
+    policy = load_policy(exported_again, dtype=torch.bfloat16).model
+    first = low_rank_changes(exported / "adapters")
+    second = low_rank_changes(tmp_path / "second" / "checkpoints" / "checkpoint-2")
+    assert second.keys() > first.keys()
+    for name, (down, up) in second.items():
+        layer = policy.get_submodule(name.removesuffix(".weight"))
+        assert isinstance(layer, LowRankLinear)
+        change = up @ down
+        if name in first:
+            assert torch.equal(layer.weight, base[name]), name
+            change = change + first[name][1] @ first[name][0]
+        torch.testing.assert_close(
+            layer.up.float() @ layer.down.float(), change, rtol=0.02, atol=0.01 * change.abs().max()
+        )
+
+
+def test_adapters_that_were_rounded_away_are_not_kept(tmp_path: Path, exported: Path) -> None:
+    rounded = load_policy(exported, dtype=torch.bfloat16, merged=True)
+    save_policy(rounded.model, rounded.tokenizer, tmp_path / "rounded", "", {})
+    shutil.copytree(exported / "adapters", tmp_path / "rounded" / "adapters")
+    for base, layers in ((exported, 2), (tmp_path / "rounded", 1)):
+        policy = tmp_path / f"from-{base.name}"
+        policy.mkdir()
+        keep_adapters(exported / "adapters", base, policy)
+        ranks = {len(down) for down, _ in low_rank_changes(policy / "adapters").values()}
+        assert ranks == {layers * LORA["rank"]}

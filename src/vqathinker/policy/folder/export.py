@@ -1,6 +1,5 @@
 """What a run ends in: its last checkpoint as a policy folder that loads by path."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ from vqathinker.policy.config import ask_as_trained
 from vqathinker.policy.folder.adapters import is_adapter, load_merged
 from vqathinker.policy.folder.card import METHODS
 from vqathinker.policy.folder.checkpoint import PolicyError, load_policy, policy_folder
-from vqathinker.policy.folder.unmerged import ADAPTER_FILES, ADAPTERS
+from vqathinker.policy.folder.unmerged import keep_adapters
 
 __all__ = ["export"]
 
@@ -19,9 +18,9 @@ def export(
 ) -> dict[str, Any] | None:
     """Turn the last checkpoint under `source`/checkpoints into the policy folder `out`.
 
-    Adapters are merged into float32 weights, and stay next to them in the folder `ADAPTERS`: in
-    half precision `load_policy` keeps the two apart. `score` is the kind of score that the tables
-    show; it becomes the policy's own.
+    Adapters are merged into float32 weights, and stay next to them, with those of the policy that
+    the run started from: in half precision `load_policy` keeps both apart from the weights.
+    `score` is the kind of score that the tables show; it becomes the policy's own.
 
     Returns:
         What merging did to the adapters' change, as the record has it; None without adapters.
@@ -50,7 +49,5 @@ def export(
     with policy_folder(out, last.model.config, last.tokenizer, about, provenance) as part:
         last.model.save_pretrained(part)
         if adapted:
-            (part / ADAPTERS).mkdir()
-            for name in ADAPTER_FILES:
-                shutil.copy2(checkpoints[-1] / name, part / ADAPTERS / name)
+            keep_adapters(checkpoints[-1], Path(last.provenance["base"]), part)
     return last.provenance.get("merge") if adapted else None

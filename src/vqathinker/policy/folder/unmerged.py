@@ -3,10 +3,12 @@
 Adapters move a weight by far less than one step of bf16, so the sum of both in bf16 is mostly the
 base's weight. In half precision a policy is therefore run as it was trained: the base's weights in
 half precision, and next to them the low-rank change. The base's weight is the exported float32 one
-without that change; no other folder is needed.
+without that change; no other folder is needed. A run that starts from such a policy adds a second
+change, and both stay: the first base's weights are the only ones that half precision may round.
 """
 
 import json
+import shutil
 from pathlib import Path
 
 import torch
@@ -16,10 +18,18 @@ from torch.nn import functional
 
 from vqathinker.policy.folder.shards import Shards
 
-__all__ = ["ADAPTERS", "ADAPTER_FILES", "LowRankLinear", "low_rank_changes", "take_apart"]
+__all__ = [
+    "ADAPTERS",
+    "ADAPTER_FILES",
+    "LowRankLinear",
+    "keep_adapters",
+    "low_rank_changes",
+    "take_apart",
+]
 
 ADAPTERS = "adapters"  # folder in a policy's folder
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+_EARLIER = "earlier"  # in that folder: the adapters of the policy that these were trained on
 _PREFIX, _DOWN, _UP = "base_model.model.", ".lora_A.weight", ".lora_B.weight"
 
 
@@ -36,19 +46,40 @@ class LowRankLinear(nn.Linear):
         return whole
 
 
+def keep_adapters(checkpoint: Path, base: Path, policy: Path) -> None:
+    """Copy a checkpoint's adapters into the folder of the policy that they are merged into.
+
+    Adapters of the policy `base`, which they were trained on, come along. Those that are not
+    merged in float32 there do not: they are rounded away already.
+    """
+    (policy / ADAPTERS).mkdir()
+    for name in ADAPTER_FILES:
+        shutil.copy2(checkpoint / name, policy / ADAPTERS / name)
+    earlier = base / ADAPTERS
+    if (earlier / ADAPTER_FILES[0]).is_file():
+        dtypes = Shards(base).dtypes
+        if all(dtypes[name] == "F32" for name in low_rank_changes(earlier)):
+            shutil.copytree(earlier, policy / ADAPTERS / _EARLIER)
+
+
 def low_rank_changes(adapters: Path) -> dict[str, tuple[Tensor, Tensor]]:
-    """`down` and `up` in float32 by the name of the weight that `up` @ `down` is added to."""
+    """`down` and `up` in float32 by the name of the weight that `up` @ `down` is added to.
+
+    Ranks of earlier adapters for the same weight are appended, so that the product is the sum.
+    """
     config = json.loads((adapters / ADAPTER_FILES[0]).read_text(encoding="utf-8"))
     scale = config["lora_alpha"] / config["r"]
     tensors = load_file(adapters / ADAPTER_FILES[1])
-    return {
-        name.removeprefix(_PREFIX).removesuffix(_DOWN) + ".weight": (
-            down.float(),
-            scale * tensors[name.removesuffix(_DOWN) + _UP].float(),
-        )
-        for name, down in tensors.items()
-        if name.endswith(_DOWN)
-    }
+    changes = low_rank_changes(adapters / _EARLIER) if (adapters / _EARLIER).is_dir() else {}
+    for key in (key for key in tensors if key.endswith(_DOWN)):
+        name = key.removeprefix(_PREFIX).removesuffix(_DOWN) + ".weight"
+        down = tensors[key].float()  # (rank, in)
+        up = scale * tensors[key.removesuffix(_DOWN) + _UP].float()  # (out, rank)
+        if name in changes:
+            earlier_down, earlier_up = changes[name]
+            down, up = torch.cat([down, earlier_down]), torch.cat([up, earlier_up], dim=1)
+        changes[name] = down, up
+    return changes
 
 
 @torch.no_grad()
@@ -59,7 +90,7 @@ def take_apart(model: nn.Module, shards: Shards, adapters: Path) -> None:
 
     Args:
         shards: the merged weights that the model was loaded from.
-        adapters: the folder that they were merged from.
+        adapters: the folder with the adapters that are merged in them, earlier ones included.
     """
     if not (adapters / ADAPTER_FILES[0]).is_file():
         return
