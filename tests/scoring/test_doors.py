@@ -16,6 +16,7 @@ from tests.scoring.test_loaded import HOW
 from typer.testing import CliRunner
 
 from vqathinker.cli import app
+from vqathinker.errors import InputError
 from vqathinker.evaluation.predict import predict
 from vqathinker.params import AnswerParams, EvaluationParams
 from vqathinker.policy.folder.checkpoint import load_policy, save_policy
@@ -82,13 +83,13 @@ def all_frames(path: Path) -> np.ndarray:
                          for f in file.decode(video=0)])  # fmt: skip
 
 
-def predicted(own: LoadedPolicy, clip: Path, folder: Path) -> float:
+def predicted(own: LoadedPolicy, clip: Path, folder: Path, **more: object) -> float:
     """By the way of the pipeline: a shard, and `predict` with the score that tables show."""
     sampled = own.sample(clip)
     frames = torch.from_numpy(sampled.pixels.transpose(0, 3, 1, 2).copy())[None]
     indices = torch.tensor([sampled.indices])
     write_shard(folder / "shard", [clip.name], frames, indices, {}, "6x56", {})
-    how = EvaluationParams.model_validate(HOW | {"batch_size": 1, "score": "expected"})
+    how = EvaluationParams.model_validate(HOW | {"batch_size": 1, "score": "expected"} | more)
     answer = AnswerParams(reading="authors", range=None)
     out = folder / "out.parquet"
     predict(own.folder, [folder / "shard"], how, answer, run="a", benchmark="b", out=out)
@@ -122,6 +123,33 @@ def test_all_doors_give_the_same_score(own: LoadedPolicy, videos: Path, tmp_path
         dict.fromkeys(results, (truth, "expected"))
     )
     assert results["score_frames, sampled"].warnings == ()
+
+
+def test_limits_of_the_tables_are_those_of_a_clip(
+    expecting: Path, own: LoadedPolicy, videos: Path, tmp_path: Path
+) -> None:
+    limits = {"missing": 0.5, "steps": 1, "branches": 1}
+    evaluation = {
+        "score": "expected", "expectation": limits,
+        "sampling": {"answers": 3, "temperature": 0.5, "seed": 7},
+    }  # fmt: skip
+    one = LoadedPolicy(with_record(tmp_path / "p", expecting, evaluation=evaluation), "cpu")
+    clip = videos / "1.mp4"
+    truth = predicted(one, clip, tmp_path, expectation=limits)
+    assert one.score(clip).score == truth != own.score(clip).score
+    assert len(one.ask(one.sample(clip), "mean").samples) == 3
+    assert len(own.ask(own.sample(clip), "mean").samples) == 16  # its folder records none
+
+
+@pytest.mark.parametrize(
+    "evaluation", [{"score": "expectd"}, {"score": ["mean"]}, {"expectation": {"steps": 0}}, None]
+)
+def test_a_record_with_another_evaluation_is_named(
+    talking: Path, tmp_path: Path, evaluation: object
+) -> None:
+    folder = with_record(tmp_path / "policy", talking, evaluation=evaluation)
+    with pytest.raises(InputError, match=r"provenance\.json: evaluation"):
+        LoadedPolicy(folder, "cpu")
 
 
 @pytest.mark.parametrize("options", [(), ("--compare",), ("--where", "--window", "100")])

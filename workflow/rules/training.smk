@@ -1,5 +1,7 @@
 """Policies: the base policies, their training by every run, and what a run exports."""
 
+import json
+
 
 rule bases:
     """The policies that training starts from."""
@@ -79,8 +81,15 @@ rule export:
         **RESOURCES["predict"],
     params:
         run_folder=subpath(input.history, parent=True),
-        # Not of the stamp, which trains again; a policy folder only records it.
-        score=PARAMS["evaluation"]["score"],
+        # Not of the stamp, which trains again; a policy folder only records them.
+        # A function, for Snakemake takes the braces of a text for wildcards.
+        evaluation=lambda _: json.dumps(
+            {
+                key: value
+                for key, value in PARAMS["evaluation"].items()
+                if key in ("score", "sampling", "expectation")
+            }
+        ),
     shell:
-        "vqathinker export {wildcards.run:q} --params {input.stamp:q} --score {params.score:q}"
+        "vqathinker export {wildcards.run:q} --params {input.stamp:q} --evaluation {params.evaluation:q}"
         " --from {params.run_folder:q} --out {output:q} 2> {log:q}"

@@ -1,9 +1,10 @@
 """Commands of the phase `training`: GRPO, and the policy that comes out of it."""
 
+import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,9 +19,13 @@ from vqathinker.cli.options import (
     TimesFile,
 )
 from vqathinker.cli.paths import file_to_read, folder_to_read
+from vqathinker.errors import reading
 from vqathinker.phases.gpus import claim_gpus
 from vqathinker.policy.kernels import cap_kernels
 from vqathinker.products import PERTURBATIONS, POLICY, RUN
+
+if TYPE_CHECKING:
+    from vqathinker.policy.folder.evaluation import OwnEvaluation
 
 __all__ = ["export", "train"]
 
@@ -101,7 +106,16 @@ def export(
         ScoreKind | None,
         typer.Option(
             help="The kind of score that `score` and `serve` show of this policy; else "
-            "evaluation.score of --params, where it has one."
+            "the one of --evaluation."
+        ),
+    ] = None,
+    evaluation: Annotated[
+        str | None,
+        typer.Option(
+            metavar="JSON",
+            help="How `score` and `serve` make scores of this policy: score, sampling and "
+            "expectation, as in `evaluation` of params.yaml; else those of --params, where it has "
+            "them.",
         ),
     ] = None,
 ) -> None:
@@ -113,10 +127,9 @@ def export(
 
     settings = load_run(params, run)
     cap_kernels(settings.kernels)
-    from vqathinker.phases.parameters import read_params
     from vqathinker.policy.folder.export import export as export_policy
 
-    own = score or read_params(params).get("evaluation", {}).get("score")
+    own = _own_evaluation(params, score, evaluation)
     if merge := export_policy(run, settings, source, out, own):
         typer.echo(
             f"{out}: adapters merged in float32, relative error of the change "
@@ -124,3 +137,25 @@ def export(
             "adapted weights would be the base's, so half precision keeps adapters apart"
         )
     typer.echo(f"{out}: policy of run {run}")
+
+
+def _own_evaluation(
+    params: Path, score: ScoreKind | None, evaluation: str | None
+) -> "OwnEvaluation | None":
+    """What the tables show: as given, else as in the parameters; a stamp of training has none."""
+    from vqathinker.params import EvaluationParams, load_section
+    from vqathinker.phases.parameters import read_params
+    from vqathinker.policy.folder.evaluation import OwnEvaluation, own_evaluation
+
+    own: OwnEvaluation | None = None
+    if evaluation is not None:
+        with reading(Path("--evaluation"), "a JSON object", "write it as params.yaml has it"):
+            given = json.loads(evaluation)
+        own = own_evaluation({"evaluation": given}, "--evaluation")
+    elif EvaluationParams.KEY in read_params(params):
+        kept = set(OwnEvaluation.model_fields)
+        section = load_section(params, EvaluationParams).model_dump(include=kept)
+        own = OwnEvaluation.model_validate(section)
+    if score is None:
+        return own
+    return (own or OwnEvaluation(score=score)).model_copy(update={"score": score})

@@ -17,9 +17,10 @@ from scipy.special import stdtrit
 from transformers.utils import logging as transformers_logging
 
 from vqathinker.errors import InputError
-from vqathinker.params import EXPECTATION, AnswerParams, Device, EvaluationParams, SamplingParams
+from vqathinker.params import AnswerParams, Device, EvaluationParams
 from vqathinker.policy.device import choose_device, choose_dtype
-from vqathinker.policy.folder.checkpoint import load_policy
+from vqathinker.policy.folder.checkpoint import PROVENANCE, load_policy
+from vqathinker.policy.folder.evaluation import own_evaluation
 from vqathinker.policy.folder.processor import AUTHORS_SETTING
 from vqathinker.policy.scoring import ClipScores, Scorer, mean_of
 from vqathinker.scoring.result import METHODS, ClipScore, Method
@@ -33,8 +34,6 @@ from vqathinker.video.sampling import ClipSetting, frame_indices, parse_setting
 
 __all__ = ["LoadedPolicy", "failed"]
 
-_ANSWERS: Final = 16  # drawn for a mean, as `evaluation.sampling` of params.yaml has it
-_TEMPERATURE: Final = 1.0
 _STRICT: Final = AnswerParams(reading="strict", range=[0, 5])
 
 
@@ -54,7 +53,7 @@ class LoadedPolicy:
         """Load a policy's folder; `vqathinker.load_policy` finds it by name.
 
         Raises:
-            InputError: there is no such device, or the folder cannot be read.
+            InputError: there is no such device, or the folder or its record cannot be read.
             PolicyError: the folder holds no whole policy.
         """
         place = choose_device(device)
@@ -65,7 +64,8 @@ class LoadedPolicy:
         self.setting: ClipSetting = parse_setting(self._setting())
         self.trained_on = TrainedOn.of(self.provenance)
         settings = self.provenance.get("settings", {})
-        self._own_method: Method | None = self.provenance.get("evaluation", {}).get("score")
+        self._evaluation = own_evaluation(self.provenance, str(folder / PROVENANCE))
+        self._own_method: Method | None = self._evaluation.score
         self.method: Method = self._own_method or "greedy"
         told = settings.get("answer")
         self._answer = _STRICT if told is None else AnswerParams.model_validate(told)
@@ -225,8 +225,8 @@ class LoadedPolicy:
         how = EvaluationParams(
             batch_size=1, max_new_tokens=self._longest, precision="auto",
             score=method or self.method, beside=list(beside),
-            sampling=SamplingParams(answers=_ANSWERS, temperature=_TEMPERATURE, seed=seed),
-            expectation=EXPECTATION,
+            sampling=self._evaluation.sampling.model_copy(update={"seed": seed}),
+            expectation=self._evaluation.expectation,
         )  # fmt: skip
         scorer = Scorer(self._policy.model, self._policy.tokenizer, how, self._answer)
         frames = torch.from_numpy(np.ascontiguousarray(clip.pixels.transpose(0, 3, 1, 2)))

@@ -3,24 +3,29 @@
 from pathlib import Path
 from typing import Any
 
-from vqathinker.params import RunSettings, ScoreKind
+from vqathinker.params import RunSettings
 from vqathinker.policy.config import ask_as_trained
 from vqathinker.policy.folder.adapters import is_adapter, load_merged
 from vqathinker.policy.folder.card import METHODS
 from vqathinker.policy.folder.checkpoint import PolicyError, load_policy, policy_folder
+from vqathinker.policy.folder.evaluation import OwnEvaluation
 from vqathinker.policy.folder.unmerged import keep_adapters
 
 __all__ = ["export"]
 
 
 def export(
-    run: str, settings: RunSettings, source: Path, out: Path, score: ScoreKind | None = None
+    run: str,
+    settings: RunSettings,
+    source: Path,
+    out: Path,
+    evaluation: OwnEvaluation | None = None,
 ) -> dict[str, Any] | None:
     """Turn the last checkpoint under `source`/checkpoints into the policy folder `out`.
 
     Adapters are merged into float32 weights, and stay next to them, with those of the policy that
     the run started from: in half precision `load_policy` keeps both apart from the weights.
-    `score` is the kind of score that the tables show; it becomes the policy's own.
+    `evaluation` says how the scores in the tables are made; the record keeps it.
 
     Returns:
         What merging did to the adapters' change, as the record has it; None without adapters.
@@ -44,8 +49,8 @@ def export(
         f"in `{last.provenance['base']}`.\n"
     )
     provenance = {**last.provenance, "run": run, "steps": steps, "settings": settings.model_dump()}
-    if score is not None:
-        provenance["evaluation"] = {"score": score}
+    if evaluation is not None:
+        provenance["evaluation"] = evaluation.model_dump(exclude_unset=True)
     with policy_folder(out, last.model.config, last.tokenizer, about, provenance) as part:
         last.model.save_pretrained(part)
         if adapted:

@@ -18,6 +18,7 @@ from vqathinker.policy.folder.checkpoint import (
     read_tokenizer,
     write_record,
 )
+from vqathinker.policy.folder.evaluation import own_evaluation
 from vqathinker.policy.folder.shards import Shards
 from vqathinker.policy.folder.unmerged import ADAPTERS
 from vqathinker.policy.interchange.original import (
@@ -54,6 +55,7 @@ def prepare_policy_base(params: PolicyBaseParams, out: Path) -> None:
     read_tokenizer(folder)  # whose errors name it
     about = f"The policy in `{params.repo}`{_at(commit)}, as it is.\n"
     record = {**_origin(params, params.repo, commit), "source_provenance": theirs}
+    own_evaluation(theirs, str(folder / PROVENANCE))
     record |= {key: theirs[key] for key in ["evaluation"] if key in theirs}
     with whole_folder(out) as part:
         for path in (path for pattern in NEEDED for path in folder.glob(pattern)):

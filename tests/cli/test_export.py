@@ -1,0 +1,80 @@
+"""What `export` records of the way in which the tables' scores are made."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import Result
+from typer.testing import CliRunner
+
+from vqathinker.cli import app
+from vqathinker.phases.parameters import read_params
+
+ROOT = Path(__file__).parents[2]
+PARAMS = read_params(ROOT / "params.yaml")["evaluation"]
+RECORDED = {key: PARAMS[key] for key in ("score", "sampling", "expectation")}
+
+
+@pytest.fixture
+def finished(tmp_path: Path, tiny_base: Path) -> Path:
+    """A run's folder whose last checkpoint is the base policy."""
+    checkpoint = shutil.copytree(tiny_base, tmp_path / "run" / "checkpoints" / "checkpoint-1")
+    (checkpoint / "provenance.json").write_text(json.dumps({"base": "models/base/tiny"}))
+    return tmp_path / "run"
+
+
+def export(run: Path, params: Path, *options: str) -> Result:
+    call = ["export", "grpo", "--from", run, "--out", run / "policy", "--params", params, *options]
+    return CliRunner().invoke(app, [str(part) for part in call])
+
+
+def changed(folder: Path, evaluation: Any) -> Path:
+    """params.yaml whose scale has this `evaluation`."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["scales"][params["scale"]]["evaluation"] = evaluation
+    path = folder / "params.yaml"
+    path.write_text(yaml.safe_dump(params))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("options", "recorded"),
+    [
+        ((), RECORDED),
+        (("--score", "mean"), RECORDED | {"score": "mean"}),
+        (("--evaluation", '{"score": "mean"}'), {"score": "mean"}),
+    ],
+)
+def test_the_record_has_what_scores_depend_on(
+    finished: Path, options: tuple[str, ...], recorded: dict[str, Any]
+) -> None:
+    result = export(finished, ROOT / "params.yaml", *options)
+    assert result.exit_code == 0, result.output
+    record = json.loads((finished / "policy" / "provenance.json").read_text())
+    assert record["evaluation"] == recorded
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "key"),
+    [(PARAMS | {"score": "expectd"}, "evaluation.score"), (None, "evaluation")],
+)
+def test_a_wrong_evaluation_in_the_parameters_is_named(
+    finished: Path, tmp_path: Path, evaluation: Any, key: str
+) -> None:
+    result = export(finished, changed(tmp_path, evaluation))
+    assert result.exit_code not in (0, None)
+    assert key in result.output
+    assert "Traceback" not in result.output
+    assert not isinstance(result.exception, AttributeError)
+    assert not (finished / "policy").exists()
+
+
+@pytest.mark.parametrize("given", ['{"score": "expectd"}', "null", "[]", "{"])
+def test_a_wrong_evaluation_on_the_command_line_is_named(finished: Path, given: str) -> None:
+    result = export(finished, ROOT / "params.yaml", "--evaluation", given)
+    assert result.exit_code not in (0, None)
+    assert "--evaluation" in result.output
+    assert not (finished / "policy").exists()
