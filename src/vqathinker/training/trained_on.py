@@ -26,7 +26,7 @@ def describe_labels(manifest: Path, videos: set[str]) -> dict[str, Any]:
     """Facts of the rows of a manifest that a run is trained on.
 
     Returns:
-        `set` (its name), `label_origin` (see `datasets.label_origin`; older manifests have none),
+        `set` (its name), `label_origin` (see `datasets.label_origin`; absent in older manifests),
         `videos` (how many), `mos` (the 0th to the 100th percentile of the labels on the training
         scale), `labels` (see `_count_labels`) and, as far as the manifest has them, the least and
         the greatest `side` (the shorter one, in pixels), `fps` and `duration_s`.
@@ -36,12 +36,13 @@ def describe_labels(manifest: Path, videos: set[str]) -> dict[str, Any]:
     table = pd.read_parquet(manifest, columns=sorted(columns))
     rows = table[table["video"].isin(videos)]
     known = json.loads((schema.metadata or {}).get(_SET, b"{}"))
+    origin = known.get("label_origin", "computed" if known.get("made") else None)
     if set(_SIDES) <= columns:
         rows = rows.assign(side=rows[list(_SIDES)].min(axis=1))
     facts = [name for name in ("side", *_FACTS) if name in rows and rows[name].notna().any()]
     return {
         "set": known.get("set", manifest.parent.name),
-        **{key: known[key] for key in ("label_origin",) if key in known},
+        **({"label_origin": origin} if origin else {}),
         "videos": len(rows),
         "mos": np.percentile(rows["mos_training"], np.arange(101)).round(_DECIMALS).tolist(),
         "labels": _count_labels(rows["mos_training"].to_numpy(dtype=float).round(_DECIMALS)),

@@ -39,7 +39,12 @@ def test_a_point_opens_its_clip_by_mouse(opened: Opened) -> None:
     page.wait_for_selector(DIALOG)
     assert page.locator("#clip-name").inner_text() == "03.mp4 of seen"
     body = page.locator("#clip-body").inner_text()
-    for piece in ("MOS 2.091", "grpo: score", "base: score", "<think>grpo 03.mp4</think>"):
+    for piece in (
+        "MOS 2.091",
+        "grpo: greedy score",
+        "base: greedy score",
+        "<think>grpo 03.mp4</think>",
+    ):
         assert piece in body
     frames = page.locator("#clip-body .strip span")
     assert frames.count() == 4
