@@ -48,7 +48,7 @@ def about_scores(provenance: Mapping[str, Any]) -> str:
 
 def _origin_of(name: str, provenance: Mapping[str, Any]) -> str:
     """As recorded at training; older policies and the released one tell the name alone."""
-    recorded: str | None = provenance.get("trained_on", {}).get("label_origin")
+    recorded: str | None = (provenance.get("trained_on") or {}).get("label_origin")
     return recorded or _KNOWN.get(name, "unknown")
 
 
