@@ -14,9 +14,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["append_line", "replace_folder", "whole_file", "whole_folder"]
+__all__ = [
+    "append_line",
+    "replace_folder",
+    "restore_folders",
+    "try_to_write",
+    "whole_file",
+    "whole_folder",
+]
 
 _OF_A_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+_BLOCK = 4096  # bytes; a full disk still accepts an empty file
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 # NFS and other file systems answer EINVAL; containers that filter system calls, EPERM.
 _NO_EXCHANGE = {errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM}
@@ -70,8 +78,9 @@ def whole_folder(path: Path) -> Iterator[Path]:
 def replace_folder(new: Path, path: Path) -> None:
     """Rename the folder `new` to `path` and remove what was there.
 
-    One system call swaps the two. Where a file system has none, `path` is gone for an instant; if
-    the process is killed in it, the next `whole_folder` for `path` brings the old folder back.
+    One system call swaps the two. Where a file system has none, `path` is gone for an instant. If
+    the process is killed in it, `restore_folders`, or the next `whole_folder` for `path`, brings
+    the old folder back.
     """
     if not os.path.lexists(path):
         new.replace(path)
@@ -84,6 +93,31 @@ def replace_folder(new: Path, path: Path) -> None:
             _restore(path)
     _remove(new)
     _remove(_before(path))
+
+
+def restore_folders(parent: Path) -> None:
+    """Bring back the folders in `parent` that a killed `replace_folder` had renamed.
+
+    An old folder whose successor is already in place is removed.
+    """
+    for before in parent.glob(".*.before"):
+        _restore(before.with_name(before.name.removeprefix(".").removesuffix(".before")))
+        _remove(before)
+
+
+def try_to_write(path: Path) -> None:
+    """Write and remove a block next to `path`, under the name that `whole_file` writes to.
+
+    Raises:
+        OSError: nothing can be written there.
+    """
+    _remove_abandoned(path)
+    part = _part_of(path)
+    try:
+        part.write_bytes(bytes(_BLOCK))
+        _flush(part)
+    finally:
+        _remove(part)
 
 
 def append_line(path: Path, line: str) -> None:

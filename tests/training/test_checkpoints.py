@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,40 @@ from vqathinker.training.checkpoints import (
     finish_checkpoint,
     last_whole_checkpoint,
 )
+
+# Saves a step a second time in a child process that ends at its nth system call, where no system
+# call swaps two folders; prints n after each.
+EACH_CALL = """
+import os, sys
+from pathlib import Path
+from vqathinker import atomic
+from vqathinker.training.checkpoints import finish_checkpoint, last_whole_checkpoint
+n, out, run = int(sys.argv[1]), Path(sys.argv[2]), {"processes": "1"}
+(out / "run.json").write_text('{"processes": "1"}')
+folder = out / "checkpoints"
+for again in (False, True):
+    part = folder / ".unfinished"
+    part.mkdir(parents=True)
+    (part / "weights").write_text("new" if again else "old")
+    if not again:
+        finish_checkpoint(part, folder / "checkpoint-4", {})
+if not os.fork():
+    calls = iter(range(1, n + 1))
+    def counted(call):
+        def count(*args, **kwargs):
+            if next(calls, None) == n:
+                os._exit(0)
+            return call(*args, **kwargs)
+        return count
+    for name in ("replace", "fsync", "unlink", "rmdir", "scandir", "open"):
+        setattr(os, name, counted(getattr(os, name)))
+    atomic._exchange = lambda one, other: False
+    finish_checkpoint(part, folder / "checkpoint-4", {})
+    os._exit(3 if next(calls, None) is None else 4)
+ended = os.waitstatus_to_exitcode(os.wait()[1])
+print(last_whole_checkpoint(out, run), *sorted(os.listdir(folder)))
+sys.exit(ended)
+"""
 
 RUN = {"settings": "abc", "policy": "def", "processes": "1"}
 
@@ -120,3 +156,19 @@ def test_failed_second_save_of_a_step_leaves_the_first(
     with pytest.raises(OSError):  # noqa: PT011  any failure of the system
         add_checkpoint(out, 10)
     assert fault_of(checkpoint) is None
+
+
+def test_checkpoint_survives_a_kill_in_any_system_call(tmp_path: Path) -> None:
+    n, ended = 0, 0
+    while ended == 0:
+        n += 1
+        folder = tmp_path / str(n) / "checkpoints"
+        folder.mkdir(parents=True)
+        done = subprocess.run(
+            [sys.executable, "-c", EACH_CALL, str(n), str(folder.parent)],
+            check=False, capture_output=True, text=True,
+        )  # fmt: skip
+        ended = done.returncode
+        assert done.stdout.split() == [str(folder / "checkpoint-4"), "checkpoint-4"], done.stderr
+    assert ended == 4
+    assert n > 8

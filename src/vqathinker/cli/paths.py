@@ -3,13 +3,12 @@ be.
 """
 
 import os
-import socket
 from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import Any, Final
+from typing import Any
 
 import typer
 
+from vqathinker.atomic import try_to_write
 from vqathinker.errors import explain
 from vqathinker.products import Product
 
@@ -20,8 +19,6 @@ __all__ = [
     "folder_to_write",
     "require_writable",
 ]
-
-_BLOCK: Final = 4096  # bytes: a full disk still takes an empty file
 
 
 def file_to_read(product: Product) -> dict[str, Any]:
@@ -71,7 +68,7 @@ def folder_to_write() -> dict[str, Any]:
         path = Path(value)
         if path.is_file():
             raise typer.BadParameter(f"{path}: is a file; expected the path of a folder to write")
-        _require_room(path)
+        _require_writable_parent(path)
         return path
 
     return {"parser": check, "metavar": "DIR"}
@@ -90,21 +87,16 @@ def require_writable(path: Path) -> None:
         raise typer.BadParameter(f"{path}: is a folder; expected the path of a file to write")
     if path.exists() and not path.is_file():
         raise typer.BadParameter(f"{path}: is a device or pipe; expected the path of a file")
-    _require_room(path)
+    _require_writable_parent(path)
 
 
-def _require_room(path: Path) -> None:
-    """Raises BadParameter where nothing can be written beside `path`, which is tried."""
+def _require_writable_parent(path: Path) -> None:
+    """Raises BadParameter if a trial write next to `path`, or where its folder will be, fails."""
     there = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
     if not there.is_dir():
         raise typer.BadParameter(f"{path}: {there} is a file; expected a folder there")
-    # As long a name as `atomic` gives a file that is not whole yet.
-    name = f".{path.name}.{socket.gethostname()}."
     try:
-        with NamedTemporaryFile(prefix=name, suffix=".part", dir=there) as file:
-            file.write(bytes(_BLOCK))
-            file.flush()
-            os.fsync(file.fileno())
+        try_to_write(there / path.absolute().name)
     except OSError as error:
         why = explain(OSError(error.errno, error.strerror))
         raise typer.BadParameter(f"{path}: cannot be written in {there}: {why}") from error

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vqathinker.atomic import replace_folder, whole_file
+from vqathinker.atomic import replace_folder, restore_folders, whole_file
 from vqathinker.training.errors import TrainingError
 
 __all__ = [
@@ -63,6 +63,7 @@ def last_whole_checkpoint(out: Path, fingerprint: Mapping[str, str]) -> Path | N
             each, and a step of theirs has other videos.
     """
     folder, note = out / "checkpoints", out / FINGERPRINT
+    restore_folders(folder)
     before = _read(note)
     if before is not None and before | {PROCESSES: fingerprint[PROCESSES]} == dict(fingerprint):
         _require_same_processes(folder, before[PROCESSES], fingerprint[PROCESSES])
