@@ -1,8 +1,10 @@
 """Files, folders, patterns, addresses and lists: the clips that are meant, each once, in order."""
 
 import codecs
+import errno
 import os
 import subprocess
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +97,44 @@ def test_a_folder_s_videos_are_told_by_their_content_and_the_rest_is_named(
         "random.bin", ".hidden.mp4", ".cache",
     }  # fmt: skip
     assert all(left.values())
+
+
+@pytest.mark.parametrize("call", [1, 2], ids=["its entries", "the folder itself"])
+def test_folder_that_may_not_be_entered_is_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int
+) -> None:
+    """As permission r without x has it, which does not hold for root."""
+    closed, stat, calls = tmp_path / "closed", os.stat, count(1)
+    for path in (tmp_path / "a.mp4", closed / "b.mp4"):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    refused = closed if call == 2 else closed / "b.mp4"
+
+    def refuse(path: os.PathLike[str], **how: object) -> os.stat_result:
+        if Path(path) == refused and how.get("follow_symlinks", True) and next(calls) >= call:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return stat(path, **how)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    found = find_clips([str(tmp_path)])
+    assert found.clips == [str(tmp_path / "a.mp4")]
+    assert [one.path for one in found.skipped] == [str(refused)]
+    assert str(tmp_path) not in found.skipped[0].reason
+
+
+def test_pattern_may_match_what_may_not_be_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stat = os.stat
+    (tmp_path / "a.mp4").touch()
+
+    def refuse(path: os.PathLike[str], **how: object) -> os.stat_result:
+        if Path(path).name == "a.mp4":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return stat(path, **how)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    assert find_clips([str(tmp_path / "*.mp4")]).clips == [str(tmp_path / "a.mp4")]
 
 
 def test_links_are_followed_once_and_in_no_circle(tmp_path: Path, videos: Path) -> None:

@@ -23,7 +23,7 @@ SUFFIXES: Final = frozenset(
 )  # fmt: skip
 _LIST: Final = "-"
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-# Statuses of a file that is no video; what else may be wrong is said where it is scored.
+# Statuses of a file that is no video; other faults are reported when the clip is scored.
 _NO_VIDEO: Final = {"not_a_file", "empty", "no_container", "no_video_stream"}
 # Pictures in the container of mp4, by the brand at byte 8: HEIF and AVIF.
 _STILL_BRANDS: Final = {b"heic", b"heix", b"heim", b"heis", b"mif1", b"avif"}
@@ -106,13 +106,14 @@ def _meant(clip: str) -> Found:
     matched = sorted(glob.glob(_pattern(clip), recursive=True))  # noqa: PTH207  absolute ones, too
     if not matched:
         raise InputError(f"{shown_name(clip)}: matches no file: look at the pattern, and quote it")
-    found = [_of_folder(each) if Path(each).is_dir() else Found([each], []) for each in matched]
+    found = [_of_folder(each) if os.path.isdir(each) else Found([each], [])  # noqa: PTH112
+             for each in matched]  # fmt: skip
     return Found([one for each in found for one in each.clips],
                  [one for each in found for one in each.skipped])  # fmt: skip
 
 
 def _pattern(clip: str) -> str:
-    """The pattern in which a folder that is there under its own name, such as `set[1]`, is none."""
+    """Escape the part of a pattern that is an existing folder, such as `set[1]`."""
     parts = clip.split("/")
     for number in range(len(parts) - 1, 0, -1):
         folder = "/".join(parts[:number])
@@ -139,28 +140,43 @@ def _walk(root: Path) -> tuple[list[Path], list[Skipped]]:
     skipped: list[Skipped] = []
     seen: dict[tuple[int, int], Path] = {}
     folders, links = [root], list[Path]()
+    kinds = {"folder": folders, "link to a folder": links, "file": files}
     while folders or links:
         here = folders.pop() if folders else links.pop(0)
-        facts = here.stat()
-        if (first := seen.setdefault((facts.st_dev, facts.st_ino), here)) != here:
-            skipped.append(Skipped(str(here), f"the same folder as {first}"))
-            continue
         try:
+            facts = here.stat()
+            if (first := seen.setdefault((facts.st_dev, facts.st_ino), here)) != here:
+                skipped.append(Skipped(str(here), f"the same folder as {first}"))
+                continue
             entries = sorted(here.iterdir())
         except OSError as error:
-            skipped.append(Skipped(str(here), explain(OSError(error.errno, error.strerror))))
+            skipped.append(Skipped(str(here), _without_path(error)))
             continue
         for path in entries:
-            if path.name.startswith("."):
-                skipped.append(Skipped(str(path), "hidden"))
-            elif path.is_dir():
-                (links if path.is_symlink() else folders).append(path)
-            elif path.is_file():
-                files.append(path)
+            kind = _kind_of(path)
+            if kind in kinds:
+                kinds[kind].append(path)
             else:
-                reason = "a link that leads nowhere" if path.is_symlink() else "no regular file"
-                skipped.append(Skipped(str(path), reason))
+                skipped.append(Skipped(str(path), kind))
     return files, skipped
+
+
+def _kind_of(path: Path) -> str:
+    """`file`, `folder` or `link to a folder`; for anything else, why it is skipped."""
+    if path.name.startswith("."):
+        return "hidden"
+    try:  # in a folder with permission r but not x, nothing can be known of its entries
+        if path.is_dir():
+            return "link to a folder" if path.is_symlink() else "folder"
+        if path.is_file():
+            return "file"
+        return "a link that leads nowhere" if path.is_symlink() else "no regular file"
+    except OSError as error:
+        return _without_path(error)
+
+
+def _without_path(error: OSError) -> str:
+    return explain(OSError(error.errno, error.strerror))
 
 
 def _why_no_video(paths: list[Path]) -> Iterator[str | None]:
@@ -197,4 +213,4 @@ def _look_into(file: str) -> str | None:
         with open_video(path) as (_, stream):
             return None if stream.width else "no video that can be decoded"
     except OSError as error:
-        return explain(OSError(error.errno, error.strerror))
+        return _without_path(error)
