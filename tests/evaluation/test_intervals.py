@@ -130,14 +130,14 @@ class TestAverage:
     def test_it_is_weighted_by_videos_or_not_at_all(self):
         sets = self.sets()
         values = [one.value for one in sets]
-        by_n, plain = (average_over_sets(sets, weighted=weighted) for weighted in (True, False))
+        by_n, plain = (average_over_sets(sets, weights) for weights in (None, [1, 1, 1]))
         assert by_n.value == pytest.approx(np.average(values, weights=[50, 150, 400]))
         assert plain.value == pytest.approx(np.mean(values))
         assert by_n.n == plain.n == 600
 
     def test_its_variance_is_that_of_independent_sets(self):
         sets = self.sets()
-        found = average_over_sets(sets, weighted=False)
+        found = average_over_sets(sets, [1, 1, 1])
         alone = [one.replicates.std() ** 2 / 9 for one in sets]
         assert found.replicates.std() == pytest.approx(math.sqrt(sum(alone)), rel=0.05)
         assert width(found.estimate()) < width(sets[0].estimate())

@@ -80,7 +80,7 @@ def bootstrap(
 
 
 def average_over_sets(
-    sets: Sequence[Resampled], *, weighted: bool = True, weights: Sequence[float] | None = None
+    sets: Sequence[Resampled], weights: Sequence[float] | None = None
 ) -> Resampled:
     """Mean over sets that were resampled independently; `n` counts the videos resampled in them.
 
@@ -89,17 +89,14 @@ def average_over_sets(
 
     Args:
         sets: one statistic of each set.
-        weighted: by videos; else all sets have the same weight.
-        weights: videos of each set, for `weighted`; None: as many as were resampled.
+        weights: of each set; None: the number of videos resampled in it.
     """
     reason = next((one.reason for one in sets if one.reason), None) if sets else "no set"
     n, draws = sum(one.n for one in sets), tuple(draw for one in sets for draw in one.draws)
     values = [one.value for one in sets if one.value is not None]
     if not sets or len(values) < len(sets):
         return Resampled(None, np.empty(0), n, 0.0, draws, reason)
-    sizes = np.ones(len(sets))
-    if weighted:
-        sizes = np.array(weights or [one.n for one in sets], dtype=float)
+    sizes = np.array([one.n for one in sets] if weights is None else weights, dtype=float)
     shares = sizes / sizes.sum()
     value = float(shares @ np.array(values))
     if reason is not None:

@@ -101,7 +101,7 @@ def _seeds(
     if len(benchmarks) > 1:
         # Weights are those of the label files, so that they are the same for every row.
         weights = [scale.counts[name] for name in benchmarks]
-        means = [average_over_sets(own, weights=weights) for own in of_run]
+        means = [average_over_sets(own, weights) for own in of_run]
     else:
         means = [own[0] for own in of_run]
     return over_seeds(means, generator_of(agreements.params.seed, f"seeds of {row.name}"))

@@ -80,8 +80,8 @@ def _average_interval(scale: TableScale, agreements: Agreements) -> AverageInter
             if found is None:
                 return None, None
             sets.append(getattr(found[0], measure))
-        counts = [scale.counts[name] for name in benchmarks]
-        average = average_over_sets(sets, weighted=weighted, weights=counts)
+        weights = [scale.counts[name] if weighted else 1 for name in benchmarks]
+        average = average_over_sets(sets, weights)
         estimate = average.estimate(agreements.params.confidence)
         return estimate.low, estimate.high
 
