@@ -112,12 +112,13 @@ class LoadedPolicy:
 
         Args:
             frames: uint8 [frames, height, width, 3], RGB 0..255, upright. Either all frames of the
-                clip, of which the policy looks at some, or the `pixels` of `sample`, which it looks
-                at as they are.
+                clip, which are sampled as those of a file are, or the `pixels` of `sample`. An
+                array of exactly the frames and size that the policy looks at is taken as it is,
+                without warnings, wherever it comes from.
             method, seed: as `score` has them.
             name: of the clip, for the result.
-            count: how many frames to look at; None: as many as the policy is meant to be asked
-                with.
+            count: how many frames to look at, as `frames` of `sample`; None: as many as the policy
+                is meant to be asked with.
 
         Raises:
             InputError: another type or shape.
@@ -140,7 +141,7 @@ class LoadedPolicy:
                 "width, 3]: RGB, 0 to 255"
             )
         shape = self.shape(count)
-        if frames.shape[:3] == (shape.frames, shape.size, shape.size):  # sampled before
+        if frames.shape[:3] == (shape.frames, shape.size, shape.size):  # taken as it is
             return SampledClip(name, frames, tuple(range(shape.frames)), (), None, None)
         indices = frame_indices(len(frames), shape.frames)
         seen = np.stack([resize(frames[i], shape.size) for i in indices])
@@ -211,7 +212,7 @@ class LoadedPolicy:
         elif asked == self._own_method:
             own = "as in the policy's tables"
         else:
-            own = f"the policy's tables show `{self._own_method}`, which is another number"
+            own = f"the policy's tables show `{self._own_method}`, which differs from this score"
         return f"`{asked}` score: {METHODS[asked]}; {own}"
 
     def ask(

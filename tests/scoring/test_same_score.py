@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from vqathinker.scoring.sample import sample_clip
 from vqathinker.serving.uploads import UploadFolder
 from vqathinker.serving.verdict import judge
 from vqathinker.video.bounds import ClipBounds
-from vqathinker.video.sampling import ClipSetting
+from vqathinker.video.sampling import ClipSetting, frame_indices
 from vqathinker.video.store import write_shard
 
 
@@ -96,7 +97,7 @@ def predicted(own: LoadedPolicy, clip: Path, folder: Path, **more: object) -> fl
     return pd.read_parquet(out)["score"].item()
 
 
-def test_all_doors_give_the_same_score(own: LoadedPolicy, videos: Path, tmp_path: Path) -> None:
+def test_all_ways_give_the_same_score(own: LoadedPolicy, videos: Path, tmp_path: Path) -> None:
     clip = videos / "1.mp4"
     truth = predicted(own, clip, tmp_path)
     assert 0 < truth != own.score(clip, "greedy").score
@@ -173,6 +174,18 @@ def test_what_was_sampled_is_not_sampled_again(
     again = own.sample_frames(pixels, count=frames)
     assert np.array_equal(again.pixels, pixels)
     assert own.score_frames(pixels, count=frames).score == own.score(clip, frames=frames).score
+
+
+@pytest.mark.parametrize(("size", "indices"), [(56, range(6)), (64, frame_indices(6, 6))])
+def test_array_of_what_the_policy_looks_at_is_taken_as_it_is(
+    own: LoadedPolicy, size: int, indices: Sequence[int]
+) -> None:
+    frames = np.random.default_rng(0).integers(0, 256, (6, size, size, 3), np.uint8)
+    clip = own.sample_frames(frames)
+    assert clip.indices == tuple(indices)
+    if size == 56:
+        assert np.array_equal(clip.pixels, frames)
+        assert own.score_frames(frames).warnings == ()
 
 
 def test_another_kind_is_labelled(own: LoadedPolicy, expecting: Path, videos: Path) -> None:
