@@ -98,7 +98,7 @@ def _unknown_keys(
     known, forms = rule.get("properties", {}), rule.get("patternProperties", {})
     for key in given.keys() - known.keys():
         if not any(re.search(form, str(key)) for form in forms):
-            text = "is a name of another form than " + " or ".join(forms)
+            text = "is not a valid name; expected " + " or ".join(forms)
             if not forms:
                 text = f"is {shorten(given[key])}, but there is no such parameter"
             yield [*path, key], text + nearest(str(key), known)

@@ -60,7 +60,7 @@ def print_summary(results_dir: Path, console: Console | None = None) -> None:
     reasons = {word: sum(row[name] for row in rows) for name, word in _LOST.items()}
     if any(reasons.values()):
         counts = ", ".join(f"{number} {word}" for word, number in reasons.items() if number)
-        console.print(f"lost, over all lines: {counts}", highlight=False)
+        console.print(f"without a score, all rows: {counts}", highlight=False)
     report = results_dir / "report.html"
     state = str(report) if report.is_file() else f"{report} is not there; make it with snakemake"
     console.print(f"Report: {state}", markup=False, highlight=False, soft_wrap=True)

@@ -77,7 +77,7 @@ def load_merged(checkpoint: Path) -> Policy:
     if (found := policy_hash(folder)) != expected:
         raise InputError(
             f"{folder}: policy is {found[:16]}, but the adapters in {checkpoint} were trained "
-            f"beside {expected[:16]}; bring that one back, or train again"
+            f"on {expected[:16]}; restore that policy, or train again"
         )
     adapted = PeftModel.from_pretrained(base.model, str(checkpoint), local_files_only=True)
     merged = adapted.merge_and_unload()
