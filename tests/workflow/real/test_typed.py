@@ -43,7 +43,7 @@ ELSEWHERE = {
     "snakemake --workflow-profile workflow/profiles/slurm --config scale=paper": REHEARSAL,
     "vqathinker plan --scale paper --gpu H100 --rates logs/train/paper/grpo.times.csv": REHEARSAL,
     "vqathinker summary results/paper": REHEARSAL,
-    "find . -name '*.mkv' | vqathinker score - --policy authors": NETWORK,
+    "find . -name '*.mkv' -print0 | vqathinker score - -0 --policy authors": NETWORK,
     "vqathinker data fetch konvid_1k": NETWORK,
     "snakemake --cores all --configfile released.yaml"
     " -- results/paper/metrics/released/konvid_1k.json": NETWORK,
