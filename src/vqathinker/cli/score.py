@@ -102,7 +102,7 @@ def score(
         ScoreKind | None,
         typer.Option(
             "--score",
-            help="The likeliest answer; the mean of 16 drawn ones, with its 95 % interval; the "
+            help="The likeliest answer; the mean of drawn ones, with its 95 % interval; the "
             "expectation over all answers. Else the kind that the policy's tables show.",
         ),
     ] = None,
