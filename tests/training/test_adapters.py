@@ -14,12 +14,14 @@ from vqathinker.errors import InputError
 from vqathinker.params import RunSettings
 from vqathinker.policy.folder.checkpoint import load_policy, read_provenance, save_policy
 from vqathinker.policy.folder.export import export
+from vqathinker.policy.folder.shards import Shards
 from vqathinker.policy.folder.unmerged import (
     LowRankLinear,
     keep_adapters,
     low_rank_changes,
 )
 from vqathinker.policy.parts import part_of
+from vqathinker.training.setup import _keep_float32
 
 Settings = Callable[..., RunSettings]
 
@@ -209,6 +211,17 @@ def test_in_half_precision_the_changes_of_both_runs_stay_apart_from_the_first_ba
         torch.testing.assert_close(
             layer.up.float() @ layer.down.float(), change, rtol=0.02, atol=0.01 * change.abs().max()
         )
+
+
+def test_a_part_that_is_trained_whole_holds_an_earlier_change_once(exported: Path) -> None:
+    policy = load_policy(exported, dtype=torch.bfloat16).model
+    merged = Shards(exported)
+    _keep_float32(policy, merged, adapted=[])
+    for name in low_rank_changes(exported / "adapters"):
+        layer = policy.get_submodule(name.removesuffix(".weight"))
+        layer.bias = None
+        said = layer(torch.eye(layer.in_features)).detach()
+        assert torch.equal(said.T, merged[name]()), name
 
 
 def test_adapters_that_were_rounded_away_are_not_kept(tmp_path: Path, exported: Path) -> None:

@@ -16,6 +16,7 @@ from vqathinker.policy.device import choose_device
 from vqathinker.policy.folder.adapters import lora_config
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.policy.folder.shards import Shards
+from vqathinker.policy.folder.unmerged import LowRankLinear
 from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.parts import PARTS
@@ -92,6 +93,9 @@ def _keep_float32(
     for name, weight in policy.named_parameters():
         if weight.requires_grad and not name.startswith(frozen) and name in stored:
             weight.data = stored[name]().to(weight.device, torch.float32)
+            layer = policy.get_submodule(name.rpartition(".")[0])
+            if isinstance(layer, LowRankLinear):  # the stored weight holds the change already
+                layer.drop_change()
 
 
 def _reference(

@@ -45,6 +45,11 @@ class LowRankLinear(nn.Linear):
         whole: Tensor = super().forward(input) + low
         return whole
 
+    def drop_change(self) -> None:
+        """Become a plain linear layer again, with the weight as it is."""
+        del self.down, self.up
+        self.__class__ = nn.Linear  # type: ignore[assignment]
+
 
 def keep_adapters(checkpoint: Path, base: Path, policy: Path) -> None:
     """Copy a checkpoint's adapters into the folder of the policy that they are merged into.
