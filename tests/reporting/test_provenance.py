@@ -291,7 +291,8 @@ def git(*words: str) -> str:
 def commit(folder: Path) -> str:
     """Make `folder` a repository with one empty commit; returns its hash."""
     git("init", "-q", str(folder))
-    git("-C", str(folder), "commit", "-q", "--allow-empty", "-m", "first")
+    # Equal messages in the same second would be equal commits.
+    git("-C", str(folder), "commit", "-q", "--allow-empty", "-m", f"first of {folder}")
     return git("-C", str(folder), "rev-parse", "HEAD")
 
 

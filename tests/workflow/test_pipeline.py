@@ -147,6 +147,7 @@ def test_a_second_run_does_nothing_and_the_summary_shows_the_scores(tiny):
 
 def test_every_number_is_verified_in_the_folder_that_the_workflow_made(tiny):
     """With what Snakemake leaves there; the command fails where anything differs."""
-    said = tiny.run("vqathinker", "verify", str(RESULTS))
+    own = f"PYTHONPATH={tiny.folder / 'src'}"
+    said = tiny.run("env", own, "vqathinker", "verify", str(RESULTS))
     assert "scoring.csv: agrees" in said
     assert {line.rpartition(": ")[2] for line in said.splitlines()} == {"agrees"}
