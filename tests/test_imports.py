@@ -21,12 +21,14 @@ FOUNDATION = {
     "programs",
     "parquet",
     "choices",
+    "hashing",
 }
 MAY_SEE = {
     "atomic": set(),
     "choices": set(),
     "content": set(),
     "errors": set(),
+    "hashing": set(),
     "products": set(),
     "programs": set(),
     "parquet": {"errors", "products"},
@@ -96,7 +98,7 @@ def test_a_module_imports_only_from_rooms_below_its_own(module):
 @pytest.mark.parametrize(
     ("module", "heavy"),
     [
-        ("vqathinker.phases.stamps", ["pydantic", "pandas", "numpy", "torch"]),
+        ("vqathinker.phases.keys", ["pydantic", "pandas", "numpy", "torch"]),
         ("vqathinker", ["pydantic", "pandas", "numpy", "torch", "av"]),
         ("vqathinker.scoring", ["pandas", "torch", "transformers"]),
         ("vqathinker.layout", ["pydantic", "pandas", "numpy", "torch"]),

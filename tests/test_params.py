@@ -12,6 +12,7 @@ from vqathinker.datasets.card import load_card
 from vqathinker.params import (
     ClipsParams,
     DataParams,
+    DecodeParams,
     DemoBaseParams,
     DemoDataParams,
     EvaluationParams,
@@ -26,8 +27,8 @@ from vqathinker.params import (
     load_section,
     load_seed,
 )
-from vqathinker.phases.parameters import phase_params, resolve
-from vqathinker.phases.stamps import write_stamp
+from vqathinker.phases.keys import JobKeys
+from vqathinker.phases.parameters import resolve
 
 SCALES = ("demo", "single-gpu", "paper")
 SCHEMA = "workflow/schemas/params.schema.yaml"
@@ -182,21 +183,24 @@ def test_a_run_may_have_a_base_of_another_kind_and_it_is_checked(config, params_
         load_all(params_file())
 
 
-def test_a_section_is_read_from_a_stamp_as_from_the_file(tmp_path, config, params_file):
-    params = resolve(config)
-    for phase in ("data", "training-grpo"):
-        content = {"phase": phase, "params": phase_params(params, phase), "code": {}}
-        write_stamp(tmp_path / f"{phase}.yaml", content)
-    path = params_file()
-    assert load_section(tmp_path / "data.yaml", DataParams) == load_section(path, DataParams)
-    assert load_run(tmp_path / "training-grpo.yaml", "grpo") == load_run(path, "grpo")
+def test_a_section_is_read_from_the_file_of_a_job_as_from_params_yaml(
+    tmp_path, config, params_file, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    keys, path = JobKeys(resolve(config)), params_file()
+    keys.write()
+    assert load_section(Path(keys["tables"]), DataParams) == load_section(path, DataParams)
+    assert load_run(Path(keys["train/grpo"]), "grpo") == load_run(path, "grpo")
+    decode = load_section(Path(keys["decode"]), DecodeParams)
+    assert decode.shard_size == load_section(path, ClipsParams).shard_size
 
 
-def test_a_stamp_of_another_phase_is_refused(tmp_path, config):
-    content = {"phase": "data", "params": phase_params(resolve(config), "data"), "code": {}}
-    write_stamp(tmp_path / "data.yaml", content)
-    with pytest.raises(ParameterError, match=r"no section 'clips', only scale, data"):
-        load_section(tmp_path / "data.yaml", ClipsParams)
+def test_the_file_of_another_job_is_refused(tmp_path, config, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    keys = JobKeys(resolve(config))
+    keys.write()
+    with pytest.raises(ParameterError, match="'evaluation'"):
+        load_section(Path(keys["decode"]), EvaluationParams)
 
 
 def test_a_default_is_a_value_of_params_yaml(params_file):

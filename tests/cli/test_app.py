@@ -7,7 +7,6 @@ import yaml
 from typer.testing import CliRunner
 
 from vqathinker.cli import app
-from vqathinker.phases.parameters import BASE, SECTIONS, TRAINING
 
 COMMANDS = {
     "Your own clips": ("score", "serve"),
@@ -48,26 +47,6 @@ def test_every_command_says_what_it_does_and_explains_its_options(command):
     rows = re.split(r"\n(?=[*-]|[A-Z]+ {2})", "\n".join(lines))  # an explanation may be folded
     assert lines
     assert all(len(row.split()) > 3 for row in rows), rows
-
-
-def test_every_phase_has_the_module_that_its_stamp_hashes(root):
-    folder = root / "src" / "vqathinker" / "cli"
-    apart = {
-        "__init__",
-        "options",
-        "paths",
-        "extras",
-        "failures",
-        "inventory",
-        "plan",
-        "policy",
-        "provenance",
-        "score",
-        "serve",
-        "tasks",
-    }
-    modules = {path.stem for path in folder.glob("*.py")} - apart
-    assert modules == {*SECTIONS, BASE, TRAINING}
 
 
 def test_a_wrong_parameter_is_told_without_a_traceback(tmp_path, config):

@@ -45,7 +45,6 @@ def changed(folder: Path, evaluation: Any) -> Path:
     [
         ((), RECORDED),
         (("--score", "mean"), RECORDED | {"score": "mean"}),
-        (("--evaluation", '{"score": "mean"}'), {"score": "mean"}),
     ],
 )
 def test_the_record_has_what_scores_depend_on(
@@ -69,12 +68,4 @@ def test_a_wrong_evaluation_in_the_parameters_is_named(
     assert key in result.output
     assert "Traceback" not in result.output
     assert not isinstance(result.exception, AttributeError)
-    assert not (finished / "policy").exists()
-
-
-@pytest.mark.parametrize("given", ['{"score": "expectd"}', "null", "[]", "{"])
-def test_a_wrong_evaluation_on_the_command_line_is_named(finished: Path, given: str) -> None:
-    result = export(finished, ROOT / "params.yaml", "--evaluation", given)
-    assert result.exit_code not in (0, None)
-    assert "--evaluation" in result.output
     assert not (finished / "policy").exists()

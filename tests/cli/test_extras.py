@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import vqathinker.evaluation
 from vqathinker.cli import app
 from vqathinker.cli.extras import EXTRA_OF_COMMAND, EXTRA_OF_PACKAGE, describe_absent_package
-from vqathinker.phases.hashing import imports_of_phase
+from vqathinker.hashing import _modules_behind, _names_in
 
 # Modules of `vqathinker.cli` with the extra of their commands.
 EXTRA_OF_MODULE = {
@@ -62,7 +62,9 @@ def owners() -> Mapping[str, list[str]]:
 
 def packages_behind(module: str, source: Path, owners: Mapping[str, list[str]]) -> set[str]:
     """Packages whose modules the code behind a module of `vqathinker.cli` imports anywhere."""
-    names = imports_of_phase(module, source) - sys.stdlib_module_names - {"vqathinker"}
+    files = _modules_behind(Path("cli", f"{module}.py"), source)
+    names = {name.partition(".")[0] for file in files for name in _names_in(file.read_bytes())}
+    names -= sys.stdlib_module_names | {"vqathinker"}
     names -= {"typing_extensions"}  # for types alone
     return {canonicalize_name(owner) for name in names for owner in owners[name]}
 

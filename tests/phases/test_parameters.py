@@ -1,8 +1,8 @@
-"""Parameters of a scale and of a phase, out of params.yaml."""
+"""Parameters of a scale, out of params.yaml."""
 
 import pytest
 
-from vqathinker.phases.parameters import merge, phase_names, phase_params, resolve
+from vqathinker.phases.parameters import merge, resolve
 
 
 def test_merging_replaces_lists_and_null_but_goes_into_mappings():
@@ -12,25 +12,7 @@ def test_merging_replaces_lists_and_null_but_goes_into_mappings():
     assert below == {"a": {"x": 1, "y": [1, 2]}, "lora": None}
 
 
-def test_there_is_one_training_phase_for_each_trained_run(config):
-    names = phase_names(resolve(config))
-    assert "training-grpo" in names
-    assert "training-base" not in names
-
-
 MINE = {"name": "mine", "kind": "policy", "repo": "models/x/policy", "revision": "main"}
-
-
-def test_there_is_one_phase_for_each_base_policy_and_none_knows_of_another(config):
-    runs = config["scales"]["demo"]["runs"]
-    runs["mine"] = {"train": True, "group": "main", "base": MINE}
-    runs["same"] = {"train": False, "group": "main", "base": MINE}
-    params = resolve(config)
-    assert [n for n in phase_names(params) if n.startswith("base-")] == ["base-demo", "base-mine"]
-    assert phase_params(params, "base-mine")["base"] == MINE
-    assert phase_params(params, "base-demo")["base"]["kind"] == "demo"
-    trained = phase_params(params, "training-mine")["runs"]["mine"]
-    assert trained["base"] == {"name": "mine"}
 
 
 def test_two_base_policies_of_one_name_are_refused(config):
@@ -46,8 +28,3 @@ def test_a_run_that_is_not_trained_has_no_prompt_of_its_own(config):
         ValueError, match=r"runs\.base has train: false and a prompt, .*take it out"
     ):
         resolve(config)
-
-
-def test_an_unknown_phase_is_answered_with_those_that_exist(config):
-    with pytest.raises(ValueError, match=r"phase is 'trainng', expected one of data, clips"):
-        phase_params(resolve(config), "trainng")

@@ -9,7 +9,6 @@ from vqathinker.errors import InputError
 from vqathinker.phases.parameters import resolve
 from vqathinker.phases.presence import absent_sets, describe_absent
 
-PACKAGE = Path(__file__).parents[2] / "src" / "vqathinker"
 BY_HAND = ["live_vqc", "live_yt_gaming", "cgvds", "live_yt_hfr", "waterloo_ivc_4k"]
 LSVQ = ["lsvq_train", "lsvq_test", "lsvq_1080p"]
 
@@ -22,7 +21,7 @@ def absent(config, tmp_path, monkeypatch):
     def find(bring: Any = "nothing", scale: str = "paper") -> list[str]:
         download = config["download"] | {"bring": bring}
         params = resolve(config | {"scale": scale, "download": download})
-        return absent_sets(params, PACKAGE, tmp_path)
+        return absent_sets(params, tmp_path)
 
     return find
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from vqathinker.phases.keys import key_path
 from vqathinker.phases.parameters import resolve
 from vqathinker.phases.pulled import fresh_stages, settle_pulled
-from vqathinker.phases.stamps import stamp_path
 
 STAGES = {
     "data": {"deps": [{"path": "src", "md5": "s"}], "outs": [{"path": "data", "md5": "d"}]},
@@ -32,6 +32,7 @@ GONE = {"clips": [{"changed outs": {"clips": "deleted"}}],
         ({"data": [{"changed deps": {"src": "modified"}}]}, []),
         ({"data": [{"changed deps": {"src": "deleted"}}]}, []),
         (GONE | {"clips": [{"changed deps": {"params.yaml": {"size": "modified"}}}]}, ["data"]),
+        ({"keys": [{"changed deps": {"params.yaml": "modified"}}]}, ["data", "clips", "train"]),
     ],
 )
 def test_a_stage_is_fresh_if_nothing_it_depends_on_changed(status, fresh):
@@ -46,7 +47,7 @@ def test_what_was_made_from_another_version_of_its_input_is_not_fresh():
 
 @pytest.fixture
 def times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: dict[str, Any]) -> list[Path]:
-    """A project after a pull of its one stage, `data`: an output, one more file, and a stamp."""
+    """After a pull of the stage `data`: an output, one more file, and the file of a job."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.delenv("DVC_STAGE", raising=False)
@@ -56,7 +57,7 @@ def times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: dict[str, Any
     Path("params.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     Path("dvc.lock").write_text(yaml.safe_dump({"stages": {"data": STAGES["data"]}}))
     files = [Path("data/mine/manifest.parquet"), Path("data/mine/source/a.mp4"),
-             stamp_path("demo", "data")]  # fmt: skip
+             key_path("demo", "decode")]  # fmt: skip
     for time, path in enumerate(files, start=1000):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
@@ -67,10 +68,10 @@ def times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: dict[str, Any
 OUTPUTS = [re.compile(r"data/(?P<set>[^/]+)/manifest\.parquet$")]
 
 
-def test_outputs_get_the_time_of_the_stamps_once_and_nothing_else_does(times, config):
-    output, other, stamp = times
+def test_outputs_get_the_time_of_the_files_of_jobs_once_and_nothing_else_does(times, config):
+    output, other, key = times
     assert settle_pulled(resolve(config), OUTPUTS) == "Up to date as dvc.lock has it: data."
-    assert [path.stat().st_mtime for path in (output, other, stamp)] == [1002, 1001, 1002]
+    assert [path.stat().st_mtime for path in (output, other, key)] == [1002, 1001, 1002]
     assert settle_pulled(resolve(config), OUTPUTS) is None
     assert Path("asked.txt").read_text(encoding="utf-8") == "asked\n"
 

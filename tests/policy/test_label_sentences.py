@@ -7,7 +7,7 @@ import pytest
 
 from vqathinker.datasets.label_origin import label_origin
 from vqathinker.params.base import RELEASED
-from vqathinker.phases.hashing import STAND_INS
+from vqathinker.phases.cards import STAND_INS
 from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.folder.card import model_card
 from vqathinker.policy.label_sentences import about_scores, describe_labels_of

@@ -172,7 +172,7 @@ def _environment(project: Project, asked: dict[str, str]) -> dict[str, str]:
 def copy_sources(folder: Path) -> None:
     """Copy what Snakemake needs to `folder`, params.yaml not among it."""
     folder.mkdir(parents=True, exist_ok=True)
-    left_out = shutil.ignore_patterns("__pycache__", "stamps", ".snakemake")
+    left_out = shutil.ignore_patterns("__pycache__", "keys", ".snakemake")
     for part in _PARTS:
         if (ROOT / part).is_dir():
             shutil.copytree(ROOT / part, folder / part, ignore=left_out, dirs_exist_ok=True)

@@ -23,8 +23,8 @@ from typer.testing import CliRunner, Result
 from vqathinker.cli import app
 from vqathinker.datasets.manifest_origin import files_digest
 from vqathinker.evaluation.metrics import write_metrics
-from vqathinker.evaluation.origins import sha256_of_file
 from vqathinker.evaluation.predictions import read_predictions, write_predictions
+from vqathinker.hashing import sha256_of_file
 from vqathinker.params import IntervalsParams
 from vqathinker.policy.folder.hashes import policy_hash
 from vqathinker.reporting.explain import as_text, explain

@@ -129,11 +129,17 @@ def test_where_none_is_whole_training_begins_again(out: Path) -> None:
     assert names(out) == set()
 
 
-def test_checkpoints_of_another_run_are_removed_and_this_one_is_noted(out: Path) -> None:
-    other = RUN | {"settings": "changed"}
-    assert last_whole_checkpoint(out, other) is None
-    assert not (out / "checkpoints").exists()
-    assert json.loads((out / FINGERPRINT).read_text()) == other
+def test_checkpoints_of_another_run_are_put_aside_and_this_one_is_noted(
+    out: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in (1, 2):
+        other = RUN | {"settings": f"changed {number}"}
+        assert last_whole_checkpoint(out, other) is None
+        assert not (out / "checkpoints").exists()
+        assert (out / f"checkpoints.before-{number}" / "checkpoint-4" / "optimizer.pt").is_file()
+        assert f"checkpoints.before-{number}" in caplog.text
+        assert json.loads((out / FINGERPRINT).read_text()) == other
+        add_checkpoint(out, 4)
 
 
 @pytest.mark.parametrize("note", ["", '{"settings": "ab', "[1]"])

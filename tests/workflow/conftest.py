@@ -109,7 +109,7 @@ class Project:
     def forget_snakemake(self) -> None:
         """What a fresh clone does not have, whatever `dvc pull` brings."""
         shutil.rmtree(self.folder / ".snakemake")
-        shutil.rmtree(self.folder / "workflow" / "stamps")
+        shutil.rmtree(self.folder / "workflow" / "keys")
 
 
 Copy = Callable[[Path, Iterable[Path]], Project]
@@ -118,7 +118,7 @@ Copy = Callable[[Path, Iterable[Path]], Project]
 def copy_of_sources(root: Path, folder: Path) -> Path:
     """The project's own files, none of those that it made."""
     folder.mkdir()
-    left_out = shutil.ignore_patterns("__pycache__", "*.pyc", "stamps", ".snakemake")
+    left_out = shutil.ignore_patterns("__pycache__", "*.pyc", "keys", ".snakemake")
     for part in PARTS:
         source = root / part
         if source.is_symlink():

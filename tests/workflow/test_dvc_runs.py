@@ -64,27 +64,30 @@ def test_a_second_repro_does_nothing(reproduced):
     assert not reproduced.calls()
 
 
+UP_TO_DATE = "has it: data, clips, base, train, evaluate, understand, thumbnails, report.\n"
+
+
 def test_a_pull_brings_data_and_policies_and_plain_snakemake_makes_nothing_again(clone, reproduced):
     clone.run("dvc", "pull")
     for name in ("data", "models", "predictions", "results"):
         assert read_all(clone.folder / name) == read_all(reproduced.folder / name)
     clone.change("report.title", "Other")
     said = clone.snakemake("--dry-run")
-    assert "has it: data, clips, base, train, evaluate, understand, thumbnails.\n" in said
+    assert UP_TO_DATE in said
     assert "\nwrite_page " in said
     assert "\npredict " not in said
 
     clone.run("git", "checkout", "params.yaml")
-    (clone.folder / "workflow" / "stamps" / "demo" / "settled").unlink()
+    (clone.folder / ".snakemake" / "settled").unlink()
     said = clone.snakemake()
-    assert "has it: data, clips, base, train, evaluate, understand, thumbnails, report.\n" in said
+    assert UP_TO_DATE in said
     assert "Nothing to be done" in said
     assert "Nothing to be done" in clone.snakemake()
 
 
 def test_an_experiment_in_a_clone_trains_and_evaluates_again_and_goes_on_after_a_kill(clone):
     clone.change("training.epsilon", 0.5)
-    assert "\ntrain " in clone.snakemake("--dry-run")  # under stamps that are older than the pull
+    assert "\ntrain " in clone.snakemake("--dry-run")  # before the pull
     clone.run("git", "checkout", "params.yaml")
     clone.run("dvc", "pull")
     before = clone.run("dvc", "metrics", "show")
@@ -102,7 +105,7 @@ def test_an_experiment_in_a_clone_trains_and_evaluates_again_and_goes_on_after_a
     assert calls["predict"] >= 2  # the killed one, and again
     assert calls["metrics"] >= 1
     lock = yaml.safe_load((clone.folder / "dvc.lock").read_text(encoding="utf-8"))
-    assert lock["stages"]["train"]["params"]["params.yaml"]["training"]["epsilon"] == 0.5
+    assert "params.yaml" in {dep["path"] for dep in lock["stages"]["keys"]["deps"]}
     assert clone.run("dvc", "metrics", "show") != before
     assert "runs/content.json" in clone.run("dvc", "metrics", "diff")
     assert "Nothing to be done" in clone.snakemake()

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from tests.workflow.recorded import RECORD, differences, summaries
 
 from vqathinker.evaluation.predictions import COLUMNS, read_predictions
+from vqathinker.phases.results_version import RESULTS_VERSION
 from vqathinker.policy import kernels
 
 pytestmark = pytest.mark.workflow
@@ -151,3 +153,24 @@ def test_every_number_is_verified_in_the_folder_that_the_workflow_made(tiny):
     said = tiny.run("env", own, "vqathinker", "verify", str(RESULTS))
     assert "scoring.csv: agrees" in said
     assert {line.rpartition(": ")[2] for line in said.splitlines()} == {"agrees"}
+
+
+def test_results_are_those_on_record_or_have_a_new_version(tiny):
+    """After a change on purpose VQATHINKER_RECORD=1 writes the record anew."""
+    now = {
+        job: {"version": RESULTS_VERSION[job], "made": made}
+        for job, made in summaries(tiny.folder).items()
+    }
+    assert all(entry["made"] for entry in now.values())
+    if "VQATHINKER_RECORD" in os.environ:
+        RECORD.write_text(json.dumps(now, indent=0) + "\n", encoding="utf-8")
+    before = json.loads(RECORD.read_text(encoding="utf-8"))
+    for job, entry in now.items():
+        changed = differences(before[job]["made"], entry["made"])
+        if entry["version"] == before[job]["version"]:
+            assert not changed, (
+                f"{job} makes other results. If that is on purpose, add a line to {job} in "
+                "phases/results_version.py, then record anew with VQATHINKER_RECORD=1"
+            )
+        else:
+            assert not changed, f"{job} has a new version: record anew with VQATHINKER_RECORD=1"

@@ -1,5 +1,6 @@
 """The Snakefile plans every scale, and after a change runs just what depends on it."""
 
+import json
 import re
 
 import pytest
@@ -70,7 +71,7 @@ def test_a_row_with_its_own_base_trains_from_it(finished):
     finished.change("scales.demo.runs.mine", {"train": True, "group": "main", "base": MINE})
     plan = finished.snakemake("--dry-run")
     assert planned(plan)["base"] == planned(plan)["train"] == planned(plan)["export"] == 1
-    assert "input: workflow/stamps/demo/training-mine.yaml, models/base/mine, " in plan
+    assert "/train/mine.json, models/base/mine, " in plan
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_without_a_gpu_scale_paper_stops_before_anything_is_downloaded(quick):
 
 TARGETS = (
     "data, clips, bases, policies, predictions, evaluation, understanding, tables, figures, "
-    "report, thumbnails, all, ablations"
+    "report, thumbnails, all, keys, ablations"
 )
 
 
@@ -133,14 +134,11 @@ def test_every_way_to_give_parameters_has_the_types_of_yaml_1_2(quick):
     small = "scales: {demo: {training: {learning_rate: 2e-6}}}\n"
     (quick.folder / "small.yaml").write_text(small, encoding="utf-8")
     typed = ("training={beta: 1e-2}", "report={title: 010}")
-    quick.snakemake("--dry-run", "--configfile", "small.yaml", "--config", *typed)
-    stamps = {
-        name: yaml.safe_load((quick.folder / f"workflow/stamps/demo/{name}.yaml").read_text())
-        for name in ("training-grpo", "report")
-    }
-    training = stamps["training-grpo"]["params"]["runs"]["grpo"]["training"]
+    quick.snakemake("--configfile", "small.yaml", "--config", *typed, "--", "keys")
+    resolved = json.loads((quick.folder / "workflow/keys/demo/params.json").read_text())["params"]
+    training = resolved["runs"]["grpo"]["training"]
     assert [training[key] for key in ("epsilon", "learning_rate", "beta")] == [0.2, 2e-6, 0.01]
-    assert stamps["report"]["params"]["report"]["title"] == "010"
+    assert resolved["report"]["title"] == "010"
 
 
 def test_a_mistake_in_the_parameters_stops_before_any_job(quick):
@@ -201,11 +199,58 @@ def test_a_change_is_seen_by_a_clone_that_has_the_results_but_not_their_history(
     assert finished.calls() == RETRAINED
 
 
-def test_changed_code_that_is_no_input_of_a_rule_is_seen(finished):
-    module = finished.folder / "src" / "vqathinker" / "reporting" / "tables" / "main.py"
-    module.write_text(module.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+def test_changed_code_reruns_nothing(finished):
+    pinned = [finished.folder / "constraints.txt", finished.folder / "envs" / "policy.yaml"]
+    for path in (*pinned, *(finished.folder / "src").rglob("*.py")):
+        path.write_text(path.read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
+    assert "Nothing to be done" in finished.snakemake()
+
+
+def test_a_new_version_of_results_reruns_its_jobs_and_what_follows(finished):
+    module = finished.folder / "src" / "vqathinker" / "phases" / "results_version.py"
+    text = module.read_text(encoding="utf-8")
+    module.write_text(text.replace('"figures": (', '"figures": ("before", '), encoding="utf-8")
+    finished.environment["PYTHONPATH"] = str(finished.folder / "src")
     finished.snakemake()
-    assert finished.calls() == REPORTED
+    assert finished.calls() == {"figures": 1, "page": 1}
+
+
+def test_a_new_benchmark_runs_its_own_jobs_and_the_report(finished):
+    benchmarks = ["demo_content", "demo_distortion", "mine"]
+    finished.change("scales.demo.data.counts.mine", 5)
+    finished.change("scales.demo.data.out_of_distribution", benchmarks)
+    card = finished.folder / "src/vqathinker/datasets/cards/demo_content.yaml"
+    own = card.read_text(encoding="utf-8").replace("name: demo_content", "name: mine")
+    (finished.folder / "cards" / "mine.yaml").write_text(own, encoding="utf-8")
+    finished.snakemake()
+    of_set = {"fetch": 1, "manifest": 1, "decode": 1, "thumbnails": 1}
+    assert finished.calls() == of_set | {"predict": 2, "gather": 2, "metrics": 2} | REPORTED
+
+
+def test_a_new_run_runs_its_own_jobs_and_the_report(finished):
+    finished.change("scales.demo.runs.mine", {"train": True, "group": "main"})
+    finished.snakemake()
+    assert finished.calls() == RETRAINED
+
+
+def test_a_changed_weight_retrains_the_runs_that_use_it(finished):
+    for name in ("a", "b"):
+        finished.change(f"scales.demo.runs.{name}", {"train": True, "group": "main"})
+    finished.snakemake()
+    finished.calls()
+    finished.change("scales.demo.runs.b.rewards", {"weights": {"temporal": 0.5}})
+    finished.snakemake()
+    assert finished.calls() == RETRAINED
+    finished.change("rewards.weights.temporal", 0.2)  # of grpo and a; b has its own
+    finished.snakemake()
+    calls = finished.calls()
+    assert (calls["train"], calls["export"], calls["predict"], calls["base"]) == (2, 2, 6, 0)
+
+
+def test_a_file_written_anew_with_equal_content_reruns_nothing(finished):
+    for path in (finished.folder / "workflow" / "keys").rglob("*.json"):
+        path.write_bytes(path.read_bytes())
+    assert "Nothing to be done" in finished.snakemake()
 
 
 def test_a_dry_run_with_other_parameters_changes_nothing(finished):

@@ -9,7 +9,7 @@ rule clips:
 
 rule decode:
     input:
-        stamp=LAYOUT.stamp("clips"),
+        key=KEYS.of("decode"),
         receipt="data/{set}/source.json",
         manifest="data/{set}/manifest.parquet",
     output:
@@ -26,13 +26,13 @@ rule decode:
     params:
         source=subpath(input.receipt, strip_suffix=".json"),
     shell:
-        "vqathinker decode --params {input.stamp:q} --manifest {input.manifest:q} --source {params.source:q}"
+        "vqathinker decode --params {input.key:q} --manifest {input.manifest:q} --source {params.source:q}"
         " --setting {wildcards.setting:q} --shard {wildcards.shard:q} --workers {threads} --out {output:q} 2> {log:q}"
 
 
 rule perturb:
     input:
-        stamp=LAYOUT.stamp("clips"),
+        key=KEYS.of("perturb"),
         manifest="data/{set}/manifest.parquet",
     output:
         "clips/{set}/{setting}/perturbations.parquet",
@@ -44,5 +44,5 @@ rule perturb:
     resources:
         **RESOURCES["video"],
     shell:
-        "vqathinker perturb --params {input.stamp:q} --manifest {input.manifest:q}"
+        "vqathinker perturb --params {input.key:q} --manifest {input.manifest:q}"
         " --setting {wildcards.setting:q} --out {output:q} 2> {log:q}"

@@ -9,7 +9,7 @@ rule data:
 
 rule fetch:
     input:
-        stamp=LAYOUT.stamp("data"),
+        key=KEYS.of("fetch/{set}"),
         shared=lambda w: LAYOUT.shared_receipts(w.set),
     output:
         receipt="data/{set}/source.json",
@@ -23,15 +23,15 @@ rule fetch:
         **RESOURCES["video"],
     params:
         source=subpath(output.receipt, strip_suffix=".json"),
-        download=LAYOUT.stamp("download"),
+        download=key_path(LAYOUT.scale, RESOLVED).as_posix(),
     shell:
-        "vqathinker data fetch {wildcards.set:q} --params {input.stamp:q} --download {params.download:q}"
+        "vqathinker data fetch {wildcards.set:q} --params {input.key:q} --download {params.download:q}"
         " --out {params.source:q} --receipt {output.receipt:q} 2> {log:q}"
 
 
 rule manifest:
     input:
-        stamp=LAYOUT.stamp("data"),
+        key=KEYS.of("manifest/{set}"),
         receipt="data/{set}/source.json",
     output:
         "data/{set}/manifest.parquet",
@@ -45,5 +45,5 @@ rule manifest:
     params:
         source=subpath(input.receipt, strip_suffix=".json"),
     shell:
-        "vqathinker data manifest {wildcards.set:q} --params {input.stamp:q}"
+        "vqathinker data manifest {wildcards.set:q} --params {input.key:q}"
         " --source {params.source:q} --out {output:q} 2> {log:q}"

@@ -16,7 +16,7 @@ rule evaluation:
 
 rule predict:
     input:
-        stamp=LAYOUT.stamp("evaluation"),
+        key=KEYS.of("predict"),
         policy=lambda w: LAYOUT.policy(w.run),
         clips=lambda w: f"clips/{w.benchmark}/{LAYOUT.setting(w.benchmark, w.run)}/{w.shard}.safetensors",
     output:
@@ -32,7 +32,7 @@ rule predict:
     resources:
         **RESOURCES["predict"],
     shell:
-        "vqathinker predict --params {input.stamp:q} --policy {input.policy:q}"
+        "vqathinker predict --params {input.key:q} --policy {input.policy:q}"
         " --run {wildcards.run:q} --benchmark {wildcards.benchmark:q}"
         " --clips {input.clips:q} --out {output:q} --times {log.times:q}"
         " --gpus {resources.gpu} 2> {log[0]:q}"
@@ -56,7 +56,7 @@ rule gather:
 
 rule metrics:
     input:
-        stamp=LAYOUT.stamp("metrics"),
+        key=KEYS.of("metrics"),
         predictions=f"{LAYOUT.results}/predictions/{{run}}/{{benchmark}}.parquet",
         manifest="data/{benchmark}/manifest.parquet",
         clips=lambda w: LAYOUT.shards(w.benchmark, w.run),
@@ -70,14 +70,14 @@ rule metrics:
     resources:
         **RESOURCES["report"],
     shell:
-        "vqathinker metrics --params {input.stamp:q} --manifest {input.manifest:q}"
+        "vqathinker metrics --params {input.key:q} --manifest {input.manifest:q}"
         " --predictions {input.predictions:q}"
         " --clips {input.clips:q} --out {output:q} 2> {log:q}"
 
 
 rule absent:
     input:
-        stamp=LAYOUT.stamp("absent"),
+        key=lambda w: KEYS[f"absent/{w.pair.split('/')[1]}"],
     output:
         f"{LAYOUT.results}/metrics/{{pair}}.json",
     log:
@@ -96,7 +96,7 @@ rule absent:
         lacking=lambda w: LAYOUT.lacking(*w.pair.split("/")),
     shell:
         "vqathinker absent {params.of:q} --lacking {params.lacking:q}"
-        " --params {input.stamp:q} --out {output:q} 2> {log:q}"
+        " --params {input.key:q} --out {output:q} 2> {log:q}"
 
 
 ruleorder: absent > metrics

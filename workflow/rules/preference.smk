@@ -3,7 +3,7 @@
 
 rule perturbed:
     input:
-        stamp=LAYOUT.stamp("perturbed"),
+        key=KEYS.of("perturbed"),
         policy=lambda w: LAYOUT.policy(w.run),
         manifest="data/{benchmark}/manifest.parquet",
         clips=lambda w: f"clips/{w.benchmark}/{LAYOUT.setting(w.benchmark, w.run)}/{w.shard}.safetensors",
@@ -20,7 +20,7 @@ rule perturbed:
     resources:
         **RESOURCES["predict"],
     shell:
-        "vqathinker perturbed --params {input.stamp:q} --policy {input.policy:q}"
+        "vqathinker perturbed --params {input.key:q} --policy {input.policy:q}"
         " --run {wildcards.run:q} --benchmark {wildcards.benchmark:q} --manifest {input.manifest:q}"
         " --clips {input.clips:q} --out {output:q} --times {log.times:q}"
         " --gpus {resources.gpu} 2> {log[0]:q}"
@@ -44,7 +44,7 @@ rule gather_perturbed:
 
 rule preference:
     input:
-        stamp=LAYOUT.stamp("metrics"),
+        key=KEYS.of("preference"),
         perturbed=f"{LAYOUT.results}/perturbed/{{run}}/{{benchmark}}.parquet",
         manifest="data/{benchmark}/manifest.parquet",
     output:
@@ -57,5 +57,5 @@ rule preference:
     resources:
         **RESOURCES["report"],
     shell:
-        "vqathinker preference --params {input.stamp:q} --manifest {input.manifest:q}"
+        "vqathinker preference --params {input.key:q} --manifest {input.manifest:q}"
         " --perturbed {input.perturbed:q} --out {output:q} 2> {log:q}"

@@ -21,7 +21,7 @@ rule report:
 
 rule write_tables:
     input:
-        stamp=LAYOUT.stamp("report"),
+        key=KEYS.of("tables"),
         metrics=lambda w: LAYOUT.metrics(w.folder),
         predictions=lambda w: LAYOUT.predictions(w.folder),
         manifests=[
@@ -46,7 +46,7 @@ rule write_tables:
     resources:
         **RESOURCES["report"],
     shell:
-        "vqathinker tables --params {input.stamp:q} --metrics {input.metrics:q}"
+        "vqathinker tables --params {input.key:q} --metrics {input.metrics:q}"
         " --predictions {input.predictions:q} --manifest {input.manifests:q}"
         " --preference {input.preference:q} --understanding {input.understanding:q}"
         " --out-dir {output:q} 2> {log:q}"
@@ -54,7 +54,7 @@ rule write_tables:
 
 rule write_numbers:
     input:
-        stamp=LAYOUT.stamp("report"),
+        key=KEYS.of("numbers"),
         tables="{folder}/tables",
     output:
         directory("{folder}/numbers"),
@@ -71,7 +71,7 @@ rule write_numbers:
 
 rule draw_figures:
     input:
-        stamp=LAYOUT.stamp("report"),
+        key=KEYS.of("figures"),
         tables="{folder}/tables",
         histories=lambda w: LAYOUT.histories(w.folder),
         predictions=lambda w: LAYOUT.predictions(w.folder),
@@ -109,7 +109,7 @@ rule thumbnails:
 
 rule draw_thumbnails:
     input:
-        stamp=LAYOUT.stamp("thumbnails"),
+        key=KEYS.of("thumbnails"),
         clips=lambda w: LAYOUT.shards(w.benchmark),
     output:
         directory(f"{LAYOUT.results}/thumbnails/{{benchmark}}"),
@@ -126,7 +126,7 @@ rule draw_thumbnails:
 
 rule write_page:
     input:
-        stamp=LAYOUT.stamp("report"),
+        key=KEYS.of("page"),
         tables="{folder}/tables",
         figures="{folder}/figures",
         predictions=lambda w: LAYOUT.predictions(w.folder),
@@ -147,6 +147,6 @@ rule write_page:
     resources:
         **RESOURCES["report"],
     shell:
-        "vqathinker page --params {input.stamp:q} --tables {input.tables:q} --figures {input.figures:q}"
+        "vqathinker page --params {input.key:q} --tables {input.tables:q} --figures {input.figures:q}"
         " --predictions {input.predictions:q} --manifest {input.manifests:q}"
         " --perturbed {input.perturbed:q} --thumbnails {input.thumbnails:q} --out {output:q} 2> {log:q}"

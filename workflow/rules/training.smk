@@ -1,7 +1,5 @@
 """Policies: the base policies, their training by every run, and what a run exports."""
 
-import json
-
 
 rule bases:
     """The policies that training starts from."""
@@ -17,7 +15,7 @@ rule policies:
 
 rule base:
     input:
-        stamp=LAYOUT.stamp("base-{name}"),
+        key=KEYS.of("base/{name}"),
         receipts=lambda w: LAYOUT.base_receipts(w.name),
         clips=lambda w: LAYOUT.base_clips(w.name),
     output:
@@ -34,13 +32,13 @@ rule base:
     params:
         degradations=lambda w: LAYOUT.degradations(w.name),
     shell:
-        "vqathinker base --params {input.stamp:q} --clips {input.clips:q}"
+        "vqathinker base --params {input.key:q} --clips {input.clips:q}"
         " --degradations {params.degradations:q} --out {output:q} 2> {log:q}"
 
 
 rule train:
     input:
-        stamp=LAYOUT.stamp("training-{run}"),
+        key=KEYS.of("train/{run}"),
         policy=lambda w: LAYOUT.base_policy(w.run),
         manifest=LAYOUT.manifest(LAYOUT.train_set),
         clips=lambda w: LAYOUT.shards(LAYOUT.train_set, w.run),
@@ -60,7 +58,7 @@ rule train:
     params:
         out=subpath(output.history, parent=True),
     shell:
-        "vqathinker train {wildcards.run:q} --params {input.stamp:q} --policy {input.policy:q}"
+        "vqathinker train {wildcards.run:q} --params {input.key:q} --policy {input.policy:q}"
         " --manifest {input.manifest:q} --clips {input.clips:q} --perturbations {input.perturbations:q}"
         " --out {params.out:q} --times {log.times:q}"
         " --gpus {resources.gpu} 2> {log[0]:q}"
@@ -68,7 +66,7 @@ rule train:
 
 rule export:
     input:
-        stamp=LAYOUT.stamp("training-{run}"),
+        key=KEYS.of("export/{run}"),
         history=LAYOUT.history("{run}"),
     output:
         directory(LAYOUT.trained_policy("{run}")),
@@ -81,15 +79,6 @@ rule export:
         **RESOURCES["predict"],
     params:
         run_folder=subpath(input.history, parent=True),
-        # Not of the stamp, which trains again; a policy folder only records them.
-        # A function, for Snakemake takes the braces of a text for wildcards.
-        evaluation=lambda _: json.dumps(
-            {
-                key: value
-                for key, value in PARAMS["evaluation"].items()
-                if key in ("score", "sampling", "expectation")
-            }
-        ),
     shell:
-        "vqathinker export {wildcards.run:q} --params {input.stamp:q} --evaluation {params.evaluation:q}"
+        "vqathinker export {wildcards.run:q} --params {input.key:q}"
         " --from {params.run_folder:q} --out {output:q} 2> {log:q}"

@@ -9,7 +9,7 @@ rule understanding:
 
 rule ask:
     input:
-        stamp=LAYOUT.stamp("understanding"),
+        key=KEYS.of("ask/{task}"),
         policy=lambda w: LAYOUT.policy(w.run),
         receipt=lambda w: LAYOUT.receipt(LAYOUT.task_set(w.task)),
         clips=lambda w: LAYOUT.shards(LAYOUT.task_set(w.task), w.run),
@@ -28,7 +28,7 @@ rule ask:
     params:
         questions=lambda w: LAYOUT.questions(w.task),
     shell:
-        "vqathinker understanding ask {wildcards.task:q} --params {input.stamp:q} --policy {input.policy:q}"
+        "vqathinker understanding ask {wildcards.task:q} --params {input.key:q} --policy {input.policy:q}"
         " --run {wildcards.run:q} --questions {params.questions:q}"
         " --clips {input.clips:q} --out {output:q} --times {log.times:q}"
         " --gpus {resources.gpu} 2> {log[0]:q}"
@@ -36,7 +36,7 @@ rule ask:
 
 rule judge:
     input:
-        stamp=LAYOUT.stamp("judging"),
+        key=KEYS.of("judge/{task}"),
         receipt=lambda w: LAYOUT.receipt(LAYOUT.task_set(w.task)),
         answers=f"{LAYOUT.understanding}/answers/{{run}}/{{task}}.parquet",
     output:
@@ -52,13 +52,13 @@ rule judge:
     params:
         questions=lambda w: LAYOUT.questions(w.task),
     shell:
-        "vqathinker understanding judge {wildcards.task:q} --params {input.stamp:q}"
+        "vqathinker understanding judge {wildcards.task:q} --params {input.key:q}"
         " --questions {params.questions:q} --answers {input.answers:q} --out {output:q} 2> {log:q}"
 
 
 rule measure:
     input:
-        stamp=LAYOUT.stamp("judging"),
+        key=KEYS.of("measure/{task}"),
         receipt=lambda w: LAYOUT.receipt(LAYOUT.task_set(w.task)),
         answers=f"{LAYOUT.understanding}/answers/{{run}}/{{task}}.parquet",
         judged=lambda w: LAYOUT.judged(w.run, w.task),
@@ -75,5 +75,5 @@ rule measure:
         questions=lambda w: LAYOUT.questions(w.task),
         judged=lambda w, input: ["--judged", *input.judged] if input.judged else [],
     shell:
-        "vqathinker understanding measure {wildcards.task:q} --params {input.stamp:q}"
+        "vqathinker understanding measure {wildcards.task:q} --params {input.key:q}"
         " --questions {params.questions:q} --answers {input.answers:q} {params.judged:q} --out {output:q} 2> {log:q}"

@@ -24,8 +24,8 @@ def absent(
     Example: vqathinker absent base live_vqc --lacking live_vqc --out live_vqc.json
     """
     from vqathinker.evaluation.absent import write_absent
-    from vqathinker.params import DataParams, EvaluationParams, load_section
+    from vqathinker.params import EvaluationParams, SetParams, load_section
 
-    data, how = load_section(params, DataParams), load_section(params, EvaluationParams)
+    data, how = load_section(params, SetParams), load_section(params, EvaluationParams)
     write_absent(run, benchmark, lacking, data, how, out)
     typer.echo(f"{out}: {run} on {benchmark} is an empty row, for want of {', '.join(lacking)}")

@@ -27,7 +27,7 @@ def base(
 ) -> None:
     """Prepare a base policy: made from clips, InternVL3 of the hub, a policy, original weights.
 
-    Example: vqathinker base --params workflow/stamps/demo/base-demo.yaml --clips
+    Example: vqathinker base --params workflow/keys/demo/base/demo.json --clips
     clips/demo_train/6x112/*.safetensors --degradations data/demo_train/source/degradations.csv
     --out my-base
     """

@@ -36,10 +36,10 @@ def decode(
     Example: vqathinker decode --manifest data/demo_content/manifest.parquet --source
     data/demo_content/source --setting 12x560 --shard 0 --out my-clips.safetensors
     """
-    from vqathinker.params import ClipsParams, load_section
+    from vqathinker.params import DecodeParams, load_section
     from vqathinker.video.limits import Limits, raise_memory_limits
 
-    clips = load_section(params, ClipsParams)
+    clips = load_section(params, DecodeParams)
     raise_memory_limits(clips.memory_mb)  # before pandas, which hangs where it gets too little
 
     from vqathinker.parquet import read_columns
@@ -67,13 +67,13 @@ def perturb(
     Example: vqathinker perturb --manifest data/demo_train/manifest.parquet --setting 6x112 --out
     my-perturbations.parquet
     """
-    from vqathinker.params import ClipsParams, load_section, load_seed
+    from vqathinker.params import DrawParams, load_section, load_seed
     from vqathinker.parquet import read_columns
     from vqathinker.video.perturb import draw_perturbations
     from vqathinker.video.perturbation_table import write_perturbations
     from vqathinker.video.sampling import parse_setting
 
-    perturbations, seed = load_section(params, ClipsParams).perturbations, load_seed(params)
+    perturbations, seed = load_section(params, DrawParams).perturbations, load_seed(params)
     rows = read_columns(manifest, ["video", "status"], MANIFEST)
     videos = rows.loc[rows["status"] == "ok", "video"]
     table = draw_perturbations(videos, parse_setting(setting).frames, seed, perturbations)

@@ -45,12 +45,12 @@ def fetch(
     Example: vqathinker data fetch konvid_1k
     """
     from vqathinker.datasets.fetch import fetch_set
-    from vqathinker.params import DataParams, DownloadParams, load_section
+    from vqathinker.params import DownloadParams, SetParams, load_section
 
     out = out or _FOLDER / name / "source"
     receipt = receipt or out.with_suffix(".json")
     settings = load_section(download or params, DownloadParams)
-    content = fetch_set(name, load_section(params, DataParams), settings, out, receipt, _HASHES)
+    content = fetch_set(name, load_section(params, SetParams), settings, out, receipt, _HASHES)
     if content["gone"]:
         typer.echo(f"{name}: gone at their origin: {', '.join(content['gone'])}")
     typer.echo(f"{name}: {len(content['files'])} files in {out}")
@@ -75,11 +75,11 @@ def manifest(
     from vqathinker.datasets.card import load_card
     from vqathinker.datasets.manifest import build_manifest, write_manifest
     from vqathinker.datasets.name_hints import names_of_set
-    from vqathinker.params import DataParams, load_section
+    from vqathinker.params import SetParams, load_section
 
     source = source or _FOLDER / name / "source"
     out = out or source.parent / "manifest.parquet"
-    data = load_section(params, DataParams)
+    data = load_section(params, SetParams)
     card = load_card(name, Path(data.cards))
     table = build_manifest(source, card, data.counts.get(name))
     write_manifest(table, out, card, source, Path(data.cards))

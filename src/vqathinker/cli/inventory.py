@@ -187,7 +187,7 @@ def _print_table(states: Sequence["SetState"], console: "Console") -> None:
 
 
 def _print_left_out(params: Path, data: Path, console: "Console") -> None:
-    """What absent sets leave out of the scale; of a stamp, which knows no runs, nothing."""
+    """What absent sets leave out of the scale; of a job's file, which knows no runs, nothing."""
     from vqathinker.phases.parameters import DOWNLOAD, read_params
     from vqathinker.phases.presence import absent_sets, describe_absent
 

@@ -29,7 +29,7 @@ _PARAMS = Product("parameters", "go to the project's folder, or name its params.
 
 ParamsFile = Annotated[
     Path,
-    typer.Option("--params", **file_to_read(_PARAMS), help="params.yaml, or the stamp of a phase."),
+    typer.Option("--params", **file_to_read(_PARAMS), help="params.yaml, or the file of a job."),
 ]
 ManifestFile = Annotated[
     Path,

@@ -47,9 +47,9 @@ def perturbed(
     """
     from vqathinker.params import (
         AnswerParams,
-        ClipsParams,
+        CompareParams,
+        DrawParams,
         EvaluationParams,
-        PreferenceParams,
         load_device,
         load_kernels,
         load_section,
@@ -66,8 +66,8 @@ def perturbed(
         clips,
         load_section(params, EvaluationParams),
         load_section(params, AnswerParams),
-        load_section(params, ClipsParams).perturbations,
-        load_section(params, PreferenceParams),
+        load_section(params, DrawParams).perturbations,
+        load_section(params, CompareParams),
         rows.loc[rows["status"] == "ok", "video"],
         run=run,
         benchmark=benchmark,

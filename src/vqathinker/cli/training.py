@@ -1,10 +1,9 @@
 """Commands of the phase `training`: GRPO, and the policy that comes out of it."""
 
-import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -19,13 +18,9 @@ from vqathinker.cli.options import (
     TimesFile,
 )
 from vqathinker.cli.paths import file_to_read, folder_to_read
-from vqathinker.errors import reading
 from vqathinker.phases.gpus import claim_gpus
 from vqathinker.policy.kernels import cap_kernels
 from vqathinker.products import PERTURBATIONS, POLICY, RUN
-
-if TYPE_CHECKING:
-    from vqathinker.policy.folder.evaluation import OwnEvaluation
 
 __all__ = ["export", "train"]
 
@@ -106,16 +101,7 @@ def export(
         ScoreKind | None,
         typer.Option(
             help="The kind of score that `score` and `serve` show of this policy; else "
-            "the one of --evaluation."
-        ),
-    ] = None,
-    evaluation: Annotated[
-        str | None,
-        typer.Option(
-            metavar="JSON",
-            help="How `score` and `serve` make scores of this policy: score, sampling and "
-            "expectation, as in `evaluation` of params.yaml; else those of --params, where it has "
-            "them.",
+            "the one of `evaluation` in --params."
         ),
     ] = None,
 ) -> None:
@@ -124,12 +110,16 @@ def export(
     Example: vqathinker export grpo --from models/demo/grpo --out my-policy
     """
     from vqathinker.params import load_run
+    from vqathinker.phases.parameters import read_params
+    from vqathinker.policy.folder.evaluation import own_evaluation
 
     settings = load_run(params, run)
     cap_kernels(settings.kernels)
     from vqathinker.policy.folder.export import export as export_policy
 
-    own = _own_evaluation(params, score, evaluation)
+    own = own_evaluation(read_params(params), str(params))
+    if score is not None:
+        own = own.model_copy(update={"score": score})
     if merge := export_policy(run, settings, source, out, own):
         typer.echo(
             f"{out}: adapters merged in float32, relative error of the change "
@@ -137,25 +127,3 @@ def export(
             "adapted weights would be the base's, so half precision keeps adapters apart"
         )
     typer.echo(f"{out}: policy of run {run}")
-
-
-def _own_evaluation(
-    params: Path, score: ScoreKind | None, evaluation: str | None
-) -> "OwnEvaluation | None":
-    """What the tables show: as given, else as in the parameters; a stamp of training has none."""
-    from vqathinker.params import EvaluationParams, load_section
-    from vqathinker.phases.parameters import read_params
-    from vqathinker.policy.folder.evaluation import OwnEvaluation, own_evaluation
-
-    own: OwnEvaluation | None = None
-    if evaluation is not None:
-        with reading(Path("--evaluation"), "a JSON object", "write it as params.yaml has it"):
-            given = json.loads(evaluation)
-        own = own_evaluation({"evaluation": given}, "--evaluation")
-    elif EvaluationParams.KEY in read_params(params):
-        kept = set(OwnEvaluation.model_fields)
-        section = load_section(params, EvaluationParams).model_dump(include=kept)
-        own = OwnEvaluation.model_validate(section)
-    if score is None:
-        return own
-    return (own or OwnEvaluation(score=score)).model_copy(update={"score": score})

@@ -22,7 +22,7 @@ from vqathinker.datasets.fetching.steps import FetchSettings
 from vqathinker.datasets.manifest import videos_folder
 from vqathinker.datasets.receipt import write_receipt
 from vqathinker.datasets.source_files import SourceFolderError
-from vqathinker.params import DataParams, DownloadParams
+from vqathinker.params import DownloadParams, SetParams
 from vqathinker.phases.one_writer import HeldError, only_writer
 from vqathinker.video.ffmpeg import describe_ffmpeg
 
@@ -35,7 +35,7 @@ class SetNotInPlaceError(FileNotFoundError):
 
 def fetch_set(
     name: str,
-    params: DataParams,
+    params: SetParams,
     settings: DownloadParams,
     out: Path,
     receipt: Path,
@@ -102,7 +102,7 @@ def _fetch_settings(settings: DownloadParams, hashes: Path) -> FetchSettings:
     return FetchSettings(context, settings.keep_archives, settings.largest_ratio)
 
 
-def _make_demo_set(card: Card, params: DataParams, out: Path) -> None:
+def _make_demo_set(card: Card, params: SetParams, out: Path) -> None:
     from vqathinker.datasets.made.demo import make_set  # noqa: PLC0415  needs ffmpeg, others do not
 
     if out.exists() and any(out.iterdir()) and not (out / card.label.file).is_file():

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from vqathinker.datasets.card import CardError, load_card
-from vqathinker.phases.hashing import STAND_INS
+from vqathinker.phases.cards import STAND_INS
 
 __all__ = ["LabelOrigin", "label_origin"]
 

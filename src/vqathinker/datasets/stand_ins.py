@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 from vqathinker.datasets.card_faults import describe_faults
 from vqathinker.datasets.remote_file import Bytes, Sha256, StrictModel
 from vqathinker.errors import InputError, read_json
-from vqathinker.phases.hashing import STAND_INS
+from vqathinker.phases.cards import STAND_INS
 
 __all__ = ["with_stand_ins"]
 

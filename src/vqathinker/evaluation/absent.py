@@ -15,7 +15,7 @@ from vqathinker.datasets.card import Card, load_card
 from vqathinker.errors import InputError
 from vqathinker.evaluation.completeness import ABSENT
 from vqathinker.evaluation.metrics import Metrics, evaluate
-from vqathinker.params import DataParams, EvaluationParams, IntervalsParams
+from vqathinker.params import EvaluationParams, IntervalsParams, SetParams
 
 __all__ = ["write_absent"]
 
@@ -26,7 +26,7 @@ def write_absent(
     run: str,
     benchmark: str,
     lacking: Sequence[str],
-    data: DataParams,
+    data: SetParams,
     how: EvaluationParams,
     out: Path,
 ) -> Metrics:
@@ -46,12 +46,11 @@ def write_absent(
 
     Raises:
         CardError: a set has no card, or a wrong one.
-        InputError: `lacking` names nothing, or a set that is neither of the two.
+        InputError: `lacking` names nothing.
     """
-    if not lacking or not set(lacking) <= {benchmark, data.train}:
+    if not lacking:
         raise InputError(
-            f"sets that lack are {', '.join(lacking) or 'none'}, expected {benchmark}, "
-            f"{data.train} or both: what run {run} is evaluated and trained on"
+            f"--lacking names no set; expected {benchmark}, the training set of run {run}, or both"
         )
     cards = Path(data.cards)
     reasons = {name: _reason(load_card(name, cards), benchmark) for name in lacking}

@@ -32,7 +32,8 @@ class PredictionJournal:
         """Find what an earlier try at the file `out` left, or begin anew.
 
         Args:
-            key: all that the rows depend on; what was left under another key is thrown away.
+            key: all that the rows depend on; what was left under another key is put aside as
+                `.NAME.journal.before`.
 
         Raises:
             InputError: another process writes the same file.
@@ -78,5 +79,6 @@ class PredictionJournal:
             return []
         key, *lines = self._path.read_text(encoding="utf-8").split("\n")
         if key != self._key:
+            self._path.replace(self._path.with_suffix(".journal.before"))
             return []
         return [json.loads(line) for line in lines[:-1]]  # behind the last break: half a line

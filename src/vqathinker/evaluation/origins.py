@@ -5,7 +5,6 @@ number to its videos with nothing else at hand. Code is named by its hash, which
 every checkout and copy; times and names of hosts are nowhere in it.
 """
 
-import hashlib
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -14,9 +13,9 @@ from typing import Any
 
 from vqathinker import __version__
 from vqathinker.evaluation.completeness import promise_of
-from vqathinker.phases.hashing import code_digest
+from vqathinker.hashing import code_digest, sha256_of_file
 
-__all__ = ["named", "origin_of_metrics", "origin_of_policy", "sha256_of_file", "versions_of"]
+__all__ = ["named", "origin_of_metrics", "origin_of_policy", "versions_of"]
 
 _SOURCE = Path(__file__).parents[2]
 # Entries of a policy's record that its predictions repeat; its settings stay in its folder.
@@ -79,16 +78,6 @@ def origin_of_metrics(
 def named(path: Path) -> dict[str, str]:
     """A file by `path`, as it was given, and `sha256`."""
     return {"path": path.as_posix(), "sha256": sha256_of_file(path)}
-
-
-def sha256_of_file(path: Path) -> str:
-    """Its sha256 in hexadecimal.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def versions_of(*packages: str) -> dict[str, str]:

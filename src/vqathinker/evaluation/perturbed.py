@@ -16,10 +16,10 @@ from vqathinker.evaluation.predict import Asked, batches_of, load_asked, row_of,
 from vqathinker.evaluation.predictions import RAW
 from vqathinker.params import (
     AnswerParams,
+    CompareParams,
     Device,
     EvaluationParams,
     PerturbationParams,
-    PreferenceParams,
 )
 from vqathinker.policy.frame_features import encode_blank_frame, encode_frames
 from vqathinker.policy.generation import EncodedPrompts
@@ -42,7 +42,7 @@ def choose_videos(videos: Iterable[str], number: int | None, seed: int) -> set[s
 
 def predict_perturbed(  # noqa: PLR0913  each decides what is said, or where it goes
     policy: Path, clips: Sequence[Path], how: EvaluationParams, answer: AnswerParams,
-    perturbations: PerturbationParams, preference: PreferenceParams, videos: Iterable[str], *,
+    perturbations: PerturbationParams, preference: CompareParams, videos: Iterable[str], *,
     run: str, benchmark: str, out: Path, times: Path | None = None, device: Device = "cpu",
 ) -> None:  # fmt: skip
     """Write a row for each chosen clip, of kind `raw`, and one for each of its perturbed copies.

@@ -3,7 +3,6 @@
 Source: docs/method.md, section 6.
 """
 
-import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +17,9 @@ from vqathinker.atomic import whole_file
 from vqathinker.evaluation.journal import PredictionJournal
 from vqathinker.evaluation.origins import origin_of_policy, versions_of
 from vqathinker.evaluation.predictions import COLUMNS, write_predictions
+from vqathinker.hashing import code_digest, sha256_of_file
 from vqathinker.params import AnswerParams, Device, EvaluationParams
-from vqathinker.phases.hashing import code_digest
+from vqathinker.phases.results_version import RESULTS_VERSION
 from vqathinker.policy.device import choose_device, choose_dtype
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.policy.machine import describe_machine
@@ -36,7 +36,8 @@ class Asked:
     """A policy, the clips that it is asked about, and how.
 
     Attributes:
-        origin: all that its answers depend on but the code, as predictions keep it.
+        origin: all that its answers depend on, and the versions of packages, as predictions keep
+            it.
     """
 
     policy: Policy
@@ -73,7 +74,7 @@ def load_asked(
     origin = {
         "run": run, "benchmark": benchmark, "policy": loaded.provenance["policy"],
         "setting": store.setting, "decoding": how.model_dump(), "answer": answer.model_dump(),
-        "clips": [hashlib.sha256(path.read_bytes()).hexdigest() for path in clips],
+        "clips": [sha256_of_file(path) for path in clips],
         "device": place.type, "precision": str(precision).removeprefix("torch."),
         "machine": describe_machine(), "policy_origin": origin_of_policy(policy, loaded.provenance),
         "versions": versions_of("numpy", "tokenizers", "torch", "transformers"),
@@ -93,13 +94,13 @@ def write_answers(
     """Ask about every batch of videos that the journal beside `out` lacks, and write all rows.
 
     Args:
-        module: whose code, with all that it imports, the rows depend on.
+        module: whose code, with all that it imports, makes the rows; named like their job.
         ask: gives the rows of a batch.
         times: as `predict` has it.
     """
     package = Path(__file__).parents[1]
     origin = {**origin, "code": code_digest(module.relative_to(package), package.parent)}
-    with PredictionJournal(out, origin) as journal:
+    with PredictionJournal(out, journal_key(origin, module.stem)) as journal:
         _ask_about(batches, ask, journal, f"{origin['run']} {origin['benchmark']}")
         rows = [row for batch in journal.batches for row in batch]
         if times is not None:
@@ -109,6 +110,12 @@ def write_answers(
         table = pd.DataFrame(rows, columns=None if rows else list(COLUMNS))
         write_predictions(out, table.drop(columns="seconds", errors="ignore"), origin)
         journal.remove()
+
+
+def journal_key(origin: Mapping[str, Any], job: str) -> dict[str, Any]:
+    """What answers that are resumed must depend on: no code, and no versions of packages."""
+    counted = {key: value for key, value in origin.items() if key not in {"code", "versions"}}
+    return {**counted, "results_version": RESULTS_VERSION[job]}
 
 
 def _ask_about(

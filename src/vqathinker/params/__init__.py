@@ -15,13 +15,16 @@ from vqathinker.params.base import (
 from vqathinker.params.data import (
     ClipsParams,
     DataParams,
+    DecodeParams,
     DemoDataParams,
     DownloadParams,
+    DrawParams,
     PerturbationParams,
     ReaderName,
+    SetParams,
 )
 from vqathinker.params.model import Device, Kernels, Precision
-from vqathinker.params.preference import PreferenceParams
+from vqathinker.params.preference import CompareParams, PreferenceParams
 from vqathinker.params.reading import (
     ParameterError,
     load_all,
@@ -74,11 +77,14 @@ __all__ = [
     "AnswerParams",
     "BaseParams",
     "ClipsParams",
+    "CompareParams",
     "DataParams",
+    "DecodeParams",
     "DemoBaseParams",
     "DemoDataParams",
     "Device",
     "DownloadParams",
+    "DrawParams",
     "EvaluationParams",
     "ExpectationParams",
     "HubBaseParams",
@@ -109,6 +115,7 @@ __all__ = [
     "RunSettings",
     "SamplingParams",
     "ScoreKind",
+    "SetParams",
     "TaskKind",
     "TaskParams",
     "ThreadsParams",

@@ -19,11 +19,14 @@ from vqathinker.params.model import (
 __all__ = [
     "ClipsParams",
     "DataParams",
+    "DecodeParams",
     "DemoDataParams",
     "DownloadParams",
+    "DrawParams",
     "MadeSetParams",
     "PerturbationParams",
     "ReaderName",
+    "SetParams",
     "SettingsParams",
 ]
 
@@ -53,17 +56,22 @@ class DemoDataParams(Model):
     sets: Named[MadeSetParams]
 
 
-class DataParams(Section):
-    """Which sets are trained and evaluated on."""
+class SetParams(Section):
+    """What bringing and reading one set depends on; the section `data` says it of all of them."""
 
     KEY: ClassVar[str] = "data"
+
+    counts: Named[Count] = Field(description="rows of each set's label file")
+    cards: str = Field(min_length=1, description="folder of your own cards, beside the built-in")
+    demo: DemoDataParams | None = Field(description="how the demo's videos are made; else null")
+
+
+class DataParams(SetParams):
+    """Which sets are trained and evaluated on."""
 
     train: Name = Field(description="data set that policies are trained on")
     in_domain: list[Name] = Field(description="benchmarks of the same domain as the training set")
     out_of_distribution: list[Name] = Field(description="benchmarks of another domain")
-    counts: Named[Count] = Field(description="rows of each set's label file")
-    cards: str = Field(min_length=1, description="folder of your own cards, beside the built-in")
-    demo: DemoDataParams | None = Field(description="how the demo's videos are made; else null")
 
     @model_validator(mode="after")
     def _require_counts(self) -> Self:
@@ -111,15 +119,27 @@ class SettingsParams(Model):
     test_setting: SettingName = Field(description="of the clips that it is evaluated on")
 
 
-class ClipsParams(Section):
+class DecodeParams(Section):
     """How videos become stored frames, decoded once."""
 
     KEY: ClassVar[str] = "clips"
 
-    train_setting: SettingName = Field(description="frames x size of training clips")
-    test_setting: SettingName = Field(description="frames x size of evaluation clips")
     shard_size: Count = Field(description="videos of one shard, which is one job")
     timeout_s: Positive = Field(description="seconds after which a video counts as damaged")
     memory_mb: Count = Field(description="MiB beyond which a video counts as damaged")
     reader: ReaderName = Field(description="what decodes; decord as the authors")
+
+
+class DrawParams(Section):
+    """What perturbed copies of clips are drawn from."""
+
+    KEY: ClassVar[str] = "clips"
+
     perturbations: PerturbationParams
+
+
+class ClipsParams(DrawParams, DecodeParams):
+    """How videos become stored frames, decoded once, and the perturbations drawn for them."""
+
+    train_setting: SettingName = Field(description="frames x size of training clips")
+    test_setting: SettingName = Field(description="frames x size of evaluation clips")

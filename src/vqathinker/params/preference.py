@@ -6,14 +6,19 @@ from pydantic import Field
 
 from vqathinker.params.model import Count, Name, Section, Whole
 
-__all__ = ["PreferenceParams"]
+__all__ = ["CompareParams", "PreferenceParams"]
 
 
-class PreferenceParams(Section):
-    """Temporal preference (docs/preference.md)."""
+class CompareParams(Section):
+    """Which clips are compared with perturbed copies of themselves."""
 
     KEY: ClassVar[str] = "preference"
 
-    benchmarks: list[Name] = Field(description="test sets of the scale; none: it is not measured")
     videos: Count | None = Field(description="drawn from each benchmark; null: all of them")
     seed: Whole = Field(description="of the videos and of their perturbations")
+
+
+class PreferenceParams(CompareParams):
+    """Temporal preference (docs/preference.md)."""
+
+    benchmarks: list[Name] = Field(description="test sets of the scale; none: it is not measured")

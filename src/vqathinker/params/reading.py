@@ -1,6 +1,6 @@
-"""Read params.yaml or a stamp into typed sections; say which key holds what, and what it should."""
+"""Read params.yaml, or the file of a job, into typed sections; say which key should hold what."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,7 +28,7 @@ __all__ = [
 
 
 class ParameterError(ValueError):
-    """A value in params.yaml or in a stamp is not what its model expects."""
+    """A value in params.yaml, or in the file of a job, is not what its model expects."""
 
 
 S = TypeVar("S", bound=Section)
@@ -48,12 +48,15 @@ def load_all(path: Path, changes: Sequence[str] = ()) -> Parameters:
 
 
 def load_section(path: Path, section: type[S]) -> S:
-    """One section of params.yaml or of a phase's stamp.
+    """One section of params.yaml, or what of it stands in the file of a job.
 
     Raises:
         ParameterError: the section is not there, or a value in it is missing, unknown or wrong.
     """
-    return _check(path, _part(path, section.KEY), section, section.KEY)
+    part = _part(path, section.KEY)
+    if isinstance(part, Mapping) and part.keys() <= section.model_fields.keys():
+        return _check(path, part, section, section.KEY)
+    return _check(path, part, Parameters.model_fields[section.KEY].annotation, section.KEY)
 
 
 def load_base(path: Path) -> BaseParams:
@@ -66,7 +69,7 @@ def load_base(path: Path) -> BaseParams:
 
 
 def load_run(path: Path, name: str) -> RunSettings:
-    """Seed, training and rewards of one run, from params.yaml or from the run's stamp.
+    """Seed, training and rewards of one run, from params.yaml or from the file of a job of it.
 
     Raises:
         ParameterError: no such run, or a value of it is missing, unknown or wrong.
@@ -122,7 +125,7 @@ def _part(path: Path, key: str) -> Any:
     if key not in params:
         raise ParameterError(
             f"{path}: has no section {key!r}, only {', '.join(params)}; "
-            "give params.yaml, or the stamp of a phase that depends on it"
+            "give params.yaml, or the file of a job that depends on it"
         )
     return params[key]
 

@@ -200,7 +200,7 @@ class PromptParams(Section):
 
 
 class RunSettings(Model):
-    """What training a run depends on; all that its stamp holds."""
+    """What training a run depends on."""
 
     seed: Whole
     training: TrainingParams

@@ -114,7 +114,7 @@ class ReportParams(Section):
 
 
 class ThreadsParams(Section):
-    """Threads of one job; like `resources` in no stamp, for no result may depend on it."""
+    """Threads of one job; no result may depend on them, nor on `resources`."""
 
     KEY: ClassVar[str] = "threads"
 

@@ -1,4 +1,4 @@
-"""From params.yaml to the parameters of one scale, and of one phase of it."""
+"""From params.yaml to the parameters of one scale."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,46 +8,17 @@ import yaml
 
 from vqathinker.errors import InputError, reading
 from vqathinker.phases.coercion import coerce
-from vqathinker.phases.rows import AFTER, plain_rows, started_rows
+from vqathinker.phases.rows import plain_rows, started_rows
 from vqathinker.phases.words import nearest
 from vqathinker.phases.yaml12 import parse_yaml, read_yaml
 
-__all__ = [
-    "BASE",
-    "CLIPS",
-    "DOWNLOAD",
-    "TRAINING",
-    "Tree",
-    "bases_of",
-    "merge",
-    "phase_names",
-    "phase_params",
-    "read_params",
-    "resolve",
-]
-
 Tree = dict[str, Any]
 
-# Sections of the resolved parameters that a phase depends on. The phases of a base policy and of a
-# run are added by name.
-SECTIONS: dict[str, tuple[str, ...]] = {
-    "data": ("data",),
-    "clips": ("seed", "clips"),
-    "evaluation": ("evaluation", "answer", "kernels", "device"),
-    "perturbed": ("clips", "evaluation", "answer", "kernels", "device", "preference"),
-    "metrics": ("metrics",),
-    "absent": ("data", "evaluation"),
-    "understanding": ("understanding", "evaluation", "answer", "kernels", "device"),
-    "judging": ("understanding", "judge"),
-    "thumbnails": (),
-    "report": ("report", "data", "metrics", "understanding"),
-}
-BASE, TRAINING, CLIPS = "base", "training", "clips"
+BASE, CLIPS = "base", "clips"
 SETTINGS = ("train_setting", "test_setting")  # of clips, which a row may have of its own
-_EXPECTED = ("parameters or the stamp of a phase", "give a params.yaml as the shipped one")
+_EXPECTED = ("parameters, or those of a job", "give a params.yaml as the shipped one")
 RUN_SECTIONS = ("seed", "training", "rewards", "answer", "prompt", "kernels", "device")
 
-# How files come, in a file of its own beside the stamps: read by jobs, but no input of any rule.
 DOWNLOAD = "download"
 
 
@@ -152,7 +123,7 @@ def bases_of(params: Mapping[str, Any]) -> dict[str, Tree]:
 def read_params(
     path: Path, changes: Sequence[str] = (), schema: Mapping[str, Any] | None = None
 ) -> Tree:
-    """Resolved parameters from params.yaml or, of one phase only, from a stamp.
+    """Resolved parameters from params.yaml or, of one job only, from its file in workflow/keys.
 
     Args:
         path: the file.
@@ -165,11 +136,17 @@ def read_params(
     """
     content = read_yaml(path, *_EXPECTED)
     with reading(path, *_EXPECTED):
-        if "phase" in (content := dict(content)):
-            return dict(content["params"])
+        content = dict(content)
+    if is_of_job(content):
+        return dict(content["params"])
     for change in changes:
         content = merge(content, _as_tree(change, content, schema or {}))
     return resolve(content, str(path))
+
+
+def is_of_job(content: Mapping[str, Any]) -> bool:
+    """Whether this is the content of a file of `phases.keys`, and no params.yaml."""
+    return isinstance(content.get("params"), Mapping)
 
 
 def _as_tree(change: str, content: Mapping[str, Any], schema: Mapping[str, Any]) -> Tree:
@@ -186,40 +163,3 @@ def _as_tree(change: str, content: Mapping[str, Any], schema: Mapping[str, Any])
     for name in reversed(["scales", str(content.get("scale")), *key.split(".")]):
         tree = {name: tree}
     return dict(tree)
-
-
-def phase_names(params: Mapping[str, Any]) -> list[str]:
-    """Every phase of these resolved parameters: one per base policy, and one per trained run."""
-    trained = [name for name, run in params["runs"].items() if run["train"]]
-    bases = [f"{BASE}-{name}" for name in bases_of(params)]
-    return [*SECTIONS, *bases, *(f"{TRAINING}-{name}" for name in trained)]
-
-
-def phase_params(params: Mapping[str, Any], phase: str) -> Tree:
-    """What of the resolved parameters a phase depends on, always with the scale.
-
-    Raises:
-        InputError: no such phase.
-    """
-    if phase not in phase_names(params):
-        raise InputError(f"phase is {phase!r}, expected one of {', '.join(phase_names(params))}")
-    if phase in SECTIONS:
-        plain = {key: params[key] for key in ("scale", *SECTIONS[phase])}
-        return plain | ({"runs": _without_groups(params)} if phase == "report" else {})
-    kind, _, name = phase.partition("-")
-    if kind == BASE:
-        shared = {key: params[key] for key in ("scale", "kernels")}
-        return {**shared, BASE: bases_of(params)[name]}
-    row = params["runs"][name]
-    # Of the policy to start from its name alone: what is in its folder, the folder's time tells.
-    held = {key: row[key] for key in RUN_SECTIONS} | {BASE: {"name": row[BASE]["name"]}}
-    held |= {AFTER: row[AFTER], CLIPS: {SETTINGS[0]: row[CLIPS][SETTINGS[0]]}}
-    return {"scale": params["scale"], "runs": {name: held}}
-
-
-def _without_groups(params: Mapping[str, Any]) -> Tree:
-    """How runs differ, which tables say; in which report a run has its row, changes no table."""
-    return {
-        name: {key: value for key, value in row.items() if key != "group"}
-        for name, row in params["runs"].items()
-    }

@@ -10,21 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from vqathinker.errors import InputError
-from vqathinker.phases.hashing import CARDS, card_path
+from vqathinker.phases.cards import CARDS, card_path, owner_of_files, read_card
 from vqathinker.phases.parameters import DOWNLOAD
 from vqathinker.phases.words import nearest
-from vqathinker.phases.yaml12 import read_yaml
-
-__all__ = ["absent_sets", "describe_absent"]
 
 # Access that takes a person: a form, a password, a token, files of one's own.
 _BY_HAND = {"manual", "token", "local"}
-_PACKAGE = Path(__file__).parents[1]
 
 
-def absent_sets(
-    params: Mapping[str, Any], package: Path = _PACKAGE, data: Path = Path("data")
-) -> list[str]:
+def absent_sets(params: Mapping[str, Any], data: Path = Path("data")) -> list[str]:
     """Sets of a scale that are not there and that the workflow is not to bring.
 
     A set is there with a receipt, with videos in `source/videos`, or with something in `downloads`
@@ -33,7 +27,6 @@ def absent_sets(
 
     Args:
         params: resolved parameters.
-        package: the folder of the package, with the built-in cards.
         data: the folder in which all sets lie.
 
     Raises:
@@ -41,14 +34,12 @@ def absent_sets(
     """
     bring, sets = params[DOWNLOAD]["bring"], _sets_of(params)
     named = set() if isinstance(bring, str) else set(bring)
-    _require_cards(named, params, package)
-    cards = {name: _card(name, params, package) for name in {*sets, *named}}
-    owners = {name: str(card.get("files_of") or name) for name, card in cards.items()}
+    _require_cards(named, params)
+    owners = {name: owner_of_files(name, params) for name in {*sets, *named}}
     named = {owners[name] for name in named}
 
     def comes(owner: str) -> bool:
-        card = cards.get(owner) or _card(owner, params, package)
-        kind = (card.get("access") or {}).get("kind")
+        kind = (read_card(owner, params).get("access") or {}).get("kind")
         if kind == "made" or bring == "all" or owner in named or _is_there(data / owner):
             return True
         return bring == "open" and kind not in _BY_HAND
@@ -79,24 +70,15 @@ def _sets_of(params: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys([data["train"], *data["in_domain"], *data["out_of_distribution"]]))
 
 
-def _require_cards(names: Iterable[str], params: Mapping[str, Any], package: Path) -> None:
+def _require_cards(names: Iterable[str], params: Mapping[str, Any]) -> None:
     for name in sorted(names):
-        if not card_path(name, params, package).is_file():
-            built_in = (path.stem for path in (package / CARDS).glob("*.yaml"))
+        if not card_path(name, params).is_file():
+            built_in = (path.stem for path in CARDS.glob("*.yaml"))
             hint = nearest(name, [*built_in, *_sets_of(params)])
             raise InputError(
                 f"{DOWNLOAD}.bring names {name!r}, which has no card; expected names of sets, or "
                 f"open, nothing, all{hint}"
             )
-
-
-def _card(name: str, params: Mapping[str, Any], package: Path) -> Mapping[str, Any]:
-    """What stands in a card; nothing where there is none, which `fetch` then says."""
-    path = card_path(name, params, package)
-    if not path.is_file():
-        return {}
-    content = read_yaml(path, "a card", "compare it with docs/datasets.md")
-    return content if isinstance(content, dict) else {}
 
 
 def _is_there(folder: Path) -> bool:

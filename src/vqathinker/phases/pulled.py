@@ -3,9 +3,9 @@
 DVC gives files the time at which they come, in any order, and Snakemake would make all of them
 again. DVC also knows by content what is up to date: where all that a stage of dvc.lock depends on
 (parameters, code, data) and all that it made are what they were when it ran, and so are the stages
-before it, its outputs follow. These, and no others, get the time of the latest stamp, so that
-nothing among them is newer than what follows from it. Nothing but the standard library and PyYAML,
-as the Snakefile calls it.
+before it, its outputs follow. These, and no others, get the time of the latest file of a job, so
+that nothing among them is newer than what follows from it. Nothing but the standard library and
+PyYAML, as the Snakefile calls it.
 """
 
 import hashlib
@@ -17,17 +17,17 @@ from pathlib import Path, PurePath
 from re import Pattern
 from typing import Any
 
+from vqathinker.phases.keys import FOLDER
 from vqathinker.phases.parameters import Tree, resolve
-from vqathinker.phases.stamps import STAMPS, settle_stamps
 from vqathinker.phases.yaml12 import parse_yaml
 from vqathinker.programs import find_program
-
-__all__ = ["fresh_stages", "settle_pulled"]
 
 _LOCK = Path("dvc.lock")
 _PARAMS = Path("params.yaml")
 _FLAG = ".snakemake_timestamp"  # the time of a folder that is an output
 _ABSENT = "deleted"
+_KEYS = "keys"  # the stage that writes the files of jobs, which whoever asks has just done
+_SETTLED = Path(".snakemake/settled")
 
 Status = Mapping[str, list[Any]]
 
@@ -36,19 +36,19 @@ def settle_pulled(params: Tree, outputs: Collection[Pattern[str]]) -> str | None
     """Once for each dvc.lock: set times as above; returns what the user should know, if anything.
 
     Does nothing inside a stage of DVC, which has decided, without DVC, and where these are not the
-    parameters of params.yaml, which are all that DVC knows of. To be called after `write_stamps`.
+    parameters of params.yaml, which are all that DVC knows of. To be called after the files of
+    jobs were written.
 
     Args:
         params: the resolved parameters of this run.
         outputs: what the paths of rules' outputs look like.
     """
-    program = find_program("dvc")
-    if "DVC_STAGE" in os.environ or program is None or not _LOCK.is_file():
+    program, files = find_program("dvc"), [*(FOLDER / params["scale"]).rglob("*.json")]
+    if "DVC_STAGE" in os.environ or program is None or not (files and _LOCK.is_file()):
         return None
     text = _LOCK.read_bytes()
-    stamps = STAMPS / params["scale"]
-    marker, digest = stamps / "settled", hashlib.sha256(text).hexdigest()
-    if marker.is_file() and marker.read_text(encoding="utf-8") == digest:
+    digest = hashlib.sha256(text).hexdigest()
+    if _SETTLED.is_file() and _SETTLED.read_text(encoding="utf-8") == digest:
         return None
     if resolve(parse_yaml(_PARAMS.read_text(encoding="utf-8"))) != params:
         return None
@@ -60,12 +60,13 @@ def settle_pulled(params: Tree, outputs: Collection[Pattern[str]]) -> str | None
         return f"`dvc status` failed, so that files of `dvc pull` may be made again: {why}"
     stages = parse_yaml(text).get("stages") or {}
     fresh = fresh_stages(stages, json.loads(done.stdout))
-    latest = max(stamp.stat().st_mtime_ns for stamp in stamps.glob("*.yaml"))
+    latest = max(path.stat().st_mtime_ns for path in files)
     for out in (out["path"] for name in fresh for out in stages[name].get("outs", [])):
         for path in _outputs_in(Path(out), outputs):
             os.utime(path, ns=(latest, latest), follow_symlinks=False)
-    settle_stamps(params["scale"])
-    marker.write_text(digest, encoding="utf-8")
+    _SETTLED.parent.mkdir(exist_ok=True)
+    _SETTLED.write_text(digest, encoding="utf-8")
+    fresh = [name for name in fresh if name != _KEYS]
     return f"Up to date as dvc.lock has it: {', '.join(fresh)}." if fresh else None
 
 
@@ -86,6 +87,8 @@ def fresh_stages(stages: Mapping[str, Any], status: Status) -> list[str]:
     }
 
     def is_fresh(name: str) -> bool:
+        if name == _KEYS:
+            return True
         if not all(_only_absent(entry, makers) for entry in status.get(name, [])):
             return False
         for dep in stages[name].get("deps", []):

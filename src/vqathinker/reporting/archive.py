@@ -18,7 +18,8 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 from vqathinker import __version__
 from vqathinker.atomic import whole_file
 from vqathinker.errors import InputError
-from vqathinker.evaluation.origins import sha256_of_file, versions_of
+from vqathinker.evaluation.origins import versions_of
+from vqathinker.hashing import sha256_of_file
 from vqathinker.phases.parameters import read_params
 from vqathinker.phases.yaml12 import dump_yaml
 from vqathinker.policy.folder.hashes import PROVENANCE as POLICY_RECORD
@@ -35,7 +36,7 @@ __all__ = ["archive"]
 # Of the project's folder; what of it is not there, is not packed.
 _PROJECT = ("Snakefile", "params.yaml", "constraints.txt", "pyproject.toml", "dvc.yaml", "dvc.lock",
             "README.md", "LICENSE", "envs", "workflow", "cards", "src")  # fmt: skip
-_LEFT_OUT = {"__pycache__", "stamps"}
+_LEFT_OUT = {"__pycache__", "keys"}
 _METADATA = "ro-crate-metadata.json"
 _FIRST_DAY = (1980, 1, 1, 0, 0, 0)  # of the zip format
 

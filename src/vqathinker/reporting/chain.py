@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pyarrow.parquet as pq
 
 from vqathinker.datasets.manifest_origin import files_digest, read_receipt
-from vqathinker.evaluation.origins import sha256_of_file
+from vqathinker.hashing import sha256_of_file
 from vqathinker.parquet import read_columns
 from vqathinker.policy.folder.hashes import policy_hash
 from vqathinker.products import MANIFEST

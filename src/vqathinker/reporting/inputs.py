@@ -1,6 +1,6 @@
 """What the tables of a results folder were made from: enough to make them again.
 
-`tables/inputs.json`, with the parameters of the phase and the files of each option of the command.
+`tables/inputs.json`, with the parameters of the job and the files of each option of the command.
 """
 
 import json
@@ -10,17 +10,18 @@ from typing import Any, NamedTuple
 
 from vqathinker.atomic import whole_file
 from vqathinker.errors import InputError, read_json
-from vqathinker.phases.parameters import phase_params, read_params
+from vqathinker.phases.keys import job_params
+from vqathinker.phases.parameters import read_params
 from vqathinker.phases.yaml12 import dump_yaml
 
 __all__ = ["INPUTS", "TableInputs", "read_inputs", "write_inputs", "write_params"]
 
 INPUTS = "inputs.json"
-_PHASE = "report"
+_JOB = "tables"
 
 
 class TableInputs(NamedTuple):
-    """Parameters of the phase `report`, and files by the option that they were given to."""
+    """Parameters of the job `tables`, and files by the option that they were given to."""
 
     params: dict[str, Any]
     files: dict[str, list[Path]]
@@ -31,14 +32,14 @@ def write_inputs(out_dir: Path, params: Path, files: Mapping[str, Sequence[Path]
 
     Args:
         out_dir: the folder of tables.
-        params: params.yaml or the stamp of the phase.
+        params: params.yaml or the file of the job.
         files: paths by the name of the command's option.
 
     Raises:
         InputError: the parameters cannot be read.
     """
     told = read_params(params)
-    wanted = phase_params(told, _PHASE) if "training" in told else told  # a stamp has its own
+    wanted = job_params(told)[_JOB] if "training" in told else told  # the file of a job is that
     listed = {name: [path.as_posix() for path in paths] for name, paths in files.items()}
     text = json.dumps({"params": wanted, "files": listed}, indent=1, ensure_ascii=False)
     with whole_file(out_dir / INPUTS) as part:
@@ -61,6 +62,6 @@ def read_inputs(tables: Path) -> TableInputs:
 
 
 def write_params(path: Path, params: Mapping[str, Any]) -> None:
-    """Write these parameters so that a command takes them, as it takes a phase's stamp."""
-    text = dump_yaml({"phase": _PHASE, "params": dict(params)})
+    """Write these parameters so that a command takes them, as it takes the file of a job."""
+    text = dump_yaml({"params": dict(params)})
     path.write_text(text, encoding="utf-8")

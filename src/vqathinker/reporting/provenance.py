@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from vqathinker.atomic import whole_file
 from vqathinker.errors import InputError, read_json
-from vqathinker.evaluation.origins import sha256_of_file, versions_of
-from vqathinker.phases.hashing import code_digest
+from vqathinker.evaluation.origins import versions_of
+from vqathinker.hashing import code_digest, sha256_of_file
 
 __all__ = [
     "PROVENANCE",

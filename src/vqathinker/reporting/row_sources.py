@@ -55,7 +55,7 @@ def write_provenance(out_dir: Path, files: Mapping[str, Sequence[Path]], params:
     Args:
         out_dir: the folder, with its tables.
         files: what they were made from, by the name of the command's option.
-        params: params.yaml or the stamp of the phase.
+        params: params.yaml or the file of the job.
 
     Raises:
         InputError: a file cannot be read.

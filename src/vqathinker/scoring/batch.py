@@ -12,7 +12,7 @@ from typing import Any
 
 from vqathinker.acquisition.transfer.errors import TransferError
 from vqathinker.evaluation.journal import PredictionJournal
-from vqathinker.phases.hashing import code_digest
+from vqathinker.phases.results_version import RESULTS_VERSION
 from vqathinker.scoring.brought import at_hand
 from vqathinker.scoring.clips import is_address
 from vqathinker.scoring.loaded import LoadedPolicy, failed
@@ -21,8 +21,6 @@ from vqathinker.scoring.result import ClipScore, Method
 from vqathinker.video.disturbance import DisturbedJobError
 
 __all__ = ["ClipsFailedError", "journal_of", "score_clips"]
-
-_SOURCE = Path(__file__).parents[2]
 
 
 class ClipsFailedError(Exception):
@@ -40,7 +38,7 @@ def journal_of(
 ) -> PredictionJournal:
     """The results that an earlier try at the file `out` left, and those to come."""
     key = {"policy": policy.digest, "method": method, "frames": frames, "seed": seed}
-    return PredictionJournal(out, {**key, "code": code_digest(Path("scoring/batch.py"), _SOURCE)})
+    return PredictionJournal(out, {**key, "results_version": RESULTS_VERSION["predict"]})
 
 
 def score_clips(

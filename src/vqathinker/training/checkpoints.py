@@ -4,6 +4,7 @@ A checkpoint is written to the folder `UNFINISHED` and gets its name when every 
 disk. It lists its files with their sizes, so that one which was damaged later is known, too.
 """
 
+import itertools
 import json
 import logging
 import os
@@ -56,7 +57,8 @@ def finish_checkpoint(part: Path, final: Path, provenance: Mapping[str, Any]) ->
 def last_whole_checkpoint(out: Path, fingerprint: Mapping[str, str]) -> Path | None:
     """The checkpoint to go on from below `out`/checkpoints; None: from the beginning.
 
-    Checkpoints of a run with another fingerprint are removed, and so are damaged ones, with a word.
+    Checkpoints of a run with another fingerprint are put aside, as `checkpoints.before-<n>`, and
+    damaged ones are removed, both with a word.
 
     Raises:
         TrainingError: only the number of processes is another. They hold a share of a checkpoint
@@ -68,7 +70,7 @@ def last_whole_checkpoint(out: Path, fingerprint: Mapping[str, str]) -> Path | N
     if before is not None and before | {PROCESSES: fingerprint[PROCESSES]} == dict(fingerprint):
         _require_same_processes(folder, before[PROCESSES], fingerprint[PROCESSES])
     if before != dict(fingerprint):
-        shutil.rmtree(folder, ignore_errors=True)
+        _put_aside(folder, before or {}, fingerprint)
         with whole_file(note) as part:
             part.write_text(json.dumps(dict(fingerprint), indent=1), encoding="utf-8")
     shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
@@ -78,6 +80,26 @@ def last_whole_checkpoint(out: Path, fingerprint: Mapping[str, str]) -> Path | N
         _log.warning("%s: %s; it is removed, training goes on from the one before", path, fault)
         shutil.rmtree(path)
     return None
+
+
+def _put_aside(folder: Path, before: Mapping[str, Any], now: Mapping[str, str]) -> None:
+    """Nothing is deleted because something changed: it may be days of work."""
+    if not whole_checkpoints(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    numbers = (
+        n for n in itertools.count(1) if not folder.with_name(f"{folder.name}.before-{n}").exists()
+    )
+    aside = folder.with_name(f"{folder.name}.before-{next(numbers)}")
+    folder.replace(aside)
+    changed = [key for key in now if before.get(key) != now[key]]
+    _log.warning(
+        "%s: checkpoints of a run with other %s, now in %s; training begins anew. Remove that "
+        "folder if you do not need them",
+        folder,
+        ", ".join(changed),
+        aside.name,
+    )
 
 
 def _require_same_processes(folder: Path, before: str, now: str) -> None:

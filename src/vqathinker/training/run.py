@@ -1,7 +1,6 @@
 """One training run: from a base policy, clips and labels to checkpoints and a history."""
 
 import hashlib
-import json
 import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,10 +17,11 @@ from transformers import PrinterCallback
 
 from vqathinker.atomic import whole_file
 from vqathinker.errors import InputError
+from vqathinker.hashing import code_digest, sha256_of_file
 from vqathinker.params import RunSettings, TrainingParams
 from vqathinker.parquet import read_columns
-from vqathinker.phases.hashing import code_of_phase
 from vqathinker.phases.one_writer import HeldError, only_writer
+from vqathinker.phases.results_version import RESULTS_VERSION
 from vqathinker.planning.start import one_line
 from vqathinker.policy.folder.checkpoint import (
     policy_hash,
@@ -70,7 +70,8 @@ def train(
     `times` gets what two equal runs differ in: seconds by the clock and memory, for each step.
 
     A run that was cut short goes on from its last whole checkpoint if base policy, clips, labels,
-    settings and code are what they were; otherwise its checkpoints are removed first.
+    perturbations, the settings that change results, and their version are what they were; otherwise
+    its checkpoints are put aside first.
 
     Raises:
         InputError: the perturbations are not of these clips, or not there where a reward compares
@@ -100,9 +101,10 @@ def train(
         if changed := ineffective_parameters(settings):
             named = ", ".join(f"{name} ({why})" for name, why in changed.items())
             _log.warning("run %s: changed parameters without effect, or with less: %s", run, named)
-    fingerprint = _fingerprint(settings, base, manifest, perturbations, store)
+    fingerprint = _fingerprint(settings, base, manifest, perturbations, clips)
     fingerprint[PROCESSES] = str(state.num_processes)
     origin = {"run": run, "base": str(policy), "inputs": fingerprint}
+    origin["code"] = code_digest(Path("training", "run.py"), Path(__file__).parents[2])
     origin |= {"data": str(manifest), "setting": store.setting, "base_policy": base}
     origin["trained_on"] = describe_labels(manifest, set(rows["prompt"]))
     with _alone(out) if state.is_main_process else nullcontext():
@@ -193,19 +195,16 @@ def _fingerprint(
     base: Mapping[str, Any],
     manifest: Path,
     perturbations: Path | None,
-    store: ClipStore,
+    clips: Sequence[Path],
 ) -> dict[str, str]:
-    code = code_of_phase("training", Path(__file__).parents[2])
-    no_matter = {"training": {"tensorboard", "patience", "keep", "launch"}}  # to the weights
+    no_matter = {"tensorboard", "patience", "keep", "launch", "log_every", "save_every"}
+    told = settings.model_dump_json(exclude={"training": no_matter})
     return {
-        "settings": _sha256(settings.model_dump_json(exclude=no_matter).encode()),
-        "code": _sha256(json.dumps(code).encode()),
+        "settings": hashlib.sha256(told.encode()).hexdigest(),
+        "version": str(RESULTS_VERSION["train"]),
         "policy": str(base["policy"]),
-        "manifest": _sha256(manifest.read_bytes()),
-        "perturbations": _sha256(b"" if perturbations is None else perturbations.read_bytes()),
-        "clips": _sha256(json.dumps([store.setting, store.ids, store.provenance]).encode()),
+        "manifest": sha256_of_file(manifest),
+        "perturbations": "" if perturbations is None else sha256_of_file(perturbations),
+        # Some minutes for the 100 GB of the paper, and nothing else tells that frames changed.
+        "clips": " ".join(map(sha256_of_file, clips)),
     }
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

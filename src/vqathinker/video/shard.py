@@ -6,8 +6,6 @@ the shard in the order of the manifest, so that its bytes do not tell how often 
 Nobody holds more than one clip in memory. While a shard is put together it is on disk twice.
 """
 
-import hashlib
-import json
 import os
 import platform
 import zlib
@@ -24,7 +22,7 @@ from rich.progress import track
 
 from vqathinker.errors import InputError
 from vqathinker.params import ReaderName
-from vqathinker.phases.hashing import code_behind
+from vqathinker.phases.results_version import RESULTS_VERSION
 from vqathinker.video.damage import DamagedVideo, Failure
 from vqathinker.video.disturbance import DisturbedJobError, size_and_time
 from vqathinker.video.fork_server import preload_modules
@@ -93,17 +91,18 @@ def decode_shard(
             try.
     """
     usable = rows[rows["status"] == "ok"]
-    made_by = {"reader": reader, "code": _decoding_code()} | _reader_versions(reader)
+    versions = _reader_versions(reader)
     job = _ShardJob(
         videos=usable["video"].tolist(),
         files=[str(source / file) for file in usable["file"]],
         expected_frames=[int(frames) for frames in usable["frames"]],
         setting=setting,
         reader=reader,
-        provenance=made_by | dict(provenance or {}),
+        provenance={"reader": reader, **versions, **(provenance or {})},
     )
     _require_files(job.files, source)
-    key = {"job": asdict(job), "limits": asdict(limits)}
+    counted = {key: value for key, value in asdict(job).items() if key != "provenance"}
+    key = {"job": counted, "limits": asdict(limits), "results_version": RESULTS_VERSION["decode"]}
     rows_bytes = len(job.videos) * job.shape.clip_bytes
     with writing_alone(out, rows_bytes), Journal(out, key, rows_bytes) as journal:
         _decode_missing(job, journal, limits, workers, out)
@@ -147,12 +146,6 @@ class _ShardJob:
     @property
     def shape(self) -> ClipSetting:
         return parse_setting(self.setting)
-
-
-def _decoding_code() -> str:
-    """Checksum of the modules that make frames: what other code decoded is decoded again."""
-    files = code_behind(Path("video", "decode.py"), Path(__file__).parents[2])
-    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
 
 
 def _decode_missing(

@@ -21,9 +21,6 @@ from vqathinker.video.shard_file import METADATA_KEY, write_shard_file
 
 __all__ = ["ClipStore", "write_shard"]
 
-# Entries of a shard's provenance on which its frames depend.
-_MADE_BY = ("code", "reader", "av", "decord", "torch")
-
 
 def write_shard(
     path: Path,
@@ -155,13 +152,12 @@ class ClipStore:
 
     def _require_same_making(self, path: Path, provenance: Mapping[str, Any]) -> None:
         for before, made in self.provenance.items():
-            for part in _MADE_BY:
-                if made.get(part) != provenance.get(part):
-                    raise InputError(
-                        f"{path}: was decoded by another {part} ({provenance.get(part)}) than "
-                        f"{before} ({made.get(part)}), and so may be other frames; delete it and "
-                        "decode it again (vqathinker decode)"
-                    )
+            if made.get("reader") != provenance.get("reader"):
+                raise InputError(
+                    f"{path}: was decoded by another reader ({provenance.get('reader')}) than "
+                    f"{before} ({made.get('reader')}), and so may be other frames; delete it and "
+                    "decode it again (vqathinker decode)"
+                )
 
     def _locate(self, video: str) -> _ClipLocation:
         location = self._rows.get(video)

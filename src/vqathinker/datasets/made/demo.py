@@ -21,7 +21,7 @@ from tqdm import tqdm
 from vqathinker.datasets.made.contents import Content, make_contents, pristine_stream
 from vqathinker.datasets.made.degradations import DEGRADATIONS
 from vqathinker.errors import InputError
-from vqathinker.params import DataParams, DemoDataParams
+from vqathinker.params import DemoDataParams, SetParams
 from vqathinker.video.ffmpeg import ffmpeg_binary, other_ffmpeg
 
 __all__ = ["make_set", "mos_from_strength"]
@@ -53,7 +53,7 @@ def mos_from_strength(strength: float, noise: float = 0.0) -> float:
     return round(min(5.0, max(1.0, 5.0 - 4.0 * share + noise)), 4)
 
 
-def make_set(name: str, params: DataParams, out: Path) -> list[Path]:
+def make_set(name: str, params: SetParams, out: Path) -> list[Path]:
     """Make the set `name` in `out`: videos/, labels.csv, degradations.csv; the files, sorted.
 
     Every content has one version of each kind, with a strength from 0 to 1. `damaged` videos of

@@ -21,13 +21,13 @@ from tqdm import tqdm
 
 from vqathinker.atomic import whole_file
 from vqathinker.evaluation.journal import PredictionJournal
-from vqathinker.evaluation.predict import load_asked
+from vqathinker.evaluation.predict import journal_key, load_asked
 from vqathinker.evaluation.understanding.answers import write_answers
 from vqathinker.evaluation.understanding.likelihood import option_chances
 from vqathinker.evaluation.understanding.question import Question, order_of, sample
 from vqathinker.evaluation.understanding.reading import Said, answer_text, read_option
+from vqathinker.hashing import code_digest
 from vqathinker.params import AnswerParams, Device, EvaluationParams, UnderstandingParams
-from vqathinker.phases.hashing import code_digest
 from vqathinker.policy.answer import Completion
 from vqathinker.policy.folder.checkpoint import Policy
 from vqathinker.policy.generation import EncodedPrompts, generate
@@ -80,7 +80,7 @@ def ask(  # noqa: PLR0913  each decides what is said, or where it goes
         "n_questions": len(questions),
         "code": code_digest(Path("evaluation", "understanding", "ask.py"), _SOURCE),
     }  # fmt: skip
-    key = {**origin, "questions": [repr(question) for question in taken]}
+    key = {**journal_key(origin, "ask"), "questions": [repr(question) for question in taken]}
     with PredictionJournal(out, key) as journal:
         batches = _batches(loaded, store, taken, how)
         done = len(journal.batches)

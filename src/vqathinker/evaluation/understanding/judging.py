@@ -4,7 +4,6 @@ The file has a JSON object a line: first whose answers they are and who judged t
 question and round `question`, `round`, `status`, `scores`, `reply`, `prompt` and `model`.
 """
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ from vqathinker.evaluation.journal import PredictionJournal
 from vqathinker.evaluation.understanding.answers import read_answers
 from vqathinker.evaluation.understanding.judge import PROMPT, Judge, key_of
 from vqathinker.evaluation.understanding.tasks import read_task
+from vqathinker.hashing import sha256_of_file
 from vqathinker.params import JudgeParams, TaskParams
 from vqathinker.products import JUDGED
 
@@ -52,10 +52,9 @@ def judge_answers(
         for row in given.rows
         if row["kind"] == "open" and row["status"] == "ok" and row["question"] in asked
     }
-    with answers.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     head = {
-        "run": given.run, "task": given.task, "answers_sha256": digest, "url": how.url,
+        "run": given.run, "task": given.task, "answers_sha256": sha256_of_file(answers),
+        "url": how.url,
         **how.model_dump(include={"model", "rounds", "temperature", "max_tokens"}),
     }  # fmt: skip
     wanted = [(number, turn) for number in sorted(texts) for turn in range(1, how.rounds + 1)]

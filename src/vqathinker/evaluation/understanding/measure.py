@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from vqathinker.atomic import whole_file
 from vqathinker.errors import InputError
-from vqathinker.evaluation.origins import named, sha256_of_file, versions_of
+from vqathinker.evaluation.origins import named, versions_of
 from vqathinker.evaluation.understanding.accuracy import Answered, accuracy_rows, position_rows
 from vqathinker.evaluation.understanding.answers import Answers, read_answers
 from vqathinker.evaluation.understanding.judging import Judged, read_judged
@@ -20,8 +20,8 @@ from vqathinker.evaluation.understanding.question import Question
 from vqathinker.evaluation.understanding.ratings import rating_rows
 from vqathinker.evaluation.understanding.rows import Row, row_of
 from vqathinker.evaluation.understanding.tasks import read_task
+from vqathinker.hashing import code_digest, sha256_of_file
 from vqathinker.params import QuestionKind, TaskParams
-from vqathinker.phases.hashing import code_digest
 
 __all__ = ["measure_task", "write_measures"]
 

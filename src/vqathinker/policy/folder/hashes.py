@@ -3,6 +3,8 @@
 import hashlib
 from pathlib import Path
 
+from vqathinker.hashing import sha256_of_file
+
 __all__ = ["PROVENANCE", "file_hashes", "policy_hash"]
 
 PROVENANCE = "provenance.json"  # the record of a policy's origin, which holds its hash
@@ -23,9 +25,8 @@ def policy_hash(folder: Path) -> str:
 
 def file_hashes(folder: Path) -> dict[str, str]:
     """sha256 of each file of weights, configuration or tokenizer in a folder, by its name."""
-    hashes = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix in _HASHED and path.name != PROVENANCE:
-            with path.open("rb") as file:
-                hashes[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return hashes
+    return {
+        path.name: sha256_of_file(path)
+        for path in sorted(folder.iterdir())
+        if path.suffix in _HASHED and path.name != PROVENANCE
+    }

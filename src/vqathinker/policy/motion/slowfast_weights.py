@@ -3,7 +3,6 @@
 Source: docs/method.md, section 2 (pytorchvideo's hub weights, trained on Kinetics-400).
 """
 
-import hashlib
 import pickle
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +11,7 @@ from urllib.error import URLError
 import torch
 from torch import Tensor
 
+from vqathinker.hashing import sha256_of_file
 from vqathinker.policy.motion.slowfast import SlowFastR50
 from vqathinker.policy.parts import shape_mismatches
 
@@ -45,8 +45,7 @@ def fetch_weights(where: str, sha256: str | None) -> Weights:
     path = _downloaded(where) if "://" in where else Path(where)
     if not path.is_file():
         raise WeightsError(f"{path}: no such file; put the weights there, or give their address")
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = sha256_of_file(path)
     if sha256 is not None and found != sha256:
         raise WeightsError(
             f"{path}: sha256 is {found}, expected {sha256}; remove the file to have it downloaded "

@@ -34,7 +34,7 @@ def write_tables(
     """Write what `write_scoring` writes, and `main` and `ladder`, each as csv, md and tex.
 
     Args:
-        params: params.yaml or the stamp of the phase `report`.
+        params: params.yaml or the file of a job of the report.
         metrics: what `write_metrics` wrote, in the order of rows; none where nothing has run.
         predictions: those that the metrics are of; without them averages have no intervals.
         manifests: the manifest of each of their benchmarks.
