@@ -14,6 +14,7 @@ NEEDED = {
     "chromium": ((111,), "chromium"),  # color-mix() of the page's style
     "git": ((2, 28), "git"),  # init -b
     "kpsewhich": ((), "texlive-binaries"),
+    "make": ((), "make"),
     "munged": ((), "munge"),
     "pdflatex": ((), "texlive-latex-base"),
     "scontrol": (OLDEST["scontrol"], "slurm-client"),

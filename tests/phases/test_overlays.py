@@ -88,3 +88,14 @@ def test_a_file_that_would_change_nothing_is_refused_with_what_hides_it():
 )
 def test_a_file_that_counts_or_is_whole_is_taken(typed: dict[str, Any], file: dict[str, Any]):
     assert laid_over(typed, file)["training"]["epsilon"] in {0.1, 0.2}
+
+
+@pytest.mark.parametrize("value", [{"rank": 8}, 3, None])
+def test_a_value_of_a_file_counts_where_the_scale_has_null(value: Any):
+    params = merge(PARAMS, {"scales": {"demo": {"training": {"lora": None}}}})
+    file = {"training": {"lora": value}}
+    merged = lay_over(merge(params, file), {}, file)
+    assert merged["scales"]["demo"]["training"]["lora"] == value
+    again = merge(file, {"scales": {"demo": {"training": {"lora": None}}}})
+    merged = lay_over(merge(params, again), {}, again)
+    assert merged["scales"]["demo"]["training"]["lora"] is None

@@ -1,12 +1,11 @@
 """Jobs that an earlier run left to SLURM, and reasons of failed ones; its programs pretend."""
 
 import os
-import re
 from pathlib import Path
 
 import pytest
 
-from vqathinker.phases.slurm_jobs import describe_failed, jobs_left, wait_for_jobs
+from vqathinker.phases.slurm_jobs import jobs_left, wait_for_jobs
 
 
 @pytest.fixture
@@ -62,48 +61,3 @@ def test_waiting_ends_with_the_jobs(folder: Path):
     wait_for_jobs(jobs_left(), said.append, pause_s=0)
     assert len(said) == 1
     assert "7 (RUNNING); `scancel 7` ends them. This run waits for their end" in said[0]
-
-
-MESSAGE = "    log: logs/page.log, {} (check log file(s) for error details)\n"
-MORE_MEMORY = "mem_mb of its row of resources in params.yaml is what it asks for."
-FACTS = "JobState={} RunTime=00:00:09 TimeLimit=00:10:00 TRES=cpu=1,mem=1G Reason={}"
-
-
-@pytest.mark.parametrize(
-    ("state", "reason", "own", "said"),
-    [
-        ("CANCELLED", "None", "", "CANCELLED after 00:00:09 of 00:10:00.* makes it again"),
-        ("TIMEOUT", "TimeLimit", "CANCELLED AT 12 DUE TO TIME LIMIT", "TIMEOUT.*runtime, in min"),
-        ("OUT_OF_MEMORY", "OutOfMemory", "", "OutOfMemory.*mem_mb of its row of resources"),
-        ("FAILED", "NonZeroExitCode", "StepId=7.0 exceeded memory limit (2 > 1)", "2 > 1.*mem_mb"),
-        ("NODE_FAIL", "NodeDown", "", r"SLURM's reason: NodeDown\.$"),
-    ],
-)
-def test_the_reason_of_a_failed_job_is_told(
-    folder: Path, state: str, reason: str, own: str, said: str
-):
-    program(folder, "scontrol", f"echo '{FACTS.format(state, reason)}'")
-    line = f"slurmstepd-node: error: {own}\n" if own else ""
-    log = folder / "slurm_logs" / "rule_page" / "7.log"
-    log.parent.mkdir(parents=True)
-    log.write_text(f"Select jobs\n{line}", encoding="utf-8")
-    [told] = describe_failed(MESSAGE.format(log) * 2)
-    assert told.startswith("SLURM job 7: ")
-    assert re.search(said, told)
-
-
-def test_where_slurm_is_not_or_has_forgotten_the_job_nothing_is_told(folder: Path):
-    assert describe_failed("all is well") == []
-    message = MESSAGE.format(folder / "slurm_logs" / "rule_page" / "7.log")
-    assert describe_failed(message) == []
-    program(folder, "scontrol", "echo slurm_load_jobs error: Invalid job id >&2; exit 1")
-    assert describe_failed(message) == []
-
-
-def test_of_a_task_of_an_array_the_log_lies_one_folder_higher(folder: Path):
-    log = folder / "slurm_logs" / "rule_predict" / "grpo_0000" / "7_2.log"
-    log.parent.mkdir(parents=True)
-    said = "srun: error: node: task 0: Out Of Memory\n"
-    (log.parents[1] / log.name).write_text(said, encoding="utf-8")
-    [told] = describe_failed(MESSAGE.format(log))
-    assert told == "SLURM job 7_2: SLURM's reason: node: task 0: Out Of Memory. " + MORE_MEMORY

@@ -16,30 +16,6 @@ from vqathinker.cli.failures import describe_error
 pytestmark = pytest.mark.workflow
 
 
-def lines_of(said: str, word: str) -> list[str]:
-    return [line for line in said.splitlines() if word in line]
-
-
-@pytest.mark.parametrize(
-    ("disk", "said"),
-    [
-        ("full", r"results: the disk is full: make room, then run the same command again"),
-        ("read-only", r"results: lies on a disk that cannot be written: take another place"),
-    ],
-)
-def test_a_disk_that_takes_nothing_is_told_before_the_first_job(quick, disk, said):
-    results = quick.folder / "results"
-    results.mkdir()
-    prefix = on_disk(disk, results)
-    code, told = quick.tried(*prefix, "snakemake", "--cores", "2")
-    assert code == 1
-    assert lines_of(told, "results: ") == [said]
-    assert "Errno" not in told
-    assert not quick.calls()
-    code, _ = quick.tried(*prefix, "snakemake", "--dry-run", "--quiet")
-    assert code == 0
-
-
 @pytest.mark.parametrize(
     ("disk", "said"),
     [
@@ -68,24 +44,6 @@ def absent(root: Path, out: Path) -> list[str]:
     """A command that writes one file, from nothing but parameters."""
     words = ["absent", "base", "demo_content", "--lacking", "demo_content"]
     return [*words, "--params", str(root / "params.yaml"), "--out", str(out)]
-
-
-def test_a_job_that_is_killed_for_its_memory_is_named_at_the_end(quick, stand_in, tmp_path):
-    quick.hold("manifest")
-    log = tmp_path / "said.txt"
-    with log.open("w", encoding="utf-8") as file:
-        run = subprocess.Popen(
-            ["snakemake", "--cores", "1", "data/demo_content/manifest.parquet"],
-            cwd=quick.folder, env=quick.environment, stdout=file, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        quick.wait_until_held(run)
-        os.kill(int((quick.folder / "pid.txt").read_text()), signal.SIGKILL)
-        assert run.wait() == 1
-    said = log.read_text(encoding="utf-8")
-    (line,) = lines_of(said, "Killed from outside")
-    assert "`vqathinker data manifest demo_content` (logs/manifest/demo_content.log)" in line
-    assert "the same command then goes on" in line.lower()
-    assert not (quick.folder / "data" / "demo_content" / "manifest.parquet").exists()
 
 
 def test_ctrl_c_ends_a_run_with_its_jobs_and_leaves_nothing_half_written(quick):

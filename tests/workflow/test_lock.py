@@ -1,47 +1,61 @@
-"""A dead run keeps nobody out, and a living one is not run over."""
+"""One run in a folder at a time, through whatever door; a dead run keeps nobody out."""
 
-import json
 import os
 import signal
-import socket
+import time
+from pathlib import Path
 
 import pytest
+from tests.programs import program_or_skip
 
 pytestmark = pytest.mark.workflow
 
+MAKEFILE = Path(__file__).parents[2] / "Makefile"
+DOORS = {
+    "plain": ["snakemake", "--cores", "2"],
+    "make": ["make", "-f", str(MAKEFILE), "demo", "READY="],
+    "DVC": ["dvc", "repro"],
+}
 
-def test_a_second_run_is_refused_with_the_process_that_holds_the_folder(quick):
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("plain", "make"), ("plain", "DVC"), ("DVC", "plain")]
+)
+def test_a_second_run_is_refused_while_the_first_lives(quick, first, second):
+    program_or_skip("make")
+    quick.run("dvc", "config", "core.no_scm", "true")
     quick.hold("decode")
-    run = quick.start("snakemake", "--cores", "2")
+    run = quick.start(*DOORS[first])
     quick.wait_until_held(run)
-    who = f"process {run.pid} on {socket.gethostname()}"
-    code, said = quick.tried("snakemake", "--cores", "2")
-    assert code == 1
-    assert who in said
-    # Without Snakemake's marks of the same files, as after --unlock.
-    for mark in (quick.folder / ".snakemake" / "locks").iterdir():
-        mark.unlink()
-    code, said = quick.tried("snakemake", "--cores", "2")
-    assert code == 1
-    assert who in said
-    assert "Wait for it, or stop it" in said
-    code, said = quick.tried("snakemake", "--dry-run")
-    assert code == 0
-    assert who in said
+    code, said = quick.tried(*DOORS[second])
+    assert code != 0
+    assert "HeldFolderError" in said
+    assert "decode" in quick.run("snakemake", "--dry-run")
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
 
 
-def test_marks_of_another_machine_are_named_and_not_broken(finished):
-    locks = finished.folder / ".snakemake" / "locks"
-    locks.mkdir(exist_ok=True)
-    (locks / "0.output.lock").write_text("results/demo/report.html\n", encoding="utf-8")
-    holder = {"pid": 7, "host": "node-7", "since": "2026-01-01 10:00:00", "command": "snakemake"}
-    lock = finished.folder / ".snakemake" / "run.lock"
-    lock.write_text(json.dumps(holder), encoding="utf-8")
-    code, said = finished.tried("snakemake", "--cores", "2", "--forcerun", "write_page")
+def test_jobs_that_outlive_their_run_keep_the_next_one_out(quick):
+    quick.hold("decode")
+    run = quick.start("snakemake", "--cores", "1")
+    quick.wait_until_held(run)
+    job = int((quick.folder / "pid.txt").read_text(encoding="utf-8"))
+    os.kill(run.pid, signal.SIGKILL)  # the run alone
+    run.wait()
+    os.kill(job, 0)
+    code, said = quick.tried("snakemake", "--cores", "2")
     assert code == 1
-    assert "process 7 on node-7, since 2026-01-01 10:00:00" in said
-    assert (locks / "0.output.lock").is_file()
-    finished.run("snakemake", "--unlock")
-    assert "node-7" not in finished.snakemake("--forcerun", "write_page")
+    assert "HeldFolderError" in said
+    os.killpg(run.pid, signal.SIGKILL)
+    while quick.tried("snakemake", "--cores", "2", "--", "keys")[0]:
+        time.sleep(0.1)  # until the system has ended it
+
+
+def test_after_a_kill_the_same_command_goes_on(quick):
+    quick.hold("decode")
+    run = quick.start("snakemake", "--cores", "2")
+    quick.wait_until_held(run)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    assert "Nothing to be done" not in quick.snakemake()
+    assert "Nothing to be done" in quick.snakemake()

@@ -10,13 +10,38 @@ from typing import Any
 
 from vqathinker.errors import InputError, read_json
 from vqathinker.phases.coercion import coerce
-from vqathinker.phases.parameters import Tree, merge
+from vqathinker.phases.parameters import Tree, merge, resolve
 from vqathinker.phases.trees import at, leaves
-from vqathinker.phases.yaml12 import read_yaml
-
-__all__ = ["lay_over", "read_files"]
+from vqathinker.phases.validation import faults_of
+from vqathinker.phases.yaml12 import parse_yaml, read_yaml
 
 _NAMED = ("scale", "scales")  # keys of params.yaml that are no section
+
+
+def resolve_config(config: Tree, laid: Any, schema_file: Path) -> Tree:
+    """The resolved parameters of a run of the workflow.
+
+    Args:
+        config: as Snakemake has it.
+        laid: Snakemake's `config_settings`; None where another workflow says itself what this one,
+            its module, is given.
+        schema_file: of the resolved parameters.
+
+    Raises:
+        InputError: a parameter is missing, unknown or out of range; a line for each.
+    """
+    schema = parse_yaml(schema_file.read_text(encoding="utf-8"))
+    if laid is None:
+        params = resolve(coerce(config, schema))
+    else:
+        # Snakemake has read these files as YAML 1.1, in which 2e-6 is text and 1:30 is 90.
+        own = [path for path in [Path("params.yaml")] if path.exists()]
+        overlay = merge(read_files(laid.configfiles), laid.config)
+        config = merge({} if laid.replace_workflow_config else read_files(own), overlay)
+        params = resolve(lay_over(config, laid.config, overlay, schema))
+    if faults := faults_of(params, config, schema, "params.yaml"):
+        raise InputError("\n".join(faults))
+    return params
 
 
 def read_files(paths: Iterable[Path]) -> Tree:
@@ -64,22 +89,37 @@ def lay_over(
     scale, scales = str(merged.get("scale")), merged.get("scales")
     if not isinstance(scales, Mapping) or not isinstance(scales.get(scale), Mapping):
         return merged  # told where the scale is looked up
-    _require_effect(laid, typed, scale, scales)
+    shared = {key: value for key, value in laid.items() if key not in _NAMED}
+    _require_effect(shared, typed, at(laid, ["scales", scale]), scale, scales[scale])
+    in_place_of_null = _where_null(shared, scales[scale], at(laid, ["scales", scale]) or {})
     sections = {key: value for key, value in said.items() if key not in _NAMED}
-    return merge(merged, {"scales": {scale: sections}})
+    return merge(merged, {"scales": {scale: merge(in_place_of_null, sections)}})
+
+
+def _where_null(shared: Mapping[str, Any], of_scale: Any, own: Any) -> Tree:
+    """What files say of shared sections where the scale has null, and they do not say so again."""
+    found: Tree = {}
+    for key, value in shared.items():
+        if not isinstance(of_scale, Mapping) or key not in of_scale:
+            continue
+        said = own.get(key) if isinstance(own, Mapping) else None
+        if of_scale[key] is None and not (isinstance(own, Mapping) and key in own):
+            found[key] = value
+        elif isinstance(value, Mapping) and (inner := _where_null(value, of_scale[key], said)):
+            found[key] = inner
+    return found
 
 
 def _require_effect(
-    laid: Mapping[str, Any], typed: Mapping[str, Any], scale: str, scales: Mapping[str, Any]
+    shared: Mapping[str, Any], typed: Mapping[str, Any], own: Any, scale: str, of_scale: Any
 ) -> None:
     """Whether what files say of shared sections is not hidden by what the scale says itself."""
-    own = at(laid, ["scales", scale])
-    for path, value in leaves({key: laid[key] for key in laid if key not in _NAMED}):
-        of_scale = at(scales[scale], path)
-        if of_scale is None or of_scale == value:
+    for path, value in leaves(shared):
+        hiding = at(of_scale, path)
+        if hiding is None or hiding == value:
             continue
         if at(typed, path) is None and at(own, path) is None:
             raise InputError(
                 f"--configfile: {'.'.join(path)} is {value!r}, which changes nothing: scale "
-                f"{scale} has {of_scale!r} of its own; expected it below scales: {{{scale}: …}}"
+                f"{scale} has {hiding!r} of its own; expected it below scales: {{{scale}: …}}"
             )
