@@ -179,9 +179,9 @@ class TestWhatACardMayNotSay:
             ({"content": "([AB"}, "no regular expression"),
             ({"match": "A.*"}, "needs a group"),
             ({"match": "any-cases"}, "needs a group.*or it is made of the words any-case, any-e"),
-            ({"expect": 839}, "expect is 839, but there is no such key; did you mean expected"),
+            ({"expect": 839}, "expect is 839, .*; did you mean expected"),
             ({"expected": "many"}, 'expected is "many", expected a whole number'),
-            ({"role": "trian"}, "role is \"trian\", expected one of 'train'"),
+            ({"role": "trian"}, 'role is "trian", expected one of train'),
             ({"labels": [{"file": "a", "reader": "csv", "scale": [5, 1]}]}, "the lowest MOS first"),
             ({"labels": [{"file": "a", "reader": "csv"}]}, r"labels\.0\.scale is missing"),
             ({"labels": [{"file": "a", "reader": "csv", "scale": [1]}]}, r"scale\.1 is missing"),
@@ -191,7 +191,7 @@ class TestWhatACardMayNotSay:
             ({"access": {"kind": "manual", "say": "ask"}}, "manual access needs `page`"),
             ({"access": {"kind": "open", "say": "-", "token_env": "A"}}, "token_env belongs to"),
             ({"licence": "x" * 41}, "at most 40 characters"),
-            ({"expected": 0}, "greater than 0"),
+            ({"expected": 0}, "above 0"),
         ],
     )
     def test_it_is_refused_with_file_and_key(
@@ -236,8 +236,8 @@ class TestOwnCards:
         [
             (b"name: mine\ntitle: a: b\n", "line 2: no YAML from here on"),
             (b"name: 'mine\n", r"mine\.yaml, line \d: no YAML"),
-            (b"- mine\n", "the card is .*, expected keys and values"),
-            (b"", "the card is null, expected keys and values"),
+            (b"- mine\n", "is .*, expected keys and values"),
+            (b"", "is null, expected keys and values"),
             (b"name: \xe9\n", r"mine\.yaml: the byte at offset 6 is no UTF-8"),
         ],
     )

@@ -1,11 +1,10 @@
 """Rows of `runs` with several seeds become as many plain ones."""
 
 import pytest
-import yaml
 
+from vqathinker.params.reading import ParameterError, require_valid
 from vqathinker.phases.parameters import resolve
 from vqathinker.phases.rows import plain_rows, started_rows
-from vqathinker.phases.validation import faults_of
 
 SIGMA = {"regression": {"sigma": 0.3}}
 
@@ -49,14 +48,12 @@ def test_seeds_that_make_no_further_run_are_refused(row, complaint):
         plain_rows(rows, 42, "params.yaml")
 
 
-def test_a_fault_of_a_row_is_told_once_and_not_for_each_of_its_seeds(config, root):
+def test_a_fault_of_a_row_is_told_once_and_not_for_each_of_its_seeds(config):
     config["scales"]["demo"]["runs"]["grpo"]["rewards"] = {"regression": {"sigma": -1}}
-    schema = yaml.safe_load(
-        (root / "workflow/schemas/params.schema.yaml").read_text(encoding="utf-8")
-    )
-    faults = faults_of(resolve(config), config, schema, "params.yaml")
-    assert len(faults) == 1
-    assert "scales.demo.runs.grpo.rewards.regression.sigma" in faults[0]
+    with pytest.raises(ParameterError) as error:
+        require_valid(resolve(config), config)
+    (line,) = str(error.value).splitlines()
+    assert "scales.demo.runs.grpo.rewards.regression.sigma" in line
 
 
 def test_a_row_after_another_has_its_base_and_clips_are_spelled_out(config):

@@ -18,8 +18,8 @@ from tests.rehearsal.scale import (
 )
 from tests.rehearsal.sets import counts
 
+from vqathinker.params.reading import require_valid
 from vqathinker.phases.parameters import resolve
-from vqathinker.phases.validation import faults_of
 
 # What overlay.yaml may change at all: a rehearsal of other rewards or prompts would be none.
 MAY_CHANGE = {
@@ -117,12 +117,9 @@ def test_a_step_of_the_rehearsal_has_as_many_videos_as_the_papers(
 
 @pytest.mark.parametrize("scale", REHEARSED)
 def test_its_parameters_are_valid(
-    scale: str, scales: dict[str, Any], resolved: dict[str, dict[str, Any]], root: Path
+    scale: str, scales: dict[str, Any], resolved: dict[str, dict[str, Any]]
 ) -> None:
-    path = root / "workflow" / "schemas" / "params.schema.yaml"
-    schema = yaml.safe_load(path.read_text(encoding="utf-8"))
-    config = {**scales, "scale": scale_of(scale)}
-    assert faults_of(resolved[scale_of(scale)], config, schema, "params.yaml") == []
+    require_valid(resolved[scale_of(scale)], {**scales, "scale": scale_of(scale)})
 
 
 def test_two_rehearsals_do_not_share_a_folder(tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from vqathinker.errors import InputError
+from vqathinker.params.reading import ParameterError, require_valid
 from vqathinker.phases.parameters import resolve
 from vqathinker.phases.trees import at
-from vqathinker.phases.validation import faults_of
-from vqathinker.phases.yaml12 import dump_yaml, parse_yaml
+from vqathinker.phases.yaml12 import dump_yaml
 
 NASTY = "a b; touch 'x' $(touch y)"
 NAMED = ("runs", "counts", "sets", "tasks")  # mappings whose keys are names
@@ -31,11 +31,6 @@ def texts(tree: Any, *path: Any) -> Iterator[tuple[Any, ...]]:
         yield from texts(value, *path, key)
 
 
-@pytest.fixture(scope="module")
-def schema(root) -> dict[str, Any]:
-    return parse_yaml((root / "workflow" / "schemas" / "params.schema.yaml").read_text("utf-8"))
-
-
 @pytest.fixture
 def whole(config) -> dict[str, Any]:
     """params.yaml with a text at every key that may have one."""
@@ -51,14 +46,15 @@ def whole(config) -> dict[str, Any]:
     return config
 
 
-def faults(config: dict[str, Any], schema: dict[str, Any]) -> list[str]:
+def faults(config: dict[str, Any]) -> list[str]:
     try:
-        return faults_of(resolve(config), config, schema, "params.yaml")
-    except InputError as error:
-        return [str(error)]
+        require_valid(resolve(config), config)
+    except (InputError, ParameterError) as error:
+        return str(error).splitlines()
+    return []
 
 
-def accepted(config: dict[str, Any], schema: dict[str, Any]) -> dict[tuple[Any, ...], str]:
+def accepted(config: dict[str, Any]) -> dict[tuple[Any, ...], str]:
     """Paths of all texts that may be anything; the others are refused by key."""
     free = {}
     own = {"scales": {"demo": config["scales"]["demo"]}} | {
@@ -67,7 +63,7 @@ def accepted(config: dict[str, Any], schema: dict[str, Any]) -> dict[tuple[Any, 
     for path in texts(own):
         changed = copy.deepcopy(config)
         at(changed, path[:-1])[path[-1]] = NASTY
-        told = faults(changed, schema)
+        told = faults(changed)
         if told:
             *_, key = [part for part in path if isinstance(part, str)]
             assert any(key in line or NASTY in line for line in told), (path, told)
@@ -76,8 +72,8 @@ def accepted(config: dict[str, Any], schema: dict[str, Any]) -> dict[tuple[Any, 
     return free
 
 
-def test_keys_that_are_names_are_refused_where_they_have_another_form(whole, schema):
-    assert not faults(whole, schema)
+def test_keys_that_are_names_are_refused_where_they_have_another_form(whole):
+    assert not faults(whole)
     demo = whole["scales"]["demo"]
     for path in (
         ("runs",),
@@ -88,12 +84,12 @@ def test_keys_that_are_names_are_refused_where_they_have_another_form(whole, sch
         rows = at(demo, path)
         changed = copy.deepcopy(whole)
         at(changed["scales"]["demo"], path)[NASTY] = next(iter(rows.values()))
-        told = faults(changed, schema)
+        told = faults(changed)
         assert any(f"{path[-1]}.{NASTY} " in line for line in told), (path, told)
 
 
-def test_texts_of_any_form_are_one_argument_of_their_command(quick, whole, schema):
-    free = accepted(whole, schema)
+def test_texts_of_any_form_are_one_argument_of_their_command(quick, whole):
+    free = accepted(whole)
     keys = {path[-1] for path in free}
     assert {"file", "title", "cards", "mirror", "repo", "revision", "model", "key_env"} <= keys
     for path in free:

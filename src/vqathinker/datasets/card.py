@@ -13,10 +13,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from vqathinker.datasets.card_faults import describe_faults
 from vqathinker.datasets.name_rules import WORDS, parse_words
 from vqathinker.datasets.remote_file import RemoteFile, StrictModel, Variable
 from vqathinker.datasets.stand_ins import with_stand_ins
+from vqathinker.params.faults import describe_faults
 from vqathinker.phases.yaml12 import read_yaml
 
 __all__ = [
@@ -234,10 +234,11 @@ def load_card(name: str, folder: Path | None = None) -> Card:
     built_in = _CARDS / f"{name}.yaml"
     file = built_in if built_in.is_file() or folder is None else folder / f"{name}.yaml"
     content = read_yaml(Path(str(file)), "a card", "compare it with docs/datasets.md")
+    content = with_stand_ins(name, content, folder)
     try:
-        card = Card.model_validate(with_stand_ins(name, content, folder))
+        card = Card.model_validate(content)
     except ValidationError as error:
-        lines = [f"{file}: {line}" for line in describe_faults(error, Card)]
+        lines = [f"{file}: {line}" for line in describe_faults(error, content, StrictModel)]
         raise CardError("\n".join(lines)) from None
     if card.name != name:
         raise CardError(f"{file}: its name is {card.name!r}, expected {name!r}, that of the file")

@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from vqathinker.datasets.card_faults import describe_faults
 from vqathinker.datasets.remote_file import Bytes, Sha256, StrictModel
 from vqathinker.errors import InputError, read_json
+from vqathinker.params.faults import describe_faults
 from vqathinker.phases.cards import STAND_INS
 
 __all__ = ["with_stand_ins"]
@@ -52,7 +52,9 @@ def with_stand_ins(name: str, content: Any, folder: Path | None) -> Any:
     try:
         stand_in = _StandInSet.model_validate(told[name])
     except ValidationError as error:
-        lines = [f"{path}: {name}: {line}" for line in describe_faults(error, _StandInSet)]
+        lines = [
+            f"{path}: {name}: {line}" for line in describe_faults(error, told[name], StrictModel)
+        ]
         raise InputError("\n".join(lines)) from None
     files = [_stated(file, stand_in.files) for file in content.get("files") or ()]
     _require_known(path, name, stand_in.files, content.get("files") or ())

@@ -35,6 +35,7 @@ from vqathinker.params.reading import (
     load_run,
     load_section,
     load_seed,
+    resolve_config,
 )
 from vqathinker.params.training import (
     AnswerParams,
@@ -130,4 +131,5 @@ __all__ = [
     "load_run",
     "load_section",
     "load_seed",
+    "resolve_config",
 ]

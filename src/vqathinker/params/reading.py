@@ -1,30 +1,21 @@
 """Read params.yaml, or the file of a job, into typed sections; say which key should hold what."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from vqathinker.params.base import BaseParams
-from vqathinker.params.model import Device, Kernels, Section, Whole
+from vqathinker.params.faults import describe_faults, faults_of
+from vqathinker.params.model import Device, Kernels, Model, Section, Whole
 from vqathinker.params.training import RunSettings
 from vqathinker.params.understanding import JudgeParams
 from vqathinker.params.whole import Parameters
-from vqathinker.phases.parameters import BASE, read_params
+from vqathinker.phases.coercion import coerce
+from vqathinker.phases.overlays import resolve_overlays
+from vqathinker.phases.parameters import BASE, Tree, read_params, resolve
 from vqathinker.phases.words import nearest
-
-__all__ = [
-    "ParameterError",
-    "load_all",
-    "load_base",
-    "load_device",
-    "load_judge",
-    "load_kernels",
-    "load_run",
-    "load_section",
-    "load_seed",
-]
 
 
 class ParameterError(ValueError):
@@ -134,17 +125,47 @@ def _check(path: Path, value: Any, model: Any, key: str) -> Any:
     try:
         return TypeAdapter(model).validate_python(value)
     except ValidationError as error:
-        raise ParameterError("\n".join(_lines(path, value, model, key, error))) from None
+        faults = describe_faults(error, value, Model)
+        where = f"{path}: {key}." if key else f"{path}: "
+        raise ParameterError("\n".join(f"{where}{fault}" for fault in faults)) from None
 
 
-def _lines(path: Path, value: Any, model: Any, key: str, error: ValidationError) -> Iterator[str]:
-    from vqathinker.phases.validation import faults_by_path, shorten  # noqa: PLC0415  rarely needed
+def resolve_config(config: Tree, laid: Any) -> Tree:
+    """The resolved parameters of a run of the workflow.
 
-    faults = faults_by_path(value, TypeAdapter(model).json_schema())
-    if not faults:  # something that a schema cannot say, but a validator of the model
-        for detail in error.errors():
-            what = str(detail["msg"]).removeprefix("Value error, ")
-            about = f"is {shorten(detail['input'])}, expected {what}" if detail["loc"] else what
-            faults.append((list(detail["loc"]), about))
-    for where, text in faults:
-        yield f"{path}: {'.'.join([*([key] if key else []), *map(str, where)])} {text}"
+    Args:
+        config: as Snakemake has it.
+        laid: Snakemake's `config_settings`; None where another workflow says itself what this one,
+            its module, is given.
+
+    Raises:
+        ParameterError: a parameter is missing, unknown or out of range; a line for each.
+        InputError: a file cannot be read, or the scale is unknown.
+    """
+    schema = Parameters.model_json_schema()
+    if laid is None:
+        params = resolve(coerce(config, schema))
+    else:
+        config, params = resolve_overlays(config, laid, schema)
+    require_valid(params, config)
+    return params
+
+
+def require_valid(params: Tree, config: Tree) -> None:
+    """Refuse resolved parameters with a line for each fault, by the key that stands in `config`.
+
+    Raises:
+        ParameterError: a parameter is missing, unknown or out of range.
+    """
+    faults = list[str]()
+    try:
+        Parameters.model_validate(params)
+    except ValidationError as error:
+        faults += faults_of(error, params, config, Model)
+    for name, rows in config["scales"].items():
+        # Other scales are complete, or only laid over the one that is named.
+        if name != params["scale"] and not {"data", "runs"} <= {*(rows or {})}:
+            hint = nearest(name, (other for other in config["scales"] if other != name))
+            faults.append(f"scales.{name} has no data and runs, so it is no scale{hint}")
+    if faults:
+        raise ParameterError("\n".join(f"params.yaml: {fault}" for fault in faults))

@@ -22,7 +22,7 @@ from vqathinker.phases.parameters import BASE, CLIPS, RUN_SECTIONS, SETTINGS, Tr
 from vqathinker.phases.results_version import RESULTS_VERSION
 from vqathinker.phases.rows import AFTER
 from vqathinker.phases.trees import leaves
-from vqathinker.phases.validation import shorten
+from vqathinker.phases.words import shorten
 
 FOLDER = Path("workflow/keys")
 RESOLVED = "params"  # all parameters of the scale, for what no job depends on: input of no rule

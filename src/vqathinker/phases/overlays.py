@@ -12,36 +12,24 @@ from vqathinker.errors import InputError, read_json
 from vqathinker.phases.coercion import coerce
 from vqathinker.phases.parameters import Tree, merge, resolve
 from vqathinker.phases.trees import at, leaves
-from vqathinker.phases.validation import faults_of
-from vqathinker.phases.yaml12 import parse_yaml, read_yaml
+from vqathinker.phases.yaml12 import read_yaml
 
 _NAMED = ("scale", "scales")  # keys of params.yaml that are no section
 
 
-def resolve_config(config: Tree, laid: Any, schema_file: Path) -> Tree:
-    """The resolved parameters of a run of the workflow.
+def resolve_overlays(config: Tree, laid: Any, schema: Mapping[str, Any]) -> tuple[Tree, Tree]:
+    """Parameters of a run of the workflow: as they are laid over each other, and resolved.
 
     Args:
         config: as Snakemake has it.
-        laid: Snakemake's `config_settings`; None where another workflow says itself what this one,
-            its module, is given.
-        schema_file: of the resolved parameters.
-
-    Raises:
-        InputError: a parameter is missing, unknown or out of range; a line for each.
+        laid: Snakemake's `config_settings`.
+        schema: of the resolved parameters.
     """
-    schema = parse_yaml(schema_file.read_text(encoding="utf-8"))
-    if laid is None:
-        params = resolve(coerce(config, schema))
-    else:
-        # Snakemake has read these files as YAML 1.1, in which 2e-6 is text and 1:30 is 90.
-        own = [path for path in [Path("params.yaml")] if path.exists()]
-        overlay = merge(read_files(laid.configfiles), laid.config)
-        config = merge({} if laid.replace_workflow_config else read_files(own), overlay)
-        params = resolve(lay_over(config, laid.config, overlay, schema))
-    if faults := faults_of(params, config, schema, "params.yaml"):
-        raise InputError("\n".join(faults))
-    return params
+    # Snakemake has read these files as YAML 1.1, in which 2e-6 is text and 1:30 is 90.
+    own = [path for path in [Path("params.yaml")] if path.exists()]
+    overlay = merge(read_files(laid.configfiles), laid.config)
+    config = merge({} if laid.replace_workflow_config else read_files(own), overlay)
+    return config, resolve(lay_over(config, laid.config, overlay, schema))
 
 
 def read_files(paths: Iterable[Path]) -> Tree:

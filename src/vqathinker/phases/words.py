@@ -1,9 +1,17 @@
-"""What a mistyped word may have meant."""
+"""What a mistyped word may have meant, and values as they could stand in a file."""
 
 import difflib
+import json
 from collections.abc import Iterable
+from typing import Any
 
-__all__ = ["nearest"]
+_LONGEST = 60
+
+
+def shorten(value: Any) -> str:
+    """A value as it could stand in the file, cut where it is long."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
