@@ -88,7 +88,7 @@ docs: $(TOOLS) ## the documentation as a site, build/site/index.html; made pages
 	@echo 'Open build/site/index.html; to search in it: python -m http.server --bind 127.0.0.1 --directory build/site'
 
 clean: ## remove what the pipeline made; .venv and .cache stay
-	rm -rf data clips models results logs workflow/keys .snakemake
+	rm -rf data clips models results/*/ predictions logs workflow/keys .snakemake
 
 INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
   --constraint constraints.txt --editable

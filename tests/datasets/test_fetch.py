@@ -71,7 +71,7 @@ def cards(tmp_path: Path) -> str:
 def made_by_stand_in(number: int) -> Callable[..., list[Path]]:
     """A `make_set` that writes labels for `number` clips and says what it was called with."""
 
-    def make_set(name: str, params: DataParams, out: Path) -> list[Path]:
+    def make_set(name: str, params: DataParams, out: Path, workers: int = 1) -> list[Path]:
         (out / "videos").mkdir()
         clips = [out / "videos" / f"{name}_{index}.mp4" for index in range(number)]
         for clip in clips:
@@ -171,7 +171,7 @@ def test_a_made_set_is_made_and_replaced_as_a_whole(
 def test_a_set_that_cannot_be_made_leaves_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(name: str, params: Any, out: Path) -> list[Path]:
+    def fails(name: str, params: Any, out: Path, workers: int) -> list[Path]:
         (out / "half").write_text("")
         raise RuntimeError("ffmpeg could not make it")
 

@@ -40,7 +40,7 @@ rule perturb:
         "logs/perturb/{set}/{setting}.log",
     conda:
         "../../envs/video.yaml"
-    threads: THREADS["video"]
+    threads: 1
     resources:
         **RESOURCES["video"],
     shell:

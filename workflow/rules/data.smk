@@ -18,7 +18,7 @@ rule fetch:
     localrule: True
     conda:
         "../../envs/video.yaml"
-    threads: lambda w: (2 if w.set == LAYOUT.train_set else 1) * THREADS["video"]
+    threads: lambda w: 2 if w.set == LAYOUT.train_set and PARAMS["data"]["demo"] else 1
     resources:
         **RESOURCES["video"],
     params:
@@ -26,7 +26,7 @@ rule fetch:
         download=key_path(LAYOUT.scale, RESOLVED).as_posix(),
     shell:
         "vqathinker data fetch {wildcards.set:q} --params {input.key:q} --download {params.download:q}"
-        " --out {params.source:q} --receipt {output.receipt:q} 2> {log:q}"
+        " --workers {threads} --out {params.source:q} --receipt {output.receipt:q} 2> {log:q}"
 
 
 rule manifest:
@@ -46,4 +46,4 @@ rule manifest:
         source=subpath(input.receipt, strip_suffix=".json"),
     shell:
         "vqathinker data manifest {wildcards.set:q} --params {input.key:q}"
-        " --source {params.source:q} --out {output:q} 2> {log:q}"
+        " --source {params.source:q} --workers {threads} --out {output:q} 2> {log:q}"

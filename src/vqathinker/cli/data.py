@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from vqathinker.cli.options import DEFAULT_PARAMS, ParamsFile
+from vqathinker.cli.options import DEFAULT_PARAMS, ParamsFile, whole_number
 from vqathinker.cli.paths import file_to_read, file_to_write, folder_to_read, folder_to_write
 from vqathinker.products import SOURCE, Product
 
@@ -33,6 +33,9 @@ def fetch(
         ),
     ] = None,
     params: ParamsFile = DEFAULT_PARAMS,
+    workers: Annotated[
+        int, typer.Option(**whole_number(1), help="Videos of a made set encoded at a time.")
+    ] = 1,
     download: Annotated[
         Path | None,
         typer.Option(
@@ -50,7 +53,8 @@ def fetch(
     out = out or _FOLDER / name / "source"
     receipt = receipt or out.with_suffix(".json")
     settings = load_section(download or params, DownloadParams)
-    content = fetch_set(name, load_section(params, SetParams), settings, out, receipt, _HASHES)
+    own = load_section(params, SetParams)
+    content = fetch_set(name, own, settings, out, receipt, _HASHES, workers)
     if content["gone"]:
         typer.echo(f"{name}: gone at their origin: {', '.join(content['gone'])}")
     typer.echo(f"{name}: {len(content['files'])} files in {out}")
@@ -67,6 +71,7 @@ def manifest(
         typer.Option(**file_to_write(), help="File to write; else data/SET/manifest.parquet."),
     ] = None,
     params: ParamsFile = DEFAULT_PARAMS,
+    workers: Annotated[int, typer.Option(**whole_number(1), help="Videos probed at a time.")] = 1,
 ) -> None:
     """List every label of a set with the facts of its video; damaged and missing ones stay in.
 
@@ -81,7 +86,7 @@ def manifest(
     out = out or source.parent / "manifest.parquet"
     data = load_section(params, SetParams)
     card = load_card(name, Path(data.cards))
-    table = build_manifest(source, card, data.counts.get(name))
+    table = build_manifest(source, card, data.counts.get(name), workers)
     write_manifest(table, out, card, source, Path(data.cards))
     bad = int((table["status"] != "ok").sum())
     typer.echo(f"{name}: {len(table)} videos, {bad} of them missing or damaged")

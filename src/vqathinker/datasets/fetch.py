@@ -40,6 +40,7 @@ def fetch_set(
     out: Path,
     receipt: Path,
     hashes: Path,
+    workers: int = 1,
 ) -> dict[str, Any]:
     """Get the set `name` into the folder `out` and write its receipt.
 
@@ -52,6 +53,7 @@ def fetch_set(
             `downloads` beside it.
         receipt: JSON file to write.
         hashes: table of the hashes that nobody published, see `HashTable`.
+        workers: videos of a made set that are encoded at a time.
 
     Returns:
         The receipt, see `write_receipt`.
@@ -68,7 +70,7 @@ def fetch_set(
     result, ffmpeg = FetchResult(), None
     with _alone_in(out.parent):
         if card.made:
-            _make_demo_set(card, params, out)
+            _make_demo_set(card, params, out, workers)
             ffmpeg = describe_ffmpeg(params.demo.ffmpeg if params.demo else None)
         else:
             result = fetch_card_files(card, out, _fetch_settings(settings, hashes))
@@ -102,13 +104,13 @@ def _fetch_settings(settings: DownloadParams, hashes: Path) -> FetchSettings:
     return FetchSettings(context, settings.keep_archives, settings.largest_ratio)
 
 
-def _make_demo_set(card: Card, params: SetParams, out: Path) -> None:
+def _make_demo_set(card: Card, params: SetParams, out: Path, workers: int) -> None:
     from vqathinker.datasets.made.demo import make_set  # noqa: PLC0415  needs ffmpeg, others do not
 
     if out.exists() and any(out.iterdir()) and not (out / card.label.file).is_file():
         raise FileExistsError(f"{out}: holds no {card.label.file}, so it is no data set; empty it")
     with whole_folder(out) as part:
-        make_set(card.name, params, part)
+        make_set(card.name, params, part, workers)
 
 
 def _without_links(path: Path) -> Path:

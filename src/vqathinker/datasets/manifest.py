@@ -69,13 +69,16 @@ def videos_folder(card: Card) -> str:
     return f"../../{card.files_of}/source/videos" if card.files_of else "videos"
 
 
-def build_manifest(source: Path, card: Card, expected: int | None = None) -> pd.DataFrame:
+def build_manifest(
+    source: Path, card: Card, expected: int | None = None, workers: int = 1
+) -> pd.DataFrame:
     """Join the labels of a set with the facts of its video files.
 
     Args:
         source: the set's folder, with the label file and `videos/`.
         card: the set's card.
         expected: rows the label file must have (data.counts); None: as many as the card says.
+        workers: videos that are looked at at a time.
 
     Returns:
         One row per label, in the label file's order. Columns: video (id), file (from `source`),
@@ -100,7 +103,7 @@ def build_manifest(source: Path, card: Card, expected: int | None = None) -> pd.
     quiet = not console.is_terminal
     files = [f"{folder}/{matched.get(video, video)}" for video in labels["video"]]
     pairs = list(zip(labels["video"], labels["mos"], strict=True))
-    probed = probe_all([source / file for file in files])
+    probed = probe_all([source / file for file in files], workers=workers)
     found = track(probed, f"probing {card.name}", len(files), console=console, disable=quiet)
     rows = []
     for (video, published), file, facts in zip(pairs, files, found, strict=True):

@@ -79,15 +79,20 @@ def probe(path: Path) -> Probe:
 
 
 def probe_all(
-    paths: Sequence[Path], limits: Limits = PROBE_LIMITS
+    paths: Sequence[Path], limits: Limits = PROBE_LIMITS, workers: int = 1
 ) -> Iterator[Probe | DamagedVideo | FileNotFoundError]:
-    """Probe every path, in a process of its own that no file can stop; results in order.
+    """Probe every path, in processes of their own that no file can stop; results in order.
 
     Raises DisturbedJobError, see `run_in_workers`.
     """
     preload_modules("vqathinker.video.probe")
-    for _, outcome in run_in_workers(probe, [(path,) for path in paths], limits):
-        yield outcome
+    early: dict[int, Probe | DamagedVideo | FileNotFoundError] = {}
+    following = 0
+    for number, outcome in run_in_workers(probe, [(path,) for path in paths], limits, workers):
+        early[number] = outcome
+        while following in early:
+            yield early.pop(following)
+            following += 1
 
 
 def _decode_first_frame(container: InputContainer, stream: VideoStream, path: Path) -> VideoFrame:

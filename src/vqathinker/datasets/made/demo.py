@@ -8,7 +8,6 @@ real encoders and filters. The ffmpeg is pinned, so the same parameters give the
 
 import csv
 import math
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -53,7 +52,7 @@ def mos_from_strength(strength: float, noise: float = 0.0) -> float:
     return round(min(5.0, max(1.0, 5.0 - 4.0 * share + noise)), 4)
 
 
-def make_set(name: str, params: SetParams, out: Path) -> list[Path]:
+def make_set(name: str, params: SetParams, out: Path, workers: int = 1) -> list[Path]:
     """Make the set `name` in `out`: videos/, labels.csv, degradations.csv; the files, sorted.
 
     Every content has one version of each kind, with a strength from 0 to 1. `damaged` videos of
@@ -78,7 +77,7 @@ def make_set(name: str, params: SetParams, out: Path) -> list[Path]:
     unseen = row.contents == "unseen"
     contents = list(make_contents(name, number, unseen, demo.seed, pictures_folder))
     videos = list(_plan_videos(contents, kinds, demo))[:count]
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(workers) as pool:
         jobs = [
             pool.submit(_encode_versions, program, content, versions, videos_folder)
             for content in contents
