@@ -40,7 +40,7 @@ MAY_SEE = {
     "datasets": {"acquisition", "video"} | FOUNDATION,
     "policy": {"acquisition", "video"} | FOUNDATION,
     "planning": {"policy", "datasets", "video"} | FOUNDATION,
-    "training": {"planning", "policy", "datasets", "video"} | FOUNDATION,
+    "training": {"policy", "datasets", "video"} | FOUNDATION,
     "evaluation": {"policy", "datasets", "acquisition", "video"} | FOUNDATION,
     "scoring": {"evaluation", "policy", "datasets", "acquisition", "video"} | FOUNDATION,
     "reporting": {"evaluation", "training", "policy", "datasets", "video"} | FOUNDATION,

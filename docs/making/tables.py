@@ -8,9 +8,7 @@ from pathlib import Path
 
 from vqathinker.datasets.inventory import format_bytes
 from vqathinker.params import load_all
-from vqathinker.planning.assumptions import COMPLETION_TOKENS
-from vqathinker.planning.devices import choose_device
-from vqathinker.planning.plan import Plan, make_plan
+from vqathinker.planning import CPU, DEVICES, Plan, make_plan
 from vqathinker.reporting.published import METHOD, read_published
 
 ROOT = Path(__file__).parents[2]
@@ -42,9 +40,9 @@ def scales() -> str:
         plan = _plan(scale)
         [grpo] = [row for row in plan.runs if row.name == "grpo"]
         gpus = f"{plan.processes} × {GPU}" if plan.device.gpu else "CPU, 2 cores"
-        fetched = sum(plan.disk.download.values())
-        downloads = f"{format_bytes(fetched)} and more" if plan.disk.unknown else "none"
-        disk = format_bytes(sum(plan.disk.rooms.values()))
+        fetched = sum(plan.download.values())
+        downloads = f"{format_bytes(fetched)} and more" if plan.unpublished else "none"
+        disk = format_bytes(sum(plan.disk.values()))
         hours = f"{_hours(grpo.hours)} | {_hours(plan.hours['all'])}"
         lines.append(f"| `{scale}` | {base} | {gpus} | {hours} | {downloads} | {disk} |")
     return "\n".join(lines)
@@ -54,26 +52,26 @@ def paper() -> str:
     """What every run of the paper's scale takes."""
     plan = _plan("paper")
     [grpo] = [row for row in plan.runs if row.name == "grpo"]
-    predicted = sum(row.hours for row in plan.predictions)
-    rooms = plan.disk.rooms
+    predicted = sum(hours for _, hours in plan.predictions.values())
     return (
         f"Every run on {plan.processes} {GPU} takes "
-        f"{format_bytes(sum(plan.disk.download.values()))} of downloads (as published), "
-        f"{format_bytes(sum(rooms.values()))} of disk (estimated), of which policies and their "
-        f"checkpoints are {format_bytes(rooms['models'])}, {plan.hours['training']:.0f} hours of "
-        f"training (estimated), and {plan.hours['prediction']:.0f} hours of prediction on one GPU "
-        f"(estimated). The method's own run, `grpo`, is {grpo.hours:.1f} and {predicted:.1f} hours "
-        "of these."
+        f"{format_bytes(sum(plan.download.values()))} of downloads (as published), "
+        f"{format_bytes(sum(plan.disk.values()))} of disk (estimated), of which policies and their "
+        f"checkpoints are {format_bytes(plan.disk['models'])}, {plan.hours['training']:.0f} hours "
+        f"of training (estimated), and {plan.hours['prediction']:.0f} hours of prediction on one "
+        f"GPU (estimated). The method's own run, `grpo`, is {grpo.hours:.1f} and {predicted:.1f} "
+        "hours of these."
     )
 
 
 def konvid() -> str:
     """What the prediction of one open benchmark takes."""
     plan, how = _plan("paper"), load_all(ROOT / "params.yaml", ["scale=paper"]).evaluation
-    [row] = [row for row in plan.predictions if row.benchmark == "konvid_1k"]
+    _, hours = plan.predictions["konvid_1k"]
+    memory = next(iter(plan.prediction_memory.values()))
     return (
-        f"The line of `konvid_1k` says {row.hours:.2f} hours on one such GPU (estimated); "
-        f"prediction takes {format_bytes(plan.prediction_memory.peak)} of it (estimated) at "
+        f"The line of `konvid_1k` says {hours:.2f} hours on one such GPU (estimated); "
+        f"prediction takes {format_bytes(memory.peak)} of it (estimated) at "
         f"`evaluation.batch_size: {how.batch_size}`."
     )
 
@@ -84,9 +82,7 @@ def _hours(hours: float) -> str:
 
 def _plan(scale: str) -> Plan:
     wanted = load_all(ROOT / "params.yaml", [f"scale={scale}"])
-    gpu = wanted.resources.train.gpu > 0
-    device = choose_device(GPU if gpu else None, None, gpu=gpu)
-    return make_plan(wanted, device, COMPLETION_TOKENS, None, [])
+    return make_plan(wanted, DEVICES[GPU] if wanted.resources.train.gpu else CPU)
 
 
 def published() -> str:

@@ -8,6 +8,7 @@ from typing import Literal
 __all__ = [
     "AnswerReading",
     "Device",
+    "GpuName",
     "Kernels",
     "PerturbationKind",
     "Precision",
@@ -16,6 +17,7 @@ __all__ = [
 
 AnswerReading = Literal["strict", "authors"]
 Device = Literal["auto", "cpu", "cuda"]
+GpuName = Literal["B200", "H200", "H100", "A100-80G", "A100-40G", "L40S", "RTX-4090"]
 Kernels = Literal["native", "avx2"]
 PerturbationKind = Literal[
     "shuffle", "local_shuffle", "reverse", "jitter", "duplicate", "random_drop"

@@ -1,20 +1,33 @@
 """`vqathinker plan`, as a user meets it."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 from click.testing import Result
 from typer.testing import CliRunner
 
 from vqathinker.cli import app
+from vqathinker.cli.plan import choose_device, measured_step
+from vqathinker.errors import InputError
+from vqathinker.planning import DEVICES
 
 
 @pytest.fixture
 def run(root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     monkeypatch.chdir(root)
     return lambda *args: CliRunner().invoke(app, ["plan", *args])
+
+
+@pytest.fixture
+def times(tmp_path: Path) -> Path:
+    path = tmp_path / "times.csv"
+    path.write_text("step,seconds\n1,99\n2,20\n3,21\n", encoding="utf-8")
+    return path
 
 
 def test_another_scale_and_other_values_are_planned_as_json(run: Callable[..., Result]) -> None:
@@ -24,29 +37,82 @@ def test_another_scale_and_other_values_are_planned_as_json(run: Callable[..., R
     assert plan["scale"] == "paper"
     assert plan["runs"][0]["steps"] == 876
     assert plan["runs"][0]["memory"]["peak"] > 40e9
+    assert plan["disk"]["rooms"]["clips"] > 1e11
+    assert plan["predictions"][0]["videos"] == plan["videos"]["lsvq_test"]
     assert plan["assumptions"]
 
 
-def test_what_cannot_fit_ends_with_exit_code_1_and_a_line(run: Callable[..., Result]) -> None:
-    result = run("--scale", "paper", "--gpu-memory", "40", "--gpu", "H100")
+@pytest.mark.parametrize("measured", [False, True])
+def test_hours_are_marked_as_measured_or_estimated(
+    run: Callable[..., Result], times: Path, measured: bool
+) -> None:
+    text = run("--gpu", "H100", *(["--rates", str(times)] if measured else [])).output
+    for figure in ("Disk", r"Memory .* training", r"Memory .* prediction", "Prediction", "In all"):
+        assert re.search(rf"(?m)^{figure}.*estimated", text), figure
+    [training] = re.findall(r"(?m)^Training.*", text)
+    assert "estimated" in training
+    assert ("measured" in training) is measured
+
+
+def test_what_cannot_fit_ends_with_exit_code_1_and_a_line_for_all_its_runs(
+    run: Callable[..., Result],
+) -> None:
+    result = run("--scale", "paper", "--gpu-memory", "26", "--gpu", "RTX-4090")
     assert result.exit_code == 1
-    assert "Error: runs grpo" in result.output
-    assert "of 40.0 GB" in result.output
+    assert re.search(r"(?m)^Error: runs grpo, no-regression.*: training .* 26\.0 GB", result.output)
+    assert re.search(r"(?m)^runs base, grpo.*: prediction .* 26\.0 GB", result.output)
     assert "Traceback" not in result.output
 
 
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["--gpu", "H1000"], "did you mean H100?"),
-        (["--config", "epochs"], "expected KEY=VALUE"),
+        (["--gpu", "H1000"], "H100"),
+        (["--config", "epochs"], "KEY=VALUE"),
         (["--config", "training.lorra=null"], "did you mean lora?"),
-        (["--rates", "nowhere.csv"], "nowhere.csv: no such file"),
+        (["--rates", "nowhere.csv"], "nowhere.csv"),
     ],
 )
-def test_a_wrong_word_is_told_in_one_line(
-    run: Callable[..., Result], args: list[str], said: str
-) -> None:
+def test_a_wrong_word_is_refused(run: Callable[..., Result], args: list[str], said: str) -> None:
     result = run(*args)
     assert result.exit_code in {1, 2}
     assert said in result.output
+
+
+def test_seconds_of_a_step_come_from_a_run_or_a_benchmark(times: Path, tmp_path: Path) -> None:
+    bench = tmp_path / "step.json"
+    bench.write_text(json.dumps({"seconds": {"ours": {"decode": 9.0, "update": 12.0}}}))
+    assert measured_step(times) == measured_step(bench) == 21
+
+
+@pytest.mark.parametrize("text", ["step,time\n1,2\n", "step,seconds\n1,0\n", ""])
+def test_a_file_without_times_is_no_rate(times: Path, text: str) -> None:
+    times.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"times\.csv"):
+        measured_step(times)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("NVIDIA H100 80GB HBM3", "H100"),
+        ("NVIDIA A100-SXM4-40GB", "A100-80G"),
+        ("NVIDIA GeForce RTX 4090", "RTX-4090"),
+        ("NVIDIA RTX A6000", "A100-40G"),
+    ],
+)
+def test_the_gpu_of_this_machine_has_its_own_memory_and_the_speed_of_its_kind(
+    monkeypatch: pytest.MonkeyPatch, name: str, kind: str
+) -> None:
+    properties = SimpleNamespace(name=name, total_memory=12_345)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: properties)
+    found = choose_device(None, None, gpu=True)
+    assert found.memory == 12_345
+    assert name in found.name
+    assert kind in found.name
+    assert (found.single, found.link) == (DEVICES[kind].single, DEVICES[kind].link)
+
+
+def test_memory_that_is_given_replaces_the_device_s_own() -> None:
+    assert choose_device("H100", 40, gpu=True).memory == 40_000_000_000

@@ -1,7 +1,9 @@
 """A run: what it writes, what it trains, where it goes on after an interruption, what it reads."""
 
+import re
 import shutil
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from vqathinker.params import RunSettings
 from vqathinker.policy.folder.checkpoint import load_policy, policy_hash
 from vqathinker.policy.folder.export import export
 from vqathinker.reporting.figures.curves import PANELS
+from vqathinker.training.errors import TrainingError
 from vqathinker.training.rollouts import Rollouts, RolloutSampler
 
 Settings = Callable[..., RunSettings]
@@ -67,6 +70,23 @@ def test_a_run_writes_a_history_with_a_row_for_each_step(finished: Path) -> None
     assert set(PANELS) <= set(table.columns)
     assert table[list(PANELS)].notna().all(axis=None)
     assert table["failures"].between(0, 1).all()
+
+
+def test_a_run_says_what_it_takes_and_is_refused_where_its_optimiser_has_no_memory(
+    tmp_path: Path, training_set: Any, settings_of: Settings, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    training_set.start(settings_of(freeze=["vision"]), tmp_path / "fits")
+    assert re.search(r"(?m)^run grpo: 3 steps of 2 videos", capsys.readouterr().err)
+    weights = load_file(training_set.folder / "base" / "model.safetensors")
+    frozen = ("model.vision_tower.", "model.motion_encoder.")
+    trained = sum(weight.numel() for name, weight in weights.items() if not name.startswith(frozen))
+    for free, fits in ((12 * trained, True), (12 * trained - 1, False)):
+        monkeypatch.setattr("vqathinker.training.run.free_bytes", lambda _, free=free: free)
+        out = tmp_path / str(free)
+        with nullcontext() if fits else pytest.raises(TrainingError, match="run grpo"):
+            training_set.start(settings_of(freeze=["vision"]), out)
+        assert (out / "history.csv").is_file() is fits
 
 
 def test_a_reward_is_the_weighted_sum_of_its_components(

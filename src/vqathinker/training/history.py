@@ -3,6 +3,7 @@
 The history holds what two equal runs have in common, the times what they differ in.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -79,8 +80,18 @@ def _steps(log: Log) -> pd.DataFrame:
 class ProgressBar(TrainerCallback):
     """A bar with the rewards, or the loss where there are none; quiet when nobody watches."""
 
-    def __init__(self, run: str) -> None:
+    def __init__(self, run: str, videos_per_step: int, processes: int) -> None:
+        self.run, self.videos_per_step, self.processes = run, videos_per_step, processes
         self.bar = tqdm(desc=run, disable=None)
+
+    def on_train_begin(self, _: Any, state: Any, __: Any, model: Any, **___: Any) -> None:
+        """Say what the run takes, whoever watches."""
+        trained = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+        line = (
+            f"run {self.run}: {state.max_steps:,} steps of {self.videos_per_step} videos on "
+            f"{self.processes} processes, {trained / 1e6:,.1f} million weights trained"
+        )
+        tqdm.write(line, file=sys.stderr)
 
     def on_log(self, _: Any, state: Any, *__: Any, logs: dict[str, Any], **___: Any) -> None:
         """Move on to the logged step."""

@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -12,7 +11,6 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from datasets import Dataset
-from tqdm import tqdm
 from transformers import PrinterCallback
 
 from vqathinker.atomic import whole_file
@@ -22,14 +20,8 @@ from vqathinker.params import RunSettings, TrainingParams
 from vqathinker.parquet import read_columns
 from vqathinker.phases.one_writer import HeldError, only_writer
 from vqathinker.phases.results_version import RESULTS_VERSION
-from vqathinker.planning.start import one_line
-from vqathinker.policy.folder.checkpoint import (
-    policy_hash,
-    read_config,
-    read_provenance,
-    read_tokenizer,
-)
-from vqathinker.policy.inputs import prompt_ids
+from vqathinker.policy.folder.checkpoint import policy_hash, read_provenance
+from vqathinker.policy.folder.room import free_bytes
 from vqathinker.products import MANIFEST
 from vqathinker.training.checkpoints import (
     PROCESSES,
@@ -96,11 +88,9 @@ def train(
         )
     base = read_provenance(policy)
     base.setdefault("policy", policy_hash(policy))
-    if state.is_main_process:
-        tqdm.write(_what_it_takes(run, settings, policy, store, len(rows), state), file=sys.stderr)
-        if changed := ineffective_parameters(settings):
-            named = ", ".join(f"{name} ({why})" for name, why in changed.items())
-            _log.warning("run %s: changed parameters without effect, or with less: %s", run, named)
+    if state.is_main_process and (changed := ineffective_parameters(settings)):
+        named = ", ".join(f"{name} ({why})" for name, why in changed.items())
+        _log.warning("run %s: changed parameters without effect, or with less: %s", run, named)
     fingerprint = _fingerprint(settings, base, manifest, perturbations, clips)
     fingerprint[PROCESSES] = str(state.num_processes)
     origin = {"run": run, "base": str(policy), "inputs": fingerprint}
@@ -113,9 +103,10 @@ def train(
         log = finished_log(resume) if resume else None
         if log is None:
             trainer = build_trainer(policy, rows, store, settings, draws, out, origin)
+            _require_memory(run, trainer.model, settings.training, state)
             trainer.remove_callback(PrinterCallback)
             if state.is_main_process:
-                _watch_over(trainer, run, settings.training, out, resume)
+                _watch_over(trainer, run, settings.training, out, resume, state.num_processes)
             trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
             log = trainer.state.log_history
         if state.is_main_process:
@@ -123,9 +114,11 @@ def train(
 
 
 def _watch_over(
-    trainer: WatchedSteps, run: str, how: TrainingParams, out: Path, resume: Path | None
-) -> None:
-    trainer.add_callback(ProgressBar(run))
+    trainer: WatchedSteps, run: str, how: TrainingParams, out: Path, resume: Path | None,
+    processes: int,
+) -> None:  # fmt: skip
+    videos = how.videos_per_device * how.gradient_accumulation * processes
+    trainer.add_callback(ProgressBar(run, videos, processes))
     trainer.add_callback(KeepCheckpoints(out / "checkpoints", how.keep))
     if how.tensorboard:
         done = 0 if resume is None else step_of(resume)
@@ -140,18 +133,23 @@ def _write(log: list[dict[str, Any]], out: Path, times: Path | None) -> None:
             times_table(log).to_csv(part, index=False, float_format="%.4f", lineterminator="\n")
 
 
-def _what_it_takes(
-    run: str, settings: RunSettings, policy: Path, store: ClipStore, videos: int,
-    state: PartialState,
-) -> str:  # fmt: skip
-    config, clip = read_config(policy), parse_setting(store.setting)
-    tokens, asked = config.tokens_per_frame(clip.size), settings.prompt.model_dump()
-    ids = prompt_ids(read_tokenizer(policy), "training", clip.frames, tokens, **asked)
-    gpu = torch.cuda.mem_get_info(state.device)[1] if state.device.type == "cuda" else None
-    return one_line(
-        run, settings, config, clip, prompt=len(ids), videos=videos,
-        processes=state.num_processes, gpu_memory=gpu,
-    )  # fmt: skip
+def _require_memory(
+    run: str, policy: torch.nn.Module, how: TrainingParams, state: PartialState
+) -> None:
+    """Refuse a run whose first step must fail: the policy is loaded, its optimiser not yet.
+
+    AdamW's moments and the gradients are float32. ZeRO-2 and FSDP2 share them among processes.
+    """
+    trained = sum(weight.numel() for weight in policy.parameters() if weight.requires_grad)
+    shares = state.num_processes if how.launch in {"zero2", "fsdp2"} else 1
+    needed, free = 12 * trained // shares, free_bytes(state.device)
+    if free is not None and needed > free:
+        raise TrainingError(
+            f"run {run}: gradients and optimiser of {trained / 1e6:,.1f} million trained weights "
+            f"need {needed / 1e9:.1f} GB, but {state.device} has {free / 1e9:.1f} GB left: train "
+            "adapters (training.lora), freeze parts (training.freeze), or share them among more "
+            "GPUs (training.launch: zero2)"
+        )
 
 
 @contextmanager

@@ -31,7 +31,7 @@ PAGES = (
 )
 NETWORK = "wants what is on the web; tests/acquisition and the rehearsal have servers of their own"
 REHEARSAL = "wants the paper's data and GPUs; `make rehearsal` runs it on stand-ins"
-REFUSED = "is refused, as the page says; tests/planning"
+REFUSED = "is refused, as the page says; tests/cli/test_plan.py"
 ELSEWHERE = {
     "make test": "is what runs this",
     "vqathinker plan --scale single-gpu --gpu A100-80G --config training.lora=null": REFUSED,

@@ -1,0 +1,195 @@
+"""Plans follow from params.yaml; memory is what torch really holds."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from vqathinker.errors import InputError
+from vqathinker.params import LoraParams, Parameters, load_all
+from vqathinker.planning import CPU, DEVICES, LONGEST, Plan, Training, make_plan
+from vqathinker.policy.folder.checkpoint import load_policy
+from vqathinker.policy.parts import FROZEN, PARTS
+from vqathinker.policy.sizes import PolicySizes, config_of, measure
+
+Jobs = Callable[..., Training]
+H100 = DEVICES["H100"]
+
+
+@pytest.fixture
+def paper(root: Path) -> Parameters:
+    return load_all(root / "params.yaml", ["scale=paper"])
+
+
+@pytest.fixture(scope="module")
+def sizes_8b() -> PolicySizes:
+    return measure(config_of("8B"))
+
+
+@pytest.fixture
+def plan(paper: Parameters, root: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
+    monkeypatch.chdir(root)
+    return make_plan(paper, H100)
+
+
+@pytest.fixture
+def job_of(paper: Parameters) -> Jobs:
+    """The paper's run of another policy, with other processes or training parameters."""
+
+    def make(
+        sizes: PolicySizes, processes: int = 1, *, gpu: bool = True, **how: object
+    ) -> Training:
+        run = paper.runs["grpo"]
+        run = run.model_copy(update={"training": run.training.model_copy(update=how)})
+        return Training(run, sizes, H100 if gpu else CPU, processes)
+
+    return make
+
+
+def bytes_of(tensors: list[torch.Tensor]) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+@pytest.mark.parametrize("freeze", [[], ["vision"]])
+@pytest.mark.parametrize("half", [False, True])
+def test_a_step_holds_these_weights_gradients_and_moments(
+    tiny_base: Path, job_of: Jobs, freeze: list[str], half: bool
+) -> None:
+    """In half precision the optimiser has a copy of the weights in float32."""
+    policy = load_policy(tiny_base).model
+    sizes = measure(policy.config)
+    for part in freeze:
+        for name, parameter in policy.named_parameters():
+            parameter.requires_grad_(not name.startswith(PARTS[part]))
+    trained = [parameter for parameter in policy.parameters() if parameter.requires_grad]
+    masters = [weight.detach().float().requires_grad_() for weight in trained]
+    optimiser = torch.optim.AdamW(masters, lr=1e-3)
+    sum(master.sum() for master in masters).backward()
+    optimiser.step()
+    moments = [s[name] for s in optimiser.state.values() for name in ("exp_avg", "exp_avg_sq")]
+    if half:
+        policy.to(torch.bfloat16).model.motion_encoder.float()
+    constants = list(policy.model.motion_encoder.buffers())
+    planned = job_of(sizes, gpu=half, freeze=freeze).memory().resident
+    assert planned["weights"] == bytes_of([*policy.parameters(), *constants])
+    assert planned["gradients"] == bytes_of([master.grad for master in masters])
+    assert planned["optimiser"] == bytes_of([*(masters if half else []), *moments])
+    assert planned["reference"] == planned["weights"]
+
+
+def test_gpus_share_gradients_and_optimiser_and_not_weights(
+    sizes_8b: PolicySizes, job_of: Jobs
+) -> None:
+    one, eight = (job_of(sizes_8b, number).memory().resident for number in (1, 8))
+    assert eight["weights"] == one["weights"]
+    assert eight["optimiser"] == pytest.approx(one["optimiser"] / 8, abs=8)
+    assert one["optimiser"] == 12 * (sum(sizes_8b.weights.values()) - sizes_8b.weights[FROZEN])
+
+
+def test_adapters_need_no_reference_and_checkpointing_keeps_less(
+    sizes_8b: PolicySizes, job_of: Jobs
+) -> None:
+    lora = LoraParams(rank=64, alpha=128.0, parts=["language"])
+    plain, adapted = job_of(sizes_8b), job_of(sizes_8b, lora=lora)
+    assert plain.memory().resident["reference"] > 0
+    assert adapted.memory().resident["reference"] == 0
+    whole = job_of(sizes_8b, gradient_checkpointing=False).memory().update["activations"]
+    assert whole > 20 * plain.memory().update["activations"]
+
+
+def test_the_paper_s_run_follows_from_params(plan: Plan, paper: Parameters) -> None:
+    run = plan.runs[0]
+    assert plan.videos["lsvq_train"] == 28_056
+    assert (plan.processes, run.videos_per_step, paper.training.epochs) == (8, 32, 3)
+    assert run.steps == 3 * (28_056 // 32)  # TRL leaves the last 24 to the next shuffle
+    assert run.tokens_per_step == 32 * (plan.prompts["training"] + 4 * 200)
+    assert plan.prompts["training"] - (6 * 256 + 1) in range(150, 250)
+    assert plan.prompts["evaluation"] - (12 * 400 + 1) in range(150, 250)
+    assert run.memory.peak < H100.memory
+
+
+def test_clips_take_a_byte_for_every_colour_of_every_pixel(plan: Plan) -> None:
+    tested = sum(plan.videos.values()) - 28_056
+    expected = 28_056 * 6 * 448**2 * 3 + tested * 12 * 560**2 * 3
+    expected += 28_056 * 12 * 448**2 * 3 + tested * 6 * 560**2 * 3  # of frames-12 and frames-6
+    assert plan.disk["clips"] == expected
+    assert plan.download["lsvq_train"] == 73_000_000_000
+    assert "live_vqc" in plan.unpublished
+
+
+def test_measured_seconds_take_the_place_of_assumed_ones(paper: Parameters, plan: Plan) -> None:
+    measured = make_plan(paper, H100, 200, 21.0)
+    assert measured.measured
+    assert measured.runs[0].hours == pytest.approx(measured.runs[0].steps * 21 / 3600)
+    ratio = plan.runs[4].seconds_per_step / plan.runs[0].seconds_per_step
+    assert measured.runs[4].seconds_per_step == pytest.approx(21 * ratio)
+
+
+def test_supervised_fine_tuning_is_planned_without_rollouts(plan: Plan) -> None:
+    runs = {run.name: run for run in plan.runs}
+    sft, grpo = runs["sft"], runs["grpo"]
+    assert sft.steps == grpo.steps
+    assert sft.tokens_per_step == 32 * (plan.prompts["training"] + 16)
+    assert not sft.memory.rollouts
+    assert sft.memory.resident["reference"] == 0
+    assert sft.phases["prefill"] == sft.phases["decode"] == sft.phases["reference"] == 0
+    assert 0 < sft.phases["update"] < grpo.phases["update"]
+    assert sft.memory.peak < grpo.memory.peak
+
+
+def test_copies_for_temporal_preference_are_clips_to_predict(plan: Plan, paper: Parameters) -> None:
+    clips, _ = plan.predictions["temporal preference"]
+    assert clips == 2 * 300 * (1 + 6)  # benchmarks, clips of each, raw and every kind
+    each = sum(hours for _, hours in plan.predictions.values())
+    assert plan.hours["prediction"] == pytest.approx(
+        len(paper.runs) * each, rel=0.2
+    )  # smaller ones
+
+
+@pytest.mark.parametrize(("scale", "gpu"), [("single-gpu", "A100-80G"), ("paper", "H100")])
+def test_every_run_fits_the_gpus_of_its_scale(
+    root: Path, monkeypatch: pytest.MonkeyPatch, scale: str, gpu: str
+) -> None:
+    monkeypatch.chdir(root)
+    plan = make_plan(load_all(root / "params.yaml", [f"scale={scale}"]), DEVICES[gpu])
+    needed = [run.memory.peak for run in plan.runs]
+    needed += [memory.peak for memory in plan.prediction_memory.values()]
+    assert max(needed) < DEVICES[gpu].memory
+
+
+def test_the_demo_is_planned_on_the_cpu(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+    plan = make_plan(load_all(root / "params.yaml"), CPU)
+    assert {run.steps for run in plan.runs} == {160}
+    assert not plan.download
+
+
+def test_a_base_policy_that_nobody_knows_cannot_be_planned(paper: Parameters) -> None:
+    base = paper.base.model_copy(update={"name": "other", "repo": "someone/other"})
+    with pytest.raises(InputError, match="other"):
+        make_plan(paper.model_copy(update={"base": base}), H100)
+
+
+def test_a_step_reads_all_weights_for_every_token_and_less_work_is_faster(
+    sizes_8b: PolicySizes, job_of: Jobs
+) -> None:
+    phases = job_of(sizes_8b).seconds(200)
+    embedding = 151674 * 3584
+    read = 2 * (sum(sizes_8b.weights.values()) - embedding - 304_012_288 - 90_000_000)
+    assert phases["decode"] > 400 * read / H100.bandwidth
+    cheaper = job_of(sizes_8b, gradient_checkpointing=False, freeze=["vision"]).seconds(200)
+    assert cheaper["update"] < phases["update"]
+
+
+def test_token_steps_take_as_long_as_those_that_were_measured(
+    paper: Parameters, root: Path
+) -> None:
+    path = root / "benchmarks" / "results" / "2026-11-27-h100" / "grpo-2b.json"
+    seen = json.loads(path.read_text(encoding="utf-8"))
+    steps = seen["counts"]["tokens"]["ours"]["decode"]["token_steps"]
+    sizes = measure(config_of("2B"))
+    for device in (H100, DEVICES["B200"]):
+        decode = Training(paper.runs["grpo"], sizes, device, 1).seconds(steps / LONGEST)["decode"]
+        assert decode == pytest.approx(seen["seconds"]["ours"]["decode"], rel=0.02)
