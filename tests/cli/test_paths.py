@@ -1,39 +1,41 @@
-"""Paths of options are tried before any work, and the trial leaves nothing behind."""
+"""Paths of options are checked before any work, and the check leaves nothing behind."""
 
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import typer
 
-from vqathinker.cli.paths import folder_to_write, require_writable
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from vqathinker.cli.paths import require_writable
-os.fsync = lambda file: os.kill(os.getpid(), signal.SIGKILL)
-require_writable(Path(sys.argv[1]))
-"""
+from vqathinker.cli.paths import file_to_read, folder_to_read, folder_to_write, require_writable
+from vqathinker.products import MANIFEST
 
 
 @pytest.mark.parametrize("name", ["out.csv", "new/out.csv"])
-def test_a_killed_trial_is_cleaned_up_by_the_next(tmp_path: Path, name: str) -> None:
-    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / name)], check=False)
-    assert done.returncode == -signal.SIGKILL
-    assert len(list(tmp_path.iterdir())) == 1
-    require_writable(tmp_path / name)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_this_folder_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_that_can_be_written_is_taken_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.chdir(tmp_path)
+    assert require_writable(name) == Path(name)
     assert folder_to_write()["parser"](".") == Path()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_name_that_is_too_long_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(typer.BadParameter, match="too long"):
-        require_writable(tmp_path / ("a" * 250))
+def test_a_path_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(typer.BadParameter, match="file/out"):
+        require_writable(tmp_path / "file" / "out")
+    for path in (tmp_path, Path("/dev/null"), Path("/proc/self/out")):
+        with pytest.raises(typer.BadParameter, match=str(path)):
+            require_writable(path)
+    with pytest.raises(typer.BadParameter, match="file"):
+        folder_to_write()["parser"](tmp_path / "file")
+
+
+@pytest.mark.parametrize("to_read", [file_to_read, folder_to_read])
+def test_what_is_not_there_is_named_with_what_makes_it(tmp_path: Path, to_read) -> None:
+    other = tmp_path if to_read is file_to_read else tmp_path / "file"
+    (tmp_path / "file").write_bytes(b"")
+    for path in (tmp_path / "nowhere", other):
+        with pytest.raises(typer.BadParameter) as error:
+            to_read(MANIFEST)["parser"](path)
+        assert str(path) in error.value.message
+        assert str(MANIFEST) in error.value.message

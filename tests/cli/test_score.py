@@ -185,7 +185,7 @@ def test_what_a_folder_holds_besides_clips_is_named(names: Path, finished_projec
         assert name in done.stderr
 
 
-@pytest.mark.parametrize("where", ["folder", "below a file", "device", "long"])
+@pytest.mark.parametrize("where", ["folder", "below a file", "device"])
 @pytest.mark.parametrize("option", ["--output", "--plot"])
 def test_where_nothing_can_be_written_is_told_before_any_score(
     score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, option: str
@@ -196,11 +196,11 @@ def test_where_nothing_can_be_written_is_told_before_any_score(
     os.mkfifo(tmp_path / "pipe.svg")
     out = {
         "folder": tmp_path / "there.svg", "below a file": tmp_path / "file" / "out.svg",
-        "device": tmp_path / "pipe.svg", "long": tmp_path / ("n" * 240 + ".svg"),
+        "device": tmp_path / "pipe.svg",
     }[where]  # fmt: skip
     result = score("0.mp4", "--where", option, str(out))
     assert result.exit_code == 2, result.output
-    assert out.name[:40] in result.stderr
+    assert out.name in result.stderr
 
 
 def test_both_files_of_a_plot_are_tried(score: Score, tmp_path: Path) -> None:

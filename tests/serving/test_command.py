@@ -51,4 +51,4 @@ def test_an_empty_file_of_a_password_is_refused(tmp_path: Path) -> None:
 def test_a_number_that_is_none_is_refused(option: str) -> None:
     result = CliRunner().invoke(app, ["serve", option, "-3"])
     assert result.exit_code == 2
-    assert "-3: expected a whole number" in result.stderr
+    assert option in result.stderr

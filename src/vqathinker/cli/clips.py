@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from vqathinker.cli.options import DEFAULT_PARAMS, ManifestFile, OutFile, ParamsFile, whole_number
+from vqathinker.cli.options import DEFAULT_PARAMS, ManifestFile, OutFile, ParamsFile
 from vqathinker.cli.paths import folder_to_read
 from vqathinker.products import MANIFEST, SOURCE
 
@@ -24,10 +24,10 @@ def decode(
         Path, typer.Option(**folder_to_read(SOURCE), help="The folder that `fetch` wrote.")
     ],
     setting: Setting,
-    shard: Annotated[int, typer.Option(**whole_number(0), help="Which shard of the set, from 0.")],
+    shard: Annotated[int, typer.Option(min=0, help="Which shard of the set, from 0.")],
     out: OutFile,
     params: ParamsFile = DEFAULT_PARAMS,
-    workers: Annotated[int, typer.Option(**whole_number(1), help="Videos decoded at a time.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Videos decoded at a time.")] = 1,
 ) -> None:
     """Decode one shard of a set's videos, once, into lossless frames.
 

@@ -9,21 +9,6 @@ from typer.core import TyperCommand, TyperOption
 from vqathinker.cli.paths import file_to_read, file_to_write, folder_to_write
 from vqathinker.products import CLIPS, MANIFEST, PREDICTIONS, PREFERENCE, Product
 
-__all__ = [
-    "DEFAULT_PARAMS",
-    "Clips",
-    "Gpus",
-    "ManifestFile",
-    "OutFile",
-    "OutFolder",
-    "ParamsFile",
-    "PredictionFiles",
-    "PreferenceFiles",
-    "SeveralValues",
-    "TimesFile",
-    "whole_number",
-]
-
 DEFAULT_PARAMS: Final = Path("params.yaml")
 _PARAMS = Product("parameters", "go to the project's folder, or name its params.yaml with --params")
 
@@ -65,28 +50,8 @@ TimesFile = Annotated[
         "--times", **file_to_write(), help="CSV to write wall times to; results hold none."
     ),
 ]
-
-
-def whole_number(at_least: int) -> dict[str, Any]:
-    """Keywords of an option that is a whole number of at least so much."""
-
-    def check(value: str | int) -> int:
-        try:
-            number = int(value)
-        except ValueError:
-            number = at_least - 1
-        if number < at_least:
-            raise typer.BadParameter(f"{value}: expected a whole number of at least {at_least}")
-        return number
-
-    return {"parser": check, "metavar": "NUMBER"}
-
-
 Gpus = Annotated[
-    int,
-    typer.Option(
-        **whole_number(0), help="GPUs of this machine to have alone; 0: all that are seen."
-    ),
+    int, typer.Option(min=0, help="GPUs of this machine to have alone; 0: all that are seen.")
 ]
 
 

@@ -16,7 +16,6 @@ from rich.text import Text
 
 from vqathinker.atomic import whole_file
 from vqathinker.choices import Device, ScoreKind
-from vqathinker.cli.options import whole_number
 from vqathinker.cli.paths import file_to_write, require_writable
 from vqathinker.errors import InputError
 from vqathinker.scoring.clips import Skipped, find_clips, read_list
@@ -121,11 +120,9 @@ def score(
     ] = False,
     frames: Annotated[
         int | None,
-        typer.Option(**whole_number(1), help="Frames to look at, if not as many as in training."),
+        typer.Option(min=1, help="Frames to look at, if not as many as in training."),
     ] = None,
-    seed: Annotated[
-        int, typer.Option(**whole_number(0), help="Seed of the answers that are drawn.")
-    ] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the answers that are drawn.")] = 0,
     device: Annotated[
         Device, typer.Option(help="Where to compute; auto is the GPU where there is one.")
     ] = "auto",

@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from vqathinker.choices import Device, ScoreKind
-from vqathinker.cli.options import whole_number
 from vqathinker.cli.paths import file_to_read
 from vqathinker.products import Product
 
@@ -29,7 +28,7 @@ def serve(
     host: Annotated[
         str, typer.Option(help="Address to serve on; 0.0.0.0 lets other machines in.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(**whole_number(0), help="0: any that is free.")] = 7860,
+    port: Annotated[int, typer.Option(min=0, help="0: any that is free.")] = 7860,
     password_file: Annotated[
         Path | None,
         typer.Option(
@@ -45,11 +44,9 @@ def serve(
         ),
     ] = None,
     device: Annotated[Device, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    megabytes: Annotated[int, typer.Option(**whole_number(1), help="Of the largest clip.")] = 200,
-    seconds: Annotated[int, typer.Option(**whole_number(1), help="Of the longest clip.")] = 300,
-    waiting: Annotated[
-        int, typer.Option(**whole_number(1), help="Clips that may wait in the queue.")
-    ] = 20,
+    megabytes: Annotated[int, typer.Option(min=1, help="Of the largest clip.")] = 200,
+    seconds: Annotated[int, typer.Option(min=1, help="Of the longest clip.")] = 300,
+    waiting: Annotated[int, typer.Option(min=1, help="Clips that may wait in the queue.")] = 20,
 ) -> None:
     """Open a page on which to drop a clip: score, reasoning, frames, and a second clip beside it.
 
