@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from vqathinker.cli.options import DEFAULT_PARAMS, ParamsFile, whole_number
+from vqathinker.cli.options import DEFAULT_PARAMS, ParamsFile
 from vqathinker.cli.paths import file_to_read, file_to_write, folder_to_read, folder_to_write
 from vqathinker.products import SOURCE, Product
 
@@ -34,7 +34,7 @@ def fetch(
     ] = None,
     params: ParamsFile = DEFAULT_PARAMS,
     workers: Annotated[
-        int, typer.Option(**whole_number(1), help="Videos of a made set encoded at a time.")
+        int, typer.Option(min=1, help="Videos of a made set encoded at a time.")
     ] = 1,
     download: Annotated[
         Path | None,
@@ -71,7 +71,7 @@ def manifest(
         typer.Option(**file_to_write(), help="File to write; else data/SET/manifest.parquet."),
     ] = None,
     params: ParamsFile = DEFAULT_PARAMS,
-    workers: Annotated[int, typer.Option(**whole_number(1), help="Videos probed at a time.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Videos probed at a time.")] = 1,
 ) -> None:
     """List every label of a set with the facts of its video; damaged and missing ones stay in.
 
