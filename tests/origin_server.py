@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from vqathinker.acquisition.transfer.address import Address
+from vqathinker.acquisition.web import Address
 
 Answer = Callable[["Handler", "Served"], None]
 

@@ -43,14 +43,7 @@ SETTINGS = DownloadParams.model_validate(
     {
         "mirror": None,
         "keep_archives": False,
-        "largest_ratio": 20,
         "attempts": 1,
-        "first_wait_s": 1,
-        "longest_wait_s": 1,
-        "longest_retry_after_s": 1,
-        "connect_s": 1,
-        "read_s": 1,
-        "slowest_bytes_per_s": 1,
         "bring": "open",
     }
 )

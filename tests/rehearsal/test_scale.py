@@ -38,8 +38,6 @@ MAY_CHANGE = {
     "hosts": {
         "data.cards",
         "download.bring",
-        "download.first_wait_s",
-        "download.longest_wait_s",
         "judge",
         "metrics.allow_incomplete",
         "report.title",

@@ -9,12 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from vqathinker.acquisition.transfer.context import DownloadContext
-from vqathinker.acquisition.transfer.errors import BusyError
-from vqathinker.acquisition.transfer.hash_table import HashTable
-from vqathinker.acquisition.transfer.retry import RetryPolicy
+from vqathinker.acquisition.checksum import HashTable
+from vqathinker.acquisition.download import DownloadContext
+from vqathinker.acquisition.errors import BusyError
+from vqathinker.acquisition.retry import RetryPolicy
 from vqathinker.atomic import whole_folder
 from vqathinker.datasets.card import Card, load_card
 from vqathinker.datasets.fetching.card_files import FetchResult, fetch_card_files
@@ -89,19 +87,9 @@ def _alone_in(folder: Path) -> Iterator[None]:
 
 
 def _fetch_settings(settings: DownloadParams, hashes: Path) -> FetchSettings:
-    policy = RetryPolicy(
-        attempts=settings.attempts,
-        first_wait_s=settings.first_wait_s,
-        longest_wait_s=settings.longest_wait_s,
-        longest_retry_after_s=settings.longest_retry_after_s,
-        connect_timeout_s=settings.connect_s,
-        read_timeout_s=settings.read_s,
-        slowest_bytes_per_s=settings.slowest_bytes_per_s,
-    )
     mirror = None if settings.mirror is None else Path(settings.mirror)
-    # Without a seed: jobs of a cluster must not come back in step, and no result depends on it.
-    context = DownloadContext(policy, np.random.default_rng(), HashTable(hashes), mirror)
-    return FetchSettings(context, settings.keep_archives, settings.largest_ratio)
+    context = DownloadContext(RetryPolicy(settings.attempts), HashTable(hashes), mirror)
+    return FetchSettings(context, settings.keep_archives)
 
 
 def _make_demo_set(card: Card, params: SetParams, out: Path, workers: int) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from vqathinker.acquisition.transfer.checksum import sha256_of
+from vqathinker.content import sha256_of_file
 from vqathinker.datasets.card import Card, LabelError
 from vqathinker.datasets.labels import find_disagreements, read_labels
 from vqathinker.datasets.listing import join_first
@@ -67,7 +67,7 @@ def _file_problems(card: Card, folder: Path) -> Iterator[str]:
 def _receipt_mismatch(path: Path, size: int, sha256: str) -> Iterator[str]:
     try:
         found = path.stat().st_size
-        digest = sha256_of(path) if found == size else None
+        digest = sha256_of_file(path) if found == size else None
     except FileNotFoundError:
         yield f"{path}: gone since it was brought"
     except OSError as error:

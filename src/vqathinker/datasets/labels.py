@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from vqathinker.acquisition.transfer.checksum import sha256_of
-from vqathinker.acquisition.transfer.safe_path import unsafe_character
+from vqathinker.acquisition.safe_path import unsafe_character
+from vqathinker.content import sha256_of_file
 from vqathinker.datasets.card import Card, LabelError, LabelFile
 from vqathinker.datasets.listing import join_first
 from vqathinker.datasets.name_rules import plain_path
@@ -114,7 +114,7 @@ def _require_label_file(path: Path, card: Card) -> None:
         raise LabelError(f"{path}: no label file; {hint}")
     for file in card.files:
         if file.sha256 and (file.name, file.folder()) == (path.name, "."):
-            digest = sha256_of(path)
+            digest = sha256_of_file(path)
             if digest != file.sha256:
                 raise LabelError(
                     f"{path}: its sha256 is {digest}, the card {card.name} says {file.sha256}; "

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vqathinker.acquisition.transfer.checksum import sha256_of
+from vqathinker.content import sha256_of_file
 from vqathinker.datasets.card import Card
 from vqathinker.datasets.label_origin import label_origin
 from vqathinker.errors import InputError, read_json
@@ -29,7 +29,7 @@ def origin_of_manifest(source: Path, card: Card, cards: Path | None) -> dict[str
     digest = None
     if receipt.is_file():
         digest = files_digest(read_receipt(receipt))
-    labels = {"file": card.label.file, "sha256": sha256_of(source / card.label.file)}
+    labels = {"file": card.label.file, "sha256": sha256_of_file(source / card.label.file)}
     origin = label_origin(card.name, cards)
     return {"labels": labels, "label_origin": origin, "files_sha256": digest}
 

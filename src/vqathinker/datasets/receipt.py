@@ -13,9 +13,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
-from vqathinker.acquisition.transfer.checksum import sha256_of
-from vqathinker.acquisition.transfer.disk import disk_full_error
+from vqathinker.acquisition.errors import disk_full_error
 from vqathinker.atomic import whole_file
+from vqathinker.content import sha256_of_file
 from vqathinker.datasets.card import Card
 from vqathinker.datasets.fetching.card_files import FetchResult
 from vqathinker.datasets.fetching.journal import FetchedFile
@@ -122,7 +122,7 @@ def _file_entries(paths: Iterable[Path], source: Path) -> list[dict[str, Any]]:
     entries = []
     for path in paths:
         try:
-            size, sha256 = path.stat().st_size, sha256_of(path)
+            size, sha256 = path.stat().st_size, sha256_of_file(path)
         except OSError as error:
             raise SourceFolderError(
                 f"{path}: cannot be read ({error.strerror}); run the same command again when "

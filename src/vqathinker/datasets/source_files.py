@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from vqathinker.acquisition.transfer.partial import is_unfinished
+from vqathinker.acquisition.partial import is_unfinished
 
 __all__ = ["SourceFolderError", "walk_files"]
 

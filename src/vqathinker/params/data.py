@@ -91,14 +91,7 @@ class DownloadParams(Section):
     )
     mirror: str | None = Field(min_length=1, description="folder asked before any origin; or null")
     keep_archives: bool = Field(description="keep downloaded archives once they are unpacked")
-    largest_ratio: Positive = Field(description="bytes an archive unpacks to, for each of its own")
     attempts: Count = Field(description="tries in a row without a new byte, then the next origin")
-    first_wait_s: Positive = Field(description="longest wait before the second try, then doubled")
-    longest_wait_s: Positive = Field(description="where the doubling ends")
-    longest_retry_after_s: Positive = Field(description="a longer pause asked for: next origin")
-    connect_s: Positive = Field(description="seconds for a connection to stand")
-    read_s: Positive = Field(description="seconds for the next bytes to come")
-    slowest_bytes_per_s: NotNegative = Field(description="slower than this counts as stalled")
 
 
 class PerturbationParams(Model):

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vqathinker.acquisition.transfer.errors import TransferError
+from vqathinker.acquisition.errors import TransferError
 from vqathinker.evaluation.journal import PredictionJournal
 from vqathinker.phases.results_version import RESULTS_VERSION
 from vqathinker.scoring.brought import at_hand

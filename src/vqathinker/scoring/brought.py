@@ -7,24 +7,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-import numpy as np
-
-from vqathinker.acquisition.transfer.address import Address
-from vqathinker.acquisition.transfer.context import DownloadContext
-from vqathinker.acquisition.transfer.download import download
-from vqathinker.acquisition.transfer.errors import OriginError
-from vqathinker.acquisition.transfer.expected_file import ExpectedFile
-from vqathinker.acquisition.transfer.retry import RetryPolicy
-from vqathinker.acquisition.transfer.web import WebFile
+from vqathinker.acquisition.download import DownloadContext, download
+from vqathinker.acquisition.errors import OriginError
+from vqathinker.acquisition.partial import ExpectedFile
+from vqathinker.acquisition.retry import RetryPolicy
+from vqathinker.acquisition.web import Address, WebFile
 from vqathinker.scoring.clips import is_address
 
 __all__ = ["at_hand"]
 
-# Shorter waits than `download` of params.yaml: somebody sits before the screen.
-_POLICY: Final = RetryPolicy(
-    attempts=3, first_wait_s=1.0, longest_wait_s=10.0, longest_retry_after_s=30.0,
-    connect_timeout_s=20.0, read_timeout_s=60.0, slowest_bytes_per_s=1000.0,
-)  # fmt: skip
+# Shorter waits than for data sets: somebody sits before the screen.
+_POLICY: Final = RetryPolicy(attempts=3, longest_wait_s=10.0, longest_retry_after_s=30.0)
 
 
 @contextmanager
@@ -43,7 +36,6 @@ def at_hand(clip: str) -> Iterator[Path]:
         raise OriginError(str(error)) from None
     with TemporaryDirectory(prefix=f"vqathinker-{os.getpid()}-") as folder:
         name = f"clip{address.suffix}"
-        # Without a seed: no result depends on how long a try is waited for.
-        context = DownloadContext(_POLICY, np.random.default_rng())
         expected = ExpectedFile(name, is_binary=True)
+        context = DownloadContext(_POLICY)
         yield download(expected, [WebFile(address)], Path(folder, name), context).path

@@ -16,9 +16,7 @@ from vqathinker.params import DataParams, DownloadParams
 
 LIMITS = {"files": 10, "bytes": 10**7}
 SETTINGS = {
-    "mirror": None, "keep_archives": False, "largest_ratio": 20, "attempts": 2,
-    "first_wait_s": 0.01, "longest_wait_s": 0.01, "longest_retry_after_s": 1,
-    "connect_s": 60, "read_s": 60, "slowest_bytes_per_s": 0, "bring": "open",
+    "mirror": None, "keep_archives": False, "attempts": 2, "bring": "open",
 }  # fmt: skip
 PARAMS = {
     "train": "small", "in_domain": [], "out_of_distribution": [], "counts": {"small": 1},

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from vqathinker.acquisition.transfer.errors import TransferError
+from vqathinker.acquisition.errors import TransferError
 from vqathinker.datasets.inspection import find_problems
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from vqathinker.acquisition.transfer.errors import TransferError
+from vqathinker.acquisition.errors import TransferError
 from vqathinker.datasets.fetch import SetNotInPlaceError
 from vqathinker.datasets.fetching.manual_files import ManualFileMissingError
 

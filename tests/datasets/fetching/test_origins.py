@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from huggingface_hub import constants
 
-from vqathinker.acquisition.transfer.errors import TransferError
+from vqathinker.acquisition.errors import TransferError
 from vqathinker.datasets.fetching.plan import PasswordMissingError
 
 PASSWORD = "pass_5ecret01234"  # noqa: S105  opens nothing
@@ -96,7 +96,7 @@ def test_the_head_of_a_branch_is_taken_once_and_stands_in_the_receipt(
     info = json.dumps({"id": "owner/videos", "sha": COMMIT, "siblings": [sibling]}).encode()
     listed = project.site.status(200, info, Content_Type="application/json")
     api = "/api/datasets/owner/videos/revision"
-    project.site.has(f"{api}/main", b"", always=listed)
+    project.site.has(f"{api}/main?blobs=true", b"", always=listed)
     project.site.has(f"{api}/{COMMIT}?blobs=true", b"", always=listed)
     name = f"datasets/owner/videos/resolve/{COMMIT}/a.zip"
     project.has(name, content, first=[project.site.status(404)])
@@ -104,8 +104,8 @@ def test_the_head_of_a_branch_is_taken_once_and_stands_in_the_receipt(
     project.write_card(project.archive("a.zip", hub=hub), videos=["1.mp4"])
     with pytest.raises(TransferError, match="404"):
         project.fetch()
-    assert project.asked().count(f"{api}/main") == 1
+    assert project.asked().count(f"{api}/main?blobs=true") == 1
     receipt = project.fetch()
-    assert f"{api}/main" not in project.asked()
+    assert f"{api}/main?blobs=true" not in project.asked()
     assert receipt["downloads"][1]["revision"] == COMMIT
     assert project.statuses() == {"1.mp4": "ok"}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from vqathinker.acquisition.archives.members import DamagedArchiveError
+from vqathinker.acquisition.errors import DamagedArchiveError
 from vqathinker.datasets.card import Card
 from vqathinker.datasets.fetching.journal import FetchedFile, FetchJournal
 from vqathinker.datasets.fetching.plan import (

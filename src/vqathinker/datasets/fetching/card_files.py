@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vqathinker.acquisition.transfer.errors import GoneError
+from vqathinker.acquisition.errors import GoneError
 from vqathinker.datasets.card import Card
 from vqathinker.datasets.fetching.journal import JOURNAL_NAME, FetchedFile, FetchJournal
 from vqathinker.datasets.fetching.manual_files import require_manual_files
@@ -127,7 +127,7 @@ def _put_into_place(
         fetched.append(download_piece(piece, planned, resolved[-1], journal, settings.download))
     if planned.needs_unpacking:
         journal.begin_videos()
-        files = unpack_pieces(planned, card, settings)
+        files = unpack_pieces(planned, card)
         record_hashes(resolved, fetched, settings.download)
     else:
         files = [piece.target for piece in planned.pieces]

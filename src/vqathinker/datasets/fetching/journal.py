@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from vqathinker.acquisition.transfer.disk import disk_full_error
+from vqathinker.acquisition.errors import disk_full_error
 from vqathinker.atomic import append_line
 from vqathinker.datasets.matching import video_files
 

@@ -10,17 +10,13 @@ from urllib.parse import urlsplit
 
 from huggingface_hub import constants
 
-from vqathinker.acquisition.transfer.address import Address
-from vqathinker.acquisition.transfer.checksum import Checksum
-from vqathinker.acquisition.transfer.context import DownloadContext
-from vqathinker.acquisition.transfer.download import Origin
-from vqathinker.acquisition.transfer.drive import DriveFile
-from vqathinker.acquisition.transfer.errors import OriginError
-from vqathinker.acquisition.transfer.expected_file import ExpectedFile
-from vqathinker.acquisition.transfer.folder import FolderFile
-from vqathinker.acquisition.transfer.hub import HubFile, list_hub_files
-from vqathinker.acquisition.transfer.repository import HubRepository, branch_head
-from vqathinker.acquisition.transfer.web import WebFile
+from vqathinker.acquisition.checksum import Checksum
+from vqathinker.acquisition.download import DownloadContext, FolderFile, Origin
+from vqathinker.acquisition.drive import DriveFile
+from vqathinker.acquisition.errors import OriginError
+from vqathinker.acquisition.hub import HubFile, list_hub_files
+from vqathinker.acquisition.partial import ExpectedFile
+from vqathinker.acquisition.web import Address, WebFile
 from vqathinker.datasets.card import Card
 from vqathinker.datasets.fetching.journal import FetchJournal
 from vqathinker.datasets.fetching.plan import Piece
@@ -81,7 +77,7 @@ class OriginResolver:
 
     def _web_file(self, url: str) -> WebFile:
         access, address = self._card.access, Address(url)
-        ours = access.page is not None and address.server[1] == urlsplit(access.page).hostname
+        ours = access.page is not None and address.host == urlsplit(access.page).hostname
         return WebFile(
             address, self._token_variable() if ours else None, access.page if ours else None
         )
@@ -131,10 +127,9 @@ class OriginResolver:
         page = urlsplit(self._card.access.page or "").hostname
         hub_hosts = {_HUB_HOST, urlsplit(constants.ENDPOINT).hostname}
         token = self._token_variable() if page in hub_hosts else None
-        revision = hub.revision or self._journal.revision_of(hub.repo)
-        if revision is None:
-            revision = branch_head(hub.repo, _BRANCH, self._context, token_variable=token)
+        known = hub.revision or self._journal.revision_of(hub.repo)
+        policy = self._context.policy
+        revision, files = list_hub_files(hub.repo, known or _BRANCH, policy, token)
+        if known is None:
             self._journal.pin_revision(hub.repo, revision)
-        repository = HubRepository(hub.repo, revision, token_variable=token)
-        found = list_hub_files(repository, self._context)
-        return revision, {file.path: file for file in found}
+        return revision, files

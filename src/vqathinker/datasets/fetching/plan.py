@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from vqathinker.acquisition.archives.signature import is_archive
-from vqathinker.acquisition.transfer.secret import Secret
+from vqathinker.acquisition.archive import is_archive
+from vqathinker.acquisition.secret import Secret
 from vqathinker.datasets.card import Card
 from vqathinker.datasets.fetching.journal import FetchJournal
 from vqathinker.datasets.fetching.manual_files import dropped_files

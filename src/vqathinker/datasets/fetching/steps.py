@@ -10,29 +10,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vqathinker.acquisition.archives.member_writer import ConflictError
-from vqathinker.acquisition.archives.members import ArchiveLimits
-from vqathinker.acquisition.archives.signature import is_archive
-from vqathinker.acquisition.archives.unpack import unpack
-from vqathinker.acquisition.transfer.context import DownloadContext
-from vqathinker.acquisition.transfer.disk import disk_full_error
-from vqathinker.acquisition.transfer.download import (
+from vqathinker.acquisition.archive import is_archive
+from vqathinker.acquisition.download import (
+    DownloadContext,
     DownloadedFile,
     download,
-)
-from vqathinker.acquisition.transfer.partial import PartialFile
-from vqathinker.acquisition.transfer.verification import (
-    WrongContentError,
     record_hash,
     require_content,
 )
+from vqathinker.acquisition.errors import WrongContentError, conflict_error, disk_full_error
+from vqathinker.acquisition.partial import clear_note
+from vqathinker.acquisition.unpack import unpack
 from vqathinker.atomic import whole_file
 from vqathinker.content import document_in
 from vqathinker.datasets.card import Card, CardError
 from vqathinker.datasets.fetching.journal import FetchedFile, FetchJournal
 from vqathinker.datasets.fetching.origins import ResolvedFile
 from vqathinker.datasets.fetching.plan import Piece, PlannedFile
-from vqathinker.datasets.remote_file import RemoteFile
 
 __all__ = [
     "FetchSettings",
@@ -54,12 +48,10 @@ class FetchSettings:
         download: what all downloads share.
         keep_archives: whether they stay in `downloads` once they are unpacked. What a person has
             dropped there always stays, unless it holds private data.
-        largest_ratio: bytes that an archive may unpack to, for each of its own.
     """
 
     download: DownloadContext
     keep_archives: bool
-    largest_ratio: float
 
 
 def download_piece(
@@ -84,7 +76,7 @@ def download_piece(
     """
     known = journal.find(piece.name)
     if known and piece.target.is_file() and piece.target.stat().st_size == known.size:
-        PartialFile.clear_note(piece.target)  # of a process that was killed before it could
+        clear_note(piece.target)  # of a process that was killed before it could
         return known
     if piece.manual and not piece.target.exists():
         _require_dropped_content(piece.drop_path, resolved)
@@ -129,7 +121,7 @@ def record_hashes(
         record_hash(known.expected, one.size, one.sha256, one.origin, context)
 
 
-def unpack_pieces(planned: PlannedFile, card: Card, settings: FetchSettings) -> list[Path]:
+def unpack_pieces(planned: PlannedFile, card: Card) -> list[Path]:
     """Unpack the pieces, read as one archive, into the planned folder; returns the files there.
 
     A download that turns out to be no archive is put there, if its card allows for that.
@@ -142,14 +134,18 @@ def unpack_pieces(planned: PlannedFile, card: Card, settings: FetchSettings) -> 
         if found := document_in(paths[0]):
             raise WrongContentError(f"{paths[0]}: is {found.instead_of(_WANTED)}; delete it")
         return [_place(paths[0], planned.folder)]
-    done = unpack(
+    limits = planned.file.limits
+    if limits is None:
+        raise CardError(f"card {card.name}: {planned.file.name} is unpacked but has no limits")
+    placed = unpack(
         paths,
         planned.folder,
-        limits=_unpack_limits(planned.file, card, settings),
+        max_files=limits.files,
+        max_bytes=limits.bytes,
         private=_private_patterns(card),
         password_variable=planned.file.password_env,
     )
-    return [planned.folder / path for path in (*done.written, *done.present)]
+    return [planned.folder / path for path in placed]
 
 
 def remove_archives(fetched: Sequence[FetchedFile], downloads: Path) -> None:
@@ -179,10 +175,7 @@ def _place(path: Path, folder: Path) -> Path:
         except OSError:  # another disk, or one without links
             _copy(path, target)
     elif not filecmp.cmp(path, target, shallow=False):
-        raise ConflictError(
-            f"{target} is there with another content, and is left as it is; move it away, and run "
-            "the same command again"
-        )
+        raise conflict_error(target)
     return target
 
 
@@ -192,12 +185,6 @@ def _copy(path: Path, target: Path) -> None:
             shutil.copyfile(path, part)
     except OSError as error:
         raise disk_full_error(error, target, path.stat().st_size) or error from None
-
-
-def _unpack_limits(file: RemoteFile, card: Card, settings: FetchSettings) -> ArchiveLimits:
-    if file.limits is None:
-        raise CardError(f"card {card.name}: {file.name} is unpacked but has no limits")
-    return ArchiveLimits(file.limits.files, file.limits.bytes, settings.largest_ratio)
 
 
 def _private_patterns(card: Card) -> list[str]:

@@ -17,8 +17,8 @@ from typing import Literal, NamedTuple
 import httpx2
 import numpy as np
 
-from vqathinker.acquisition.transfer.retry import parse_retry_after
-from vqathinker.acquisition.transfer.secret import Secret
+from vqathinker.acquisition.retry import parse_retry_after
+from vqathinker.acquisition.secret import Secret
 from vqathinker.errors import InputError
 from vqathinker.params import JudgeParams
 

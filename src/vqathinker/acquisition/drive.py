@@ -1,0 +1,85 @@
+"""A file on Google Drive, through gdown: its warning pages, quotas and resuming.
+
+gdown keeps its own partial file beside ours (`X.part.drive????????.part`) and goes on from there.
+It neither reads nor writes cookies here: no login of the user is used.
+"""
+
+import logging
+from dataclasses import dataclass
+from glob import escape
+
+import gdown
+import requests
+from gdown.exceptions import DownloadError, FileURLRetrievalError
+
+from vqathinker.acquisition.errors import (
+    OriginError,
+    TransferError,
+    TransientError,
+    disk_full_error,
+)
+from vqathinker.acquisition.partial import PartialFile
+from vqathinker.acquisition.progress import ReportProgress
+from vqathinker.acquisition.retry import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+
+_log = logging.getLogger(__name__)
+
+_NO_REASON = "Cannot retrieve the public link of the file."
+
+
+@dataclass(frozen=True)
+class DriveFile:
+    """A file that anyone with the link may read.
+
+    Args:
+        id: as in https://drive.google.com/file/d/<id>/view.
+    """
+
+    id: str
+
+    def fetch(self, part: PartialFile, report: ReportProgress) -> None:
+        """Bring `part` to its end; see `WebFile.fetch`."""
+        output = part.path.with_name(f"{part.path.name}.drive")
+        kept = any(output.parent.glob(f"{escape(output.name)}????????.part"))
+        _log.info("%s: asking", self)
+        try:
+            gdown.download(
+                id=self.id,
+                output=str(output),
+                quiet=True,
+                use_cookies=False,
+                resume=True,
+                timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
+                progress=report,
+            )
+        except (DownloadError, requests.RequestException) as error:  # OSError, some of them
+            raise _to_transfer_error(error) from None
+        except OSError as error:
+            raise disk_full_error(error, output, None) or error from None
+        except (LookupError, AssertionError, TypeError, ValueError) as error:
+            raise OriginError(
+                f"gives an answer that gdown cannot read ({type(error).__name__})"
+            ) from None
+        part.restart(str(self), None, None)
+        part.replace_with(output)
+        part.resumed = kept
+
+    def __str__(self) -> str:
+        return f"https://drive.google.com/file/d/{self.id}/view"
+
+
+def _to_transfer_error(error: Exception) -> TransferError:
+    if isinstance(error, FileURLRetrievalError):
+        # gdown looks at no status, so an overloaded server too ends here, without a reason.
+        refused = _NO_REASON not in " ".join(str(error).split())
+        return (OriginError if refused else TransientError)(
+            "does not give it out: its quota for today is used up, or it is no longer shared. Try "
+            "again in 24 hours, or open the page in a browser"
+        )
+    if isinstance(error, requests.exceptions.SSLError):
+        return OriginError("its TLS certificate is not valid, so it is not trusted")
+    response = error.response if isinstance(error, requests.HTTPError) else None
+    status = 0 if response is None else response.status_code
+    if 400 <= status < 500 and status not in (408, 429):
+        return OriginError(f"answers {status}")
+    return TransientError(f"broke off ({status or type(error).__name__})")

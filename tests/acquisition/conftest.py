@@ -1,0 +1,182 @@
+"""What tests share: a context, certificates, an address where nobody listens, archives."""
+
+import io
+import socket
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import pyzipper
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from vqathinker.acquisition.download import DownloadContext
+from vqathinker.acquisition.retry import RetryPolicy
+from vqathinker.acquisition.unpack import unpack
+
+
+@pytest.fixture(scope="session")
+def twenty_megabytes() -> bytes:
+    return np.random.default_rng(20).bytes(20_000_000)
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds that the downloads of a test have waited between tries; no time passes."""
+    slept: list[float] = []
+    monkeypatch.setattr("vqathinker.acquisition.retry.sleep", slept.append)
+    return slept
+
+
+@pytest.fixture
+def context(slept: list[float]) -> DownloadContext:
+    return DownloadContext(RetryPolicy(3, longest_wait_s=8.0, longest_retry_after_s=60.0))
+
+
+@pytest.fixture
+def impatient(context: DownloadContext, monkeypatch: pytest.MonkeyPatch) -> DownloadContext:
+    """A context for servers that never say another word: how long they are waited for is no matter.
+
+    Whatever has to come must not come from a server under it, for a busy machine may be late.
+    """
+    for module in ("web", "drive"):
+        monkeypatch.setattr(f"vqathinker.acquisition.{module}.READ_TIMEOUT_S", 0.2)
+    return context
+
+
+@pytest.fixture
+def nobody_listens() -> Iterator[str]:
+    """An address where no server is; it is taken, so that no other test gets it meanwhile."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}/file"
+
+
+@pytest.fixture(scope="session")
+def make_certificate(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Path, Path]]:
+    """make_certificate("name", days=1) is a certificate, its own authority, and its key.
+
+    It is valid from a year ago until `days` from now.
+    """
+
+    def make(*names: str, days: int = 1) -> tuple[Path, Path]:
+        folder = tmp_path_factory.mktemp("certificate")
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
+        now = datetime.now(UTC)
+        hosts = [
+            x509.IPAddress(ip_address(name)) if name[0].isdigit() else x509.DNSName(name)
+            for name in names
+        ]
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(subject)
+            .public_key(key.public_key())
+            .serial_number(1)
+            .not_valid_before(now - timedelta(days=365))
+            .not_valid_after(now + timedelta(days=days))
+            .add_extension(x509.SubjectAlternativeName(hosts), critical=False)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        (folder / "certificate.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        (folder / "key.pem").write_bytes(private)
+        return folder / "certificate.pem", folder / "key.pem"
+
+    return make
+
+
+Files = dict[str, bytes]
+
+
+def zip_of(files: Files) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+def tar_of(files: Files, mode: str = "w") -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode=mode) as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return out.getvalue()
+
+
+def aes_zip_of(files: Files, password: str) -> bytes:
+    out = io.BytesIO()
+    with pyzipper.AESZipFile(out, "w", encryption=pyzipper.WZ_AES) as archive:
+        archive.setpassword(password.encode())
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+FORMATS: dict[str, Callable[..., bytes]] = {
+    "zip": zip_of,
+    "tar": tar_of,
+    "tar.gz": lambda files: tar_of(files, "w:gz"),
+    "tar.bz2": lambda files: tar_of(files, "w:bz2"),
+    "tar.xz": lambda files: tar_of(files, "w:xz"),
+    "aes": aes_zip_of,
+}
+
+
+def _files_below(folder: Path) -> Files:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.fixture
+def unpack_all(tmp_path: Path) -> Callable[..., Files]:
+    """unpack_all(path, …) unpacks into `tmp_path`/source; the content of every file there."""
+
+    def unpack_all(*parts: Path, **more: Any) -> Files:
+        limits = {"max_files": 1000, "max_bytes": 100_000_000} | more
+        unpack(parts, tmp_path / "source", **limits)
+        return _files_below(tmp_path / "source")
+
+    return unpack_all
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Callable[[bytes], Path]:
+    """archive(content) is a file in a folder of its own; its name says nothing of its kind."""
+
+    def write(content: bytes) -> Path:
+        (tmp_path / "download").mkdir(exist_ok=True)
+        path = tmp_path / "download" / "archive"
+        path.write_bytes(content)
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def pack() -> Callable[..., bytes]:
+    """pack("tar.gz", files) is an archive; pack("aes", files, password) an encrypted one."""
+    return lambda kind, *what: FORMATS[kind](*what)
+
+
+@pytest.fixture(scope="session")
+def files_below() -> Callable[[Path], Files]:
+    """files_below(folder) is the content of every file in it, by its path."""
+    return _files_below

@@ -1,0 +1,190 @@
+"""What is an archive by its first bytes, and archives that came in pieces or parts."""
+
+import io
+import shlex
+import struct
+import zipfile
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vqathinker.acquisition.archive import is_archive, open_joined, pieces_of_zip
+from vqathinker.acquisition.errors import DamagedArchiveError
+from vqathinker.acquisition.unpack import unpack
+
+FILES = {f"{n}.mp4": np.random.default_rng(n).bytes(40_000) for n in range(5)}
+
+
+@pytest.mark.parametrize(
+    ("start", "found"),
+    [
+        (b"PK\x03\x04", True),
+        (b"PK\x05\x06", True),
+        (b"PK00PK\x03\x04", True),  # one piece, written as the first of several
+        (b"\x1f\x8b\x08", True),
+        (b"BZh91AY&SY", True),
+        (b"\xfd7zXZ\x00", True),
+        (b"name".ljust(257, b"\0") + b"ustar\x0000", True),
+        (b"\0\0\0\x20ftypisom", False),
+        (b"PK\x05\x06" + b"\xff" * 18, True),  # zip64, or no zip
+        (b"any bytes, then PK\x05\x06" + b"\xff" * 18, False),
+        (b"", False),
+    ],
+)
+def test_archives_are_told_by_their_first_bytes(tmp_path: Path, start: bytes, found: bool) -> None:
+    (tmp_path / "file").write_bytes(start)
+    assert is_archive(tmp_path / "file") is found
+
+
+@pytest.mark.parametrize(
+    ("start", "kind"),
+    [
+        (b"Rar!\x1a\x07\x01\x00", "RAR"),
+        (b"7z\xbc\xaf\x27\x1c", "7z"),
+        (b"\x28\xb5\x2f\xfd", "zstd"),
+    ],
+)
+def test_archives_of_other_kinds_are_named_and_where_to_unpack_them(
+    tmp_path: Path, start: bytes, kind: str
+) -> None:
+    (tmp_path / "file").write_bytes(start)
+    with pytest.raises(DamagedArchiveError, match=f"{kind}.*source/videos/"):
+        is_archive(tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "set.zip.001",
+        "set.tar.gz.02",
+        "SET.7Z.003",
+        "set.tar.gz.aa",
+        "set.tar.ab",
+        "set.zip.part2",
+        "set.tgz.part_ac",
+        "set.zip.0001",
+    ],
+)
+def test_a_piece_names_the_command_that_joins_it_with_others(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"any bytes")
+    whole = shlex.quote(str(tmp_path / name.rpartition(".")[0]))
+    with pytest.raises(DamagedArchiveError) as caught:
+        is_archive(tmp_path / name)
+    assert f"`cat {whole}.* > {whole}`" in str(caught.value)
+
+
+def test_a_piece_of_a_zip_asks_for_the_last_one(tmp_path: Path) -> None:
+    (tmp_path / "set.z02").write_bytes(b"any bytes")
+    with pytest.raises(DamagedArchiveError, match=r"set\.zip"):
+        is_archive(tmp_path / "set.z02")
+
+
+@pytest.mark.parametrize("name", ["set.tar.gz", "set.tar.xz", "set.zip.mp4", "a.tar.avi", "set.aa"])
+def test_other_endings_behind_that_of_an_archive_make_no_piece(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"any bytes")
+    assert is_archive(tmp_path / name) is False
+
+
+@given(
+    pieces=st.lists(st.binary(max_size=20), min_size=1, max_size=5),
+    steps=st.lists(st.tuples(st.integers(0, 110), st.integers(0, 50)), max_size=10),
+)
+def test_joined_parts_read_as_their_concatenation(
+    pieces: list[bytes], steps: list[tuple[int, int]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("parts")
+    paths = [folder / f"part{number}" for number in range(len(pieces))]
+    for path, piece in zip(paths, pieces, strict=True):
+        path.write_bytes(piece)
+    whole = io.BytesIO(b"".join(pieces))
+    joined, starts, size = open_joined(paths)
+    assert (starts[0], size) == (0, len(whole.getvalue()))
+    with joined:
+        assert joined.read() == whole.read()
+        for position, count in steps:
+            assert joined.seek(position) == whole.seek(position)
+            assert joined.read(count) == whole.read(count)
+            assert joined.tell() == whole.tell()
+        assert joined.seek(-0, io.SEEK_END) == whole.seek(0, io.SEEK_END)
+
+
+def split_zip(files: dict[str, bytes], borders: list[int]) -> list[bytes]:
+    """Pieces as Zip 3.0 writes them (checked against `zip -s 64k`): a marker at the start, offsets
+    in each piece, the number of the piece in the table of contents and at the end."""
+    out = io.BytesIO(b"PK\x07\x08")
+    out.seek(4)
+    with zipfile.ZipFile(out, "a") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+        contents_at = archive.start_dir
+    whole = bytearray(out.getvalue())
+    cuts = [0, *borders, len(whole)]
+
+    def place(offset: int) -> tuple[int, int]:
+        piece = max(number for number, start in enumerate(cuts[:-1]) if start <= offset)
+        return piece, offset - cuts[piece]
+
+    at = contents_at
+    while whole[at : at + 4] == b"PK\x01\x02":
+        name, extra, comment, _ = struct.unpack_from("<4H", whole, at + 28)
+        piece, offset = place(struct.unpack_from("<L", whole, at + 42)[0])
+        struct.pack_into("<H", whole, at + 34, piece)
+        struct.pack_into("<L", whole, at + 42, offset)
+        at += 46 + name + extra + comment
+    piece, offset = place(contents_at)
+    struct.pack_into("<2H", whole, at + 4, len(cuts) - 2, piece)
+    struct.pack_into("<L", whole, at + 16, offset)
+    return [bytes(whole[start:end]) for start, end in pairwise(cuts)]
+
+
+def write_pieces(folder: Path, pieces: list[bytes]) -> Path:
+    for number, piece in enumerate(pieces[:-1], 1):
+        (folder / f"set.z{number:02d}").write_bytes(piece)
+    (folder / "set.zip").write_bytes(pieces[-1])
+    return folder / "set.zip"
+
+
+def test_all_files_of_a_zip_in_pieces_come_out(tmp_path: Path, unpack_all: Callable) -> None:
+    last = write_pieces(tmp_path, split_zip(FILES, [64_000, 128_000, 192_000]))
+    assert is_archive(last)
+    assert [path.name for path in pieces_of_zip(last)] == [
+        "set.z01", "set.z02", "set.z03", "set.zip"
+    ]  # fmt: skip
+    assert unpack_all(last) == FILES
+
+
+@given(st.sets(st.integers(5, 200_179), max_size=12))
+def test_wherever_it_was_cut_before_its_table_of_contents(
+    files_below: Callable, tmp_path_factory: pytest.TempPathFactory, borders: set[int]
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    last = write_pieces(folder, split_zip(FILES, sorted(borders)))
+    unpack([last], folder / "source", max_files=9, max_bytes=1_000_000)
+    assert files_below(folder / "source") == FILES
+
+
+def test_a_piece_that_is_not_there_is_named(tmp_path: Path, unpack_all: Callable) -> None:
+    last = write_pieces(tmp_path, split_zip(FILES, [64_000, 128_000, 192_000]))
+    (tmp_path / "set.z02").unlink()
+    with pytest.raises(DamagedArchiveError, match=r"set\.z02"):
+        unpack_all(last)
+
+
+def test_pieces_of_a_card_in_another_order_are_refused(
+    tmp_path: Path, unpack_all: Callable
+) -> None:
+    last = write_pieces(tmp_path, split_zip(FILES, [100_000]))
+    with pytest.raises(DamagedArchiveError):
+        unpack_all(last, tmp_path / "set.z01")
+
+
+def test_with_private_data_in_it_all_pieces_go(tmp_path: Path, unpack_all: Callable) -> None:
+    files = {"raters.csv": b"10.0.0.1", "1.mp4": FILES["1.mp4"]}
+    last = write_pieces(tmp_path, split_zip(files, [500]))
+    assert list(unpack_all(last, private=["raters.csv"])) == ["1.mp4"]
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]

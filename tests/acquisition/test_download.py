@@ -1,0 +1,241 @@
+"""Downloads: from the first origin that delivers, and never with wrong content."""
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from vqathinker.acquisition.checksum import Checksum, HashTable
+from vqathinker.acquisition.download import DownloadContext, DownloadedFile, download
+from vqathinker.acquisition.errors import TransferError, UnsafeError, WrongContentError
+from vqathinker.acquisition.partial import ExpectedFile
+from vqathinker.acquisition.web import WebFile
+
+PLAIN = ExpectedFile("set/file.bin")
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def published(content: bytes) -> ExpectedFile:
+    return ExpectedFile("set/file.bin", len(content), Checksum("sha256", sha256(content)))
+
+
+def left_beside(target: Path) -> list[str]:
+    return sorted(path.name for path in target.parent.iterdir() if path != target)
+
+
+def test_a_wrong_hash_is_an_error_that_names_both_and_leaves_nothing(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
+    address, target = site.has("/file", b"damaged!"), tmp_path / "file.bin"
+    with pytest.raises(TransferError) as caught:
+        download(published(b"original"), [WebFile(address)], target, context)
+    assert sha256(b"damaged!") in str(caught.value)
+    assert sha256(b"original") in str(caught.value)
+    assert str(address) in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_mirror_of_an_origin_with_a_wrong_hash_is_used(
+    site,
+    make_site: Callable,
+    tmp_path: Path,
+    context: DownloadContext,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    wrong, right = site.has("/file", b"damaged!"), make_site().has("/file", b"original")
+    target = tmp_path / "file.bin"
+    done = download(published(b"original"), [WebFile(wrong), WebFile(right)], target, context)
+    assert target.read_bytes() == b"original"
+    assert done.origin == str(right)
+    assert sha256(b"damaged!") in caplog.text
+
+
+@pytest.mark.parametrize(
+    "checksum",
+    [
+        Checksum("sha256", sha256(b"original")[:24]),
+        # `printf original | git hash-object --stdin`
+        Checksum("git-sha1", "94f3610c08588440112ed977376f26a8fba169b0"),
+    ],
+    ids=["prefix of a sha256", "id of a git blob"],
+)
+def test_other_published_checksums_are_checked_too(
+    site, tmp_path: Path, context: DownloadContext, checksum: Checksum
+) -> None:
+    expected = ExpectedFile("set/file.bin", checksum=checksum)
+    right, wrong = site.has("/right", b"original"), site.has("/wrong", b"damaged!")
+    done = download(expected, [WebFile(wrong), WebFile(right)], tmp_path / "file.bin", context)
+    assert done.origin == str(right)
+
+
+def test_404_leads_to_the_mirror_at_once(
+    site, make_site: Callable, tmp_path: Path, context: DownloadContext, slept: list[float]
+) -> None:
+    mirror = make_site().has("/copy", b"content")
+    origins = [WebFile(site.address("/gone")), WebFile(mirror)]
+    done = download(PLAIN, origins, tmp_path / "file.bin", context)
+    assert done.origin == str(mirror)
+    assert len(site.asked) == 1
+    assert slept == []
+
+
+def test_when_no_origin_delivers_the_error_says_why_of_each_and_what_to_do(
+    site, make_site: Callable, tmp_path: Path, context: DownloadContext
+) -> None:
+    target = tmp_path / "here" / "file.bin"
+    with_mirror = replace(context, mirror=tmp_path / "mirror")
+    gone, dropping = site.address("/gone"), make_site()
+    drops = [dropping.whole(until=4), *(dropping.status(500) for _ in range(9))]
+    address = dropping.has("/file", b"0123456789", first=drops)
+    with pytest.raises(TransferError) as caught:
+        download(PLAIN, [WebFile(gone), WebFile(address)], target, with_mirror)
+    message = str(caught.value)
+    for named in (f"{tmp_path}/mirror/set/file.bin", target, f"{gone}: 404", f"{address}: 500"):
+        assert str(named) in message
+    assert "from the 4 bytes" in message
+
+
+def test_the_mirror_folder_comes_first_and_nobody_is_asked(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
+    (tmp_path / "mirror" / "set").mkdir(parents=True)
+    (tmp_path / "mirror" / "set" / "file.bin").write_bytes(b"original")
+    context = replace(context, mirror=tmp_path / "mirror")
+    target = tmp_path / "here" / "file.bin"
+    origins = [WebFile(site.has("/file", b"original"))]
+    done = download(published(b"original"), origins, target, context)
+    assert target.read_bytes() == b"original"
+    assert done.origin == f"{tmp_path}/mirror/set/file.bin"
+    assert site.asked == []
+
+
+@pytest.mark.parametrize("name", ["../file.bin", "/etc/passwd", "set/../../file.bin"])
+def test_a_name_that_leads_out_of_the_mirror_folder_is_refused(
+    tmp_path: Path, context: DownloadContext, name: str
+) -> None:
+    with pytest.raises(UnsafeError):
+        download(
+            ExpectedFile(name), [], tmp_path / "file.bin", replace(context, mirror=tmp_path / "m")
+        )
+
+
+def test_what_is_in_place_and_right_is_left_alone(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
+    target = tmp_path / "file.bin"
+    target.write_bytes(b"original")
+    origins = [WebFile(site.has("/file", b"original"))]
+    done = download(published(b"original"), origins, target, context)
+    assert done.origin is None
+    assert site.asked == []
+    assert left_beside(target) == []
+
+
+def test_what_is_in_place_and_wrong_is_never_overwritten(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
+    target = tmp_path / "file.bin"
+    target.write_bytes(b"somebody's work")
+    origins = [WebFile(site.has("/file", b"original"))]
+    with pytest.raises(WrongContentError, match=re.escape(str(target))):
+        download(published(b"original"), origins, target, context)
+    assert target.read_bytes() == b"somebody's work"
+
+
+def test_the_first_hash_is_recorded_and_a_later_difference_is_an_error(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
+    table = tmp_path / "data-hashes.csv"
+    context = replace(context, hash_table=HashTable(table))
+    address = site.has("/file", b"original")
+    download(PLAIN, [WebFile(address)], tmp_path / "first.bin", context)
+    assert f"set/file.bin,8,{sha256(b'original')}" in table.read_text()
+
+    site.has("/file", b"changed!")
+    with pytest.raises(TransferError) as caught:
+        download(PLAIN, [WebFile(address)], tmp_path / "second.bin", context)
+    message = str(caught.value)
+    assert sha256(b"original") in message
+    assert sha256(b"changed!") in message
+    assert str(table) in message
+    assert not (tmp_path / "second.bin").exists()
+    assert table.read_text().count("set/file.bin") == 1
+
+
+def test_a_file_with_a_published_hash_is_not_recorded(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
+    context = replace(context, hash_table=HashTable(tmp_path / "data-hashes.csv"))
+    origins = [WebFile(site.has("/file", b"original"))]
+    download(published(b"original"), origins, tmp_path / "file.bin", context)
+    assert not (tmp_path / "data-hashes.csv").exists()
+
+
+def test_a_file_the_user_put_in_place_is_recorded_as_that(
+    tmp_path: Path, context: DownloadContext
+) -> None:
+    table = tmp_path / "data-hashes.csv"
+    context = replace(context, hash_table=HashTable(table))
+    (tmp_path / "file.bin").write_bytes(b"by hand")
+    download(PLAIN, [], tmp_path / "file.bin", context)
+    assert "put in place by the user" in table.read_text()
+
+
+PAGE = b"<!DOCTYPE html><html><title>Quota exceeded</title></html>\n"
+
+
+@pytest.mark.parametrize("is_binary", [False, True])
+def test_a_web_page_is_no_file_and_the_next_origin_is_asked(
+    site, make_site: Callable, tmp_path: Path, context: DownloadContext, is_binary: bool
+) -> None:
+    """Servers call such pages whatever they would have called the file."""
+    context = replace(context, hash_table=HashTable(tmp_path / "hashes.csv"))
+    expected = replace(PLAIN, is_binary=is_binary)
+    binary = {"Content-Type": "application/octet-stream"}
+    page, target = site.has("/file", PAGE, headers=binary), tmp_path / "here" / "file.bin"
+    with pytest.raises(TransferError, match="Quota exceeded"):
+        download(expected, [WebFile(page)], target, context)
+    assert list(target.parent.iterdir()) == []
+    assert not (tmp_path / "hashes.csv").exists()
+    right = make_site().has("/file", b"\0original", headers=binary)
+    done = download(expected, [WebFile(page), WebFile(right)], target, context)
+    assert done.origin == str(right)
+
+
+def test_a_file_that_is_to_be_empty_may_be(site, tmp_path: Path, context: DownloadContext) -> None:
+    origin = WebFile(site.has("/file", b""))
+    assert download(ExpectedFile("set/empty", 0), [origin], tmp_path / "empty", context).size == 0
+    with pytest.raises(TransferError):
+        download(PLAIN, [origin], tmp_path / "other", context)
+
+
+def test_what_comes_is_told_of_before_it_has_its_name(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
+    told = []
+
+    def note(done: DownloadedFile) -> None:
+        assert not done.path.exists()
+        told.append(done)
+
+    origin = WebFile(site.has("/file", b"original"))
+    done = download(PLAIN, [origin], tmp_path / "file.bin", context, before_placing=note)
+    assert told == [done]
+    download(PLAIN, [origin], tmp_path / "file.bin", context, before_placing=note)
+    assert told == [done]
+
+
+def test_the_note_of_a_killed_process_goes_with_the_next(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
+    target = tmp_path / "file.bin"
+    for name in ("file.bin", "file.bin.part.json"):
+        (tmp_path / name).write_bytes(b"original")
+    download(published(b"original"), [], target, context)
+    assert left_beside(target) == []

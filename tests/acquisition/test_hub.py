@@ -1,0 +1,229 @@
+"""The hub: files of one commit, with the hub's hashes, from a stand-in of it on loopback."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from huggingface_hub import constants
+
+from vqathinker.acquisition.download import DownloadContext, download
+from vqathinker.acquisition.errors import OriginError, TransferError, UnsafeError
+from vqathinker.acquisition.hub import HubFile, list_hub_files
+from vqathinker.acquisition.partial import ExpectedFile
+
+COMMIT = "7cebd238a801a95d380303a0895e34e863c890bf"
+TOKEN = "hf_5ecret0123456789"  # noqa: S105  opens nothing
+NAME = "owner/videos"
+INFO = f"/api/datasets/{NAME}/revision/{COMMIT}?blobs=true"
+
+
+class Hub:
+    """A repository as the hub's routes show it; large files lie on a host of their own."""
+
+    def __init__(self, site, storage, *, gated: bool = False) -> None:
+        self.site, self.storage, self.gated = site, storage, gated
+        self.commit = COMMIT
+        self.siblings: list[dict] = []
+        site.has(INFO, b"", always=self.guarded(self.list))
+
+    def guarded(self, answer: Callable) -> Callable:
+        def answer_if_allowed(handler, served) -> None:
+            if self.gated and handler.headers.get("Authorization") != f"Bearer {TOKEN}":
+                answer_with = self.site.status(401, X_Error_Code="GatedRepo")
+                answer_with(handler, served)
+            else:
+                answer(handler, served)
+
+        return answer_if_allowed
+
+    def list(self, handler, served) -> None:
+        info = {"id": NAME, "sha": self.commit, "siblings": self.siblings}
+        content = json.dumps(info).encode()
+        self.site.status(200, content, Content_Type="application/json")(handler, served)
+
+    def add(self, path: str, content: bytes, *, large: bool, **more) -> None:
+        blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
+        sibling = {"rfilename": path, "size": len(content), "blobId": blob.hexdigest()}
+        resolve = f"/datasets/{NAME}/resolve/{COMMIT}/{path}"
+        sha256 = hashlib.sha256(content).hexdigest()
+        commit = {"X-Repo-Commit": COMMIT}
+        if large:
+            sibling["lfs"] = {"sha256": sha256, "size": len(content), "pointerSize": 134}
+            self.storage.has(f"/{sha256}?signature=5igned", content, **more)
+            moved = self.site.status(
+                302,
+                Location=self.storage.url(f"/{sha256}?signature=5igned"),
+                X_Repo_Commit=COMMIT,
+                X_Linked_ETag=f'"{sha256}"',
+                X_Linked_Size=str(len(content)),
+            )
+            self.site.has(resolve, b"", always=self.guarded(moved))
+        else:
+            headers = {"ETag": f'"{blob.hexdigest()}"', **commit}
+            whole = self.guarded(self.site.whole())
+            self.site.has(resolve, content, headers=headers, always=whole, **more)
+        self.siblings.append(sibling)
+
+
+@pytest.fixture
+def hub(make_site: Callable, monkeypatch: pytest.MonkeyPatch) -> Hub:
+    hub = Hub(make_site(), make_site())
+    monkeypatch.setenv("A_TOKEN", TOKEN)
+    monkeypatch.setattr(constants, "ENDPOINT", hub.site.url(""))
+    template = hub.site.url("/{repo_id}/resolve/{revision}/{filename}")
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    return hub
+
+
+@pytest.fixture
+def gated(hub: Hub) -> Hub:
+    hub.gated = True
+    return hub
+
+
+def listed(context: DownloadContext, revision: str = COMMIT) -> dict[str, HubFile]:
+    commit, files = list_hub_files(NAME, revision, context.policy, "A_TOKEN")
+    assert commit == COMMIT
+    return files
+
+
+def fetch(folder: Path, context: DownloadContext) -> list[str]:
+    """Everything of the repository, as a caller gets it."""
+    files = listed(context)
+    for path, file in files.items():
+        expected = ExpectedFile(f"set/{path}", file.size, file.checksum)
+        download(expected, [file.origin], folder / path, context)
+    return sorted(files)
+
+
+def test_files_are_listed_with_the_hashes_of_the_hub(hub: Hub, context: DownloadContext) -> None:
+    hub.add("video.tar.gz", b"many bytes", large=True)
+    hub.add("folder/README.md", b"# Videos\n", large=False)
+    files = listed(context)
+    readme, archive = files["folder/README.md"], files["video.tar.gz"]
+    assert (readme.size, archive.size) == (9, 10)
+    # `printf '# Videos\n' | git hash-object --stdin`
+    assert str(readme.checksum) == "git-sha1:84876d38fb07532394cbba15fadad2dabdad363e"
+    assert archive.checksum.digest == hashlib.sha256(b"many bytes").hexdigest()
+
+
+def test_a_repository_comes_whole_and_in_its_folders(
+    hub: Hub, tmp_path: Path, context: DownloadContext
+) -> None:
+    hub.add("video.tar.gz", b"many bytes", large=True)
+    hub.add("folder/README.md", b"# Videos\n", large=False)
+    assert fetch(tmp_path, context) == ["folder/README.md", "video.tar.gz"]
+    assert (tmp_path / "video.tar.gz").read_bytes() == b"many bytes"
+    assert (tmp_path / "folder" / "README.md").read_bytes() == b"# Videos\n"
+
+
+def test_a_dropped_file_of_the_hub_goes_on_from_there(
+    hub: Hub, twenty_megabytes: bytes, tmp_path: Path, context: DownloadContext
+) -> None:
+    first = [hub.storage.whole(until=8_000_000)]
+    hub.add("video.tar.gz", twenty_megabytes, large=True, first=first)
+    fetch(tmp_path, context)
+    assert (tmp_path / "video.tar.gz").read_bytes() == twenty_megabytes
+    assert hub.storage.sent == 20_000_000
+
+
+@pytest.mark.parametrize("large", [True, False])
+def test_a_file_that_is_not_what_the_hub_says_is_refused(
+    hub: Hub, tmp_path: Path, context: DownloadContext, large: bool
+) -> None:
+    hub.add("video.zip", b"original", large=large)
+    place = hub.storage if large else hub.site
+    (path,) = [path for path, served in place.files.items() if served.content == b"original"]
+    place.files[path].content = b"damaged!"
+    with pytest.raises(TransferError, match="the hub"):
+        fetch(tmp_path, context)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_token_goes_to_the_hub_and_not_to_its_storage(
+    gated: Hub, tmp_path: Path, context: DownloadContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    gated.add("data.zip", b"original", large=True)
+    fetch(tmp_path, context)
+    assert {asked.headers["Authorization"] for asked in gated.site.asked} == {f"Bearer {TOKEN}"}
+    assert [asked.headers.get("Authorization") for asked in gated.storage.asked] == [None]
+    assert TOKEN not in caplog.text
+    assert "5igned" not in caplog.text
+
+
+@pytest.mark.parametrize(("token", "state"), [(None, "not set"), ("hf_0ther", "set")])
+def test_a_gated_repository_says_which_page_to_visit_and_what_the_token_is(
+    gated: Hub,
+    context: DownloadContext,
+    monkeypatch: pytest.MonkeyPatch,
+    token: str | None,
+    state: str,
+) -> None:
+    monkeypatch.delenv("A_TOKEN")
+    if token is not None:
+        monkeypatch.setenv("A_TOKEN", token)
+    with pytest.raises(OriginError) as caught:
+        listed(context)
+    assert f"{gated.site.url('')}/datasets/{NAME}" in str(caught.value)
+    assert f"$A_TOKEN is {state}" in str(caught.value)
+    assert "hf_0ther" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_a_commit_that_is_not_there_is_said(hub: Hub, context: DownloadContext) -> None:
+    hub.site.files[INFO].always = hub.site.status(404, X_Error_Code="RevisionNotFound")
+    with pytest.raises(OriginError, match=NAME):
+        listed(context)
+
+
+def test_a_hub_that_answers_for_another_commit_is_not_believed(
+    hub: Hub, context: DownloadContext
+) -> None:
+    hub.commit = "0" * 40
+    with pytest.raises(OriginError, match="0000"):
+        listed(context)
+
+
+def test_the_head_of_a_branch_becomes_a_commit(hub: Hub, context: DownloadContext) -> None:
+    hub.add("video.zip", b"original", large=True)
+    hub.site.has(INFO.replace(COMMIT, "main"), b"", always=hub.list)
+    assert COMMIT in str(listed(context, "main")["video.zip"].origin)
+
+
+def test_a_file_without_a_hash_is_not_taken_on_trust(hub: Hub, context: DownloadContext) -> None:
+    hub.siblings.append({"rfilename": "video.zip"})
+    with pytest.raises(OriginError, match=r"video\.zip"):
+        listed(context)
+
+
+def test_a_path_that_leads_out_of_the_repository_is_refused(
+    hub: Hub, context: DownloadContext
+) -> None:
+    hub.add("../../.ssh/authorized_keys", b"evil", large=False)
+    with pytest.raises(UnsafeError):
+        listed(context)
+
+
+def test_a_hub_that_is_busy_is_asked_again(
+    hub: Hub, tmp_path: Path, context: DownloadContext, slept: list[float]
+) -> None:
+    hub.add("video.zip", b"original", large=True)
+    hub.site.files[INFO].first = [hub.site.status(500), hub.site.status(429)]
+    assert fetch(tmp_path, context) == ["video.zip"]
+    assert len(slept) == 2
+
+
+def test_a_hub_that_cannot_be_reached_is_said(
+    nobody_listens: str,
+    context: DownloadContext,
+    slept: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(constants, "ENDPOINT", nobody_listens.removesuffix("/file"))
+    with pytest.raises(OriginError, match="ConnectError"):
+        listed(context)
+    assert len(slept) == 2

@@ -1,0 +1,238 @@
+"""Resuming: every byte that came is kept, and none that belongs to another file."""
+
+import hashlib
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from vqathinker.acquisition.checksum import Checksum
+from vqathinker.acquisition.download import DownloadContext, download
+from vqathinker.acquisition.errors import TransferError
+from vqathinker.acquisition.partial import ExpectedFile, PartialFile
+from vqathinker.acquisition.web import WebFile
+
+PLAIN = ExpectedFile("set/file.bin")
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def published(content: bytes) -> ExpectedFile:
+    return ExpectedFile("set/file.bin", len(content), Checksum("sha256", sha256(content)))
+
+
+def left_beside(target: Path) -> list[str]:
+    return sorted(path.name for path in target.parent.iterdir() if path != target)
+
+
+def test_a_download_dropped_at_8_of_20_megabytes_goes_on_from_there(
+    site, twenty_megabytes: bytes, tmp_path: Path, context: DownloadContext
+) -> None:
+    address = site.has("/file", twenty_megabytes, first=[site.whole(until=8_000_000)])
+    target = tmp_path / "file.bin"
+    done = download(PLAIN, [WebFile(address)], target, context)
+    assert target.read_bytes() == twenty_megabytes
+    assert site.ranges_asked() == [None, "bytes=8000000-"]
+    assert site.asked[1].headers["If-Range"] == '"one"'
+    assert (done.size, done.sha256) == (20_000_000, sha256(twenty_megabytes))
+    assert done.origin == str(address)
+    assert left_beside(target) == []
+
+
+def test_a_killed_process_is_continued_by_the_next(
+    site, twenty_megabytes: bytes, tmp_path: Path, context: DownloadContext
+) -> None:
+    address = site.has("/file", twenty_megabytes, first=[site.stall(until=8_000_000)])
+    target = tmp_path / "file.bin"
+    code = f"""
+        from pathlib import Path
+        from vqathinker.acquisition.download import DownloadContext, download
+        from vqathinker.acquisition.partial import ExpectedFile, PartialFile
+        from vqathinker.acquisition.retry import RetryPolicy
+        from vqathinker.acquisition.web import Address, WebFile
+        append = PartialFile.append
+        def append_and_tell(part, chunk):
+            append(part, chunk)
+            if part.size == 8_000_000:
+                print("8 MB are here", flush=True)
+        PartialFile.append = append_and_tell
+        origin, context = WebFile(Address({address.url!r})), DownloadContext(RetryPolicy())
+        download(ExpectedFile("set/file.bin"), [origin], Path({str(target)!r}), context)
+    """
+    arguments = [sys.executable, "-c", textwrap.dedent(code)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout.readline() == "8 MB are here\n"
+        child.send_signal(signal.SIGKILL)
+    assert not target.exists()
+
+    download(PLAIN, [WebFile(address)], target, context)
+    assert target.read_bytes() == twenty_megabytes
+    assert site.ranges_asked() == [None, "bytes=8000000-"]
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cuts=st.lists(st.integers(0, 999), max_size=8))
+def test_a_file_arrives_whole_wherever_its_connections_drop(
+    site, tmp_path: Path, context: DownloadContext, cuts: list[int]
+) -> None:
+    content = bytes(range(250)) * 4
+    cuts = sorted(set(cuts) - {0})
+    address = site.has("/file", content, first=[site.whole(until=cut) for cut in cuts])
+    target = tmp_path / "file.bin"
+    target.unlink(missing_ok=True)
+    site.asked.clear()
+    download(PLAIN, [WebFile(address)], target, context)
+    assert target.read_bytes() == content
+    assert site.ranges_asked() == [None, *(f"bytes={cut}-" for cut in cuts)]
+
+
+def test_a_server_that_knows_no_ranges_is_asked_for_everything_again(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
+    content = b"0123456789"
+    address = site.has("/file", content, ranges=False, first=[site.whole(until=4)])
+    download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
+    assert (tmp_path / "file.bin").read_bytes() == content
+
+
+def test_a_server_that_always_drops_at_the_same_byte_and_knows_no_ranges_is_left(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
+    dropping = [site.whole(until=4) for _ in range(50)]
+    address = site.has("/file", b"0123456789", ranges=False, first=dropping)
+    with pytest.raises(TransferError):
+        download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
+    assert len(site.asked) < 10
+
+
+def test_a_file_that_changed_meanwhile_is_not_spliced(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
+    def drop_and_change(handler, served) -> None:
+        site.whole(until=5)(handler, served)
+        site.has("/file", b"new content", headers={"ETag": '"two"'})
+
+    address = site.has("/file", b"old content", first=[drop_and_change])
+    download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
+    assert (tmp_path / "file.bin").read_bytes() == b"new content"
+    assert site.asked[1].headers["If-Range"] == '"one"'
+
+
+@pytest.mark.parametrize("headers", [{}, {"ETag": 'W/"weak"'}])
+def test_without_a_validator_or_a_hash_nothing_is_continued(
+    site, tmp_path: Path, context: DownloadContext, headers: dict[str, str]
+) -> None:
+    address = site.has("/file", b"0123456789", headers=headers, first=[site.whole(until=4)])
+    download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
+    assert (tmp_path / "file.bin").read_bytes() == b"0123456789"
+    assert site.ranges_asked() == [None, None]
+
+
+def test_last_modified_is_a_validator_too(site, tmp_path: Path, context: DownloadContext) -> None:
+    modified = "Mon, 13 Nov 2023 08:00:00 GMT"
+    answers = [site.whole(until=4)]
+    address = site.has("/file", b"0123456789", headers={"Last-Modified": modified}, first=answers)
+    download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
+    assert site.ranges_asked() == [None, "bytes=4-"]
+    assert site.asked[1].headers["If-Range"] == modified
+
+
+def test_with_a_published_hash_a_mirror_goes_on_where_another_stopped(
+    site, make_site: Callable, twenty_megabytes: bytes, tmp_path: Path, context: DownloadContext
+) -> None:
+    failing = [site.whole(until=8_000_000), *(site.status(500) for _ in range(3))]
+    first = site.has("/file", twenty_megabytes, first=failing)
+    mirror = make_site()
+    second = mirror.has("/copy", twenty_megabytes, headers={})
+    origins = [WebFile(first), WebFile(second)]
+    done = download(published(twenty_megabytes), origins, tmp_path / "file.bin", context)
+    assert done.origin == str(second)
+    assert mirror.ranges_asked() == ["bytes=8000000-"]
+
+
+def test_without_a_hash_a_mirror_starts_from_zero(
+    site, make_site: Callable, tmp_path: Path, context: DownloadContext
+) -> None:
+    failing = [site.whole(until=4), *(site.status(500) for _ in range(3))]
+    first = site.has("/file", b"0123456789", first=failing)
+    mirror = make_site()
+    second = mirror.has("/copy", b"abcdefghij")
+    download(PLAIN, [WebFile(first), WebFile(second)], tmp_path / "file.bin", context)
+    assert (tmp_path / "file.bin").read_bytes() == b"abcdefghij"
+    assert mirror.ranges_asked() == [None]
+
+
+def test_a_wrong_start_from_an_earlier_run_is_found_out_and_replaced(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
+    content = b"0123456789"
+    expected, target = published(content), tmp_path / "file.bin"
+    with PartialFile.open_for(target, expected) as part:
+        part.restart("another origin", None, None)
+        part.append(b"xxxx")
+    address = site.has("/file", content)
+    download(expected, [WebFile(address)], target, context)
+    assert target.read_bytes() == content
+    assert site.ranges_asked() == ["bytes=4-", None]
+
+
+def test_a_part_that_is_whole_already_is_not_asked_for(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
+    expected, target = published(b"0123456789"), tmp_path / "file.bin"
+    with PartialFile.open_for(target, expected) as part:
+        part.restart("an origin", None, None)
+        part.append(b"0123456789")
+    download(expected, [WebFile(site.has("/file", b""))], target, context)
+    assert target.read_bytes() == b"0123456789"
+    assert site.asked == []
+
+
+def test_a_part_that_turns_out_whole_when_the_server_says_so_is_kept(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
+    address, target = site.has("/file", b"0123456789"), tmp_path / "file.bin"
+    with PartialFile.open_for(target, PLAIN) as part:
+        part.restart(sha256(address.url.encode())[:16], '"one"', None)
+        part.append(b"0123456789")
+    download(PLAIN, [WebFile(address)], target, context)
+    assert target.read_bytes() == b"0123456789"
+    assert site.ranges_asked() == ["bytes=10-"]
+
+
+def test_a_range_that_begins_elsewhere_is_not_appended(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
+    def another_part(handler, served) -> None:
+        handler.send_response(206)
+        handler.send_header("Content-Range", "bytes 0-9/10")
+        handler.send_header("Content-Length", "10")
+        handler.end_headers()
+        handler.wfile.write(b"0123456789")
+
+    answers = [site.whole(until=4), another_part]
+    address = site.has("/file", b"0123456789", first=answers)
+    download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
+    assert (tmp_path / "file.bin").read_bytes() == b"0123456789"
+    assert site.ranges_asked() == [None, "bytes=4-", None]
+
+
+def test_a_note_that_cannot_be_read_means_starting_again(
+    site, tmp_path: Path, context: DownloadContext
+) -> None:
+    target = tmp_path / "file.bin"
+    with PartialFile.open_for(target, PLAIN) as part:
+        part.restart("origin", '"one"', None)
+        part.append(b"0123")
+    (tmp_path / "file.bin.part.json").write_text("{half a no")
+    download(PLAIN, [WebFile(site.has("/file", b"0123456789"))], target, context)
+    assert target.read_bytes() == b"0123456789"
+    assert site.ranges_asked() == [None]

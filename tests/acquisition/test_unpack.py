@@ -1,0 +1,424 @@
+"""Unpacking: every file where it belongs, nothing overwritten, from where a killed run was."""
+
+import base64
+import io
+import os
+import signal
+import stat
+import subprocess
+import sys
+import tarfile
+import textwrap
+import zipfile
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from vqathinker.acquisition.errors import (
+    ConflictError,
+    DamagedArchiveError,
+    DiskFullError,
+    UnsafeError,
+)
+from vqathinker.acquisition.unpack import unpack
+
+KINDS = ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz"]
+LIMITS = {"max_files": 1000, "max_bytes": 100_000_000}
+
+
+# LSVQ has equal names in different folders.
+LSVQ = {
+    "yfcc-batch1/747.mp4": b"one video",
+    "yfcc-batch2/747.mp4": b"another video",
+    "ia-batch1/sub/747.mp4": b"a third",
+    "labels.csv": b"name,mos\n",
+    "empty.mp4": b"",
+}
+
+
+def noise(size: int, seed: int = 0) -> bytes:
+    """What does not shrink, as videos."""
+    return np.random.default_rng(seed).bytes(size)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_file_gets_its_place(
+    kind: str, archive: Callable, pack: Callable, files_below: Callable, tmp_path: Path
+) -> None:
+    path = archive(pack(kind, LSVQ))
+    placed = unpack([path], tmp_path / "source", **LIMITS)
+    assert files_below(tmp_path / "source") == LSVQ
+    assert {str(written) for written in placed} == set(LSVQ)
+    assert [entry.name for entry in path.parent.iterdir()] == ["archive"]
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    files=st.dictionaries(
+        st.text("abAB.-_ é😀", min_size=1, max_size=12).filter(lambda name: name.strip(". ")),
+        st.binary(max_size=200),
+        max_size=6,
+    ),
+    kind=st.sampled_from(["zip", "tar", "tar.gz"]),
+    cut=st.integers(0, 2),
+)
+def test_what_was_packed_is_unpacked_whole_or_in_parts(
+    files: dict[str, bytes],
+    kind: str,
+    cut: int,
+    pack: Callable,
+    files_below: Callable,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    content = pack(kind, {f"folder/{name}": data for name, data in files.items()})
+    borders = [len(content) * number // (cut + 1) for number in range(cut + 2)]
+    parts = []
+    for number, (start, end) in enumerate(pairwise(borders)):
+        parts.append(folder / f"archive_parta{number}")
+        parts[-1].write_bytes(content[start:end])
+    unpack(parts, folder / "source", **LIMITS)
+    expected = {f"folder/{name}": data for name, data in files.items()}
+    assert files_below(folder / "source") == expected
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar.gz"])
+def test_a_killed_unpacking_goes_on_where_it_was(
+    kind: str, archive: Callable, pack: Callable, unpack_all: Callable, tmp_path: Path
+) -> None:
+    files = {f"folder{number % 3}/{number}.mp4": noise(50_000, number) for number in range(60)}
+    path, target = archive(pack(kind, files)), tmp_path / "source"
+    code = f"""
+        import signal
+        from itertools import count
+        from pathlib import Path
+        from vqathinker.acquisition import unpack
+        read_chunks, started = unpack._read_chunks, count()
+        def stop_in_the_21st(member):
+            for chunk in read_chunks(member):
+                if next(started) == 20:
+                    yield chunk[:30_000]
+                    print("in the middle", flush=True)
+                    signal.pause()
+                yield chunk
+        unpack._read_chunks = stop_in_the_21st
+        paths = [Path({str(path)!r})]
+        unpack.unpack(paths, Path({str(target)!r}), max_files=1000, max_bytes=100_000_000)
+    """
+    arguments = [sys.executable, "-c", textwrap.dedent(code)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout.readline() == "in the middle\n"
+        child.send_signal(signal.SIGKILL)
+    half = {str(file): file.stat().st_mtime_ns for file in target.rglob("*.mp4")}
+    assert len(half) == 20
+    assert all(Path(file).stat().st_size == 50_000 for file in half)
+    assert unpack_all(path) == files
+    for file, written in half.items():
+        assert Path(file).stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize("mine", [b"my", b"other vide"], ids=["size", "bytes"])
+def test_the_same_content_is_fine_another_is_an_error(
+    archive: Callable, pack: Callable, unpack_all: Callable, tmp_path: Path, mine: bytes
+) -> None:
+    path, place = archive(pack("tar", LSVQ)), tmp_path / "source" / "yfcc-batch1" / "747.mp4"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(LSVQ["yfcc-batch1/747.mp4"])
+    assert unpack_all(path) == LSVQ
+    place.write_bytes(mine)
+    with pytest.raises(ConflictError, match=r"yfcc-batch1/747\.mp4"):
+        unpack_all(path)
+    assert place.read_bytes() == mine
+
+
+@pytest.mark.parametrize("hole", ["file", "link", "folder", "pipe"])
+def test_what_is_no_file_and_what_is_no_folder_is_left(
+    archive: Callable, pack: Callable, unpack_all: Callable, tmp_path: Path, hole: str
+) -> None:
+    place = tmp_path / "source" / ("labels.csv" if hole in ("folder", "pipe") else "yfcc-batch1")
+    place.parent.mkdir()
+    {
+        "file": lambda: place.write_bytes(b"mine"),
+        "link": lambda: place.symlink_to("yfcc-batch1"),  # to itself
+        "folder": place.mkdir,
+        "pipe": lambda: os.mkfifo(place),
+    }[hole]()
+    kind = stat.S_IFMT(place.lstat().st_mode)
+    with pytest.raises(ConflictError, match=place.name):
+        unpack_all(archive(pack("zip", LSVQ)))
+    assert stat.S_IFMT(place.lstat().st_mode) == kind
+
+
+def test_private_files_are_not_kept_and_neither_is_their_archive(
+    archive: Callable, pack: Callable, unpack_all: Callable, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = {
+        "KoNViD_1k_mos.csv": b"flickr_id,mos\n",
+        "KoNViD_1k_subjective.csv": b"10.0.0.1",
+        "copies/konvid_1k_SUBJECTIVE.csv": b"10.0.0.1",
+    }
+    path = archive(pack("zip", files))
+    assert list(unpack_all(path, private=["*_subjective.csv"])) == ["KoNViD_1k_mos.csv"]
+    assert "KoNViD_1k_subjective.csv" in caplog.text
+    assert list(path.parent.iterdir()) == []
+
+
+def test_permissions_of_the_archive_are_not_taken_over(
+    archive: Callable, unpack_all: Callable, tmp_path: Path
+) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        info = tarfile.TarInfo("run.sh")
+        info.mode = 0o6777
+        tar.addfile(info, io.BytesIO())
+    unpack_all(archive(out.getvalue()))
+    mode = stat.S_IMODE((tmp_path / "source" / "run.sh").stat().st_mode)
+    assert mode & (stat.S_ISUID | stat.S_ISGID | stat.S_IXUSR) == 0
+
+
+# What is left of an archive of LSVQ's files.
+REMAINS: dict[str, Callable[[Callable], bytes]] = {
+    "zip without its end": lambda pack: pack("zip", LSVQ)[:-10],
+    "tar in a file": lambda pack: pack("tar", LSVQ)[:700],
+    "tar in a header": lambda pack: pack("tar", LSVQ)[:1100],
+    "tar between files": lambda pack: pack("tar", LSVQ)[:1024],
+    "tar with a damaged header": lambda pack: pack("tar", LSVQ)[:1024] + b"x" * 5000,
+    "two tars": lambda pack: pack("tar", LSVQ) + pack("tar", LSVQ),
+    "gzip without its checksum": lambda pack: pack("tar.gz", LSVQ)[:-6],
+    "gzip with a wrong checksum": lambda pack: pack("tar.gz", LSVQ)[:-8] + bytes(8),
+    "gzip in the middle": lambda pack: pack("tar.gz", LSVQ)[:100],
+    "xz without its end": lambda pack: pack("tar.xz", LSVQ)[:-20],
+    "bz2 without its end": lambda pack: pack("tar.bz2", LSVQ)[:-20],
+    "empty": lambda pack: b"",
+    "two letters": lambda pack: b"PK",
+    "looks like gzip": lambda pack: b"\x1f\x8bno gzip at all",
+}
+
+
+@pytest.mark.parametrize("remains", REMAINS)
+def test_an_archive_that_is_not_whole_never_passes(
+    remains: str, archive: Callable, pack: Callable, unpack_all: Callable, files_below: Callable,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    path = archive(REMAINS[remains](pack))
+    with pytest.raises(DamagedArchiveError) as caught:
+        unpack_all(path)
+    assert str(path) in str(caught.value)
+    assert path.exists()
+    for name, data in files_below(tmp_path / "source").items():
+        assert data == LSVQ[name]
+
+
+def test_a_changed_byte_is_found(archive: Callable, unpack_all: Callable, tmp_path: Path) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as stored:
+        stored.writestr("clip.mp4", bytes(1000))
+    content = bytearray(out.getvalue())
+    content[500] ^= 1
+    with pytest.raises(DamagedArchiveError, match=r"clip\.mp4"):
+        unpack_all(archive(bytes(content)))
+    assert list((tmp_path / "source").iterdir()) == []
+
+
+def test_a_packing_that_python_does_not_know_names_the_way_out(
+    archive: Callable, pack: Callable, unpack_all: Callable
+) -> None:
+    content = bytearray(pack("zip", {"clip.mp4": noise(1000)}))
+    content[content.index(b"PK\x01\x02") + 10] = 9  # Deflate64, as Windows writes large files
+    content[8] = 9
+    with pytest.raises(DamagedArchiveError, match="source/videos/"):
+        unpack_all(archive(bytes(content)))
+
+
+def test_an_archive_larger_than_the_disk_is_refused_before_the_first_file(
+    archive: Callable,
+    pack: Callable,
+    unpack_all: Callable,
+    files_below: Callable,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=10_000))
+    with pytest.raises(DiskFullError, match=r"20,000.* 10,000"):
+        unpack_all(archive(pack("zip", {"a": noise(20_000)})))
+    assert files_below(tmp_path / "source") == {}
+
+
+def test_a_disk_that_fills_up_keeps_whole_files_and_goes_on_later(
+    archive: Callable, pack: Callable, unpack_all: Callable, files_below: Callable, tmp_path: Path
+) -> None:
+    """A limit of the process stands for the disk: the kernel refuses the write."""
+    files = {"1.mp4": bytes(10_000), "2.mp4": bytes(90_000)}
+    path, target = archive(pack("tar", files)), tmp_path / "source"
+    code = """
+        import resource, sys
+        from pathlib import Path
+        from vqathinker.acquisition.errors import DiskFullError
+        from vqathinker.acquisition.unpack import unpack
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+        try:
+            unpack([Path(sys.argv[1])], Path(sys.argv[2]), max_files=9, max_bytes=1_000_000)
+        except DiskFullError as error:
+            print(error)
+    """
+    arguments = [sys.executable, "-c", textwrap.dedent(code), str(path), str(target)]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert f"{path}: {target}" in done.stdout
+    assert files_below(target) == {"1.mp4": bytes(10_000)}
+    assert unpack_all(path) == files
+
+
+VARIABLE = "HFR_PASSWORD"
+PASSWORD = "s3cret pass"  # noqa: S105  opens the archive below and nothing else
+# Made by Info-ZIP: `zip -X -P 's3cret pass' golden.zip videos/clip_crf_0_24fps.webm` (Zip 3.0).
+BY_INFO_ZIP = base64.b64decode(
+    "UEsDBAoACQAAAAAAOFPXt6MHHwAAABMAAAAcAAAAdmlkZW9zL2NsaXBfY3JmXzBfMjRmcHMud2VibYzzs6ESnDS+hBi6"
+    "ibPbM2KVHadFmxB/NahNf4vtMqhQSwcI17ejBx8AAAATAAAAUEsBAh4DCgAJAAAAAAA4U9e3owcfAAAAEwAAABwAAAAA"
+    "AAAAAQAAAKSBAAAAAHZpZGVvcy9jbGlwX2NyZl8wXzI0ZnBzLndlYm1QSwUGAAAAAAEAAQBKAAAAaQAAAAAA"
+)
+ENCRYPTED = {"videos/clip_crf_0_24fps.webm": b"a video, so to say\n"}
+
+
+@pytest.fixture
+def encrypted(archive: Callable, pack: Callable) -> Callable[[str], Path]:
+    """encrypted(kind) is an archive that PASSWORD opens."""
+    made = {"ZipCrypto": BY_INFO_ZIP, "AES": pack("aes", ENCRYPTED, PASSWORD)}
+    return lambda kind: archive(made[kind])
+
+
+@pytest.mark.parametrize("kind", ["ZipCrypto", "AES"])
+def test_the_password_comes_from_the_environment(
+    kind: str, encrypted: Callable, unpack_all: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DamagedArchiveError, match=r"\$HFR_PASSWORD"):
+        unpack_all(encrypted(kind), password_variable=VARIABLE)
+    monkeypatch.setenv(VARIABLE, PASSWORD)
+    assert unpack_all(encrypted(kind), password_variable=VARIABLE) == ENCRYPTED
+
+
+@pytest.mark.parametrize("kind", ["ZipCrypto", "AES"])
+def test_a_wrong_password_is_said_and_shown_nowhere(
+    kind: str,
+    encrypted: Callable,
+    unpack_all: Callable,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG")
+    monkeypatch.setenv(VARIABLE, "wr0ng one")
+    with pytest.raises(DamagedArchiveError, match=r"\$HFR_PASSWORD") as caught:
+        unpack_all(encrypted(kind), password_variable=VARIABLE)
+    assert "wr0ng" not in str(caught.value) + caplog.text
+
+
+def test_a_changed_byte_of_an_encrypted_file_is_found(
+    archive: Callable, pack: Callable, unpack_all: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, PASSWORD)
+    content = bytearray(pack("aes", {"clip.mp4": bytes(3_000_000)}, PASSWORD))
+    content[1_000_000] ^= 1
+    with pytest.raises(DamagedArchiveError, match=r"clip\.mp4"):
+        unpack_all(archive(bytes(content)), password_variable=VARIABLE)
+
+
+def tar_of(*members: tuple[str, bytes | str]) -> bytes:
+    """Names with their content; text is the name that a hard link leads to."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for name, content in members:
+            info = tarfile.TarInfo(name)
+            if isinstance(content, str):
+                info.type, info.linkname = tarfile.LNKTYPE, content
+                archive.addfile(info)
+            else:
+                info.size = len(content)
+                archive.addfile(info, io.BytesIO(content))
+    return out.getvalue()
+
+
+def test_a_hard_link_to_an_earlier_member_is_that_member_again(
+    archive: Callable, unpack_all: Callable, tmp_path: Path
+) -> None:
+    path = archive(tar_of(("a/1.mp4", b"one"), ("b/1.mp4", "a/1.mp4"), ("c.mp4", "./b/1.mp4")))
+    for _ in range(2):  # what is there is compared
+        assert unpack_all(path) == {"a/1.mp4": b"one", "b/1.mp4": b"one", "c.mp4": b"one"}
+    assert (tmp_path / "source" / "b" / "1.mp4").stat().st_nlink == 1
+
+
+def test_a_hard_link_to_private_data_is_not_kept_either(
+    archive: Callable, unpack_all: Callable
+) -> None:
+    content = tar_of(("raters.csv", b"10.0.0.1"), ("copy.csv", "raters.csv"), ("1.mp4", b"one"))
+    assert unpack_all(archive(content), private=["raters.csv"]) == {"1.mp4": b"one"}
+
+
+@pytest.mark.parametrize("target", ["later.mp4", "link.mp4", "../outside", "/etc/passwd", "a"])
+def test_a_hard_link_to_anything_else_is_refused(
+    archive: Callable, unpack_all: Callable, target: str
+) -> None:
+    content = tar_of(("a/1.mp4", b"one"), ("link.mp4", target), ("later.mp4", b"two"))
+    with pytest.raises(UnsafeError):
+        unpack_all(archive(content))
+
+
+@pytest.mark.parametrize("second", [b"one", b"two"])
+def test_an_archive_that_has_a_file_twice_must_mean_the_same(
+    archive: Callable, unpack_all: Callable, files_below: Callable, tmp_path: Path, second: bytes
+) -> None:
+    path = archive(tar_of(("1.mp4", b"one"), ("1.mp4", second)))
+    for _ in range(2):  # resumed too
+        if second == b"one":
+            unpack_all(path)
+        else:
+            with pytest.raises(ConflictError):
+                unpack_all(path)
+        assert files_below(tmp_path / "source") == {"1.mp4": b"one"}
+
+
+def zip_of(*names: str, system: int = 3) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name in names:
+            info = zipfile.ZipInfo("x")
+            info.filename = info.orig_filename = name
+            info.create_system = system
+            archive.writestr(info, b"" if name.endswith("\\") else b"1")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("name", ["Recording at 3.14.15\u202fPM.mov", "\u200eשלום.mp4", "e\u0301"])
+def test_blanks_and_scripts_of_all_kinds_are_fine_in_names(
+    archive: Callable, unpack_all: Callable, name: str
+) -> None:
+    assert list(unpack_all(archive(zip_of(name)))) == [name]
+
+
+@pytest.mark.parametrize(("encoding", "found"), [("utf-8", "视频.mp4"), ("gbk", "╩╙╞╡.mp4")])
+def test_names_without_the_flag_of_utf_8_are_that_or_cp437(
+    archive: Callable, unpack_all: Callable, encoding: str, found: str
+) -> None:
+    """macOS writes UTF-8 without its flag; the standard says cp437."""
+    name = "视频.mp4".encode(encoding)
+    content = zip_of("x" * len(name)).replace(b"x" * len(name), name)
+    assert list(unpack_all(archive(content))) == [found]
+
+
+@pytest.mark.parametrize("system", [0, 3], ids=["FAT", "Unix"])
+def test_backslashes_of_powershell_are_folders(
+    archive: Callable, unpack_all: Callable, system: int
+) -> None:
+    content = zip_of("videos\\", "videos\\b1\\1.mp4", "2.mp4", system=system)
+    assert sorted(unpack_all(archive(content))) == ["2.mp4", "videos/b1/1.mp4"]
+
+
+def test_bytes_before_and_behind_a_zip_are_passed_over(
+    archive: Callable, unpack_all: Callable
+) -> None:
+    content = b"PK self-extracting program" + zip_of("a.mp4") + b"\r\n\r\n"
+    assert list(unpack_all(archive(content))) == ["a.mp4"]

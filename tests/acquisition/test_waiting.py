@@ -1,0 +1,128 @@
+"""Waiting: for busy servers as long as they ask, and for dead ones no longer than they deserve."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from vqathinker.acquisition.download import DownloadContext, FolderFile, download
+from vqathinker.acquisition.errors import OriginError, TransferError, TransientError
+from vqathinker.acquisition.partial import ExpectedFile
+from vqathinker.acquisition.retry import FIRST_WAIT_S, RetryPolicy, parse_retry_after, retry
+from vqathinker.acquisition.web import Address, WebFile
+
+PLAIN = ExpectedFile("set/file.bin")
+NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
+POLICY = RetryPolicy(attempts=4, longest_wait_s=6.0, longest_retry_after_s=120.0)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("120", 120.0),
+        (" 0 ", 0.0),
+        ("Tue, 24 Nov 2026 12:00:30 GMT", 30.0),
+        ("Tuesday, 24-Nov-26 12:00:30 GMT", 30.0),  # the obsolete form of RFC 850
+        ("Tue, 24 Nov 2026 11:00:00 GMT", 0.0),
+        (None, None),
+        ("", None),
+        ("-5", None),
+        ("soon", None),
+        ("1e3", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(value: str | None, seconds: float | None) -> None:
+    assert parse_retry_after(value, NOW) == seconds
+
+
+def run(outcomes: list[tuple[int, TransientError | None]]) -> None:
+    """Each outcome: bytes that are there then, and how the try ends."""
+    arrived = 0
+    coming = iter(outcomes)
+
+    def attempt() -> None:
+        nonlocal arrived
+        arrived, error = next(coming)
+        if error is not None:
+            raise error
+
+    retry(attempt, POLICY, lambda: arrived)
+
+
+def test_tries_that_bring_bytes_are_not_counted(slept: list[float]) -> None:
+    drops = [(1000 * (number + 1), TransientError("dropped")) for number in range(50)]
+    run([*drops, (60_000, None)])
+    assert len(slept) == 50
+
+
+def test_tries_that_bring_nothing_new_are_counted_and_their_waits_grow(slept: list[float]) -> None:
+    dropping_at_the_same_byte = [(0, TransientError("dropped")) for _ in range(50)]
+    with pytest.raises(OriginError, match="dropped"):
+        run(dropping_at_the_same_byte)
+    for wait, longest in zip(slept, [FIRST_WAIT_S, 2 * FIRST_WAIT_S, 6.0], strict=True):
+        assert longest / 2 <= wait <= longest
+
+
+def test_a_server_is_never_asked_earlier_than_it_says(slept: list[float]) -> None:
+    run([(0, TransientError("busy", 100.0)), (0, TransientError("busy", 0.0)), (1, None)])
+    assert slept[0] == 100.0
+    assert slept[1] >= FIRST_WAIT_S
+
+
+def test_a_longer_pause_than_allowed_ends_the_tries_at_once(slept: list[float]) -> None:
+    with pytest.raises(OriginError, match="121"):
+        run([(0, TransientError("busy", 120.5))])
+    assert slept == []
+
+
+def test_503_is_waited_for_as_long_as_it_asks(
+    site, tmp_path: Path, context: DownloadContext, slept: list[float]
+) -> None:
+    address = site.has("/file", b"content", first=[site.status(503, Retry_After="17")])
+    download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
+    assert (tmp_path / "file.bin").read_bytes() == b"content"
+    assert slept == [17.0]
+
+
+def test_a_server_that_asks_for_too_long_a_pause_is_left_for_the_mirror(
+    site, make_site: Callable, tmp_path: Path, context: DownloadContext, slept: list[float]
+) -> None:
+    busy = site.has("/file", b"content", first=[site.status(503, Retry_After="3600")])
+    mirror = make_site().has("/copy", b"content")
+    done = download(PLAIN, [WebFile(busy), WebFile(mirror)], tmp_path / "file.bin", context)
+    assert done.origin == str(mirror)
+    assert slept == []
+
+
+def test_a_server_that_stalls_is_left_for_the_next_origin(
+    site, tmp_path: Path, impatient: DownloadContext
+) -> None:
+    stalling = site.has("/file", bytes(100), always=site.stall(until=10))
+    (tmp_path / "copy").write_bytes(b"content")
+    origins = [WebFile(stalling), FolderFile(tmp_path / "copy")]
+    done = download(PLAIN, origins, tmp_path / "file.bin", impatient)
+    assert done.origin == str(tmp_path / "copy")
+
+
+def test_a_server_that_sends_a_byte_now_and_then_counts_as_stalled(
+    site, tmp_path: Path, context: DownloadContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No read times out, but by the clock each chunk takes a minute."""
+    monkeypatch.setattr("vqathinker.acquisition.web.monotonic", count(0, 60).__next__)
+    address = site.has("/file", bytes(3000))
+    once = DownloadContext(RetryPolicy(attempts=1))
+    with pytest.raises(TransferError, match="stalled"):
+        download(PLAIN, [WebFile(address)], tmp_path / "file.bin", once)
+    fast = site.has("/fast", bytes(300_000))
+    assert download(PLAIN, [WebFile(fast)], tmp_path / "fast.bin", context).size == 300_000
+
+
+def test_where_nobody_listens_is_tried_again_and_then_left(
+    site, nobody_listens: str, tmp_path: Path, context: DownloadContext, slept: list[float]
+) -> None:
+    mirror = site.has("/copy", b"content")
+    origins = [WebFile(Address(nobody_listens)), WebFile(mirror)]
+    assert download(PLAIN, origins, tmp_path / "file.bin", context).origin == str(mirror)
+    assert len(slept) == 2
