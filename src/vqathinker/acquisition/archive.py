@@ -34,15 +34,9 @@ if TYPE_CHECKING:
 
 # What reading a damaged archive raises, below zipfile, pyzipper and tarfile too.
 READ_ERRORS: tuple[type[Exception], ...] = (
-    zipfile.BadZipFile,
-    pyzipper.BadZipFile,
-    tarfile.TarError,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    OSError,
-    RuntimeError,
-)
+    zipfile.BadZipFile, pyzipper.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError,
+    OSError, RuntimeError,
+)  # fmt: skip
 _BY_HAND = "unpack it yourself, below source/videos/ of the set, and move it away"
 _READ_MAGICS = (b"PK", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
 _OTHER_MAGICS = {
@@ -50,7 +44,6 @@ _OTHER_MAGICS = {
     b"7z\xbc\xaf\x27\x1c": "a 7z archive",
     b"\x28\xb5\x2f\xfd": "packed with zstd",
 }
-_TAR_MAGIC, _TAR_MAGIC_OFFSET = b"ustar", 257
 # As Zip names them (X.z01), 7-Zip (X.zip.001), split(1) (X.tar.gz.aa), or people (X.zip.part1).
 _PIECE = re.compile(
     r".+\.(z\d\d+|(zip|7z|rar|tar|tgz|t?[gbx]z2?)\.(part[-_]?)?(\d{1,4}|a[a-z]))",
@@ -91,7 +84,7 @@ def is_archive(path: Path) -> bool:
             whose name does not stand for the whole.
     """
     with path.open("rb") as file:
-        start = file.read(_TAR_MAGIC_OFFSET + len(_TAR_MAGIC))
+        start = file.read(512)
         last_piece, _ = _last_pieces(file)
     for magic, kind in _OTHER_MAGICS.items():
         if start.startswith(magic):
@@ -102,8 +95,7 @@ def is_archive(path: Path) -> bool:
         if path.suffix.lower().startswith(".z"):
             hint = f"put {path.stem}.zip beside it, and all other pieces"
         raise DamagedArchiveError(f"{path}: is a piece of a split archive: {hint}")
-    by_magic = start.startswith(_READ_MAGICS) or start[_TAR_MAGIC_OFFSET:] == _TAR_MAGIC
-    return by_magic or last_piece > 0
+    return start.startswith(_READ_MAGICS) or start[257:262] == b"ustar" or last_piece > 0
 
 
 def open_joined(paths: Sequence[Path]) -> tuple[BinaryIO, list[int], int]:
@@ -181,8 +173,8 @@ def pieces_of_zip(archive: Path) -> list[Path]:
     pieces = [archive.with_suffix(f".z{number:02d}") for number in range(1, last + 1)]
     if missing := [piece.name for piece in pieces if not piece.is_file()]:
         raise DamagedArchiveError(
-            f"{archive}: is the last of {len(pieces) + 1} pieces of a zip; put the others beside "
-            f"it, {', '.join(missing[:3])}{', …' if len(missing) > 3 else ''}"
+            f"{archive}: is the last of {last + 1} pieces of a zip; put the others beside it: "
+            f"{', '.join(missing)}"
         )
     return [*pieces, archive]
 

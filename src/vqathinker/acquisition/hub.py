@@ -6,7 +6,7 @@ bytes come by `WebFile`: huggingface_hub 2.4 begins anew after a kill, each time
 """
 
 import logging
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import httpx2
 from huggingface_hub import DatasetInfo, HfApi, constants, hf_hub_url
@@ -29,15 +29,8 @@ from vqathinker.acquisition.web import Address, WebFile
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class HubFile:
-    """What the hub says of a file.
-
-    Args:
-        size: bytes.
-        checksum: SHA-256 of a file in LFS or Xet, git's id of a small one.
-        origin: gets it.
-    """
+class HubFile(NamedTuple):
+    """What the hub says of a file: its bytes, its checksum, and where it comes from."""
 
     size: int
     checksum: Checksum

@@ -35,7 +35,6 @@ for _client in ("httpx2", "httpcore2", "urllib3"):
 
 # A connection slower than this over READ_TIMEOUT_S counts as stalled.
 _SLOWEST_BYTES_PER_S = 1000
-_MOST_REDIRECTS = 10
 _TRANSIENT_STATUSES = {408, 425, 429, 500, 502, 503, 504}
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -55,10 +54,11 @@ class Address:
 
     def __post_init__(self) -> None:
         try:
-            parsed = httpx2.URL(self.url)
+            valid = self.parsed.scheme in ("https", "http") and bool(self.parsed.host)
+            valid = valid and not self.parsed.userinfo
         except httpx2.InvalidURL:
-            parsed = httpx2.URL("")
-        if parsed.scheme not in ("https", "http") or not parsed.host or parsed.userinfo:
+            valid = False
+        if not valid:
             without_secrets = self.url.partition("?")[0].rpartition("@")[2]
             raise ValueError(
                 f"{without_secrets!r}: expected an address that starts with https:// or http:// "
@@ -66,31 +66,20 @@ class Address:
             )
 
     @property
-    def _parsed(self) -> httpx2.URL:
+    def parsed(self) -> httpx2.URL:
+        """Its parts; the host is in lower case."""
         return httpx2.URL(self.url)
-
-    @property
-    def host(self) -> str:
-        """Name of the server, in lower case."""
-        return self._parsed.host
-
-    @property
-    def is_tls(self) -> bool:
-        """Whether nobody on the way can listen or change the file."""
-        return self._parsed.scheme == "https"
 
     @property
     def suffix(self) -> str:
         """Last suffix of the file's name in lower case, such as ".zip"; empty without one."""
-        return PurePosixPath(self._parsed.path).suffix.lower()
+        return PurePosixPath(self.parsed.path).suffix.lower()
 
     def __str__(self) -> str:
-        parsed = self._parsed
-        query = "?…" if parsed.query else ""
-        return f"{parsed.scheme}://{parsed.netloc.decode()}{parsed.path}{query}"
+        shown = self.parsed.copy_with(query=None, fragment=None)
+        return f"{shown}?…" if self.parsed.query else str(shown)
 
-    def __repr__(self) -> str:
-        return f"Address({str(self)!r})"
+    __repr__ = __str__
 
 
 @dataclass(frozen=True)
@@ -121,7 +110,8 @@ class WebFile:
             DiskFullError: it does not fit.
         """
         token = Secret.from_environment(self.token_variable)
-        if token and not self.address.is_tls and self.address.host not in _LOOPBACK:
+        parsed = self.address.parsed
+        if token and parsed.scheme != "https" and parsed.host not in _LOOPBACK:
             raise OriginError(f"{token.name} is not sent over http://, where anybody can read it")
         try:
             self._fetch(part, report, token)
@@ -148,7 +138,6 @@ class WebFile:
         client = httpx2.Client(
             timeout=httpx2.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
             follow_redirects=True,
-            max_redirects=_MOST_REDIRECTS,
             event_hooks={"request": [self._refuse_leaving_tls]},
         )
         auth = None if token is None else _bearer(token)
@@ -164,7 +153,7 @@ class WebFile:
             _append_body(response, part, report)
 
     def _refuse_leaving_tls(self, request: httpx2.Request) -> None:
-        if self.address.is_tls and request.url.scheme != "https":
+        if self.address.parsed.scheme == "https" != request.url.scheme:
             raise OriginError(f"redirects from https to {request.url.scheme}://{request.url.host}")
 
     def _raise_for_answer(self, response: httpx2.Response, part: PartialFile) -> None:
@@ -187,13 +176,11 @@ class WebFile:
             raise OriginError(f"a web page came instead of the file; {self._access_hint()}")
 
     def _access_hint(self) -> str:
-        page = "" if self.page is None else f", and see {self.page}"
-        if self.token_variable is None:
-            return f"it may ask for a login{page}"
-        state = "is set" if Secret.from_environment(self.token_variable) else "is not set"
-        return (
-            f"${self.token_variable} {state}: it has to hold a token with access to this file{page}"
-        )
+        hint = "it may ask for a login"
+        if self.token_variable is not None:
+            state = "is set" if Secret.from_environment(self.token_variable) else "is not set"
+            hint = f"${self.token_variable} {state}: it has to hold a token with access"
+        return hint if self.page is None else f"{hint}, see {self.page}"
 
 
 def _bearer(token: Secret) -> Callable[[httpx2.Request], httpx2.Request]:
@@ -269,6 +256,4 @@ def _to_transfer_error(error: httpx2.HTTPError) -> TransferError:
         return OriginError(f"its TLS certificate is not valid, so it is not trusted: {error}")
     if isinstance(error, httpx2.NetworkError | httpx2.RemoteProtocolError | httpx2.ProxyError):
         return TransientError(f"connection lost: {error}")
-    if isinstance(error, httpx2.TooManyRedirects):
-        return OriginError(f"redirects more than {_MOST_REDIRECTS} times")
     return OriginError(f"cannot be asked: {type(error).__name__}")

@@ -77,7 +77,7 @@ class OriginResolver:
 
     def _web_file(self, url: str) -> WebFile:
         access, address = self._card.access, Address(url)
-        ours = access.page is not None and address.host == urlsplit(access.page).hostname
+        ours = access.page is not None and address.parsed.host == urlsplit(access.page).hostname
         return WebFile(
             address, self._token_variable() if ours else None, access.page if ours else None
         )
