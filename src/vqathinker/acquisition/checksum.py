@@ -16,7 +16,6 @@ from typing import Literal
 
 from filelock import lock_descriptor
 
-from vqathinker.acquisition.errors import disk_full_error
 from vqathinker.atomic import append_line
 from vqathinker.content import sha256_of_file
 from vqathinker.errors import InputError
@@ -122,7 +121,7 @@ class HashTable:
 
         Raises:
             InputError: see `find`.
-            DiskFullError: the row does not fit; the table is as it was.
+            OSError: it cannot be written; the table is as it was.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as file:
@@ -134,9 +133,5 @@ class HashTable:
             if self.path.stat().st_size == 0:
                 writer.writerow(_COLUMNS)
             writer.writerow([name, size, sha256, day.isoformat(), address])
-            text = rows.getvalue().removesuffix("\n")
-            try:
-                append_line(self.path, text)
-            except OSError as error:
-                raise disk_full_error(error, self.path, len(text)) or error from None
+            append_line(self.path, rows.getvalue().removesuffix("\n"))
         return Checksum("sha256", sha256, f"{self.path}, recorded {day.isoformat()}")

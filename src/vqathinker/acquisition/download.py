@@ -62,7 +62,7 @@ class FolderFile:
                     report(part.size, size)
         except FileNotFoundError:
             raise GoneError("no such file") from None
-        except OSError as error:
+        except (IsADirectoryError, PermissionError) as error:
             raise OriginError(f"cannot be read: {error.strerror}") from None
 
     def __str__(self) -> str:

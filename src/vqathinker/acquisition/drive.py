@@ -12,12 +12,7 @@ import gdown
 import requests
 from gdown.exceptions import DownloadError, FileURLRetrievalError
 
-from vqathinker.acquisition.errors import (
-    OriginError,
-    TransferError,
-    TransientError,
-    disk_full_error,
-)
+from vqathinker.acquisition.errors import OriginError, TransferError, TransientError
 from vqathinker.acquisition.partial import PartialFile
 from vqathinker.acquisition.progress import ReportProgress
 from vqathinker.acquisition.retry import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
@@ -52,10 +47,8 @@ class DriveFile:
                 timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
                 progress=report,
             )
-        except (DownloadError, requests.RequestException) as error:  # OSError, some of them
+        except (DownloadError, requests.RequestException) as error:
             raise _to_transfer_error(error) from None
-        except OSError as error:
-            raise disk_full_error(error, output, None) or error from None
         except (LookupError, AssertionError, TypeError, ValueError) as error:
             raise OriginError(
                 f"gives an answer that gdown cannot read ({type(error).__name__})"

@@ -4,15 +4,8 @@ A transient failure is tried again at the same origin, a failure of the origin l
 one, everything else ends the download.
 """
 
-import errno
 import shutil
 from pathlib import Path
-
-_DISK_FULL_REASONS = {
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "your quota is used up",
-    errno.EFBIG: "larger than a file may be here",
-}
 
 
 class TransferError(RuntimeError):
@@ -43,7 +36,7 @@ class WrongContentError(OriginError):
 
 
 class DiskFullError(TransferError):
-    """The file does not fit; the message names the bytes needed and the bytes free."""
+    """The file will not fit; the message names the bytes needed and the bytes free."""
 
 
 class BusyError(TransferError):
@@ -77,27 +70,9 @@ def require_space(path: Path, needed: int) -> None:
         path: file or folder that will be written; its folder exists.
         needed: bytes still to come.
     """
-    if needed > _free_bytes(path):
-        raise DiskFullError(_describe_lack(path, "not enough space", needed))
-
-
-def disk_full_error(error: OSError, path: Path, needed: int | None) -> DiskFullError | None:
-    """Turn an error of a write to `path` into one that names figures; None for other errors.
-
-    Args:
-        needed: bytes still to come when it happened; None when unknown.
-    """
-    reason = _DISK_FULL_REASONS.get(error.errno or 0)
-    return DiskFullError(_describe_lack(path, reason, needed)) if reason else None
-
-
-def _free_bytes(path: Path) -> int:
-    return shutil.disk_usage(path if path.is_dir() else path.parent).free
-
-
-def _describe_lack(path: Path, reason: str, needed: int | None) -> str:
-    count = "an unknown number of" if needed is None else f"{needed:,}"
-    return (
-        f"{path}: {reason}: {count} more bytes needed, {_free_bytes(path):,} free. Free some space "
-        "or move the folder to another disk, then run the same command again to resume."
-    )
+    free = shutil.disk_usage(path if path.is_dir() else path.parent).free
+    if needed > free:
+        raise DiskFullError(
+            f"{path}: not enough space: {needed:,} more bytes needed, {free:,} free. Free some, or "
+            "move the folder to another disk, then run the same command again to resume."
+        )

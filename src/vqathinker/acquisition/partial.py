@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vqathinker.acquisition.checksum import Checksum
-from vqathinker.acquisition.errors import OriginError, disk_full_error
+from vqathinker.acquisition.errors import OriginError
 
 # Ours, and gdown's beside it. Earlier versions left .part.json.new and .part.hub.
 _UNFINISHED = re.compile(r"\.part(\.json(\.new)?)?\Z|\.part\.(drive|hub)")
@@ -105,16 +105,14 @@ class PartialFile:
         self.total, self.resumed = total, False
         checksum = None if self.expected.checksum is None else str(self.expected.checksum)
         self._note = {"origin": origin, "validator": validator, "checksum": checksum}
-        try:  # a note that is cut off by a kill means starting again
-            _note_of(self.target).write_text(json.dumps(self._note) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise disk_full_error(error, self.path, total) or error from error
+        # Where a kill cuts it off, the next run starts again.
+        _note_of(self.target).write_text(json.dumps(self._note) + "\n", encoding="utf-8")
 
     def append(self, chunk: bytes) -> None:
         """Add bytes at the end.
 
         Raises:
-            DiskFullError: they do not fit; those that did are kept.
+            OSError: they do not fit; those that did are kept.
             OriginError: more bytes came than the file has.
         """
         if self.total is not None and self.size + len(chunk) > self.total:
@@ -124,8 +122,8 @@ class PartialFile:
             try:
                 written = self._file.write(left)
             except OSError as error:
-                needed = None if self.total is None else self.total - self.size
-                raise disk_full_error(error, self.path, needed) or error from error
+                error.filename = str(self.path)  # the system does not say which
+                raise
             self.size += written
             left = left[written:]
 

@@ -30,7 +30,6 @@ from vqathinker.acquisition.errors import (
     TransferError,
     UnsafeError,
     conflict_error,
-    disk_full_error,
     require_space,
 )
 from vqathinker.acquisition.progress import progress_bar
@@ -71,7 +70,8 @@ def unpack(
             its first file is written; of a tar, what came before the bad member stays.
         DamagedArchiveError: it cannot be read to its end, or needs a (or another) password.
         ConflictError: something else is where a file belongs; it is left as it is.
-        DiskFullError: it does not fit. After this and after a kill, the next call goes on.
+        DiskFullError: it will not fit. OSError: it did not. After these and after a kill, the next
+            call goes on.
     """
     archive = parts[0]
     if len(parts) == 1:
@@ -141,7 +141,6 @@ def _place(member: Member, target: Path, temporary: Path) -> None:
     final = target / member.path
     if member.same_as is not None:
         member = replace(member, open=partial(FileIO, target / member.same_as))
-    written = 0
     try:
         (final if member.is_folder else final.parent).mkdir(parents=True, exist_ok=True)
         if member.is_folder:
@@ -152,12 +151,12 @@ def _place(member: Member, target: Path, temporary: Path) -> None:
         with temporary.open("wb") as file:
             for chunk in _read_chunks(member):
                 file.write(chunk)
-                written += len(chunk)
         temporary.replace(final)
     except (FileExistsError, NotADirectoryError):
         raise conflict_error(final) from None
     except OSError as error:
-        raise disk_full_error(error, target, member.size - written) or error from None
+        error.filename = str(final)  # the system does not say which
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -146,8 +146,7 @@ class WebFile:
             if response.headers.get("Content-Range") == f"bytes */{part.size}":
                 return  # 416: the bytes that are here are the whole file
             self._raise_for_answer(response, part)
-            if not _accept_continuation(response, part):
-                part.restart(origin, _validator_of(response), _announced_size(response, part))
+            _begin(response, part, origin)
             if part.total is not None:
                 require_space(part.path, part.total - part.size)
             _append_body(response, part, report)
@@ -206,45 +205,31 @@ def _append_body(response: httpx2.Response, part: PartialFile, report: ReportPro
             began, received = monotonic(), 0
 
 
-def _accept_continuation(response: httpx2.Response, part: PartialFile) -> bool:
-    """Whether the body goes on behind the bytes that are there; if not, it is the whole file.
+def _begin(response: httpx2.Response, part: PartialFile, origin: str) -> None:
+    """Prepare `part` for the body: it goes on behind the bytes that are there, or is all anew.
 
     Raises:
-        TransientError: it is of another place, or of another file; what is there is thrown away.
+        TransientError: it is of another place or another file; what is there is thrown away.
+        OriginError: it is of another size than expected, or nothing tells where the file ends.
     """
-    if response.status_code != 206:
-        return False
-    stated = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
-    total = part.total if stated is None or stated[2] == "*" else int(stated[2])
-    if stated is None or int(stated[1]) != part.size or part.total not in (None, total):
-        part.discard()
-        raise TransientError("sent another part of the file, or of another file, than asked for")
-    part.total = total
-    return True
-
-
-def _validator_of(response: httpx2.Response) -> str | None:
-    """What names this version of the file to the byte, as If-Range takes it (section 8.8)."""
-    tag: str = response.headers.get("ETag", "")
-    modified: str | None = response.headers.get("Last-Modified")
-    return tag if tag and not tag.startswith("W/") else modified
-
-
-def _announced_size(response: httpx2.Response, part: PartialFile) -> int | None:
-    """Bytes of the whole file, from an answer that begins with its first; None if untold.
-
-    Raises:
-        OriginError: it is another number than expected, or nothing would tell where the file ends.
-    """
-    expected, length = part.expected, response.headers.get("Content-Length")
-    if length is None:
-        ends = response.headers.get("Transfer-Encoding", "").lower() == "chunked"
-        if not ends and expected.size is None and expected.checksum is None:
-            raise OriginError("says neither how long the file is nor where it ends")
-        return expected.size
-    if expected.size not in (None, int(length)):
-        raise OriginError(f"has {int(length):,} bytes, expected {expected.size:,}")
-    return int(length)
+    headers, expected = response.headers, part.expected
+    if response.status_code == 206:
+        stated = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("Content-Range", ""))
+        total = part.total if stated is None or stated[2] == "*" else int(stated[2])
+        if stated is None or int(stated[1]) != part.size or part.total not in (None, total):
+            part.discard()
+            raise TransientError("sent another part of the file, or of another file, than asked")
+        part.total = total
+        return
+    chunked = headers.get("Transfer-Encoding", "").lower() == "chunked"
+    total = int(headers["Content-Length"]) if "Content-Length" in headers else expected.size
+    if total is None and expected.checksum is None and not chunked:
+        raise OriginError("says neither how long the file is nor where it ends")
+    if expected.size not in (None, total):
+        raise OriginError(f"has {total:,} bytes, expected {expected.size:,}")
+    # What names this version of the file to the byte, as If-Range takes it (section 8.8).
+    tag = headers.get("ETag") or "W/"
+    part.restart(origin, headers.get("Last-Modified") if tag.startswith("W/") else tag, total)
 
 
 def _to_transfer_error(error: httpx2.HTTPError) -> TransferError:

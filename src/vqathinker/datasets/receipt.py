@@ -13,7 +13,6 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
-from vqathinker.acquisition.errors import disk_full_error
 from vqathinker.atomic import whole_file
 from vqathinker.content import sha256_of_file
 from vqathinker.datasets.card import Card
@@ -69,12 +68,8 @@ def write_receipt(
         "downloads": [_download_entry(fetched) for fetched in result.fetched],
         "gone": list(result.gone),
     }
-    text = json.dumps(content, indent=1) + "\n"
-    try:
-        with whole_file(receipt) as part:
-            part.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise disk_full_error(error, receipt, len(text)) or error from None
+    with whole_file(receipt) as part:
+        part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return content
 
 

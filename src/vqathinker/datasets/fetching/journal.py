@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from vqathinker.acquisition.errors import disk_full_error
 from vqathinker.atomic import append_line
 from vqathinker.datasets.matching import video_files
 
@@ -111,11 +110,7 @@ class FetchJournal:
             return  # a killed process leaves half a line
 
     def _append(self, content: dict[str, Any]) -> None:
-        line = json.dumps(content)
-        try:
-            append_line(self._path, line)
-        except OSError as error:
-            raise disk_full_error(error, self._path, len(line)) or error from None
+        append_line(self._path, json.dumps(content))
 
 
 def _file_size(path: Path) -> int | None:

@@ -18,7 +18,7 @@ from vqathinker.acquisition.download import (
     record_hash,
     require_content,
 )
-from vqathinker.acquisition.errors import WrongContentError, conflict_error, disk_full_error
+from vqathinker.acquisition.errors import WrongContentError, conflict_error
 from vqathinker.acquisition.partial import clear_note
 from vqathinker.acquisition.unpack import unpack
 from vqathinker.atomic import whole_file
@@ -180,11 +180,8 @@ def _place(path: Path, folder: Path) -> Path:
 
 
 def _copy(path: Path, target: Path) -> None:
-    try:
-        with whole_file(target) as part:
-            shutil.copyfile(path, part)
-    except OSError as error:
-        raise disk_full_error(error, target, path.stat().st_size) or error from None
+    with whole_file(target) as part:
+        shutil.copyfile(path, part)
 
 
 def _private_patterns(card: Card) -> list[str]:
