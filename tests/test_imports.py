@@ -36,7 +36,7 @@ MAY_SEE = {
     "layout": {"phases"},
     "params": {"choices", "phases", "errors"},
     "video": FOUNDATION,
-    "acquisition": {"atomic", "content", "errors"},
+    "acquisition": {"atomic", "content", "errors", "hashing"},
     "datasets": {"acquisition", "video"} | FOUNDATION,
     "policy": {"acquisition", "video"} | FOUNDATION,
     "planning": {"policy", "datasets", "video"} | FOUNDATION,

@@ -7,13 +7,12 @@ the error answers of S3, Google Cloud Storage and Azure, and file(1) for the mag
 """
 
 import codecs
-import hashlib
 import json
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["Content", "document_in", "placeholder_in", "sha256_of_file"]
+__all__ = ["Content", "document_in", "placeholder_in"]
 
 _START = 1 << 16
 _LONGEST_QUOTE = 60
@@ -109,16 +108,6 @@ class Content(NamedTuple):
         "a web page, not an archive (its title is 'Quota')"
         """
         return f"{self.kind}, not {wanted}" + (f" ({self.detail})" if self.detail else "")
-
-
-def sha256_of_file(path: Path) -> str:
-    """SHA-256 of a file in hexadecimal, read as a stream.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def placeholder_in(path: Path) -> Content | None:

@@ -39,7 +39,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def context(slept: list[float]) -> DownloadContext:
-    return DownloadContext(RetryPolicy(3, longest_wait_s=8.0, longest_retry_after_s=60.0))
+    return DownloadContext(RetryPolicy(attempts=3, longest_retry_after_s=60.0))
 
 
 @pytest.fixture

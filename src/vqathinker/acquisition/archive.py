@@ -1,8 +1,7 @@
-"""What is in a zip or tar file: its members, read safely from one file or from its parts.
+"""Members of zip and tar archives, which may be split into parts.
 
-An archive's names, kinds and sizes are claims of whoever made it. Refused: names that lead out of
-the target or mean something else on another system, and everything that is neither file nor folder,
-links and devices above all. Other kinds of archives are recognised, to say how to unpack them.
+Refused are unsafe names and everything that is neither file nor folder, such as links and devices.
+Other formats are recognised to tell the user how to unpack them.
 """
 
 import bisect
@@ -32,19 +31,19 @@ from vqathinker.acquisition.secret import Secret
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-# What reading a damaged archive raises, below zipfile, pyzipper and tarfile too.
+# Errors of zipfile, pyzipper and tarfile, and of the modules below them, for corrupt archives.
 READ_ERRORS: tuple[type[Exception], ...] = (
     zipfile.BadZipFile, pyzipper.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError,
     OSError, RuntimeError,
 )  # fmt: skip
-_BY_HAND = "unpack it yourself, below source/videos/ of the set, and move it away"
+_BY_HAND = "unpack it yourself below source/videos/ of the set, then move it away"
 _READ_MAGICS = (b"PK", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
 _OTHER_MAGICS = {
     b"Rar!\x1a\x07": "a RAR archive",
     b"7z\xbc\xaf\x27\x1c": "a 7z archive",
     b"\x28\xb5\x2f\xfd": "packed with zstd",
 }
-# As Zip names them (X.z01), 7-Zip (X.zip.001), split(1) (X.tar.gz.aa), or people (X.zip.part1).
+# Named by Zip (X.z01), 7-Zip (X.zip.001), split(1) (X.tar.gz.aa), or people (X.zip.part1).
 _PIECE = re.compile(
     r".+\.(z\d\d+|(zip|7z|rar|tar|tgz|t?[gbx]z2?)\.(part[-_]?)?(\d{1,4}|a[a-z]))",
     re.IGNORECASE,
@@ -59,11 +58,11 @@ class Member:
     """A file or folder of an archive.
 
     Args:
-        path: below the target; safe.
-        size: bytes that it says it has; 0 for a folder.
-        is_folder: whether it is one.
-        open: its content, to be read once, before the next member is asked for.
-        same_as: of a tar's hard link, the member before it whose content it has; None for others.
+        path: safe relative path.
+        size: in bytes, as stated by the archive; 0 for a folder.
+        is_folder: whether it is a folder.
+        open: opens its content; call it before advancing to the next member.
+        same_as: target of a hard link, which is an earlier member; None for all others.
     """
 
     path: PurePosixPath
@@ -74,37 +73,35 @@ class Member:
 
 
 def is_archive(path: Path) -> bool:
-    """Whether the file is a zip or a tar, compressed or not; a compressed file counts as a tar.
+    """Whether a file is a zip, the last piece of a split zip, or a tar.
 
-    Its first bytes tell, for files of Google Drive and of request forms come without a suffix. The
-    last piece of a split zip stands for the whole.
+    Its first bytes decide, because downloads from Google Drive and request forms have no suffix.
+    All files compressed by gzip, bzip2 or xz count as tar.
 
     Raises:
-        DamagedArchiveError: it is an archive of a kind that is not read here, or a piece of one
-            whose name does not stand for the whole.
+        DamagedArchiveError: the format is not supported, or the file is another piece of an
+            archive.
     """
     with path.open("rb") as file:
         start = file.read(512)
         last_piece, _ = _last_pieces(file)
     for magic, kind in _OTHER_MAGICS.items():
         if start.startswith(magic):
-            raise DamagedArchiveError(f"{path}: is {kind}, which is not read here: {_BY_HAND}")
+            raise DamagedArchiveError(f"{path}: is {kind}, which is not supported: {_BY_HAND}")
     if _PIECE.fullmatch(path.name):
         whole = quote(str(path.with_suffix("")))
-        hint = f"join all of them, `cat {whole}.* > {whole}`, and move the pieces away"
+        hint = f"join the pieces, `cat {whole}.* > {whole}`, then move them away"
         if path.suffix.lower().startswith(".z"):
-            hint = f"put {path.stem}.zip beside it, and all other pieces"
+            hint = f"add {path.stem}.zip and all other pieces to its folder"
         raise DamagedArchiveError(f"{path}: is a piece of a split archive: {hint}")
     return start.startswith(_READ_MAGICS) or start[257:262] == b"ustar" or last_piece > 0
 
 
 def open_joined(paths: Sequence[Path]) -> tuple[BinaryIO, list[int], int]:
-    """Open files end to end, in the order given, for reading; nothing is copied.
-
-    LIVE-YT-HFR's 4K archives come as `Flips_partsaa`, `Flips_partsab`, …
+    """Open the concatenation of files, such as `Flips_partsaa`, `Flips_partsab`, without copying.
 
     Returns:
-        The whole, where each part begins in it, and its size.
+        The concatenation, the offset of each file in it, and its size.
     """
     *starts, size = accumulate((path.stat().st_size for path in paths), initial=0)
     joined = _JoinedFiles([io.FileIO(path) for path in paths], starts, size)
@@ -129,7 +126,7 @@ class _JoinedFiles(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         position = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._position}.get(whence, self._size)
         if position < 0:
-            raise OSError(f"position {position}, expected 0 or more")  # as of a file
+            raise OSError(f"position {position}, expected 0 or more")
         self._position = position
         return position
 
@@ -147,9 +144,9 @@ class _JoinedFiles(io.RawIOBase):
 
 
 def _last_pieces(file: BinaryIO) -> tuple[int, int]:
-    """Numbers, from 0, of a zip's last piece and of that in which its table of contents begins.
+    """Indices of a zip's last piece and of the piece in which its central directory begins.
 
-    Zeros for what is no zip in pieces (APPNOTE 6.3.10, section 4.3.16).
+    Both are 0 if the file is not the end of a split zip (APPNOTE 6.3.10, section 4.3.16).
     """
     size = file.seek(0, io.SEEK_END)
     file.seek(max(0, size - _ZIP_END.size - _LONGEST_ZIP_COMMENT))
@@ -158,84 +155,81 @@ def _last_pieces(file: BinaryIO) -> tuple[int, int]:
     if at < 0 or len(tail) < at + _ZIP_END.size:
         return 0, 0
     _, last, contents = _ZIP_END.unpack_from(tail, at)
-    # zip64 says 65,535 pieces, and other bytes that look like an end say anything.
+    # The count is 65,535 in zip64, and arbitrary if these bytes are no end record.
     return (last, contents) if contents <= last < _MOST_PIECES else (0, 0)
 
 
 def pieces_of_zip(archive: Path) -> list[Path]:
-    """All pieces X.z01, X.z02, …, X.zip of a zip, given the last; itself alone where it is whole.
+    """All pieces X.z01, X.z02, …, X.zip of a split zip, given the last; else the file itself.
 
     Raises:
-        DamagedArchiveError: a piece is not beside it.
+        DamagedArchiveError: a piece is missing.
     """
     with archive.open("rb") as file:
         last, _ = _last_pieces(file)
     pieces = [archive.with_suffix(f".z{number:02d}") for number in range(1, last + 1)]
     if missing := [piece.name for piece in pieces if not piece.is_file()]:
         raise DamagedArchiveError(
-            f"{archive}: is the last of {last + 1} pieces of a zip; put the others beside it: "
+            f"{archive}: is the last of {last + 1} pieces of a zip; add the others to its folder: "
             f"{', '.join(missing)}"
         )
     return [*pieces, archive]
 
 
 def read_zip(file: BinaryIO, starts: Sequence[int], password_variable: str | None) -> list[Member]:
-    """List a zip file; its members can be opened while `file` is.
+    """List the members of a zip file.
 
-    ZipCrypto, the old encryption, is read by zipfile with the compiled cipher of
-    fast-zip-decryption (78 MB/s against 1.3 MB/s of plain Python, measured); AES by pyzipper. Which
-    of them LIVE-YT-HFR uses is not published.
+    zipfile reads ZipCrypto, the old encryption, with the compiled cipher of fast-zip-decryption
+    (measured: 78 MB/s instead of 1.3 MB/s); pyzipper reads AES. LIVE-YT-HFR does not say which of
+    them it uses.
 
     Args:
-        file: seekable.
-        starts: where its pieces begin in `file`; [0] for one that is whole. They are read here
-            rather than joined by a program: Zip 3.0 writes damaged archives when it joins members
-            that lie in several pieces (seen with `zip -s 0`).
-        password_variable: environment variable that holds the password; None for a set whose
-            archives are not encrypted.
+        file: must be seekable, and stay open while members are read.
+        starts: offsets of the pieces in `file`; [0] for a zip that is not split. Users need not
+            join them: Zip 3.0 corrupts members that span several pieces (`zip -s 0`).
+        password_variable: environment variable with the password, or None.
 
     Raises:
-        DamagedArchiveError: no zip file, one that is cut off, or not all pieces of one.
+        DamagedArchiveError: not a zip file, or a truncated or incomplete one.
         UnsafeError: a member is neither file nor folder, or has an unsafe name.
     """
     last_piece, contents_piece = _last_pieces(file)
     if last_piece and len(starts) != last_piece + 1:
-        raise DamagedArchiveError(f"is in {last_piece + 1} pieces, of which {len(starts)} came")
+        raise DamagedArchiveError(f"has {last_piece + 1} pieces, but {len(starts)} were given")
     try:
         opened: Any = zipfile.ZipFile(file)
         if any(info.compress_type == _AES for info in opened.infolist()):
             opened = pyzipper.AESZipFile(file)
     except READ_ERRORS:
         raise DamagedArchiveError(
-            "cannot be read as a zip file: its list of contents, at the end, is missing or "
-            "damaged: get the archive again"
+            "cannot be read as a zip file, because the table of contents at its end is missing or "
+            "damaged: download the archive again"
         ) from None
     infos = opened.infolist()
     if last_piece:
-        for info in infos:  # zipfile takes all offsets for those of one piece
+        for info in infos:  # zipfile assumes that all offsets are in one piece
             info.header_offset += starts[info.volume] - starts[contents_piece]
             if hasattr(info, "_end_offset"):
-                info._end_offset = None  # of the wrong place; what unpacks counts its bytes itself
+                info._end_offset = None  # from the wrong offset; `unpack` counts the bytes
     if any(info.flag_bits & _ENCRYPTED and info.compress_type != _AES for info in infos):
-        import fast_zip_decryption  # noqa: F401, PLC0415  patches zipfile: only where it is needed
+        import fast_zip_decryption  # noqa: F401, PLC0415  patches zipfile
     return [
         _zip_member(opened, info, password_variable)
         for info in infos
-        if info.filename.strip("./\\")  # the target itself needs no mention
+        if info.filename.strip("./\\")  # not the target itself
     ]
 
 
 def _zip_member(archive: Any, info: Any, password_variable: str | None) -> Member:
     name = str(info.filename)
     if not info.flag_bits & _UTF8:
-        # Without the flag it is UTF-8 all the same where macOS has written it; the standard says
-        # cp437 (APPNOTE 6.3.10, appendix D).
+        # macOS writes UTF-8 without this flag; otherwise it is cp437 (APPNOTE 6.3.10, appendix D).
         with suppress(UnicodeDecodeError):
             name = name.encode("cp437").decode("utf-8")
-    name = name.replace("\\", "/")  # PowerShell writes backslashes between folders
+    name = name.replace("\\", "/")  # PowerShell separates folders by backslashes
     path, kind = safe_path(name), stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise UnsafeError(f"holds {str(path)!r}: a link or device, no file; {_BY_HAND}")
+        raise UnsafeError(f"contains {str(path)!r}, a link or device: {_BY_HAND}")
     opener = partial(_open_in_zip, archive, info, password_variable)
     return Member(path, info.file_size, is_folder=name.endswith("/"), open=opener)
 
@@ -253,25 +247,25 @@ def _open_in_zip(archive: Any, info: Any, password_variable: str | None) -> Bina
         revealed = password and password.reveal().encode()
         return cast("BinaryIO", archive.open(info, pwd=revealed))
     except NotImplementedError:
-        reason = f"is packed by method {info.compress_type}, which is not read here: {_BY_HAND}"
+        reason = f"has compression method {info.compress_type}, not supported here: {_BY_HAND}"
     except (RuntimeError, zipfile.BadZipFile, pyzipper.BadZipFile):
         hint = f"; is the password in {password.name} right?" if password else ""
         reason = f"cannot be opened{hint}"
-    # Out here, for the context of an error would keep the library's frames with the password.
+    # Raised here without a context, which would keep frames with the password.
     raise DamagedArchiveError(f"{info.filename} {reason}")
 
 
 def read_tar(file: BinaryIO) -> Iterator[Member]:
-    """Go through a tar file; each member has to be read, or left, before the next comes.
+    """Iterate over the members of a tar file, compressed or not.
 
-    A hard link to a member that came before is that member once more. Python's filter "data" is
-    milder than what is refused here: it takes links, C:/a, a/../b and names with escapes.
+    A hard link to an earlier member counts as a copy. Python's filter "data" is not strict enough:
+    it accepts links, C:/a, a/../b and names with escape sequences.
 
     Args:
-        file: at its beginning; seekable.
+        file: must be seekable and at its beginning.
 
     Raises:
-        DamagedArchiveError: no tar file, cut off, or with bytes behind its end.
+        DamagedArchiveError: not a tar file, a truncated one, or one with trailing bytes.
         UnsafeError: a member is neither file nor folder, or has an unsafe name.
     """
     came: dict[PurePosixPath, int] = {}
@@ -279,25 +273,26 @@ def read_tar(file: BinaryIO) -> Iterator[Member]:
         with tarfile.open(fileobj=file, mode="r:*") as tar:
             for info in tar:
                 if not info.name.strip("./"):
-                    continue  # the target itself needs no mention
+                    continue  # the target itself
                 member = _tar_member(tar, info, came)
                 came[member.path] = member.size
                 yield member
             stream = cast("BinaryIO", tar.fileobj)  # decompressed
-            # tarfile takes a damaged header, and the end of a file that was cut off, for the end.
+            # tarfile takes a damaged header or a truncated file for the end.
             stream.seek(tar.offset)
             if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-                raise DamagedArchiveError("is cut off or damaged inside: get the archive again")
-            # To the very end, for the checksum of a compression stands there; zeros are padding.
+                raise DamagedArchiveError("is truncated or damaged: download the archive again")
+            # Read to the very end, where compression formats have a checksum; zeros are padding.
             while block := stream.read(1 << 18):
                 if any(block):
-                    raise DamagedArchiveError(f"holds more behind its end: {_BY_HAND}")
+                    raise DamagedArchiveError(f"contains bytes after its end: {_BY_HAND}")
     except TransferError:
         raise
     except READ_ERRORS:
         raise DamagedArchiveError(
-            "cannot be read as a tar file: get the archive again, or, where it is one packed file, "
-            "unpack that with gunzip, bunzip2 or unxz below source/videos/ of the set"
+            "cannot be read as a tar file: download the archive again, or, if it is a single "
+            "compressed file, unpack it with gunzip, bunzip2 or unxz below source/videos/ of the "
+            "set"
         ) from None
 
 
@@ -309,5 +304,5 @@ def _tar_member(
     if info.islnk() and (same := safe_path(info.linkname)) in came:
         return Member(path, came[same], is_folder=False, open=opener, same_as=same)
     if not info.isreg() and not info.isdir():
-        raise UnsafeError(f"holds {str(path)!r}: a link or device, no file; {_BY_HAND}")
+        raise UnsafeError(f"contains {str(path)!r}, a link or device: {_BY_HAND}")
     return Member(path, info.size if info.isreg() else 0, info.isdir(), opener)

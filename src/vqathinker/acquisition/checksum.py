@@ -1,8 +1,7 @@
-"""Checksums of files, as their owners publish them, and a table of those that nobody publishes.
+"""Published checksums of files, and a table of hashes for files without a published one.
 
-Published are SHA-256 (LFS pointers of the hub, cards) and git's id of a small file in a hub
-repository. A prefix of a SHA-256 counts where only that is published (KoNViD-1k); it has to be long
-enough that nothing else fits by chance.
+Cards and the hub's LFS pointers give SHA-256; the hub gives git's blob id of small files. For
+KoNViD-1k only a prefix of the SHA-256 is published, which is long enough to exclude chance.
 """
 
 import csv
@@ -17,8 +16,8 @@ from typing import Literal
 from filelock import lock_descriptor
 
 from vqathinker.atomic import append_line
-from vqathinker.content import sha256_of_file
 from vqathinker.errors import InputError
+from vqathinker.hashing import sha256_of_file
 
 Algorithm = Literal["sha256", "git-sha1"]
 _LENGTHS: dict[str, tuple[int, int]] = {"sha256": (16, 64), "git-sha1": (40, 40)}
@@ -27,15 +26,15 @@ _COLUMNS = ["name", "bytes", "sha256", "date", "address"]
 
 @dataclass(frozen=True)
 class Checksum:
-    """What a file's digest has to begin with, and who says so.
+    """Prefix of a file's digest, usually all of it.
 
     Args:
-        algorithm: git-sha1 is git's id of a blob.
+        algorithm: git-sha1 is git's blob id.
         digest: hexadecimal, lower case.
-        source: who published it, for messages: "its card", "recorded in data-hashes.csv".
+        source: who published it, for messages.
 
     Raises:
-        ValueError: not a digest of that kind.
+        ValueError: malformed digest.
     """
 
     algorithm: Algorithm
@@ -50,7 +49,7 @@ class Checksum:
             )
 
     def digest_of(self, path: Path) -> str:
-        """Digest of a file by this algorithm, whole even where only a prefix is published."""
+        """Full digest of a file by this algorithm."""
         if self.algorithm == "sha256":
             return sha256_of_file(path)
         digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
@@ -69,20 +68,20 @@ class Checksum:
 
 @dataclass(frozen=True)
 class HashTable:
-    """Hashes of first downloads at `path`, a CSV file that git keeps; it need not exist yet.
+    """Hashes of first downloads in the CSV file `path`, which is kept in git.
 
-    One row per file: name, bytes, sha256, date, address. The first download writes it, every later
-    one has to agree, on whichever machine. Rows are only ever added, under a lock, so that the jobs
-    of one machine can share the table; to accept another file, its row is deleted by hand.
+    One row per file: name, bytes, sha256, date, address. The first download adds the row, and later
+    ones on any machine must match it. Rows are added under a lock, so concurrent jobs can share the
+    table. Delete a row to accept a new version of its file.
     """
 
     path: Path
 
     def find(self, name: str) -> Checksum | None:
-        """Hash recorded for the file `name`; None when it has never come.
+        """Recorded hash of the file `name`, or None.
 
         Raises:
-            InputError: the table cannot be read, or has two hashes for the name.
+            InputError: the table is malformed, or has two hashes for the name.
         """
         try:
             text = self.path.read_text(encoding="utf-8")
@@ -107,26 +106,26 @@ class HashTable:
         return next(iter(found.values()), None)
 
     def record(self, name: str, size: int, sha256: str, day: date, address: str) -> Checksum:
-        """Write a file's hash unless one is there already.
+        """Add the hash of a file unless the table has one.
 
         Args:
             name: of the file, the same on every machine.
             size: in bytes.
             sha256: hexadecimal.
-            day: when it came.
-            address: where from, without a secret.
+            day: of the download.
+            address: of the origin, without secrets.
 
         Returns:
-            The hash that the table holds now: another one when another job was faster.
+            The hash in the table, which a concurrent job may have added.
 
         Raises:
             InputError: see `find`.
-            OSError: it cannot be written; the table is as it was.
+            OSError: the table cannot be written; it is unchanged.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as file:
             lock_descriptor(file.fileno())
-            if known := self.find(name):  # another job may have written it
+            if known := self.find(name):
                 return known
             rows = StringIO()
             writer = csv.writer(rows, lineterminator="\n")

@@ -1,8 +1,8 @@
-"""One file from the first of its origins that delivers it, whole and with the right hash.
+"""Download a file from the first origin that delivers it completely and with the right hash.
 
-In order: the local mirror folder, then the origins as given. Each is tried as often as the policy
-says, what has come is kept between tries, origins and runs, and the file gets its name only when it
-is the one that was expected. A web page or an error message is none, whatever its address said.
+The local mirror folder is tried first, then each origin. Bytes are kept between attempts, origins
+and runs. The file gets its name only after verification, which also refuses web pages and error
+messages that servers send in place of a file.
 """
 
 import logging
@@ -25,7 +25,8 @@ from vqathinker.acquisition.partial import ExpectedFile, PartialFile, clear_note
 from vqathinker.acquisition.progress import ReportProgress, progress_bar
 from vqathinker.acquisition.retry import RetryPolicy, retry
 from vqathinker.acquisition.safe_path import safe_path
-from vqathinker.content import document_in, placeholder_in, sha256_of_file
+from vqathinker.content import document_in, placeholder_in
+from vqathinker.hashing import sha256_of_file
 
 _log = logging.getLogger(__name__)
 
@@ -33,23 +34,20 @@ _BY_HAND = "put in place by the user"
 
 
 class Origin(Protocol):
-    """Where a file can come from: `WebFile`, `DriveFile`, `HubFile.origin`, `FolderFile`."""
+    """Source of a file: `WebFile`, `DriveFile` or `FolderFile`; its `str` contains no secret."""
 
     def fetch(self, part: PartialFile, report: ReportProgress) -> None:
-        """Bring `part` to its end once; see `WebFile.fetch`. `str` says where, without a secret."""
+        """Try once to complete `part`; see `WebFile.fetch`."""
 
 
 @dataclass(frozen=True)
 class FolderFile:
-    """A file of a local folder: the mirror of machines without internet, or what a person has put.
-
-    It is copied, so that the folder may change or go away.
-    """
+    """A file in a local folder, such as a mirror for machines without internet; it is copied."""
 
     path: Path
 
     def fetch(self, part: PartialFile, report: ReportProgress) -> None:
-        """Bring `part` to its end; see `WebFile.fetch`."""
+        """Copy the file; see `WebFile.fetch`."""
         try:
             with self.path.open("rb") as file:
                 size = self.path.stat().st_size
@@ -71,12 +69,12 @@ class FolderFile:
 
 @dataclass(frozen=True)
 class DownloadContext:
-    """What every download of a run shares.
+    """Settings that the downloads of a run share.
 
     Args:
-        policy: of tries.
+        policy: of retries.
         hash_table: hashes of files without a published one; None records nothing.
-        mirror: folder that is tried first; None without one.
+        mirror: folder that is tried first, or None.
     """
 
     policy: RetryPolicy
@@ -86,13 +84,13 @@ class DownloadContext:
 
 @dataclass(frozen=True)
 class DownloadedFile:
-    """A file that is in place and is the right one.
+    """A verified file.
 
     Args:
-        path: where it is.
-        size: bytes.
+        path: of the file.
+        size: in bytes.
         sha256: hexadecimal.
-        origin: where it came from; None when it was in place before.
+        origin: of the download; None if the file existed before.
     """
 
     path: Path
@@ -110,31 +108,27 @@ def download(
     record: bool = True,
     before_placing: Callable[["DownloadedFile"], None] = lambda _: None,
 ) -> DownloadedFile:
-    """Get a file, or find that it is here.
+    """Download a file, or verify that it exists.
 
     Args:
-        expected: its name, and size and checksum where they are published.
-        origins: tried in this order, behind the mirror folder.
-        target: the file to write; what is there and right is left alone, what is there and wrong
-            is never overwritten.
-        context: policy of tries, table of hashes, mirror folder.
-        record: whether the hash of a file that nothing else vouches for is recorded now; else by
-            `record_hash`, once it has been read.
-        before_placing: called with what is returned, when the file has come and was checked, and
-            before it gets its name; not for one that is here already.
-
-    Returns:
-        The file, checked.
+        expected: name of the file; size and checksum if published.
+        origins: tried in this order, after the mirror folder.
+        target: file to write. An existing file is verified and never overwritten.
+        context: shared settings.
+        record: whether to record the hash of a file without a published one. The caller can do it
+            later with `record_hash`, after reading the file.
+        before_placing: called with the result after verification and before the file gets its
+            name; not called for an existing file.
 
     Raises:
-        GoneError: every origin answers that it has no such file.
-        TransferError: no origin delivers it (the message says why of each and what to do), the
-            disk is full, or what is at `target` is not what is expected.
+        GoneError: no origin has such a file.
+        TransferError: no origin delivers it (the message gives each reason), there is too little
+            space, or the existing file is not the expected one.
     """
     if expected.checksum is None and context.hash_table is not None:
         expected = replace(expected, checksum=context.hash_table.find(expected.name))
     if target.exists():
-        clear_note(target)  # of a process that was killed before it could
+        clear_note(target)  # a process may have been killed before it did
         return _check_existing(expected, target, context, record=record)
     if context.mirror is not None:
         origins = [FolderFile(context.mirror / safe_path(expected.name)), *origins]
@@ -152,27 +146,23 @@ def download(
 def record_hash(
     expected: ExpectedFile, size: int, sha256: str, origin: str | None, context: DownloadContext
 ) -> None:
-    """Record the hash of a file that nothing else vouches for, in the table of the context.
+    """Record the hash of a file without a published one in the table of the context.
 
-    `origin` is where it came from, without a secret; None: put there by the user.
+    `origin` is None if the user put the file in place.
 
     Raises:
-        WrongContentError: another hash is recorded for it.
+        WrongContentError: a different hash is recorded.
     """
     if expected.checksum is not None or context.hash_table is None:
         return
     today = datetime.now(UTC).date()
     recorded = context.hash_table.record(expected.name, size, sha256, today, origin or _BY_HAND)
-    if not recorded.matches(sha256):  # another job was faster, and got something else
+    if not recorded.matches(sha256):  # of a concurrent job
         raise WrongContentError(f"{expected.name}: {_describe_mismatch(recorded, sha256)}")
 
 
 def require_content(expected: ExpectedFile, path: Path) -> None:
-    """Refuse what is certainly not the file, see `vqathinker.content`.
-
-    Raises:
-        WrongContentError: the message says what it is, and names no path.
-    """
+    """Raise WrongContentError, without the path, for web pages, error messages and the like."""
     found = document_in(path) if expected.is_binary else placeholder_in(path)
     if found is not None and expected.size != 0:
         wanted = "an archive and not a video" if expected.is_binary else "the file"
@@ -180,7 +170,7 @@ def require_content(expected: ExpectedFile, path: Path) -> None:
 
 
 def _verify(expected: ExpectedFile, path: Path) -> str:
-    """SHA-256 of a file that is what was expected, or WrongContentError, without its path."""
+    """SHA-256 of the expected file; WrongContentError, without the path, for any other."""
     require_content(expected, path)
     size = path.stat().st_size
     if expected.size not in (None, size):
@@ -196,8 +186,8 @@ def _verify(expected: ExpectedFile, path: Path) -> str:
 def _describe_mismatch(expected: Checksum, digest: str) -> str:
     return (
         f"has {expected.algorithm} {digest}, expected {expected.digest} ({expected.source}): it is "
-        "damaged, or its owner has changed it. When the page of the set says so, correct the card, "
-        "or delete the row of the table"
+        "damaged, or its owner has replaced it. If the owner did, correct the card or delete the "
+        "row of the table"
     )
 
 
@@ -218,7 +208,7 @@ def _check_existing(
 def _download_from_first(
     origins: Sequence[Origin], part: PartialFile, context: DownloadContext
 ) -> tuple[str, str]:
-    """Name of the first origin that delivers, and the SHA-256 of the file."""
+    """Name of the first origin that delivers the file, and the SHA-256 of the file."""
     reasons, gone = [], True
     for origin in origins:
         try:
@@ -237,15 +227,15 @@ def _download_from_first(
 
 
 def _download_from(origin: Origin, part: PartialFile, policy: RetryPolicy) -> str:
-    """SHA-256 of the file from this origin, or WrongContentError."""
+    """SHA-256 of the file after a download from this origin."""
     expected = part.expected
     if expected.size is not None and part.size > expected.size:
         part.discard()
     part.resumed = part.size > 0
-    # Only a checksum can tell that bytes from before are the whole file.
+    # Only a checksum can verify that existing bytes are the complete file.
     if expected.checksum is None or part.size != expected.size:
         with progress_bar(expected.name) as show:
-            # gdown writes to a file of its own: what has come is known from its reports alone.
+            # gdown writes to its own file, so the size of `part` does not show its progress.
             received = [part.size]
 
             def report(done: int, total: int | None) -> None:
@@ -260,6 +250,6 @@ def _download_from(origin: Origin, part: PartialFile, policy: RetryPolicy) -> st
         part.discard()
         if not resumed:
             raise
-    # What was there before may have been wrong, so this origin starts afresh once.
+    # The bytes from before may have been wrong, so download all once more.
     _log.warning("%s: wrong after resuming, starting again from zero", expected.name)
     return _download_from(origin, part, policy)

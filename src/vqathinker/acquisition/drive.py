@@ -1,7 +1,7 @@
-"""A file on Google Drive, through gdown: its warning pages, quotas and resuming.
+"""Files on Google Drive, downloaded by gdown, which handles warning pages and resuming.
 
-gdown keeps its own partial file beside ours (`X.part.drive????????.part`) and goes on from there.
-It neither reads nor writes cookies here: no login of the user is used.
+gdown resumes from its own partial file (`X.part.drive????????.part`). It reads and writes no
+cookies here, so no login of the user is used.
 """
 
 import logging
@@ -24,7 +24,7 @@ _NO_REASON = "Cannot retrieve the public link of the file."
 
 @dataclass(frozen=True)
 class DriveFile:
-    """A file that anyone with the link may read.
+    """A file that anyone with the link can read.
 
     Args:
         id: as in https://drive.google.com/file/d/<id>/view.
@@ -33,7 +33,7 @@ class DriveFile:
     id: str
 
     def fetch(self, part: PartialFile, report: ReportProgress) -> None:
-        """Bring `part` to its end; see `WebFile.fetch`."""
+        """Download the file; see `WebFile.fetch`."""
         output = part.path.with_name(f"{part.path.name}.drive")
         kept = any(output.parent.glob(f"{escape(output.name)}????????.part"))
         _log.info("%s: asking", self)
@@ -51,7 +51,7 @@ class DriveFile:
             raise _to_transfer_error(error) from None
         except (LookupError, AssertionError, TypeError, ValueError) as error:
             raise OriginError(
-                f"gives an answer that gdown cannot read ({type(error).__name__})"
+                f"sends an answer that gdown cannot read ({type(error).__name__})"
             ) from None
         part.restart(str(self), None, None)
         part.replace_with(output)
@@ -63,11 +63,11 @@ class DriveFile:
 
 def _to_transfer_error(error: Exception) -> TransferError:
     if isinstance(error, FileURLRetrievalError):
-        # gdown looks at no status, so an overloaded server too ends here, without a reason.
+        # gdown ignores the status, so an overloaded server also ends here, without a reason.
         refused = _NO_REASON not in " ".join(str(error).split())
         return (OriginError if refused else TransientError)(
-            "does not give it out: its quota for today is used up, or it is no longer shared. Try "
-            "again in 24 hours, or open the page in a browser"
+            "refuses: the daily quota of the file is used up, or it is no longer shared. Try again "
+            "in 24 hours, or open the page in a browser"
         )
     if isinstance(error, requests.exceptions.SSLError):
         return OriginError("its TLS certificate is not valid, so it is not trusted")

@@ -1,7 +1,7 @@
-"""What can go wrong while files come or are unpacked: one type for each outcome.
+"""Errors of downloading and unpacking, one type for each outcome.
 
-A transient failure is tried again at the same origin, a failure of the origin leads to the next
-one, everything else ends the download.
+After a TransientError the same origin is tried again, after an OriginError the next one. All others
+end the download.
 """
 
 import shutil
@@ -9,13 +9,13 @@ from pathlib import Path
 
 
 class TransferError(RuntimeError):
-    """A download or an unpacking that did not succeed; the message holds no secret."""
+    """A download or an unpacking failed; the message contains no secret."""
 
 
 class TransientError(TransferError):
-    """May be over in a moment: a dropped connection, a stalled or an overloaded server.
+    """A failure that may pass: a dropped connection, a stalled or overloaded server.
 
-    `retry_after_s` is what the server asked for, in seconds; None when it did not ask.
+    `retry_after_s` is the pause that the server asked for, in seconds, or None.
     """
 
     def __init__(self, message: str, retry_after_s: float | None = None) -> None:
@@ -24,19 +24,19 @@ class TransientError(TransferError):
 
 
 class OriginError(TransferError):
-    """This origin does not deliver the file; another may."""
+    """This origin does not deliver the file; another one may."""
 
 
 class GoneError(OriginError):
-    """The origin answers that it has no such file."""
+    """The origin has no such file."""
 
 
 class WrongContentError(OriginError):
-    """A file is not the one that was expected; the message says in what way."""
+    """A file is not the expected one."""
 
 
 class DiskFullError(TransferError):
-    """The file will not fit; the message names the bytes needed and the bytes free."""
+    """There is too little free space; the message names the bytes needed and free."""
 
 
 class BusyError(TransferError):
@@ -44,19 +44,19 @@ class BusyError(TransferError):
 
 
 class UnsafeError(TransferError):
-    """A name leads out of its folder, or an archive holds what no data set needs."""
+    """A path leads out of its folder, or an archive contains links, devices or too much."""
 
 
 class DamagedArchiveError(TransferError):
-    """An archive cannot be read here: cut off, changed, of another kind, or another password."""
+    """An archive cannot be read: truncated, corrupt, of another format, or wrong password."""
 
 
 class ConflictError(TransferError):
-    """Something else is where a file of an archive belongs."""
+    """A file of an archive would overwrite something else."""
 
 
 def conflict_error(path: Path) -> ConflictError:
-    """An error for `path`, which is in the way."""
+    """Error for a path that is taken by something else."""
     return ConflictError(
         f"{path} is there with another content, and is left as it is; move it away, and run the "
         "same command again"
@@ -67,8 +67,8 @@ def require_space(path: Path, needed: int) -> None:
     """Raise DiskFullError unless `needed` bytes are free on the disk of `path`.
 
     Args:
-        path: file or folder that will be written; its folder exists.
-        needed: bytes still to come.
+        path: file or folder to write; its parent folder exists.
+        needed: bytes still to be written.
     """
     free = shutil.disk_usage(path if path.is_dir() else path.parent).free
     if needed > free:

@@ -1,8 +1,8 @@
-"""Files of a data set on the Hugging Face hub, at one commit, with the hub's own hashes.
+"""Files of a data set on the Hugging Face hub, at one commit, with the hub's hashes.
 
-huggingface_hub says which files there are, their hashes and addresses, and who may read them. Their
-bytes come by `WebFile`: huggingface_hub 2.4 begins anew after a kill, each time under another name
-(`_download_to_tmp_and_move`), and these archives have gigabytes.
+huggingface_hub lists files, hashes and addresses and checks access. `WebFile` downloads: after a
+kill, huggingface_hub 2.4 starts again from zero (`_download_to_tmp_and_move`), and these archives
+have gigabytes.
 """
 
 import logging
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 class HubFile(NamedTuple):
-    """What the hub says of a file: its bytes, its checksum, and where it comes from."""
+    """Size in bytes, checksum and origin of a file."""
 
     size: int
     checksum: Checksum
@@ -40,16 +40,16 @@ class HubFile(NamedTuple):
 def list_hub_files(
     name: str, revision: str, policy: RetryPolicy, token_variable: str | None = None
 ) -> tuple[str, dict[str, HubFile]]:
-    """Ask which files the repository of a data set has.
+    """List the files in the repository of a data set.
 
     Args:
         name: owner/name.
-        revision: commit, or a branch.
-        policy: of tries.
-        token_variable: environment variable that holds a token; None asks without one.
+        revision: commit or branch.
+        policy: of retries.
+        token_variable: environment variable with a token; None sends no token.
 
     Returns:
-        The commit, and its files by path, which is safe to write below a folder.
+        The commit, and its files by their path, which is safe.
 
     Raises:
         OriginError: no such repository or revision, no access, or the hub cannot be reached.
@@ -69,7 +69,7 @@ def list_hub_files(
             )
         except (httpx2.TransportError, HfHubHTTPError, OfflineModeIsEnabled) as error:
             failure = _to_transfer_error(error, page, token_variable)
-        raise failure  # out here: a context would keep the client's frames, which hold the token
+        raise failure  # here without a context, which would keep frames with the token
 
     info = retry(attempt, policy)
     commit, siblings = info.sha or "", info.siblings or []
@@ -86,7 +86,7 @@ def _to_hub_file(
     name: str, commit: str, page: str, file: RepoSibling, token_variable: str | None
 ) -> HubFile:
     if file.size is None or (file.lfs is None and file.blob_id is None):
-        raise OriginError(f"{page}: the hub does not tell size and hash of {file.rfilename}")
+        raise OriginError(f"{page}: the hub gives no size or no hash of {file.rfilename}")
     if file.lfs is not None:
         checksum = Checksum("sha256", file.lfs.sha256, "the hub")
     else:
@@ -111,7 +111,7 @@ def _to_transfer_error(error: Exception, page: str, token_variable: str | None) 
         state = "set" if Secret.from_environment(token_variable) else "not set"
         hint = "" if token_variable is None else f" (${token_variable} is {state})"
         return OriginError(
-            f"{page}: not there, or not for you: accept its terms on the page and put a token of "
-            f"yours into the environment{hint}"
+            f"{page}: does not exist, or you have no access: accept the terms on the page and put "
+            f"your token into the environment{hint}"
         )
     return OriginError(f"{page}: answers {status}")

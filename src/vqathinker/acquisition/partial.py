@@ -1,8 +1,8 @@
-"""A file on its way: the bytes so far, and a note of where they came from.
+"""Partial files: the bytes downloaded so far, and a note on their origin.
 
-`X.part` holds the first bytes of `X`, `X.part.json` says whose they are, so that a later process
-knows whether it may go on behind them. `X` itself appears whole or not at all. Neither is a file
-of a set: `is_unfinished` knows their names.
+`X.part` contains the first bytes of `X`. `X.part.json` names their origin, so that a later process
+knows whether it can resume them. `X` is created by renaming when it is complete. Neither partial
+file nor note belongs to a data set; `is_unfinished` recognises their names.
 """
 
 import json
@@ -16,12 +16,12 @@ from pathlib import Path
 from vqathinker.acquisition.checksum import Checksum
 from vqathinker.acquisition.errors import OriginError
 
-# Ours, and gdown's beside it. Earlier versions left .part.json.new and .part.hub.
+# gdown writes .part.drive…; earlier versions left .part.json.new and .part.hub.
 _UNFINISHED = re.compile(r"\.part(\.json(\.new)?)?\Z|\.part\.(drive|hub)")
 
 
 def is_unfinished(name: str) -> bool:
-    """Whether a file of that name is on its way, or a note about one.
+    """Whether a name is that of a partial file or its note.
 
     >>> [is_unfinished(name) for name in ("a.mp4.part", "a.mp4.part.json", "a.part.mp4")]
     [True, True, False]
@@ -31,14 +31,13 @@ def is_unfinished(name: str) -> bool:
 
 @dataclass(frozen=True)
 class ExpectedFile:
-    """What is known about a file before it comes.
+    """What is known about a file before its download.
 
     Args:
-        name: of the file among all others, for messages and for the mirror folder:
-            "konvid_1k/KoNViD_1k_videos.zip".
-        size: in bytes; None when not published.
-        checksum: None when not published.
-        is_binary: whether it is an archive or a video, which no text or document can be.
+        name: unique path for messages and the mirror folder: "konvid_1k/KoNViD_1k_videos.zip".
+        size: in bytes; None if not published.
+        checksum: None if not published.
+        is_binary: whether it is an archive or a video; text and documents are then refused.
     """
 
     name: str
@@ -48,9 +47,9 @@ class ExpectedFile:
 
 
 class PartialFile:
-    """The bytes of `target` that have come; only `open_for` makes one.
+    """The downloaded bytes of `target`; use `open_for` to create one.
 
-    `resumed` says whether some of them are from an earlier run or another origin.
+    `resumed` says whether some of them come from an earlier run or another origin.
     """
 
     def __init__(self, target: Path, expected: ExpectedFile) -> None:
@@ -65,7 +64,7 @@ class PartialFile:
     @classmethod
     @contextmanager
     def open_for(cls, target: Path, expected: ExpectedFile) -> Iterator["PartialFile"]:
-        """Open what there is of `target`; its folder is made."""
+        """Open the partial file of `target`, and create its folder."""
         target.parent.mkdir(parents=True, exist_ok=True)
         part = cls(target, expected)
         try:
@@ -77,10 +76,10 @@ class PartialFile:
                 clear_note(target)
 
     def resume_condition(self, origin: str) -> tuple[bool, str | None]:
-        """Whether this origin may continue these bytes, and what to send as If-Range.
+        """Whether an origin can resume these bytes, and the value of If-Range, if any.
 
-        With a checksum any origin may, for the end tells whether it was right to. Without one only
-        the same origin may, and only when it named the version of the file.
+        If a checksum is known, any origin can: the checksum verifies the result. Otherwise only the
+        same origin can, and only if it sent a validator.
 
         Args:
             origin: fingerprint of the origin.
@@ -94,26 +93,26 @@ class PartialFile:
         return note.get("origin") == origin and validator is not None, validator
 
     def restart(self, origin: str, validator: str | None, total: int | None) -> None:
-        """Throw away what there is and note where the bytes that follow come from.
+        """Discard all bytes and note the origin of those that follow.
 
         Args:
             origin: fingerprint of the origin.
-            validator: a strong ETag, or Last-Modified, of the file there; None without one.
-            total: bytes of the whole file; None when unknown.
+            validator: strong ETag or Last-Modified of the file; None if there is none.
+            total: size of the complete file; None if unknown.
         """
         self.discard()
         self.total, self.resumed = total, False
         checksum = None if self.expected.checksum is None else str(self.expected.checksum)
         self._note = {"origin": origin, "validator": validator, "checksum": checksum}
-        # Where a kill cuts it off, the next run starts again.
+        # If a kill truncates the note, the next run starts again from zero.
         _note_of(self.target).write_text(json.dumps(self._note) + "\n", encoding="utf-8")
 
     def append(self, chunk: bytes) -> None:
-        """Add bytes at the end.
+        """Append bytes.
 
         Raises:
-            OSError: they do not fit; those that did are kept.
-            OriginError: more bytes came than the file has.
+            OSError: they cannot be written; those that were written are kept.
+            OriginError: the file would exceed its total size.
         """
         if self.total is not None and self.size + len(chunk) > self.total:
             raise OriginError(f"sent more than the {self.total:,} bytes of the file")
@@ -122,32 +121,32 @@ class PartialFile:
             try:
                 written = self._file.write(left)
             except OSError as error:
-                error.filename = str(self.path)  # the system does not say which
+                error.filename = str(self.path)  # a failed write does not name it
                 raise
             self.size += written
             left = left[written:]
 
     def replace_with(self, whole: Path) -> None:
-        """Take over, without copying, a file that another program has written beside this one."""
+        """Replace the bytes by a file in the same folder, without copying."""
         self._file.close()
         whole.replace(self.path)
         self._file = self.path.open("ab", buffering=0)
         self.size = self._file.tell()
 
     def discard(self) -> None:
-        """Throw the bytes away."""
+        """Discard all bytes."""
         self._file.truncate(0)
         self.size, self._note = 0, {}
         clear_note(self.target)
 
     def finish(self) -> None:
-        """Give the file its name; it is on the disk before it has it."""
+        """Flush the file to disk and rename it to `target`."""
         os.fsync(self._file.fileno())
         self.path.replace(self.target)
         clear_note(self.target)
 
     def _read_note(self) -> dict[str, str | None]:
-        """Which file, at which origin, the bytes so far are of."""
+        """Origin, validator and expected checksum; empty if there is no valid note."""
         try:
             note: dict[str, str | None] = json.loads(_note_of(self.target).read_text("utf-8"))
         except (FileNotFoundError, ValueError):
@@ -156,7 +155,7 @@ class PartialFile:
 
 
 def clear_note(target: Path) -> None:
-    """Remove the note of a file that has its name, or has no bytes on their way."""
+    """Remove the note of a file that is complete, or of which nothing is downloaded."""
     _note_of(target).unlink(missing_ok=True)
 
 

@@ -1,8 +1,7 @@
-"""How long to wait for a server, and how often to come back.
+"""Retries with exponential backoff and jitter.
 
-Waits double from try to try and are drawn at random below that, so that the jobs of a cluster do
-not come back in step. A server that says when to come back (Retry-After, RFC 9110 section 10.2.3)
-is never asked earlier.
+Jitter keeps the jobs of a cluster from retrying in step. A server that names a pause (Retry-After,
+RFC 9110 section 10.2.3) gets no request before it has passed.
 """
 
 import logging
@@ -22,23 +21,22 @@ _log = logging.getLogger(__name__)
 
 _Result = TypeVar("_Result")
 
-FIRST_WAIT_S = 2.0  # longest wait before the second try; doubled before each other
-CONNECT_TIMEOUT_S = 20.0  # for a connection to stand
-READ_TIMEOUT_S = 60.0  # for the next bytes to come
+# Longest wait before the second attempt, which then doubles, and its upper bound.
+FIRST_WAIT_S, LONGEST_WAIT_S = 2.0, 120.0
+CONNECT_TIMEOUT_S = 20.0
+READ_TIMEOUT_S = 60.0  # between two reads
 
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How patient downloads are.
+    """When to give up on an origin.
 
     Args:
-        attempts: tries in a row that bring no new byte, after which an origin is left.
-        longest_wait_s: where the doubling of waits ends.
-        longest_retry_after_s: an origin that asks for a longer pause than this is left.
+        attempts: after so many attempts in a row without a new byte.
+        longest_retry_after_s: if it asks for a longer pause than this.
     """
 
     attempts: int = 6
-    longest_wait_s: float = 120.0
     longest_retry_after_s: float = 900.0
 
 
@@ -48,14 +46,14 @@ def retry(
     """Call `attempt` until it succeeds; wait after each TransientError.
 
     Args:
-        attempt: what to do; what it raises but TransientError goes through.
-        policy: limits of waiting.
-        received: bytes that have come; more than ever before starts the count of tries anew.
+        attempt: function to call; all its other errors are raised.
+        policy: when to give up.
+        received: returns the bytes received; an increase resets the count of attempts.
 
     Raises:
-        OriginError: too many failures in a row, or a pause longer than allowed is asked for.
+        OriginError: the policy says to give up.
     """
-    # Without a seed: jobs must not come back in step, and no result depends on the waits.
+    # Unseeded: jobs must not retry in step, and no result depends on the waits.
     rng = np.random.default_rng()
     most, failures = received(), 0
     while True:
@@ -69,18 +67,18 @@ def retry(
             raise OriginError(f"{reason}; asks to come back in {math.ceil(retry_after)} s")
         if failures >= policy.attempts:
             raise OriginError(f"{reason}, {failures} times in a row")
-        backoff = min(policy.longest_wait_s, FIRST_WAIT_S * 2.0 ** (failures - 1))
+        backoff = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** (failures - 1))
         wait = max(retry_after, backoff * rng.uniform(0.5, 1.0))
-        _log.info("%s; trying again in %.1f s, %d bytes are here", reason, wait, received())
+        _log.info("%s; next attempt in %.1f s, %d bytes received", reason, wait, received())
         sleep(wait)
 
 
 def parse_retry_after(value: str | None, now: datetime) -> float | None:
-    """Seconds that a Retry-After header asks for; None without one or when nobody can read it.
+    """Seconds that a Retry-After header asks for; None if it is absent or malformed.
 
     Args:
-        value: seconds, or a date as in HTTP.
-        now: with a time zone; a date before it means 0 seconds.
+        value: seconds or an HTTP date.
+        now: with a time zone; a date before it gives 0.
     """
     if value and value.strip().isdecimal():
         return float(value)

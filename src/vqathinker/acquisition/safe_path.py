@@ -1,6 +1,6 @@
-"""Names that come from elsewhere, as paths below a folder of ours and nowhere else.
+"""Safe relative paths from the names in archives and repositories.
 
-Blanks of all kinds are fine: macOS writes U+202F into the names of screen recordings.
+Any kind of space is allowed: macOS writes U+202F into the names of screen recordings.
 """
 
 import unicodedata
@@ -8,34 +8,34 @@ from pathlib import PurePosixPath
 
 from vqathinker.acquisition.errors import UnsafeError
 
-# What turns the direction of writing (Unicode Standard Annex 9), so that a name reads otherwise.
+# They change the direction of text (Unicode Standard Annex 9), so a name reads differently.
 _DIRECTION_OVERRIDES = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-# Control characters, and the separators of lines and paragraphs.
+# Control characters, line and paragraph separators.
 _CONTROL = {"Cc", "Zl", "Zp"}
 
 
 def safe_path(name: str) -> PurePosixPath:
-    """Path below a folder, from a name as an archive or a repository has it.
+    """Convert a name to a relative path that stays below its folder on any system.
 
     Raises:
-        UnsafeError: it is no plain relative path; the message shows it escaped.
+        UnsafeError: it is no such path; the message shows the name escaped.
     """
     parts = [part for part in name.split("/") if part not in ("", ".")]
     reasons = {
         "an absolute path": name.startswith("/"),
         "leads upwards": ".." in parts,
-        "a drive of Windows": name[1:2] == ":" and name[0].isalpha(),
-        "a backslash, which is a folder on Windows": "\\" in name,
-        "no name at all": not parts,
+        "a drive letter of Windows": name[1:2] == ":" and name[0].isalpha(),
+        "a backslash, which separates folders on Windows": "\\" in name,
+        "an empty name": not parts,
     }
     found = [reason for reason, holds in reasons.items() if holds]
     if reason := next(iter(found), unsafe_character(name)):
-        raise UnsafeError(f"holds {name[:200]!r}: {reason}")
+        raise UnsafeError(f"contains {name[:200]!r}: {reason}")
     return PurePosixPath(*parts)
 
 
 def unsafe_character(name: str) -> str | None:
-    """What no name may hold that is shown to somebody; None where it holds no such thing.
+    """Describe a character in `name` that must not be printed; None if there is none.
 
     >>> unsafe_character("a\\u202f\\u00a0.mp4"), unsafe_character("a\\u202egpj.mp4")
     (None, 'a character that turns the direction of writing')

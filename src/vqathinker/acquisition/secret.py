@@ -1,4 +1,4 @@
-"""Tokens and passwords: read from the environment, shown nowhere."""
+"""Tokens and passwords, read from the environment and never printed."""
 
 import os
 
@@ -6,28 +6,28 @@ from vqathinker.errors import InputError
 
 
 class Secret:
-    """A text that only `reveal` gives away; `name` says which variable it came from."""
+    """A text that only `reveal` returns; `name` is the variable that it was read from."""
 
     def __init__(self, text: str, name: str) -> None:
         self.name = name
-        self._text = lambda: text  # a closure: printing the object's fields shows a function
+        self._text = lambda: text  # a closure, so that printing the fields shows a function
 
     @classmethod
     def from_environment(cls, variable: str | None) -> "Secret | None":
-        """Read the environment variable `variable`; None when there is none or it is empty.
+        """Read an environment variable; None if it is empty, unset, or no name is given.
 
         Raises:
-            InputError: it holds characters that no token has; the message does not show them.
+            InputError: it contains characters that are not printable; they are not shown.
         """
         text = os.environ.get(variable, "").strip() if variable else ""
         if not text:
             return None
         if not text.isprintable():
-            raise InputError(f"${variable}: holds a line break or another invisible character")
+            raise InputError(f"${variable}: contains a line break or a control character")
         return cls(text, f"${variable}")
 
     def reveal(self) -> str:
-        """Give the text, for use in the argument of the call that sends it."""
+        """The text itself."""
         return self._text()
 
     def __repr__(self) -> str:

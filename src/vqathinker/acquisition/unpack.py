@@ -1,10 +1,9 @@
-"""Unpack an archive into a folder: never outside it, never over another content.
+"""Unpack archives without writing outside the target or overwriting other content.
 
-A file is written under another name and gets its own when it is whole, so that a killed unpacking
-leaves no half file. The next run compares what is there, byte by byte, and goes on: LSVQ's equal
-names in different folders stay apart, a user's own files stay as they are. Files with private data
-(KoNViD_1k_subjective.csv, see its card) are never written, and an archive that holds some does not
-stay either.
+Files are written under a temporary name and renamed when complete. After a kill, the next run
+compares existing files byte by byte and writes the missing ones. Files with private data
+(KoNViD_1k_subjective.csv, see its card) are never written, and archives that contain some are
+removed.
 """
 
 import logging
@@ -37,7 +36,7 @@ from vqathinker.acquisition.progress import progress_bar
 _log = logging.getLogger(__name__)
 
 _CHUNK = 1 << 20
-# Bytes that an archive may unpack to, for each of its own. Videos hardly shrink.
+# Largest ratio of unpacked to packed bytes; videos hardly compress.
 _LARGEST_RATIO = 20
 
 
@@ -50,28 +49,27 @@ def unpack(
     private: Sequence[str] = (),
     password_variable: str | None = None,
 ) -> list[PurePosixPath]:
-    """Unpack a zip or tar file, told apart by their content.
+    """Unpack a zip or tar file; its content decides which of them it is.
 
     Args:
-        parts: one file, or its parts in order; they are read as one without being joined. Of a zip
-            in pieces, .z01, .z02, …, .zip, the last one; the others lie beside it.
-        target: folder, made when it is not there.
-        max_files: members that it may hold, folders included.
-        max_bytes: of all files together, unpacked.
-        private: patterns as of fnmatch, in any case, of paths or names that are never written. An
-            archive that holds such a file is removed in the end.
-        password_variable: environment variable that holds the password of an encrypted zip.
+        parts: the archive, or its parts in order. Of a split zip (.z01, .z02, …, .zip), the last
+            piece; the others are in the same folder.
+        target: folder, created if it does not exist.
+        max_files: maximum number of members, including folders.
+        max_bytes: maximum size of all files together.
+        private: fnmatch patterns, ignoring case, of paths or names that are never written. An
+            archive that contains such a file is removed.
+        password_variable: environment variable with the password of an encrypted zip.
 
     Returns:
-        Paths below the target of all files that are in place now.
+        Paths of all files, relative to the target.
 
     Raises:
-        UnsafeError: the archive holds what it must not. All of a zip is looked at before
-            its first file is written; of a tar, what came before the bad member stays.
-        DamagedArchiveError: it cannot be read to its end, or needs a (or another) password.
-        ConflictError: something else is where a file belongs; it is left as it is.
-        DiskFullError: it will not fit. OSError: it did not. After these and after a kill, the next
-            call goes on.
+        UnsafeError: an unsafe member, or too many. A zip is checked before its first file is
+            written; of a tar, earlier members stay.
+        DamagedArchiveError: the archive is truncated or corrupt, or the password wrong or missing.
+        ConflictError: something else has the path of a file.
+        DiskFullError: there is too little space.
     """
     archive = parts[0]
     if len(parts) == 1:
@@ -97,7 +95,7 @@ def unpack(
                 members = _within_limits(read_tar(file), max_files, max_bytes)
             for member in members:
                 if _is_private(member, patterns):
-                    _log.warning("%s: %s holds private data and is not kept", archive, member.path)
+                    _log.warning("%s: %s has private data and is not kept", archive, member.path)
                     left_out.append(member.path)
                 else:
                     _place(member, target, temporary)
@@ -114,14 +112,14 @@ def unpack(
 
 
 def _within_limits(members: Iterable[Member], max_files: int, max_bytes: int) -> Iterator[Member]:
-    """The members, counted as they say they are; UnsafeError when one is too many."""
+    """Yield the members; raise UnsafeError when a limit is exceeded."""
     size = 0
     for number, member in enumerate(members, 1):
         size += member.size
         if number > max_files or size > max_bytes:
             raise UnsafeError(
-                f"holds more than the {max_files:,} files or {max_bytes:,} bytes that its card "
-                f"allows, at most {_LARGEST_RATIO} times its own size"
+                f"contains more than {max_files:,} files or {max_bytes:,} bytes, the limits of its "
+                f"card (and {_LARGEST_RATIO} times its own size)"
             )
         yield member
 
@@ -133,11 +131,7 @@ def _is_private(member: Member, patterns: Sequence[str]) -> bool:
 
 
 def _place(member: Member, target: Path, temporary: Path) -> None:
-    """Write a file or make a folder, unless it is here already.
-
-    Raises:
-        ConflictError: something else is there.
-    """
+    """Write a file or create a folder, unless it exists; ConflictError if another one does."""
     final = target / member.path
     if member.same_as is not None:
         member = replace(member, open=partial(FileIO, target / member.same_as))
@@ -155,14 +149,14 @@ def _place(member: Member, target: Path, temporary: Path) -> None:
     except (FileExistsError, NotADirectoryError):
         raise conflict_error(final) from None
     except OSError as error:
-        error.filename = str(final)  # the system does not say which
+        error.filename = str(final)  # a failed write does not name it
         raise
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def _require_content_of(member: Member, path: Path) -> None:
-    found = path.lstat()  # a link to the same content is not that file
+    found = path.lstat()  # links are refused, whatever their target contains
     if not stat.S_ISREG(found.st_mode) or found.st_size != member.size:
         raise conflict_error(path)
     with path.open("rb") as file:
@@ -171,7 +165,7 @@ def _require_content_of(member: Member, path: Path) -> None:
 
 
 def _read_chunks(member: Member) -> Iterator[bytes]:
-    """A member's bytes: as many as it says it has."""
+    """Yield exactly as many bytes as the member states."""
     left = member.size
     try:
         with member.open() as file:
@@ -184,6 +178,6 @@ def _read_chunks(member: Member) -> Iterator[bytes]:
         raise
     except READ_ERRORS:
         raise DamagedArchiveError(
-            f"{member.path} cannot be read to its end, or does not fit its size or checksum: get "
-            "the archive again, or, when it is encrypted, look whether the password is right"
+            f"{member.path} is truncated or does not match its size or checksum: download the "
+            "archive again, or, if it is encrypted, check the password"
         ) from None

@@ -1,8 +1,7 @@
-"""One file from a web server: Range, redirects, tokens, and servers that stall (RFC 9110).
+"""Files on web servers, with ranges, redirects and tokens (RFC 9110).
 
-TLS is always verified: an expired certificate (KoNViD's was seen so) is a reason to use a mirror,
-not to look away. Signed addresses carry a credential in their query, so only scheme, host and path
-are ever shown.
+TLS certificates are always verified: use a mirror if one has expired, as KoNViD's once had. Signed
+addresses have a credential in their query, so messages and logs contain scheme, host and path only.
 """
 
 import hashlib
@@ -29,7 +28,7 @@ from vqathinker.acquisition.retry import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, pars
 from vqathinker.acquisition.secret import Secret
 
 _log = logging.getLogger(__name__)
-# Below a warning the clients' own messages hold whole addresses, with their signatures.
+# At lower levels the clients log complete addresses with their signatures.
 for _client in ("httpx2", "httpcore2", "urllib3"):
     logging.getLogger(_client).setLevel(logging.WARNING)
 
@@ -41,13 +40,13 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 @dataclass(frozen=True, repr=False)
 class Address:
-    """An http or https address; `str` leaves query and fragment out.
+    """An http or https address; `str` omits query and fragment.
 
-    It is parsed by the HTTP client: two parsers can disagree about the host, and then a token goes
+    The HTTP client parses it: with two parsers that disagree about the host, a token could be sent
     to the wrong one.
 
     Raises:
-        ValueError: no such address, or one with a user name inside; the message shows no query.
+        ValueError: not such an address, or one with a user name; the message omits the query.
     """
 
     url: str
@@ -67,12 +66,12 @@ class Address:
 
     @property
     def parsed(self) -> httpx2.URL:
-        """Its parts; the host is in lower case."""
+        """Its components, with the host in lower case."""
         return httpx2.URL(self.url)
 
     @property
     def suffix(self) -> str:
-        """Last suffix of the file's name in lower case, such as ".zip"; empty without one."""
+        """Last suffix of the path in lower case, such as ".zip", or an empty text."""
         return PurePosixPath(self.parsed.path).suffix.lower()
 
     def __str__(self) -> str:
@@ -87,10 +86,9 @@ class WebFile:
     """A file at an address.
 
     Args:
-        address: where it is.
-        token_variable: environment variable that holds a bearer token for this host; None for a
-            host that asks for none.
-        page: where to ask for access, named when the server refuses.
+        address: of the file.
+        token_variable: environment variable with a bearer token for this host, or None.
+        page: where to ask for access, for messages.
     """
 
     address: Address
@@ -98,43 +96,39 @@ class WebFile:
     page: str | None = None
 
     def fetch(self, part: PartialFile, report: ReportProgress) -> None:
-        """Bring `part` to its end, from where it is.
-
-        Args:
-            part: holds the whole file afterwards, not yet checked.
-            report: told the bytes that are there and the bytes there will be, None when unknown.
+        """Download the rest of `part`, without verifying it.
 
         Raises:
-            TransientError: may succeed when tried again; what came is kept.
-            OriginError: this server does not give this file.
-            DiskFullError: it does not fit.
+            TransientError: another attempt may succeed and resumes from here.
+            OriginError: this server does not deliver the file.
+            DiskFullError: there is too little space for it.
         """
         token = Secret.from_environment(self.token_variable)
         parsed = self.address.parsed
         if token and parsed.scheme != "https" and parsed.host not in _LOOPBACK:
-            raise OriginError(f"{token.name} is not sent over http://, where anybody can read it")
+            raise OriginError(f"{token.name} is not sent over http://, which anybody can read")
         try:
             self._fetch(part, report, token)
         except httpx2.HTTPError as error:
             failure = _to_transfer_error(error)
         else:
             return
-        raise failure  # out here: a context would keep the client's frames, which hold the token
+        raise failure  # here without a context, which would keep frames with the token
 
     def __str__(self) -> str:
         return str(self.address)
 
     def _fetch(self, part: PartialFile, report: ReportProgress, token: Secret | None) -> None:
-        # Tells one address from another, query included, without showing it.
+        # Identifies the address with its query, without revealing it.
         origin = hashlib.sha256(self.address.url.encode()).hexdigest()[:16]
-        # As it is: what is compressed on the way has other bytes, and no range can continue it.
+        # Transfer encodings would change the bytes, which then cannot be resumed.
         headers = {"Accept-Encoding": "identity", "User-Agent": "vqathinker"}
         may_continue, validator = part.resume_condition(origin)
         if may_continue:
             headers["Range"] = f"bytes={part.size}-"
             if validator is not None:
                 headers["If-Range"] = validator
-        # The client leaves the token behind at a redirect to another scheme, host or port.
+        # The client drops the token at redirects to another scheme, host or port.
         client = httpx2.Client(
             timeout=httpx2.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
             follow_redirects=True,
@@ -144,7 +138,7 @@ class WebFile:
         with client, client.stream("GET", self.address.url, headers=headers, auth=auth) as response:
             _log.info("%s: %d, from byte %d", self, response.status_code, part.size)
             if response.headers.get("Content-Range") == f"bytes */{part.size}":
-                return  # 416: the bytes that are here are the whole file
+                return  # status 416: the file was complete
             self._raise_for_answer(response, part)
             _begin(response, part, origin)
             if part.total is not None:
@@ -156,11 +150,11 @@ class WebFile:
             raise OriginError(f"redirects from https to {request.url.scheme}://{request.url.host}")
 
     def _raise_for_answer(self, response: httpx2.Response, part: PartialFile) -> None:
-        """Refuse every answer that is not the file as it is."""
+        """Raise unless the response contains the file or a part of it."""
         status, reason = response.status_code, f"{response.status_code} {response.reason_phrase}"
         if status == 416:
             part.discard()
-            raise TransientError(f"{reason}: has another size than the bytes that are here")
+            raise TransientError(f"{reason}: the file is smaller than the bytes downloaded so far")
         if status in _TRANSIENT_STATUSES:
             retry_after = parse_retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
             raise TransientError(reason, retry_after)
@@ -175,10 +169,10 @@ class WebFile:
             raise OriginError(f"a web page came instead of the file; {self._access_hint()}")
 
     def _access_hint(self) -> str:
-        hint = "it may ask for a login"
+        hint = "it may require a login"
         if self.token_variable is not None:
             state = "is set" if Secret.from_environment(self.token_variable) else "is not set"
-            hint = f"${self.token_variable} {state}: it has to hold a token with access"
+            hint = f"${self.token_variable} {state}: set it to a token with access"
         return hint if self.page is None else f"{hint}, see {self.page}"
 
 
@@ -191,7 +185,7 @@ def _bearer(token: Secret) -> Callable[[httpx2.Request], httpx2.Request]:
 
 
 def _append_body(response: httpx2.Response, part: PartialFile, report: ReportProgress) -> None:
-    """Append the body; a read timeout only sees where nothing comes, here slowness counts too."""
+    """Append the body; stop if it is too slow for the read timeout to notice."""
     began, received = monotonic(), 0
     report(part.size, part.total)
     for chunk in response.iter_raw():
@@ -206,11 +200,11 @@ def _append_body(response: httpx2.Response, part: PartialFile, report: ReportPro
 
 
 def _begin(response: httpx2.Response, part: PartialFile, origin: str) -> None:
-    """Prepare `part` for the body: it goes on behind the bytes that are there, or is all anew.
+    """Prepare `part` for the body, which either resumes it or is the complete file.
 
     Raises:
-        TransientError: it is of another place or another file; what is there is thrown away.
-        OriginError: it is of another size than expected, or nothing tells where the file ends.
+        TransientError: the body is another part than requested; all bytes are discarded.
+        OriginError: the file has not the expected size, or its end is not recognisable.
     """
     headers, expected = response.headers, part.expected
     if response.status_code == 206:
@@ -218,16 +212,16 @@ def _begin(response: httpx2.Response, part: PartialFile, origin: str) -> None:
         total = part.total if stated is None or stated[2] == "*" else int(stated[2])
         if stated is None or int(stated[1]) != part.size or part.total not in (None, total):
             part.discard()
-            raise TransientError("sent another part of the file, or of another file, than asked")
+            raise TransientError("sent another part of the file than requested")
         part.total = total
         return
     chunked = headers.get("Transfer-Encoding", "").lower() == "chunked"
     total = int(headers["Content-Length"]) if "Content-Length" in headers else expected.size
     if total is None and expected.checksum is None and not chunked:
-        raise OriginError("says neither how long the file is nor where it ends")
+        raise OriginError("sends neither the length of the file nor chunks that mark its end")
     if expected.size not in (None, total):
         raise OriginError(f"has {total:,} bytes, expected {expected.size:,}")
-    # What names this version of the file to the byte, as If-Range takes it (section 8.8).
+    # If-Range needs a validator that identifies the bytes of the file (section 8.8).
     tag = headers.get("ETag") or "W/"
     part.restart(origin, headers.get("Last-Modified") if tag.startswith("W/") else tag, total)
 
@@ -238,7 +232,7 @@ def _to_transfer_error(error: httpx2.HTTPError) -> TransferError:
     if isinstance(error, httpx2.TimeoutException):
         return TransientError("stalled: no byte in time")
     if isinstance(error, httpx2.ConnectError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return OriginError(f"its TLS certificate is not valid, so it is not trusted: {error}")
+        return OriginError(f"its TLS certificate is not valid: {error}")
     if isinstance(error, httpx2.NetworkError | httpx2.RemoteProtocolError | httpx2.ProxyError):
         return TransientError(f"connection lost: {error}")
-    return OriginError(f"cannot be asked: {type(error).__name__}")
+    return OriginError(f"request failed: {type(error).__name__}")

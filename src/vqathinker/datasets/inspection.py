@@ -6,7 +6,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from vqathinker.content import sha256_of_file
 from vqathinker.datasets.card import Card, LabelError
 from vqathinker.datasets.labels import find_disagreements, read_labels
 from vqathinker.datasets.listing import join_first
@@ -14,6 +13,7 @@ from vqathinker.datasets.manifest import read_manifest
 from vqathinker.datasets.receipt import files_of_set
 from vqathinker.datasets.source_files import SourceFolderError
 from vqathinker.errors import InputError, read_json
+from vqathinker.hashing import sha256_of_file
 
 __all__ = ["find_problems"]
 

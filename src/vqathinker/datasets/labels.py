@@ -13,12 +13,12 @@ from pathlib import Path
 import pandas as pd
 
 from vqathinker.acquisition.safe_path import unsafe_character
-from vqathinker.content import sha256_of_file
 from vqathinker.datasets.card import Card, LabelError, LabelFile
 from vqathinker.datasets.listing import join_first
 from vqathinker.datasets.name_rules import plain_path
 from vqathinker.datasets.numbers import has_thousands_marks, parse_number
 from vqathinker.datasets.readers import Row, read_rows
+from vqathinker.hashing import sha256_of_file
 
 __all__ = [
     "LabelError",

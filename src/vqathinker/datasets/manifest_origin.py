@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vqathinker.content import sha256_of_file
 from vqathinker.datasets.card import Card
 from vqathinker.datasets.label_origin import label_origin
 from vqathinker.errors import InputError, read_json
+from vqathinker.hashing import sha256_of_file
 
 __all__ = ["files_digest", "origin_of_manifest", "read_receipt"]
 

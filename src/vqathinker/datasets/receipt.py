@@ -14,11 +14,11 @@ from rich.console import Console
 from rich.progress import track
 
 from vqathinker.atomic import whole_file
-from vqathinker.content import sha256_of_file
 from vqathinker.datasets.card import Card
 from vqathinker.datasets.fetching.card_files import FetchResult
 from vqathinker.datasets.fetching.journal import FetchedFile
 from vqathinker.datasets.source_files import SourceFolderError, walk_files
+from vqathinker.hashing import sha256_of_file
 
 __all__ = ["files_of_set", "write_receipt"]
 

@@ -17,7 +17,7 @@ from vqathinker.scoring.clips import is_address
 __all__ = ["at_hand"]
 
 # Shorter waits than for data sets: somebody sits before the screen.
-_POLICY: Final = RetryPolicy(attempts=3, longest_wait_s=10.0, longest_retry_after_s=30.0)
+_POLICY: Final = RetryPolicy(attempts=3, longest_retry_after_s=30.0)
 
 
 @contextmanager
