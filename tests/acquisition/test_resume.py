@@ -175,9 +175,9 @@ def test_a_wrong_start_from_an_earlier_run_is_found_out_and_replaced(
 ) -> None:
     content = b"0123456789"
     expected, target = published(content), tmp_path / "file.bin"
-    with PartialFile.open_for(target, expected) as part:
-        part.restart("another origin", None, None)
-        part.append(b"xxxx")
+    part = PartialFile(target, expected)
+    part.restart("another origin", None, None)
+    part.append(b"xxxx")
     address = site.has("/file", content)
     download(expected, [WebFile(address)], target, context)
     assert target.read_bytes() == content
@@ -188,9 +188,9 @@ def test_a_part_that_is_whole_already_is_not_asked_for(
     site, tmp_path: Path, context: DownloadContext
 ) -> None:
     expected, target = published(b"0123456789"), tmp_path / "file.bin"
-    with PartialFile.open_for(target, expected) as part:
-        part.restart("an origin", None, None)
-        part.append(b"0123456789")
+    part = PartialFile(target, expected)
+    part.restart("an origin", None, None)
+    part.append(b"0123456789")
     download(expected, [WebFile(site.has("/file", b""))], target, context)
     assert target.read_bytes() == b"0123456789"
     assert site.asked == []
@@ -200,9 +200,9 @@ def test_a_part_that_turns_out_whole_when_the_server_says_so_is_kept(
     site, tmp_path: Path, context: DownloadContext
 ) -> None:
     address, target = site.has("/file", b"0123456789"), tmp_path / "file.bin"
-    with PartialFile.open_for(target, PLAIN) as part:
-        part.restart(sha256(address.url.encode())[:16], '"one"', None)
-        part.append(b"0123456789")
+    part = PartialFile(target, PLAIN)
+    part.restart(sha256(address.url.encode())[:16], '"one"', None)
+    part.append(b"0123456789")
     download(PLAIN, [WebFile(address)], target, context)
     assert target.read_bytes() == b"0123456789"
     assert site.ranges_asked() == ["bytes=10-"]
@@ -229,9 +229,9 @@ def test_a_note_that_cannot_be_read_means_starting_again(
     site, tmp_path: Path, context: DownloadContext
 ) -> None:
     target = tmp_path / "file.bin"
-    with PartialFile.open_for(target, PLAIN) as part:
-        part.restart("origin", '"one"', None)
-        part.append(b"0123")
+    part = PartialFile(target, PLAIN)
+    part.restart("origin", '"one"', None)
+    part.append(b"0123")
     (tmp_path / "file.bin.part.json").write_text("{half a no")
     download(PLAIN, [WebFile(site.has("/file", b"0123456789"))], target, context)
     assert target.read_bytes() == b"0123456789"

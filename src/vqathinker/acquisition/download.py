@@ -132,15 +132,20 @@ def download(
         return _check_existing(expected, target, context, record=record)
     if context.mirror is not None:
         origins = [FolderFile(context.mirror / safe_path(expected.name)), *origins]
-    with PartialFile.open_for(target, expected) as part:
+    part = PartialFile(target, expected)
+    try:
         origin, sha256 = _download_from_first(origins, part, context)
-        _log.info("%s: %d bytes from %s", expected.name, part.size, origin)
-        if record:
-            record_hash(expected, part.size, sha256, origin, context)
-        done = DownloadedFile(target, part.size, sha256, origin)
-        before_placing(done)
-        part.finish()
-        return done
+    except BaseException:
+        if part.size == 0:
+            part.discard()
+        raise
+    done = DownloadedFile(target, part.size, sha256, origin)
+    _log.info("%s: %d bytes from %s", expected.name, done.size, origin)
+    if record:
+        record_hash(expected, done.size, sha256, origin, context)
+    before_placing(done)
+    part.finish()
+    return done
 
 
 def record_hash(

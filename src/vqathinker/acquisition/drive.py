@@ -54,7 +54,7 @@ class DriveFile:
                 f"sends an answer that gdown cannot read ({type(error).__name__})"
             ) from None
         part.restart(str(self), None, None)
-        part.replace_with(output)
+        output.replace(part.path)
         part.resumed = kept
 
     def __str__(self) -> str:

@@ -8,8 +8,6 @@ file nor note belongs to a data set; `is_unfinished` recognises their names.
 import json
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,33 +45,24 @@ class ExpectedFile:
 
 
 class PartialFile:
-    """The downloaded bytes of `target`; use `open_for` to create one.
+    """The downloaded bytes of `target`; its folder is created.
 
-    `resumed` says whether some of them come from an earlier run or another origin.
+    `resumed` says whether some of them come from an earlier run or another origin, `total` is the
+    size of the complete file or None.
     """
 
     def __init__(self, target: Path, expected: ExpectedFile) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
         self.target, self.expected = target, expected
         self.path = target.with_name(f"{target.name}.part")
         self.total = expected.size
-        self._file = self.path.open("ab", buffering=0)
-        self.size = self._file.tell()
         self.resumed = self.size > 0
         self._note = self._read_note()
 
-    @classmethod
-    @contextmanager
-    def open_for(cls, target: Path, expected: ExpectedFile) -> Iterator["PartialFile"]:
-        """Open the partial file of `target`, and create its folder."""
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = cls(target, expected)
-        try:
-            yield part
-        finally:
-            part._file.close()
-            if part.size == 0:
-                part.path.unlink(missing_ok=True)
-                clear_note(target)
+    @property
+    def size(self) -> int:
+        """Bytes downloaded so far."""
+        return self.path.stat().st_size if self.path.exists() else 0
 
     def resume_condition(self, origin: str) -> tuple[bool, str | None]:
         """Whether an origin can resume these bytes, and the value of If-Range, if any.
@@ -106,6 +95,7 @@ class PartialFile:
         self._note = {"origin": origin, "validator": validator, "checksum": checksum}
         # If a kill truncates the note, the next run starts again from zero.
         _note_of(self.target).write_text(json.dumps(self._note) + "\n", encoding="utf-8")
+        self.path.touch()
 
     def append(self, chunk: bytes) -> None:
         """Append bytes.
@@ -116,32 +106,23 @@ class PartialFile:
         """
         if self.total is not None and self.size + len(chunk) > self.total:
             raise OriginError(f"sent more than the {self.total:,} bytes of the file")
-        left = memoryview(chunk)
-        while left:
-            try:
-                written = self._file.write(left)
-            except OSError as error:
-                error.filename = str(self.path)  # a failed write does not name it
-                raise
-            self.size += written
-            left = left[written:]
-
-    def replace_with(self, whole: Path) -> None:
-        """Replace the bytes by a file in the same folder, without copying."""
-        self._file.close()
-        whole.replace(self.path)
-        self._file = self.path.open("ab", buffering=0)
-        self.size = self._file.tell()
+        try:
+            with self.path.open("ab") as file:
+                file.write(chunk)
+        except OSError as error:
+            error.filename = str(self.path)  # a failed write does not name it
+            raise
 
     def discard(self) -> None:
-        """Discard all bytes."""
-        self._file.truncate(0)
-        self.size, self._note = 0, {}
+        """Remove the bytes and their note."""
+        self.path.unlink(missing_ok=True)
+        self._note = {}
         clear_note(self.target)
 
     def finish(self) -> None:
         """Flush the file to disk and rename it to `target`."""
-        os.fsync(self._file.fileno())
+        with self.path.open("rb") as file:
+            os.fsync(file.fileno())
         self.path.replace(self.target)
         clear_note(self.target)
 
