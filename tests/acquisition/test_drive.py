@@ -147,20 +147,6 @@ def test_a_drive_that_stalls_is_left(
     assert len(slept) == 2
 
 
-def test_somebody_else_in_its_place_is_not_trusted(
-    drive,
-    tmp_path: Path,
-    context: DownloadContext,
-    make_certificate: Callable,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    shares(drive, b"content")
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(make_certificate("drive.google.com")[0]))
-    with pytest.raises(TransferError, match="certificate"):
-        download(PLAIN, [FILE], tmp_path / "train.zip", context)
-    assert drive.asked == []
-
-
 def test_no_cookie_of_the_user_is_read_or_written(
     drive, tmp_path: Path, context: DownloadContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:

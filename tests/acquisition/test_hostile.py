@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from vqathinker.acquisition.errors import ConflictError, DamagedArchiveError, UnsafeError
+from vqathinker.acquisition.errors import DamagedArchiveError, UnsafeError
 from vqathinker.acquisition.unpack import unpack
 
 LIMITS = {"max_files": 10, "max_bytes": 1_000_000}
@@ -32,19 +32,6 @@ def zipped_as(name: str, mode: int, content: bytes = b"/etc/passwd") -> bytes:
     info.create_system = 3
     info.external_attr = (mode | 0o777) << 16
     return zipped((info, content))
-
-
-def overlapping_zip() -> bytes:
-    """Many members that share one compressed body, as in the zip bomb of David Fifield (2019)."""
-    content = bytearray(zipped(("bomb", bytes(900_000))))
-    directory = content.index(b"PK\x01\x02")
-    body = content[directory:]
-    entry = body[body.index(b"PK\x01\x02", 1) : body.index(b"PK\x05\x06")]
-    end = bytearray(body[body.index(b"PK\x05\x06") :])
-    many = bytes(entry) * 5
-    end[8:12] = struct.pack("<HH", 5, 5)
-    end[12:16] = struct.pack("<I", len(many))
-    return bytes(content[:directory]) + many + bytes(end)
 
 
 def lying_zip() -> bytes:
@@ -69,38 +56,25 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "", size: int =
     return info
 
 
-def through_a_link() -> bytes:
-    """First a link out of the target, then a file behind it."""
-    evil = member("videos/evil", size=4)
-    return tarred(member("videos", tarfile.SYMTYPE, "../outside"), evil, contents=b"evil")
-
-
 ABSOLUTE = f"{tempfile.gettempdir()}/evil-of-vqathinker"  # never written
 
 HOSTILE: dict[str, Callable[[], bytes]] = {
     "zip: absolute": lambda: zipped((ABSOLUTE, b"evil")),
     "zip: upwards": lambda: zipped(("../outside/evil", b"evil")),
-    "zip: upwards from inside": lambda: zipped(("videos/../../outside/evil", b"evil")),
     "zip: upwards on Windows": lambda: zipped(("..\\outside\\evil", b"evil")),
     "zip: a drive": lambda: zipped(("C:/evil", b"evil")),
     "zip: a name with a line break": lambda: zipped(("a\n../evil", b"evil")),
     "zip: a symbolic link": lambda: zipped_as("evil", stat.S_IFLNK),
     "zip: a device": lambda: zipped_as("evil", stat.S_IFCHR),
-    "zip: a FIFO": lambda: zipped_as("evil", stat.S_IFIFO),
     "zip: a bomb": lambda: zipped(("bomb", bytes(900_000))),
-    "zip: members that overlap": overlapping_zip,
     "zip: many bytes": lambda: zipped(*((f"{n}", os.urandom(200_000)) for n in range(6))),
     "zip: many files": lambda: zipped(*((f"{n}", b"") for n in range(20))),
     "tar: absolute": lambda: tarred(member(ABSOLUTE)),
     "tar: upwards": lambda: tarred(member("../outside/evil")),
-    "tar: upwards from inside": lambda: tarred(member("videos/../../outside/evil")),
     "tar: a folder upwards": lambda: tarred(member("../outside2", tarfile.DIRTYPE)),
     "tar: a symbolic link": lambda: tarred(member("evil", tarfile.SYMTYPE, "/etc/passwd")),
-    "tar: a symbolic link and a file through it": through_a_link,
     "tar: a hard link": lambda: tarred(member("evil", tarfile.LNKTYPE, "/etc/passwd")),
-    "tar: a hard link upwards": lambda: tarred(member("e", tarfile.LNKTYPE, "../outside/mine")),
     "tar: a character device": lambda: tarred(member("null", tarfile.CHRTYPE)),
-    "tar: a block device": lambda: tarred(member("disk", tarfile.BLKTYPE)),
     "tar: a FIFO": lambda: tarred(member("pipe", tarfile.FIFOTYPE)),
     "tar: a bomb": lambda: tarred(
         member("bomb", size=900_000), mode="w:gz", contents=bytes(900_000)
@@ -157,22 +131,6 @@ def test_a_member_that_lies_about_its_size_is_found_out(outside: Path) -> None:
 
 def sizes(folder: Path) -> list[int]:
     return [path.stat().st_size for path in folder.rglob("*")]
-
-
-@pytest.mark.parametrize("hole", ["link", "pipe"])
-def test_what_is_in_the_place_of_a_file_is_not_written_through(hole: str, outside: Path) -> None:
-    place = outside / "target" / "clip.mp4"
-    if hole == "link":
-        place.symlink_to(outside / "outside" / "mine")
-        (outside / "outside" / "mine").write_bytes(bytes(place.lstat().st_size))
-    else:
-        os.mkfifo(place)
-    archive = outside / "archive"
-    content = b"" if hole == "pipe" else bytes(len(str(outside / "outside" / "mine")))
-    archive.write_bytes(zipped(("clip.mp4", content)))  # of the size that the hole has
-    with pytest.raises(ConflictError, match=r"clip\.mp4"):
-        unpack([archive], outside / "target", **LIMITS)
-    assert place.is_symlink() or place.is_fifo()
 
 
 def test_a_target_that_is_a_link_of_the_users_own_is_fine(outside: Path) -> None:

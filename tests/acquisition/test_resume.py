@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from vqathinker.acquisition.checksum import Checksum
 from vqathinker.acquisition.download import DownloadContext, download
-from vqathinker.acquisition.errors import TransferError
 from vqathinker.acquisition.partial import ExpectedFile, PartialFile
 from vqathinker.acquisition.web import WebFile
 
@@ -103,16 +102,6 @@ def test_a_server_that_knows_no_ranges_is_asked_for_everything_again(
     assert (tmp_path / "file.bin").read_bytes() == content
 
 
-def test_a_server_that_always_drops_at_the_same_byte_and_knows_no_ranges_is_left(
-    site, tmp_path: Path, context: DownloadContext
-) -> None:
-    dropping = [site.whole(until=4) for _ in range(50)]
-    address = site.has("/file", b"0123456789", ranges=False, first=dropping)
-    with pytest.raises(TransferError):
-        download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
-    assert len(site.asked) < 10
-
-
 def test_a_file_that_changed_meanwhile_is_not_spliced(
     site, tmp_path: Path, context: DownloadContext
 ) -> None:
@@ -134,15 +123,6 @@ def test_without_a_validator_or_a_hash_nothing_is_continued(
     download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
     assert (tmp_path / "file.bin").read_bytes() == b"0123456789"
     assert site.ranges_asked() == [None, None]
-
-
-def test_last_modified_is_a_validator_too(site, tmp_path: Path, context: DownloadContext) -> None:
-    modified = "Mon, 13 Nov 2023 08:00:00 GMT"
-    answers = [site.whole(until=4)]
-    address = site.has("/file", b"0123456789", headers={"Last-Modified": modified}, first=answers)
-    download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
-    assert site.ranges_asked() == [None, "bytes=4-"]
-    assert site.asked[1].headers["If-Range"] == modified
 
 
 def test_with_a_published_hash_a_mirror_goes_on_where_another_stopped(

@@ -169,19 +169,6 @@ def test_private_files_are_not_kept_and_neither_is_their_archive(
     assert list(path.parent.iterdir()) == []
 
 
-def test_permissions_of_the_archive_are_not_taken_over(
-    archive: Callable, unpack_all: Callable, tmp_path: Path
-) -> None:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as tar:
-        info = tarfile.TarInfo("run.sh")
-        info.mode = 0o6777
-        tar.addfile(info, io.BytesIO())
-    unpack_all(archive(out.getvalue()))
-    mode = stat.S_IMODE((tmp_path / "source" / "run.sh").stat().st_mode)
-    assert mode & (stat.S_ISUID | stat.S_ISGID | stat.S_IXUSR) == 0
-
-
 # What is left of an archive of LSVQ's files.
 REMAINS: dict[str, Callable[[Callable], bytes]] = {
     "zip without its end": lambda pack: pack("zip", LSVQ)[:-10],
@@ -316,16 +303,6 @@ def test_a_wrong_password_is_said_and_shown_nowhere(
     assert "wr0ng" not in str(caught.value) + caplog.text
 
 
-def test_a_changed_byte_of_an_encrypted_file_is_found(
-    archive: Callable, pack: Callable, unpack_all: Callable, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(VARIABLE, PASSWORD)
-    content = bytearray(pack("aes", {"clip.mp4": bytes(3_000_000)}, PASSWORD))
-    content[1_000_000] ^= 1
-    with pytest.raises(DamagedArchiveError, match=r"clip\.mp4"):
-        unpack_all(archive(bytes(content)), password_variable=VARIABLE)
-
-
 def tar_of(*members: tuple[str, bytes | str]) -> bytes:
     """Names with their content; text is the name that a hard link leads to."""
     out = io.BytesIO()
@@ -414,10 +391,3 @@ def test_backslashes_of_powershell_are_folders(
 ) -> None:
     content = zip_of("videos\\", "videos\\b1\\1.mp4", "2.mp4", system=system)
     assert sorted(unpack_all(archive(content))) == ["2.mp4", "videos/b1/1.mp4"]
-
-
-def test_bytes_before_and_behind_a_zip_are_passed_over(
-    archive: Callable, unpack_all: Callable
-) -> None:
-    content = b"PK self-extracting program" + zip_of("a.mp4") + b"\r\n\r\n"
-    assert list(unpack_all(archive(content))) == ["a.mp4"]

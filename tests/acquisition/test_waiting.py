@@ -1,6 +1,5 @@
 """Waiting: for busy servers as long as they ask, and for dead ones no longer than they deserve."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -84,16 +83,6 @@ def test_503_is_waited_for_as_long_as_it_asks(
     download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
     assert (tmp_path / "file.bin").read_bytes() == b"content"
     assert slept == [17.0]
-
-
-def test_a_server_that_asks_for_too_long_a_pause_is_left_for_the_mirror(
-    site, make_site: Callable, tmp_path: Path, context: DownloadContext, slept: list[float]
-) -> None:
-    busy = site.has("/file", b"content", first=[site.status(503, Retry_After="3600")])
-    mirror = make_site().has("/copy", b"content")
-    done = download(PLAIN, [WebFile(busy), WebFile(mirror)], tmp_path / "file.bin", context)
-    assert done.origin == str(mirror)
-    assert slept == []
 
 
 def test_a_server_that_stalls_is_left_for_the_next_origin(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from vqathinker.acquisition.download import DownloadContext, download
-from vqathinker.acquisition.errors import DiskFullError, TransferError
+from vqathinker.acquisition.errors import TransferError
 from vqathinker.acquisition.partial import ExpectedFile
 from vqathinker.acquisition.web import Address, WebFile
 
@@ -31,14 +31,6 @@ def tls_site(make_site: Callable, make_certificate: Callable, monkeypatch: pytes
 
 def tokens_of(site) -> list[str | None]:
     return [asked.headers.get("Authorization") for asked in site.asked]
-
-
-def test_the_token_of_the_environment_is_sent(
-    site, tmp_path: Path, context: DownloadContext
-) -> None:
-    address = site.has("/file", b"content")
-    download(PLAIN, [WebFile(address, "A_TOKEN")], tmp_path / "file.bin", context)
-    assert tokens_of(site) == [f"Bearer {TOKEN}"]
 
 
 def test_without_the_variable_no_token_is_sent(
@@ -148,20 +140,8 @@ def test_a_refusal_says_what_the_token_needs(
 ) -> None:
     address = site.has("/file", b"content", first=[site.status(403)])
     origin = WebFile(address, "A_TOKEN", page="https://example.org/terms")
-    with pytest.raises(TransferError) as caught:
+    with pytest.raises(TransferError, match=r"403.*\$A_TOKEN.*https://example\.org/terms"):
         download(PLAIN, [origin], tmp_path / "file.bin", context)
-    assert "403" in str(caught.value)
-    assert "$A_TOKEN is set" in str(caught.value)
-    assert "https://example.org/terms" in str(caught.value)
-
-
-def test_a_refusal_says_when_the_token_is_not_set(
-    site, tmp_path: Path, context: DownloadContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("A_TOKEN")
-    address = site.has("/file", b"content", first=[site.status(401)])
-    with pytest.raises(TransferError, match=r"\$A_TOKEN is not set"):
-        download(PLAIN, [WebFile(address, "A_TOKEN")], tmp_path / "file.bin", context)
 
 
 def test_a_login_page_is_not_taken_for_the_file(
@@ -172,16 +152,6 @@ def test_a_login_page_is_not_taken_for_the_file(
     with pytest.raises(TransferError, match="a web page came instead of the file"):
         download(PLAIN, [WebFile(address)], tmp_path / "file.zip", context)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_bytes_are_asked_for_and_kept_as_they_are(
-    site, tmp_path: Path, context: DownloadContext
-) -> None:
-    headers = {"Content-Encoding": "x-gzip"}  # as Apache serves a .tar.gz
-    address = site.has("/file", b"\x1f\x8b as it is", headers=headers)
-    download(PLAIN, [WebFile(address)], tmp_path / "file.tar.gz", context)
-    assert (tmp_path / "file.tar.gz").read_bytes() == b"\x1f\x8b as it is"
-    assert site.asked[0].headers["Accept-Encoding"] == "identity"
 
 
 def test_a_file_whose_end_nobody_knows_is_refused(
@@ -226,21 +196,6 @@ def test_a_redirect_leads_only_to_the_web(
 ) -> None:
     address = site.has("/file", b"", first=[site.redirect(location)])
     with pytest.raises(TransferError):
-        download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
-
-
-def test_a_disk_without_room_is_named_before_the_bytes_come(
-    site, tmp_path: Path, context: DownloadContext
-) -> None:
-    huge = 1 << 60
-
-    def promise(handler, served) -> None:
-        handler.send_response(200)
-        handler.send_header("Content-Length", str(huge))
-        handler.end_headers()
-
-    address = site.has("/file", b"", first=[promise])
-    with pytest.raises(DiskFullError, match=f"{huge:,}"):
         download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
 
 
