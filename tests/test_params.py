@@ -22,10 +22,9 @@ from vqathinker.params import (
     TrainingParams,
     json_schema,
     load_all,
-    load_base,
     load_run,
     load_section,
-    load_seed,
+    load_value,
 )
 from vqathinker.phases.keys import JobKeys
 from vqathinker.phases.parameters import resolve
@@ -152,7 +151,7 @@ def test_a_run_lays_its_row_over_the_shared_sections(config, params_file):
     mine, grpo = load_run(path, "mine"), load_run(path, "grpo")
     assert (mine.seed, mine.training.beta, mine.rewards.weights.temporal) == (7, 0.5, 0)
     assert mine.training.model_copy(update={"beta": grpo.training.beta}) == grpo.training
-    assert grpo.seed == load_seed(path)
+    assert grpo.seed == load_value(path, "seed")
 
 
 def test_a_typing_mistake_in_a_run_is_named(config, params_file):
@@ -169,8 +168,8 @@ def test_an_unknown_run_or_scale_is_answered_with_those_that_exist(params_file):
 
 
 def test_the_base_policy_is_made_or_from_the_hub(params_file):
-    assert isinstance(load_base(params_file()), DemoBaseParams)
-    assert isinstance(load_base(params_file(scale="paper")), HubBaseParams)
+    assert isinstance(load_value(params_file(), "base"), DemoBaseParams)
+    assert isinstance(load_value(params_file(scale="paper"), "base"), HubBaseParams)
 
 
 def test_a_run_may_have_a_base_of_another_kind_and_it_is_checked(config, params_file):
@@ -225,3 +224,9 @@ def _models_in(value: Any):
     elif isinstance(value, dict):
         for each in value.values():
             yield from _models_in(each)
+
+
+def test_a_value_that_is_no_section_is_named_by_its_key(config, params_file):
+    config["seed"] = -1
+    with pytest.raises(ParameterError, match=r": seed is -1, expected .* at least 0"):
+        load_value(params_file(), "seed")

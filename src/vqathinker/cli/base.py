@@ -35,12 +35,11 @@ def base(
         DemoBaseParams,
         HubBaseParams,
         PolicyBaseParams,
-        load_base,
-        load_kernels,
+        load_value,
     )
 
-    wanted = load_base(params)
-    cap_kernels(load_kernels(params))
+    wanted = load_value(params, "base")
+    cap_kernels(load_value(params, "kernels"))
     if isinstance(wanted, DemoBaseParams):
         from vqathinker.policy.demo import prepare_base
 

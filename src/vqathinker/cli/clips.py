@@ -67,13 +67,13 @@ def perturb(
     Example: vqathinker perturb --manifest data/demo_train/manifest.parquet --setting 6x112 --out
     my-perturbations.parquet
     """
-    from vqathinker.params import DrawParams, load_section, load_seed
+    from vqathinker.params import DrawParams, load_section, load_value
     from vqathinker.parquet import read_columns
     from vqathinker.video.perturb import draw_perturbations
     from vqathinker.video.perturbation_table import write_perturbations
     from vqathinker.video.sampling import parse_setting
 
-    perturbations, seed = load_section(params, DrawParams).perturbations, load_seed(params)
+    perturbations, seed = load_section(params, DrawParams).perturbations, load_value(params, "seed")
     rows = read_columns(manifest, ["video", "status"], MANIFEST)
     videos = rows.loc[rows["status"] == "ok", "video"]
     table = draw_perturbations(videos, parse_setting(setting).frames, seed, perturbations)

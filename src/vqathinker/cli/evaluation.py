@@ -41,13 +41,12 @@ def predict(
     from vqathinker.params import (
         AnswerParams,
         EvaluationParams,
-        load_device,
-        load_kernels,
         load_section,
+        load_value,
     )
 
-    cap_kernels(load_kernels(params))
-    claim_gpus(gpus, load_device(params))
+    cap_kernels(load_value(params, "kernels"))
+    claim_gpus(gpus, load_value(params, "device"))
     from vqathinker.evaluation.predict import predict as predict_all
 
     how, answer = load_section(params, EvaluationParams), load_section(params, AnswerParams)
@@ -60,7 +59,7 @@ def predict(
         benchmark=benchmark,
         out=out,
         times=times,
-        device=load_device(params),
+        device=load_value(params, "device"),
     )
     typer.echo(f"{out}: predictions of {run} on {benchmark}")
 

@@ -32,10 +32,10 @@ def judge(
     Example: vqathinker understanding judge q_bench_video --answers answers.parquet
     --questions data/q_bench_video/source/Q_Bench_Video_dev.json --out judged.jsonl
     """
-    from vqathinker.params import ParameterError, UnderstandingParams, load_judge, load_section
+    from vqathinker.params import ParameterError, UnderstandingParams, load_section, load_value
 
     wanted = require_task(load_section(params, UnderstandingParams), task, params)
-    how = load_judge(params)
+    how = load_value(params, "judge")
     if how is None:
         raise ParameterError(f"{params}: judge is null, expected an address and a model")
     from vqathinker.evaluation.understanding.judging import judge_answers

@@ -50,13 +50,12 @@ def perturbed(
         CompareParams,
         DrawParams,
         EvaluationParams,
-        load_device,
-        load_kernels,
         load_section,
+        load_value,
     )
 
-    cap_kernels(load_kernels(params))
-    claim_gpus(gpus, load_device(params))
+    cap_kernels(load_value(params, "kernels"))
+    claim_gpus(gpus, load_value(params, "device"))
     from vqathinker.evaluation.perturbed import predict_perturbed
     from vqathinker.parquet import read_columns
 
@@ -73,6 +72,6 @@ def perturbed(
         benchmark=benchmark,
         out=out,
         times=times,
-        device=load_device(params),
+        device=load_value(params, "device"),
     )
     typer.echo(f"{out}: predictions of {run} on perturbed copies of {benchmark}")

@@ -39,15 +39,14 @@ def ask(
         AnswerParams,
         EvaluationParams,
         UnderstandingParams,
-        load_device,
-        load_kernels,
         load_section,
+        load_value,
     )
 
     how = load_section(params, UnderstandingParams)
     wanted = require_task(how, task, params)
-    cap_kernels(load_kernels(params))
-    claim_gpus(gpus, load_device(params))
+    cap_kernels(load_value(params, "kernels"))
+    claim_gpus(gpus, load_value(params, "device"))
     from vqathinker.evaluation.understanding.ask import Manner
     from vqathinker.evaluation.understanding.ask import ask as ask_all
     from vqathinker.evaluation.understanding.tasks import read_task
@@ -62,6 +61,6 @@ def ask(
         task=task,
         out=out,
         times=times,
-        device=load_device(params),
+        device=load_value(params, "device"),
     )
     typer.echo(f"{out}: answers of {run} to {task}")

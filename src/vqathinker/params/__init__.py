@@ -28,13 +28,9 @@ from vqathinker.params.preference import CompareParams, PreferenceParams
 from vqathinker.params.reading import (
     ParameterError,
     load_all,
-    load_base,
-    load_device,
-    load_judge,
-    load_kernels,
     load_run,
     load_section,
-    load_seed,
+    load_value,
     resolve_config,
 )
 from vqathinker.params.training import (
@@ -124,12 +120,8 @@ __all__ = [
     "UnderstandingParams",
     "json_schema",
     "load_all",
-    "load_base",
-    "load_device",
-    "load_judge",
-    "load_kernels",
     "load_run",
     "load_section",
-    "load_seed",
+    "load_value",
     "resolve_config",
 ]

@@ -40,15 +40,18 @@ _EXPECTED = {
 }
 
 
-def describe_faults(error: ValidationError, content: Any, models: type[BaseModel]) -> list[str]:
+def describe_faults(
+    error: ValidationError, content: Any, models: type[BaseModel], above: str = ""
+) -> list[str]:
     """A line for each fault: its key and what is wrong.
 
     Args:
         content: what was validated.
         models: base class of all its models, whose fields a mistyped key may have meant.
+        above: key that the content stands under, if any.
     """
     faults = faults_by_path(error, content, models)
-    return [_line(path, text) for path, text in faults]
+    return [_line([above, *path] if above else path, text) for path, text in faults]
 
 
 def _line(path: Sequence[Any], text: str) -> str:

@@ -2,19 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from vqathinker.params.base import BaseParams
 from vqathinker.params.faults import describe_faults, faults_of
-from vqathinker.params.model import Device, Kernels, Model, Section, Whole
+from vqathinker.params.model import Model, Section
 from vqathinker.params.training import RunSettings
-from vqathinker.params.understanding import JudgeParams
 from vqathinker.params.whole import Parameters
 from vqathinker.phases.coercion import coerce
 from vqathinker.phases.overlays import resolve_overlays
-from vqathinker.phases.parameters import BASE, Tree, read_params, resolve
+from vqathinker.phases.parameters import Tree, read_params, resolve
 from vqathinker.phases.words import nearest
 
 
@@ -47,16 +45,16 @@ def load_section(path: Path, section: type[S]) -> S:
     part = _part(path, section.KEY)
     if isinstance(part, Mapping) and part.keys() <= section.model_fields.keys():
         return _check(path, part, section, section.KEY)
-    return _check(path, part, Parameters.model_fields[section.KEY].annotation, section.KEY)
+    return _check(path, part, _model_of(section.KEY), section.KEY)
 
 
-def load_base(path: Path) -> BaseParams:
-    """The section `base`, whose `kind` says which model it is.
+def load_value(path: Path, key: str) -> Any:
+    """What stands under a key of params.yaml, or of the file of a job: `seed`, `base`, `device` …
 
     Raises:
-        ParameterError: as `load_section`.
+        ParameterError: it is not there, or is wrong.
     """
-    return _check(path, _part(path, BASE), BaseParams, BASE)
+    return _check(path, _part(path, key), _model_of(key), key)
 
 
 def load_run(path: Path, name: str) -> RunSettings:
@@ -75,40 +73,9 @@ def load_run(path: Path, name: str) -> RunSettings:
     return _check(path, row, RunSettings, f"runs.{name}")
 
 
-def load_seed(path: Path) -> int:
-    """The seed of everything that has none of its own.
-
-    Raises:
-        ParameterError: it is not there, or no whole number of at least 0.
-    """
-    return _check(path, _part(path, "seed"), Whole, "seed")
-
-
-def load_kernels(path: Path) -> Kernels:
-    """Which of torch's CPU kernels may be used.
-
-    Raises:
-        ParameterError: it is not there, or none of the names it may have.
-    """
-    return _check(path, _part(path, "kernels"), Kernels, "kernels")
-
-
-def load_judge(path: Path) -> JudgeParams | None:
-    """The judge of open answers; None where none is asked.
-
-    Raises:
-        ParameterError: it is not there, or a value in it is missing, unknown or wrong.
-    """
-    return _check(path, _part(path, "judge"), JudgeParams | None, "judge")
-
-
-def load_device(path: Path) -> Device:
-    """Where policies compute.
-
-    Raises:
-        ParameterError: it is not there, or none of the names it may have.
-    """
-    return _check(path, _part(path, "device"), Device, "device")
+def _model_of(key: str) -> Any:
+    field = Parameters.model_fields[key]
+    return Annotated[field.annotation, field]
 
 
 def _part(path: Path, key: str) -> Any:
@@ -125,9 +92,8 @@ def _check(path: Path, value: Any, model: Any, key: str) -> Any:
     try:
         return TypeAdapter(model).validate_python(value)
     except ValidationError as error:
-        faults = describe_faults(error, value, Model)
-        where = f"{path}: {key}." if key else f"{path}: "
-        raise ParameterError("\n".join(f"{where}{fault}" for fault in faults)) from None
+        faults = describe_faults(error, value, Model, key)
+        raise ParameterError("\n".join(f"{path}: {fault}" for fault in faults)) from None
 
 
 def resolve_config(config: Tree, laid: Any) -> Tree:
