@@ -177,7 +177,7 @@ class Training:
         return self.rollouts.prompt + self.how.group_size * length
 
     def steps(self, videos: int) -> int:
-        """Optimiser steps over so many videos; an epoch's rest waits for the next shuffle."""
+        """Optimiser steps on that number of videos; an epoch drops those that fill no step."""
         batches = max(1, videos // (self.rollouts.videos * self.processes))
         every = math.ceil(self.how.epochs * batches * self.how.iterations)
         return self.how.max_steps or every
@@ -284,8 +284,8 @@ class Plan:
     """What a scale takes with all its sets, if nothing runs side by side.
 
     `weights` by part, `prompts` in tokens and `predictions` (clips and hours on each benchmark) are
-    those of the scale's base policy. `download` and `disk` are bytes, `unpublished` the sets whose
-    bytes nobody says.
+    those of the scale's base policy. `download` and `disk` are bytes; the sizes of the sets in
+    `unpublished` are not known.
     """
 
     scale: str
@@ -314,7 +314,7 @@ def make_plan(
     proportion to the estimates.
 
     Raises:
-        InputError: nobody knows the size of a base policy before it is fetched.
+        InputError: the size of a base policy that is trained is not known before it is fetched.
     """
     layout, counts = Layout(params.model_dump()), params.data.counts
     bases, preference = measure_bases(params), params.preference
@@ -367,7 +367,7 @@ def _disk(
     params: Parameters, layout: Layout, bases: Mapping[str, PolicySizes],
     jobs: Iterable[Training],
 ) -> tuple[dict[str, int], list[str], dict[str, int]]:  # fmt: skip
-    """Bytes to download, sets whose bytes nobody says, and bytes of each folder in the end."""
+    """Bytes to download, sets of unknown size, and bytes of each folder when all is done."""
     download, unpublished, data = dict[str, int](), list[str](), 0
     for name in layout.sets:
         card = load_card(name, Path(params.data.cards))

@@ -225,7 +225,7 @@ def _describe_hours(made: "Plan") -> Iterator[str]:
 
 
 def _assumptions(made: "Plan", tokens: float) -> Iterator[str]:
-    """What the figures rest on, which nobody has measured here."""
+    """What the figures rest on and this machine has not measured."""
     from vqathinker import planning as own
 
     device = made.device

@@ -187,10 +187,10 @@ def measure(
 def measure_bases(params: Parameters) -> dict[str, PolicySizes]:
     """Count every base policy of a scale, by its name.
 
-    One that is only evaluated is left out where nobody knows its size before it is fetched.
+    A policy that is only evaluated is left out if its size is not known before it is fetched.
 
     Raises:
-        InputError: nobody knows the size of one that is trained.
+        InputError: the size of a policy that is trained is not known.
     """
     size, runs = parse_setting(params.clips.train_setting).size, params.runs.values()
     bases = {base.name: base for base in (params.base, *(row.base for row in runs))}

@@ -85,7 +85,7 @@ class ProgressBar(TrainerCallback):
         self.bar = tqdm(desc=run, disable=None)
 
     def on_train_begin(self, _: Any, state: Any, __: Any, model: Any, **___: Any) -> None:
-        """Say what the run takes, whoever watches."""
+        """Print steps, videos of a step and trained weights, also to a log."""
         trained = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
         line = (
             f"run {self.run}: {state.max_steps:,} steps of {self.videos_per_step} videos on "

@@ -68,9 +68,9 @@ def train(
     Raises:
         InputError: the perturbations are not of these clips, or not there where a reward compares
             with perturbed copies.
-        TrainingError: fewer clips have a label than a step needs, the settings ask
-            for a package that is not there, another process trains this run, or the run was
-            stopped because it went wrong (`watch`).
+        TrainingError: fewer clips have a label than a step needs, the settings ask for a package
+            that is not there, gradients and optimiser do not fit, another process trains this run,
+            or the run was stopped because it went wrong (`watch`).
     """
     if settings.training.tensorboard:
         require_tensorboard()
