@@ -18,11 +18,13 @@ __all__ = [
     "append_line",
     "replace_folder",
     "restore_folders",
+    "try_to_write",
     "whole_file",
     "whole_folder",
 ]
 
 _OF_A_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+_BLOCK = 4096  # bytes; a full disk still accepts an empty file
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 # NFS and other file systems answer EINVAL; containers that filter system calls, EPERM.
 _NO_EXCHANGE = {errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM}
@@ -101,6 +103,21 @@ def restore_folders(parent: Path) -> None:
     for before in parent.glob(".*.before"):
         _restore(before.with_name(before.name.removeprefix(".").removesuffix(".before")))
         _remove(before)
+
+
+def try_to_write(path: Path) -> None:
+    """Write and remove a block next to `path`, under the name that `whole_file` writes to.
+
+    Raises:
+        OSError: nothing can be written there.
+    """
+    _remove_abandoned(path)
+    part = _part_of(path)
+    try:
+        part.write_bytes(bytes(_BLOCK))
+        _flush(part)
+    finally:
+        _remove(part)
 
 
 def append_line(path: Path, line: str) -> None:

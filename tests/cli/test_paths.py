@@ -23,7 +23,7 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(typer.BadParameter, match="file/out"):
         require_writable(tmp_path / "file" / "out")
-    for path in (tmp_path, Path("/dev/null"), Path("/proc/self/out")):
+    for path in (tmp_path, Path("/dev/null"), Path("/proc/self/out"), tmp_path / ("a" * 250)):
         with pytest.raises(typer.BadParameter, match=str(path)):
             require_writable(path)
     with pytest.raises(typer.BadParameter, match="file"):

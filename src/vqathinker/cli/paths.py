@@ -9,6 +9,8 @@ from typing import Any
 
 import typer
 
+from vqathinker.atomic import try_to_write
+from vqathinker.errors import explain
 from vqathinker.products import Product
 
 
@@ -55,7 +57,13 @@ def require_writable(value: str | Path) -> Path:
     path = Path(value)
     if path.exists() and not path.is_file():
         raise typer.BadParameter(f"{path}: is no file; expected the path of a file to write")
-    return _require_writable_parent(path)
+    _require_writable_parent(path)
+    if path.parent.is_dir():
+        try:
+            try_to_write(path)  # a full disk and a name that is too long show only so
+        except OSError as error:
+            raise typer.BadParameter(explain(error)) from None
+    return path
 
 
 def _require_readable(path: Path, product: Product, *, folder: bool) -> Path:
