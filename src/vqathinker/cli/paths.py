@@ -57,12 +57,13 @@ def require_writable(value: str | Path) -> Path:
     path = Path(value)
     if path.exists() and not path.is_file():
         raise typer.BadParameter(f"{path}: is no file; expected the path of a file to write")
-    _require_writable_parent(path)
-    if path.parent.is_dir():
-        try:
-            try_to_write(path)  # a full disk and a name that is too long show only so
-        except OSError as error:
-            raise typer.BadParameter(explain(error)) from None
+    if not path.parent.is_dir():
+        return _require_writable_parent(path)
+    try:
+        try_to_write(path)  # a full disk and a name that is too long show only so
+    except OSError as error:
+        told = OSError(error.errno, error.strerror, str(path))
+        raise typer.BadParameter(explain(told)) from None
     return path
 
 
