@@ -14,8 +14,8 @@ from docs.making.references import pages
 from vqathinker.datasets.manifest import _SCHEMA as MANIFEST
 from vqathinker.evaluation.predictions import _TYPES as PREDICTIONS
 from vqathinker.evaluation.understanding.answers import _SCHEMA as ANSWERS
-from vqathinker.reporting.figures import calibration, judged, ranks, residuals
-from vqathinker.reporting.preference import _COLUMNS as PREFERENCE
+from vqathinker.reporting import plot_data
+from vqathinker.reporting.preference import COLUMNS as PREFERENCE
 from vqathinker.reporting.understanding import COLUMNS as UNDERSTANDING
 from vqathinker.training.history import columns as history_columns
 from vqathinker.video.perturbation_table import _TABLE_SCHEMA as PERTURBATIONS
@@ -34,10 +34,10 @@ LISTS = {
     "preference": PREFERENCE,
     "attribution": UNDERSTANDING,
     "understanding": UNDERSTANDING,
-    "calibration": calibration.COLUMNS,
-    "residuals": residuals.COLUMNS,
-    "ranks": ranks.COLUMNS,
-    "scatter": judged.COLUMNS,
+    "calibration": plot_data.CALIBRATION,
+    "residuals": plot_data.RESIDUALS,
+    "ranks": plot_data.RANKS,
+    "scatter": plot_data.JUDGED,
 }
 
 

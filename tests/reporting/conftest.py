@@ -14,12 +14,10 @@ import yaml
 from vqathinker.evaluation.metrics import write_metrics
 from vqathinker.evaluation.predictions import write_predictions
 from vqathinker.params import IntervalsParams
-from vqathinker.reporting.figures.curves import panels_for, write_curves
-from vqathinker.reporting.figures.judged import judged_videos
-from vqathinker.reporting.figures.scatter import write_scatters
-from vqathinker.reporting.page.sources import PageSources
-from vqathinker.reporting.remarks import write_remarks
-from vqathinker.reporting.tables.write import write_tables
+from vqathinker.reporting.figures import write_curves, write_scatters
+from vqathinker.reporting.page.write import PageSources
+from vqathinker.reporting.plot_data import judged_videos, panels_for
+from vqathinker.reporting.tables import Inputs, write_tables
 from vqathinker.video.draw_thumbnails import write_thumbnails
 from vqathinker.video.store import write_shard
 
@@ -46,7 +44,7 @@ class Scale:
 
     @property
     def manifests(self) -> dict[str, Path]:
-        return {name: self.root / "manifests" / f"{name}.parquet" for name in BENCHMARKS}
+        return {name: self.root / name / "manifest.parquet" for name in BENCHMARKS}
 
     @property
     def histories(self) -> dict[str, Path]:
@@ -84,9 +82,10 @@ class Scale:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Scale:
     """A scale with its figures; only for reading."""
     scale = Scale(tmp_path_factory.mktemp("finished") / "demo")
-    (scale.root / "manifests").mkdir(parents=True)
+    scale.root.mkdir()
     scale.params.write_text(yaml.safe_dump(stamp()), encoding="utf-8")
     for name, domain in BENCHMARKS.items():
+        scale.manifests[name].parent.mkdir()
         manifest(domain).to_parquet(scale.manifests[name])
     metrics = []
     for path in scale.predictions:
@@ -94,8 +93,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Scale:
         write_predictions(path, said(run), origin(run, name))
         metrics.append(scale.root / "metrics" / run / f"{name}.json")
         write_metrics(scale.manifests[name], path, {}, metrics[-1], intervals=QUICK)
-    write_tables(scale.params, metrics, scale.predictions, scale.manifests, scale.tables)
-    write_remarks(metrics, Path("cards"), scale.tables)
+    inputs = Inputs(metrics, scale.predictions, list(scale.manifests.values()))
+    write_tables(scale.params, inputs, scale.tables)
     steps = np.arange(1, 61)
     columns = panels_for(["rewards/regression", "rewards/temporal"])
     history = pd.DataFrame({"step": steps, **{name: np.sqrt(steps) for name in columns}})
@@ -139,7 +138,14 @@ def stamp() -> dict[str, Any]:
     runs = {"base": {"train": False, "seed": 42}, "grpo": {"train": True, "seed": 42}}
     report = {"title": "Mine", "method": "grpo", "resamples": 200}
     metrics = {"allow_incomplete": False, "intervals": QUICK.model_dump()}
-    params = {"data": data, "runs": runs, "report": report, "metrics": metrics}
+    understanding = {"tasks": {}, "seed": 7, "max_questions": None, "reading": "generated"}
+    params = {
+        "data": data,
+        "understanding": understanding,
+        "runs": runs,
+        "report": report,
+        "metrics": metrics,
+    }
     return {"phase": "report", "params": params}
 
 

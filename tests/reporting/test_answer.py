@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from vqathinker.reporting.page.answer import answer_of
+from vqathinker.reporting.page.plots import answer_of
 
 
 def line(group: str, benchmark: str = "average", **more: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from markdown_it import MarkdownIt
 from tests.programs import latex_or_skip
 
-from vqathinker.reporting.tables.formats import Cell, Column, Grid, latex, markdown, write_csv
+from vqathinker.reporting.formats import Cell, Column, Grid, latex, markdown, write_csv
 
 NASTY = r"a_b & 50 % of ~$x$ #1 {z} ^ \n | ± – <1"
 GRID = Grid(

@@ -1,5 +1,6 @@
 """Claims about the ladder of runs."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,10 @@ import pytest
 from vqathinker.evaluation.intervals import average_over_sets, bootstrap, generator_of
 from vqathinker.evaluation.significance import compare, holm
 from vqathinker.params import IntervalsParams
-from vqathinker.reporting.tables.agreement import Agreements, Labels
-from vqathinker.reporting.tables.formats import markdown
-from vqathinker.reporting.tables.ladder import LADDER, ladder_lines
-from vqathinker.reporting.tables.ladder_grids import ladder_grids
-from vqathinker.reporting.tables.rows import ladder_rows
-from vqathinker.reporting.tables.scale import TableScale
+from vqathinker.reporting import ladder
+from vqathinker.reporting.formats import FILES, markdown
+from vqathinker.reporting.ladder import LADDER, Agreements, Labels, ladder_grids
+from vqathinker.reporting.scale import TableScale, ladder_rows
 
 N = 40
 INTERVALS = IntervalsParams(resamples=200, seed=1, confidence=0.95)
@@ -50,6 +49,12 @@ SCALE = TableScale(
     runs=RUNS,
     method="grpo",
 )
+
+
+def ladder_lines(*given: Any) -> list[dict[str, Any]]:
+    return ladder.ladder_lines(
+        *given, {(run, name): Path(run, name) for run in RUNS for name in "abc"}
+    )
 
 
 def agreements(runs: tuple[str, ...], benchmarks: str = "abc") -> Agreements:
@@ -115,7 +120,7 @@ def test_holm_is_over_all_differences_of_a_measure() -> None:
     own = [line for line in lines if line["measure"] == "srcc"]
     assert [line["p_holm"] for line in own] == holm([line["p"] for line in own])
     assert sum(line["p"] is not None for line in own) == 15  # 3 rows, 3 benchmarks, 2 averages
-    assert all(tuple(line) == LADDER for line in lines)
+    assert all(tuple(line) == (*LADDER, FILES) for line in lines)
 
 
 def test_several_seeds_are_their_mean_and_spread_on_what_all_have_scored() -> None:

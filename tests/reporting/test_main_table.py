@@ -1,13 +1,14 @@
 """Claims about the main table."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from vqathinker.reporting.formats import FILES
+from vqathinker.reporting.main_table import AVERAGES, MAIN, main_grids, main_lines
 from vqathinker.reporting.published import PublishedRow
-from vqathinker.reporting.tables.main import AVERAGES, MAIN, main_lines
-from vqathinker.reporting.tables.main_grids import main_grids
-from vqathinker.reporting.tables.scale import TableScale
+from vqathinker.reporting.scale import TableScale
 
 WEIGHTED, EQUAL = AVERAGES
 SCALE = TableScale(
@@ -29,7 +30,7 @@ def ours(run: str, benchmark: str, srcc: float | None, **other: Any) -> dict[str
     plain: dict[str, Any] = {
         "run": run, "benchmark": benchmark, "score": "expected", "reason": None,
         "n": SCALE.counts[benchmark], "n_missing": 0, "n_damaged": 1, "n_null": 2,
-        "srcc": srcc, "plcc": srcc, "by_score": {},
+        "srcc": srcc, "plcc": srcc, "by_score": {}, FILES: [Path(run, f"{benchmark}.json")],
         "measures": {name: {"value": srcc, **bounds, "reason": None} for name in ("srcc", "plcc")},
     }  # fmt: skip
     return plain | other
@@ -60,7 +61,7 @@ PUBLISHED = [theirs("VQAThinker", name, srcc) for name, srcc in (("a", 0.8), ("b
 
 def test_published_rows_stand_alone_when_nothing_of_ours_has_run() -> None:
     lines = table(PUBLISHED, [])
-    assert all(tuple(line) == MAIN for line in lines)
+    assert all(tuple(line) == (*MAIN, FILES) for line in lines)
     assert [line["benchmark"] for line in lines] == ["a", "b", WEIGHTED, EQUAL]
     assert find(lines, "VQAThinker", WEIGHTED)["srcc"] == pytest.approx(0.75)  # 30 and 10 videos
     assert find(lines, "VQAThinker", EQUAL)["srcc"] == pytest.approx(0.7)

@@ -15,8 +15,10 @@ from tests.programs import program_or_skip
 
 from vqathinker.errors import InputError
 from vqathinker.evaluation.preference import ALL
+from vqathinker.reporting.figures import write_preference_figure
+from vqathinker.reporting.formats import write_table
 from vqathinker.reporting.numbers import write_numbers
-from vqathinker.reporting.preference import write_preference_figure, write_preference_tables
+from vqathinker.reporting.preference import preference_table, read_preference
 from vqathinker.reporting.understanding import COLUMNS
 
 ROWS = "results/demo/numbers/runs"
@@ -25,7 +27,7 @@ ROWS = "results/demo/numbers/runs"
 @pytest.fixture
 def tables(scale) -> Path:
     """Tables of scores, of preference and of questions."""
-    write_preference_tables([preference(scale.root)], scale.tables)
+    write_table(preference_table(read_preference([preference(scale.root)])), scale.tables)
     main = pd.read_csv(scale.tables / "main.csv", dtype=str, keep_default_na=False)
     ours = main["ours"] == "yes"  # these scores are perfect, and have no intervals
     main.loc[ours, ["srcc_low", "srcc_high"]] = ["0.900000000", "0.990000000"]

@@ -179,7 +179,7 @@ def test_a_point_knows_its_clip_what_was_said_and_its_copies(html: str) -> None:
 def test_large_thumbnails_stay_in_their_files_and_the_page_says_so(
     scale, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vqathinker.reporting.page.pictures._IN_THE_PAGE", 10)
+    monkeypatch.setattr("vqathinker.reporting.page.clips._IN_THE_PAGE", 10)
     out = scale.root / "ablations" / "report.html"
     write_page("demo", scale.sources, out)
     html = out.read_text(encoding="utf-8")

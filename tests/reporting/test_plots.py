@@ -5,8 +5,12 @@ from typing import Any
 
 import pytest
 
-from vqathinker.reporting.page.plots import attribution_plot, ladder_plot, ranks_plot
-from vqathinker.reporting.page.plots_of_videos import residual_plots
+from vqathinker.reporting.page.plots import (
+    attribution_plot,
+    ladder_plot,
+    ranks_plot,
+    residual_plots,
+)
 
 NAMES = ["<b>b</b>", "<a href='http://a'>a</a>", "a<br>b", "&lt;", "@6", "@line", "映像"]
 

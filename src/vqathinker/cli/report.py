@@ -67,23 +67,10 @@ def tables(
     results/demo/predictions/grpo/*.parquet --manifest data/demo_*/manifest.parquet --out-dir
     my-tables
     """
-    from vqathinker.params import DataParams, UnderstandingParams, load_section
-    from vqathinker.reporting.inputs import write_inputs
-    from vqathinker.reporting.preference import write_preference_tables
-    from vqathinker.reporting.remarks import write_remarks
-    from vqathinker.reporting.row_sources import write_provenance
-    from vqathinker.reporting.tables.write import write_tables
-    from vqathinker.reporting.understanding import write_understanding
+    from vqathinker.reporting.tables import Inputs, write_tables
 
-    notes = write_remarks(metrics, Path(load_section(params, DataParams).cards), out_dir)
-    write_tables(params, metrics, predictions, _by_set(manifest), out_dir, notes=notes)
-    write_preference_tables(preference, out_dir)
-    asked = load_section(params, UnderstandingParams)
-    write_understanding(asked, metrics, understanding, out_dir)
-    files = {"metrics": metrics, "predictions": predictions, "manifest": manifest}
-    files |= {"preference": preference, "understanding": understanding}
-    write_provenance(out_dir, files, params)
-    write_inputs(out_dir, params, files)
+    inputs = Inputs(metrics, predictions, manifest, preference, understanding)
+    write_tables(params, inputs, out_dir)
     typer.echo(f"{out_dir}: tables of {len(metrics)} results")
 
 
@@ -115,33 +102,22 @@ def figures(
     Example: vqathinker figures --predictions results/demo/predictions/grpo/*.parquet --manifest
     data/demo_*/manifest.parquet --history models/demo/grpo/history.csv --out-dir my-figures
     """
-    from vqathinker.reporting.figures.calibration import write_calibration
-    from vqathinker.reporting.figures.curves import write_curves
-    from vqathinker.reporting.figures.judged import judged_videos
-    from vqathinker.reporting.figures.ranks import write_ranks
-    from vqathinker.reporting.figures.residuals import write_residuals
-    from vqathinker.reporting.figures.scatter import write_scatters
-    from vqathinker.reporting.figures.uncertainty import write_uncertainty
-    from vqathinker.reporting.preference import write_preference_figure
-    from vqathinker.reporting.tables.main import MAIN
-    from vqathinker.reporting.tables.reading import read_lines
+    from vqathinker.reporting import figures as drawn
+    from vqathinker.reporting.formats import read_table
+    from vqathinker.reporting.main_table import MAIN
+    from vqathinker.reporting.plot_data import judged_videos
+    from vqathinker.reporting.tables import by_set
 
-    manifests = _by_set(manifest)
+    manifests = by_set(manifest)
     judged = judged_videos(predictions, manifests)
-    write_curves({path.parent.name: path for path in history}, out_dir)
-    for write in (write_scatters, write_calibration, write_residuals):
+    drawn.write_curves({path.parent.name: path for path in history}, out_dir)
+    for write in (drawn.write_scatters, drawn.write_calibration, drawn.write_residuals):
         write(judged, out_dir)
-    write_uncertainty(predictions, manifests, out_dir)
+    drawn.write_uncertainty(predictions, manifests, out_dir)
     if tables is not None:
-        write_ranks(read_lines(tables / "main.csv", MAIN), out_dir)
-    write_preference_figure(preference, out_dir)
+        drawn.write_ranks(read_table(tables / "main.csv", MAIN), out_dir)
+    drawn.write_preference_figure(preference, out_dir)
     typer.echo(f"{out_dir}: figures of {len(history)} trained runs")
-
-
-def _by_set(manifests: list[Path]) -> dict[str, Path]:
-    from vqathinker.evaluation.completeness import set_of
-
-    return {set_of(path) or path.parent.name: path for path in manifests}
 
 
 def page(
@@ -184,12 +160,12 @@ def page(
     """
     from vqathinker.params import ReportParams, load_section
     from vqathinker.phases.parameters import read_params
-    from vqathinker.reporting.page.sources import PageSources
-    from vqathinker.reporting.page.write import write_page
+    from vqathinker.reporting.page.write import PageSources, write_page
+    from vqathinker.reporting.tables import by_set
 
     title, scale = load_section(params, ReportParams).title, str(read_params(params)["scale"])
     sources = PageSources(
-        tables, figures, params, tuple(predictions), _by_set(manifest), tuple(perturbed),
+        tables, figures, params, tuple(predictions), by_set(manifest), tuple(perturbed),
         tuple(thumbnails),
     )  # fmt: skip
     write_page(scale, sources, out, title=title)

@@ -277,7 +277,7 @@ def _over_time(asked: _Asked, clip: str, window: float | None, plot: Path | None
     rows = [as_row(result, start_s=start, end_s=end) for start, end, result in found]
     asked.write(rows, partial(show_parts, found))
     if plot is not None:
-        from vqathinker.reporting.figures.over_time import draw_over_time
+        from vqathinker.reporting.figures import draw_over_time
 
         scores = [(start, end, result.score) for start, end, result in found]
         draw_over_time(scores, shown_name(clip), plot)

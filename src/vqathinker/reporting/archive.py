@@ -3,17 +3,23 @@
 Packed are results and provenance, parameters (as written and as resolved), environment, rules and
 code, receipts of data sets, records of policies. Videos, labels and weights are not: their owners
 say who may have them. They are named with their hashes.
+
+The metadata follows the Workflow Run RO-Crate profile, https://w3id.org/ro/wfrun/workflow/0.5,
+which builds on Process Run Crate 0.5 and Workflow RO-Crate 1.0, all of RO-Crate 1.1.
 """
 
+import hashlib
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from rocrate.rocrate import ROCrate
 
 from vqathinker import __version__
 from vqathinker.atomic import whole_file
@@ -25,20 +31,39 @@ from vqathinker.phases.yaml12 import dump_yaml
 from vqathinker.policy.folder.hashes import PROVENANCE as POLICY_RECORD
 from vqathinker.policy.machine import describe_machine
 from vqathinker.programs import find_program
-from vqathinker.reporting.chain import find_root
-from vqathinker.reporting.crate import Entry, crate_metadata
-from vqathinker.reporting.explain import tables_of
-from vqathinker.reporting.inputs import read_inputs
-from vqathinker.reporting.provenance import TableProvenance, locate, read_provenance
-
-__all__ = ["archive"]
+from vqathinker.reporting.provenance import find_root, locate, read_provenance, tables_of
+from vqathinker.reporting.tables import read_inputs
 
 # Of the project's folder; what of it is not there, is not packed.
 _PROJECT = ("Snakefile", "params.yaml", "constraints.txt", "pyproject.toml", "dvc.yaml", "dvc.lock",
             "README.md", "LICENSE", "envs", "workflow", "cards", "src")  # fmt: skip
-_LEFT_OUT = {"__pycache__", "keys"}
-_METADATA = "ro-crate-metadata.json"
+_LEFT_OUT = {"__pycache__", "stamps"}
 _FIRST_DAY = (1980, 1, 1, 0, 0, 0)  # of the zip format
+_PROFILES = {
+    "https://w3id.org/ro/wfrun/process/0.5": ("Process Run Crate", "0.5"),
+    "https://w3id.org/ro/wfrun/workflow/0.5": ("Workflow Run Crate", "0.5"),
+    "https://w3id.org/workflowhub/workflow-ro-crate/1.0": ("Workflow RO-Crate", "1.0"),
+}
+# Of the profile, and not of RO-Crate 1.1.
+_TERMS = {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}
+_LICENCE = "https://spdx.org/licenses/Apache-2.0"
+_FORMATS = {
+    ".csv": "text/csv", ".json": "application/json", ".md": "text/markdown", ".py": "text/x-python",
+    ".html": "text/html", ".png": "image/png", ".svg": "image/svg+xml", ".tex": "application/x-tex",
+    ".parquet": "application/vnd.apache.parquet", ".yaml": "application/yaml",
+}  # fmt: skip
+_ABOUT = (
+    "Predictions, metrics, tables and figures of VQAThinker, video quality assessment by "
+    "reinforcement learning, with provenance, parameters, environment and code. Videos, labels and "
+    "weights are named with their hashes and not contained."
+)
+_OWN = "Of the workflow and its results. Data sets and policies from elsewhere have their own."
+_INPUTS = {
+    "params.yaml": "every parameter, as written",
+    "parameters/resolved.yaml": "the parameters of this scale",
+}
+
+Content = Mapping[str, Any]  # of the provenance of a table
 
 
 def archive(results: Path, out: Path, params: Path) -> int:
@@ -57,69 +82,62 @@ def archive(results: Path, out: Path, params: Path) -> int:
     Raises:
         InputError: the folder has no tables, a file of theirs is gone, or there is no Snakefile.
     """
-    provenances = [read_provenance(path) for path in tables_of(results).values()]
-    inputs = read_inputs(results / "tables")
-    root = find_root(results, [path for paths in inputs.files.values() for path in paths]).resolve()
+    provenances = [read_provenance(path).content for path in tables_of(results).values()]
+    used, inputs = read_inputs(results / "tables")
+    root = find_root(results, [path for paths in inputs for path in paths]).resolve()
     if not (root / "Snakefile").is_file():
         raise InputError(f"{root}: no Snakefile; expected the project's folder: call it from there")
     found = {_name_in(root, path): path for path in _below(results)}
-    named = dict(_files_of(provenances, root))
-    date = max(path.stat().st_mtime for path in found.values())
-    finished = datetime.fromtimestamp(int(date), UTC).isoformat()
+    found |= {_name_in(root, path): path for one in provenances for path in _files_of(one, root)}
+    made = set(found)
     project = {_name_in(root, path): path for name in _PROJECT for path in _below(root / name)}
-    scale = inputs.params.get("scale")
+    scale = used.get("scale")
     resolved = read_params(params, [f"scale={scale}"] if scale else [])
-    written = {
-        "parameters/resolved.yaml": dump_yaml(resolved, allow_unicode=True),
+    contents = {name: path.read_bytes() for name, path in (project | found).items()}
+    contents |= {
+        "parameters/resolved.yaml": dump_yaml(resolved, allow_unicode=True).encode(),
         "environment.json": _json(_environment()),
         "code.json": _json(_code(root)),
     }
-    entries = [Entry(name, path, None) for name, path in {**project, **named, **found}.items()]
-    entries += [Entry(name, None, text.encode()) for name, text in written.items()]
-    entries.sort(key=lambda entry: entry.name)
+    newest = max(path.stat().st_mtime for path in _below(results))
     title = f"{resolved['report']['title']}: results of scale {resolved['scale']}"
-    metadata = crate_metadata(
-        entries, title, finished, results=sorted({*found, *named}),
-        things=list(_things_outside(provenances)),
-    )  # fmt: skip
-    _write_zip(out, [Entry(_METADATA, None, _json(metadata).encode()), *entries])
-    return len(entries) + 1
+    finished = datetime.fromtimestamp(int(newest), UTC).isoformat()
+    contents = dict(sorted(contents.items()))
+    things = {sha256: name for one in provenances for name, sha256 in _things_outside(one)}
+    metadata = _json(_metadata(contents, title, finished, made, things))
+    with whole_file(out) as part, ZipFile(part, "w") as file:
+        for name, content in {"ro-crate-metadata.json": metadata, **contents}.items():
+            info = ZipInfo(name, _FIRST_DAY)
+            info.compress_type, info.external_attr = ZIP_DEFLATED, 0o644 << 16
+            file.writestr(info, content)
+    return len(contents) + 1
 
 
 def _below(path: Path) -> Iterator[Path]:
-    if path.is_file():
-        yield path
-    for file in sorted(path.rglob("*")):
+    for file in [path] if path.is_file() else sorted(path.rglob("*")):
         parts = file.relative_to(path).parts
         hidden = any(part.startswith(".") or part in _LEFT_OUT for part in parts)
         if file.is_file() and not hidden and file.suffix != ".pyc":
             yield file
 
 
-def _files_of(provenances: Sequence[TableProvenance], root: Path) -> Iterator[tuple[str, Path]]:
-    """Name and path of each file that tables were made from, of receipts, records, histories."""
-    for one in provenances:
-        for name, source in one.content["sources"].items():
-            here = locate(name, root)  # of a checkout, the package's own files lie in it, too
-            if here.is_relative_to(root):
-                yield _required(root, here)
-            if made := source.get("predictions"):
-                yield _required(root, made["path"])
-        more = [Path(found["path"]).with_name("source.json")
-                for found in one.content["manifests"].values()]  # fmt: skip
-        for policy in one.content["policies"].values():
-            if "folder" in policy:
-                folder = Path(policy["folder"])
-                more += [folder / POLICY_RECORD, folder / "README.md"]
-                more += [folder.parent / "history.csv"] if "run" in policy else []
-        yield from (_required(root, path) for path in more if (root / path).is_file())
-
-
-def _required(root: Path, recorded: str | Path) -> tuple[str, Path]:
-    path = root / recorded
-    if not path.is_file():
-        raise InputError(f"{path}: gone, but tables were made from it; make the results again")
-    return _name_in(root, path), path
+def _files_of(content: Content, root: Path) -> Iterator[Path]:
+    """Each file that a table was made from, receipts, records and histories."""
+    for name, source in content["sources"].items():
+        here = locate(name, root)  # of a checkout, the package's own files lie in it, too
+        needed = [here] if here.is_relative_to(root) else []
+        needed += [root / source["predictions"]["path"]] if "predictions" in source else []
+        for path in needed:
+            if not path.is_file():
+                raise InputError(f"{path}: gone, but tables were made from it; make them again")
+            yield path
+    more = [Path(one["path"]).with_name("source.json") for one in content["manifests"].values()]
+    for policy in content["policies"].values():
+        if "folder" in policy:
+            folder = Path(policy["folder"])
+            more += [folder / POLICY_RECORD, folder / "README.md"]
+            more += [folder.parent / "history.csv"] if "run" in policy else []
+    yield from (root / path for path in more if (root / path).is_file())
 
 
 def _name_in(root: Path, path: Path) -> str:
@@ -132,54 +150,42 @@ def _name_in(root: Path, path: Path) -> str:
         ) from None
 
 
-def _things_outside(provenances: Sequence[TableProvenance]) -> Iterator[dict[str, Any]]:
-    """What results depend on and the archive leaves out: manifests, labels, policies."""
-    for one in provenances:
-        for sha256, found in one.content["manifests"].items():
-            yield {"name": f"manifest {found['path']}", "sha256": sha256}
-            if labels := found.get("labels"):
-                yield {"name": f"labels {labels['path']}", "sha256": labels["sha256"]}
-        for sha256, policy in one.content["policies"].items():
-            yield {"name": f"policy {policy.get('folder', '')}".strip(), "sha256": sha256}
+def _things_outside(content: Content) -> Iterator[tuple[str, str]]:
+    """Name and sha256 of what results depend on and the archive leaves out."""
+    for sha256, found in content["manifests"].items():
+        yield f"manifest {found['path']}", sha256
+        if labels := found.get("labels"):
+            yield f"labels {labels['path']}", labels["sha256"]
+    for sha256, policy in content["policies"].items():
+        yield f"policy {policy.get('folder', '')}".strip(), sha256
 
 
 def _environment() -> dict[str, Any]:
     packages = {str(one.metadata["Name"]): one.version for one in distributions()}
-    return {
-        **versions_of(),
-        "machine": describe_machine(),
-        "packages": dict(sorted(packages.items(), key=lambda item: item[0].lower())),
-    }
+    by_name = dict(sorted(packages.items(), key=lambda item: item[0].lower()))
+    return {**versions_of(), "machine": describe_machine(), "packages": by_name}
 
 
 def _code(root: Path) -> dict[str, Any]:
     """The revision and changed files, if `root` is a repository, and the hash of each source."""
-    revision = changed = None
-    if _is_repository(root):
-        revision, changed = _git(root, "rev-parse", "HEAD"), _git(root, "status", "-s")
-    files = {_name_in(root, path): sha256_of_file(path) for path in _below(root / "src")}
+    top = _git(root, "rev-parse", "--show-toplevel")
+    # `root` may lie somewhere in another repository, which says nothing of it.
+    own = top is not None and Path(top).resolve() == root.resolve()
+    changed = _git(root, "status", "-s") if own else None
     return {
         "version": __version__,
-        "revision": revision,
+        "revision": _git(root, "rev-parse", "HEAD") if own else None,
         "changed": None if changed is None else changed.splitlines(),
-        "files": files,
+        "files": {_name_in(root, path): sha256_of_file(path) for path in _below(root / "src")},
     }
 
 
-def _is_repository(root: Path) -> bool:
-    """Whether `root` is the top level of a repository, not a folder somewhere in another one."""
-    top = _git(root, "rev-parse", "--show-toplevel")
-    return top is not None and Path(top).resolve() == root.resolve()
-
-
 def _git(root: Path, *words: str) -> str | None:
-    """What git prints of the repository that holds `root`; None where it fails.
-
-    GIT_DIR and the like, which git sets in its hooks, point to another repository.
-    """
+    """What git prints of the repository that holds `root`; None where it fails."""
     program = find_program("git")
     if program is None:
         return None
+    # GIT_DIR and the like, which git sets in its hooks, point to another repository.
     environment = {name: value for name, value in os.environ.items() if name[:4] != "GIT_"}
     done = subprocess.run(
         [program, "-C", str(root), *words],
@@ -188,13 +194,77 @@ def _git(root: Path, *words: str) -> str | None:
     return done.stdout.removesuffix("\n") if done.returncode == 0 else None
 
 
-def _json(content: Mapping[str, Any]) -> str:
-    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+def _json(content: Mapping[str, Any]) -> bytes:
+    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def _write_zip(out: Path, entries: Sequence[Entry]) -> None:
-    with whole_file(out) as part, ZipFile(part, "w") as file:
-        for entry in entries:
-            info = ZipInfo(entry.name, _FIRST_DAY)
-            info.compress_type, info.external_attr = ZIP_DEFLATED, 0o644 << 16
-            file.writestr(info, entry.read())
+def _metadata(
+    contents: Mapping[str, bytes], title: str, finished: str, made: set[str],
+    things: Mapping[str, str],
+) -> dict[str, Any]:  # fmt: skip
+    """What `ro-crate-metadata.json` holds: what ran on what gave what.
+
+    `made` are names of what the run made; `things` names by sha256 of what it needed and the
+    archive does not contain.
+    """
+    crate = ROCrate(version="1.1")
+    crate.metadata.extra_terms.update(_TERMS)
+    crate.name, crate.description, crate.datePublished = title, _ABOUT, finished
+    work = {"@type": "CreativeWork"}
+    crate.license = crate.add_jsonld(
+        {"@id": _LICENCE, **work, "name": "Apache-2.0", "description": _OWN}
+    )
+    add = {"Snakefile": _add_workflow}
+    files = {
+        name: add.get(name, _add_file)(crate, name, {
+            "name": name, "contentSize": str(len(content)),
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "encodingFormat": _FORMATS.get(Path(name).suffix, "text/plain"),
+        })
+        for name, content in contents.items()
+    }  # fmt: skip
+    outside = [
+        crate.add_jsonld({"@id": f"#{sha256}", **work, "name": name, "sha256": sha256,
+                          "identifier": f"sha256:{sha256}"})
+        for sha256, name in things.items()
+    ]  # fmt: skip
+    workflow = files["Snakefile"]
+    inputs = [files[name] for name in _INPUTS if name in files]
+    for name, entity in zip(_INPUTS, inputs, strict=False):
+        parameter = crate.add_formal_parameter(
+            name, "File", identifier=f"#input-{Path(name).stem}", description=_INPUTS[name],
+            properties={"workExample": entity},
+        )  # fmt: skip
+        workflow.append_to("input", parameter)
+        entity["exampleOfWork"] = parameter
+    about = {
+        "name": title, "endTime": finished,
+        "actionStatus": "http://schema.org/CompletedActionStatus",
+        "description": "the rules of the Snakefile, from data sets to report",
+    }  # fmt: skip
+    results = [files[name] for name in sorted(made)]
+    action = crate.add_action(workflow, "#run", [*inputs, *outside], results, about)
+    crate.root_dataset["mentions"] = action
+    crate.root_dataset["conformsTo"] = [
+        crate.add_jsonld({"@id": address, **work, "name": name, "version": version})
+        for address, (name, version) in _PROFILES.items()
+    ]
+    if "README.md" in files:
+        files["README.md"]["about"] = crate.root_dataset
+    found: dict[str, Any] = crate.metadata.generate()
+    return found
+
+
+def _add_file(crate: ROCrate, name: str, facts: dict[str, str]) -> Any:
+    return crate.add_file(dest_path=name, properties=facts)
+
+
+def _add_workflow(crate: ROCrate, name: str, facts: dict[str, str]) -> Any:
+    about = {
+        "name": "VQAThinker", "version": __version__, "license": crate.dereference(_LICENCE),
+        "description": "From data sets to tables of video quality assessment.",
+        "conformsTo": {"@id": "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"},
+    }  # fmt: skip
+    return crate.add_workflow(
+        dest_path=name, properties={**facts, **about}, main=True, lang="snakemake"
+    )

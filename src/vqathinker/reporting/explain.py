@@ -1,19 +1,63 @@
-"""Where one number of a table comes from: the chain from its cell down to label file and videos."""
+"""Where one number of a table comes from: the chain from its cell down to label file and videos.
+
+Hashes are computed anew from the disk, so a chain takes as long as its videos take to read.
+"""
 
 import csv
-from collections.abc import Iterable, Iterator
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pyarrow.parquet as pq
+
+from vqathinker.datasets.manifest_origin import files_digest, read_receipt
 from vqathinker.errors import InputError, read_json, reading
+from vqathinker.evaluation.origins import sha256_of_file
+from vqathinker.parquet import read_columns
 from vqathinker.phases.words import nearest
-from vqathinker.products import TABLE
-from vqathinker.reporting.chain import Link, Video, find_root, follow, videos_of
-from vqathinker.reporting.provenance import PROVENANCE, read_provenance, row_name
+from vqathinker.policy.folder.hashes import policy_hash
+from vqathinker.products import MANIFEST, TABLE
+from vqathinker.reporting.provenance import (
+    TableProvenance,
+    find_root,
+    locate,
+    read_provenance,
+    row_name,
+    tables_of,
+)
 
-__all__ = ["Chain", "Explanation", "as_text", "explain", "tables_of"]
-
+OK, DIFFERS, GONE, UNKNOWN = "ok", "DIFFERS", "gone", "not recorded"
 _LISTED = 20  # rows that a wrong name is answered with
+
+
+class Link(NamedTuple):
+    """One file or folder of a chain.
+
+    Args:
+        kind: "metrics", "predictions", "policy", "clips", "manifest", "receipt" or "labels".
+        path: as recorded, from the project's root; None of what is no file.
+        sha256: as recorded; of a policy, `policy_hash`.
+        state: "ok", "DIFFERS", "gone", or "not recorded"; empty of what is no file.
+        facts: what else is known.
+    """
+
+    kind: str
+    path: str | None
+    sha256: str | None
+    state: str
+    facts: dict[str, Any]
+
+
+class Video(NamedTuple):
+    """A video of a set: id, file, hash by the receipt, and state; `note` is the manifest's."""
+
+    video: str
+    path: str
+    sha256: str | None
+    state: str
+    note: str
 
 
 class Chain(NamedTuple):
@@ -63,27 +107,22 @@ def explain(results: Path, table: str, row: str, column: str) -> Explanation:
         raise InputError(f"{provenance.path}: has no row {row}, but its table has: make both again")
     root = find_root(results, provenance.content["sources"])
     chains = []
-    for name in provenance.sources_of(row, column):
-        links = list(follow(provenance, name, root))
-        manifests = [link.path for link in links if link.kind == "manifest" and link.path]
-        there = [root / path for path in manifests if (root / path).is_file()]
-        videos = [video for manifest in there for video in videos_of(manifest)]
+    for name in provenance.rows[row]:
+        links = list(_follow(provenance, name, root))
+        manifests = [root / link.path for link in links if link.kind == "manifest" and link.path]
+        videos = [video for path in manifests if path.is_file() for video in _videos_of(path)]
         chains.append(Chain(name, _said(root / name, column), links, videos))
     return Explanation(provenance.table, row, column, value, values.get("source", ""), chains)
 
 
-def tables_of(results: Path) -> dict[str, Path]:
-    """Name of each table of a results folder to its provenance.
-
-    Raises:
-        InputError: there is none.
-    """
-    found = sorted((results / "tables").glob(f"*{PROVENANCE}"))
-    if not found:
-        raise InputError(
-            f"{results}/tables: no table with its provenance; write them with `vqathinker tables`"
-        )
-    return {path.name.removesuffix(PROVENANCE): path for path in found}
+def state_of(path: Path, sha256: str | None) -> str:
+    """Whether a file, or a policy's folder, is what it was: see `Link.state`."""
+    if not path.exists():
+        return GONE
+    if sha256 is None:
+        return UNKNOWN
+    found = policy_hash(path) if path.is_dir() else sha256_of_file(path)
+    return OK if found == sha256 else DIFFERS
 
 
 def _among(word: str, known: dict[str, Any], what: str) -> Any:
@@ -102,14 +141,100 @@ def _said(path: Path, column: str) -> Any:
     return None if isinstance(said, dict | list) else said
 
 
+def _follow(provenance: TableProvenance, name: str, root: Path) -> Iterator[Link]:
+    """Every link from one source of a table down to its labels, videos left out."""
+    content = provenance.content
+    source = content["sources"][name]
+    run = {key: source[key] for key in ("run", "benchmark") if key in source}
+    kind = "metrics" if "predictions" in source else "file"
+    yield _link(kind, name, source["sha256"], root, run)
+    for key, made in source.items():
+        if isinstance(made, Mapping) and {"path", "sha256"} <= set(made):
+            yield _link(key, made["path"], made["sha256"], root)
+    if "policy" in source:
+        yield from _of_policy(source["policy"], content["policies"][source["policy"]], root)
+    conditions = dict(content["conditions"].get(source.get("conditions"), {}))
+    setting = conditions.pop("setting", None)
+    if conditions:
+        yield Link("asked", None, None, "", conditions)
+    if setting is not None:
+        shards = {"setting": setting, "sha256": source.get("clips", [])}
+        yield Link("clips", None, None, "", shards)
+    if "manifest" in source:
+        yield from _of_manifest(source["manifest"], content["manifests"][source["manifest"]], root)
+
+
+def _of_policy(sha256: str, origin: Mapping[str, Any], root: Path) -> Iterator[Link]:
+    facts = {key: value for key, value in origin.items() if key != "folder"}
+    folder = origin.get("folder")
+    if folder is None:
+        yield Link("policy", None, sha256, UNKNOWN, facts)
+        return
+    yield _link("policy", folder, sha256, root, facts)
+    history = Path(folder).parent / "history.csv"
+    if "run" in origin and (root / history).is_file():
+        yield Link("history", history.as_posix(), None, UNKNOWN, {})
+
+
+def _of_manifest(sha256: str, origin: Mapping[str, Any], root: Path) -> Iterator[Link]:
+    yield _link("manifest", origin["path"], sha256, root)
+    path, recorded = Path(origin["path"]).with_name("source.json"), origin.get("files_sha256")
+    facts: dict[str, Any] = {}
+    if recorded is not None:
+        state = GONE
+        if (root / path).is_file():
+            receipt = read_receipt(root / path)
+            state = OK if files_digest(receipt) == recorded else DIFFERS
+            facts = _origin_of_files(receipt)
+        yield Link("receipt", path.as_posix(), recorded, state, {})
+    if labels := origin.get("labels"):
+        yield _link("labels", labels["path"], labels["sha256"], root, facts)
+
+
+def _origin_of_files(receipt: Mapping[str, Any]) -> dict[str, Any]:
+    downloads = [
+        f"{item['origin']}" + (f" at {item['revision']}" if item.get("revision") else "")
+        for item in receipt.get("downloads", [])
+    ]
+    facts = {"brought by": receipt.get("made_by"), "from": downloads}
+    if ffmpeg := receipt.get("ffmpeg"):
+        facts["ffmpeg"] = f"{ffmpeg['version']} from {ffmpeg['from']}"
+    return facts
+
+
+def _link(
+    kind: str, path: str, sha256: str | None, root: Path, facts: Mapping[str, Any] | None = None
+) -> Link:
+    here = locate(path, root)
+    state, known = state_of(here, sha256), dict(facts or {})
+    if here.suffix == ".parquet" and state == OK:
+        known["rows"] = pq.read_metadata(here).num_rows
+    return Link(kind, path, sha256, state, known)
+
+
+def _videos_of(manifest: Path) -> Iterator[Video]:
+    """Every video that a manifest lists, compared with the receipt of the set whose file it is."""
+    rows = read_columns(manifest, ["video", "file", "status", "reason"], MANIFEST)
+    sets = Path(os.path.normpath(manifest.parent.parent))
+    receipts: dict[Path, dict[str, str]] = {}
+    for video, file, status, reason in rows.itertuples(index=False):
+        path = Path(os.path.normpath(manifest.parent / "source" / file))
+        owner = sets / path.relative_to(sets).parts[0]
+        if owner not in receipts:
+            receipt = owner / "source.json"
+            files = read_receipt(receipt)["files"] if receipt.is_file() else []
+            receipts[owner] = {file["path"]: file["sha256"] for file in files}
+        sha256 = receipts[owner].get(path.relative_to(owner / "source").as_posix())
+        note = "" if status == "ok" else f"{status}: {reason}"
+        yield Video(video, path.as_posix(), sha256, state_of(path, sha256), note)
+
+
 def as_text(explanation: Explanation) -> str:
     """The explanation for a terminal."""
     table, row, column, value, told, chains = explanation
     lines = [f"{table}: {row}, {column}: {value or 'empty'}"]
-    if told:
-        lines.append(f"  as told by {told}")
-    if not chains:
-        lines.append("  of no file")
+    lines += [f"  as told by {told}"] if told else []
+    lines += [] if chains else ["  of no file"]
     for chain in chains:
         lines += ["", *_chain_lines(chain, column)]
     return "\n".join(lines)
@@ -117,31 +242,24 @@ def as_text(explanation: Explanation) -> str:
 
 def _chain_lines(chain: Chain, column: str) -> Iterator[str]:
     for link in chain.links:
-        place = link.path or ""
-        state = f"  {link.state}" if link.state else ""
-        yield f"{link.kind:<12} {place}{state}".rstrip()
-        if link.path == chain.source and chain.says is not None:
-            yield from _facts({column: chain.says})
-        if link.sha256:
-            yield from _facts({"sha256": link.sha256})
-        yield from _facts(link.facts)
+        yield f"{link.kind:<12} {link.path or ''}  {link.state}".rstrip()
+        says = {column: chain.says} if link.path == chain.source else {}
+        yield from _facts({**says, "sha256": link.sha256, **link.facts})
     if chain.videos:
-        yield f"{'videos':<12} {len(chain.videos)}: {_counts(v.state for v in chain.videos)}"
+        counts = Counter(video.state for video in chain.videos)
+        states = ", ".join(f"{number} {state}" for state, number in counts.items())
+        yield f"{'videos':<12} {len(chain.videos)}: {states}"
         for video in chain.videos:
             note = f"  ({video.note})" if video.note else ""
             yield f"  {video.path}  {video.sha256 or '–'}  {video.state}{note}"
 
 
-def _counts(states: Iterable[str]) -> str:
-    listed = list(states)
-    return ", ".join(f"{listed.count(state)} {state}" for state in dict.fromkeys(listed))
-
-
-def _facts(facts: dict[str, Any]) -> Iterator[str]:
+def _facts(facts: Mapping[str, Any]) -> Iterator[str]:
     for key, value in facts.items():
+        text = value
         if isinstance(value, dict):
-            value = ", ".join(f"{name} {held}" for name, held in value.items())  # noqa: PLW2901
-        if isinstance(value, list):
-            value = ", ".join(map(str, value))  # noqa: PLW2901
-        if value not in {None, ""}:
-            yield f"  {key:<14} {value}"
+            text = ", ".join(f"{name} {held}" for name, held in value.items())
+        elif isinstance(value, list):
+            text = ", ".join(map(str, value))
+        if text not in {None, ""}:
+            yield f"  {key:<14} {text}"

@@ -1,48 +1,28 @@
 """Beside each table, NAME.provenance.json: which files and settings each of its numbers comes from.
 
-A row, or a cell of it where cells differ, points to sources, which are files by path; a source has
-its hash and the files it was made from, and points to what many sources share: `policies`,
-`manifests`, `conditions` (setting, decoding, device, machine, versions, code). So nothing is said a
-hundred times. No times and no names of hosts: the same results give the same bytes.
+A row points to sources, which are files by path; a source has its hash and the files it was made
+from, and points to what many sources share: `policies`, `manifests`, `conditions` (setting,
+decoding, device, machine, versions, code). So nothing is said a hundred times. No times and no
+names of hosts: the same results give the same bytes.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vqathinker.atomic import whole_file
 from vqathinker.errors import InputError, read_json
-from vqathinker.evaluation.origins import versions_of
-from vqathinker.hashing import code_digest, sha256_of_file
-
-__all__ = [
-    "PROVENANCE",
-    "Sources",
-    "TableProvenance",
-    "locate",
-    "read_provenance",
-    "row_name",
-]
+from vqathinker.evaluation.origins import sha256_of_file, versions_of
+from vqathinker.phases.hashing import code_digest
+from vqathinker.reporting.formats import FILES, Table, write_text
 
 PROVENANCE = ".provenance.json"  # the end of a file's name, in place of .csv
-_CONDITIONS = (
-    "setting",
-    "decoding",
-    "answer",
-    "device",
-    "precision",
-    "machine",
-    "versions",
-    "code",
-)
+_CONDITIONS = ("setting", "decoding", "answer", "device", "precision", "machine", "versions",
+               "code")  # fmt: skip
 _OF_MANIFEST = ("manifest", "labels", "files_sha256")
 _PACKAGE = Path(__file__).parents[1]  # has files of its own: published results
 _SHORT = 12  # digits of a hash that tell conditions apart
-
-# The files that a row, or each of its columns, comes from.
-Files = Sequence[Path] | Mapping[str, Sequence[Path]]
 
 
 class Sources:
@@ -52,63 +32,41 @@ class Sources:
     """
 
     def __init__(self) -> None:
-        self._known: dict[Path, dict[str, Any]] = {}
+        self._known: dict[Path, tuple[dict[str, Any], dict[str, dict[str, Any]]]] = {}
 
-    def write(
-        self, table: Path, key: Sequence[str], rows: Iterable[tuple[Mapping[str, Any], Files]]
-    ) -> None:
-        """Write the provenance of the table at `table`, which has been written.
-
-        Args:
-            table: a CSV.
-            key: columns whose values name a row, joined by a stroke: see `row_name`.
-            rows: of each row, its values by column and the files that they come from: of all of
-                them, or by column where they differ.
+    def write(self, table: Table, folder: Path) -> None:
+        """Write the provenance of a table that has been written to `folder`.
 
         Raises:
             InputError: two rows have one name.
         """
         shared: dict[str, dict[str, Any]] = {"policies": {}, "manifests": {}, "conditions": {}}
         sources: dict[str, Any] = {}
-        pointers: dict[str, Any] = {}
-        for row, files in rows:
-            name = row_name(row, key)
-            if name in pointers:
-                raise InputError(f"{table}: two rows {name}; a row is named by {', '.join(key)}")
-            if isinstance(files, Mapping):
-                by_column = {
-                    column: self._point(paths, sources, shared) for column, paths in files.items()
-                }
-                pointers[name] = by_column
-            else:
-                pointers[name] = self._point(files, sources, shared)
+        rows: dict[str, list[str]] = {}
+        for row in table.rows:
+            name = row_name(row, table.key)
+            if name in rows:
+                raise InputError(f"{folder}/{table.name}.csv: two rows {name}; expected one")
+            rows[name] = [path.as_posix() for path in dict.fromkeys(row[FILES])]
+            for path in row[FILES]:
+                if path not in self._known:
+                    self._known[path] = _read_source(locate(path, Path()))
+                sources[path.as_posix()], more = self._known[path]
+                for kind, entries in more.items():
+                    shared[kind] |= entries
+        path = folder / f"{table.name}.csv"
         content = {
-            "table": table.name,
-            "sha256": sha256_of_file(table),
-            "key": list(key),
+            "table": path.name,
+            "sha256": sha256_of_file(path),
+            "key": list(table.key),
             "code": code_digest(Path("cli", "report.py"), _PACKAGE.parent),
             "versions": versions_of(),
-            "rows": pointers,
+            "rows": rows,
             "sources": sources,
             **shared,
         }
-        with whole_file(table.with_suffix(PROVENANCE)) as part:
-            text = json.dumps(content, indent=1, ensure_ascii=False)
-            part.write_text(text + "\n", encoding="utf-8")
-
-    def _point(
-        self, files: Iterable[Path], sources: dict[str, Any], shared: dict[str, dict[str, Any]]
-    ) -> list[str]:
-        names = []
-        for path in files:
-            if path not in self._known:
-                self._known[path] = _read_source(locate(path, Path()))
-            found, name = self._known[path], path.as_posix()
-            names.append(name)
-            sources[name] = found["source"]
-            for kind, entries in found["shared"].items():
-                shared[kind] |= entries
-        return list(dict.fromkeys(names))
+        text = json.dumps(content, indent=1, ensure_ascii=False)
+        write_text(path.with_suffix(PROVENANCE), text + "\n")
 
 
 class TableProvenance(NamedTuple):
@@ -123,14 +81,29 @@ class TableProvenance(NamedTuple):
         return self.path.with_name(self.content["table"])
 
     @property
-    def rows(self) -> dict[str, list[str] | dict[str, list[str]]]:
-        """Names of rows, each with the names of its sources, for all columns or by column."""
+    def rows(self) -> dict[str, list[str]]:
+        """Names of rows, each with the names of its sources."""
         return dict(self.content["rows"])
 
-    def sources_of(self, row: str, column: str) -> list[str]:
-        """Names of the sources of one cell; `row` is one of `rows`."""
-        found = self.rows[row]
-        return found.get(column, []) if isinstance(found, dict) else found
+
+def tables_of(results: Path) -> dict[str, Path]:
+    """Name of each table of a results folder to its provenance.
+
+    Raises:
+        InputError: there is none.
+    """
+    found = sorted((results / "tables").glob(f"*{PROVENANCE}"))
+    if not found:
+        raise InputError(
+            f"{results}/tables: no table with its provenance; write them with `vqathinker tables`"
+        )
+    return {path.name.removesuffix(PROVENANCE): path for path in found}
+
+
+def find_root(results: Path, recorded: Iterable[str | Path]) -> Path:
+    """The folder that recorded paths start from: the present one, or one above the results."""
+    listed, above = list(recorded), [Path(), *results.resolve().parents]
+    return next((root for root in above if any((root / path).exists() for path in listed)), Path())
 
 
 def locate(recorded: str | Path, root: Path) -> Path:
@@ -140,12 +113,12 @@ def locate(recorded: str | Path, root: Path) -> Path:
 
 
 def row_name(row: Mapping[str, Any], key: Iterable[str]) -> str:
-    """The name of a row: what is empty is left out.
+    """The name of a row: the values of its key; what is empty is left out.
 
     >>> row_name({"run": "grpo", "benchmark": "konvid", "srcc": 0.8}, ["run", "benchmark"])
     'grpo/konvid'
     """
-    return "/".join(value for column in key if (value := str(row[column])))
+    return "/".join(str(row[column]) for column in key if row[column] not in {None, ""})
 
 
 def read_provenance(path: Path) -> TableProvenance:
@@ -162,7 +135,7 @@ def read_provenance(path: Path) -> TableProvenance:
     return TableProvenance(path, content)
 
 
-def _read_source(path: Path) -> dict[str, Any]:
+def _read_source(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """What one file is, and what it shares with others."""
     content = json.loads(path.read_text(encoding="utf-8")) if path.suffix == ".json" else {}
     origin: dict[str, Any] = content.get("provenance") or {}
@@ -182,4 +155,4 @@ def _read_source(path: Path) -> dict[str, Any]:
         text = json.dumps(conditions, sort_keys=True)
         source["conditions"] = hashlib.sha256(text.encode()).hexdigest()[:_SHORT]
         shared["conditions"] = {source["conditions"]: conditions}
-    return {"source": source, "shared": shared}
+    return source, shared

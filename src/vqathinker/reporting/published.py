@@ -1,28 +1,16 @@
 """What others have published on the paper's benchmarks: rows of data, with how sure each is.
 
 `published.csv`: SRCC and PLCC of a method on a benchmark. `published_accuracy.csv`: accuracies in
-percent, of comparing pairs of videos and of answering Q-Bench-Video's questions. `ranked` is "no"
-where a method was trained on the benchmark it is tested on, or under another protocol.
+percent, of comparing pairs of videos and of answering Q-Bench-Video's questions.
+`published_understanding.csv`: what is printed for the authors' weights on questions. `ranked` is
+"no" where a method was trained on the benchmark it is tested on, or under another protocol.
 """
 
 import csv
-import math
-from collections.abc import Callable, Sequence
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 
 from vqathinker.errors import InputError, reading
-
-__all__ = [
-    "HOW_SURE",
-    "METHOD",
-    "PublishedAccuracy",
-    "PublishedRow",
-    "read_published",
-    "read_published_accuracy",
-]
 
 # The row that ours is compared with.
 METHOD = "VQAThinker"
@@ -34,8 +22,12 @@ HOW_SURE = {
     "catalogue": "copied by a public catalogue; not seen in the original",
     "third-party": "told by third parties; not seen in the original",
 }
-_FOLDER = resources.files("vqathinker.reporting")
-_REMEDY = ("published results", "give a file with the columns of src/vqathinker/reporting's own")
+# As provenance records them, see `provenance.locate`.
+PUBLISHED = Path("vqathinker", "reporting", "published.csv")
+ACCURACY = PUBLISHED.with_name("published_accuracy.csv")
+UNDERSTANDING = PUBLISHED.with_name("published_understanding.csv")
+_FOLDER = Path(__file__).parent
+_EXPECTED = ("published results", "give a file with the columns of src/vqathinker/reporting's own")
 
 
 class PublishedRow(NamedTuple):
@@ -68,81 +60,69 @@ class PublishedAccuracy(NamedTuple):
     source: str
 
 
-def read_published(path: Path | Traversable = _FOLDER / "published.csv") -> list[PublishedRow]:
+def read_published(path: Path = _FOLDER / PUBLISHED.name) -> list[PublishedRow]:
     """The published rows in the file's order.
 
     Raises:
         InputError: a column is missing, a value is none that it can be, or a row is there twice.
     """
-    rows = [PublishedRow(**row) for row in _read(path, PublishedRow._fields)]
+    rows = [PublishedRow(**row) for row in _read(path, PublishedRow)]
     _require_each_once(path, [(*row.key, row.benchmark) for row in rows])
     return rows
 
 
-def read_published_accuracy(
-    path: Path | Traversable = _FOLDER / "published_accuracy.csv",
-) -> list[PublishedAccuracy]:
+def read_published_accuracy(path: Path = _FOLDER / ACCURACY.name) -> list[PublishedAccuracy]:
     """The published accuracies in the file's order.
 
     Raises:
         InputError: as `read_published`.
     """
-    rows = [PublishedAccuracy(**row) for row in _read(path, PublishedAccuracy._fields)]
+    rows = [PublishedAccuracy(**row) for row in _read(path, PublishedAccuracy)]
     _require_each_once(path, [(row.method, row.task, row.part) for row in rows])
     return rows
 
 
-def _read(path: Path | Traversable, columns: Sequence[str]) -> list[dict[str, Any]]:
-    with reading(Path(str(path)), *_REMEDY):
-        table = csv.DictReader(path.read_text(encoding="utf-8").splitlines())
-        if table.fieldnames is None or set(table.fieldnames) != set(columns):
-            raise InputError(f"{path}: has columns {table.fieldnames}, expected {list(columns)}")
+def read_published_understanding() -> dict[tuple[str, str, str, str], float]:
+    """Published values by kind of task, measure, part and name."""
+    with (_FOLDER / UNDERSTANDING.name).open(encoding="utf-8", newline="") as file:
+        return {
+            (row["kind"], row["measure"], row["part"], row["name"]): float(row["value"])
+            for row in csv.DictReader(file)
+        }
+
+
+def _read(path: Path, row_type: type) -> list[dict[str, Any]]:
+    types = get_type_hints(row_type)
+    with reading(path, *_EXPECTED), path.open(encoding="utf-8", newline="") as file:
+        table = csv.DictReader(file)
+        if set(table.fieldnames or ()) != set(types):
+            raise InputError(f"{path}: has columns {table.fieldnames}, expected {list(types)}")
         return [
-            {name: _value(f"{path}, line {number}", name, row[name]) for name in columns}
+            {name: _value(f"{path}, line {number}", name, row[name] or "", kind)
+             for name, kind in types.items()}
             for number, row in enumerate(table, start=2)
-        ]
+        ]  # fmt: skip
 
 
-def _value(where: str, name: str, text: str | None) -> str | float | bool:
-    parse, expected = _PARSERS.get(name, (_word, "a word"))
-    try:
-        return parse(text or "")
-    except (ValueError, KeyError):
-        raise InputError(f"{where}: {name} is {text!r}, expected {expected}") from None
+def _value(where: str, name: str, text: str, kind: type) -> str | float | bool:
+    value: Any = text.strip() or None
+    expected = "a word"
+    if kind is bool:
+        value, expected = {"yes": True, "no": False}.get(text), "yes or no"
+    elif name == "how_sure":
+        value, expected = text if text in HOW_SURE else None, f"one of {', '.join(HOW_SURE)}"
+    elif kind is float:
+        low, high = (0, 100) if name == "percent" else (-1, 1)
+        expected = f"a number from {low} to {high}"
+        try:
+            value = number if low <= (number := float(text)) <= high else None
+        except ValueError:
+            value = None
+    if value is None:
+        raise InputError(f"{where}: {name} is {text!r}, expected {expected}")
+    return value
 
 
-def _word(text: str) -> str:
-    if not text.strip():
-        raise ValueError(text)
-    return text
-
-
-def _within(low: float, high: float) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        number = float(text)
-        if not (math.isfinite(number) and low <= number <= high):
-            raise ValueError(text)
-        return number
-
-    return parse
-
-
-def _how_sure(text: str) -> str:
-    HOW_SURE[text]
-    return text
-
-
-_PARSERS: dict[str, tuple[Callable[[str], Any], str]] = {
-    "srcc": (_within(-1, 1), "a number from -1 to 1"),
-    "plcc": (_within(-1, 1), "a number from -1 to 1"),
-    "percent": (_within(0, 100), "a number from 0 to 100"),
-    "how_sure": (_how_sure, f"one of {', '.join(HOW_SURE)}"),
-    "ranked": (lambda text: {"yes": True, "no": False}[text], "yes or no"),
-}
-
-
-def _require_each_once(path: Path | Traversable, keys: Sequence[tuple[str, ...]]) -> None:
+def _require_each_once(path: Path, keys: list[tuple[str, ...]]) -> None:
     if twice := sorted({key for key in keys if keys.count(key) > 1}):
-        raise InputError(
-            f"{path}: {', '.join(map(str, twice[0]))} stands there twice; expected each once"
-        )
+        raise InputError(f"{path}: {', '.join(twice[0])} stands there twice; expected each once")

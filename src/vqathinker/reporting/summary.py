@@ -9,10 +9,8 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from vqathinker.reporting.tables.formats import format_cell
-from vqathinker.reporting.tables.scoring import SCORING, read_table
-
-__all__ = ["print_summary"]
+from vqathinker.reporting.formats import format_cell, read_table
+from vqathinker.reporting.scores import SCORING
 
 # Column of scoring.csv to its short heading.
 _COLUMNS = {

@@ -10,7 +10,8 @@ import json
 import math
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,25 +21,20 @@ from vqathinker.evaluation.predictions import read_predictions
 from vqathinker.params import IntervalsParams
 from vqathinker.parquet import read_columns
 from vqathinker.products import MANIFEST, METRICS
-from vqathinker.reporting.chain import DIFFERS, GONE, find_root, state_of
-from vqathinker.reporting.explain import tables_of
-from vqathinker.reporting.inputs import INPUTS, read_inputs, write_params
+from vqathinker.reporting.explain import DIFFERS, GONE, state_of
 from vqathinker.reporting.provenance import (
     PROVENANCE,
     TableProvenance,
+    find_root,
     locate,
     read_provenance,
     row_name,
+    tables_of,
 )
-
-__all__ = ["Finding", "Remake", "verify"]
-
-# Writes tables: parameters, files by option, the folder to write.
-Remake = Callable[[Path, Mapping[str, Sequence[Path]], Path], None]
+from vqathinker.reporting.tables import INPUTS, Inputs, read_inputs, write_params, write_tables
 
 _NAMED = 5  # differing cells
-_METRICS = "metrics"  # the option that they are given to
-_ABOUT_THEMSELVES = "provenance"  # of metrics: names files, which differ in a copy
+_ORIGIN = "provenance"  # of metrics: names files, which differ in a copy
 
 
 class Finding(NamedTuple):
@@ -48,31 +44,28 @@ class Finding(NamedTuple):
     wrong: list[str]
 
 
-def verify(results: Path, remake: Remake) -> Iterator[Finding]:
+def verify(results: Path) -> Iterator[Finding]:
     """Compare hashes, metrics and tables with what they should be: one finding for each of them.
 
     Args:
         results: a results folder, such as results/demo.
-        remake: what writes tables.
 
     Raises:
         InputError: the folder has no tables, or what they were made from cannot be used.
     """
     provenances = [read_provenance(path) for path in tables_of(results).values()]
     tables = results / "tables"
-    inputs = read_inputs(tables)
-    root = find_root(results, [path for paths in inputs.files.values() for path in paths])
+    params, inputs = read_inputs(tables)
+    root = find_root(results, [path for paths in inputs for path in paths])
+    inputs = Inputs(*([root / path for path in paths] for paths in inputs))
     yield Finding("hashes", list(_wrong_hashes(provenances, root)))
     with tempfile.TemporaryDirectory(prefix="vqathinker-") as name:
         scratch = Path(name)
-        files = {key: [root / path for path in paths] for key, paths in inputs.files.items()}
-        recomputed = []
-        for number, path in enumerate(files.get(_METRICS, [])):
-            again = scratch / "metrics" / f"{number}.json"
-            yield Finding(str(path), list(_compute_again(path, again, root)))
-            recomputed.append(again)
-        write_params(scratch / "params.yaml", inputs.params)
-        remake(scratch / "params.yaml", files | {_METRICS: recomputed}, scratch / "tables")
+        again = [scratch / "metrics" / f"{number}.json" for number in range(len(inputs.metrics))]
+        for path, out in zip(inputs.metrics, again, strict=True):
+            yield Finding(str(path), list(_compute_again(path, out, root)))
+        write_params(scratch / "params.yaml", params)
+        write_tables(scratch / "params.yaml", inputs._replace(metrics=again), scratch / "tables")
         yield from _compare_tables(tables, scratch / "tables", provenances)
 
 
@@ -97,7 +90,7 @@ def _wrong_hashes(provenances: Sequence[TableProvenance], root: Path) -> Iterato
 def _compute_again(path: Path, out: Path, root: Path) -> Iterator[str]:
     """Write to `out` what the metrics at `path` should be; yields the keys in which they differ."""
     kept = read_json(path, *METRICS)
-    made = kept.get(_ABOUT_THEMSELVES, {}).get("made_from")
+    made = kept.get(_ORIGIN, {}).get("made_from")
     if made is None:  # of what is absent, or from elsewhere: taken as it is
         out.parent.mkdir(exist_ok=True)
         shutil.copy(path, out)
@@ -121,7 +114,7 @@ def _failures(kept: Mapping[str, Any], manifest: Path, predictions: Path) -> dic
 def _differences(kept: Any, again: Any, where: str = "") -> Iterator[str]:
     if isinstance(kept, dict) and isinstance(again, dict):
         for key in dict.fromkeys([*kept, *again]):
-            if where or key != _ABOUT_THEMSELVES:
+            if where or key != _ORIGIN:
                 inner = f"{where}.{key}".lstrip(".")
                 yield from _differences(kept.get(key), again.get(key), inner)
     elif not _same(kept, again):
@@ -132,10 +125,9 @@ def _compare_tables(
     kept: Path, again: Path, provenances: Sequence[TableProvenance]
 ) -> Iterator[Finding]:
     keys = {one.table.name: one.content["key"] for one in provenances}
-    there = {path.name for folder in (kept, again) for path in folder.iterdir()}
-    for name in sorted(there):
-        hidden = name.startswith(".")  # as the time that Snakemake notes in folders it made
-        if hidden or name == INPUTS or name.endswith(PROVENANCE):
+    for name in sorted({path.name for folder in (kept, again) for path in folder.iterdir()}):
+        # Snakemake notes the time in a hidden file of the folders that it makes.
+        if name.startswith(".") or name == INPUTS or name.endswith(PROVENANCE):
             continue
         first, second = kept / name, again / name
         if not (first.is_file() and second.is_file()):
@@ -164,13 +156,10 @@ def _cells(path: Path, key: Sequence[str]) -> dict[tuple[str, str], str]:
 
 
 def _different_lines(kept: Path, again: Path) -> Iterator[str]:
-    first, second = (path.read_text(encoding="utf-8").splitlines() for path in (kept, again))
-    pairs = enumerate(zip(first, second, strict=False), 1)
-    wrong = next((number for number, (was, now) in pairs if was != now), None)
-    if wrong is not None:
-        yield f"line {wrong} differs"
-    elif len(first) != len(second):
-        yield f"{len(first)} lines, computed again {len(second)}"
+    """The first line that differs or is missing."""
+    texts = (path.read_text(encoding="utf-8").splitlines() for path in (kept, again))
+    pairs = enumerate(zip_longest(*texts), 1)
+    yield from islice((f"line {at} differs" for at, (was, now) in pairs if was != now), 1)
 
 
 def _same(kept: Any, again: Any) -> bool:

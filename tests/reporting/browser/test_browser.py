@@ -145,7 +145,7 @@ def test_axe_finds_nothing_serious(opened: Opened, theme: str, width: int) -> No
 def test_frames_in_files_beside_the_page_are_shown(
     opened: Opened, scale, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vqathinker.reporting.page.pictures._IN_THE_PAGE", 10)
+    monkeypatch.setattr("vqathinker.reporting.page.clips._IN_THE_PAGE", 10)
     out = scale.root / "report.html"
     write_page("demo", scale.sources, out)
     page = opened(out)

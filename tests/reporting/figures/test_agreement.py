@@ -8,10 +8,9 @@ import pytest
 from PIL import Image
 
 from vqathinker.evaluation.predictions import read_predictions, write_predictions
-from vqathinker.reporting.figures.calibration import calibration, write_calibration
-from vqathinker.reporting.figures.judged import COLUMNS, judged_videos
-from vqathinker.reporting.figures.residuals import residuals, write_residuals
-from vqathinker.reporting.figures.scatter import write_scatters
+from vqathinker.reporting.figures import write_calibration, write_residuals, write_scatters
+from vqathinker.reporting.plot_data import JUDGED as COLUMNS
+from vqathinker.reporting.plot_data import calibration, judged_videos, residuals
 
 
 def judged(score: np.ndarray, mos: np.ndarray, **known: object) -> pd.DataFrame:

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from vqathinker.reporting.figures.curves import panels_for, write_curves
+from vqathinker.reporting.figures import write_curves
+from vqathinker.reporting.plot_data import panels_for
 
 
 def size(path: Path) -> tuple[int, int]:

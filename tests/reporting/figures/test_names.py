@@ -7,10 +7,15 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from vqathinker.reporting.figures.drawing import add_legend, save_figure
-from vqathinker.reporting.figures.judged import COLUMNS
-from vqathinker.reporting.figures.over_time import draw_over_time
-from vqathinker.reporting.figures.residuals import write_residuals
+from vqathinker.reporting.figures import (
+    _add_legend as add_legend,
+)
+from vqathinker.reporting.figures import (
+    draw_over_time,
+    save_figure,
+    write_residuals,
+)
+from vqathinker.reporting.plot_data import JUDGED as COLUMNS
 
 NAMES = [
     "win$100_and_$5.mp4", "Ba$$in.mp4", "a_$x^2_b$.mp4", r"\$x\$", "$\\frac{$", "<b>&amp;</b>",

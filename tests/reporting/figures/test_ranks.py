@@ -6,7 +6,9 @@ from typing import Any
 import pandas as pd
 from PIL import Image
 
-from vqathinker.reporting.figures.ranks import COLUMNS, ranks, write_ranks
+from vqathinker.reporting.figures import write_ranks
+from vqathinker.reporting.plot_data import RANKS as COLUMNS
+from vqathinker.reporting.plot_data import ranks
 
 
 def line(method: str, benchmark: str, srcc: float | None, **other: Any) -> dict[str, Any]:

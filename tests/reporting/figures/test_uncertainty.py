@@ -8,7 +8,7 @@ import pytest
 
 from vqathinker.evaluation.measures import measure_score
 from vqathinker.evaluation.predictions import read_predictions, write_predictions
-from vqathinker.reporting.figures.uncertainty import write_uncertainty
+from vqathinker.reporting.figures import write_uncertainty
 
 
 def add_spread(path: Path, kind: str, shown: str) -> pd.DataFrame:

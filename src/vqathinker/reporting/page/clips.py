@@ -1,8 +1,11 @@
 """What the page knows of every clip: columns for the plots, and texts that only an open one needs.
 
-Columns are lists in the order of the manifest, so that seventeen thousand clips stay small.
+Columns are lists in the order of the manifest, so that seventeen thousand clips stay small. Texts
+are what makes a page large, so that all of them together have a limit.
 """
 
+import os
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,14 +16,18 @@ from vqathinker.evaluation.predictions import RAW, Predictions, read_predictions
 from vqathinker.params import PerturbationParams
 from vqathinker.parquet import read_columns
 from vqathinker.products import MANIFEST, PERTURBED
+from vqathinker.reporting.page.embed import base64_text
 from vqathinker.video.perturb import draw_each_kind
-
-__all__ = ["Benchmark", "benchmarks_of"]
+from vqathinker.video.thumbnails import Thumbnails, webp
 
 _LABELS = ["video", "mos", "mos_training", "status", "reason", "content", "kind"]
 _FACTS = ("width", "height", "fps", "duration_s", "codec")
 _LONGEST = 4000  # characters of a completion; the whole stands in the predictions
+_TEXTS = 12_000_000  # bytes that the completions of a page take in it, packed
+_IN_THE_PAGE = 2_000_000  # bytes of all sheets together; above, they stay beside it
 _DECIMALS = 4
+_EACH = 3
+_QUALITY = 60
 
 
 class Benchmark(NamedTuple):
@@ -32,7 +39,8 @@ class Benchmark(NamedTuple):
             why (a clip has no frames; None where it has), facts (of the file, in words), and for
             each run scores, spreads and methods (the kind of score: greedy, mean or expected).
         texts: for each run completion and status of every clip; copies, a list of [kind, score,
-            completion, order of frames] by run and row. In an order, -1 is a blank frame.
+            completion, order of frames] by run and row. In an order, -1 is a blank frame. False
+            stands for a completion that the page leaves out.
     """
 
     name: str
@@ -115,7 +123,6 @@ def _facts(manifest: Path) -> list[str]:
 
 def _copies(said: Predictions, rows: Mapping[str, int]) -> Iterator[tuple[str, list[Any]]]:
     """Row of a clip to its copies; without the clip itself, which is among the rows, too."""
-    orders = _Orders(said.provenance)
     for video, own in said.table.groupby("video", sort=False):
         if video in rows:
             found = own[own["kind"] != RAW]
@@ -123,34 +130,60 @@ def _copies(said: Predictions, rows: Mapping[str, int]) -> Iterator[tuple[str, l
                 _words(found["kind"]), _numbers(found["score"]), _words(found["completion"]),
                 strict=True,
             )  # fmt: skip
-            order = orders.of(str(video))
+            order = _orders(said.provenance, str(video))
             yield (
                 str(rows[video]),
                 [[kind, score, _cut(text), order.get(str(kind), [])] for kind, score, text in told],
             )
 
 
-class _Orders:
+def _orders(provenance: Mapping[str, Any], video: str) -> dict[str, list[int]]:
     """The order of frames of each copy, drawn again from what the predictions record."""
+    if not {"perturbations", "seed", "setting"} <= provenance.keys():
+        return {}
+    params = PerturbationParams(draws=1, **provenance["perturbations"])
+    frames = int(str(provenance["setting"]).partition("x")[0])
+    return {
+        drawn.kind: [
+            -1 if blank else index for index, blank in zip(drawn.indices, drawn.blank, strict=True)
+        ]
+        for drawn in draw_each_kind(video, frames, int(provenance["seed"]), params)
+    }
 
-    def __init__(self, provenance: Mapping[str, Any]) -> None:
-        recorded = {"perturbations", "seed", "setting"} <= provenance.keys()
-        self._params: PerturbationParams | None = None
-        if recorded:
-            self._params = PerturbationParams(draws=1, **provenance["perturbations"])
-            self._seed = int(provenance["seed"])
-            self._frames = int(str(provenance["setting"]).partition("x")[0])
 
-    def of(self, video: str) -> dict[str, list[int]]:
-        if self._params is None:
-            return {}
-        return {
-            drawn.kind: [
-                -1 if blank else index
-                for index, blank in zip(drawn.indices, drawn.blank, strict=True)
-            ]
-            for drawn in draw_each_kind(video, self._frames, self._seed, self._params)
-        }
+def leave_out(run: str, benchmarks: Sequence[Benchmark], limit: int = _TEXTS) -> int:
+    """Replace the completions above the limit by False; returns how many they are.
+
+    Kept are first those of `run`, those it is most wrong about before others, then those of its
+    copies, then those of the other runs.
+    """
+    wanted = sorted(_completions(run, benchmarks), key=lambda one: one[:2])
+    packer, size, left_out = zlib.compressobj(9), 0.0, 0
+    for _, _, texts, place in wanted:
+        if text := texts[place]:
+            # Four characters of base64 hold three bytes.
+            size += len(packer.compress(text.encode())) * 4 / 3
+            if size > limit:
+                texts[place] = False
+                left_out += 1
+    return left_out
+
+
+def _completions(
+    run: str, benchmarks: Sequence[Benchmark]
+) -> Iterator[tuple[int, float, list[Any], int]]:
+    """How much a completion is wanted, smaller is more; the list that it is in, and its place."""
+    for one in benchmarks:
+        scores = one.columns["scores"].get(run, [])
+        error = [
+            float("-inf") if score is None or target is None else -abs(score - target)
+            for score, target in zip(scores, one.columns["target"], strict=False)
+        ] or [0.0] * len(one.columns["video"])
+        for name, texts in one.texts["completion"].items():
+            yield from ((2 * (name != run), error[row], texts, row) for row in range(len(texts)))
+        for name, copies in one.texts["copies"].items():
+            for row, own in copies.items():
+                yield from ((1 + 2 * (name != run), error[int(row)], copy, 2) for copy in own)
 
 
 def _numbers(column: pd.Series) -> list[float | None]:
@@ -165,3 +198,96 @@ def _cut(text: str | None) -> str | None:
     if text is None or len(text) <= _LONGEST:
         return text
     return f"{text[:_LONGEST]} … (cut here; the whole stands in the predictions)"
+
+
+class Sheets(NamedTuple):
+    """The thumbnails as the page's script reads them.
+
+    `of` maps a benchmark to frames, px, rows, the place of each clip (None without one), and its
+    sheets: names of blocks of `inside`, or addresses of files.
+    """
+
+    of: dict[str, dict[str, Any]]
+    inside: dict[str, str]
+    beside: bool
+
+
+def sheets_of(
+    thumbnails: Mapping[str, Thumbnails], benchmarks: Sequence[Benchmark], page: Path
+) -> Sheets:
+    """Where the script finds the frames of every clip; `page` is where the page will lie."""
+    size = sum(
+        (one.folder / name).stat().st_size for one in thumbnails.values() for name in one.sheets
+    )
+    beside = size > _IN_THE_PAGE
+    found = Sheets({}, {}, beside)
+    for number, benchmark in enumerate(benchmarks):
+        one = thumbnails.get(benchmark.name)
+        if one is None:
+            continue
+        places = {video: place for place, video in enumerate(one.videos)}
+        names = [f"sheet-{number}-{sheet}" for sheet in range(len(one.sheets))]
+        if beside:
+            folder = Path(os.path.relpath(one.folder, page.parent)).as_posix()
+            names = [f"{folder}/{sheet}" for sheet in one.sheets]
+        else:
+            for name, sheet in zip(names, one.sheets, strict=True):
+                found.inside[name] = base64_text((one.folder / sheet).read_bytes())
+        found.of[benchmark.name] = {
+            "frames": one.frames, "px": one.px, "rows": one.rows, "sheets": names,
+            "place": [places.get(video) for video in benchmark.columns["video"]],
+        }  # fmt: skip
+    return found
+
+
+class Pick(NamedTuple):
+    """A clip worth a look: `picture` is its frames in base64, WebP of `width` x `height`."""
+
+    benchmark: str
+    row: int
+    video: str
+    score: float
+    target: float | None
+    said: str
+    picture: str | None
+    width: int
+    height: int
+
+
+def picks_of(
+    run: str, benchmarks: Sequence[Benchmark], thumbnails: Mapping[str, Thumbnails]
+) -> dict[str, list[Pick]]:
+    """By heading the clips that a run rates best and worst, and those it is most wrong about."""
+    known = [
+        (score, target, benchmark, row)
+        for benchmark in benchmarks
+        for row, (score, target) in enumerate(
+            zip(benchmark.columns["scores"].get(run, []), benchmark.columns["target"], strict=False)
+        )
+        if score is not None
+    ]
+    judged = [one for one in known if one[1] is not None]
+    by_score = sorted(known, key=lambda one: one[0])
+    by_error = sorted(judged, key=lambda one: one[0] - one[1])
+    headings = {
+        "Rated best": by_score[::-1][:_EACH],
+        "Rated worst": by_score[:_EACH],
+        "Most overrated": [one for one in by_error[::-1][:_EACH] if one[0] > one[1]],
+        "Most underrated": [one for one in by_error[:_EACH] if one[0] < one[1]],
+    }
+    return {
+        heading: list(_drawn(run, picked, thumbnails))
+        for heading, picked in headings.items()
+        if picked
+    }
+
+
+def _drawn(run: str, picked: Sequence[Any], thumbnails: Mapping[str, Thumbnails]) -> Iterator[Pick]:
+    for score, target, benchmark, row in picked:
+        video = benchmark.columns["video"][row]
+        said = benchmark.texts["completion"][run][row] or ""
+        one = thumbnails.get(benchmark.name)
+        strip = one.strip(video) if one else None
+        picture = None if strip is None else base64_text(webp(strip, _QUALITY))
+        size = (0, 0) if strip is None else strip.size
+        yield Pick(benchmark.name, row, video, score, target, said, picture, *size)

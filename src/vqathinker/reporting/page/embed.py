@@ -14,16 +14,6 @@ from typing import Any
 
 from plotly.offline import get_plotlyjs
 
-__all__ = [
-    "SCRIPTS",
-    "base64_text",
-    "content_policy",
-    "own_script",
-    "packed",
-    "packed_text",
-    "plotly_script",
-]
-
 # In this order: later ones call earlier ones.
 SCRIPTS = ("unpack", "theme", "tables", "frames", "clip", "plots", "points", "find", "start")
 

@@ -1,26 +1,33 @@
-"""The page's plots as plotly.js draws them: traces and axes, colours by number.
+"""The page's plots as plotly.js draws them, and the sentence that answers what was asked.
 
 A colour stands as "@1" to "@7", lines and words as "@line" and "@text": the page fills in those of
-its theme. `heading`, `alt` and `caption` go around the plot.
+its theme.
 """
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from vqathinker.reporting.figures.curves import panels_for
-from vqathinker.reporting.page.answer import Answer
-from vqathinker.reporting.tables.main import AVERAGES
+from vqathinker.reporting.formats import Row
+from vqathinker.reporting.main_table import AVERAGES, interval_text
+from vqathinker.reporting.plot_data import (
+    Dot,
+    Line,
+    calibration_lines,
+    curve_lines,
+    panels_for,
+    preference_dots,
+    residual_dots,
+)
 
-__all__ = ["Dot", "Plot", "attribution_plot", "before_and_after", "curves_plot", "ladder_plot",
-           "plain", "preference_plot", "ranks_plot", "rows_plot"]  # fmt: skip
-
-Row = Mapping[str, Any]
-_WINDOWS = 20  # a trend is the mean over a twentieth of the steps
+_MEASURE = "srcc"
 _ROW_PX = 34
 _NUMBER = ".3f"
+_DASHES = ("solid", "dash", "dot", "dashdot")
+_MOST_GROUPS = 40  # that one plot can name
+_MOST_POINTS = 400  # of one curve; of more, every second, third, … is drawn
 
 
 def plain(text: object) -> str:
@@ -39,6 +46,69 @@ class Plot(NamedTuple):
     caption: str
     data: list[dict[str, Any]]
     layout: dict[str, Any]
+
+
+class Answer(NamedTuple):
+    """One sentence, and the lines that the figure beside it shows.
+
+    `before` and `after` are lines of the ladder by benchmark; both are empty where the method has
+    no scores.
+    """
+
+    sentence: str
+    before: list[Row]
+    after: list[Row]
+
+
+def answer_of(ladder: Sequence[Row]) -> Answer:
+    """The answer that the lines of `ladder.csv` give.
+
+    Of several untrained rows the first stands for "before": the policy that training started from.
+    """
+    own = [line for line in ladder if line["measure"] == _MEASURE]
+    after = [line for line in own if line["group"] == "method" and line["value"] is not None]
+    untrained = [line for line in own if line["group"] == "untrained"]
+    first = untrained[0]["row"] if untrained else None
+    before = [line for line in untrained if line["row"] == first]
+    return Answer(_sentence(before, after), _single(before), _single(after))
+
+
+def _single(lines: Sequence[Row]) -> list[Row]:
+    return [line for line in lines if line["benchmark"] not in AVERAGES]
+
+
+def _sentence(before: Sequence[Row], after: Sequence[Row]) -> str:
+    of_domain = {line["domain"]: line for line in before if line["benchmark"] == AVERAGES[0]}
+    own = [line for line in after if line["benchmark"] == AVERAGES[0]]
+    pairs = [(of_domain.get(line["domain"]), line) for line in own]
+    if not own:
+        return "There is no answer yet: the method has no scores on any benchmark that is here."
+    parts = [_part(earlier, later) for earlier, later in pairs]
+    return f"{_verdict([earlier for earlier, _ in pairs])}: {'; '.join(parts)}."
+
+
+def _verdict(before: Sequence[Row | None]) -> str:
+    """Differences are those of the row before training, less the method."""
+    known = [line for line in before if line is not None and line["difference_high"] is not None]
+    rises = [line for line in known if line["difference_high"] < 0]
+    falls = [line for line in known if line["difference_low"] > 0]
+    if not known:
+        return "Nothing untrained to compare with"
+    if len(rises) == len(before):
+        return "Yes"
+    if rises:
+        return "In part"
+    return "No, they follow it less" if falls else "Not surely"
+
+
+def _part(before: Row | None, after: Row) -> str:
+    where = f"{after['domain']} SRCC over {after['n']} videos"
+    reached = interval_text(after["value"], after["low"], after["high"])
+    if before is None or before["value"] is None:
+        return f"{where} is {reached} after training"
+    started = interval_text(before["value"], before["low"], before["high"])
+    over = "" if before["n"] == after["n"] else f", over {before['n']} videos"
+    return f"{where} is {reached} after training, and was {started} before{over}"
 
 
 def before_and_after(answer: Answer) -> Plot | None:
@@ -80,14 +150,12 @@ def ladder_plot(ladder: Sequence[Row]) -> Plot | None:
 
 def preference_plot(rows: Sequence[Row]) -> Plot | None:
     """Share of clips above each kind of perturbed copy, runs side by side."""
-    several = len({row["benchmark"] for row in rows}) > 1
+    panels = preference_dots(rows)
     dots = [
-        Dot(
-            f"{row['run']}, {row['benchmark']}" if several else str(row["run"]),
-            str(row["kind"]).replace("_", " "), row["preference"], row["low"], row["high"],
-        )
-        for row in rows
-    ]  # fmt: skip
+        dot._replace(series=f"{dot.series}, {benchmark}") if len(panels) > 1 else dot
+        for benchmark, own in panels.items()
+        for dot in own
+    ]
     return rows_plot(
         dots, "share of clips scored above their copy",
         "Share of clips scored above their perturbed copy, by kind of perturbation, with intervals",
@@ -109,16 +177,6 @@ def attribution_plot(rows: Sequence[Row]) -> Plot | None:
         "Dashed: what a guess reaches. Numbers: tables/attribution.csv.", span=(0, 1),
         dashed=sorted({row["chance"] for row in own if row["chance"] is not None}),
     )  # fmt: skip
-
-
-class Dot(NamedTuple):
-    """A value with its interval, in the row `place`, of the colour of its `series`."""
-
-    series: str
-    place: str
-    value: float | None
-    low: float | None
-    high: float | None
 
 
 def rows_plot(
@@ -157,17 +215,23 @@ def _dots(dots: Sequence[Dot], places: Sequence[str], number: int, of: int) -> d
         "y": [round(places.index(dot.place) + shift, 3) for dot in dots],
         "text": [plain(dot.place) for dot in dots],
         "error_x": {
-            "type": "data", "symmetric": False, "thickness": 1.5, "width": 4,
-            "array": [_less(dot.high, dot.value) for dot in dots],
-            "arrayminus": [_less(dot.value, dot.low) for dot in dots],
+            "width": 4,
+            **_bars([d.value for d in dots], [d.low for d in dots], [d.high for d in dots]),
         },
         "marker": {"color": f"@{1 + number % 7}", "size": 9},
         "hovertemplate": f"%{{text}}<br>%{{x:{_NUMBER}}}<extra>%{{fullData.name}}</extra>",
     }  # fmt: skip
 
 
-def _less(first: float | None, second: float | None) -> float:
-    return 0.0 if first is None or second is None else first - second
+def _bars(
+    values: Sequence[float | None], low: Sequence[float | None], high: Sequence[float | None]
+) -> dict[str, Any]:
+    def less(first: Sequence[float | None], second: Sequence[float | None]) -> list[float]:
+        pairs = zip(first, second, strict=True)
+        return [0.0 if one is None or two is None else one - two for one, two in pairs]
+
+    return {"type": "data", "symmetric": False, "thickness": 1.5,
+            "array": less(high, values), "arrayminus": less(values, low)}  # fmt: skip
 
 
 def _line_at(x: float) -> dict[str, Any]:
@@ -175,44 +239,82 @@ def _line_at(x: float) -> dict[str, Any]:
     return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "line": line}
 
 
+def residual_plots(run: str, rows: Sequence[Row]) -> list[Plot]:
+    """How much better videos of a group are than a run says, a plot for content and for kind."""
+    panels = residual_dots(rows, run)
+    plots = []
+    for by in dict.fromkeys(by for _, by in panels):
+        dots = [dot for (_, own), panel in panels.items() if own == by for dot in panel]
+        if len({dot.place for dot in dots}) <= _MOST_GROUPS:
+            what = "kind of degradation" if by == "kind" else by
+            plots.append(rows_plot(
+                dots, "MOS above the line",
+                f"{run}: mean of MOS above the line through scores, by {what}",
+                "Right of zero videos are better than the policy says; bars are deviations. "
+                "Numbers: figures/residuals.csv.", span=(0, 0),
+            ))  # fmt: skip
+    return [plot for plot in plots if plot]
+
+
+def calibration_plot(rows: Sequence[Row]) -> Plot | None:
+    """Mean MOS of videos of similar score, a line for each run on each benchmark."""
+    panels = calibration_lines(rows)
+    if not panels:
+        return None
+    runs = list(dict.fromkeys(row["run"] for row in rows))
+    traces = [
+        {
+            "type": "scatter", "mode": "lines+markers", "name": plain(f"{line.run}, {place}"),
+            "x": line.x, "y": line.y, "error_y": _bars(line.y, line.low, line.high),
+            "line": {"color": f"@{1 + runs.index(line.run) % 7}",
+                     "dash": _DASHES[number % len(_DASHES)]},
+        }
+        for number, (place, lines) in enumerate(panels.items())
+        for line in lines
+    ]  # fmt: skip
+    ends = [end for lines in panels.values() for line in lines for end in (*line.x, *line.y)]
+    diagonal = {"x0": min(ends), "y0": min(ends), "x1": max(ends), "y1": max(ends)}
+    line = {"color": "@text", "width": 1, "dash": "dot"}
+    return Plot(
+        "Mean MOS of videos of similar score, a line for each run on each benchmark",
+        "A point is a tenth of the videos, with a 95 % interval; on the dotted line a score is the "
+        "MOS. Numbers: figures/calibration.csv.",
+        traces,
+        {"height": 440, "xaxis": {"title": {"text": "score"}},
+         "shapes": [{"type": "line", **diagonal, "line": line}],
+         "yaxis": {"title": {"text": "MOS, mean"}, "automargin": True}},
+    )  # fmt: skip
+
+
 def curves_plot(rows: Sequence[Row]) -> Plot | None:
     """Every curve of training, one panel of them at a time; a faint line and its trend."""
     if not rows:
         return None
     table = pd.DataFrame(rows)
-    runs = list(dict.fromkeys(table["run"]))
+    runs, panels = list(dict.fromkeys(table["run"])), curve_lines(table)
+    thinned = any(len(line.x) > _MOST_POINTS for lines in panels.values() for line in lines)
+    left_out = f" Of long runs about {_MOST_POINTS} steps are drawn." if thinned else ""
     titles = panels_for(table.columns)
-    panels = {name: titles[name] for name in titles if name in table and table[name].notna().any()}
-    data = []
-    for number, run in enumerate(runs):
-        own = table[table["run"] == run].sort_values("step")
-        for name in panels:
-            values = pd.to_numeric(own[name]).dropna()  # as in figures.curves
-            steps = own["step"][values.index]
-            window = max(1, len(values) // _WINDOWS)
-            trend = values.rolling(window, center=True, min_periods=1).mean()
-            for line, strong in ((values, False), (trend, True)):
-                data.append(_curve(steps, line, run, number, strong) | {"panel": name})
     return Plot(
         "Curves of training over its steps, one line for each trained run: choose which",
-        "Faint: every logged step; strong: the trend. Drag over a part to zoom in. Numbers: "
-        "figures/training_curve.csv.",
-        data,
+        f"Faint: every logged step; strong: the trend. Drag over a part to zoom in.{left_out} "
+        "Numbers: figures/training_curve.csv.",
+        [_curve(line, runs.index(line.run)) | {"panel": name}
+         for name, lines in panels.items() for line in lines],
         {"height": 380, "xaxis": {"title": {"text": "step"}}, "yaxis": {"automargin": True},
-         "panels": panels},
+         "panels": {name: titles[name] for name in panels}},
     )  # fmt: skip
 
 
-def _curve(
-    steps: pd.Series, values: pd.Series, run: str, number: int, strong: bool
-) -> dict[str, Any]:
+def _curve(line: Line, number: int) -> dict[str, Any]:
+    each = -(-len(line.x) // _MOST_POINTS)
     return {
-        "type": "scatter", "mode": "lines", "name": plain(run), "legendgroup": run,
-        "showlegend": strong, "opacity": 1 if strong else 0.3,
-        "hoverinfo": "all" if strong else "skip",
-        "x": [int(step) for step in steps],
-        "y": [float(f"{value:.6g}") for value in values],
-        "line": {"color": f"@{1 + number % 7}", "width": 2.5 if strong else 1},
+        "type": "scatter", "mode": "lines", "name": plain(line.run), "legendgroup": line.run,
+        "showlegend": not line.faint, "opacity": 0.3 if line.faint else 1,
+        "hoverinfo": "skip" if line.faint else "all",
+        "x": [int(step) for step in line.x[::each]],
+        "y": [float(f"{value:.6g}") for value in line.y[::each]],
+        "line": {"color": f"@{1 + number % 7}", "width": 1 if line.faint else 2.5},
     }  # fmt: skip
 
 

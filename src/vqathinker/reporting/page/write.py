@@ -4,10 +4,11 @@ It carries no date, so the same results give the same bytes. Whatever policies s
 escaped text in it, never markup: a strict policy lets no other script run than its own.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -16,8 +17,18 @@ from vqathinker.datasets.label_origin import label_origin
 from vqathinker.evaluation.predictions import Predictions, read_predictions
 from vqathinker.params import DataParams, load_section
 from vqathinker.policy.label_sentences import describe_labels_of
-from vqathinker.reporting.page.answer import Answer, answer_of
-from vqathinker.reporting.page.clips import Benchmark, benchmarks_of
+from vqathinker.products import FIGURES
+from vqathinker.reporting.formats import NUMBERS, format_cell, read_table
+from vqathinker.reporting.ladder import LADDER, ladder_grids
+from vqathinker.reporting.main_table import MAIN, main_grids
+from vqathinker.reporting.page.clips import (
+    Benchmark,
+    Sheets,
+    benchmarks_of,
+    leave_out,
+    picks_of,
+    sheets_of,
+)
 from vqathinker.reporting.page.embed import (
     content_policy,
     own_script,
@@ -25,44 +36,54 @@ from vqathinker.reporting.page.embed import (
     packed_text,
     plotly_script,
 )
-from vqathinker.reporting.page.origins import provenance_table, traced_rows
-from vqathinker.reporting.page.pictures import Sheets, picks_of, sheets_of
 from vqathinker.reporting.page.plots import (
     Plot,
+    answer_of,
     attribution_plot,
     before_and_after,
+    calibration_plot,
     curves_plot,
     ladder_plot,
     preference_plot,
     ranks_plot,
+    residual_plots,
 )
-from vqathinker.reporting.page.plots_of_videos import calibration_plot, residual_plots
-from vqathinker.reporting.page.sources import PageSources, read_attribution_rows, read_figure
-from vqathinker.reporting.preference import describe_preference, read_preference_table
-from vqathinker.reporting.remarks import NOT_THERE, NOTES
-from vqathinker.reporting.tables.formats import format_cell
-from vqathinker.reporting.tables.ladder import LADDER
-from vqathinker.reporting.tables.ladder_grids import ladder_grids
-from vqathinker.reporting.tables.main import MAIN
-from vqathinker.reporting.tables.main_grids import main_grids
-from vqathinker.reporting.tables.reading import read_lines
-from vqathinker.reporting.tables.scale import TableScale, load_table_scale
-from vqathinker.reporting.tables.scoring import (
-    ANSWERS,
-    BY_SCORE,
-    NOT_SCORED,
-    NUMBERS,
-    OVERALL,
-    SCORING,
-    read_table,
-)
-from vqathinker.reporting.understanding import read_attribution
+from vqathinker.reporting.preference import COLUMNS as PREFERENCE
+from vqathinker.reporting.preference import describe_preference, preference_grid
+from vqathinker.reporting.provenance import PROVENANCE, read_provenance
+from vqathinker.reporting.scale import TableScale, load_table_scale
+from vqathinker.reporting.scores import SCORING
+from vqathinker.reporting.understanding import COLUMNS as UNDERSTANDING
 from vqathinker.video.thumbnails import read_thumbnails
 
-__all__ = ["write_page"]
-
 _NOT_SCORED_LISTED = 50
-_REAL = ("n_failed", "value", "low", "high", "chance", "majority")
+_ATTRIBUTION = ("run", "task", "n", "n_failed", "value", "low", "high", "chance", "majority")
+_PREFERENCE = "Temporal preference: one row for each run, one column for each kind of perturbation"
+_TRACED = "scoring"
+_OF_ONE_BENCHMARK = {"run", "benchmark"}
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:")
+
+
+class PageSources(NamedTuple):
+    """Folders and files.
+
+    Attributes:
+        tables: the folder that `write_tables` wrote with these `params`.
+        figures: the folder of figures; the page draws their numbers, as far as they are there.
+        params: params.yaml or the stamp of the phase `report`.
+        predictions: of every run on every benchmark.
+        manifests: benchmark to its manifest; a benchmark without one has no points.
+        perturbed: predictions on perturbed copies, as far as there are any.
+        thumbnails: a folder for each benchmark, named as it; without one, points show no frames.
+    """
+
+    tables: Path
+    figures: Path
+    params: Path
+    predictions: tuple[Path, ...] = ()
+    manifests: Mapping[str, Path] = {}
+    perturbed: tuple[Path, ...] = ()
+    thumbnails: tuple[Path, ...] = ()
 
 
 def write_page(
@@ -74,8 +95,8 @@ def write_page(
 ) -> None:
     """Write the report: answer, scores, plots, clips, what failed, and how to trace each number.
 
-    Thumbnails go into the page while they are small together, see `pictures`; above, the page
-    shows the files where they lie and says so.
+    Thumbnails go into the page while they are small together; above, the page shows the files where
+    they lie. Completions go into it up to a limit, see `clips.leave_out`. The page says so.
 
     Raises:
         InputError: a table is not there, or a file is not what it should be.
@@ -91,18 +112,19 @@ def write_page(
     thumbnails = read_thumbnails(sources.thumbnails)
     sheets = sheets_of(thumbnails, benchmarks, out)
     shown = known.method if known.method in by_run else next(reversed(by_run), "")
-    tables = _tables(known, sources.tables)
+    picks = picks_of(shown, benchmarks, thumbnails)
+    left_out = leave_out(shown, benchmarks)
+    tables = _tables(known, shown, sources.tables)
     plots = _plots(shown, tables, sources)
     plotly, own = plotly_script(), own_script()
     text = _environment().get_template("page.html.j2").render(
         labels=describe_labels_of(known.train_set, origins),
-        preferred=describe_preference(sources.tables / "preference.csv", shown),
         title=title, scale=scale, runs=list(by_run), shown=shown, **tables,
         style=files("vqathinker.reporting.page").joinpath("page.css").read_text("utf-8"),
         policy=content_policy([plotly, own], pictures_beside=sheets.beside),
-        numbers={*NUMBERS, *_REAL}, listed=_NOT_SCORED_LISTED, plots=plots,
-        picks=picks_of(shown, benchmarks, thumbnails), beside=sheets.beside,
-        origins=provenance_table(by_run), traced=traced_rows(sources.tables),
+        numbers=NUMBERS, listed=_NOT_SCORED_LISTED, plots=plots,
+        picks=picks, beside=sheets.beside, left_out=left_out,
+        origins=_provenance_table(by_run), traced=_traced_rows(sources.tables),
         clips=sum(len(one.columns["video"]) for one in benchmarks),
         blocks=dict(_blocks(shown, list(by_run), benchmarks, sheets, plots)),
         sheets=sheets.inside, plotly=packed_text(plotly), script=own,
@@ -121,41 +143,50 @@ def _environment() -> Environment:
     return environment
 
 
-def _tables(known: TableScale, folder: Path) -> dict[str, Any]:
+def _tables(known: TableScale, shown: str, folder: Path) -> dict[str, Any]:
     """Every table as the template asks for it."""
-    ladder = read_lines(folder / "ladder.csv", LADDER)
+    names = ("overall", "scores", "answers", "not_scored", "not_there", "notes")
+    tables = {name: read_table(folder / f"{name}.csv") for name in names}
+    ladder = read_table(folder / "ladder.csv", LADDER)
     scoring = read_table(folder / "scoring.csv", SCORING)
+    preference = read_table(folder / "preference.csv", PREFERENCE)
+    attribution = read_table(folder / "attribution.csv", UNDERSTANDING)
     return {
+        **tables,
         "scoring": scoring,
         "benchmarks": list(dict.fromkeys(row["benchmark"] for row in scoring)),
-        "main": main_grids(known, read_lines(folder / "main.csv", MAIN), intervals=True),
+        "main": main_grids(known, read_table(folder / "main.csv", MAIN), intervals=True),
         "answer": answer_of(ladder),
         "rungs": ladder,
         "ladder": ladder_grids(known, ladder),
-        "overall": read_table(folder / "overall.csv", OVERALL),
-        "by_score": read_table(folder / "scores.csv", BY_SCORE),
-        "answers": read_table(folder / "answers.csv", ANSWERS),
-        "not_scored": read_table(folder / "not_scored.csv", NOT_SCORED),
-        "not_there": read_table(folder / "not_there.csv", NOT_THERE),
-        "notes": read_table(folder / "notes.csv", NOTES),
-        "preferences": read_preference_table(folder / "preference.csv"),
-        "attribution": read_attribution(folder / "attribution.csv"),
+        "preferences": preference_grid(preference, _PREFERENCE) if preference else None,
+        "preferred": describe_preference(preference, shown),
+        "attributed": attribution,
+        "attribution": [
+            {name: row[name] for name in _ATTRIBUTION}
+            for row in attribution
+            if row["part"] == "overall" and row["value"] is not None
+        ],
     }
 
 
 def _plots(run: str, tables: Mapping[str, Any], sources: PageSources) -> dict[str, Plot]:
     """Every plot that there are numbers for, by the name of its place."""
-    answer: Answer = tables["answer"]
+
+    def numbers(name: str) -> list[dict[str, Any]]:
+        path = sources.figures / f"{name}.csv"
+        return read_table(path, product=FIGURES) if path.is_file() else []
+
     drawn = {
-        "answer": before_and_after(answer),
-        "curves": curves_plot(read_figure(sources.figures, "training_curve")),
+        "answer": before_and_after(tables["answer"]),
+        "curves": curves_plot(numbers("training_curve")),
         "ladder": ladder_plot(tables["rungs"]),
-        "ranks": ranks_plot(read_figure(sources.figures, "ranks")),
-        "calibration": calibration_plot(read_figure(sources.figures, "calibration")),
-        "preference": preference_plot(read_figure(sources.figures, "preference")),
-        "attribution": attribution_plot(read_attribution_rows(sources.tables)),
+        "ranks": ranks_plot(numbers("ranks")),
+        "calibration": calibration_plot(numbers("calibration")),
+        "preference": preference_plot(numbers("preference")),
+        "attribution": attribution_plot(tables["attributed"]),
     }
-    residuals = residual_plots(run, read_figure(sources.figures, "residuals"))
+    residuals = residual_plots(run, numbers("residuals"))
     drawn |= {f"residuals-{number}": plot for number, plot in enumerate(residuals)}
     return {name: plot for name, plot in drawn.items() if plot is not None}
 
@@ -175,3 +206,69 @@ def _blocks(
     yield "data", packed({"run": shown, "runs": list(runs), "places": places, "plots": drawn})
     for number, one in enumerate(benchmarks):
         yield f"texts-{number}", packed(one.texts)
+
+
+class TracedRow(NamedTuple):
+    """A row of the table of scores and the files that it follows from, [kind, name, sha256]."""
+
+    row: str
+    files: list[tuple[str, str, str]]
+
+
+def _traced_rows(tables: Path) -> list[TracedRow]:
+    """Every row of `scoring`; none where no provenance was written.
+
+    Raises:
+        InputError: the provenance cannot be read.
+    """
+    if not (tables / f"{_TRACED}{PROVENANCE}").is_file():
+        return []
+    provenance = read_provenance(tables / f"{_TRACED}{PROVENANCE}")
+    sources = provenance.content["sources"]
+    return [
+        TracedRow(row, [file for name in names for file in _files(name, sources[name])])
+        for row, names in provenance.rows.items()
+    ]
+
+
+def _files(name: str, source: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    yield "metrics", name, str(source["sha256"])
+    made = source.get("predictions")
+    if isinstance(made, Mapping):
+        yield "predictions", str(made["path"]), str(made["sha256"])
+    for kind in ("policy", "manifest"):
+        if kind in source:
+            yield kind, "", str(source[kind])
+    for clips in source.get("clips", []):
+        yield "clips", "", str(clips)
+
+
+def _provenance_table(predictions: Mapping[str, list[Predictions]]) -> list[tuple[str, list[str]]]:
+    """What is recorded of each run, key by key: only what is the same for all its benchmarks."""
+    by_run = {
+        run: _shared([_flat(file.provenance) for file in files])
+        for run, files in predictions.items()
+    }
+    keys = dict.fromkeys(key for values in by_run.values() for key in values)
+    return [(key, [values.get(key, "–") for values in by_run.values()]) for key in keys]
+
+
+def _shared(origins: Sequence[dict[str, str]]) -> dict[str, str]:
+    first = origins[0]
+    return {
+        key: value
+        for key, value in first.items()
+        if key not in _OF_ONE_BENCHMARK
+        and not _TIME.match(value)
+        and all(other.get(key) == value for other in origins)
+    }
+
+
+def _flat(tree: Mapping[str, Any], above: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{above}{key}.")
+        else:
+            flat[f"{above}{key}"] = str(value)
+    return flat

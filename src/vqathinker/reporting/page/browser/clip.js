@@ -29,7 +29,9 @@ function verdict(place, row, run, texts) {
     if (status !== "ok") parts.push(element("p", `The answer could not be read: ${status}.`));
     const explained = [METHODS[method], "The number in the likeliest answer, below, is the greedy score."];
     parts.push(element("p", explained.filter(Boolean).join(" "), { class: "muted" }));
-    parts.push(element("blockquote", texts.completion[run][row] || "(nothing)"));
+    const said = texts.completion[run][row];
+    if (said === false) parts.push(element("p", `This page is too small for every answer: this one stands in predictions/${run}/${place.name}.parquet.`, { class: "muted" }));
+    else parts.push(element("blockquote", said || "(nothing)"));
   }
   return parts;
 }
@@ -46,7 +48,7 @@ function copies(place, row, run, texts) {
     const words = element("div", `${kind.replaceAll("_", " ")}: `);
     words.append(element("strong", shown(score)));
     if (score !== null && raw !== null) words.append(` (${score > raw ? "above" : score < raw ? "below" : "as"} the clip)`);
-    words.title = said ?? "";
+    words.title = said || "";
     const places = order.map((index) => (index < 0 ? "blank" : index + 1)).join(", ");
     line.append(words, stripOf(place, row, order, `Frames in the order ${places}`) ?? element("span", places));
     part.append(line);

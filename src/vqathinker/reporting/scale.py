@@ -1,20 +1,54 @@
-"""Which runs make one row of the ladder, and what tells a row from the method.
-
-A row is told by what differs in its resolved parameters, never by its name. Runs that differ in
-nothing but their seed are one row.
-"""
+"""What tables know of a scale: benchmarks, runs, and which runs make a row of the ladder."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from vqathinker.reporting.tables.scale import TableScale
+from vqathinker.params import DataParams, ReportParams, load_section
+from vqathinker.phases.parameters import read_params
 
-__all__ = ["GROUPS", "LadderRow", "ladder_rows"]
-
-GROUPS = ("method", "untrained", "ablation", "backbone", "frames", "training")
 _NOT_COMPARED = frozenset(("group", "of", "seed"))
 _ABSENT = "none"
+
+
+@dataclass(frozen=True)
+class TableScale:
+    """The scale as tables see it.
+
+    `domains` maps each benchmark to its domain, in the order of columns; `counts` to the rows of
+    its label file. `runs` are the resolved rows of params.yaml, `method` the one that others are
+    compared with, `train_set` what all of them are trained on.
+    """
+
+    train_set: str
+    domains: Mapping[str, str]
+    counts: Mapping[str, int]
+    runs: Mapping[str, Mapping[str, Any]]
+    method: str
+
+    def benchmarks(self, domain: str) -> list[str]:
+        """The benchmarks of one domain."""
+        return [name for name, of in self.domains.items() if of == domain]
+
+
+def load_table_scale(path: Path) -> TableScale:
+    """Read it from params.yaml or from the stamp of the phase `report`.
+
+    Raises:
+        ParameterError: a value is missing or wrong.
+    """
+    data = load_section(path, DataParams)
+    return TableScale(
+        train_set=data.train,
+        domains={
+            **dict.fromkeys(data.in_domain, "in-domain"),
+            **dict.fromkeys(data.out_of_distribution, "out-of-distribution"),
+        },
+        counts=dict(data.counts),
+        runs=read_params(path)["runs"],
+        method=load_section(path, ReportParams).method,
+    )
 
 
 @dataclass(frozen=True)
@@ -31,8 +65,9 @@ def ladder_rows(scale: TableScale, runs: Collection[str]) -> list[LadderRow]:
     """The rows that these runs make, in the order of params.yaml, the method first.
 
     `untrained`: a policy as it is; `training`: another method of training, or one `after` another
-    run; `backbone`: another base
-    policy and nothing else; `frames`: other clips and nothing else; `ablation`: anything else.
+    run; `backbone`: another base policy and nothing else; `frames`: other clips and nothing else;
+    `ablation`: anything else. A row is named by what differs in its resolved parameters; runs that
+    differ in nothing but their seed are one row.
     """
     seeds: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for name, row in scale.runs.items():

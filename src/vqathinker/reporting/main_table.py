@@ -5,30 +5,36 @@ weighted by the number of videos, as published (docs/method.md, section 6), and 
 An average over fewer benchmarks than the domain has says over how many, and is not ranked.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from vqathinker.reporting.published import METHOD, PublishedRow
-from vqathinker.reporting.tables.scale import TableScale
-
-__all__ = ["AVERAGES", "MAIN", "MEASURES", "main_lines"]
+from vqathinker.reporting.formats import COUNTS, FILES, MEASURES, Cell, Column, Grid, format_cell
+from vqathinker.reporting.published import HOW_SURE, METHOD, PUBLISHED, PublishedRow
+from vqathinker.reporting.scale import TableScale
 
 Line = dict[str, Any]
 Interval = tuple[float | None, float | None]
 # Of a run's average over benchmarks: run, measure, benchmarks, weighted.
 AverageInterval = Callable[[str, str, Sequence[str], bool], Interval]
 
-MEASURES = ("srcc", "plcc")
 AVERAGES = ("average", "average, equal weights")
-_COUNTS = ("n", "n_missing", "n_damaged", "n_null")
 _OF_MEASURE = (
     "{}", "{}_low", "{}_high", "{}_place", "published_{}", "{}_difference", "published_{}_inside",
 )  # fmt: skip
 MAIN = (
-    "ours", "method", "training_data", "score", "domain", "benchmark", "benchmarks", *_COUNTS,
+    "ours", "method", "training_data", "score", "domain", "benchmark", "benchmarks", *COUNTS,
     *(name.format(measure) for measure in MEASURES for name in _OF_MEASURE),
     "how_sure", "ranked", "source", "reason",
 )  # fmt: skip
+MAIN_KEY = ("method", "training_data", "score", "domain", "benchmark", "how_sure")
+HEADINGS = {"srcc": "SRCC", "plcc": "PLCC"}
+_MARKS = (
+    "The best of a column is bold, the second in italics (underlined in print), at three decimals. "
+    "Rows trained on the benchmark itself, or under another protocol, are not ranked. Averages are "
+    "weighted by the number of videos; one over fewer benchmarks than the domain has says over how "
+    "many, and is not ranked."
+)
 
 
 def main_lines(
@@ -37,7 +43,7 @@ def main_lines(
     results: Sequence[Mapping[str, Any]],
     average_interval: AverageInterval,
 ) -> list[Line]:
-    """Every line of the main table, published ones first, with the keys of `MAIN`.
+    """Every line of the main table, published ones first, with the keys of `MAIN` and `FILES`.
 
     `results` are metrics of our runs; `published` rows of other benchmarks are left out. `place` is
     1 for the best of its benchmark at three decimals and 2 for the second; what is equal shares its
@@ -55,7 +61,7 @@ def main_lines(
     for line in ours:
         _compare(scale, line, target)
     _place(scale, [*theirs, *ours])
-    return [{name: line[name] for name in MAIN} for line in (*theirs, *ours)]
+    return [{name: line[name] for name in (*MAIN, FILES)} for line in (*theirs, *ours)]
 
 
 def _published_lines(scale: TableScale, published: Sequence[PublishedRow]) -> list[Line]:
@@ -69,7 +75,7 @@ def _published_lines(scale: TableScale, published: Sequence[PublishedRow]) -> li
             _line(
                 scale, name, method=row.method, training_data=row.training_data, srcc=row.srcc,
                 plcc=row.plcc, how_sure=row.how_sure, ranked=row.ranked, source=row.source,
-                n=scale.counts[name], ours=False,
+                n=scale.counts[name], ours=False, files=[PUBLISHED],
             )
             for name in scale.domains
             if name in rows and (row := rows[name])
@@ -103,8 +109,9 @@ def _lines_of(scale: TableScale, result: Mapping[str, Any]) -> Iterator[Line]:
         "training_data": scale.train_set if trained else None,
         "ours": True,
         "ranked": True,
+        FILES: result[FILES],
         "absent": "absent" in result.get("provenance", {}),
-        **{name: result[name] for name in _COUNTS},
+        **{name: result[name] for name in COUNTS},
     }
     name, score = result["benchmark"], result["score"]
     bounds = {
@@ -144,6 +151,7 @@ def _averages(scale: TableScale, lines: Sequence[Line]) -> Iterator[Line]:
         shared = {
             **there[0], "how_sure": sure or None, "domain": domain,
             "benchmarks": len(there), "over": names,
+            FILES: list(dict.fromkeys(path for line in there for path in line[FILES])),
             "reason": "; ".join(reasons) or None, **_sums(there),
             **dict.fromkeys(f"{name}_{end}" for name in MEASURES for end in ("low", "high")),
         }  # fmt: skip
@@ -155,7 +163,7 @@ def _averages(scale: TableScale, lines: Sequence[Line]) -> Iterator[Line]:
 
 def _sums(lines: Sequence[Line]) -> dict[str, int | None]:
     """Counts over several benchmarks; None for published rows, whose failures are not known."""
-    known = {name: [line[name] for line in lines if line[name] is not None] for name in _COUNTS}
+    known = {name: [line[name] for line in lines if line[name] is not None] for name in COUNTS}
     return {name: sum(counts) if counts else None for name, counts in known.items()}
 
 
@@ -182,6 +190,8 @@ def _compare(scale: TableScale, line: Line, target: Mapping[tuple[str, str], flo
         value, low, high = (line[f"{measure}{end}"] for end in ("", "_low", "_high"))
         theirs = _mean([target.get((name, measure)) for name in over], weights)
         line[f"published_{measure}"] = theirs
+        if theirs is not None:
+            line[FILES] = list(dict.fromkeys([*line[FILES], PUBLISHED]))
         if theirs is None or value is None:
             continue
         line[f"{measure}_difference"] = value - theirs
@@ -204,3 +214,125 @@ def _place(scale: TableScale, lines: Sequence[Line]) -> None:
                 value = None if line[measure] is None else round(line[measure], 3)
                 if value in best:
                     line[f"{measure}_place"] = best.index(value) + 1
+
+
+def main_grids(
+    scale: TableScale,
+    lines: Sequence[Line],
+    notes: Sequence[str] = (),
+    *,
+    intervals: bool = False,
+) -> list[Grid]:
+    """Grids of the lines that `main_lines` made; `notes` go below the last.
+
+    With `intervals`, those of our rows stand in every grid, not in the last alone.
+    """
+    domains = dict.fromkeys(scale.domains.values())
+    grids = [_domain_grid(scale, lines, domain, intervals) for domain in domains]
+    return [*grids, _our_grid([line for line in lines if line["ours"]], notes)]
+
+
+def _domain_grid(scale: TableScale, lines: Sequence[Line], domain: str, intervals: bool) -> Grid:
+    names = [*scale.benchmarks(domain), AVERAGES[0]]
+    columns = [Column("method", number=False), Column("trained on", number=False)]
+    columns += [Column("how sure", number=False)]
+    columns += [Column(HEADINGS[m], group=name) for name in names for m in MEASURES]
+    methods: dict[tuple[Any, ...], dict[str, Line]] = {}
+    for line in lines:
+        if line["domain"] == domain:
+            again = line["how_sure"] == "independent"
+            key = (line["ours"], line["method"], line["training_data"], line["score"], again)
+            methods.setdefault(key, {})[line["benchmark"]] = line
+    blocks: dict[bool, list[list[Cell]]] = {False: [], True: []}
+    total = len(names) - 1
+    for (ours, method, trained_on, score, _), of in methods.items():
+        name = f"{method} ({score})" if ours else method
+        first = [Cell(name), Cell(format_cell(trained_on)), Cell("ours" if ours else _sure(of))]
+        cells = [
+            _cell(of.get(name), measure, total, intervals) for name in names for measure in MEASURES
+        ]
+        blocks[ours].append([*first, *cells])
+    sure = {line["how_sure"] for line in lines if line["domain"] == domain}
+    notes = [_MARKS, *(f"{word}: {meaning}." for word, meaning in HOW_SURE.items() if word in sure)]
+    filled = [block for block in blocks.values() if block]
+    return Grid(f"Main table, {domain}", columns, filled, notes)
+
+
+def _sure(of: Mapping[str, Line]) -> str:
+    """How sure most of a method's values are, then the others by benchmark."""
+    words = {name: str(line["how_sure"]) for name, line in of.items() if name not in AVERAGES}
+    most, _ = Counter(words.values()).most_common(1)[0]
+    others = [f"{name} {word}" for name, word in words.items() if word != most]
+    return "; ".join([most, *others])
+
+
+def _cell(line: Line | None, measure: str, total: int, intervals: bool) -> Cell:
+    if line is None or line[measure] is None:
+        return Cell("–")
+    text = format_cell(line[measure])
+    if intervals:
+        text = interval_text(line[measure], line[f"{measure}_low"], line[f"{measure}_high"])
+    if line["benchmark"] in AVERAGES and line["benchmarks"] < total:
+        text += f" ({line['benchmarks']} of {total})"
+    return Cell(text, line[f"{measure}_place"])
+
+
+def _our_grid(lines: Sequence[Line], notes: Sequence[str]) -> Grid:
+    published = any(line["published_srcc"] is not None for line in lines)
+    names = ("run", "score", "domain", "benchmark")
+    columns = [Column(name, number=False) for name in names]
+    columns += [Column(name) for name in ("n", "missing", "damaged", "no answer")]
+    for measure in MEASURES:
+        own = ["ours", *(["published", "difference", "inside"] if published else [])]
+        columns += [Column(name, group=HEADINGS[measure]) for name in own]
+    rows = [list(_our_row(line, published)) for line in lines if line["benchmark"] != AVERAGES[1]]
+    of_run: dict[str, list[list[Cell]]] = {}
+    for row in rows:
+        of_run.setdefault(row[0].text, []).append(row)
+    reasons = dict.fromkeys(
+        f"{line['benchmark']}: {line['reason']}."
+        for line in lines
+        if line["reason"] and line["benchmark"] not in AVERAGES
+    )
+    legend = ["In brackets the 95 % interval of ours."]
+    if published:
+        legend.append(
+            f"published: {METHOD}'s row, of an average over the same benchmarks; inside: it "
+            "lies in our interval."
+        )
+    if not rows:
+        legend = ["Nothing of ours has run yet."]
+    return Grid("Our runs", columns, list(of_run.values()), [*legend, *reasons, *notes])
+
+
+def _our_row(line: Line, published: bool) -> Iterator[Cell]:
+    for name in ("method", "score", "domain", "benchmark"):
+        yield Cell(format_cell(line[name]))
+    for name in ("n", "n_missing", "n_damaged", "n_null"):
+        yield Cell(format_cell(line[name]))
+    for measure in MEASURES:
+        yield Cell(interval_text(line[measure], line[f"{measure}_low"], line[f"{measure}_high"]))
+        if published:
+            yield Cell(format_cell(line[f"published_{measure}"]))
+            yield Cell(signed(line[f"{measure}_difference"]))
+            yield Cell(format_cell(line[f"published_{measure}_inside"]))
+
+
+def interval_text(value: float | None, low: float | None, high: float | None) -> str:
+    """A value with its interval, where it has one.
+
+    >>> interval_text(0.85512, 0.84, 0.8666), interval_text(0.85512, None, None)
+    ('0.855 [0.840, 0.867]', '0.855')
+    """
+    if value is None or low is None or high is None:
+        return format_cell(value)
+    return f"{format_cell(value)} [{format_cell(low)}, {format_cell(high)}]"
+
+
+def signed(difference: float | None) -> str:
+    """A difference with its sign.
+
+    >>> signed(0.0123), signed(-0.0004), signed(None)
+    ('+0.012', '-0.000', '–')
+    """
+    return "–" if difference is None else f"{difference:+.3f}"

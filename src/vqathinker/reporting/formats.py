@@ -5,25 +5,55 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from vqathinker.atomic import whole_file
-
-__all__ = [
-    "Cell",
-    "Column",
-    "Grid",
-    "Row",
-    "format_cell",
-    "latex",
-    "markdown",
-    "markdown_rows",
-    "plain_grid",
-    "write_csv",
-    "write_text",
-]
+from vqathinker.errors import InputError, reading
+from vqathinker.policy.answer import STATUSES
+from vqathinker.products import TABLE, Product
 
 Row = Mapping[str, Any]
+
+FILES = "files"  # of a row: the files that it comes from; no column
+COUNTS = ("n", "n_missing", "n_damaged", "n_null")
+MEASURES = ("srcc", "plcc")
+BOUNDS = tuple(f"{name}_{end}" for name in MEASURES for end in ("low", "high"))
+NUMBERS = frozenset((
+    *COUNTS, *MEASURES, *BOUNDS, *STATUSES, "benchmarks", "benchmarks_scored", "n_scored",
+    "distinct", "spread_error", "n_failed", "value", "low", "high", "chance", "majority",
+    "published",
+))  # fmt: skip
+# Columns of names and sentences, which stay texts even where one looks like a number.
+_TEXTS = frozenset(
+    ("run", "benchmark", "video", "method", "training_data", "row", "differs", "domain", "set",
+     "task", "name", "group", "kind", "by", "part", "reason", "note", "source")
+)  # fmt: skip
+_ANSWERS = {"": None, "yes": True, "no": False, "True": True, "False": False}
+
+
+class Table(NamedTuple):
+    """A table of results, whose rows know what they come from.
+
+    Attributes:
+        name: of its files.
+        title: what stands above it in print.
+        columns: of the CSV.
+        key: the columns whose values name a row.
+        rows: values by column, and under `FILES` the paths of the files they come from.
+        decimals: of the CSV; None writes numbers in full.
+        grids: how it is read; None: row by row, as the CSV has it.
+        csv_only: whether it is for programs alone.
+    """
+
+    name: str
+    title: str
+    columns: Sequence[str]
+    key: Sequence[str]
+    rows: Sequence[Row]
+    decimals: int | None = 6
+    grids: "Sequence[Grid] | None" = None
+    csv_only: bool = False
+
 
 _TEX = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
@@ -75,12 +105,6 @@ def format_cell(value: Any) -> str:
 def markdown(grids: Iterable[Grid]) -> str:
     """The grids one below the other; the best of a column is bold, the second in italics."""
     return "\n".join(_markdown_grid(grid) for grid in grids)
-
-
-def markdown_rows(columns: Sequence[str], rows: Iterable[Row], numbers: Collection[str]) -> str:
-    """A plain table of rows, without a title; columns of `numbers` are set to the right."""
-    grid = plain_grid("", columns, rows, numbers)
-    return "".join(f"{line}\n" for line in _markdown_lines(grid))
 
 
 def plain_grid(
@@ -193,7 +217,27 @@ def _tex(text: str) -> str:
     return f"{{{escaped[0]}}}{escaped[1:]}" if escaped[:1] in {"[", "*"} else escaped
 
 
-def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Row], decimals: int) -> None:
+def write_table(table: Table, out_dir: Path) -> None:
+    """Write a table as CSV, and for reading as Markdown and LaTeX."""
+    write_csv(out_dir / f"{table.name}.csv", table.columns, table.rows, table.decimals)
+    if table.csv_only:
+        return
+    grids = table.grids
+    if grids is None:
+        grids = [plain_grid(table.title, table.columns, table.rows, NUMBERS)]
+    # The name of its file says what a single grid is.
+    text = _lines(_markdown_lines(grids[0])) if len(grids) == 1 else markdown(grids)
+    write_text(out_dir / f"{table.name}.md", text)
+    write_text(out_dir / f"{table.name}.tex", latex(grids))
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def write_csv(
+    path: Path, columns: Sequence[str], rows: Iterable[Row], decimals: int | None
+) -> None:
     """Write these columns of rows; nothing stands where a value is None."""
     with whole_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -201,15 +245,56 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Row], decimals:
         writer.writerows([_plain(row[name], decimals) for name in columns] for row in rows)
 
 
-def _plain(value: Any, decimals: int) -> str:
+def _plain(value: Any, decimals: int | None) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
         return format_cell(value)
-    return f"{value:.{decimals}f}" if isinstance(value, float) else str(value)
+    if isinstance(value, float) and decimals is not None:
+        return f"{value:.{decimals}f}"
+    return str(value)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a table for reading."""
     with whole_file(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def read_table(
+    path: Path, columns: Sequence[str] = (), product: Product = TABLE
+) -> list[dict[str, Any]]:
+    """The rows of a CSV of tables or figures: numbers, yes or no as such, None where it is empty.
+
+    Args:
+        path: the CSV.
+        columns: those that it needs to have; it may have more.
+        product: what the file should be.
+
+    Raises:
+        InputError: it is not there, cannot be read or lacks one of the `columns`.
+    """
+    with reading(path, *product), path.open(encoding="utf-8", newline="") as file:
+        table = csv.DictReader(file)
+        lacking = [name for name in columns if name not in (table.fieldnames or ())]
+        if not lacking:
+            return [{name: _value(name, cell) for name, cell in row.items()} for row in table]
+    raise InputError(f"{path}: has no column {', '.join(lacking)}; expected {product}")
+
+
+def _value(column: str, cell: str) -> str | int | float | bool | None:
+    """What a cell says.
+
+    >>> [_value("n", cell) for cell in ("12", "0.5", "", "yes", "greedy")]
+    [12, 0.5, None, True, 'greedy']
+    >>> _value("run", "1.5")
+    '1.5'
+    """
+    if cell in _ANSWERS and not (cell and column in _TEXTS):
+        return _ANSWERS[cell]
+    if column in _TEXTS:
+        return cell
+    try:
+        return int(cell) if cell.isdecimal() else float(cell)
+    except ValueError:
+        return cell

@@ -1,0 +1,347 @@
+"""Figures of training and of scores against MOS, each with its numbers as CSV."""
+
+import math
+import unicodedata
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from vqathinker.atomic import whole_file
+from vqathinker.reporting.formats import Row, write_csv
+from vqathinker.reporting.plot_data import (
+    Dot,
+    Line,
+    calibration,
+    calibration_lines,
+    curve_lines,
+    panels_for,
+    preference_dots,
+    ranks,
+    residual_dots,
+    residuals,
+    rows_of,
+    training_curves,
+    uncertainty,
+)
+from vqathinker.reporting.preference import read_preference
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_STYLES = ("-", "--", ":", "-.")
+_COLUMNS = 3
+_DPI = 130
+_NAMED = 24  # groups whose names still fit beside an axis
+_BINS = 5  # of videos, to show how error changes with spread
+_PREFERENCE = ("run", "benchmark", "score", "kind", "n", "preference", "low", "high")
+_SHOWN = 0.5  # part of a domain's benchmarks that a method needs to be shown
+_MOST = 30  # methods of a panel, the best by mean rank
+
+Shown = TypeVar("Shown")
+
+
+def write_curves(histories: Mapping[str, Path], out_dir: Path) -> None:
+    """Draw `training_curve.png`, and write what it shows to `training_curve.csv`.
+
+    `histories` maps each trained run to its `history.csv`. The faint line is every logged step, the
+    strong one the trend. Without a trained run the figure says so.
+
+    Raises:
+        InputError: a history lacks a column.
+    """
+    table = training_curves(histories)
+    _write_numbers(table, out_dir / "training_curve.csv", None)
+    titles = panels_for(table.columns)
+    if not histories:
+        figure = _empty_figure("No run was trained.")
+    else:
+        lines, runs = curve_lines(table), list(histories)
+        figure, panels = _panels_of(list(titles))
+        for axis, name in panels:
+            for line in lines.get(name, []):
+                _draw_line(axis, line, runs.index(line.run))
+            _finish(axis, titles[name], "step")
+        _add_legend(figure)
+    save_figure(figure, out_dir / "training_curve.png")
+
+
+def write_scatters(judged: pd.DataFrame, out_dir: Path) -> None:
+    """Draw `scatter_<run>.png` for each run, a panel for each benchmark, and write `scatter.csv`.
+
+    `judged` is what `plot_data.judged_videos` returns; the CSV is that table.
+    """
+    _write_numbers(judged, out_dir / "scatter.csv")
+    for run, of_run in judged.groupby("run", sort=False):
+        benchmarks = list(of_run.groupby("benchmark", sort=False))
+        figure, panels = _panels_of(benchmarks, f"{run}: score against MOS")
+        for axis, (benchmark, videos) in panels:
+            _draw_points(axis, videos["mos"], videos["score"])
+            _finish(axis, f"{benchmark} ({len(videos)} videos)", "MOS", "score")
+        save_figure(figure, out_dir / f"scatter_{run}.png")
+
+
+def write_calibration(judged: pd.DataFrame, out_dir: Path) -> None:
+    """Draw `calibration.png`, a panel for each benchmark and a line for each run, and its CSV."""
+    table = calibration(judged)
+    _write_numbers(table, out_dir / "calibration.csv")
+    figure = _empty_figure("No video has a score.")
+    if len(table):
+        runs = list(table["run"].unique())
+        figure, panels = _panels_of(list(calibration_lines(rows_of(table)).items()))
+        for axis, (benchmark, lines) in panels:
+            for line in lines:
+                _draw_line(axis, line, runs.index(line.run))
+            known = [x for line in lines for x in (*line.x, *line.y)]
+            ends = [min(known), max(known)]
+            axis.plot(ends, ends, color="black", linewidth=0.7, linestyle=":")
+            _finish(axis, benchmark, "score", "MOS on the scale of scores")
+        _add_legend(figure)
+    save_figure(figure, out_dir / "calibration.png")
+
+
+def write_residuals(judged: pd.DataFrame, out_dir: Path) -> None:
+    """Draw `residuals_<run>.png` for each run, and write all of them to `residuals.csv`.
+
+    A panel for each benchmark with contents or kinds of degradation, and a point for each of them,
+    from the most overrated to the most underrated. Without any such benchmark the figure says so.
+    """
+    table = residuals(judged)
+    _write_numbers(table, out_dir / "residuals.csv")
+    for run in judged["run"].unique():
+        figure = _empty_figure(f"{run}: no benchmark has contents or kinds of degradation.")
+        if dots := residual_dots(rows_of(table), run):
+            figure, panels = _panels_of(list(dots.items()), f"{run}: MOS left over, by group")
+            for axis, ((benchmark, by), own) in panels:
+                _draw_dots(axis, own, [dot.place for dot in own], [benchmark])
+                axis.axvline(0, color="black", linewidth=0.7, linestyle=":")
+                _finish(axis, f"{benchmark}, by {by}", "MOS - line through scores")
+        save_figure(figure, out_dir / f"residuals_{run}.png")
+
+
+def write_uncertainty(
+    predictions: Sequence[Path], manifests: Mapping[str, Path], out_dir: Path
+) -> None:
+    """Draw `uncertainty.png`, error against spread, and write what it shows to `uncertainty.csv`.
+
+    A panel for each run and benchmark whose predictions have a spread. The line is the mean error
+    of a fifth of the videos each. Without such predictions the figure says so.
+    """
+    table = uncertainty(predictions, manifests)
+    _write_numbers(table, out_dir / "uncertainty.csv")
+    figure = _empty_figure("No prediction has a spread.")
+    if len(table):
+        figure, panels = _panels_of(list(table.groupby(["run", "benchmark"], sort=False)))
+        for axis, ((run, benchmark), videos) in panels:
+            _draw_points(axis, videos["spread"], videos["error"])
+            ordered = videos.sort_values("spread", kind="stable")
+            bins = [ordered.iloc[at] for at in np.array_split(np.arange(len(videos)), _BINS)]
+            middles = [(part["spread"].mean(), part["error"].mean()) for part in bins]
+            axis.plot(*zip(*middles, strict=True), color=COLOURS[1], marker="o", markersize=3)
+            spread = f"spread of {videos['score'].iloc[0]}"
+            _finish(axis, f"{run}, {benchmark}", spread, "error, MOS")
+    save_figure(figure, out_dir / "uncertainty.png")
+
+
+def write_ranks(lines: Sequence[Row], out_dir: Path) -> None:
+    """Draw `ranks.png`, a panel for each domain and a row for each method, and write `ranks.csv`.
+
+    `lines` are of the main table. A faint dot is a benchmark, the strong one the mean over them. A
+    method with numbers on fewer than half of a domain's benchmarks is in the CSV alone.
+    """
+    table = ranks(lines)
+    _write_numbers(table, out_dir / "ranks.csv")
+    domains = list(table.groupby("domain", sort=False))
+    figure = _empty_figure("No method has an SRCC.")
+    if domains:
+        best = {name: _best(rows) for name, rows in domains}
+        height = 1 + 0.22 * max(len(methods) for methods in best.values())
+        figure = Figure(figsize=(5 * len(domains), height), layout="constrained")
+        axes = figure.subplots(1, len(domains), squeeze=False)[0]
+        for axis, (name, rows) in zip(axes, domains, strict=True):
+            _draw_ranks(axis, rows, best[name])
+            count = rows["benchmark"].nunique()
+            _finish(axis, f"{name} ({count} benchmarks)", "rank by SRCC")
+    save_figure(figure, out_dir / "ranks.png")
+
+
+def _draw_ranks(axis: Axes, rows: pd.DataFrame, methods: Sequence[str]) -> None:
+    for place, method in enumerate(methods):
+        own = rows[rows["method"] == method]
+        colour = COLOURS[1] if own["ours"].any() else COLOURS[0]
+        axis.scatter(own["rank"], [place] * len(own), s=9, alpha=0.35, color=colour, lw=0)
+        axis.scatter(own["rank"].mean(), place, s=26, color=colour, lw=0)
+    axis.set_yticks(range(len(methods)), methods, fontsize=7)
+    axis.invert_yaxis()
+
+
+def _best(rows: pd.DataFrame) -> list[str]:
+    """Methods with numbers on enough benchmarks, by mean rank."""
+    needed = _SHOWN * rows["benchmark"].nunique()
+    by_method = rows.groupby("method")
+    mean = by_method["rank"].mean()[by_method["benchmark"].nunique() >= needed]
+    return [str(name) for name in mean.sort_values(kind="stable").index[:_MOST]]
+
+
+def write_preference_figure(preferences: Sequence[Path], out_dir: Path) -> None:
+    """Draw `preference.png` and write what it shows to `preference.csv`.
+
+    A panel for each benchmark: kinds from top to bottom, for each of them a dot with its interval
+    for every run. Nothing is drawn where nothing was measured.
+
+    Raises:
+        InputError: a file is not what `preference` wrote, or two are of the same run and benchmark.
+    """
+    rows = read_preference(preferences)
+    write_csv(out_dir / "preference.csv", _PREFERENCE, rows, None)
+    if not rows:
+        return
+    dots = preference_dots(rows)
+    every = [dot for own in dots.values() for dot in own]
+    kinds = list(dict.fromkeys(dot.place for dot in every))
+    runs = list(dict.fromkeys(dot.series for dot in every))
+    height = 1.2 + len(kinds) * max(0.45, 0.14 * len(runs))
+    figure = Figure(figsize=(2 + 4 * len(dots), height), layout="constrained")
+    axes = figure.subplots(1, len(dots), squeeze=False)[0]
+    for axis, (benchmark, own) in zip(axes, dots.items(), strict=True):
+        _draw_dots(axis, own, kinds, runs)
+        axis.axvline(0.5, color="0.5", linewidth=0.8, linestyle="--")
+        axis.set_xlim(-0.02, 1.02)
+        _finish(axis, benchmark, "share of clips scored above their copy")
+    _add_legend(figure)
+    save_figure(figure, out_dir / "preference.png")
+
+
+def draw_over_time(
+    parts: Sequence[tuple[float, float, float | None]], title: str, path: Path
+) -> None:
+    """Draw the score of one long clip over time as `path`, as PNG and as SVG beside it.
+
+    `parts` are start and end in seconds, and the score; a part without one leaves a gap.
+    """
+    figure = Figure(figsize=(9, 3), layout="constrained")
+    axis = figure.subplots()
+    for start, end, score in parts:
+        if score is not None:
+            axis.plot([start, end], [score, score], color=COLOURS[0], linewidth=3)
+    axis.set_title(_printable(title))
+    _finish(axis, None, "seconds", "score")
+    save_figure(figure, path.with_suffix(".png"))
+
+
+def _draw_line(axis: Axes, line: Line, number: int) -> None:
+    colour = COLOURS[number % len(COLOURS)]
+    style = _STYLES[number // len(COLOURS) % len(_STYLES)]
+    if line.faint:
+        axis.plot(line.x, line.y, color=colour, alpha=0.2, linewidth=0.8)
+    elif not line.low:
+        axis.plot(line.x, line.y, style, color=colour, linewidth=1.6, label=line.run)
+    else:
+        reach = [_reach(line.y, line.low), _reach(line.high, line.y)]
+        axis.errorbar(line.x, line.y, yerr=reach, color=colour, label=line.run, marker="o",
+                      markersize=3, linewidth=1.2, elinewidth=0.7)  # fmt: skip
+
+
+def _draw_dots(
+    axis: Axes, dots: Sequence[Dot], places: Sequence[str], series: Sequence[str]
+) -> None:
+    """Rows from top to bottom, the dots of a row below each other."""
+    for number, name in enumerate(series):
+        own = [dot for dot in dots if dot.series == name and dot.value is not None]
+        values = [dot.value or 0.0 for dot in own]
+        shift = 0.7 * ((number + 0.5) / len(series) - 0.5)
+        reach = [_reach(values, [d.low for d in own]), _reach([d.high for d in own], values)]
+        axis.errorbar(
+            values, [places.index(dot.place) + shift for dot in own], xerr=reach, fmt="o",
+            markersize=4, elinewidth=1, color=COLOURS[number % len(COLOURS)], label=name,
+        )  # fmt: skip
+    named = len(places) <= _NAMED
+    names = [_printable(place) for place in places]
+    axis.set_yticks(range(len(places)) if named else [], names if named else [], fontsize=7)
+    axis.invert_yaxis()
+
+
+def _reach(ends: Sequence[float | None], starts: Sequence[float | None]) -> list[float]:
+    pairs = zip(ends, starts, strict=True)
+    return [0.0 if end is None or start is None else end - start for end, start in pairs]
+
+
+def _draw_points(axis: Axes, x: pd.Series, y: pd.Series) -> None:
+    opacity = max(0.1, min(0.7, 60 / len(x)))
+    axis.scatter(x, y, s=12, alpha=opacity, color=COLOURS[0], lw=0)
+
+
+def _empty_figure(text: str) -> Figure:
+    """A figure that says why it shows nothing."""
+    figure = Figure(figsize=(9, 2), layout="constrained")
+    figure.text(0.5, 0.5, text, ha="center")
+    return figure
+
+
+def _panels_of(
+    shown: Sequence[Shown], title: str = ""
+) -> tuple[Figure, Iterator[tuple[Axes, Shown]]]:
+    """A figure with a panel for each of `shown`, three in a line, and the panels with them."""
+    columns = min(_COLUMNS, len(shown))
+    lines = math.ceil(len(shown) / columns)
+    figure = Figure(figsize=(3 * columns, 3 * lines + 0.4), layout="constrained")
+    if title:
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    axes = figure.subplots(lines, columns, squeeze=False)
+    for axis in axes.flat[len(shown) :]:
+        axis.set_axis_off()
+    return figure, zip(axes.flat, shown, strict=False)
+
+
+def _finish(axis: Axes, title: str | None, x: str, y: str = "") -> None:
+    """Title and labels, a faint grid, and no frame above and at the right."""
+    if title is not None:
+        axis.set_title(title, loc="left", fontsize=9)
+    axis.set(xlabel=x, ylabel=y)
+    axis.grid(alpha=0.25, linewidth=0.6)
+    axis.spines[["top", "right"]].set_visible(False)
+
+
+def _add_legend(figure: Figure) -> None:
+    """Name the lines of the first panel above all panels."""
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper left", ncols=4, frameon=False)
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure as `path`, which ends in .png, and as SVG beside it; always the same bytes.
+
+    All text is shown as it is: a dollar sign begins no formula.
+    """
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+    with warnings.catch_warnings():
+        # The PNG has boxes in place of scripts that its font lacks; the SVG has the characters.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        with whole_file(path) as part:
+            figure.savefig(part, format="png", dpi=_DPI)
+        # Without a salt the names of an SVG's parts are drawn at random.
+        style = mpl.rc_context({"svg.hashsalt": path.stem, "svg.fonttype": "none"})
+        with whole_file(path.with_suffix(".svg")) as part, style:
+            figure.savefig(part, format="svg", metadata={"Date": None})
+
+
+def _printable(text: str) -> str:
+    r"""Text without the characters that no SVG can hold: control characters and lone surrogates.
+
+    >>> _printable("a\x1b[b\udcff.mp4")
+    'a�[b�.mp4'
+    """
+    return "".join("\ufffd" if unicodedata.category(one) in {"Cc", "Cs"} else one for one in text)
+
+
+def _write_numbers(table: pd.DataFrame, path: Path, decimals: int | None = 6) -> None:
+    """Write what a figure shows as CSV."""
+    form = None if decimals is None else f"%.{decimals}f"
+    with whole_file(path) as part:
+        table.to_csv(part, index=False, float_format=form, lineterminator="\n")
