@@ -8,8 +8,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
-from tests.reporting.conftest import HOSTILE
+from tests.reporting.conftest import HOSTILE, origin
 
 from vqathinker.errors import InputError
 from vqathinker.evaluation.predictions import read_predictions, write_predictions
@@ -187,3 +189,37 @@ def test_large_thumbnails_stay_in_their_files_and_the_page_says_so(
     sheets = unpacked(html, "data")["places"][0]["thumbs"]["sheets"]
     assert sheets == ["../thumbnails/seen/0000.webp"]
     assert (out.parent / sheets[0]).is_file()
+
+
+def test_at_the_size_of_the_paper_with_every_ablation_it_stays_under_a_fixed_size(
+    scale, tmp_path: Path
+) -> None:
+    """17,036 clips, 20 runs: texts of words drawn at random pack worse than those of a policy."""
+    clips, runs = 17_036, ["base", "grpo", *(f"ablation-{number}" for number in range(18))]
+    generator = np.random.default_rng(0)
+    words = generator.integers(0, 5000, (clips, 60))
+    text = [" ".join(f"word{word}" for word in row) for row in words]
+    videos = [f"{number:05d}.mp4" for number in range(clips)]
+    mos = generator.uniform(1, 5, clips)
+    known = {"video": videos, "mos": mos, "mos_training": mos, "status": "ok"}
+    manifest = scale.manifests["seen"]
+    pd.DataFrame(known).assign(reason=None, content=None, kind=None).to_parquet(manifest)
+    predictions = []
+    for number, run in enumerate(runs):
+        score = mos + generator.normal(size=clips)
+        completion = np.roll(text, number)  # further apart than the packer looks back
+        said = {"video": videos, "score": score, "greedy": score, "completion": completion}
+        predictions.append(tmp_path / f"{run}.parquet")
+        write_predictions(
+            predictions[-1], pd.DataFrame(said).assign(parse_status="ok"), origin(run, "seen")
+        )
+    sources = scale.sources._replace(
+        predictions=tuple(predictions), manifests={"seen": manifest}, perturbed=()
+    )
+    write_page("demo", sources, tmp_path / "report.html")
+    assert (tmp_path / "report.html").stat().st_size < 20_000_000
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    completions = unpacked(html, "texts-0")["completion"]
+    assert completions["grpo"] == text[-1:] + text[:-1]  # the method's are kept before others
+    left_out = sum(text is False for own in completions.values() for text in own)
+    assert f"{left_out:,} answers are left out" in read(html).text

@@ -157,15 +157,14 @@ def leave_out(run: str, benchmarks: Sequence[Benchmark], limit: int = _TEXTS) ->
     Kept are first those of `run`, those it is most wrong about before others, then those of its
     copies, then those of the other runs.
     """
-    wanted = sorted(_completions(run, benchmarks), key=lambda one: one[:2])
-    packer, size, left_out = zlib.compressobj(9), 0.0, 0
-    for _, _, texts, place in wanted:
-        if text := texts[place]:
+    packer, size, left_out = zlib.compressobj(), 0.0, 0
+    for *_, texts, place in sorted(_completions(run, benchmarks), key=lambda one: one[:2]):
+        if (text := texts[place]) and size <= limit:
             # Four characters of base64 hold three bytes.
             size += len(packer.compress(text.encode())) * 4 / 3
-            if size > limit:
-                texts[place] = False
-                left_out += 1
+        if text and size > limit:
+            texts[place] = False
+            left_out += 1
     return left_out
 
 

@@ -38,7 +38,7 @@ def packed(content: Any) -> str:
 
 def packed_text(text: str) -> str:
     """Text, gzipped, in base64."""
-    return base64_text(gzip.compress(text.encode(), 9, mtime=0))
+    return base64_text(gzip.compress(text.encode(), 6, mtime=0))
 
 
 def base64_text(content: bytes) -> str:
