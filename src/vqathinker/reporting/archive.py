@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import distributions
 from pathlib import Path
@@ -31,21 +31,17 @@ from vqathinker.phases.yaml12 import dump_yaml
 from vqathinker.policy.folder.hashes import PROVENANCE as POLICY_RECORD
 from vqathinker.policy.machine import describe_machine
 from vqathinker.programs import find_program
-from vqathinker.reporting.provenance import find_root, locate, read_provenance, tables_of
+from vqathinker.reporting.provenance import Link, find_root, locate, provenances_of
 from vqathinker.reporting.tables import read_inputs
 
 # Of the project's folder; what of it is not there, is not packed.
 _PROJECT = ("Snakefile", "params.yaml", "constraints.txt", "pyproject.toml", "dvc.yaml", "dvc.lock",
             "README.md", "LICENSE", "envs", "workflow", "cards", "src")  # fmt: skip
-_LEFT_OUT = {"__pycache__", "stamps"}
-_FIRST_DAY = (1980, 1, 1, 0, 0, 0)  # of the zip format
 _PROFILES = {
     "https://w3id.org/ro/wfrun/process/0.5": ("Process Run Crate", "0.5"),
     "https://w3id.org/ro/wfrun/workflow/0.5": ("Workflow Run Crate", "0.5"),
     "https://w3id.org/workflowhub/workflow-ro-crate/1.0": ("Workflow RO-Crate", "1.0"),
 }
-# Of the profile, and not of RO-Crate 1.1.
-_TERMS = {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}
 _LICENCE = "https://spdx.org/licenses/Apache-2.0"
 _FORMATS = {
     ".csv": "text/csv", ".json": "application/json", ".md": "text/markdown", ".py": "text/x-python",
@@ -63,7 +59,12 @@ _INPUTS = {
     "parameters/resolved.yaml": "the parameters of this scale",
 }
 
-Content = Mapping[str, Any]  # of the provenance of a table
+_WORKFLOW = {
+    "name": "VQAThinker",
+    "description": "From data sets to tables of video quality assessment.",
+    "conformsTo": {"@id": "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"},
+}
+_OUTSIDE = {"manifest", "labels", "policy"}  # too large, or not ours to give away
 
 
 def archive(results: Path, out: Path, params: Path) -> int:
@@ -73,41 +74,41 @@ def archive(results: Path, out: Path, params: Path) -> int:
 
     Args:
         results: a results folder, such as results/demo.
-        out: the zip to write.
+        out: the zip to write; how many files are in it is returned.
         params: params.yaml.
-
-    Returns:
-        How many files are in it.
 
     Raises:
         InputError: the folder has no tables, a file of theirs is gone, or there is no Snakefile.
     """
-    provenances = [read_provenance(path).content for path in tables_of(results).values()]
+    links = [link for one in provenances_of(results).values() for link in one.every_link()]
     used, inputs = read_inputs(results / "tables")
     root = find_root(results, [path for paths in inputs for path in paths]).resolve()
     if not (root / "Snakefile").is_file():
         raise InputError(f"{root}: no Snakefile; expected the project's folder: call it from there")
     found = {_name_in(root, path): path for path in _below(results)}
-    found |= {_name_in(root, path): path for one in provenances for path in _files_of(one, root)}
-    made = set(found)
+    found |= {_name_in(root, path): path for path in _files_of(links, root) if path.is_file()}
     project = {_name_in(root, path): path for name in _PROJECT for path in _below(root / name)}
-    scale = used.get("scale")
-    resolved = read_params(params, [f"scale={scale}"] if scale else [])
+    resolved = read_params(params, [f"scale={used['scale']}"] if used.get("scale") else [])
+    pairs = ((str(one.metadata["Name"]), one.version) for one in distributions())
+    packages = dict(sorted(pairs, key=lambda pair: pair[0].lower()))
     contents = {name: path.read_bytes() for name, path in (project | found).items()}
     contents |= {
         "parameters/resolved.yaml": dump_yaml(resolved, allow_unicode=True).encode(),
-        "environment.json": _json(_environment()),
+        "environment.json": _json(
+            {**versions_of(), "machine": describe_machine(), "packages": packages}
+        ),
         "code.json": _json(_code(root)),
     }
     newest = max(path.stat().st_mtime for path in _below(results))
     title = f"{resolved['report']['title']}: results of scale {resolved['scale']}"
     finished = datetime.fromtimestamp(int(newest), UTC).isoformat()
     contents = dict(sorted(contents.items()))
-    things = {sha256: name for one in provenances for name, sha256 in _things_outside(one)}
-    metadata = _json(_metadata(contents, title, finished, made, things))
+    outside = [link for link in links if link.kind in _OUTSIDE and link.sha256]
+    things = {link.sha256: f"{link.kind} {link.path or ''}".strip() for link in outside}
+    metadata = _json(_metadata(contents, title, finished, found, things))
     with whole_file(out) as part, ZipFile(part, "w") as file:
         for name, content in {"ro-crate-metadata.json": metadata, **contents}.items():
-            info = ZipInfo(name, _FIRST_DAY)
+            info = ZipInfo(name)  # of the format's first day
             info.compress_type, info.external_attr = ZIP_DEFLATED, 0o644 << 16
             file.writestr(info, content)
     return len(contents) + 1
@@ -116,28 +117,23 @@ def archive(results: Path, out: Path, params: Path) -> int:
 def _below(path: Path) -> Iterator[Path]:
     for file in [path] if path.is_file() else sorted(path.rglob("*")):
         parts = file.relative_to(path).parts
-        hidden = any(part.startswith(".") or part in _LEFT_OUT for part in parts)
+        hidden = any(part.startswith(".") or part in {"__pycache__", "stamps"} for part in parts)
         if file.is_file() and not hidden and file.suffix != ".pyc":
             yield file
 
 
-def _files_of(content: Content, root: Path) -> Iterator[Path]:
-    """Each file that a table was made from, receipts, records and histories."""
-    for name, source in content["sources"].items():
-        here = locate(name, root)  # of a checkout, the package's own files lie in it, too
-        needed = [here] if here.is_relative_to(root) else []
-        needed += [root / source["predictions"]["path"]] if "predictions" in source else []
-        for path in needed:
+def _files_of(links: Iterable[Link], root: Path) -> Iterator[Path]:
+    """Files that tables were made from, receipts, records of policies and histories."""
+    for link in links:
+        path = locate(link.path or "", root)
+        if link.kind == "policy" and link.path:
+            yield from (path / name for name in (POLICY_RECORD, "README.md"))
+        elif link.kind in {"receipt", "history"}:
+            yield path
+        elif link.kind in {"metrics", "predictions", "file"} and path.is_relative_to(root):
             if not path.is_file():
                 raise InputError(f"{path}: gone, but tables were made from it; make them again")
-            yield path
-    more = [Path(one["path"]).with_name("source.json") for one in content["manifests"].values()]
-    for policy in content["policies"].values():
-        if "folder" in policy:
-            folder = Path(policy["folder"])
-            more += [folder / POLICY_RECORD, folder / "README.md"]
-            more += [folder.parent / "history.csv"] if "run" in policy else []
-    yield from (root / path for path in more if (root / path).is_file())
+            yield path  # of a checkout, the package's own files are among them
 
 
 def _name_in(root: Path, path: Path) -> str:
@@ -148,22 +144,6 @@ def _name_in(root: Path, path: Path) -> str:
             f"{path}: lies outside of the project's folder, {root}; expected results made by its "
             "rules: make them with snakemake"
         ) from None
-
-
-def _things_outside(content: Content) -> Iterator[tuple[str, str]]:
-    """Name and sha256 of what results depend on and the archive leaves out."""
-    for sha256, found in content["manifests"].items():
-        yield f"manifest {found['path']}", sha256
-        if labels := found.get("labels"):
-            yield f"labels {labels['path']}", labels["sha256"]
-    for sha256, policy in content["policies"].items():
-        yield f"policy {policy.get('folder', '')}".strip(), sha256
-
-
-def _environment() -> dict[str, Any]:
-    packages = {str(one.metadata["Name"]): one.version for one in distributions()}
-    by_name = dict(sorted(packages.items(), key=lambda item: item[0].lower()))
-    return {**versions_of(), "machine": describe_machine(), "packages": by_name}
 
 
 def _code(root: Path) -> dict[str, Any]:
@@ -199,8 +179,8 @@ def _json(content: Mapping[str, Any]) -> bytes:
 
 
 def _metadata(
-    contents: Mapping[str, bytes], title: str, finished: str, made: set[str],
-    things: Mapping[str, str],
+    contents: Mapping[str, bytes], title: str, finished: str, made: Iterable[str],
+    things: Mapping[str | None, str],
 ) -> dict[str, Any]:  # fmt: skip
     """What `ro-crate-metadata.json` holds: what ran on what gave what.
 
@@ -208,21 +188,27 @@ def _metadata(
     archive does not contain.
     """
     crate = ROCrate(version="1.1")
-    crate.metadata.extra_terms.update(_TERMS)
+    # Of the profile, and not of RO-Crate 1.1.
+    crate.metadata.extra_terms["sha256"] = "https://w3id.org/ro/terms/workflow-run#sha256"
     crate.name, crate.description, crate.datePublished = title, _ABOUT, finished
     work = {"@type": "CreativeWork"}
-    crate.license = crate.add_jsonld(
+    crate.license = licence = crate.add_jsonld(
         {"@id": _LICENCE, **work, "name": "Apache-2.0", "description": _OWN}
     )
-    add = {"Snakefile": _add_workflow}
-    files = {
-        name: add.get(name, _add_file)(crate, name, {
+    files = {}
+    for name, content in contents.items():
+        facts = {
             "name": name, "contentSize": str(len(content)),
             "sha256": hashlib.sha256(content).hexdigest(),
             "encodingFormat": _FORMATS.get(Path(name).suffix, "text/plain"),
-        })
-        for name, content in contents.items()
-    }  # fmt: skip
+        }  # fmt: skip
+        if name == "Snakefile":
+            about = facts | {**_WORKFLOW, "version": __version__, "license": licence}
+            files[name] = crate.add_workflow(
+                dest_path=name, properties=about, main=True, lang="snakemake"
+            )
+        else:
+            files[name] = crate.add_file(dest_path=name, properties=facts)
     outside = [
         crate.add_jsonld({"@id": f"#{sha256}", **work, "name": name, "sha256": sha256,
                           "identifier": f"sha256:{sha256}"})
@@ -253,18 +239,3 @@ def _metadata(
         files["README.md"]["about"] = crate.root_dataset
     found: dict[str, Any] = crate.metadata.generate()
     return found
-
-
-def _add_file(crate: ROCrate, name: str, facts: dict[str, str]) -> Any:
-    return crate.add_file(dest_path=name, properties=facts)
-
-
-def _add_workflow(crate: ROCrate, name: str, facts: dict[str, str]) -> Any:
-    about = {
-        "name": "VQAThinker", "version": __version__, "license": crate.dereference(_LICENCE),
-        "description": "From data sets to tables of video quality assessment.",
-        "conformsTo": {"@id": "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"},
-    }  # fmt: skip
-    return crate.add_workflow(
-        dest_path=name, properties={**facts, **about}, main=True, lang="snakemake"
-    )

@@ -20,34 +20,16 @@ from vqathinker.phases.words import nearest
 from vqathinker.policy.folder.hashes import policy_hash
 from vqathinker.products import MANIFEST, TABLE
 from vqathinker.reporting.provenance import (
+    Link,
     TableProvenance,
     find_root,
     locate,
-    read_provenance,
+    provenances_of,
     row_name,
-    tables_of,
 )
 
 OK, DIFFERS, GONE, UNKNOWN = "ok", "DIFFERS", "gone", "not recorded"
 _LISTED = 20  # rows that a wrong name is answered with
-
-
-class Link(NamedTuple):
-    """One file or folder of a chain.
-
-    Args:
-        kind: "metrics", "predictions", "policy", "clips", "manifest", "receipt" or "labels".
-        path: as recorded, from the project's root; None of what is no file.
-        sha256: as recorded; of a policy, `policy_hash`.
-        state: "ok", "DIFFERS", "gone", or "not recorded"; empty of what is no file.
-        facts: what else is known.
-    """
-
-    kind: str
-    path: str | None
-    sha256: str | None
-    state: str
-    facts: dict[str, Any]
 
 
 class Video(NamedTuple):
@@ -95,7 +77,7 @@ def explain(results: Path, table: str, row: str, column: str) -> Explanation:
     Raises:
         InputError: there is no such table, row or column; the message names those that there are.
     """
-    provenance = read_provenance(_among(table.removesuffix(".csv"), tables_of(results), "table"))
+    provenance = _among(table.removesuffix(".csv"), provenances_of(results), "table")
     with reading(provenance.table, *TABLE):
         with provenance.table.open(encoding="utf-8", newline="") as file:
             lines = csv.DictReader(file)
@@ -103,11 +85,9 @@ def explain(results: Path, table: str, row: str, column: str) -> Explanation:
         columns = {name: name for name in lines.fieldnames or ()}
     values = _among(row, cells, f"row of {provenance.table}")
     value = values[_among(column, columns, f"column of {provenance.table}")]
-    if row not in provenance.rows:
-        raise InputError(f"{provenance.path}: has no row {row}, but its table has: make both again")
     root = find_root(results, provenance.content["sources"])
     chains = []
-    for name in provenance.rows[row]:
+    for name in provenance.rows.get(row, []):
         links = list(_follow(provenance, name, root))
         manifests = [root / link.path for link in links if link.kind == "manifest" and link.path]
         videos = [video for path in manifests if path.is_file() for video in _videos_of(path)]
@@ -115,8 +95,15 @@ def explain(results: Path, table: str, row: str, column: str) -> Explanation:
     return Explanation(provenance.table, row, column, value, values.get("source", ""), chains)
 
 
+def _said(path: Path, column: str) -> Any:
+    if path.suffix != ".json" or not path.is_file():
+        return None
+    said = read_json(path, "the source of a table", "write it again").get(column)
+    return None if isinstance(said, dict | list) else said
+
+
 def state_of(path: Path, sha256: str | None) -> str:
-    """Whether a file, or a policy's folder, is what it was: see `Link.state`."""
+    """Whether a file, or a policy's folder, is what it was: see `provenance.Link`."""
     if not path.exists():
         return GONE
     if sha256 is None:
@@ -134,61 +121,25 @@ def _among(word: str, known: dict[str, Any], what: str) -> Any:
     raise InputError(f"{word!r} is no {what}; expected one of {listed}{more}{nearest(word, names)}")
 
 
-def _said(path: Path, column: str) -> Any:
-    if path.suffix != ".json" or not path.is_file():
-        return None
-    said = read_json(path, "the source of a table", "write it again").get(column)
-    return None if isinstance(said, dict | list) else said
-
-
 def _follow(provenance: TableProvenance, name: str, root: Path) -> Iterator[Link]:
-    """Every link from one source of a table down to its labels, videos left out."""
-    content = provenance.content
-    source = content["sources"][name]
-    run = {key: source[key] for key in ("run", "benchmark") if key in source}
-    kind = "metrics" if "predictions" in source else "file"
-    yield _link(kind, name, source["sha256"], root, run)
-    for key, made in source.items():
-        if isinstance(made, Mapping) and {"path", "sha256"} <= set(made):
-            yield _link(key, made["path"], made["sha256"], root)
-    if "policy" in source:
-        yield from _of_policy(source["policy"], content["policies"][source["policy"]], root)
-    conditions = dict(content["conditions"].get(source.get("conditions"), {}))
-    setting = conditions.pop("setting", None)
-    if conditions:
-        yield Link("asked", None, None, "", conditions)
-    if setting is not None:
-        shards = {"setting": setting, "sha256": source.get("clips", [])}
-        yield Link("clips", None, None, "", shards)
-    if "manifest" in source:
-        yield from _of_manifest(source["manifest"], content["manifests"][source["manifest"]], root)
-
-
-def _of_policy(sha256: str, origin: Mapping[str, Any], root: Path) -> Iterator[Link]:
-    facts = {key: value for key, value in origin.items() if key != "folder"}
-    folder = origin.get("folder")
-    if folder is None:
-        yield Link("policy", None, sha256, UNKNOWN, facts)
-        return
-    yield _link("policy", folder, sha256, root, facts)
-    history = Path(folder).parent / "history.csv"
-    if "run" in origin and (root / history).is_file():
-        yield Link("history", history.as_posix(), None, UNKNOWN, {})
-
-
-def _of_manifest(sha256: str, origin: Mapping[str, Any], root: Path) -> Iterator[Link]:
-    yield _link("manifest", origin["path"], sha256, root)
-    path, recorded = Path(origin["path"]).with_name("source.json"), origin.get("files_sha256")
-    facts: dict[str, Any] = {}
-    if recorded is not None:
-        state = GONE
-        if (root / path).is_file():
-            receipt = read_receipt(root / path)
-            state = OK if files_digest(receipt) == recorded else DIFFERS
-            facts = _origin_of_files(receipt)
-        yield Link("receipt", path.as_posix(), recorded, state, {})
-    if labels := origin.get("labels"):
-        yield _link("labels", labels["path"], labels["sha256"], root, facts)
+    """Every link from one source of a table down to its labels, compared with the disk."""
+    receipt: dict[str, Any] = {}
+    for link in provenance.links(name):
+        if link.path is None:
+            yield link._replace(state=UNKNOWN if link.kind == "policy" else "")
+            continue
+        here, facts = locate(link.path, root), dict(link.facts)
+        if link.kind == "receipt" and here.is_file():
+            receipt = read_receipt(here)
+            state = OK if files_digest(receipt) == link.sha256 else DIFFERS
+        else:
+            state = state_of(here, link.sha256)
+        if here.suffix == ".parquet" and state == OK:
+            facts["rows"] = pq.read_metadata(here).num_rows
+        elif link.kind == "labels" and receipt:
+            facts |= _origin_of_files(receipt)
+        if link.kind != "history" or state != GONE:
+            yield link._replace(state=state, facts=facts)
 
 
 def _origin_of_files(receipt: Mapping[str, Any]) -> dict[str, Any]:
@@ -200,16 +151,6 @@ def _origin_of_files(receipt: Mapping[str, Any]) -> dict[str, Any]:
     if ffmpeg := receipt.get("ffmpeg"):
         facts["ffmpeg"] = f"{ffmpeg['version']} from {ffmpeg['from']}"
     return facts
-
-
-def _link(
-    kind: str, path: str, sha256: str | None, root: Path, facts: Mapping[str, Any] | None = None
-) -> Link:
-    here = locate(path, root)
-    state, known = state_of(here, sha256), dict(facts or {})
-    if here.suffix == ".parquet" and state == OK:
-        known["rows"] = pq.read_metadata(here).num_rows
-    return Link(kind, path, sha256, state, known)
 
 
 def _videos_of(manifest: Path) -> Iterator[Video]:

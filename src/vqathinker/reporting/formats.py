@@ -89,6 +89,20 @@ class Grid:
     notes: Sequence[str] = ()
 
 
+def flat(tree: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """The leaves of a tree by their dotted keys.
+
+    >>> flat({"a": {"b": 1}, "c": None})
+    {'a.b': 1, 'c': None}
+    """
+    leaves: dict[str, Any] = {}
+    for key, value in tree.items():
+        leaves |= (
+            flat(value, f"{above}{key}.") if isinstance(value, Mapping) else {above + key: value}
+        )
+    return leaves
+
+
 def format_cell(value: Any) -> str:
     """A cell for reading: three decimals, a dash where nothing is defined.
 

@@ -8,7 +8,7 @@ names of hosts: the same results give the same bytes.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -69,6 +69,25 @@ class Sources:
         write_text(path.with_suffix(PROVENANCE), text + "\n")
 
 
+class Link(NamedTuple):
+    """One file or folder that a number comes from.
+
+    Attributes:
+        kind: "metrics", "predictions", "policy", "history", "asked" (conditions), "clips",
+            "manifest", "receipt" or "labels"; "file" for what tells nothing of its origin.
+        path: as recorded, from the project's root; None of what is no file.
+        sha256: as recorded; of a policy, `policy_hash`, of a receipt, `files_digest`.
+        state: "ok", "DIFFERS", "gone", or "not recorded"; empty of what is no file, or unknown.
+        facts: what else is known.
+    """
+
+    kind: str
+    path: str | None
+    sha256: str | None
+    state: str
+    facts: dict[str, Any]
+
+
 class TableProvenance(NamedTuple):
     """The provenance of one table, as read back."""
 
@@ -85,8 +104,43 @@ class TableProvenance(NamedTuple):
         """Names of rows, each with the names of its sources."""
         return dict(self.content["rows"])
 
+    def links(self, name: str) -> Iterator[Link]:
+        """The chain from the source of this name down to labels, as recorded."""
+        source = self.content["sources"][name]
+        run = {key: source[key] for key in ("run", "benchmark") if key in source}
+        kind = "metrics" if "predictions" in source else "file"
+        yield Link(kind, name, source["sha256"], "", run)
+        for key, made in source.items():
+            if isinstance(made, Mapping) and {"path", "sha256"} <= set(made):
+                yield Link(key, made["path"], made["sha256"], "", {})
+        if sha256 := source.get("policy"):
+            facts = dict(self.content["policies"][sha256])
+            folder = facts.pop("folder", None)
+            yield Link("policy", folder, sha256, "", facts)
+            if folder is not None and "run" in facts:
+                yield Link("history", f"{Path(folder).parent}/history.csv", None, "", {})
+        conditions = dict(self.content["conditions"].get(source.get("conditions"), {}))
+        if setting := conditions.pop("setting", None):
+            clips = {"setting": setting, "sha256": source.get("clips", [])}
+            yield Link("clips", None, None, "", clips)
+        if conditions:
+            yield Link("asked", None, None, "", conditions)
+        if sha256 := source.get("manifest"):
+            manifest = self.content["manifests"][sha256]
+            yield Link("manifest", manifest["path"], sha256, "", {})
+            if recorded := manifest.get("files_sha256"):
+                receipt = Path(manifest["path"]).with_name("source.json").as_posix()
+                yield Link("receipt", receipt, recorded, "", {})
+            if labels := manifest.get("labels"):
+                yield Link("labels", labels["path"], labels["sha256"], "", {})
 
-def tables_of(results: Path) -> dict[str, Path]:
+    def every_link(self) -> Iterator[Link]:
+        """The chains from all sources; what several of them share comes several times."""
+        for name in self.content["sources"]:
+            yield from self.links(name)
+
+
+def provenances_of(results: Path) -> dict[str, TableProvenance]:
     """Name of each table of a results folder to its provenance.
 
     Raises:
@@ -97,7 +151,7 @@ def tables_of(results: Path) -> dict[str, Path]:
         raise InputError(
             f"{results}/tables: no table with its provenance; write them with `vqathinker tables`"
         )
-    return {path.name.removesuffix(PROVENANCE): path for path in found}
+    return {path.name.removesuffix(PROVENANCE): read_provenance(path) for path in found}
 
 
 def find_root(results: Path, recorded: Iterable[str | Path]) -> Path:

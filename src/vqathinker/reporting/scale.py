@@ -7,6 +7,7 @@ from typing import Any
 
 from vqathinker.params import DataParams, ReportParams, load_section
 from vqathinker.phases.parameters import read_params
+from vqathinker.reporting.formats import flat
 
 _NOT_COMPARED = frozenset(("group", "of", "seed"))
 _ABSENT = "none"
@@ -118,16 +119,9 @@ def _only_motion(keys: Collection[str]) -> bool:
     return bool(of_base) and all(key.startswith("base.motion") for key in of_base)
 
 
-def _flat(tree: Mapping[str, Any], above: str = "") -> dict[str, str]:
-    flat: dict[str, str] = {}
-    for key, value in tree.items():
-        if not above and key in _NOT_COMPARED:
-            continue
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{above}{key}.")
-        else:
-            flat[f"{above}{key}"] = _told(value)
-    return flat
+def _flat(row: Mapping[str, Any]) -> dict[str, str]:
+    leaves = flat({key: value for key, value in row.items() if key not in _NOT_COMPARED})
+    return {key: _told(value) for key, value in leaves.items()}
 
 
 def _told(value: Any) -> str:

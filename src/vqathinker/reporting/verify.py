@@ -22,18 +22,19 @@ from vqathinker.params import IntervalsParams
 from vqathinker.parquet import read_columns
 from vqathinker.products import MANIFEST, METRICS
 from vqathinker.reporting.explain import DIFFERS, GONE, state_of
+from vqathinker.reporting.formats import flat
 from vqathinker.reporting.provenance import (
     PROVENANCE,
     TableProvenance,
     find_root,
     locate,
-    read_provenance,
+    provenances_of,
     row_name,
-    tables_of,
 )
 from vqathinker.reporting.tables import INPUTS, Inputs, read_inputs, write_params, write_tables
 
 _NAMED = 5  # differing cells
+_NOT_HASHED = {"policy", "history", "receipt"}
 _ORIGIN = "provenance"  # of metrics: names files, which differ in a copy
 
 
@@ -47,13 +48,10 @@ class Finding(NamedTuple):
 def verify(results: Path) -> Iterator[Finding]:
     """Compare hashes, metrics and tables with what they should be: one finding for each of them.
 
-    Args:
-        results: a results folder, such as results/demo.
-
     Raises:
         InputError: the folder has no tables, or what they were made from cannot be used.
     """
-    provenances = [read_provenance(path) for path in tables_of(results).values()]
+    provenances = list(provenances_of(results).values())
     tables = results / "tables"
     params, inputs = read_inputs(tables)
     root = find_root(results, [path for paths in inputs for path in paths])
@@ -71,19 +69,12 @@ def verify(results: Path) -> Iterator[Finding]:
 
 def _wrong_hashes(provenances: Sequence[TableProvenance], root: Path) -> Iterator[str]:
     """Of tables, and of the files that they name; policies and videos are too large for this."""
-    recorded = {str(one.table): one.content["sha256"] for one in provenances}
-    for one in provenances:
-        for path, source in one.content["sources"].items():
-            recorded[str(locate(path, root))] = source["sha256"]
-            for made in source.values():
-                if isinstance(made, dict) and {"path", "sha256"} <= set(made):
-                    recorded[str(root / made["path"])] = made["sha256"]
-        for sha256, manifest in one.content["manifests"].items():
-            recorded[str(root / manifest["path"])] = sha256
-            if labels := manifest.get("labels"):
-                recorded[str(root / labels["path"])] = labels["sha256"]
+    recorded = {one.table: one.content["sha256"] for one in provenances}
+    for link in (link for one in provenances for link in one.every_link()):
+        if link.path is not None and link.kind not in _NOT_HASHED:
+            recorded[locate(link.path, root)] = link.sha256
     for path, sha256 in sorted(recorded.items()):
-        if (state := state_of(Path(path), sha256)) in {DIFFERS, GONE}:
+        if (state := state_of(path, sha256)) in {DIFFERS, GONE}:
             yield f"{path}: {state}"
 
 
@@ -100,7 +91,10 @@ def _compute_again(path: Path, out: Path, root: Path) -> Iterator[str]:
     with reading(path, *METRICS):
         intervals = IntervalsParams.model_validate(made["parameters"]["intervals"])
     write_metrics(manifest, predictions, failures, out, intervals=intervals, allow_incomplete=True)
-    yield from _differences(kept, read_json(out, *METRICS))
+    first, second = (flat({**one, _ORIGIN: None}) for one in (kept, read_json(out, *METRICS)))
+    for key in dict.fromkeys([*first, *second]):
+        if not _same(was := first.get(key), now := second.get(key)):
+            yield f"{key} is {json.dumps(was)}, computed again {json.dumps(now)}"
 
 
 def _failures(kept: Mapping[str, Any], manifest: Path, predictions: Path) -> dict[str, str]:
@@ -109,16 +103,6 @@ def _failures(kept: Mapping[str, Any], manifest: Path, predictions: Path) -> dic
     ok = set(rows.loc[rows["status"] == "ok", "video"])
     undecoded = ok - set(read_predictions(predictions).table["video"])
     return {video: why for video, why in kept["not_scored"].items() if video in undecoded}
-
-
-def _differences(kept: Any, again: Any, where: str = "") -> Iterator[str]:
-    if isinstance(kept, dict) and isinstance(again, dict):
-        for key in dict.fromkeys([*kept, *again]):
-            if where or key != _ORIGIN:
-                inner = f"{where}.{key}".lstrip(".")
-                yield from _differences(kept.get(key), again.get(key), inner)
-    elif not _same(kept, again):
-        yield f"{where} is {json.dumps(kept)}, computed again {json.dumps(again)}"
 
 
 def _compare_tables(

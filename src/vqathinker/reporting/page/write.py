@@ -18,7 +18,7 @@ from vqathinker.evaluation.predictions import Predictions, read_predictions
 from vqathinker.params import DataParams, load_section
 from vqathinker.policy.label_sentences import describe_labels_of
 from vqathinker.products import FIGURES
-from vqathinker.reporting.formats import NUMBERS, format_cell, read_table
+from vqathinker.reporting.formats import NUMBERS, flat, format_cell, read_table
 from vqathinker.reporting.ladder import LADDER, ladder_grids
 from vqathinker.reporting.main_table import MAIN, main_grids
 from vqathinker.reporting.page.clips import (
@@ -50,7 +50,7 @@ from vqathinker.reporting.page.plots import (
 )
 from vqathinker.reporting.preference import COLUMNS as PREFERENCE
 from vqathinker.reporting.preference import describe_preference, preference_grid
-from vqathinker.reporting.provenance import PROVENANCE, read_provenance
+from vqathinker.reporting.provenance import PROVENANCE, Link, read_provenance
 from vqathinker.reporting.scale import TableScale, load_table_scale
 from vqathinker.reporting.scores import SCORING
 from vqathinker.reporting.understanding import COLUMNS as UNDERSTANDING
@@ -59,7 +59,7 @@ from vqathinker.video.thumbnails import read_thumbnails
 _NOT_SCORED_LISTED = 50
 _ATTRIBUTION = ("run", "task", "n", "n_failed", "value", "low", "high", "chance", "majority")
 _PREFERENCE = "Temporal preference: one row for each run, one column for each kind of perturbation"
-_TRACED = "scoring"
+_TRACED = {"file", "metrics", "predictions", "policy", "manifest"}
 _OF_ONE_BENCHMARK = {"run", "benchmark"}
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:")
 
@@ -208,47 +208,39 @@ def _blocks(
         yield f"texts-{number}", packed(one.texts)
 
 
-class TracedRow(NamedTuple):
-    """A row of the table of scores and the files that it follows from, [kind, name, sha256]."""
+def _traced_rows(tables: Path) -> list[tuple[str, list[tuple[str, str, str]]]]:
+    """Every row of `scoring` with the kind, name and sha256 of the files that it follows from.
 
-    row: str
-    files: list[tuple[str, str, str]]
-
-
-def _traced_rows(tables: Path) -> list[TracedRow]:
-    """Every row of `scoring`; none where no provenance was written.
+    None where no provenance was written.
 
     Raises:
         InputError: the provenance cannot be read.
     """
-    if not (tables / f"{_TRACED}{PROVENANCE}").is_file():
+    path = tables / f"scoring{PROVENANCE}"
+    if not path.is_file():
         return []
-    provenance = read_provenance(tables / f"{_TRACED}{PROVENANCE}")
-    sources = provenance.content["sources"]
+    provenance = read_provenance(path)
     return [
-        TracedRow(row, [file for name in names for file in _files(name, sources[name])])
+        (row, [file for name in names for link in provenance.links(name) for file in _files(link)])
         for row, names in provenance.rows.items()
     ]
 
 
-def _files(name: str, source: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    yield "metrics", name, str(source["sha256"])
-    made = source.get("predictions")
-    if isinstance(made, Mapping):
-        yield "predictions", str(made["path"]), str(made["sha256"])
-    for kind in ("policy", "manifest"):
-        if kind in source:
-            yield kind, "", str(source[kind])
-    for clips in source.get("clips", []):
-        yield "clips", "", str(clips)
+def _files(link: Link) -> Iterator[tuple[str, str, str]]:
+    if link.kind == "clips":
+        yield from (("clips", "", sha256) for sha256 in link.facts["sha256"])
+    elif link.kind in _TRACED:
+        named = link.path if link.kind in {"metrics", "predictions"} else ""
+        yield link.kind, named or "", link.sha256 or ""
 
 
 def _provenance_table(predictions: Mapping[str, list[Predictions]]) -> list[tuple[str, list[str]]]:
     """What is recorded of each run, key by key: only what is the same for all its benchmarks."""
     by_run = {
-        run: _shared([_flat(file.provenance) for file in files])
-        for run, files in predictions.items()
-    }
+        run: _shared([{key: str(value) for key, value in flat(one.provenance).items()}
+                      for one in own])
+        for run, own in predictions.items()
+    }  # fmt: skip
     keys = dict.fromkeys(key for values in by_run.values() for key in values)
     return [(key, [values.get(key, "–") for values in by_run.values()]) for key in keys]
 
@@ -262,13 +254,3 @@ def _shared(origins: Sequence[dict[str, str]]) -> dict[str, str]:
         and not _TIME.match(value)
         and all(other.get(key) == value for other in origins)
     }
-
-
-def _flat(tree: Mapping[str, Any], above: str = "") -> dict[str, str]:
-    flat: dict[str, str] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{above}{key}.")
-        else:
-            flat[f"{above}{key}"] = str(value)
-    return flat
