@@ -10,9 +10,8 @@ import pytest
 from vqathinker.evaluation.intervals import average_over_sets, bootstrap, generator_of
 from vqathinker.evaluation.significance import compare, holm
 from vqathinker.params import IntervalsParams
-from vqathinker.reporting import ladder
 from vqathinker.reporting.formats import FILES, markdown
-from vqathinker.reporting.ladder import LADDER, Agreements, Labels, ladder_grids
+from vqathinker.reporting.ladder import LADDER, Agreements, ladder_grids, ladder_lines
 from vqathinker.reporting.scale import TableScale, ladder_rows
 
 N = 40
@@ -51,24 +50,30 @@ SCALE = TableScale(
 )
 
 
-def ladder_lines(*given: Any) -> list[dict[str, Any]]:
-    return ladder.ladder_lines(
-        *given, {(run, name): Path(run, name) for run in RUNS for name in "abc"}
-    )
-
-
 def agreements(runs: tuple[str, ...], benchmarks: str = "abc") -> Agreements:
     """Scores that follow the MOS the worse the later a run comes; `again` lacks a video."""
     generator = np.random.default_rng(0)
-    mos = pd.Series(generator.normal(size=N), NAMES)
-    scores = {
-        (run, name): mos + generator.normal(size=N) * (0.2 + 0.3 * number)
+    mos = generator.normal(size=N)
+    judged = {
+        (run, name): pd.DataFrame({
+            "video": NAMES, "mos": mos, "content": None,
+            "score": mos + generator.normal(size=N) * (0.2 + 0.3 * number),
+        })[int(run == "again"):]
         for number, run in enumerate(runs)
         for name in benchmarks
-    }
-    scores = {key: own[1:] if key[0] == "again" else own for key, own in scores.items()}
-    labels = {name: Labels(mos, pd.Series(None, NAMES, dtype=object)) for name in benchmarks}
-    return Agreements(scores, labels, INTERVALS)
+    }  # fmt: skip
+    return Agreements(judged, INTERVALS)
+
+
+def lines_of(drawn: Agreements, *runs: str) -> list[dict[str, Any]]:
+    files = {(run, name): Path(run, name) for run in RUNS for name in "abc"}
+    return ladder_lines(SCALE, ladder_rows(SCALE, runs), drawn, files)
+
+
+def changed(drawn: Agreements, **judged: pd.DataFrame | None) -> Agreements:
+    """With other videos of a run on a benchmark, by their names joined: `sft_a`."""
+    found = {**drawn.judged, **{tuple(key.split("_")): own for key, own in judged.items()}}
+    return Agreements({key: own for key, own in found.items() if own is not None}, INTERVALS)
 
 
 def find(lines: list[dict[str, Any]], **wanted: Any) -> dict[str, Any]:
@@ -96,27 +101,28 @@ def test_runs_that_differ_in_their_seed_are_one_row() -> None:
     assert method.runs == ("grpo", "again")
 
 
-def test_differences_are_those_of_the_functions() -> None:
+def test_differences_are_those_of_the_functions_and_name_both_runs() -> None:
     drawn = agreements(("grpo", "sft"))
-    lines = ladder_lines(SCALE, ladder_rows(SCALE, ["grpo", "sft"]), drawn)
+    lines = lines_of(drawn, "grpo", "sft")
     both = {}
     for name in "ab":
-        scores = np.stack([drawn.scores[run, name].to_numpy() for run in ("grpo", "sft")])
-        mos = drawn.labels[name].mos.to_numpy()
+        scores = np.stack([drawn.judged[run, name]["score"].to_numpy() for run in ("grpo", "sft")])
+        mos = drawn.judged["grpo", name]["mos"].to_numpy()
         both[name] = bootstrap(scores, mos, generator=generator_of(1, name), resamples=200)
     expected = compare(both["a"][1].srcc, both["a"][0].srcc)
     line = find(lines, row="sft", benchmark="a", measure="srcc")
     found = [line[key] for key in ("difference", "difference_low", "difference_high", "p")]
     assert found == list(expected[:4])
+    assert line[FILES] == [Path("sft", "a"), Path("grpo", "a")]
     means = [average_over_sets([both[name][run].plcc for name in "ab"]) for run in (1, 0)]
     average = find(lines, row="sft", benchmark="average", domain="in-domain", measure="plcc")
     assert average["difference"] == compare(*means).difference
-    assert average["benchmarks"] == 2
+    assert (average["benchmarks"], len(average[FILES])) == (2, 4)
 
 
 def test_holm_is_over_all_differences_of_a_measure() -> None:
     runs = ("grpo", "sft", "small", "no-temporal")
-    lines = ladder_lines(SCALE, ladder_rows(SCALE, runs), agreements(runs))
+    lines = lines_of(agreements(runs), *runs)
     own = [line for line in lines if line["measure"] == "srcc"]
     assert [line["p_holm"] for line in own] == holm([line["p"] for line in own])
     assert sum(line["p"] is not None for line in own) == 15  # 3 rows, 3 benchmarks, 2 averages
@@ -125,7 +131,7 @@ def test_holm_is_over_all_differences_of_a_measure() -> None:
 
 def test_several_seeds_are_their_mean_and_spread_on_what_all_have_scored() -> None:
     drawn = agreements(("grpo", "again", "sft"))
-    lines = ladder_lines(SCALE, ladder_rows(SCALE, ["grpo", "again", "sft"]), drawn)
+    lines = lines_of(drawn, "grpo", "again", "sft")
     values = [found.srcc.value for found in drawn.of(["grpo", "again"], "a") or []]
     line = find(lines, row="grpo", benchmark="a", measure="srcc")
     assert (line["seeds"], line["n"]) == (2, N - 1)
@@ -138,15 +144,16 @@ def test_several_seeds_are_their_mean_and_spread_on_what_all_have_scored() -> No
 def test_counts_are_of_the_videos_that_were_compared() -> None:
     """The method lacks the last 10 videos of `a` and all but 30 of `b`; `sft` lacks the first 5."""
     drawn = agreements(("grpo", "sft"))
-    scores = {**drawn.scores}
-    scores["grpo", "a"] = scores["grpo", "a"][:-10]
-    scores["grpo", "b"] = scores["grpo", "b"][:30]
-    scores["sft", "a"] = scores["sft", "a"][5:]
-    drawn = Agreements(scores, drawn.labels, INTERVALS)
-    lines = ladder_lines(SCALE, ladder_rows(SCALE, ["grpo", "sft"]), drawn)
+    own = drawn.judged
+    drawn = changed(
+        drawn,
+        grpo_a=own["grpo", "a"][:-10],
+        grpo_b=own["grpo", "b"][:30],
+        sft_a=own["sft", "a"][5:],
+    )
     counted = {
         (line["row"], line["benchmark"]): (line["n"], line["n_compared"])
-        for line in lines
+        for line in lines_of(drawn, "grpo", "sft")
         if line["measure"] == "srcc" and line["domain"] == "in-domain"
     }
     assert counted == {
@@ -157,10 +164,7 @@ def test_counts_are_of_the_videos_that_were_compared() -> None:
 
 def test_averages_are_weighted_by_the_label_files_whatever_was_scored() -> None:
     drawn = agreements(("grpo",))
-    scores = {**drawn.scores, ("grpo", "a"): drawn.scores["grpo", "a"][:20]}
-    lines = ladder_lines(
-        SCALE, ladder_rows(SCALE, ["grpo"]), Agreements(scores, drawn.labels, INTERVALS)
-    )
+    lines = lines_of(changed(drawn, grpo_a=drawn.judged["grpo", "a"][:20]), "grpo")
     a, b, average = (
         find(lines, benchmark=name, domain="in-domain", measure="srcc")["value"]
         for name in ("a", "b", "average")
@@ -169,45 +173,36 @@ def test_averages_are_weighted_by_the_label_files_whatever_was_scored() -> None:
 
 
 def test_without_the_method_values_stand_without_differences() -> None:
-    lines = ladder_lines(SCALE, ladder_rows(SCALE, ["sft"]), agreements(("sft",)))
-    assert {line["reason"] for line in lines} == {"no run grpo to compare with"}
-    assert all(line["value"] is not None and line["p"] is None for line in lines)
+    lines = lines_of(agreements(("sft",)), "sft")
+    assert all(line["reason"] and line["p"] is None for line in lines)
+    assert all(line["value"] is not None for line in lines)
 
 
-def test_scores_that_are_all_equal_give_a_reason_and_no_number() -> None:
+@pytest.mark.parametrize("rows", [0, N])
+def test_what_is_not_defined_gives_a_reason_and_no_number(rows: int) -> None:
+    """Of no video, and of scores that are all equal."""
     drawn = agreements(("grpo", "sft"))
-    flat = {key: own * 0 + 3 for key, own in drawn.scores.items() if key == ("sft", "a")}
-    drawn = Agreements({**drawn.scores, **flat}, drawn.labels, INTERVALS)
-    lines = ladder_lines(SCALE, ladder_rows(SCALE, ["grpo", "sft"]), drawn)
+    flat = drawn.judged["sft", "a"][:rows].assign(score=3.0)
+    lines = lines_of(changed(drawn, sft_a=flat), "grpo", "sft")
     line = find(lines, row="sft", benchmark="a", measure="srcc")
     assert (line["value"], line["difference"], line["p"]) == (None, None, None)
-    assert line["reason"] == "all scores are equal"
+    assert line["reason"]
     assert find(lines, row="sft", benchmark="b", measure="srcc")["p"] is not None
 
 
 def test_a_benchmark_without_predictions_of_a_row_is_left_out_of_its_average() -> None:
-    drawn = agreements(("grpo", "sft"))
-    scores = {key: own for key, own in drawn.scores.items() if key != ("sft", "b")}
-    lines = ladder_lines(
-        SCALE, ladder_rows(SCALE, ["grpo", "sft"]), Agreements(scores, drawn.labels, INTERVALS)
-    )
+    lines = lines_of(changed(agreements(("grpo", "sft")), sft_b=None), "grpo", "sft")
     average = find(lines, row="sft", benchmark="average", domain="in-domain", measure="srcc")
     assert average["benchmarks"] == 1
     assert average["difference"] is not None
 
 
 def test_each_question_has_its_grids_with_the_method_above() -> None:
-    runs = tuple(RUNS)
-    lines = ladder_lines(SCALE, ladder_rows(SCALE, runs), agreements(runs))
-    grids = ladder_grids(SCALE, lines)
+    grids = ladder_grids(SCALE, lines_of(agreements(tuple(RUNS)), *RUNS))
     rows = {grid.title: [row[0].text for b in grid.blocks for row in b] for grid in grids}
     assert rows["Ablation ladder: averages"] == ["grpo", "untouched", "no-temporal", "still"]
-    assert rows["Supervised fine-tuning against GRPO: averages"] == [
-        "grpo",
-        "untouched",
-        "sft",
-        "sft-grpo",
-    ]
+    training = rows["Supervised fine-tuning against GRPO: averages"]
+    assert training == ["grpo", "untouched", "sft", "sft-grpo"]
     assert rows["Backbones: averages"] == ["grpo", "small"]
     assert rows["Frames: averages"] == ["grpo", "four", "six"]
     assert " ± " in markdown(grids)
@@ -215,7 +210,6 @@ def test_each_question_has_its_grids_with_the_method_above() -> None:
 
 def test_a_question_that_no_row_answers_has_no_grid() -> None:
     runs = ("untouched", "grpo")
-    lines = ladder_lines(SCALE, ladder_rows(SCALE, runs), agreements(runs))
-    titles = {grid.title for grid in ladder_grids(SCALE, lines)}
+    titles = {grid.title for grid in ladder_grids(SCALE, lines_of(agreements(runs), *runs))}
     assert titles == {"Ablation ladder: averages", "Ablation ladder: benchmarks"}
     assert ladder_grids(SCALE, []) == []

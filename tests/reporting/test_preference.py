@@ -9,7 +9,7 @@ import pytest
 
 from vqathinker.errors import InputError
 from vqathinker.reporting.figures import write_preference_figure
-from vqathinker.reporting.formats import write_table
+from vqathinker.reporting.formats import FILES, write_table
 from vqathinker.reporting.page.write import write_page
 from vqathinker.reporting.preference import COLUMNS as _COLUMNS
 from vqathinker.reporting.preference import (
@@ -29,10 +29,6 @@ def measured(run: str, value: float, reason: str | None = None) -> dict[str, Any
     return {**about, "kinds": dict.fromkeys(KINDS, found)}
 
 
-def write_preference_tables(files: list[Path], folder: Path) -> None:
-    write_table(preference_table(read_preference(files)), folder)
-
-
 @pytest.fixture
 def files(tmp_path: Path) -> list[Path]:
     contents = {
@@ -44,21 +40,17 @@ def files(tmp_path: Path) -> list[Path]:
     return [tmp_path / f"{run}.json" for run in contents]
 
 
-def test_every_run_has_a_row_for_each_kind_with_its_numbers_or_the_reason(
+def test_every_run_has_a_row_for_each_kind_and_for_reading_one_row(
     files: list[Path], tmp_path: Path
 ) -> None:
-    write_preference_tables(files, tmp_path)
-    table = pd.read_csv(tmp_path / "preference.csv")
-    assert table["run"].tolist() == ["base"] * 3 + ["grpo"] * 3
-    assert table["kind"].tolist() == [*KINDS] * 2
-    grpo, base = table.iloc[-1], table.iloc[0]
+    table = preference_table(read_preference(files))
+    assert [row["run"] for row in table.rows] == ["base"] * 3 + ["grpo"] * 3
+    assert [row["kind"] for row in table.rows] == [*KINDS] * 2
+    base, grpo = table.rows[0], table.rows[-1]
     assert (grpo["preference"], grpo["low"], grpo["high"]) == (0.8125, 0.6875, 0.9375)
+    assert (base["low"], grpo[FILES]) == (None, [files[1]])
     assert base["reason"].startswith("4 videos or contents")
-    assert pd.isna(base["low"])
-
-
-def test_for_reading_a_run_is_one_row(files: list[Path], tmp_path: Path) -> None:
-    write_preference_tables(files, tmp_path)
+    write_table(table, tmp_path)
     assert (tmp_path / "preference.md").read_text(encoding="utf-8").splitlines() == [
         "| run | benchmark | reverse | random_drop | all | ties |",
         "| --- | --- | --- | --- | --- | --- |",
@@ -67,13 +59,10 @@ def test_for_reading_a_run_is_one_row(files: list[Path], tmp_path: Path) -> None
     ]
 
 
-def test_where_nothing_was_measured_the_table_is_empty_and_nothing_is_drawn(
-    tmp_path: Path,
-) -> None:
-    write_preference_tables([], tmp_path / "tables")
-    write_preference_figure([], tmp_path / "figures")
-    assert len(pd.read_csv(tmp_path / "tables" / "preference.csv")) == 0
-    assert [path.name for path in (tmp_path / "figures").iterdir()] == ["preference.csv"]
+def test_where_nothing_was_measured_nothing_is_drawn(tmp_path: Path) -> None:
+    assert preference_table(read_preference([])).rows == []
+    write_preference_figure([], tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["preference.csv"]
 
 
 def test_the_figure_is_the_same_bytes_each_time_and_has_its_numbers_beside_it(
@@ -89,25 +78,21 @@ def test_the_figure_is_the_same_bytes_each_time_and_has_its_numbers_beside_it(
     assert pd.read_csv(tmp_path / "first" / "preference.csv")["preference"].max() == 0.8125
 
 
-def test_two_files_of_one_run_and_files_of_others_are_refused(
-    files: list[Path], tmp_path: Path
-) -> None:
+def test_two_files_of_one_run_and_files_of_others_are_refused(files: list[Path]) -> None:
     with pytest.raises(InputError, match=r"base\.json"):
-        write_preference_tables([files[0], *files], tmp_path)
+        read_preference([files[0], *files])
     files[1].write_text('{"run": "grpo"}', encoding="utf-8")
-    with pytest.raises(InputError, match=r"grpo\.json: .*vqathinker preference"):
-        write_preference_tables(files, tmp_path)
+    with pytest.raises(InputError, match=r"grpo\.json"):
+        read_preference(files)
 
 
 def test_the_report_shows_both(scale: Any, files: list[Path], tmp_path: Path) -> None:
-    write_preference_tables(files, scale.tables)
+    write_table(preference_table(read_preference(files)), scale.tables)
     write_preference_figure(files, scale.figures)
-    out = tmp_path / "report.html"
-    write_page("demo", scale.sources, out)
-    page = out.read_text(encoding="utf-8")
-    assert "Temporal preference" in page
+    write_page("demo", scale.sources, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "0.81 [0.69, 0.94]" in page
-    assert 'aria-label="Share of clips scored above' in page
+    assert 'data-plot="preference"' in page
 
 
 def test_the_report_says_which_copies_a_run_prefers() -> None:

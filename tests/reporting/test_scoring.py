@@ -1,4 +1,4 @@
-"""Claims about the tables of scores."""
+"""Tables of scores, of sets that are not there, and of answers to questions."""
 
 import json
 from pathlib import Path
@@ -6,49 +6,62 @@ from typing import Any
 
 import pytest
 
+from vqathinker.datasets.card import load_card
 from vqathinker.errors import InputError
+from vqathinker.evaluation.completeness import ABSENT
+from vqathinker.evaluation.understanding.rows import row_of
+from vqathinker.params import UnderstandingParams
 from vqathinker.reporting.formats import FILES, read_table, write_table
 from vqathinker.reporting.scores import SCORING, average, read_metrics, score_tables
+from vqathinker.reporting.tables import remarks
+from vqathinker.reporting.understanding import understanding_tables
 
 COUNTS = {"ok": 9, "no_answer": 1, "not_a_number": 0, "out_of_range": 0, "cut_off": 0}
 OF_KIND: dict[str, Any] = {
     "srcc": 0.5, "plcc": 0.25, "reason": None, "n_scored": 9, "distinct": 5, "spread_error": None,
 }  # fmt: skip
+CARDS = Path("cards")
+QUESTIONS = UnderstandingParams.model_validate(
+    {
+        "tasks": {
+            "demo_indomain": {"kind": "made", "set": "demo_indomain", "file": "degradations.csv"},
+            "q_bench_video": {"kind": "q_bench_video", "set": "q_bench_video", "file": "dev.json"},
+        },
+        "seed": 7, "max_questions": None, "reading": "generated",
+    }
+)  # fmt: skip
+ACCURACY = row_of("accuracy", "overall", "", n=3, n_failed=0, value=2 / 3, low=0.2, high=0.94,
+                  chance=0.2, majority=1 / 3)  # fmt: skip
+YES_NO = row_of("accuracy", "type", "yes/no", n=9, n_failed=1, value=0.5, low=0.2, high=0.8,
+                chance=0.5)  # fmt: skip
 
 
 def result(run: str, benchmark: str, **other: Any) -> dict[str, Any]:
     plain: dict[str, Any] = {
-        "run": run,
-        "benchmark": benchmark,
-        "domain": "in-domain",
-        "n": 10,
-        "n_missing": 0,
-        "n_damaged": 0,
-        "n_null": 0,
-        "srcc": 0.5,
-        "plcc": 0.25,
-        "not_scored": {},
-        "score": "greedy",
-        "by_score": {"greedy": OF_KIND},
-        "answers": COUNTS,
-        "samples": {},
-        FILES: [Path(run, f"{benchmark}.json")],
-    }
+        "run": run, "benchmark": benchmark, "domain": "in-domain", "score": "greedy",
+        "n": 10, "n_missing": 0, "n_damaged": 0, "n_null": 0, "srcc": 0.5, "plcc": 0.25,
+        "not_scored": {}, "by_score": {"greedy": OF_KIND}, "answers": COUNTS, "samples": {},
+    }  # fmt: skip
     return plain | other
+
+
+def of_files(*results: dict[str, Any]) -> list[dict[str, Any]]:
+    return [one | {FILES: [Path(one["run"], f"{one['benchmark']}.json")]} for one in results]
 
 
 def measured(name: str, low: Any, high: Any, **other: Any) -> dict[str, Any]:
     return {name: {"value": 0.8, "low": low, "high": high, "reason": None} | other}
 
 
+def write_metrics(folder: Path, *results: dict[str, Any]) -> list[Path]:
+    paths = [folder / f"{number}.json" for number in range(len(results))]
+    for path, content in zip(paths, results, strict=True):
+        path.write_text(json.dumps(content), encoding="utf-8")
+    return paths
+
+
 def write(folder: Path, *results: dict[str, Any]) -> Path:
-    paths = []
-    for number, content in enumerate(results):
-        path = folder / f"{number}.json"
-        known = {key: value for key, value in content.items() if key != FILES}
-        path.write_text(json.dumps(known), encoding="utf-8")
-        paths.append(path)
-    for table in score_tables(read_metrics(paths)):
+    for table in score_tables(read_metrics(write_metrics(folder, *results))):
         write_table(table, folder / "tables")
     return folder / "tables"
 
@@ -65,39 +78,22 @@ def test_scoring_has_one_row_for_each_file_in_the_order_given(tmp_path: Path) ->
         b"grpo,konvid,in-domain,greedy,10,0,1,0,0.851235,0.250000,0.700000,0.900000,,\n"
         b"base,konvid,in-domain,greedy,10,0,0,10,,,,,,\n"
     )
-
-
-def test_the_markdown_is_for_reading(tmp_path: Path) -> None:
-    tables = write(tmp_path, result("grpo", "konvid", srcc=0.8512349, plcc=None))
     lines = (tables / "scoring.md").read_text(encoding="utf-8").splitlines()
-    assert lines[0].startswith("| run | benchmark | domain | score | n |")
     assert lines[1].count("---:") == 10
-    assert lines[2].startswith(
-        "| grpo | konvid | in-domain | greedy | 10 | 0 | 0 | 0 | 0.851 | – |"
-    )
+    assert lines[3].startswith("| base | konvid | in-domain | greedy | 10 | 0 | 0 | 10 | – | – |")
 
 
-def test_every_kind_of_score_has_a_row(tmp_path: Path) -> None:
-    mean = OF_KIND | {"srcc": 0.75, "distinct": 9, "spread_error": -0.125}
-    tables = write(tmp_path, result("grpo", "konvid", by_score={"greedy": OF_KIND, "mean": mean}))
-    assert (tables / "scores.csv").read_text().splitlines() == [
-        "run,benchmark,score,n_scored,distinct,srcc,plcc,spread_error",
-        "grpo,konvid,greedy,9,5,0.500000,0.250000,",
-        "grpo,konvid,mean,9,9,0.750000,0.250000,-0.125000",
-    ]
-    assert read_table(tables / "scores.csv")[0]["spread_error"] is None
-
-
-def test_answers_are_counted_by_status_greedy_and_drawn_apart(tmp_path: Path) -> None:
+def test_kinds_of_score_and_how_answers_were_read_have_rows(tmp_path: Path) -> None:
+    kinds = {"greedy": OF_KIND, "mean": OF_KIND | {"srcc": 0.75, "spread_error": -0.125}}
     drawn = COUNTS | {"ok": 30, "out_of_range": 6}
-    tables = write(tmp_path, result("grpo", "konvid", samples=drawn), result("base", "konvid"))
-    assert (tables / "answers.csv").read_text().splitlines() == [
-        "run,benchmark,answers,ok,no_answer,not_a_number,out_of_range,cut_off",
-        "grpo,konvid,greedy,9,1,0,0,0",
-        "grpo,konvid,drawn,30,1,0,6,0",
-        "base,konvid,greedy,9,1,0,0,0",
-    ]
-    assert read_table(tables / "answers.csv")[1]["out_of_range"] == 6
+    tables = write(tmp_path, result("grpo", "konvid", by_score=kinds, samples=drawn))
+    scores, answers = read_table(tables / "scores.csv"), read_table(tables / "answers.csv")
+    assert [(row["score"], row["srcc"], row["spread_error"]) for row in scores] == [
+        ("greedy", 0.5, None), ("mean", 0.75, -0.125)
+    ]  # fmt: skip
+    assert [(row["answers"], row["ok"], row["out_of_range"]) for row in answers] == [
+        ("greedy", 9, 0), ("drawn", 30, 6)
+    ]  # fmt: skip
 
 
 def test_further_measures_have_a_table_with_the_published_accuracy_beside(tmp_path: Path) -> None:
@@ -111,84 +107,36 @@ def test_further_measures_have_a_table_with_the_published_accuracy_beside(tmp_pa
     ]
 
 
-def test_averages_are_weighted_by_the_number_of_videos() -> None:
-    # 0.9 of 30 and 0.5 of 10 videos
-    rows = average([result("r", "a", n=30, srcc=0.9, n_null=2), result("r", "b", n_null=1)])
+def test_averages_are_weighted_by_the_number_of_videos_and_say_over_how_many() -> None:
+    # 0.9 of 30 and 0.5 of 10 videos; a set that is not there counts as missing alone
+    absent = result("r", "c", n=30, n_missing=30, srcc=None, plcc=None)
+    rows = average(of_files(result("r", "a", n=30, srcc=0.9, n_null=2), result("r", "b"), absent))
     assert rows == [
         {
-            "run": "r",
-            "domain": "in-domain",
-            "benchmarks": 2,
-            "n": 40,
-            "n_missing": 0,
-            "n_damaged": 0,
-            "n_null": 3,
-            "benchmarks_scored": 2,
-            "n_scored": 37,
-            "srcc": pytest.approx(0.8),
-            "plcc": pytest.approx(0.25),
-            FILES: [Path("r", "a.json"), Path("r", "b.json")],
+            "run": "r", "domain": "in-domain", "benchmarks": 3, "benchmarks_scored": 2,
+            "n": 70, "n_missing": 30, "n_damaged": 0, "n_null": 2, "n_scored": 38,
+            "srcc": pytest.approx(0.8), "plcc": pytest.approx(0.25),
+            FILES: [Path("r", f"{name}.json") for name in "abc"],
         }
-    ]
-
-
-def test_averages_keep_runs_and_domains_apart() -> None:
-    rows = average(
-        [result(run, f"b{domain}", domain=domain) for run in ("x", "y") for domain in ("in", "out")]
-    )
-    assert [(row["run"], row["domain"]) for row in rows] == [
-        ("x", "in"),
-        ("x", "out"),
-        ("y", "in"),
-        ("y", "out"),
-    ]
-
-
-def test_an_average_says_over_how_many_benchmarks_and_videos_it_is(tmp_path: Path) -> None:
-    absent = result("r", "b", n=30, n_missing=30, srcc=None, plcc=None)
-    tables = write(tmp_path, result("r", "a", n_null=1), absent)
-    (row,) = read_table(tables / "overall.csv")
-    assert (row["srcc"], row["plcc"]) == (0.5, 0.25)
-    assert (row["benchmarks_scored"], row["benchmarks"]) == (1, 2)
-    assert (row["n_scored"], row["n"], row["n_missing"]) == (9, 40, 30)
-
-
-def test_an_average_over_nothing_is_none() -> None:
-    (row,) = average([result("r", "a", srcc=None, plcc=None)])
-    assert (row["srcc"], row["plcc"], row["benchmarks_scored"], row["n_scored"]) == (
-        None,
-        None,
-        0,
-        0,
-    )
+    ]  # fmt: skip
+    (row,) = average(of_files(result("r", "a", srcc=None, plcc=None)))
+    assert (row["srcc"], row["benchmarks_scored"], row["n_scored"]) == (None, 0, 0)
 
 
 def test_the_published_figures_average_to_the_published_overall() -> None:
     # docs/method.md, section 6: published SRCC and PLCC of VQAThinker and their averages
     published = {
-        "in-domain": [
-            (7182, 0.883, 0.880),
-            (3573, 0.798, 0.834),
-            (1200, 0.881, 0.884),
-            (585, 0.808, 0.847),
-            (1020, 0.860, 0.863),
-        ],
-        "out-of-distribution": [
-            (600, 0.767, 0.806),
-            (357, 0.856, 0.845),
-            (480, 0.528, 0.610),
-            (1200, 0.573, 0.624),
-            (839, 0.706, 0.716),
-        ],
-    }
-    rows = average(
-        [
-            result("paper", str(n), domain=domain, n=n, srcc=srcc, plcc=plcc)
-            for domain, benchmarks in published.items()
-            for n, srcc, plcc in benchmarks
-        ]
-    )
-    found = [(round(row["srcc"], 3), round(row["plcc"], 3)) for row in rows]
+        "in-domain": [(7182, 0.883, 0.880), (3573, 0.798, 0.834), (1200, 0.881, 0.884),
+                      (585, 0.808, 0.847), (1020, 0.860, 0.863)],
+        "out-of-distribution": [(600, 0.767, 0.806), (357, 0.856, 0.845), (480, 0.528, 0.610),
+                                (1200, 0.573, 0.624), (839, 0.706, 0.716)],
+    }  # fmt: skip
+    results = [
+        result("paper", str(n), domain=domain, n=n, srcc=srcc, plcc=plcc)
+        for domain, benchmarks in published.items()
+        for n, srcc, plcc in benchmarks
+    ]
+    found = [(round(row["srcc"], 3), round(row["plcc"], 3)) for row in average(of_files(*results))]
     assert found == [(0.855, 0.866), (0.661, 0.698)]
 
 
@@ -199,21 +147,70 @@ def test_every_video_without_a_score_is_named(tmp_path: Path) -> None:
     ]
 
 
-def test_tables_are_read_back_as_numbers(tmp_path: Path) -> None:
+def test_names_that_look_like_numbers_are_read_back_as_texts(tmp_path: Path) -> None:
     (row,) = read_table(write(tmp_path, result("r", "1.5")) / "scoring.csv", SCORING)
     assert (row["benchmark"], row["n"], row["srcc"]) == ("1.5", 10, 0.5)
 
 
-def test_the_same_run_and_benchmark_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"\('r', 'a'\)"):
-        write(tmp_path, result("r", "a"), result("r", "a"))
-
-
-def test_a_file_that_holds_no_metrics_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"0\.json: no benchmark, domain"):
-        write(tmp_path, {"run": "r"})
-
-
-def test_a_table_that_is_not_there_says_how_to_make_it(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"scoring\.csv: no such file.* `vqathinker tables`"):
+def test_what_is_no_table_or_no_metrics_is_refused_by_name(tmp_path: Path) -> None:
+    paths = write_metrics(tmp_path, result("r", "a"), result("r", "a"), {"run": "r"})
+    with pytest.raises(InputError, match=r"1\.json.*\('r', 'a'\)"):
+        read_metrics(paths[:2])
+    with pytest.raises(InputError, match=r"2\.json.*benchmark, domain"):
+        read_metrics(paths[2:])
+    with pytest.raises(InputError, match=r"scoring\.csv"):
         read_table(tmp_path / "scoring.csv", SCORING)
+    (tmp_path / "scoring.csv").write_text("run\nr\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"scoring\.csv.*benchmark"):
+        read_table(tmp_path / "scoring.csv", SCORING)
+
+
+def test_each_set_that_is_not_there_is_named_once_with_the_rows_it_leaves_empty() -> None:
+    both = {"cgvds": "cgvds is not there", "lsvq_train": "lsvq_train is not there"}
+    one = {"lsvq_train": both["lsvq_train"]}
+    absent = (("cgvds", both), ("konvid_1k", one), ("konvid_1k", {}))
+    results = of_files(*(result("r", name, provenance={ABSENT: lack}) for name, lack in absent))
+    lacking, _ = remarks(results, CARDS)
+    files = [Path("r", "cgvds.json"), Path("r", "konvid_1k.json")]
+    assert lacking == [
+        {"set": "cgvds", "rows": 1, "reason": both["cgvds"], FILES: files[:1]},
+        {"set": "lsvq_train", "rows": 2, "reason": both["lsvq_train"], FILES: files},
+    ]
+
+
+def test_lists_that_differ_between_projects_are_noted() -> None:
+    names = ("lsvq_test", "youtube_ugc", "vdpve", "konvid_1k", "elsewhere")
+    _, notes = remarks(of_files(*(result("r", name) for name in names)), CARDS)
+    rows = {row["benchmark"]: row["note"] for row in notes}
+    assert list(rows) == ["lsvq_test", "youtube_ugc", "vdpve"]
+    for name in ("lsvq_test", "youtube_ugc"):
+        assert f"{load_card(name).expected:,}" in rows[name]
+
+
+def answered(folder: Path, run: str, task: str, *rows: dict[str, Any]) -> Path:
+    path = folder / f"{run}-{task}.json"
+    content = {"run": run, "task": task, "reading": "generated", "rows": rows}
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
+def test_every_run_has_its_accuracy_beside_chance_and_beside_what_is_published(
+    tmp_path: Path,
+) -> None:
+    files = [answered(tmp_path, run, "demo_indomain", ACCURACY) for run in ("grpo", "base")]
+    files.append(answered(tmp_path, "grpo", "q_bench_video", YES_NO))
+    made, others = understanding_tables(QUESTIONS, ["base", "grpo"], files)
+    assert [(row["run"], row["value"], row["chance"]) for row in made.rows] == [
+        ("base", 2 / 3, 0.2), ("grpo", 2 / 3, 0.2)
+    ]  # fmt: skip
+    absent, asked = others.rows
+    assert (absent["value"], absent[FILES]) == (None, [])
+    assert "vqathinker data fetch q_bench_video" in absent["reason"]
+    assert asked["published"] == pytest.approx(0.7042)
+    assert [path.name for path in asked[FILES]] == [
+        "grpo-q_bench_video.json", "published_understanding.csv"
+    ]  # fmt: skip
+    write_table(made, tmp_path)
+    assert read_table(tmp_path / "attribution.csv")[0]["value"] == 0.666666667
+    with pytest.raises(InputError, match=r"base-demo_indomain\.json"):
+        understanding_tables(QUESTIONS, ["base"], [*files, files[1]])

@@ -15,22 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from vqathinker.atomic import whole_file
+from vqathinker.reporting import plot_data as data
 from vqathinker.reporting.formats import Row, write_csv
-from vqathinker.reporting.plot_data import (
-    Dot,
-    Line,
-    calibration,
-    calibration_lines,
-    curve_lines,
-    panels_for,
-    preference_dots,
-    ranks,
-    residual_dots,
-    residuals,
-    rows_of,
-    training_curves,
-    uncertainty,
-)
 from vqathinker.reporting.preference import read_preference
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -55,13 +41,13 @@ def write_curves(histories: Mapping[str, Path], out_dir: Path) -> None:
     Raises:
         InputError: a history lacks a column.
     """
-    table = training_curves(histories)
+    table = data.training_curves(histories)
     _write_numbers(table, out_dir / "training_curve.csv", None)
-    titles = panels_for(table.columns)
+    titles = data.panels_for(table.columns)
     if not histories:
         figure = _empty_figure("No run was trained.")
     else:
-        lines, runs = curve_lines(table), list(histories)
+        lines, runs = data.curve_lines(table), list(histories)
         figure, panels = _panels_of(list(titles))
         for axis, name in panels:
             for line in lines.get(name, []):
@@ -88,12 +74,12 @@ def write_scatters(judged: pd.DataFrame, out_dir: Path) -> None:
 
 def write_calibration(judged: pd.DataFrame, out_dir: Path) -> None:
     """Draw `calibration.png`, a panel for each benchmark and a line for each run, and its CSV."""
-    table = calibration(judged)
+    table = data.calibration(judged)
     _write_numbers(table, out_dir / "calibration.csv")
     figure = _empty_figure("No video has a score.")
     if len(table):
         runs = list(table["run"].unique())
-        figure, panels = _panels_of(list(calibration_lines(rows_of(table)).items()))
+        figure, panels = _panels_of(list(data.calibration_lines(data.rows_of(table)).items()))
         for axis, (benchmark, lines) in panels:
             for line in lines:
                 _draw_line(axis, line, runs.index(line.run))
@@ -111,11 +97,11 @@ def write_residuals(judged: pd.DataFrame, out_dir: Path) -> None:
     A panel for each benchmark with contents or kinds of degradation, and a point for each of them,
     from the most overrated to the most underrated. Without any such benchmark the figure says so.
     """
-    table = residuals(judged)
+    table = data.residuals(judged)
     _write_numbers(table, out_dir / "residuals.csv")
     for run in judged["run"].unique():
         figure = _empty_figure(f"{run}: no benchmark has contents or kinds of degradation.")
-        if dots := residual_dots(rows_of(table), run):
+        if dots := data.residual_dots(data.rows_of(table), run):
             figure, panels = _panels_of(list(dots.items()), f"{run}: MOS left over, by group")
             for axis, ((benchmark, by), own) in panels:
                 _draw_dots(axis, own, [dot.place for dot in own], [benchmark])
@@ -132,7 +118,7 @@ def write_uncertainty(
     A panel for each run and benchmark whose predictions have a spread. The line is the mean error
     of a fifth of the videos each. Without such predictions the figure says so.
     """
-    table = uncertainty(predictions, manifests)
+    table = data.uncertainty(predictions, manifests)
     _write_numbers(table, out_dir / "uncertainty.csv")
     figure = _empty_figure("No prediction has a spread.")
     if len(table):
@@ -154,16 +140,15 @@ def write_ranks(lines: Sequence[Row], out_dir: Path) -> None:
     `lines` are of the main table. A faint dot is a benchmark, the strong one the mean over them. A
     method with numbers on fewer than half of a domain's benchmarks is in the CSV alone.
     """
-    table = ranks(lines)
+    table = data.ranks(lines)
     _write_numbers(table, out_dir / "ranks.csv")
     domains = list(table.groupby("domain", sort=False))
     figure = _empty_figure("No method has an SRCC.")
     if domains:
         best = {name: _best(rows) for name, rows in domains}
-        height = 1 + 0.22 * max(len(methods) for methods in best.values())
-        figure = Figure(figsize=(5 * len(domains), height), layout="constrained")
-        axes = figure.subplots(1, len(domains), squeeze=False)[0]
-        for axis, (name, rows) in zip(axes, domains, strict=True):
+        height = 0.6 + 0.22 * max(len(methods) for methods in best.values())
+        figure, panels = _panels_of(domains, size=(5, height))
+        for axis, (name, rows) in panels:
             _draw_ranks(axis, rows, best[name])
             count = rows["benchmark"].nunique()
             _finish(axis, f"{name} ({count} benchmarks)", "rank by SRCC")
@@ -201,14 +186,13 @@ def write_preference_figure(preferences: Sequence[Path], out_dir: Path) -> None:
     write_csv(out_dir / "preference.csv", _PREFERENCE, rows, None)
     if not rows:
         return
-    dots = preference_dots(rows)
+    dots = data.preference_dots(rows)
     every = [dot for own in dots.values() for dot in own]
     kinds = list(dict.fromkeys(dot.place for dot in every))
     runs = list(dict.fromkeys(dot.series for dot in every))
-    height = 1.2 + len(kinds) * max(0.45, 0.14 * len(runs))
-    figure = Figure(figsize=(2 + 4 * len(dots), height), layout="constrained")
-    axes = figure.subplots(1, len(dots), squeeze=False)[0]
-    for axis, (benchmark, own) in zip(axes, dots.items(), strict=True):
+    height = 0.8 + len(kinds) * max(0.45, 0.14 * len(runs))
+    figure, panels = _panels_of(list(dots.items()), size=(5, height))
+    for axis, (benchmark, own) in panels:
         _draw_dots(axis, own, kinds, runs)
         axis.axvline(0.5, color="0.5", linewidth=0.8, linestyle="--")
         axis.set_xlim(-0.02, 1.02)
@@ -234,7 +218,7 @@ def draw_over_time(
     save_figure(figure, path.with_suffix(".png"))
 
 
-def _draw_line(axis: Axes, line: Line, number: int) -> None:
+def _draw_line(axis: Axes, line: data.Line, number: int) -> None:
     colour = COLOURS[number % len(COLOURS)]
     style = _STYLES[number // len(COLOURS) % len(_STYLES)]
     if line.faint:
@@ -248,7 +232,7 @@ def _draw_line(axis: Axes, line: Line, number: int) -> None:
 
 
 def _draw_dots(
-    axis: Axes, dots: Sequence[Dot], places: Sequence[str], series: Sequence[str]
+    axis: Axes, dots: Sequence[data.Dot], places: Sequence[str], series: Sequence[str]
 ) -> None:
     """Rows from top to bottom, the dots of a row below each other."""
     for number, name in enumerate(series):
@@ -284,12 +268,12 @@ def _empty_figure(text: str) -> Figure:
 
 
 def _panels_of(
-    shown: Sequence[Shown], title: str = ""
+    shown: Sequence[Shown], title: str = "", size: tuple[float, float] = (3, 3)
 ) -> tuple[Figure, Iterator[tuple[Axes, Shown]]]:
-    """A figure with a panel for each of `shown`, three in a line, and the panels with them."""
+    """A figure with a panel of this `size` in inches for each of `shown`, and these panels."""
     columns = min(_COLUMNS, len(shown))
     lines = math.ceil(len(shown) / columns)
-    figure = Figure(figsize=(3 * columns, 3 * lines + 0.4), layout="constrained")
+    figure = Figure(figsize=(size[0] * columns, size[1] * lines + 0.4), layout="constrained")
     if title:
         figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     axes = figure.subplots(lines, columns, squeeze=False)

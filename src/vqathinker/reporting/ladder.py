@@ -4,33 +4,21 @@ Differences are of the same videos, by paired bootstrap; of several seeds the me
 seeds are drawn as videos are. Holm's correction is over all differences of one measure.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from vqathinker.errors import InputError
 from vqathinker.evaluation.agreement import contents_of
-from vqathinker.evaluation.intervals import (
-    Agreement,
-    average_over_sets,
-    bootstrap,
-    generator_of,
-)
-from vqathinker.evaluation.predictions import read_predictions
+from vqathinker.evaluation.intervals import Agreement, average_over_sets, bootstrap, generator_of
 from vqathinker.evaluation.significance import Seeds, compare, holm, over_seeds
 from vqathinker.params import IntervalsParams
-from vqathinker.parquet import read_columns
-from vqathinker.products import MANIFEST
 from vqathinker.reporting.formats import FILES, MEASURES, Cell, Column, Grid, format_cell
 from vqathinker.reporting.main_table import AVERAGES, HEADINGS, interval_text, signed
 from vqathinker.reporting.scale import LadderRow, TableScale
-
-if TYPE_CHECKING:
-    from vqathinker.evaluation.estimates import Resampled
 
 Line = dict[str, Any]
 
@@ -59,42 +47,32 @@ _HOLM = "Holm's p: corrected over all differences of one measure in ladder.csv."
 _ASKED = {"Supervised fine-tuning against GRPO": "training"}  # no grid without such a row
 
 
-@dataclass(frozen=True, eq=False)
-class Labels:
-    """MOS of a benchmark by video, and contents by video, None where none is known."""
-
-    mos: pd.Series
-    contents: pd.Series
-
-
 @dataclass(eq=False)
 class Agreements:
     """Resampled agreement of runs with benchmarks; what was drawn once is kept.
 
-    `scores` are finite, by video, of (run, benchmark); `labels` of each benchmark; `params` say how
-    it is resampled.
+    `judged` are the scored videos by run and benchmark, with `score`, `mos` and `content`, in the
+    order of the manifest, see `plot_data.read_judged`; `params` say how they are resampled.
     """
 
-    scores: Mapping[tuple[str, str], pd.Series]
-    labels: Mapping[str, Labels]
+    judged: Mapping[tuple[str, str], pd.DataFrame]
     params: IntervalsParams
     _drawn: dict[tuple[str, frozenset[str]], dict[str, Agreement]] = field(default_factory=dict)
 
     @property
     def runs(self) -> list[str]:
-        """Every run that has scores."""
-        return list(dict.fromkeys(run for run, _ in self.scores))
+        """Every run that has predictions."""
+        return list(dict.fromkeys(run for run, _ in self.judged))
 
     def of(self, runs: Sequence[str], benchmark: str) -> list[Agreement] | None:
         """Agreement of each run over the videos of which all have a score.
 
         None where one of them has no predictions of the benchmark.
         """
-        if any((run, benchmark) not in self.scores for run in runs):
+        if any((run, benchmark) not in self.judged for run in runs):
             return None
-        shared = frozenset[str].intersection(
-            *(frozenset(self.scores[run, benchmark].index) for run in runs)
-        )
+        scored = (frozenset(self.judged[run, benchmark]["video"]) for run in runs)
+        shared = frozenset[str].intersection(*scored)
         key = (benchmark, shared)
         if key not in self._drawn:
             self._drawn[key] = self._draw(benchmark, shared)
@@ -102,53 +80,20 @@ class Agreements:
 
     def _draw(self, benchmark: str, shared: frozenset[str]) -> dict[str, Agreement]:
         """Resample every run that has a score of all these videos."""
-        labels = self.labels[benchmark]
-        videos = [video for video in labels.mos.index if video in shared]
         fitting = {
-            run: values.reindex(videos).to_numpy()
-            for (run, name), values in self.scores.items()
-            if name == benchmark and shared <= set(values.index)
+            run: own
+            for (run, name), videos in self.judged.items()
+            if name == benchmark and len(own := videos[videos["video"].isin(shared)]) == len(shared)
         }
+        labels = next(iter(fitting.values()))
         found = bootstrap(
-            np.stack(list(fitting.values())),
-            labels.mos.reindex(videos).to_numpy(),
-            contents_of(labels.contents.reindex(videos).to_numpy()),
+            np.stack([own["score"].to_numpy(dtype=float) for own in fitting.values()]),
+            labels["mos"].to_numpy(dtype=float),
+            contents_of(labels["content"].to_numpy()),
             generator=generator_of(self.params.seed, benchmark),
             resamples=self.params.resamples,
         )
         return dict(zip(fitting, found, strict=True))
-
-
-def read_agreements(
-    predictions: Iterable[Path],
-    manifests: Mapping[str, Path],
-    params: IntervalsParams,
-) -> Agreements:
-    """Read predictions with the labels of their benchmarks.
-
-    `manifests` maps a benchmark to its manifest.
-
-    Raises:
-        InputError: a benchmark has no manifest, or a file cannot be read.
-    """
-    labels = {name: _read_labels(path) for name, path in manifests.items()}
-    scores: dict[tuple[str, str], pd.Series] = {}
-    for path in predictions:
-        given = read_predictions(path)
-        name = given.benchmark
-        if name not in manifests:
-            raise InputError(
-                f"{path} is of {name}, but manifests are there only of {sorted(manifests)}; give "
-                "this benchmark's manifest too"
-            )
-        own = given.table.set_index("video")["score"].astype(float)
-        scores[given.run, name] = own[np.isfinite(own) & own.index.isin(labels[name].mos.index)]
-    return Agreements(scores, labels, params)
-
-
-def _read_labels(path: Path) -> Labels:
-    table = read_columns(path, ["video", "mos", "content"], MANIFEST).set_index("video")
-    return Labels(table["mos"].astype(float), table["content"])
 
 
 def ladder_lines(
@@ -168,12 +113,8 @@ def ladder_lines(
     with a `reason`.
     """
     method = next((row for row in rows if row.group == "method"), None)
-    lines = [
-        line
-        for row in rows
-        for measure in MEASURES
-        for line in _lines_of(scale, row, method, measure, agreements, files)
-    ]
+    ladder = _Ladder(scale, method, agreements, files)
+    lines = [line for row in rows for measure in MEASURES for line in ladder.lines(row, measure)]
     for measure in MEASURES:
         own = [line for line in lines if line["measure"] == measure]
         for line, p in zip(own, holm([line["p"] for line in own]), strict=True):
@@ -181,95 +122,71 @@ def ladder_lines(
     return lines
 
 
-def _lines_of(
-    scale: TableScale,
-    row: LadderRow,
-    method: LadderRow | None,
-    measure: str,
-    agreements: Agreements,
-    files: Mapping[tuple[str, str], Path],
-) -> Iterator[Line]:
-    shared = {
-        **dict.fromkeys(LADDER),
-        "group": row.group, "row": row.name, "differs": row.differs, "seeds": len(row.runs),
-        "measure": measure,
-    }  # fmt: skip
-    for domain in dict.fromkeys(scale.domains.values()):
-        there = [name for name in scale.benchmarks(domain) if _is_there(agreements, row, name)]
-        places = [(name, [name]) for name in there]
-        for benchmark, names in [*places, *([(AVERAGES[0], there)] if there else [])]:
-            where = {"domain": domain, "benchmark": benchmark, "benchmarks": len(names)}
-            own = _seeds(scale, row, names, measure, agreements, beside=())
-            line = {
-                **shared, **where, **_value(own, agreements.params.confidence),
-                **_difference(scale, row, method, names, measure, agreements),
-            }  # fmt: skip
-            compared = method.runs if method and line["difference"] is not None else ()
-            pairs = [(run, name) for run in (*row.runs, *compared) for name in names]
-            yield {**line, FILES: [files[pair] for pair in pairs if pair in files]}
+@dataclass(frozen=True)
+class _Ladder:
+    scale: TableScale
+    method: LadderRow | None
+    agreements: Agreements
+    files: Mapping[tuple[str, str], Path]
 
+    def lines(self, row: LadderRow, measure: str) -> Iterator[Line]:
+        for domain in dict.fromkeys(self.scale.domains.values()):
+            there = [name for name in self.scale.benchmarks(domain) if self._is_there(row, name)]
+            places = [(name, [name]) for name in there]
+            for benchmark, names in [*places, *([(AVERAGES[0], there)] if there else [])]:
+                line = {
+                    **dict.fromkeys(LADDER), "group": row.group, "row": row.name,
+                    "differs": row.differs, "seeds": len(row.runs), "measure": measure,
+                    "domain": domain, "benchmark": benchmark, "benchmarks": len(names),
+                    **self._value(row, names, measure), **self._difference(row, names, measure),
+                }  # fmt: skip
+                compared = self.method.runs if self.method and line["n_compared"] else ()
+                pairs = [(run, name) for run in (*row.runs, *compared) for name in names]
+                yield {**line, FILES: [self.files[pair] for pair in pairs if pair in self.files]}
 
-def _is_there(agreements: Agreements, row: LadderRow, benchmark: str) -> bool:
-    return all((run, benchmark) in agreements.scores for run in row.runs)
+    def _is_there(self, row: LadderRow, benchmark: str) -> bool:
+        return all((run, benchmark) in self.agreements.judged for run in row.runs)
 
+    def _seeds(
+        self, row: LadderRow, benchmarks: Sequence[str], measure: str, other: Sequence[str] = ()
+    ) -> Seeds:
+        """Mean over the row's seeds, of one benchmark or averaged over several.
 
-def _seeds(
-    scale: TableScale,
-    row: LadderRow,
-    benchmarks: Sequence[str],
-    measure: str,
-    agreements: Agreements,
-    *,
-    beside: Sequence[str],
-) -> Seeds:
-    """Mean over the row's seeds, of one benchmark or averaged over several.
-
-    Over the videos that the runs `beside` have scored, too.
-    """
-    of_run: list[list[Resampled]] = [[] for _ in row.runs]
-    for name in benchmarks:
-        found = agreements.of([*row.runs, *beside], name) or []
-        for own, agreement in zip(of_run, found, strict=False):
-            own.append(getattr(agreement, measure))
-    if len(benchmarks) > 1:
+        Over the videos that the runs `other` have scored, too.
+        """
+        found = [self.agreements.of([*row.runs, *other], name) or [] for name in benchmarks]
+        of_run = [
+            [getattr(agreements[seed], measure) for agreements in found]
+            for seed in range(len(row.runs))
+        ]
         # Weights are those of the label files, so that they are the same for every row.
-        weights = [scale.counts[name] for name in benchmarks]
-        means = [average_over_sets(own, weights) for own in of_run]
-    else:
-        means = [own[0] for own in of_run]
-    return over_seeds(means, generator_of(agreements.params.seed, f"seeds of {row.name}"))
+        weights = [self.scale.counts[name] for name in benchmarks]
+        means = [own[0] if len(own) == 1 else average_over_sets(own, weights) for own in of_run]
+        generator = generator_of(self.agreements.params.seed, f"seeds of {row.name}")
+        return over_seeds(means, generator)
 
+    def _value(self, row: LadderRow, benchmarks: Sequence[str], measure: str) -> Line:
+        own = self._seeds(row, benchmarks, measure)
+        found = own.mean.estimate(self.agreements.params.confidence)
+        return {"n": own.mean.n, "value": found.value, "low": found.low, "high": found.high,
+                "spread": own.spread, "reason": found.reason}  # fmt: skip
 
-def _value(own: Seeds, confidence: float) -> Mapping[str, Any]:
-    estimate = own.mean.estimate(confidence)
-    return {
-        "n": own.mean.n, "value": estimate.value, "low": estimate.low, "high": estimate.high,
-        "spread": own.spread, "reason": estimate.reason,
-    }  # fmt: skip
-
-
-def _difference(
-    scale: TableScale,
-    row: LadderRow,
-    method: LadderRow | None,
-    benchmarks: Sequence[str],
-    measure: str,
-    agreements: Agreements,
-) -> Mapping[str, Any]:
-    if row is method:
-        return {}
-    if method is None:
-        return {"reason": f"no run {scale.method} to compare with"}
-    if not all(_is_there(agreements, method, name) for name in benchmarks):
-        return {"reason": f"{method.name} has no scores there"}
-    first = _seeds(scale, row, benchmarks, measure, agreements, beside=method.runs).mean
-    second = _seeds(scale, method, benchmarks, measure, agreements, beside=row.runs).mean
-    found = compare(first, second, agreements.params.confidence)
-    why = {"reason": found.reason} if found.reason else {}
-    return {
-        "n_compared": first.n, "difference": found.difference, "difference_low": found.low,
-        "difference_high": found.high, "p": found.p, **why,
-    }  # fmt: skip
+    def _difference(self, row: LadderRow, benchmarks: Sequence[str], measure: str) -> Line:
+        method = self.method
+        if row is method:
+            return {}
+        if method is None:
+            return {"reason": f"no run {self.scale.method} to compare with"}
+        if not all(self._is_there(method, name) for name in benchmarks):
+            return {"reason": f"{method.name} has no scores there"}
+        first = self._seeds(row, benchmarks, measure, method.runs).mean
+        second = self._seeds(method, benchmarks, measure, row.runs).mean
+        found = compare(first, second, self.agreements.params.confidence)
+        return {
+            "n_compared": first.n, "difference": found.difference, "difference_low": found.low,
+            "difference_high": found.high, "p": found.p,
+            **({"reason": found.reason} if found.reason else {}),
+        }  # fmt: skip
 
 
 def ladder_grids(scale: TableScale, lines: Sequence[Line]) -> list[Grid]:
@@ -311,12 +228,8 @@ def _average_cells(line: Line | None, total: int) -> list[Cell]:
     value = _spread(line) or interval_text(line["value"], line["low"], line["high"])
     if line["benchmarks"] < total:
         value += f" ({line['benchmarks']} of {total})"
-    return [
-        Cell(value),
-        Cell(_difference_text(line)),
-        Cell(_p(line["p"])),
-        Cell(_p(line["p_holm"])),
-    ]
+    texts = (value, _difference_text(line), _p(line["p"]), _p(line["p_holm"]))
+    return [Cell(text) for text in texts]
 
 
 def _benchmarks(scale: TableScale, title: str, lines: Sequence[Line]) -> Grid:

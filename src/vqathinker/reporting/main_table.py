@@ -9,7 +9,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from vqathinker.reporting.formats import COUNTS, FILES, MEASURES, Cell, Column, Grid, format_cell
+from vqathinker.reporting.formats import (
+    BOUNDS,
+    COUNTS,
+    FILES,
+    MEASURES,
+    Cell,
+    Column,
+    Grid,
+    format_cell,
+)
 from vqathinker.reporting.published import HOW_SURE, METHOD, PUBLISHED, PublishedRow
 from vqathinker.reporting.scale import TableScale
 
@@ -95,8 +104,10 @@ def _our_lines(
     for own in by_run.values():
         averages = list(_averages(scale, own))
         for line in averages:
-            if not line["beside"]:
-                _add_intervals(line, interval)
+            for measure in () if line["beside"] else MEASURES:
+                weighted = line["benchmark"] == AVERAGES[0]
+                ends = interval(line["method"], measure, line["over"], weighted)
+                line[f"{measure}_low"], line[f"{measure}_high"] = ends
         lines += [*own, *averages]
     return lines
 
@@ -104,30 +115,21 @@ def _our_lines(
 def _lines_of(scale: TableScale, result: Mapping[str, Any]) -> Iterator[Line]:
     """One line for the kind of score that counts, then one for each kind beside it."""
     trained = scale.runs.get(result["run"], {}).get("train", False)
-    shared = {
-        "method": result["run"],
-        "training_data": scale.train_set if trained else None,
-        "ours": True,
-        "ranked": True,
-        FILES: result[FILES],
-        "absent": "absent" in result.get("provenance", {}),
-        **{name: result[name] for name in COUNTS},
-    }
-    name, score = result["benchmark"], result["score"]
-    bounds = {
-        f"{measure}_{bound}": result.get("measures", {}).get(measure, {}).get(bound)
-        for measure in MEASURES
-        for bound in ("low", "high")
-    }
-    own = {**shared, **bounds, "reason": result.get("reason")}
-    correlations = {measure: result[measure] for measure in MEASURES}
-    yield _line(scale, name, **own, **correlations, score=score, beside=False)
+    measures = result.get("measures", {})
+    own = {
+        "method": result["run"], "training_data": scale.train_set if trained else None,
+        "ours": True, "ranked": True, FILES: result[FILES], "score": result["score"],
+        "absent": "absent" in result.get("provenance", {}), "beside": False,
+        **{name: result.get(name) for name in (*COUNTS, *MEASURES, "reason")},
+    }  # fmt: skip
+    bounds = {bound: measures.get(bound[:4], {}).get(bound[5:]) for bound in BOUNDS}
+    yield _line(scale, result["benchmark"], **own, **bounds)
     for kind, found in result["by_score"].items():
-        if kind != score:
+        if kind != result["score"]:
             null = result["n"] - result["n_missing"] - result["n_damaged"] - found["n_scored"]
-            other = {**shared, "n_null": null, "reason": found["reason"]}
-            correlations = {measure: found[measure] for measure in MEASURES}
-            yield _line(scale, name, **other, **correlations, score=kind, beside=True)
+            values = {name: found[name] for name in (*MEASURES, "reason")}
+            other = {**own, **values, "n_null": null, "score": kind, "beside": True}
+            yield _line(scale, result["benchmark"], **other)
 
 
 def _line(scale: TableScale, benchmark: str, **known: Any) -> Line:
@@ -172,13 +174,6 @@ def _mean(values: Sequence[float | None], weights: Sequence[int]) -> float | Non
     if len(known) < len(values):
         return None
     return sum(v * w for v, w in zip(known, weights, strict=True)) / sum(weights)
-
-
-def _add_intervals(line: Line, interval: AverageInterval) -> None:
-    for measure in MEASURES:
-        weighted = line["benchmark"] == AVERAGES[0]
-        low, high = interval(line["method"], measure, line["over"], weighted)
-        line |= {f"{measure}_low": low, f"{measure}_high": high}
 
 
 def _compare(scale: TableScale, line: Line, target: Mapping[tuple[str, str], float]) -> None:
@@ -279,43 +274,39 @@ def _cell(line: Line | None, measure: str, total: int, intervals: bool) -> Cell:
 
 def _our_grid(lines: Sequence[Line], notes: Sequence[str]) -> Grid:
     published = any(line["published_srcc"] is not None for line in lines)
-    names = ("run", "score", "domain", "benchmark")
-    columns = [Column(name, number=False) for name in names]
-    columns += [Column(name) for name in ("n", "missing", "damaged", "no answer")]
-    for measure in MEASURES:
-        own = ["ours", *(["published", "difference", "inside"] if published else [])]
-        columns += [Column(name, group=HEADINGS[measure]) for name in own]
-    rows = [list(_our_row(line, published)) for line in lines if line["benchmark"] != AVERAGES[1]]
+    named = {"run": "method", "score": "score", "domain": "domain", "benchmark": "benchmark"}
+    counted = dict(zip(("n", "missing", "damaged", "no answer"), COUNTS, strict=True))
+    columns = [Column(name, number=False) for name in named] + [Column(name) for name in counted]
+    of_measure = ["ours", *(["published", "difference", "inside"] if published else [])]
+    columns += [Column(name, group=HEADINGS[m]) for m in MEASURES for name in of_measure]
     of_run: dict[str, list[list[Cell]]] = {}
-    for row in rows:
-        of_run.setdefault(row[0].text, []).append(row)
+    for line in lines:
+        if line["benchmark"] != AVERAGES[1]:
+            texts = [format_cell(line[name]) for name in (*named.values(), *counted.values())]
+            for measure in MEASURES:
+                ends = (line[f"{measure}_low"], line[f"{measure}_high"])
+                own = [
+                    interval_text(line[measure], *ends),
+                    format_cell(line[f"published_{measure}"]),
+                    signed(line[f"{measure}_difference"]),
+                    format_cell(line[f"published_{measure}_inside"]),
+                ]
+                texts += own[: len(of_measure)]
+            of_run.setdefault(line["method"], []).append([Cell(text) for text in texts])
     reasons = dict.fromkeys(
         f"{line['benchmark']}: {line['reason']}."
         for line in lines
         if line["reason"] and line["benchmark"] not in AVERAGES
     )
-    legend = ["In brackets the 95 % interval of ours."]
+    legend = [
+        "In brackets the 95 % interval of ours." if of_run else "Nothing of ours has run yet."
+    ]
     if published:
         legend.append(
             f"published: {METHOD}'s row, of an average over the same benchmarks; inside: it "
             "lies in our interval."
         )
-    if not rows:
-        legend = ["Nothing of ours has run yet."]
     return Grid("Our runs", columns, list(of_run.values()), [*legend, *reasons, *notes])
-
-
-def _our_row(line: Line, published: bool) -> Iterator[Cell]:
-    for name in ("method", "score", "domain", "benchmark"):
-        yield Cell(format_cell(line[name]))
-    for name in ("n", "n_missing", "n_damaged", "n_null"):
-        yield Cell(format_cell(line[name]))
-    for measure in MEASURES:
-        yield Cell(interval_text(line[measure], line[f"{measure}_low"], line[f"{measure}_high"]))
-        if published:
-            yield Cell(format_cell(line[f"published_{measure}"]))
-            yield Cell(signed(line[f"{measure}_difference"]))
-            yield Cell(format_cell(line[f"published_{measure}_inside"]))
 
 
 def interval_text(value: float | None, low: float | None, high: float | None) -> str:

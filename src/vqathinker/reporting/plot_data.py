@@ -76,8 +76,10 @@ def rows_of(table: pd.DataFrame) -> list[Row]:
     return rows
 
 
-def judged_videos(predictions: Sequence[Path], manifests: Mapping[str, Path]) -> pd.DataFrame:
-    """One row for each video with a score, of each run on each benchmark, in the order given.
+def read_judged(
+    predictions: Iterable[Path], manifests: Mapping[str, Path]
+) -> dict[tuple[str, str], pd.DataFrame]:
+    """The videos with a score of each run on each benchmark, in the order of its manifest.
 
     `manifests` maps a benchmark to its manifest. Columns: run, benchmark, video, mos (as
     published), score, mos_training (MOS on the scale of the scores), content and kind (of
@@ -87,7 +89,7 @@ def judged_videos(predictions: Sequence[Path], manifests: Mapping[str, Path]) ->
         InputError: a benchmark has no manifest, or a file is not what it should be.
     """
     labels = {name: read_columns(path, _LABELS, MANIFEST) for name, path in manifests.items()}
-    parts = [pd.DataFrame(columns=JUDGED)]
+    judged = {}
     for path in predictions:
         given = read_predictions(path)
         if given.benchmark not in labels:
@@ -95,11 +97,17 @@ def judged_videos(predictions: Sequence[Path], manifests: Mapping[str, Path]) ->
                 f"{path} is of {given.benchmark}, but manifests are there only of "
                 f"{sorted(labels)}; give this benchmark's manifest too"
             )
-        part = given.table[["video", "score"]].dropna().merge(labels[given.benchmark], on="video")
-        part = part.assign(run=given.run, benchmark=given.benchmark)
-        if len(part):
-            parts.append(part[list(JUDGED)])
-    return pd.concat(parts[1:] or parts, ignore_index=True)
+        scores = given.table[["video", "score"]].dropna()
+        videos = labels[given.benchmark].merge(scores, on="video")
+        named = videos.assign(run=given.run, benchmark=given.benchmark)
+        judged[given.run, given.benchmark] = named[list(JUDGED)]
+    return judged
+
+
+def judged_videos(predictions: Iterable[Path], manifests: Mapping[str, Path]) -> pd.DataFrame:
+    """The tables of `read_judged`, one below the other."""
+    parts = [part for part in read_judged(predictions, manifests).values() if len(part)]
+    return pd.concat(parts or [pd.DataFrame(columns=JUDGED)], ignore_index=True)
 
 
 def calibration(judged: pd.DataFrame) -> pd.DataFrame:

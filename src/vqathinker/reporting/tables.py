@@ -30,9 +30,9 @@ from vqathinker.reporting.ladder import (
     Agreements,
     ladder_grids,
     ladder_lines,
-    read_agreements,
 )
 from vqathinker.reporting.main_table import MAIN, MAIN_KEY, AverageInterval, main_grids, main_lines
+from vqathinker.reporting.plot_data import read_judged
 from vqathinker.reporting.preference import preference_table, read_preference
 from vqathinker.reporting.provenance import Sources
 from vqathinker.reporting.published import read_published
@@ -95,7 +95,7 @@ def write_tables(params: Path, inputs: Inputs, out_dir: Path) -> None:
         Table("not_there", "", ("set", "rows", "reason"), ("set",), lacking, csv_only=True),
         Table("notes", "", ("benchmark", "note"), ("benchmark",), notes, csv_only=True),
         *score_tables(results),
-        *_compared(scale, results, read_agreements_of(params, inputs), sentences),
+        *_compared(scale, results, _agreements(params, inputs), sentences),
         preference_table(read_preference(inputs.preference)),
         *understanding_tables(asked, runs, inputs.understanding),
     ):
@@ -104,11 +104,11 @@ def write_tables(params: Path, inputs: Inputs, out_dir: Path) -> None:
     _write_inputs(params, inputs, out_dir)
 
 
-def read_agreements_of(params: Path, inputs: Inputs) -> Agreements:
+def _agreements(params: Path, inputs: Inputs) -> Agreements:
     """Resampled agreement of every run, with as many resamples as the report asks for."""
     resamples = {"resamples": load_section(params, ReportParams).resamples}
     intervals = load_section(params, MetricsParams).intervals.model_copy(update=resamples)
-    return read_agreements(inputs.predictions, by_set(inputs.manifest), intervals)
+    return Agreements(read_judged(inputs.predictions, by_set(inputs.manifest)), intervals)
 
 
 def _compared(

@@ -56,21 +56,14 @@ def benchmarks_of(
     Raises:
         InputError: a file is not what it should be.
     """
-    copies = [_read_perturbed(path) for path in perturbed]
+    for path in perturbed:
+        read_columns(path, ["video", "kind"], PERTURBED)
+    copies = [read_predictions(path) for path in perturbed]
     return [
-        _benchmark(
-            name,
-            path,
-            [one for one in predictions if one.benchmark == name],
-            [one for one in copies if one.benchmark == name],
-        )
+        _benchmark(name, path, *([one for one in given if one.benchmark == name]
+                                 for given in (predictions, copies)))
         for name, path in manifests.items()
-    ]
-
-
-def _read_perturbed(path: Path) -> Predictions:
-    read_columns(path, ["video", "kind"], PERTURBED)
-    return read_predictions(path)
+    ]  # fmt: skip
 
 
 def _benchmark(
@@ -125,16 +118,10 @@ def _copies(said: Predictions, rows: Mapping[str, int]) -> Iterator[tuple[str, l
     """Row of a clip to its copies; without the clip itself, which is among the rows, too."""
     for video, own in said.table.groupby("video", sort=False):
         if video in rows:
-            found = own[own["kind"] != RAW]
-            told = zip(
-                _words(found["kind"]), _numbers(found["score"]), _words(found["completion"]),
-                strict=True,
-            )  # fmt: skip
-            order = _orders(said.provenance, str(video))
-            yield (
-                str(rows[video]),
-                [[kind, score, _cut(text), order.get(str(kind), [])] for kind, score, text in told],
-            )
+            found, order = own[own["kind"] != RAW], _orders(said.provenance, str(video))
+            kinds, texts = _words(found["kind"]), map(_cut, _words(found["completion"]))
+            copies = zip(kinds, _numbers(found["score"]), texts, strict=True)
+            yield str(rows[video]), [[*copy, order.get(str(copy[0]), [])] for copy in copies]
 
 
 def _orders(provenance: Mapping[str, Any], video: str) -> dict[str, list[int]]:

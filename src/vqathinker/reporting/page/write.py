@@ -6,7 +6,6 @@ escaped text in it, never markup: a strict policy lets no other script run than 
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,32 +20,13 @@ from vqathinker.products import FIGURES
 from vqathinker.reporting.formats import NUMBERS, flat, format_cell, read_table
 from vqathinker.reporting.ladder import LADDER, ladder_grids
 from vqathinker.reporting.main_table import MAIN, main_grids
-from vqathinker.reporting.page.clips import (
-    Benchmark,
-    Sheets,
-    benchmarks_of,
-    leave_out,
-    picks_of,
-    sheets_of,
-)
+from vqathinker.reporting.page import clips, plots
 from vqathinker.reporting.page.embed import (
     content_policy,
     own_script,
     packed,
     packed_text,
     plotly_script,
-)
-from vqathinker.reporting.page.plots import (
-    Plot,
-    answer_of,
-    attribution_plot,
-    before_and_after,
-    calibration_plot,
-    curves_plot,
-    ladder_plot,
-    preference_plot,
-    ranks_plot,
-    residual_plots,
 )
 from vqathinker.reporting.preference import COLUMNS as PREFERENCE
 from vqathinker.reporting.preference import describe_preference, preference_grid
@@ -59,7 +39,6 @@ from vqathinker.video.thumbnails import read_thumbnails
 _NOT_SCORED_LISTED = 50
 _ATTRIBUTION = ("run", "task", "n", "n_failed", "value", "low", "high", "chance", "majority")
 _PREFERENCE = "Temporal preference: one row for each run, one column for each kind of perturbation"
-_TRACED = {"file", "metrics", "predictions", "policy", "manifest"}
 _OF_ONE_BENCHMARK = {"run", "benchmark"}
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:")
 
@@ -108,39 +87,32 @@ def write_page(
     known = load_table_scale(sources.params)
     cards = Path(load_section(sources.params, DataParams).cards)
     origins = {name: label_origin(name, cards) for name in (known.train_set, *known.domains)}
-    benchmarks = benchmarks_of(said, sources.manifests, sources.perturbed)
+    benchmarks = clips.benchmarks_of(said, sources.manifests, sources.perturbed)
     thumbnails = read_thumbnails(sources.thumbnails)
-    sheets = sheets_of(thumbnails, benchmarks, out)
+    sheets = clips.sheets_of(thumbnails, benchmarks, out)
     shown = known.method if known.method in by_run else next(reversed(by_run), "")
-    picks = picks_of(shown, benchmarks, thumbnails)
-    left_out = leave_out(shown, benchmarks)
+    picks = clips.picks_of(shown, benchmarks, thumbnails)
+    left_out = clips.leave_out(shown, benchmarks)
     tables = _tables(known, shown, sources.tables)
-    plots = _plots(shown, tables, sources)
+    drawn = _plots(shown, tables, sources)
     plotly, own = plotly_script(), own_script()
-    text = _environment().get_template("page.html.j2").render(
+    loader = PackageLoader("vqathinker.reporting.page", ".")
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    environment.filters["format_cell"] = format_cell
+    text = environment.get_template("page.html.j2").render(
         labels=describe_labels_of(known.train_set, origins),
         title=title, scale=scale, runs=list(by_run), shown=shown, **tables,
-        style=files("vqathinker.reporting.page").joinpath("page.css").read_text("utf-8"),
+        style=Path(__file__).with_name("page.css").read_text("utf-8"),
         policy=content_policy([plotly, own], pictures_beside=sheets.beside),
-        numbers=NUMBERS, listed=_NOT_SCORED_LISTED, plots=plots,
+        numbers=NUMBERS, listed=_NOT_SCORED_LISTED, plots=drawn,
         picks=picks, beside=sheets.beside, left_out=left_out,
         origins=_provenance_table(by_run), traced=_traced_rows(sources.tables),
         clips=sum(len(one.columns["video"]) for one in benchmarks),
-        blocks=dict(_blocks(shown, list(by_run), benchmarks, sheets, plots)),
+        blocks=_blocks({"run": shown, "runs": list(by_run)}, benchmarks, sheets, drawn),
         sheets=sheets.inside, plotly=packed_text(plotly), script=own,
     )  # fmt: skip
     with whole_file(out) as part:
         part.write_text(text + "\n", encoding="utf-8")
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("vqathinker.reporting.page", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-    )
-    environment.filters["format_cell"] = format_cell
-    return environment
 
 
 def _tables(known: TableScale, shown: str, folder: Path) -> dict[str, Any]:
@@ -156,7 +128,7 @@ def _tables(known: TableScale, shown: str, folder: Path) -> dict[str, Any]:
         "scoring": scoring,
         "benchmarks": list(dict.fromkeys(row["benchmark"] for row in scoring)),
         "main": main_grids(known, read_table(folder / "main.csv", MAIN), intervals=True),
-        "answer": answer_of(ladder),
+        "answer": plots.answer_of(ladder),
         "rungs": ladder,
         "ladder": ladder_grids(known, ladder),
         "preferences": preference_grid(preference, _PREFERENCE) if preference else None,
@@ -170,7 +142,7 @@ def _tables(known: TableScale, shown: str, folder: Path) -> dict[str, Any]:
     }
 
 
-def _plots(run: str, tables: Mapping[str, Any], sources: PageSources) -> dict[str, Plot]:
+def _plots(run: str, tables: Mapping[str, Any], sources: PageSources) -> dict[str, plots.Plot]:
     """Every plot that there are numbers for, by the name of its place."""
 
     def numbers(name: str) -> list[dict[str, Any]]:
@@ -178,48 +150,37 @@ def _plots(run: str, tables: Mapping[str, Any], sources: PageSources) -> dict[st
         return read_table(path, product=FIGURES) if path.is_file() else []
 
     drawn = {
-        "answer": before_and_after(tables["answer"]),
-        "curves": curves_plot(numbers("training_curve")),
-        "ladder": ladder_plot(tables["rungs"]),
-        "ranks": ranks_plot(numbers("ranks")),
-        "calibration": calibration_plot(numbers("calibration")),
-        "preference": preference_plot(numbers("preference")),
-        "attribution": attribution_plot(tables["attributed"]),
+        "answer": plots.before_and_after(tables["answer"]),
+        "curves": plots.curves_plot(numbers("training_curve")),
+        "ladder": plots.ladder_plot(tables["rungs"]),
+        "ranks": plots.ranks_plot(numbers("ranks")),
+        "calibration": plots.calibration_plot(numbers("calibration")),
+        "preference": plots.preference_plot(numbers("preference")),
+        "attribution": plots.attribution_plot(tables["attributed"]),
     }
-    residuals = residual_plots(run, numbers("residuals"))
+    residuals = plots.residual_plots(run, numbers("residuals"))
     drawn |= {f"residuals-{number}": plot for number, plot in enumerate(residuals)}
     return {name: plot for name, plot in drawn.items() if plot is not None}
 
 
 def _blocks(
-    shown: str,
-    runs: Sequence[str],
-    benchmarks: Sequence[Benchmark],
-    sheets: Sheets,
-    plots: Mapping[str, Plot],
-) -> Iterator[tuple[str, str]]:
+    runs: Mapping[str, Any],
+    benchmarks: Sequence[clips.Benchmark],
+    sheets: clips.Sheets,
+    drawn: Mapping[str, plots.Plot],
+) -> dict[str, str]:
     """Packed data by the id of its block: what plots need, and the texts of each benchmark."""
     places = [
         {"name": one.name, **one.columns, "thumbs": sheets.of.get(one.name)} for one in benchmarks
     ]
-    drawn = {name: {"data": plot.data, "layout": plot.layout} for name, plot in plots.items()}
-    yield "data", packed({"run": shown, "runs": list(runs), "places": places, "plots": drawn})
-    for number, one in enumerate(benchmarks):
-        yield f"texts-{number}", packed(one.texts)
+    content = {name: {"data": plot.data, "layout": plot.layout} for name, plot in drawn.items()}
+    texts = {f"texts-{number}": packed(one.texts) for number, one in enumerate(benchmarks)}
+    return {"data": packed({**runs, "places": places, "plots": content}), **texts}
 
 
 def _traced_rows(tables: Path) -> list[tuple[str, list[tuple[str, str, str]]]]:
-    """Every row of `scoring` with the kind, name and sha256 of the files that it follows from.
-
-    None where no provenance was written.
-
-    Raises:
-        InputError: the provenance cannot be read.
-    """
-    path = tables / f"scoring{PROVENANCE}"
-    if not path.is_file():
-        return []
-    provenance = read_provenance(path)
+    """Every row of `scoring` with the kind, name and sha256 of the files that it follows from."""
+    provenance = read_provenance(tables / f"scoring{PROVENANCE}")
     return [
         (row, [file for name in names for link in provenance.links(name) for file in _files(link)])
         for row, names in provenance.rows.items()
@@ -229,28 +190,26 @@ def _traced_rows(tables: Path) -> list[tuple[str, list[tuple[str, str, str]]]]:
 def _files(link: Link) -> Iterator[tuple[str, str, str]]:
     if link.kind == "clips":
         yield from (("clips", "", sha256) for sha256 in link.facts["sha256"])
-    elif link.kind in _TRACED:
-        named = link.path if link.kind in {"metrics", "predictions"} else ""
-        yield link.kind, named or "", link.sha256 or ""
+    elif link.kind in {"file", "metrics", "predictions"}:
+        yield link.kind, link.path or "", link.sha256 or ""
+    elif link.kind in {"policy", "manifest"}:
+        yield link.kind, "", link.sha256 or ""
 
 
 def _provenance_table(predictions: Mapping[str, list[Predictions]]) -> list[tuple[str, list[str]]]:
     """What is recorded of each run, key by key: only what is the same for all its benchmarks."""
     by_run = {
-        run: _shared([{key: str(value) for key, value in flat(one.provenance).items()}
-                      for one in own])
-        for run, own in predictions.items()
-    }  # fmt: skip
+        run: _shared([flat(one.provenance) for one in own]) for run, own in predictions.items()
+    }
     keys = dict.fromkeys(key for values in by_run.values() for key in values)
     return [(key, [values.get(key, "–") for values in by_run.values()]) for key in keys]
 
 
-def _shared(origins: Sequence[dict[str, str]]) -> dict[str, str]:
-    first = origins[0]
+def _shared(origins: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     return {
-        key: value
-        for key, value in first.items()
+        key: str(value)
+        for key, value in origins[0].items()
         if key not in _OF_ONE_BENCHMARK
-        and not _TIME.match(value)
+        and not _TIME.match(str(value))
         and all(other.get(key) == value for other in origins)
     }

@@ -1,0 +1,235 @@
+"""Figures and the numbers that lie beside them."""
+
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from vqathinker.errors import InputError
+from vqathinker.evaluation.measures import measure_score
+from vqathinker.evaluation.predictions import read_predictions, write_predictions
+from vqathinker.reporting import figures
+from vqathinker.reporting.plot_data import (
+    JUDGED,
+    RANKS,
+    calibration,
+    judged_videos,
+    panels_for,
+    ranks,
+    residuals,
+)
+
+NAMES = [
+    "win$100_and_$5.mp4", "Ba$$in.mp4", "a_$x^2_b$.mp4", "$\\frac{$", "<b>&amp;</b>",
+    "映像.mp4", "ملف.mp4", "🎞.mp4",
+]  # fmt: skip
+
+
+def words_of(path: Path) -> set[str]:
+    """Every text in an SVG."""
+    texts = ET.parse(path).iter("{http://www.w3.org/2000/svg}text")  # noqa: S314
+    return {"".join(text.itertext()) for text in texts}
+
+
+def judged(score: np.ndarray, mos: np.ndarray, **known: object) -> pd.DataFrame:
+    """Videos of one run on one benchmark."""
+    videos = [f"{number:03d}.mp4" for number in range(len(score))]
+    whole = {"run": "grpo", "benchmark": "seen", "content": None, "kind": None, **known}
+    table = pd.DataFrame({"video": videos, "mos": mos, "mos_training": mos, "score": score})
+    return table.assign(**whole)[list(JUDGED)]
+
+
+def add_spread(path: Path, kind: str, shown: str) -> pd.DataFrame:
+    said = read_predictions(path)
+    spread, noise = np.random.default_rng(0).random((2, len(said.table)))
+    score = said.table["score"] + noise
+    table = said.table.assign(**{kind: score, "score": score, f"{kind}_spread": spread})
+    write_predictions(path, table, said.provenance | {"decoding": {"score": shown}})
+    return table
+
+
+def line(method: str, benchmark: str, srcc: float | None, **other: Any) -> dict[str, Any]:
+    known = {"training_data": "LSVQ", "ours": False, "domain": "in-domain", "ranked": True}
+    return {"method": method, "benchmark": benchmark, "srcc": srcc, **known, **other}
+
+
+LINES = [
+    line("A", "one", 0.9), line("B", "one", 0.8), line("C", "one", 0.9),
+    line("D", "one", 0.95, ranked=False), line("A", "average", 0.1),
+    line("grpo", "one", 0.85, ours=True), line("grpo", "one", 0.99, ours=True),
+    line("grpo", "two", None, ours=True), line("A", "two", 0.7),
+]  # fmt: skip
+
+
+def of_videos(write: Callable[[pd.DataFrame, Path], None]) -> Callable[[Any, Path], None]:
+    def draw(scale: Any, out: Path) -> None:
+        table = judged_videos(scale.predictions, scale.manifests)
+        write(table.assign(kind=np.where(table["mos"] > 3, "blur", "noise")), out)
+
+    return draw
+
+
+EVERY: dict[str, Callable[[Any, Path], None]] = {
+    "training_curve": lambda scale, out: figures.write_curves(scale.histories, out),
+    "scatter": of_videos(figures.write_scatters),
+    "calibration": of_videos(figures.write_calibration),
+    "residuals": of_videos(figures.write_residuals),
+    "uncertainty": lambda scale, out: figures.write_uncertainty(
+        scale.predictions, scale.manifests, out
+    ),
+    "ranks": lambda scale, out: figures.write_ranks(LINES, out),
+}
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_same_numbers_give_the_same_bytes(scale: Any, tmp_path: Path, name: str) -> None:
+    add_spread(scale.predictions[2], "mean", "mean")
+    for folder in ("one", "two"):
+        EVERY[name](scale, tmp_path / folder)
+    per_run = name in {"scatter", "residuals"}
+    names = [f"{name}_{run}" for run in ("base", "grpo")] if per_run else [name]
+    files = {f"{name}.csv", *(f"{one}.{kind}" for one in names for kind in ("png", "svg"))}
+    assert {path.name for path in (tmp_path / "one").iterdir()} == files
+    for file in files:
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+    with Image.open(tmp_path / "one" / f"{names[0]}.png") as image:
+        image.verify()
+    assert "dc:date" not in (tmp_path / "one" / f"{names[0]}.svg").read_text(encoding="utf-8")
+
+
+def test_without_anything_to_draw_figures_are_there_all_the_same(
+    scale: Any, tmp_path: Path
+) -> None:
+    for path in scale.predictions:
+        read = read_predictions(path)
+        write_predictions(path, read.table.assign(score=float("nan")), read.provenance)
+    table = judged_videos(scale.predictions, scale.manifests)
+    figures.write_curves({}, tmp_path)
+    figures.write_ranks([], tmp_path)
+    figures.write_uncertainty(scale.predictions, scale.manifests, tmp_path)
+    for write in (figures.write_scatters, figures.write_calibration, figures.write_residuals):
+        write(table, tmp_path)
+    for name in EVERY:
+        assert pd.read_csv(tmp_path / f"{name}.csv").empty
+        assert (tmp_path / f"{name}.png").is_file() == (name not in {"scatter", "residuals"})
+
+
+def test_every_scored_video_of_a_run_is_judged(finished: Any) -> None:
+    table = judged_videos(finished.predictions, finished.manifests)
+    assert tuple(table.columns) == JUDGED
+    assert table.groupby(["run", "benchmark"]).size().to_dict() == {
+        (run, name): 10 for run in ("base", "grpo") for name in ("seen", "unseen")
+    }
+    assert not {"00.mp4", "05.mp4"} & set(table["video"])
+
+
+def test_a_benchmark_without_manifest_is_refused(scale: Any) -> None:
+    with pytest.raises(InputError, match=r"unseen\.parquet"):
+        judged_videos(scale.predictions, {"seen": scale.manifests["seen"]})
+
+
+def test_a_score_half_a_point_too_high_is_seen_by_calibration() -> None:
+    mos = np.linspace(1, 5, 103)
+    bins = calibration(judged(mos + 0.5, mos))
+    assert bins["n"].tolist() == [11, 11, 11, *[10] * 7]
+    np.testing.assert_allclose(bins["score"] - bins["mos"], 0.5)
+
+
+def test_an_interval_of_calibration_is_the_mean_of_a_normal_sample() -> None:
+    mos = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
+    low, high = calibration(judged(mos, mos))[["low", "high"]].iloc[0]
+    # t of 4 degrees of freedom is 2.776445; the standard error is sqrt(2.5 / 5).
+    assert (low, high) == pytest.approx((3 - 2.776445 * 0.5**0.5, 3 + 2.776445 * 0.5**0.5))
+    assert calibration(judged(mos[:1], mos[:1]))["low"].isna().all()
+
+
+def test_what_is_underrated_has_a_positive_residual() -> None:
+    mos = np.tile([2.0, 4.0], 10)
+    kind = np.repeat(["blur", "noise"], 10)
+    table = residuals(judged(mos - np.where(kind == "blur", 0.2, -0.2), mos, kind=kind))
+    means = dict(zip(table["group"], table["mean"], strict=True))
+    assert means["blur"] > 0.15
+    assert means["blur"] == pytest.approx(-means["noise"])
+
+
+def test_contents_of_one_video_each_group_nothing() -> None:
+    mos = np.linspace(1, 5, 10)
+    noisy = mos + np.sin(np.arange(10))
+    assert residuals(judged(noisy, mos, content=[f"c{n}" for n in range(10)])).empty
+    assert residuals(judged(np.full(10, 3.0), mos, content=["a", "b"] * 5)).empty
+    assert residuals(judged(noisy, mos, content=["a", "b"] * 5))["n"].tolist() == [5, 5]
+
+
+@pytest.mark.parametrize(("kind", "shown"), [("mean", "mean"), ("expected", "greedy")])
+def test_spread_and_error_stand_beside_each_video(
+    scale: Any, tmp_path: Path, kind: str, shown: str
+) -> None:
+    path = scale.predictions[2]
+    told = add_spread(path, kind, shown)
+    figures.write_uncertainty(scale.predictions, scale.manifests, tmp_path)
+    table = pd.read_csv(tmp_path / "uncertainty.csv")
+    assert set(table["run"]) == {path.parent.name}
+    assert set(table["score"]) == {kind}
+    assert table["video"].tolist() == told.loc[told["score"].notna(), "video"].tolist()
+    labels = pd.read_parquet(scale.manifests[path.stem]).set_index("video")["mos"]
+    expected = measure_score(told, told["video"].map(labels), kind)["spread_error"]
+    assert table["spread"].corr(table["error"], method="spearman") == pytest.approx(expected)
+
+
+def test_equal_methods_share_a_rank_and_a_run_is_ranked_by_the_score_that_counts() -> None:
+    table = ranks(LINES)
+    assert tuple(table.columns) == RANKS
+    one = table[table["benchmark"] == "one"].set_index("method")["rank"]
+    assert one.to_dict() == {"A": 1.5, "C": 1.5, "grpo": 3, "B": 4}
+    assert table.loc[table["method"] == "grpo", "srcc"].tolist() == [0.85]
+    assert table["methods"].tolist() == [4, 4, 4, 4, 1]
+
+
+def test_curves_keep_every_column_and_a_reward_that_one_run_has(scale: Any, tmp_path: Path) -> None:
+    history = pd.read_csv(scale.histories["grpo"])
+    more = history.assign(mood=1.5, **{"rewards/length": 0.5})
+    more.to_csv(tmp_path / "longer.csv", index=False)
+    figures.write_curves({**scale.histories, "longer": tmp_path / "longer.csv"}, scale.figures)
+    table = pd.read_csv(scale.figures / "training_curve.csv")
+    assert list(table.columns) == ["run", "step", *panels_for(more.columns), "mood"]
+    assert table["rewards/length"].notna().sum() == len(history)
+    assert table["run"].value_counts().to_dict() == {"grpo": 60, "longer": 60}
+
+
+def test_one_logged_step_is_enough(scale: Any) -> None:
+    path = scale.histories["grpo"]
+    pd.read_csv(path)[:1].to_csv(path, index=False)
+    figures.write_curves(scale.histories, scale.figures)
+    assert (scale.figures / "training_curve.png").is_file()
+
+
+def test_a_history_without_a_column_is_refused_by_name(scale: Any) -> None:
+    path = scale.histories["grpo"]
+    pd.read_csv(path).drop(columns=["kl"]).to_csv(path, index=False)
+    with pytest.raises(InputError, match=r"history\.csv.*kl"):
+        figures.write_curves(scale.histories, scale.figures)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_clip_s_name_is_the_title_of_its_plot(name: str, tmp_path: Path) -> None:
+    figures.draw_over_time([(0, 2, 3.5), (2, 4, None)], name, tmp_path / "plot.png")
+    assert name in words_of(tmp_path / "plot.svg")
+
+
+def test_a_name_that_is_no_text_still_gives_a_plot(tmp_path: Path) -> None:
+    figures.draw_over_time([(0, 2, 3.5)], "a\x1b\x00\udcff$1$.mp4", tmp_path / "plot.png")
+    assert "a���$1$.mp4" in words_of(tmp_path / "plot.svg")
+
+
+def test_names_of_contents_runs_and_sets_are_texts_in_residuals(tmp_path: Path) -> None:
+    score, mos = np.arange(30) % 5, np.arange(30) % 7
+    contents = [f"$x_{number % 3}$ \x07" for number in range(30)]
+    table = judged(score, mos, content=contents, run="$r$", benchmark="$b$")
+    figures.write_residuals(table, tmp_path)
+    words = words_of(tmp_path / "residuals_$r$.svg")
+    assert {*(f"$x_{number}$ �" for number in range(3)), "$b$, by content"} <= words
