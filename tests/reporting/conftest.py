@@ -83,7 +83,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Scale:
     """A scale with its figures; only for reading."""
     scale = Scale(tmp_path_factory.mktemp("finished") / "demo")
     scale.root.mkdir()
-    scale.params.write_text(yaml.safe_dump(stamp()), encoding="utf-8")
+    scale.params.write_text(yaml.safe_dump(job()), encoding="utf-8")
     for name, domain in BENCHMARKS.items():
         scale.manifests[name].parent.mkdir()
         manifest(domain).to_parquet(scale.manifests[name])
@@ -128,8 +128,8 @@ def scale(finished: Scale, tmp_path: Path) -> Scale:
     return Scale(shutil.copytree(finished.root, tmp_path / "demo", ignore=no_figures))
 
 
-def stamp() -> dict[str, Any]:
-    """The stamp of the phase `report`: what tables know of a scale."""
+def job() -> dict[str, Any]:
+    """The file of the job `tables`: what tables know of a scale."""
     data = {
         "train": "mine", "in_domain": ["seen"], "out_of_distribution": ["unseen"],
         "counts": {"mine": 900, **dict.fromkeys(BENCHMARKS, VIDEOS)}, "cards": "cards",
@@ -146,7 +146,7 @@ def stamp() -> dict[str, Any]:
         "report": report,
         "metrics": metrics,
     }
-    return {"phase": "report", "params": params}
+    return {"params": params}
 
 
 def manifest(domain: str) -> pd.DataFrame:

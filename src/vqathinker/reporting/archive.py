@@ -117,7 +117,7 @@ def archive(results: Path, out: Path, params: Path) -> int:
 def _below(path: Path) -> Iterator[Path]:
     for file in [path] if path.is_file() else sorted(path.rglob("*")):
         parts = file.relative_to(path).parts
-        hidden = any(part.startswith(".") or part in {"__pycache__", "stamps"} for part in parts)
+        hidden = any(part.startswith(".") or part in {"__pycache__", "keys"} for part in parts)
         if file.is_file() and not hidden and file.suffix != ".pyc":
             yield file
 

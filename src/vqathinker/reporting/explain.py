@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from vqathinker.datasets.manifest_origin import files_digest, read_receipt
 from vqathinker.errors import InputError, read_json, reading
-from vqathinker.evaluation.origins import sha256_of_file
+from vqathinker.hashing import sha256_of_file
 from vqathinker.parquet import read_columns
 from vqathinker.phases.words import nearest
 from vqathinker.policy.folder.hashes import policy_hash

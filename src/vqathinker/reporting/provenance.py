@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vqathinker.errors import InputError, read_json
-from vqathinker.evaluation.origins import sha256_of_file, versions_of
-from vqathinker.phases.hashing import code_digest
+from vqathinker.evaluation.origins import versions_of
+from vqathinker.hashing import code_digest, sha256_of_file
 from vqathinker.reporting.formats import FILES, Table, write_text
 
 PROVENANCE = ".provenance.json"  # the end of a file's name, in place of .csv

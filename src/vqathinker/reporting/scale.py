@@ -34,7 +34,7 @@ class TableScale:
 
 
 def load_table_scale(path: Path) -> TableScale:
-    """Read it from params.yaml or from the stamp of the phase `report`.
+    """Read it from params.yaml or from the file of a job of the report.
 
     Raises:
         ParameterError: a value is missing or wrong.

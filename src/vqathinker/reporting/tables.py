@@ -21,7 +21,8 @@ from vqathinker.params import (
     UnderstandingParams,
     load_section,
 )
-from vqathinker.phases.parameters import phase_params, read_params
+from vqathinker.phases.keys import job_params
+from vqathinker.phases.parameters import read_params
 from vqathinker.phases.yaml12 import dump_yaml
 from vqathinker.reporting.formats import FILES, Row, Table, write_table, write_text
 from vqathinker.reporting.ladder import (
@@ -41,7 +42,7 @@ from vqathinker.reporting.scores import read_metrics, score_tables
 from vqathinker.reporting.understanding import understanding_tables
 
 INPUTS = "inputs.json"
-_PHASE = "report"
+_JOB = "tables"
 
 
 class Inputs(NamedTuple):
@@ -66,7 +67,7 @@ def write_tables(params: Path, inputs: Inputs, out_dir: Path) -> None:
     """Write every table as csv, md and tex, with its provenance.
 
     Args:
-        params: params.yaml or the stamp of the phase `report`.
+        params: params.yaml or the file of a job of the report.
         inputs: in the order of rows; no metrics where nothing has run.
         out_dir: the folder to write.
 
@@ -175,7 +176,7 @@ def remarks(results: Sequence[Row], cards: Path) -> tuple[list[Row], list[Row]]:
 
 def _write_inputs(params: Path, inputs: Inputs, out_dir: Path) -> None:
     known = read_params(params)
-    wanted = phase_params(known, _PHASE) if "training" in known else known  # a stamp has its own
+    wanted = job_params(known)[_JOB] if "training" in known else known  # the file of a job is that
     files = {name: [path.as_posix() for path in paths] for name, paths in inputs._asdict().items()}
     text = json.dumps({"params": wanted, "files": files}, indent=1, ensure_ascii=False)
     write_text(out_dir / INPUTS, text + "\n")
@@ -198,6 +199,6 @@ def read_inputs(tables: Path) -> tuple[dict[str, Any], Inputs]:
 
 
 def write_params(path: Path, params: Mapping[str, Any]) -> None:
-    """Write these parameters so that `write_tables` takes them, as it takes a phase's stamp."""
+    """Write these parameters so that `write_tables` takes them, as it takes the file of a job."""
     with whole_file(path) as part:
-        part.write_text(dump_yaml({"phase": _PHASE, "params": dict(params)}), encoding="utf-8")
+        part.write_text(dump_yaml({"params": dict(params)}), encoding="utf-8")

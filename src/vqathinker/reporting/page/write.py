@@ -49,7 +49,7 @@ class PageSources(NamedTuple):
     Attributes:
         tables: the folder that `write_tables` wrote with these `params`.
         figures: the folder of figures; the page draws their numbers, as far as they are there.
-        params: params.yaml or the stamp of the phase `report`.
+        params: params.yaml or the file of a job of the report.
         predictions: of every run on every benchmark.
         manifests: benchmark to its manifest; a benchmark without one has no points.
         perturbed: predictions on perturbed copies, as far as there are any.
