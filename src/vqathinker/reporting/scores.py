@@ -14,11 +14,14 @@ from vqathinker.reporting.formats import BOUNDS, COUNTS, FILES, MEASURES, Row, T
 from vqathinker.reporting.published import ACCURACY, METHOD, read_published_accuracy
 
 SCORING = ("run", "benchmark", "domain", "score", *COUNTS, *MEASURES, *BOUNDS)
-_OVERALL = ("run", "domain", "benchmarks", *COUNTS, "benchmarks_scored", "n_scored", *MEASURES)
-_BY_SCORE = ("run", "benchmark", "score", "n_scored", "distinct", *MEASURES, "spread_error")
-_ANSWERS = ("run", "benchmark", "answers", *STATUSES)
-_FURTHER = ("run", "benchmark", "measure", "value", "low", "high", "published", "reason")
-_NOT_SCORED = ("run", "benchmark", "video", "reason")
+COLUMNS = {
+    "scoring": SCORING,
+    "overall": ("run", "domain", "benchmarks", *COUNTS, "benchmarks_scored", "n_scored", *MEASURES),
+    "scores": ("run", "benchmark", "score", "n_scored", "distinct", *MEASURES, "spread_error"),
+    "answers": ("run", "benchmark", "answers", *STATUSES),
+    "measures": ("run", "benchmark", "measure", "value", "low", "high", "published", "reason"),
+    "not_scored": ("run", "benchmark", "video", "reason"),
+}
 _NEEDED = (*SCORING[: -len(BOUNDS)], "not_scored", "by_score", "answers", "samples")
 
 
@@ -47,16 +50,19 @@ def score_tables(results: Sequence[Row]) -> list[Table]:
     read, `measures` every further measure with its interval, `not_scored` every video without a
     score. Rows keep the order of `results`. A correlation that is not defined is None.
     """
-    own = ("run", "benchmark")
+    rows: dict[str, tuple[str, Sequence[Row]]] = {
+        "scoring": ("Scores", [_with_bounds(one) for one in results]),
+        "overall": ("Averages over benchmarks", average(results)),
+        "scores": ("Kinds of score", _rows(results, _by_score)),
+        "answers": ("How answers could be read", _rows(results, _answers)),
+        "measures": ("Further measures", _rows(results, _measures)),
+        "not_scored": ("", _rows(results, _not_scored)),
+    }
+    keys = {"scoring": 2, "overall": 2}
     return [
-        Table("scoring", "Scores", SCORING, own, [_with_bounds(one) for one in results]),
-        Table("overall", "Averages over benchmarks", _OVERALL, ("run", "domain"), average(results)),
-        Table("scores", "Kinds of score", _BY_SCORE, _BY_SCORE[:3], _rows(results, _by_score)),
-        Table("answers", "How answers could be read", _ANSWERS, _ANSWERS[:3],
-              _rows(results, _answers)),
-        Table("measures", "Further measures", _FURTHER, _FURTHER[:3], _rows(results, _measures)),
-        Table("not_scored", "", _NOT_SCORED, _NOT_SCORED[:3], _rows(results, _not_scored),
-              csv_only=True),
+        Table(name, title, COLUMNS[name], COLUMNS[name][: keys.get(name, 3)], own,
+              csv_only=name == "not_scored")
+        for name, (title, own) in rows.items()
     ]  # fmt: skip
 
 

@@ -42,6 +42,7 @@ from vqathinker.reporting.scores import read_metrics, score_tables
 from vqathinker.reporting.understanding import understanding_tables
 
 INPUTS = "inputs.json"
+REMARKS = {"not_there": ("set", "rows", "reason"), "notes": ("benchmark", "note")}
 _JOB = "tables"
 
 
@@ -93,8 +94,8 @@ def write_tables(params: Path, inputs: Inputs, out_dir: Path) -> None:
     runs = dict.fromkeys(one["run"] for one in results)
     sources = Sources()
     for table in (
-        Table("not_there", "", ("set", "rows", "reason"), ("set",), lacking, csv_only=True),
-        Table("notes", "", ("benchmark", "note"), ("benchmark",), notes, csv_only=True),
+        Table("not_there", "", REMARKS["not_there"], ("set",), lacking, csv_only=True),
+        Table("notes", "", REMARKS["notes"], ("benchmark",), notes, csv_only=True),
         *score_tables(results),
         *_compared(scale, results, _agreements(params, inputs), sentences),
         preference_table(read_preference(inputs.preference)),

@@ -32,7 +32,8 @@ from vqathinker.reporting.preference import COLUMNS as PREFERENCE
 from vqathinker.reporting.preference import describe_preference, preference_grid
 from vqathinker.reporting.provenance import PROVENANCE, Link, read_provenance
 from vqathinker.reporting.scale import TableScale, load_table_scale
-from vqathinker.reporting.scores import SCORING
+from vqathinker.reporting.scores import COLUMNS as SCORES
+from vqathinker.reporting.tables import REMARKS
 from vqathinker.reporting.understanding import COLUMNS as UNDERSTANDING
 from vqathinker.video.thumbnails import read_thumbnails
 
@@ -117,16 +118,14 @@ def write_page(
 
 def _tables(known: TableScale, shown: str, folder: Path) -> dict[str, Any]:
     """Every table as the template asks for it."""
-    names = ("overall", "scores", "answers", "not_scored", "not_there", "notes")
-    tables = {name: read_table(folder / f"{name}.csv") for name in names}
+    columns = {**SCORES, **REMARKS}
+    tables = {name: read_table(folder / f"{name}.csv", columns[name]) for name in columns}
     ladder = read_table(folder / "ladder.csv", LADDER)
-    scoring = read_table(folder / "scoring.csv", SCORING)
     preference = read_table(folder / "preference.csv", PREFERENCE)
     attribution = read_table(folder / "attribution.csv", UNDERSTANDING)
     return {
         **tables,
-        "scoring": scoring,
-        "benchmarks": list(dict.fromkeys(row["benchmark"] for row in scoring)),
+        "benchmarks": list(dict.fromkeys(row["benchmark"] for row in tables["scoring"])),
         "main": main_grids(known, read_table(folder / "main.csv", MAIN), intervals=True),
         "answer": plots.answer_of(ladder),
         "rungs": ladder,
