@@ -3,7 +3,7 @@
 import math
 import unicodedata
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,136 +33,139 @@ Shown = TypeVar("Shown")
 
 
 def write_curves(histories: Mapping[str, Path], out_dir: Path) -> None:
-    """Draw `training_curve.png`, and write what it shows to `training_curve.csv`.
+    """Draw `training_curve.png` and write its numbers to `training_curve.csv`.
 
-    `histories` maps each trained run to its `history.csv`. The faint line is every logged step, the
-    strong one the trend. Without a trained run the figure says so.
+    `histories` maps each trained run to its `history.csv`. A faint line has every logged step, a
+    strong one the trend.
 
     Raises:
         InputError: a history lacks a column.
     """
     table = data.training_curves(histories)
     _write_numbers(table, out_dir / "training_curve.csv", None)
-    titles = data.panels_for(table.columns)
-    if not histories:
-        figure = _empty_figure("No run was trained.")
-    else:
-        lines, runs = data.curve_lines(table), list(histories)
-        figure, panels = _panels_of(list(titles))
-        for axis, name in panels:
-            for line in lines.get(name, []):
-                _draw_line(axis, line, runs.index(line.run))
-            _finish(axis, titles[name], "step")
-        _add_legend(figure)
-    save_figure(figure, out_dir / "training_curve.png")
+    titles, lines, runs = data.panels_for(table.columns), data.curve_lines(table), list(histories)
+
+    def draw(axis: Axes, name: str) -> None:
+        for line in lines.get(name, []):
+            _draw_line(axis, line, runs.index(line.run))
+        _finish(axis, titles[name], "step")
+
+    shown = list(titles) if histories else []
+    path = out_dir / "training_curve.png"
+    _save_panels(path, shown, draw, empty="No run was trained.", legend=True)
 
 
 def write_scatters(judged: pd.DataFrame, out_dir: Path) -> None:
-    """Draw `scatter_<run>.png` for each run, a panel for each benchmark, and write `scatter.csv`.
+    """Draw `scatter_<run>.png`, a panel for each benchmark, and write `judged` to `scatter.csv`.
 
-    `judged` is what `plot_data.judged_videos` returns; the CSV is that table.
+    `judged` is a table of `plot_data.judged_videos`.
     """
+
+    def draw(axis: Axes, shown: tuple[str, pd.DataFrame]) -> None:
+        benchmark, videos = shown
+        _draw_points(axis, videos["mos"], videos["score"])
+        _finish(axis, f"{benchmark} ({len(videos)} videos)", "MOS", "score")
+
     _write_numbers(judged, out_dir / "scatter.csv")
     for run, of_run in judged.groupby("run", sort=False):
         benchmarks = list(of_run.groupby("benchmark", sort=False))
-        figure, panels = _panels_of(benchmarks, f"{run}: score against MOS")
-        for axis, (benchmark, videos) in panels:
-            _draw_points(axis, videos["mos"], videos["score"])
-            _finish(axis, f"{benchmark} ({len(videos)} videos)", "MOS", "score")
-        save_figure(figure, out_dir / f"scatter_{run}.png")
+        path = out_dir / f"scatter_{run}.png"
+        _save_panels(path, benchmarks, draw, title=f"{run}: score against MOS")
 
 
 def write_calibration(judged: pd.DataFrame, out_dir: Path) -> None:
     """Draw `calibration.png`, a panel for each benchmark and a line for each run, and its CSV."""
     table = data.calibration(judged)
     _write_numbers(table, out_dir / "calibration.csv")
-    figure = _empty_figure("No video has a score.")
-    if len(table):
-        runs = list(table["run"].unique())
-        figure, panels = _panels_of(list(data.calibration_lines(data.rows_of(table)).items()))
-        for axis, (benchmark, lines) in panels:
-            for line in lines:
-                _draw_line(axis, line, runs.index(line.run))
-            known = [x for line in lines for x in (*line.x, *line.y)]
-            ends = [min(known), max(known)]
-            axis.plot(ends, ends, color="black", linewidth=0.7, linestyle=":")
-            _finish(axis, benchmark, "score", "MOS on the scale of scores")
-        _add_legend(figure)
-    save_figure(figure, out_dir / "calibration.png")
+    runs = list(table["run"].unique())
+
+    def draw(axis: Axes, shown: tuple[str, list[data.Line]]) -> None:
+        benchmark, lines = shown
+        for line in lines:
+            _draw_line(axis, line, runs.index(line.run))
+        known = [end for line in lines for end in (*line.x, *line.y)]
+        ends = [min(known), max(known)]
+        axis.plot(ends, ends, color="black", linewidth=0.7, linestyle=":")
+        _finish(axis, benchmark, "score", "MOS on the scale of scores")
+
+    panels = list(data.calibration_lines(data.rows_of(table)).items())
+    path = out_dir / "calibration.png"
+    _save_panels(path, panels, draw, empty="No video has a score.", legend=True)
 
 
 def write_residuals(judged: pd.DataFrame, out_dir: Path) -> None:
     """Draw `residuals_<run>.png` for each run, and write all of them to `residuals.csv`.
 
-    A panel for each benchmark with contents or kinds of degradation, and a point for each of them,
-    from the most overrated to the most underrated. Without any such benchmark the figure says so.
+    A panel for each benchmark with contents or kinds of degradation. It has a point for each of
+    them, from the most overrated to the most underrated.
     """
     table = data.residuals(judged)
     _write_numbers(table, out_dir / "residuals.csv")
+
+    def draw(axis: Axes, shown: tuple[tuple[str, str], list[data.Dot]]) -> None:
+        (benchmark, by), dots = shown
+        _draw_dots(axis, dots, [dot.place for dot in dots], [benchmark])
+        axis.axvline(0, color="black", linewidth=0.7, linestyle=":")
+        _finish(axis, f"{benchmark}, by {by}", "MOS - line through scores")
+
     for run in judged["run"].unique():
-        figure = _empty_figure(f"{run}: no benchmark has contents or kinds of degradation.")
-        if dots := data.residual_dots(data.rows_of(table), run):
-            figure, panels = _panels_of(list(dots.items()), f"{run}: MOS left over, by group")
-            for axis, ((benchmark, by), own) in panels:
-                _draw_dots(axis, own, [dot.place for dot in own], [benchmark])
-                axis.axvline(0, color="black", linewidth=0.7, linestyle=":")
-                _finish(axis, f"{benchmark}, by {by}", "MOS - line through scores")
-        save_figure(figure, out_dir / f"residuals_{run}.png")
+        dots = data.residual_dots(data.rows_of(table), run)
+        empty = f"{run}: no benchmark has contents or kinds of degradation."
+        title, path = f"{run}: MOS left over, by group", out_dir / f"residuals_{run}.png"
+        _save_panels(path, list(dots.items()), draw, empty=empty, title=title)
 
 
 def write_uncertainty(
     predictions: Sequence[Path], manifests: Mapping[str, Path], out_dir: Path
 ) -> None:
-    """Draw `uncertainty.png`, error against spread, and write what it shows to `uncertainty.csv`.
+    """Draw `uncertainty.png`, error against spread, and write its numbers to `uncertainty.csv`.
 
     A panel for each run and benchmark whose predictions have a spread. The line is the mean error
-    of a fifth of the videos each. Without such predictions the figure says so.
+    of a fifth of the videos each.
     """
     table = data.uncertainty(predictions, manifests)
     _write_numbers(table, out_dir / "uncertainty.csv")
-    figure = _empty_figure("No prediction has a spread.")
-    if len(table):
-        figure, panels = _panels_of(list(table.groupby(["run", "benchmark"], sort=False)))
-        for axis, ((run, benchmark), videos) in panels:
-            _draw_points(axis, videos["spread"], videos["error"])
-            ordered = videos.sort_values("spread", kind="stable")
-            bins = [ordered.iloc[at] for at in np.array_split(np.arange(len(videos)), _BINS)]
-            middles = [(part["spread"].mean(), part["error"].mean()) for part in bins]
-            axis.plot(*zip(*middles, strict=True), color=COLOURS[1], marker="o", markersize=3)
-            spread = f"spread of {videos['score'].iloc[0]}"
-            _finish(axis, f"{run}, {benchmark}", spread, "error, MOS")
-    save_figure(figure, out_dir / "uncertainty.png")
+
+    def draw(axis: Axes, shown: tuple[tuple[str, str], pd.DataFrame]) -> None:
+        (run, benchmark), videos = shown
+        _draw_points(axis, videos["spread"], videos["error"])
+        ordered = videos.sort_values("spread", kind="stable")
+        bins = [ordered.iloc[at] for at in np.array_split(np.arange(len(videos)), _BINS)]
+        middles = [(part["spread"].mean(), part["error"].mean()) for part in bins]
+        axis.plot(*zip(*middles, strict=True), color=COLOURS[1], marker="o", markersize=3)
+        spread = f"spread of {videos['score'].iloc[0]}"
+        _finish(axis, f"{run}, {benchmark}", spread, "error, MOS")
+
+    panels = list(table.groupby(["run", "benchmark"], sort=False))
+    path = out_dir / "uncertainty.png"
+    _save_panels(path, panels, draw, empty="No prediction has a spread.")
 
 
 def write_ranks(lines: Sequence[Row], out_dir: Path) -> None:
     """Draw `ranks.png`, a panel for each domain and a row for each method, and write `ranks.csv`.
 
     `lines` are of the main table. A faint dot is a benchmark, the strong one the mean over them. A
-    method with numbers on fewer than half of a domain's benchmarks is in the CSV alone.
+    method with numbers on fewer than half of a domain's benchmarks is only in the CSV.
     """
     table = data.ranks(lines)
     _write_numbers(table, out_dir / "ranks.csv")
     domains = list(table.groupby("domain", sort=False))
-    figure = _empty_figure("No method has an SRCC.")
-    if domains:
-        best = {name: _best(rows) for name, rows in domains}
-        height = 0.6 + 0.22 * max(len(methods) for methods in best.values())
-        figure, panels = _panels_of(domains, size=(5, height))
-        for axis, (name, rows) in panels:
-            _draw_ranks(axis, rows, best[name])
-            count = rows["benchmark"].nunique()
-            _finish(axis, f"{name} ({count} benchmarks)", "rank by SRCC")
-    save_figure(figure, out_dir / "ranks.png")
+    best = {name: _best(rows) for name, rows in domains}
 
+    def draw(axis: Axes, shown: tuple[str, pd.DataFrame]) -> None:
+        name, rows = shown
+        for place, method in enumerate(best[name]):
+            own = rows[rows["method"] == method]
+            colour = COLOURS[1] if own["ours"].any() else COLOURS[0]
+            axis.scatter(own["rank"], [place] * len(own), s=9, alpha=0.35, color=colour, lw=0)
+            axis.scatter(own["rank"].mean(), place, s=26, color=colour, lw=0)
+        axis.set_yticks(range(len(best[name])), best[name], fontsize=7)
+        axis.invert_yaxis()
+        _finish(axis, f"{name} ({rows['benchmark'].nunique()} benchmarks)", "rank by SRCC")
 
-def _draw_ranks(axis: Axes, rows: pd.DataFrame, methods: Sequence[str]) -> None:
-    for place, method in enumerate(methods):
-        own = rows[rows["method"] == method]
-        colour = COLOURS[1] if own["ours"].any() else COLOURS[0]
-        axis.scatter(own["rank"], [place] * len(own), s=9, alpha=0.35, color=colour, lw=0)
-        axis.scatter(own["rank"].mean(), place, s=26, color=colour, lw=0)
-    axis.set_yticks(range(len(methods)), methods, fontsize=7)
-    axis.invert_yaxis()
+    height = 0.6 + 0.22 * max(map(len, best.values()), default=0)
+    empty = "No method has an SRCC."
+    _save_panels(out_dir / "ranks.png", domains, draw, empty=empty, size=(5, height))
 
 
 def _best(rows: pd.DataFrame) -> list[str]:
@@ -174,31 +177,32 @@ def _best(rows: pd.DataFrame) -> list[str]:
 
 
 def write_preference_figure(preferences: Sequence[Path], out_dir: Path) -> None:
-    """Draw `preference.png` and write what it shows to `preference.csv`.
+    """Draw `preference.png` and write its numbers to `preference.csv`.
 
-    A panel for each benchmark: kinds from top to bottom, for each of them a dot with its interval
-    for every run. Nothing is drawn where nothing was measured.
+    A panel for each benchmark: kinds from top to bottom, each with a dot and its interval for every
+    run. Without measured preferences there is no figure.
 
     Raises:
         InputError: a file is not what `preference` wrote, or two are of the same run and benchmark.
     """
     rows = read_preference(preferences)
     write_csv(out_dir / "preference.csv", _PREFERENCE, rows, None)
-    if not rows:
-        return
-    dots = data.preference_dots(rows)
-    every = [dot for own in dots.values() for dot in own]
-    kinds = list(dict.fromkeys(dot.place for dot in every))
-    runs = list(dict.fromkeys(dot.series for dot in every))
-    height = 0.8 + len(kinds) * max(0.45, 0.14 * len(runs))
-    figure, panels = _panels_of(list(dots.items()), size=(5, height))
-    for axis, (benchmark, own) in panels:
+    panels = data.preference_dots(rows)
+    dots = [dot for own in panels.values() for dot in own]
+    kinds = list(dict.fromkeys(dot.place for dot in dots))
+    runs = list(dict.fromkeys(dot.series for dot in dots))
+
+    def draw(axis: Axes, shown: tuple[str, list[data.Dot]]) -> None:
+        benchmark, own = shown
         _draw_dots(axis, own, kinds, runs)
         axis.axvline(0.5, color="0.5", linewidth=0.8, linestyle="--")
         axis.set_xlim(-0.02, 1.02)
         _finish(axis, benchmark, "share of clips scored above their copy")
-    _add_legend(figure)
-    save_figure(figure, out_dir / "preference.png")
+
+    if rows:
+        size = (5, 0.8 + len(kinds) * max(0.45, 0.14 * len(runs)))
+        path = out_dir / "preference.png"
+        _save_panels(path, list(panels.items()), draw, size=size, legend=True)
 
 
 def draw_over_time(
@@ -260,26 +264,32 @@ def _draw_points(axis: Axes, x: pd.Series, y: pd.Series) -> None:
     axis.scatter(x, y, s=12, alpha=opacity, color=COLOURS[0], lw=0)
 
 
-def _empty_figure(text: str) -> Figure:
-    """A figure that says why it shows nothing."""
-    figure = Figure(figsize=(9, 2), layout="constrained")
-    figure.text(0.5, 0.5, text, ha="center")
-    return figure
+def _save_panels(
+    path: Path, shown: Sequence[Shown], draw: Callable[[Axes, Shown], None], *,
+    empty: str = "", title: str = "", size: tuple[float, float] = (3, 3), legend: bool = False,
+) -> None:  # fmt: skip
+    """Save a figure with a panel of this `size` in inches for each of `shown`, three in a line.
 
-
-def _panels_of(
-    shown: Sequence[Shown], title: str = "", size: tuple[float, float] = (3, 3)
-) -> tuple[Figure, Iterator[tuple[Axes, Shown]]]:
-    """A figure with a panel of this `size` in inches for each of `shown`, and these panels."""
+    The legend names the lines of the first panel. Where nothing is shown, the figure says `empty`.
+    """
+    if not shown:
+        figure = Figure(figsize=(9, 2), layout="constrained")
+        figure.text(0.5, 0.5, empty, ha="center")
+        save_figure(figure, path)
+        return
     columns = min(_COLUMNS, len(shown))
     lines = math.ceil(len(shown) / columns)
     figure = Figure(figsize=(size[0] * columns, size[1] * lines + 0.4), layout="constrained")
     if title:
         figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-    axes = figure.subplots(lines, columns, squeeze=False)
-    for axis in axes.flat[len(shown) :]:
+    axes = figure.subplots(lines, columns, squeeze=False).flat
+    for axis, one in zip(axes, shown, strict=False):
+        draw(axis, one)
+    for axis in axes[len(shown) :]:
         axis.set_axis_off()
-    return figure, zip(axes.flat, shown, strict=False)
+    if legend:
+        add_legend(figure)
+    save_figure(figure, path)
 
 
 def _finish(axis: Axes, title: str | None, x: str, y: str = "") -> None:
@@ -291,7 +301,7 @@ def _finish(axis: Axes, title: str | None, x: str, y: str = "") -> None:
     axis.spines[["top", "right"]].set_visible(False)
 
 
-def _add_legend(figure: Figure) -> None:
+def add_legend(figure: Figure) -> None:
     """Name the lines of the first panel above all panels."""
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper left", ncols=4, frameon=False)
