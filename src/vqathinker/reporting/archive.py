@@ -25,7 +25,6 @@ from vqathinker import __version__
 from vqathinker.atomic import whole_file
 from vqathinker.errors import InputError
 from vqathinker.evaluation.origins import versions_of
-from vqathinker.hashing import sha256_of_file
 from vqathinker.phases.parameters import read_params
 from vqathinker.phases.yaml12 import dump_yaml
 from vqathinker.policy.folder.hashes import PROVENANCE as POLICY_RECORD
@@ -147,7 +146,7 @@ def _name_in(root: Path, path: Path) -> str:
 
 
 def _code(root: Path) -> dict[str, Any]:
-    """The revision and changed files, if `root` is a repository, and the hash of each source."""
+    """The revision and changed files, if `root` is a repository; the metadata has hashes."""
     top = _git(root, "rev-parse", "--show-toplevel")
     # `root` may lie somewhere in another repository, which says nothing of it.
     own = top is not None and Path(top).resolve() == root.resolve()
@@ -156,7 +155,6 @@ def _code(root: Path) -> dict[str, Any]:
         "version": __version__,
         "revision": _git(root, "rev-parse", "HEAD") if own else None,
         "changed": None if changed is None else changed.splitlines(),
-        "files": {_name_in(root, path): sha256_of_file(path) for path in _below(root / "src")},
     }
 
 

@@ -78,6 +78,17 @@ class Agreements:
             self._drawn[key] = self._draw(benchmark, shared)
         return [self._drawn[key][run] for run in runs]
 
+    def average_interval(
+        self, run: str, measure: str, benchmarks: Sequence[str], weights: Sequence[int]
+    ) -> tuple[float | None, float | None]:
+        """Ends of the interval of a run's average over benchmarks, None where it has none."""
+        found = [self.of([run], name) for name in benchmarks]
+        if None in found:
+            return None, None
+        sets = [getattr(agreements[0], measure) for agreements in found if agreements]
+        estimate = average_over_sets(sets, weights).estimate(self.params.confidence)
+        return estimate.low, estimate.high
+
     def _draw(self, benchmark: str, shared: frozenset[str]) -> dict[str, Agreement]:
         """Resample every run that has a score of all these videos."""
         fitting = {

@@ -23,9 +23,10 @@ from vqathinker.reporting.published import HOW_SURE, METHOD, PUBLISHED, Publishe
 from vqathinker.reporting.scale import TableScale
 
 Line = dict[str, Any]
-Interval = tuple[float | None, float | None]
-# Of a run's average over benchmarks: run, measure, benchmarks, weighted.
-AverageInterval = Callable[[str, str, Sequence[str], bool], Interval]
+# Ends of the interval of an average: of run, measure, benchmarks and weights.
+AverageInterval = Callable[
+    [str, str, Sequence[str], Sequence[int]], tuple[float | None, float | None]
+]
 
 AVERAGES = ("average", "average, equal weights")
 _OF_MEASURE = (
@@ -105,8 +106,8 @@ def _our_lines(
         averages = list(_averages(scale, own))
         for line in averages:
             for measure in () if line["beside"] else MEASURES:
-                weighted = line["benchmark"] == AVERAGES[0]
-                ends = interval(line["method"], measure, line["over"], weighted)
+                weights = _weights(scale, line)
+                ends = interval(line["method"], measure, line["over"], weights)
                 line[f"{measure}_low"], line[f"{measure}_high"] = ends
         lines += [*own, *averages]
     return lines
@@ -176,11 +177,14 @@ def _mean(values: Sequence[float | None], weights: Sequence[int]) -> float | Non
     return sum(v * w for v, w in zip(known, weights, strict=True)) / sum(weights)
 
 
+def _weights(scale: TableScale, line: Line) -> list[int]:
+    equal = line["benchmark"] == AVERAGES[1]
+    return [1 if equal else scale.counts.get(name, 1) for name in line["over"]]
+
+
 def _compare(scale: TableScale, line: Line, target: Mapping[tuple[str, str], float]) -> None:
     """Add the published value, the difference to it, and whether it lies in our interval."""
-    over = line["over"]
-    equal = line["benchmark"] == AVERAGES[1]
-    weights = [1 if equal else scale.counts.get(name, 1) for name in over]
+    over, weights = line["over"], _weights(scale, line)
     for measure in MEASURES:
         value, low, high = (line[f"{measure}{end}"] for end in ("", "_low", "_high"))
         theirs = _mean([target.get((name, measure)) for name in over], weights)

@@ -12,19 +12,9 @@ from rich.text import Text
 from vqathinker.reporting.formats import format_cell, read_table
 from vqathinker.reporting.scores import SCORING
 
-# Column of scoring.csv to its short heading.
-_COLUMNS = {
-    "run": "run",
-    "benchmark": "benchmark",
-    "n": "n",
-    "lost": "lost",
-    "score": "score",
-    "srcc": "SRCC, 95 %",
-    "plcc": "PLCC",
-}
+_HEADINGS = {"srcc": "SRCC, 95 %", "plcc": "PLCC"}
 _LOST = {"n_missing": "missing", "n_damaged": "damaged", "n_null": "without a readable answer"}
 _NAMES = ("run", "benchmark")
-_WORDS = (*_NAMES, "score")
 
 
 def print_summary(results_dir: Path, console: Console | None = None) -> None:
@@ -38,22 +28,22 @@ def print_summary(results_dir: Path, console: Console | None = None) -> None:
     console = console or Console()
     rows = read_table(results_dir / "tables" / "scoring.csv", SCORING)
     kinds = {str(row["score"]) for row in rows}
-    columns = {name: _COLUMNS[name] for name in _COLUMNS if name != "score" or len(kinds) > 1}
+    columns = [*_NAMES, "n", "lost", *(["score"] if len(kinds) > 1 else []), "srcc", "plcc"]
     about = ", ".join([results_dir.name, *(kinds if len(kinds) == 1 else ())])
     table = Table(
         title=Text(f"Scores ({about})"), title_justify="left",
         box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False,
     )  # fmt: skip
-    for name, heading in columns.items():
-        justify: JustifyMethod = "left" if name in _WORDS else "right"
+    for name in columns:
+        justify: JustifyMethod = "left" if name in {*_NAMES, "score"} else "right"
+        heading = _HEADINGS.get(name, name)
         table.add_column(heading, justify=justify, overflow="fold", no_wrap=name in _NAMES)
-    for number, row in enumerate(rows):
-        new_run = number + 1 < len(rows) and rows[number + 1]["run"] != row["run"]
+    for row, following in zip(rows, [*rows[1:], None], strict=True):
+        new_run = following is not None and following["run"] != row["run"]
         lost = sum(row[name] for name in _LOST)
         # n of a table row counts labels; here it counts what the correlations are computed from.
         cells = row | {"n": row["n"] - lost, "lost": lost, "srcc": _with_interval(row)}
-        texts = [Text(format_cell(cells[name])) for name in columns]
-        table.add_row(*texts, end_section=new_run)
+        table.add_row(*(Text(format_cell(cells[name])) for name in columns), end_section=new_run)
     console.print(table)
     reasons = {word: sum(row[name] for row in rows) for name, word in _LOST.items()}
     if any(reasons.values()):

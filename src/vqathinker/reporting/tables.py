@@ -13,7 +13,6 @@ from vqathinker.atomic import whole_file
 from vqathinker.datasets.card import card_names, load_card
 from vqathinker.errors import InputError, read_json, reading
 from vqathinker.evaluation.completeness import ABSENT, set_of
-from vqathinker.evaluation.intervals import average_over_sets
 from vqathinker.params import (
     DataParams,
     MetricsParams,
@@ -32,7 +31,7 @@ from vqathinker.reporting.ladder import (
     ladder_grids,
     ladder_lines,
 )
-from vqathinker.reporting.main_table import MAIN, MAIN_KEY, AverageInterval, main_grids, main_lines
+from vqathinker.reporting.main_table import MAIN, MAIN_KEY, main_grids, main_lines
 from vqathinker.reporting.plot_data import read_judged
 from vqathinker.reporting.preference import preference_table, read_preference
 from vqathinker.reporting.provenance import Sources
@@ -117,7 +116,7 @@ def _compared(
     scale: TableScale, results: Sequence[Row], agreements: Agreements, notes: Sequence[str]
 ) -> list[Table]:
     """The main table and the ladder."""
-    lines = main_lines(scale, read_published(), results, _average_interval(scale, agreements))
+    lines = main_lines(scale, read_published(), results, agreements.average_interval)
     files = {(one["run"], one["benchmark"]): one[FILES][0] for one in results}
     rungs = ladder_lines(scale, ladder_rows(scale, agreements.runs), agreements, files)
     main, ladder = main_grids(scale, lines, notes), ladder_grids(scale, rungs)
@@ -125,24 +124,6 @@ def _compared(
         Table("main", "", MAIN, MAIN_KEY, lines, 9, main),
         Table("ladder", "", LADDER, LADDER_KEY, rungs, 9, ladder),
     ]
-
-
-def _average_interval(scale: TableScale, agreements: Agreements) -> AverageInterval:
-    def interval(
-        run: str, measure: str, benchmarks: Sequence[str], weighted: bool
-    ) -> tuple[float | None, float | None]:
-        sets = []
-        for name in benchmarks:
-            found = agreements.of([run], name)
-            if found is None:
-                return None, None
-            sets.append(getattr(found[0], measure))
-        weights = [scale.counts[name] if weighted else 1 for name in benchmarks]
-        average = average_over_sets(sets, weights)
-        estimate = average.estimate(agreements.params.confidence)
-        return estimate.low, estimate.high
-
-    return interval
 
 
 def remarks(results: Sequence[Row], cards: Path) -> tuple[list[Row], list[Row]]:
