@@ -7,6 +7,7 @@ import pytest
 
 from vqathinker.reporting.formats import FILES
 from vqathinker.reporting.main_table import AVERAGES, MAIN, main_grids, main_lines
+from vqathinker.reporting.published import PUBLISHED as PUBLISHED_FILE
 from vqathinker.reporting.published import PublishedRow
 from vqathinker.reporting.scale import TableScale
 
@@ -60,16 +61,12 @@ PUBLISHED = [theirs("VQAThinker", name, srcc) for name, srcc in (("a", 0.8), ("b
 
 
 def test_published_rows_stand_alone_when_nothing_of_ours_has_run() -> None:
-    lines = table(PUBLISHED, [])
+    lines = table([*PUBLISHED, theirs("VQAThinker", "kvq", 0.5)], [])  # of another scale
     assert all(tuple(line) == (*MAIN, FILES) for line in lines)
     assert [line["benchmark"] for line in lines] == ["a", "b", WEIGHTED, EQUAL]
     assert find(lines, "VQAThinker", WEIGHTED)["srcc"] == pytest.approx(0.75)  # 30 and 10 videos
     assert find(lines, "VQAThinker", EQUAL)["srcc"] == pytest.approx(0.7)
     assert "Nothing of ours has run yet." in text(lines)
-
-
-def test_a_published_row_of_another_scale_is_left_out() -> None:
-    assert table([theirs("VQAThinker", "kvq", 0.5)], []) == []
 
 
 def test_ours_are_compared_with_the_published_row_on_the_same_benchmarks() -> None:
@@ -82,15 +79,12 @@ def test_ours_are_compared_with_the_published_row_on_the_same_benchmarks() -> No
     assert average["published_srcc"] == pytest.approx(0.8)  # of a alone, as ours
     assert (average["benchmarks"], average["reason"]) == (1, "without b")
     assert (average["srcc_low"], average["srcc_high"]) == (0.1, 0.9)
+    assert line[FILES] == [Path("grpo", "a.json"), PUBLISHED_FILE]
+    outside = find(table(PUBLISHED, [ours("grpo", "a", 0.7)]), "grpo", "a")
+    assert outside["published_srcc_inside"] is False
     assert find(lines, "grpo", "c")["published_srcc"] is None
+    assert find(lines, "grpo", "c")[FILES] == [Path("grpo", "c.json")]
     assert find(lines, "grpo", "c")["published_srcc_inside"] is None
-
-
-def test_a_published_value_outside_our_interval_is_said_to_be() -> None:
-    assert (
-        find(table(PUBLISHED, [ours("grpo", "a", 0.7)]), "grpo", "a")["published_srcc_inside"]
-        is False
-    )
 
 
 def test_equal_values_share_a_place_and_the_next_is_second() -> None:

@@ -77,11 +77,8 @@ def read(html: str) -> Reader:
     return reader
 
 
-def test_every_tag_is_closed(html: str) -> None:
-    assert read(html).open == []
-
-
 def test_it_needs_nothing_outside_itself(html: str) -> None:
+    assert read(html).open == []  # every tag is closed
     addresses = read(html).addresses
     assert all(address.startswith(("data:image/webp;base64,", "#")) for address in addresses)
     assert not re.search(r"https?://|@import", html)
@@ -92,7 +89,7 @@ def test_it_needs_nothing_outside_itself(html: str) -> None:
 
 def test_every_picture_has_a_text_in_its_place(html: str) -> None:
     texts = [image["alt"] or "" for image in read(html).images]
-    assert texts
+    assert len(texts) > 3
     assert all(re.fullmatch(r"Frames of \d\d\.mp4", text) for text in texts)
 
 
@@ -105,10 +102,6 @@ def test_it_shows_scores_averages_and_reasons(html: str) -> None:
         assert piece in text
     for piece in ("Ablation ladder: averages", "in-domain SRCC over 10 videos is 1.000"):
         assert piece in text
-
-
-def test_it_shows_how_scores_are_made_and_how_answers_were_read(html: str) -> None:
-    text = read(html).text
     assert "grposeengreedy10101.0001.000–" in text  # of 12 videos, 10 with a score
     assert "grposeengreedy100100" in text  # ok, no_answer, not_a_number, out_of_range, cut_off
 
