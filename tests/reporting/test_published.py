@@ -50,11 +50,12 @@ def test_accuracies_of_the_released_weights_are_those_printed_by_the_group() -> 
         (HEAD + ROW.replace("0.8", "1.8"), "line 2: srcc"),
         (HEAD + ROW.replace("0.9", "nan"), "line 2: plcc"),
         (HEAD + ROW.replace("group", "sure"), "line 2: how_sure"),
-        (HEAD + ROW.replace("yes", "1"), "line 2: ranked"),
+        (HEAD + ROW.replace("yes", "perhaps"), "line 2: ranked"),
         (HEAD + ROW.replace("a paper", ""), "line 2: source"),
         (HEAD + ROW + ROW, "konvid_1k"),
-        (ROW, "LSVQ"),
-        ("", "None"),
+        (ROW, "no rows"),
+        (HEAD.replace("srcc", "rank") + ROW, "line 2: srcc"),
+        ("", "no rows"),
     ],
 )
 def test_a_wrong_file_is_refused_with_line_and_column(tmp_path: Path, text: str, told: str) -> None:

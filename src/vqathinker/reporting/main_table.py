@@ -88,7 +88,7 @@ def _published_lines(scale: TableScale, published: Sequence[PublishedRow]) -> li
                 n=scale.counts[name], ours=False, files=[PUBLISHED],
             )
             for name in scale.domains
-            if name in rows and (row := rows[name])
+            if (row := rows.get(name)) is not None
         ]  # fmt: skip
         lines += [*own, *_averages(scale, own)]
     return lines

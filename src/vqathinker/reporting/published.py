@@ -8,7 +8,9 @@ percent, of comparing pairs of videos and of answering Q-Bench-Video's questions
 
 import csv
 from pathlib import Path
-from typing import Any, NamedTuple, get_type_hints
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vqathinker.errors import InputError, reading
 
@@ -30,15 +32,23 @@ _FOLDER = Path(__file__).parent
 _EXPECTED = ("published results", "give a file with the columns of src/vqathinker/reporting's own")
 
 
-class PublishedRow(NamedTuple):
-    """One method on one benchmark; correlations in -1…1."""
+Correlation = Annotated[float, Field(ge=-1, le=1)]
+HowSure = Annotated[str, Field(pattern=f"^({'|'.join(HOW_SURE)})$")]
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", str_min_length=1)
+
+
+class PublishedRow(_Row):
+    """One method on one benchmark."""
 
     method: str
     training_data: str
     benchmark: str
-    srcc: float
-    plcc: float
-    how_sure: str
+    srcc: Correlation
+    plcc: Correlation
+    how_sure: HowSure
     ranked: bool
     source: str
 
@@ -49,24 +59,27 @@ class PublishedRow(NamedTuple):
         return self.method, self.training_data, "by others" if again else "as printed"
 
 
-class PublishedAccuracy(NamedTuple):
-    """One method in one part of a task; accuracy in percent."""
+class PublishedAccuracy(_Row):
+    """One method in one part of a task."""
 
     method: str
     task: str
     part: str
-    percent: float
-    how_sure: str
+    percent: Annotated[float, Field(ge=0, le=100)]
+    how_sure: HowSure
     source: str
+
+
+Row = TypeVar("Row", bound=_Row)
 
 
 def read_published(path: Path = _FOLDER / PUBLISHED.name) -> list[PublishedRow]:
     """The published rows in the file's order.
 
     Raises:
-        InputError: a column is missing, a value is none that it can be, or a row is there twice.
+        InputError: the file has no rows, a value is missing or wrong, or a row is there twice.
     """
-    rows = [PublishedRow(**row) for row in _read(path, PublishedRow)]
+    rows = _read(path, PublishedRow)
     _require_each_once(path, [(*row.key, row.benchmark) for row in rows])
     return rows
 
@@ -77,7 +90,7 @@ def read_published_accuracy(path: Path = _FOLDER / ACCURACY.name) -> list[Publis
     Raises:
         InputError: as `read_published`.
     """
-    rows = [PublishedAccuracy(**row) for row in _read(path, PublishedAccuracy)]
+    rows = _read(path, PublishedAccuracy)
     _require_each_once(path, [(row.method, row.task, row.part) for row in rows])
     return rows
 
@@ -91,36 +104,19 @@ def read_published_understanding() -> dict[tuple[str, str, str, str], float]:
         }
 
 
-def _read(path: Path, row_type: type) -> list[dict[str, Any]]:
-    types = get_type_hints(row_type)
+def _read(path: Path, row_type: type[Row]) -> list[Row]:
+    rows = []
     with reading(path, *_EXPECTED), path.open(encoding="utf-8", newline="") as file:
-        table = csv.DictReader(file)
-        if set(table.fieldnames or ()) != set(types):
-            raise InputError(f"{path}: has columns {table.fieldnames}, expected {list(types)}")
-        return [
-            {name: _value(f"{path}, line {number}", name, row[name] or "", kind)
-             for name, kind in types.items()}
-            for number, row in enumerate(table, start=2)
-        ]  # fmt: skip
-
-
-def _value(where: str, name: str, text: str, kind: type) -> str | float | bool:
-    value: Any = text.strip() or None
-    expected = "a word"
-    if kind is bool:
-        value, expected = {"yes": True, "no": False}.get(text), "yes or no"
-    elif name == "how_sure":
-        value, expected = text if text in HOW_SURE else None, f"one of {', '.join(HOW_SURE)}"
-    elif kind is float:
-        low, high = (0, 100) if name == "percent" else (-1, 1)
-        expected = f"a number from {low} to {high}"
-        try:
-            value = number if low <= (number := float(text)) <= high else None
-        except ValueError:
-            value = None
-    if value is None:
-        raise InputError(f"{where}: {name} is {text!r}, expected {expected}")
-    return value
+        for number, row in enumerate(csv.DictReader(file), start=2):
+            try:
+                rows.append(row_type.model_validate(row))
+            except ValidationError as error:
+                first = error.errors()[0]
+                what = f"{first['loc'][0]} is {first['input']!r}: {first['msg']}"
+                raise InputError(f"{path}, line {number}: {what}") from None
+    if not rows:
+        raise InputError(f"{path}: no rows; expected {', '.join(row_type.model_fields)}")
+    return rows
 
 
 def _require_each_once(path: Path, keys: list[tuple[str, ...]]) -> None:
