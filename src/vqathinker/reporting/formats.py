@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -169,51 +170,36 @@ def latex(grids: Iterable[Grid]) -> str:
 
 def _latex_grid(grid: Grid) -> str:
     align = "".join("r" if column.number else "l" for column in grid.columns)
-    body = "\n\\midrule\n".join(
-        "\n".join(_latex_row(_tex_cell(cell) for cell in row) for row in block)
-        for block in grid.blocks
-        if block
-    )
     heading = _latex_row(_tex(column.name) for column in grid.columns)
-    notes = [rf"\par\smallskip\footnotesize {_tex(note)}" for note in grid.notes]
-    return "\n".join(
-        [
-            r"\begin{table*}",
-            r"\centering",
-            rf"\caption{{{_tex(grid.title)}}}",
-            r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%",
-            rf"\begin{{tabular}}{{{align}}}",
-            r"\toprule",
-            *_latex_groups(grid.columns),
-            heading,
-            r"\midrule",
-            *([body] if body else []),
-            r"\bottomrule",
-            r"\end{tabular}}",
-            *notes,
-            r"\end{table*}",
-            "",
-        ]
-    )
+    blocks = [block for block in grid.blocks if block] or [[]]
+    rows = [[_latex_row(map(_tex_cell, row)) for row in block] for block in blocks]
+    lines = [
+        r"\begin{table*}", r"\centering", rf"\caption{{{_tex(grid.title)}}}",
+        r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%",
+        rf"\begin{{tabular}}{{{align}}}", r"\toprule", *_latex_groups(grid.columns), heading,
+        *(line for block in rows for line in (r"\midrule", *block)),
+        r"\bottomrule", r"\end{tabular}}",
+        *(rf"\par\smallskip\footnotesize {_tex(note)}" for note in grid.notes),
+        r"\end{table*}", "",
+    ]  # fmt: skip
+    return "\n".join(lines)
 
 
 def _latex_groups(columns: Sequence[Column]) -> list[str]:
     """The headings above the columns' own, with a line below each; none where there is no group."""
     if not any(column.group for column in columns):
         return []
-    spans: list[list[Any]] = []
-    for column in columns:
-        if spans and column.group and spans[-1][0] == column.group:
-            spans[-1][1] += 1
-        else:
-            spans.append([column.group, 1])
-    cells, rules, start = [], [], 1
-    for group, width in spans:
-        cells.append(rf"\multicolumn{{{width}}}{{c}}{{{_tex(group)}}}" if group else "")
+    cells: list[str] = []
+    rules, start = "", 1
+    for group, own in groupby(columns, key=lambda column: column.group):
+        width = len(list(own))
         if group:
-            rules.append(rf"\cmidrule(lr){{{start}-{start + width - 1}}}")
+            cells.append(rf"\multicolumn{{{width}}}{{c}}{{{_tex(group)}}}")
+            rules += rf"\cmidrule(lr){{{start}-{start + width - 1}}}"
+        else:
+            cells += [""] * width
         start += width
-    return [_latex_row(cells), "".join(rules)]
+    return [_latex_row(cells), rules]
 
 
 def _latex_row(cells: Iterable[str]) -> str:
@@ -240,13 +226,9 @@ def write_table(table: Table, out_dir: Path) -> None:
     if grids is None:
         grids = [plain_grid(table.title, table.columns, table.rows, NUMBERS)]
     # The name of its file says what a single grid is.
-    text = _lines(_markdown_lines(grids[0])) if len(grids) == 1 else markdown(grids)
-    write_text(out_dir / f"{table.name}.md", text)
+    lines = [*_markdown_lines(grids[0]), ""] if len(grids) == 1 else [markdown(grids)]
+    write_text(out_dir / f"{table.name}.md", "\n".join(lines))
     write_text(out_dir / f"{table.name}.tex", latex(grids))
-
-
-def _lines(lines: Iterable[str]) -> str:
-    return "".join(f"{line}\n" for line in lines)
 
 
 def write_csv(

@@ -76,9 +76,9 @@ def main_lines(
 
 def _published_lines(scale: TableScale, published: Sequence[PublishedRow]) -> list[Line]:
     methods: dict[tuple[str, str, str], dict[str, PublishedRow]] = {}
-    for row in published:
-        if row.benchmark in scale.domains:
-            methods.setdefault(row.key, {})[row.benchmark] = row
+    for one in published:
+        if one.benchmark in scale.domains:
+            methods.setdefault(one.key, {})[one.benchmark] = one
     lines = []
     for rows in methods.values():
         own = [
