@@ -230,7 +230,7 @@ def _draw_line(axis: Axes, line: data.Line, number: int) -> None:
     elif not line.low:
         axis.plot(line.x, line.y, style, color=colour, linewidth=1.6, label=line.run)
     else:
-        reach = [_reach(line.y, line.low), _reach(line.high, line.y)]
+        reach = [data.reach(line.y, line.low), data.reach(line.high, line.y)]
         axis.errorbar(line.x, line.y, yerr=reach, color=colour, label=line.run, marker="o",
                       markersize=3, linewidth=1.2, elinewidth=0.7)  # fmt: skip
 
@@ -243,7 +243,10 @@ def _draw_dots(
         own = [dot for dot in dots if dot.series == name and dot.value is not None]
         values = [dot.value or 0.0 for dot in own]
         shift = 0.7 * ((number + 0.5) / len(series) - 0.5)
-        reach = [_reach(values, [d.low for d in own]), _reach([d.high for d in own], values)]
+        reach = [
+            data.reach(values, [d.low for d in own]),
+            data.reach([d.high for d in own], values),
+        ]
         axis.errorbar(
             values, [places.index(dot.place) + shift for dot in own], xerr=reach, fmt="o",
             markersize=4, elinewidth=1, color=COLOURS[number % len(COLOURS)], label=name,
@@ -252,11 +255,6 @@ def _draw_dots(
     names = [_printable(place) for place in places]
     axis.set_yticks(range(len(places)) if named else [], names if named else [], fontsize=7)
     axis.invert_yaxis()
-
-
-def _reach(ends: Sequence[float | None], starts: Sequence[float | None]) -> list[float]:
-    pairs = zip(ends, starts, strict=True)
-    return [0.0 if end is None or start is None else end - start for end, start in pairs]
 
 
 def _draw_points(axis: Axes, x: pd.Series, y: pd.Series) -> None:

@@ -4,7 +4,7 @@ Tables are computed from predictions and labels; dots and lines are made from th
 `figures` has at hand and the page reads back.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,7 +14,7 @@ from scipy.stats import rankdata, t
 
 from vqathinker.errors import InputError, reading
 from vqathinker.evaluation.measures import errors_of, residuals_of
-from vqathinker.evaluation.predictions import Predictions, read_predictions
+from vqathinker.evaluation.predictions import read_predictions
 from vqathinker.parquet import read_columns
 from vqathinker.products import HISTORY, MANIFEST
 from vqathinker.reporting.formats import Row
@@ -70,6 +70,12 @@ class Line(NamedTuple):
     faint: bool = False
 
 
+def reach(ends: Sequence[float | None], starts: Sequence[float | None]) -> list[float]:
+    """Lengths of the bars of intervals, 0 where there is none."""
+    pairs = zip(ends, starts, strict=True)
+    return [0.0 if end is None or start is None else end - start for end, start in pairs]
+
+
 def rows_of(table: pd.DataFrame) -> list[Row]:
     """The rows of a table, None where nothing stands, as `formats.read_table` reads its CSV."""
     rows: list[Row] = table.astype(object).where(table.notna(), None).to_dict("records")
@@ -118,21 +124,17 @@ def calibration(judged: pd.DataFrame) -> pd.DataFrame:
     Columns: run, benchmark, bin, n, score and mos (means), low and high (95 % interval of the mean
     MOS, Student's t). `judged` is what `judged_videos` returns.
     """
-    return pd.DataFrame(_bins(judged), columns=CALIBRATION)
-
-
-def _bins(judged: pd.DataFrame) -> Iterator[tuple[object, ...]]:
-    for (run, benchmark), videos in judged.groupby(["run", "benchmark"], sort=False):
+    rows = []
+    for place, videos in judged.groupby(["run", "benchmark"], sort=False):
         ordered = videos.sort_values(["score", "video"], kind="stable")
-        bins = min(_BINS, len(ordered) // _FEWEST_OF_BIN)
-        for number, places in enumerate(np.array_split(np.arange(len(ordered)), max(1, bins))):
-            mos = ordered["mos_training"].iloc[places]
-            half = np.nan
-            if len(mos) > 1:
-                half = t.ppf((1 + _CONFIDENCE) / 2, len(mos) - 1) * mos.std() / np.sqrt(len(mos))
-            score = ordered["score"].iloc[places].mean()
-            middle = mos.mean()
-            yield run, benchmark, number, len(mos), score, middle, middle - half, middle + half
+        bins = max(1, min(_BINS, len(ordered) // _FEWEST_OF_BIN))
+        for number, places in enumerate(np.array_split(np.arange(len(ordered)), bins)):
+            own = ordered.iloc[places]
+            n, mos = len(own), own["mos_training"].mean()
+            quantile = t.ppf((1 + _CONFIDENCE) / 2, n - 1) if n > 1 else np.nan
+            half = quantile * own["mos_training"].std() / np.sqrt(n)
+            rows.append((*place, number, n, own["score"].mean(), mos, mos - half, mos + half))
+    return pd.DataFrame(rows, columns=CALIBRATION)
 
 
 def calibration_lines(rows: Iterable[Row]) -> dict[str, list[Line]]:
@@ -162,19 +164,19 @@ def residuals(judged: pd.DataFrame) -> pd.DataFrame:
     MOS; positive: better than the policy said; deviation among the videos of a group, missing for
     one video). A benchmark whose scores are all equal has no line, and no row.
     """
-    return pd.DataFrame(_groups(judged), columns=RESIDUALS)
-
-
-def _groups(judged: pd.DataFrame) -> Iterator[tuple[object, ...]]:
-    for (run, benchmark), videos in judged.groupby(["run", "benchmark"], sort=False):
+    rows = []
+    for place, videos in judged.groupby(["run", "benchmark"], sort=False):
         if videos["score"].nunique() < 2:
             continue
         left = residuals_of(videos["score"].astype(float), videos["mos"].astype(float))
         for by in ("content", "kind"):
             known = videos[by].dropna()
             if 1 < known.nunique() < len(known):  # else nothing is grouped
-                for group, values in left.groupby(videos[by]):
-                    yield run, benchmark, by, group, len(values), values.mean(), values.std()
+                rows += [
+                    (*place, by, group, len(own), own.mean(), own.std())
+                    for group, own in left.groupby(videos[by])
+                ]
+    return pd.DataFrame(rows, columns=RESIDUALS)
 
 
 def residual_dots(rows: Iterable[Row], run: str) -> dict[tuple[str, str], list[Dot]]:
@@ -198,23 +200,21 @@ def uncertainty(predictions: Sequence[Path], manifests: Mapping[str, Path]) -> p
     run, benchmark, score (its kind), video, spread, error (distance of the MOS from the line
     through scores and MOS).
     """
-    parts = [part for path in predictions for part in _spreads(read_predictions(path), manifests)]
-    empty = pd.DataFrame(columns=UNCERTAINTY)
-    return pd.concat(parts, ignore_index=True)[list(UNCERTAINTY)] if parts else empty
-
-
-def _spreads(given: Predictions, manifests: Mapping[str, Path]) -> Iterator[pd.DataFrame]:
-    kinds: tuple[ScoreKind, ...] = (given.score, "expected", "mean")
-    kind = next((kind for kind in kinds if f"{kind}_spread" in given.table.columns), None)
-    if kind is None:
-        return
-    labels = read_columns(manifests[given.benchmark], ["video", "mos"], MANIFEST)
-    known = given.table[["video", kind, f"{kind}_spread"]].dropna().merge(labels, on="video")
-    if len(known) >= _FEWEST and known[kind].nunique() > 1:
-        yield known.assign(
-            run=given.run, benchmark=given.benchmark, score=kind, spread=known[f"{kind}_spread"],
-            error=errors_of(known[kind], known["mos"]),
-        )  # fmt: skip
+    parts = [pd.DataFrame(columns=UNCERTAINTY)]
+    for given in map(read_predictions, predictions):
+        kinds: tuple[ScoreKind, ...] = (given.score, "expected", "mean")
+        kind = next((kind for kind in kinds if f"{kind}_spread" in given.table.columns), None)
+        if kind is None:
+            continue
+        labels = read_columns(manifests[given.benchmark], ["video", "mos"], MANIFEST)
+        known = given.table[["video", kind, f"{kind}_spread"]].dropna().merge(labels, on="video")
+        if len(known) >= _FEWEST and known[kind].nunique() > 1:
+            part = known.assign(
+                run=given.run, benchmark=given.benchmark, score=kind,
+                spread=known[f"{kind}_spread"], error=errors_of(known[kind], known["mos"]),
+            )  # fmt: skip
+            parts.append(part[list(UNCERTAINTY)])
+    return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
 def ranks(lines: Sequence[Row]) -> pd.DataFrame:

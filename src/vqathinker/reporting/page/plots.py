@@ -19,6 +19,7 @@ from vqathinker.reporting.plot_data import (
     curve_lines,
     panels_for,
     preference_dots,
+    reach,
     residual_dots,
 )
 
@@ -202,7 +203,8 @@ def rows_plot(
         "xaxis": {"title": {"text": axis}, "zeroline": True, "range": [low - edge, high + edge]},
         "yaxis": {"range": [len(places) - 0.45, -0.55], "tickvals": list(range(len(places))),
                   "ticktext": [plain(place) for place in places], "zeroline": False},
-        "shapes": [_line_at(x) for x in dashed],
+        "shapes": [{"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper",
+                    "line": {"color": "@text", "width": 1, "dash": "dash"}} for x in dashed],
     }  # fmt: skip
     return Plot(alt, caption, traces, layout)
 
@@ -226,17 +228,8 @@ def _dots(dots: Sequence[Dot], places: Sequence[str], number: int, of: int) -> d
 def _bars(
     values: Sequence[float | None], low: Sequence[float | None], high: Sequence[float | None]
 ) -> dict[str, Any]:
-    def less(first: Sequence[float | None], second: Sequence[float | None]) -> list[float]:
-        pairs = zip(first, second, strict=True)
-        return [0.0 if one is None or two is None else one - two for one, two in pairs]
-
     return {"type": "data", "symmetric": False, "thickness": 1.5,
-            "array": less(high, values), "arrayminus": less(values, low)}  # fmt: skip
-
-
-def _line_at(x: float) -> dict[str, Any]:
-    line = {"color": "@text", "width": 1, "dash": "dash"}
-    return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "line": line}
+            "array": reach(high, values), "arrayminus": reach(values, low)}  # fmt: skip
 
 
 def residual_plots(run: str, rows: Sequence[Row]) -> list[Plot]:
