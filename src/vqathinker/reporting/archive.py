@@ -148,7 +148,7 @@ def _name_in(root: Path, path: Path) -> str:
 def _code(root: Path) -> dict[str, Any]:
     """The revision and changed files, if `root` is a repository; the metadata has hashes."""
     top = _git(root, "rev-parse", "--show-toplevel")
-    # `root` may lie somewhere in another repository, which says nothing of it.
+    # `root` may lie inside another repository.
     own = top is not None and Path(top).resolve() == root.resolve()
     changed = _git(root, "status", "-s") if own else None
     return {
@@ -180,10 +180,10 @@ def _metadata(
     contents: Mapping[str, bytes], title: str, finished: str, made: Iterable[str],
     things: Mapping[str | None, str],
 ) -> dict[str, Any]:  # fmt: skip
-    """What `ro-crate-metadata.json` holds: what ran on what gave what.
+    """The content of `ro-crate-metadata.json`: inputs, workflow and results of the run.
 
-    `made` are names of what the run made; `things` names by sha256 of what it needed and the
-    archive does not contain.
+    `made` are names of its results; `things` maps the sha256 of each input that the archive does
+    not contain to its name.
     """
     crate = ROCrate(version="1.1")
     # Of the profile, and not of RO-Crate 1.1.

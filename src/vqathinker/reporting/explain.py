@@ -1,6 +1,6 @@
 """Where one number of a table comes from: the chain from its cell down to label file and videos.
 
-Hashes are computed anew from the disk, so a chain takes as long as its videos take to read.
+Hashes are computed again from the disk, so a chain takes as long as reading its videos.
 """
 
 import csv
@@ -43,7 +43,7 @@ class Video(NamedTuple):
 
 
 class Chain(NamedTuple):
-    """From one source to its videos; `says` is what the source itself holds under the column."""
+    """From one source to its videos; `says` is the value in the source itself under that column."""
 
     source: str
     says: Any
@@ -54,7 +54,7 @@ class Chain(NamedTuple):
 class Explanation(NamedTuple):
     """A cell of a table, as its CSV has it, and a chain for each of its sources.
 
-    `told` is who says so, where the table names somebody.
+    `told` is the source that the table names, if any.
     """
 
     table: Path

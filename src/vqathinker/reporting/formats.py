@@ -37,13 +37,13 @@ class Table(NamedTuple):
 
     Attributes:
         name: of its files.
-        title: what stands above it in print.
+        title: its heading in print.
         columns: of the CSV.
         key: the columns whose values name a row.
         rows: values by column, and under `FILES` the paths of the files they come from.
         decimals: of the CSV; None writes numbers in full.
-        grids: how it is read; None: row by row, as the CSV has it.
-        csv_only: whether it is for programs alone.
+        grids: its form for reading; None: the rows of the CSV.
+        csv_only: whether only the CSV is written.
     """
 
     name: str
@@ -65,7 +65,7 @@ _TEX = {
 
 @dataclass(frozen=True)
 class Cell:
-    """What is read in one place; `rank` 1 is the best of its column and 2 the second."""
+    """A text in a table; `rank` 1 is the best of its column and 2 the second."""
 
     text: str
     rank: int | None = None
@@ -125,7 +125,7 @@ def markdown(grids: Iterable[Grid]) -> str:
 def plain_grid(
     title: str, columns: Sequence[str], rows: Iterable[Row], numbers: Collection[str]
 ) -> Grid:
-    """A grid of rows as they are, without groups or ranks; `numbers` are set to the right."""
+    """A grid of rows without groups or ranks; `numbers` are aligned to the right."""
     cells = [[Cell(format_cell(row[name])) for name in columns] for row in rows]
     return Grid(title, [Column(name, number=name in numbers) for name in columns], [cells])
 
@@ -234,7 +234,7 @@ def write_table(table: Table, out_dir: Path) -> None:
 def write_csv(
     path: Path, columns: Sequence[str], rows: Iterable[Row], decimals: int | None
 ) -> None:
-    """Write these columns of rows; nothing stands where a value is None."""
+    """Write these columns of rows; a value that is None is an empty cell."""
     with whole_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
@@ -279,7 +279,7 @@ def read_table(
 
 
 def _value(column: str, cell: str) -> str | int | float | bool | None:
-    """What a cell says.
+    """The value of a cell.
 
     >>> [_value("n", cell) for cell in ("12", "0.5", "", "yes", "greedy")]
     [12, 0.5, None, True, 'greedy']

@@ -1,4 +1,4 @@
-"""The ladder of runs: every row beside the method, with the difference and how sure it is.
+"""The ladder of runs: every row against the method, with the difference and its interval.
 
 Differences are of the same videos, by paired bootstrap; of several seeds the mean is compared, and
 seeds are drawn as videos are. Holm's correction is over all differences of one measure.
@@ -49,7 +49,7 @@ _ASKED = {"Supervised fine-tuning against GRPO": "training"}  # no grid without 
 
 @dataclass(eq=False)
 class Agreements:
-    """Resampled agreement of runs with benchmarks; what was drawn once is kept.
+    """Resampled agreement of runs with benchmarks, kept once it is computed.
 
     `judged` are the scored videos by run and benchmark, with `score`, `mos` and `content`, in the
     order of the manifest, see `plot_data.read_judged`; `params` say how they are resampled.

@@ -1,4 +1,4 @@
-"""The main table: our runs beside what is published, in-domain and out-of-distribution.
+"""The main table: our runs and published results, in-domain and out-of-distribution.
 
 One line for each method on each benchmark, and for its averages over the benchmarks of a domain:
 weighted by the number of videos, as published (docs/method.md, section 6), and with equal weights.
@@ -57,8 +57,8 @@ def main_lines(
 
     `results` are metrics of our runs; `published` rows of other benchmarks are left out. `place` is
     1 for the best of its benchmark at three decimals and 2 for the second; what is equal shares its
-    place. `published_*_inside` says whether the published value of VQAThinker, for an average over
-    the same benchmarks, lies in our interval.
+    place. `published_*_inside` says whether our interval contains the published value of
+    VQAThinker, for an average over the same benchmarks.
     """
     theirs = _published_lines(scale, published)
     target = {
@@ -114,7 +114,7 @@ def _our_lines(
 
 
 def _lines_of(scale: TableScale, result: Mapping[str, Any]) -> Iterator[Line]:
-    """One line for the kind of score that counts, then one for each kind beside it."""
+    """One line for the kind of score that counts, then one for each other kind."""
     trained = scale.runs.get(result["run"], {}).get("train", False)
     measures = result.get("measures", {})
     own = {
@@ -224,7 +224,7 @@ def main_grids(
 ) -> list[Grid]:
     """Grids of the lines that `main_lines` made; `notes` go below the last.
 
-    With `intervals`, those of our rows stand in every grid, not in the last alone.
+    With `intervals`, every grid shows those of our rows, not only the last.
     """
     domains = dict.fromkeys(scale.domains.values())
     grids = [_domain_grid(scale, lines, domain, intervals) for domain in domains]

@@ -1,6 +1,6 @@
 """The tables' numbers as small JSON files, one for each row: what `dvc metrics show` lists.
 
-Nothing but numbers stands in them, no hash and no word, so that two versions can be subtracted.
+They hold only numbers, no hashes and no words, so that two versions can be subtracted.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""What figures and the page draw: one set of numbers, which stands as CSV beside the figures.
+"""The numbers that figures and the page draw, written as CSV with the figures.
 
-Tables are computed from predictions and labels; dots and lines are made from their rows, which
-`figures` has at hand and the page reads back.
+Tables are computed from predictions and labels. Dots and lines are made from their rows: `figures`
+passes them on, and the page reads them from the CSV.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -59,7 +59,7 @@ class Dot(NamedTuple):
 class Line(NamedTuple):
     """A line of the colour of its run; `low` and `high` are ends of intervals of `y`.
 
-    A faint line is what a trend is the mean of.
+    A trend is the running mean of a faint line.
     """
 
     run: str
@@ -77,7 +77,7 @@ def reach(ends: Sequence[float | None], starts: Sequence[float | None]) -> list[
 
 
 def rows_of(table: pd.DataFrame) -> list[Row]:
-    """The rows of a table, None where nothing stands, as `formats.read_table` reads its CSV."""
+    """The rows of a table as `formats.read_table` reads them: missing values are None."""
     rows: list[Row] = table.astype(object).where(table.notna(), None).to_dict("records")
     return rows
 
@@ -89,7 +89,7 @@ def read_judged(
 
     `manifests` maps a benchmark to its manifest. Columns: run, benchmark, video, mos (as
     published), score, mos_training (MOS on the scale of the scores), content and kind (of
-    degradation; both missing where nobody knows them).
+    degradation; both missing where unknown).
 
     Raises:
         InputError: a benchmark has no manifest, or a file is not what it should be.
@@ -171,7 +171,7 @@ def residuals(judged: pd.DataFrame) -> pd.DataFrame:
         left = residuals_of(videos["score"].astype(float), videos["mos"].astype(float))
         for by in ("content", "kind"):
             known = videos[by].dropna()
-            if 1 < known.nunique() < len(known):  # else nothing is grouped
+            if 1 < known.nunique() < len(known):  # else there are no groups
                 rows += [
                     (*place, by, group, len(own), own.mean(), own.std())
                     for group, own in left.groupby(videos[by])

@@ -1,9 +1,9 @@
-"""Beside each table, NAME.provenance.json: which files and settings each of its numbers comes from.
+"""NAME.provenance.json next to each table: the files and settings that its numbers come from.
 
 A row points to sources, which are files by path; a source has its hash and the files it was made
 from, and points to what many sources share: `policies`, `manifests`, `conditions` (setting,
-decoding, device, machine, versions, code). So nothing is said a hundred times. No times and no
-names of hosts: the same results give the same bytes.
+decoding, device, machine, versions, code). Shared facts are stored once. There are no times and no
+host names: the same results give the same bytes.
 """
 
 import hashlib
@@ -26,9 +26,9 @@ _SHORT = 12  # digits of a hash that tell conditions apart
 
 
 class Sources:
-    """What the files that tables are made of say of their own origin; each is read once.
+    """Recorded origins of the files that tables are made from; each file is read once.
 
-    A file that tells nothing, such as a list of published results, counts by its path and hash.
+    A file without a record, such as a list of published results, has its path and hash only.
     """
 
     def __init__(self) -> None:
@@ -74,11 +74,12 @@ class Link(NamedTuple):
 
     Attributes:
         kind: "metrics", "predictions", "policy", "history", "asked" (conditions), "clips",
-            "manifest", "receipt" or "labels"; "file" for what tells nothing of its origin.
-        path: as recorded, from the project's root; None of what is no file.
+            "manifest", "receipt" or "labels"; "file" for a file that records no origin.
+        path: as recorded, relative to the project's root; None where it is no file.
         sha256: as recorded; of a policy, `policy_hash`, of a receipt, `files_digest`.
-        state: "ok", "DIFFERS", "gone", or "not recorded"; empty of what is no file, or unknown.
-        facts: what else is known.
+        state: "ok", "DIFFERS", "gone", or "not recorded"; empty where it is no file or was not
+            checked.
+        facts: further recorded values.
     """
 
     kind: str
@@ -96,7 +97,7 @@ class TableProvenance(NamedTuple):
 
     @property
     def table(self) -> Path:
-        """The CSV that it stands beside."""
+        """The CSV that it describes."""
         return self.path.with_name(self.content["table"])
 
     @property
@@ -135,7 +136,7 @@ class TableProvenance(NamedTuple):
                 yield Link("labels", labels["path"], labels["sha256"], "", {})
 
     def every_link(self) -> Iterator[Link]:
-        """The chains from all sources; what several of them share comes several times."""
+        """The chains from all sources; shared links are repeated."""
         for name in self.content["sources"]:
             yield from self.links(name)
 
@@ -190,7 +191,7 @@ def read_provenance(path: Path) -> TableProvenance:
 
 
 def _read_source(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """What one file is, and what it shares with others."""
+    """The entry of one file, and the entries it shares with others."""
     content = json.loads(path.read_text(encoding="utf-8")) if path.suffix == ".json" else {}
     origin: dict[str, Any] = content.get("provenance") or {}
     made: dict[str, Any] = origin.get("made_from", {})

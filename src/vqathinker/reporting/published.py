@@ -2,7 +2,7 @@
 
 `published.csv`: SRCC and PLCC of a method on a benchmark. `published_accuracy.csv`: accuracies in
 percent, of comparing pairs of videos and of answering Q-Bench-Video's questions.
-`published_understanding.csv`: what is printed for the authors' weights on questions. `ranked` is
+`published_understanding.csv`: printed values of the authors' weights on questions. `ranked` is
 "no" where a method was trained on the benchmark it is tested on, or under another protocol.
 """
 
@@ -121,4 +121,4 @@ def _read(path: Path, row_type: type[Row]) -> list[Row]:
 
 def _require_each_once(path: Path, keys: list[tuple[str, ...]]) -> None:
     if twice := sorted({key for key in keys if keys.count(key) > 1}):
-        raise InputError(f"{path}: {', '.join(twice[0])} stands there twice; expected each once")
+        raise InputError(f"{path}: {', '.join(twice[0])} is there twice; expected once")

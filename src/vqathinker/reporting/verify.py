@@ -1,8 +1,8 @@
-"""Do the tables of a results folder follow from its predictions? Everything is computed again.
+"""Check that the tables of a results folder follow from its predictions.
 
-Metrics from predictions and manifests, tables from these metrics; no model is loaded and no clip
-opened. A file that is not what the provenance says is named, too. Numbers agree within what
-another machine's rounding makes of them.
+Metrics are computed again from predictions and manifests, tables from these metrics. No model is
+loaded and no clip is opened. Files whose hash differs from the provenance are named, too. Numbers
+may differ by the rounding of another machine.
 """
 
 import csv
@@ -39,17 +39,17 @@ _ORIGIN = "provenance"  # of metrics: names files, which differ in a copy
 
 
 class Finding(NamedTuple):
-    """A file of the results, and what is wrong with it; nothing where it agrees."""
+    """A file of the results and its differences; an empty list where it agrees."""
 
     name: str
     wrong: list[str]
 
 
 def verify(results: Path) -> Iterator[Finding]:
-    """Compare hashes, metrics and tables with what they should be: one finding for each of them.
+    """Compare hashes, metrics and tables with new ones; yields one finding for each.
 
     Raises:
-        InputError: the folder has no tables, or what they were made from cannot be used.
+        InputError: the folder has no tables, or their inputs cannot be used.
     """
     provenances = list(provenances_of(results).values())
     tables = results / "tables"
@@ -79,10 +79,10 @@ def _wrong_hashes(provenances: Sequence[TableProvenance], root: Path) -> Iterato
 
 
 def _compute_again(path: Path, out: Path, root: Path) -> Iterator[str]:
-    """Write to `out` what the metrics at `path` should be; yields the keys in which they differ."""
+    """Compute the metrics at `path` again and write them to `out`; yields differing keys."""
     kept = read_json(path, *METRICS)
     made = kept.get(_ORIGIN, {}).get("made_from")
-    if made is None:  # of what is absent, or from elsewhere: taken as it is
+    if made is None:  # of an absent set, or from elsewhere: copied
         out.parent.mkdir(exist_ok=True)
         shutil.copy(path, out)
         return
@@ -98,7 +98,7 @@ def _compute_again(path: Path, out: Path, root: Path) -> Iterator[str]:
 
 
 def _failures(kept: Mapping[str, Any], manifest: Path, predictions: Path) -> dict[str, str]:
-    """Videos that would not decode, as the metrics say: the clips may be gone."""
+    """Videos that could not be decoded, from the metrics: the clips may no longer exist."""
     rows = read_columns(manifest, ["video", "status"], MANIFEST)
     ok = set(rows.loc[rows["status"] == "ok", "video"])
     undecoded = ok - set(read_predictions(predictions).table["video"])

@@ -1,7 +1,7 @@
-"""What the page knows of every clip: columns for the plots, and texts that only an open one needs.
+"""The page's data of every clip: columns for the plots, and texts for an opened clip.
 
 Columns are lists in the order of the manifest, so that seventeen thousand clips stay small. Texts
-are what makes a page large, so that all of them together have a limit.
+make a page large, so their total size has a limit.
 """
 
 import os

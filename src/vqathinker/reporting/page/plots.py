@@ -1,4 +1,4 @@
-"""The page's plots as plotly.js draws them, and the sentence that answers what was asked.
+"""The page's plots as plotly.js draws them, and the answer in one sentence.
 
 A colour stands as "@1" to "@7", lines and words as "@line" and "@text": the page fills in those of
 its theme.
@@ -41,7 +41,7 @@ def plain(text: object) -> str:
 
 
 class Plot(NamedTuple):
-    """What is drawn, and what is said of it."""
+    """Traces and axes, with a text for screen readers and a caption."""
 
     alt: str
     caption: str
@@ -50,7 +50,7 @@ class Plot(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """One sentence, and the lines that the figure beside it shows.
+    """One sentence, and the lines that its figure shows.
 
     `before` and `after` are lines of the ladder by benchmark; both are empty where the method has
     no scores.
