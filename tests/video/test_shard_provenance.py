@@ -36,7 +36,7 @@ def test_only_the_reader_that_decoded_is_recorded(mp4: Path, tmp_path: Path) -> 
     out = tmp_path / "0000.safetensors"
     decode_shard(rows_of(mp4), Path(), SETTING, out, LIMITS)
     (made,) = ClipStore([out]).provenance.values()
-    assert made.keys() == {"reader", "code", "av", "torch"}
+    assert made.keys() == {"reader", "av", "torch"}
 
 
 def test_without_decord_pyav_decodes_and_decord_is_one_line(

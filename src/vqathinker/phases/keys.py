@@ -11,7 +11,7 @@ import atexit
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +33,12 @@ _FOLDERS = ("train", "export", "ask", "judge", "measure")  # DVC wants them, emp
 _SHOWN = 3  # of the changes of a job, and of the jobs of one change
 
 
-def job_params(params: Mapping[str, Any]) -> dict[str, Tree]:
+def job_params(params: Mapping[str, Any], absent: Collection[str] = ()) -> dict[str, Tree]:
     """Parameters of every job by its key: the rule, for many with the name of what it is about.
 
     Args:
         params: resolved parameters.
+        absent: sets that are not there, see `phases.presence`.
     """
     asking = _only(params, "evaluation", "answer", "kernels", "device")
     drawing = {CLIPS: _only(params[CLIPS], "perturbations")}
@@ -68,6 +69,8 @@ def job_params(params: Mapping[str, Any]) -> dict[str, Tree]:
         found[f"measure/{name}"] = asked
     for name in _sets_of(params):
         found |= _of_set(name, params)
+        lacking = [each for each in (name, params["data"]["train"]) if each in absent]
+        found[f"absent/{name}"]["lacking"] = lacking
     for name, base in bases_of(params).items():
         found[f"base/{name}"] = {"kernels": params["kernels"], BASE: base}
     for name, row in params["runs"].items():
@@ -127,12 +130,12 @@ class JobKeys:
         changes: why jobs are out of date, a line for each reason; nothing before the first run.
     """
 
-    def __init__(self, params: Mapping[str, Any]) -> None:
+    def __init__(self, params: Mapping[str, Any], absent: Collection[str] = ()) -> None:
         """Look at the files; nothing is written."""
         self._scale, self._resolved = str(params["scale"]), dict(params)
         self._contents = {
             key: _plain({"version": RESULTS_VERSION[_rule(key)], "params": of})
-            for key, of in job_params(params).items()
+            for key, of in job_params(params, absent).items()
         }
         self._paths = {key: self._valid_file(key) for key in self._contents}
         before = {key: _read(self._own(key)) for key, path in self._paths.items() if path is None}
