@@ -8,7 +8,7 @@ import pytest
 
 from vqathinker.choices import PerturbationKind
 from vqathinker.evaluation.metrics import _REASONS
-from vqathinker.evaluation.understanding.tasks import _READERS
+from vqathinker.evaluation.understanding.questions import _READERS
 from vqathinker.params import PatienceParams, PerturbationParams, TaskKind
 from vqathinker.params.training import TrainablePart
 from vqathinker.policy.answer import STATUSES, Answer

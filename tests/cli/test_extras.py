@@ -116,7 +116,7 @@ def test_an_import_that_no_extra_brings_is_a_fault_of_the_program():
 
 
 def test_a_command_without_its_extra_says_what_to_install(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "vqathinker.evaluation.gather", None)
+    monkeypatch.setitem(sys.modules, "vqathinker.evaluation.predictions", None)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     for name in [name for name in sys.modules if name.startswith("vqathinker.evaluation")]:
         monkeypatch.delitem(sys.modules, name)

@@ -18,7 +18,7 @@ from vqathinker.datasets.manifest import (
 )
 from vqathinker.datasets.matching import AmbiguousVideoError
 from vqathinker.errors import InputError
-from vqathinker.evaluation.completeness import IncompleteBenchmarkError, require_complete
+from vqathinker.evaluation.origins import IncompleteBenchmarkError, require_complete
 
 COLUMNS = ["video", "file", "mos", "mos_training", "split", "domain", "content", "kind", "width",
            "height", "fps", "frames", "duration_s", "codec", "pixel_format", "status",

@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 
 from vqathinker.errors import InputError
-from vqathinker.evaluation.absent import write_absent
-from vqathinker.evaluation.metrics import write_metrics
+from vqathinker.evaluation.metrics import write_absent, write_metrics
 from vqathinker.evaluation.predictions import write_predictions
 from vqathinker.params import DataParams, EvaluationParams, IntervalsParams, load_section
 

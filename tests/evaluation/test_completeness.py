@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from vqathinker.evaluation.completeness import IncompleteBenchmarkError, require_complete
+from vqathinker.evaluation.origins import IncompleteBenchmarkError, require_complete
 
 
 @pytest.fixture

@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 from vqathinker.errors import InputError
-from vqathinker.evaluation.gather import gather
-from vqathinker.evaluation.predictions import read_predictions, write_predictions
+from vqathinker.evaluation.predictions import gather, read_predictions, write_predictions
 
 ORIGIN = {"run": "grpo", "benchmark": "koniq", "policy": "p", "machine": {"gpu": None, "caps": {}}}
 

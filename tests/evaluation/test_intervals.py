@@ -7,8 +7,15 @@ import pytest
 from scipy.stats import bootstrap as scipy_bootstrap
 from scipy.stats import pearsonr
 
-from vqathinker.evaluation.estimates import Resampled, fisher, pooled_freedom, t_quantile
-from vqathinker.evaluation.intervals import average_over_sets, bootstrap, generator_of
+from vqathinker.evaluation.intervals import (
+    Resampled,
+    average_over_sets,
+    bootstrap,
+    fisher,
+    generator_of,
+    pooled_freedom,
+    t_quantile,
+)
 
 RHO = 0.8
 RHO_RANKS = 6 / math.pi * math.asin(RHO / 2)  # Spearman's of a bivariate normal

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from vqathinker.evaluation.kendall import krcc
+from vqathinker.evaluation.agreement import krcc
 
 CONTENTS = np.arange(60) % 12
 

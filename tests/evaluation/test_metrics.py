@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from vqathinker.evaluation.completeness import IncompleteBenchmarkError
 from vqathinker.evaluation.metrics import evaluate, write_metrics
+from vqathinker.evaluation.origins import IncompleteBenchmarkError
 from vqathinker.evaluation.predictions import write_predictions
 from vqathinker.params import IntervalsParams
 from vqathinker.video.damage import STATUSES

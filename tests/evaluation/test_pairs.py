@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from vqathinker.evaluation.pairs import draw_pairs, pairwise_accuracy
+from vqathinker.evaluation.agreement import draw_pairs, pairwise_accuracy
 
 IN_TURN = np.arange(40).reshape(-1, 2)
 

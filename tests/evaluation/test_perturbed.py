@@ -10,10 +10,9 @@ import pytest
 import torch
 
 from vqathinker.evaluation import perturbed
-from vqathinker.evaluation.gather import gather
 from vqathinker.evaluation.perturbed import choose_videos, predict_perturbed
 from vqathinker.evaluation.predict import predict
-from vqathinker.evaluation.predictions import read_predictions
+from vqathinker.evaluation.predictions import gather, read_predictions
 from vqathinker.evaluation.preference import measure_preference
 from vqathinker.params import (
     AnswerParams,

@@ -8,7 +8,7 @@ import pytest
 
 from vqathinker.datasets.card import load_card
 from vqathinker.errors import InputError
-from vqathinker.evaluation.completeness import ABSENT
+from vqathinker.evaluation.origins import ABSENT
 from vqathinker.evaluation.understanding.rows import row_of
 from vqathinker.params import UnderstandingParams
 from vqathinker.reporting.formats import FILES, read_table, write_table

@@ -23,7 +23,7 @@ def absent(
 
     Example: vqathinker absent base live_vqc --lacking live_vqc --out live_vqc.json
     """
-    from vqathinker.evaluation.absent import write_absent
+    from vqathinker.evaluation.metrics import write_absent
     from vqathinker.params import EvaluationParams, SetParams, load_section
 
     data, how = load_section(params, SetParams), load_section(params, EvaluationParams)

@@ -70,7 +70,7 @@ def gather(predictions: PredictionFiles, out: OutFile) -> None:
     Example: vqathinker gather --predictions predictions/demo/grpo/demo_content/*.parquet --out
     my-predictions.parquet
     """
-    from vqathinker.evaluation.gather import gather as join
+    from vqathinker.evaluation.predictions import gather as join
 
     join(predictions, out)
     typer.echo(f"{out}: joined from {len(predictions)}")

@@ -38,7 +38,7 @@ def judge(
     how = load_value(params, "judge")
     if how is None:
         raise ParameterError(f"{params}: judge is null, expected an address and a model")
-    from vqathinker.evaluation.understanding.judging import judge_answers
+    from vqathinker.evaluation.understanding.judge import judge_answers
 
     number = judge_answers(how, wanted, questions, answers, out)
     typer.echo(f"{out}: {number} verdicts of {how.model}")

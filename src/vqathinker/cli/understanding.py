@@ -49,7 +49,7 @@ def ask(
     claim_gpus(gpus, load_value(params, "device"))
     from vqathinker.evaluation.understanding.ask import Manner
     from vqathinker.evaluation.understanding.ask import ask as ask_all
-    from vqathinker.evaluation.understanding.tasks import read_task
+    from vqathinker.evaluation.understanding.questions import read_task
 
     manner = Manner(how, load_section(params, EvaluationParams), load_section(params, AnswerParams))
     ask_all(

@@ -1,21 +1,34 @@
-"""Every measure of one run on one benchmark, with its interval, as a metrics file holds them."""
+"""Every measure of one run on one benchmark, with its interval, as a metrics file holds them.
 
+SRCC and PLCC are resampled (`intervals`), the logistic measures come from `logistic`. Kendall's
+tau-b and pairwise accuracy are here:
+
+- The interval of tau-b is the jackknife's, leaving out a video or a content at a time, on Fisher's
+  scale: tau is a mean over pairs, for which leaving out is exact and quick, and drawing again is
+  neither.
+- Pairwise accuracy is how often the better of two videos has the higher score. Source: QualiRAG's
+  table 4, which prints 87.17 / 77.33 / 62.08 % of KoNViD-1k, VDPVE and LIVE-YT-HFR for the
+  released weights; its pairs are not published. Each video meets one other, so 1,200, 839 and 480
+  videos make 600, 419 and 240 pairs; of an odd number one video is left over. A pair of equal MOS
+  has no better video and does not count. Equal scores are half right.
+"""
+
+import math
 from typing import Literal, NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.stats import kendalltau
+from scipy.stats import t as student
 
-from vqathinker.evaluation.estimates import Estimate, fisher
-from vqathinker.evaluation.intervals import bootstrap, generator_of
-from vqathinker.evaluation.kendall import krcc
+from vqathinker.evaluation.intervals import Estimate, bootstrap, few_groups, fisher, generator_of
 from vqathinker.evaluation.logistic import resample_logistic
-from vqathinker.evaluation.pairs import draw_pairs, pairwise_accuracy
-from vqathinker.evaluation.resampling import Floats
+from vqathinker.evaluation.measures import correlations
+from vqathinker.evaluation.resampling import Floats, Integers, group_numbers
 from vqathinker.params import IntervalsParams
 
-__all__ = ["Measure", "MeasureName", "Measures", "contents_of", "measure_agreement"]
-
 MeasureName = Literal["srcc", "plcc", "krcc", "plcc_logistic", "rmse_logistic", "pairwise_accuracy"]
+_ROWS = 256  # videos compared with all others at a time
 
 
 class Measure(TypedDict):
@@ -95,3 +108,118 @@ def _written(found: Estimate) -> Measure:
 def _with_fisher(found: Estimate, n: int, confidence: float, *, ranks: bool) -> Measure:
     low, high = fisher(found.value, n, confidence, ranks=ranks) or (None, None)
     return Measure(**_written(found), fisher_low=low, fisher_high=high)
+
+
+def krcc(
+    scores: ArrayLike, mos: ArrayLike, groups: ArrayLike | None = None, *, confidence: float = 0.95
+) -> Estimate:
+    """Kendall's tau-b of `scores` with `mos`, both (videos,), -1…1, with its interval.
+
+    `groups` (videos,) are contents, which are left out as wholes; None: videos are.
+    """
+    x, y = np.asarray(scores, dtype=float), np.asarray(mos, dtype=float)
+    found = correlations(x, y)
+    if found["srcc"] is None:
+        return Estimate(None, None, None, found["reason"])
+    value = float(kendalltau(x, y).statistic)
+    numbers = group_numbers(groups, len(x))
+    number = int(numbers.max()) + 1
+    if reason := few_groups(number, len(x)):
+        return Estimate(value, None, None, reason)
+    agreeing, x_differ, y_differ = _left_out(x, y, numbers)
+    if (np.minimum(x_differ, y_differ) <= 0).any():
+        return Estimate(value, None, None, "not defined without one of the groups: all are equal")
+    without = np.clip(agreeing / np.sqrt(x_differ * y_differ), -1, 1)
+    if abs(value) > 1 - 1e-12 or (np.abs(without) == 1).any():
+        return Estimate(value, None, None, "a perfect order, which tells of no error")
+    z = np.arctanh(without)
+    error = math.sqrt((number - 1) / number * float(((z - z.mean()) ** 2).sum()))
+    half = float(student.ppf((1 + confidence) / 2, number - 1)) * error
+    middle = math.atanh(value)
+    return Estimate(value, math.tanh(middle - half), math.tanh(middle + half), None)
+
+
+def _left_out(x: Floats, y: Floats, groups: Integers) -> Floats:
+    """Sums over ordered pairs of videos, without each group in turn: (3, groups).
+
+    Of concordance (1, 0 or -1), of pairs that differ in x, and of pairs that differ in y.
+    """
+    number = int(groups.max()) + 1
+    total, touched, within = np.zeros(3), np.zeros((3, number)), np.zeros((3, number))
+    for start in range(0, len(x), _ROWS):
+        rows = slice(start, start + _ROWS)
+        x_sign = np.sign(x[rows, None] - x)
+        y_sign = np.sign(y[rows, None] - y)
+        same = groups[rows, None] == groups
+        for at, pairs in enumerate((x_sign * y_sign, np.abs(x_sign), np.abs(y_sign))):
+            sums = pairs.sum(axis=1)
+            total[at] += sums.sum()
+            touched[at] += np.bincount(groups[rows], sums, number)
+            own = np.einsum("rv,rv->r", pairs, same)
+            within[at] += np.bincount(groups[rows], own, number)
+    return total[:, None] - 2 * touched + within
+
+
+def draw_pairs(videos: int, generator: np.random.Generator) -> Integers:
+    """Positions of the two videos of each pair (videos // 2, 2); no video is in two pairs."""
+    return generator.permutation(videos)[: videos // 2 * 2].reshape(-1, 2).astype(np.int64)
+
+
+def pairwise_accuracy(
+    scores: ArrayLike,
+    mos: ArrayLike,
+    groups: ArrayLike | None = None,
+    *,
+    pairs: Integers,
+    confidence: float = 0.95,
+) -> Estimate:
+    """Part of `pairs` (see `draw_pairs`) that `scores` (videos,) order as `mos` does, 0…1.
+
+    The interval is Wilson's. Where pairs share contents, `groups` (videos,), it counts them as
+    fewer, by the variance that holds for pairs with a content in common, and takes Student's t.
+    """
+    x, y = np.asarray(scores, dtype=float), np.asarray(mos, dtype=float)
+    if (found := correlations(x, y))["srcc"] is None:
+        return Estimate(None, None, None, found["reason"])
+    pairs = pairs[y[pairs[:, 0]] != y[pairs[:, 1]]]
+    if not len(pairs):
+        return Estimate(None, None, None, "no pair of videos with different MOS")
+    told = np.sign(x[pairs[:, 0]] - x[pairs[:, 1]]) * np.sign(y[pairs[:, 0]] - y[pairs[:, 1]])
+    right = (told + 1) / 2
+    value = float(right.mean())
+    numbers = group_numbers(groups, len(x))
+    number = len(np.unique(numbers))
+    if reason := few_groups(number, len(x)) or few_groups(len(pairs), len(pairs)):
+        return Estimate(value, None, None, reason)
+    alone = number == len(x)
+    freedom = (len(pairs) if alone else number) - 1
+    wide = float(student.ppf((1 + confidence) / 2, freedom))
+    effect = 1.0 if alone else _design_effect(right - value, numbers[pairs])
+    return Estimate(value, *_wilson(value, len(pairs) / effect, wide), None)
+
+
+def _design_effect(errors: Floats, contents: Integers) -> float:
+    """Variance of the mean error of pairs, their shared contents counted, over that without.
+
+    `errors` (pairs,) and `contents` (pairs, 2). Two pairs go together when they share a content;
+    the sum over contents counts those twice that share both.
+    """
+    alone = float((errors**2).sum())
+    if alone == 0:
+        return 1.0
+    ordered = np.sort(contents, axis=1)
+    number = int(contents.max()) + 1
+    twice = ordered[:, 0] != ordered[:, 1]
+    sums = np.bincount(ordered[:, 0], errors, number)
+    sums += np.bincount(ordered[twice, 1], errors[twice], number)
+    both = np.bincount(ordered[twice] @ np.array([number, 1]), errors[twice])
+    together = float((sums**2).sum() - (both**2).sum()) * number / (number - 1)
+    return max(1.0, together / alone)
+
+
+def _wilson(share: float, n: float, wide: float) -> tuple[float, float]:
+    """Wilson's interval (1927) of a share of n, `wide` standard errors to each side."""
+    square = wide * wide
+    middle = (share + square / (2 * n)) / (1 + square / n)
+    half = wide / (1 + square / n) * math.sqrt(share * (1 - share) / n + square / (4 * n * n))
+    return max(0.0, middle - half), min(1.0, middle + half)

@@ -16,8 +16,6 @@ from typing import Any, Self
 from vqathinker.errors import InputError
 from vqathinker.phases.one_writer import HeldError, lock_of, only_writer
 
-__all__ = ["Batch", "PredictionJournal"]
-
 Batch = list[dict[str, Any]]
 
 

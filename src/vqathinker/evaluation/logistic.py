@@ -22,11 +22,9 @@ from numpy.typing import ArrayLike
 from scipy.optimize import least_squares
 from scipy.special import expit
 
-from vqathinker.evaluation.estimates import Resampled, few_groups
+from vqathinker.evaluation.intervals import Resampled, few_groups
 from vqathinker.evaluation.measures import correlations
 from vqathinker.evaluation.resampling import Floats, Moments, group_numbers, resample_counts
-
-__all__ = ["LogisticFit", "fit_logistic", "resample_logistic"]
 
 _FEWEST = 5  # different scores: one more than the curve has parameters
 # Starts, in units of the spread of the scores: each width at each quantile of the scores.

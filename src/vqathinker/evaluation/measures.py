@@ -16,15 +16,6 @@ from scipy.stats import DegenerateDataWarning, pearsonr, spearmanr
 
 from vqathinker.params import ScoreKind
 
-__all__ = [
-    "Correlations",
-    "ScoreMeasures",
-    "correlations",
-    "errors_of",
-    "measure_score",
-    "residuals_of",
-]
-
 _SAME = 6  # decimals in which scores have to differ to count as different
 _FEWEST = 3  # through two points any line is a perfect one
 

@@ -3,23 +3,33 @@
 Each file names what it was made from by path and sha256, so that a chain can be followed from a
 number to its videos with nothing else at hand. Code is named by its hash, which is the same in
 every checkout and copy; times and names of hosts are nowhere in it.
+
+A manifest says, too, how many rows its card expects: a benchmark is scored as a whole or, when the
+user says so, with what is missing named. Source: docs/method.md, section 9: the released code skips
+missing files, which shrinks n without a word.
 """
 
+import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from vqathinker import __version__
-from vqathinker.evaluation.completeness import promise_of
-from vqathinker.hashing import code_digest, sha256_of_file
+import pyarrow.parquet as pq
 
-__all__ = ["named", "origin_of_metrics", "origin_of_policy", "versions_of"]
+from vqathinker import __version__
+from vqathinker.errors import reading
+from vqathinker.hashing import code_digest, sha256_of_file
+from vqathinker.products import MANIFEST
 
 _SOURCE = Path(__file__).parents[2]
 # Entries of a policy's record that its predictions repeat; its settings stay in its folder.
 _OF_POLICY = ("run", "steps", "base", "data", "torch", "machine")
+# Key of a manifest's metadata; vqathinker.datasets.manifest says what it holds.
+_SET = b"set"
+# Key of a result's provenance: sets without which it has no numbers, each with what brings it.
+ABSENT = "absent"
 
 
 def origin_of_policy(folder: Path, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,3 +94,59 @@ def versions_of(*packages: str) -> dict[str, str]:
     """Versions of Python, of this package, and of installed packages by name."""
     own: Sequence[tuple[str, str]] = [(name, version(name)) for name in packages]
     return {"python": platform.python_version(), "vqathinker": __version__, **dict(own)}
+
+
+class IncompleteBenchmarkError(ValueError):
+    """A benchmark that lacks videos or labels; the message says how many and what to do."""
+
+
+def set_of(manifest: Path) -> str | None:
+    """Name of the set that a manifest lists; None where the file does not say.
+
+    Raises:
+        InputError: it is no manifest.
+    """
+    name: str | None = promise_of(manifest).get("set")
+    return name
+
+
+def require_complete(manifest: Path, statuses: Iterable[str]) -> None:
+    """Refuse a manifest with fewer rows than its card expects, or with a video missing.
+
+    A damaged video is one that was published so, or that no decoder here reads: it is counted
+    beside the scores and does not stop them. Sets made on the spot are what params.yaml made them.
+
+    Args:
+        manifest: the manifest's file; a file without the card's promise promises nothing.
+        statuses: its column `status`.
+
+    Raises:
+        IncompleteBenchmarkError: it is not complete.
+    """
+    known = promise_of(manifest)
+    if known.get("made"):
+        return
+    rows = list(statuses)
+    expected, missing = known.get("expected") or len(rows), rows.count("missing")
+    if len(rows) == expected and not missing:
+        return
+    name = known.get("set", manifest.parent.name)
+    raise IncompleteBenchmarkError(
+        f"{manifest}: {len(rows)} rows, {missing} of them without a video, expected {expected} "
+        f"with one each. `vqathinker data check {name}` names them; bring them with `vqathinker "
+        f"data fetch {name}`, or set metrics.allow_incomplete: true in params.yaml, and every "
+        "table says how many are missing"
+    )
+
+
+def promise_of(manifest: Path) -> dict[str, Any]:
+    """What a manifest says of itself, `datasets.manifest.write_manifest`; may be empty.
+
+    Raises:
+        InputError: it is no manifest.
+    """
+    with reading(manifest, *MANIFEST):
+        known: dict[str, Any] = json.loads(
+            (pq.read_schema(manifest).metadata or {}).get(_SET, b"{}")
+        )
+    return known

@@ -27,8 +27,6 @@ from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.normalisation import normalise
 from vqathinker.video.perturb import draw_each_kind
 
-__all__ = ["choose_videos", "predict_perturbed"]
-
 
 def choose_videos(videos: Iterable[str], number: int | None, seed: int) -> set[str]:
     """So many of the videos, all with the same chance, or all of them where `number` is None.

@@ -26,8 +26,6 @@ from vqathinker.policy.machine import describe_machine
 from vqathinker.policy.scoring import ClipScores, Scorer, mean_of
 from vqathinker.video.store import ClipStore
 
-__all__ = ["Asked", "batches_of", "load_asked", "predict", "row_of", "write_answers"]
-
 Rows = list[dict[str, Any]]
 
 

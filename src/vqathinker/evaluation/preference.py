@@ -22,23 +22,13 @@ from scipy.stats import binomtest
 from vqathinker.atomic import whole_file
 from vqathinker.errors import InputError
 from vqathinker.evaluation.agreement import contents_of
-from vqathinker.evaluation.estimates import Estimate, Resampled, few_groups
-from vqathinker.evaluation.intervals import generator_of
+from vqathinker.evaluation.intervals import Estimate, Resampled, few_groups, generator_of
 from vqathinker.evaluation.origins import origin_of_metrics
 from vqathinker.evaluation.predictions import RAW, Predictions, read_predictions
 from vqathinker.evaluation.resampling import group_numbers, resample_counts
 from vqathinker.params import IntervalsParams
 from vqathinker.parquet import read_columns
 from vqathinker.products import MANIFEST, PERTURBED
-
-__all__ = [
-    "ALL",
-    "KindPreference",
-    "mean_with_interval",
-    "measure_preference",
-    "outcomes",
-    "write_preference",
-]
 
 ALL = "all"  # kinds together
 TIE = 1e-4  # scores nearer than this are equal: rounding moves them as far, and no scale tells it

@@ -10,16 +10,6 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = [
-    "Floats",
-    "Integers",
-    "MidRanks",
-    "Moments",
-    "group_numbers",
-    "rank_correlations",
-    "resample_counts",
-]
-
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 

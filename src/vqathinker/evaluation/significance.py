@@ -13,10 +13,8 @@ from numpy.typing import ArrayLike
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from vqathinker.evaluation.estimates import Resampled, few_groups, pooled_freedom
+from vqathinker.evaluation.intervals import Resampled, few_groups, pooled_freedom
 from vqathinker.evaluation.measures import correlations
-
-__all__ = ["Comparison", "Seeds", "Steiger", "compare", "holm", "over_seeds", "steiger"]
 
 _ROUNDING = 1e-12  # a correlation this near to 1 is 1
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from vqathinker.atomic import whole_file
 from vqathinker.datasets.card import card_names, load_card
 from vqathinker.errors import InputError, read_json, reading
-from vqathinker.evaluation.completeness import ABSENT, set_of
+from vqathinker.evaluation.origins import ABSENT, set_of
 from vqathinker.params import (
     DataParams,
     MetricsParams,

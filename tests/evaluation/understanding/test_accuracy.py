@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from vqathinker.evaluation.understanding.accuracy import Answered, accuracy_rows, position_rows
-from vqathinker.evaluation.understanding.question import Question, order_of
+from vqathinker.evaluation.understanding.questions import Question, order_of
+from vqathinker.evaluation.understanding.rows import Answered, accuracy_rows, position_rows
 
 
 def answered(number: int, right: str, said: str | None, options: tuple[str, ...]) -> Answered:

@@ -9,10 +9,9 @@ import torch
 
 from vqathinker.evaluation.understanding import ask as asking
 from vqathinker.evaluation.understanding.answers import Answers, read_answers
-from vqathinker.evaluation.understanding.ask import Manner, ask
-from vqathinker.evaluation.understanding.likelihood import option_chances
+from vqathinker.evaluation.understanding.ask import Manner, ask, option_chances
 from vqathinker.evaluation.understanding.measure import measure_task
-from vqathinker.evaluation.understanding.question import Question
+from vqathinker.evaluation.understanding.questions import Question
 from vqathinker.params import AnswerParams, EvaluationParams, UnderstandingParams
 from vqathinker.policy.folder.checkpoint import load_policy
 from vqathinker.policy.inputs import encode_prompts, prompt_ids

@@ -12,8 +12,13 @@ import pytest
 
 from vqathinker.errors import InputError
 from vqathinker.evaluation.understanding.answers import write_answers
-from vqathinker.evaluation.understanding.judge import Judge, JudgeError, key_of
-from vqathinker.evaluation.understanding.judging import judge_answers, read_judged
+from vqathinker.evaluation.understanding.judge import (
+    Judge,
+    JudgeError,
+    judge_answers,
+    key_of,
+    read_judged,
+)
 from vqathinker.evaluation.understanding.measure import write_measures
 from vqathinker.params import JudgeParams, TaskParams
 

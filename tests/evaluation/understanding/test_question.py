@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from vqathinker.evaluation.understanding.question import Question, order_of, sample
+from vqathinker.evaluation.understanding.questions import Question, order_of, sample
 
 QUESTIONS = [
     Question(number, ("a.mp4",), "choice", "?", options=("w", "x", "y", "z"), right="w")

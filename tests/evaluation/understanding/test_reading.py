@@ -2,7 +2,7 @@
 
 import pytest
 
-from vqathinker.evaluation.understanding.reading import answer_text, read_option
+from vqathinker.evaluation.understanding.answers import answer_text, read_option
 from vqathinker.policy.answer import Completion
 
 SHOWN = ["Noise", "Video quality is good", "Blur"]

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from vqathinker.errors import InputError
-from vqathinker.evaluation.understanding.question import order_of
-from vqathinker.evaluation.understanding.tasks import read_task
+from vqathinker.evaluation.understanding.questions import order_of, read_task
 from vqathinker.policy.demo_speech import question_in_order
 from vqathinker.policy.demo_words import WORDS
 

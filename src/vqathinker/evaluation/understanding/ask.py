@@ -1,7 +1,9 @@
 """What a policy answers to the questions of a task; the right answers are not looked at.
 
 Source: docs/method.md, section 7. A policy is asked as it was trained, with the same instruction
-behind another question, and its answer is read from `<answer>`.
+behind another question, and its answer is read from `<answer>`. For policies too small, or too
+little used to it, to answer in the right form, the likeliest option is taken without generating
+anything: the options' tokens are scored right behind `<answer>`, and no thought comes before.
 
 Of two videos that are compared, every other frame of each is shown, the first video's first: as
 many frames in all as of one video, as the owners of Q-Bench-Video do.
@@ -18,27 +20,31 @@ import pandas as pd
 import torch
 from torch import Tensor
 from tqdm import tqdm
+from transformers import PreTrainedTokenizerBase
 
 from vqathinker.atomic import whole_file
 from vqathinker.evaluation.journal import PredictionJournal
 from vqathinker.evaluation.predict import journal_key, load_asked
-from vqathinker.evaluation.understanding.answers import write_answers
-from vqathinker.evaluation.understanding.likelihood import option_chances
-from vqathinker.evaluation.understanding.question import Question, order_of, sample
-from vqathinker.evaluation.understanding.reading import Said, answer_text, read_option
+from vqathinker.evaluation.understanding.answers import (
+    Said,
+    answer_text,
+    read_option,
+    write_answers,
+)
+from vqathinker.evaluation.understanding.questions import LETTERS, Question, order_of, sample
 from vqathinker.hashing import code_digest
 from vqathinker.params import AnswerParams, Device, EvaluationParams, UnderstandingParams
 from vqathinker.policy.answer import Completion
 from vqathinker.policy.folder.checkpoint import Policy
 from vqathinker.policy.generation import EncodedPrompts, generate
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
+from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.normalisation import normalise
 from vqathinker.policy.scoring import Scorer
 from vqathinker.video.store import ClipStore
 
-__all__ = ["Manner", "ask"]
-
 _SOURCE = Path(__file__).parents[3]
+_OPEN, _CLOSE = "<answer>", "</answer>"
 
 
 @dataclass(frozen=True)
@@ -202,3 +208,43 @@ def _row(asked: _Asked, said: Said, **more: Any) -> dict[str, Any]:
 def _unasked(question: Question, seed: int) -> dict[str, Any]:
     shown = order_of(question, seed)
     return _row(_Asked(question, shown, torch.empty(0)), Said(None, "no_clip"))
+
+
+@torch.no_grad()
+def option_chances(
+    policy: VQAThinkerForConditionalGeneration,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: EncodedPrompts,
+    shown: Sequence[Sequence[str]],
+    *,
+    letters: bool,
+) -> list[list[float]]:
+    """Mean log probability of the tokens of each option of each prompt, the closing tag with them.
+
+    Args:
+        policy: in evaluation mode, as it is loaded.
+        tokenizer: the policy's.
+        prompts: one a question.
+        shown: options of each in the order in which they stand in the prompt.
+        letters: the option is its letter; else its text.
+    """
+    opened = tokenizer(_OPEN, add_special_tokens=False)["input_ids"]
+    texts = [
+        (LETTERS[place] if letters else option) + _CLOSE
+        for options in shown
+        for place, option in enumerate(options)
+    ]
+    said = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
+    rows = [row for row, options in enumerate(shown) for _ in options]
+    lengths = torch.tensor([len(opened) + len(ids) for ids in said])
+    padded = torch.zeros((len(said), int(lengths.max())), dtype=torch.long)
+    for number, ids in enumerate(said):
+        padded[number, : len(opened) + len(ids)] = torch.tensor([*opened, *ids])
+    device = policy.device
+    scored = policy(
+        input_ids=prompts.input_ids, frame_features=prompts.frame_features,
+        motion_features=prompts.motion_features, completion_ids=padded.to(device),
+        lengths=lengths.to(device), rows=torch.tensor(rows, device=device),
+    ).log_probs[:, len(opened) :]  # fmt: skip
+    means = iter((scored.sum(1).cpu() / (lengths - len(opened))).tolist())
+    return [[next(means) for _ in options] for options in shown]

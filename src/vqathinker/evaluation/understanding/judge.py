@@ -1,9 +1,13 @@
-"""A model behind an OpenAI-compatible address, which scores an answer in words.
+"""A judge of answers in words: a model behind an OpenAI-compatible address.
 
 Source: the form of `POST {url}/chat/completions` as OpenAI documents it and others serve it. An
 answer is scored 0 to 2 for completeness, precision and relevance, as the owners of Q-Bench-Video
 let GPT-4o do for all three at once. What the judge says is read strictly: three whole numbers as
 JSON, or a failure with a name. The key comes from the environment and goes into the header alone.
+
+Every open answer of a file goes before the judge, `rounds` times. The file of verdicts has a JSON
+object a line: first whose answers they are and who judged them, then for each question and round
+`question`, `round`, `status`, `scores`, `reply`, `prompt` and `model`.
 """
 
 import json
@@ -12,20 +16,25 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal, NamedTuple
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
 import httpx2
 import numpy as np
+from tqdm import tqdm
 
 from vqathinker.acquisition.retry import parse_retry_after
 from vqathinker.acquisition.secret import Secret
-from vqathinker.errors import InputError
-from vqathinker.params import JudgeParams
-
-__all__ = ["CRITERIA", "PROMPT", "Judge", "JudgeError", "Verdict", "key_of"]
+from vqathinker.atomic import whole_file
+from vqathinker.errors import InputError, reading
+from vqathinker.evaluation.journal import PredictionJournal
+from vqathinker.evaluation.understanding.answers import read_answers
+from vqathinker.evaluation.understanding.questions import read_task
+from vqathinker.hashing import sha256_of_file
+from vqathinker.params import JudgeParams, TaskParams
+from vqathinker.products import JUDGED
 
 JudgeStatus = Literal["ok", "nonsense", "refused", "rate_limited", "server_error", "timeout"]
-
 CRITERIA = ("completeness", "precision", "relevance")
 PROMPT = """\
 You grade an answer to a question on the quality of a video. You do not see the video; a person \
@@ -40,7 +49,6 @@ completeness: the answer says what the reference says;
 precision: nothing in the answer contradicts the reference;
 relevance: the answer is about what is asked.
 Write this JSON and nothing else: {{"completeness": 0, "precision": 0, "relevance": 0}}"""
-
 _FENCE = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL)
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _MISTAKES = {400, 401, 403, 404, 405, 422}  # of the parameters: every other question meets them too
@@ -180,3 +188,73 @@ def _scores(reply: str | None) -> tuple[int, int, int] | None:
         return None
     first, second, third = map(int, values)
     return first, second, third
+
+
+class Judged(NamedTuple):
+    """Whose answers were judged, and a row for each question and round."""
+
+    head: dict[str, Any]
+    rows: list[dict[str, Any]]
+
+
+def judge_answers(
+    how: JudgeParams, task: TaskParams, questions: Path, answers: Path, out: Path
+) -> int:
+    """Write what the judge says of every readable open answer; the number of verdicts.
+
+    What is through is kept beside `out` until it is whole, and is not asked again.
+
+    Raises:
+        InputError: the key is not there, or answers and questions do not fit together.
+        JudgeError: the judge cannot be asked.
+    """
+    given = read_answers(answers)
+    asked = {question.number: question for question in read_task(task.kind, questions)}
+    texts = {
+        row["question"]: PROMPT.format(
+            question=asked[row["question"]].before,
+            reference=asked[row["question"]].right,
+            answer=row["said"],
+        )
+        for row in given.rows
+        if row["kind"] == "open" and row["status"] == "ok" and row["question"] in asked
+    }
+    head = {
+        "run": given.run, "task": given.task, "answers_sha256": sha256_of_file(answers),
+        "url": how.url,
+        **how.model_dump(include={"model", "rounds", "temperature", "max_tokens"}),
+    }  # fmt: skip
+    wanted = [(number, turn) for number in sorted(texts) for turn in range(1, how.rounds + 1)]
+    judge = Judge(how, key_of(how)) if wanted else None
+    with PredictionJournal(out, {**head, "prompt": PROMPT}) as journal:
+        through = {(row["question"], row["round"]) for [row] in journal.batches}
+        left = [pair for pair in wanted if pair not in through]
+        for number, turn in tqdm(left, desc=f"{given.run} {given.task}", disable=None):
+            assert judge is not None  # noqa: S101  there is something to be judged
+            told = judge.verdict(texts[number])
+            row = {"question": number, "round": turn, **told._asdict(), "model": how.model}
+            journal.add([{**row, "prompt": texts[number]}])
+        if judge is not None:
+            judge.close()
+        rows = sorted((row for [row] in journal.batches), key=lambda r: (r["question"], r["round"]))
+        lines = [json.dumps(line, ensure_ascii=False) for line in [head, *rows]]
+        with whole_file(out) as part:
+            part.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        journal.remove()
+    return len(rows)
+
+
+def read_judged(path: Path) -> Judged:
+    """Read a file that `judge_answers` wrote.
+
+    Raises:
+        InputError: it is none.
+    """
+    with reading(path, *JUDGED):
+        head, *rows = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+        whole = {"run", "task", "answers_sha256", "rounds"} <= head.keys() and all(
+            {"question", "round", "status", "scores"} <= row.keys() for row in rows
+        )
+    if not whole:
+        raise InputError(f"{path}: lacks whose answers were judged, or scores; expected {JUDGED}")
+    return Judged(head, rows)

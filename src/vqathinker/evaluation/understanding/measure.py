@@ -12,18 +12,22 @@ from typing import Any, get_args
 from vqathinker.atomic import whole_file
 from vqathinker.errors import InputError
 from vqathinker.evaluation.origins import named, versions_of
-from vqathinker.evaluation.understanding.accuracy import Answered, accuracy_rows, position_rows
 from vqathinker.evaluation.understanding.answers import Answers, read_answers
-from vqathinker.evaluation.understanding.judging import Judged, read_judged
-from vqathinker.evaluation.understanding.open_answers import judged_rows, overlap_row, score_rows
-from vqathinker.evaluation.understanding.question import Question
-from vqathinker.evaluation.understanding.ratings import rating_rows
-from vqathinker.evaluation.understanding.rows import Row, row_of
-from vqathinker.evaluation.understanding.tasks import read_task
+from vqathinker.evaluation.understanding.judge import Judged, read_judged
+from vqathinker.evaluation.understanding.questions import Question, read_task
+from vqathinker.evaluation.understanding.rows import (
+    Answered,
+    Row,
+    accuracy_rows,
+    judged_rows,
+    overlap_row,
+    position_rows,
+    rating_rows,
+    row_of,
+    score_rows,
+)
 from vqathinker.hashing import code_digest, sha256_of_file
 from vqathinker.params import QuestionKind, TaskParams
-
-__all__ = ["measure_task", "write_measures"]
 
 _SOURCE = Path(__file__).parents[3]
 _KINDS: tuple[QuestionKind, ...] = get_args(QuestionKind)

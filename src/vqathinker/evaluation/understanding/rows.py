@@ -1,16 +1,40 @@
-"""One line of what was measured on a task."""
+"""What is measured on a task, a row each: accuracies, ratings, and how good answers in words are.
 
+Every question whose video is there counts: an answer that cannot be read is not a right one. The
+interval of an accuracy is Wilson's, by scipy. `chance` is what drawing one of the options has on
+average; `majority` what naming the commonest right option would have, where it is among the
+options.
+
+Answers in words are compared with a reference by ROUGE-L (Lin, "ROUGE: A Package for Automatic
+Evaluation of Summaries", 2004, section 3.1, with β = 1), and by a judge. A value is a mean over
+questions, its interval Student's t. An answer that could not be read scores 0, and the judge is not
+asked about it; of a readable one without any readable verdict nothing is known, and it is left out
+and counted.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
-__all__ = ["COLUMNS", "Row", "row_of"]
+import numpy as np
+from scipy.stats import binomtest, sem, t
+
+from vqathinker.evaluation.measures import correlations
+from vqathinker.evaluation.understanding.judge import CRITERIA, Judged
+from vqathinker.evaluation.understanding.questions import LETTERS, Question
 
 # n: questions (or answers) that the value is over, n_failed: of these without a readable answer;
 # value with low and high, its 95 % interval; chance: what knowing nothing has; reason: why there is
 # no value.
 COLUMNS = ("measure", "part", "name", "n", "n_failed", "value", "low", "high", "chance",
            "majority", "reason")  # fmt: skip
-
 Row = dict[str, Any]
+Answered = tuple[Question, Mapping[str, Any]]  # a question, and its row of the answers
+_WORD = re.compile(r"[^\W_]+")
+NOT_JUDGED = "judge is null in params.yaml: nobody judges answers in words"
+_BEST = 2  # of 0, 1, 2
 
 
 def row_of(measure: str, part: str, name: str, **known: Any) -> Row:
@@ -21,3 +45,200 @@ def row_of(measure: str, part: str, name: str, **known: Any) -> Row:
     """
     blank: Row = dict.fromkeys(COLUMNS)
     return blank | {"measure": measure, "part": part, "name": name, **known}
+
+
+def accuracy_rows(answered: Sequence[Answered]) -> Iterator[Row]:
+    """Accuracy overall, then by each of the parts that questions have."""
+    yield _accuracy("overall", "", answered)
+    groups: dict[tuple[str, str], list[Answered]] = defaultdict(list)
+    for pair in answered:
+        for part in pair[0].parts:
+            groups[part].append(pair)
+    for (kind, name), members in sorted(groups.items()):
+        yield _accuracy(kind, name, members)
+
+
+def position_rows(answered: Sequence[Answered]) -> Iterator[Row]:
+    """Accuracy by the place of the right option, and the share of answers that name each place.
+
+    Without a position bias the shares are those of chance, whatever a policy knows: right options
+    are shuffled.
+    """
+    if not answered:
+        return
+    most = max(len(told["shown"]) for _, told in answered)
+    named = Counter(told["shown"].index(told["said"]) for _, told in answered if told["said"])
+    for place in range(most):
+        at = [pair for pair in answered if _right_place(pair) == place]
+        yield _accuracy("position", LETTERS[place], at)
+    for place in range(most):
+        offered = [1 / len(told["shown"]) for _, told in answered if place < len(told["shown"])]
+        yield _proportion(
+            "answer_share", "position", LETTERS[place], named[place], sum(named.values()), 0,
+            chance=sum(offered) / len(answered),
+        )  # fmt: skip
+
+
+def _right_place(pair: Answered) -> int:
+    question, told = pair
+    return list(told["shown"]).index(question.right)
+
+
+def _accuracy(part: str, name: str, answered: Sequence[Answered]) -> Row:
+    right = sum(told["said"] == question.right for question, told in answered)
+    failed = sum(told["status"] != "ok" for _, told in answered)
+    n = len(answered)
+    chance = sum(1 / len(question.options) for question, _ in answered) / n if n else None
+    return _proportion("accuracy", part, name, right, n, failed, chance) | (
+        {"majority": _majority(answered)} if part == "overall" else {}
+    )
+
+
+def _majority(answered: Sequence[Answered]) -> float | None:
+    """Of a policy that names, of a question's options, the one that is right most often."""
+    if not answered:
+        return None
+    often = Counter(question.right for question, _ in answered)
+    guesses = [max(question.options, key=lambda o: (often[o], o)) for question, _ in answered]
+    hits = [q.right == guess for (q, _), guess in zip(answered, guesses, strict=True)]
+    return sum(hits) / len(hits)
+
+
+def _proportion(
+    measure: str, part: str, name: str, right: int, n: int, failed: int, chance: float | None
+) -> Row:
+    if not n:
+        return row_of(measure, part, name, reason="no answers to count")
+    found = binomtest(right, n).proportion_ci(0.95, method="wilson")
+    return row_of(
+        measure, part, name, n=n, n_failed=failed, value=right / n, low=float(found.low),
+        high=float(found.high), chance=chance,
+    )  # fmt: skip
+
+
+def rating_rows(answered: Sequence[Answered]) -> Iterator[Row]:
+    """SRCC overall, the mean of all attributes', then of each attribute; chance is 0.
+
+    Without one of the attributes there is no mean: one over fewer would look like one over all.
+    """
+    groups: dict[str, list[Answered]] = defaultdict(list)
+    for pair in answered:
+        groups[dict(pair[0].parts)["dimension"]].append(pair)
+    rows = [_correlation(name, members) for name, members in groups.items()]
+    values = [row["value"] for row in rows if row["value"] is not None]
+    whole = len(values) == len(rows)
+    yield row_of(
+        "srcc", "overall", "", n=sum(row["n"] for row in rows),
+        n_failed=sum(row["n_failed"] for row in rows), chance=0.0,
+        value=sum(values) / len(values) if whole and values else None,
+        reason=None if whole else f"no SRCC of {len(rows) - len(values)} attributes",
+    )  # fmt: skip
+    yield from rows
+
+
+def _correlation(name: str, answered: Sequence[Answered]) -> Row:
+    scored = [
+        (told["score"], question.mos)
+        for question, told in answered
+        if told["score"] is not None and question.mos is not None
+    ]
+    found = correlations([score for score, _ in scored], [mos for _, mos in scored])
+    return row_of(
+        "srcc", "dimension", name, n=len(answered), n_failed=len(answered) - len(scored),
+        value=found["srcc"], chance=0.0, reason=found["reason"],
+    )  # fmt: skip
+
+
+def words(text: str) -> list[str]:
+    """Runs of letters and digits in lower case; nothing is stemmed."""
+    return _WORD.findall(text.casefold())
+
+
+def rouge_l(answer: str, reference: str) -> float:
+    """F of precision and recall of the longest common subsequence of words, 0..1.
+
+    >>> round(rouge_l("police kill the gunman", "police killed the gunman"), 3)
+    0.75
+    """
+    said, meant = words(answer), words(reference)
+    if not said or not meant:
+        return 0.0
+    return 2 * _common(said, meant) / (len(said) + len(meant))
+
+
+def _common(first: list[str], second: list[str]) -> int:
+    above = [0] * (len(second) + 1)
+    for word in first:
+        row = [0]
+        for place, other in enumerate(second):
+            row.append(above[place] + 1 if word == other else max(row[-1], above[place + 1]))
+        above = row
+    return above[-1]
+
+
+def overlap_row(answered: Sequence[Answered]) -> Row:
+    """ROUGE-L, mean over open questions."""
+    values = [rouge_l(told["said"] or "", q.right or "") for q, told in answered]
+    return _mean("rouge_l", "overall", "", values, _unread(answered))
+
+
+def judged_rows(answered: Sequence[Answered], judged: Judged | None) -> Iterator[Row]:
+    """Mean of all verdicts 0..1, then of each criterion, then verdicts by status."""
+    if judged is None:
+        yield row_of("judged", "overall", "", reason=NOT_JUDGED)
+        return
+    for place, name in enumerate(("", *CRITERIA)):
+        values = _judged(answered, judged, None if not name else place - 1)
+        known = [value for value in values if value is not None]
+        failed = _unread(answered) + len(values) - len(known)
+        yield _mean("judged", "criterion" if name else "overall", name, known, failed)
+    for status, count in sorted(Counter(row["status"] for row in judged.rows).items()):
+        yield row_of(
+            "verdicts", "status", status, n=len(judged.rows), value=count / len(judged.rows)
+        )
+
+
+def score_rows(answered: Sequence[Answered], judged: Judged | None) -> Iterator[Row]:
+    """Right answers and judged ones together, as Q-Bench-Video has it: overall, and by concern."""
+    if judged is None:
+        yield row_of("score", "overall", "", reason=NOT_JUDGED)
+        return
+    values = _judged(answered, judged, None)
+    groups: dict[tuple[str, str], list[float | None]] = defaultdict(list)
+    for (question, told), verdict in zip(answered, values, strict=True):
+        value = float(told["said"] == question.right) if question.kind == "choice" else verdict
+        parts = [part for part in question.parts if part[0] == "concern"]
+        for part in [("overall", ""), *parts]:
+            groups[part].append(value)
+    for (kind, name), members in groups.items():
+        known = [value for value in members if value is not None]
+        yield _mean("score", kind, name, known, len(members) - len(known))
+
+
+def _judged(answered: Sequence[Answered], judged: Judged, place: int | None) -> list[float | None]:
+    """Of each question the mean over rounds, of all criteria or of one, 0..1; None: not known."""
+    rounds: dict[int, list[float]] = defaultdict(list)
+    for row in judged.rows:
+        if row["status"] == "ok":
+            scores = row["scores"] if place is None else [row["scores"][place]]
+            rounds[row["question"]].append(fmean(scores) / _BEST)
+    return [
+        0.0 if told["status"] != "ok"
+        else fmean(rounds[question.number]) if question.number in rounds
+        else None
+        for question, told in answered
+    ]  # fmt: skip
+
+
+def _unread(answered: Sequence[Answered]) -> int:
+    return sum(told["status"] != "ok" for _, told in answered)
+
+
+def _mean(measure: str, part: str, name: str, values: Sequence[float], failed: int) -> Row:
+    if not values:
+        return row_of(measure, part, name, n_failed=failed, reason="no answers to count")
+    known = {"n": len(values), "n_failed": failed, "value": fmean(values)}
+    if np.ptp(values) == 0:
+        return row_of(measure, part, name, **known)  # without a spread there is no interval
+    low, high = t.interval(0.95, len(values) - 1, loc=known["value"], scale=sem(values))
+    return row_of(measure, part, name, **known, low=float(low), high=float(high))
