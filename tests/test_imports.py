@@ -100,7 +100,7 @@ def test_a_module_imports_only_from_rooms_below_its_own(module):
     [
         ("vqathinker.phases.keys", ["pydantic", "pandas", "numpy", "torch"]),
         ("vqathinker", ["pydantic", "pandas", "numpy", "torch", "av"]),
-        ("vqathinker.scoring", ["pandas", "torch", "transformers"]),
+        ("vqathinker.scoring.load", ["pandas", "torch", "transformers"]),
         ("vqathinker.layout", ["pydantic", "pandas", "numpy", "torch"]),
         ("vqathinker.params", ["pandas", "numpy", "torch"]),
         ("vqathinker.video.shard", ["torch", "av", "decord"]),  # its workers do without pandas

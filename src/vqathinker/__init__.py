@@ -11,8 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vqathinker.scoring import ClipScore, load_policy
+    from vqathinker.scoring.load import load_policy
     from vqathinker.scoring.loaded import LoadedPolicy
+    from vqathinker.scoring.results import ClipScore
     from vqathinker.scoring.sample import SampledClip
 
 __all__ = ["ClipScore", "LoadedPolicy", "SampledClip", "__version__", "load_policy"]
@@ -20,10 +21,10 @@ __all__ = ["ClipScore", "LoadedPolicy", "SampledClip", "__version__", "load_poli
 __version__ = "0.1.0"
 
 _HOMES = {
-    "ClipScore": "vqathinker.scoring",
+    "ClipScore": "vqathinker.scoring.results",
     "LoadedPolicy": "vqathinker.scoring.loaded",
     "SampledClip": "vqathinker.scoring.sample",
-    "load_policy": "vqathinker.scoring",
+    "load_policy": "vqathinker.scoring.load",
 }
 
 

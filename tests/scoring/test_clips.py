@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vqathinker.errors import InputError
-from vqathinker.scoring.clips import find_clips, read_list
-from vqathinker.scoring.names import shown_name, written_name
+from vqathinker.scoring.clips import find_clips, read_list, shown_name, written_name
 from vqathinker.video.ffmpeg import ffmpeg_binary
 
 

@@ -6,9 +6,8 @@ from unittest.mock import patch
 import pytest
 
 from vqathinker.policy.answer import Answer
-from vqathinker.scoring.compare import compare
+from vqathinker.scoring.batch import compare, score_over_time
 from vqathinker.scoring.loaded import LoadedPolicy
-from vqathinker.scoring.over_time import score_over_time
 
 REAL = LoadedPolicy.ask
 

@@ -8,7 +8,7 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 
 from vqathinker.errors import InputError
 from vqathinker.params.base import RELEASED
-from vqathinker.scoring.find import DEFAULT, find_policy
+from vqathinker.scoring.load import DEFAULT, find_policy
 
 
 @pytest.fixture

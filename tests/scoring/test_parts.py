@@ -13,11 +13,10 @@ from tests.scoring.conftest import make_video
 from typer.testing import CliRunner
 
 from vqathinker.cli import app
+from vqathinker.scoring.batch import score_over_time
 from vqathinker.scoring.loaded import LoadedPolicy
-from vqathinker.scoring.over_time import score_over_time
 from vqathinker.scoring.sample import SampledClip, sample_clip, sample_windows
-from vqathinker.scoring.trained_on import TrainedOn
-from vqathinker.scoring.unlike import what_is_unlike
+from vqathinker.scoring.trained_on import TrainedOn, what_is_unlike
 from vqathinker.video.ffmpeg import ffmpeg_binary
 from vqathinker.video.pyav_reader import PyavReader
 from vqathinker.video.sampling import ClipSetting

@@ -23,10 +23,8 @@ from vqathinker.params import AnswerParams, EvaluationParams
 from vqathinker.policy.folder.checkpoint import load_policy, save_policy
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
 from vqathinker.policy.normalisation import normalise
-from vqathinker.scoring.batch import score_clips
-from vqathinker.scoring.compare import compare
+from vqathinker.scoring.batch import compare, score_clips, score_over_time
 from vqathinker.scoring.loaded import LoadedPolicy
-from vqathinker.scoring.over_time import score_over_time
 from vqathinker.scoring.sample import sample_clip
 from vqathinker.serving.uploads import UploadFolder
 from vqathinker.serving.verdict import judge
@@ -223,8 +221,7 @@ def test_command_and_page_say_the_same_range(
 ) -> None:
     pytest.importorskip("gradio", reason="pip install 'vqathinker[serve]'")
     from vqathinker.serving.page import introduction
-    from vqathinker.serving.panel import verdict_html
-    from vqathinker.serving.verdict import Verdict
+    from vqathinker.serving.verdict import Verdict, verdict_html
 
     settings = RECORD["settings"] | {"answer": {"reading": "authors", "range": answer}}
     more = {"trained_on": trained_on, "settings": settings}

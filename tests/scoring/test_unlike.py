@@ -7,8 +7,7 @@ import pytest
 from tests.scoring.conftest import RECORD, make_video
 
 from vqathinker.scoring.sample import sample_clip
-from vqathinker.scoring.trained_on import TrainedOn
-from vqathinker.scoring.unlike import what_is_unlike
+from vqathinker.scoring.trained_on import TrainedOn, what_is_unlike
 from vqathinker.video.ffmpeg import ffmpeg_binary
 from vqathinker.video.sampling import ClipSetting
 

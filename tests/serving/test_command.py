@@ -18,7 +18,7 @@ def test_help_has_an_example() -> None:
 def test_a_missing_extra_is_told_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     there = util.find_spec
     monkeypatch.setattr(
-        "vqathinker.serving.extra.find_spec",
+        "vqathinker.serving.find_spec",
         lambda name: None if name == "gradio" else there(name),
     )
     result = CliRunner().invoke(app, ["serve"])

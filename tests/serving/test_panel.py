@@ -5,9 +5,8 @@ from dataclasses import replace
 import pytest
 from tests.serving.hostile import SCRIPT
 
-from vqathinker.scoring.result import ClipScore
-from vqathinker.serving.panel import comparison_html, escape, verdict_html
-from vqathinker.serving.verdict import Verdict
+from vqathinker.scoring.results import ClipScore
+from vqathinker.serving.verdict import Verdict, comparison_html, escape, verdict_html
 
 TOLD = ClipScore(
     file="own", score=3.214, low=None, high=None, spread=None, reasoning="I see blur.",

@@ -18,8 +18,8 @@ from vqathinker.atomic import whole_file
 from vqathinker.choices import Device, ScoreKind
 from vqathinker.cli.paths import file_to_write, require_writable
 from vqathinker.errors import InputError
-from vqathinker.scoring.clips import Skipped, find_clips, read_list
-from vqathinker.scoring.formats import (
+from vqathinker.scoring.clips import Skipped, find_clips, read_list, shown_name, written_name
+from vqathinker.scoring.results import (
     Format,
     Row,
     as_csv,
@@ -28,7 +28,6 @@ from vqathinker.scoring.formats import (
     show_parts,
     show_scores,
 )
-from vqathinker.scoring.names import shown_name, written_name
 
 if TYPE_CHECKING:
     from vqathinker.scoring.loaded import LoadedPolicy
@@ -159,8 +158,7 @@ def score(
     _require_fit(named, compare=compare, where=where, plot=plot, form=form)
     _require_apart(named, output, plot)
     _say_skipped(found.skipped)
-    from vqathinker.scoring import load_policy
-    from vqathinker.scoring.find import find_policy
+    from vqathinker.scoring.load import find_policy, load_policy
 
     try:
         folder = find_policy(policy)
@@ -244,8 +242,7 @@ def _score(asked: _Asked, named: Sequence[str]) -> None:
 
 
 def _compare(asked: _Asked, named: Sequence[str]) -> None:
-    from vqathinker.scoring.brought import at_hand
-    from vqathinker.scoring.compare import compare
+    from vqathinker.scoring.batch import at_hand, compare
 
     with at_hand(named[0]) as first, at_hand(named[1]) as second:
         found = compare(asked.policy, first, second, asked.frames, asked.seed, asked.method)
@@ -265,8 +262,7 @@ def _compare(asked: _Asked, named: Sequence[str]) -> None:
 
 
 def _over_time(asked: _Asked, clip: str, window: float | None, plot: Path | None) -> None:
-    from vqathinker.scoring.brought import at_hand
-    from vqathinker.scoring.over_time import score_over_time
+    from vqathinker.scoring.batch import at_hand, score_over_time
 
     with at_hand(clip) as path:
         told = score_over_time(

@@ -1,16 +1,19 @@
-"""Which clips are meant: files, folders, patterns, addresses, and lists of all of these."""
+"""Which clips are meant: files, folders, patterns, addresses, and lists of all of these.
+
+Names of clips are written as text that every file and terminal can hold. On Linux a name is bytes,
+and need not be UTF-8; Python has such bytes as lone surrogates, which nothing can be written with.
+They are written as `\\xe9`.
+"""
 
 import glob
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from vqathinker.content import document_in
 from vqathinker.errors import InputError, explain
-from vqathinker.scoring.names import shown_name
-
-__all__ = ["SUFFIXES", "Found", "Skipped", "find_clips", "is_address", "read_list"]
 
 # A file of a folder with one of these is a clip whatever it holds, and has a failure where it
 # cannot be read. Any other file is one if its content is a video.
@@ -27,6 +30,9 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _NO_VIDEO: Final = {"not_a_file", "empty", "no_container", "no_video_stream"}
 # Pictures in the container of mp4, by the brand at byte 8: HEIF and AVIF.
 _STILL_BRANDS: Final = {b"heic", b"heix", b"heim", b"heis", b"mif1", b"avif"}
+_ESCAPE = re.compile(r"\\x[0-9a-f]{2}")
+_SURROGATE = re.compile("[\udc80-\udcff]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class Skipped(NamedTuple):
@@ -214,3 +220,33 @@ def _look_into(file: str) -> str | None:
             return None if stream.width else "no video that can be decoded"
     except OSError as error:
         return _without_path(error)
+
+
+def written_name(name: str) -> str:
+    r"""A name for JSON and CSV. Other bytes than UTF-8 are escaped, all else stays as it is.
+
+    No two names are written alike: where a name has an escape, or what looks like one, its
+    backslashes are doubled.
+
+    >>> written_name("caf\udce9.mp4")
+    'caf\\xe9.mp4'
+    >>> written_name(r"caf\xe9.mp4")
+    'caf\\\\xe9.mp4'
+    """
+    if _SURROGATE.search(name) or _ESCAPE.search(name):
+        name = name.replace("\\", "\\\\")
+    return _SURROGATE.sub(lambda found: f"\\x{ord(found[0]) - 0xDC00:02x}", name)
+
+
+def shown_name(name: str) -> str:
+    r"""A name for terminals and figures: control characters are escaped, too.
+
+    >>> shown_name("a\x1b[2J\n.mp4")
+    'a\\x1b[2J\\x0a.mp4'
+    """
+
+    def escaped(found: re.Match[str]) -> str:
+        number = ord(found[0])
+        return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"
+
+    return _CONTROL.sub(escaped, written_name(name))

@@ -1,19 +1,24 @@
 """From the name of a policy to a policy that scores clips."""
 
+import os
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from vqathinker.choices import Device, Kernels
-from vqathinker.errors import read_json
+from vqathinker.errors import InputError, read_json
+from vqathinker.phases.words import nearest
 from vqathinker.policy.folder.hashes import PROVENANCE
 from vqathinker.policy.kernels import cap_kernels
 from vqathinker.products import POLICY
-from vqathinker.scoring.find import find_policy
 
 if TYPE_CHECKING:
     from vqathinker.scoring.loaded import LoadedPolicy
 
-__all__ = ["load_policy"]
+DEFAULT: Final = Path("models/demo/grpo/policy")  # what `make demo` trains
+AUTHORS: Final = "authors"
+_REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
+_OWN = "vqathinker"  # model_type of a policy's folder
 
 
 def load_policy(policy: str | Path | None = None, device: Device = "auto") -> "LoadedPolicy":
@@ -43,3 +48,96 @@ def _kernels_of(folder: Path) -> Kernels:
     made_with = record.get("settings", {}).get("kernels")
     capped = made_with == "avx2" or (made_with is None and record.get("machine", {}).get("caps"))
     return "avx2" if capped else "native"
+
+
+def find_policy(policy: str | Path | None = None) -> Path:
+    """The folder of a policy.
+
+    Args:
+        policy: a policy's folder; the name of a run of the project in this folder (`grpo`, or with
+            its scale `demo/grpo`); `authors`, the released weights; or a repository of the hub,
+            `owner/name`, in this project's layout or in the authors'. What comes from the hub is
+            brought once, and imported once into `cache_folder`. None: the policy that `make demo`
+            trains.
+
+    Raises:
+        InputError: there is none, or it cannot be had, with what to do.
+        PolicyError, TokenizerError, ConfigError, ShardError: as `import_original`.
+    """
+    if policy is None:
+        return _default()
+    if Path(policy).is_dir():
+        return Path(policy)
+    name = str(policy)
+    if name == AUTHORS:
+        from vqathinker.params.base import RELEASED  # noqa: PLC0415  pydantic, only here
+
+        return _of_hub(RELEASED)
+    if (run := _runs().get(name)) is not None:
+        return run
+    if _REPOSITORY.fullmatch(name) and not name.startswith((".", "models/")):
+        return _of_hub(name)
+    here = ", ".join(_runs()) or f"none in this folder, {Path.cwd()}"
+    raise InputError(
+        f"{policy}: no such policy{nearest(name, _runs())}; expected a policy's folder, a run of "
+        f"the project ({here}), `{AUTHORS}`, or owner/name on the hub"
+    )
+
+
+def cache_folder() -> Path:
+    """Where imported policies stay: $XDG_CACHE_HOME/vqathinker, else ~/.cache/vqathinker."""
+    told = os.environ.get("XDG_CACHE_HOME")
+    return (Path(told) if told else Path.home() / ".cache") / "vqathinker"
+
+
+def _default() -> Path:
+    if DEFAULT.is_dir():
+        return DEFAULT
+    raise InputError(
+        f"{DEFAULT}: not here, and no policy was named: run `make demo` in the project's "
+        "folder, or go there if it has run; or name a policy: a policy's folder, or "
+        f"`{AUTHORS}` for the released weights, which are 16 GB"
+    )
+
+
+def _runs() -> dict[str, Path]:
+    """Policies of the project in this folder by name; where two scales have a run, both names."""
+    found: dict[str, Path] = {}
+    for path in sorted(Path("models").glob("*/*/policy")):
+        run, scale = path.parent.name, path.parent.parent.name
+        found.setdefault(run, path)
+        found[f"{scale}/{run}"] = path
+    for path in sorted(Path("models/base").glob("*/config.json")):
+        found.setdefault(f"base/{path.parent.name}", path.parent)
+    return found
+
+
+def _of_hub(repo: str) -> Path:
+    imported = cache_folder() / "policies" / repo.replace("/", "--")
+    if (imported / "config.json").is_file():  # a folder appears whole
+        return imported
+    from vqathinker.policy.interchange.snapshot import (  # noqa: PLC0415  only for the hub
+        HubError,
+        snapshot,
+    )
+
+    try:
+        folder, _ = snapshot(repo, "main")
+    except HubError as error:
+        raise InputError(
+            f"{repo}: no folder here, and not to be had from the hub "
+            f"({type(error.__cause__).__name__}): look at the name and at the network; or get it "
+            f"elsewhere with `hf download {repo}`, take `vqathinker policy import` of what came, "
+            "and name the folder that it writes"
+        ) from error
+    told = read_json(folder / "config.json", "a model's configuration", POLICY.remedy)
+    if told.get("model_type") == _OWN:
+        return folder
+    from vqathinker.params.base import OriginalBaseParams  # noqa: PLC0415
+    from vqathinker.policy.interchange.bases import prepare_original_base  # noqa: PLC0415
+
+    params = OriginalBaseParams(
+        name="imported", kind="original", repo=repo, revision="main", motion=None
+    )
+    prepare_original_base(params, imported)
+    return imported

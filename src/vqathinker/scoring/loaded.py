@@ -23,16 +23,13 @@ from vqathinker.policy.folder.checkpoint import PROVENANCE, load_policy
 from vqathinker.policy.folder.evaluation import own_evaluation
 from vqathinker.policy.folder.processor import AUTHORS_SETTING
 from vqathinker.policy.scoring import ClipScores, Scorer, mean_of
-from vqathinker.scoring.result import METHODS, ClipScore, Method
+from vqathinker.scoring.results import METHODS, ClipScore, Method
 from vqathinker.scoring.sample import LIMITS, Pixels, SampledClip, sample_clip
-from vqathinker.scoring.trained_on import TrainedOn
-from vqathinker.scoring.unlike import what_is_unlike
+from vqathinker.scoring.trained_on import TrainedOn, what_is_unlike
 from vqathinker.video.damage import DamagedVideo
 from vqathinker.video.decode import resize
 from vqathinker.video.limits import Limits
 from vqathinker.video.sampling import ClipSetting, frame_indices, parse_setting
-
-__all__ = ["LoadedPolicy", "failed"]
 
 _STRICT: Final = AnswerParams(reading="strict", range=[0, 5])
 

@@ -27,7 +27,6 @@ from vqathinker.video.workers import run_in_workers
 if TYPE_CHECKING:
     from vqathinker.video.decode import Clip
 
-__all__ = ["LIMITS", "WORKER_MODULES", "SampledClip", "sample_clip", "sample_windows"]
 
 # Imported once for all workers.
 WORKER_MODULES: Final = ("vqathinker.scoring.sample", "torch", "vqathinker.video.decode")

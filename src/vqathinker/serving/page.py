@@ -10,23 +10,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 import gradio as gr
 from fastapi import FastAPI
+from gradio.data_classes import FileData, ListFiles
 from starlette.middleware import Middleware
 
+from vqathinker.errors import InputError
 from vqathinker.params import Device, ScoreKind
 from vqathinker.scoring.load import load_policy
-from vqathinker.serving.clip_input import clip_input
-from vqathinker.serving.gate import Gate
-from vqathinker.serving.panel import comparison_html, escape, verdict_html
-from vqathinker.serving.style import CSS, FONTS, MONO
+from vqathinker.serving.server import Gate
 from vqathinker.serving.uploads import UploadFolder
-from vqathinker.serving.verdict import Verdict, judge
+from vqathinker.serving.verdict import Verdict, comparison_html, escape, judge, verdict_html
 from vqathinker.video.bounds import ClipBounds
 from vqathinker.video.fork_server import preload_modules
 
 if TYPE_CHECKING:
     from vqathinker.scoring.loaded import LoadedPolicy
-
-__all__ = ["Page", "build", "introduction"]
 
 _TITLE: Final = "VQAThinker"
 _UPLOADS_AT_A_TIME = 10  # of the largest size, in all
@@ -34,6 +31,40 @@ _SESSIONS = 50  # whose last scores are known
 _SIDES: Final = ("A", "B")
 _QUEUE: Final = "policy"  # one for both sides: a clip at a time
 _Judge = Callable[[str], Verdict]
+# Gradio's colours for both themes, the system's own fonts.
+_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
+_MONO = ("ui-monospace", "Menlo", "Consolas", "monospace")
+_CSS = """
+.vq, .vq-intro, .vq-comparison { --alarm: #ea580c;
+  --quiet: color-mix(in srgb, var(--body-text-color) 75%, var(--body-background-fill)); }
+[data-testid="upload-text"] .or { color: inherit !important; }
+.vq h2.vq-name { overflow-wrap: anywhere; margin: 0; font-size: 1rem; }
+.vq h3 { margin: 1.25rem 0 .5rem; font-size: .875rem; font-weight: 600; }
+.vq-score { margin: .5rem 0 .25rem; font-size: 1.125rem; }
+.vq-score strong { font-size: 2.5rem; font-weight: 700; line-height: 1.1; }
+.vq-meter { display: block; height: .5rem; border-radius: .25rem; overflow: hidden;
+  background: var(--border-color-primary); }
+.vq-meter i { display: block; height: 100%; background: var(--color-accent); }
+.vq-note { margin: .5rem 0 0; font-size: .875rem; color: var(--quiet); }
+.vq blockquote { margin: 0 !important; padding: .5rem .75rem; overflow-wrap: anywhere;
+  white-space: pre-wrap;
+  border-left: 3px solid var(--color-accent); background: var(--background-fill-secondary); }
+.vq-frames { list-style: none; margin: 0; padding: 0; display: grid; gap: .25rem;
+  grid-template-columns: repeat(auto-fill, minmax(5.5rem, 1fr)); }
+.vq-frames li { margin: 0; padding: 0; }
+.vq-frames img { display: block; width: 100%; height: auto; border-radius: .25rem; }
+.vq-refusal, .vq-warnings { margin: .75rem 0; padding: .5rem .75rem; overflow-wrap: anywhere;
+  border-left: 3px solid var(--alarm); background: var(--background-fill-secondary); }
+.vq-warnings { list-style-position: inside; }
+.vq-comparison { margin: 0; padding: .75rem 1rem; font-size: 1.125rem; text-align: center;
+  border-radius: .5rem; background: var(--background-fill-secondary); }
+@media (min-width: 700px) {
+  .vq-intro { order: -2; }
+  #comparison { order: -1; }
+}
+.vq-intro h1 { margin: 0 0 .25rem; font-size: 1.5rem; }
+.vq-intro p { margin: 0; color: var(--quiet); }
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +97,8 @@ class Page:
     def _options(self) -> dict[str, Any]:
         gate = Middleware(Gate, uploads=self.uploads, most_bytes=self.bounds.file_bytes)
         return {
-            "theme": gr.themes.Default(font=FONTS, font_mono=MONO),
-            "css": CSS,
+            "theme": gr.themes.Default(font=_FONTS, font_mono=_MONO),
+            "css": _CSS,
             "app_kwargs": {"middleware": [gate]},
             "max_file_size": self.bounds.file_bytes,
             "footer_links": [],
@@ -166,3 +197,30 @@ def introduction(policy: "LoadedPolicy", method: ScoreKind | None, bounds: ClipB
 
 def _is_password(password: str, _: str, given: str) -> bool:
     return hmac.compare_digest(password.encode(), given.encode())
+
+
+def clip_input(label: str) -> gr.File:
+    """A field for a file that was uploaded; an address in its place is refused, not fetched.
+
+    Two methods of Gradio's field are replaced in the field itself, for Gradio writes a file of
+    types into this folder for every class that is derived from one of its own.
+    """
+    field = gr.File(label=label, height=140)
+    field.async_move_resource_to_block_cache = _stay_where_it_is
+    field.preprocess = _path_of  # Gradio's own leaves an empty file behind
+    return field
+
+
+async def _stay_where_it_is(url_or_file_path: object) -> str | None:
+    if url_or_file_path is None:
+        return None
+    path = str(url_or_file_path)
+    if "://" in path:
+        raise InputError("an address: expected a clip that was uploaded")
+    return path
+
+
+def _path_of(payload: ListFiles | FileData | None) -> str | None:
+    if isinstance(payload, ListFiles):
+        payload = payload[0]
+    return None if payload is None else str(payload.path)

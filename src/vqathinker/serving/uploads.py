@@ -15,8 +15,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["UploadFolder"]
-
 _KEPT_S = 1800.0  # longer than a full queue waits
 _SWEEP_EVERY_S = 60.0
 _OWN = "own"  # the folder of files that are being scored

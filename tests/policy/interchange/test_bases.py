@@ -27,7 +27,7 @@ from vqathinker.policy.interchange.snapshot import HubError
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.motion.slowfast import SlowFastR50
 from vqathinker.policy.motion.slowfast_weights import WeightsError
-from vqathinker.scoring.find import find_policy
+from vqathinker.scoring.load import find_policy
 from vqathinker.scoring.loaded import LoadedPolicy
 
 WEIGHTS = "model.safetensors"
