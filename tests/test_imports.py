@@ -22,6 +22,7 @@ FOUNDATION = {
     "parquet",
     "choices",
     "hashing",
+    "journal",
 }
 MAY_SEE = {
     "atomic": set(),
@@ -29,6 +30,7 @@ MAY_SEE = {
     "content": set(),
     "errors": set(),
     "hashing": set(),
+    "journal": {"atomic", "phases"},
     "products": set(),
     "programs": set(),
     "parquet": {"errors", "products"},

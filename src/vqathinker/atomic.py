@@ -7,12 +7,14 @@ out of disk, or meet another writer of the same name. The next write removes wha
 import ctypes
 import errno
 import glob
+import json
 import os
 import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 __all__ = [
     "append_line",
@@ -21,6 +23,7 @@ __all__ = [
     "try_to_write",
     "whole_file",
     "whole_folder",
+    "write_json",
 ]
 
 _OF_A_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
@@ -48,6 +51,17 @@ def whole_file(path: Path) -> Iterator[Path]:
         raise
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON that people read, too: indented, in UTF-8, with no number that is none.
+
+    Raises:
+        ValueError: `content` holds NaN or infinity.
+    """
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    with whole_file(path) as part:
+        part.write_text(text + "\n", encoding="utf-8")
 
 
 @contextmanager

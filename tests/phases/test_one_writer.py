@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from vqathinker.evaluation.journal import PredictionJournal
+from vqathinker.journal import open_journal
 from vqathinker.phases.one_writer import HeldError, lock_of, only_writer
 
 HOLD = """
@@ -80,8 +80,8 @@ def test_a_dead_one_keeps_nobody_out(
 def test_predictions_are_written_by_one_process_at_a_time(
     tmp_path: Path, holder: "subprocess.Popen[str]"
 ) -> None:
-    with pytest.raises(ValueError, match=f"another process writes this file: process {holder.pid}"):
-        PredictionJournal(tmp_path / "out", {})
+    with pytest.raises(HeldError, match=str(holder.pid)), open_journal(tmp_path / "out", {}):
+        pass
     assert [path.name for path in tmp_path.iterdir()] == [".out.lock"]
 
 

@@ -32,7 +32,7 @@ def test_what_is_in_the_journal_is_not_asked_again_and_comes_out_the_same(
     assert again == whole[:2]
     assert asked == []
     with journal_of(out, policy, "mean", None, 0) as journal:
-        assert journal.batches == []  # another question has other answers
+        assert journal.entries == []  # another question has other answers
 
 
 def test_a_clip_that_changed_is_asked_about_again(

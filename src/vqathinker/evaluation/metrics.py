@@ -8,7 +8,6 @@ Departure from the released code: a video without a file or without a readable a
 and left out of the correlations; the authors skip the one in silence and score the other 3.00.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
@@ -17,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vqathinker.atomic import whole_file
+from vqathinker.atomic import write_json
 from vqathinker.datasets.card import Card, load_card
 from vqathinker.errors import InputError
 from vqathinker.evaluation.agreement import Measures, measure_agreement
@@ -163,10 +162,7 @@ def write_metrics(
     )
     parameters = {"intervals": intervals.model_dump()}
     origin = origin_of_metrics(manifest, predictions, given.provenance, parameters)
-    written = {**result, "provenance": origin}
-    text = json.dumps(written, indent=2, ensure_ascii=False, allow_nan=False)
-    with whole_file(out) as part:
-        part.write_text(text + "\n", encoding="utf-8")
+    write_json(out, {**result, "provenance": origin})
     return result
 
 
@@ -278,8 +274,7 @@ def write_absent(
         "not_scored": {},
         "provenance": {"run": run, "benchmark": benchmark, ABSENT: reasons},
     }
-    with whole_file(out) as part:
-        part.write_text(json.dumps(written, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(out, written)
     return result
 
 

@@ -8,16 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 from tqdm import tqdm
 
 from vqathinker.atomic import whole_file
-from vqathinker.evaluation.journal import PredictionJournal
 from vqathinker.evaluation.origins import origin_of_policy, versions_of
 from vqathinker.evaluation.predictions import COLUMNS, write_predictions
 from vqathinker.hashing import code_digest, sha256_of_file
+from vqathinker.journal import Journal, open_journal
 from vqathinker.params import AnswerParams, Device, EvaluationParams
 from vqathinker.phases.results_version import RESULTS_VERSION
 from vqathinker.policy.device import choose_device, choose_dtype
@@ -26,6 +26,7 @@ from vqathinker.policy.machine import describe_machine
 from vqathinker.policy.scoring import ClipScores, Scorer, mean_of
 from vqathinker.video.store import ClipStore
 
+T = TypeVar("T")
 Rows = list[dict[str, Any]]
 
 
@@ -98,13 +99,9 @@ def write_answers(
     """
     package = Path(__file__).parents[1]
     origin = {**origin, "code": code_digest(module.relative_to(package), package.parent)}
-    with PredictionJournal(out, journal_key(origin, module.stem)) as journal:
-        _ask_about(batches, ask, journal, f"{origin['run']} {origin['benchmark']}")
-        rows = [row for batch in journal.batches for row in batch]
-        if times is not None:
-            clock = pd.DataFrame(rows, columns=["video", "seconds"])
-            with whole_file(times) as part:
-                clock.to_csv(part, index=False, float_format="%.4f", lineterminator="\n")
+    with open_journal(out, journal_key(origin, module.stem)) as journal:
+        rows = ask_missing(batches, ask, journal, f"{origin['run']} {origin['benchmark']}")
+        write_times(times, rows, "video")
         table = pd.DataFrame(rows, columns=None if rows else list(COLUMNS))
         write_predictions(out, table.drop(columns="seconds", errors="ignore"), origin)
         journal.remove()
@@ -116,22 +113,31 @@ def journal_key(origin: Mapping[str, Any], job: str) -> dict[str, Any]:
     return {**counted, "results_version": RESULTS_VERSION[job]}
 
 
-def _ask_about(
-    batches: Sequence[Sequence[str]], ask: Callable[[Sequence[str]], Rows],
-    journal: PredictionJournal, about: str,
-) -> None:  # fmt: skip
-    """Ask about every batch that the journal lacks; what it holds stays as it is."""
-    done = len(journal.batches)
+def ask_missing(
+    batches: Sequence[Sequence[T]], ask: Callable[[Sequence[T]], Rows], journal: Journal,
+    about: str, unit: str = "video",
+) -> Rows:  # fmt: skip
+    """Ask about every batch that the journal lacks; the rows of all batches, with their seconds."""
+    done = len(journal.entries)
     sizes = [len(batch) for batch in batches]
     with tqdm(
-        total=sum(sizes), initial=sum(sizes[:done]), desc=about, unit="video", disable=None
+        total=sum(sizes), initial=sum(sizes[:done]), desc=about, unit=unit, disable=None
     ) as shown:
-        for videos in batches[done:]:
+        for batch in batches[done:]:
             began = time.perf_counter()
-            rows = ask(videos)
+            rows = ask(batch)
             seconds = (time.perf_counter() - began) / len(rows)
             journal.add([{**row, "seconds": seconds} for row in rows])
-            shown.update(len(videos))
+            shown.update(len(batch))
+    return [row for batch in journal.entries for row in batch]
+
+
+def write_times(out: Path | None, rows: Rows, about: str) -> None:
+    """Write the columns `about` and seconds of some rows as CSV, where `out` is not None."""
+    if out is not None:
+        clock = pd.DataFrame(rows, columns=[about, "seconds"])
+        with whole_file(out) as part:
+            clock.to_csv(part, index=False, float_format="%.4f", lineterminator="\n")
 
 
 def _ask(asked: Asked, videos: Sequence[str]) -> Rows:

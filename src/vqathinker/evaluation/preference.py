@@ -9,7 +9,6 @@ one. Where all of these agree in every outcome no resample can differ; then the 
 for that many of that many. docs/preference.md says how to read it.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypedDict
@@ -19,7 +18,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binomtest
 
-from vqathinker.atomic import whole_file
+from vqathinker.atomic import write_json
 from vqathinker.errors import InputError
 from vqathinker.evaluation.agreement import contents_of
 from vqathinker.evaluation.intervals import Estimate, Resampled, few_groups, generator_of
@@ -160,9 +159,7 @@ def write_preference(
         ),
     }
     written = {**result, "kinds": {kind: _as_json(one) for kind, one in kinds.items()}}
-    with whole_file(out) as part:
-        text = json.dumps(written, indent=2, ensure_ascii=False, allow_nan=False)
-        part.write_text(text + "\n", encoding="utf-8")
+    write_json(out, written)
     return result
 
 

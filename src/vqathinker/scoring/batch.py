@@ -12,7 +12,7 @@ counts a pair: 1, 0, or one half for a tie.
 import dataclasses
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,7 +25,7 @@ from vqathinker.acquisition.errors import OriginError, TransferError
 from vqathinker.acquisition.partial import ExpectedFile
 from vqathinker.acquisition.retry import RetryPolicy
 from vqathinker.acquisition.web import Address, WebFile
-from vqathinker.evaluation.journal import PredictionJournal
+from vqathinker.journal import Journal, open_journal
 from vqathinker.phases.results_version import RESULTS_VERSION
 from vqathinker.scoring.clips import is_address, shown_name
 from vqathinker.scoring.loaded import LoadedPolicy, failed
@@ -52,15 +52,15 @@ class ClipsFailedError(Exception):
 
 def journal_of(
     out: Path, policy: LoadedPolicy, method: Method, frames: int | None, seed: int
-) -> PredictionJournal:
+) -> AbstractContextManager[Journal]:
     """The results that an earlier try at the file `out` left, and those to come."""
     key = {"policy": policy.digest, "method": method, "frames": frames, "seed": seed}
-    return PredictionJournal(out, {**key, "results_version": RESULTS_VERSION["predict"]})
+    return open_journal(out, {**key, "results_version": RESULTS_VERSION["predict"]})
 
 
 def score_clips(
     policy: LoadedPolicy, clips: Sequence[str], method: Method, frames: int | None = None,
-    seed: int = 0, journal: PredictionJournal | None = None,
+    seed: int = 0, journal: Journal | None = None,
 ) -> Iterator[ClipScore]:  # fmt: skip
     """The score of each clip, in order; `failure` says why one has none.
 
@@ -70,7 +70,7 @@ def score_clips(
         method, frames, seed: as `LoadedPolicy.score` has them.
         journal: of `journal_of`; what it holds is not asked about again.
     """
-    batches = journal.batches if journal else []
+    batches = journal.entries if journal else []
     known = {row["stamp"]: row["result"] for batch in batches for row in batch}
     for clip in clips:
         stamp = _stamp(clip)

@@ -9,22 +9,17 @@ Of two videos that are compared, every other frame of each is shown, the first v
 many frames in all as of one video, as the owners of Q-Bench-Video do.
 """
 
-import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 from torch import Tensor
-from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
-from vqathinker.atomic import whole_file
-from vqathinker.evaluation.journal import PredictionJournal
-from vqathinker.evaluation.predict import journal_key, load_asked
+from vqathinker.evaluation.predict import ask_missing, journal_key, load_asked, write_times
 from vqathinker.evaluation.understanding.answers import (
     Said,
     answer_text,
@@ -33,6 +28,7 @@ from vqathinker.evaluation.understanding.answers import (
 )
 from vqathinker.evaluation.understanding.questions import LETTERS, Question, order_of, sample
 from vqathinker.hashing import code_digest
+from vqathinker.journal import open_journal
 from vqathinker.params import AnswerParams, Device, EvaluationParams, UnderstandingParams
 from vqathinker.policy.answer import Completion
 from vqathinker.policy.folder.checkpoint import Policy
@@ -87,19 +83,14 @@ def ask(  # noqa: PLR0913  each decides what is said, or where it goes
         "code": code_digest(Path("evaluation", "understanding", "ask.py"), _SOURCE),
     }  # fmt: skip
     key = {**journal_key(origin, "ask"), "questions": [repr(question) for question in taken]}
-    with PredictionJournal(out, key) as journal:
+
+    def answer(batch: Sequence[_Asked]) -> list[dict[str, Any]]:
+        return list(_answer(loaded, store, batch, how))
+
+    with open_journal(out, key) as journal:
         batches = _batches(loaded, store, taken, how)
-        done = len(journal.batches)
-        for batch in tqdm(batches[done:], desc=f"{run} {task}", unit="batch", disable=None):
-            began = time.perf_counter()
-            rows = list(_answer(loaded, store, batch, how))
-            seconds = (time.perf_counter() - began) / len(rows)
-            journal.add([{**row, "seconds": seconds} for row in rows])
-        rows = [row for batch in journal.batches for row in batch]
-        if times is not None:
-            clock = pd.DataFrame(rows, columns=["question", "seconds"])
-            with whole_file(times) as part:
-                clock.to_csv(part, index=False, float_format="%.4f", lineterminator="\n")
+        rows = ask_missing(batches, answer, journal, f"{run} {task}", "question")
+        write_times(times, rows, "question")
         rows += [
             _unasked(question, own.seed) for question in taken if not _is_there(question, store)
         ]

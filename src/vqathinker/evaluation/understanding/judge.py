@@ -27,10 +27,10 @@ from vqathinker.acquisition.retry import parse_retry_after
 from vqathinker.acquisition.secret import Secret
 from vqathinker.atomic import whole_file
 from vqathinker.errors import InputError, reading
-from vqathinker.evaluation.journal import PredictionJournal
 from vqathinker.evaluation.understanding.answers import read_answers
 from vqathinker.evaluation.understanding.questions import read_task
 from vqathinker.hashing import sha256_of_file
+from vqathinker.journal import open_journal
 from vqathinker.params import JudgeParams, TaskParams
 from vqathinker.products import JUDGED
 
@@ -226,8 +226,8 @@ def judge_answers(
     }  # fmt: skip
     wanted = [(number, turn) for number in sorted(texts) for turn in range(1, how.rounds + 1)]
     judge = Judge(how, key_of(how)) if wanted else None
-    with PredictionJournal(out, {**head, "prompt": PROMPT}) as journal:
-        through = {(row["question"], row["round"]) for [row] in journal.batches}
+    with open_journal(out, {**head, "prompt": PROMPT}) as journal:
+        through = {(row["question"], row["round"]) for [row] in journal.entries}
         left = [pair for pair in wanted if pair not in through]
         for number, turn in tqdm(left, desc=f"{given.run} {given.task}", disable=None):
             assert judge is not None  # noqa: S101  there is something to be judged
@@ -236,7 +236,7 @@ def judge_answers(
             journal.add([{**row, "prompt": texts[number]}])
         if judge is not None:
             judge.close()
-        rows = sorted((row for [row] in journal.batches), key=lambda r: (r["question"], r["round"]))
+        rows = sorted((row for [row] in journal.entries), key=lambda r: (r["question"], r["round"]))
         lines = [json.dumps(line, ensure_ascii=False) for line in [head, *rows]]
         with whole_file(out) as part:
             part.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

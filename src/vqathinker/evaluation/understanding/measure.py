@@ -3,13 +3,12 @@
 Source: docs/method.md, section 7.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from vqathinker.atomic import whole_file
+from vqathinker.atomic import write_json
 from vqathinker.errors import InputError
 from vqathinker.evaluation.origins import named, versions_of
 from vqathinker.evaluation.understanding.answers import Answers, read_answers
@@ -61,9 +60,7 @@ def write_measures(
             },
         },
     }  # fmt: skip
-    text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
-    with whole_file(out) as part:
-        part.write_text(text + "\n", encoding="utf-8")
+    write_json(out, result)
     return result
 
 

@@ -1,0 +1,71 @@
+"""A journal of finished work, kept next to a result until the result is whole.
+
+It is one hidden file, `.NAME.journal`. The first line says what is being made; every other line is
+one entry in JSON. A half line, which a killed job leaves, is dropped, and the journal of another
+job is put aside. The job that is started again does what has no entry, and ends in the same bytes.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from vqathinker.atomic import whole_file
+from vqathinker.phases.one_writer import lock_of, only_writer
+
+
+@dataclass(frozen=True)
+class Journal:
+    """The entries of one job, in the order in which they were added."""
+
+    entries: list[Any]
+    _path: Path
+    _file: TextIO
+
+    def add(self, entry: Any) -> None:
+        """Write an entry; the next try finds it as soon as this returns."""
+        self.entries.append(entry)
+        self._file.write(json.dumps(entry) + "\n")
+        self._file.flush()
+
+    def remove(self) -> None:
+        """Delete the journal, once the result is whole."""
+        self._path.unlink()
+
+
+@contextmanager
+def open_journal(out: Path, key: Mapping[str, Any]) -> Iterator[Journal]:
+    """The journal of the file `out`, with what an earlier try left, or empty.
+
+    One process has it at a time: a killed run can leave its jobs alive, and the next run must not
+    do the same work.
+
+    Args:
+        out: the result that is being made.
+        key: all that the result depends on. The journal of another key is renamed to
+            `.NAME.journal.before`.
+
+    Raises:
+        HeldError: another process makes the same file.
+    """
+    path = out.with_name(f".{out.name}.journal")
+    head = json.dumps(key, sort_keys=True)
+    with only_writer(out, lock_of(out), "writes this file"):
+        entries = _read(path, head)
+        with whole_file(path) as part:
+            lines = [head, *map(json.dumps, entries)]
+            part.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        with path.open("a", encoding="utf-8") as file:
+            yield Journal(entries, path, file)
+
+
+def _read(path: Path, head: str) -> list[Any]:
+    if not path.is_file():
+        return []
+    found, *lines = path.read_text(encoding="utf-8").split("\n")
+    if found != head:
+        path.replace(path.with_suffix(".journal.before"))
+        return []
+    return [json.loads(line) for line in lines[:-1]]  # after the last line break: half an entry
