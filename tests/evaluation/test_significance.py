@@ -4,11 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import norm
 
 from vqathinker.evaluation.intervals import average_over_sets, bootstrap
-from vqathinker.evaluation.measures import correlations
-from vqathinker.evaluation.significance import compare, holm, over_seeds, steiger
+from vqathinker.evaluation.significance import compare, holm, over_seeds
 
 
 def runs_of(errors, videos=120, seed=1):
@@ -84,42 +82,6 @@ class TestCompare:
         scores, mos = runs_of([0.3])
         with pytest.raises(ValueError, match="one call of bootstrap"):
             compare(drawn(scores, mos)[0].srcc, drawn(scores, mos)[0].srcc)
-
-
-class TestSteiger:
-    def test_z_has_the_covariance_of_dependent_correlations_at_their_mean(self):
-        scores, mos = runs_of([0.5, 0.9])
-        a, b = (correlations(score, mos)["plcc"] for score in scores)
-        ab, r = correlations(*scores)["plcc"], (a + b) / 2
-        # psi of r_jk and r_jh: r_kh (1 - r_jk² - r_jh²) - ½ r_jk r_jh (1 - r_jk² - r_jh² - r_kh²)
-        psi = ab * (1 - 2 * r * r) - 0.5 * r * r * (1 - 2 * r * r - ab * ab)
-        s = psi / (1 - r * r) ** 2
-        z = (math.atanh(a) - math.atanh(b)) * math.sqrt(117 / (2 - 2 * s))
-        found = steiger(*scores, mos, "plcc")
-        assert found.z == pytest.approx(z)
-        assert found.p == pytest.approx(2 * norm.sf(abs(z)))
-
-    def test_it_agrees_with_the_paired_bootstrap_where_videos_are_independent(self):
-        scores, mos = runs_of([0.5, 0.58], videos=400)
-        first, second = drawn(scores, mos, resamples=4000)
-        by_draws = compare(first.plcc, second.plcc).p
-        assert steiger(*scores, mos, "plcc").p == pytest.approx(by_draws, abs=0.03)
-
-    @pytest.mark.parametrize(
-        ("first", "second", "reason"),
-        [
-            ([1.0] * 9, [1, 3, 2, 4, 5, 7, 6, 9, 8], "all scores are equal"),
-            ([math.nan] * 9, [1, 3, 2, 4, 5, 7, 6, 9, 8], "no finite number"),
-            ([1, 3, 2, 4, 5, 7, 6, 9, 8], [1, 3, 2, 4, 5, 7, 6, 9, 8], "perfect"),
-        ],
-    )
-    def test_there_is_a_reason_where_there_is_no_test(self, first, second, reason):
-        found = steiger(first, second, range(9))
-        assert found[:2] == (None, None)
-        assert reason in found.reason
-
-    def test_three_videos_are_too_few(self):
-        assert "3 videos" in steiger([1, 2, 4], [1, 3, 2], [1, 2, 3]).reason
 
 
 class TestHolm:

@@ -1,22 +1,18 @@
 """Whether two runs differ on the same videos, and what several seeds of one run say.
 
-Paired bootstrap, Steiger's test of dependent correlations, Holm's correction over the p values of
-a table, and seeds as a second source of variation beside the videos.
+Paired bootstrap, Holm's correction over the p values of a table, and seeds as a second source of
+variation in addition to the videos.
 """
 
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from vqathinker.evaluation.intervals import Resampled, few_groups, pooled_freedom
-from vqathinker.evaluation.measures import correlations
-
-_ROUNDING = 1e-12  # a correlation this near to 1 is 1
+from vqathinker.evaluation.intervals import Resampled, pooled_freedom
 
 
 class Comparison(NamedTuple):
@@ -25,14 +21,6 @@ class Comparison(NamedTuple):
     difference: float | None
     low: float | None
     high: float | None
-    p: float | None
-    reason: str | None
-
-
-class Steiger(NamedTuple):
-    """Z of the difference of two dependent correlations, first less second, and two-sided p."""
-
-    z: float | None
     p: float | None
     reason: str | None
 
@@ -78,33 +66,6 @@ def _two_sided(drawn: Resampled) -> float:
         error = float(drawn.replicates.std(ddof=1))
         distance = max(distance, abs(drawn.value) / error if error > 0 else math.inf)
     return float(2 * student.sf(distance, drawn.freedom))
-
-
-def steiger(
-    first: ArrayLike,
-    second: ArrayLike,
-    mos: ArrayLike,
-    measure: Literal["srcc", "plcc"] = "srcc",
-) -> Steiger:
-    """Steiger's Z (1980, equation 14) for two runs' correlations with the same MOS, all (videos,).
-
-    It takes the videos as independent: where several show one content, it finds too much.
-    """
-    a, b, y = (np.asarray(values, dtype=float) for values in (first, second, mos))
-    n = len(y)
-    if reason := few_groups(n, n):
-        return Steiger(None, None, reason)
-    found = [correlations(*pair) for pair in ((a, y), (b, y), (a, b))]
-    r_a, r_b, r_ab = (one[measure] for one in found)
-    if r_a is None or r_b is None or r_ab is None:
-        return Steiger(None, None, next(one["reason"] for one in found if one["reason"]))
-    mean = (r_a + r_b) / 2
-    if max(r_ab, abs(r_a), abs(r_b)) > 1 - _ROUNDING:
-        return Steiger(None, None, "a correlation is perfect")
-    covariance = r_ab * (1 - 2 * mean**2) - mean**2 * (1 - 2 * mean**2 - r_ab**2) / 2
-    covariance /= (1 - mean**2) ** 2
-    z = (math.atanh(r_a) - math.atanh(r_b)) * math.sqrt((n - 3) / (2 - 2 * covariance))
-    return Steiger(z, float(2 * norm.sf(abs(z))), None)
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 
@@ -27,22 +27,14 @@ from vqathinker.policy.prompt import attribute_question, degradation_question
 from vqathinker.products import DEGRADATIONS
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+# How a set writes its options: each of them, and what stands between two.
+FORMS = {
+    "words": ("{letter}: {text}", ", "),
+    "braces": ("{letter}:[{text}]", ", "),
+    "lines": ("{letter}. {text}", "\n"),
+}
 _DESCRIPTION = 'write it as {"video": "a.mp4", "question": "…", "answer": "…"}'
 _BRACES = re.compile(r"\{[^{}]*\}")
-
-
-class OptionForm(NamedTuple):
-    """How a set writes options: one of them, and what stands between two."""
-
-    one: str
-    between: str
-
-
-FORMS: dict[Literal["words", "braces", "lines"], OptionForm] = {
-    "words": OptionForm("{letter}: {text}", ", "),
-    "braces": OptionForm("{letter}:[{text}]", ", "),
-    "lines": OptionForm("{letter}. {text}", "\n"),
-}
 
 
 @dataclass(frozen=True)
@@ -77,12 +69,9 @@ class Question:
         >>> Question(0, ("a.mp4",), "choice", "Which? ", ".", "words").text(["blur", "noise"])
         'Which? A: blur, B: noise.'
         """
-        form = FORMS[self.form]
-        shown = [
-            form.one.format(letter=letter, text=option)
-            for letter, option in zip(LETTERS, options, strict=False)
-        ]
-        return self.before + form.between.join(shown) + self.after
+        one, between = FORMS[self.form]
+        shown = [one.format(letter=a, text=b) for a, b in zip(LETTERS, options, strict=False)]
+        return self.before + between.join(shown) + self.after
 
 
 def order_of(question: Question, seed: int) -> tuple[str, ...]:
