@@ -33,7 +33,7 @@ MAY_SEE = {
     "journal": {"atomic", "phases"},
     "products": set(),
     "programs": set(),
-    "parquet": {"errors", "products"},
+    "parquet": {"atomic", "errors", "products"},
     "phases": {"atomic", "errors", "programs"},
     "layout": {"phases"},
     "params": {"choices", "phases", "errors"},

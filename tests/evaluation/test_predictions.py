@@ -61,9 +61,3 @@ def test_a_table_that_is_no_prediction_is_refused(tmp_path: Path) -> None:
     pd.DataFrame({"video": ["a.mp4"], "mos": [3.0]}).to_parquet(path)
     with pytest.raises(ValueError, match=r"no column score.*no provenance of run"):
         read_predictions(path)
-
-
-def test_predictions_of_nobody_are_not_written(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"konvid\.parquet: no provenance of benchmark"):
-        write_predictions(tmp_path / "konvid.parquet", ROWS, {"run": "grpo"})
-    assert not (tmp_path / "konvid.parquet").exists()

@@ -10,18 +10,16 @@ Predictions about perturbed copies have `kind`, too (`evaluation.perturbed`). Th
 holds, under the key `provenance`, a JSON object with at least `run` and `benchmark`.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from vqathinker.atomic import whole_file
-from vqathinker.errors import InputError, reading
+from vqathinker.errors import InputError
 from vqathinker.params import ScoreKind
+from vqathinker.parquet import read_table, write_table
 from vqathinker.products import PREDICTIONS
 
 KINDS: tuple[ScoreKind, ...] = get_args(ScoreKind)
@@ -43,7 +41,7 @@ _TYPES = {
     "expected_mass": pa.float64(),
     "expected_missing": pa.float64(),
 }
-_KEY = b"provenance"
+_KEYS = ("run", "benchmark")  # of the provenance, in every file
 _EACH = ("clips", "machine")  # of the provenance, what shards may differ in
 
 
@@ -72,36 +70,13 @@ class Predictions(NamedTuple):
 
 def write_predictions(path: Path, table: pd.DataFrame, provenance: dict[str, Any]) -> None:
     """Write predictions; `provenance` names at least `run` and `benchmark`."""
-    _check(path, set(table.columns), provenance)
     rows = pa.Table.from_pandas(table, schema=_schema(table.columns), preserve_index=False)
-    _write(path, rows, provenance)
-
-
-def write_joined(path: Path, parts: Sequence[Path], provenance: dict[str, Any]) -> None:
-    """Write the rows of files of predictions as one, with null where it was null.
-
-    Raises:
-        InputError: one of them cannot be read.
-    """
-    tables = []
-    for part in parts:
-        with reading(part, *PREDICTIONS):
-            tables.append(pq.read_table(part).replace_schema_metadata(None))
-    filled = [table for table in tables if len(table)] or tables[:1]
-    rows = pa.concat_tables(filled).combine_chunks()
-    _write(path, rows.cast(_schema(rows.column_names)), provenance)
+    write_table(path, rows, provenance)
 
 
 def _schema(columns: Iterable[str]) -> pa.Schema:
     there = set(columns)
     return pa.schema({name: kind for name, kind in _TYPES.items() if name in there})
-
-
-def _write(path: Path, rows: pa.Table, provenance: dict[str, Any]) -> None:
-    origin = {_KEY: json.dumps(provenance, ensure_ascii=False, sort_keys=True).encode()}
-    rows = rows.replace_schema_metadata(origin)
-    with whole_file(path) as part:
-        pq.write_table(rows, part)
 
 
 def read_predictions(path: Path) -> Predictions:
@@ -110,19 +85,8 @@ def read_predictions(path: Path) -> Predictions:
     Raises:
         InputError: a column or the provenance is missing.
     """
-    with reading(path, *PREDICTIONS):
-        rows = pq.read_table(path)
-        provenance = json.loads((rows.schema.metadata or {}).get(_KEY, b"{}"))
-        table = rows.to_pandas()
-    _check(path, set(rows.column_names), provenance)
-    return Predictions(table, provenance)
-
-
-def _check(path: Path, columns: set[str], provenance: dict[str, Any]) -> None:
-    lacking = [f"column {name}" for name in COLUMNS if name not in columns]
-    lacking += [f"provenance of {key}" for key in ("run", "benchmark") if key not in provenance]
-    if lacking:
-        raise InputError(f"{path}: no {', no '.join(lacking)}; expected {PREDICTIONS}")
+    rows, provenance = read_table(path, COLUMNS, _KEYS, PREDICTIONS)
+    return Predictions(rows.to_pandas(), provenance)
 
 
 def gather(parts: Sequence[Path], out: Path) -> None:
@@ -134,24 +98,28 @@ def gather(parts: Sequence[Path], out: Path) -> None:
     """
     if not parts:
         raise InputError("no predictions to join: write them with `vqathinker predict`")
-    read = [read_predictions(part) for part in parts]
-    first = _shared(read[0].provenance)
+    read = [read_table(part, COLUMNS, _KEYS, PREDICTIONS) for part in parts]
+    tables, origins = [rows for rows, _ in read], [provenance for _, provenance in read]
+    first = _shared(origins[0])
     seen: set[str] = set()
-    for path, said in zip(parts, read, strict=True):
-        told = _shared(said.provenance)
+    for path, rows, origin in zip(parts, tables, origins, strict=True):
+        told, videos = _shared(origin), set(rows["video"].to_pylist())
         if wrong := [key for key in sorted({*first, *told}) if first.get(key) != told.get(key)]:
             raise InputError(
                 f"{path}: {wrong[0]} is {told.get(wrong[0])!r}, but {first.get(wrong[0])!r} in "
                 f"{parts[0]}; give the shards of one run on one benchmark, or predict them again"
             )
-        if twice := sorted(seen & set(said.table["video"])):
+        if twice := sorted(seen & videos):
             raise InputError(
                 f"{path}: video {twice[0]!r} is in a file before it, too; give it once"
             )
-        seen |= set(said.table["video"])
-    machines = [said.provenance.get("machine", {}) for said in read]
-    clips = [digest for said in read for digest in said.provenance.get("clips", [])]
-    write_joined(out, parts, {**first, "clips": clips, "machine": _all_of(machines)})
+        seen |= videos
+    machine = _all_of([origin.get("machine", {}) for origin in origins])
+    clips = [digest for origin in origins for digest in origin.get("clips", [])]
+    # Columns of a shard without rows have no type; arrow keeps null where pandas has NaN.
+    joined = pa.concat_tables([rows for rows in tables if len(rows)] or tables[:1])
+    joined = joined.combine_chunks().cast(_schema(joined.column_names))
+    write_table(out, joined, {**first, "clips": clips, "machine": machine})
 
 
 def _shared(provenance: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,18 +13,15 @@ is taken). No right answer stands in it. The schema's metadata holds, under `pro
 object with at least `run` and `task`.
 """
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from vqathinker.atomic import whole_file
-from vqathinker.errors import InputError, reading
 from vqathinker.evaluation.understanding.questions import LETTERS
+from vqathinker.parquet import read_table, write_table
 from vqathinker.policy.answer import Completion
 from vqathinker.products import ANSWERS
 
@@ -49,7 +46,6 @@ _SCHEMA = pa.schema(
         "chances": pa.list_(pa.float64()),
     }
 )
-_KEY = b"provenance"
 
 
 class Said(NamedTuple):
@@ -130,10 +126,7 @@ class Answers(NamedTuple):
 def write_answers(path: Path, rows: list[dict[str, Any]], provenance: dict[str, Any]) -> None:
     """Write answers in the order of their questions."""
     ordered = sorted(rows, key=lambda row: row["question"])
-    origin = {_KEY: json.dumps(provenance, ensure_ascii=False, sort_keys=True).encode()}
-    told = pa.Table.from_pylist(ordered, schema=_SCHEMA)
-    with whole_file(path) as part:
-        pq.write_table(told.replace_schema_metadata(origin), part)
+    write_table(path, pa.Table.from_pylist(ordered, schema=_SCHEMA), provenance)
 
 
 def read_answers(path: Path) -> Answers:
@@ -142,11 +135,5 @@ def read_answers(path: Path) -> Answers:
     Raises:
         InputError: it is no such file, or lacks a column or its provenance.
     """
-    with reading(path, *ANSWERS):
-        table = pq.read_table(path)
-        provenance = json.loads((table.schema.metadata or {}).get(_KEY, b"{}"))
-    lacking = [f"column {name}" for name in _SCHEMA.names if name not in table.column_names]
-    lacking += [f"provenance of {key}" for key in ("run", "task") if key not in provenance]
-    if lacking:
-        raise InputError(f"{path}: no {', no '.join(lacking)}; expected {ANSWERS}")
-    return Answers(table.to_pylist(), provenance)
+    rows, provenance = read_table(path, _SCHEMA.names, ("run", "task"), ANSWERS)
+    return Answers(rows.to_pylist(), provenance)
