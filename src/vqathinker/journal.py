@@ -1,8 +1,8 @@
-"""A journal of finished work, kept next to a result until the result is whole.
+"""A journal of finished work, kept next to a result until the result is complete.
 
-It is one hidden file, `.NAME.journal`. The first line says what is being made; every other line is
-one entry in JSON. A half line, which a killed job leaves, is dropped, and the journal of another
-job is put aside. The job that is started again does what has no entry, and ends in the same bytes.
+It is a hidden file, `.NAME.journal`. The first line describes the job; every other line is one
+entry in JSON. A half-written last line is dropped, and the journal of another job is put aside. A
+job that is started again only does the work without an entry, and ends in the same bytes.
 """
 
 import json

@@ -1,7 +1,4 @@
-"""Tables in parquet files: some columns of one, and tables that know where their rows come from.
-
-Reading says what a file should have been where it is something else.
-"""
+"""Parquet tables: read some columns, and read or write a table with its provenance."""
 
 import json
 from collections.abc import Sequence

@@ -1,16 +1,15 @@
-"""Every measure of one run on one benchmark, with its interval, as a metrics file holds them.
+"""Measures of agreement between scores and MOS, each with its interval.
 
-SRCC and PLCC are resampled (`intervals`), the logistic measures come from `logistic`. Kendall's
-tau-b and pairwise accuracy are here:
+`measure_agreement` gives all the measures of a metrics file. SRCC and PLCC come from `intervals`,
+the logistic ones from `logistic`. Two are defined here:
 
-- The interval of tau-b is the jackknife's, leaving out a video or a content at a time, on Fisher's
-  scale: tau is a mean over pairs, for which leaving out is exact and quick, and drawing again is
-  neither.
-- Pairwise accuracy is how often the better of two videos has the higher score. Source: QualiRAG's
-  table 4, which prints 87.17 / 77.33 / 62.08 % of KoNViD-1k, VDPVE and LIVE-YT-HFR for the
-  released weights; its pairs are not published. Each video meets one other, so 1,200, 839 and 480
-  videos make 600, 419 and 240 pairs; of an odd number one video is left over. A pair of equal MOS
-  has no better video and does not count. Equal scores are half right.
+- Kendall's tau-b. Its interval is a jackknife over videos or contents on Fisher's scale. Tau is a
+  mean over pairs, so leaving out a video is exact and fast; a bootstrap would be neither.
+- Pairwise accuracy: how often the better of two videos has the higher score. Source: QualiRAG's
+  table 4, which prints 87.17 / 77.33 / 62.08 % on KoNViD-1k, VDPVE and LIVE-YT-HFR for the
+  released weights; its pairs are not published. Each video meets one other: 1,200, 839 and 480
+  videos make 600, 419 and 240 pairs, and an odd video is left over. A pair with equal MOS has no
+  better video and is not counted. Equal scores are half right.
 """
 
 import math

@@ -1,9 +1,9 @@
-"""How sure a correlation, or a mean of correlations over sets, is: bootstrap intervals.
+"""Bootstrap intervals for correlations, and for averages of correlations over data sets.
 
-Videos are drawn with replacement, or contents with all their videos where several videos show one.
-The percentiles are those of Student's t with as many degrees of freedom as groups less one, which
-widens intervals over few groups (Hesterberg, 2015, "What teachers should know about the
-bootstrap", section 4: the expanded percentile interval). What its coverage is, tests measure.
+Videos are drawn with replacement; contents with all their videos where several videos share one.
+The percentiles are those of Student's t with one degree of freedom less than there are groups,
+which widens intervals over few groups (Hesterberg, 2015, "What teachers should know about the
+bootstrap", section 4: the expanded percentile interval). The tests measure the coverage.
 """
 
 import hashlib

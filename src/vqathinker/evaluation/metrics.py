@@ -1,11 +1,11 @@
-"""How well predicted scores agree with the MOS of a benchmark: SRCC and PLCC, and what is missing.
+"""Metrics of one run on one benchmark: SRCC, PLCC, and how many videos are missing.
 
 Source: docs/method.md, section 6: correlations of raw predictions with raw MOS, no logistic fit
-and no rescaling. `measures` holds these and others, each with its interval. This is the only place
-where labels of test sets are read.
+and no rescaling. `measures` contains these and others, each with its interval. This is the only
+module that reads labels of test sets.
 
 Departure from the released code: a video without a file or without a readable answer is counted
-and left out of the correlations; the authors skip the one in silence and score the other 3.00.
+and left out of the correlations. The authors skip the former silently and score the latter 3.00.
 """
 
 from collections import Counter

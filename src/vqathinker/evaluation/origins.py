@@ -1,12 +1,11 @@
-"""What predictions and metrics say about where they come from, down to the label file.
+"""Provenance of predictions and metrics, from the policy down to the label file.
 
-Each file names what it was made from by path and sha256, so that a chain can be followed from a
-number to its videos with nothing else at hand. Code is named by its hash, which is the same in
-every checkout and copy; times and names of hosts are nowhere in it.
+Each file names its inputs by path and SHA-256, so that a number can be traced to its videos. Code
+is recorded by its hash, which is the same in every checkout; times and host names are not recorded.
 
-A manifest says, too, how many rows its card expects: a benchmark is scored as a whole or, when the
-user says so, with what is missing named. Source: docs/method.md, section 9: the released code skips
-missing files, which shrinks n without a word.
+A manifest also says how many rows its card expects. A benchmark is scored only if it is complete,
+unless the user allows gaps, which every table then counts. Source: docs/method.md, section 9: the
+released code skips missing files silently, which shrinks n.
 """
 
 import json

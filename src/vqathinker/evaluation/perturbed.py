@@ -1,9 +1,9 @@
-"""What a policy says about clips of a benchmark and about perturbed copies of them; no labels.
+"""Predictions for clips of a benchmark and for perturbed copies of them; labels are not read.
 
-Of each clip there is one copy for every kind of temporal perturbation (docs/preference.md). The
-clip and its copies are asked about side by side, in one batch: then a difference of their scores is
-the policy's and not one of rounding in batches of other sizes. Where scores are means of drawn
-answers, all of them are drawn with the same random numbers.
+Each clip has one copy for every kind of temporal perturbation (docs/preference.md). A clip and its
+copies are scored in one batch, so that a difference between their scores comes from the policy and
+not from rounding in batches of different sizes. Where scores are means of drawn answers, all of
+them are drawn with the same random numbers.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""What a policy says about every clip of a benchmark; labels are not read.
+"""Predictions: a policy's answers about every clip of a benchmark; labels are not read.
 
 Source: docs/method.md, section 6.
 """

@@ -1,12 +1,12 @@
 """Temporal preference: how often a policy scores a clip above a perturbed copy of it.
 
-A pair is a clip and one copy. Its outcome is 1 where the clip has the higher score, 0 where the
-copy has, and one half where they tie; the preference is the mean outcome. One half is what a policy
-reaches that does not see the order of the frames, whether it ties or guesses.
+A pair is a clip and one copy. Its outcome is 1 if the clip has the higher score, 0 if the copy has,
+and one half if they tie; the preference is the mean outcome. A policy that ignores the order of the
+frames reaches one half, whether it ties or guesses.
 
-Videos are drawn anew for the intervals, or contents with all their videos where several videos show
-one. Where all of these agree in every outcome no resample can differ; then the interval is Wilson's
-for that many of that many. docs/preference.md says how to read it.
+For the intervals videos are resampled, or contents with all their videos where several videos share
+one. If all of these agree in every outcome, no resample can differ; the interval is then Wilson's
+for n of n. docs/preference.md explains how to read it.
 """
 
 from collections.abc import Sequence

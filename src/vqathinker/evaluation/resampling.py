@@ -1,7 +1,7 @@
-"""Resamples of a benchmark's videos, and the correlations of thousands of them at once.
+"""Resamples of a benchmark's videos, and thousands of correlations at once.
 
-A resample is told by how often each video is in it. Spearman's correlation needs the mid-ranks
-within the resample: cumulated counts along an order of the videos that is found once. Pearson's
+A resample is represented by the count of each video. Spearman's correlation needs the mid-ranks
+within the resample: cumulative counts along an order of the videos that is computed once. Pearson's
 needs five weighted sums, which are one matrix product.
 """
 

@@ -1,4 +1,4 @@
-"""Whether two runs differ on the same videos, and what several seeds of one run say.
+"""Significance of differences between runs, and several seeds of one run.
 
 Paired bootstrap, Holm's correction over the p values of a table, and seeds as a second source of
 variation in addition to the videos.

@@ -1,12 +1,11 @@
-"""Scores of many clips, of two against each other, and of the parts of a long one.
+"""Score many clips, compare two, and score the parts of a long one.
 
-What goes wrong with one of many clips stays with it, and a kill costs one: next to the file of
-results lies a journal of those that are there until all are; the same command then goes on behind
-the last of them and ends in the same bytes.
+A clip that cannot be scored does not stop the others. Results are kept in a journal next to the
+output file until all are there; after a kill the same command resumes and writes the same bytes.
 
-Two clips are both scored, and both are asked about several times, with answers drawn as for the
-mean. Each drawn answer about one is held against each about the other, as `evaluation.preference`
-counts a pair: 1, 0, or one half for a tie.
+To compare two clips, each is scored and several answers are drawn for it, as for the mean. Every
+answer for one clip is compared with every answer for the other, as `evaluation.preference` counts
+a pair: 1, 0, or one half for a tie.
 """
 
 import dataclasses

@@ -1,7 +1,7 @@
-"""Which clips are meant: files, folders, patterns, addresses, and lists of all of these.
+"""Find the clips to score: files, folders, patterns, addresses, and lists of these.
 
-Names of clips are written as text that every file and terminal can hold. On Linux a name is bytes,
-and need not be UTF-8; Python has such bytes as lone surrogates, which nothing can be written with.
+Names of clips are written so that every file and terminal can show them. On Linux a name is bytes
+and need not be UTF-8; Python represents such bytes as lone surrogates, which cannot be encoded.
 They are written as `\\xe9`.
 """
 

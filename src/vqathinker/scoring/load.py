@@ -1,4 +1,4 @@
-"""From the name of a policy to a policy that scores clips."""
+"""Find a policy by folder, name or hub repository, and load it for scoring."""
 
 import os
 import re

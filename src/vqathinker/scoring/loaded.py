@@ -1,8 +1,8 @@
-"""A policy in memory, asked about clips one at a time.
+"""A loaded policy that scores one clip at a time.
 
 Prompts, completions and scores are those of `vqathinker predict`: a clip of a benchmark gets the
-score that stands in its predictions. One clip is asked about by itself, so that its score does not
-depend on others, and answers are drawn with numbers that follow from its frames, whatever its name.
+score in its predictions. Each clip is scored by itself, so that its score does not depend on
+others. Answers are drawn with a seed from the clip's frames, whatever its name.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""What is said of a clip: one small record, and how it is written: a table, JSON, CSV."""
+"""The result of scoring a clip, and its forms: a table, JSON and CSV."""
 
 import csv
 import dataclasses

@@ -1,4 +1,4 @@
-"""The frames of a clip that a policy looks at, read in a process that no file can take along."""
+"""Sample the frames of a clip in a separate process, which a broken file cannot bring down."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence

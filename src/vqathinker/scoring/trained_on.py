@@ -1,7 +1,7 @@
-"""What a policy has learned from, and in what a clip is unlike that, so that its score says less.
+"""The training set of a policy, and warnings about clips that differ from it.
 
-Where the policy's record tells the range of its training clips, that is held against the clip; else
-what is usual among the sets of this field (docs/datasets.md).
+Clips are compared with the ranges in the policy's record. Without a record they are compared with
+the usual ranges of the data sets of this field (docs/datasets.md).
 """
 
 from collections.abc import Iterator, Mapping

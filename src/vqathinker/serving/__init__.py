@@ -1,7 +1,7 @@
-"""A page to try a policy on: drop a clip, see its score, the reasoning and the frames behind it.
+"""A page to try a policy: drop a clip, see its score, the reasoning and the frames.
 
-The page is Gradio's, bound to this machine, and keeps nothing of what is dropped on it. Gradio is
-an extra; it is imported with the first name that is asked for.
+The page uses Gradio, is bound to this machine by default, and keeps no uploads. Gradio is an extra;
+it is imported on the first access to a name.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The page: two places to drop a clip, what is said of each, and which is better."""
+"""The page: two fields for clips, a result for each, and which one is better."""
 
 import hmac
 import os

@@ -1,7 +1,7 @@
-"""Serves the page until SIGINT or SIGTERM, and lets through only what the page needs.
+"""Serve the page until SIGINT or SIGTERM, and let through only the requests that it needs.
 
-Gradio would take files of any number in one request, fetch addresses, record, edit its own code.
-The gate lets through the page, and clips of a size; nothing else that Gradio can do.
+Gradio accepts any number of files per request, fetches addresses, records, and edits its own code.
+The gate passes the page and clips of limited size, and refuses everything else.
 """
 
 import json

@@ -1,7 +1,8 @@
-"""The folder in which uploads lie until they are scored, and not longer.
+"""The folder of uploads, which are deleted once they are scored.
 
-Gradio names an upload by its content: two people who drop the same clip share a file. So arrivals
-are counted, and the file goes with the last of them. What was never asked about goes by its age.
+Gradio names an upload by its content, so two people who upload the same clip share a file. Uploads
+are therefore counted, and the file is deleted with the last of them. Uploads that are never scored
+are deleted by age.
 """
 
 import atexit

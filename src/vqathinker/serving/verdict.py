@@ -1,6 +1,6 @@
-"""What becomes of an uploaded clip: a score, or why there is none; and both as HTML.
+"""The result for an uploaded clip: a score or a reason why there is none, and its HTML.
 
-All from outside is escaped in the HTML, and nothing is fetched.
+Everything from outside is escaped in the HTML, and nothing is fetched.
 """
 
 import base64

@@ -1,16 +1,15 @@
-"""A policy's answers to the questions of a task: what a completion says, and the file of answers.
+"""Answers to questions: how a completion is read, and the file of answers.
 
-An answer to a question with options counts if it is one letter of the options ("B", "B.", "(B)"),
-exactly the text of one of them, or both of the same ("B. Noise"). Anything else is a failure with a
-name and never a guess: not the first letter that stands in it, not the nearest text.
+An answer to a question with options is one letter of the options ("B", "B.", "(B)"), the exact text
+of one of them, or both of the same option ("B. Noise"). Everything else is a named failure; neither
+the first letter found nor the most similar text is guessed.
 
-The file is a parquet table that knows its origin. Columns: `question` (its number), `video` (id; of
-two, joined by `_cat_`), `kind` (of the question), `asked` (its words, options as shown), `shown`
-(options in that order, empty without), `completion` (null where nothing is generated), `status`
-(see `STATUSES`), `said` (the option that was named, or the words of an open answer; null unless
-ok), `score` (of a rating), `chances` (log probability of each option as shown, where the likeliest
-is taken). No right answer stands in it. The schema's metadata holds, under `provenance`, a JSON
-object with at least `run` and `task`.
+The file is a parquet table with provenance. Columns: `question` (its number), `video` (id; for a
+pair, joined by `_cat_`), `kind` (of the question), `asked` (its words with the options as shown),
+`shown` (options in that order, empty without), `completion` (null where nothing is generated),
+`status` (see `STATUSES`), `said` (the option, or the words of an open answer; null unless ok),
+`score` (of a rating), `chances` (log probability of each option as shown, where the likeliest is
+taken). The file contains no right answers. Its provenance has at least `run` and `task`.
 """
 
 import re

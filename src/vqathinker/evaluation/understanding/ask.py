@@ -1,12 +1,12 @@
-"""What a policy answers to the questions of a task; the right answers are not looked at.
+"""Ask a policy the questions of a task; right answers are not used.
 
-Source: docs/method.md, section 7. A policy is asked as it was trained, with the same instruction
-behind another question, and its answer is read from `<answer>`. For policies too small, or too
-little used to it, to answer in the right form, the likeliest option is taken without generating
-anything: the options' tokens are scored right behind `<answer>`, and no thought comes before.
+Source: docs/method.md, section 7. The policy gets the instruction that it was trained with after
+another question, and its answer is read from `<answer>`. A policy that is too small to answer in
+the right form, or not trained for it, is read without generation: the tokens of each option are
+scored directly after `<answer>`, without a thought, and the likeliest option counts.
 
-Of two videos that are compared, every other frame of each is shown, the first video's first: as
-many frames in all as of one video, as the owners of Q-Bench-Video do.
+Of two videos that are compared, every other frame of each is shown, the first video's first. The
+number of frames is that of one video, as in the code of Q-Bench-Video's owners.
 """
 
 from collections import defaultdict

@@ -1,13 +1,13 @@
-"""A judge of answers in words: a model behind an OpenAI-compatible address.
+"""A judge of open answers: a model with an OpenAI-compatible API.
 
 Source: the form of `POST {url}/chat/completions` as OpenAI documents it and others serve it. An
-answer is scored 0 to 2 for completeness, precision and relevance, as the owners of Q-Bench-Video
-let GPT-4o do for all three at once. What the judge says is read strictly: three whole numbers as
-JSON, or a failure with a name. The key comes from the environment and goes into the header alone.
+answer is scored 0 to 2 for completeness, precision and relevance, all three at once, as
+Q-Bench-Video's owners do with GPT-4o. The reply is read strictly: three whole numbers as JSON, or a
+named failure. The key comes from the environment and is only sent in the header.
 
-Every open answer of a file goes before the judge, `rounds` times. The file of verdicts has a JSON
-object a line: first whose answers they are and who judged them, then for each question and round
-`question`, `round`, `status`, `scores`, `reply`, `prompt` and `model`.
+Every open answer of a file is judged `rounds` times. The file of verdicts has one JSON object per
+line: first the run and the judge, then for each question and round `question`, `round`, `status`,
+`scores`, `reply`, `prompt` and `model`.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""How well the questions of a task are answered. The one place where right answers are looked at.
+"""Measure the answers to a task. Only this module compares them with the right ones.
 
 Source: docs/method.md, section 7.
 """

@@ -1,6 +1,7 @@
-"""The questions of each task, from its set's own file; the only place that knows their forms.
+"""Questions of a task, read from the file format of each data set.
 
-A question is its words, its options, and apart from these what the right answer is.
+A question has its words, its options, and separately the right answer. Only this module knows the
+file formats.
 """
 
 import csv

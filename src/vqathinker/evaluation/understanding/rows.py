@@ -1,15 +1,13 @@
-"""What is measured on a task, a row each: accuracies, ratings, and how good answers in words are.
+"""Rows of measures for a task: accuracy, ratings, and the quality of open answers.
 
-Every question whose video is there counts: an answer that cannot be read is not a right one. The
-interval of an accuracy is Wilson's, by scipy. `chance` is what drawing one of the options has on
-average; `majority` what naming the commonest right option would have, where it is among the
-options.
+Every question whose video has a clip counts; an unreadable answer is not right. The interval of an
+accuracy is Wilson's, from scipy. `chance` is the accuracy of drawing an option at random;
+`majority` that of always naming the most common right option, where it is among the options.
 
-Answers in words are compared with a reference by ROUGE-L (Lin, "ROUGE: A Package for Automatic
+Open answers are compared with a reference by ROUGE-L (Lin, "ROUGE: A Package for Automatic
 Evaluation of Summaries", 2004, section 3.1, with β = 1), and by a judge. A value is a mean over
-questions, its interval Student's t. An answer that could not be read scores 0, and the judge is not
-asked about it; of a readable one without any readable verdict nothing is known, and it is left out
-and counted.
+questions with Student's t interval. An unreadable answer scores 0 without asking the judge. A
+readable answer without any readable verdict is unknown: it is left out and counted.
 """
 
 import re
