@@ -62,9 +62,7 @@ def test_shards_from_several_machines_name_them_all(tmp_path: Path) -> None:
 
 def test_shards_of_another_policy_are_refused(tmp_path: Path) -> None:
     parts = [part(tmp_path, ["a"]), part(tmp_path, ["b"], policy="q")]
-    with pytest.raises(
-        InputError, match=r"b\.parquet: policy is 'q', but 'p' in .*a\.parquet; give"
-    ):
+    with pytest.raises(InputError, match=r"b\.parquet: policy .*'q'.*'p'.*a\.parquet"):
         gather(parts, tmp_path / "all.parquet")
     assert not (tmp_path / "all.parquet").exists()
 
@@ -72,5 +70,5 @@ def test_shards_of_another_policy_are_refused(tmp_path: Path) -> None:
 def test_a_video_may_not_come_twice(tmp_path: Path) -> None:
     one = part(tmp_path, ["a"])
     again = Path(shutil.copy(one, tmp_path / "again.parquet"))
-    with pytest.raises(InputError, match=r"again\.parquet: video 'a' is in a file before it"):
+    with pytest.raises(InputError, match=r"again\.parquet: .*'a'"):
         gather([one, again], tmp_path / "all.parquet")

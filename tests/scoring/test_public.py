@@ -13,7 +13,7 @@ PROMISED = ["ClipScore", "LoadedPolicy", "SampledClip", "__version__", "load_pol
 def test_the_promise_is_kept_and_nothing_else_is_promised() -> None:
     assert vqathinker.__all__ == PROMISED
     assert all(getattr(vqathinker, name) is not None for name in PROMISED)
-    with pytest.raises(AttributeError, match="no attribute 'score'"):
+    with pytest.raises(AttributeError):
         vqathinker.score  # noqa: B018
 
 

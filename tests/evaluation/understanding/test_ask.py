@@ -130,5 +130,5 @@ def test_answers_of_another_task_are_refused_and_a_clipless_question_counts_nowh
     assert found["accuracy", "overall", ""]["n"] == 7
     assert found["srcc", "dimension", "sharpness"]["value"] is None
     assert "correlations need 3" in found["srcc", "dimension", "sharpness"]["reason"]
-    with pytest.raises(ValueError, match=r"answers: question 0 on clip0\.mp4 is none of"):
+    with pytest.raises(ValueError, match=r"question 0.*clip0\.mp4"):
         measure_task(CHOICES[1:], given, "answers")

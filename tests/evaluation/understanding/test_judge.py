@@ -169,12 +169,12 @@ def test_a_judge_that_stalls_is_asked_again(ask: Callable[..., Any]) -> None:
 
 
 def test_a_refusal_of_everything_ends_the_job_with_what_to_look_at(ask: Callable[..., Any]) -> None:
-    with pytest.raises(JudgeError, match=r"answers 401 to a question; see judge\.model 'stand-in'"):
+    with pytest.raises(JudgeError, match=r"judge\.url.*401.*judge\.model"):
         ask((401, {}, ""))
 
 
 def test_nobody_at_the_address_is_told(judge: StandIn, ask: Callable[..., Any]) -> None:
-    with pytest.raises(JudgeError, match=r"nobody answers at http://127\.0\.0\.1:9/v1; see that"):
+    with pytest.raises(JudgeError, match=r"judge\.url.*http://127\.0\.0\.1:9/v1"):
         ask(url="http://127.0.0.1:9/v1", attempts=2)
 
 
@@ -187,10 +187,10 @@ def test_the_key_comes_from_the_environment_and_is_nowhere_else(
     ask(key_env="MY_JUDGE")
     assert judge.keys == ["Bearer sesame-1234"]
     assert "sesame" not in caplog.text
-    with pytest.raises(InputError, match="anybody could read \\$MY_JUDGE"):
+    with pytest.raises(InputError, match=r"judge\.url"):
         key_of(how(judge, url="http://judge.example/v1", key_env="MY_JUDGE"))
     monkeypatch.delenv("MY_JUDGE")
-    with pytest.raises(InputError, match="MY_JUDGE is not set; put the key in it"):
+    with pytest.raises(InputError, match=r"judge\.key_env.*MY_JUDGE"):
         key_of(how(judge, key_env="MY_JUDGE"))
 
 
@@ -266,5 +266,5 @@ def test_verdicts_on_other_answers_are_refused(judge: StandIn, answers: Path) ->
     judge_answers(how(judge), TASK, questions, answers, out)
     text = out.read_text(encoding="utf-8").replace('"answers_sha256": "', '"answers_sha256": "0')
     out.write_text(text, encoding="utf-8")
-    with pytest.raises(InputError, match="is about other answers than"):
+    with pytest.raises(InputError, match=r"judged\.jsonl"):
         write_measures(TASK, questions, answers, answers.with_name("m.json"), out)
