@@ -15,9 +15,8 @@ from vqathinker.policy.answer import STATUSES, Answer
 from vqathinker.policy.parts import FROZEN, PARTS
 from vqathinker.policy.scoring import ClipScores, Completion, Expectation
 from vqathinker.training.history import columns
-from vqathinker.training.measures import measure
 from vqathinker.training.rewards import RewardTable
-from vqathinker.training.watch import _NOTHING_LEARNED
+from vqathinker.training.watch import _NOTHING_LEARNED, measure
 from vqathinker.video import perturb
 
 

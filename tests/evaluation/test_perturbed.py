@@ -23,8 +23,8 @@ from vqathinker.params import (
 )
 from vqathinker.policy.answer import Answer, Completion
 from vqathinker.policy.folder.checkpoint import load_policy, save_policy
-from vqathinker.policy.frame_features import FrameFeatures
 from vqathinker.policy.generation import EncodedPrompts
+from vqathinker.policy.inputs import FrameFeatures
 from vqathinker.policy.normalisation import normalise
 from vqathinker.policy.scoring import ClipScores, Scorer
 from vqathinker.video.perturb import KINDS, draw_each_kind

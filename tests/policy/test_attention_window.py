@@ -12,7 +12,7 @@ from transformers import DynamicCache, Qwen2Config, Qwen3Config
 from vqathinker.errors import InputError
 from vqathinker.params import EXPECTATION
 from vqathinker.policy import expectation
-from vqathinker.policy.attention_window import attention_window, has_window
+from vqathinker.policy.config import attention_window, has_window
 from vqathinker.policy.expectation import NumberTokens, expected_score
 from vqathinker.policy.folder.checkpoint import Policy
 from vqathinker.policy.generation import EncodedPrompts, generate, prefill

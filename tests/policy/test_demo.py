@@ -15,14 +15,14 @@ from torch import Tensor
 from vqathinker.params import AnswerParams, DemoBaseParams
 from vqathinker.params.base import StageParams
 from vqathinker.phases.parameters import resolve
-from vqathinker.policy import demo, demo_speech
+from vqathinker.policy import demo
 from vqathinker.policy.answer import Completion, has_format, read_answer
 from vqathinker.policy.demo import prepare_base
-from vqathinker.policy.demo_words import KINDS, WORDS
 from vqathinker.policy.folder.checkpoint import load_policy
 from vqathinker.policy.generation import EncodedPrompts, generate
 from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.normalisation import normalise
+from vqathinker.policy.prompt import KINDS, WORDS
 from vqathinker.policy.tiny import build_policy, build_tokenizer
 from vqathinker.video.store import ClipStore
 
@@ -101,16 +101,9 @@ def test_a_kind_without_a_word_is_refused_by_name(
     tmp_path: Path, tiny_params: DemoBaseParams, tiny_clips: Path, degradations: Source
 ) -> None:
     source = degradations(("blur", "sepia"))
-    with pytest.raises(ValueError, match=r"degradations\.csv: nothing to say about sepia; .*noise"):
+    with pytest.raises(ValueError, match=r"degradations\.csv.*sepia"):
         prepare_base(tiny_params, [tiny_clips], source, tmp_path / "tiny")
     assert not (tmp_path / "tiny").exists()
-
-
-def test_a_clip_without_a_row_is_refused_by_name(
-    tmp_path: Path, tiny_params: DemoBaseParams, tiny_clips: Path, degradations: Source
-) -> None:
-    with pytest.raises(ValueError, match=r"nothing to say about clip4\.mp4, clip5\.mp4;"):
-        prepare_base(tiny_params, [tiny_clips], degradations(rows=4), tmp_path / "tiny")
 
 
 def test_there_is_a_word_for_every_kind_of_training(config: dict[str, Any]) -> None:
@@ -124,7 +117,7 @@ def test_there_is_a_word_for_every_kind_of_training(config: dict[str, Any]) -> N
 def clips(tiny_params: DemoBaseParams) -> demo.EncodedClips:
     """64 clips: number k of the motion feature is the strength, if the kind is k."""
     generator = torch.Generator().manual_seed(0)
-    policy = build_policy(tiny_params, build_tokenizer(demo_speech.PHRASES), 56)
+    policy = build_policy(tiny_params, build_tokenizer(demo.PHRASES), 56)
     words = len(set(KINDS.values()))
     kind, strength = torch.arange(64) % words, torch.rand(64, generator=generator)
     motion = torch.zeros(64, policy.model.motion_encoder.dim)
@@ -146,7 +139,7 @@ def test_perception_learns_to_tell_kind_and_strength(
         return loss
 
     monkeypatch.setattr(demo, "_perception_loss", watched)
-    policy = build_policy(tiny_params, build_tokenizer(demo_speech.PHRASES), 56)
+    policy = build_policy(tiny_params, build_tokenizer(demo.PHRASES), 56)
     how = StageParams(steps=200, batch_size=32, learning_rate=5e-3)
     demo._train_perception(policy, clips, how, torch.Generator().manual_seed(0))
     assert sum(losses[-50:]) < 0.5 * sum(losses[:50])
@@ -155,12 +148,12 @@ def test_perception_learns_to_tell_kind_and_strength(
 def test_no_step_of_speech_holds_a_trend_from_what_is_seen_to_the_score(
     clips: demo.EncodedClips,
 ) -> None:
-    tokenizer = build_tokenizer(demo_speech.PHRASES)
+    tokenizer = build_tokenizer(demo.PHRASES)
     generator = torch.Generator().manual_seed(0)
     pick = torch.randperm(64, generator=generator)[:9]
     score = 1 + 4 * torch.rand(9, generator=generator)
     texts = tokenizer.batch_decode(
-        demo_speech.scored_answers(tokenizer, clips.kind[pick], clips.strength[pick], score),
+        demo.scored_answers(tokenizer, clips.kind[pick], clips.strength[pick], score),
         skip_special_tokens=True,
     )
     said = [text.partition("<answer>")[0] for text in texts]
@@ -175,7 +168,7 @@ def test_no_step_of_speech_holds_a_trend_from_what_is_seen_to_the_score(
 @pytest.fixture(scope="module")
 def says(tiny_params: DemoBaseParams, clips: demo.EncodedClips) -> Callable[..., list[str]]:
     """says(question): what a policy that was taught to speak says of the clips; drawn."""
-    tokenizer = build_tokenizer(demo_speech.PHRASES)
+    tokenizer = build_tokenizer(demo.PHRASES)
     policy = build_policy(tiny_params, tokenizer, 56)
     how = StageParams(steps=100, batch_size=16, learning_rate=1e-2)
     demo._train_speech(policy, tokenizer, clips, how, torch.Generator().manual_seed(0))
@@ -201,13 +194,13 @@ def test_speech_learns_the_form_of_an_answer_and_no_score(says: Callable[..., li
 def test_speech_learns_to_answer_with_a_kind_where_it_is_asked_for(
     says: Callable[..., list[str]],
 ) -> None:
-    said = says(demo_speech.question_in_order([4, 2, 0, 1, 3]))
+    said = says(demo.question_in_order([4, 2, 0, 1, 3]))
     kinds = [text.partition("<answer>")[2].partition("</answer>")[0] for text in said]
     assert sum(kind in WORDS for kind in kinds) > 0.5 * 64  # drawn; untaught: none
 
 
 def test_a_question_is_as_long_in_every_order() -> None:
-    tokenizer = build_tokenizer(demo_speech.PHRASES)
+    tokenizer = build_tokenizer(demo.PHRASES)
     orders = itertools.permutations(range(len(WORDS)))
-    questions = [demo_speech.question_in_order(order) for order in orders]
+    questions = [demo.question_in_order(order) for order in orders]
     assert len({len(ids) for ids in tokenizer(questions)["input_ids"]}) == 1

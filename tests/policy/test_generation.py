@@ -5,9 +5,17 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from transformers import DynamicCache
 
-from vqathinker.policy import portions
-from vqathinker.policy.generation import EncodedPrompts, generate, generate_with_cache, prefill
+from vqathinker.policy import model
+from vqathinker.policy.generation import (
+    SPARE_TOKENS,
+    EncodedPrompts,
+    generate,
+    generate_with_cache,
+    preallocated_cache,
+    prefill,
+)
 from vqathinker.policy.inputs import encode_prompts
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 
@@ -101,12 +109,6 @@ def test_of_the_likeliest_tokens_alone_is_drawn_as_many_as_top_k(
     assert int(draw(0).count_nonzero()) > 3
 
 
-def test_a_low_temperature_is_nearly_greedy(policy: Model, prompts: EncodedPrompts) -> None:
-    generator = torch.Generator().manual_seed(0)
-    cold = generate(policy, prompts, ROWS, 4, NEVER, 1e-5, generator)
-    assert cold == generate(policy, prompts, ROWS, 4, NEVER)
-
-
 def test_a_completion_ends_at_its_first_end_and_keeps_it(
     policy: Model, prompts: EncodedPrompts
 ) -> None:
@@ -188,7 +190,7 @@ def test_a_visual_place_is_never_generated(policy: Model, prompts: EncodedPrompt
 
 
 def test_drawing_without_a_generator_is_refused(policy: Model, prompts: EncodedPrompts) -> None:
-    with pytest.raises(ValueError, match=r"temperature 0\.7 draws tokens; pass a torch\.Generator"):
+    with pytest.raises(ValueError, match=r"temperature 0\.7"):
         generate(policy, prompts, ROWS, 5, NEVER, 0.7)
 
 
@@ -200,14 +202,6 @@ def test_generating_leaves_the_mode_of_the_policy(
     generate(policy, prompts, ROWS, 2, NEVER)
     assert policy.training is mode
     assert not policy.model.motion_encoder.training
-
-
-def test_prompts_are_joined_one_after_the_other(prompts: EncodedPrompts) -> None:
-    first, rest = (
-        EncodedPrompts(*(part[where] for part in prompts)) for where in (slice(1), slice(1, 3))
-    )
-    joined = EncodedPrompts.concatenate([first, rest])
-    assert all(torch.equal(a, b) for a, b in zip(joined, prompts, strict=True))
 
 
 @torch.no_grad()
@@ -222,7 +216,7 @@ def test_a_large_batch_goes_through_in_portions_and_comes_out_the_same(
     for name, rows in seen.items():
         layer = getattr(policy.model, name).register_forward_hook
         layer(lambda _, __, out, rows=rows: rows.append(len(out.last_hidden_state)))
-    monkeypatch.setattr(portions, "POSITIONS_AT_A_TIME", rows_of_a_portion * len(ids))
+    monkeypatch.setattr(model, "POSITIONS_AT_A_TIME", rows_of_a_portion * len(ids))
     prompts = encode_prompts(policy, ids, pixels)
     in_parts, last = prefill(policy, prompts)
     torch.testing.assert_close(prompts, whole)
@@ -236,3 +230,63 @@ def test_a_large_batch_goes_through_in_portions_and_comes_out_the_same(
     rolled_out = generate(policy, prompts, ROWS, 6, NEVER)
     monkeypatch.undo()
     assert rolled_out == generate(policy, whole, ROWS, 6, NEVER)
+
+
+def states(tokens: int, rows: int = 3, seed: int = 0) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    keys, values = (torch.randn((rows, 2, tokens, 4), generator=generator) for _ in range(2))
+    return keys, values
+
+
+def fill(*caches: DynamicCache, tokens: int, rows: int = 3, seed: int = 0) -> None:
+    for cache in caches:
+        for layer in range(2):
+            cache.update(*states(tokens, rows, seed + layer), layer)
+
+
+def require_equal(roomy: DynamicCache, plain: DynamicCache) -> None:
+    assert roomy.get_seq_length() == plain.get_seq_length()
+    for own, theirs in zip(roomy.layers, plain.layers, strict=True):
+        assert torch.equal(own.keys, theirs.keys)
+        assert torch.equal(own.values, theirs.values)
+
+
+@pytest.fixture
+def caches() -> tuple[DynamicCache, DynamicCache]:
+    pair = preallocated_cache(), DynamicCache()
+    fill(*pair, tokens=5)
+    return pair
+
+
+def test_it_grows_beyond_its_room(caches: tuple[DynamicCache, DynamicCache]) -> None:
+    for step in range(SPARE_TOKENS + 3):
+        fill(*caches, tokens=1, seed=step)
+    require_equal(*caches)
+
+
+def test_tokens_are_written_in_place(caches: tuple[DynamicCache, DynamicCache]) -> None:
+    roomy, _ = caches
+    fill(roomy, tokens=1)
+    where = roomy.layers[0].keys.data_ptr()
+    for step in range(SPARE_TOKENS - 1):
+        fill(roomy, tokens=1, seed=step)
+    assert roomy.layers[0].keys.data_ptr() == where
+
+
+@pytest.mark.parametrize("change", ["select", "repeat", "crop"])
+def test_rows_and_tokens_may_leave_and_others_come(
+    caches: tuple[DynamicCache, DynamicCache], change: str
+) -> None:
+    fill(*caches, tokens=2)
+    for cache in caches:
+        if change == "select":
+            cache.batch_select_indices(torch.tensor([2, 0]))
+        elif change == "repeat":
+            cache.batch_repeat_interleave(2)
+        else:
+            cache.crop(-1)
+    require_equal(*caches)
+    rows = {"select": 2, "repeat": 6, "crop": 3}[change]
+    for step in range(3):
+        fill(*caches, tokens=1, rows=rows, seed=step)
+    require_equal(*caches)

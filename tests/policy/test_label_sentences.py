@@ -8,8 +8,6 @@ import pytest
 from vqathinker.datasets.label_origin import label_origin
 from vqathinker.params.base import RELEASED
 from vqathinker.phases.cards import STAND_INS
-from vqathinker.policy.config import VQAThinkerConfig
-from vqathinker.policy.folder.card import model_card
 from vqathinker.policy.label_sentences import about_scores, describe_labels_of
 
 DEMO = {"trained_on": {"set": "demo_train", "videos": 900}}
@@ -47,12 +45,6 @@ def test_what_is_not_recorded_is_not_claimed(provenance: dict[str, Any]) -> None
     assert "opinion scores" not in said
     assert "computed" not in said
     assert "not measured" in said
-
-
-def test_the_model_card_says_it_in_its_first_lines() -> None:
-    card = model_card("grpo/policy", "A policy.\n", VQAThinkerConfig(), DEMO)
-    assert about_scores(DEMO) in card.partition("## Method")[0]
-    assert "LSVQ" not in card
 
 
 def report(*names: str) -> list[str]:

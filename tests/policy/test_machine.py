@@ -1,13 +1,19 @@
-"""What is recorded of the machine that computed a result."""
+"""Caps on CPU kernels, and what is recorded of the machine that computed a result."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from vqathinker.policy import machine
-from vqathinker.policy.machine import describe_machine
+from vqathinker.policy.machine import cap_kernels, describe_machine
 
+WITH_AVX2 = "flags\t\t: fpu sse2 avx avx2 avx512f\n"
+WITHOUT = "flags\t\t: fpu sse2 avx\n"
+VARIABLES = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_CBWR")
 CPUINFO = """\
 processor\t: 0
 vendor_id\t: GenuineIntel
@@ -15,6 +21,71 @@ model name\t: Intel(R) Xeon(R) Processor
 processor\t: 1
 vendor_id\t: Other
 """
+HAS_AVX2 = "avx2" in machine._cpuinfo().get("flags", "").split()
+PROGRAM = """
+import os
+from vqathinker.policy.machine import cap_kernels
+cap_kernels({kernels!r})
+import torch
+print(torch.backends.cpu.get_cpu_capability(), *(os.environ.get(v) for v in {variables!r}))
+"""
+
+
+@pytest.fixture
+def processor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """A machine whose /proc/cpuinfo holds the parameter, in a process without torch."""
+    (tmp_path / "cpuinfo").write_text(request.param, encoding="utf-8")
+    monkeypatch.setattr(machine, "_CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    for variable in VARIABLES:
+        monkeypatch.setenv(variable, "to be taken back afterwards")
+        monkeypatch.delenv(variable)
+
+
+def caps() -> set[str]:
+    return {variable for variable in VARIABLES if variable in os.environ}
+
+
+def in_a_new_process(name: str, **environment: str) -> list[str]:
+    kept = {key: value for key, value in os.environ.items() if key not in VARIABLES}
+    code = PROGRAM.format(kernels=name, variables=VARIABLES)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=kept | environment, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    return done.stdout.split()
+
+
+@pytest.mark.skipif(not HAS_AVX2, reason="the processor has no AVX2 to be held to")
+def test_torch_takes_the_capped_kernels() -> None:
+    assert in_a_new_process("avx2") == ["AVX2", "avx2", "AVX2", "AVX2"]
+
+
+def test_native_sets_nothing() -> None:
+    assert in_a_new_process("native")[1:] == ["None"] * 3
+
+
+@pytest.mark.skipif(not HAS_AVX2, reason="the processor has no AVX2 to be held to")
+def test_what_the_environment_says_stays() -> None:
+    capability, *variables = in_a_new_process("avx2", ATEN_CPU_CAPABILITY="default")
+    assert capability == "DEFAULT"
+    assert variables == ["default", "AVX2", "AVX2"]
+
+
+@pytest.mark.parametrize("processor", [WITH_AVX2], indirect=True, ids=["new"])
+@pytest.mark.usefixtures("processor")
+def test_caps_are_set_on_a_processor_that_has_them() -> None:
+    cap_kernels("avx2")
+    assert caps() == set(VARIABLES)
+
+
+@pytest.mark.parametrize("processor", [WITHOUT, ""], indirect=True, ids=["old", "unknown"])
+@pytest.mark.usefixtures("processor")
+def test_a_processor_without_avx2_is_left_alone() -> None:
+    cap_kernels("avx2")
+    assert not caps()
 
 
 @pytest.mark.parametrize(
@@ -33,7 +104,7 @@ def test_the_processor_is_told_by_maker_and_model_or_else_by_architecture(
 def test_kernels_are_those_that_torch_uses_and_caps_those_that_are_set(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name in ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_CBWR"):
+    for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
     told = describe_machine()

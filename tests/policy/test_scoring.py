@@ -51,14 +51,6 @@ def test_only_what_is_asked_for_is_made(base: Policy, prompts: EncodedPrompts) -
     assert told.expected is not None
 
 
-def test_the_greedy_completion_is_the_same_whatever_stands_beside_it(
-    base: Policy, prompts: EncodedPrompts
-) -> None:
-    alone = [told.completion for told in scorer(base, "greedy").score(prompts, VIDEOS)]
-    beside = [told.completion for told in scorer(base, "mean", "expected").score(prompts, VIDEOS)]
-    assert alone == beside
-
-
 def test_a_completion_that_ends_is_told_from_one_that_is_cut_off(
     base: Policy, prompts: EncodedPrompts
 ) -> None:
@@ -79,14 +71,6 @@ def test_drawn_answers_follow_from_seed_and_video_and_not_from_the_batch(
         (other,) = scorer(base, "mean", seed=8, answers=16).score(one, [video])
         assert other.samples[:4] != alone.samples
     assert together[0].samples != together[1].samples
-
-
-def test_more_answers_leave_the_first_ones_as_they_were(
-    base: Policy, prompts: EncodedPrompts
-) -> None:
-    few = scorer(base, "mean", answers=3).score(prompts, VIDEOS)
-    many = scorer(base, "mean", answers=6).score(prompts, VIDEOS)
-    assert [told.samples for told in few] == [told.samples[:3] for told in many]
 
 
 def test_the_mean_is_over_readable_answers_with_their_deviation() -> None:

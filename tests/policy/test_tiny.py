@@ -8,10 +8,9 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from vqathinker.params import AnswerParams, DemoBaseParams
-from vqathinker.policy import demo_speech
+from vqathinker.policy import demo
 from vqathinker.policy.answer import Completion, read_answer
-from vqathinker.policy.demo_words import KINDS, LEVELS
-from vqathinker.policy.prompt import Setting, render
+from vqathinker.policy.prompt import KINDS, LEVELS, Setting, render
 from vqathinker.policy.tiny import build_policy, build_tokenizer
 
 STRICT = AnswerParams(reading="strict", range=[0, 5])
@@ -22,7 +21,7 @@ WORDS = sorted(set(KINDS.values()))
 
 @pytest.fixture(scope="module")
 def demo_tokenizer() -> PreTrainedTokenizerFast:
-    return build_tokenizer(demo_speech.PHRASES)
+    return build_tokenizer(demo.PHRASES)
 
 
 def weights(params: DemoBaseParams, tokenizer: PreTrainedTokenizerBase) -> dict[str, Tensor]:
@@ -43,14 +42,6 @@ def test_the_seed_decides_every_weight(
         assert any(name.startswith(f"model.{part}.") for name in differing), part
 
 
-def test_building_leaves_the_global_generator_alone(
-    tiny_params: DemoBaseParams, tokenizer: PreTrainedTokenizerBase
-) -> None:
-    before = torch.get_rng_state()
-    build_policy(tiny_params, tokenizer, 56)
-    assert torch.equal(torch.get_rng_state(), before)
-
-
 def test_the_image_encoder_looks_through_different_filters(
     tiny_params: DemoBaseParams, tokenizer: PreTrainedTokenizerBase
 ) -> None:
@@ -60,14 +51,7 @@ def test_the_image_encoder_looks_through_different_filters(
     assert len(torch.unique(filters, dim=0)) > 0.9 * len(filters)
 
 
-def test_building_a_tokenizer_twice_gives_the_same_one(
-    demo_tokenizer: PreTrainedTokenizerFast,
-) -> None:
-    again = build_tokenizer(demo_speech.PHRASES)
-    assert again.get_vocab() == demo_tokenizer.get_vocab()
-
-
-@pytest.mark.parametrize("phrase", [*demo_speech.PHRASES, *TAGS, *"0123456789"])
+@pytest.mark.parametrize("phrase", [*demo.PHRASES, *TAGS, *"0123456789"])
 def test_what_an_answer_is_made_of_is_one_token_each(
     demo_tokenizer: PreTrainedTokenizerFast, phrase: str
 ) -> None:
@@ -79,7 +63,7 @@ def test_what_an_answer_is_made_of_is_one_token_each(
 def test_every_answer_is_thirteen_tokens(
     demo_tokenizer: PreTrainedTokenizerFast, level: str, word: str
 ) -> None:
-    text = demo_speech._THOUGHT.format(level=level, kind=word, score=3.42) + "<|im_end|>"
+    text = demo._THOUGHT.format(level=level, kind=word, score=3.42) + "<|im_end|>"
     ids = demo_tokenizer(text, add_special_tokens=False)["input_ids"]
     pieces = ["<think>", "I see", f" {level}", f" {word}", ".", "</think>", "<answer>"]
     pieces += ["3", ".", "4", "2", "</answer>", "<|im_end|>"]
@@ -94,12 +78,6 @@ def test_tags_survive_the_decoding_of_an_answer_and_its_end_does_not(
     decoded = demo_tokenizer.decode(ids, skip_special_tokens=True)
     assert decoded == said
     assert read_answer(Completion(decoded), STRICT).score == 3.42
-
-
-def test_digits_stay_apart_in_any_number(demo_tokenizer: PreTrainedTokenizerFast) -> None:
-    for number in ("1.00", "4.99", "2025", "0.333", "12345.67890"):
-        ids = demo_tokenizer(number, add_special_tokens=False)["input_ids"]
-        assert [demo_tokenizer.decode([token]) for token in ids] == list(number)
 
 
 @pytest.mark.parametrize("setting", ["training", "evaluation"])

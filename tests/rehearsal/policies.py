@@ -18,11 +18,11 @@ from transformers import (
 )
 
 from vqathinker.params.base import HubBaseParams
-from vqathinker.policy.interchange.hub import prepare_hub_base
+from vqathinker.policy.inputs import image_token
+from vqathinker.policy.interchange.bases import prepare_hub_base
 from vqathinker.policy.interchange.original import export_original
 from vqathinker.policy.motion.slowfast import SlowFastR50
 from vqathinker.policy.tiny import build_tokenizer
-from vqathinker.policy.tokens import image_token
 
 __all__ = ["SLOWFAST", "make_policies"]
 

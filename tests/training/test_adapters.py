@@ -12,14 +12,14 @@ from safetensors.torch import load_file
 
 from vqathinker.errors import InputError
 from vqathinker.params import RunSettings
-from vqathinker.policy.folder.checkpoint import load_policy, read_provenance, save_policy
-from vqathinker.policy.folder.export import export
-from vqathinker.policy.folder.shards import Shards
-from vqathinker.policy.folder.unmerged import (
+from vqathinker.policy.folder.adapters import (
     LowRankLinear,
     keep_adapters,
     low_rank_changes,
 )
+from vqathinker.policy.folder.checkpoint import load_policy, read_provenance, save_policy
+from vqathinker.policy.folder.export import export
+from vqathinker.policy.folder.shards import Shards
 from vqathinker.policy.parts import part_of
 from vqathinker.training.setup import _keep_float32
 

@@ -113,7 +113,7 @@ def test_a_weight_without_a_reward_and_a_reward_without_a_weight_are_named(
     with pytest.raises(ValueError, match=r"rewards\.weights\.lenght\b"):
         training_set.start(with_weights(settings, lenght=1.0), tmp_path)
     monkeypatch.setitem(REWARDS, "length", lambda batch: batch.tokens)
-    with pytest.raises(ValueError, match=r"reward 'length' has no weight"):
+    with pytest.raises(ValueError, match="'length'"):
         training_set.start(settings, tmp_path)
 
 
@@ -126,7 +126,7 @@ def test_a_reward_of_the_wrong_shape_is_named(
     tmp_path: Path, training_set: Any, settings_of: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(REWARDS, "format", lambda batch: batch.mos)
-    with pytest.raises(ValueError, match="reward 'format' has shape"):
+    with pytest.raises(ValueError, match="'format'"):
         training_set.start(settings_of(max_steps=1), tmp_path)
 
 
@@ -134,7 +134,7 @@ def test_a_reward_that_is_no_number_is_named(
     tmp_path: Path, training_set: Any, settings_of: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(REWARDS, "format", lambda batch: np.full_like(batch.scores, np.nan))
-    with pytest.raises(ValueError, match="reward 'format'"):
+    with pytest.raises(ValueError, match="'format'"):
         training_set.start(settings_of(max_steps=1), tmp_path)
 
 

@@ -116,7 +116,7 @@ def test_a_checkpoint_of_two_processes_is_not_gone_on_from_by_one(
 
 
 def test_a_launcher_that_needs_gpus_says_so_where_there_are_none() -> None:
-    with pytest.raises(InputError, match=r"training.launch is zero2, and there is no GPU"):
+    with pytest.raises(InputError, match=r"training\.launch is zero2"):
         launch_command("zero2", ["train"], {}, 0)
 
 
@@ -130,17 +130,37 @@ def test_a_process_is_launched_once(
     assert bool(launch_command(how, ["train"], environment, 0)) == expected
 
 
-def test_every_node_of_a_cluster_starts_a_launcher() -> None:
-    job = {"SLURM_JOB_NUM_NODES": "2"}
-    first = launch_command("fsdp2", ["train", "grpo"], job, 8)
+TWO_NODES = {"SLURM_JOB_NUM_NODES": "2"}
+SECOND_NODE = {"SLURM_NTASKS": "2", "SLURM_NODEID": "1", "SLURM_JOB_NODELIST": "gpu[1-2]"}
+
+
+def test_every_node_of_a_cluster_starts_a_launcher(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scontrol = tmp_path / "scontrol"  # `show hostnames` gives a name a line
+    scontrol.write_text("#!/bin/sh\necho gpu1\necho gpu2\n", encoding="utf-8")
+    scontrol.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    first = launch_command("fsdp2", ["train", "grpo"], TWO_NODES, 8)
     assert first[0] == "srun"
     assert first[-3:] == ["vqathinker", "train", "grpo"]
-    there = job | {"SLURM_NTASKS": "2", "SLURM_NODEID": "1"}
-    second = launch_command("fsdp2", ["train", "grpo"], there, 8)
+    second = launch_command("fsdp2", ["train", "grpo"], TWO_NODES | SECOND_NODE, 8)
     options = dict(zip(second[3::2], second[4::2], strict=False))
     assert options["--num_processes"] == "16"
     assert options["--num_machines"] == "2"
     assert options["--machine_rank"] == "1"
+    assert options["--main_process_ip"] == "gpu1"
+
+
+@pytest.mark.parametrize("lacking", ["scontrol", "SLURM_JOB_NODELIST"])
+def test_nodes_that_cannot_find_each_other_are_refused(
+    lacking: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = None if lacking == "scontrol" else "scontrol"
+    monkeypatch.setattr(launch, "find_program", lambda _: found)
+    job = TWO_NODES | SECOND_NODE | ({} if found is None else {"SLURM_JOB_NODELIST": ""})
+    with pytest.raises(InputError, match=lacking):
+        launch_command("fsdp2", ["train"], job, 8)
 
 
 @pytest.mark.skipif(find_spec("deepspeed") is None, reason="DeepSpeed is an extra of the project")

@@ -12,8 +12,8 @@ from vqathinker.params import RunSettings
 from vqathinker.policy.folder.checkpoint import load_policy
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.normalisation import normalise
+from vqathinker.training.resumable import ResumableTrainer
 from vqathinker.training.trainer import VQAThinkerTrainer
-from vqathinker.training.watch import WatchedSteps
 from vqathinker.video.store import ClipStore
 
 Settings = Callable[..., RunSettings]
@@ -33,7 +33,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[Step]:
     """The steps of a run with one device batch each."""
     done: list[Step] = []
     given: list[tuple[dict[str, Tensor], dict[str, Any], list[str]]] = []
-    loss, norm = VQAThinkerTrainer._compute_loss, WatchedSteps._get_grad_norm
+    loss, norm = VQAThinkerTrainer._compute_loss, ResumableTrainer._get_grad_norm
 
     def compute_loss(self: Any, model: Any, inputs: dict[str, Any]) -> Tensor:
         weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
@@ -50,7 +50,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[Step]:
         return norm(self, model, *args, **kwargs)
 
     monkeypatch.setattr(VQAThinkerTrainer, "_compute_loss", compute_loss)
-    monkeypatch.setattr(WatchedSteps, "_get_grad_norm", get_grad_norm)
+    monkeypatch.setattr(ResumableTrainer, "_get_grad_norm", get_grad_norm)
     return done
 
 

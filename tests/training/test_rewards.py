@@ -102,9 +102,6 @@ class TestRegression:
     def test_what_is_no_number_gets_the_lowest_reward(self, score: float) -> None:
         assert regression([[score]], [3.0]).tolist() == [[0.0]]
 
-    def test_the_largest_floats_overflow_nothing(self) -> None:
-        assert regression([[1e308, -1e308]], [3.0]).tolist() == [[0.0, 0.0]]
-
     @given(st.floats(0, 5), st.floats(0, 5), st.floats(0, 5))
     def test_nearer_is_never_worse(self, mos: float, first: float, second: float) -> None:
         near, far = sorted((first, second), key=lambda score: abs(score - mos))
@@ -116,14 +113,6 @@ class TestRegression:
         rewards = regression([scores], [mos])
         assert rewards.shape == (1, len(scores))
         assert ((rewards >= 0) & (rewards <= 1)).all()
-
-    @pytest.mark.parametrize("shape", [(0, 4), (3, 0), (0, 0)])
-    def test_an_empty_batch_has_empty_rewards(self, shape: tuple[int, int]) -> None:
-        assert regression(np.empty(shape), np.ones(shape[0])).shape == shape
-
-    def test_a_bell_without_width_is_refused(self) -> None:
-        with pytest.raises(ValueError, match=r"sigma is 0.*positive"):
-            regression([[3.0]], [3.0], sigma=0)
 
 
 class TestTemporal:
@@ -139,13 +128,6 @@ class TestTemporal:
         only = temporal(self.RANKING, self.REGRESSION, self.LOWER, self.HIGHER)
         assert only[0].any()
         assert not only[1].any()
-
-    def test_equal_means_pass(self) -> None:
-        to_ranking, to_regression = temporal(
-            self.RANKING, self.REGRESSION, self.RANKING, self.REGRESSION
-        )
-        assert to_ranking.any()
-        assert to_regression.any()
 
     @pytest.mark.parametrize("rule", ["batch", "video", "batch_ranking_only"])
     @pytest.mark.parametrize(
@@ -207,33 +189,6 @@ class TestTemporal:
         assert to_ranking.tolist() == [[0.5, 0.0], [0.0, 0.0]]
         assert to_regression.tolist() == [[0.5, 0.5], [0.5, 0.5]]
 
-    def test_the_perturbed_group_may_have_another_size(self) -> None:
-        fewer = self.LOWER[:, :1]
-        assert temporal(self.RANKING, self.REGRESSION, fewer, fewer)[0].shape == (2, 2)
-
-    def test_leading_axes_are_tested_by_themselves(self) -> None:
-        raw = np.stack([self.RANKING, self.RANKING])
-        changed = np.stack([self.LOWER, self.HIGHER])
-        to_ranking, _ = temporal(raw, raw, changed, changed)
-        assert to_ranking[0].any()
-        assert not to_ranking[1].any()
-
-    def test_no_raw_rollout_no_bonus(self) -> None:
-        empty = np.empty((0, 4))
-        assert [part.shape for part in temporal(empty, empty, empty, empty)] == [(0, 4), (0, 4)]
-
-    def test_no_perturbed_rollout_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="no perturbed rollout"):
-            temporal(self.RANKING, self.REGRESSION, np.empty((2, 0)), np.empty((2, 0)))
-
-    def test_perturbed_rollouts_of_other_videos_are_refused(self) -> None:
-        with pytest.raises(ValueError, match=r"perturbed rollouts are of \(1,\) videos"):
-            temporal(self.RANKING, self.REGRESSION, self.LOWER[:1], self.LOWER[:1])
-
-    def test_an_unknown_rule_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="temporal rule is 'both'"):
-            temporal(self.RANKING, self.RANKING, self.LOWER, self.LOWER, rule="both")  # type: ignore[arg-type]
-
 
 class TestComputeRewards:
     GROUPS = (say(4.01, 4.11), say(2.01, 2.12))
@@ -253,10 +208,6 @@ class TestComputeRewards:
         table = self.score(self.WORSE, params())
         np.testing.assert_allclose(table.rewards["temporal"], 0.6)
         np.testing.assert_allclose(table.total, sum(table.rewards.values()))
-
-    def test_with_better_perturbed_rollouts_nothing_is_added(self) -> None:
-        table = compute_rewards(self.WORSE, self.MOS, self.GROUPS, params(), AUTHORS)
-        assert not table.rewards["temporal"].any()
 
     def test_weights_scale_what_is_summed_and_not_what_is_reported(self) -> None:
         weights = {"regression": 0.0, "ranking": 2.0, "format": 0.5, "temporal": 0.0}
@@ -314,28 +265,3 @@ class TestComputeRewards:
         spread = compute_rewards(groups, mos, None, everywhere, AUTHORS, devices=2)
         one = compute_rewards(groups, mos, None, params(), AUTHORS, devices=1)
         np.testing.assert_allclose(spread.rewards["ranking"], one.rewards["ranking"])
-
-    @pytest.mark.parametrize("perturbed", [None, []])
-    def test_no_video_no_reward(self, perturbed: list[list[str]] | None) -> None:
-        table = compute_rewards([], [], perturbed, params(), AUTHORS)
-        assert table.total.size == 0
-        assert table.statuses.total() == 0
-
-    def test_empty_groups_have_empty_rewards(self) -> None:
-        assert compute_rewards([[], []], self.MOS, None, params(), AUTHORS).total.shape == (2, 0)
-
-    @pytest.mark.parametrize(
-        ("groups", "mos", "devices", "complaint"),
-        [
-            ([say(1, 2), say(1)], [1, 2], 1, r"groups of \[1, 2\] completions"),
-            ([say(1)], [1, 2], 1, "1 groups of completions for 2 MOS"),
-            ([say(1)] * 3, [1, 2, 3], 2, "3 MOS on 2 devices"),
-            ([say(1)], [1], 0, "on 0 devices"),
-            ([say(1)], [nan], 1, "every video needs a finite label"),
-        ],
-    )
-    def test_batches_that_do_not_fit_are_refused(
-        self, groups: list[list[str]], mos: list[float], devices: int, complaint: str
-    ) -> None:
-        with pytest.raises(ValueError, match=complaint):
-            compute_rewards(groups, mos, None, params(), AUTHORS, devices=devices)

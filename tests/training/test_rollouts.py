@@ -193,18 +193,3 @@ def test_without_keeping_the_policy_sees_with_what_it_has_learned(
     with torch.no_grad():
         policy.model.vision_tower.embeddings.patch_embeddings.projection.weight.neg_()
     assert not torch.equal(sampler.prompts(policy, VIDEOS).frame_features, before.frame_features)
-
-
-def test_without_copies_the_table_is_never_asked(policy: Model, sampler: RolloutSampler) -> None:
-    sampler.copies = 0
-    done = sampler.sample(policy, VIDEOS, 0, 0)
-    assert done.perturbed == []
-    assert len(done.raw) == 6
-    table = sampler.perturbations
-    assert isinstance(table, Table)
-    assert not table.asked
-
-
-def test_without_a_table_there_are_no_copies(policy: Model, sampler: RolloutSampler) -> None:
-    sampler.perturbations = None
-    assert sampler.sample(policy, VIDEOS, 0, 0).perturbed == []

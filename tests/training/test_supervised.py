@@ -10,9 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from vqathinker.errors import InputError
 from vqathinker.params import PromptParams, RunSettings
-from vqathinker.policy.answer import has_format
 from vqathinker.policy.folder.checkpoint import load_policy
 from vqathinker.policy.folder.export import export
 from vqathinker.policy.generation import generate
@@ -65,11 +63,6 @@ def greedy_answers(folder: Path, clips: Path, *, thinking: bool) -> dict[str, st
     said = generate(policy, prompts, rows, 24, tokenizer.eos_token_id, 0.0)
     texts = tokenizer.batch_decode(said, skip_special_tokens=True)
     return dict(zip(store.ids, texts, strict=True))
-
-
-@pytest.mark.parametrize("thinking", [True, False])
-def test_an_answer_keeps_the_format_that_the_prompt_asks_for(thinking: bool) -> None:
-    assert has_format(answer_text(2.0, thinking=thinking), thinking=thinking)
 
 
 def test_a_batch_ends_every_answer_and_pads_behind_it(training_set: Any) -> None:
@@ -186,17 +179,3 @@ def test_a_history_without_rewards_has_the_optimiser_s_columns_and_can_be_drawn(
     write_curves(histories, tmp_path / "figures")
     drawn = pd.read_csv(tmp_path / "figures" / "training_curve.csv")
     assert drawn["run"].value_counts().to_dict() == {"sft": 3, "grpo": 3}
-
-
-def test_where_nothing_compares_with_copies_none_have_to_be_drawn(
-    tmp_path: Path, training_set: Any, settings_of: Settings, sft: Settings
-) -> None:
-    training_set.start(sft(max_steps=1), tmp_path / "with")
-    training_set.start(sft(max_steps=1), tmp_path / "without", perturbations=None)
-    for name, tensor in weights_after(tmp_path / "with", 1).items():
-        assert torch.equal(tensor, weights_after(tmp_path / "without", 1)[name])
-    plain = settings_of(max_steps=1, weights={"temporal": 0})
-    training_set.start(plain, tmp_path / "plain", perturbations=None)
-    assert (tmp_path / "plain" / "history.csv").is_file()
-    with pytest.raises(InputError, match=r"run grpo compares with .*expected --perturbations"):
-        training_set.start(settings_of(), tmp_path / "grpo", perturbations=None)

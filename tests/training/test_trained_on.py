@@ -33,15 +33,6 @@ def test_labels_and_facts_are_those_of_the_clips_that_are_trained_on(tmp_path: P
     assert np.all(np.diff(told["mos"]) >= 0)
 
 
-def test_a_manifest_of_labels_alone_tells_no_facts(tmp_path: Path) -> None:
-    path = tmp_path / "mine" / "manifest.parquet"
-    path.parent.mkdir()
-    pd.DataFrame({"video": ["a"], "mos_training": [3.0]}).to_parquet(path)
-    told = describe_labels(path, {"a"})
-    assert told.keys() == {"set", "videos", "mos", "labels"}
-    assert told["set"] == "mine"
-
-
 LABELS = {
     "five points": np.repeat([1.0, 2, 3, 4, 5], [10, 100, 20, 7, 3]),
     "half tied": np.r_[np.full(200, 3.0), np.linspace(1, 5, 200)],
@@ -77,16 +68,6 @@ def test_many_labels_are_on_record_within_a_thousandth(tmp_path: Path) -> None:
     for score in (*np.linspace(0.5, 5.5, 30), 3.25):
         expected = percentileofscore(labels, score, kind="mean")
         assert known.percentile(score) == pytest.approx(expected, abs=0.1)
-
-
-@pytest.mark.parametrize("name", ["five points", "half tied", "all equal"])
-def test_an_older_record_has_percentiles_alone(tmp_path: Path, name: str) -> None:
-    labels, told = LABELS[name], trained_on(tmp_path, LABELS[name])
-    del told["labels"]
-    known = TrainedOn.of({"trained_on": told})
-    for score in (0.5, 1.0, 2.9999, 3.0, 3.0001, 5.0, 7.0):
-        expected = percentileofscore(labels, score, kind="mean")
-        assert known.percentile(score) == pytest.approx(expected, abs=1)
 
 
 @pytest.mark.parametrize(

@@ -226,27 +226,6 @@ def test_completions_that_reach_their_longest_length_are_told_from_others(
         assert row["failures/cut_off"] == row["cut_off"]  # none of them has an answer
 
 
-def test_without_temporal_weight_there_is_nothing_perturbed_to_reward(
-    tmp_path: Path, training_set: Any, settings_of: Settings, rewarded: list[dict[str, Any]]
-) -> None:
-    training_set.start(settings_of(weights={"temporal": 0.0}, max_steps=1), tmp_path)
-    assert [given["perturbed"] for given in rewarded] == [None]
-
-
-def test_rollouts_differ_from_step_to_step_and_from_seed_to_seed(
-    tmp_path: Path, training_set: Any, settings_of: Settings,
-    rolled: list[tuple[list[str], Rollouts]],
-) -> None:  # fmt: skip
-    """Every step shows all six clips to a policy that hardly moves."""
-    quiet = {"learning_rate": 1e-12, "epochs": 2, "videos_per_device": 6, "max_steps": 2}
-    for seed in (1, 2):
-        training_set.start(settings_of(seed=seed, **quiet), tmp_path / str(seed))
-    said = [dict(zip(v, zip(*[iter(d.raw)] * 4, strict=True), strict=True)) for v, d in rolled]
-    assert all(set(step) == set(training_set.mos) for step in said)
-    for one, other in ((0, 1), (0, 2), (1, 3)):
-        assert said[one] != said[other]
-
-
 def test_a_run_whose_packed_rows_tell_something_else_goes_on_with_plain_ones(
     tmp_path: Path, training_set: Any, settings_of: Settings, scored: list[Scored],
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, base: Policy,
@@ -257,7 +236,7 @@ def test_a_run_whose_packed_rows_tell_something_else_goes_on_with_plain_ones(
 
     monkeypatch.setattr("vqathinker.policy.model.pack", spoiled)
     training_set.start(settings_of(seed=1, max_steps=1), tmp_path)
-    assert "this run goes on with plain rows" in caplog.text
+    assert "plain rows" in caplog.text
     for call in scored:
         said = call.mask[:, -call.completion_tokens :].bool()
         expected = by_whole_forwards(base, training_set.clips, call, 1.0)

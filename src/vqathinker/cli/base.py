@@ -7,7 +7,7 @@ import typer
 
 from vqathinker.cli.options import DEFAULT_PARAMS, Clips, OutFolder, ParamsFile
 from vqathinker.cli.paths import file_to_read
-from vqathinker.policy.kernels import cap_kernels
+from vqathinker.policy.machine import cap_kernels
 from vqathinker.products import DEGRADATIONS
 
 __all__ = ["base"]
@@ -47,7 +47,7 @@ def base(
             raise typer.BadParameter("a demo policy needs --clips and one file of --degradations")
         prepare_base(wanted, clips, degradations[0], out)
     elif isinstance(wanted, HubBaseParams):
-        from vqathinker.policy.interchange.hub import prepare_hub_base
+        from vqathinker.policy.interchange.bases import prepare_hub_base
 
         prepare_hub_base(wanted, out)
     elif isinstance(wanted, PolicyBaseParams):

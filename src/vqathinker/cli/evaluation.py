@@ -16,7 +16,7 @@ from vqathinker.cli.options import (
 )
 from vqathinker.cli.paths import folder_to_read
 from vqathinker.phases.gpus import claim_gpus
-from vqathinker.policy.kernels import cap_kernels
+from vqathinker.policy.machine import cap_kernels
 from vqathinker.products import POLICY
 
 __all__ = ["gather", "predict"]

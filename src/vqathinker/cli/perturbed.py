@@ -19,7 +19,7 @@ from vqathinker.cli.options import (
 )
 from vqathinker.cli.paths import folder_to_read
 from vqathinker.phases.gpus import claim_gpus
-from vqathinker.policy.kernels import cap_kernels
+from vqathinker.policy.machine import cap_kernels
 from vqathinker.products import MANIFEST, POLICY
 
 __all__ = ["perturbed"]

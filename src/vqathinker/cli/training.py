@@ -19,7 +19,7 @@ from vqathinker.cli.options import (
 )
 from vqathinker.cli.paths import file_to_read, folder_to_read
 from vqathinker.phases.gpus import claim_gpus
-from vqathinker.policy.kernels import cap_kernels
+from vqathinker.policy.machine import cap_kernels
 from vqathinker.products import PERTURBATIONS, POLICY, RUN
 
 __all__ = ["export", "train"]
@@ -111,10 +111,10 @@ def export(
     """
     from vqathinker.params import load_run
     from vqathinker.phases.parameters import read_params
-    from vqathinker.policy.folder.evaluation import own_evaluation
 
     settings = load_run(params, run)
     cap_kernels(settings.kernels)
+    from vqathinker.policy.folder.checkpoint import own_evaluation
     from vqathinker.policy.folder.export import export as export_policy
 
     own = own_evaluation(read_params(params), str(params))

@@ -9,7 +9,7 @@ from vqathinker.cli.options import DEFAULT_PARAMS, Clips, Gpus, OutFile, ParamsF
 from vqathinker.cli.paths import file_to_read, folder_to_read
 from vqathinker.cli.tasks import Task, require_task
 from vqathinker.phases.gpus import claim_gpus
-from vqathinker.policy.kernels import cap_kernels
+from vqathinker.policy.machine import cap_kernels
 from vqathinker.products import POLICY, QUESTIONS
 
 __all__ = ["ask"]

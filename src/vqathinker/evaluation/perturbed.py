@@ -21,9 +21,8 @@ from vqathinker.params import (
     EvaluationParams,
     PerturbationParams,
 )
-from vqathinker.policy.frame_features import encode_blank_frame, encode_frames
 from vqathinker.policy.generation import EncodedPrompts
-from vqathinker.policy.inputs import prompt_ids
+from vqathinker.policy.inputs import encode_blank_frame, encode_frames, prompt_ids
 from vqathinker.policy.normalisation import normalise
 from vqathinker.video.perturb import draw_each_kind
 

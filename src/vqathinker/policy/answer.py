@@ -1,4 +1,4 @@
-"""What a completion says: a score, or by name why there is none; and whether it keeps the format.
+"""Parse a completion: its score, or the kind of failure, and whether it has the format.
 
 Source: docs/method.md, section 3; authors' `grpo_jsonl.py` and `batch_infer.py` at ee47a40.
 
@@ -11,6 +11,10 @@ Departures from the released code:
    (evaluation). Theirs is not offered.
 4. Training and evaluation read alike, from the last `<answer>`. The authors' evaluation script
    reads the first one, and takes it only if nothing but a number stands in it.
+
+The second half reads an answer piece by piece, for `policy.expectation`: `extend` gives the score
+that `read_answer` reads in the whole text. The closing tag counts as said once its `</` is there,
+so a tag in several tokens costs no extra steps.
 """
 
 import math
@@ -20,20 +24,6 @@ from typing import Literal, NamedTuple, get_args
 
 from vqathinker.choices import AnswerReading
 from vqathinker.params import AnswerParams
-
-__all__ = [
-    "ANSWER_END",
-    "AUTHORS_NUMBER",
-    "FAILURES",
-    "NUMBER",
-    "STATUSES",
-    "Answer",
-    "AnswerStatus",
-    "Completion",
-    "answer_begins",
-    "has_format",
-    "read_answer",
-]
 
 AnswerStatus = Literal["ok", "no_answer", "not_a_number", "out_of_range", "cut_off"]
 STATUSES: tuple[AnswerStatus, ...] = get_args(AnswerStatus)
@@ -56,14 +46,14 @@ class Completion(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a completion says: `score` is None exactly when `status` is not "ok".
+    """A parsed completion: `score` is None exactly when `status` is not "ok".
 
-    `no_answer`: nothing between `<answer>` and `</answer>` behind the thought. `cut_off`: the same,
-    and the completion reached the longest that it may be. `not_a_number`: an answer that is not one
-    number. `out_of_range`: one that lies outside of `answer.range`.
+    `no_answer`: no `<answer>…</answer>` after the thought. `cut_off`: the same, and the completion
+    reached its maximum length. `not_a_number`: the answer is not one number. `out_of_range`: the
+    number is outside of `answer.range`.
 
-    `coarse` tells that the number has fewer than two significant decimals, trailing zeros not
-    counted ("3.50" is coarse, "3.05" is not); a failure is not coarse.
+    `coarse`: the number has fewer than two significant decimals, without trailing zeros ("3.50" is
+    coarse, "3.05" is not); a failure is not coarse.
     """
 
     score: float | None
@@ -75,10 +65,9 @@ def read_answer(completion: Completion, how: AnswerParams) -> Answer:
     """Read the score of a completion.
 
     Args:
-        completion: what was said.
-        how: `strict` takes an answer that is one number, blanks around it not counted, and none
-            that stands inside of the thought. `authors` takes the first `-?\\d+(\\.\\d+)?` of the
-            last answer, or of the whole text without any complete one.
+        how: `strict` takes an answer that is one number, ignoring blanks around it and answers
+            inside of the thought. `authors` takes the first `-?\\d+(\\.\\d+)?` of the last answer,
+            or of the whole text if no answer is complete.
 
     >>> how = AnswerParams(reading="strict", range=[0, 5])
     >>> read_answer(Completion("<think>sharp</think><answer>3.42</answer>"), how)
@@ -100,11 +89,9 @@ def read_answer(completion: Completion, how: AnswerParams) -> Answer:
 
 
 def answer_begins(text: str, reading: AnswerReading) -> int | None:
-    """Where the text of the last answer begins, closed or not; None where none was begun.
+    """Index after the last `<answer>` of a completion, closed or not; None if there is none.
 
-    Args:
-        text: a completion.
-        reading: `strict` looks behind the thought, `authors` everywhere, as `read_answer` does.
+    `strict` looks after the thought, `authors` everywhere, as `read_answer` does.
     """
     position = _thought_end(text) if reading == "strict" else 0
     start, end = _last_answer(text, position)
@@ -117,10 +104,10 @@ def answer_begins(text: str, reading: AnswerReading) -> int | None:
 def has_format(completion: str, *, thinking: bool = True) -> bool:
     """Whether the whole completion is `<think>.*?</think>\\s*<answer>.*?</answer>`.
 
-    Without `thinking` it is one `<answer>.*?</answer>`, in which stands no tag of a thought.
+    Without `thinking` it is one `<answer>.*?</answer>` without tags of a thought.
 
-    A dot matches line breaks too, so what stands between the tags is free, other tags included; no
-    blank may come before the first or after the last tag.
+    A dot matches line breaks and other tags, too. No blank may come before the first or after the
+    last tag.
 
     >>> has_format("<think>sharp</think> <answer>good</answer>")
     True
@@ -152,7 +139,7 @@ def _judge(number: str, limits: tuple[float, float] | None) -> Answer:
 
 
 def _thought_end(completion: str) -> int:
-    """Where an answer may begin: behind the thought; nowhere in one that never ends."""
+    """Index from which an answer may begin: after the thought; the end if the thought is open."""
     end = completion.find(_THOUGHT)
     if end >= 0:
         return end + len(_THOUGHT)
@@ -160,7 +147,7 @@ def _thought_end(completion: str) -> int:
 
 
 def _last_answer(completion: str, position: int) -> tuple[int, int]:
-    """Where the text of the last complete answer begins and ends; (0, -1) where there is none.
+    """Start and end of the text of the last complete answer; (0, -1) if there is none.
 
     Answers do not nest: the first `</answer>` after an `<answer>` closes it.
     """
@@ -173,3 +160,78 @@ def _last_answer(completion: str, position: int) -> tuple[int, int]:
         last = (start, end)
         position = end + len(ANSWER_END)
     return last
+
+
+_CLOSING = "</"
+_BEGINNING = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?)?")
+
+
+class Prefix(NamedTuple):
+    """The beginning of an answer that may still become a score.
+
+    `tail` is the relevant text after the number: a blank, the first character of a tag, or both.
+    """
+
+    number: str = ""
+    tail: str = ""
+
+
+@lru_cache(maxsize=1 << 16)  # the same prefixes come up in every clip
+def value_of(prefix: Prefix) -> float | None:
+    """The number so far; None before its first digit, and after a blank, where words may follow."""
+    digits = prefix.number.rstrip(".")
+    if prefix.tail[:1].isspace() or digits in {"", "-"}:
+        return None
+    return float(digits)
+
+
+@lru_cache(maxsize=1 << 16)
+def extend(prefix: Prefix, piece: str, reading: AnswerReading) -> Prefix | float | None:
+    """The prefix extended by a piece of text.
+
+    Args:
+        prefix: the text after `<answer>`.
+        piece: the text of the next token.
+        reading: as `answer.reading` has it.
+
+    Returns:
+        The score, once no continuation can change it; None once there can be none.
+
+    >>> extend(Prefix("3"), ".4", "strict")
+    Prefix(number='3.4', tail='')
+    >>> extend(Prefix("3.4"), "</answer>", "strict")
+    3.4
+    >>> extend(Prefix("3", " "), "out", "strict")
+    >>> extend(Prefix("3"), " out", "authors")
+    3.0
+    """
+    text = prefix.number + prefix.tail + piece
+    return _strict(text) if reading == "strict" else _authors(text)
+
+
+def _strict(text: str) -> Prefix | float | None:
+    said, mark, rest = text.partition("<")
+    number, tag = said.strip(), mark + rest
+    blank = said.lstrip()[len(number) :][:1]  # one stands for all of them
+    if not (blank or tag):
+        return Prefix(number) if _BEGINNING.fullmatch(number) else None
+    if not NUMBER.fullmatch(number) or not tags_agree(tag, ANSWER_END):
+        return None
+    return float(number) if tag.startswith(_CLOSING) else Prefix(number, blank + tag)
+
+
+def _authors(text: str) -> Prefix | float | None:
+    said, closed, _ = text.partition(_CLOSING)
+    found = AUTHORS_NUMBER.search(said)
+    if found is None:
+        sign, tag = ("-" if said.endswith("-") else ""), ("<" if said.endswith("<") else "")
+        return None if closed else Prefix(sign, tag)
+    after = said[found.end() :]
+    if closed or after not in {"", "."}:
+        return float(found.group())
+    return Prefix(found.group() + after)
+
+
+def tags_agree(said: str, tag: str) -> bool:
+    """Whether the text is the beginning of a tag, or begins with it."""
+    return said.startswith(tag) or tag.startswith(said)

@@ -1,26 +1,26 @@
 """The configuration of a policy: InternVL's, with the motion branch and the clip setting.
 
+Also how far back the layers of its language model look.
+
 Source: docs/method.md, section 2.
 """
 
 from typing import Any
 
-from transformers import InternVLConfig
+from transformers import InternVLConfig, PreTrainedConfig
 
 from vqathinker.errors import InputError
 from vqathinker.params import PromptParams
 
-__all__ = ["VQAThinkerConfig", "ask_as_trained"]
-
 
 class VQAThinkerConfig(InternVLConfig):
-    """InternVL's configuration, and what is not InternVL's.
+    """InternVL's configuration with the motion branch and the prompt.
 
     Args:
         motion: {"encoder": name, …} of the motion branch; see `build_motion_encoder`.
-        setting: frames x size of the clips that the policy is meant to be asked about, "12x560".
-        thinking: whether its prompt asks for a thought before the answer.
-        motion_token: whether its prompt has the motion token; without it no motion is looked at.
+        setting: frames x size of the clips for evaluation, "12x560".
+        thinking: whether the prompt asks for a thought before the answer.
+        motion_token: whether the prompt has the motion token; without it no motion is encoded.
     """
 
     model_type = "vqathinker"
@@ -55,5 +55,39 @@ class VQAThinkerConfig(InternVLConfig):
 
 
 def ask_as_trained(config: VQAThinkerConfig, prompt: PromptParams) -> None:
-    """Write into a policy's configuration the prompt that it is trained with, and asked with."""
+    """Write the prompt of training into the configuration, so that evaluation uses it, too."""
     config.thinking, config.motion_token = prompt.thinking, prompt.motion
+
+
+_FULL, _SLIDING = "full_attention", "sliding_attention"
+
+
+def has_window(language: PreTrainedConfig) -> bool:
+    """Whether any layer sees less than all tokens before its own.
+
+    Args:
+        language: the configuration of the language model, `config.text_config` of a policy.
+    """
+    if kinds := getattr(language, "layer_types", None):
+        return set(kinds) != {_FULL}
+    # Models without kinds of layers: Mistral's window has no switch, older Qwen2's has one.
+    switched_on = getattr(language, "use_sliding_window", True)
+    return bool(switched_on and getattr(language, "sliding_window", None))
+
+
+def attention_window(language: PreTrainedConfig) -> int | None:
+    """Tokens that a layer with a sliding window sees, its own included; None: none has a window.
+
+    Raises:
+        InputError: a window of another kind, for which no mask can be made here.
+    """
+    if not has_window(language):
+        return None
+    kinds = set(getattr(language, "layer_types", None) or [])
+    window = getattr(language, "sliding_window", None)
+    if not kinds or not kinds <= {_FULL, _SLIDING} or not window:
+        raise InputError(
+            f"text_config: layer_types {sorted(kinds)} with sliding_window {window}; expected "
+            f"{_FULL}, or {_SLIDING} with a window: set evaluation.score to greedy or mean"
+        )
+    return int(window)

@@ -1,10 +1,9 @@
-"""The demo's base policy: a tiny InternVL that can see and speak the format but knows no score.
+"""The demo's base policy: a tiny InternVL that sees degradations and knows the answer format.
 
-It stands to the demo as InternVL3 stands to the paper. Two stages prepare it, neither with a MOS:
-*perception*, in which the projectors learn to tell kind and strength of a degradation, and
-*speech*, in which the language model learns to say them in words and to close with a score in the
-right form that is drawn at random; or, asked for the kind of degradation, with the kind's word.
-The image encoder stays as it was built, as ever after.
+It is to the demo what InternVL3 is to the paper. Two stages train it, neither with a MOS: in
+*perception* the projectors learn to recognise kind and strength of a degradation; in *speech* the
+language model learns to name both, and to answer with a random score or, if asked for the kind of
+degradation, with that kind. The image encoder is not trained.
 """
 
 from collections.abc import Sequence
@@ -19,26 +18,20 @@ from transformers import PreTrainedTokenizerFast
 
 from vqathinker.errors import InputError, reading
 from vqathinker.params.base import DemoBaseParams, StageParams
-from vqathinker.policy.demo_speech import (
-    PHRASES,
-    attributions,
-    question_in_order,
-    scored_answers,
-    token_weights,
-)
-from vqathinker.policy.demo_words import KINDS, LEVELS, WORDS
 from vqathinker.policy.folder.checkpoint import save_policy
-from vqathinker.policy.inputs import prompt_ids
+from vqathinker.policy.inputs import generation_defaults, prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.motion.filter_bank import FilterBank
 from vqathinker.policy.normalisation import normalise
+from vqathinker.policy.prompt import KINDS, LEVELS, WORDS, degradation_question
 from vqathinker.policy.tiny import build_policy, build_tokenizer
-from vqathinker.policy.tokens import generation_defaults
 from vqathinker.products import DEGRADATIONS
 from vqathinker.video.store import ClipStore
 
-__all__ = ["prepare_base"]
-
+_THOUGHT = "<think>I see {level} {kind}.</think><answer>{score:.2f}</answer>"
+_MARKS = ("A:", *(f", {letter}:" for letter in "BCDE"))
+PHRASES = ("I see", ".", *(f" {word}" for word in (*LEVELS, *WORDS)), *WORDS, *_MARKS)
+_ATTRIBUTION = "<think>I see {level} {kind}.</think><answer>{kind}</answer>"
 _JITTER = 0.05  # noise on the motion feature, in its standard deviations: 900 clips are few
 _VISUAL_WEIGHT = 0.3  # weight of telling kind and strength from the frames alone,
 _VISUAL_EVERY = 12  # in one step of so many: frames cost more than they tell
@@ -56,7 +49,7 @@ say little.
 
 @dataclass(frozen=True)
 class EncodedClips:
-    """What the clips show, encoded once, and what can be said of them without a MOS."""
+    """Encoded clips with their degradation."""
 
     frames: Tensor  # (clips, frames, K, 4 x vision width)
     motion: Tensor  # (clips, dim), calibrated
@@ -210,3 +203,53 @@ class _Optimiser:
         loss.backward()
         nn.utils.clip_grad_norm_(self.parameters, 1.0)
         self.optimiser.step()
+
+
+def question_in_order(order: Sequence[int]) -> str:
+    """The question on the kind of degradation; `order` are places in `WORDS`, each once."""
+    shown = [f"{mark} {WORDS[word]}" for mark, word in zip(_MARKS, order, strict=True)]
+    return degradation_question("".join(shown))
+
+
+def scored_answers(
+    tokenizer: PreTrainedTokenizerFast, kind: Tensor, strength: Tensor, score: Tensor
+) -> Tensor:
+    """Token ids (2 x clips, tokens): true words and the `score`, then the same words and 6 less it.
+
+    `kind` (clips,) is a place in `WORDS`, `strength` (clips,) lies in 0..1.
+    """
+    texts = [
+        _THOUGHT.format(level=level, kind=word, score=value)
+        for scores in (score, 6 - score)
+        for level, word, value in zip(*_said(kind, strength), scores.tolist(), strict=True)
+    ]
+    return _ids(tokenizer, texts)
+
+
+def attributions(tokenizer: PreTrainedTokenizerFast, kind: Tensor, strength: Tensor) -> Tensor:
+    """Token ids (clips, tokens): true words, and the kind as the answer; see `scored_answers`."""
+    pairs = zip(*_said(kind, strength), strict=True)
+    return _ids(tokenizer, [_ATTRIBUTION.format(level=level, kind=word) for level, word in pairs])
+
+
+def token_weights(tokenizer: PreTrainedTokenizerFast) -> Tensor:
+    """What is seen counts most; digits are noise, of which only the form is to be learned.
+
+    A weight for each token of the vocabulary (tokens,).
+    """
+    weight = torch.ones(len(tokenizer))
+    weight[tokenizer.convert_tokens_to_ids(list("0123456789"))] = 0.2
+    said = [*(f" {word}" for word in (*LEVELS, *WORDS)), *WORDS]
+    ids = tokenizer(said, add_special_tokens=False)["input_ids"]
+    weight[torch.tensor(ids)[:, 0]] = 3.0
+    return weight
+
+
+def _said(kind: Tensor, strength: Tensor) -> tuple[list[str], list[str]]:
+    level = (strength * len(LEVELS)).long().clamp(max=len(LEVELS) - 1)
+    return [LEVELS[place] for place in level], [WORDS[place] for place in kind]
+
+
+def _ids(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> Tensor:
+    ended = [text + tokenizer.eos_token for text in texts]
+    return torch.tensor(tokenizer(ended, add_special_tokens=False)["input_ids"])

@@ -1,6 +1,6 @@
-"""Where a policy computes, at what precision, and with which attention.
+"""Device, precision and attention implementation of a policy.
 
-Half precision pays on a GPU; on the CPU float32 is faster and exact enough to be compared.
+Half precision is for GPUs; on a CPU float32 is faster, and its results can be compared.
 """
 
 from collections.abc import Iterator
@@ -12,8 +12,6 @@ from transformers import PreTrainedModel
 
 from vqathinker.errors import InputError
 from vqathinker.params import Device, Precision
-
-__all__ = ["attention_for", "choose_device", "choose_dtype", "masked_attention"]
 
 _HALF = (torch.bfloat16, torch.float16)
 _FLASH, _MASKED = "flash_attention_2", "sdpa"

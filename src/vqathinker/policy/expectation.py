@@ -1,13 +1,12 @@
-"""The expectation of a score over a policy's own probabilities: no sampling, and all it knows.
+"""The expected score over a policy's own probabilities, without sampling.
 
-Greedy decoding shows the likeliest digits and hides the others. Here the reasoning is the greedy
-one, and behind its `<answer>` the numbers that the policy may say are explored as a tree, the most
-probable branches first, until the unexplored probability is negligible. Many branches share one
-forward step over the cache of the completion: each sees the prompt, the reasoning and its own
-ancestors.
+Greedy decoding gives the likeliest digits only. Here the reasoning is the greedy one, and after its
+`<answer>` the possible numbers are explored as a tree, the most probable branches first, until the
+unexplored probability is negligible. Many branches share one forward step over the cache of the
+completion: each attends to the prompt, the reasoning and its own ancestors.
 
-Any tokenizer will do whose tokens decode to text by themselves: numbers are told by their text, so
-it does not matter whether digits are tokens of their own (Qwen's are) or come in twos and threes.
+Numbers are recognised by their text, so digits may be single tokens (as Qwen's) or come in twos and
+threes.
 """
 
 import heapq
@@ -23,13 +22,11 @@ from transformers import DynamicCache, PreTrainedTokenizerBase
 from vqathinker.choices import AnswerReading
 from vqathinker.errors import InputError
 from vqathinker.params import EXPECTATION, ExpectationParams
-from vqathinker.policy.answer import ANSWER_END, answer_begins
-from vqathinker.policy.answer_prefix import Prefix, extend, tags_agree, value_of
-from vqathinker.policy.attention_window import attention_window
+from vqathinker.policy.answer import ANSWER_END, Prefix, answer_begins, extend, tags_agree, value_of
+from vqathinker.policy.config import attention_window
 from vqathinker.policy.device import masked_attention
+from vqathinker.policy.generation import rows_of
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
-
-__all__ = ["Expectation", "NumberTokens", "expected_score"]
 
 _WIDTH = 512  # branches of one forward step; 620 MB of probabilities with InternVL3's vocabulary
 _NEGLIGIBLE = 1e-5  # share of `missing`; a less probable branch is not kept, only counted
@@ -39,13 +36,13 @@ _ANSWER_PART = re.compile(r"\s*[-0-9.]*\s*")
 
 
 class Expectation(NamedTuple):
-    """What a policy says on average where it says a number in range.
+    """Mean of the numbers in range that a policy may answer.
 
-    `mass` is the probability of the numbers in range that were read to their end, 0..1. `missing`
-    is that of branches left unexplored. Each of them counts with the number that it begins with, if
-    that is one, so the error of `score` is at most (highest - lowest score) * missing / mass.
-    `spread` is the standard deviation. `score` and `spread` are None where numbers have less than
-    0.01 together, or no answer was begun.
+    `mass` is the probability of the complete numbers in range, 0..1, `missing` that of unexplored
+    branches. Each of these counts with the number that it begins with, if any, so the error of
+    `score` is at most (highest - lowest score) * missing / mass. `spread` is the standard
+    deviation. `score` and `spread` are None if the numbers have less than 0.01 together, or no
+    answer was begun.
     """
 
     score: float | None
@@ -79,10 +76,8 @@ class NumberTokens:
             index: tokenizer.decode([index]) for index in sorted(tokenizer.get_vocab().values())
         }
         self.reading = reading
-        self.parts = {index: text for index, text in texts.items() if _NUMBER_PART.fullmatch(text)}
-        self.blanks = {index for index, text in texts.items() if text.isspace()}
-        self.ends = {index for index, text in texts.items() if text and ANSWER_END.startswith(text)}
-        if lacking := sorted(set("0123456789.") - set("".join(self.parts.values()))):
+        numbers = "".join(text for text in texts.values() if _NUMBER_PART.fullmatch(text))
+        if lacking := sorted(set("0123456789.") - set(numbers)):
             raise InputError(
                 f"no token of the vocabulary holds {', '.join(lacking)}, so the numbers that the "
                 "policy may say cannot be followed: set evaluation.score to greedy or mean"
@@ -131,7 +126,7 @@ def expected_score(  # noqa: PLR0913  what was said, where it lies, and how far 
     if begun is None:
         return Expectation(None, None, 0.0)
     shared = prompt_length + begun - 1  # columns that every branch sees
-    own = _row_of(cache, row, shared)
+    own = rows_of(cache, slice(row, row + 1), shared)
     ids = tokens.ids.to(policy.device)
     root = _Node(completion[begun - 1], "", "", 1.0, ())
     search = _Search(tokens, limits, how.missing, root)
@@ -246,14 +241,6 @@ def _tokens_before_answer(
         if len(said) >= place:
             return number if said.rstrip() == text[:place] else None
     return None
-
-
-def _row_of(cache: DynamicCache, row: int, length: int) -> DynamicCache:
-    own = DynamicCache()
-    for number, layer in enumerate(cache.layers):
-        own.update(layer.keys[row : row + 1, :, :length], layer.values[row : row + 1, :, :length],
-                   number)  # fmt: skip
-    return own
 
 
 def _next_probabilities(

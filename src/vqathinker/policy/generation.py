@@ -1,20 +1,24 @@
-"""Completions of a policy: each distinct prompt is run once, whatever the size of its group."""
+"""Generate completions: each distinct prompt is run once, whatever the size of its group.
 
+transformers' DynamicCache joins old and new keys at each step: for 16 completions behind prompts of
+1,700 tokens that is most of a step's time on the CPU. Here a layer keeps space for more tokens
+after its last one and writes there. For decoding only: what is written in place has no gradient.
+"""
+
+import hashlib
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer
 
-from vqathinker.policy.model import VQAThinkerForConditionalGeneration
-from vqathinker.policy.portions import rows_at_a_time
-from vqathinker.policy.roomy_cache import join_caches, roomy_cache
+from vqathinker.policy.model import VQAThinkerForConditionalGeneration, rows_at_a_time
 
-__all__ = ["EncodedPrompts", "Generated", "Remembered", "generate", "generate_with_cache"]
-__all__ += ["prefill"]
-
-_LEAVING = 0.25  # share of a batch that has answered, from which on it is worth being cut down
+# Share of a batch that has answered, from which on it is worth being cut down.
+_LEAVING = 0.25
+SPARE_TOKENS = 128  # that a layer of the cache keeps space for
 
 
 class EncodedPrompts(NamedTuple):
@@ -36,7 +40,7 @@ class EncodedPrompts(NamedTuple):
 
 
 class Remembered(NamedTuple):
-    """Where the keys and values of a completion lie: a row of a cache."""
+    """The row of a cache with the keys and values of a completion."""
 
     cache: DynamicCache
     row: int
@@ -53,14 +57,6 @@ class Generated(NamedTuple):
     remembered: list[Remembered]
 
 
-class _Sampling(NamedTuple):
-    """How the next token is chosen, as `generate` takes it."""
-
-    temperature: float
-    draws: torch.Generator | Tensor | None
-    top_k: int = 0
-
-
 @torch.no_grad()
 def prefill(
     policy: VQAThinkerForConditionalGeneration, prompts: EncodedPrompts
@@ -70,7 +66,7 @@ def prefill(
     caches, hidden = [], []
     for some in zip(*(part.split(at_once) for part in prompts), strict=True):
         shown = EncodedPrompts(*some)._asdict()
-        out = policy.model(**shown, past_key_values=roomy_cache(), use_cache=True)
+        out = policy.model(**shown, past_key_values=preallocated_cache(), use_cache=True)
         caches.append(out.past_key_values)
         hidden.append(out.last_hidden_state[:, -1:])
     return join_caches(caches), torch.cat(hidden)
@@ -101,11 +97,13 @@ def generate(
     Raises:
         ValueError: `temperature` is above 0 and there are no draws.
     """
-    how = _Sampling(temperature, draws, top_k)
-    return _complete(policy, prompts, rows, max_new_tokens, end, how, keep=False).ids
+    return generate_with_cache(
+        policy, prompts, rows, max_new_tokens, end, temperature, draws, top_k, keep=False
+    ).ids
 
 
-def generate_with_cache(
+@torch.no_grad()
+def generate_with_cache(  # noqa: PLR0913  as `generate`
     policy: VQAThinkerForConditionalGeneration,
     prompts: EncodedPrompts,
     rows: Tensor,
@@ -113,19 +111,13 @@ def generate_with_cache(
     end: int,
     temperature: float = 0.0,
     draws: torch.Generator | Tensor | None = None,
+    top_k: int = 0,
+    *,
+    keep: bool = True,
 ) -> Generated:
-    """As `generate`, with what attention remembers, for looking again at what was said."""
-    how = _Sampling(temperature, draws)
-    return _complete(policy, prompts, rows, max_new_tokens, end, how, keep=True)
-
-
-@torch.no_grad()
-def _complete(
-    policy: VQAThinkerForConditionalGeneration, prompts: EncodedPrompts, rows: Tensor,
-    max_new_tokens: int, end: int, how: _Sampling, *, keep: bool,
-) -> Generated:  # fmt: skip
-    if how.temperature > 0 and how.draws is None:
-        raise ValueError(f"temperature {how.temperature} draws tokens; pass a torch.Generator")
+    """As `generate`, with the keys and values of the completions unless `keep` is false."""
+    if temperature > 0 and draws is None:
+        raise ValueError(f"temperature {temperature} draws tokens; pass a torch.Generator")
     was_training = policy.training
     policy.eval()
     cache, hidden = prefill(policy, prompts)
@@ -137,8 +129,8 @@ def _complete(
     kept: dict[int, Remembered] = {}
     for step in range(max_new_tokens):
         logits = policy.next_logits(hidden[:, -1])
-        heights = _heights(how.draws, len(rows), step, places) if how.temperature else None
-        drawn = _next_token(_truncated(logits, how.top_k), how.temperature, heights)
+        uniform = _uniform(draws, len(rows), step, places) if temperature else None
+        drawn = _next_token(_truncated(logits, top_k), temperature, uniform)
         token = torch.where(is_open, drawn, end)
         said[places, step] = token
         is_open &= token != end
@@ -147,7 +139,7 @@ def _complete(
             break
         if answered >= _LEAVING * len(places):
             if keep:
-                kept |= _remember(_rows_of(cache, ~is_open), places[~is_open])
+                kept |= _remember(rows_of(cache, ~is_open), places[~is_open])
             cache.batch_select_indices(is_open.nonzero()[:, 0])
             token, places, is_open = token[is_open], places[is_open], is_open[is_open]
         out = policy.model(input_ids=token[:, None], past_key_values=cache, use_cache=True)
@@ -163,14 +155,16 @@ def _remember(cache: DynamicCache, places: Tensor) -> dict[int, Remembered]:
     return {place: Remembered(cache, row) for row, place in enumerate(places.tolist())}
 
 
-def _rows_of(cache: DynamicCache, chosen: Tensor) -> DynamicCache:
+def rows_of(cache: DynamicCache, chosen: Tensor | slice, length: int | None = None) -> DynamicCache:
+    """A cache of the chosen rows, and of their first `length` tokens; None: of all."""
     own = DynamicCache()
     for number, layer in enumerate(cache.layers):
-        own.update(layer.keys[chosen], layer.values[chosen], number)
+        keys, values = (part[chosen, :, :length] for part in (layer.keys, layer.values))
+        own.update(keys, values, number)
     return own
 
 
-def _heights(
+def _uniform(
     draws: torch.Generator | Tensor | None, rows: int, step: int, places: Tensor
 ) -> Tensor | None:
     """One number 0..1 (places, 1) for each completion in the batch. A generator draws for those
@@ -191,14 +185,85 @@ def _truncated(logits: Tensor, top_k: int) -> Tensor:
     return logits.masked_fill(logits < least, -torch.inf)
 
 
-def _next_token(logits: Tensor, temperature: float, heights: Tensor | None) -> Tensor:
-    if heights is None:
+def _next_token(logits: Tensor, temperature: float, uniform: Tensor | None) -> Tensor:
+    if uniform is None:
         return logits.argmax(-1)
     # One uniform number a row against the cumulated probabilities: multinomial draws one a token.
-    stairs = (logits / temperature).softmax(-1, dtype=torch.float64).cumsum(-1)
-    place = torch.searchsorted(stairs, heights.to(stairs) * stairs[:, -1:], right=True)[:, 0]
+    cumulated = (logits / temperature).softmax(-1, dtype=torch.float64).cumsum(-1)
+    drawn = uniform.to(cumulated) * cumulated[:, -1:]
+    place = torch.searchsorted(cumulated, drawn, right=True)[:, 0]
     return place.clamp(max=logits.shape[-1] - 1)
 
 
 def _cut_behind(ids: list[int], end: int) -> list[int]:
     return ids[: ids.index(end) + 1] if end in ids else ids
+
+
+def uniform_numbers(seed: int, name: str, completions: int, tokens: int) -> Tensor:
+    """Numbers 0..1, float64 (completions, tokens), that depend on seed and name alone.
+
+    So a completion depends neither on the other clips of its batch nor on the number of processes.
+    """
+    digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
+    generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+    return torch.rand((completions, tokens), generator=generator, dtype=torch.float64)
+
+
+class _PreallocatedLayer(DynamicLayer):
+    """A DynamicLayer whose `keys` and `values` are the filled part of a larger tensor.
+
+    Methods that put others in their place (a selection of rows, a repetition) leave the buffers
+    behind; the next update makes new ones.
+    """
+
+    _buffers: tuple[Tensor, Tensor] | None = None
+
+    def update(
+        self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any
+    ) -> tuple[Tensor, Tensor]:
+        """Put (rows, heads, tokens, size) behind what is there; all of it comes back."""
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+            self.keys, self.values = key_states, value_states
+            return self.keys, self.values
+        before = self.keys.shape[-2]
+        filled = before + key_states.shape[-2]
+        if self._buffers is None or not _lies_in(self.keys, self._buffers[0], filled):
+            self._buffers = (_with_space(self.keys, filled), _with_space(self.values, filled))
+        keys, values = self._buffers
+        keys[..., before:filled, :] = key_states
+        values[..., before:filled, :] = value_states
+        self.keys, self.values = keys[..., :filled, :], values[..., :filled, :]
+        return self.keys, self.values
+
+
+def _lies_in(part: Tensor, buffer: Tensor, filled: int) -> bool:
+    same = part.data_ptr() == buffer.data_ptr() and part.shape[0] == buffer.shape[0]
+    return same and filled <= buffer.shape[-2]
+
+
+def _with_space(part: Tensor, filled: int) -> Tensor:
+    buffer = part.new_empty((*part.shape[:-2], filled + SPARE_TOKENS, part.shape[-1]))
+    buffer[..., : part.shape[-2], :] = part
+    return buffer
+
+
+def preallocated_cache() -> DynamicCache:
+    """An empty cache with such layers."""
+    cache = DynamicCache()
+    cache.layer_class_to_replicate = _PreallocatedLayer
+    return cache
+
+
+def join_caches(caches: Sequence[DynamicCache]) -> DynamicCache:
+    """The rows of all caches, equally long, one after the other; empties the caches."""
+    if len(caches) == 1:
+        return caches[0]
+    joined = preallocated_cache()
+    for number in range(len(caches[0].layers)):
+        layers = [cache.layers.pop(0) for cache in caches]  # each is free once it is copied
+        keys, values = (
+            torch.cat([getattr(a, name) for a in layers]) for name in ("keys", "values")
+        )
+        joined.update(keys, values, number)
+    return joined

@@ -1,4 +1,4 @@
-"""Log-probabilities of said tokens, without the logits of all of them at once.
+"""Log-probabilities of tokens, without the logits of all of them at once.
 
 A vocabulary of 151,674 makes the logits of 800 tokens 0.5 GB in float32, and several times that in
 backward. So the head runs over a few tokens at a time, and again in backward.
@@ -12,8 +12,6 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 from transformers.utils import ModelOutput
-
-__all__ = ["TOKENS_AT_A_TIME", "CompletionScores", "TokenScores", "score_tokens"]
 
 TOKENS_AT_A_TIME = 128  # 78 MB of float32 logits with InternVL3's vocabulary
 
@@ -43,7 +41,7 @@ def score_tokens(
         head: hidden states (tokens, hidden) → logits (tokens, vocabulary), minus infinity where a
             token cannot be sampled.
         hidden: (tokens, hidden).
-        ids: the tokens that were said (tokens,).
+        ids: the tokens of the completions (tokens,).
         temperature: what logits are divided by, as in sampling.
 
     Returns:

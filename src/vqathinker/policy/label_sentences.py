@@ -10,8 +10,6 @@ from typing import Any
 
 from vqathinker.params.base import RELEASED
 
-__all__ = ["about_scores", "describe_labels_of", "training_set"]
-
 # Measured once, with the policy of `make demo` before version 0.1. No other has been measured.
 _DEMO_SET = "demo_train"
 _RELEASED_SET = "lsvq_train"

@@ -8,7 +8,7 @@ pass is checked against.
 """
 
 import math
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -24,18 +24,49 @@ from transformers.models.internvl.modeling_internvl import (
     InternVLModelOutputWithPast,
 )
 
-from vqathinker.policy.attention_window import has_window
-from vqathinker.policy.config import VQAThinkerConfig
+from vqathinker.errors import InputError
+from vqathinker.policy.config import VQAThinkerConfig, has_window
 from vqathinker.policy.head import CompletionScores, score_tokens
-from vqathinker.policy.motion.encoder import build_motion_encoder
-from vqathinker.policy.motion.token import SeesMotion
+from vqathinker.policy.motion.filter_bank import FilterBank
+from vqathinker.policy.motion.slowfast import TIME_REPEAT, SlowFastR50
 from vqathinker.policy.packing import pack
-from vqathinker.policy.portions import rows_at_a_time
 
-__all__ = ["VQAThinkerForConditionalGeneration", "VQAThinkerModel"]
+# Without gradient a batch goes through in portions: what a pass holds grows with its positions, and
+# a step on one GPU has 160 prompts of 1,700 tokens and 192 frames of 1,025 patches. This many keep
+# a GPU busy; the demo's largest step has fewer.
+POSITIONS_AT_A_TIME: Final = 32_768
 
 
-class VQAThinkerModel(SeesMotion, InternVLModel):
+def rows_at_a_time(positions: int) -> int:
+    """Rows of so many positions in a portion: at least one."""
+    return max(1, POSITIONS_AT_A_TIME // positions)
+
+
+def build_motion_encoder(config: dict[str, Any]) -> FilterBank | SlowFastR50:
+    """The motion encoder that a policy's configuration names.
+
+    Args:
+        config: {"encoder": "filter_bank", "slow_divisor": 1} or {"encoder": "slowfast_r50",
+            "time_repeat": {"6": 6, "12": 4}}, where only `encoder` is needed. How a clip goes
+            through SlowFast-R50 depends on its number of frames, which differs between training
+            and evaluation, so there is no switch that could be left in the wrong place.
+
+    Raises:
+        InputError: the name is not known here, or a value does not fit.
+    """
+    name = config.get("encoder")
+    if name == "filter_bank":
+        return FilterBank(int(config.get("slow_divisor", 1)))
+    if name == "slowfast_r50":
+        table = config.get("time_repeat", TIME_REPEAT)
+        return SlowFastR50({int(frames): int(repeat) for frames, repeat in table.items()})
+    raise InputError(
+        f"motion encoder {name!r} is not known; expected 'filter_bank' or 'slowfast_r50': "
+        "check base.motion.encoder"
+    )
+
+
+class VQAThinkerModel(InternVLModel):
     """InternVL's body with a frozen motion encoder and its trained projector."""
 
     config_class = VQAThinkerConfig
@@ -72,6 +103,25 @@ class VQAThinkerModel(SeesMotion, InternVLModel):
         grid = patches.view(clips * frames, side, side, -1)
         tokens = self.pixel_shuffle(grid, scale_factor=self.config.downsample_ratio)
         return tokens.reshape(clips, frames, -1, tokens.shape[-1])
+
+    def encode_motion(self, pixel_values: Tensor) -> Tensor:
+        """Normalised frames (clips, frames, 3, size, size) → float32 features (clips, dim).
+
+        Without a motion token they are empty, (clips, 0), and the encoder computes nothing.
+        """
+        return self.pool_motion(self.encode_motion_frames(pixel_values))
+
+    def encode_motion_frames(self, pixel_values: Tensor) -> Tensor:
+        """What each frame tells by itself (clips, frames, …), or (clips, frames, 0)."""
+        if not self.config.motion_token:
+            return pixel_values.new_zeros(*pixel_values.shape[:2], 0)
+        return self.motion_encoder.encode_frames(pixel_values)
+
+    def pool_motion(self, frame_features: Tensor) -> Tensor:
+        """Features (clips, dim), or (clips, 0), of frames in whatever order."""
+        if not self.config.motion_token:
+            return frame_features[:, 0]
+        return self.motion_encoder.pool_frames(frame_features)
 
     def embed(self, input_ids: Tensor, frame_features: Tensor, motion_features: Tensor) -> Tensor:
         """Prompt embeddings (clips, length, hidden) with visual and motion tokens in their places.

@@ -1,17 +1,15 @@
-"""One row a video: its prompt, then all of its completions, of which each sees the prompt alone.
+"""Packed rows: the prompt of a video, then all of its completions; each attends to the prompt only.
 
-Source: docs/method.md, section 5 (G completions answer one prompt). The plain way gives every
-completion a row with the whole prompt, G × (prompt + completion) tokens. Here it is prompt + Σ
-completions, and no cache is needed, so that layers can be recomputed in backward. Not for layers
-with a sliding window, which is counted in columns.
+Source: docs/method.md, section 5 (G completions answer one prompt). In plain rows every completion
+has its whole prompt, G × (prompt + completion) tokens. A packed row has prompt + Σ completions, and
+needs no cache, so that layers can be recomputed in backward. Layers with a sliding window cannot
+use it, because the window counts columns.
 """
 
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
-
-__all__ = ["PackedRows", "pack"]
 
 _PROMPT, _PADDING = -1, -2  # owners of a column besides the completions
 

@@ -1,11 +1,9 @@
-"""The parts of a policy by the names of their tensors, and which of them training may change.
+"""The parts of a policy by the names of their tensors; training may change all but one.
 
 Source: docs/method.md, section 2: all but the motion encoder are trained.
 """
 
 from collections.abc import Mapping, Sequence
-
-__all__ = ["FROZEN", "PARTS", "part_of", "shape_mismatches"]
 
 FROZEN = "motion_encoder"
 PARTS = {

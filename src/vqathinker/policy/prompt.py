@@ -1,7 +1,8 @@
 """The prompts a policy reads, to the character.
 
 Source: docs/method.md, section 2; authors' `grpo_jsonl.py`, `internvl_module.py` and
-`batch_infer.py` at ee47a40. The wording lies in `prompts.yaml`.
+`batch_infer.py` at ee47a40. The wording lies in `prompts.yaml`. The words of the demo's question on
+the kind of degradation are here, too.
 """
 
 from functools import cache
@@ -11,14 +12,14 @@ from typing import Any, Literal
 from vqathinker.errors import InputError
 from vqathinker.phases.yaml12 import parse_yaml
 
-__all__ = [
-    "Setting",
-    "attribute_question",
-    "degradation_question",
-    "evaluation_prompt",
-    "render",
-    "training_prompt",
-]
+# What the demo's policy sees and says: levels of strength, and words for kinds of degradation.
+LEVELS = ("no", "faint", "slight", "mild", "clear", "strong", "severe", "extreme")
+KINDS = {
+    "x264": "compression", "x265": "compression", "vp9": "compression", "blur": "blur",
+    "noise": "noise", "exposure": "exposure", "freeze": "stutter", "stutter": "stutter",
+    "drop": "stutter",
+}  # fmt: skip
+WORDS = tuple(dict.fromkeys(KINDS.values()))
 
 Setting = Literal["training", "evaluation"]
 

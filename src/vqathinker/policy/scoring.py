@@ -1,8 +1,8 @@
-"""What a policy says about clips, and the scores that can be made of it.
+"""Completions of a policy for clips, and the scores computed from them.
 
-*Greedy*: the number in the likeliest completion; the authors' (docs/method.md, section 6). *Mean*:
-of the readable ones among completions that are drawn. *Expected*: over the policy's own
-probabilities behind the greedy reasoning, see `policy.expectation`.
+*Greedy*: the number in the greedy completion, as the authors (docs/method.md, section 6). *Mean*:
+over the readable answers among sampled completions. *Expected*: over the policy's probabilities
+after the greedy reasoning, see `policy.expectation`.
 """
 
 from collections.abc import Sequence
@@ -15,24 +15,27 @@ from transformers import PreTrainedTokenizerBase
 
 from vqathinker.params import AnswerParams, EvaluationParams, ScoreKind
 from vqathinker.policy.answer import Answer, Completion, read_answer
-from vqathinker.policy.attention_window import attention_window
-from vqathinker.policy.draws import uniform_numbers
+from vqathinker.policy.config import attention_window
 from vqathinker.policy.expectation import Expectation, NumberTokens, expected_score
-from vqathinker.policy.generation import EncodedPrompts, Generated, generate, generate_with_cache
+from vqathinker.policy.generation import (
+    EncodedPrompts,
+    Generated,
+    generate,
+    generate_with_cache,
+    uniform_numbers,
+)
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.normalisation import normalise
-
-__all__ = ["ClipScores", "Scorer", "mean_of"]
 
 _DECIMALS = 9  # of means and deviations of answers
 
 
 class ClipScores(NamedTuple):
-    """What a policy says of one clip.
+    """Answers and scores of one clip.
 
-    `answer` is that of the greedy `completion`; `samples` are the drawn answers, none where no mean
-    is asked for; `expected` is None where it is not asked for.
+    `answer` is that of the greedy `completion`; `samples` are the drawn answers, empty unless a
+    mean is requested; `expected` is None unless it is requested.
     """
 
     completion: Completion

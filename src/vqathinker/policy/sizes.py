@@ -18,7 +18,7 @@ from vqathinker.errors import InputError
 from vqathinker.params import BaseParams, Parameters, PromptParams
 from vqathinker.params.base import REPOS
 from vqathinker.policy.config import VQAThinkerConfig
-from vqathinker.policy.demo_speech import PHRASES
+from vqathinker.policy.demo import PHRASES
 from vqathinker.policy.folder.checkpoint import read_config, read_tokenizer
 from vqathinker.policy.folder.processor import AUTHORS_SETTING
 from vqathinker.policy.inputs import prompt_ids
@@ -27,8 +27,6 @@ from vqathinker.policy.parts import FROZEN, part_of
 from vqathinker.policy.prompt import Setting, render
 from vqathinker.policy.tiny import build_policy, build_tokenizer
 from vqathinker.video.sampling import ClipSetting, parse_setting
-
-__all__ = ["SIZES", "PolicySizes", "config_of", "measure", "measure_bases"]
 
 # Pieces that InternVL3's tokenizer never joins: its own tokens, words with the blank before them,
 # single digits, and runs of other characters. Common English words are one token each; a Chinese

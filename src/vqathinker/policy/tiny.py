@@ -17,8 +17,6 @@ from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.motion.filter_bank import cosine_basis
 from vqathinker.policy.prompt import degradation_question, evaluation_prompt, training_prompt
 
-__all__ = ["build_policy", "build_tokenizer"]
-
 _PAD, _END, _CONTEXT = "<|endoftext|>", "<|im_end|>", "<IMG_CONTEXT>"
 _SPECIAL = (_PAD, "<|im_start|>", _END, "<img>", "</img>", _CONTEXT)
 _TAGS = ("<think>", "</think>", "<answer>", "</answer>")

@@ -9,7 +9,7 @@ from vqathinker.choices import Device, Kernels
 from vqathinker.errors import InputError, read_json
 from vqathinker.phases.words import nearest
 from vqathinker.policy.folder.hashes import PROVENANCE
-from vqathinker.policy.kernels import cap_kernels
+from vqathinker.policy.machine import cap_kernels
 from vqathinker.products import POLICY
 
 if TYPE_CHECKING:

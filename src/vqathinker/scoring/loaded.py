@@ -19,8 +19,8 @@ from transformers.utils import logging as transformers_logging
 from vqathinker.errors import InputError
 from vqathinker.params import AnswerParams, Device, EvaluationParams
 from vqathinker.policy.device import choose_device, choose_dtype
-from vqathinker.policy.folder.checkpoint import PROVENANCE, load_policy
-from vqathinker.policy.folder.evaluation import own_evaluation
+from vqathinker.policy.folder.checkpoint import load_policy, own_evaluation
+from vqathinker.policy.folder.hashes import PROVENANCE
 from vqathinker.policy.folder.processor import AUTHORS_SETTING
 from vqathinker.policy.scoring import ClipScores, Scorer, mean_of
 from vqathinker.scoring.results import METHODS, ClipScore, Method

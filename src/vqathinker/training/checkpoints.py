@@ -1,33 +1,24 @@
-"""Checkpoints of a run: whole under their name, found again after a kill, and only of this run.
+"""Checkpoints of a run: written atomically, checked before a run resumes, pruned.
 
-A checkpoint is written to the folder `UNFINISHED` and gets its name when every file of it is on the
-disk. It lists its files with their sizes, so that one which was damaged later is known, too.
+A checkpoint is written to the folder `UNFINISHED` and gets its name once all of its files are on
+disk. It lists its files with their sizes, so that later damage is noticed.
 """
 
 import itertools
 import json
 import logging
+import math
 import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
 
 from vqathinker.atomic import replace_folder, restore_folders, whole_file
-from vqathinker.training.errors import TrainingError
 
-__all__ = [
-    "FINGERPRINT",
-    "PROCESSES",
-    "UNFINISHED",
-    "fault_of",
-    "finish_checkpoint",
-    "finished_log",
-    "last_whole_checkpoint",
-    "step_of",
-    "unlogged_file",
-    "whole_checkpoints",
-]
+if TYPE_CHECKING:  # this module is imported without pydantic
+    from vqathinker.params import KeepParams
 
 FINGERPRINT = "run.json"
 PROCESSES = "processes"  # of a fingerprint
@@ -37,8 +28,12 @@ _LISTING = "files.json"
 _log = logging.getLogger(__name__)
 
 
+class TrainingError(ValueError):
+    """A run cannot start, or was stopped; the message says what to change."""
+
+
 def unlogged_file(process: int) -> str:
-    """File in a checkpoint: what a process has accumulated since the last row of the log."""
+    """File of a checkpoint with what a process has accumulated since the last row of the log."""
     return f"unlogged_{process}.json"
 
 
@@ -55,14 +50,14 @@ def finish_checkpoint(part: Path, final: Path, provenance: Mapping[str, Any]) ->
 
 
 def last_whole_checkpoint(out: Path, fingerprint: Mapping[str, str]) -> Path | None:
-    """The checkpoint to go on from below `out`/checkpoints; None: from the beginning.
+    """The checkpoint below `out`/checkpoints to resume from; None: start from the beginning.
 
-    Checkpoints of a run with another fingerprint are put aside, as `checkpoints.before-<n>`, and
-    damaged ones are removed, both with a word.
+    Checkpoints of a run with another fingerprint are moved to `checkpoints.before-<n>`, damaged
+    ones are removed; both are logged.
 
     Raises:
-        TrainingError: only the number of processes is another. They hold a share of a checkpoint
-            each, and a step of theirs has other videos.
+        TrainingError: only the number of processes differs. Each of them holds a share of a
+            checkpoint, and a step would have other videos.
     """
     folder, note = out / "checkpoints", out / FINGERPRINT
     restore_folders(folder)
@@ -77,13 +72,13 @@ def last_whole_checkpoint(out: Path, fingerprint: Mapping[str, str]) -> Path | N
     for path in sorted(folder.glob("checkpoint-*"), key=step_of, reverse=True):
         if (fault := fault_of(path)) is None:
             return path
-        _log.warning("%s: %s; it is removed, training goes on from the one before", path, fault)
+        _log.warning("%s: %s; it is removed, and training resumes from the one before", path, fault)
         shutil.rmtree(path)
     return None
 
 
 def _put_aside(folder: Path, before: Mapping[str, Any], now: Mapping[str, str]) -> None:
-    """Nothing is deleted because something changed: it may be days of work."""
+    """Move checkpoints away: they are not deleted, for they may be days of work."""
     if not whole_checkpoints(folder):
         shutil.rmtree(folder, ignore_errors=True)
         return
@@ -94,8 +89,8 @@ def _put_aside(folder: Path, before: Mapping[str, Any], now: Mapping[str, str]) 
     folder.replace(aside)
     changed = [key for key in now if before.get(key) != now[key]]
     _log.warning(
-        "%s: checkpoints of a run with other %s, now in %s; training begins anew. Remove that "
-        "folder if you do not need them",
+        "%s: checkpoints of a run with other %s, now in %s; training starts from the beginning. "
+        "Remove that folder if you do not need it",
         folder,
         ", ".join(changed),
         aside.name,
@@ -105,21 +100,21 @@ def _put_aside(folder: Path, before: Mapping[str, Any], now: Mapping[str, str]) 
 def _require_same_processes(folder: Path, before: str, now: str) -> None:
     if before != now and whole_checkpoints(folder):
         raise TrainingError(
-            f"{folder}: checkpoints of {before} processes, but there are {now} now; set "
-            "training.launch so that there are as many, or remove the folder to begin anew"
+            f"{folder}: checkpoints of {before} processes, but this run has {now}; set "
+            "training.launch to have the same number, or remove the folder to start again"
         )
 
 
 def whole_checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints in `folder` that can be gone on from, the one with most steps last."""
+    """The undamaged checkpoints in `folder`, the one with most steps last."""
     found = sorted(folder.glob("checkpoint-*"), key=step_of)
     return [path for path in found if fault_of(path) is None]
 
 
 def finished_log(checkpoint: Path) -> list[dict[str, Any]] | None:
-    """What a run logged whose last step is behind this checkpoint; None where steps are left.
+    """The log of a run that this checkpoint completes; None if steps are left.
 
-    Its trainer must not be started again: in the middle of an epoch it would do one step more.
+    Its trainer must not be started again: in the middle of an epoch it would make another step.
     """
     state = _read(checkpoint / "trainer_state.json")
     if state is None or state["global_step"] < state["max_steps"]:
@@ -129,12 +124,12 @@ def finished_log(checkpoint: Path) -> list[dict[str, Any]] | None:
 
 
 def step_of(checkpoint: Path) -> int:
-    """Optimiser steps behind a checkpoint, from its name."""
+    """Optimiser steps of a checkpoint, from its name."""
     return int(checkpoint.name.rpartition("-")[2])
 
 
 def fault_of(checkpoint: Path) -> str | None:
-    """Why a checkpoint cannot be gone on from; None for a whole one."""
+    """Why training cannot resume from a checkpoint; None if it can."""
     listed = _read(checkpoint / _LISTING)
     if listed is None:
         return f"no {_LISTING}, so it was never finished"
@@ -148,9 +143,29 @@ def fault_of(checkpoint: Path) -> str | None:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """A JSON object; None where there is none, or half of one."""
+    """A JSON object; None if the file is missing or truncated."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return None
     return content if isinstance(content, dict) else None
+
+
+def prune_checkpoints(folder: Path, keep: "KeepParams") -> None:
+    """Remove from `folder` all checkpoints but the last `keep.last` and the best `keep.best`."""
+    whole = whole_checkpoints(folder)
+    by_reward = sorted(whole, key=lambda path: (mean_reward(path), step_of(path)), reverse=True)
+    kept = {*whole[-keep.last :], *by_reward[: keep.best]}
+    for path in folder.glob("checkpoint-*"):
+        if path not in kept:
+            shutil.rmtree(path)
+
+
+def mean_reward(checkpoint: Path) -> float:
+    """Mean reward of the steps since the checkpoint before, logged or not; -inf without rewards.
+
+    Rounded to six decimals: rewards are float32, so equal means may differ in the seventh.
+    """
+    unlogged = json.loads((checkpoint / unlogged_file(0)).read_text(encoding="utf-8"))
+    rewards = unlogged["rewards"]
+    return round(fmean(rewards), 6) if rewards else -math.inf

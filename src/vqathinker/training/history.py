@@ -1,20 +1,22 @@
-"""What a run leaves to read: its history, its times, and the bar while it runs.
+"""The history and the times of a run; its progress bar and TensorBoard events while it runs.
 
-The history holds what two equal runs have in common, the times what they differ in.
+The history is the same for two equal runs, the times are not.
 """
 
 import sys
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from tqdm import tqdm
 from transformers import TrainerCallback
+from transformers.integrations import TensorBoardCallback
 
 from vqathinker.policy.answer import FAILURES
+from vqathinker.training.checkpoints import TrainingError
 from vqathinker.training.rewards import REWARDS
-
-__all__ = ["ProgressBar", "columns", "history_table", "times_table"]
 
 Log = Sequence[Mapping[str, Any]]
 
@@ -41,12 +43,11 @@ def columns() -> list[str]:
 
 
 def history_table(log: Log) -> pd.DataFrame:
-    """A row for each logged step: what is plotted first, in the order of the paper.
+    """A row for each logged step; docs/training.md explains the columns.
 
-    What a batch does not have, such as a correlation where all scores are equal, stays empty; so
-    does all that is about rollouts where a step made none: in supervised fine-tuning, and in all
-    but the first of the iterations on a batch. The columns are
-    explained in docs/training.md.
+    A number that a batch does not have is empty, such as a correlation where all scores are equal.
+    So is every column on rollouts where a step made none: in supervised fine-tuning, and in all but
+    the first iteration on a batch.
     """
     means = {f"rewards/{name}/mean": f"rewards/{name}" for name in REWARDS}
     steps = _steps(log).rename(columns=_NAMES | means)
@@ -78,7 +79,7 @@ def _steps(log: Log) -> pd.DataFrame:
 
 
 class ProgressBar(TrainerCallback):
-    """A bar with the rewards, or the loss where there are none; quiet when nobody watches."""
+    """A bar with the rewards, or the loss if there are none; silent outside a terminal."""
 
     def __init__(self, run: str, videos_per_step: int, processes: int) -> None:
         self.run, self.videos_per_step, self.processes = run, videos_per_step, processes
@@ -102,3 +103,26 @@ class ProgressBar(TrainerCallback):
             names = {name: f"rewards/{name}/mean" for name in REWARDS}
         shown = {name: logs[key] for name, key in names.items() if key in logs}
         self.bar.set_postfix({name: f"{value:.2f}" for name, value in shown.items()})
+
+
+def require_tensorboard() -> None:
+    """Check that the package is installed.
+
+    Raises:
+        TrainingError: it is not.
+    """
+    if find_spec("tensorboard") is None:
+        raise TrainingError(
+            "training.tensorboard is true, but the package tensorboard is not installed; run "
+            '`pip install "vqathinker[tensorboard]"`, or set training.tensorboard to false'
+        )
+
+
+def tensorboard_callback(folder: Path, steps: int) -> Any:
+    """Write every log row to `folder`; TensorBoard hides earlier events after step `steps`.
+
+    Those are of steps that a resumed run repeats.
+    """
+    from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415  an optional package
+
+    return TensorBoardCallback(SummaryWriter(str(folder), purge_step=steps + 1))

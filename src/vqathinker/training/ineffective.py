@@ -5,8 +5,6 @@ from typing import Any
 
 from vqathinker.params import RunSettings
 
-__all__ = ["ineffective_parameters"]
-
 # Values of the shared sections of params.yaml: a parameter that has another one was changed.
 DEFAULTS: dict[str, Any] = {
     "training.group_size": 4,

@@ -1,6 +1,6 @@
-"""Log-probabilities of rollouts, in packed rows once they have been compared with plain ones.
+"""Log-probabilities of rollouts, in packed rows once these were compared with plain ones.
 
-Source: docs/method.md, section 5; `policy.packing` for what a packed row is.
+Source: docs/method.md, section 5; see `policy.packing` for packed rows.
 """
 
 import logging
@@ -13,20 +13,18 @@ from accelerate import Accelerator
 from peft import PeftModel
 from torch import Tensor
 
-from vqathinker.policy.attention_window import has_window
+from vqathinker.policy.config import has_window
 from vqathinker.policy.head import CompletionScores
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.training.rollouts import RolloutSampler
-
-__all__ = ["RolloutScorer", "bare"]
 
 # Mean difference of log-probabilities that rounding explains, in nats.
 _APART = {"no": 1e-4, "bf16": 3e-2}
 _log = logging.getLogger(__name__)
 
 
-def bare(accelerator: Accelerator, model: Any) -> VQAThinkerForConditionalGeneration:
-    """The policy itself, out of what distributes it and of its adapters."""
+def unwrap_policy(accelerator: Accelerator, model: Any) -> VQAThinkerForConditionalGeneration:
+    """The policy without the wrappers of accelerate and peft."""
     inner = accelerator.unwrap_model(model)
     policy: VQAThinkerForConditionalGeneration = (
         inner.get_base_model() if isinstance(inner, PeftModel) else inner
@@ -80,7 +78,7 @@ class RolloutScorer:
     ) -> CompletionScores:
         distinct, rows = torch.unique(clips, return_inverse=True)
         videos = [self.videos[clip] for clip in distinct.tolist()]
-        inputs = self.sampler.model_inputs(bare(self.accelerator, model), videos)
+        inputs = self.sampler.model_inputs(unwrap_policy(self.accelerator, model), videos)
         with self.accelerator.autocast():
             scores: CompletionScores = model(
                 **inputs, completion_ids=completions, lengths=lengths, rows=rows,
@@ -89,7 +87,7 @@ class RolloutScorer:
         return scores
 
     def _may_pack(self, model: Any, clips: Tensor, completions: Tensor, lengths: Tensor) -> bool:
-        if has_window(bare(self.accelerator, model).config.text_config):
+        if has_window(unwrap_policy(self.accelerator, model).config.text_config):
             _log.info("a layer has a sliding window, so log-probabilities take plain rows")
             return False
         group = self.sampler.group
@@ -108,7 +106,7 @@ class RolloutScorer:
         if apart <= most:
             return True
         _log.warning(
-            "log-probabilities of packed rows are %.2g apart from those of plain ones, expected "
-            "at most %.2g; this run goes on with plain rows, which take longer", apart, most,
+            "log-probabilities of packed rows differ by %.2g from those of plain rows, expected "
+            "at most %.2g; this run continues with plain rows, which take longer", apart, most,
         )  # fmt: skip
         return False

@@ -8,8 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
-__all__ = ["Floats", "batch_arrays", "ranking"]
-
 Floats = NDArray[np.float64]
 
 _LARGEST = 1e100  # scores are clipped to it, so that no square overflows
@@ -30,19 +28,15 @@ def ranking(scores: ArrayLike, mos: ArrayLike, *, epsilon: float = 1e-6) -> Floa
     Time grows with videos² · group of a batch.
 
     Raises:
-        ValueError: shapes do not fit, a MOS is not finite, or `epsilon` is not positive.
+        ValueError: shapes do not fit, or a MOS is not finite.
 
     >>> ranking([[4.0, 4.2], [2.0, 4.1]], [3.9, 2.1]).round(3)
     array([[0.86 , 0.884],
            [0.96 , 0.708]])
     """
-    if not epsilon > 0:
-        raise ValueError(f"epsilon is {epsilon}; expected a small positive number: rewards.ranking")
     y, valid, q = batch_arrays(scores, mos)
     videos, group = y.shape[-2:]
-    result = np.zeros((y.size // group if group else 0, group))
-    if not result.size:
-        return result.reshape(y.shape)
+    result = np.zeros((y.size // group, group))
     mean, variance = (part.reshape(-1, videos) for part in _moments(y, valid))
     present, q = valid.any(axis=-1).reshape(-1, videos), q.reshape(-1, videos)
     rows = y.reshape(-1, group)  # one row per video, batch after batch

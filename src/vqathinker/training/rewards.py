@@ -20,33 +20,84 @@ Departures from the released code, each with the parameter that restores theirs:
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vqathinker.params import AnswerParams, RewardsParams, RewardWeights
-from vqathinker.policy.answer import AnswerStatus, Completion, has_format
+from vqathinker.policy.answer import AnswerStatus, Completion, has_format, read_answer
 from vqathinker.training.ranking import Floats, batch_arrays, ranking
-from vqathinker.training.reward_batch import RewardBatch, read_batch
-
-__all__ = [
-    "REWARDS",
-    "Reward",
-    "RewardTable",
-    "TemporalRule",
-    "answer_format",
-    "compute_rewards",
-    "ranking",
-    "regression",
-    "reward_weights",
-    "temporal",
-]
 
 TemporalRule = Literal["batch", "video", "batch_ranking_only"]
 
 # Means nearer than this are equal: the order of a sum changes them by 1e-12 at most.
 _ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class RewardBatch:
+    """What a reward function gets; arrays are (batches, videos, group).
+
+    Videos of different batches (devices) do not see each other, so means over a batch run over the
+    last two axes.
+
+    Args:
+        completions: text, end and number of tokens of each rollout, (batches · videos, group).
+        scores: what the answers say; NaN for a failure.
+        coarse: whether a score has fewer than two significant decimals.
+        tokens: length of each completion.
+        mos: labels on the training scale, (batches, videos).
+        statuses: how many answers have which status.
+        params: section `rewards`; the parameters of reward `x` are `params.x`.
+        thinking: whether the prompt asks for a thought.
+        copies: the rollouts on perturbed copies of the same videos, if any were made.
+    """
+
+    completions: Sequence[Sequence[Completion]]
+    scores: Floats
+    coarse: NDArray[np.bool_]
+    tokens: NDArray[np.int_]
+    mos: Floats
+    statuses: Counter[AnswerStatus]
+    params: RewardsParams
+    thinking: bool
+    copies: "RewardBatch | None" = None
+
+    @property
+    def perturbed(self) -> "RewardBatch":
+        """The rollouts on perturbed copies; their group can have another size.
+
+        Raises:
+            ValueError: none were made, because no reward that asks for them has a weight.
+        """
+        if self.copies is None:
+            raise ValueError(
+                "no rollouts on perturbed copies were made; expected the name of the reward that "
+                "reads them in RewardWeights.PERTURBED"
+            )
+        return self.copies
+
+
+def read_batch(
+    completions: Sequence[Sequence[Completion]], mos: Floats, params: RewardsParams,
+    answer: AnswerParams, batches: int, *, thinking: bool, copies: RewardBatch | None = None,
+) -> RewardBatch:  # fmt: skip
+    """Read completions (videos, group) of `batches` equal consecutive parts; `mos` (videos,)."""
+    shape = (batches, len(completions) // batches, len(completions[0]))
+    every = [completion for group in completions for completion in group]
+    answers = [read_answer(completion, answer) for completion in every]
+    return RewardBatch(
+        completions=completions,
+        scores=np.array([each.score for each in answers], dtype=float).reshape(shape),
+        coarse=np.array([each.coarse for each in answers], dtype=bool).reshape(shape),
+        tokens=np.array([each.tokens for each in every], dtype=int).reshape(shape),
+        mos=mos.reshape(shape[:2]),
+        statuses=Counter(each.status for each in answers),
+        params=params,
+        thinking=thinking,
+        copies=copies,
+    )
 
 
 def regression(
@@ -64,15 +115,13 @@ def regression(
     failure. Source: docs/method.md, section 3.1 (`regression_reward`).
 
     Raises:
-        ValueError: shapes do not fit, a MOS is not finite, or `sigma` is not positive.
+        ValueError: shapes do not fit, or a MOS is not finite.
 
     >>> regression([[3.0, 3.5, float("nan")]], [3.0]).round(4)
     array([[1.    , 0.6065, 0.    ]])
     >>> regression([[3.0]], [3.0], coarse=[[True]])
     array([[0.8]])
     """
-    if not sigma > 0:
-        raise ValueError(f"sigma is {sigma}; expected a positive width: check rewards.regression")
     y, valid, q = batch_arrays(scores, mos)
     bell = np.exp(-((y - q[..., None]) ** 2) / (2 * sigma**2))
     penalty = np.where(np.asarray(coarse, dtype=bool), coarse_penalty, 1.0)
@@ -115,25 +164,11 @@ def temporal(
     bonus (code of 2025-08-05).
     Source: docs/method.md, section 3.4 (`grpo_trainer.py`).
 
-    Raises:
-        ValueError: an unknown rule, or the perturbed rewards are of other videos or empty.
-
     >>> raw, perturbed = np.array([[0.95, 0.40]]), np.array([[0.30, 0.20]])
     >>> to_ranking, to_regression = temporal(raw, raw, perturbed, perturbed)
     >>> to_ranking, to_regression
     (array([[0.3, 0. ]]), array([[0.3, 0. ]]))
     """
-    if rule not in get_args(TemporalRule):
-        raise ValueError(f"temporal rule is {rule!r}; expected one of {get_args(TemporalRule)}")
-    if ranking_perturbed.shape[:-1] != ranking_raw.shape[:-1]:
-        raise ValueError(
-            f"perturbed rollouts are of {ranking_perturbed.shape[:-1]} videos, raw ones of "
-            f"{ranking_raw.shape[:-1]}; give one perturbed group per video"
-        )
-    if not ranking_raw.size:
-        return np.zeros_like(ranking_raw), np.zeros_like(regression_raw)
-    if not ranking_perturbed.size:
-        raise ValueError("no perturbed rollout; generate at least one per video, or set bonus to 0")
     over = (-1,) if rule == "video" else (-2, -1)
     ranking_passes = _not_lower(ranking_raw, ranking_perturbed, over)
     regression_passes = _not_lower(regression_raw, regression_perturbed, over)
@@ -247,17 +282,11 @@ def compute_rewards(
     each other; otherwise they are one batch. `thinking`: of the format.
 
     Raises:
-        ValueError: ragged groups, another number of labels than of groups, a MOS that is not
-            finite, videos that do not divide by `devices`, or rewards that do not fit their
-            weights or the batch.
+        ValueError: a MOS that is not finite, or rewards that do not fit their weights or the
+            batch.
     """
     labels = np.asarray(mos, dtype=float)
     batches = devices if params.ranking.scope == "device" else 1
-    if batches < 1 or len(completions) != len(labels) or len(labels) % batches:
-        raise ValueError(
-            f"{len(completions)} groups of completions for {len(labels)} MOS on {batches} devices; "
-            "give one group per video, and as many videos to each device"
-        )
     weights, copies = reward_weights(params.weights), None
     if perturbed is not None:
         copies = read_batch(perturbed, labels, params, answer, batches, thinking=thinking)

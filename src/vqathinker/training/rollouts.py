@@ -1,44 +1,23 @@
-"""Rollouts of a training batch: G on each clip, and as many on perturbed copies of it.
+"""Rollouts of a training batch: G on each clip, and others on perturbed copies of it.
 
-Source: docs/method.md, sections 3.4 and 4. A clip's frames are encoded once for all of its
-rollouts, and for the training passes of the same step if the image encoder is frozen. A perturbed
-copy is an index list into those encoded frames, so of its motion feature only what lies between
-frames is computed anew. Raw and perturbed rollouts are decoded in one go.
+Source: docs/method.md, sections 3.4 and 4. The frames of a clip are encoded once for all of its
+rollouts and, with a frozen image encoder, for the training passes of the same step. A perturbed
+copy is a list of indices into the encoded frames, so only its motion feature is pooled again. Raw
+and perturbed rollouts are decoded in one batch.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from vqathinker.policy.draws import uniform_numbers
-from vqathinker.policy.frame_features import FrameFeatures, encode_blank_frame, encode_frames
-from vqathinker.policy.generation import EncodedPrompts, generate
+from vqathinker.policy.generation import EncodedPrompts, generate, uniform_numbers
+from vqathinker.policy.inputs import FrameFeatures, encode_blank_frame, encode_frames
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.normalisation import normalise
-from vqathinker.video.perturb import Perturbation
-
-__all__ = ["Clips", "Perturbations", "RolloutSampler", "Rollouts"]
-
-
-class Clips(Protocol):
-    """Where stored clips come from: `ClipStore`, or a stand-in."""
-
-    def batch(self, ids: Sequence[str]) -> Tensor:
-        """Frames uint8 (clips, frames, 3, size, size)."""
-        ...
-
-
-class Perturbations(Protocol):
-    """Where perturbations drawn ahead come from: `PerturbationTable`, or a stand-in."""
-
-    draws: int
-
-    def get(self, video: str, draw: int) -> Perturbation:
-        """The `draw`-th perturbation of a video."""
-        ...
+from vqathinker.video.perturbation_table import PerturbationTable
+from vqathinker.video.store import ClipStore
 
 
 @dataclass(frozen=True)
@@ -62,7 +41,7 @@ class RolloutSampler:
         top_k: how many of the likeliest tokens are drawn from; 0: the whole vocabulary.
     """
 
-    clips: Clips
+    clips: ClipStore
     ids: Tensor
     end: int
     group: int
@@ -71,7 +50,7 @@ class RolloutSampler:
     vision_frozen: bool
     keep_encoded: bool
     copies: int = 0
-    perturbations: Perturbations | None = None
+    perturbations: PerturbationTable | None = None
     top_k: int = 0
     _encoded: dict[str, FrameFeatures] = field(default_factory=dict)
     _shown: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
@@ -158,7 +137,7 @@ class RolloutSampler:
 
     def _perturbed_features(
         self, policy: VQAThinkerForConditionalGeneration, videos: Sequence[str],
-        features: FrameFeatures, table: Perturbations, step: int,
+        features: FrameFeatures, table: PerturbationTable, step: int,
     ) -> FrameFeatures:  # fmt: skip
         numbers = range(step * self.copies, (step + 1) * self.copies)
         drawn = [[table.get(video, n % table.draws) for n in numbers] for video in videos]

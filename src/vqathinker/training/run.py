@@ -20,28 +20,31 @@ from vqathinker.params import RunSettings, TrainingParams
 from vqathinker.parquet import read_columns
 from vqathinker.phases.one_writer import HeldError, only_writer
 from vqathinker.phases.results_version import RESULTS_VERSION
-from vqathinker.policy.folder.checkpoint import policy_hash, read_provenance
-from vqathinker.policy.folder.room import free_bytes
+from vqathinker.policy.folder.checkpoint import read_provenance
+from vqathinker.policy.folder.hashes import policy_hash
+from vqathinker.policy.folder.shards import free_bytes
 from vqathinker.products import MANIFEST
 from vqathinker.training.checkpoints import (
     PROCESSES,
+    TrainingError,
     finished_log,
     last_whole_checkpoint,
     step_of,
 )
-from vqathinker.training.errors import TrainingError
-from vqathinker.training.history import ProgressBar, history_table, times_table
+from vqathinker.training.history import (
+    ProgressBar,
+    history_table,
+    require_tensorboard,
+    tensorboard_callback,
+    times_table,
+)
 from vqathinker.training.ineffective import ineffective_parameters
-from vqathinker.training.retention import KeepCheckpoints
+from vqathinker.training.resumable import KeepCheckpoints, ResumableTrainer
 from vqathinker.training.setup import build_trainer, join_processes
-from vqathinker.training.tensorboard import require_tensorboard, tensorboard_callback
 from vqathinker.training.trained_on import describe_labels
-from vqathinker.training.watch import WatchedSteps
 from vqathinker.video.perturbation_table import PerturbationTable
 from vqathinker.video.sampling import parse_setting
 from vqathinker.video.store import ClipStore
-
-__all__ = ["TrainingError", "train"]
 
 _log = logging.getLogger(__name__)
 
@@ -59,11 +62,11 @@ def train(
 ) -> None:
     """Train `run` and write `out`/checkpoints/ and `out`/history.csv.
 
-    `times` gets what two equal runs differ in: seconds by the clock and memory, for each step.
+    `times` receives the seconds and memory of each step, which differ between equal runs.
 
-    A run that was cut short goes on from its last whole checkpoint if base policy, clips, labels,
-    perturbations, the settings that change results, and their version are what they were; otherwise
-    its checkpoints are put aside first.
+    An interrupted run resumes from its last whole checkpoint if base policy, clips, labels,
+    perturbations, the settings that change results, and their version are the same; otherwise its
+    checkpoints are moved away first.
 
     Raises:
         InputError: the perturbations are not of these clips, or not there where a reward compares
@@ -114,7 +117,7 @@ def train(
 
 
 def _watch_over(
-    trainer: WatchedSteps, run: str, how: TrainingParams, out: Path, resume: Path | None,
+    trainer: ResumableTrainer, run: str, how: TrainingParams, out: Path, resume: Path | None,
     processes: int,
 ) -> None:  # fmt: skip
     videos = how.videos_per_device * how.gradient_accumulation * processes

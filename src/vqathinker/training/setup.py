@@ -8,26 +8,28 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import DistributedType
 from datasets import Dataset
+from peft import LoraConfig
+from torch import nn
 from trl import GRPOConfig, SFTConfig
 
-from vqathinker.params import RunSettings
+from vqathinker.params import LoraParams, RunSettings
 from vqathinker.policy.config import ask_as_trained
 from vqathinker.policy.device import choose_device
-from vqathinker.policy.folder.adapters import lora_config
+from vqathinker.policy.folder.adapters import LowRankLinear
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.policy.folder.shards import Shards
-from vqathinker.policy.folder.unmerged import LowRankLinear
 from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
-from vqathinker.policy.parts import PARTS
+from vqathinker.policy.parts import FROZEN, PARTS
+from vqathinker.training.resumable import ResumableTrainer
 from vqathinker.training.rollouts import RolloutSampler
 from vqathinker.training.supervised import SupervisedTrainer
-from vqathinker.training.watch import Watch, WatchedSteps, WatchedTrainer
+from vqathinker.training.trainer import VQAThinkerTrainer
+from vqathinker.training.watch import Watch
 from vqathinker.video.perturbation_table import PerturbationTable
 from vqathinker.video.store import ClipStore
 
-__all__ = ["build_trainer", "join_processes"]
-
+_HEAD = "lm_head"  # as large as a third of a small language model's layers, and tied to its words
 # Their engines put the weights onto the GPUs, each process a share of them.
 _SHARDING = (DistributedType.FSDP,)
 
@@ -40,12 +42,12 @@ def join_processes(settings: RunSettings) -> PartialState:
 def build_trainer(
     policy: Path, rows: Dataset, store: ClipStore, settings: RunSettings,
     draws: PerturbationTable | None, out: Path, provenance: dict[str, Any],
-) -> WatchedSteps:  # fmt: skip
+) -> ResumableTrainer:  # fmt: skip
     """Load the policy in the folder `policy`, and what trains it by `training.method`.
 
     Weights that are trained are float32, so that a small step is not lost; `bf16` computes with
     rounded copies of them. Next to adapters the frozen ones are bf16, and so is the reference;
-    adapters that the policy has already stay apart from them, see `policy.folder.unmerged`.
+    adapters that the policy has already stay apart from them, see `policy.folder.adapters`.
     """
     how, supervised = settings.training, settings.training.method == "sft"
     # It tells accelerate how many processes there are.
@@ -66,13 +68,13 @@ def build_trainer(
         "watch": Watch(provenance["run"], out, how.patience),
         "policy": base.model, "tokenizer": base.tokenizer, "rows": rows, "config": config,
         "sampler": _sampler(base, store, settings, draws), "provenance": provenance,
-        "lora": None if how.lora is None else lora_config(base.model, how.lora, settings.frozen),
+        "lora": None if how.lora is None else _lora_config(base.model, how.lora, settings.frozen),
     }  # fmt: skip
-    trainer: WatchedSteps
+    trainer: ResumableTrainer
     if supervised:
         trainer = SupervisedTrainer(**parts)
     else:
-        trainer = WatchedTrainer(
+        trainer = VQAThinkerTrainer(
             reference=_reference(policy, settings, device, half), rewards=settings.rewards,
             answer=settings.answer, beta=how.beta, seed=settings.seed, **parts,
         )  # fmt: skip
@@ -112,7 +114,7 @@ def _reference(
 def _sampler(
     base: Policy, store: ClipStore, settings: RunSettings, draws: PerturbationTable | None
 ) -> RolloutSampler:
-    """What shows the clips; of supervised fine-tuning a clip has one answer and no copies."""
+    """The source of encoded clips; in supervised fine-tuning a clip has one answer, no copies."""
     how = settings.training
     frames, size = store.frames(store.ids[0]).shape[0], store.frames(store.ids[0]).shape[-1]
     tokens, asked = base.model.config.tokens_per_frame(size), settings.prompt.model_dump()
@@ -172,9 +174,9 @@ def _config(settings: RunSettings, out: Path) -> GRPOConfig:
 
 
 def _shared_config(settings: RunSettings, out: Path) -> dict[str, Any]:
-    """Of optimiser, checkpoints and log: the same whatever is learned from.
+    """Settings of optimiser, checkpoints and log, for GRPO and supervised fine-tuning.
 
-    What shapes training is set even where it is the library's default, which may change.
+    What affects results is set even where it is the library's default, which may change.
     """
     how = settings.training
     return {
@@ -219,3 +221,32 @@ def _freeze(policy: VQAThinkerForConditionalGeneration, parts: Sequence[str]) ->
         for name, parameter in policy.named_parameters():
             if name.startswith(PARTS[part]):
                 parameter.requires_grad_(False)
+
+
+def _lora_config(
+    policy: VQAThinkerForConditionalGeneration, how: LoraParams, freeze: Sequence[str]
+) -> LoraConfig:
+    """Adapters for every linear layer of `how.parts`; the head has none.
+
+    Parts that are neither frozen nor adapted are trained whole.
+    """
+    prefixes = tuple(prefix for part in how.parts for prefix in PARTS[part])
+    layers = [
+        name
+        for name, module in policy.named_modules()
+        if isinstance(module, nn.Linear) and name.startswith(prefixes) and name != _HEAD
+    ]
+    whole = PARTS.keys() - {FROZEN, *how.parts, *freeze}
+    return LoraConfig(
+        r=how.rank,
+        lora_alpha=how.alpha,
+        lora_dropout=0.0,
+        bias="none",
+        init_lora_weights=True,
+        use_rslora=False,
+        use_dora=False,
+        target_modules=layers,
+        modules_to_save=[
+            prefix.strip(".") for part in sorted(whole) for prefix in PARTS[part]
+        ] or None,
+    )  # fmt: skip

@@ -1,13 +1,13 @@
-"""Supervised fine-tuning: the MOS of a clip, spelled out, is the answer that is learned.
+"""Supervised fine-tuning: the policy learns to answer with the MOS of a clip.
 
-A run to compare GRPO with: the same prompt, clips, weights, order and checkpoints, other targets.
-The loss is the mean cross entropy of the answer's tokens, the token that ends it among them; the
-prompt's tokens are not learned.
+A baseline for GRPO: the same prompt, clips, weights, order and checkpoints, other targets. The loss
+is the mean cross entropy of the answer's tokens, including the one that ends it; the prompt's
+tokens are not learned.
 
-TRL's SFTTrainer keeps optimiser, logging and checkpoints. It is given rows as they are, for its own
-preparation knows text or images and no clips. Of its methods `compute_loss` is overridden, because
-the policy scores answers itself, and `_get_train_sampler`, for an order that a kill does not change
-(`training.order`).
+TRL's SFTTrainer keeps optimiser, logging and checkpoints. Its own preparation of the rows is
+skipped, because it handles text or images but no clips. `compute_loss` is overridden, because the
+policy scores answers itself, and `_get_train_sampler`, for an order that a kill does not change
+(`EpochOrder`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,19 +24,13 @@ from trl import SFTConfig, SFTTrainer
 from trl.distributed import DistributedBackend
 
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
-from vqathinker.training.log_probs import RolloutScorer, bare
-from vqathinker.training.order import EpochOrder
+from vqathinker.training.log_probs import RolloutScorer, unwrap_policy
+from vqathinker.training.resumable import EpochOrder, ResumableTrainer
 from vqathinker.training.rollouts import RolloutSampler
-from vqathinker.training.saving import SavesWhole
-from vqathinker.training.watch import WatchedSteps
-
-__all__ = ["AnswerBatch", "SupervisedTrainer", "answer_text"]
 
 
 def answer_text(mos: float, *, thinking: bool) -> str:
-    """What a clip of that MOS on the training scale is to be answered with.
-
-    There are no thoughts to learn from, so with `thinking` an empty one keeps the format.
+    """The answer to learn for a MOS on the training scale; with `thinking`, after an empty thought.
 
     >>> answer_text(3.416, thinking=False)
     '<answer>3.42</answer>'
@@ -74,27 +68,25 @@ class AnswerBatch:
         return torch.tensor([*ids, self.tokenizer.eos_token_id])
 
 
-class SupervisedTrainer(WatchedSteps, SavesWhole, SFTTrainer):
+class SupervisedTrainer(ResumableTrainer, SFTTrainer):
     """Teaches a policy the MOS of rows of `prompt` (the video's id), `mos` and `clip` (its number).
 
     Args:
         sampler: shows the clips; of a group of 1, for a clip has one answer.
-        provenance: what a checkpoint, which is a policy folder too, records of its origin.
         lora: adapters to train; None trains the weights themselves.
-        watched: the `watch` that may stop it.
+        shared: of `ResumableTrainer`.
     """
 
     def __init__(
         self, *, policy: VQAThinkerForConditionalGeneration, tokenizer: PreTrainedTokenizerBase,
-        rows: Dataset, config: SFTConfig, sampler: RolloutSampler, provenance: dict[str, Any],
-        lora: LoraConfig | None = None, **watched: Any,
+        rows: Dataset, config: SFTConfig, sampler: RolloutSampler, lora: LoraConfig | None = None,
+        **shared: Any,
     ) -> None:  # fmt: skip
-        self._sampler, self._provenance = sampler, provenance
-        self._videos = list(rows["prompt"])
+        self._sampler, self._videos = sampler, list(rows["prompt"])
         super().__init__(
             model=policy, args=config, train_dataset=rows, processing_class=tokenizer,
             data_collator=AnswerBatch(tokenizer, policy.config.thinking), peft_config=lora,
-            **watched,
+            **shared,
         )  # fmt: skip
         self._dist = DistributedBackend(self.accelerator)
         self._scorer = RolloutScorer(self.accelerator, sampler, self._videos, temperature=1.0)
@@ -112,7 +104,7 @@ class SupervisedTrainer(WatchedSteps, SavesWhole, SFTTrainer):
     def compute_loss(self, model: Any, inputs: dict[str, Tensor], *_: Any, **__: Any) -> Tensor:
         """TRL would run text; minus the mean log-probability of the answers' tokens."""
         clips, lengths = inputs["clip"], inputs["lengths"]
-        policy = bare(self.accelerator, model)
+        policy = unwrap_policy(self.accelerator, model)
         whole = self._dist.summon_full_params(self.model_wrapped, recurse=False)
         with whole, self.accelerator.autocast():
             self._sampler.show(policy, [self._videos[clip] for clip in clips.tolist()])
@@ -123,7 +115,7 @@ class SupervisedTrainer(WatchedSteps, SavesWhole, SFTTrainer):
         return loss
 
     def _note(self, entropy: Tensor, lengths: Tensor) -> None:
-        """The columns of history.csv beside those of the optimiser, over all processes."""
+        """Log the columns of history.csv that TRL does not, over all processes."""
         tokens = lengths.sum() + len(lengths) * len(self._sampler.ids)
         self.state.num_input_tokens_seen += int(self.accelerator.gather(tokens[None]).sum())
         self._metrics["train"]["num_tokens"] = [self.state.num_input_tokens_seen]

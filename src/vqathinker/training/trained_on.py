@@ -1,7 +1,7 @@
-"""What a policy's record says of the clips that it was trained on: how good, how large, how long.
+"""The record of the clips that a policy was trained on: labels, sizes, frame rates, durations.
 
-So that whoever has nothing but the policy's folder can tell where a score lies among the labels,
-and when a clip is unlike all that the policy has seen (`vqathinker.scoring`).
+With it the policy's folder suffices to place a score among the labels, and to notice a clip that
+differs from all training clips (`vqathinker.scoring`).
 """
 
 import json
@@ -12,8 +12,6 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-
-__all__ = ["describe_labels"]
 
 _FACTS = ("fps", "duration_s")
 _SIDES = ("width", "height")

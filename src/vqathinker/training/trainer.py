@@ -11,14 +11,15 @@ Departures from textbook GRPO, or from TRL's:
    changes nothing but the order of a sum, and would let each batch compute every prompt again.
 4. A rollout depends on seed, batch and video alone, and not on the process that makes it.
 5. Between inner iterations a checkpoint holds the rollouts; TRL makes new ones when it resumes.
-6. The order of an epoch's videos depends on seed and epoch alone (`training.order`).
+6. The order of an epoch's videos depends on seed and epoch alone (`EpochOrder`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate.utils import gather_object
 from datasets import Dataset
@@ -32,35 +33,32 @@ from trl.trainer.utils import split_tensor_dict
 from vqathinker.params import AnswerParams, RewardsParams
 from vqathinker.policy.answer import Completion
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
-from vqathinker.training.log_probs import RolloutScorer, bare
-from vqathinker.training.order import EpochOrder
+from vqathinker.training.log_probs import RolloutScorer, unwrap_policy
+from vqathinker.training.resumable import EpochOrder, ResumableTrainer
 from vqathinker.training.rewards import RewardTable, compute_rewards, reward_weights
 from vqathinker.training.rollouts import RolloutSampler
-from vqathinker.training.saving import SavesWhole
-
-__all__ = ["VQAThinkerTrainer"]
+from vqathinker.training.watch import has_answer, has_spread, measure
 
 
-class VQAThinkerTrainer(SavesWhole, GRPOTrainer):
+class VQAThinkerTrainer(ResumableTrainer, GRPOTrainer):
     """Trains a policy on rows of `prompt` (the video's id), `mos` and `clip` (its number).
 
     Args:
         reference: the frozen policy that the KL divergence is measured from; None with beta 0.
-        provenance: what a checkpoint, which is a policy folder too, records of its origin.
         seed: of the rollouts; what batch b draws depends on (seed, b), so a resumed run goes on as
             an uninterrupted one.
         lora: adapters to train; None trains the weights themselves.
+        shared: of `ResumableTrainer`.
     """
 
     def __init__(  # noqa: PLR0913  it takes what GRPOTrainer takes, and more
         self, *, policy: VQAThinkerForConditionalGeneration,
         reference: VQAThinkerForConditionalGeneration | None, tokenizer: PreTrainedTokenizerBase,
         rows: Dataset, config: GRPOConfig, sampler: RolloutSampler, rewards: RewardsParams,
-        answer: AnswerParams, beta: float, seed: int, provenance: dict[str, Any],
-        lora: LoraConfig | None = None,
+        answer: AnswerParams, beta: float, seed: int, lora: LoraConfig | None = None, **shared: Any,
     ) -> None:  # fmt: skip
-        self._sampler, self._rewards, self._seed = sampler, rewards, seed
-        self._answer, self._provenance = answer, provenance
+        self._sampler, self._seed = sampler, seed
+        self._rewards, self._answer = rewards, answer
         self._clip: Tensor | None = None
         self._table: RewardTable | None = None
         self._buffered_inputs: list[dict[str, Any]] | None = None
@@ -69,7 +67,7 @@ class VQAThinkerTrainer(SavesWhole, GRPOTrainer):
             model=policy, args=config,
             reward_funcs=[_reward_function(self, name) for name in weights],
             train_dataset=rows, processing_class=tokenizer, rollout_func=self._rollouts,
-            peft_config=lora,
+            peft_config=lora, **shared,
         )  # fmt: skip
         self._weights = torch.tensor([*weights.values()])
         self.reward_weights = torch.tensor([0.0] * len(weights) + [1.0])  # `_calculate_rewards`
@@ -92,19 +90,22 @@ class VQAThinkerTrainer(SavesWhole, GRPOTrainer):
 
     def _rollouts(self, prompts: list[str], _: GRPOTrainer) -> dict[str, Any]:
         """TRL's `rollout_func`: prompts are video ids, each `group` times in a row."""
-        videos = prompts[:: self._sampler.group]
+        group = self._sampler.group
+        videos = prompts[::group]
         batch = self.state.global_step // self.num_iterations
-        with self._whole_policy() as policy:
-            done = self._sampler.sample(policy, videos, batch, self._seed)
-        groups: list[Sequence[Completion]] = [[]] * len(videos)
-        if done.perturbed:
-            groups = _grouped(self._completions(done.perturbed), self._sampler.copies)
+        with self.clock("rollout"):
+            with self._whole_policy() as policy:
+                done = self._sampler.sample(policy, videos, batch, self._seed)
+            said = self._completions(done.raw)
+            perturbed: list[Sequence[Completion]] = [[]] * len(videos)
+            if done.perturbed:
+                perturbed = _grouped(self._completions(done.perturbed), self._sampler.copies)
         return {
             "prompt_ids": [self._sampler.ids.tolist()] * len(prompts),
             "completion_ids": done.raw,
             "logprobs": None,
-            "said": self._completions(done.raw),
-            "perturbed": [group for group in groups for _ in range(self._sampler.group)],
+            "said": said,
+            "perturbed": [of_video for of_video in perturbed for _ in range(group)],
         }
 
     @contextmanager
@@ -112,7 +113,7 @@ class VQAThinkerTrainer(SavesWhole, GRPOTrainer):
         """The policy, to be run without gradient."""
         whole = self._dist.summon_full_params(self.model_wrapped, recurse=False)
         with whole, torch.no_grad(), self.accelerator.autocast():
-            yield bare(self.accelerator, self.model)
+            yield unwrap_policy(self.accelerator, self.model)
 
     def _completions(self, ids: list[list[int]]) -> list[Completion]:
         texts = self.processing_class.batch_decode(ids, skip_special_tokens=True)
@@ -130,11 +131,24 @@ class VQAThinkerTrainer(SavesWhole, GRPOTrainer):
         column, (rollouts, rewards + 1). TRL would add the columns up in blocks: then a further
         reward could change the last bit of the sum, even with weight 0.
         """
+        with self.clock("rewards"):
+            self._table = self._compute_table(inputs)
+            rewards: Tensor = super()._calculate_rewards(inputs, prompts, completions, *rest)
+            total = torch.zeros_like(rewards[:, 0])
+            for weight, values in zip(self._weights.to(rewards.device), rewards.T, strict=True):
+                if weight:
+                    total = total + weight * values
+        self._measure(self._table, [row["mos"] for row in inputs[:: self._sampler.group]])
+        return torch.cat([rewards, total[:, None]], dim=1)
+
+    def _compute_table(self, inputs: list[dict[str, Any]]) -> RewardTable:
+        """The rewards of this process's videos, each compared with all that it may be."""
         group, everywhere = self._sampler.group, self._rewards.ranking.scope == "global"
-        first = inputs[::group]
         videos = [
             (row["mos"], said, row["perturbed"])
-            for row, said in zip(first, _grouped([r["said"] for r in inputs], group), strict=True)
+            for row, said in zip(
+                inputs[::group], _grouped([r["said"] for r in inputs], group), strict=True
+            )
         ]
         mos, said, perturbed = zip(*(gather_object(videos) if everywhere else videos), strict=True)
         table = compute_rewards(
@@ -144,16 +158,22 @@ class VQAThinkerTrainer(SavesWhole, GRPOTrainer):
             self._rewards,
             self._answer,
             devices=self.args.steps_per_generation,  # all batches of a step are rolled out at once
-            thinking=bare(self.accelerator, self.model).config.thinking,
+            thinking=unwrap_policy(self.accelerator, self.model).config.thinking,
         )
         own = self.accelerator.process_index * len(videos) if everywhere else 0
-        self._table = table.part(own, own + len(videos))
-        rewards: Tensor = super()._calculate_rewards(inputs, prompts, completions, *rest)
-        total = torch.zeros_like(rewards[:, 0])
-        for weight, values in zip(self._weights.to(rewards.device), rewards.T, strict=True):
-            if weight:
-                total = total + weight * values
-        return torch.cat([rewards, total[:, None]], dim=1)
+        return table.part(own, own + len(videos))
+
+    def _measure(self, table: RewardTable, mos: Sequence[float]) -> None:
+        """Log what a batch says about learning; stop where it says that nothing is learned."""
+        lowest = np.min(table.total)  # NaN if any is
+        self._watch.require_finite("a reward", float(lowest + np.max(table.total)), self._number)
+        for name, value in measure(table, mos).items():
+            self._log_metric(name, value)  # TRL takes the mean over processes
+        seen = torch.tensor(
+            [[has_spread(table.total), has_answer(table.scores)]], device=self.accelerator.device
+        )
+        spread, answer = self.accelerator.gather(seen).any(dim=0).tolist()
+        self._watch.count(self._number, spread=spread, answer=answer)
 
     # --- log-probabilities in packed rows ---------------------------------------------------------
 
@@ -207,9 +227,19 @@ class VQAThinkerTrainer(SavesWhole, GRPOTrainer):
         return {**batch, "clip": self._clip}
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
-        """TRL hands on the columns that it knows."""
+        """TRL hands on the columns that it knows, and computes the loss of the rollouts of a batch.
+
+        With ρ = π(token) / π(token when it was sampled), clip(ρ) = ρ within 1 ± ε, A the advantage,
+        r = π_ref / π, and means over the tokens of a rollout, then over rollouts:
+        `L = -mean(min(ρ A, clip(ρ) A) - β (r - log r - 1))`, divided by the number of batches whose
+        gradients are added up. With `kl_estimator` "unbiased" the divergence is multiplied by ρ.
+
+        Source: lines 3083-3106 (ρ, divergence), 3113-3120 (min), 3149-3157 (sum, means) of
+        trl/trainer/grpo_trainer.py 1.16.0, for `loss_type` "grpo"; docs/formulas.md.
+        """
         self._clip = inputs["clip"]
         loss: Tensor = super()._compute_loss(model, inputs)
+        self._watch.require_finite("the loss", loss.detach(), self._number)
         return loss
 
     def _get_per_token_logps_and_entropies(
@@ -222,9 +252,11 @@ class VQAThinkerTrainer(SavesWhole, GRPOTrainer):
         """
         assert self._clip is not None  # noqa: S101  set by both callers
         lengths = attention_mask[:, -logits_to_keep:].sum(1)
-        scores = self._scorer.score(
-            model, self._clip, input_ids[:, -logits_to_keep:], lengths, batch_size or len(lengths)
-        )
+        with nullcontext() if torch.is_grad_enabled() else self.clock("reference"):
+            scores = self._scorer.score(
+                model, self._clip, input_ids[:, -logits_to_keep:], lengths,
+                batch_size or len(lengths),
+            )  # fmt: skip
         return scores.log_probs, scores.entropies if compute_entropy else None, None
 
 

@@ -1,30 +1,62 @@
-"""A trainer that is watched: measured by phase, and stopped with a reason when it learns nothing.
-
-What is learned and how stands in `trainer`; nothing here changes it. Of TRL's and transformers'
-methods those are overridden in which the watched values are at hand: `training_step` (its time),
-`_calculate_rewards` (rewards), `_get_per_token_logps_and_entropies` (time of the reference),
-`_compute_loss` (loss) and `_get_grad_norm` (called before the optimiser moves the weights).
-`WatchedSteps` is the part that supervised fine-tuning has, too.
-"""
+"""What a batch says about learning, and the reasons for which a run is stopped."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from scipy.stats import spearmanr
 from torch import Tensor
-from transformers import Trainer, TrainerCallback
+from transformers import TrainerCallback
 from transformers.trainer_callback import ExportableState
 
 from vqathinker.params import PatienceParams
-from vqathinker.training.checkpoints import whole_checkpoints
-from vqathinker.training.clock import PhaseClock, StepTimes
-from vqathinker.training.errors import TrainingError
-from vqathinker.training.measures import has_answer, has_spread, measure
-from vqathinker.training.trainer import VQAThinkerTrainer
+from vqathinker.policy.answer import FAILURES
+from vqathinker.training.checkpoints import TrainingError, whole_checkpoints
+from vqathinker.training.ranking import Floats
+from vqathinker.training.rewards import RewardTable
 
-__all__ = ["Watch", "WatchedSteps", "WatchedTrainer"]
+_DECIMALS = 9  # of means that are ranked: equal ones may differ in the last bit
+
+
+def measure(table: RewardTable, mos: Sequence[float]) -> dict[str, float]:
+    """Numbers of a batch by the name of their column; one that the batch does not have is missing.
+
+    `mos` (videos,) on the training scale. `failures/<status>` are shares of the rollouts,
+    `failures_perturbed` of those on perturbed copies, all statuses together. `spread/reward` and
+    `spread/score` are the mean over groups of the unbiased standard deviation within a group, of
+    the total reward and of the readable scores. `score_error` is the mean of score - MOS, `srcc`
+    Spearman's correlation of the groups' mean scores with the MOS.
+    """
+    rollouts, copies = max(1, table.statuses.total()), table.perturbed_statuses.total()
+    found = {f"failures/{status}": table.statuses[status] / rollouts for status in FAILURES}
+    if copies:
+        failed = sum(table.perturbed_statuses[status] for status in FAILURES)
+        found["failures_perturbed"] = failed / copies
+    found["spread/reward"] = float(table.total.std(axis=1, ddof=1).mean())
+    answered = [(group[~np.isnan(group)], q) for group, q in zip(table.scores, mos, strict=True)]
+    if spreads := [scores.std(ddof=1) for scores, _ in answered if len(scores) > 1]:
+        found["spread/score"] = float(np.mean(spreads))
+    if errors := [scores - q for scores, q in answered if len(scores)]:
+        found["score_error"] = float(np.concatenate(errors).mean())
+    means = [(round(float(scores.mean()), _DECIMALS), q) for scores, q in answered if len(scores)]
+    pairs = np.array(means).reshape(-1, 2)
+    if len(pairs) > 2 and (np.ptp(pairs, axis=0) > 0).all():
+        found["srcc"] = float(spearmanr(*pairs.T).statistic)
+    return found
+
+
+def has_spread(rewards: Floats) -> bool:
+    """Whether rollouts of any group got different rewards (videos, group); else none is learned."""
+    return bool((np.ptp(rewards, axis=1) > 1e-8).any())
+
+
+def has_answer(scores: Floats) -> bool:
+    """Whether any rollout has a readable score; NaN is none."""
+    return bool((~np.isnan(scores)).any())
+
 
 _UNSTABLE = (
     "lower training.learning_rate, raise training.warmup_steps, or set training.precision to fp32; "
@@ -98,74 +130,3 @@ class Watch(TrainerCallback, ExportableState):
         kept = whole_checkpoints(self._out / "checkpoints")
         last = f"the last good checkpoint is {kept[-1]}" if kept else "there is no checkpoint yet"
         return TrainingError(f"run {self._run}, step {step}: {what}; {last}: {remedy}")
-
-
-class WatchedSteps(Trainer):
-    """What every trainer here has that is watched: the time of its steps and their gradient norm.
-
-    Args:
-        watch: what may stop it.
-        kwargs: what the trainer takes that it is mixed into.
-    """
-
-    def __init__(self, *, watch: Watch, **kwargs: Any) -> None:
-        self._watch, self.clock = watch, PhaseClock()
-        super().__init__(**kwargs)
-        self.add_callback(watch)
-        self.add_callback(StepTimes(self.clock, self._record))
-
-    def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
-        """Forward and backward are what is left of it when the phases within are taken off."""
-        with self.clock("gradient"):
-            loss: Tensor = super().training_step(*args, **kwargs)
-        return loss
-
-    def _get_grad_norm(self, *args: Any, **kwargs: Any) -> Any:
-        norm = super()._get_grad_norm(*args, **kwargs)
-        self._watch.require_finite("the gradient norm", norm, self._number)
-        return norm
-
-    @property
-    def _number(self) -> int:
-        """Of the step that is being made, as history.csv counts them."""
-        return int(self.state.global_step) + 1
-
-    def _record(self, name: str, value: float) -> None:
-        """TRL logs the mean of what is recorded between two log rows."""
-        self._metrics["train"][name].append(value)
-
-
-class WatchedTrainer(WatchedSteps, VQAThinkerTrainer):
-    """Takes what VQAThinkerTrainer takes, and the `watch` that may stop it."""
-
-    def _rollouts(self, *args: Any) -> dict[str, Any]:
-        with self.clock("rollout"):
-            return super()._rollouts(*args)
-
-    def _calculate_rewards(self, inputs: list[dict[str, Any]], *args: Any) -> Tensor:
-        with self.clock("rewards"):
-            rewards = super()._calculate_rewards(inputs, *args)
-        table = self._table
-        assert table is not None  # noqa: S101  computed just before
-        mos = [row["mos"] for row in inputs[:: self._sampler.group]]
-        lowest = np.min(table.total)  # NaN if any is
-        self._watch.require_finite("a reward", float(lowest + np.max(table.total)), self._number)
-        for name, value in measure(table, mos).items():
-            self._log_metric(name, value)  # TRL takes the mean over processes
-        seen = torch.tensor(
-            [[has_spread(table.total), has_answer(table.scores)]], device=self.accelerator.device
-        )
-        spread, answer = self.accelerator.gather(seen).any(dim=0).tolist()
-        self._watch.count(self._number, spread=spread, answer=answer)
-        return rewards
-
-    def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
-        if torch.is_grad_enabled():
-            return super()._get_per_token_logps_and_entropies(*args, **kwargs)
-        with self.clock("reference"):
-            return super()._get_per_token_logps_and_entropies(*args, **kwargs)
-
-    def _compute_loss(self, *args: Any) -> Tensor:
-        loss = super()._compute_loss(*args)
-        self._watch.require_finite("the loss", loss.detach(), self._number)
-        return loss

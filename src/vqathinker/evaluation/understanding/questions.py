@@ -23,8 +23,7 @@ from vqathinker.datasets.questions import read_questions
 from vqathinker.errors import InputError, reading
 from vqathinker.params import QuestionKind, TaskKind
 from vqathinker.phases.yaml12 import parse_yaml
-from vqathinker.policy.demo_words import KINDS, WORDS
-from vqathinker.policy.prompt import attribute_question, degradation_question
+from vqathinker.policy.prompt import KINDS, WORDS, attribute_question, degradation_question
 from vqathinker.products import DEGRADATIONS
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -1,11 +1,12 @@
-"""The model card of a policy folder: what it is, how it came about, what to expect, how to use it.
+"""The model card of a policy folder: method, data, parameters, results, limits, licence, usage.
 
-Results are measured after a policy is written, so their section stands between two marks and is
-filled in by `with_results`.
+Results are measured after a policy is written: `with_results` fills in their section, which is
+between two marks of the template `card.md`.
 """
 
 import json
 from collections.abc import Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,6 @@ from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.label_sentences import about_scores
 from vqathinker.products import POLICY, TABLE
 
-__all__ = ["ABOUT_RESULTS", "METHODS", "model_card", "with_results", "write_results"]
-
 METHODS = {"grpo": "GRPO", "sft": "supervised fine-tuning"}  # by training.method
 _BEGIN, _END = "<!-- results: begin -->", "<!-- results: end -->"
 ABOUT_RESULTS = (
@@ -24,68 +23,6 @@ ABOUT_RESULTS = (
     "`results/SCALE/tables/`;\n`vqathinker policy card DIR --tables FILE.md` puts them here."
 )
 
-_FRONT = """\
----
-library_name: transformers
-tags: [video-quality-assessment, internvl, grpo]
-license: other
----
-"""
-_BODY = """\
-# {title}
-
-{about}
-{worth}
-
-## Method
-
-{method}
-
-VQAThinker, arXiv 2508.06051: a video-language policy looks at {frames}
-{seen_and_said}.{score}
-
-## Data
-
-{data}
-
-## Parameters
-
-```json
-{parameters}
-```
-
-## Results
-
-{begin}
-{results}
-{end}
-
-## Limits
-
-- A score is on the scale of the training labels{scale}, although the prompt speaks of 1 to 5. Only
-  the order of scores is evaluated; do not compare scores of different policies.
-- It sees the sampled frames and nothing between them or beside them: no sound, no stall that falls
-  between two frames. Two settings give two scores.
-- The thought is what came before the score; nothing has checked that it caused it.
-- An answer without a number is a failure to be counted, not a score.
-
-## Licence
-
-{licence}
-
-## How to score a clip
-
-```python
-{snippet}
-```
-
-`provenance.json` records where all of this came from; `vqathinker policy describe DIR` shows it.
-"""
-_SNIPPET = """\
-from vqathinker import load_policy
-
-result = load_policy("DIR").score("clip.mp4")
-print(result.score, result.method, result.reasoning)"""
 _LICENCE = (
     "The code is under the Apache licence 2.0. These weights carry the terms of what they were "
     "made from: {parts}."
@@ -100,11 +37,11 @@ def model_card(title: str, about: str, config: VQAThinkerConfig, provenance: dic
     settings = provenance.get("settings")
     shape = config.setting
     frames = "sampled frames" if shape is None else f"frames sampled as {shape} (frames x size)"
-    return _FRONT + _BODY.format(
+    template = files("vqathinker.policy.folder").joinpath("card.md").read_text(encoding="utf-8")
+    return template.format(
         title=title, about=about, frames=frames, seen_and_said=_seen_and_said(config),
         method=_describe_method(provenance), score=_describe_score(provenance),
         data=_describe_data(provenance), parameters=json.dumps(settings, indent=1),
-        snippet=_SNIPPET,
         worth=about_scores(provenance), scale=_describe_scale(provenance),
         begin=_BEGIN, results=ABOUT_RESULTS, end=_END, licence=_licence(config),
     )  # fmt: skip

@@ -1,47 +1,35 @@
 """Policy folders: safetensors, configuration, tokenizer, a card, and where it all came from.
 
-A folder loads by its path alone, in a fresh process, without remote code and without pickle.
+A folder loads by its path alone, in a fresh process, without remote code and without pickle. Its
+record also keeps how the scores in the policy's tables are made (`OwnEvaluation`).
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from vqathinker import __version__
 from vqathinker.atomic import whole_folder
 from vqathinker.errors import InputError, read_json, reading
+from vqathinker.params import EXPECTATION, ExpectationParams, SamplingParams, ScoreKind
 from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.device import attention_for
+from vqathinker.policy.folder.adapters import ADAPTERS, take_apart
 from vqathinker.policy.folder.card import model_card
-from vqathinker.policy.folder.hashes import PROVENANCE, file_hashes, policy_hash
+from vqathinker.policy.folder.hashes import PROVENANCE, policy_hash
 from vqathinker.policy.folder.processor import VQAThinkerProcessor
-from vqathinker.policy.folder.room import require_room
-from vqathinker.policy.folder.shards import Shards
-from vqathinker.policy.folder.unmerged import ADAPTERS, take_apart
+from vqathinker.policy.folder.shards import Shards, require_memory
 from vqathinker.policy.machine import describe_machine
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.products import POLICY
 
-__all__ = [
-    "PROVENANCE",
-    "Policy",
-    "PolicyError",
-    "file_hashes",
-    "load_policy",
-    "policy_folder",
-    "policy_hash",
-    "read_config",
-    "read_provenance",
-    "read_tokenizer",
-    "save_policy",
-    "write_record",
-]
-
+_SAMPLING = SamplingParams(answers=16, temperature=1.0, seed=0)  # of older records, which have none
 CARD = "README.md"
 
 
@@ -113,7 +101,7 @@ def load_policy(
     Args:
         dtype: of all weights but the motion encoder's, which stay float32; None: as stored.
         merged: round the sum of base and adapters to half precision, where most of the adapters'
-            change is lost. Else they stay apart there (`unmerged`). Needed for a policy whose
+            change is lost. Else they stay apart there (`adapters`). Needed for a policy whose
             weights are trained or saved; in float32 they are always merged.
 
     Raises:
@@ -133,7 +121,7 @@ def load_policy(
     config, provenance = read_config(folder), read_provenance(folder)
     device = torch.device(device)
     shards = Shards(folder)  # whose errors name a damaged file
-    require_room(folder, shards, device, dtype)
+    require_memory(folder, shards, device, dtype)
     tokenizer = read_tokenizer(folder)
     model, info = VQAThinkerForConditionalGeneration.from_pretrained(
         folder,
@@ -204,3 +192,34 @@ def read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """
     with reading(folder / "tokenizer.json", "a policy's tokenizer", POLICY.remedy):
         return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+
+
+class OwnEvaluation(BaseModel):
+    """The parameters of `evaluation` in params.yaml that a score depends on; others are ignored.
+
+    Every key has a default, for the folders of earlier versions. `score` is the kind that the
+    tables show; None if it is not known.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+
+    score: ScoreKind | None = None
+    sampling: SamplingParams = _SAMPLING
+    expectation: ExpectationParams = EXPECTATION
+
+
+def own_evaluation(record: Mapping[str, Any], source: str) -> OwnEvaluation:
+    """The key `evaluation` of a record that was read from `source`.
+
+    Raises:
+        InputError: a value in it is of another type, or not one of its choices.
+    """
+    try:
+        return OwnEvaluation.model_validate(record.get("evaluation", {}))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        key = ".".join(map(str, ("evaluation", *fault["loc"])))
+        raise InputError(
+            f"{source}: {key} is {fault['input']!r}. {fault['msg']}; expected what `evaluation` in "
+            "params.yaml may hold: correct it there, or take the key out"
+        ) from None

@@ -1,6 +1,6 @@
-"""What a policy folder holds: sizes, what was trained and how, setting, hashes.
+"""Facts of a policy folder: sizes, trained parts, setting, hashes.
 
-Only headers and records are read, so a policy of any size is described at once, but for its hash.
+Only headers and records are read; the hash alone takes time.
 """
 
 import json
@@ -8,20 +8,11 @@ import math
 from pathlib import Path
 from typing import Any
 
-from vqathinker.policy.folder.checkpoint import (
-    PROVENANCE,
-    PolicyError,
-    policy_hash,
-    read_config,
-    read_provenance,
-)
-from vqathinker.policy.folder.shards import Shards
+from vqathinker.policy.folder.checkpoint import PolicyError, read_config, read_provenance
+from vqathinker.policy.folder.hashes import PROVENANCE, policy_hash
+from vqathinker.policy.folder.shards import WIDTHS, Shards
 from vqathinker.policy.parts import FROZEN, PARTS, part_of
 from vqathinker.video.sampling import parse_setting
-
-__all__ = ["describe", "format_facts"]
-
-_BYTES = {"F64": 8, "I64": 8, "F32": 4, "F16": 2, "BF16": 2}
 
 
 def describe(folder: Path) -> dict[str, Any]:
@@ -78,7 +69,7 @@ def _parts(shards: Shards, frozen: set[str]) -> dict[str, dict[str, Any]]:
     for name, shape in shards.shapes.items():
         part, kind = parts[part_of(name)], shards.dtypes[name]
         part["weights"] += math.prod(shape)
-        part["bytes"] += math.prod(shape) * _BYTES.get(kind, 1)
+        part["bytes"] += math.prod(shape) * WIDTHS.get(kind, 1)
         if kind != "I64":  # counters are no weights
             part["precision"].add(kind)
     for part in parts.values():
@@ -87,41 +78,26 @@ def _parts(shards: Shards, frozen: set[str]) -> dict[str, dict[str, Any]]:
 
 
 def format_facts(facts: dict[str, Any]) -> str:
-    """The facts as lines for a terminal."""
+    """The facts as lines for a terminal, with everything on record, settings section by section."""
     lines = [facts["folder"], f"  {'part':<18}{'weights':>15}{'MB':>10}  {'kept as':<10}trained"]
     for name, part in facts["parts"].items():
         size = f"{part['weights']:>15,}{part['bytes'] / 1e6:>10,.1f}"
-        lines.append(f"  {name:<18}{size}  {part['precision']:<10}{_yes_or_no(part['trained'])}")
+        trained = "yes" if part["trained"] else "no"
+        lines.append(f"  {name:<18}{size}  {part['precision']:<10}{trained}")
     share = f"{facts['trainable_share']:.1%}"
-    lines += [
-        f"  {'all':<18}{facts['weights']:>15,}, {share} of them trained or to be trained",
-        f"  setting           {_setting(facts)}",
-        f"  motion            {json.dumps(facts['motion'])}",
-        f"  prompt            {json.dumps(facts['prompt'])}",
-        f"  hash              {facts['policy']}" + ("" if facts["intact"] else ", NOT AS RECORDED"),
+    lines.append(f"  {'all':<18}{facts['weights']:>15,}, {share} of them trained or to be trained")
+    setting = facts["setting"] or "none recorded"
+    if facts["setting"] is not None:
+        setting += f", {facts['tokens_per_frame']} tokens a frame"
+    record = facts["provenance"]
+    told = [
+        ("setting", setting),
+        ("motion", facts["motion"]),
+        ("prompt", facts["prompt"]),
+        ("hash", facts["policy"] + ("" if facts["intact"] else ", NOT AS RECORDED")),
+        *((key, value) for key, value in record.items() if key not in ("policy", "settings")),
+        *((key, json.dumps(value)) for key, value in record.get("settings", {}).items()),
     ]
-    return "\n".join([*lines, *_provenance_lines(facts["provenance"])])
-
-
-def _setting(facts: dict[str, Any]) -> str:
-    if facts["setting"] is None:
-        return "none recorded"
-    return f"{facts['setting']}, {facts['tokens_per_frame']} tokens a frame"
-
-
-def _provenance_lines(provenance: dict[str, Any]) -> list[str]:
-    """A line for everything on record but the hash, long settings key by key."""
-    lines = []
-    for key, value in provenance.items():
-        if key == "policy":
-            continue
-        if key != "settings":
-            lines.append(f"  {key:<17} {value if isinstance(value, str) else json.dumps(value)}")
-            continue
-        for section, content in value.items():
-            lines.append(f"  {section:<17} {json.dumps(content)}")
-    return lines
-
-
-def _yes_or_no(answer: bool) -> str:
-    return "yes" if answer else "no"
+    for key, value in told:
+        lines.append(f"  {key:<17} {value if isinstance(value, str) else json.dumps(value)}")
+    return "\n".join(lines)

@@ -1,11 +1,9 @@
-"""Hashes of a policy folder, without what it takes to load one."""
+"""Hashes of a policy folder; imports neither torch nor transformers."""
 
 import hashlib
 from pathlib import Path
 
 from vqathinker.hashing import sha256_of_file
-
-__all__ = ["PROVENANCE", "file_hashes", "policy_hash"]
 
 PROVENANCE = "provenance.json"  # the record of a policy's origin, which holds its hash
 _HASHED = (".safetensors", ".json")

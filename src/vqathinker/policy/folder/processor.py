@@ -1,4 +1,4 @@
-"""The processor that a policy folder holds: from decoded frames to what the policy reads.
+"""The processor of a policy folder: from decoded frames to the inputs of the policy.
 
 Source: docs/method.md, section 2. It is InternVL's without its image and video processors, which
 need torchvision and cut a frame into tiles; a frame of this method is one square. It decodes
@@ -16,8 +16,6 @@ from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.normalisation import IMAGENET_MEAN, IMAGENET_STD, normalise
 from vqathinker.policy.prompt import Setting
 from vqathinker.video.sampling import parse_setting
-
-__all__ = ["AUTHORS_SETTING", "VQAThinkerProcessor"]
 
 AUTHORS_SETTING = "12x560"  # in which the authors evaluate
 

@@ -1,20 +1,21 @@
 """Sharded safetensors as one mapping from names to tensors, read and written a shard at a time.
 
 The layout is the hub's: `model.safetensors`, or several files and `model.safetensors.index.json`.
+Whether the weights fit on a device is known from the headers, before anything is loaded.
 """
 
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from vqathinker.errors import reading
-
-__all__ = ["ShardError", "Shards", "write_shards"]
+from vqathinker.errors import InputError, reading
 
 _SINGLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
 
@@ -24,7 +25,7 @@ class ShardError(Exception):
 
 
 class Shards(Mapping[str, Callable[[], Tensor]]):
-    """The tensors of a folder by name; only the headers of its files are read until one is called.
+    """The tensors of a folder by name; a tensor is read when its value is called.
 
     `shapes` and `dtypes` ("BF16", "F32", …) are known from the headers.
 
@@ -105,3 +106,56 @@ def write_shards(
         (folder / _INDEX).write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
     for number, name in enumerate(names):
         (folder / f"{number}.part").replace(folder / name)
+
+
+_MEMINFO = Path("/proc/meminfo")
+_FULL_PRECISION = "motion_encoder."  # see policy.model
+_FLOATING = {"F64", "F32", "F16", "BF16"}
+WIDTHS = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2}
+
+
+def weight_bytes(shards: Shards, dtype: torch.dtype | None) -> int:
+    """Bytes of the weights at a precision (None: as they are stored); the motion encoder's count
+    as float32, whole numbers as they are."""
+    total = 0
+    for name, shape in shards.shapes.items():
+        width = WIDTHS.get(shards.dtypes[name], 1)
+        if shards.dtypes[name] in _FLOATING and dtype is not None:
+            width = 4 if _FULL_PRECISION in name else dtype.itemsize
+        total += width * math.prod(shape)
+    return total
+
+
+def free_bytes(device: torch.device) -> int | None:
+    """Memory that can be had on a device now; None where the system does not tell."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        # What torch's allocator holds for no tensor is as good as free.
+        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(free) + int(cached)
+    if not _MEMINFO.is_file():
+        return None
+    lines = _MEMINFO.read_text(encoding="utf-8").splitlines()
+    told = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
+    return 1024 * int(told[0]) if told else None
+
+
+def require_memory(
+    folder: Path, shards: Shards, device: torch.device, dtype: torch.dtype | None
+) -> None:
+    """Refuse a policy that cannot be loaded.
+
+    Raises:
+        InputError: the weights alone need more memory than the device has left, with the numbers.
+    """
+    needed, free = weight_bytes(shards, dtype), free_bytes(device)
+    if free is None or needed <= free:
+        return
+    told = "its own precision" if dtype is None else str(dtype).removeprefix("torch.")
+    ways = ["free memory, for others may hold some", "take a larger device or a smaller policy"]
+    if dtype == torch.float32:
+        ways.insert(0, f"bf16 needs {weight_bytes(shards, torch.bfloat16) / 1e9:.1f} GB")
+    raise InputError(
+        f"{folder}: the weights need {needed / 1e9:.1f} GB in {told}, but {device} has "
+        f"{free / 1e9:.1f} GB left: {'; '.join(ways)}"
+    )

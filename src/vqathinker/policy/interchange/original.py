@@ -23,25 +23,24 @@ from vqathinker.errors import read_json, reading
 from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.folder.checkpoint import (
     PolicyError,
-    file_hashes,
     policy_folder,
     read_config,
     read_provenance,
     read_tokenizer,
 )
+from vqathinker.policy.folder.hashes import file_hashes
 from vqathinker.policy.folder.processor import AUTHORS_SETTING
 from vqathinker.policy.folder.shards import Shards, write_shards
-from vqathinker.policy.interchange.original_config import from_original, to_original
-from vqathinker.policy.interchange.original_names import (
+from vqathinker.policy.inputs import end_answers_with_turns, generation_defaults, image_token
+from vqathinker.policy.interchange.original_layout import (
     common_prefix,
     describe_mismatches,
+    from_original,
     original_name,
+    to_original,
 )
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.motion.slowfast import SlowFastR50
-from vqathinker.policy.tokens import end_answers_with_turns, generation_defaults, image_token
-
-__all__ = ["export_original", "has_motion_encoder", "import_original", "own_shapes"]
 
 _AUTHORS_SCORE: Final = "greedy"  # what the authors evaluate
 _HEAD, _ENCODER = "language_model.lm_head.weight", "slowfast_model"
@@ -76,7 +75,7 @@ def import_original(
 
     Args:
         source: a folder with `config.json`, tokenizer and safetensors, sharded or not. What stands
-            before every name of its tensors is taken off (see `original_names`).
+            before every name of its tensors is taken off (see `original_layout`).
         setting: frames x size of the clips that the policy is meant to be asked about.
         encoder: the motion encoder of a checkpoint that has none; not looked at where it has one.
         origin: what the record is to say of where `source` comes from.

@@ -1,12 +1,13 @@
-"""The files of a repository of the hub at one revision, without code and without pickles."""
+"""The files of a repository of the hub at one revision, without code and without pickles.
+
+Imports no torch: kernels are capped after a policy is found (`policy.machine`).
+"""
 
 from pathlib import Path
 from typing import NamedTuple
 
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-__all__ = ["NEEDED", "HubError", "Snapshot", "snapshot"]
 
 NEEDED = ["*.safetensors", "*.json", "*.txt"]
 

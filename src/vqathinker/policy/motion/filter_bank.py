@@ -1,6 +1,6 @@
-"""The demo's motion encoder: a fixed filter bank behind the interface of SlowFast-R50.
+"""The demo's motion encoder: a fixed filter bank with the interface of SlowFast-R50.
 
-Like it, it has a slow pathway for appearance and a fast one for change, and never trains.
+It also has a slow pathway for appearance and a fast one for change, and is never trained.
 """
 
 import math
@@ -10,8 +10,6 @@ from torch import Tensor, nn
 
 from vqathinker.errors import InputError
 from vqathinker.policy.normalisation import IMAGENET_MEAN, IMAGENET_STD
-
-__all__ = ["FilterBank", "cosine_basis"]
 
 _BLOCK = 14
 _LUMA = (0.299, 0.587, 0.114)

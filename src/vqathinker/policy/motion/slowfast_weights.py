@@ -1,4 +1,4 @@
-"""The public weights of SlowFast-R50: had by address and hash, read without running what they hold.
+"""The public weights of SlowFast-R50: fetched by address and hash, read without unpickling code.
 
 Source: docs/method.md, section 2 (pytorchvideo's hub weights, trained on Kinetics-400).
 """
@@ -14,8 +14,6 @@ from torch import Tensor
 from vqathinker.hashing import sha256_of_file
 from vqathinker.policy.motion.slowfast import SlowFastR50
 from vqathinker.policy.parts import shape_mismatches
-
-__all__ = ["Weights", "WeightsError", "fetch_weights", "load_weights"]
 
 _CLASSIFIER = {"blocks.6.proj.weight", "blocks.6.proj.bias"}
 _COUNTER = "num_batches_tracked"  # of no use in eval mode, and some files leave it out

@@ -1,7 +1,7 @@
-"""Several processes for one training: accelerate's launcher with the configurations beside this.
+"""Several processes for one training: accelerate's launcher with the configurations in this folder.
 
-`vqathinker train` starts itself through it, so one job of the workflow is one command whatever
-`training.launch` says. Under SLURM a job of several nodes starts one launcher on each of them.
+`vqathinker train` starts itself through the launcher, so that one job of the workflow is one
+command. Under SLURM a job of several nodes starts one launcher on each node.
 """
 
 import os
@@ -17,14 +17,12 @@ from vqathinker.errors import InputError
 from vqathinker.params import Launch
 from vqathinker.programs import find_program
 
-__all__ = ["die_with_launcher", "launch", "launch_command", "node_command"]
-
 _PORT = 29500
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
 
 
 def node_command(nodes: int) -> list[str]:
-    """What starts a command once on every node of a SLURM job; nothing on a single machine."""
+    """Prefix that runs a command once on every node of a SLURM job; empty on a single node."""
     if nodes == 1:
         return []
     every = [f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1"]
@@ -34,7 +32,7 @@ def node_command(nodes: int) -> list[str]:
 def launch_command(
     how: Launch, arguments: Sequence[str], environment: Mapping[str, str], gpus: int
 ) -> list[str]:
-    """The command that trains in several processes; empty where this process is to do it.
+    """The command that trains in several processes; empty if this process trains.
 
     Args:
         arguments: of `vqathinker`.
@@ -42,7 +40,8 @@ def launch_command(
         gpus: that this machine has.
 
     Raises:
-        InputError: `how` needs GPUs or a package, and they are not there.
+        InputError: `how` needs GPUs or a package, and they are not there; or a job of several nodes
+            cannot tell which is the first.
     """
     if how == "single" or "LOCAL_RANK" in environment:
         return []
@@ -59,26 +58,28 @@ def launch_command(
     nodes = 1 if how == "cpu-2" else int(environment.get("SLURM_JOB_NUM_NODES", "1"))
     if nodes > 1 and environment.get("SLURM_NTASKS") != str(nodes):
         return [*node_command(nodes), sys.executable, "-m", "vqathinker", *arguments]
-    several = [
-        "--num_machines", str(nodes), "--machine_rank", environment.get("SLURM_NODEID", "0"),
-        "--main_process_ip", _first_node(environment), "--main_process_port", str(_PORT),
-    ]  # fmt: skip
+    where = ["--main_process_port", "0"]
+    if nodes > 1:
+        where = [
+            "--num_machines", str(nodes), "--machine_rank", environment.get("SLURM_NODEID", "0"),
+            "--main_process_ip", _first_node(environment), "--main_process_port", str(_PORT),
+        ]  # fmt: skip
     return [
         sys.executable, "-m", "accelerate.commands.launch",
         "--config_file", str(Path(__file__).parent / f"{how}.yaml"),
         "--num_processes", "2" if how == "cpu-2" else str(nodes * gpus),
-        *(several if nodes > 1 else ["--main_process_port", "0"]),
+        *where,
         "--module", "vqathinker", *arguments,
     ]  # fmt: skip
 
 
 def launch(command: Sequence[str]) -> None:
-    """Become another command."""
+    """Replace this process by another command."""
     os.execvp(command[0], list(command))  # noqa: S606  the launcher of this very program
 
 
 def die_with_launcher() -> None:
-    """Let a launched process end when its launcher is killed, and not hold the run's folder."""
+    """End this process when its launcher is killed, so that it frees the run's folder."""
     if "LOCAL_RANK" in os.environ and sys.platform == "linux":
         CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
 
@@ -87,7 +88,11 @@ def _first_node(environment: Mapping[str, str]) -> str:
     names = environment.get("SLURM_JOB_NODELIST", "")
     scontrol = find_program("scontrol")
     if scontrol is None or not names:
-        return "127.0.0.1"
+        missing = "SLURM_JOB_NODELIST is empty" if scontrol else "scontrol is not on the PATH"
+        raise InputError(
+            f"{missing}, so the processes of {environment['SLURM_JOB_NUM_NODES']} nodes cannot "
+            "find each other; expected a job of SLURM on nodes with its commands, or one node"
+        )
     told = subprocess.run(
         [scontrol, "show", "hostnames", names], check=True, capture_output=True, text=True
     )

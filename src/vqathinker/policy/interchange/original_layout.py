@@ -1,17 +1,119 @@
-"""The configuration of the original checkpoint layout, `InternVLChatModel`, and ours, both ways.
+"""The original checkpoint layout, `InternVLChatModel`: its names of tensors and its configuration.
 
-Source: docs/method.md, section 2; the fields of InternVL's `config.json` (OpenGVLab/InternVL3-8B).
+Source: docs/method.md, section 2; the names of the released checkpoint
+`kkkkkklinhan/InternVL3-VQAThinker-8B`, which are those of InternVL's original layout with
+`slowfast_model.*` and `motion_mlp.*` in addition; the fields of InternVL's `config.json`
+(OpenGVLab/InternVL3-8B). The image encoder's queries, keys and values are one tensor there and
+three here.
+
+A checkpoint that was saved from inside another module has that module's name before all of its
+own, such as `module.`, `model.` or `base_model.model.`. The rule: what stands before the first word
+of the layout is taken off where it stands before every name. Nothing else is renamed.
 """
 
+import re
+from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 from transformers import InternVLVisionConfig, Qwen2Config
 
 from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.motion.slowfast import TIME_REPEAT
+from vqathinker.policy.parts import shape_mismatches
 
-__all__ = ["ConfigError", "from_original", "to_original"]
+_PARTS = {"q_proj": 0, "k_proj": 1, "v_proj": 2}
+_ENCODER = "slowfast_model."
+_LISTED = 12  # an 8B policy has 1,500 tensors
+
+# Ours to theirs; the first pattern that fits the beginning of a name renames it.
+_BODY = {
+    r"model\.vision_tower\.embeddings\.cls_token$": "vision_model.embeddings.class_embedding",
+    r"model\.vision_tower\.embeddings\.position_embeddings$":
+        "vision_model.embeddings.position_embedding",
+    r"model\.vision_tower\.embeddings\.patch_embeddings\.projection\.":
+        "vision_model.embeddings.patch_embedding.",
+    r"model\.vision_tower\.encoder\.layer\.": "vision_model.encoder.layers.",
+    r"model\.multi_modal_projector\.layer_norm\.": "mlp1.0.",
+    r"model\.multi_modal_projector\.linear_1\.": "mlp1.1.",
+    r"model\.multi_modal_projector\.linear_2\.": "mlp1.3.",
+    r"model\.motion_encoder\.blocks\.": "slowfast_model.feature_extraction.",
+    r"model\.motion_projector\.": "motion_mlp.",
+    r"model\.language_model\.": "language_model.model.",
+    r"lm_head\.": "language_model.lm_head.",
+}  # fmt: skip
+# Inside a layer of the image encoder.
+_LAYER = {
+    r"\.attention\.[qkv]_proj\.": ".attn.qkv.",
+    r"\.attention\.projection_layer\.": ".attn.proj.",
+    r"\.attention\.(q|k)_norm\.": r".attn.\1_norm.",
+    r"\.layernorm_before\.": ".norm1.",
+    r"\.layernorm_after\.": ".norm2.",
+    r"\.lambda_([12])$": r".ls\1",
+}
+_ROOTS = frozenset(theirs.split(".")[0] for theirs in _BODY.values())
+
+
+def original_name(name: str) -> tuple[str, int | None]:
+    """The name of one of our tensors in the original layout, and which third of it ours is.
+
+    >>> original_name("model.vision_tower.encoder.layer.3.attention.k_proj.bias")
+    ('vision_model.encoder.layers.3.attn.qkv.bias', 1)
+    >>> original_name("model.motion_projector.1.weight")
+    ('motion_mlp.1.weight', None)
+
+    Raises:
+        KeyError: the original layout has no place for it.
+    """
+    for pattern, theirs in _BODY.items():
+        renamed, count = re.subn("^" + pattern, theirs, name)
+        if count:
+            break
+    else:
+        raise KeyError(name)
+    qkv_part = None
+    if renamed.startswith("vision_model.encoder."):
+        qkv_part = next((i for part, i in _PARTS.items() if f".attention.{part}." in renamed), None)
+        for pattern, theirs in _LAYER.items():
+            renamed = re.sub(pattern, theirs, renamed)
+    return renamed, qkv_part
+
+
+def common_prefix(names: Collection[str]) -> str:
+    """What stands before every name of a checkpoint and is not of the layout; empty where nothing.
+
+    >>> common_prefix(["base_model.model.mlp1.0.bias", "base_model.model.head.weight"])
+    'base_model.model.'
+    >>> common_prefix(["module.mlp1.0.bias", "mlp1.0.weight"])
+    ''
+    """
+    split = next((s for name in sorted(names) if not _ROOTS.isdisjoint(s := name.split("."))), [])
+    before = next((i for i, word in enumerate(split) if word in _ROOTS), 0)
+    prefix = "".join(f"{word}." for word in split[:before])
+    return prefix if all(name.startswith(prefix) for name in names) else ""
+
+
+def describe_mismatches(
+    folder: Path, expected: Mapping[str, Sequence[int]], given: Mapping[str, Sequence[int]]
+) -> str:
+    """Which tensors of a folder are missing, not expected or misshapen; empty where all fit.
+
+    The first ones are listed, with a way out where their names tell one.
+    """
+    wrong = shape_mismatches(expected, given)
+    if not wrong:
+        return ""
+    lines = [f"{folder}: {len(wrong)} tensors do not fit:", *wrong[:_LISTED]]
+    if len(wrong) > _LISTED:
+        lines.append(f"... and {len(wrong) - _LISTED} more")
+    if any(".lora_" in name for name in given):
+        lines.append("These are adapters: merge them (merge_and_unload) and save.")
+    encoder = [name for name in expected.keys() - given.keys() if name.startswith(_ENCODER)]
+    if encoder and not any(_ENCODER in name for name in given):
+        lines.append("There is no slowfast_model: name SlowFast's weights in base.motion.weights.")
+    return "\n  ".join(lines)
+
 
 # Fields of the vision tower that only have another name, and of those that have the same.
 _RENAMED = {"qkv_bias": "attention_bias", "qk_normalization": "use_qk_norm"}
