@@ -99,7 +99,7 @@ def try_lock(file: IO[str]) -> bool | None:
 
 def write_holder(file: IO[str]) -> None:
     """Put this process, its machine, command and the time into the lock's file."""
-    since = time.strftime("%Y-%m-%d %H:%M:%S")
+    since = time.strftime("%Y-%m-%d %H:%M:%S %z")
     command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
     holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": since, "command": command}
     file.truncate(0)
