@@ -45,6 +45,8 @@ def job_params(params: Mapping[str, Any], absent: Collection[str] = ()) -> dict[
     report = _only(params, "scale", "report", "data", "metrics", "understanding")
     # How runs differ, which tables say; in which report a run has its row, changes no table.
     report["runs"] = {name: _without(row, "group") for name, row in params["runs"].items()}
+    benchmarks = [*params["data"]["in_domain"], *params["data"]["out_of_distribution"]]
+    report["cards"] = {name: read_card(name, params) for name in benchmarks}  # titles and notes
     found = {
         "decode": {CLIPS: _only(params[CLIPS], "shard_size", "timeout_s", "memory_mb", "reader")},
         "perturb": {"seed": params["seed"], **drawing},
