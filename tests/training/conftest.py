@@ -33,15 +33,16 @@ class TrainingSet:
     clips: Path
     mos: dict[str, float]
 
-    def start(self, settings: RunSettings, out: Path, **changes: Path | None) -> None:
+    def start(self, settings: RunSettings, out: Path, **changes: Any) -> None:
         from vqathinker.training.run import train
 
         files = {
+            "clips": [self.clips],
             "policy": self.folder / "base",
             "manifest": self.folder / "manifest.parquet",
             "perturbations": self.folder / "perturbations.parquet",
         }
-        train("grpo", settings, clips=[self.clips], out=out, **(files | changes))
+        train("grpo", settings, out=out, **(files | changes))
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from vqathinker.params import RunSettings
@@ -247,7 +247,7 @@ def test_a_run_that_was_killed_behind_its_last_step_does_not_do_one_more(
     assert (tmp_path / "history.csv").read_bytes() == before
 
 
-@pytest.mark.parametrize("change", ["settings", "labels", "perturbations", "base policy"])
+@pytest.mark.parametrize("change", ["settings", "labels", "perturbations", "base policy", "clips"])
 def test_a_run_of_other_settings_starts_anew(
     tmp_path: Path,
     finished: Path,
@@ -269,9 +269,14 @@ def test_a_run_of_other_settings_starts_anew(
         table.iloc[::-1].sort_values("video", kind="stable").to_parquet(files["perturbations"])
     if change == "base policy":
         files["policy"] = shutil.copytree(folder / "base", tmp_path / "base")
-        record = files["policy"] / "provenance.json"
-        before = policy_hash(files["policy"])
-        record.write_text(record.read_text().replace(before, "another policy"))
+        weights = load_file(files["policy"] / "model.safetensors")
+        key = next(iter(weights))
+        save_file({**weights, key: weights[key] + 1}, files["policy"] / "model.safetensors")
+    if change == "clips":
+        frames = bytearray(training_set.clips.read_bytes())
+        frames[-1] ^= 1
+        files["clips"] = [tmp_path / "0000.safetensors"]
+        files["clips"][0].write_bytes(frames)
     steps = watch()
     settings = settings_of(max_steps=2) if change == "settings" else settings_of()
     training_set.start(settings, out, **files)

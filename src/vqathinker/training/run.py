@@ -2,7 +2,8 @@
 
 import hashlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -90,12 +91,15 @@ def train(
             "with `vqathinker perturb`"
         )
     base = read_provenance(policy)
-    base.setdefault("policy", policy_hash(policy))
     if state.is_main_process and (changed := ineffective_parameters(settings)):
         named = ", ".join(f"{name} ({why})" for name, why in changed.items())
         _log.warning("run %s: changed parameters without effect, or with less: %s", run, named)
-    fingerprint = _fingerprint(settings, base, manifest, perturbations, clips)
+    told = None
+    if state.is_main_process:
+        told = _fingerprint(settings, policy, manifest, perturbations, clips)
+    [fingerprint] = broadcast_object_list([told])
     fingerprint[PROCESSES] = str(state.num_processes)
+    base.setdefault("policy", fingerprint["policy"])
     origin = {"run": run, "base": str(policy), "inputs": fingerprint}
     origin["code"] = code_digest(Path("training", "run.py"), Path(__file__).parents[2])
     origin |= {"data": str(manifest), "setting": store.setting, "base_policy": base}
@@ -193,19 +197,20 @@ def _labelled_clips(manifest: Path, clips: Sequence[Path]) -> tuple[Dataset, Cli
 
 def _fingerprint(
     settings: RunSettings,
-    base: Mapping[str, Any],
+    policy: Path,
     manifest: Path,
     perturbations: Path | None,
     clips: Sequence[Path],
 ) -> dict[str, str]:
     no_matter = {"tensorboard", "patience", "keep", "launch", "log_every", "save_every"}
     told = settings.model_dump_json(exclude={"training": no_matter})
+    with ThreadPoolExecutor() as pool:  # the paper's clips are 100 GB
+        hashes = " ".join(pool.map(sha256_of_file, clips))
     return {
         "settings": hashlib.sha256(told.encode()).hexdigest(),
         "version": str(RESULTS_VERSION["train"]),
-        "policy": str(base["policy"]),
+        "policy": policy_hash(policy),
         "manifest": sha256_of_file(manifest),
         "perturbations": "" if perturbations is None else sha256_of_file(perturbations),
-        # Some minutes for the 100 GB of the paper, and nothing else tells that frames changed.
-        "clips": " ".join(map(sha256_of_file, clips)),
+        "clips": hashlib.sha256(hashes.encode()).hexdigest(),
     }
