@@ -5,7 +5,7 @@ Source: docs/method.md, section 2: prompts to the character; InternVL2.5's conve
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -14,7 +14,6 @@ from transformers import GenerationConfig, PreTrainedTokenizerBase
 from vqathinker.policy.generation import EncodedPrompts
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.prompt import Setting, render
-from vqathinker.video.perturb import Perturbation
 
 _IMAGE, _END = "<IMG_CONTEXT>", "<|im_end|>"
 
@@ -79,6 +78,18 @@ def encode_prompts(
     )
 
 
+class Reordered(Protocol):
+    """A perturbation as features know it; its own module needs pandas, and scoring does not."""
+
+    @property
+    def indices(self) -> Sequence[int]:
+        """T indices: frame t of the copy is frame indices[t] of the clip."""
+
+    @property
+    def blank(self) -> Sequence[bool]:
+        """T flags: where true, frame t is blank."""
+
+
 class FrameFeatures(NamedTuple):
     """What each encoder gives for single frames (clips, frames, …).
 
@@ -98,7 +109,7 @@ class FrameFeatures(NamedTuple):
         )
 
     def perturbed(
-        self, drawn: Sequence[Sequence[Perturbation]], blank_frame: Callable[[], "FrameFeatures"]
+        self, drawn: Sequence[Sequence[Reordered]], blank_frame: Callable[[], "FrameFeatures"]
     ) -> "FrameFeatures":
         """Copies of every clip: those of the first one, then those of the second, and so on.
 
