@@ -1,6 +1,7 @@
 """What every job of the tiny pipeline makes, in numbers: on record in results.json beside this.
 
-Data by hash; weights, scores and metrics as numbers, which other processors may round otherwise.
+Data by hash; weights, scores and metrics as numbers. Another kind of processor rounds otherwise, in
+encoders, too, and training magnifies it: there the files alone are compared, not what they hold.
 """
 
 import hashlib
@@ -51,8 +52,10 @@ def summaries(project: Path) -> dict[str, dict[str, Any]]:
     }
 
 
-def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Files of a job that are not as they were."""
+def differences(before: dict[str, Any], now: dict[str, Any], *, same_machine: bool) -> list[str]:
+    """Files of a job that are not as they were, or only those that came or went."""
+    if not same_machine:
+        return sorted(before.keys() ^ now.keys())
     return [
         path
         for path in sorted(before.keys() | now.keys())
