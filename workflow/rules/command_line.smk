@@ -3,6 +3,7 @@
 import sys
 from contextlib import redirect_stderr
 from io import StringIO
+from pathlib import Path
 
 from snakemake.cli import parse_args
 
@@ -14,7 +15,9 @@ def typed():
 
 
 def only_looks():
-    """Whether no job will run."""
+    """Whether no job will run; another program that calls Snakemake is taken at its word."""
+    if Path(sys.argv[0]).stem not in {"snakemake", "__main__"}:
+        return workflow.dryrun
     args = typed()
     looks = ("dryrun", "unlock", "lint", "list_target_rules", "list_rules", "dag")
     looks += ("rulegraph", "filegraph", "summary", "detailed_summary", "report")

@@ -11,6 +11,7 @@ from pathlib import Path
 from vqathinker.phases.one_writer import describe_holder, read_holder, try_lock, write_holder
 
 _LOCK = Path(".snakemake/run.lock")
+_held: list[object] = []  # a file that nobody refers to would be closed
 
 
 class HeldFolderError(RuntimeError):
@@ -37,6 +38,3 @@ def hold_folder() -> int:
         )
     write_holder(file)
     return file.fileno()
-
-
-_held: list[object] = []  # a file that nobody refers to would be closed
