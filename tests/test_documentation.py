@@ -36,11 +36,6 @@ def test_every_parameter_that_restores_their_behaviour_is_one(
             found = found[part]
 
 
-def test_departures_are_numbered_without_a_gap(root: Path) -> None:
-    numbers = [int(n) for n in re.findall(r"^(\d+)\. ", page(root, "departures.md"), re.MULTILINE)]
-    assert numbers == list(range(1, len(numbers) + 1))
-
-
 def test_docstrings_cite_sections_that_the_page_has(root: Path) -> None:
     sections = set(re.findall(r"^## (\d)", page(root, "method.md"), re.MULTILINE))
     sources = [*(root / "src").rglob("*.py"), *(root / "tests").rglob("*.py")]

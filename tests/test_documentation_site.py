@@ -66,10 +66,6 @@ def test_made_pages_are_as_they_would_be_made(root: Path) -> None:
         assert (root / name).read_text(encoding="utf-8") == text, f"{name}: call `make docs`"
 
 
-def test_the_picture_of_the_readme_is_small(root: Path) -> None:
-    assert (root / "docs" / "images" / "scatter_grpo.png").stat().st_size < 60_000
-
-
 def files_page(root: Path) -> dict[str, list[list[str]]]:
     """First two cells of the rows of each section's table, names in backquotes taken apart."""
     text = (root / "docs" / "reference" / "files.md").read_text(encoding="utf-8")
@@ -131,8 +127,3 @@ def test_every_message_that_is_explained_is_one(root: Path, texts: list[str]) ->
         pieces = [re.escape(piece) for piece in message.replace("\\`", "`").split("…")]
         pattern = re.compile("[^\n]*?".join(pieces))
         assert any(pattern.search(text) for text in texts), message
-
-
-def test_messages_are_sorted_by_their_text(root: Path) -> None:
-    found = headings(root)
-    assert found == sorted(found, key=lambda text: re.sub(r"[^a-z0-9 ]", "", text.lower()))

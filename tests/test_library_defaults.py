@@ -29,15 +29,6 @@ TARGETS = (
     "scipy.stats.spearmanr",
     "pandas.DataFrame.to_csv",
     "pyarrow.parquet.write_table",
-    "matplotlib.figure.Figure",
-    "gradio.Blocks",
-    "gradio.Column",
-    "gradio.File",
-    "gradio.HTML",
-    "gradio.Row",
-    "gradio.State",
-    "gradio.mount_gradio_app",
-    "gradio.themes.Default",
 )
 Defaults = dict[str, dict[str, Any]]
 
@@ -49,7 +40,7 @@ def installed() -> Defaults:
     for target in ("trl.GRPOConfig", "trl.SFTConfig"):
         own = found[target].items()
         found[target] = {key: value for key, value in own if base.get(key, found) != value}
-    return found | {"transformers.GenerationConfig": _of_generation(), "plotly.js": _of_plotly()}
+    return found | {"transformers.GenerationConfig": _of_generation()}
 
 
 def _of_generation() -> dict[str, Any]:
@@ -58,13 +49,6 @@ def _of_generation() -> dict[str, Any]:
 
     defaults = GenerationConfig()._get_default_generation_params()
     return {name: _plain(value) for name, value in defaults.items()}
-
-
-def _of_plotly() -> dict[str, Any]:
-    """Its defaults are part of its script."""
-    from plotly.offline import get_plotlyjs_version
-
-    return {"version": get_plotlyjs_version()}
 
 
 def _object(target: str) -> Any:
@@ -122,17 +106,6 @@ def test_defaults_of_the_installed_libraries_are_those_that_are_stored() -> None
     changed = changes(json.loads(STORED.read_text(encoding="utf-8")), installed())
     listed = "\n".join(changed)
     assert not changed, f"set what shapes results, then run python {__file__}:\n{listed}"
-
-
-def test_a_changed_default_is_named_with_what_it_was_and_is() -> None:
-    before = {"a.B": {"kept": 1, "moved": 0.5, "gone": None}}
-    now = {"a.B": {"kept": 1, "moved": 0.25, "new": True}}
-    gone, moved, new = changes(before, now)
-    assert gone.startswith("a.B.gone")
-    assert moved.startswith("a.B.moved")
-    assert "0.5" in moved
-    assert "0.25" in moved
-    assert new.startswith("a.B.new")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 python -m tests.rehearsal [--folder F] [--scale rehearsal] [--slurm] [TARGETS]
 
 Targets are those of Snakemake; besides, `ladder` trains every run, and asks the released policy
-about one benchmark. In place of targets `faults` goes through what may go wrong, and `shell` serves
+about one benchmark. In place of targets `shell` serves
 the stand-ins until it is stopped, and says which variables to set to work in the copy by hand.
 With `--slurm`, as root, a cluster of one node is started here, which runs the jobs.
 """
@@ -17,7 +17,6 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.rehearsal.faults import rehearse_faults
 from tests.rehearsal.project import TASK_SETS, Project, prepare
 from tests.rehearsal.summary import summarise
 from tests.workflow.real.cluster import lacking, running_cluster
@@ -38,17 +37,12 @@ def main() -> int:
     if given.slurm and (why := lacking()):
         parser.error(why)
     began = time.monotonic()
-    faults = given.targets == ["faults"]
-    name = "faults" if faults else "slurm" if given.slurm else "project"
+    name = "slurm" if given.slurm else "project"
     project = prepare(given.folder.resolve(), given.scale, name)
     project.slurm = given.slurm
     print(f"prepared in {time.monotonic() - began:.0f} s", flush=True)
     if given.targets == ["shell"]:
         return _wait(project)
-    if faults:
-        wrong = rehearse_faults(project)
-        print(f"{time.monotonic() - began:.0f} s; not as it should be: {wrong or 'nothing'}")
-        return bool(wrong)
     with tempfile.TemporaryDirectory() as own, ExitStack() as stack:
         if given.slurm:
             stack.enter_context(running_cluster(Path(own) / "cluster", os.cpu_count() or 1))

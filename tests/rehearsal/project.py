@@ -86,13 +86,6 @@ class Project:
         )  # fmt: skip
         return Done(done.returncode, done.stdout)
 
-    def start_snakemake(self, *targets: str) -> "subprocess.Popen[bytes]":
-        """Begin the same, for whoever kills a part of it."""
-        return subprocess.Popen(
-            self._typed(targets), cwd=self.folder, env=self.environment, start_new_session=True,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-
     def snakemake(self, *targets: str) -> Done:
         """What a person types, at this scale, with targets."""
         return self.run(*self._typed(targets))

@@ -28,27 +28,6 @@ def test_an_environment_pins_what_the_constraints_pin(root, pins, name):
         assert str(requirement.specifier) == f"=={pins[canonicalize_name(requirement.name)]}"
 
 
-@pytest.mark.parametrize(
-    ("system", "machine", "asked"),
-    [("linux", "x86_64", True), ("linux", "aarch64", False), ("darwin", "arm64", False)],
-)
-def test_decord_is_asked_for_only_where_it_is_built(root, system, machine, asked):
-    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    pinned = yaml.safe_load((root / "envs" / "video.yaml").read_text(encoding="utf-8"))
-    there = [*project["optional-dependencies"]["data"], *pinned["dependencies"][-1]["pip"]]
-    found = [r for r in map(Requirement, there) if r.name == "decord"]
-    assert len(found) == 2
-    for requirement in found[: 2 if system == "linux" else 1]:
-        where = {"sys_platform": system, "platform_machine": machine}
-        assert requirement.marker.evaluate(where) == asked
-
-
-@pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_an_environment_gets_the_project_itself(root, name):
-    script = (root / "envs" / f"{name}.post-deploy.sh").read_text(encoding="utf-8")
-    assert "pip install --no-deps --editable ." in script
-
-
 def test_every_environment_that_a_rule_names_is_there(root):
     rules = "".join(path.read_text() for path in (root / "workflow" / "rules").glob("*.smk"))
     assert set(re.findall(r"envs/(\w+)\.yaml", rules)) == set(ENVIRONMENTS)

