@@ -26,13 +26,13 @@ def scales() -> str:
     """What `vqathinker plan` says of each scale, a row each."""
     lines = [
         (
-            "| `scale` | base policy | hardware | training of `grpo`, estimated "
-            "| every run, estimated | downloads, as published | disk, estimated |"
+            "| Scale | Model | Hardware | Training of `grpo` "
+            "| All runs | Downloads | Disk |"
         ),
         "|---|---|---|---:|---:|---:|---:|",
     ]
     bases = {
-        "demo": "tiny, InternVL-shaped, made on the spot",
+        "demo": "tiny, InternVL-shaped",
         "single-gpu": "InternVL3-2B with LoRA",
         "paper": "InternVL3-8B",
     }
@@ -41,7 +41,7 @@ def scales() -> str:
         [grpo] = [row for row in plan.runs if row.name == "grpo"]
         gpus = f"{plan.processes} × {GPU}" if plan.device.gpu else "CPU, 2 cores"
         fetched = sum(plan.download.values())
-        downloads = f"{format_bytes(fetched)} and more" if plan.unpublished else "none"
+        downloads = f"{format_bytes(fetched)} or more" if plan.unpublished else "none"
         disk = format_bytes(sum(plan.disk.values()))
         hours = f"{_hours(grpo.hours)} | {_hours(plan.hours['all'])}"
         lines.append(f"| `{scale}` | {base} | {gpus} | {hours} | {downloads} | {disk} |")
@@ -90,7 +90,7 @@ def published() -> str:
     rows = {row.benchmark: row for row in read_published() if row.method == METHOD}
     data = load_all(ROOT / "params.yaml", ["scale=paper"]).data
     lines = [
-        "| benchmark | domain | videos | paper, SRCC | paper, PLCC | ours |",
+        "| Benchmark | Domain | Videos | Paper, SRCC | Paper, PLCC | Ours |",
         "|---|---|---:|---:|---:|---|",
     ]
     for domain, names in (
