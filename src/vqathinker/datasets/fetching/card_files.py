@@ -2,7 +2,7 @@
 
 Label files come first, for they say which videos there are. Archives go through `downloads`, are
 unpacked and removed; what is in place already is not fetched again. Order and rules are those of
-docs/downloads.md.
+docs/datasets.md.
 """
 
 import logging
