@@ -25,10 +25,7 @@ def with_tables(text: str) -> str:
 def scales() -> str:
     """What `vqathinker plan` says of each scale, a row each."""
     lines = [
-        (
-            "| Scale | Model | Hardware | Training of `grpo` "
-            "| All runs | Downloads | Disk |"
-        ),
+        "| Scale | Model | Hardware | Training of `grpo` | All runs | Downloads | Disk |",
         "|---|---|---|---:|---:|---:|---:|",
     ]
     bases = {
@@ -54,13 +51,12 @@ def paper() -> str:
     [grpo] = [row for row in plan.runs if row.name == "grpo"]
     predicted = sum(hours for _, hours in plan.predictions.values())
     return (
-        f"Every run on {plan.processes} {GPU} takes "
-        f"{format_bytes(sum(plan.download.values()))} of downloads (as published), "
-        f"{format_bytes(sum(plan.disk.values()))} of disk (estimated), of which policies and their "
-        f"checkpoints are {format_bytes(plan.disk['models'])}, {plan.hours['training']:.0f} hours "
-        f"of training (estimated), and {plan.hours['prediction']:.0f} hours of prediction on one "
-        f"GPU (estimated). The method's own run, `grpo`, is {grpo.hours:.1f} and {predicted:.1f} "
-        "hours of these."
+        f"For all runs on {plan.processes} {GPU}, the plan estimates "
+        f"{format_bytes(sum(plan.download.values()))} of downloads (where sizes are published), "
+        f"{format_bytes(sum(plan.disk.values()))} of disk ({format_bytes(plan.disk['models'])} of "
+        f"it for policies and checkpoints), {plan.hours['training']:.0f} hours of training, and "
+        f"{plan.hours['prediction']:.0f} hours of prediction on one GPU. The method itself, run "
+        f"`grpo`, takes {grpo.hours:.1f} hours of training and {predicted:.1f} hours of prediction."
     )
 
 
@@ -70,9 +66,8 @@ def konvid() -> str:
     _, hours = plan.predictions["konvid_1k"]
     memory = next(iter(plan.prediction_memory.values()))
     return (
-        f"The line of `konvid_1k` says {hours:.2f} hours on one such GPU (estimated); "
-        f"prediction takes {format_bytes(memory.peak)} of it (estimated) at "
-        f"`evaluation.batch_size: {how.batch_size}`."
+        f"For `konvid_1k` the plan estimates {hours:.2f} hours of prediction on one such GPU, and "
+        f"{format_bytes(memory.peak)} of GPU memory at `evaluation.batch_size: {how.batch_size}`."
     )
 
 
