@@ -31,15 +31,8 @@ PAGES = (
 )
 NETWORK = "wants what is on the web; tests/acquisition and the rehearsal have servers of their own"
 REHEARSAL = "wants the paper's data and GPUs; `make rehearsal` runs it on stand-ins"
-REFUSED = "is refused, as the page says; tests/cli/test_plan.py"
 ELSEWHERE = {
     "make test": "is what runs this",
-    "vqathinker plan --scale single-gpu --gpu A100-80G --config training.lora=null": REFUSED,
-    "make run SCALE=single-gpu": REHEARSAL,
-    "snakemake --cores all --config scale=paper": REHEARSAL,
-    "snakemake --cores all --use-conda": "test_doors.py",
-    "snakemake --workflow-profile workflow/profiles/slurm": "test_doors.py",
-    "SNAKEMAKE_PROFILE=workflow/profiles/slurm dvc repro": "test_doors.py",
     "snakemake --workflow-profile workflow/profiles/slurm --config scale=paper": REHEARSAL,
     "vqathinker plan --scale paper --gpu H100 --rates logs/train/paper/grpo.times.csv": REHEARSAL,
     "vqathinker summary results/paper": REHEARSAL,
@@ -49,16 +42,9 @@ ELSEWHERE = {
     " -- results/paper/metrics/released/konvid_1k.json": NETWORK,
     "vqathinker policy import kkkkkklinhan/InternVL3-VQAThinker-8B --out models/released": NETWORK,
     "vqathinker policy describe models/released": NETWORK,
+    "pip install 'vqathinker[serve]'": NETWORK,
+    "vqathinker serve": "runs until it is stopped; tests/serving",
 }
-CHECKPOINT = "of a checkpoint of one's own; tests/cli calls each of these commands"
-ELSEWHERE |= dict.fromkeys(
-    (
-        "vqathinker policy import SRC --out DIR",
-        "vqathinker policy export DIR --out DST",
-        "vqathinker policy describe DIR",
-    ),
-    CHECKPOINT,
-)
 TITLED = re.compile(r'(?ms)^```\w+ title="([^"]+)"\n(.*?)^```$')
 
 
