@@ -60,7 +60,7 @@ def test_made_pages_are_as_they_would_be_made(root: Path) -> None:
     assert made.keys() == {
         *(f"docs/reference/{name}.md" for name in ("parameters", "commands")),
         *(f"docs/tutorials/{name}.md" for name in ("cluster", "released-weights")),
-        *("README.md", "docs/rehearsal.md"),
+        *("README.md", "docs/paper-scale.md"),
     }
     for name, text in made.items():
         assert (root / name).read_text(encoding="utf-8") == text, f"{name}: call `make docs`"

@@ -1,4 +1,4 @@
-"""The whole workflow at paper scale, or single-gpu, on stand-ins: see docs/rehearsal.md.
+"""The whole workflow at paper scale, or single-gpu, on stand-ins: see docs/paper-scale.md.
 
 python -m tests.rehearsal [--folder F] [--scale rehearsal] [--slurm] [TARGETS]
 

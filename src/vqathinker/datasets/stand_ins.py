@@ -1,6 +1,6 @@
 """Hashes and sizes of files that stand in for the real ones, laid over cards for a rehearsal.
 
-A rehearsal (docs/rehearsal.md) serves small files under the addresses of the cards. Everything
+A rehearsal (docs/paper-scale.md) serves small files under the addresses of the cards. Everything
 is checked as ever, only against what `stand-ins.json` in the folder of own cards says instead.
 """
 
