@@ -1,4 +1,4 @@
-"""Examples in docstrings shown as code, wherever in the docstring they stand."""
+"""Show examples in docstrings as code."""
 
 import re
 from typing import Any
@@ -9,7 +9,7 @@ _EXAMPLE = re.compile(r"(?m)(?:^>>> .*\n(?:\S.*(?:\n|$)| +.*(?:\n|$))*)")
 
 
 class FencedExamples(griffe.Extension):
-    """Puts a fence around each paragraph that begins with `>>> `."""
+    """Add a fence around each paragraph that begins with `>>> `."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         """Change the docstring of an object, if it has one."""

@@ -1,7 +1,7 @@
-"""Fenced blocks that need a browser's script or a network elsewhere, and neither here.
+"""Render fenced blocks without scripts or network.
 
-`math` becomes MathML, which browsers show by themselves; a flow chart becomes the list of its
-arrows. Git hosts draw both from the same text.
+`math` becomes MathML; a flow chart becomes a table of its arrows. Git hosts render both from the
+same source.
 """
 
 import html
@@ -26,5 +26,5 @@ def flow_chart(source: str, *_: Any, **__: Any) -> str:
             node, several = arrow.groups()
             cells = ", ".join(f"<code>{html.escape(name)}</code>" for name in several.split(" & "))
             rows.append(f"<tr><td><code>{html.escape(node)}</code></td><td>{cells}</td></tr>")
-    head = "<thead><tr><th>rule</th><th>what it makes is read by</th></tr></thead>"
+    head = "<thead><tr><th>rule</th><th>output is used by</th></tr></thead>"
     return f"<table>{head}<tbody>{''.join(rows)}</tbody></table>"

@@ -1,6 +1,6 @@
-"""Pages that are made from the code: parameters, commands, and the marked parts of others.
+"""Generated pages: parameters, commands, and marked parts of other pages.
 
-`python -m docs.making.references` writes them; a test compares them with what it would write.
+Run `python -m docs.making.references` to write them; a test checks that they are current.
 """
 
 import re
@@ -18,14 +18,14 @@ from vqathinker.phases.yaml12 import dump_yaml, parse_yaml
 
 ROOT = Path(__file__).parents[2]
 SCALES = ("demo", "single-gpu", "paper")
-# Sections whose keys are names of one's own, and whose values would fill the page.
+# Sections whose keys are chosen by users and whose values would fill the page.
 ROWS = ("runs", "data.counts", "data.demo.sets", "understanding.tasks")
 
 Tree = dict[str, Any]
 
 
 def pages() -> dict[str, str]:
-    """Text of every file that is made or has a made part, by its path in the project."""
+    """Text of every file that is generated or has a generated part, by path in the project."""
     made = {
         "docs/reference/parameters.md": parameters(),
         "docs/reference/commands.md": commands(),
@@ -38,7 +38,7 @@ def pages() -> dict[str, str]:
 
 
 def parameters() -> str:
-    """Every key of params.yaml: meaning, what may stand there, and its value at each scale."""
+    """Every key of params.yaml: meaning, allowed values, and its value at each scale."""
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
     config = parse_yaml(text)
     shared = {key: value for key, value in config.items() if key not in ("scale", "scales")}
@@ -47,19 +47,16 @@ def parameters() -> str:
     parts = [
         "# Parameters",
         (
-            "Every key of `params.yaml`, made from the models in `src/vqathinker/params`, which "
-            "check it. What stands there for each scale is beside it; `–` is a key that the scale "
-            "has not. [Training](../training.md#rows-of-runs) says what a row of `runs` may lay "
-            "over these."
+            "Every key of `params.yaml`, with its value at each scale; `–` means that the scale "
+            "does not have this key. A row of `runs` can override some of them: see "
+            "[training](../training.md#rows-of-runs). This page is generated from the models in "
+            "`src/vqathinker/params`, which validate the file."
         ),
         (
-            "The file is read as YAML 1.2: `2e-6` is a number, `010` is 10, and `on`, `yes`, "
-            "`1:30` and `1_000` are text. A key that stands twice is an error."
+            "The file is YAML 1.2: `2e-6` is a number, `010` is 10, and `on`, `yes`, `1:30` and "
+            "`1_000` are text. Duplicate keys are an error."
         ),
-        (
-            "To override values for one run; they also override those of the scale, and a value is "
-            "text where its key wants text:"
-        ),
+        ("To override values on the command line, including those of the scale:"),
         (
             "```sh\nsnakemake --cores all --config 'training={learning_rate: 2.0e-3}'\n"
             "vqathinker plan --scale paper --config training.group_size=8\n```"
@@ -76,7 +73,10 @@ def parameters() -> str:
 
 
 def _keys(name: str, part: Tree, defs: Tree) -> Iterator[tuple[str, Tree]]:
-    """Every key with a value, dotted, in the order of the models; of alternatives each."""
+    """Every dotted key with its part of the schema, in the order of the models.
+
+    A key with alternatives yields the keys of all of them.
+    """
     branches = [_resolved(branch, defs) for branch in part.get("anyOf", part.get("oneOf", [part]))]
     mappings = [branch for branch in branches if "properties" in branch]
     if not mappings or name in ROWS:
@@ -102,7 +102,7 @@ def _description(part: Tree, defs: Tree) -> str:
 
 def _parameter_table(rows: list[tuple[str, Tree]], scales: Tree, comments: dict[str, str]) -> str:
     lines = [
-        f"| key | meaning | may be | {' | '.join(SCALES)} |",
+        f"| key | meaning | values | {' | '.join(SCALES)} |",
         f"| --- | --- | --- |{' --- |' * len(SCALES)}",
     ]
     for key, part in rows:
@@ -146,13 +146,13 @@ def _value(tree: Any, key: str) -> str:
     if key in ROWS:
         return f"{len(tree)} rows" if tree else "–"
     if isinstance(tree, dict):
-        return "below"
+        return "see below"
     text = dump_yaml(tree, default_flow_style=True, width=10_000).removesuffix("\n...\n")
     return f"`{text.strip()}`"
 
 
 def _comments(text: str) -> dict[str, str]:
-    """What stands behind keys of params.yaml, first line alone, by dotted key without the scale."""
+    """First line of the comment after each key of params.yaml, by dotted key without the scale."""
     found: dict[str, str] = {}
     path: list[tuple[int, str]] = []
     for line in text.splitlines():
@@ -170,15 +170,15 @@ def _comments(text: str) -> dict[str, str]:
 
 
 def commands() -> str:
-    """Every command with what it takes, as `--help` says it."""
+    """Every command with its arguments and options, from its help text."""
     root = get_command(app)
     parts = [
         "# Commands",
         (
-            "What `vqathinker COMMAND --help` says, made from the command line itself. Rules of "
-            "the workflow call them in the order of [the workflow](../workflow.md); each works "
-            "alone. Exit code 2: the command line is wrong; 1: the job failed, or what was asked "
-            "for is not so; 0 otherwise. `--debug` shows the traceback of an error."
+            "Generated from `vqathinker COMMAND --help`. The rules of "
+            "[the workflow](../workflow.md) call these commands; each also works alone. Exit "
+            "codes: 0 success, 1 a failed job or check, 2 a wrong command line. `--debug` shows "
+            "the traceback of an error."
         ),
     ]
     for name, command in root.commands.items():
@@ -190,7 +190,7 @@ def commands() -> str:
 
 def _command(name: str, command: Any) -> list[str]:
     shown = [param for param in command.params if param.name != "help"]
-    lines = ["| takes | what it is | must be given |", "| --- | --- | --- |"]
+    lines = ["| argument or option | meaning | required |", "| --- | --- | --- |"]
     for param in shown:
         names = ", ".join(f"`{name}`" for name in (*param.opts, *param.secondary_opts))
         if param.param_type_name == "argument":
@@ -203,7 +203,7 @@ def _command(name: str, command: Any) -> list[str]:
 
 
 def write(folder: Path) -> None:
-    """Write them below `folder`."""
+    """Write all generated pages below `folder`."""
     for name, text in pages().items():
         (folder / name).write_text(text, encoding="utf-8")
 

@@ -1,6 +1,6 @@
-"""Tables and figures of pages that are made from the code: what scales take, what is published.
+"""Generated parts of pages: requirements of scales, published results.
 
-They stand between `<!-- made: NAME -->` and `<!-- end -->`.
+They are between `<!-- made: NAME -->` and `<!-- end -->`.
 """
 
 import re
@@ -17,13 +17,13 @@ GPU = "H100"
 
 
 def with_tables(text: str) -> str:
-    """The same text with made parts as they should be."""
+    """The text with its generated parts up to date."""
     make = {"scales": scales, "published": published, "paper": paper, "konvid": konvid}
     return MADE.sub(lambda found: f"{found[1]}{make[found[2]]()}\n\n{found[3]}", text)
 
 
 def scales() -> str:
-    """What `vqathinker plan` says of each scale, a row each."""
+    """The plan of each scale, one row each."""
     lines = [
         "| Scale | Model | Hardware | Training of `grpo` | All runs | Downloads | Disk |",
         "|---|---|---|---:|---:|---:|---:|",
