@@ -173,6 +173,12 @@ def insert(path: Path, anchor: str, text: str, *, before: bool = False) -> None:
     path.write_text(whole.replace(anchor, text + anchor if before else anchor + text), "utf-8")
 
 
+def line_of(path: Path, start: str) -> str:
+    """The one line that begins like this, whatever comment follows."""
+    [line] = re.findall(rf"(?m)^{re.escape(start)}.*\n", path.read_text(encoding="utf-8"))
+    return str(line)
+
+
 def test_the_page_on_rewards_is_all_that_has_to_be_done(
     root: Path, tmp_path: Path, training_set: Any, settings_of: Settings
 ) -> None:
@@ -186,9 +192,9 @@ def test_the_page_on_rewards_is_all_that_has_to_be_done(
     insert(params, "class RewardsParams(Section):", f"{model}\n\n", before=True)
     insert(params, "    weights: RewardWeights\n", of_params)
     insert(params, '(description="0: no perturbed rollouts are made")\n', of_weights)
-    insert(tmp_path / "params.yaml", "  weights:                      # of the sum\n", values,
-           before=True)  # fmt: skip
-    insert(tmp_path / "params.yaml", "# 0: no rollouts on perturbed copies are made\n", weight)
+    parameters = tmp_path / "params.yaml"
+    insert(parameters, line_of(parameters, "  weights:"), values, before=True)
+    insert(parameters, line_of(parameters, "    temporal:"), weight)
 
     added = yaml.safe_load((tmp_path / "params.yaml").read_text(encoding="utf-8"))["rewards"]
     settings = settings_of(max_steps=1, weights={"temporal": 0.0}).model_dump()
