@@ -6,6 +6,7 @@ job that is started again only does the work without an entry, and ends in the s
 """
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ class Journal:
         self.entries.append(entry)
         self._file.write(json.dumps(entry) + "\n")
         self._file.flush()
+        os.fsync(self._file.fileno())
 
     def remove(self) -> None:
         """Delete the journal, once the result is whole."""
@@ -50,7 +52,7 @@ def open_journal(out: Path, key: Mapping[str, Any]) -> Iterator[Journal]:
     Raises:
         HeldError: another process makes the same file.
     """
-    path = out.with_name(f".{out.name}.journal")
+    path = _journal_of(out)
     head = json.dumps(key, sort_keys=True)
     with only_writer(out, lock_of(out), "writes this file"):
         entries = _read(path, head)
@@ -61,6 +63,16 @@ def open_journal(out: Path, key: Mapping[str, Any]) -> Iterator[Journal]:
             yield Journal(entries, path, file)
 
 
+def read_entries(out: Path) -> list[Any]:
+    """The entries of the journal of `out`, of whatever key, without locking it."""
+    path = _journal_of(out)
+    return _parse(path.read_text(encoding="utf-8").split("\n")[1:]) if path.is_file() else []
+
+
+def _journal_of(out: Path) -> Path:
+    return out.with_name(f".{out.name}.journal")
+
+
 def _read(path: Path, head: str) -> list[Any]:
     if not path.is_file():
         return []
@@ -68,4 +80,8 @@ def _read(path: Path, head: str) -> list[Any]:
     if found != head:
         path.replace(path.with_suffix(".journal.before"))
         return []
+    return _parse(lines)
+
+
+def _parse(lines: list[str]) -> list[Any]:
     return [json.loads(line) for line in lines[:-1]]  # after the last line break: half an entry

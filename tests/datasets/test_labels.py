@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from vqathinker.datasets.card import Card
-from vqathinker.datasets.labels import LabelError, find_disagreements, read_labels
+from vqathinker.datasets.card import Card, LabelError
+from vqathinker.datasets.labels import find_disagreements, read_labels
 
 HEADER = "video,mos\n"
 MakeCard = Callable[..., Card]
@@ -32,51 +32,34 @@ def test_labels_come_in_the_file_s_order(tmp_path: Path, card: Card) -> None:
     assert labels["mos"].tolist() == [3.5, 100.0, 0.0]
 
 
-def test_other_columns_are_left_alone(tmp_path: Path, card: Card) -> None:
-    text = 'mos,std,video\n4.25,0.3,"a, b.mp4"\n'
-    labels = read_labels(source_with(tmp_path, text), card)
-    assert labels.to_dict("records") == [{"video": "a, b.mp4", "mos": 4.25}]
-
-
-def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path, card: Card) -> None:
-    labels = read_labels(source_with(tmp_path, "\ufeff" + HEADER + "a.mp4,4\n"), card)
-    assert labels["video"].tolist() == ["a.mp4"]
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "no column video and mos, found an empty file"),
-        (HEADER, "no rows, expected one for each video"),
-        ("name,mos\na.mp4,3\n", "no column video, found name, mos"),
-        (
-            HEADER + "a.mp4,3\nb.mp4,good\n",
-            "line 3: mos is 'good', expected a number from 0 to 100",
-        ),
-        (HEADER + "a.mp4,nan\n", "line 2: mos is 'nan', expected a number"),
-        (HEADER + "a.mp4,inf\n", "line 2: mos is 'inf', expected a number"),
-        (HEADER + "a.mp4,\n", "line 2: mos is '', expected a number"),
-        (HEADER + "a.mp4\n", "line 2: mos is missing, the line ends before it"),
-        (HEADER + "a.mp4,100.5\n", "line 2: mos is '100.5', expected a number from 0 to 100"),
-        (HEADER + "a.mp4,3\nb.mp4,4\na.mp4,3\n", "line 4: video 'a.mp4' has a label already"),
-        (HEADER + ",3\n", "line 2: video is '', expected a path such as"),
-        (HEADER + "../a.mp4,3\n", "line 2: video is '../a.mp4', expected a path such as"),
-        (HEADER + "/a.mp4,3\n", "line 2: video is '/a.mp4', expected a path such as"),
-        (HEADER + "a\x07.mp4,3\n", "line 2: video is 'a\\x07.mp4', expected a path such as"),
-        (HEADER + "\u202e4pm.mp4,3\n", "expected a path such as"),
+        ("a.mp4,3\nb.mp4,good\n", "line 3: mos is 'good', expected a number from 0 to 100"),
+        ("a.mp4,nan\n", "line 2: mos is 'nan'"),
+        ("a.mp4,3_5\n", "line 2: mos is '3_5'"),
+        ("a.mp4,\n", "line 2: mos is ''"),
+        ("a.mp4,100.5\n", "line 2: mos is '100.5', expected a number from 0 to 100"),
+        ("a.mp4,3\nb.mp4,4\na.mp4,3\n", "line 4: video 'a.mp4'"),
+        (",3\n", "line 2: video is ''"),
+        ("../a.mp4,3\n", "line 2: video is '../a.mp4'"),
+        ("/a.mp4,3\n", "line 2: video is '/a.mp4'"),
+        ("https://a.org/a.mp4,3\n", "line 2: video is 'https://a.org/a.mp4'"),
+        ("a\x07.mp4,3\n", "line 2: video is 'a\\x07.mp4'"),
+        ("\u202e4pm.mp4,3\n", "line 2: video is "),
     ],
 )
-def test_a_wrong_file_is_named_with_its_line(
+def test_a_wrong_row_is_named_with_its_line(
     tmp_path: Path, card: Card, text: str, message: str
 ) -> None:
     with pytest.raises(LabelError) as caught:
-        read_labels(source_with(tmp_path, text), card)
-    assert str(tmp_path / "labels.csv") in str(caught.value)
+        read_labels(source_with(tmp_path, HEADER + text), card)
+    assert str(caught.value).startswith(f"{tmp_path / 'labels.csv'}, ")
     assert message in str(caught.value)
 
 
 def test_no_label_file_says_how_to_get_one(tmp_path: Path, card: Card) -> None:
-    with pytest.raises(LabelError, match=r"labels\.csv: no label file; .*data fetch small"):
+    with pytest.raises(LabelError, match=r"labels\.csv: .*data fetch small"):
         read_labels(tmp_path, card)
 
 
@@ -85,32 +68,22 @@ def test_a_name_becomes_an_id_by_the_card_s_rule(tmp_path: Path, make_card: Make
     card = make_card(label={"rename": rename})
     labels = read_labels(source_with(tmp_path, HEADER + "videos/a b,3\n"), card)
     assert labels["video"].tolist() == ["a b.mp4"]
-    with pytest.raises(LabelError, match=r"line 2: video is 'b', expected a name of the form"):
+    with pytest.raises(LabelError, match=r"line 2: video is 'b', expected videos/"):
         read_labels(source_with(tmp_path, HEADER + "b,3\n"), card)
 
 
-class TestHash:
-    def card_with(self, make_card: MakeCard, text: str) -> Card:
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        file = {"name": "labels.csv", "urls": ["https://example.org/x"], "sha256": digest}
-        return make_card(files=[file])
-
-    def test_the_file_that_the_card_means_is_read(
-        self, tmp_path: Path, make_card: MakeCard
-    ) -> None:
-        text = HEADER + "a.mp4,3\n"
-        card = self.card_with(make_card, text)
-        assert len(read_labels(source_with(tmp_path, text), card)) == 1
-
-    def test_another_file_is_an_error_that_names_both_hashes(
-        self, tmp_path: Path, make_card: MakeCard
-    ) -> None:
-        card = self.card_with(make_card, HEADER + "a.mp4,3\n")
-        text = HEADER + "a.mp4,4\n"
-        with pytest.raises(LabelError) as caught:
-            read_labels(source_with(tmp_path, text), card)
-        assert hashlib.sha256(text.encode()).hexdigest() in str(caught.value)
-        assert str(card.files[0].sha256) in str(caught.value)
+def test_another_file_than_the_card_means_is_an_error_with_both_hashes(
+    tmp_path: Path, make_card: MakeCard
+) -> None:
+    text = HEADER + "a.mp4,3\n"
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    file = {"name": "labels.csv", "urls": ["https://example.org/x"], "sha256": digest}
+    card = make_card(files=[file])
+    assert len(read_labels(source_with(tmp_path, text), card)) == 1
+    other = HEADER + "a.mp4,4\n"
+    with pytest.raises(LabelError, match=digest) as caught:
+        read_labels(source_with(tmp_path, other), card)
+    assert hashlib.sha256(other.encode()).hexdigest() in str(caught.value)
 
 
 class TestOtherLists:
@@ -132,7 +105,7 @@ class TestOtherLists:
         source_with(tmp_path, "a.mp4, -1, -1, 3.1\n", "other.txt")
         found = find_disagreements(tmp_path, self.card_with(make_card, times=20, within=0.0005))
         assert found == [
-            f"{tmp_path}/other.txt: 1 videos have no row in it: b.mp4",
+            f"{tmp_path}/other.txt: 1 videos have no row: b.mp4",
             f"{tmp_path}/other.txt: 1 labels differ from labels.csv: a.mp4 (60 and 20 × 3.1)",
         ]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from vqathinker.datasets.label_origin import label_origin
+from vqathinker.datasets.card import label_origin
 from vqathinker.params.base import RELEASED
 from vqathinker.phases.cards import STAND_INS
 from vqathinker.policy.label_sentences import about_scores, describe_labels_of

@@ -21,7 +21,7 @@ from tests.programs import program_or_skip
 from typer.testing import CliRunner, Result
 
 from vqathinker.cli import app
-from vqathinker.datasets.manifest_origin import files_digest
+from vqathinker.datasets.receipt import files_digest
 from vqathinker.evaluation.metrics import write_metrics
 from vqathinker.evaluation.predictions import read_predictions, write_predictions
 from vqathinker.hashing import sha256_of_file

@@ -78,8 +78,8 @@ def manifest(
     Example: vqathinker data manifest konvid_1k
     """
     from vqathinker.datasets.card import load_card
+    from vqathinker.datasets.inventory import find_videos
     from vqathinker.datasets.manifest import build_manifest, write_manifest
-    from vqathinker.datasets.name_hints import names_of_set
     from vqathinker.params import SetParams, load_section
 
     source = source or _FOLDER / name / "source"
@@ -90,7 +90,7 @@ def manifest(
     write_manifest(table, out, card, source, Path(data.cards))
     bad = int((table["status"] != "ok").sum())
     typer.echo(f"{name}: {len(table)} videos, {bad} of them missing or damaged")
-    if (table["status"] == "missing").any() and (hint := names_of_set(card, source)):
+    if (table["status"] == "missing").all() and (hint := find_videos(source, card)[1]):
         typer.echo(f"{name}: {hint}")
     noted = table[(table["status"] == "ok") & table["reason"].notna()]
     for video, note in zip(noted["video"], noted["reason"], strict=True):

@@ -100,6 +100,7 @@ def check(
 
 def new(
     name: Annotated[str, typer.Argument(help="Of the set: lower case, digits, underscores.")],
+    *,
     labels: Annotated[
         Path | None,
         typer.Option(
@@ -110,45 +111,50 @@ def new(
     scale: Annotated[
         tuple[float, float], typer.Option(help="Lowest and highest MOS that can occur.")
     ] = (1, 5),
-    video: Annotated[
-        str | None,
-        typer.Option(help="Column of the videos in --labels; else the one that is called so."),
+    video_column: Annotated[
+        str | None, typer.Option(help="Column of the videos: name, or position from 0.")
     ] = None,
-    mos: Annotated[
+    mos_column: Annotated[
+        str | None, typer.Option(help="Column of the MOS: name, or position from 0.")
+    ] = None,
+    match: Annotated[
         str | None,
-        typer.Option(help="Column of the MOS in --labels; else the one that is called so."),
+        typer.Option(
+            help="What may differ between labels and files: any-ending any-case any-folder; or a "
+            "regular expression whose groups are equal in both."
+        ),
     ] = None,
     data: DataFolder = Path("data"),
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
-    """Write a commented card for a set of your own: a CSV and a folder of videos are enough.
+    """Write a commented card for your own data set: a CSV and a folder of videos are enough.
 
-    Videos that lie below data/NAME/source/videos already are compared with the labels by name.
+    Columns called video and mos (or by another usual name) are found without the options.
 
     Example: vqathinker data new mine --labels my.csv --scale 1 5
     """
-    from vqathinker.datasets.card_template import write_card
+    from vqathinker.datasets.new_card import write_card
     from vqathinker.params import DataParams, load_section
 
     folder = Path(load_section(params, DataParams).cards)
-    videos = data / name / "source" / "videos"
-    path, rows = write_card(
+    card = write_card(
         name,
         folder,
         labels,
-        role.value,
-        scale,
-        columns=(video, mos),
-        videos=videos,
-        say=typer.echo,
+        role=role.value,
+        scale=scale,
+        columns=(video_column, mos_column),
+        match=match,
     )
-    key = role.value.replace("-", "_")
+    source = data / name / "source"
+    columns, list_of_sets = card.label.columns, f"data.{role.value.replace('-', '_')}"
     typer.echo(
-        f"{path}: read its comments. Then\n"
-        f"  put the labels at {videos.parent}/labels.csv and the videos below {videos}/ "
-        "(links will do);\n"
-        f"  name {name} in params.yaml: data.{key}, and data.counts.{name}: "
-        f"{'its rows' if rows is None else rows};\n"
+        f"{folder / name}.yaml: video is column {columns.video!r}, MOS is column {columns.mos!r}. "
+        "Read its comments. Then\n"
+        f"  save the labels as {source}/labels.csv and the videos below {source}/videos/ "
+        "(links are fine);\n"
+        f"  name {name} in params.yaml: {list_of_sets}, and data.counts.{name}: "
+        f"{card.expected or 'its rows'};\n"
         f"  see what is left to do: vqathinker data status {name}"
     )
 

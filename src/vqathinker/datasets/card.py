@@ -1,84 +1,74 @@
 """Data set cards: what a set is, who may use it, where its files come from, how labels are read.
 
-One YAML file per set in `cards/`, read as data and checked here. Facts of the paper's sets come
-from their owners' pages and label files; a set of one's own is one more card in a folder of the
-project (`data.cards` in params.yaml).
+There is one YAML file per set in `cards/`. Facts about the paper's sets come from their owners'
+pages and label files. The card of your own data set lies in a folder of the project (`data.cards`
+in params.yaml).
 """
 
 import re
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from importlib import resources
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from vqathinker.datasets.name_rules import WORDS, parse_words
-from vqathinker.datasets.remote_file import RemoteFile, StrictModel, Variable
-from vqathinker.datasets.stand_ins import with_stand_ins
+from vqathinker.datasets.remote_file import Bytes, RemoteFile, Sha256, StrictModel, Variable
+from vqathinker.errors import InputError, read_json
 from vqathinker.params.faults import describe_faults
+from vqathinker.phases.cards import CARDS, STAND_INS
 from vqathinker.phases.yaml12 import read_yaml
 
-__all__ = [
-    "Access",
-    "Agreement",
-    "Card",
-    "CardError",
-    "LabelError",
-    "LabelFile",
-    "card_names",
-    "load_card",
-]
-
-_CARDS = resources.files("vqathinker.datasets") / "cards"
-_NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
+# Words of `match`: what may differ between a label and the path of its video.
+MATCH_WORDS = ("any-case", "any-ending", "any-folder")
+_STATED = {"bytes", "about_bytes", "sha256"}  # what a rehearsal replaces in a card's files
 
 
-class CardError(ValueError):
-    """A card that does not exist or does not hold what a card must."""
+class CardError(InputError):
+    """There is no such card, or its content is not valid."""
 
 
-class LabelError(ValueError):
-    """A label file that is not as the card says; the message names file, place and value."""
+class LabelError(InputError):
+    """A label file does not match its card; the message names file, line and value."""
 
 
-def _has_group(pattern: str) -> str:
+def _require_group(pattern: str) -> str:
     try:
-        compiled = re.compile(pattern)
+        groups = re.compile(pattern).groups
     except re.error as error:
-        raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
-    if not compiled.groups:
-        raise ValueError(f"{pattern!r} needs a group: what is in (...) is what counts")
+        raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
+    if not groups:
+        raise ValueError(f"{pattern!r} has no group (...), expected one around what is compared")
     return pattern
 
 
-def _says_what_is_equal(match: str) -> str:
-    if parse_words(match):
+def _require_match_rule(match: str) -> str:
+    if {*match.split()} <= {*MATCH_WORDS}:
         return match
     try:
-        return _has_group(match)
+        return _require_group(match)
     except ValueError as error:
-        raise ValueError(f"{error}; or it is made of the words {', '.join(WORDS)}") from None
+        raise ValueError(f"{error}; or use the words {', '.join(MATCH_WORDS)}") from None
 
 
-Pattern = Annotated[str, AfterValidator(_has_group)]
-MatchRule = Annotated[str, AfterValidator(_says_what_is_equal)]
+Pattern = Annotated[str, AfterValidator(_require_group)]
+MatchRule = Annotated[str, AfterValidator(_require_match_rule)]
 
 
 class Access(StrictModel):
-    """How files come: `made` on the spot, `open`, with a `token`, `manual`, or `local`.
+    """How to get the files: `made` on the spot, `open`, with a `token`, `manual`, or `local`.
 
-    A token stands in the environment: of the hub, or the password of an archive that anybody may
-    download. Manual is what a person asks for on `page`. Local is what you have already.
+    The environment variable `token_env` holds a token for the hub, or the password of an archive
+    that anybody may download. You request `manual` files on `page`, and have `local` ones already.
     """
 
     kind: Literal["made", "open", "token", "manual", "local"]
-    say: str = Field(description="in words: what is where, and what to ask for")
+    say: str = Field(description="what is where, and what to ask for")
     page: str | None = Field(default=None, pattern=r"^https://\S+$", description="where to ask")
     token_env: Variable | None = None
 
     @model_validator(mode="after")
-    def _names_where_to_ask(self) -> Self:
+    def _require_page(self) -> Self:
         if self.kind in {"token", "manual"} and not self.page:
             raise ValueError(f"{self.kind} access needs `page`, where to ask")
         if (self.kind == "token") != (self.token_env is not None):
@@ -87,21 +77,21 @@ class Access(StrictModel):
 
 
 class Columns(StrictModel):
-    """Where id and MOS stand: names of columns (csv, wide: of rows), keys, or positions from 0."""
+    """Columns of id and MOS: names (csv; of rows in wide files), JSON keys, or positions from 0."""
 
     video: str | int = "video"
     mos: str | int = "mos"
 
 
 class Rename(StrictModel):
-    r"""What is written becomes the label id: a whole match of `pattern`, put into `becomes`."""
+    r"""How a name in the file becomes the label id: `pattern` matches all of it, see `re.sub`."""
 
     pattern: Pattern
     becomes: str
 
 
 class Agreement(StrictModel):
-    """What another label file must say of the same videos: this often as much, within that."""
+    """How the MOS of another label file compare: |first - times * other| <= within."""
 
     times: float = Field(default=1.0, gt=0)
     within: float = Field(ge=0)
@@ -113,10 +103,10 @@ class LabelFile(StrictModel):
     file: str = Field(description="path below the set's source folder")
     reader: Literal["annotations", "csv", "comma", "wide", "maxwell", "finevd", "q_bench_video"]
     columns: Columns = Columns()
-    names: str | None = Field(default=None, description="file beside it that holds the names")
+    names: str | None = Field(default=None, description="file next to it that holds the names")
     rename: Rename | None = None
     scale: tuple[float, float] | None = Field(
-        description="lowest and highest MOS that can occur; null where no MOS is in it"
+        description="lowest and highest possible MOS; null: a file of questions"
     )
     direction: Literal["higher", "lower"] = Field(default="higher", description="which is better")
     training_scale_divisor: float | None = Field(
@@ -127,36 +117,36 @@ class LabelFile(StrictModel):
     )
 
     @model_validator(mode="after")
-    def _has_a_scale_that_rises(self) -> Self:
+    def _require_rising_scale(self) -> Self:
         if self.scale is not None and not self.scale[0] < self.scale[1]:
             raise ValueError(f"scale is {list(self.scale)}, expected the lowest MOS first")
         return self
 
 
 class Card(StrictModel):
-    """Facts of one data set.
+    """Facts about one data set.
 
-    The first of `labels` is the list of the set: each of its rows is a row of the manifest, and
-    `expected` is their number (null where params.yaml says). The others are kept to be compared.
-    `files_of` names the set in whose source folder the videos lie. `match` says what a label id
-    and a path on disk have in common: the groups of a regular expression, or all but what its words
-    name (`name_rules.WORDS`); null: the path itself.
-    `content` is one whose group in the label id names what is shown; null: not known.
+    Each row of the first of `labels` becomes a row of the manifest. `expected` is their number
+    (null: params.yaml gives it). The other label files are compared with the first. The videos lie
+    in the source folder of `files_of`, if that is set. `match` tells what a label id and the path
+    of its video have in common: the groups of a regular expression, or everything but what its
+    `MATCH_WORDS` name; null: the path. The group of `content` in a label id names the content that
+    a video shows; null: unknown.
     """
 
-    name: str = Field(pattern=rf"^{_NAME.pattern}$")
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_]*$")
     title: str
     role: Literal["train", "in-domain", "out-of-distribution", "understanding"]
     homepage: str | None
     licence: str = Field(max_length=40, description="its name")
-    terms: str | None = Field(default=None, description="of use, in words")
+    terms: str | None = Field(default=None, description="of use")
     citation: str
     expected: int | None = Field(gt=0)
     access: Access
     files: tuple[RemoteFile, ...] = ()
     files_of: str | None = None
     never_keep: tuple[str, ...] = Field(
-        default=(), description="patterns of names that are never unpacked or kept"
+        default=(), description="patterns of names that are never unpacked"
     )
     download_bytes: int | None = Field(
         default=None, gt=0, description="of all files, roughly; null: the sum of those known"
@@ -164,24 +154,22 @@ class Card(StrictModel):
     stored_bytes: int | None = Field(
         default=None, gt=0, description="of the unpacked videos, roughly; null: not known"
     )
-    labels: tuple[LabelFile, ...]
+    labels: tuple[LabelFile, ...] = Field(min_length=1)
     match: MatchRule | None = None
     content: Pattern | None = None
     notes: tuple[str, ...] = ()
     table_note: str | None = Field(
-        default=None, description="what has to stand beside its scores, such as counts that differ"
+        default=None, description="note for tables, such as counts that differ"
     )
 
     @property
     def made(self) -> bool:
-        """Whether it is made on the spot from params.yaml."""
+        """Whether the project makes the set from params.yaml."""
         return self.access.kind == "made"
 
     @property
     def label(self) -> LabelFile:
-        """The label file that lists the set. Raises CardError where none is read yet."""
-        if not self.labels:
-            raise CardError(f"card {self.name}: has no label file that can be read yet")
+        """The label file that lists the set."""
         return self.labels[0]
 
     @property
@@ -191,21 +179,26 @@ class Card(StrictModel):
 
     @property
     def domain(self) -> Literal["in-domain", "out-of-distribution", "understanding"]:
-        """Where the set stands to the training set, which is in its own domain."""
+        """Domain relative to the training set, which is in-domain itself."""
         return "in-domain" if self.role == "train" else self.role
 
     @property
     def label_files(self) -> tuple[str, ...]:
-        """Every label file below the source folder, those with the names among them."""
+        """Every label file below the source folder, including files of names."""
         return tuple(name for label in self.labels for name in (label.file, label.names) if name)
 
+    @property
+    def videos_folder(self) -> str:
+        """Folder of the videos, as a path from the source folder `data/<set>/source`."""
+        return f"../../{self.files_of}/source/videos" if self.files_of else "videos"
+
     def must_not_keep(self, path: str) -> bool:
-        """Whether a file of that path, or a folder that it lies in, must not stay on the disk."""
+        """Whether `never_keep` matches the name of the file or of a folder in its path."""
         parts = PurePosixPath(path).parts
         return any(fnmatchcase(part, wanted) for part in parts for wanted in self.never_keep)
 
     @model_validator(mode="after")
-    def _is_consistent(self) -> Self:
+    def _require_agreements(self) -> Self:
         for label in self.labels[1:]:
             if label.agrees is None:
                 raise ValueError(f"labels: {label.file} is not the first, so it needs `agrees`")
@@ -213,28 +206,32 @@ class Card(StrictModel):
 
 
 def card_names(folder: Path | None = None) -> list[str]:
-    """Name all sets that have a card, built in or in `folder`, in alphabetical order."""
-    places = [_CARDS, *([folder] if folder and folder.is_dir() else [])]
-    files = (entry.name for place in places for entry in place.iterdir())
-    return sorted(name.removesuffix(".yaml") for name in files if name.endswith(".yaml"))
+    """Names of all sets that have a card, built in or in `folder`, in alphabetical order."""
+    places = [CARDS, *([folder] if folder and folder.is_dir() else [])]
+    return sorted(path.stem for place in places for path in place.glob("*.yaml"))
 
 
 def load_card(name: str, folder: Path | None = None) -> Card:
-    """Read the card of the set `name`, a built-in one or else one of `folder`.
+    """Read the card of the set `name`: a built-in one, or else one of `folder`.
+
+    In a rehearsal (docs/rehearsal.md), `stand-ins.json` in `folder` replaces the number of rows,
+    sizes and hashes of built-in cards.
 
     Raises:
-        CardError: there is no such card or there are two, or it is not as `Card` describes.
+        CardError: there is no such card or there are two, or it is not valid.
+        InputError: the file is not YAML, or `stand-ins.json` is not valid.
     """
     known = card_names(folder)
     if name not in known:
-        hint = "params.yaml may name those, or write its card with `vqathinker data new`"
+        hint = "correct the name in params.yaml, or write a card with `vqathinker data new`"
         raise CardError(f"no data set {name!r} among {', '.join(known)}: {hint}")
     if known.count(name) > 1:
         raise CardError(f"{folder}/{name}.yaml: {name!r} is a built-in card; take another name")
-    built_in = _CARDS / f"{name}.yaml"
+    built_in = CARDS / f"{name}.yaml"
     file = built_in if built_in.is_file() or folder is None else folder / f"{name}.yaml"
-    content = read_yaml(Path(str(file)), "a card", "compare it with docs/datasets.md")
-    content = with_stand_ins(name, content, folder)
+    content = read_yaml(file, "a card", "compare it with docs/datasets.md")
+    if folder is not None and (folder / STAND_INS).is_file() and isinstance(content, dict):
+        content = _with_stand_ins(name, content, folder / STAND_INS)
     try:
         card = Card.model_validate(content)
     except ValidationError as error:
@@ -243,3 +240,57 @@ def load_card(name: str, folder: Path | None = None) -> Card:
     if card.name != name:
         raise CardError(f"{file}: its name is {card.name!r}, expected {name!r}, that of the file")
     return card
+
+
+LabelOrigin = Literal["computed", "judged", "unknown"]
+
+
+def label_origin(name: str, cards: Path | None = None) -> LabelOrigin:
+    """Where the labels of a set come from: computed by this project, or judged by people.
+
+    It is unknown for your own sets, and for all sets if the folder `cards` has stand-ins.
+    """
+    if name not in card_names():
+        return "unknown"
+    if load_card(name).made:
+        return "computed"
+    rehearsed = cards is not None and (cards / STAND_INS).is_file()
+    return "unknown" if rehearsed else "judged"
+
+
+class _StandInFile(StrictModel):
+    bytes: Bytes
+    sha256: Sha256
+
+
+class _StandIn(StrictModel):
+    """Rows of a set's label file in a rehearsal, and its files and parts by name."""
+
+    expected: int = Field(gt=0)
+    files: dict[str, _StandInFile]
+
+
+def _with_stand_ins(name: str, content: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The content of a card with the rows, sizes and hashes of the set's stand-in, if any."""
+    stand_ins = read_json(path, "the stand-ins of a rehearsal", "remove it to use the real sets")
+    if name not in stand_ins:
+        return content
+    try:
+        stand_in = _StandIn.model_validate(stand_ins[name])
+    except ValidationError as error:
+        lines = describe_faults(error, stand_ins[name], StrictModel)
+        raise InputError("\n".join(f"{path}: {name}: {line}" for line in lines)) from None
+    files = content.get("files") or ()
+    names = {part["name"] for file in files for part in (file, *(file.get("parts") or ()))}
+    if unknown := sorted(stand_in.files.keys() - names):
+        raise InputError(f"{path}: {name} has {', '.join(unknown)}, expected files of its card")
+    sizes = {"expected": stand_in.expected, "download_bytes": None, "stored_bytes": None}
+    return {**content, **sizes, "files": [_stand_in_file(file, stand_in.files) for file in files]}
+
+
+def _stand_in_file(file: Mapping[str, Any], known: Mapping[str, _StandInFile]) -> dict[str, Any]:
+    """A file of a card with the size and hash of its stand-in, or with none."""
+    plain = {key: value for key, value in file.items() if key not in _STATED}
+    if file.get("parts"):
+        plain["parts"] = [_stand_in_file(part, known) for part in file["parts"]]
+    return plain | (known[file["name"]].model_dump() if file["name"] in known else {})

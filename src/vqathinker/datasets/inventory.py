@@ -1,4 +1,4 @@
-"""What is there of each data set, what is still to be brought, and what to do next, in words."""
+"""What is there of each data set, what is still to be fetched, and what to do next."""
 
 import shutil
 from collections import Counter
@@ -6,41 +6,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vqathinker.datasets.card import Card, LabelError
-from vqathinker.datasets.fetching.journal import JOURNAL_NAME, FetchJournal
-from vqathinker.datasets.fetching.manual_files import dropped_files
+from vqathinker.datasets.card import Card
+from vqathinker.datasets.fetching.journal import FetchJournal
+from vqathinker.datasets.fetching.plan import downloads_folder, dropped_files
 from vqathinker.datasets.labels import read_labels
-from vqathinker.datasets.manifest import read_manifest, videos_folder
-from vqathinker.datasets.matching import match_videos, video_files
-from vqathinker.datasets.name_hints import names_of_set
-from vqathinker.datasets.source_files import SourceFolderError
+from vqathinker.datasets.manifest import read_manifest
+from vqathinker.datasets.matching import describe_mismatch, match_videos, video_files
 from vqathinker.errors import InputError
-
-__all__ = [
-    "DiskNeeds",
-    "SetState",
-    "disk_needs",
-    "download_bytes",
-    "format_bytes",
-    "read_set_state",
-    "stored_bytes",
-]
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SetState:
     """One set on this machine.
 
     Attributes:
         card: its card.
-        download: bytes still to be brought; None where a size is not known.
-        store: bytes that its videos will take once they are here; None where not known.
-        expected: rows of its label file, from the card or else from params.yaml; None: neither.
+        download: bytes still to be downloaded; None if a size is unknown.
+        store: bytes that its videos will take once they are here; None if unknown.
+        expected: rows of its label file, from the card or else from params.yaml, or None.
         found: label rows whose video is on the disk; None before there are labels.
-        damaged: of those, the ones that cannot be read; None before there is a manifest.
-        next_step: what to do now, in words.
+        damaged: how many of those cannot be read; None before there is a manifest.
+        next_step: what to do now.
     """
 
     card: Card
@@ -52,9 +40,9 @@ class SetState:
     next_step: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DiskNeeds:
-    """Bytes that sets still need, as far as known, those that are free, and what is not known."""
+    """Bytes that sets still need, bytes that are free, and sets of unknown size."""
 
     needed: int
     free: int
@@ -64,44 +52,40 @@ class DiskNeeds:
 def read_set_state(
     card: Card, data: Path, configured: int | None, environment: Mapping[str, str]
 ) -> SetState:
-    """Look at one set below the folder `data`; reads names and the manifest, opens no video.
+    """Look at one set below the folder `data`: at file names and the manifest, not into videos.
 
-    `configured` are the rows that params.yaml gives the set, None where it does not. `environment`
-    is asked only whether variables are set; their values are not looked at.
+    `configured` are the rows that params.yaml gives the set, or None. Only the names of the
+    variables in `environment` count.
     """
     rows = card.expected or configured
-    source, receipt = data / card.name / "source", data / card.name / "source.json"
-    here, journal = receipt.is_file(), FetchJournal(data / card.name / JOURNAL_NAME)
+    source, folder = data / card.name / "source", data / card.name
+    is_fetched, journal = (folder / "source.json").is_file(), FetchJournal(source)
     by_hand, found, damaged = False, None, None
     try:
-        by_hand = journal.has_manual_videos(source) and bool(card.files)
-        manifest = data / card.name / "manifest.parquet"
-        if manifest.is_file():
-            counts = Counter(read_manifest(manifest)["status"])
+        by_hand = bool(card.files) and journal.has_manual_videos()
+        if (folder / "manifest.parquet").is_file():
+            counts = Counter(read_manifest(folder / "manifest.parquet")["status"])
             found = counts.total() - counts["missing"]
             damaged = found - counts["ok"]
-            step = _step_after_manifest(card, counts, rows)
-            if counts["missing"]:
-                step = _step_with_missing(card, source, step, found)
+            step = _step_after_manifest(card, source, counts, rows)
         else:
-            found = _count_on_disk(source, card)
+            found, hint = find_videos(source, card)
             step = f"`vqathinker data manifest {card.name}`, or run the pipeline"
-            if not here:
+            if not is_fetched:
                 step = _step_before_receipt(card, data, environment, journal, by_hand=by_hand)
-            hint = names_of_set(card, source)
             step = f"{hint}; then {step}" if hint else step
-    except (LabelError, InputError, SourceFolderError) as error:
+    except InputError as error:
         step = str(error)
-    complete = here or by_hand or card.made
+    complete = is_fetched or by_hand or card.made
     download = 0 if complete else download_bytes(card)
     store = 0 if complete else stored_bytes(card)
     return SetState(card, download, store, rows, found, damaged, step)
 
 
 def disk_needs(states: Sequence[SetState], data: Path) -> DiskNeeds:
-    """Disk that the sets still need against what is free where `data` lies or will lie.
+    """Disk space that the sets still need, and that is free where `data` lies or will lie.
 
-    Archives and what is unpacked from them lie side by side for a while, so both are counted.
+    Both archives and their content count, since they exist together for a while.
     """
     place = next(path for path in (data, *data.absolute().parents) if path.exists())
     needed = sum((state.download or 0) + (state.store or 0) for state in states)
@@ -110,7 +94,7 @@ def disk_needs(states: Sequence[SetState], data: Path) -> DiskNeeds:
 
 
 def format_bytes(number: int | None) -> str:
-    """Bytes for reading, in steps of 1000.
+    """Bytes in a readable unit, in steps of 1000.
 
     >>> format_bytes(2_410_000_000), format_bytes(0), format_bytes(None)
     ('2.4 GB', '0', '?')
@@ -124,7 +108,7 @@ def format_bytes(number: int | None) -> str:
 
 
 def download_bytes(card: Card) -> int | None:
-    """Bytes of all files that a set is brought with; None where a size is not known."""
+    """Bytes of all downloads of a set; None if a size is unknown."""
     if card.download_bytes is not None:
         return card.download_bytes
     sizes = [file.known_bytes for file in card.files]
@@ -134,35 +118,33 @@ def download_bytes(card: Card) -> int | None:
 
 
 def stored_bytes(card: Card) -> int | None:
-    """Bytes that a set's own videos take; None where that is not known."""
+    """Bytes that a set's own videos take; None if unknown."""
     return 0 if card.files_of or card.access.kind == "local" else card.stored_bytes
 
 
-def _count_on_disk(source: Path, card: Card) -> int | None:
-    """Label rows with a file, before any of them was opened."""
-    if not card.labels or not all((source / name).is_file() for name in card.label_files[:1]):
-        return None
-    labels = read_labels(source, card)
-    return len(match_videos(labels["video"], video_files(source / videos_folder(card)), card.match))
+def find_videos(source: Path, card: Card) -> tuple[int | None, str | None]:
+    """How many labels have a file, and a hint if none has; None before there are labels."""
+    if not (source / card.label.file).is_file():
+        return None, None
+    ids = read_labels(source, card)["video"].tolist()
+    files = video_files(source / card.videos_folder)
+    found = len(match_videos(ids, files, card.match))
+    return found, describe_mismatch(ids, files) if files and not found else None
 
 
-def _step_after_manifest(card: Card, counts: Counter[str], expected: int | None) -> str:
-    rows = counts.total()
+def _step_after_manifest(
+    card: Card, source: Path, counts: Counter[str], expected: int | None
+) -> str:
+    rows, missing = counts.total(), counts["missing"]
     if expected not in {None, rows}:
         return f"{rows} rows, expected {expected}: `vqathinker data check {card.name}`"
-    if counts["missing"]:
-        missing = counts["missing"]
-        return f"{missing} videos are missing: `vqathinker data check {card.name}` names them"
-    return "nothing, it is ready"
-
-
-def _step_with_missing(card: Card, source: Path, step: str, found: int) -> str:
-    """What to do about missing videos: they may be there by now, or under other names."""
-    there = _count_on_disk(source, card) or 0
-    if there > found:
+    if not missing:
+        return "nothing, it is ready"
+    on_disk, hint = find_videos(source, card)
+    if (new := (on_disk or 0) - (rows - missing)) > 0:
         again = f"`vqathinker data manifest {card.name}` again"
-        return f"{there - found} videos that were missing are there now: {again}"
-    hint = names_of_set(card, source)
+        return f"{new} videos that were missing are there now: {again}"
+    step = f"{missing} videos are missing: `vqathinker data check {card.name}` names them"
     return f"{step}; {hint}" if hint else step
 
 
@@ -175,35 +157,36 @@ def _step_before_receipt(
     if card.files_of and not (data / card.files_of / "source.json").is_file():
         return f"`vqathinker data fetch {card.files_of}` first: its videos are used here, too"
     if by_hand:
-        return f"{fetch}, which takes the videos that you have put there"
+        return f"{fetch}, which uses the videos that you have put there"
     if manual := _manual_step(card, data / card.name, environment, journal):
         return f"{manual}, then {fetch}"
-    return f"{fetch} again, it goes on from what is here" if journal.videos_begun else fetch
+    return f"{fetch} again to resume" if journal.videos_begun else fetch
 
 
 def _manual_step(
     card: Card, folder: Path, environment: Mapping[str, str], journal: FetchJournal
 ) -> str | None:
-    """What only a person can do about the set, or None where there is nothing of the kind."""
+    """What only the user can do about the set, if anything."""
+    source = folder / "source"
     if card.access.kind == "local":
-        source = folder / "source"
         if (source / card.label.file).is_file() and video_files(source / "videos"):
             return None
-        return f"put {card.label.file} and videos/ into {source}/ (links will do)"
+        return f"put {card.label.file} and videos/ into {source}/ (links are fine)"
     wanted = {card.access.token_env, *(file.password_env for file in card.files)}
     unset = ", ".join(sorted(name for name in wanted if name and name not in environment))
-    asking = f"{card.access.say.strip()} Go to {card.access.page},"
+    request = f"{card.access.say.strip()} Go to {card.access.page},"
     if card.access.kind == "token" and unset:
-        return f"{asking} put it into the variable {unset}"
-    secret = f"its password, if it has one, into the variable {unset}" if unset else ""
-    downloads = folder / "downloads"
-    manual = [file for file in card.files if file.manual and not journal.of_card_file(file.name)]
+        return f"{request} put it into the variable {unset}"
+    password = f"put its password, if it has one, into the variable {unset}" if unset else None
+    downloads = downloads_folder(source)
     drops = [
         file.manual.drop
-        for file in manual
-        if file.manual and not dropped_files(card, file, downloads)
+        for file in card.files
+        if file.manual
+        and not journal.of_card_file(file.name)
+        and not dropped_files(card, file, downloads)
     ]
     if drops:
-        also = f", and {secret}" if secret else ""
-        return f"{asking} drop what you get ({', '.join(drops)}) into {downloads}/{also}"
-    return f"put {secret}" if secret else None
+        also = f", and {password}" if password else ""
+        return f"{request} save what you get ({', '.join(drops)}) in {downloads}/{also}"
+    return password

@@ -1,41 +1,33 @@
-"""A set's labels, checked: one MOS for each video id, and nothing dropped in silence.
+"""A set's labels, checked: one MOS for each video id, and no row dropped silently.
 
-An id is a path of the video, with its folder: LSVQ has equal names in different folders. What a
-label file must look like stands in the card; see `readers` for the shapes it can have.
+An id is a path of the video with its folder, since LSVQ has equal names in different folders. The
+card says how a label file is read; see `readers` and `questions` for the formats.
 """
 
 import math
 import re
-from collections.abc import Iterable, Sequence
-from itertools import takewhile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
 
 from vqathinker.acquisition.safe_path import unsafe_character
+from vqathinker.datasets import questions, readers
 from vqathinker.datasets.card import Card, LabelError, LabelFile
-from vqathinker.datasets.listing import join_first
-from vqathinker.datasets.name_rules import plain_path
-from vqathinker.datasets.numbers import has_thousands_marks, parse_number
-from vqathinker.datasets.readers import Row, read_rows
+from vqathinker.datasets.matching import join_first, plain_path
 from vqathinker.hashing import sha256_of_file
 
-__all__ = [
-    "LabelError",
-    "OutOfScaleError",
-    "find_disagreements",
-    "is_whole_path",
-    "read_label_file",
-    "read_labels",
-    "rename_without",
-    "shared_folder",
-]
-
-_MOST_NAMED = 3
-
-
-class OutOfScaleError(LabelError):
-    """A MOS that is a number, but not one of the card's scale."""
+_READERS: dict[str, Callable[[Path, LabelFile], Iterator[readers.Row]]] = {
+    "annotations": readers.read_annotations,
+    "csv": readers.read_csv,
+    "comma": readers.read_comma,
+    "wide": readers.read_wide,
+    "maxwell": readers.read_maxwell,
+    "finevd": questions.read_finevd_rows,
+    "q_bench_video": questions.read_q_bench_rows,
+}
+# Stricter than float, which also takes 3_5, nan, inf and digits of other scripts.
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 
 
 def read_labels(source: Path, card: Card) -> pd.DataFrame:
@@ -45,9 +37,7 @@ def read_labels(source: Path, card: Card) -> pd.DataFrame:
         Columns video (id) and mos (as published; NaN in a set of questions), in the file's order.
 
     Raises:
-        CardError: the card names no label file that can be read.
-        LabelError: the file is not there, its hash is not that of the card, or it cannot be taken
-            as it is, see `read_label_file`.
+        LabelError: the file is missing, its hash is not that of the card, or see `read_label_file`.
     """
     label = card.label
     for name in (label.file, label.names):
@@ -60,55 +50,51 @@ def read_label_file(path: Path, label: LabelFile) -> pd.DataFrame:
     """Read one label file as `label` describes it; columns as those of `read_labels`.
 
     Raises:
-        LabelError: not the shape that the reader expects, no rows, or a row that has no id, an id
-            seen before, or a MOS that is no number of the scale (OutOfScaleError where it is one of
-            another).
+        LabelError: the file is missing or has another format, has no rows, or a row has no valid
+            id, an id for the second time, or a MOS that is not a number on the scale.
     """
     labels: dict[str, float] = {}
-    rows = list(read_rows(path, label))
-    for row in rows:
-        video = _parse_video_id(row, label, rows)
+    for row in _READERS[label.reader](path, label):
+        video = _parse_video_id(row, label)
         if video in labels:
             raise LabelError(f"{row.place}: video {video!r} has a label already; keep one of them")
-        labels[video] = math.nan if row.mos is None else _parse_mos(row, label)
+        labels[video] = math.nan if row.mos is None else _parse_mos(row.mos, row.place, label)
     if not labels:
         raise LabelError(f"{path}: no rows, expected one for each video")
     return pd.DataFrame({"video": list(labels), "mos": list(labels.values())})
 
 
 def find_disagreements(source: Path, card: Card) -> list[str]:
-    """Where the card's other label files, as far as they are there, do not agree with the first.
+    """How the card's other label files in `source` differ from the first, one line each.
 
-    A video that only the other file has is no disagreement: lists of other projects are longer.
+    Videos that only the other file has are fine: lists of other projects are longer.
 
     Raises:
-        LabelError: a label file that cannot be read.
+        LabelError: a label file cannot be read.
     """
     found: list[str] = []
-    first: dict[str, float] | None = None
     for label in card.labels[1:]:
         path, agreement = source / label.file, label.agrees
         if agreement is None or not path.is_file():
             continue
         _require_label_file(path, card)
-        first = first or dict(read_labels(source, card).itertuples(index=False, name=None))
-        other = dict(read_label_file(path, label).itertuples(index=False, name=None))
-        if absent := sorted(first.keys() - other.keys()):
-            named = join_first(absent, _MOST_NAMED)
-            found.append(f"{path}: {len(absent)} videos have no row in it: {named}")
-        apart = [
-            f"{video} ({first[video]:g} and {agreement.times:g} × {other[video]:g})"
-            for video in first.keys() & other.keys()
-            if abs(first[video] - agreement.times * other[video]) > agreement.within
-        ]
-        if apart:
-            named = join_first(sorted(apart), _MOST_NAMED)
-            found.append(f"{path}: {len(apart)} labels differ from {card.label.file}: {named}")
+        first = read_labels(source, card).set_index("video")["mos"]
+        other = read_label_file(path, label).set_index("video")["mos"].reindex(first.index)
+        if absent := sorted(other.index[other.isna()]):
+            found.append(f"{path}: {len(absent)} videos have no row: {join_first(absent)}")
+        apart = (first - agreement.times * other).abs() > agreement.within
+        if apart.any():
+            named = [
+                f"{video} ({first[video]:g} and {agreement.times:g} × {other[video]:g})"
+                for video in sorted(first.index[apart])
+            ]
+            found.append(
+                f"{path}: {len(named)} labels differ from {card.label.file}: {join_first(named)}"
+            )
     return found
 
 
 def _require_label_file(path: Path, card: Card) -> None:
-    """The file is there and, where the card knows its hash, is the one that the card means."""
     if not path.is_file():
         hint = f"get the set with `vqathinker data fetch {card.name}`"
         raise LabelError(f"{path}: no label file; {hint}")
@@ -122,74 +108,31 @@ def _require_label_file(path: Path, card: Card) -> None:
                 )
 
 
-def shared_folder(names: Iterable[str]) -> str:
-    """The folder with its slash that plain paths or addresses share; empty where they share none.
-
-    >>> shared_folder(["/data/set/a.mp4", "/data/set/b/c.mp4"]), shared_folder(["a/1", "b/1"])
-    ('/data/set/', '')
-    """
-    folders = [name.split("/")[:-1] for name in names]
-    levels = takewhile(lambda level: len(set(level)) == 1, zip(*folders, strict=False))
-    return "".join(f"{level[0]}/" for level in levels)
-
-
-def rename_without(folder: str) -> str:
-    r"""What a card says to leave a folder out of its labels, in YAML.
-
-    >>> print(rename_without("/my data/"))
-    rename: {pattern: '/my\ data/(.+)', becomes: '\1'}
-    """
-    pattern = f"{re.escape(folder)}(.+)".replace("'", "''")
-    return f"rename: {{pattern: '{pattern}', becomes: '\\1'}}"
-
-
-def is_whole_path(name: str) -> bool:
-    """Whether a plain path says where it lies on a machine or in the web, or leads upwards."""
-    return re.match(r"/|~|[A-Za-z]:/|\w[\w+.-]+://", name) is not None or ".." in name.split("/")
-
-
-def _parse_video_id(row: Row, label: LabelFile, rows: Sequence[Row]) -> str:
-    written, plain = row.video.strip(), plain_path(row.video.strip())
-    video = plain
+def _parse_video_id(row: readers.Row, label: LabelFile) -> str:
+    video = plain_path(row.video.strip())
     if label.rename is not None:
         pattern = label.rename.pattern
-        match = re.fullmatch(pattern, written) or re.fullmatch(pattern, plain)
+        match = re.fullmatch(pattern, row.video.strip()) or re.fullmatch(pattern, video)
         if match is None:
-            raise LabelError(
-                f"{row.place}: video is {row.video!r}, expected a name of the form {pattern}"
-            )
+            raise LabelError(f"{row.place}: video is {row.video!r}, expected {pattern} (`rename`)")
         video = plain_path(match.expand(label.rename.becomes))
-    if not video or unsafe_character(video) or is_whole_path(video):
-        hint = _folder_hint(rows) if is_whole_path(plain) and label.rename is None else ""
+    # Absolute paths, ~, drives of Windows, and addresses do not lie below the source folder.
+    outside = re.match(r"/|~|[\w+.-]+:/", video) or ".." in video.split("/")
+    if not video or outside or unsafe_character(video):
         raise LabelError(
-            f"{row.place}: video is {row.video!r}, expected a path such as batch1/747.mp4{hint}"
+            f"{row.place}: video is {row.video!r}, expected a path below videos/ such as "
+            "batch1/747.mp4; `rename` in the card can remove a leading folder"
         )
     return video
 
 
-def _folder_hint(rows: Sequence[Row]) -> str:
-    """How to leave out the folder that all rows share."""
-    folder = shared_folder(plain_path(row.video.strip()) for row in rows)
-    if not folder:
-        return ", and the rows share no folder that could be left out"
-    return (
-        f"; all rows lie in {folder}, which the card leaves out with a line below `columns`: "
-        f"{rename_without(folder)}"
-    )
-
-
-def _parse_mos(row: Row, label: LabelFile) -> float:
-    text = (row.mos or "").strip()
+def _parse_mos(text: str, place: str, label: LabelFile) -> float:
     if label.scale is None:
-        raise LabelError(f"{row.place}: mos is {text!r}, but the card names no scale for it")
+        raise LabelError(f"{place}: mos is {text!r}, but the card has no `scale` for it")
     low, high = label.scale
-    mos = parse_number(text, decimal_comma=row.decimal_comma)
-    message = f"{row.place}: mos is {text!r}, expected a number from {low:g} to {high:g}"
-    if mos is None:
-        comma = parse_number(text, decimal_comma=True) is not None
-        point = ", with a point, for commas stand between columns" if comma else ""
-        marks = ", without marks of thousands" if has_thousands_marks(text) else ""
-        raise LabelError(f"{message}{point or marks}")
+    text = text.strip()
+    mos = float(text) if _NUMBER.fullmatch(text) else math.nan
     if not low <= mos <= high:
-        raise OutOfScaleError(message)
+        expected = f"a number from {low:g} to {high:g}, the `scale` of the card"
+        raise LabelError(f"{place}: mos is {text!r}, expected {expected}")
     return mos

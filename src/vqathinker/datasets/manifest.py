@@ -1,9 +1,8 @@
-"""The manifest of a set: one row for every row of its label file, nothing dropped in silence.
+"""The manifest of a set: one row for every row of its label file, none dropped silently.
 
-A row whose video is missing or damaged keeps its label
-and gets a status and a reason, so that every later count (n, n_missing, n_damaged) can be told from
-the file. The file also says how many rows the set should have, so that tables can tell when it has
-fewer.
+A row whose video is missing or damaged keeps its label and gets a status and a reason, so that all
+later counts (n, n_missing, n_damaged) follow from the file. The file also holds the number of rows
+that the set should have, so that tables can tell when rows are missing.
 """
 
 import csv
@@ -16,29 +15,20 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from rich.console import Console
-from rich.progress import track
+from tqdm import tqdm
 
 from vqathinker.atomic import whole_file
-from vqathinker.datasets.card import Card
-from vqathinker.datasets.labels import LabelError, read_labels
-from vqathinker.datasets.manifest_origin import origin_of_manifest
+from vqathinker.datasets.card import Card, LabelError, label_origin
+from vqathinker.datasets.labels import read_labels
 from vqathinker.datasets.matching import match_videos, video_files
+from vqathinker.datasets.receipt import files_digest, read_receipt
 from vqathinker.errors import InputError, reading
+from vqathinker.hashing import sha256_of_file
 from vqathinker.products import MANIFEST
 from vqathinker.video.damage import DamagedVideo
 from vqathinker.video.probe import Probe, probe_all
 
-__all__ = [
-    "SET_KEY",
-    "build_manifest",
-    "read_manifest",
-    "videos_folder",
-    "write_manifest",
-]
-
-# Key of the file's metadata: JSON with set, expected (rows, or null) and made; of a set that was
-# fetched also labels (file and sha256) and files_sha256 (of the receipt's list of files).
+# Key of the file's metadata, see `write_manifest`.
 SET_KEY = "set"
 
 _SCHEMA = pa.schema(
@@ -64,11 +54,6 @@ _SCHEMA = pa.schema(
 )
 
 
-def videos_folder(card: Card) -> str:
-    """Where the videos of a set lie, as a path from its source folder `data/<set>/source`."""
-    return f"../../{card.files_of}/source/videos" if card.files_of else "videos"
-
-
 def build_manifest(
     source: Path, card: Card, expected: int | None = None, workers: int = 1
 ) -> pd.DataFrame:
@@ -78,33 +63,31 @@ def build_manifest(
         source: the set's folder, with the label file and `videos/`.
         card: the set's card.
         expected: rows the label file must have (data.counts); None: as many as the card says.
-        workers: videos that are looked at at a time.
+        workers: number of videos that are probed at a time.
 
     Returns:
         One row per label, in the label file's order. Columns: video (id), file (from `source`),
-        mos (as published; mirrored on its scale where lower is better, NaN in a set of questions),
-        mos_training (on the scale of the training labels), split, domain, content (None where no
-        contents are known), kind (of degradation; None but in sets made here), width and height
-        (pixels as displayed), fps, frames, duration_s, codec, pixel_format (all None without a
-        readable video; see `video.probe.Probe`), status ("ok", "missing" or one of
-        `video.damage.STATUSES`) and reason (of an ok video: what else to know of it, mostly None).
+        mos (as published; mirrored on its scale if lower is better, NaN in a set of questions),
+        mos_training (on the scale of the training labels), split, domain, content (None if
+        unknown), kind (of degradation; only in made sets), width and height (pixels as displayed),
+        fps, frames, duration_s, codec, pixel_format (all None without a readable video; see
+        `video.probe.Probe`), status ("ok", "missing" or one of `video.damage.STATUSES`) and reason
+        (for an ok video: a note, usually None).
 
     Raises:
-        LabelError: the label file is not as it must be, or has another number of rows, or a label
-            could mean two files.
-        DisturbedJobError: a video could not be looked at, for a reason that lies outside of it.
+        LabelError: the label file is not valid, has another number of rows, or a label could mean
+            two files.
+        DisturbedJobError: a video could not be probed, for a reason outside the video.
     """
     labels = read_labels(source, card)
     _require_row_count(source / card.label.file, len(labels), card, expected)
     made = _read_degradations(source / "degradations.csv") if card.made else {}
-    folder = videos_folder(card)
+    folder = card.videos_folder
     matched = match_videos(labels["video"], video_files(source / folder), card.match)
-    console = Console(stderr=True)
-    quiet = not console.is_terminal
     files = [f"{folder}/{matched.get(video, video)}" for video in labels["video"]]
     pairs = list(zip(labels["video"], labels["mos"], strict=True))
     probed = probe_all([source / file for file in files], workers=workers)
-    found = track(probed, f"probing {card.name}", len(files), console=console, disable=quiet)
+    found = tqdm(probed, desc=f"probing {card.name}", total=len(files), disable=None)
     rows = []
     for (video, published), file, facts in zip(pairs, files, found, strict=True):
         mos = _oriented_mos(published, card)
@@ -128,28 +111,36 @@ def write_manifest(
     source: Path | None = None,
     cards: Path | None = None,
 ) -> None:
-    """Write a manifest as parquet, with what its card promises; no half file is ever left.
+    """Write a manifest as parquet, atomically.
+
+    Its metadata has the key `SET_KEY`: JSON with set, expected (rows or null) and made. With
+    `source` also labels (file and sha256), label_origin (see `card.label_origin`) and files_sha256
+    (see `receipt.files_digest`; null if there is no receipt).
 
     Args:
         manifest: see `build_manifest`.
         path: the file.
         card: of the set.
-        source: the folder it was built from: the file then tells which labels and files those were.
+        source: the folder it was built from.
         cards: folder of your own cards, in which a rehearsal names its stand-ins.
     """
     table = pa.Table.from_pandas(manifest, schema=_SCHEMA, preserve_index=False)
-    promise = {"set": card.name, "expected": card.expected, "made": card.made}
+    facts: dict[str, Any] = {"set": card.name, "expected": card.expected, "made": card.made}
     if source is not None:
-        promise |= origin_of_manifest(source, card, cards)
+        receipt = source.with_name(f"{source.name}.json")
+        digest = sha256_of_file(source / card.label.file)
+        facts["labels"] = {"file": card.label.file, "sha256": digest}
+        facts["label_origin"] = label_origin(card.name, cards)
+        facts["files_sha256"] = files_digest(read_receipt(receipt)) if receipt.is_file() else None
     with whole_file(path) as part:
-        pq.write_table(table.replace_schema_metadata({SET_KEY: json.dumps(promise)}), part)
+        pq.write_table(table.replace_schema_metadata({SET_KEY: json.dumps(facts)}), part)
 
 
 def read_manifest(path: Path) -> pd.DataFrame:
     """Read a manifest, see `build_manifest`.
 
     Raises:
-        InputError: there is none, or it is none.
+        InputError: the file is missing or not a manifest.
     """
     with reading(path, *MANIFEST):
         table = pq.read_table(path)
@@ -164,17 +155,16 @@ def _to_frame(table: pa.Table) -> pd.DataFrame:
 
 
 def _require_row_count(path: Path, rows: int, card: Card, configured: int | None) -> None:
-    if card.expected is not None and configured is not None and configured != card.expected:
+    if card.expected is not None and configured not in {None, card.expected}:
         raise LabelError(
             f"params.yaml: data.counts.{card.name} is {configured}, but the card expects "
-            f"{card.expected}; set it to that, or write a card for a part of the set "
-            "(`vqathinker data new`)"
+            f"{card.expected}; correct one of them"
         )
     wanted = card.expected if configured is None else configured
     if wanted is not None and rows != wanted:
         raise LabelError(
-            f"{path}: {rows} rows, expected {wanted}; complete it, or set data.counts.{card.name} "
-            "in params.yaml and `expected` in its card"
+            f"{path}: {rows} rows, expected {wanted}; complete it, or correct data.counts."
+            f"{card.name} in params.yaml and `expected` in its card"
         )
 
 
@@ -184,13 +174,11 @@ def _oriented_mos(mos: float, card: Card) -> float:
 
 
 def _content_id(video: str, card: Card) -> str | None:
-    """What is shown, by the card's rule; the first group of a pattern that fits the whole id."""
     if card.content is None:
         return None
     if not (found := re.fullmatch(card.content, video)):
-        raise LabelError(
-            f"card {card.name}: video {video!r} has not the form of `content`, {card.content}"
-        )
+        pattern = card.content
+        raise LabelError(f"card {card.name}: video {video!r} does not match `content`, {pattern}")
     return found[1]
 
 
@@ -201,7 +189,7 @@ def _training_mos(mos: float, card: Card) -> float:
 
 
 def _read_degradations(path: Path) -> dict[str, dict[str, str]]:
-    """Content and kind of degradation of each video; empty for a set that does not tell."""
+    """Content and kind of degradation of each video; empty without the file."""
     if not path.is_file():
         return {}
     with path.open(encoding="utf-8", newline="") as file:
@@ -214,15 +202,6 @@ def _file_facts(file: str, facts: Probe | DamagedVideo | FileNotFoundError) -> d
         return {"file": file, "status": "missing", "reason": f"no file {file}"}
     if isinstance(facts, DamagedVideo):
         return {"file": file, "status": facts.status, "reason": facts.reason}
-    return {
-        "file": file,
-        "width": facts.width,
-        "height": facts.height,
-        "fps": facts.fps,
-        "frames": facts.frames,
-        "duration_s": facts.duration_s,
-        "codec": facts.codec,
-        "pixel_format": facts.pixel_format,
-        "status": "ok",
-        "reason": facts.note or None,
-    }
+    names = ("width", "height", "fps", "frames", "duration_s", "codec", "pixel_format")
+    known = {name: getattr(facts, name) for name in names}
+    return {"file": file, **known, "status": "ok", "reason": facts.note or None}

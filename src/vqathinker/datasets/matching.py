@@ -1,96 +1,152 @@
-"""From label ids to files on disk: which file is meant, and an error where more than one could be.
+"""From label ids to files on disk: list the videos of a set, and find the one of each label.
 
 Names differ between labels and disks, see the notes of the cards: LIVE-YT-HFR's .mp4 are .webm,
-Waterloo's HEVC_01_960x540_1.mp4 is HEVC/01/960x540_1.mp4, KoNViD goes by the leading digits, nine
-videos of LIVE-VQC end in NEW. A card says what of the two names must be equal, in a regular
-expression or in words (`name_rules`).
+Waterloo's HEVC_01_960x540_1.mp4 is HEVC/01/960x540_1.mp4, KoNViD uses the leading digits, nine
+videos of LIVE-VQC end in NEW. `match` in a card tells what the two names have in common. Three
+differences never count: ./ before a path, backslashes for slashes, and the Unicode form of an
+accent (Unicode Standard Annex 15: NFC on Windows and Linux, NFD on macOS).
 """
 
+import os
 import re
-from collections.abc import Iterable, Sequence, Set
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
-from vqathinker.datasets.card import LabelError
-from vqathinker.datasets.listing import join_first
-from vqathinker.datasets.name_rules import file_keys, label_key, parse_words, plain_path
-from vqathinker.datasets.source_files import walk_files
+from vqathinker.acquisition.partial import is_unfinished
+from vqathinker.datasets.card import MATCH_WORDS, LabelError
+from vqathinker.errors import InputError
 
-__all__ = ["AmbiguousVideoError", "find_candidates", "match_videos", "video_files"]
-
-_MACOS_FOLDER = "__MACOSX"
+_ENDINGS = {
+    "3gp", "asf", "avi", "flv", "gif", "h264", "h265", "hevc", "m2ts", "m4v", "mjpeg", "mkv", "mov",
+    "mp4", "mpeg", "mpg", "mts", "mxf", "ogv", "ts", "vob", "webm", "wmv", "y4m", "yuv",
+}  # fmt: skip
 _MOST_NAMED = 5
+_Identity = tuple[int, int]  # device and inode of a folder
+_NO_FOLDERS: Mapping[_Identity, Path] = MappingProxyType({})
+
+
+class SourceFolderError(InputError):
+    """A folder of a set cannot be listed; the message names it."""
 
 
 class AmbiguousVideoError(LabelError):
-    """A label id that could mean two files, or two ids that mean the same file."""
+    """A label could mean two files, or two labels mean the same file."""
+
+
+def join_first(names: Sequence[str], most: int = _MOST_NAMED) -> str:
+    """The first names of a long list, for messages.
+
+    >>> join_first(["a", "b", "c"], 3), join_first(["a", "b", "c"], 1)
+    ('a, b, c', 'a and 2 more')
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def walk_files(folder: Path) -> Iterator[Path]:
+    """Yield every file below `folder` in order, through links to files and folders.
+
+    Pipes and broken links are included, so that they get a reason later. Unfinished downloads are
+    not. A missing folder has no files.
+
+    Raises:
+        SourceFolderError: a link leads back to a folder above it, or a folder cannot be read.
+    """
+    if folder.is_dir():
+        yield from _walk(folder, _NO_FOLDERS)
+
+
+def _walk(folder: Path, above: Mapping[_Identity, Path]) -> Iterator[Path]:
+    try:
+        found = folder.stat()
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        raise SourceFolderError(f"{folder}: cannot be read ({error.strerror})") from None
+    identity = found.st_dev, found.st_ino
+    if identity in above:
+        raise SourceFolderError(
+            f"{folder}: this link leads back to {above[identity]}, in which it lies; remove it"
+        )
+    for entry in entries:
+        path = folder / entry.name
+        if path.is_dir():
+            yield from _walk(path, {**above, identity: folder})
+        elif not is_unfinished(entry.name):
+            yield path
 
 
 def video_files(folder: Path) -> list[str]:
-    """Every file below `folder`, sorted, as a path from there.
+    """Every file below `folder` as a sorted path from there, see `walk_files`.
 
-    Names that begin with a dot and what archives of macOS add (`__MACOSX`) are no videos. Links are
-    followed, see `walk_files`.
-
-    Raises:
-        SourceFolderError: a link leads in circles, or a folder cannot be read.
+    Hidden files, and `__MACOSX` from archives of macOS, are left out.
     """
     paths = (path.relative_to(folder) for path in walk_files(folder))
     return sorted(path.as_posix() for path in paths if not any(map(_is_ignored, path.parts)))
 
 
+def _is_ignored(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def plain_path(name: str) -> str:
+    """A path with forward slashes, in NFC, without ./ and doubled slashes.
+
+    >>> plain_path("./sub\\\\a.mp4"), plain_path("/data//a.mp4")
+    ('sub/a.mp4', '/data/a.mp4')
+    """
+    path = unicodedata.normalize("NFC", name).replace("\\", "/")
+    start = "/" if path.startswith("/") else ""
+    return start + "/".join(part for part in path.split("/") if part not in ("", "."))
+
+
 def match_videos(ids: Iterable[str], files: Iterable[str], match: str | None) -> dict[str, str]:
-    """The file of each label id that has one.
+    """Find the file of each label id.
 
     Args:
         ids: label ids.
         files: paths below videos/, with forward slashes.
-        match: as in a card: a regular expression whose groups must be equal in the id and in the
-            end of the path, from a folder on; or words that say what need not be equal; None: the
-            id itself is a path, or the end of one.
+        match: see `Card`. A regular expression applies to the id, and to the end of a path from a
+            folder on. With words or None, the id is a path, or the end of one from a folder on.
 
     Returns:
-        Id to file; an id without a file is left out.
+        Id to file, without the ids that have no file.
 
     Raises:
-        AmbiguousVideoError: two files fit one id, or one file fits two ids. Without a pattern, a
-            path that is the id as a whole is preferred to one that ends in it, and both to one that
-            is only like it.
-        LabelError: an id has not the form of the pattern.
+        AmbiguousVideoError: two files match one id, or one file matches two ids. A path that equals
+            the id comes before one that ends in it, and that before one that only resembles it.
+        LabelError: an id does not match the regular expression.
     """
+    ids, files = list(ids), sorted(set(files))
+    words = set((match or "").split())
+    if words <= {*MATCH_WORDS}:
+        candidates = _by_path(ids, files, words)
+    else:
+        candidates = _by_pattern(ids, files, str(match))
     matched: dict[str, str] = {}
     taken: dict[str, str] = {}
-    for video, candidates in find_candidates(list(ids), sorted(set(files)), match).items():
-        if len(candidates) > 1:
+    for video, found in candidates.items():
+        if len(found) > 1:
             raise AmbiguousVideoError(
-                f"video {video!r} could be each of {len(candidates)} files: "
-                f"{join_first(candidates, _MOST_NAMED)}; keep one"
+                f"video {video!r} could be each of {len(found)} files: {join_first(found)}; keep "
+                "one of them"
             )
-        for file in candidates:
+        for file in found:
             if file in taken:
-                raise AmbiguousVideoError(f"{file} is meant by {taken[file]!r} and by {video!r}")
+                raise AmbiguousVideoError(f"{file} matches both {taken[file]!r} and {video!r}")
             taken[file] = video
             matched[video] = file
     return matched
 
 
-def find_candidates(
-    ids: Sequence[str], files: Sequence[str], match: str | None
-) -> dict[str, list[str]]:
-    """The files that each label id could mean, none or more; arguments as of `match_videos`.
-
-    Raises:
-        LabelError: an id has not the form of the pattern.
-    """
-    words = parse_words(match)
-    if words is None:
-        return _by_pattern(ids, files, str(match))
-    found = _by_path(ids, files)
-    if words:
-        # A file that is a label's by its very name is no other's.
-        taken = {file for candidates in found.values() for file in candidates}
-        rest = [video for video in ids if not found[video]]
-        found |= _by_words(rest, [file for file in files if file not in taken], words)
-    return found
+def describe_mismatch(ids: Sequence[str], files: Sequence[str]) -> str:
+    """How labels and files look, for a set of which labels find no video."""
+    shown = [", ".join(map(repr, names[:3])) for names in (ids, files)]
+    return (
+        f"labels such as {shown[0]} find no video among files such as {shown[1]}; `match` in the "
+        "card says what both have in common (docs/datasets.md)"
+    )
 
 
 def _by_pattern(ids: Sequence[str], files: Sequence[str], pattern: str) -> dict[str, list[str]]:
@@ -102,32 +158,51 @@ def _by_pattern(ids: Sequence[str], files: Sequence[str], pattern: str) -> dict[
     candidates = {}
     for video in ids:
         if not (found := regex.search(plain_path(video))):
-            raise LabelError(f"video {video!r} has not the form of the card, {pattern}")
+            raise LabelError(f"video {video!r} does not match `match` of the card, {pattern}")
         candidates[video] = table.get(found.groups(""), [])
     return candidates
 
 
-def _by_path(ids: Sequence[str], files: Sequence[str]) -> dict[str, list[str]]:
-    """Files whose path is the id, or else ends in it."""
+def _by_path(
+    ids: Sequence[str], files: Sequence[str], words: Collection[str]
+) -> dict[str, list[str]]:
+    """Files whose path is the id, or else ends in it, or else does so apart from the words."""
     whole: dict[str, list[str]] = {}
     for file in files:
         whole.setdefault(plain_path(file), []).append(file)
-    ends = _by_words(ids, files, frozenset())
-    return {video: whole.get(plain_path(video)) or ends[video] for video in ids}
+    ends = _by_end(ids, files, ())
+    found = {video: whole.get(plain_path(video)) or ends[video] for video in ids}
+    if words:
+        # A file that has the very name of a label belongs to no other label.
+        taken = {file for candidates in found.values() for file in candidates}
+        rest = [video for video in ids if not found[video]]
+        found |= _by_end(rest, [file for file in files if file not in taken], words)
+    return found
 
 
-def _by_words(ids: Sequence[str], files: Sequence[str], words: Set[str]) -> dict[str, list[str]]:
-    keys = {video: label_key(video, words) for video in ids}
+def _by_end(
+    ids: Sequence[str], files: Sequence[str], words: Collection[str]
+) -> dict[str, list[str]]:
+    keys = {video: _key(video, words) for video in ids}
     wanted = set(keys.values())
-    table: dict[tuple[str, str], list[str]] = {}
+    table: dict[str, list[str]] = {}
     for file in files:
-        for key in file_keys(file, words):
-            if key in wanted and file not in table.setdefault(key, []):
-                table[key].append(file)
-                if "begins" in words:
-                    break  # clip_1_540p is that of clip_1, and not of clip
+        key = _key(file, words)
+        while True:  # the path without its first folder, its first two, and so on
+            if key in wanted:
+                table.setdefault(key, []).append(file)
+            if "/" not in key:
+                break
+            key = key.partition("/")[2]
     return {video: table.get(key, []) for video, key in keys.items()}
 
 
-def _is_ignored(name: str) -> bool:
-    return name.startswith(".") or name == _MACOS_FOLDER
+def _key(name: str, words: Collection[str]) -> str:
+    """A path without what the words name."""
+    path = plain_path(name)
+    stem, _, ending = path.rpartition(".")
+    if "any-ending" in words and stem and ending.lower() in _ENDINGS:
+        path = stem
+    if "any-case" in words:
+        path = unicodedata.normalize("NFC", path.casefold())
+    return path.rpartition("/")[2] if "any-folder" in words else path

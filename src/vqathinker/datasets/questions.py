@@ -1,27 +1,38 @@
-"""Questions about distortions with a letter to choose, as FineVQ publishes them for FineVD.
+"""Questions of FineVD and Q-Bench-Video.
 
-Source: abcd2_*.jsonl of IntMeGroup/FineVQ at 2dd8bc6. One datum:
-{"video": "0_00.mp4", "conversations": [{"value": "Which …{A:[Noise], B:[Color]}(…)"},
-{"value": "B"}]}. The first name of some of these files begins with a byte order mark.
+FineVD asks about distortions, with a letter to choose. Source: abcd2_*.jsonl of IntMeGroup/FineVQ
+at 2dd8bc6. One line: {"video": "0_00.mp4", "conversations": [{"value": "Which …{A:[Noise],
+B:[Color]}(…)"}, {"value": "B"}]}. The first name in some of these files begins with a byte order
+mark.
+
+Q-Bench-Video asks yes or no, what or how, and open-ended questions, about one video or two. Source:
+the fields that GPT_test.py of Q-Future/Q-Bench-Video at c9ca173 reads: `video_name`, `question`,
+`answers` (a list of texts without letters), `question_type`, `context`; and `correct_choice`, which
+only the development file has. The file itself was not available when this was written, so these
+assumptions are checked, and anything else is an error with its place:
+
+1. `correct_choice` is a letter of the options ("A" or "A."), or the text of one. For an open-ended
+   question it is the reference, unless `answers` holds just that.
+2. A pair is `a.mp4_cat_b.mp4`; the first `.mp4` may be missing, and the last one may come twice.
+3. Quality concerns are published separately. They are read from a field `concern`, if there is one:
+   technical, aesthetic, temporal or aigc.
 """
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from vqathinker.datasets.card import LabelError
-from vqathinker.datasets.label_text import read_label_text
-
-__all__ = ["Question", "read_questions"]
+from vqathinker.datasets.card import LabelError, LabelFile
+from vqathinker.datasets.readers import Row, read_label_text
 
 _OPTIONS = re.compile(r"([A-Z]):\s*\[([^\]]+)\]")
 _BYTE_ORDER_MARK = "\ufeff"
 
 
 class Question(NamedTuple):
-    """One question: its place in words, the video, the text, letter to option, the right letter."""
+    """One question of FineVD: its place, video, text, options by letter, and the right letter."""
 
     place: str
     video: str
@@ -31,11 +42,10 @@ class Question(NamedTuple):
 
 
 def read_questions(path: Path) -> Iterator[Question]:
-    """Every question of a file of FineVD, in its order.
+    """Yield the questions of a file of FineVD.
 
     Raises:
-        LabelError: there is no such file, a line is no JSON, lacks video, question or answer, or
-            its answer is no letter of its options.
+        LabelError: the file cannot be read, or a line is not such a question.
     """
     for number, line in enumerate(read_label_text(path).split("\n"), 1):
         if line.strip():
@@ -48,18 +58,132 @@ def _parse_question(line: str, place: str) -> Question:
         video = content["video"].removeprefix(_BYTE_ORDER_MARK)
         text, answer = (str(turn["value"]) for turn in content["conversations"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise LabelError(
-            f"{place}: is {line[:60]!r}…, expected JSON with video and conversations of a question "
-            "and an answer"
-        ) from error
+        expected = "JSON with `video`, and `conversations` of a question and an answer"
+        raise LabelError(f"{place}: is {line[:60]!r}…, expected {expected}") from error
     found = _OPTIONS.findall(text)
     options = dict(found)
     if len(options) < 2 or len(options) != len(found):
-        raise LabelError(
-            f"{place}: the question has the options {found}, expected two or more with different "
-            "letters such as {A:[Noise], B:[Color]}"
-        )
+        raise LabelError(f"{place}: has the options {found}, expected two or more that differ")
     letter = answer.strip()
     if letter not in options:
         raise LabelError(f"{place}: answer is {answer!r}, expected one of {', '.join(options)}")
     return Question(place, video, text, options, letter)
+
+
+QuestionType = Literal["yes/no", "what/how", "open-ended"]
+CONCERNS = ("technical", "aesthetic", "temporal", "aigc")
+_TYPES: dict[str, QuestionType] = {
+    "yesno": "yes/no", "yesorno": "yes/no", "whathow": "what/how", "openended": "open-ended",
+}  # fmt: skip
+_PAIR, _ENDING = "_cat_", ".mp4"
+_LETTERS = "ABCDEFGH"
+
+
+class QBenchQuestion(NamedTuple):
+    """One question of Q-Bench-Video about one video or two.
+
+    `right` is the text of the right option, or the reference for an open-ended question; None if
+    answers are withheld. `concern` is None if the file has no such field.
+    """
+
+    place: str
+    videos: tuple[str, ...]
+    text: str
+    options: tuple[str, ...]
+    right: str | None
+    type: QuestionType
+    concern: str | None
+
+
+def read_q_bench(path: Path) -> Iterator[QBenchQuestion]:
+    """Yield the questions of a file of Q-Bench-Video.
+
+    Raises:
+        LabelError: the file cannot be read, or does not meet the assumptions above.
+    """
+    try:
+        items: Any = json.loads(read_label_text(path))
+    except json.JSONDecodeError as error:
+        raise LabelError(f"{path}: is not JSON ({error})") from None
+    if not isinstance(items, list):
+        raise LabelError(f"{path}: is not a list of questions")
+    for number, item in enumerate(items, 1):
+        place = f"{path}, question {number}"
+        try:
+            yield _parse_q_bench(item, place)
+        except (KeyError, TypeError, AttributeError) as error:
+            keys = "video_name, question, answers and question_type"
+            raise LabelError(f"{place}: is {str(item)[:80]}…, expected {keys}") from error
+
+
+def videos_of(name: str) -> tuple[str, ...]:
+    """The video, or the two videos, of a `video_name`.
+
+    >>> videos_of("7.mp4"), videos_of("a_cat_b.mp4"), videos_of("a.mp4_cat_b.mp4.mp4")
+    (('7.mp4',), ('a.mp4', 'b.mp4'), ('a.mp4', 'b.mp4'))
+    """
+    first, pair, second = name.partition(_PAIR)
+    if not pair:
+        return (name,)
+    second = second.removesuffix(_ENDING).removesuffix(_ENDING)
+    return (first.removesuffix(_ENDING) + _ENDING, second + _ENDING)
+
+
+def _parse_q_bench(item: Mapping[str, Any], place: str) -> QBenchQuestion:
+    name, text = str(item["video_name"]), str(item["question"]).strip()
+    kind = _TYPES.get("".join(filter(str.isalpha, _first(item["question_type"]))))
+    if kind is None:
+        given, expected = item["question_type"], "yes/no, what/how or open_ended"
+        raise LabelError(f"{place}: question_type is {given!r}, expected {expected}")
+    answers = item.get("answers") or []
+    if not isinstance(answers, list):
+        raise LabelError(f"{place}: answers is {answers!r}, expected a list of texts")
+    options = tuple(str(answer).strip() for answer in answers)
+    choice = str(item.get("correct_choice") or "").strip() or None
+    concern = item.get("concern")
+    if concern is not None:
+        concern = str(concern).strip().casefold()
+        if concern not in CONCERNS:
+            expected = ", ".join(CONCERNS)
+            raise LabelError(f"{place}: concern is {concern!r}, expected one of {expected}")
+    if kind == "open-ended":
+        reference = choice or (options[0] if len(options) == 1 else None)
+        return QBenchQuestion(place, videos_of(name), text, (), reference, kind, concern)
+    if len(set(options)) < 2 or len(set(options)) != len(options):
+        raise LabelError(f"{place}: answers is {list(options)}, expected two or more that differ")
+    right = None if choice is None else _right_option(choice, options, place)
+    return QBenchQuestion(place, videos_of(name), text, options, right, kind, concern)
+
+
+def _first(question_type: Any) -> str:
+    """The first of several types, which commas separate, in lower case."""
+    return str(question_type).partition(",")[0].casefold()
+
+
+def _right_option(choice: str, options: tuple[str, ...], place: str) -> str:
+    letter = choice.removesuffix(".")
+    if len(letter) == 1 and letter in _LETTERS[: len(options)]:
+        return options[_LETTERS.index(letter)]
+    if choice not in options:
+        expected = f"a letter or one of {list(options)}"
+        raise LabelError(f"{place}: correct_choice is {choice!r}, expected {expected}")
+    return choice
+
+
+def read_finevd_rows(path: Path, _label: LabelFile) -> Iterator[Row]:
+    """Yield a row without MOS for each question of FineVD."""
+    for question in read_questions(path):
+        yield Row(question.place, question.video, None)
+
+
+def read_q_bench_rows(path: Path, label: LabelFile) -> Iterator[Row]:
+    """Yield a row without MOS for each video in the questions of the file and of `label.names`."""
+    paths = [path, *([path.with_name(label.names)] if label.names else [])]
+    places = {
+        video: question.place
+        for each in paths
+        for question in read_q_bench(each)
+        for video in question.videos
+    }
+    for video, place in places.items():
+        yield Row(place, video, None)

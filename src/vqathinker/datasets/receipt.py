@@ -1,26 +1,24 @@
-"""The receipt of a set: every file in its source folder with bytes and hash, and what came whence.
+"""The receipt of a set: every file in its source folder with size and hash, and the downloads.
 
-It is what later stages depend on and what `vqathinker data check` compares the disk with. Files
-behind links are files of the set: what they become counts, wherever they lie.
+Later stages depend on it, and `vqathinker data check` compares the disk with it. Files behind links
+belong to the set.
 """
 
+import hashlib
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import track
+from tqdm import tqdm
 
 from vqathinker.atomic import whole_file
 from vqathinker.datasets.card import Card
-from vqathinker.datasets.fetching.card_files import FetchResult
-from vqathinker.datasets.fetching.journal import FetchedFile
-from vqathinker.datasets.source_files import SourceFolderError, walk_files
+from vqathinker.datasets.fetching.journal import FetchedFile, FetchResult
+from vqathinker.datasets.matching import SourceFolderError, walk_files
+from vqathinker.errors import InputError, read_json
 from vqathinker.hashing import sha256_of_file
-
-__all__ = ["files_of_set", "write_receipt"]
 
 _log = logging.getLogger(__name__)
 
@@ -34,35 +32,27 @@ def write_receipt(
     result: FetchResult,
     ffmpeg: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Describe every file of the set in the folder `source`, and what came.
+    """Write the receipt of the set in the folder `source`.
 
     Args:
         card: of the set.
         source: its source folder.
-        receipt: JSON file to write; no half file is ever left.
-        result: what was fetched; empty for a set that was made.
+        receipt: JSON file to write.
+        result: what was fetched; empty for a made set.
         ffmpeg: version and origin of the program that made the set; None for other sets.
 
     Returns:
         The receipt: set; files (path relative to `source`, bytes, sha256), by path; made_by;
         ffmpeg, of a made set only; downloads (name, origin without query, bytes, sha256, revision
-        of the hub); gone (names of files that may vanish at their origin and have).
+        of the hub); gone (names of files that are gone at their origin and may be).
 
     Raises:
         SourceFolderError: a file or folder cannot be read, or a link leads in circles.
     """
     paths = files_of_set(source)
-    for folder in _linked_folders(paths, source):
-        _log.warning(
-            "%s: is a link to a folder; its files stand in the receipt, but DVC keeps none of them",
-            folder,
-        )
-    console = Console(stderr=True)
-    quiet = not console.is_terminal
-    tracked = track(paths, f"hashing {card.name}", console=console, disable=quiet)
     content: dict[str, Any] = {
         "set": card.name,
-        "files": _file_entries(tracked, source),
+        "files": _file_entries(card, paths, source),
         "made_by": _made_by(card, result),
         **({} if ffmpeg is None else {"ffmpeg": dict(ffmpeg)}),
         "downloads": [_download_entry(fetched) for fetched in result.fetched],
@@ -73,8 +63,28 @@ def write_receipt(
     return content
 
 
+def read_receipt(path: Path) -> dict[str, Any]:
+    """Read a receipt, see `write_receipt`.
+
+    Raises:
+        InputError: the file is missing or not a receipt.
+    """
+    expected, remedy = "a receipt", "write it again with `vqathinker data fetch`"
+    receipt = read_json(path, expected, remedy)
+    files = receipt.get("files")
+    if not isinstance(files, list) or not all({"path", "sha256", "bytes"} <= {*f} for f in files):
+        raise InputError(f"{path}: is not {expected}, or is damaged: {remedy}")
+    return receipt
+
+
+def files_digest(receipt: Mapping[str, Any]) -> str:
+    """sha256 over path and hash of every file of a receipt."""
+    listed = sorted((file["path"], file["sha256"]) for file in receipt["files"])
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+
+
 def files_of_set(source: Path) -> list[Path]:
-    """Every regular file below the folder `source`, links followed, by its path there.
+    """Every regular file below the folder `source`, through links, in order.
 
     Raises:
         SourceFolderError: a folder cannot be read, or a link leads in circles.
@@ -84,17 +94,8 @@ def files_of_set(source: Path) -> list[Path]:
         if path.is_file():
             found.append(path)
         else:
-            what = "a link to nothing" if path.is_symlink() else "no file"
-            _log.warning("%s: is %s, and left out of the receipt", path, what)
+            _log.warning("%s: is not a regular file, and left out of the receipt", path)
     return sorted(found)
-
-
-def _linked_folders(paths: Sequence[Path], source: Path) -> list[Path]:
-    """Links to folders through which files of the set are reached."""
-    folders = {folder for path in paths for folder in path.parents}
-    return sorted(
-        folder for folder in folders if folder.is_relative_to(source) and folder.is_symlink()
-    )
 
 
 def _made_by(card: Card, result: FetchResult) -> str:
@@ -113,17 +114,13 @@ def _download_entry(fetched: FetchedFile) -> dict[str, Any]:
     }
 
 
-def _file_entries(paths: Iterable[Path], source: Path) -> list[dict[str, Any]]:
+def _file_entries(card: Card, paths: Sequence[Path], source: Path) -> list[dict[str, Any]]:
     entries = []
-    for path in paths:
+    for path in tqdm(paths, desc=f"hashing {card.name}", disable=None):
         try:
             size, sha256 = path.stat().st_size, sha256_of_file(path)
         except OSError as error:
-            raise SourceFolderError(
-                f"{path}: cannot be read ({error.strerror}); run the same command again when "
-                "nothing changes the folder any more"
-            ) from None
-        entries.append(
-            {"path": path.relative_to(source).as_posix(), "bytes": size, "sha256": sha256}
-        )
+            raise SourceFolderError(f"{path}: cannot be read ({error.strerror})") from None
+        name = path.relative_to(source).as_posix()
+        entries.append({"path": name, "bytes": size, "sha256": sha256})
     return entries

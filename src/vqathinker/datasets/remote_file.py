@@ -1,7 +1,7 @@
-"""Where the files of a set come from and what is to be done with each on arrival.
+"""Where the files of a set come from, and what happens to each after its download.
 
-Facts only, as a card states them: nothing is downloaded here. An address that nobody could confirm,
-a size or a hash that nobody published is null, and the card's notes say so.
+These are facts that a card states; nothing is downloaded here. A size or hash that nobody published
+is null, and so is an address that could not be confirmed; the card's notes say so.
 """
 
 from pathlib import PurePosixPath
@@ -10,37 +10,27 @@ from urllib.parse import quote
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-__all__ = [
-    "FilePart",
-    "HubSource",
-    "ManualSource",
-    "RemoteFile",
-    "StrictModel",
-    "UnpackLimits",
-    "Variable",
-]
-
 Address = Annotated[str, Field(pattern=r"^https?://\S+$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Variable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$", description="of the environment")]
-
-
-def _stays_below_source(folder: str) -> str:
-    path = PurePosixPath(folder)
-    if path.is_absolute() or ".." in path.parts or "\\" in folder:
-        raise ValueError(f"{folder!r} leaves the source folder; expected one such as videos/batch1")
-    return folder
-
-
-Folder = Annotated[str, AfterValidator(_stays_below_source)]
 FileName = Annotated[str, Field(pattern=r"^[^/\\]+$")]
 Bytes = Annotated[int, Field(gt=0)]
 
 _ARCHIVES = (".tar.gz", ".tar.xz", ".tar.bz2", ".tgz", ".tar", ".zip")
 
 
+def _require_below_source(folder: str) -> str:
+    path = PurePosixPath(folder)
+    if path.is_absolute() or ".." in path.parts or "\\" in folder:
+        raise ValueError(f"{folder!r} leaves the source folder; expected one such as videos/batch1")
+    return folder
+
+
+Folder = Annotated[str, AfterValidator(_require_below_source)]
+
+
 class StrictModel(BaseModel):
-    """A mapping of a card; an unknown key is an error."""
+    """A mapping in a card; an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -50,20 +40,20 @@ class HubSource(StrictModel):
 
     repo: str = Field(pattern=r"^[\w.-]+/[\w.-]+$", description="owner/name")
     revision: str | None = Field(
-        pattern=r"^[0-9a-f]{40}$", description="commit; null: not known, take the branch main"
+        pattern=r"^[0-9a-f]{40}$", description="commit; null: unknown, use the branch main"
     )
     path: str | None = Field(default=None, description="in the repository; null: the file's name")
 
 
 class ManualSource(StrictModel):
-    """A file that only a person can get, who then drops it into the set's folder `downloads`."""
+    """A file that you have to request, and then put into the set's folder `downloads`."""
 
-    page: Address = Field(description="whom to ask")
-    drop: str = Field(description="name to drop it under, or a pattern such as *.zip")
+    page: Address = Field(description="where to ask")
+    drop: str = Field(description="its name in `downloads`, or a pattern such as *.zip")
 
 
 class FilePart(StrictModel):
-    """One of the pieces that are joined, in the order of the card, into the file."""
+    """One of the parts of an archive, which are joined in the order of the card."""
 
     name: FileName
     urls: tuple[Address, ...] = Field(min_length=1)
@@ -72,31 +62,31 @@ class FilePart(StrictModel):
 
 
 class UnpackLimits(StrictModel):
-    """The most that an archive may unpack to; more is an error, since it is not what was meant."""
+    """The most that an archive may unpack to; more is an error."""
 
     files: Annotated[int, Field(gt=0)]
     bytes: Bytes
 
 
 class RemoteFile(StrictModel):
-    """One file to get. It comes from exactly one of urls, hub, drive_id, parts and manual.
+    """One file to fetch, from exactly one of urls, hub, drive_id, parts and manual.
 
-    A `per_video` file stands for many: `{video}` in its name and addresses is each label id.
+    A `per_video` file stands for one file per label: `{video}` in its name and addresses is the id.
     """
 
-    name: FileName = Field(description="what it is kept as; where it is manual, what to call it")
-    urls: tuple[Address, ...] = Field(default=(), description="to be tried in this order")
+    name: FileName = Field(description="file name; if manual, what messages call it")
+    urls: tuple[Address, ...] = Field(default=(), description="tried in this order")
     hub: HubSource | None = None
     drive_id: str | None = Field(default=None, pattern=r"^[\w-]+$", description="of Google Drive")
     parts: tuple[FilePart, ...] = ()
     manual: ManualSource | None = None
 
-    bytes: Bytes | None = Field(default=None, description="exactly; null: not known")
+    bytes: Bytes | None = Field(default=None, description="exactly; null: unknown")
     about_bytes: Bytes | None = Field(default=None, description="as the owner's page rounds it")
     sha256: Sha256 | None = Field(default=None, description="null: nobody published it")
 
     unpack: Literal["none", "zip", "tar", "auto"] = Field(
-        default="none", description="auto: its first bytes tell whether and how"
+        default="none", description="auto: by its first bytes"
     )
     into: Folder | None = Field(
         default=None, description="folder below the set's source folder; null: see folder()"
@@ -106,14 +96,13 @@ class RemoteFile(StrictModel):
 
     per_video: bool = False
     may_vanish: bool = Field(
-        default=False, description="gone at its origin is no error; the manifest says missing"
+        default=False, description="may be gone at its origin; its video is then missing"
     )
 
     def folder(self, dropped_as: str | None = None) -> str:
-        """Where it goes below the source folder: an archive into one of its own below videos/.
+        """Its folder below the source folder; `dropped_as` is the name of a manual file.
 
-        Equal names in two archives are kept apart that way, whatever folders they hold. What a
-        person drops has a name of its own, `dropped_as`.
+        Each archive is unpacked into a folder of its own, since two archives may hold equal names.
         """
         if self.into is not None:
             return self.into
@@ -125,13 +114,13 @@ class RemoteFile(StrictModel):
 
     @property
     def known_bytes(self) -> int | None:
-        """Its size as far as it is known, exactly or roughly."""
+        """Its exact or rough size, or None."""
         if self.parts and all(part.bytes for part in self.parts):
             return sum(part.bytes or 0 for part in self.parts)
         return self.bytes or self.about_bytes
 
     def for_video(self, video: str) -> "RemoteFile":
-        """The file of one label id, where this one is `per_video`."""
+        """The file of one label id, of a `per_video` file."""
         named = {"name": self.name.replace("{video}", video), "per_video": False}
         urls = tuple(url.replace("{video}", quote(video)) for url in self.urls)
         return self.model_copy(update={**named, "urls": urls})
@@ -144,11 +133,9 @@ class RemoteFile(StrictModel):
             found = " and ".join(given) or "none"
             raise ValueError(f"{self.name}: comes from {found}, expected one of {', '.join(ways)}")
         if (self.unpack == "none") != (self.limits is None):
-            raise ValueError(f"{self.name}: limits are needed to unpack, and only then")
+            raise ValueError(f"{self.name}: `limits` and `unpack` need each other")
         if self.parts and (self.unpack == "none" or self.bytes or self.sha256):
-            raise ValueError(
-                f"{self.name}: parts are joined by unpacking, and know their own sizes"
-            )
+            raise ValueError(f"{self.name}: parts need `unpack`, and their own bytes and sha256")
         if self.per_video != ("{video}" in self.name):
-            raise ValueError(f"{self.name}: per_video needs a name with {{video}}, and only then")
+            raise ValueError(f"{self.name}: {{video}} in its name and `per_video` need each other")
         return self

@@ -10,7 +10,7 @@ from typing import Any
 from vqathinker.phases.yaml12 import read_yaml
 
 CARDS = Path(__file__).parents[1] / "datasets" / "cards"
-STAND_INS = "stand-ins.json"  # of a rehearsal, see `vqathinker.datasets.stand_ins`
+STAND_INS = "stand-ins.json"  # of a rehearsal, see `vqathinker.datasets.card`
 
 # Of a card these are words for people: no file, no label and no manifest is different for them.
 WORDS = {"title", "homepage", "licence", "terms", "citation", "notes", "stored_bytes"}

@@ -16,7 +16,7 @@ _RELEASED_SET = "lsvq_train"
 _DEMO_ON_REAL_VIDEOS = (
     "SRCC 0.09 on 97 clips of KoNViD-1k, where 0 is no agreement and 1 is perfect"
 )
-# Origins by `datasets.label_origin`, for policies whose record has none.
+# Origins by `datasets.card.label_origin`, for policies whose record has none.
 _KNOWN: dict[str, str] = {_DEMO_SET: "computed", _RELEASED_SET: "judged"}
 _MEANINGS: dict[str, str] = {
     "computed": "computed from how the clips were made, not judged by people",

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 
-from vqathinker.datasets.manifest_origin import files_digest, read_receipt
+from vqathinker.datasets.receipt import files_digest, read_receipt
 from vqathinker.errors import InputError, read_json, reading
 from vqathinker.hashing import sha256_of_file
 from vqathinker.parquet import read_columns

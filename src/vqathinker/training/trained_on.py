@@ -24,7 +24,7 @@ def describe_labels(manifest: Path, videos: set[str]) -> dict[str, Any]:
     """Facts of the rows of a manifest that a run is trained on.
 
     Returns:
-        `set` (its name), `label_origin` (see `datasets.label_origin`; absent in older manifests),
+        `set` (its name), `label_origin` (see `datasets.card`; absent in older manifests),
         `videos` (how many), `mos` (the 0th to the 100th percentile of the labels on the training
         scale), `labels` (see `_count_labels`) and, as far as the manifest has them, the least and
         the greatest `side` (the shorter one, in pixels), `fps` and `duration_s`.

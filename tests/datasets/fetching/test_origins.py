@@ -37,7 +37,7 @@ def test_parts_are_joined_by_unpacking_and_the_password_is_seen_nowhere(
         videos=["1.mp4"],
         access=access,
     )
-    with pytest.raises(PasswordMissingError, match=r"127\.0\.0\.1/ask, put the password into"):
+    with pytest.raises(PasswordMissingError, match=r"127\.0\.0\.1/ask.*A_PASSWORD"):
         project.fetch()
     assert project.asked() == ["/labels.json"]
     monkeypatch.setenv("A_PASSWORD", PASSWORD)

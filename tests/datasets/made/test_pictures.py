@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vqathinker.datasets.made.pictures import draw_dead_leaves
+from vqathinker.datasets.made.contents import draw_dead_leaves
 
 
 def draw(path: Path, seed: int = 1, corners: int = 0, size: int = 96) -> bytes:

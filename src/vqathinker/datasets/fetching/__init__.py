@@ -1,5 +1,5 @@
-"""Fetching: from the files that a card names to files in the source folder of its set.
+"""Fetching the files that a card names into the source folder of its set.
 
-plan (what is needed, and what is there) → origins (from where it can come) → steps (download,
-unpack, place) → journal, from which the receipt is written. `card_files` goes that way for a card.
+`plan` decides what is missing, `steps` finds its origin, downloads, unpacks and places it, and
+`journal` records it, for resuming and for the receipt.
 """

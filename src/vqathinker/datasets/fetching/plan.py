@@ -1,105 +1,136 @@
-"""What of a card's file is needed and where it goes, from the card, the journal and the disk alone.
+"""What has to be fetched for a file of the card, and where it goes: from card, journal and disk.
 
-A file is planned when its turn comes and no earlier: which videos there are stands in the label
-files, which come first, and what is dropped is looked at one by one.
+A file is planned when its turn comes, not earlier: the label files, which come first, name the
+videos.
 """
 
-from collections.abc import Iterator
+import os
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from vqathinker.acquisition.archive import is_archive
-from vqathinker.acquisition.secret import Secret
 from vqathinker.datasets.card import Card
 from vqathinker.datasets.fetching.journal import FetchJournal
-from vqathinker.datasets.fetching.manual_files import dropped_files
 from vqathinker.datasets.labels import read_labels
 from vqathinker.datasets.remote_file import FilePart, RemoteFile
+from vqathinker.errors import InputError
 
-__all__ = [
-    "PasswordMissingError",
-    "Piece",
-    "PlannedFile",
-    "downloads_folder",
-    "expand_per_video",
-    "is_in_place",
-    "is_label_file",
-    "plan_file",
-]
+# Left by unfinished downloads of browsers and by unpacking.
+_UNFINISHED_SUFFIXES = {".part", ".crdownload", ".download", ".opdownload", ".unpacked", ".aria2"}
+_PIECE_OF_ZIP = re.compile(r"\.z\d\d+", re.IGNORECASE)
 
 
-class PasswordMissingError(ValueError):
-    """A set's archives are encrypted, and the environment holds no password."""
+class ManualFileMissingError(InputError):
+    """A file that you have to request is missing; the message says where to ask."""
+
+
+class PasswordMissingError(InputError):
+    """A set's archives are encrypted, and the environment has no password."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """What is got in one download: a file of the card, a part of one, or what a person has dropped.
+    """One download: a file of the card, a part of one, or a file that the user has dropped.
 
     Args:
-        name: what it is kept as, in `downloads` and in the journal.
+        name: file name in `downloads`, where the user may have put it, and key in the journal.
         stated: its size, hash and origins, as the card states them.
         target: the file to write.
-        drop_path: where a person may have put it; the target itself for what is unpacked.
-        manual: whether only a person can get it; then nobody is asked for it.
-        is_binary: whether it is a video, or an archive from its beginning.
+        is_binary: whether it is a video, or the beginning of an archive.
     """
 
     name: str
     stated: RemoteFile | FilePart
     target: Path
-    drop_path: Path
-    manual: bool = False
-    is_binary: bool = True
+    is_binary: bool
 
 
 @dataclass(frozen=True)
 class PlannedFile:
-    """A file that is not in place, and what has to be done to get it there.
+    """A file that is not in place, and how to get it there.
 
     Args:
-        file: of the card; of a per-video file, the one of a single video.
-        pieces: in the order in which they are joined; more than one only where it is unpacked.
-        folder: in the source folder, where it goes.
-        needs_unpacking: whether the pieces go to `downloads` and what is in them into `folder`;
-            else the only piece goes there straight.
-        has_videos: whether videos come with it, and not only labels.
+        file: of the card; for a per-video file, the one of a single video.
+        pieces: in the order in which they are joined; several only if they are unpacked.
+        folder: where it goes, in the source folder.
+        needs_unpacking: whether the pieces go to `downloads` and their content into `folder`; else
+            the only piece goes directly to `folder`.
+        manual: whether only the user can get it; then it has no origin.
     """
 
     file: RemoteFile
     pieces: tuple[Piece, ...]
     folder: Path
     needs_unpacking: bool
-    has_videos: bool
+    manual: bool
+
+    @property
+    def has_videos(self) -> bool:
+        """Whether it contains videos; other files hold labels or questions."""
+        return self.needs_unpacking or _is_video(self.file)
 
 
 def plan_file(
     file: RemoteFile, card: Card, source: Path, journal: FetchJournal
 ) -> Iterator[PlannedFile]:
-    """Plan a file of the card; nothing where it is in place, or where nobody has dropped it.
-
-    What a person has dropped is planned one by one, after what came before is in place.
+    """Plan a file of the card: nothing if it is in place, or if the user has not dropped it yet.
 
     Raises:
-        DamagedArchiveError: what is dropped is an archive of a kind that is not read.
-        PasswordMissingError: it is encrypted, and the environment holds no password.
+        DamagedArchiveError: a dropped archive has a format that is not supported.
+        PasswordMissingError: it is encrypted, and the environment has no password.
     """
     if file.manual:
         for path in dropped_files(card, file, downloads_folder(source)):
             known = journal.find(path.name)
             size = path.stat().st_size
             if known is None or known.size != size or not known.is_in_place(source):
-                yield _plan_dropped(file, path, card, source)
+                yield _plan(file, source, path)
     elif not is_in_place(file, source, journal):
         _require_password(card, file)
-        yield _plan_remote(file, card, source)
+        yield _plan(file, source, None)
+
+
+def _plan(file: RemoteFile, source: Path, dropped: Path | None) -> PlannedFile:
+    unpacks, downloads = file.unpack != "none", downloads_folder(source)
+    if dropped is not None and file.unpack == "auto":
+        unpacks = is_archive(dropped)
+    folder = source / file.folder(dropped.name if dropped else None)
+    name = dropped.name if dropped else file.name
+    if unpacks:
+        parts = [(name, file)] if dropped else [(one.name, one) for one in file.parts or [file]]
+        pieces = tuple(
+            # Only the first part begins like an archive.
+            Piece(part, stated, downloads / part, is_binary=number == 0)
+            for number, (part, stated) in enumerate(parts)
+        )
+    else:
+        target = folder / (file.name if file.unpack == "none" else name)
+        pieces = (Piece(name, file, target, is_binary=_is_video(file)),)
+    return PlannedFile(file, pieces, folder, unpacks, manual=dropped is not None)
+
+
+def _is_video(file: RemoteFile) -> bool:
+    return PurePosixPath(file.folder()).parts[:1] == ("videos",)
+
+
+def _require_password(card: Card, file: RemoteFile) -> None:
+    """Ask for the password of a set that is known to be encrypted before gigabytes arrive."""
+    access, variable = card.access, file.password_env
+    if variable and variable == access.token_env and not os.environ.get(variable, "").strip():
+        raise PasswordMissingError(
+            f"{card.title}: {file.name} is encrypted. {access.say.strip()} Ask at "
+            f"{access.page}, put the password into the environment variable {variable}, and "
+            "run the same command again."
+        )
 
 
 def expand_per_video(file: RemoteFile, card: Card, source: Path) -> Iterator[RemoteFile]:
-    """The file itself, or, where it stands for one a video, that of each label.
+    """Yield the file itself, or the file of each label if it is a per-video file.
 
     Raises:
-        LabelError: the labels cannot be read, which say what videos there are.
+        LabelError: the labels cannot be read.
     """
     if not file.per_video:
         yield file
@@ -109,7 +140,7 @@ def expand_per_video(file: RemoteFile, card: Card, source: Path) -> Iterator[Rem
 
 
 def is_in_place(file: RemoteFile, source: Path, journal: FetchJournal) -> bool:
-    """Whether all that came for a file of the card is where it was put."""
+    """Whether everything that was fetched for a file of the card is where it was put."""
     fetched = journal.of_card_file(file.name)
     return bool(fetched) and all(one.is_in_place(source) for one in fetched)
 
@@ -120,53 +151,44 @@ def is_label_file(file: RemoteFile, card: Card) -> bool:
 
 
 def downloads_folder(source: Path) -> Path:
-    """Where archives lie until they are unpacked, and where people drop what they have got."""
+    """Where archives lie until they are unpacked, and where the user drops files."""
     return source.parent / "downloads"
 
 
-def _plan_remote(file: RemoteFile, card: Card, source: Path) -> PlannedFile:
-    folder, downloads = source / file.folder(), downloads_folder(source)
-    if file.unpack == "none":
-        target, drop = folder / file.name, downloads / file.name
-        piece = Piece(file.name, file, target, drop, is_binary=_is_video(file))
-        return _plan_copy(file, card, piece)
-    drops = [(one, downloads / one.name) for one in file.parts or [file]]
-    pieces = tuple(
-        Piece(one.name, one, drop, drop, is_binary=number == 0)
-        for number, (one, drop) in enumerate(drops)  # the others may begin with any bytes
-    )
-    return PlannedFile(file, pieces, folder, needs_unpacking=True, has_videos=True)
+def dropped_files(card: Card, file: RemoteFile, downloads: Path) -> list[Path]:
+    """The files that the user has put into `downloads` for a manual file of the card, by name.
 
-
-def _plan_dropped(file: RemoteFile, path: Path, card: Card, source: Path) -> PlannedFile:
-    if file.unpack != "none" and (is_archive(path) or file.unpack != "auto"):
-        folder = source / file.folder(path.name)
-        piece = Piece(path.name, file, path, path, manual=True)
-        return PlannedFile(file, (piece,), folder, needs_unpacking=True, has_videos=True)
-    name = file.name if file.unpack == "none" else path.name
-    target = source / file.folder() / name
-    piece = Piece(path.name, file, target, path, manual=True, is_binary=_is_video(file))
-    return _plan_copy(file, card, piece)
-
-
-def _is_video(file: RemoteFile) -> bool:
-    """Whether a file that is not unpacked is one, by where it goes; others hold questions."""
-    return PurePosixPath(file.folder()).parts[:1] == ("videos",)
-
-
-def _plan_copy(file: RemoteFile, card: Card, piece: Piece) -> PlannedFile:
-    videos = not is_label_file(file, card)
-    return PlannedFile(
-        file, (piece,), piece.target.parent, needs_unpacking=False, has_videos=videos
+    Unfinished downloads and the card's other files do not count. The last piece of a zip in pieces
+    (.z01, .z02, …, .zip) stands for all of them.
+    """
+    if file.manual is None or not downloads.is_dir():
+        return []
+    others = {part.name for other in card.files for part in other.parts}
+    others |= {other.name for other in card.files if not other.manual}
+    return sorted(
+        path
+        for path in downloads.glob(file.manual.drop)
+        if path.is_file()
+        and path.name not in others
+        and not path.name.startswith(".")
+        and not _UNFINISHED_SUFFIXES & set(path.suffixes)
+        and not (_PIECE_OF_ZIP.fullmatch(path.suffix) and path.with_suffix(".zip").is_file())
     )
 
 
-def _require_password(card: Card, file: RemoteFile) -> None:
-    """Ask for the password of a set that is known to be encrypted before its gigabytes come."""
-    access, variable = card.access, file.password_env
-    if variable and variable == access.token_env and not Secret.from_environment(variable):
-        raise PasswordMissingError(
-            f"{card.title}: {file.name} is encrypted. {access.say.strip()} Ask at "
-            f"{access.page}, put the password into the environment variable {variable}, and "
-            "run the same command again."
+def require_manual_files(card: Card, missing: Sequence[RemoteFile], downloads: Path) -> None:
+    """Raise ManualFileMissingError if files are missing that the user has to get."""
+    lines = []
+    for file in missing:
+        if file.manual:
+            hint, variable = "", file.password_env
+            if variable and not os.environ.get(variable, "").strip():
+                hint = f", and put its password, if it has one, into the variable {variable}"
+            drop = downloads / file.manual.drop
+            lines.append(f"\n  - {file.name}: ask at {file.manual.page}, save it as {drop}{hint}")
+    if lines:
+        raise ManualFileMissingError(
+            f"{card.title}: you have to get these files. {card.access.say.strip()}{''.join(lines)}"
+            "\nThen run the same command again to resume. You may also put unpacked videos below "
+            f"{downloads.parent / 'source' / 'videos'}/ instead."
         )

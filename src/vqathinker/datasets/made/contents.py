@@ -1,4 +1,9 @@
-"""What the demo's clips show: photographs, drawn pictures and generators, under a moving window."""
+"""What the demo's clips show: photographs, drawn pictures and generators, under a moving window.
+
+The pictures that the project draws are "dead leaves": overlapping textured shapes with sharp edges
+at all scales. They have the statistics of a photograph (occlusion, edges, a spectrum that falls
+like 1/f), so a degradation does the same to them as to a photograph.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,10 +14,7 @@ from typing import Any
 import ffmpeg
 import numpy as np
 import skimage.data
-
-from vqathinker.datasets.made.pictures import draw_dead_leaves
-
-__all__ = ["GENERATORS", "PHOTOGRAPHS", "Content", "make_contents", "pristine_stream"]
+from PIL import Image, ImageDraw
 
 FRAME_SIZES = ((144, 112), (160, 120), (128, 128), (112, 144), (160, 112))
 FRAME_RATES = (12, 15, 24, 25, 30)
@@ -43,10 +45,10 @@ class Content:
 def make_contents(
     name: str, number: int, unseen: bool, seed: int, pictures: Path
 ) -> Iterator[Content]:
-    """Contents of a set: of ten, three photographs, one generator and six drawn pictures.
+    """Yield the contents of a set: of ten, three photographs, one generator, six drawn pictures.
 
-    Pictures are drawn into the folder `pictures`. Sets of different names share no window, colour
-    or drawn picture; `unseen` ones share no photograph, generator or shape with the others either.
+    Pictures are drawn into the folder `pictures`. Sets with different names share no window, colour
+    or drawn picture. `unseen` sets also share no photograph, generator or shape with the others.
     """
     photographs, generators = cycle(PHOTOGRAPHS[unseen]), cycle(GENERATORS[unseen])
     for i in range(number):
@@ -126,3 +128,48 @@ def _window_path(content: Content, rng: np.random.Generator) -> tuple[str, str]:
         for side, share in zip("wh", reach, strict=True)
     )
     return x, y
+
+
+def draw_dead_leaves(path: Path, rng: np.random.Generator, corners: int, size: int = 288) -> None:
+    """Write a PNG of `size` × `size` px: 300 shapes, largest first, each shaded and textured.
+
+    Args:
+        rng: generator; its state determines all bytes.
+        corners: of each shape; 0 draws ellipses.
+    """
+    image = Image.new("RGB", (size, size), tuple(int(v) for v in rng.integers(60, 200, 3)))
+    draw = ImageDraw.Draw(image)
+    tint = rng.uniform(0.3, 1.0, 3)
+    for radius in np.sort(size / 3 * rng.uniform(0.03, 1, 300) ** 2 + 2)[::-1]:
+        level = rng.uniform(20, 235)
+        colour = np.clip(level + 90 * (tint - 0.6) + rng.normal(0, 25, 3), 0, 255).astype(int)
+        centre = rng.uniform(0, size, 2)
+        fill = (int(colour[0]), int(colour[1]), int(colour[2]))
+        if corners == 0:
+            half_axes = radius * rng.uniform(0.5, 1.0, 2)
+            draw.ellipse([*(centre - half_axes), *(centre + half_axes)], fill=fill)
+        else:
+            draw.polygon(_random_polygon(rng, centre, float(radius), corners), fill=fill)
+    grain = _grain(rng, size) * rng.uniform(6, 22)
+    pixels = np.asarray(image, dtype=np.float64) + grain[..., None]
+    Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(path)
+
+
+def _random_polygon(
+    rng: np.random.Generator, centre: np.ndarray, radius: float, corners: int
+) -> list[tuple[float, float]]:
+    angles = np.sort(rng.uniform(0, 2 * np.pi, corners))
+    distances = radius * rng.uniform(0.6, 1.4, corners)
+    return [
+        (float(centre[0] + r * np.cos(a)), float(centre[1] + r * np.sin(a)))
+        for r, a in zip(distances, angles, strict=True)
+    ]
+
+
+def _grain(rng: np.random.Generator, size: int) -> np.ndarray:
+    """Noise (size, size) whose amplitude falls like 1/f^0.7, mean 0, standard deviation 1."""
+    frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size))
+    frequency[0, 0] = 1.0
+    spectrum = np.fft.rfft2(rng.standard_normal((size, size))) / frequency**0.7
+    grain = np.fft.irfft2(spectrum, s=(size, size))
+    return (grain - grain.mean()) / grain.std()

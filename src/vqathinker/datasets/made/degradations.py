@@ -9,8 +9,6 @@ from typing import Any, NamedTuple
 
 from vqathinker.datasets.made.contents import Content
 
-__all__ = ["DEGRADATIONS", "DegradedStream"]
-
 
 class DegradedStream(NamedTuple):
     """A stream, and the ffmpeg options that encode it."""

@@ -23,8 +23,6 @@ from vqathinker.errors import InputError
 from vqathinker.params import DemoDataParams, SetParams
 from vqathinker.video.ffmpeg import ffmpeg_binary, other_ffmpeg
 
-__all__ = ["make_set", "mos_from_strength"]
-
 _CONTAINER_OF_KIND = {"x264": "mp4", "x265": "mkv", "vp9": "webm"}
 _MOS_STEEPNESS = 4.0
 _GOLDEN_RATIO = (5**0.5 - 1) / 2  # multiples of it, modulo 1, fill 0..1 evenly

@@ -16,10 +16,9 @@ from typing import Literal
 import numpy as np
 
 from vqathinker.datasets.card import load_card
-from vqathinker.datasets.label_text import read_label_text
 from vqathinker.datasets.labels import read_label_file
-from vqathinker.datasets.q_bench_video import read_q_bench
-from vqathinker.datasets.questions import read_questions
+from vqathinker.datasets.questions import read_q_bench, read_questions
+from vqathinker.datasets.readers import read_label_text
 from vqathinker.errors import InputError, reading
 from vqathinker.params import QuestionKind, TaskKind
 from vqathinker.phases.yaml12 import parse_yaml

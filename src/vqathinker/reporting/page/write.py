@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from vqathinker.atomic import whole_file
-from vqathinker.datasets.label_origin import label_origin
+from vqathinker.datasets.card import label_origin
 from vqathinker.evaluation.predictions import Predictions, read_predictions
 from vqathinker.params import DataParams, load_section
 from vqathinker.policy.label_sentences import describe_labels_of
