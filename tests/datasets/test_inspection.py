@@ -46,24 +46,15 @@ def test_a_whole_set_has_no_problem(source: Path, card: Card) -> None:
     assert problems(source, card) == []
 
 
-def test_a_changed_byte_is_found(source: Path, card: Card) -> None:
-    path = source / "videos" / "1.mp4"
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-    [problem] = problems(source, card)
-    assert problem.startswith(f"{path}: its sha256 is ")
-
-
-def test_a_shorter_or_absent_file_is_found(source: Path, card: Card) -> None:
-    short, gone = source / "videos" / "1.mp4", source / "videos" / "2.mp4"
-    size = short.stat().st_size
+def test_changed_shorter_and_absent_files_are_found(source: Path, card: Card) -> None:
+    changed, short = source / "labels.csv", source / "videos" / "1.mp4"
+    changed.write_text(changed.read_text().replace("3", "5"))
     short.write_bytes(short.read_bytes()[:-7])
+    gone = source / "videos" / "2.mp4"
     gone.unlink()
-    shorter, missing = problems(source, card)
-    assert shorter.startswith(f"{short}: {size - 7} bytes")
-    assert str(size) in shorter
-    assert missing.startswith(f"{gone}: ")
+    found = problems(source, card)
+    for path, problem in zip((changed, short, gone), found, strict=True):
+        assert problem.startswith(f"{path}: ")
 
 
 def test_a_set_that_was_never_fetched_says_how_to_get_it(tmp_path: Path, card: Card) -> None:
@@ -73,19 +64,14 @@ def test_a_set_that_was_never_fetched_says_how_to_get_it(tmp_path: Path, card: C
     assert "`vqathinker data manifest small`" in manifest
 
 
-def test_missing_videos_are_named(source: Path, card: Card) -> None:
-    (source / "videos" / "2.mp4").unlink()
-    describe(source, card)
-    [problem] = problems(source, card)
-    assert "2.mp4" in problem
-
-
-def test_damaged_videos_are_named_with_their_reason(source: Path, card: Card) -> None:
+def test_missing_and_damaged_videos_are_named(source: Path, card: Card) -> None:
+    (source / "videos" / "1.mp4").unlink()
     (source / "videos" / "2.mp4").write_bytes(b"")
     describe(source, card)
-    [problem] = problems(source, card)
-    assert "2.mp4 is " in problem
-    assert "empty file" in problem
+    missing, damaged = problems(source, card)
+    assert "1.mp4" in missing
+    assert "2.mp4" in damaged
+    assert "empty file" in damaged
 
 
 def test_a_made_set_may_have_damaged_videos(source: Path, make_card: MakeCard) -> None:
@@ -167,12 +153,13 @@ def test_a_link_to_nothing_is_said_and_left_out_of_the_receipt(
 
 def test_files_that_came_after_the_receipt_are_named(source: Path, card: Card) -> None:
     (source / "videos" / "3.mp4").write_bytes(b"another")
-    (source / "videos" / "4.mp4.part").write_bytes(b"on its way")
+    (source / "videos" / "4.mp4.part").write_bytes(b"unfinished")
     [problem] = problems(source, card)
-    assert "1 files: videos/3.mp4;" in problem
+    assert "videos/3.mp4" in problem
+    assert "4.mp4" not in problem
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"files": [', "<html></html>"])
+@pytest.mark.parametrize("text", ["", "[]", "{}"])
 def test_a_receipt_that_is_none_is_a_problem(source: Path, card: Card, text: str) -> None:
     source.with_suffix(".json").write_text(text)
     [problem] = problems(source, card)

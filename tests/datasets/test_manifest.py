@@ -43,23 +43,19 @@ def test_every_label_has_its_row_in_order(source: Path, make_card: MakeCard) -> 
     assert manifest["mos"].tolist() == [mos for _, mos in LABELS]
     assert manifest["status"].tolist() == ["ok", "ok", "missing", "no_container"]
     assert manifest["mos_training"].tolist() == manifest["mos"].tolist()
+    assert set(manifest["split"] + " " + manifest["domain"]) == {"test in-domain"}
 
 
-def test_what_cannot_be_used_has_a_reason_and_no_facts(source: Path, make_card: MakeCard) -> None:
+def test_a_video_has_its_facts_or_a_reason(source: Path, make_card: MakeCard) -> None:
     manifest = build_manifest(source, make_card()).set_index("video")
-    assert manifest["reason"].notna().tolist() == [False, False, True, True]
-    assert manifest.loc["gone.mp4", "reason"] == "no file videos/gone.mp4"
-    assert "no video container" in str(manifest.loc["broken.mp4", "reason"])
-    facts = ["width", "height", "fps", "frames", "duration_s", "codec", "pixel_format"]
-    assert manifest.loc[["gone.mp4", "broken.mp4"], facts].isna().all(axis=None)
-
-
-def test_a_usable_video_has_its_facts(source: Path, make_card: MakeCard) -> None:
-    row = build_manifest(source, make_card()).iloc[0]
+    row = manifest.iloc[0]
     assert row["file"] == "videos/a/1.mp4"
     assert (row["width"], row["height"], row["frames"]) == (48, 32, 12)
     assert (row["fps"], row["duration_s"]) == (10.0, pytest.approx(1.2))
     assert (row["codec"], row["pixel_format"]) == ("h264", "yuv420p")
+    assert manifest["reason"].notna().tolist() == [False, False, True, True]
+    facts = ["width", "height", "fps", "frames", "duration_s", "codec", "pixel_format"]
+    assert manifest.loc[["gone.mp4", "broken.mp4"], facts].isna().all(axis=None)
 
 
 def test_lsvq_is_trained_on_mos_over_twenty(make_source: MakeSource, make_card: MakeCard) -> None:
@@ -71,22 +67,6 @@ def test_lsvq_is_trained_on_mos_over_twenty(make_source: MakeSource, make_card: 
     manifest = build_manifest(make_source(published), card)
     assert manifest["mos"].tolist() == [mos for _, mos in published]
     assert manifest["mos_training"].tolist() == [2.611842, 3.418571]
-
-
-@pytest.mark.parametrize(
-    ("role", "split", "domain"),
-    [
-        ("train", "train", "in-domain"),
-        ("in-domain", "test", "in-domain"),
-        ("out-of-distribution", "test", "out-of-distribution"),
-    ],
-)
-def test_split_and_domain_follow_the_card(
-    source: Path, make_card: MakeCard, role: str, split: str, domain: str
-) -> None:
-    manifest = build_manifest(source, make_card(role=role))
-    assert set(manifest["split"]) == {split}
-    assert set(manifest["domain"]) == {domain}
 
 
 def test_contents_and_kinds_come_from_the_degradations_of_a_made_set(
@@ -105,11 +85,6 @@ def test_contents_and_kinds_come_from_the_degradations_of_a_made_set(
 def test_contents_follow_the_card_s_rule(source: Path, make_card: MakeCard) -> None:
     contents = build_manifest(source, make_card(content=r"(?:./)?(\w+)\.mp4"))["content"]
     assert contents.tolist() == ["1", "1", "gone", "broken"]
-
-
-def test_an_id_that_the_rule_for_contents_does_not_fit_is_an_error(
-    source: Path, make_card: MakeCard
-) -> None:
     with pytest.raises(LabelError, match=r"'gone\.mp4'"):
         build_manifest(source, make_card(content=r"(.)/1\.mp4"))
 
@@ -145,17 +120,12 @@ def test_a_set_may_use_the_videos_of_another(
     assert (own / manifest["file"].iloc[0]).is_file()
 
 
-@pytest.mark.parametrize(("on_card", "given"), [(5, None), (None, 5), (5, 5)])
+@pytest.mark.parametrize(("on_card", "given"), [(5, None), (None, 5), (5, 4)])
 def test_another_number_of_labels_than_expected_is_an_error(
     source: Path, make_card: MakeCard, on_card: int | None, given: int | None
 ) -> None:
-    with pytest.raises(LabelError, match=r"labels\.csv: 4 rows.* 5.*data\.counts\.small"):
+    with pytest.raises(LabelError, match=r"data\.counts\.small"):
         build_manifest(source, make_card(expected=on_card), expected=given)
-
-
-def test_params_and_card_must_name_the_same_number(source: Path, make_card: MakeCard) -> None:
-    with pytest.raises(LabelError, match=r"data\.counts\.small is 4.* 5"):
-        build_manifest(source, make_card(expected=5), expected=4)
 
 
 def test_the_file_says_what_its_card_promises(
@@ -170,20 +140,16 @@ def test_the_file_says_what_its_card_promises(
         require_complete(tmp_path / "m", read_manifest(tmp_path / "m")["status"])
 
 
-def test_a_manifest_comes_back_as_it_was(source: Path, make_card: MakeCard, tmp_path: Path) -> None:
-    manifest = build_manifest(source, make_card())
-    path = tmp_path / "new" / "manifest.parquet"
-    write_manifest(manifest, path, make_card())
-    pd.testing.assert_frame_equal(read_manifest(path), manifest)
-    assert [entry.name for entry in path.parent.iterdir()] == ["manifest.parquet"]
-
-
-def test_the_same_set_gives_the_same_bytes(
+def test_a_manifest_comes_back_as_it_was_with_the_same_bytes(
     source: Path, make_card: MakeCard, tmp_path: Path
 ) -> None:
-    for name in ("one", "two"):
-        write_manifest(build_manifest(source, make_card()), tmp_path / name, make_card())
-    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    one, two = tmp_path / "new" / "one.parquet", tmp_path / "new" / "two.parquet"
+    for path in (one, two):
+        manifest = build_manifest(source, make_card())
+        write_manifest(manifest, path, make_card())
+        pd.testing.assert_frame_equal(read_manifest(path), manifest)
+    assert one.read_bytes() == two.read_bytes()
+    assert len(list(one.parent.iterdir())) == 2
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no table", b"PAR1 cut off"])
@@ -198,11 +164,3 @@ def test_a_table_of_something_else_is_no_manifest(tmp_path: Path) -> None:
     pd.DataFrame({"video": ["a.mp4"]}).to_parquet(tmp_path / "manifest.parquet")
     with pytest.raises(InputError, match="file, mos"):
         read_manifest(tmp_path / "manifest.parquet")
-
-
-def test_videos_behind_links_are_probed(source: Path, make_card: MakeCard, tmp_path: Path) -> None:
-    (source / "videos").rename(tmp_path / "disk")
-    (source / "videos").symlink_to(tmp_path / "disk")
-    (tmp_path / "disk" / "a").rename(tmp_path / "batch")
-    (tmp_path / "disk" / "a").symlink_to(tmp_path / "batch")
-    assert build_manifest(source, make_card())["status"].iloc[:2].tolist() == ["ok", "ok"]

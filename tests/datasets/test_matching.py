@@ -98,12 +98,6 @@ def test_an_id_of_another_form_is_refused() -> None:
 PATHS = ["/".join(parts) for n in (1, 2, 3) for parts in itertools.product(("a", "b"), repeat=n)]
 
 
-@given(st.lists(st.sampled_from(PATHS), unique=True))
-def test_files_named_as_their_ids_are_always_found(files: list[str]) -> None:
-    """Whatever other paths end in an id: its own path wins."""
-    assert match_videos(files, files, None) == {file: file for file in files}
-
-
 def test_what_archives_add_is_no_video(tmp_path: Path) -> None:
     for name in ("a/1.mp4", "a/._1.mp4", ".DS_Store", "__MACOSX/a/1.mp4", ".ipynb_checkpoints/2"):
         path = tmp_path / name
@@ -179,9 +173,10 @@ def test_words_never_make_one_of_two(ids: list[str], files: list[str], words: st
     st.lists(st.sampled_from(PATHS), unique=True, max_size=8),
     st.sets(st.sampled_from(["any-ending", "any-case"])),
 )
-def test_with_any_words_files_named_as_their_ids_are_still_those(
+def test_with_any_words_files_named_as_their_ids_are_found(
     files: list[str], words: set[str]
 ) -> None:
+    """Whatever other paths end in an id: its own path wins."""
     names = [f"{file}.mp4" for file in files]
     assert match_videos(names, names, " ".join(words)) == {name: name for name in names}
 
@@ -198,41 +193,26 @@ def folder(tmp_path: Path) -> Path:
 
 
 def names(folder: Path) -> list[str]:
-    return [path.relative_to(folder).as_posix() for path in walk_files(folder)]
+    return sorted(path.relative_to(folder).as_posix() for path in walk_files(folder))
 
 
-def test_a_linked_folder_inside_is_gone_through(folder: Path) -> None:
-    (folder / "batch").symlink_to(folder.parent / "other")
-    assert names(folder) == ["1.mp4", "batch/2.mp4", "batch/deep/3.mp4"]
-    assert video_files(folder) == names(folder)
-
-
-def test_the_folder_itself_may_be_a_link_and_need_not_be_there(folder: Path) -> None:
-    (folder.parent / "link").symlink_to(folder.parent / "other")
-    assert names(folder.parent / "link") == ["2.mp4", "deep/3.mp4"]
+def test_links_to_folders_are_followed(folder: Path) -> None:
+    for name in ("batch", "copy"):
+        (folder / name).symlink_to(folder.parent / "other")
+    linked = ["batch/2.mp4", "batch/deep/3.mp4", "copy/2.mp4", "copy/deep/3.mp4"]
+    assert names(folder) == video_files(folder) == ["1.mp4", *linked]
+    assert names(folder / "batch") == ["2.mp4", "deep/3.mp4"]
     assert names(folder.parent / "nowhere") == []
 
 
-def test_the_same_folder_behind_two_links_is_there_twice(folder: Path) -> None:
-    for name in ("a", "b"):
-        (folder / name).symlink_to(folder.parent / "other")
-    assert names(folder).count("a/2.mp4") == names(folder).count("b/2.mp4") == 1
-
-
-@pytest.mark.parametrize("to", [".", "..", "loop"])
-def test_a_link_that_leads_back_is_refused_by_name(folder: Path, to: str) -> None:
-    (folder / "deep").mkdir()
-    (folder / "deep" / "loop").symlink_to(folder if to == "loop" else to)
-    if to == "..":
-        (folder.parent / "link").symlink_to(folder)
-    with pytest.raises(SourceFolderError, match="deep/loop"):
-        names(folder)
-
-
-def test_two_links_that_lead_to_each_other_are_refused(folder: Path) -> None:
+def test_links_that_lead_in_circles_are_refused(folder: Path) -> None:
     (folder / "link").symlink_to(folder.parent / "other")
     (folder.parent / "other" / "back").symlink_to(folder)
     with pytest.raises(SourceFolderError, match="link/back"):
+        names(folder)
+    (folder / "link").unlink()
+    (folder / "loop").symlink_to(".")
+    with pytest.raises(SourceFolderError, match="videos/loop"):
         names(folder)
 
 
@@ -249,10 +229,3 @@ def test_files_on_their_way_are_none_of_the_set(folder: Path) -> None:
         (folder / name).touch()
     (folder / "part.mp4").touch()
     assert names(folder) == ["1.mp4", "part.mp4"]
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_folder_that_cannot_be_read_is_an_error(folder: Path) -> None:
-    (folder / "secret").mkdir(mode=0)
-    with pytest.raises(SourceFolderError, match="secret"):
-        names(folder)

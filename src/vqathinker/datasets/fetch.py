@@ -5,8 +5,9 @@ have to be in place.
 """
 
 import logging
+import os
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from vqathinker.acquisition.checksum import HashTable
@@ -15,17 +16,10 @@ from vqathinker.acquisition.errors import GoneError
 from vqathinker.acquisition.retry import RetryPolicy
 from vqathinker.atomic import whole_folder
 from vqathinker.datasets.card import Card, load_card
+from vqathinker.datasets.fetching.drops import UserActionError, require_manual_files
+from vqathinker.datasets.fetching.fetcher import FileFetcher
 from vqathinker.datasets.fetching.journal import FetchedFile, FetchJournal, FetchResult
-from vqathinker.datasets.fetching.plan import (
-    downloads_folder,
-    expand_per_video,
-    is_in_place,
-    is_label_file,
-    plan_file,
-    require_manual_files,
-)
-from vqathinker.datasets.fetching.steps import FileFetcher, remove_archives
-from vqathinker.datasets.matching import SourceFolderError
+from vqathinker.datasets.labels import read_labels
 from vqathinker.datasets.receipt import write_receipt
 from vqathinker.datasets.remote_file import RemoteFile
 from vqathinker.errors import InputError
@@ -34,10 +28,6 @@ from vqathinker.params import DownloadParams, SetParams
 from vqathinker.video.ffmpeg import describe_ffmpeg
 
 _log = logging.getLogger(__name__)
-
-
-class SetNotInPlaceError(InputError):
-    """Files of a set that the user has to put in place are missing."""
 
 
 def fetch_set(
@@ -57,7 +47,7 @@ def fetch_set(
         settings: section `download` of params.yaml.
         out: the set's source folder: label files and `videos/`. A made set replaces it as a whole.
             Files that the user has put there are only read. Downloads go to the folder `downloads`
-            next to it.
+            next to it, where files of the user stay, and others only with `keep_archives`.
         receipt: JSON file to write.
         hashes: table of the hashes that nobody published, see `HashTable`.
         workers: videos of a made set that are encoded at a time.
@@ -67,11 +57,12 @@ def fetch_set(
 
     Raises:
         CardError: no such set.
-        SetNotInPlaceError: the label files or the videos are missing, and the card has no origin.
+        UserActionError: the user has to get a file, or a password; all other files are in place.
+        TransferError: a file cannot be downloaded or unpacked; the next call resumes.
+        LabelError: the labels, which name the videos, cannot be read.
         InputError: `out` of a made set holds something else.
         HeldError: another process is fetching the set.
         SourceFolderError: a file or folder of the set cannot be read, or a link leads in circles.
-        Exception: see `fetch_card_files`.
     """
     card = load_card(name, Path(params.cards))
     with open_journal(out, {"set": name}) as entries:
@@ -82,64 +73,51 @@ def fetch_set(
             return write_receipt(card, out, receipt, FetchResult(), ffmpeg)
         mirror = None if settings.mirror is None else Path(settings.mirror)
         context = DownloadContext(RetryPolicy(settings.attempts), HashTable(hashes), mirror)
-        journal = FetchJournal(out, entries)
-        keep = settings.keep_archives
-        result = fetch_card_files(card, out, journal, context, keep_archives=keep)
+        journal, keep = FetchJournal(out, entries), settings.keep_archives
+        fetcher = FileFetcher(card, out, journal, context, keep_archives=keep)
+        result = _fetch_card_files(card, out, journal, fetcher)
         _require_in_place(card, out)
         return write_receipt(card, out, receipt, result)
 
 
-def fetch_card_files(
-    card: Card,
-    source: Path,
-    journal: FetchJournal,
-    context: DownloadContext,
-    *,
-    keep_archives: bool,
+def _fetch_card_files(
+    card: Card, source: Path, journal: FetchJournal, fetcher: FileFetcher
 ) -> FetchResult:
-    """Fetch every file of the card that is not in place, into `source` and `source/../downloads`.
+    """Fetch every file of the card that is not in place, label files first: they name the videos.
 
-    Label files come first, since they name the videos. If the user has put videos into
-    `source/videos`, they stay, and only label files are fetched. Files that the user has put into
-    `downloads` always stay; with `keep_archives` other archives stay there, too.
-
-    Raises:
-        TransferError: a file cannot be downloaded or unpacked; the next call resumes.
-        ManualFileMissingError: the user has to get a file; all others are in place.
-        PasswordMissingError: archives need a password that the environment does not hold.
-        LabelError: the labels, which name the videos, cannot be read.
+    If the user has put videos into `source/videos`, they stay, and only label files are fetched.
     """
-    fetcher = FileFetcher(card, source, journal, context)
 
     def fetch(files: Sequence[RemoteFile]) -> FetchResult:
         fetched: list[FetchedFile] = []
         gone: list[str] = []
-        for file in (one for stated in files for one in expand_per_video(stated, card, source)):
-            try:
-                for planned in plan_file(file, card, source, journal):
-                    fetcher.put_into_place(planned)
-            except GoneError as error:
-                if not file.may_vanish:
-                    raise
-                _log.warning("%s: gone at its origin: %s", file.name, error)
-                gone.append(file.name)
-            fetched += journal.of_card_file(file.name)
-            # After the journal has its files: a process killed before finds the archive.
-            unpacked = file.unpack != "none" and is_in_place(file, source, journal)
-            if unpacked and not keep_archives:
-                remove_archives(journal.of_card_file(file.name), downloads_folder(source))
-        missing = [file for file in files if file.manual and not is_in_place(file, source, journal)]
-        require_manual_files(card, missing, downloads_folder(source))
+        for stated in files:
+            videos = read_labels(source, card)["video"] if stated.per_video else None
+            for file in [stated] if videos is None else map(stated.for_video, videos):
+                try:
+                    fetcher.fetch(file)
+                except GoneError as error:
+                    if not file.may_vanish:
+                        raise
+                    _log.warning("%s: gone at its origin: %s", file.name, error)
+                    gone.append(file.name)
+                fetched += journal.of_card_file(file.name)
+        missing = [file for file in files if file.manual and not fetcher.is_in_place(file)]
+        require_manual_files(card, missing, source)
         return FetchResult(tuple(fetched), tuple(gone))
 
-    labels = fetch([file for file in card.files if is_label_file(file, card)])
-    others = [file for file in card.files if not is_label_file(file, card)]
+    labels = fetch([file for file in card.files if _is_label_file(file, card)])
+    others = [file for file in card.files if not _is_label_file(file, card)]
     if others and journal.has_manual_videos():
         _log.warning("%s: the videos there are yours; none is fetched", source)
         return FetchResult(labels.fetched, labels.gone, by_hand=True)
     videos = fetch(others)
     fetched, gone = labels.fetched + videos.fetched, labels.gone + videos.gone
     return FetchResult(fetched, gone, by_hand=not card.files)
+
+
+def _is_label_file(file: RemoteFile, card: Card) -> bool:
+    return (PurePosixPath(file.folder()) / file.name).as_posix() in card.label_files
 
 
 def _make_demo_set(card: Card, params: SetParams, out: Path, workers: int) -> None:
@@ -152,23 +130,19 @@ def _make_demo_set(card: Card, params: SetParams, out: Path, workers: int) -> No
 
 
 def _require_in_place(card: Card, out: Path) -> None:
-    try:
-        videos = (out / card.videos_folder).resolve()
-    except RuntimeError:
-        folder = out / card.videos_folder
-        raise SourceFolderError(f"{folder}: this link leads back to itself; remove it") from None
+    videos = Path(os.path.realpath(out / card.videos_folder))
     labels = [out / name for name in card.label_files]
     missing = [path for path in (*labels, videos) if not path.exists()]
     if not missing:
         return
     message = f"{card.title}: missing: {', '.join(map(str, missing))}."
     if card.files_of and missing == [videos]:
-        raise SetNotInPlaceError(
+        raise UserActionError(
             f"{message} Its videos are those of {card.files_of}: run `vqathinker data fetch "
             f"{card.files_of}` first, then the same command again."
         )
     page = "" if card.access.page is None else f" ({card.access.page})"
-    raise SetNotInPlaceError(
+    raise UserActionError(
         f"{message} You have to put this set in place:"
         f"\n  1. Get it: {card.access.say.strip()}{page}"
         f"\n  2. Put the videos below {videos}/, with the folders of their ids."

@@ -8,8 +8,8 @@ from tqdm import tqdm
 from vqathinker.datasets.card import Card
 from vqathinker.datasets.labels import find_disagreements, read_labels
 from vqathinker.datasets.manifest import read_manifest
-from vqathinker.datasets.matching import join_first
-from vqathinker.datasets.receipt import files_of_set, read_receipt
+from vqathinker.datasets.matching import join_first, walk_files
+from vqathinker.datasets.receipt import read_receipt
 from vqathinker.errors import InputError
 from vqathinker.hashing import sha256_of_file
 
@@ -47,7 +47,8 @@ def _file_problems(card: Card, folder: Path) -> Iterator[str]:
         yield f"{receipt}: missing; get the set with {fetch}"
         return
     listed = read_receipt(receipt)["files"]
-    paths = {path.relative_to(source).as_posix() for path in files_of_set(source)}
+    files = (path for path in walk_files(source) if path.is_file())
+    paths = {path.relative_to(source).as_posix() for path in files}
     if added := sorted(paths - {file["path"] for file in listed}):
         named = join_first(added, _MOST_NAMED)
         yield f"{receipt}: lacks {len(added)} files: {named}; write it again with {fetch}"

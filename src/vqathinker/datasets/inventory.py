@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vqathinker.datasets.card import Card
+from vqathinker.datasets.fetching.drops import downloads_folder, dropped_files
 from vqathinker.datasets.fetching.journal import FetchJournal
-from vqathinker.datasets.fetching.plan import downloads_folder, dropped_files
 from vqathinker.datasets.labels import read_labels
 from vqathinker.datasets.manifest import read_manifest
 from vqathinker.datasets.matching import describe_mismatch, match_videos, video_files

@@ -5,7 +5,6 @@ later counts (n, n_missing, n_damaged) follow from the file. The file also holds
 that the set should have, so that tables can tell when rows are missing.
 """
 
-import csv
 import json
 import math
 import re
@@ -192,9 +191,8 @@ def _read_degradations(path: Path) -> dict[str, dict[str, str]]:
     """Content and kind of degradation of each video; empty without the file."""
     if not path.is_file():
         return {}
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file)
-        return {row["video"]: {key: row[key] for key in ("content", "kind")} for row in rows}
+    table = pd.read_csv(path, dtype=str, index_col="video")
+    return table[["content", "kind"]].to_dict("index")
 
 
 def _file_facts(file: str, facts: Probe | DamagedVideo | FileNotFoundError) -> dict[str, Any]:

@@ -10,9 +10,9 @@ accent (Unicode Standard Annex 15: NFC on Windows and Linux, NFD on macOS).
 import os
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from types import MappingProxyType
+from typing import NoReturn
 
 from vqathinker.acquisition.partial import is_unfinished
 from vqathinker.datasets.card import MATCH_WORDS, LabelError
@@ -23,8 +23,6 @@ _ENDINGS = {
     "mp4", "mpeg", "mpg", "mts", "mxf", "ogv", "ts", "vob", "webm", "wmv", "y4m", "yuv",
 }  # fmt: skip
 _MOST_NAMED = 5
-_Identity = tuple[int, int]  # device and inode of a folder
-_NO_FOLDERS: Mapping[_Identity, Path] = MappingProxyType({})
 
 
 class SourceFolderError(InputError):
@@ -46,7 +44,7 @@ def join_first(names: Sequence[str], most: int = _MOST_NAMED) -> str:
 
 
 def walk_files(folder: Path) -> Iterator[Path]:
-    """Yield every file below `folder` in order, through links to files and folders.
+    """Yield every file below `folder`, through links to files and folders, in any order.
 
     Pipes and broken links are included, so that they get a reason later. Unfinished downloads are
     not. A missing folder has no files.
@@ -54,27 +52,18 @@ def walk_files(folder: Path) -> Iterator[Path]:
     Raises:
         SourceFolderError: a link leads back to a folder above it, or a folder cannot be read.
     """
-    if folder.is_dir():
-        yield from _walk(folder, _NO_FOLDERS)
+    if not folder.is_dir():
+        return
+    for root, _, names in os.walk(folder, onerror=_refuse, followlinks=True):
+        place = Path(root)
+        above = [folder, *(each for each in place.parents if each.is_relative_to(folder))]
+        if place != folder and place.resolve() in {each.resolve() for each in above}:
+            raise SourceFolderError(f"{place}: this link leads back to a folder above; remove it")
+        yield from (place / name for name in names if not is_unfinished(name))
 
 
-def _walk(folder: Path, above: Mapping[_Identity, Path]) -> Iterator[Path]:
-    try:
-        found = folder.stat()
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as error:
-        raise SourceFolderError(f"{folder}: cannot be read ({error.strerror})") from None
-    identity = found.st_dev, found.st_ino
-    if identity in above:
-        raise SourceFolderError(
-            f"{folder}: this link leads back to {above[identity]}, in which it lies; remove it"
-        )
-    for entry in entries:
-        path = folder / entry.name
-        if path.is_dir():
-            yield from _walk(path, {**above, identity: folder})
-        elif not is_unfinished(entry.name):
-            yield path
+def _refuse(error: OSError) -> NoReturn:
+    raise SourceFolderError(f"{error.filename}: cannot be read ({error.strerror})") from None
 
 
 def video_files(folder: Path) -> list[str]:

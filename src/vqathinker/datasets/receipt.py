@@ -7,7 +7,7 @@ belong to the set.
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from vqathinker.atomic import whole_file
 from vqathinker.datasets.card import Card
-from vqathinker.datasets.fetching.journal import FetchedFile, FetchResult
+from vqathinker.datasets.fetching.journal import FetchResult
 from vqathinker.datasets.matching import SourceFolderError, walk_files
 from vqathinker.errors import InputError, read_json
 from vqathinker.hashing import sha256_of_file
@@ -49,13 +49,22 @@ def write_receipt(
     Raises:
         SourceFolderError: a file or folder cannot be read, or a link leads in circles.
     """
-    paths = files_of_set(source)
+    made_by = _BY_HAND if result.by_hand else "vqathinker.datasets.fetching"
     content: dict[str, Any] = {
         "set": card.name,
-        "files": _file_entries(card, paths, source),
-        "made_by": _made_by(card, result),
+        "files": _file_entries(card, source),
+        "made_by": "vqathinker.datasets.made.demo" if card.made else made_by,
         **({} if ffmpeg is None else {"ffmpeg": dict(ffmpeg)}),
-        "downloads": [_download_entry(fetched) for fetched in result.fetched],
+        "downloads": [
+            {
+                "name": fetched.name,
+                "origin": fetched.origin or _BY_HAND,
+                "bytes": fetched.size,
+                "sha256": fetched.sha256,
+                "revision": fetched.revision,
+            }
+            for fetched in result.fetched
+        ],
         "gone": list(result.gone),
     }
     with whole_file(receipt) as part:
@@ -83,40 +92,12 @@ def files_digest(receipt: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 
 
-def files_of_set(source: Path) -> list[Path]:
-    """Every regular file below the folder `source`, through links, in order.
-
-    Raises:
-        SourceFolderError: a folder cannot be read, or a link leads in circles.
-    """
-    found = []
-    for path in walk_files(source):
-        if path.is_file():
-            found.append(path)
-        else:
-            _log.warning("%s: is not a regular file, and left out of the receipt", path)
-    return sorted(found)
-
-
-def _made_by(card: Card, result: FetchResult) -> str:
-    if card.made:
-        return "vqathinker.datasets.made.demo"
-    return _BY_HAND if result.by_hand else "vqathinker.datasets.fetching"
-
-
-def _download_entry(fetched: FetchedFile) -> dict[str, Any]:
-    return {
-        "name": fetched.name,
-        "origin": fetched.origin or _BY_HAND,
-        "bytes": fetched.size,
-        "sha256": fetched.sha256,
-        "revision": fetched.revision,
-    }
-
-
-def _file_entries(card: Card, paths: Sequence[Path], source: Path) -> list[dict[str, Any]]:
+def _file_entries(card: Card, source: Path) -> list[dict[str, Any]]:
     entries = []
-    for path in tqdm(paths, desc=f"hashing {card.name}", disable=None):
+    for path in tqdm(sorted(walk_files(source)), desc=f"hashing {card.name}", disable=None):
+        if not path.is_file():
+            _log.warning("%s: is not a regular file, and left out of the receipt", path)
+            continue
         try:
             size, sha256 = path.stat().st_size, sha256_of_file(path)
         except OSError as error:

@@ -101,7 +101,7 @@ def test_a_killed_fetch_goes_on_and_brings_nothing_twice(project: Any, video: by
 def test_a_fetch_killed_before_unpacking_does_not_download_again(
     project: Any, video: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vqathinker.datasets.fetching import steps
+    from vqathinker.datasets.fetching import fetcher
 
     def killed(*args: Any, **more: Any) -> None:
         raise KeyboardInterrupt
@@ -109,7 +109,7 @@ def test_a_fetch_killed_before_unpacking_does_not_download_again(
     urls = project.has("a.zip", project.zip_of("1.mp4", content=video))
     project.write_card(project.archive("a.zip", urls=urls), videos=["1.mp4"])
     with monkeypatch.context() as patch:
-        patch.setattr(steps, "unpack", killed)
+        patch.setattr(fetcher, "unpack", killed)
         with pytest.raises(KeyboardInterrupt):
             project.fetch()
     project.asked()

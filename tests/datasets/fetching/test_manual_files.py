@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from vqathinker.acquisition.errors import TransferError
-from vqathinker.datasets.fetch import SetNotInPlaceError
-from vqathinker.datasets.fetching.plan import ManualFileMissingError
+from vqathinker.datasets.fetching.drops import UserActionError
 
 LIMITS = {"files": 10, "bytes": 10**7}
 
@@ -27,7 +26,7 @@ def test_a_manual_set_says_what_to_drop_where_and_goes_on_from_there(
     )
     project.downloads.mkdir(parents=True)
     (project.downloads / "mine.zip.part").write_bytes(b"unfinished")
-    with pytest.raises(ManualFileMissingError) as caught:
+    with pytest.raises(UserActionError) as caught:
         project.fetch()
     message = str(caught.value)
     for word in ("https://example.org/form", f"{project.downloads}/*", "A_PASSWORD"):
@@ -50,7 +49,7 @@ def test_a_manual_set_says_what_to_drop_where_and_goes_on_from_there(
 
 def test_instead_of_dropping_an_archive_a_person_may_unpack_it(project: Any, video: bytes) -> None:
     project.write_card(manual("*.zip"), videos=["1.mp4"])
-    with pytest.raises(ManualFileMissingError, match="source/videos/"):
+    with pytest.raises(UserActionError, match="source/videos/"):
         project.fetch()
     (project.source / "videos").mkdir()
     (project.source / "videos" / "1.mp4").write_bytes(video)
@@ -92,7 +91,7 @@ def test_videos_in_place_by_hand_stay_and_only_labels_come(project: Any, video: 
 
 def test_a_set_with_videos_of_another_needs_that_one_first(project: Any) -> None:
     project.write_card(videos=["1.mp4"], files_of="owner")
-    with pytest.raises(SetNotInPlaceError, match="vqathinker data fetch owner"):
+    with pytest.raises(UserActionError, match="vqathinker data fetch owner"):
         project.fetch()
     (project.folder / "data" / "owner" / "source" / "videos").mkdir(parents=True)
     assert [file["path"] for file in project.fetch()["files"]] == ["labels.json"]

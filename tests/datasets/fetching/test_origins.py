@@ -11,7 +11,7 @@ import pytest
 from huggingface_hub import constants
 
 from vqathinker.acquisition.errors import TransferError
-from vqathinker.datasets.fetching.plan import PasswordMissingError
+from vqathinker.datasets.fetching.drops import UserActionError
 
 PASSWORD = "pass_5ecret01234"  # noqa: S105  opens nothing
 COMMIT = "7cebd238a801a95d380303a0895e34e863c890bf"
@@ -37,7 +37,7 @@ def test_parts_are_joined_by_unpacking_and_the_password_is_seen_nowhere(
         videos=["1.mp4"],
         access=access,
     )
-    with pytest.raises(PasswordMissingError, match=r"127\.0\.0\.1/ask.*A_PASSWORD"):
+    with pytest.raises(UserActionError, match=r"127\.0\.0\.1/ask.*A_PASSWORD"):
         project.fetch()
     assert project.asked() == ["/labels.json"]
     monkeypatch.setenv("A_PASSWORD", PASSWORD)

@@ -67,13 +67,7 @@ def test_the_same_parameters_give_the_same_bytes(tmp_path: Path, params: Params)
     ]
     videos = [digest for name, digest in one.items() if name.startswith("videos/")]
     assert len(set(videos)) == 18
-
-
-def test_every_video_can_be_read_and_lasts_as_long_as_its_content(
-    tmp_path: Path, params: Params
-) -> None:
-    make_set("demo_train", params(counts={"demo_train": 9}), tmp_path / "my set")
-    facts = [probe(path) for path in sorted((tmp_path / "my set" / "videos").iterdir())]
+    facts = [probe(path) for path in sorted((tmp_path / "one" / "videos").glob("c000_*"))]
     assert len({(fact.width, fact.height) for fact in facts}) == 1
     assert {fact.codec for fact in facts} >= {"h264", "hevc", "vp9"}
     frames = [fact.frames for fact in facts]
@@ -106,22 +100,7 @@ def test_mos_falls_with_strength(one: float, other: float) -> None:
 
 @given(Strength, st.floats(-10, 10))
 def test_mos_stays_within_its_scale(strength: float, noise: float) -> None:
-    mos = mos_from_strength(strength, noise)
-    assert 1 <= mos <= 5
-    assert mos == round(mos, 4)
-
-
-def test_without_noise_the_labels_are_the_curve_and_with_noise_they_scatter(
-    tmp_path: Path, params: Params
-) -> None:
-    few = {"counts": {"demo_train": 6}, "versions": 6, "kinds": ["blur"]}
-    for name, noise in (("exact", 0.0), ("noisy", 0.15)):
-        make_set("demo_train", params(**few, observer_noise=noise), tmp_path / name)
-    exact, noisy = table_of(tmp_path / "exact"), table_of(tmp_path / "noisy")
-    assert exact["strength"].between(0, 1).all()
-    assert exact["mos"].tolist() == [mos_from_strength(s) for s in exact["strength"]]
-    assert noisy["video"].tolist() == exact["video"].tolist()
-    assert 0 < (noisy["mos"] - exact["mos"]).abs().mean() < 0.5
+    assert 1 <= mos_from_strength(strength, noise) <= 5
 
 
 def test_a_damaged_file_is_cut_and_cannot_be_opened_but_keeps_its_label(
@@ -162,28 +141,23 @@ def test_unseen_kinds_are_in_the_distortion_set_and_nowhere_else(
     assert all(of_set == {"blur", "exposure"} for of_set in kinds.values())
 
 
-def test_every_content_has_its_kinds_in_turn(tmp_path: Path, params: Params) -> None:
-    how = params(counts={"demo_train": 6}, versions=3, kinds=["blur", "noise", "exposure"])
-    make_set("demo_train", how, tmp_path / "set")
-    table = table_of(tmp_path / "set")
-    assert table.groupby("content")["kind"].nunique().tolist() == [3, 3]
-
-
-def test_a_count_that_is_no_multiple_of_the_versions_is_kept(
+def test_every_content_has_its_kinds_in_turn_and_labels_on_the_curve(
     tmp_path: Path, params: Params
 ) -> None:
-    how = params(counts={"demo_train": 5}, versions=3, kinds=["blur"])
+    kinds = ["blur", "noise", "exposure"]
+    how = params(counts={"demo_train": 5}, versions=3, kinds=kinds, observer_noise=0.0)
     make_set("demo_train", how, tmp_path / "set")
-    assert len(pd.read_csv(tmp_path / "set" / "labels.csv")) == 5
+    table = table_of(tmp_path / "set")
+    assert table.groupby("content")["kind"].nunique().tolist() == [3, 2]
+    assert table["mos"].tolist() == [mos_from_strength(s) for s in table["strength"]]
     assert len(list((tmp_path / "set" / "videos").iterdir())) == 5
 
 
-@pytest.mark.parametrize("name", ["lsvq_train", "demo_typo"])
 def test_a_set_that_the_parameters_do_not_describe_is_refused(
-    tmp_path: Path, params: Params, name: str
+    tmp_path: Path, params: Params
 ) -> None:
-    with pytest.raises(ValueError, match=rf"data\.demo\.sets has no row '{name}'"):
-        make_set(name, params(), tmp_path / "set")
+    with pytest.raises(InputError, match=r"data\.demo\.sets.*'demo_typo'"):
+        make_set("demo_typo", params(), tmp_path / "set")
     assert not (tmp_path / "set").exists()
 
 
@@ -194,34 +168,26 @@ def test_what_ffmpeg_says_is_told_when_it_fails(
     program.write_text("#!/bin/sh\necho 'Unknown encoder libx264' >&2\nexit 1\n")
     program.chmod(0o755)
     monkeypatch.setattr("vqathinker.datasets.made.demo.ffmpeg_binary", lambda: str(program))
-    with pytest.raises(InputError, match=r"could not make c000 .* Unknown encoder libx264"):
+    with pytest.raises(InputError, match=r"c000 .* Unknown encoder libx264"):
         make_set("demo_train", params(counts={"demo_train": 1}), tmp_path / "set")
 
 
-def program_that_reports(folder: Path, version: str) -> Path:
-    """The pinned ffmpeg under another version, which keeps a list of its calls."""
-    path = folder / "other-ffmpeg"
-    path.write_text(
-        f'#!/bin/sh\necho "$*" >> "{folder}/calls.txt"\n'
+@pytest.mark.parametrize("version", ["7.1", "5.1.9"])
+def test_the_ffmpeg_that_the_parameters_name_makes_the_set_or_is_refused(
+    tmp_path: Path, params: Params, version: str
+) -> None:
+    program = tmp_path / "other-ffmpeg"
+    program.write_text(
+        f'#!/bin/sh\necho "$*" >> "{tmp_path}/calls.txt"\n'
         f'case "$*" in *version*) echo "ffmpeg version {version}";;\n'
         f'*) exec "{ffmpeg_binary()}" "$@";; esac\n'
     )
-    path.chmod(0o755)
-    return path
-
-
-def test_another_ffmpeg_makes_the_set_where_the_parameters_name_it(
-    tmp_path: Path, params: Params
-) -> None:
-    program = program_that_reports(tmp_path, "7.1")
-    make_set("demo_train", params(counts={"demo_train": 1}, ffmpeg=str(program)), tmp_path / "set")
-    assert "c000_v0" in (tmp_path / "calls.txt").read_text()
-
-
-def test_another_ffmpeg_that_is_too_old_is_refused_before_anything_is_made(
-    tmp_path: Path, params: Params
-) -> None:
-    program = program_that_reports(tmp_path, "5.1.9")
-    with pytest.raises(InputError, match=r"data\.demo\.ffmpeg.*5\.1\.9.*6\.0"):
-        make_set("demo_train", params(ffmpeg=str(program)), tmp_path / "set")
-    assert not (tmp_path / "set").exists()
+    program.chmod(0o755)
+    how = params(counts={"demo_train": 1}, ffmpeg=str(program))
+    if version == "7.1":
+        make_set("demo_train", how, tmp_path / "set")
+        assert "c000_v0" in (tmp_path / "calls.txt").read_text()
+    else:
+        with pytest.raises(InputError, match=r"data\.demo\.ffmpeg.*5\.1\.9.*6\.0"):
+            make_set("demo_train", how, tmp_path / "set")
+        assert not (tmp_path / "set").exists()

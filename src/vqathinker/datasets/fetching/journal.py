@@ -15,25 +15,18 @@ from vqathinker.journal import Journal, read_entries
 
 @dataclass(frozen=True)
 class FetchedFile:
-    """A file that was fetched and checked.
+    """A file that was fetched and checked: all of a card's file, a part, or one video.
 
-    Args:
-        file: name of the card's file that it belongs to.
-        name: its own name: of a part of that file, one video, or what the user has dropped.
-        origin: where it came from, without a secret; None: the user.
-        size: bytes.
-        sha256: hexadecimal.
-        revision: commit of the hub; None elsewhere.
-        files: what it became, bytes by path below the source folder; None while it lies in
-            `downloads` only.
+    `origin` holds no secret, and is None for a file of the user. `files` is what it became, in
+    bytes by path below the source folder; None while it lies in `downloads` only.
     """
 
-    file: str
+    file: str  # name of the card's file
     name: str
     origin: str | None
-    size: int
+    size: int  # bytes
     sha256: str
-    revision: str | None
+    revision: str | None  # commit of the hub
     files: dict[str, int] | None = None
 
     def is_in_place(self, source: Path) -> bool:

@@ -1,7 +1,7 @@
 """How the demo's clips are degraded: real encoders and filters, at a strength of 0..1.
 
-Each function takes a stream of ffmpeg-python and gives the degraded stream and the options of the
-encoder it ends in. What is not a matter of compression ends in x264 at high quality.
+Each function takes a stream of ffmpeg-python and returns the degraded stream with the options of
+its encoder, which is x264 at high quality unless compression is the degradation.
 """
 
 from collections.abc import Callable
@@ -9,44 +9,37 @@ from typing import Any, NamedTuple
 
 from vqathinker.datasets.made.contents import Content
 
+_HIGH_QUALITY: dict[str, Any] = {"vcodec": "libx264", "preset": "veryfast", "crf": 12}
+
 
 class DegradedStream(NamedTuple):
     """A stream, and the ffmpeg options that encode it."""
 
     stream: Any
-    codec: dict[str, Any]
-
-
-_HIGH_QUALITY: dict[str, Any] = {"vcodec": "libx264", "preset": "veryfast", "crf": 12}
+    codec: dict[str, Any] = _HIGH_QUALITY
 
 
 def _blur(stream: Any, _: Content, strength: float) -> DegradedStream:
     sigma = round(_interpolate(0.25, 3.5, strength), 3)
-    return DegradedStream(stream.filter("gblur", sigma=sigma), _HIGH_QUALITY)
+    return DegradedStream(stream.filter("gblur", sigma=sigma))
 
 
 def _noise(stream: Any, content: Content, strength: float) -> DegradedStream:
     level, seed = round(_interpolate(3, 70, strength)), content.seed % 10_000
-    return DegradedStream(
-        stream.filter("noise", alls=level, allf="t", all_seed=seed), _HIGH_QUALITY
-    )
+    return DegradedStream(stream.filter("noise", alls=level, allf="t", all_seed=seed))
 
 
 def _downscale(stream: Any, content: Content, strength: float) -> DegradedStream:
     factor = _interpolate(1.1, 5.0, strength)
     size = [2 * max(4, round(side / factor / 2)) for side in (content.width, content.height)]
     smaller = stream.filter("scale", *size, flags="area")
-    return DegradedStream(
-        smaller.filter("scale", content.width, content.height, flags="bilinear"), _HIGH_QUALITY
-    )
+    return DegradedStream(smaller.filter("scale", content.width, content.height, flags="bilinear"))
 
 
 def _exposure(stream: Any, content: Content, strength: float) -> DegradedStream:
     """Brighter or darker by up to 2.8 stops; what leaves the range is clipped."""
     gain = 2 ** (_interpolate(0.1, 2.8, strength) * (1 if content.seed % 2 else -1))
-    return DegradedStream(
-        stream.filter("lutyuv", y=f"clip((val-16)*{gain:.4f}+16,16,235)"), _HIGH_QUALITY
-    )
+    return DegradedStream(stream.filter("lutyuv", y=f"clip((val-16)*{gain:.4f}+16,16,235)"))
 
 
 def _freeze(stream: Any, content: Content, strength: float) -> DegradedStream:
@@ -77,7 +70,7 @@ def _hold_frames(stream: Any, content: Content) -> DegradedStream:
     """The clip's own rate and length again: a frame stays until the next one comes."""
     held = stream.filter("fps", content.fps)
     held = held.filter("tpad", stop_mode="clone", stop_duration=content.seconds)
-    return DegradedStream(held.filter("trim", duration=content.seconds), _HIGH_QUALITY)
+    return DegradedStream(held.filter("trim", duration=content.seconds))
 
 
 def _x264(stream: Any, _: Content, strength: float) -> DegradedStream:

@@ -6,7 +6,6 @@ Contents are procedural sources of ffmpeg and photographs that scikit-image ship
 real encoders and filters. The ffmpeg is pinned, so the same parameters give the same bytes.
 """
 
-import csv
 import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import ffmpeg
 import numpy as np
+import pandas as pd
 from tqdm import tqdm
 
 from vqathinker.datasets.made.contents import Content, make_contents, pristine_stream
@@ -24,6 +24,10 @@ from vqathinker.params import DemoDataParams, SetParams
 from vqathinker.video.ffmpeg import ffmpeg_binary, other_ffmpeg
 
 _CONTAINER_OF_KIND = {"x264": "mp4", "x265": "mkv", "vp9": "webm"}
+_TABLES = {
+    "labels.csv": ["video", "mos"],
+    "degradations.csv": ["video", "content", "kind", "strength"],
+}
 _MOS_STEEPNESS = 4.0
 _GOLDEN_RATIO = (5**0.5 - 1) / 2  # multiples of it, modulo 1, fill 0..1 evenly
 
@@ -87,8 +91,9 @@ def make_set(name: str, params: SetParams, out: Path, workers: int = 1) -> list[
     mp4_files = [videos_folder / v.video for v in videos if v.video.endswith(".mp4")]
     for path in mp4_files[: row.damaged]:
         path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
-    _write_csv(out / "labels.csv", videos, ("video", "mos"))
-    _write_csv(out / "degradations.csv", videos, ("video", "content", "kind", "strength"))
+    table = pd.DataFrame(videos)
+    for file, columns in _TABLES.items():
+        table[columns].to_csv(out / file, index=False, lineterminator="\n")
     return sorted(path for path in out.rglob("*") if path.is_file())
 
 
@@ -141,10 +146,3 @@ def _encode_versions(
             f"{program} could not make {content.name} from {content.source}: {stderr}; see "
             "data.demo.ffmpeg in params.yaml"
         ) from error
-
-
-def _write_csv(path: Path, videos: Sequence[DemoVideo], columns: Sequence[str]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows([getattr(video, column) for column in columns] for video in videos)
