@@ -20,32 +20,14 @@ from vqathinker.video.ffmpeg import ffmpeg_binary
 MakeSource = Callable[..., Path]
 LABELS = "labels.csv"
 
-PARAMS = DataParams.model_validate(
-    {
-        "train": "demo_train",
-        "in_domain": ["demo_indomain"],
-        "out_of_distribution": [],
-        "counts": {"demo_train": 2, "demo_indomain": 1},
-        "cards": "cards",
-        "demo": {
-            "seed": 1,
-            "versions": 2,
-            "observer_noise": 0.0,
-            "kinds": ["blur"],
-            "unseen_kinds": ["downscale"],
-            "sets": {},
-        },
-    }
-)
-
-
+PARAMS = DataParams.model_validate({
+    "train": "demo_train", "in_domain": [], "out_of_distribution": [], "cards": "cards",
+    "counts": {"demo_train": 2},
+    "demo": {"seed": 1, "versions": 2, "observer_noise": 0.0, "kinds": ["blur"],
+             "unseen_kinds": ["downscale"], "sets": {}},
+})  # fmt: skip
 SETTINGS = DownloadParams.model_validate(
-    {
-        "mirror": None,
-        "keep_archives": False,
-        "attempts": 1,
-        "bring": "open",
-    }
+    {"mirror": None, "keep_archives": False, "attempts": 1, "bring": "open"}
 )
 
 

@@ -106,40 +106,21 @@ def test_other_lists_of_labels_are_compared(source: Path, make_card: MakeCard) -
     assert "2.mp4 (4 and 1 × 7)" in problem
 
 
-@pytest.fixture
-def linked(source: Path, tmp_path: Path, card: Card) -> Path:
-    """Videos of the set on another disk, `videos` and `videos/batch` being links."""
-    elsewhere, batch = tmp_path / "disk", tmp_path / "disk2"
-    (source / "videos").rename(elsewhere)
-    batch.mkdir()
-    (elsewhere / "2.mp4").rename(batch / "2.mp4")
-    (source / "videos").symlink_to(elsewhere)
-    (elsewhere / "batch").symlink_to(batch)
+def test_files_behind_links_belong_to_the_set(source: Path, tmp_path: Path, card: Card) -> None:
+    disk = tmp_path / "disk"
+    (source / "videos").rename(disk)
+    (source / "videos").symlink_to(disk)
     describe(source, card)
-    return source
-
-
-def test_files_behind_links_stand_in_the_receipt_and_are_compared(
-    linked: Path, tmp_path: Path, card: Card
-) -> None:
-    listed = json.loads(linked.with_suffix(".json").read_text())["files"]
-    assert [file["path"] for file in listed] == [
-        "labels.csv", "videos/1.mp4", "videos/batch/2.mp4"
-    ]  # fmt: skip
-    assert problems(linked, card) == []
-    (tmp_path / "disk2" / "2.mp4").write_bytes(b"junk")
-    [problem] = problems(linked, card)
-    assert problem.startswith(f"{linked}/videos/batch/2.mp4: 4 bytes")
-    (tmp_path / "disk2" / "2.mp4").unlink()
-    [problem] = problems(linked, card)
-    assert problem.startswith(f"{linked}/videos/batch/2.mp4: ")
-
-
-def test_a_link_that_leads_in_circles_is_a_problem_and_no_receipt(linked: Path, card: Card) -> None:
-    (linked / "videos" / "batch" / "loop").symlink_to(linked / "videos")
-    assert any("batch/loop" in problem for problem in problems(linked, card))
-    with pytest.raises(SourceFolderError, match="batch/loop"):
-        describe(linked, card)
+    listed = json.loads(source.with_suffix(".json").read_text())["files"]
+    assert [file["path"] for file in listed] == ["labels.csv", "videos/1.mp4", "videos/2.mp4"]
+    assert problems(source, card) == []
+    (disk / "2.mp4").write_bytes(b"junk")
+    [problem] = problems(source, card)
+    assert problem.startswith(f"{source}/videos/2.mp4: 4 bytes")
+    (disk / "loop").symlink_to(source / "videos")
+    assert any("videos/loop" in problem for problem in problems(source, card))
+    with pytest.raises(SourceFolderError, match="videos/loop"):
+        describe(source, card)
 
 
 def test_a_link_to_nothing_is_said_and_left_out_of_the_receipt(

@@ -8,7 +8,7 @@ import pytest
 
 from vqathinker.datasets.card import Card, load_card
 from vqathinker.datasets.fetching.journal import FetchJournal
-from vqathinker.datasets.inventory import SetState, disk_needs, format_bytes, read_set_state
+from vqathinker.datasets.inventory import SetState, disk_needs, read_set_state
 from vqathinker.datasets.manifest import build_manifest, write_manifest
 from vqathinker.journal import open_journal
 
@@ -42,10 +42,6 @@ def test_nothing_is_there_yet(tmp_path: Path) -> None:
     assert konvid.next_step == "`vqathinker data fetch konvid_1k`"
 
 
-def test_a_size_that_nobody_published_is_not_known(tmp_path: Path) -> None:
-    assert state(load_card("vdpve"), tmp_path).download is None
-
-
 def test_sets_with_shared_videos_count_them_once(tmp_path: Path) -> None:
     train, test = (state(load_card(f"lsvq_{name}"), tmp_path) for name in ("train", "test"))
     assert (train.download, train.store) == (73000000000, 73000000000)
@@ -54,11 +50,6 @@ def test_sets_with_shared_videos_count_them_once(tmp_path: Path) -> None:
     (tmp_path / "lsvq_train").mkdir()
     (tmp_path / "lsvq_train" / "source.json").touch()
     assert state(load_card("lsvq_test"), tmp_path).next_step == "`vqathinker data fetch lsvq_test`"
-
-
-def test_before_a_manifest_files_are_found_by_name(data: Path, make_card: MakeCard) -> None:
-    small = state(make_card(), data)
-    assert (small.expected, small.found, small.damaged) == (None, 1, None)
 
 
 def test_labels_that_cannot_be_right_are_the_next_thing(data: Path, make_card: MakeCard) -> None:
@@ -171,15 +162,6 @@ def test_disk_needs_are_summed_and_what_is_not_known_is_named(tmp_path: Path) ->
     assert disk.free > 0
 
 
-@pytest.mark.parametrize(
-    ("number", "shown"),
-    [(None, "?"), (0, "0"), (999, "999 B"), (86563, "87 kB"), (1_500_000, "1.5 MB"),
-     (250 * 10**9, "250 GB"), (3 * 10**12, "3.0 TB"), (3 * 10**15, "3000 TB")],
-)  # fmt: skip
-def test_bytes_are_shown_for_reading(number: int | None, shown: str) -> None:
-    assert format_bytes(number) == shown
-
-
 def test_names_that_find_no_videos_are_shown_with_those_on_the_disk(
     data: Path, make_card: MakeCard
 ) -> None:
@@ -192,18 +174,15 @@ def test_names_that_find_no_videos_are_shown_with_those_on_the_disk(
 
 
 def test_videos_that_are_there_now_want_another_manifest(data: Path, make_card: MakeCard) -> None:
+    before = state(make_card(), data)
+    assert (before.expected, before.found, before.damaged) == (None, 1, None)
+    assert before.next_step == FETCH
     with_manifest(data, make_card())
     videos = data / "small" / "source" / "videos"
     (videos / "2.mp4").write_bytes((videos / "1.mp4").read_bytes())
     step = state(make_card(), data).next_step
     assert step.startswith("1 videos")
     assert "`vqathinker data manifest small`" in step
-
-
-def test_a_set_of_one_s_own_that_is_in_place_is_fetched_next(
-    data: Path, make_card: MakeCard
-) -> None:
-    assert state(make_card(), data).next_step == FETCH
 
 
 def test_what_keeps_a_set_from_being_looked_at_is_the_next_thing(

@@ -102,18 +102,13 @@ class TestOtherLists:
 
     def test_what_differs_or_is_absent_is_named(self, tmp_path: Path, make_card: MakeCard) -> None:
         source_with(tmp_path, HEADER + "a.mp4,60\nb.mp4,20\n")
+        assert find_disagreements(tmp_path, self.card_with(make_card, within=0)) == []
         source_with(tmp_path, "a.mp4, -1, -1, 3.1\n", "other.txt")
         found = find_disagreements(tmp_path, self.card_with(make_card, times=20, within=0.0005))
         assert found == [
             f"{tmp_path}/other.txt: 1 videos have no row: b.mp4",
             f"{tmp_path}/other.txt: 1 labels differ from labels.csv: a.mp4 (60 and 20 × 3.1)",
         ]
-
-    def test_a_list_that_was_not_brought_says_nothing(
-        self, tmp_path: Path, make_card: MakeCard
-    ) -> None:
-        source_with(tmp_path, HEADER + "a.mp4,60\n")
-        assert find_disagreements(tmp_path, self.card_with(make_card, within=0)) == []
 
 
 def test_a_set_of_questions_has_no_mos(tmp_path: Path, make_card: MakeCard) -> None:

@@ -96,15 +96,6 @@ def test_where_lower_is_better_the_scale_is_mirrored(source: Path, make_card: Ma
     assert manifest["mos_training"].iloc[0] == 0.975
 
 
-def test_a_file_under_another_name_is_the_one_that_is_probed(
-    source: Path, make_card: MakeCard
-) -> None:
-    (source / "videos" / "a" / "1.mp4").rename(source / "videos" / "1_cut.mp4")
-    manifest = build_manifest(source, make_card(match=r"(\w+?)(?:_cut)?\.mp4|b/(.+)"))
-    assert manifest["file"].iloc[0] == "videos/1_cut.mp4"
-    assert manifest["status"].tolist() == ["ok", "ok", "missing", "no_container"]
-
-
 def test_a_set_may_use_the_videos_of_another(
     tmp_path: Path, make_source: MakeSource, make_card: MakeCard
 ) -> None:

@@ -13,7 +13,6 @@ from vqathinker.datasets.matching import (
     AmbiguousVideoError,
     SourceFolderError,
     match_videos,
-    plain_path,
     video_files,
     walk_files,
 )
@@ -85,11 +84,6 @@ def test_two_ids_for_one_file_are_an_error_that_names_both() -> None:
         match("live_vqc", ["A012.mp4", "A012NEW.mp4"], ["A012.mp4"])
 
 
-def test_a_path_as_a_whole_comes_before_one_that_ends_in_it() -> None:
-    files = ["7.mp4", "b1/7.mp4"]
-    assert match_videos(["7.mp4", "b1/7.mp4"], files, None) == {file: file for file in files}
-
-
 def test_an_id_of_another_form_is_refused() -> None:
     with pytest.raises(LabelError, match=r"'clip\.mp4'"):
         match("konvid_1k", ["clip.mp4"], [])
@@ -118,22 +112,6 @@ def test_the_same_text_in_two_forms_of_unicode_is_one_name() -> None:
 def test_a_file_with_backslashes_in_its_name_is_the_path_that_they_mean() -> None:
     """As some programs leave when they unpack archives of Windows."""
     assert match_videos(["b1/a.mp4"], ["b1\\a.mp4"], None) == {"b1/a.mp4": "b1\\a.mp4"}
-
-
-@pytest.mark.parametrize(
-    ("name", "plain"),
-    [
-        ("././b1//a.mp4", "b1/a.mp4"),
-        (".\\sub\\a.mp4", "sub/a.mp4"),
-        ("e\u0301.mp4", "é.mp4"),
-        ("/data/./a.mp4", "/data/a.mp4"),
-        ("..a.mp4", "..a.mp4"),
-        ("", ""),
-    ],
-)
-def test_a_path_has_one_plain_form(name: str, plain: str) -> None:
-    assert plain_path(name) == plain
-    assert plain_path(plain) == plain
 
 
 @pytest.mark.parametrize(

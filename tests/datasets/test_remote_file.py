@@ -75,14 +75,3 @@ def test_sizes_are_exact_or_rough_or_the_sum_of_parts_or_not_known() -> None:
     assert archive(urls=[], parts=parts).known_bytes == 12
     assert archive(urls=[], parts=[parts[0] | {"bytes": None}]).known_bytes is None
     assert remote().known_bytes is None
-
-
-def test_a_file_for_every_video_is_named_after_each() -> None:
-    many = remote(name="{video}", urls=[f"{URL}/{{video}}"], per_video=True, may_vanish=True)
-    one = many.for_video("Vlog_720P-1.mp4")
-    assert (one.name, one.urls, one.per_video) == (
-        "Vlog_720P-1.mp4",
-        (f"{URL}/Vlog_720P-1.mp4",),
-        False,
-    )
-    assert one.may_vanish

@@ -147,7 +147,7 @@ class Origins(Site):
         for file in card.files:
             if file.hub is not None:
                 found = repositories.setdefault((file.hub.repo, file.hub.revision), {})
-                found[file.hub.path or file.name] = made.path(card.name, file.name).read_bytes()
+                found[file.name] = made.path(card.name, file.name).read_bytes()
             elif file.drive_id is not None:
                 self._serve_drive(file.drive_id, made.path(card.name, file.name).read_bytes())
             elif file.per_video:

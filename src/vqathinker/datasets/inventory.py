@@ -19,25 +19,15 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 @dataclass(frozen=True)
 class SetState:
-    """One set on this machine.
-
-    Attributes:
-        card: its card.
-        download: bytes still to be downloaded; None if a size is unknown.
-        store: bytes that its videos will take once they are here; None if unknown.
-        expected: rows of its label file, from the card or else from params.yaml, or None.
-        found: label rows whose video is on the disk; None before there are labels.
-        damaged: how many of those cannot be read; None before there is a manifest.
-        next_step: what to do now.
-    """
+    """One set on this machine; None stands for unknown numbers."""
 
     card: Card
-    download: int | None
-    store: int | None
-    expected: int | None
-    found: int | None
-    damaged: int | None
-    next_step: str
+    download: int | None  # bytes still to be downloaded
+    store: int | None  # bytes that its videos will take once they are here
+    expected: int | None  # rows of its label file, from the card or else from params.yaml
+    found: int | None  # label rows whose video is on the disk
+    damaged: int | None  # how many of those cannot be read, according to the manifest
+    next_step: str  # what to do now
 
 
 @dataclass(frozen=True)

@@ -156,11 +156,7 @@ def _by_path(
     ids: Sequence[str], files: Sequence[str], words: Collection[str]
 ) -> dict[str, list[str]]:
     """Files whose path is the id, or else ends in it, or else does so apart from the words."""
-    whole: dict[str, list[str]] = {}
-    for file in files:
-        whole.setdefault(plain_path(file), []).append(file)
-    ends = _by_end(ids, files, ())
-    found = {video: whole.get(plain_path(video)) or ends[video] for video in ids}
+    found = _by_end(ids, files, ())
     if words:
         # A file that has the very name of a label belongs to no other label.
         taken = {file for candidates in found.values() for file in candidates}
@@ -172,18 +168,19 @@ def _by_path(
 def _by_end(
     ids: Sequence[str], files: Sequence[str], words: Collection[str]
 ) -> dict[str, list[str]]:
+    """Files whose path is the id, or else ends in it from a folder on."""
     keys = {video: _key(video, words) for video in ids}
     wanted = set(keys.values())
-    table: dict[str, list[str]] = {}
+    whole: dict[str, list[str]] = {}
+    ends: dict[str, list[str]] = {}
     for file in files:
-        key = _key(file, words)
-        while True:  # the path without its first folder, its first two, and so on
-            if key in wanted:
-                table.setdefault(key, []).append(file)
-            if "/" not in key:
-                break
-            key = key.partition("/")[2]
-    return {video: table.get(key, []) for video, key in keys.items()}
+        end = _key(file, words)
+        whole.setdefault(end, []).append(file)
+        while "/" in end:
+            end = end.partition("/")[2]
+            if end in wanted:
+                ends.setdefault(end, []).append(file)
+    return {video: whole.get(key) or ends.get(key, []) for video, key in keys.items()}
 
 
 def _key(name: str, words: Collection[str]) -> str:

@@ -96,7 +96,11 @@ def write_card(
         "high": scale[1],
         "match": json.dumps(match),
     }
-    card = _parse_card(_TEMPLATE.format(**facts, expected="null"))
+    content = parse_yaml(_TEMPLATE.format(**facts, expected="null"))
+    try:
+        card = Card.model_validate(content)
+    except ValidationError as error:
+        raise CardError("\n".join(describe_faults(error, content, StrictModel))) from None
     if labels:
         try:
             rows = len(read_label_file(labels, card.label))
@@ -148,11 +152,3 @@ def _rename_line(videos: list[str]) -> str:
     folder = posixpath.commonpath([posixpath.dirname(video) for video in videos]).rstrip("/")
     pattern = json.dumps(f"{re.escape(folder)}/(.+)", ensure_ascii=False)
     return f'    rename: {{pattern: {pattern}, becomes: "\\\\1"}}  # removes the shared folder\n'
-
-
-def _parse_card(text: str) -> Card:
-    content = parse_yaml(text)
-    try:
-        return Card.model_validate(content)
-    except ValidationError as error:
-        raise CardError("\n".join(describe_faults(error, content, StrictModel))) from None

@@ -42,7 +42,6 @@ class HubSource(StrictModel):
     revision: str | None = Field(
         pattern=r"^[0-9a-f]{40}$", description="commit; null: unknown, use the branch main"
     )
-    path: str | None = Field(default=None, description="in the repository; null: the file's name")
 
 
 class ManualSource(StrictModel):

@@ -30,30 +30,3 @@ def test_the_commands_bring_a_set_of_a_card_in_the_project(
     assert (project.folder / "data-hashes.csv").is_file()
     run("fetch", "small", "--download", "params.yaml")
     assert project.asked() == ["/labels.json", "/a.zip"]
-
-
-def test_a_network_that_goes_away_is_told_and_leaves_what_came_beside(
-    project: Any, video: bytes, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from typer.testing import CliRunner
-
-    from vqathinker.cli import app
-
-    monkeypatch.chdir(project.folder)
-    quick = config["download"] | {"attempts": 2}
-    (project.folder / "params.yaml").write_text(json.dumps(config | {"download": quick}))
-    content = project.zip_of("1.mp4", content=video)
-    half = len(content) // 2
-    lost = project.site.whole(half, project.site.server.socket.close)
-    urls = project.has("a.zip", content, first=[lost])
-    project.write_card(project.archive("a.zip", urls=urls), videos=["1.mp4"])
-    result = CliRunner().invoke(app, ["data", "fetch", "small"])
-    assert result.exit_code == 1
-    _, error, said = result.stderr.partition("Error: ")
-    assert error, result.stderr
-    assert "a.zip: connection lost" in said
-    assert f"Run the same command again later: it goes on from the {half:,} bytes" in said
-    left = {path.name for path in project.downloads.iterdir()}
-    assert left == {"a.zip.part", "a.zip.part.json"}
-    assert (project.downloads / "a.zip.part").stat().st_size == half
-    assert not (project.home / "source.json").exists()

@@ -75,21 +75,6 @@ def test_the_same_parameters_give_the_same_bytes(tmp_path: Path, params: Params)
     assert min(frames) >= 2 * 12  # two seconds at the lowest rate
 
 
-def test_another_name_or_seed_makes_other_videos(tmp_path: Path, params: Params) -> None:
-    few = {"demo_train": 2, "demo_indomain": 2}
-    for name, of_set, number in (
-        ("train", "demo_train", 7), ("indomain", "demo_indomain", 7), ("seed", "demo_train", 8),
-    ):  # fmt: skip
-        row = {"contents": "seen", "kinds": "seen", "damaged": 0}
-        sets = {"demo_train": row, "demo_indomain": row}
-        how = params(counts=few, versions=2, kinds=["blur"], seed=number, sets=sets)
-        make_set(of_set, how, tmp_path / name)
-    train, indomain, seed = (
-        set(hashes(tmp_path / name / "videos").values()) for name in ("train", "indomain", "seed")
-    )
-    assert len(train | indomain | seed) == 6
-
-
 @given(Strength, Strength)
 def test_mos_falls_with_strength(one: float, other: float) -> None:
     weak, strong = sorted((one, other))

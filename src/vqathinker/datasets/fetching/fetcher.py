@@ -132,7 +132,9 @@ class FileFetcher:
         else:
             target = folder / (file.name if file.unpack == "none" else name)
             pieces = [self._resolve(name, target, file, _is_video(file))]
-        fetched = [self._download(piece, file, unpacks=unpacks) for piece in pieces]
+        for piece in pieces:
+            self._download(piece, file, unpacks=unpacks)
+        fetched = [one for piece in pieces if (one := self._journal.find(piece.name))]
         if unpacks:
             self._journal.begin_videos()
             paths = self._unpack(file, [piece.target for piece in pieces], folder)
@@ -159,7 +161,7 @@ class FileFetcher:
         if isinstance(stated, RemoteFile) and stated.drive_id is not None:
             return piece._replace(origins=(DriveFile(stated.drive_id),))
         if isinstance(stated, RemoteFile) and stated.hub is not None:
-            return self._resolve_hub(piece, stated.hub, stated.hub.path or stated.name)
+            return self._resolve_hub(piece, stated.hub, stated.name)
         return piece._replace(origins=tuple(self._web_file(url) for url in stated.urls))
 
     def _web_file(self, url: str) -> WebFile:
@@ -208,7 +210,7 @@ class FileFetcher:
             raise found
         return found
 
-    def _download(self, piece: _Piece, file: RemoteFile, *, unpacks: bool) -> FetchedFile:
+    def _download(self, piece: _Piece, file: RemoteFile, *, unpacks: bool) -> None:
         """Download a piece to its target, or find it there or where the user has dropped it.
 
         The journal records it before it gets its name: a file without an entry is the user's.
@@ -218,7 +220,7 @@ class FileFetcher:
         known = journal.find(piece.name)
         if known and target.is_file() and target.stat().st_size == known.size:
             clear_note(target)  # a process may have been killed before it did
-            return known
+            return
         if file.manual and not target.exists():
             try:
                 require_content(piece.expected, drop_path)
@@ -228,20 +230,17 @@ class FileFetcher:
         if drop_path != target and drop_path.is_file():
             origins = (FolderFile(drop_path), *origins)
 
-        def to_fetched(got: DownloadedFile) -> FetchedFile:
-            origin = None if got.origin in {None, str(drop_path)} else got.origin
-            return FetchedFile(file.name, piece.name, origin, got.size, got.sha256, piece.revision)
-
         def note(got: DownloadedFile) -> None:
             if _is_video(file) and not unpacks:
                 journal.begin_videos()
-            journal.add(to_fetched(got))
+            origin = None if got.origin in {None, str(drop_path)} else got.origin
+            facts = got.size, got.sha256, piece.revision
+            journal.add(FetchedFile(file.name, piece.name, origin, *facts))
 
         context, record = self._context, not unpacks
         got = download(piece.expected, origins, target, context, record=record, before_placing=note)
         if got.origin is None:  # it was here already
             note(got)
-        return to_fetched(got)
 
     def _unpack(self, file: RemoteFile, archives: Sequence[Path], folder: Path) -> list[Path]:
         """Unpack the parts of an archive into a folder; returns the files there.

@@ -39,17 +39,11 @@ class FetchedFile:
 
 @dataclass(frozen=True)
 class FetchResult:
-    """Result of fetching a set.
+    """Result of fetching a set."""
 
-    Args:
-        fetched: every file that was downloaded or dropped, label files first, in the card's order.
-        gone: names of files that `may_vanish` and are gone.
-        by_hand: whether the user has put the videos in place; then none was fetched.
-    """
-
-    fetched: tuple[FetchedFile, ...] = ()
-    gone: tuple[str, ...] = ()
-    by_hand: bool = False
+    fetched: tuple[FetchedFile, ...] = ()  # label files first, in the card's order
+    gone: tuple[str, ...] = ()  # names of files that may vanish and have
+    by_hand: bool = False  # whether the user has put the videos in place
 
 
 class FetchJournal:
