@@ -214,7 +214,7 @@ def card_names(folder: Path | None = None) -> list[str]:
 def load_card(name: str, folder: Path | None = None) -> Card:
     """Read the card of the set `name`: a built-in one, or else one of `folder`.
 
-    In a rehearsal (docs/rehearsal.md), `stand-ins.json` in `folder` replaces the number of rows,
+    In a rehearsal (docs/paper-scale.md), `stand-ins.json` in `folder` replaces the number of rows,
     sizes and hashes of built-in cards.
 
     Raises:

@@ -128,11 +128,11 @@ def _read_layout(
     else:
         named = [_find_name(names, video, _VIDEO_NAMES), _find_name(names, mos, _MOS_NAMES)]
         if None in named:
-            shown = "\n".join("  " + ", ".join(row) for row in table.values[:_ROWS_SHOWN])
+            shown = " | ".join(", ".join(row) for row in table.values[:_ROWS_SHOWN])
             raise LabelError(
-                f"{labels}: which columns hold the names of the videos and the MOS? It begins with"
-                f"\n{shown}\nGive --video-column and --mos-column: names from the first line; or "
-                "positions, from 0, if the first line is a row like the others"
+                f"{labels}: which columns hold videos and MOS? It begins with {shown}. Give "
+                "--video-column and --mos-column: names from the first line, or positions from 0 "
+                "if the first line is a row like the others"
             )
         found = str(named[0]), str(named[1])
         cells = table.iloc[1:, names.index(found[0])]
