@@ -218,20 +218,3 @@ def test_parts_of_an_archive_lose_the_real_ones_hashes_too(tmp_path: Path) -> No
     card = load_card("live_yt_hfr", tmp_path)
     first, second = next(file.parts for file in card.files if file.name == "1Runner.zip")
     assert (first.bytes, first.sha256, second.bytes) == (3, "cd" * 32, None)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"files": {"other.zip": {"bytes": 1, "sha256": "ab" * 32}}}, "konvid_1k has other.zip"),
-        ({"files": {LABELS: {"bytes": 7}}}, "sha256"),
-        ({"match": ".*"}, "match"),
-    ],
-)
-def test_anything_else_in_them_is_refused_by_name(
-    tmp_path: Path, change: dict[str, Any], message: str
-) -> None:
-    told = {"konvid_1k": TOLD["konvid_1k"] | change}
-    (tmp_path / STAND_INS).write_text(json.dumps(told), encoding="utf-8")
-    with pytest.raises(InputError, match=rf"{STAND_INS}.*{message}"):
-        load_card("konvid_1k", tmp_path)

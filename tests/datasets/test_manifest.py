@@ -115,7 +115,7 @@ def test_a_set_may_use_the_videos_of_another(
 def test_another_number_of_labels_than_expected_is_an_error(
     source: Path, make_card: MakeCard, on_card: int | None, given: int | None
 ) -> None:
-    with pytest.raises(LabelError, match=r"data\.counts\.small"):
+    with pytest.raises(LabelError, match=r"labels\.csv: 4 rows.*5"):
         build_manifest(source, make_card(expected=on_card), expected=given)
 
 

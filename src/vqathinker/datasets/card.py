@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from vqathinker.datasets.remote_file import Bytes, RemoteFile, Sha256, StrictModel, Variable
+from vqathinker.datasets.remote_file import RemoteFile, StrictModel, Variable
 from vqathinker.errors import InputError, read_json
 from vqathinker.params.faults import describe_faults
 from vqathinker.phases.cards import CARDS, STAND_INS
@@ -219,7 +219,7 @@ def load_card(name: str, folder: Path | None = None) -> Card:
 
     Raises:
         CardError: there is no such card or there are two, or it is not valid.
-        InputError: the file is not YAML, or `stand-ins.json` is not valid.
+        InputError: the file is not YAML, or `stand-ins.json` is not JSON.
     """
     known = card_names(folder)
     if name not in known:
@@ -230,8 +230,11 @@ def load_card(name: str, folder: Path | None = None) -> Card:
     built_in = CARDS / f"{name}.yaml"
     file = built_in if built_in.is_file() or folder is None else folder / f"{name}.yaml"
     content = read_yaml(file, "a card", "compare it with docs/datasets.md")
-    if folder is not None and (folder / STAND_INS).is_file() and isinstance(content, dict):
-        content = _with_stand_ins(name, content, folder / STAND_INS)
+    if folder is not None and (folder / STAND_INS).is_file():
+        remedy = "remove it to use the real sets"
+        stand_ins = read_json(folder / STAND_INS, "the stand-ins of a rehearsal", remedy)
+        if name in stand_ins:
+            content = _with_stand_ins(content, stand_ins[name])
     try:
         card = Card.model_validate(content)
     except ValidationError as error:
@@ -258,39 +261,15 @@ def label_origin(name: str, cards: Path | None = None) -> LabelOrigin:
     return "unknown" if rehearsed else "judged"
 
 
-class _StandInFile(StrictModel):
-    bytes: Bytes
-    sha256: Sha256
+def _with_stand_ins(content: dict[str, Any], stand_in: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a card with the rows of its stand-in, and sizes and hashes of its files."""
+    known = stand_in["files"]
 
+    def replaced(file: Mapping[str, Any]) -> dict[str, Any]:
+        plain = {key: value for key, value in file.items() if key not in _STATED}
+        if file.get("parts"):
+            plain["parts"] = [replaced(part) for part in file["parts"]]
+        return plain | known.get(file["name"], {})
 
-class _StandIn(StrictModel):
-    """Rows of a set's label file in a rehearsal, and its files and parts by name."""
-
-    expected: int = Field(gt=0)
-    files: dict[str, _StandInFile]
-
-
-def _with_stand_ins(name: str, content: dict[str, Any], path: Path) -> dict[str, Any]:
-    """The content of a card with the rows, sizes and hashes of the set's stand-in, if any."""
-    stand_ins = read_json(path, "the stand-ins of a rehearsal", "remove it to use the real sets")
-    if name not in stand_ins:
-        return content
-    try:
-        stand_in = _StandIn.model_validate(stand_ins[name])
-    except ValidationError as error:
-        lines = describe_faults(error, stand_ins[name], StrictModel)
-        raise InputError("\n".join(f"{path}: {name}: {line}" for line in lines)) from None
-    files = content.get("files") or ()
-    names = {part["name"] for file in files for part in (file, *(file.get("parts") or ()))}
-    if unknown := sorted(stand_in.files.keys() - names):
-        raise InputError(f"{path}: {name} has {', '.join(unknown)}, expected files of its card")
-    sizes = {"expected": stand_in.expected, "download_bytes": None, "stored_bytes": None}
-    return {**content, **sizes, "files": [_stand_in_file(file, stand_in.files) for file in files]}
-
-
-def _stand_in_file(file: Mapping[str, Any], known: Mapping[str, _StandInFile]) -> dict[str, Any]:
-    """A file of a card with the size and hash of its stand-in, or with none."""
-    plain = {key: value for key, value in file.items() if key not in _STATED}
-    if file.get("parts"):
-        plain["parts"] = [_stand_in_file(part, known) for part in file["parts"]]
-    return plain | (known[file["name"]].model_dump() if file["name"] in known else {})
+    sizes = {"expected": stand_in["expected"], "download_bytes": None, "stored_bytes": None}
+    return {**content, **sizes, "files": [replaced(file) for file in content.get("files") or ()]}

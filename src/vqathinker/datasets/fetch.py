@@ -143,9 +143,7 @@ def _require_in_place(card: Card, out: Path) -> None:
         )
     page = "" if card.access.page is None else f" ({card.access.page})"
     raise UserActionError(
-        f"{message} You have to put this set in place:"
-        f"\n  1. Get it: {card.access.say.strip()}{page}"
-        f"\n  2. Put the videos below {videos}/, with the folders of their ids."
-        f"\n  3. Save the labels as {', '.join(map(str, labels))}."
-        "\n  4. Run the same command again."
+        f"{message} You have to put this set in place: {card.access.say.strip()}{page} Put the "
+        f"videos below {videos}/, with the folders of their ids, and the labels at "
+        f"{', '.join(map(str, labels))}. Then run the same command again."
     )

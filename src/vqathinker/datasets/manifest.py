@@ -65,13 +65,8 @@ def build_manifest(
         workers: number of videos that are probed at a time.
 
     Returns:
-        One row per label, in the label file's order. Columns: video (id), file (from `source`),
-        mos (as published; mirrored on its scale if lower is better, NaN in a set of questions),
-        mos_training (on the scale of the training labels), split, domain, content (None if
-        unknown), kind (of degradation; only in made sets), width and height (pixels as displayed),
-        fps, frames, duration_s, codec, pixel_format (all None without a readable video; see
-        `video.probe.Probe`), status ("ok", "missing" or one of `video.damage.STATUSES`) and reason
-        (for an ok video: a note, usually None).
+        One row per label, in the label file's order, with the columns of docs/reference/files.md.
+        Facts of a video (see `video.probe.Probe`) are None if it is missing or damaged.
 
     Raises:
         LabelError: the label file is not valid, has another number of rows, or a label could mean
@@ -154,17 +149,10 @@ def _to_frame(table: pa.Table) -> pd.DataFrame:
 
 
 def _require_row_count(path: Path, rows: int, card: Card, configured: int | None) -> None:
-    if card.expected is not None and configured not in {None, card.expected}:
-        raise LabelError(
-            f"params.yaml: data.counts.{card.name} is {configured}, but the card expects "
-            f"{card.expected}; correct one of them"
-        )
-    wanted = card.expected if configured is None else configured
-    if wanted is not None and rows != wanted:
-        raise LabelError(
-            f"{path}: {rows} rows, expected {wanted}; complete it, or correct data.counts."
-            f"{card.name} in params.yaml and `expected` in its card"
-        )
+    expected = {"its card": card.expected, f"data.counts.{card.name} in params.yaml": configured}
+    wrong = [f"{origin} says {n}" for origin, n in expected.items() if n not in {None, rows}]
+    if wrong:
+        raise LabelError(f"{path}: {rows} rows, but {', '.join(wrong)}; correct what is wrong")
 
 
 def _oriented_mos(mos: float, card: Card) -> float:
