@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from vqathinker.datasets.card import Card, card_names, load_card
+from vqathinker.datasets.card import card_names, load_card
 
 REAL = [name for name in card_names() if not load_card(name).made]
 
@@ -24,10 +24,3 @@ def test_the_table_has_a_row_with_role_count_and_licence(name: str, text: str) -
     asked = {card.access.token_env, *(file.password_env for file in card.files)} - {None}
     if card.access.kind == "token":
         assert all(f"`{variable}`" in row for variable in asked)
-
-
-def test_every_key_of_a_card_that_can_be_chosen_is_explained(text: str) -> None:
-    explained = {"role", "expected", "access", "files", "files_of", "never_keep", "labels"}
-    explained |= {"match", "content"}
-    assert explained <= set(Card.model_fields)
-    assert all(f"| `{key}` |" in text for key in explained)

@@ -245,10 +245,7 @@ def load_card(name: str, folder: Path | None = None) -> Card:
     return card
 
 
-LabelOrigin = Literal["computed", "judged", "unknown"]
-
-
-def label_origin(name: str, cards: Path | None = None) -> LabelOrigin:
+def label_origin(name: str, cards: Path | None = None) -> Literal["computed", "judged", "unknown"]:
     """Where the labels of a set come from: computed by this project, or judged by people.
 
     It is unknown for your own sets, and for all sets if the folder `cards` has stand-ins.

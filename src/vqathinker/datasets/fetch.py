@@ -42,15 +42,13 @@ def fetch_set(
     """Get the set `name` into the folder `out` and write its receipt.
 
     Args:
-        name: a set that has a card.
         params: section `data` of params.yaml; made sets are made from it.
         settings: section `download` of params.yaml.
         out: the set's source folder: label files and `videos/`. A made set replaces it as a whole.
             Files that the user has put there are only read. Downloads go to the folder `downloads`
             next to it, where files of the user stay, and others only with `keep_archives`.
-        receipt: JSON file to write.
         hashes: table of the hashes that nobody published, see `HashTable`.
-        workers: videos of a made set that are encoded at a time.
+        workers: number of contents of a made set that are encoded at a time.
 
     Returns:
         The receipt, see `write_receipt`.

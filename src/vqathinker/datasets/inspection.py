@@ -20,11 +20,7 @@ def find_problems(card: Card, data: Path, configured: int | None) -> list[str]:
     """Find everything that is wrong with one set below the folder `data`, one line each.
 
     Hashes every file that the receipt lists, so it takes as long as reading the whole set.
-
-    Args:
-        card: the set's card.
-        data: folder of all sets.
-        configured: rows that params.yaml gives the set (data.counts), or None.
+    `configured` are the rows that params.yaml gives the set (data.counts), or None.
     """
     folder = data / card.name
     problems: list[str] = []

@@ -60,7 +60,6 @@ def build_manifest(
 
     Args:
         source: the set's folder, with the label file and `videos/`.
-        card: the set's card.
         expected: rows the label file must have (data.counts); None: as many as the card says.
         workers: number of videos that are probed at a time.
 
@@ -112,10 +111,7 @@ def write_manifest(
     (see `receipt.files_digest`; null if there is no receipt).
 
     Args:
-        manifest: see `build_manifest`.
-        path: the file.
-        card: of the set.
-        source: the folder it was built from.
+        source: the folder that the manifest was built from.
         cards: folder of your own cards, in which a rehearsal names its stand-ins.
     """
     table = pa.Table.from_pandas(manifest, schema=_SCHEMA, preserve_index=False)

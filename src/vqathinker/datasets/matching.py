@@ -94,7 +94,6 @@ def match_videos(ids: Iterable[str], files: Iterable[str], match: str | None) ->
     """Find the file of each label id.
 
     Args:
-        ids: label ids.
         files: paths below videos/, with forward slashes.
         match: see `Card`. A regular expression applies to the id, and to the end of a path from a
             folder on. With words or None, the id is a path, or the end of one from a folder on.

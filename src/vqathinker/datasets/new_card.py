@@ -69,10 +69,8 @@ def write_card(
     The labels are read with the card before it is written.
 
     Args:
-        name: lower case letters, digits and underscores.
         folder: of your own cards (`data.cards` in params.yaml).
         labels: table to take columns and number of rows from; None leaves them to be filled in.
-        role: train, in-domain or out-of-distribution.
         scale: lowest and highest possible MOS.
         columns: video and MOS in `labels`, by name, or by position in a table without a line of
             names; None: the only column with a usual name.

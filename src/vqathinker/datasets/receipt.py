@@ -35,9 +35,6 @@ def write_receipt(
     """Write the receipt of the set in the folder `source`.
 
     Args:
-        card: of the set.
-        source: its source folder.
-        receipt: JSON file to write.
         result: what was fetched; empty for a made set.
         ffmpeg: version and origin of the program that made the set; None for other sets.
 

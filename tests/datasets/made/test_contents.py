@@ -65,17 +65,6 @@ def test_name_and_seed_decide_everything(tmp_path: Path) -> None:
         assert not set(drawn(other)) & set(pictures)
 
 
-def test_contents_differ_in_shape_rate_and_length(tmp_path: Path) -> None:
-    shown = of_set("demo_train", tmp_path)
-    sizes = {(content.width, content.height) for content in shown}
-    assert any(height > width for width, height in sizes)  # portrait
-    assert any(height < width for width, height in sizes)
-    assert all(side % 2 == 0 for size in sizes for side in size)  # as 4:2:0 needs
-    assert len({content.fps for content in shown}) > 2
-    assert len({content.seconds for content in shown}) > 10
-    assert len({content.name for content in shown}) == 12
-
-
 @pytest.mark.parametrize("source", [*(name for half in GENERATORS for name in half), "coffee.png"])
 def test_a_source_shows_the_same_frames_every_time_and_for_its_whole_length(source: str) -> None:
     content = Content("c000", source, width=64, height=48, fps=12, seconds=2.0, seed=5)

@@ -59,12 +59,7 @@ class FileFetcher:
     A token goes only to the host of the page that issued it: label files of gated sets lie on other
     servers. The password of an archive is not a token.
 
-    Args:
-        card: of the set.
-        source: its source folder.
-        journal: records what is fetched.
-        context: what all downloads share.
-        keep_archives: see `download.keep_archives` in params.yaml.
+    With `keep_archives`, archives stay in `downloads` after unpacking.
     """
 
     def __init__(
@@ -90,8 +85,6 @@ class FileFetcher:
 
     def fetch(self, file: RemoteFile) -> None:
         """Fetch a file that is not in place; of a manual file, everything that was dropped for it.
-
-        Downloaded archives are removed after unpacking, unless `keep_archives` is true.
 
         Raises:
             TransferError: it cannot be downloaded or unpacked; the next call resumes.

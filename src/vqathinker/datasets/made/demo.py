@@ -1,7 +1,7 @@
-"""The demo's videos: real files of known degradation, made by ffmpeg, with a MOS that is computed.
+"""The demo's videos: real files of known degradation, made by ffmpeg, with a computed MOS.
 
-Nobody has looked at these clips. A clip's MOS follows from the strength of its one degradation
-through a fixed monotone curve, plus small seeded noise that stands for observers who disagree.
+No person has judged these clips. A clip's MOS follows from the strength of its one degradation
+through a fixed monotone curve, plus small seeded noise that imitates observers who disagree.
 Contents are procedural sources of ffmpeg and photographs that scikit-image ships; degradations are
 real encoders and filters. The ffmpeg is pinned, so the same parameters give the same bytes.
 """
@@ -34,7 +34,7 @@ _GOLDEN_RATIO = (5**0.5 - 1) / 2  # multiples of it, modulo 1, fill 0..1 evenly
 
 @dataclass(frozen=True)
 class DemoVideo:
-    """One video to make: its file, what it shows, how that is degraded, and its label."""
+    """One video to make: its file name, content, degradation, and label."""
 
     video: str
     content: str
@@ -55,15 +55,13 @@ def mos_from_strength(strength: float, noise: float = 0.0) -> float:
 
 
 def make_set(name: str, params: SetParams, out: Path, workers: int = 1) -> list[Path]:
-    """Make the set `name` in `out`: videos/, labels.csv, degradations.csv; the files, sorted.
+    """Make the set `name` in `out`: videos/, labels.csv, degradations.csv; return its files.
 
     Every content has one version of each kind, with a strength from 0 to 1. `damaged` videos of
-    the set are cut off after they are made, so that no player can open them; their label stays.
+    the set are truncated so that no player can open them; they keep their labels.
 
     Raises:
-        InputError: the parameters do not say how this set is made.
-        InputError: `ffmpeg` of the parameters cannot make these videos.
-        InputError: ffmpeg failed; the message holds what it said.
+        InputError: the parameters have no such set, or ffmpeg cannot make its videos.
     """
     demo = params.demo
     if demo is None or name not in demo.sets:
