@@ -104,18 +104,15 @@ def _fetch_card_files(
         require_manual_files(card, missing, source)
         return FetchResult(tuple(fetched), tuple(gone))
 
-    labels = fetch([file for file in card.files if _is_label_file(file, card)])
-    others = [file for file in card.files if not _is_label_file(file, card)]
+    paths = {file: (PurePosixPath(file.folder()) / file.name).as_posix() for file in card.files}
+    labels = fetch([file for file in card.files if paths[file] in card.label_files])
+    others = [file for file in card.files if paths[file] not in card.label_files]
     if others and journal.has_manual_videos():
         _log.warning("%s: the videos there are yours; none is fetched", source)
         return FetchResult(labels.fetched, labels.gone, by_hand=True)
     videos = fetch(others)
     fetched, gone = labels.fetched + videos.fetched, labels.gone + videos.gone
     return FetchResult(fetched, gone, by_hand=not card.files)
-
-
-def _is_label_file(file: RemoteFile, card: Card) -> bool:
-    return (PurePosixPath(file.folder()) / file.name).as_posix() in card.label_files
 
 
 def _make_demo_set(card: Card, params: SetParams, out: Path, workers: int) -> None:

@@ -89,12 +89,11 @@ def format_bytes(number: int | None) -> str:
     >>> format_bytes(2_410_000_000), format_bytes(0), format_bytes(None)
     ('2.4 GB', '0', '?')
     """
-    if number is None:
-        return "?"
-    size, unit = float(number), 0
-    while size >= 1000 and unit < len(_UNITS) - 1:
-        size, unit = size / 1000, unit + 1
-    return f"{size:.{0 if unit < 2 or size >= 100 else 1}f} {_UNITS[unit]}" if number else "0"
+    if not number:
+        return "?" if number is None else "0"
+    unit = min((len(str(number)) - 1) // 3, len(_UNITS) - 1)
+    size = number / 1000**unit
+    return f"{size:.{0 if unit < 2 or size >= 100 else 1}f} {_UNITS[unit]}"
 
 
 def download_bytes(card: Card) -> int | None:

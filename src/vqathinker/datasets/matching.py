@@ -72,11 +72,8 @@ def video_files(folder: Path) -> list[str]:
     Hidden files, and `__MACOSX` from archives of macOS, are left out.
     """
     paths = (path.relative_to(folder) for path in walk_files(folder))
-    return sorted(path.as_posix() for path in paths if not any(map(_is_ignored, path.parts)))
-
-
-def _is_ignored(name: str) -> bool:
-    return name.startswith(".") or name == "__MACOSX"
+    ignored = re.compile(r"(.*/)?(\.|__MACOSX/)")
+    return sorted(name for path in paths if not ignored.match(name := path.as_posix()))
 
 
 def plain_path(name: str) -> str:

@@ -131,7 +131,8 @@ def videos_of(name: str) -> tuple[str, ...]:
 
 def _parse_q_bench(item: Mapping[str, Any], place: str) -> QBenchQuestion:
     name, text = str(item["video_name"]), str(item["question"]).strip()
-    kind = _TYPES.get("".join(filter(str.isalpha, _first(item["question_type"]))))
+    first_type = str(item["question_type"]).partition(",")[0].casefold()  # of several
+    kind = _TYPES.get("".join(filter(str.isalpha, first_type)))
     if kind is None:
         given, expected = item["question_type"], "yes/no, what/how or open_ended"
         raise LabelError(f"{place}: question_type is {given!r}, expected {expected}")
@@ -153,11 +154,6 @@ def _parse_q_bench(item: Mapping[str, Any], place: str) -> QBenchQuestion:
         raise LabelError(f"{place}: answers is {list(options)}, expected two or more that differ")
     right = None if choice is None else _right_option(choice, options, place)
     return QBenchQuestion(place, videos_of(name), text, options, right, kind, concern)
-
-
-def _first(question_type: Any) -> str:
-    """The first of several types, which commas separate, in lower case."""
-    return str(question_type).partition(",")[0].casefold()
 
 
 def _right_option(choice: str, options: tuple[str, ...], place: str) -> str:

@@ -86,8 +86,7 @@ def read_table(path: Path) -> pd.DataFrame:
 
 def read_csv(path: Path, label: LabelFile) -> Iterator[Row]:
     """Yield the rows of a table whose first line names the columns."""
-    table = read_table(path)
-    yield from _named_rows(table, path, "line", label)
+    yield from _named_rows(read_table(path), path, "line", label)
 
 
 def read_wide(path: Path, label: LabelFile) -> Iterator[Row]:
