@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from vqathinker.evaluation.agreement import contents_of, measure_agreement
+from vqathinker.evaluation.agreement import measure_agreement
 from vqathinker.params import IntervalsParams
 
 QUICK = IntervalsParams(resamples=300, seed=7, confidence=0.95)
@@ -38,12 +38,6 @@ def test_it_resamples_by_content_where_videos_share_one(contents, by, number):
     assert (found["resampled_by"], found["n_groups"]) == (by, number)
 
 
-def test_contents_count_only_where_all_are_known():
-    assert contents_of(["a", "a", None]) is None
-    assert contents_of([None, None]) is None
-    assert list(contents_of(["a", "b", "a"])) == ["a", "b", "a"]
-
-
 def test_the_same_parameters_write_the_same_bytes():
     first, again = (json.dumps(agreement(contents=16), allow_nan=False) for _ in range(2))
     assert first == again
@@ -52,25 +46,10 @@ def test_the_same_parameters_write_the_same_bytes():
     assert json.dumps(agreement(contents=16, name="b")) != first
 
 
-def test_less_confidence_is_a_narrower_interval():
-    wide = agreement()["measures"]
-    narrow = agreement(params=QUICK.model_copy(update={"confidence": 0.8}))["measures"]
-    for name in NAMES:
-        assert wide[name]["low"] < narrow[name]["low"] < narrow[name]["high"] < wide[name]["high"]
-
-
-@pytest.mark.parametrize("videos", [0, 1, 2, 3, 4, 5])
+@pytest.mark.parametrize("videos", [0, 2, 5])
 def test_few_videos_have_reasons_and_no_interval(videos):
     found = agreement(videos)
     for one in found["measures"].values():
         assert one["low"] is one["high"] is None
         assert one["reason"]
     assert found["n_groups"] == videos
-
-
-def test_one_content_has_a_value_and_no_interval():
-    found = agreement(contents=1)
-    assert found["n_groups"] == 1
-    for one in found["measures"].values():
-        assert one["value"] is not None
-        assert "1 content " in one["reason"]

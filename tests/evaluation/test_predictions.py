@@ -41,21 +41,6 @@ def test_every_kind_of_score_comes_back_with_its_spread_and_its_samples(tmp_path
     assert np.isnan(table["samples"][1]).all()
 
 
-def test_the_kind_of_score_is_in_the_provenance_and_greedy_where_nothing_is_said(
-    tmp_path: Path,
-) -> None:
-    for decoding, score in (({"score": "mean"}, "mean"), ({}, "greedy")):
-        path = tmp_path / f"{score}.parquet"
-        write_predictions(path, ROWS, ORIGIN | {"decoding": decoding})
-        assert read_predictions(path).score == score
-
-
-def test_scores_that_are_all_null_stay_null(tmp_path: Path) -> None:
-    path = tmp_path / "konvid.parquet"
-    write_predictions(path, ROWS.assign(score=None), ORIGIN)
-    assert read_predictions(path).table["score"].isna().all()
-
-
 def test_a_table_that_is_no_prediction_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "labels.parquet"
     pd.DataFrame({"video": ["a.mp4"], "mos": [3.0]}).to_parquet(path)

@@ -33,7 +33,7 @@ _ROWS = 256  # videos compared with all others at a time
 class Measure(TypedDict):
     """A value and the interval that covers the true one; None, with a reason, where there is none.
 
-    SRCC and PLCC have Fisher's z beside it, which takes the videos as independent.
+    SRCC and PLCC also have Fisher's z, which takes the videos as independent.
     """
 
     value: float | None
@@ -68,29 +68,17 @@ def measure_agreement(
     of `params` and from `name`: runs that scored the same videos meet the same pairs of them.
     """
     groups = contents_of(contents)
-    number = len(scores) if groups is None else len(set(groups))
-    measures = _measure(scores, mos, groups, name, params)
-    by: Literal["video", "content"] = "video" if groups is None else "content"
-    return Measures(measures=measures, resampled_by=by, n_groups=number)
-
-
-def _measure(
-    scores: Floats, mos: Floats, groups: np.ndarray | None, name: str, params: IntervalsParams
-) -> dict[MeasureName, Measure]:
     confidence, n = params.confidence, len(scores)
-
-    def generator() -> np.random.Generator:
-        return generator_of(params.seed, name)
-
+    resamples = params.resamples
     (rank, linear), *_ = bootstrap(
-        scores[None], mos, groups, generator=generator(), resamples=params.resamples
+        scores[None], mos, groups, generator=generator_of(params.seed, name), resamples=resamples
     )
     plcc, rmse = resample_logistic(
-        scores, mos, groups, generator=generator(), resamples=params.resamples
+        scores, mos, groups, generator=generator_of(params.seed, name), resamples=resamples
     )
     pairs = draw_pairs(n, generator_of(params.seed, f"{name}/pairs"))
     accuracy = pairwise_accuracy(scores, mos, groups, pairs=pairs, confidence=confidence)
-    return {
+    measures: dict[MeasureName, Measure] = {
         "srcc": _with_fisher(rank.estimate(confidence), n, confidence, ranks=True),
         "plcc": _with_fisher(linear.estimate(confidence), n, confidence, ranks=False),
         "krcc": _written(krcc(scores, mos, groups, confidence=confidence)),
@@ -98,6 +86,9 @@ def _measure(
         "rmse_logistic": _written(rmse.estimate(confidence)),
         "pairwise_accuracy": _written(accuracy),
     }
+    by: Literal["video", "content"] = "video" if groups is None else "content"
+    number = n if groups is None else len(set(groups))
+    return Measures(measures=measures, resampled_by=by, n_groups=number)
 
 
 def _written(found: Estimate) -> Measure:
@@ -183,8 +174,8 @@ def pairwise_accuracy(
     pairs = pairs[y[pairs[:, 0]] != y[pairs[:, 1]]]
     if not len(pairs):
         return Estimate(None, None, None, "no pair of videos with different MOS")
-    told = np.sign(x[pairs[:, 0]] - x[pairs[:, 1]]) * np.sign(y[pairs[:, 0]] - y[pairs[:, 1]])
-    right = (told + 1) / 2
+    order = np.sign(x[pairs[:, 0]] - x[pairs[:, 1]]) * np.sign(y[pairs[:, 0]] - y[pairs[:, 1]])
+    right = (order + 1) / 2
     value = float(right.mean())
     numbers = group_numbers(groups, len(x))
     number = len(np.unique(numbers))

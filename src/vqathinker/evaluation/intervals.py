@@ -43,11 +43,11 @@ class Estimate(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Resampled:
-    """A statistic of one set, or of several, and what it is in each resample.
+    """A statistic of one set or several, and its `replicates` (resamples,).
 
-    `value` is None, and `replicates` (resamples,) is empty, where it is not defined; `reason` says
-    why, or why there is no interval. `n` counts videos; `freedom` is the degrees of freedom of the
-    interval, groups less one. Statistics over the same resamples have the same `draws`.
+    If it is not defined, `value` is None and `replicates` is empty; `reason` says why, or why there
+    is no interval. `n` counts videos; `freedom` is the degrees of freedom of the interval, groups
+    less one. Statistics over the same resamples have the same `draws`.
     """
 
     value: float | None
@@ -143,15 +143,9 @@ def bootstrap(
 ) -> list[Agreement]:
     """Resample SRCC and PLCC of runs with the MOS of one set, the same resamples for all runs.
 
-    Args:
-        scores: finite scores (runs, videos) of the same videos; one run is (1, videos).
-        mos: their MOS (videos,).
-        groups: the content of each video (videos,), which are drawn as wholes; None: videos are.
-        generator: draws the resamples; of one state, the same for the same number of groups.
-        resamples: how many.
-
-    Returns:
-        For each run its agreement, see `Resampled`.
+    `scores` are finite (runs, videos), `mos` (videos,). `groups` (videos,) are contents, which are
+    drawn as wholes; None draws videos. A generator in one state draws the same `resamples` for the
+    same number of groups.
     """
     runs, y = np.atleast_2d(np.asarray(scores, dtype=float)), np.asarray(mos, dtype=float)
     numbers = group_numbers(groups, len(y))
@@ -179,12 +173,8 @@ def average_over_sets(
 ) -> Resampled:
     """Mean over sets that were resampled independently; `n` counts the videos resampled in them.
 
-    The published averages are weighted. A set in which the statistic is not defined makes the
-    average undefined, so leave out the sets that must not count.
-
-    Args:
-        sets: one statistic of each set.
-        weights: of each set; None: the number of videos resampled in it.
+    `weights` of the sets are by default their numbers of videos, as in the published averages. If
+    the statistic is not defined in a set, the average is not defined either.
     """
     reason = next((one.reason for one in sets if one.reason), None) if sets else "no set"
     n, draws = sum(one.n for one in sets), tuple(draw for one in sets for draw in one.draws)

@@ -124,7 +124,7 @@ def _projected(x: Floats, z: Floats, at: ArrayLike) -> Floats:
     width = np.exp(log_width)
     middle = offset * (1 + width)
     # The same curve from either side; far in a tail only the side that tends to 0 has digits.
-    up = _curve(x, 1, 0, middle, width) if middle > 0 else _curve(-x, -1, 0, -middle, width)
+    up = _curve(x, middle, width) if middle > 0 else -_curve(-x, -middle, width)
     centred = up - up.mean()
     square = _squares(centred)
     return centred * (centred @ z / square) if square > _SMALLEST else np.zeros_like(z)
@@ -134,10 +134,9 @@ def _squares(values: Floats) -> float:
     return float(values @ values)
 
 
-def _curve(x: Floats, top: float, bottom: float, middle: float, width: float) -> Floats:
-    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        steep = (x - middle) / np.abs(width)
-    return bottom + (top - bottom) * expit(np.nan_to_num(steep))
+def _curve(x: Floats, middle: float, width: float) -> Floats:
+    with np.errstate(over="ignore"):
+        return expit((x - middle) / width)
 
 
 def _no_fit(reason: str) -> LogisticFit:

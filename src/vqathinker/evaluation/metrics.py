@@ -27,7 +27,6 @@ from vqathinker.params import EvaluationParams, IntervalsParams, ScoreKind, SetP
 from vqathinker.parquet import read_columns
 from vqathinker.policy.answer import STATUSES, AnswerStatus
 from vqathinker.products import MANIFEST
-from vqathinker.video import damage
 
 _LABELS = ("video", "mos", "domain", "content", "status", "reason")
 _REASONS: dict[str, str] = {
@@ -37,7 +36,6 @@ _REASONS: dict[str, str] = {
     "cut_off": "the completion was cut off before an answer",
     "ok": "no score of this kind",
 }
-_NOTHING_DRAWN = IntervalsParams(resamples=100, seed=0, confidence=0.95)  # no score, no interval
 
 
 class Metrics(Correlations, Measures):
@@ -78,31 +76,27 @@ def evaluate(
 
     `predictions` are as `write_predictions` writes them, one row per decoded clip; `manifest` has
     video, mos, domain, content, status and reason, one row per label; `failures` maps videos that
-    would not decode to the reason. A score that is not finite counts as null. `score` is the kind
-    of score that stands in the column of that name.
+    could not be decoded to the reason. A score that is not finite counts as null. `score` is the
+    kind of the score in the column of that name.
 
     Raises:
-        InputError: predictions and manifest do not fit together (a video twice, one of another
-            set, one without a prediction, one predicted that could not be read), or a label is not
-            a number.
+        InputError: predictions and manifest do not fit together, or a label is not a number.
     """
     where = f"run {run} on {benchmark}"
-    rows = _by_video(manifest, f"{where}: the manifest")
-    told = _by_video(predictions, f"{where}: the predictions")
-    scores = told["score"].astype(float)
+    rows, predicted = manifest.set_index("video"), predictions.set_index("video")
     unreadable = _unreadable(rows, failures, where)
     readable = rows.index.difference(list(unreadable), sort=False)
-    _check_videos(set(scores.index), set(readable), where)
-    if not np.isfinite(rows["mos"].astype(float)).all():  # labels of a set without MOS
+    _check_videos(set(predicted.index), set(readable), where)
+    if not np.isfinite(rows["mos"].astype(float)).all():  # a set without MOS
         raise InputError(f"{where}: the manifest has a MOS that is no number; make it again")
-    told = told.reindex(readable)
-    scores, mos = told["score"].astype(float), rows["mos"].reindex(readable).astype(float)
-    scored = np.isfinite(scores.to_numpy())
+    predicted, labels = predicted.reindex(readable), rows.reindex(readable)
+    mos, scored = labels["mos"].astype(float), np.isfinite(predicted["score"].astype(float))
     null = readable[~scored]
-    told_scores, true = scores.to_numpy()[scored], mos.to_numpy()[scored]
-    contents = rows["content"].reindex(readable).to_numpy()[scored]
+    scores, true = predicted["score"].astype(float)[scored].to_numpy(), mos[scored].to_numpy()
+    contents = labels["content"][scored].to_numpy()
     missing = sum(status == "missing" for status, _ in unreadable.values())
     reasons = {video: reason for video, (_, reason) in unreadable.items()}
+    status = predicted["parse_status"]
     return Metrics(
         run=run,
         benchmark=benchmark,
@@ -112,13 +106,15 @@ def evaluate(
         n_damaged=len(unreadable) - missing,
         n_null=len(null),
         n_scored=int(scored.sum()),
-        **correlations(told_scores, true),
-        **measure_agreement(told_scores, true, contents, benchmark, intervals),
-        not_scored=reasons | {video: _REASONS[told["parse_status"][video]] for video in null},
+        **correlations(scores, true),
+        **measure_agreement(scores, true, contents, benchmark, intervals),
+        not_scored=reasons | {video: _REASONS[status[video]] for video in null},
         score=score,
-        by_score={kind: measure_score(told, mos, kind) for kind in KINDS if kind in told.columns},
-        answers=_count(told["parse_status"]),
-        samples=_count(chain.from_iterable(told.get("sample_statuses", []))),
+        by_score={
+            kind: measure_score(predicted, mos, kind) for kind in KINDS if kind in predicted.columns
+        },
+        answers=_count(status),
+        samples=_count(chain.from_iterable(predicted.get("sample_statuses", []))),
     )
 
 
@@ -147,31 +143,21 @@ def write_metrics(
     """
     given = read_predictions(predictions)
     labels = read_columns(manifest, _LABELS, MANIFEST)
-    _require_same_set(manifest, predictions, given.benchmark)
+    if (name := set_of(manifest)) not in {None, given.benchmark}:
+        raise InputError(
+            f"{predictions}: predictions of {given.benchmark}, but {manifest} is of {name}; give "
+            f"the manifest and clips of {given.benchmark}, or predictions of {name}"
+        )
     if not allow_incomplete:
         require_complete(manifest, labels["status"])
     result = evaluate(
-        given.table,
-        labels,
-        failures,
-        run=given.run,
-        benchmark=given.benchmark,
-        intervals=intervals,
-        score=given.score,
-    )
+        given.table, labels, failures, run=given.run, benchmark=given.benchmark,
+        intervals=intervals, score=given.score,
+    )  # fmt: skip
     parameters = {"intervals": intervals.model_dump()}
     origin = origin_of_metrics(manifest, predictions, given.provenance, parameters)
     write_json(out, {**result, "provenance": origin})
     return result
-
-
-def _require_same_set(manifest: Path, predictions: Path, benchmark: str) -> None:
-    name = set_of(manifest)
-    if name is not None and name != benchmark:
-        raise InputError(
-            f"{predictions}: predictions of {benchmark}, but {manifest} is of {name}; give the "
-            f"manifest and clips of {benchmark}, or predictions of {name}"
-        )
 
 
 def _unreadable(
@@ -179,14 +165,12 @@ def _unreadable(
 ) -> dict[str, tuple[str, str]]:
     """Videos without a file or that cannot be decoded: id to (status, reason).
 
-    Whatever is neither "ok" nor "missing" is damaged, each in its own way.
+    Every status except "ok" and "missing" counts as damaged.
     """
-    unknown = set(rows["status"]) - {"ok", "missing", *damage.STATUSES}
-    strangers = set(failures) - set(rows.index)
-    if unknown or strangers:
+    if strangers := set(failures) - set(rows.index):
         raise InputError(
-            f"{where}: the manifest has status {sorted(unknown)} or lacks videos of the clips "
-            f"{_first_few(strangers)}; make manifest and clips again"
+            f"{where}: the manifest lacks videos of the clips {_first_few(strangers)}; make "
+            "manifest and clips again"
         )
     bad = rows[rows["status"] != "ok"]
     known = {
@@ -194,15 +178,6 @@ def _unreadable(
         for video, status, reason in zip(bad.index, bad["status"], bad["reason"], strict=True)
     }
     return {video: ("damaged", reason) for video, reason in failures.items()} | known
-
-
-def _by_video(table: pd.DataFrame, what: str) -> pd.DataFrame:
-    twice = table["video"][table["video"].duplicated()]
-    if len(twice):
-        raise InputError(
-            f"{what} name {_first_few(set(twice))} more than once; make the file again"
-        )
-    return table.set_index("video")
 
 
 def _check_videos(predicted: set[str], readable: set[str], where: str) -> None:
@@ -230,23 +205,23 @@ def write_absent(
     how: EvaluationParams,
     out: Path,
 ) -> Metrics:
-    """Write the JSON of a run on a benchmark that cannot be scored for want of sets.
+    """Write the JSON of a run on a benchmark that cannot be scored because sets are absent.
 
-    It has the keys of `evaluation.metrics.write_metrics`; `n_missing` is `n`, the rows that the
-    benchmark's card expects, `reason` says which set is not there and which command brings it.
-    `not_scored` names no video, for without labels none has a name.
+    It has the keys of `write_metrics`. `n_missing` is `n`, the rows that the benchmark's card
+    expects. `reason` says which set is absent and which command brings it. `not_scored` is empty,
+    because no video is known.
 
     Args:
         run: its name.
         benchmark: its name.
-        lacking: the sets that are not there: the benchmark, the training set, or both.
+        lacking: the absent sets: the benchmark, the training set, or both.
         data: section `data`.
         how: section `evaluation`; the kinds of scores that there would be.
         out: JSON file to write.
 
     Raises:
         CardError: a set has no card, or a wrong one.
-        InputError: `lacking` names nothing.
+        InputError: `lacking` is empty.
     """
     if not lacking:
         raise InputError(
@@ -255,29 +230,22 @@ def write_absent(
     cards = Path(data.cards)
     reasons = {name: _reason(load_card(name, cards), benchmark) for name in lacking}
     card = load_card(benchmark, cards)
-    result = _all_missing(run, card, card.expected or data.counts[benchmark], how)
-    reason = "; ".join(reasons.values())
-    written = {
-        **result,
-        "reason": reason,
-        "measures": {
-            name: {**found, "reason": reason} for name, found in result["measures"].items()
-        },
-        "not_scored": {},
-        "provenance": {"run": run, "benchmark": benchmark, ABSENT: reasons},
-    }
-    write_json(out, written)
-    return result
-
-
-def _all_missing(run: str, card: Card, rows: int, how: EvaluationParams) -> Metrics:
-    """What a benchmark comes to of which every video is missing."""
-    manifest = pd.DataFrame({"video": [f"row {number}" for number in range(rows)]})
-    known = {"mos": 0.0, "domain": card.domain, "status": "missing"}
-    manifest = manifest.assign(**known, reason=None, content=None)
+    rows = range(card.expected or data.counts[benchmark])
+    # The metrics of a manifest in which every video is missing.
+    manifest = pd.DataFrame({"video": [f"row {number}" for number in rows]}).assign(
+        mos=0.0, domain=card.domain, status="missing", reason=None, content=None
+    )
     predictions = pd.DataFrame(columns=["video", "score", "parse_status", *how.kinds])
-    where = {"run": run, "benchmark": card.name}
-    return evaluate(predictions, manifest, {}, **where, score=how.score, intervals=_NOTHING_DRAWN)
+    unused = IntervalsParams(resamples=100, seed=0, confidence=0.95)
+    result = evaluate(
+        predictions, manifest, {}, run=run, benchmark=benchmark, score=how.score, intervals=unused
+    )
+    reason = "; ".join(reasons.values())
+    measures = {name: {**found, "reason": reason} for name, found in result["measures"].items()}
+    origin = {"run": run, "benchmark": benchmark, ABSENT: reasons}
+    changed = {"reason": reason, "measures": measures, "not_scored": {}, "provenance": origin}
+    write_json(out, {**result, **changed})
+    return result
 
 
 def _reason(card: Card, benchmark: str) -> str:

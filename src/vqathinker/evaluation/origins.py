@@ -32,12 +32,11 @@ ABSENT = "absent"
 
 
 def origin_of_policy(folder: Path, record: Mapping[str, Any]) -> dict[str, Any]:
-    """What predictions keep of a policy's record: enough to go on when its folder is gone.
+    """What predictions keep of a policy's record, in case its folder is deleted.
 
-    Returns:
-        `folder` and, as far as they are known, `run`, `steps`, `base` (folder), `base_policy`
-        (hash), `data` (manifest of its labels), `inputs` (hashes of what it was trained from),
-        `seed`, `torch`, `machine`.
+    It has `folder` and, if known, `run`, `steps`, `base` (folder), `base_policy` (hash), `data`
+    (manifest of its labels), `inputs` (hashes of what it was trained from), `seed`, `torch`,
+    `machine`.
     """
     known = {key: record[key] for key in _OF_POLICY if key in record}
     if base := record.get("base_policy"):
@@ -53,30 +52,21 @@ def origin_of_metrics(
     manifest: Path, predictions: Path, given: Mapping[str, Any], parameters: Mapping[str, Any],
     module: str = "metrics",
 ) -> dict[str, Any]:  # fmt: skip
-    """The provenance of metrics: that of the predictions, and what is new.
+    """The provenance of metrics: that of the predictions, `given`, and what is new.
 
-    Args:
-        manifest: the file that the labels came from.
-        predictions: the file that was compared with them.
-        given: the provenance of the predictions.
-        parameters: of the metrics.
-        module: of this folder, which computes them.
-
-    Returns:
-        `given` with `manifest_sha256`, and `made_from`: `predictions` and `manifest` (path and
-        sha256), `labels` (path and sha256) and `files_sha256` as the manifest says, else None;
-        `parameters`, `code` and `versions` of what computed them.
+    New are `manifest_sha256`, and `made_from`: `predictions` and `manifest` (path and sha256),
+    `labels` (path and sha256) and `files_sha256` as the manifest records them, else None;
+    `parameters`, and the `code` (of this folder's `module`) and `versions` of what computed them.
     """
-    told, found = promise_of(manifest), named(manifest)
-    labels = told.get("labels")
-    if labels is not None:
+    promise, found = promise_of(manifest), named(manifest)
+    if (labels := promise.get("labels")) is not None:
         path = (manifest.parent / "source" / labels["file"]).as_posix()
         labels = {"path": path, "sha256": labels["sha256"]}
     made = {
         "predictions": named(predictions),
         "manifest": found,
         "labels": labels,
-        "files_sha256": told.get("files_sha256"),
+        "files_sha256": promise.get("files_sha256"),
         "parameters": dict(parameters),
         "code": code_digest(Path("evaluation", f"{module}.py"), _SOURCE),
         "versions": versions_of("numpy", "pandas", "pyarrow", "scipy"),
@@ -100,11 +90,7 @@ class IncompleteBenchmarkError(ValueError):
 
 
 def set_of(manifest: Path) -> str | None:
-    """Name of the set that a manifest lists; None where the file does not say.
-
-    Raises:
-        InputError: it is no manifest.
-    """
+    """Name of the set that a manifest lists; None if the file does not say."""
     name: str | None = promise_of(manifest).get("set")
     return name
 
@@ -112,12 +98,8 @@ def set_of(manifest: Path) -> str | None:
 def require_complete(manifest: Path, statuses: Iterable[str]) -> None:
     """Refuse a manifest with fewer rows than its card expects, or with a video missing.
 
-    A damaged video is one that was published so, or that no decoder here reads: it is counted
-    beside the scores and does not stop them. Sets made on the spot are what params.yaml made them.
-
-    Args:
-        manifest: the manifest's file; a file without the card's promise promises nothing.
-        statuses: its column `status`.
+    `statuses` is the column of that name. Damaged videos are counted in the tables and do not stop
+    the scores. Made sets are complete, whatever params.yaml asks for.
 
     Raises:
         IncompleteBenchmarkError: it is not complete.
@@ -139,10 +121,10 @@ def require_complete(manifest: Path, statuses: Iterable[str]) -> None:
 
 
 def promise_of(manifest: Path) -> dict[str, Any]:
-    """What a manifest says of itself, `datasets.manifest.write_manifest`; may be empty.
+    """What a manifest says of itself, see `datasets.manifest.write_manifest`; may be empty.
 
     Raises:
-        InputError: it is no manifest.
+        InputError: it is not a manifest.
     """
     with reading(manifest, *MANIFEST):
         known: dict[str, Any] = json.loads(

@@ -37,7 +37,7 @@ def choose_videos(videos: Iterable[str], number: int | None, seed: int) -> set[s
     return set(drawn[:number])
 
 
-def predict_perturbed(  # noqa: PLR0913  each decides what is said, or where it goes
+def predict_perturbed(  # noqa: PLR0913  each decides what is asked or written
     policy: Path, clips: Sequence[Path], how: EvaluationParams, answer: AnswerParams,
     perturbations: PerturbationParams, preference: CompareParams, videos: Iterable[str], *,
     run: str, benchmark: str, out: Path, times: Path | None = None, device: Device = "cpu",
@@ -80,10 +80,10 @@ def _ask(
     prompts = [features.prompts(model, ids) for features in (clips, copies)]
     about = [(video, RAW) for video in videos]
     about += [(v, copy.kind) for v, own in zip(videos, drawn, strict=True) for copy in own]
-    told = asked.scorer.score(EncodedPrompts.concatenate(prompts), [video for video, _ in about])
+    scores = asked.scorer.score(EncodedPrompts.concatenate(prompts), [video for video, _ in about])
     rows = [
-        {"kind": kind, **row_of(video, said, asked.how)}
-        for (video, kind), said in zip(about, told, strict=True)
+        {"kind": kind, **row_of(video, one, asked.how)}
+        for (video, kind), one in zip(about, scores, strict=True)
     ]
     order = {video: place for place, video in enumerate(videos)}
     return sorted(rows, key=lambda row: order[row["video"]])

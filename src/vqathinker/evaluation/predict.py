@@ -34,9 +34,7 @@ Rows = list[dict[str, Any]]
 class Asked:
     """A policy, the clips that it is asked about, and how.
 
-    Attributes:
-        origin: all that its answers depend on, and the versions of packages, as predictions keep
-            it.
+    `origin` is what predictions record: everything that answers depend on, and package versions.
     """
 
     policy: Policy
@@ -46,15 +44,15 @@ class Asked:
     origin: dict[str, Any]
 
 
-def predict(  # noqa: PLR0913  each decides what is said, or where it goes
+def predict(  # noqa: PLR0913  each decides what is asked or written
     policy: Path, clips: Sequence[Path], how: EvaluationParams, answer: AnswerParams, *, run: str,
     benchmark: str, out: Path, times: Path | None = None, device: Device = "cpu",
 ) -> None:  # fmt: skip
-    """Write one row per decoded clip: its scores or null, and the whole greedy completion.
+    """Write a row for each decoded clip: its scores or null, and the whole greedy completion.
 
-    Two runs on one machine write the same bytes, also where one of them was killed and went on:
-    batches that are through are kept beside `out` until it is whole. `times` gets what differs:
-    columns video and seconds, an equal share of what its batch took by the clock.
+    Two runs on one machine write the same bytes, also if one of them was killed and resumed: a
+    journal next to `out` keeps finished batches. `times` gets columns video and seconds, an equal
+    share of the wall time of its batch.
     """
     asked = load_asked(policy, clips, how, answer, run=run, benchmark=benchmark, device=device)
     batches = batches_of(asked.store.ids, how.batch_size)
@@ -81,21 +79,19 @@ def load_asked(
     return Asked(loaded, store, Scorer(loaded.model, loaded.tokenizer, how, answer), how, origin)
 
 
-def batches_of(videos: Sequence[str], size: int) -> list[Sequence[str]]:
-    """Videos in batches of `size`; the last one may be smaller."""
-    return [videos[start : start + size] for start in range(0, len(videos), size)]
+def batches_of(items: Sequence[T], size: int) -> list[Sequence[T]]:
+    """Batches of `size` items; the last one may be smaller."""
+    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def write_answers(
     out: Path, origin: Mapping[str, Any], module: Path, batches: Sequence[Sequence[str]],
     ask: Callable[[Sequence[str]], Rows], times: Path | None = None,
 ) -> None:  # fmt: skip
-    """Ask about every batch of videos that the journal beside `out` lacks, and write all rows.
+    """Ask about every batch that the journal next to `out` lacks, and write all rows.
 
-    Args:
-        module: whose code, with all that it imports, makes the rows; named like their job.
-        ask: gives the rows of a batch.
-        times: as `predict` has it.
+    `module` is the file whose code makes the rows, named like their job; `ask` returns the rows of
+    a batch; `times` is that of `predict`.
     """
     package = Path(__file__).parents[1]
     origin = {**origin, "code": code_digest(module.relative_to(package), package.parent)}
@@ -108,7 +104,7 @@ def write_answers(
 
 
 def journal_key(origin: Mapping[str, Any], job: str) -> dict[str, Any]:
-    """What answers that are resumed must depend on: no code, and no versions of packages."""
+    """What resumed answers must agree in: everything but code and versions of packages."""
     counted = {key: value for key, value in origin.items() if key not in {"code", "versions"}}
     return {**counted, "results_version": RESULTS_VERSION[job]}
 
@@ -117,7 +113,7 @@ def ask_missing(
     batches: Sequence[Sequence[T]], ask: Callable[[Sequence[T]], Rows], journal: Journal,
     about: str, unit: str = "video",
 ) -> Rows:  # fmt: skip
-    """Ask about every batch that the journal lacks; the rows of all batches, with their seconds."""
+    """Ask about every batch that the journal lacks; returns all rows, with their seconds."""
     done = len(journal.entries)
     sizes = [len(batch) for batch in batches]
     with tqdm(
@@ -133,7 +129,7 @@ def ask_missing(
 
 
 def write_times(out: Path | None, rows: Rows, about: str) -> None:
-    """Write the columns `about` and seconds of some rows as CSV, where `out` is not None."""
+    """Write the columns `about` and seconds as CSV, unless `out` is None."""
     if out is not None:
         clock = pd.DataFrame(rows, columns=[about, "seconds"])
         with whole_file(out) as part:
@@ -141,23 +137,23 @@ def write_times(out: Path | None, rows: Rows, about: str) -> None:
 
 
 def _ask(asked: Asked, videos: Sequence[str]) -> Rows:
-    told = asked.scorer.ask(asked.store.batch(videos), videos)
-    return [row_of(video, said, asked.how) for video, said in zip(videos, told, strict=True)]
+    scores = asked.scorer.ask(asked.store.batch(videos), videos)
+    return [row_of(video, one, asked.how) for video, one in zip(videos, scores, strict=True)]
 
 
-def row_of(video: str, told: ClipScores, how: EvaluationParams) -> dict[str, Any]:
-    """The row of predictions that keeps what was told about a clip."""
+def row_of(video: str, scores: ClipScores, how: EvaluationParams) -> dict[str, Any]:
+    """The row of predictions for the scores of a clip."""
     row: dict[str, Any] = {
         "video": video,
-        "completion": told.completion.text,
-        "parse_status": told.answer.status,
-        "greedy": told.answer.score,
+        "completion": scores.completion.text,
+        "parse_status": scores.answer.status,
+        "greedy": scores.answer.score,
     }
-    if told.samples:
-        row["mean"], row["mean_spread"] = mean_of(told.samples)
-        row["samples"] = [answer.score for answer in told.samples]
-        row["sample_statuses"] = [answer.status for answer in told.samples]
-    if told.expected is not None:
-        for name, value in told.expected._asdict().items():
+    if scores.samples:
+        row["mean"], row["mean_spread"] = mean_of(scores.samples)
+        row["samples"] = [answer.score for answer in scores.samples]
+        row["sample_statuses"] = [answer.status for answer in scores.samples]
+    if scores.expected is not None:
+        for name, value in scores.expected._asdict().items():
             row["expected" if name == "score" else f"expected_{name}"] = value
     return {**row, "score": row[how.score]}

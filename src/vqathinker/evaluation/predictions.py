@@ -100,19 +100,17 @@ def gather(parts: Sequence[Path], out: Path) -> None:
         raise InputError("no predictions to join: write them with `vqathinker predict`")
     read = [read_table(part, COLUMNS, _KEYS, PREDICTIONS) for part in parts]
     tables, origins = [rows for rows, _ in read], [provenance for _, provenance in read]
-    first = _shared(origins[0])
-    seen: set[str] = set()
-    for path, rows, origin in zip(parts, tables, origins, strict=True):
-        told, videos = _shared(origin), set(rows["video"].to_pylist())
-        if wrong := [key for key in sorted({*first, *told}) if first.get(key) != told.get(key)]:
+    shared = [{key: one[key] for key in one if key not in _EACH} for one in origins]
+    first, seen = shared[0], set[str]()
+    for path, rows, own in zip(parts, tables, shared, strict=True):
+        if wrong := [key for key in sorted({*first, *own}) if first.get(key) != own.get(key)]:
             raise InputError(
-                f"{path}: {wrong[0]} is {told.get(wrong[0])!r}, but {first.get(wrong[0])!r} in "
+                f"{path}: {wrong[0]} is {own.get(wrong[0])!r}, but {first.get(wrong[0])!r} in "
                 f"{parts[0]}; give the shards of one run on one benchmark, or predict them again"
             )
+        videos = set(rows["video"].to_pylist())
         if twice := sorted(seen & videos):
-            raise InputError(
-                f"{path}: video {twice[0]!r} is in a file before it, too; give it once"
-            )
+            raise InputError(f"{path}: video {twice[0]!r} is in an earlier file, too; give it once")
         seen |= videos
     machine = _all_of([origin.get("machine", {}) for origin in origins])
     clips = [digest for origin in origins for digest in origin.get("clips", [])]
@@ -122,12 +120,8 @@ def gather(parts: Sequence[Path], out: Path) -> None:
     write_table(out, joined, {**first, "clips": clips, "machine": machine})
 
 
-def _shared(provenance: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in provenance.items() if key not in _EACH}
-
-
 def _all_of(values: Sequence[Any]) -> Any:
-    """What is the same; where mappings differ, key by key; else all that there is, as text."""
+    """The common value; of mappings that differ, key by key; else all values as text."""
     if all(value == values[0] for value in values):
         return values[0]
     if all(isinstance(value, Mapping) for value in values):

@@ -23,7 +23,7 @@ from vqathinker.errors import InputError
 from vqathinker.evaluation.agreement import contents_of
 from vqathinker.evaluation.intervals import Estimate, Resampled, few_groups, generator_of
 from vqathinker.evaluation.origins import origin_of_metrics
-from vqathinker.evaluation.predictions import RAW, Predictions, read_predictions
+from vqathinker.evaluation.predictions import RAW, read_predictions
 from vqathinker.evaluation.resampling import group_numbers, resample_counts
 from vqathinker.params import IntervalsParams
 from vqathinker.parquet import read_columns
@@ -62,17 +62,11 @@ def mean_with_interval(
     values: ArrayLike, groups: ArrayLike, generator: np.random.Generator, how: IntervalsParams, *,
     videos: int | None = None, shares: bool = False,
 ) -> Estimate:  # fmt: skip
-    """Mean of finite `values` (n,) and its interval over resampled `groups` (n,).
+    """Mean of finite `values` (n,), and its interval over resampled `groups` (n,).
 
-    It is null, with the reason, where there are too few groups or all resamples are the same.
-
-    Args:
-        values: one for each pair.
-        groups: the video or content of each pair; they are drawn as wholes.
-        generator: draws the resamples.
-        how: their number, and the confidence.
-        videos: how many they are of; None: as many as there are values.
-        shares: whether values are outcomes, 0…1; of equal ones 0 or 1 the interval is Wilson's.
+    The interval is None, with the reason, if there are too few groups or all resamples are equal.
+    `videos` is the number of videos, if not that of values. With `shares`, values are outcomes
+    0…1, and the interval of a mean of 0 or 1 is Wilson's.
     """
     x = np.asarray(values, dtype=float)
     if not len(x):
@@ -137,7 +131,10 @@ def write_preference(
         InputError: these are no predictions on perturbed copies, or the manifest lacks a video.
     """
     given = read_predictions(perturbed)
-    table, settings = _table_of(given, perturbed), given.provenance["perturbations"]
+    if not {"perturbations", "seed"} <= given.provenance.keys():
+        raise InputError(f"{perturbed}: predictions on clips as they are; expected {PERTURBED}")
+    # Without a row, predictions have no column `kind`.
+    table = given.table.reindex(columns=["video", "kind", "score"])
     rows = read_columns(manifest, ["video", "content"], MANIFEST)
     contents = rows.set_index("video")["content"]
     videos = table["video"].drop_duplicates()
@@ -145,7 +142,7 @@ def write_preference(
         raise InputError(f"{manifest}: has no video {lacking[0]!r}; expected {MANIFEST}")
     found = contents_of(contents.reindex(videos))
     groups = pd.Series(videos.to_numpy() if found is None else found, index=videos, dtype=str)
-    kinds = measure_preference(table, settings["kinds"], groups, how)
+    kinds = measure_preference(table, given.provenance["perturbations"]["kinds"], groups, how)
     result = {
         "run": given.run,
         "benchmark": given.benchmark,
@@ -158,19 +155,10 @@ def write_preference(
             manifest, perturbed, given.provenance, {"intervals": how.model_dump()}, "preference"
         ),
     }
-    written = {**result, "kinds": {kind: _as_json(one) for kind, one in kinds.items()}}
-    write_json(out, written)
+    plain = {
+        kind: {**one, "preference": one["preference"]._asdict(),
+               "difference": one["difference"]._asdict()}
+        for kind, one in kinds.items()
+    }  # fmt: skip
+    write_json(out, {**result, "kinds": plain})
     return result
-
-
-def _as_json(found: KindPreference) -> dict[str, Any]:
-    measures = {name: found[name]._asdict() for name in ("preference", "difference")}
-    return {**found, **measures}
-
-
-def _table_of(given: Predictions, path: Path) -> pd.DataFrame:
-    if not {"perturbations", "seed"} <= given.provenance.keys():
-        raise InputError(f"{path}: predictions on clips as they are; expected {PERTURBED}")
-    if given.table.empty:
-        return pd.DataFrame(columns=["video", "kind", "score"])
-    return given.table[["video", "kind", "score"]]

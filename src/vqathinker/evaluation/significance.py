@@ -33,7 +33,7 @@ class Seeds(NamedTuple):
 
 
 def compare(first: Resampled, second: Resampled, confidence: float = 0.95) -> Comparison:
-    """Paired bootstrap of a difference: of two runs in one call of `bootstrap`, or their averages.
+    """Paired bootstrap of a difference between two runs of one `bootstrap`, or their averages.
 
     `p` is where the interval just touches 0: p < 0.05 says that the 95 % interval leaves 0 out.
     Where no resample reaches 0, it is that of Student's t of the difference over the deviation of

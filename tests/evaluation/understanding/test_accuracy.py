@@ -38,11 +38,6 @@ def test_a_failure_is_no_right_answer_and_is_counted() -> None:
     assert overall["majority"] == 0.8
 
 
-def test_every_dimension_has_a_row() -> None:
-    rows = by_name(accuracy_rows(ANSWERS), "accuracy", "dimension")
-    assert {name: row["value"] for name, row in rows.items()} == {"blur": 1.0, "noise": 0.0}
-
-
 def test_a_policy_that_always_names_the_first_place_is_seen_by_its_shares() -> None:
     pairs = []
     for number in range(60):
@@ -53,14 +48,3 @@ def test_a_policy_that_always_names_the_first_place_is_seen_by_its_shares() -> N
     assert {shares[letter]["chance"] for letter in "ABCD"} == {0.25}
     accuracy = by_name(position_rows(pairs), "accuracy", "position")
     assert [accuracy[letter]["value"] for letter in "ABCD"] == [1.0, 0.0, 0.0, 0.0]
-
-
-def test_chance_is_that_of_the_options_each_question_has() -> None:
-    pairs = [answered(0, "yes", "yes", ("yes", "no")), answered(1, "blur", "blur", FOUR)]
-    assert by_name(accuracy_rows(pairs), "accuracy", "overall")[""]["chance"] == 0.375
-
-
-def test_without_answers_there_is_a_reason_and_no_number() -> None:
-    [row] = accuracy_rows([])
-    assert row["value"] is None
-    assert row["reason"]

@@ -71,15 +71,6 @@ def test_no_right_answer_changes_what_is_said(ask_tiny: Ask) -> None:
     assert ask_tiny(CHOICES).rows == ask_tiny(other).rows
 
 
-def test_the_likeliest_option_is_named_by_letter_or_by_text(ask_tiny: Ask) -> None:
-    for reading in ("letters", "texts"):
-        rows = ask_tiny(CHOICES, reading).rows
-        for row in rows:
-            assert row["said"] == row["shown"][row["chances"].index(max(row["chances"]))]
-            assert all(chance < 0 for chance in row["chances"])
-        assert {row["status"] for row in rows} == {"ok"}
-
-
 def test_chances_are_those_of_the_plain_forward_pass(tiny_base: Path, tiny_clips: Path) -> None:
     policy, tokenizer, _ = load_policy(tiny_base)
     store = ClipStore([tiny_clips])

@@ -47,58 +47,52 @@ _SCHEMA = pa.schema(
 )
 
 
-class Said(NamedTuple):
+class ParsedAnswer(NamedTuple):
     """`text` is the option that was named, or the words of an open answer; None unless ok."""
 
     text: str | None
     status: OptionStatus
 
 
-def answer_text(completion: Completion) -> Said:
+def answer_text(completion: Completion) -> ParsedAnswer:
     """What stands in the last `<answer>` behind the thought, or all of a text without any tag.
 
     >>> answer_text(Completion("<think>B?</think><answer> C </answer>"))
-    Said(text='C', status='ok')
+    ParsedAnswer(text='C', status='ok')
     """
     text = completion.text
     if not _TAG.search(text):
-        said = text.strip()
+        answer = text.strip()
     else:
         _, thought, behind = text.partition("</think>")
         found = _ANSWER.findall(behind if thought else "" if "<think>" in text else text)
-        said = found[-1].strip() if found else ""
-    if said and (completion.finished or _TAG.search(text)):
-        return Said(said, "ok")
-    return Said(None, "no_answer" if completion.finished else "cut_off")
+        answer = found[-1].strip() if found else ""
+    if answer and (completion.finished or _TAG.search(text)):
+        return ParsedAnswer(answer, "ok")
+    return ParsedAnswer(None, "no_answer" if completion.finished else "cut_off")
 
 
-def read_option(completion: Completion, options: Sequence[str]) -> Said:
+def read_option(completion: Completion, options: Sequence[str]) -> ParsedAnswer:
     """The option, in the order in which they were shown, that a completion names.
 
     >>> read_option(Completion("<answer>b. noise</answer>"), ["Blur", "Noise"]).status
     'not_an_option'
     >>> read_option(Completion("<answer>B. noise</answer>"), ["Blur", "Noise"])
-    Said(text='Noise', status='ok')
+    ParsedAnswer(text='Noise', status='ok')
     """
-    said = answer_text(completion)
-    if said.text is None:
-        return said
-    if letter := _LETTER.fullmatch(said.text):
-        return _of_place(LETTERS.index(letter[1]), options)
-    named = [option for option in options if _same(option, said.text)]
-    if both := _LETTER_AND_TEXT.fullmatch(said.text):
-        place = LETTERS.index(both[1])
-        if place < len(options) and _same(options[place], both[2]):
-            named.append(options[place])
-    return Said(named[0], "ok") if len(set(named)) == 1 else Said(None, "not_an_option")
-
-
-def _of_place(place: int, options: Sequence[str]) -> Said:
-    return Said(options[place], "ok") if place < len(options) else Said(None, "not_an_option")
-
-
-def _same(option: str, said: str) -> bool:
-    return _plain(option) == _plain(said)
+    parsed = answer_text(completion)
+    if parsed.text is None:
+        return parsed
+    of_letter = dict(zip(LETTERS, options, strict=False))
+    if letter := _LETTER.fullmatch(parsed.text):
+        named = {of_letter.get(letter[1])}
+    else:
+        named = {option for option in options if _plain(option) == _plain(parsed.text)}
+        if both := _LETTER_AND_TEXT.fullmatch(parsed.text):
+            option = of_letter.get(both[1])
+            named |= {option} if option and _plain(option) == _plain(both[2]) else set()
+    option = named.pop() if len(named) == 1 else None
+    return ParsedAnswer(option, "not_an_option" if option is None else "ok")
 
 
 def _plain(text: str) -> str:

@@ -19,9 +19,15 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from vqathinker.evaluation.predict import ask_missing, journal_key, load_asked, write_times
+from vqathinker.evaluation.predict import (
+    ask_missing,
+    batches_of,
+    journal_key,
+    load_asked,
+    write_times,
+)
 from vqathinker.evaluation.understanding.answers import (
-    Said,
+    ParsedAnswer,
     answer_text,
     read_option,
     write_answers,
@@ -61,21 +67,23 @@ class _Asked:
     ids: Tensor  # (length,)
 
 
-def ask(  # noqa: PLR0913  each decides what is said, or where it goes
+def ask(  # noqa: PLR0913  each decides what is asked or written
     policy: Path, clips: Sequence[Path], questions: Sequence[Question], how: Manner, *, run: str,
     task: str, out: Path, times: Path | None = None, device: Device = "cpu",
 ) -> None:  # fmt: skip
-    """Write one row a question: what was said, and the option or number that it names, or null.
+    """Write a row for each question: the completion, and the option or number it names, or null.
 
     A question on a video without a clip is not asked and has the status `no_clip`. Two runs on one
-    machine write the same bytes, also where one of them was killed and went on: batches that are
-    through are kept beside `out`. `times` gets columns question and seconds.
+    machine write the same bytes, also if one of them was killed and resumed. `times` gets columns
+    question and seconds.
     """
     opened = load_asked(
         policy, clips, how.evaluation, how.answer, run=run, benchmark=task, device=device
     )
     loaded, store, own = opened.policy, opened.store, how.understanding
     taken = sample(questions, own.max_questions, own.seed)
+    clipless = [one for one in taken if not all(video in store for video in one.videos)]
+    there = [one for one in taken if one not in clipless]
     origin = {
         **{key: value for key, value in opened.origin.items() if key != "benchmark"},
         "task": task, "asking": own.model_dump(include={"seed", "reading"}),
@@ -88,45 +96,33 @@ def ask(  # noqa: PLR0913  each decides what is said, or where it goes
         return list(_answer(loaded, store, batch, how))
 
     with open_journal(out, key) as journal:
-        batches = _batches(loaded, store, taken, how)
+        batches = _batches(loaded, store.setting, there, how)
         rows = ask_missing(batches, answer, journal, f"{run} {task}", "question")
         write_times(times, rows, "question")
-        rows += [
-            _unasked(question, own.seed) for question in taken if not _is_there(question, store)
-        ]
+        for question in clipless:
+            shown = order_of(question, own.seed)
+            rows.append(
+                _row(_Asked(question, shown, torch.empty(0)), ParsedAnswer(None, "no_clip"))
+            )
         write_answers(out, rows, origin)
         journal.remove()
 
 
-def _is_there(question: Question, store: ClipStore) -> bool:
-    return all(video in store for video in question.videos)
-
-
 def _batches(
-    loaded: Policy, store: ClipStore, questions: Sequence[Question], how: Manner
+    loaded: Policy, setting: str, questions: Sequence[Question], how: Manner
 ) -> list[list[_Asked]]:
     """Questions of one kind whose prompts are equally long, as many as a batch takes."""
     groups: dict[tuple[str, int], list[_Asked]] = defaultdict(list)
+    config, (frames, size) = loaded.model.config, map(int, setting.split("x"))
     for question in questions:
-        if _is_there(question, store):
-            shown = order_of(question, how.understanding.seed)
-            ids = _prompt(loaded, store.setting, question.text(shown))
-            groups[question.kind, len(ids)].append(_Asked(question, shown, ids))
+        shown = order_of(question, how.understanding.seed)
+        ids = prompt_ids(
+            loaded.tokenizer, "evaluation", frames, config.tokens_per_frame(size),
+            thinking=config.thinking, motion=config.motion_token, question=question.text(shown),
+        )  # fmt: skip
+        groups[question.kind, len(ids)].append(_Asked(question, shown, ids))
     size = how.evaluation.batch_size
-    return [
-        group[start : start + size]
-        for group in groups.values()
-        for start in range(0, len(group), size)
-    ]
-
-
-def _prompt(loaded: Policy, setting: str, text: str) -> Tensor:
-    frames, size = map(int, setting.split("x"))
-    config = loaded.model.config
-    return prompt_ids(
-        loaded.tokenizer, "evaluation", frames, config.tokens_per_frame(size),
-        thinking=config.thinking, motion=config.motion_token, question=text,
-    )  # fmt: skip
+    return [list(batch) for group in groups.values() for batch in batches_of(group, size)]
 
 
 def _answer(
@@ -162,8 +158,8 @@ def _say(
     for asked, text, tokens in zip(batch, texts, ids, strict=True):
         completion = Completion(text, tokens[-1:] == [end])
         is_open = asked.question.kind == "open"
-        said = answer_text(completion) if is_open else read_option(completion, asked.shown)
-        yield _row(asked, said, completion=text)
+        parsed = answer_text(completion) if is_open else read_option(completion, asked.shown)
+        yield _row(asked, parsed, completion=text)
 
 
 def _choose(
@@ -173,7 +169,7 @@ def _choose(
     letters = how.understanding.reading == "letters"
     chances = option_chances(loaded.model, loaded.tokenizer, prompts, shown, letters=letters)
     for asked, each in zip(batch, chances, strict=True):
-        yield _row(asked, Said(asked.shown[each.index(max(each))], "ok"), chances=each)
+        yield _row(asked, ParsedAnswer(asked.shown[each.index(max(each))], "ok"), chances=each)
 
 
 def _rate(
@@ -181,24 +177,19 @@ def _rate(
 ) -> Iterator[dict[str, Any]]:
     scorer = Scorer(loaded.model, loaded.tokenizer, how.evaluation, how.answer)
     names = [f"{asked.question.videos[0]}/{asked.question.number}" for asked in batch]
-    for asked, told in zip(batch, scorer.score(prompts, names), strict=True):
-        score = told.of(how.evaluation.score)
-        yield _row(asked, Said(None, told.answer.status), completion=told.completion.text,
-                   score=score)  # fmt: skip
+    for asked, scores in zip(batch, scorer.score(prompts, names), strict=True):
+        parsed = ParsedAnswer(None, scores.answer.status)
+        score = scores.of(how.evaluation.score)
+        yield _row(asked, parsed, completion=scores.completion.text, score=score)
 
 
-def _row(asked: _Asked, said: Said, **more: Any) -> dict[str, Any]:
+def _row(asked: _Asked, parsed: ParsedAnswer, **more: Any) -> dict[str, Any]:
     question = asked.question
     return {
         "question": question.number, "video": "_cat_".join(question.videos),
         "kind": question.kind, "asked": question.text(asked.shown), "shown": list(asked.shown),
-        "status": said.status, "said": said.text, **more,
+        "status": parsed.status, "said": parsed.text, **more,
     }  # fmt: skip
-
-
-def _unasked(question: Question, seed: int) -> dict[str, Any]:
-    shown = order_of(question, seed)
-    return _row(_Asked(question, shown, torch.empty(0)), Said(None, "no_clip"))
 
 
 @torch.no_grad()
@@ -210,14 +201,10 @@ def option_chances(
     *,
     letters: bool,
 ) -> list[list[float]]:
-    """Mean log probability of the tokens of each option of each prompt, the closing tag with them.
+    """Mean log probability of the tokens of each option and of the closing tag.
 
-    Args:
-        policy: in evaluation mode, as it is loaded.
-        tokenizer: the policy's.
-        prompts: one a question.
-        shown: options of each in the order in which they stand in the prompt.
-        letters: the option is its letter; else its text.
+    `policy` is in evaluation mode. `prompts` has a row for each question, and `shown` its options
+    in the order of the prompt. With `letters`, options are scored by their letter, not their text.
     """
     opened = tokenizer(_OPEN, add_special_tokens=False)["input_ids"]
     texts = [
@@ -225,11 +212,11 @@ def option_chances(
         for options in shown
         for place, option in enumerate(options)
     ]
-    said = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
+    tokens = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
     rows = [row for row, options in enumerate(shown) for _ in options]
-    lengths = torch.tensor([len(opened) + len(ids) for ids in said])
-    padded = torch.zeros((len(said), int(lengths.max())), dtype=torch.long)
-    for number, ids in enumerate(said):
+    lengths = torch.tensor([len(opened) + len(ids) for ids in tokens])
+    padded = torch.zeros((len(tokens), int(lengths.max())), dtype=torch.long)
+    for number, ids in enumerate(tokens):
         padded[number, : len(opened) + len(ids)] = torch.tensor([*opened, *ids])
     device = policy.device
     scored = policy(

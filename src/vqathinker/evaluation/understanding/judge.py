@@ -17,10 +17,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import httpx2
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tqdm import tqdm
 
 from vqathinker.acquisition.retry import parse_retry_after
@@ -35,7 +36,6 @@ from vqathinker.params import JudgeParams, TaskParams
 from vqathinker.products import JUDGED
 
 JudgeStatus = Literal["ok", "nonsense", "refused", "rate_limited", "server_error", "timeout"]
-CRITERIA = ("completeness", "precision", "relevance")
 PROMPT = """\
 You grade an answer to a question on the quality of a video. You do not see the video; a person \
 who did wrote the reference.
@@ -54,8 +54,24 @@ _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _MISTAKES = {400, 401, 403, 404, 405, 422}  # of the parameters: every other question meets them too
 
 
+Grade = Annotated[int, Field(ge=0, le=2)]
+
+
+class Grades(BaseModel):
+    """The reply that the judge is asked for."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    completeness: Grade
+    precision: Grade
+    relevance: Grade
+
+
+CRITERIA = tuple(Grades.model_fields)
+
+
 class JudgeError(Exception):
-    """The judge cannot be asked; what it has said so far is kept."""
+    """The judge cannot be asked; its verdicts so far are kept."""
 
 
 class Verdict(NamedTuple):
@@ -118,12 +134,12 @@ class Judge:
         """
         wait = self.how.first_wait_s
         for attempt in range(1, self.how.attempts + 1):
-            told, pause = self._ask(prompt, last=attempt == self.how.attempts)
+            verdict, pause = self._ask(prompt, last=attempt == self.how.attempts)
             if pause is None or attempt == self.how.attempts or pause > self.how.longest_wait_s:
                 break
             self.sleep(max(pause, wait * float(self._rng.uniform(0.5, 1.0))))
             wait = min(2 * wait, self.how.longest_wait_s)
-        return told
+        return verdict
 
     def _ask(self, prompt: str, *, last: bool) -> tuple[Verdict, float | None]:
         """What came, and after how many seconds to ask again at the earliest; None: not at all."""
@@ -160,34 +176,17 @@ class Judge:
             return Verdict(status, None, None), after or 0.0
         if code != httpx2.codes.OK:
             return Verdict("refused", None, None), None
-        reply = _content(response)
-        scores = _scores(reply)
-        return Verdict("ok" if scores else "nonsense", scores, reply), None
-
-
-def _content(response: httpx2.Response) -> str | None:
-    try:
-        content = response.json()["choices"][0]["message"]["content"]
-    except (ValueError, KeyError, IndexError, TypeError):
-        return None
-    return content if isinstance(content, str) else None
-
-
-def _scores(reply: str | None) -> tuple[int, int, int] | None:
-    """Three whole numbers 0 to 2, by name; a fence of Markdown around the JSON is no harm."""
-    text = (reply or "").strip()
-    fenced = _FENCE.fullmatch(text)
-    try:
-        told = json.loads(fenced[1] if fenced else text)
-    except ValueError:
-        return None
-    if not isinstance(told, dict) or set(told) != set(CRITERIA):
-        return None
-    values = [told[name] for name in CRITERIA]
-    if any(isinstance(value, bool) or value not in {0, 1, 2} for value in values):
-        return None
-    first, second, third = map(int, values)
-    return first, second, third
+        try:
+            reply = str(response.json()["choices"][0]["message"]["content"])
+        except (ValueError, KeyError, IndexError, TypeError):
+            return Verdict("nonsense", None, None), None
+        fenced = _FENCE.fullmatch(reply.strip())  # Markdown around the JSON does no harm
+        try:
+            grades = Grades.model_validate_json(fenced[1] if fenced else reply)
+        except ValidationError:
+            return Verdict("nonsense", None, reply), None
+        scores = (grades.completeness, grades.precision, grades.relevance)
+        return Verdict("ok", scores, reply), None
 
 
 class Judged(NamedTuple):
@@ -202,7 +201,7 @@ def judge_answers(
 ) -> int:
     """Write what the judge says of every readable open answer; the number of verdicts.
 
-    What is through is kept beside `out` until it is whole, and is not asked again.
+    A journal next to `out` keeps finished verdicts, which are not asked for again.
 
     Raises:
         InputError: the key is not there, or answers and questions do not fit together.
@@ -231,8 +230,8 @@ def judge_answers(
         left = [pair for pair in wanted if pair not in through]
         for number, turn in tqdm(left, desc=f"{given.run} {given.task}", disable=None):
             assert judge is not None  # noqa: S101  there is something to be judged
-            told = judge.verdict(texts[number])
-            row = {"question": number, "round": turn, **told._asdict(), "model": how.model}
+            verdict = judge.verdict(texts[number])
+            row = {"question": number, "round": turn, **verdict._asdict(), "model": how.model}
             journal.add([{**row, "prompt": texts[number]}])
         if judge is not None:
             judge.close()

@@ -37,13 +37,18 @@ def write_measures(
 ) -> dict[str, Any]:
     """Measure a file of answers and write the result as JSON, with its provenance.
 
-    `judged` is what a judge said of these answers, if one was asked.
+    `judged` is the file of verdicts on these answers, if a judge was asked.
 
     Raises:
         InputError: answers, questions and verdicts do not fit together.
     """
     given = read_answers(answers)
-    verdicts = None if judged is None else _verdicts(judged, answers)
+    verdicts = None if judged is None else read_judged(judged)
+    if verdicts and verdicts.head["answers_sha256"] != sha256_of_file(answers):
+        raise InputError(
+            f"{judged}: is about other answers than {answers}; judge these with `vqathinker "
+            "understanding judge`"
+        )
     asked = read_task(task.kind, questions)
     result = {
         "run": given.run, "task": given.task, "kind": task.kind, "set": task.set,
@@ -74,7 +79,18 @@ def measure_task(
     Raises:
         InputError: an answer is to no question of the task, or to another video.
     """
-    return list(_rows(list(_joined(questions, given, where)), judged))
+    known = {question.number: question for question in questions}
+    pairs = []
+    for row in given.rows:
+        question = known.get(row["question"])
+        if question is None or "_cat_".join(question.videos) != row["video"]:
+            raise InputError(
+                f"{where}: question {row['question']} on {row['video']} is none of the task's "
+                f"{len(known)}; ask again with `vqathinker understanding ask`"
+            )
+        if row["status"] != "no_clip":
+            pairs.append((question, row))
+    return list(_rows(pairs, judged))
 
 
 def _rows(pairs: Sequence[Answered], judged: Judged | None) -> Iterator[Row]:
@@ -94,26 +110,3 @@ def _rows(pairs: Sequence[Answered], judged: Judged | None) -> Iterator[Row]:
         yield row_of("accuracy", "concern", "", reason="the file of questions names no concerns")
     if not pairs:
         yield row_of("accuracy", "overall", "", reason="no question has a clip")
-
-
-def _verdicts(judged: Path, answers: Path) -> Judged:
-    found = read_judged(judged)
-    if found.head["answers_sha256"] != sha256_of_file(answers):
-        raise InputError(
-            f"{judged}: is about other answers than {answers}; judge these with `vqathinker "
-            "understanding judge`"
-        )
-    return found
-
-
-def _joined(questions: Sequence[Question], given: Answers, where: str) -> Iterator[Answered]:
-    known = {question.number: question for question in questions}
-    for row in given.rows:
-        question = known.get(row["question"])
-        if question is None or "_cat_".join(question.videos) != row["video"]:
-            raise InputError(
-                f"{where}: question {row['question']} on {row['video']} is none of the task's "
-                f"{len(known)}; ask again with `vqathinker understanding ask`"
-            )
-        if row["status"] != "no_clip":
-            yield question, row

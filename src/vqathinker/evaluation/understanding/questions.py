@@ -48,7 +48,7 @@ class Question:
         options: as published, two or more of a choice.
         right: the right option, or the words of a good answer; None for a rating.
         mos: what observers say, of a rating.
-        parts: what accuracy is told by, such as {"dimension": "blur"}.
+        parts: groups that have accuracies of their own, such as {"dimension": "blur"}.
     """
 
     number: int
@@ -134,7 +134,7 @@ def _read_finevd(path: Path) -> Iterator[Question]:
 
 
 def _read_maxwell(path: Path) -> Iterator[Question]:
-    """A rating of each of MaxWell's attributes, of every video; the file beside names these."""
+    """A rating of each of MaxWell's attributes, of every video; maxwell.yaml names them."""
     label = load_card("maxwell").label
     attributes = parse_yaml(
         files("vqathinker.evaluation.understanding").joinpath("maxwell.yaml").read_text("utf-8")
@@ -152,7 +152,7 @@ def _read_maxwell(path: Path) -> Iterator[Question]:
 
 
 def _read_q_bench_video(path: Path) -> Iterator[Question]:
-    """Q-Bench-Video's questions with options and open-ended ones, told by type and concern."""
+    """Q-Bench-Video's questions with options and open-ended ones, by type and concern."""
     for number, asked in enumerate(read_q_bench(path)):
         if asked.right is None:
             raise InputError(
@@ -174,8 +174,7 @@ def _read_description(path: Path) -> Iterator[Question]:
             continue
         with reading(path, f"a JSON object in line {number + 1}", _DESCRIPTION):
             item = json.loads(line)
-            told = [item[key].strip() for key in ("video", "question", "answer")]
-        video, text, answer = told
+            video, text, answer = (item[key].strip() for key in ("video", "question", "answer"))
         yield Question(number, (video,), "open", text, right=answer)
 
 

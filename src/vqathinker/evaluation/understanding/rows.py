@@ -30,7 +30,6 @@ COLUMNS = ("measure", "part", "name", "n", "n_failed", "value", "low", "high", "
            "majority", "reason")  # fmt: skip
 Row = dict[str, Any]
 Answered = tuple[Question, Mapping[str, Any]]  # a question, and its row of the answers
-_WORD = re.compile(r"[^\W_]+")
 NOT_JUDGED = "judge is null in params.yaml: nobody judges answers in words"
 _BEST = 2  # of 0, 1, 2
 
@@ -64,36 +63,34 @@ def position_rows(answered: Sequence[Answered]) -> Iterator[Row]:
     """
     if not answered:
         return
-    most = max(len(told["shown"]) for _, told in answered)
-    named = Counter(told["shown"].index(told["said"]) for _, told in answered if told["said"])
-    for place in range(most):
-        at = [pair for pair in answered if _right_place(pair) == place]
+    shown = [list(answer["shown"]) for _, answer in answered]
+    right = [options.index(q.right) for (q, _), options in zip(answered, shown, strict=True)]
+    named = Counter(
+        answer["shown"].index(answer["said"]) for _, answer in answered if answer["said"]
+    )
+    places = range(max(map(len, shown)))
+    for place in places:
+        at = [pair for pair, its in zip(answered, right, strict=True) if its == place]
         yield _accuracy("position", LETTERS[place], at)
-    for place in range(most):
-        offered = [1 / len(told["shown"]) for _, told in answered if place < len(told["shown"])]
+    for place in places:
+        offered = [1 / len(options) for options in shown if place < len(options)]
         yield _proportion(
             "answer_share", "position", LETTERS[place], named[place], sum(named.values()), 0,
             chance=sum(offered) / len(answered),
         )  # fmt: skip
 
 
-def _right_place(pair: Answered) -> int:
-    question, told = pair
-    return list(told["shown"]).index(question.right)
-
-
 def _accuracy(part: str, name: str, answered: Sequence[Answered]) -> Row:
-    right = sum(told["said"] == question.right for question, told in answered)
-    failed = sum(told["status"] != "ok" for _, told in answered)
+    right = sum(answer["said"] == question.right for question, answer in answered)
+    failed = sum(answer["status"] != "ok" for _, answer in answered)
     n = len(answered)
     chance = sum(1 / len(question.options) for question, _ in answered) / n if n else None
-    return _proportion("accuracy", part, name, right, n, failed, chance) | (
-        {"majority": _majority(answered)} if part == "overall" else {}
-    )
+    row = _proportion("accuracy", part, name, right, n, failed, chance)
+    return row | ({"majority": _majority(answered)} if part == "overall" else {})
 
 
 def _majority(answered: Sequence[Answered]) -> float | None:
-    """Of a policy that names, of a question's options, the one that is right most often."""
+    """Accuracy of always naming the option that is right most often."""
     if not answered:
         return None
     often = Counter(question.right for question, _ in answered)
@@ -136,9 +133,9 @@ def rating_rows(answered: Sequence[Answered]) -> Iterator[Row]:
 
 def _correlation(name: str, answered: Sequence[Answered]) -> Row:
     scored = [
-        (told["score"], question.mos)
-        for question, told in answered
-        if told["score"] is not None and question.mos is not None
+        (answer["score"], question.mos)
+        for question, answer in answered
+        if answer["score"] is not None and question.mos is not None
     ]
     found = correlations([score for score, _ in scored], [mos for _, mos in scored])
     return row_of(
@@ -148,8 +145,8 @@ def _correlation(name: str, answered: Sequence[Answered]) -> Row:
 
 
 def words(text: str) -> list[str]:
-    """Runs of letters and digits in lower case; nothing is stemmed."""
-    return _WORD.findall(text.casefold())
+    """Runs of letters and digits in lower case, without stemming."""
+    return re.findall(r"[^\W_]+", text.casefold())
 
 
 def rouge_l(answer: str, reference: str) -> float:
@@ -158,25 +155,21 @@ def rouge_l(answer: str, reference: str) -> float:
     >>> round(rouge_l("police kill the gunman", "police killed the gunman"), 3)
     0.75
     """
-    said, meant = words(answer), words(reference)
-    if not said or not meant:
+    first, second = words(answer), words(reference)
+    if not first or not second:
         return 0.0
-    return 2 * _common(said, meant) / (len(said) + len(meant))
-
-
-def _common(first: list[str], second: list[str]) -> int:
-    above = [0] * (len(second) + 1)
+    above = [0] * (len(second) + 1)  # lengths of common subsequences, a row for each word
     for word in first:
         row = [0]
         for place, other in enumerate(second):
             row.append(above[place] + 1 if word == other else max(row[-1], above[place + 1]))
         above = row
-    return above[-1]
+    return 2 * above[-1] / (len(first) + len(second))
 
 
 def overlap_row(answered: Sequence[Answered]) -> Row:
     """ROUGE-L, mean over open questions."""
-    values = [rouge_l(told["said"] or "", q.right or "") for q, told in answered]
+    values = [rouge_l(answer["said"] or "", q.right or "") for q, answer in answered]
     return _mean("rouge_l", "overall", "", values, _unread(answered))
 
 
@@ -197,14 +190,14 @@ def judged_rows(answered: Sequence[Answered], judged: Judged | None) -> Iterator
 
 
 def score_rows(answered: Sequence[Answered], judged: Judged | None) -> Iterator[Row]:
-    """Right answers and judged ones together, as Q-Bench-Video has it: overall, and by concern."""
+    """Choices and judged answers together, as in Q-Bench-Video: overall, and by concern."""
     if judged is None:
         yield row_of("score", "overall", "", reason=NOT_JUDGED)
         return
     values = _judged(answered, judged, None)
     groups: dict[tuple[str, str], list[float | None]] = defaultdict(list)
-    for (question, told), verdict in zip(answered, values, strict=True):
-        value = float(told["said"] == question.right) if question.kind == "choice" else verdict
+    for (question, answer), verdict in zip(answered, values, strict=True):
+        value = float(answer["said"] == question.right) if question.kind == "choice" else verdict
         parts = [part for part in question.parts if part[0] == "concern"]
         for part in [("overall", ""), *parts]:
             groups[part].append(value)
@@ -214,22 +207,22 @@ def score_rows(answered: Sequence[Answered], judged: Judged | None) -> Iterator[
 
 
 def _judged(answered: Sequence[Answered], judged: Judged, place: int | None) -> list[float | None]:
-    """Of each question the mean over rounds, of all criteria or of one, 0..1; None: not known."""
+    """The mean over rounds of each question, of all criteria or of one, 0..1; None if unknown."""
     rounds: dict[int, list[float]] = defaultdict(list)
     for row in judged.rows:
         if row["status"] == "ok":
             scores = row["scores"] if place is None else [row["scores"][place]]
             rounds[row["question"]].append(fmean(scores) / _BEST)
     return [
-        0.0 if told["status"] != "ok"
+        0.0 if answer["status"] != "ok"
         else fmean(rounds[question.number]) if question.number in rounds
         else None
-        for question, told in answered
+        for question, answer in answered
     ]  # fmt: skip
 
 
 def _unread(answered: Sequence[Answered]) -> int:
-    return sum(told["status"] != "ok" for _, told in answered)
+    return sum(answer["status"] != "ok" for _, answer in answered)
 
 
 def _mean(measure: str, part: str, name: str, values: Sequence[float], failed: int) -> Row:
