@@ -107,7 +107,7 @@ NEEDED = {
     ),
     ("summary", "results"): ("tables/scoring.csv",),
     ("explain", "results"): ("tables/scoring.csv",),
-    ("verify", "results"): ("tables/inputs.json",),
+    ("verify", "results"): ("tables/provenance.json",),
 }
 
 

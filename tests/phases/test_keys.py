@@ -159,7 +159,7 @@ def test_of_a_card_words_for_people_change_the_report_alone(config):
 @pytest.mark.parametrize("job", RESULTS_VERSION)
 def test_a_new_version_of_results_rewrites_all_files_of_that_job(config, monkeypatch, job):
     write(config)
-    versions = RESULTS_VERSION | {job: 2}
+    versions = RESULTS_VERSION | {job: RESULTS_VERSION[job] + 1}
     monkeypatch.setattr(keys_module, "RESULTS_VERSION", versions)
     changed = rewritten(config)
     assert changed

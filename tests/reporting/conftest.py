@@ -14,9 +14,8 @@ import yaml
 from vqathinker.evaluation.metrics import write_metrics
 from vqathinker.evaluation.predictions import write_predictions
 from vqathinker.params import IntervalsParams
-from vqathinker.reporting.figures import write_curves, write_scatters
 from vqathinker.reporting.page.write import PageSources
-from vqathinker.reporting.plot_data import judged_videos, panels_for
+from vqathinker.reporting.plot_data import panels_for, training_curves
 from vqathinker.reporting.tables import Inputs, write_tables
 from vqathinker.video.draw_thumbnails import write_thumbnails
 from vqathinker.video.store import write_shard
@@ -99,8 +98,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Scale:
     columns = panels_for(["rewards/regression", "rewards/temporal"])
     history = pd.DataFrame({"step": steps, **{name: np.sqrt(steps) for name in columns}})
     history.to_csv(scale.histories["grpo"], index=False)
-    write_curves(scale.histories, scale.figures)
-    write_scatters(judged_videos(scale.predictions, scale.manifests), scale.figures)
+    scale.figures.mkdir()
+    training_curves(scale.histories).to_csv(scale.figures / "training_curve.csv", index=False)
     _write_what_points_open(scale)
     return scale
 
@@ -154,6 +153,7 @@ def manifest(domain: str) -> pd.DataFrame:
     bad, good = ["no_index", "<no> moov atom"], ["ok", None]
     state = pd.DataFrame([bad, *[good] * (VIDEOS - 1)], columns=["status", "reason"])
     known = {"mos": MOS, "mos_training": MOS, "content": None, "kind": None, "domain": domain}
+    known |= {"width": 640, "height": 360, "fps": 30.0, "duration_s": 8.0, "codec": "h264"}
     return state.assign(video=NAMES, **known)
 
 

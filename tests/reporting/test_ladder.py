@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from vqathinker.evaluation.intervals import average_over_sets, bootstrap, generator_of
-from vqathinker.evaluation.significance import compare, holm
+from vqathinker.evaluation.significance import compare
 from vqathinker.params import IntervalsParams
 from vqathinker.reporting.formats import FILES, markdown
-from vqathinker.reporting.ladder import LADDER, Agreements, ladder_grids, ladder_lines
+from vqathinker.reporting.ladder import Agreements, ladder_grids, ladder_lines
 from vqathinker.reporting.scale import TableScale, ladder_rows
 
 N = 40
@@ -96,11 +96,6 @@ def test_rows_are_told_by_what_differs_and_not_by_name() -> None:
     }
 
 
-def test_runs_that_differ_in_their_seed_are_one_row() -> None:
-    (method, *_) = ladder_rows(SCALE, RUNS)
-    assert method.runs == ("grpo", "again")
-
-
 def test_differences_are_those_of_the_functions_and_name_both_runs() -> None:
     drawn = agreements(("grpo", "sft"))
     lines = lines_of(drawn, "grpo", "sft")
@@ -120,15 +115,6 @@ def test_differences_are_those_of_the_functions_and_name_both_runs() -> None:
     assert (average["benchmarks"], len(average[FILES])) == (2, 4)
 
 
-def test_holm_is_over_all_differences_of_a_measure() -> None:
-    runs = ("grpo", "sft", "small", "no-temporal")
-    lines = lines_of(agreements(runs), *runs)
-    own = [line for line in lines if line["measure"] == "srcc"]
-    assert [line["p_holm"] for line in own] == holm([line["p"] for line in own])
-    assert sum(line["p"] is not None for line in own) == 15  # 3 rows, 3 benchmarks, 2 averages
-    assert all(tuple(line) == (*LADDER, FILES) for line in lines)
-
-
 def test_several_seeds_are_their_mean_and_spread_on_what_all_have_scored() -> None:
     drawn = agreements(("grpo", "again", "sft"))
     lines = lines_of(drawn, "grpo", "again", "sft")
@@ -139,43 +125,6 @@ def test_several_seeds_are_their_mean_and_spread_on_what_all_have_scored() -> No
     assert line["spread"] == pytest.approx(np.std(values, ddof=1))
     assert find(lines, row="sft", benchmark="a", measure="srcc")["n"] == N
     assert find(lines, row="sft", benchmark="a", measure="srcc")["n_compared"] == N - 1
-
-
-def test_counts_are_of_the_videos_that_were_compared() -> None:
-    """The method lacks the last 10 videos of `a` and all but 30 of `b`; `sft` lacks the first 5."""
-    drawn = agreements(("grpo", "sft"))
-    own = drawn.judged
-    drawn = changed(
-        drawn,
-        grpo_a=own["grpo", "a"][:-10],
-        grpo_b=own["grpo", "b"][:30],
-        sft_a=own["sft", "a"][5:],
-    )
-    counted = {
-        (line["row"], line["benchmark"]): (line["n"], line["n_compared"])
-        for line in lines_of(drawn, "grpo", "sft")
-        if line["measure"] == "srcc" and line["domain"] == "in-domain"
-    }
-    assert counted == {
-        ("grpo", "a"): (30, None), ("grpo", "b"): (30, None), ("grpo", "average"): (60, None),
-        ("sft", "a"): (35, 25), ("sft", "b"): (40, 30), ("sft", "average"): (75, 55),
-    }  # fmt: skip
-
-
-def test_averages_are_weighted_by_the_label_files_whatever_was_scored() -> None:
-    drawn = agreements(("grpo",))
-    lines = lines_of(changed(drawn, grpo_a=drawn.judged["grpo", "a"][:20]), "grpo")
-    a, b, average = (
-        find(lines, benchmark=name, domain="in-domain", measure="srcc")["value"]
-        for name in ("a", "b", "average")
-    )
-    assert average == pytest.approx((a + b) / 2)  # SCALE counts as many rows of a as of b
-
-
-def test_without_the_method_values_stand_without_differences() -> None:
-    lines = lines_of(agreements(("sft",)), "sft")
-    assert all(line["reason"] and line["p"] is None for line in lines)
-    assert all(line["value"] is not None for line in lines)
 
 
 @pytest.mark.parametrize("rows", [0, N])
@@ -206,10 +155,3 @@ def test_each_question_has_its_grids_with_the_method_above() -> None:
     assert rows["Backbones: averages"] == ["grpo", "small"]
     assert rows["Frames: averages"] == ["grpo", "four", "six"]
     assert " ± " in markdown(grids)
-
-
-def test_a_question_that_no_row_answers_has_no_grid() -> None:
-    runs = ("untouched", "grpo")
-    titles = {grid.title for grid in ladder_grids(SCALE, lines_of(agreements(runs), *runs))}
-    assert titles == {"Ablation ladder: averages", "Ablation ladder: benchmarks"}
-    assert ladder_grids(SCALE, []) == []

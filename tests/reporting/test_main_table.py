@@ -125,19 +125,3 @@ def test_a_set_that_is_not_there_is_an_empty_row_and_not_in_the_average() -> Non
     assert find(lines, "grpo", WEIGHTED)["srcc"] == pytest.approx(0.8)
     assert find(lines, "grpo", WEIGHTED)["benchmarks"] == 1
     assert "b: b is not there: bring it." in text(lines)
-
-
-def test_a_correlation_that_is_not_defined_takes_the_average_with_it() -> None:
-    flat = ours("grpo", "b", None, reason="all scores are equal")
-    line = find(table([], [ours("grpo", "a", 0.8), flat]), "grpo", WEIGHTED)
-    assert (line["srcc"], line["reason"]) == (None, "all scores are equal")
-
-
-def test_without_published_rows_ours_stand_alone_with_interval_and_failures() -> None:
-    shown = text(table([], [ours("grpo", "c", 0.5)]), notes=("c has 20 videos.",))
-    assert "grpo (expected) | mine | ours | 0.500* | 0.500* | 0.500* | 0.500*" in shown
-    assert (
-        "grpo | expected | out-of-distribution | c | 20 | 0 | 1 | 2 | "
-        "0.500 [0.450, 0.550] | 0.500 [0.450, 0.550]"
-    ) in shown
-    assert shown[-1] == "c has 20 videos."

@@ -13,11 +13,11 @@ import pandas as pd
 import pytest
 from tests.programs import program_or_skip
 
-from vqathinker.errors import InputError
 from vqathinker.evaluation.preference import ALL
-from vqathinker.reporting.figures import write_preference_figure
+from vqathinker.reporting.figures import write_curves, write_preference_figure, write_scatters
 from vqathinker.reporting.formats import write_table
 from vqathinker.reporting.numbers import write_numbers
+from vqathinker.reporting.plot_data import judged_videos
 from vqathinker.reporting.preference import preference_table, read_preference
 from vqathinker.reporting.understanding import COLUMNS
 
@@ -123,7 +123,8 @@ def test_dvc_shows_and_compares_them(dvc, tmp_path):
 
 def test_dvc_draws_curves_of_every_run_and_shows_pictures_without_a_network(dvc, finished, scale):
     figures = scale.root.parent / "project" / "results" / "demo" / "figures"
-    shutil.copytree(finished.figures, figures)
+    write_curves(finished.histories, figures)
+    write_scatters(judged_videos(finished.predictions, finished.manifests), figures)
     write_preference_figure([scale.root / "preference.json"], figures)
     dvc("plots", "show", "-o", "plots")
     page = figures.parents[2] / "plots" / "index.html"
@@ -137,9 +138,3 @@ def test_dvc_draws_curves_of_every_run_and_shows_pictures_without_a_network(dvc,
         "training_curve.png", "preference.png", "scatter_grpo.png"
     }  # fmt: skip
     assert all((page.parent / name).is_file() for name in pictures)
-
-
-def test_a_table_that_is_not_there_is_named(tables, tmp_path):
-    (tables / "preference.csv").unlink()
-    with pytest.raises(InputError, match=r"preference\.csv: no such file"):
-        write_numbers(tables, tmp_path / "numbers")

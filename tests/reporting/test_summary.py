@@ -1,7 +1,6 @@
 """The summary on the terminal."""
 
 import io
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -36,33 +35,11 @@ def test_long_names_and_intervals_fit_eighty_columns_in_one_piece(scale: Any) ->
     assert max(len(line) for line in lines if "Report" not in line) <= 80
 
 
-def test_it_ends_with_the_path_of_the_report_in_one_piece(scale: Any) -> None:
-    assert "is not there" in printed(scale.root)
-    report = scale.root / "report.html"
-    report.write_text("", encoding="utf-8")
-    assert printed(scale.root).endswith(f"Report: {report}\n")
-
-
-def test_names_in_brackets_are_no_markup(scale: Any, tmp_path: Path) -> None:
-    change(scale, run="[b]g")
-    folder = tmp_path / "[bold]a[" / "[red]"
-    shutil.copytree(scale.tables, folder / "tables")
-    said = printed(folder)
-    assert "[red]" in said.splitlines()[0]
-    assert "[b]g" in said
-
-
 def test_what_is_lost_is_counted_by_row_and_told_by_kind(scale: Any) -> None:
     rows = change(scale, n_missing=2, n_damaged=0, n_null=1)
     said = printed(scale.root)
     assert said.count(f"  {int(rows['n'].iloc[0]) - 3}     3  ") == len(rows)  # n is compared
     assert f"{2 * len(rows)} missing, {len(rows)} without" in said
-
-
-def test_the_kind_of_score_has_a_column_where_rows_differ(scale: Any) -> None:
-    assert f"({scale.root.name}, greedy)" in printed(scale.root)
-    change(scale, score=["mean", *["greedy"] * 3])
-    assert " mean " in printed(scale.root)
 
 
 def test_without_tables_it_names_the_file(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ _CHANGES: dict[str, tuple[str, ...]] = {
     "ask": ("answers to questions beside the score",),
     "judge": ("what a judge says of open answers",),
     "measure": ("accuracies and correlations of answers",),
-    "tables": ("tables of scores, and their provenance",),
+    "tables": ("tables of scores, and their provenance", "provenance of all tables in one file"),
     "numbers": ("numbers of tables, for DVC",),
     "figures": ("curves, scatter plots, calibration",),
     "thumbnails": ("small pictures of clips",),

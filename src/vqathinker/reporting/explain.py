@@ -1,12 +1,12 @@
-"""Where one number of a table comes from: the chain from its cell down to label file and videos.
+"""The chain of one number of a table, from its cell down to the label file and the videos.
 
-Hashes are computed again from the disk, so a chain takes as long as reading its videos.
+Hashes are computed again from the disk, so this takes as long as reading the videos.
 """
 
 import csv
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,22 +18,15 @@ from vqathinker.hashing import sha256_of_file
 from vqathinker.parquet import read_columns
 from vqathinker.phases.words import nearest
 from vqathinker.policy.folder.hashes import policy_hash
-from vqathinker.products import MANIFEST, TABLE
-from vqathinker.reporting.provenance import (
-    Link,
-    TableProvenance,
-    find_root,
-    locate,
-    provenances_of,
-    row_name,
-)
+from vqathinker.products import MANIFEST, METRICS, TABLE
+from vqathinker.reporting.provenance import Link, locate, read_provenance, row_name
 
-OK, DIFFERS, GONE, UNKNOWN = "ok", "DIFFERS", "gone", "not recorded"
-_LISTED = 20  # rows that a wrong name is answered with
+OK, DIFFERS, GONE, UNKNOWN = "ok", "DIFFERS", "gone", "not recorded"  # states
+_LISTED = 20  # names that the answer to a wrong name lists
 
 
 class Video(NamedTuple):
-    """A video of a set: id, file, hash by the receipt, and state; `note` is the manifest's."""
+    """A video of a set: id, file, hash by the receipt, state, and the manifest's note."""
 
     video: str
     path: str
@@ -43,10 +36,10 @@ class Video(NamedTuple):
 
 
 class Chain(NamedTuple):
-    """From one source to its videos; `says` is the value in the source itself under that column."""
+    """From one source down to its videos; `value` is that of the column in the source itself."""
 
     source: str
-    says: Any
+    value: Any
     links: list[Link]
     videos: list[Video]
 
@@ -54,56 +47,54 @@ class Chain(NamedTuple):
 class Explanation(NamedTuple):
     """A cell of a table, as its CSV has it, and a chain for each of its sources.
 
-    `told` is the source that the table names, if any.
+    `published_in` is the publication that the table names, if any.
     """
 
     table: Path
     row: str
     column: str
     value: str
-    told: str
+    published_in: str
     chains: list[Chain]
 
 
 def explain(results: Path, table: str, row: str, column: str) -> Explanation:
-    """Follow one number; everything on the way is compared with its recorded hash.
+    """Follow one number and compare every file on the way with its recorded hash.
 
     Args:
         results: a results folder, such as results/demo.
         table: name of one of its tables, such as scoring.
-        row: values of the columns that name a row, joined by a stroke: grpo/demo_content.
+        row: values of the columns that name a row, joined by a slash: grpo/demo_content.
         column: one of the table's columns, such as srcc.
 
     Raises:
-        InputError: there is no such table, row or column; the message names those that there are.
+        InputError: there is no such table, row or column; the message lists the known ones.
     """
-    provenance = _among(table.removesuffix(".csv"), provenances_of(results), "table")
-    with reading(provenance.table, *TABLE):
-        with provenance.table.open(encoding="utf-8", newline="") as file:
-            lines = csv.DictReader(file)
-            cells = {row_name(line, provenance.content["key"]): line for line in lines}
-        columns = {name: name for name in lines.fieldnames or ()}
-    values = _among(row, cells, f"row of {provenance.table}")
-    value = values[_among(column, columns, f"column of {provenance.table}")]
-    root = find_root(results, provenance.content["sources"])
-    chains = []
-    for name in provenance.rows.get(row, []):
-        links = list(_follow(provenance, name, root))
+    provenance = read_provenance(results)
+    entry = _among(table.removesuffix(".csv"), provenance.tables, "table")
+    path = provenance.folder / f"{table.removesuffix('.csv')}.csv"
+    with reading(path, *TABLE), path.open(encoding="utf-8", newline="") as file:
+        rows = {row_name(cells, entry["key"]): cells for cells in csv.DictReader(file)}
+    cells = _among(row, rows, f"row of {path}")
+    value = _among(column, cells, f"column of {path}")
+    root, chains = provenance.root(results), []
+    for source in entry["rows"].get(row, []):
+        links = list(_check(provenance.sources[source], root))
         manifests = [root / link.path for link in links if link.kind == "manifest" and link.path]
-        videos = [video for path in manifests if path.is_file() for video in _videos_of(path)]
-        chains.append(Chain(name, _said(root / name, column), links, videos))
-    return Explanation(provenance.table, row, column, value, values.get("source", ""), chains)
+        videos = [video for one in manifests if one.is_file() for video in _videos_of(one)]
+        chains.append(Chain(source, _value_in(root / source, column), links, videos))
+    return Explanation(path, row, column, value, cells.get("source", ""), chains)
 
 
-def _said(path: Path, column: str) -> Any:
-    if path.suffix != ".json" or not path.is_file():
+def _value_in(source: Path, column: str) -> Any:
+    if source.suffix != ".json" or not source.is_file():
         return None
-    said = read_json(path, "the source of a table", "write it again").get(column)
-    return None if isinstance(said, dict | list) else said
+    value = read_json(source, *METRICS).get(column)
+    return None if isinstance(value, dict | list) else value
 
 
 def state_of(path: Path, sha256: str | None) -> str:
-    """Whether a file, or a policy's folder, is what it was: see `provenance.Link`."""
+    """Whether a file, or a policy's folder, still has its recorded hash."""
     if not path.exists():
         return GONE
     if sha256 is None:
@@ -112,7 +103,7 @@ def state_of(path: Path, sha256: str | None) -> str:
     return OK if found == sha256 else DIFFERS
 
 
-def _among(word: str, known: dict[str, Any], what: str) -> Any:
+def _among(word: str, known: Mapping[str, Any], what: str) -> Any:
     if word in known:
         return known[word]
     names = list(known)
@@ -121,10 +112,10 @@ def _among(word: str, known: dict[str, Any], what: str) -> Any:
     raise InputError(f"{word!r} is no {what}; expected one of {listed}{more}{nearest(word, names)}")
 
 
-def _follow(provenance: TableProvenance, name: str, root: Path) -> Iterator[Link]:
-    """Every link from one source of a table down to its labels, compared with the disk."""
+def _check(chain: Sequence[Link], root: Path) -> Iterator[Link]:
+    """The links of a chain with their states, and what receipts say of the origin of files."""
     receipt: dict[str, Any] = {}
-    for link in provenance.links(name):
+    for link in chain:
         if link.path is None:
             yield link._replace(state=UNKNOWN if link.kind == "policy" else "")
             continue
@@ -138,7 +129,7 @@ def _follow(provenance: TableProvenance, name: str, root: Path) -> Iterator[Link
             facts["rows"] = pq.read_metadata(here).num_rows
         elif link.kind == "labels" and receipt:
             facts |= _origin_of_files(receipt)
-        if link.kind != "history" or state != GONE:
+        if link.kind != "history" or state != GONE:  # a policy that was never trained has none
             yield link._replace(state=state, facts=facts)
 
 
@@ -154,7 +145,7 @@ def _origin_of_files(receipt: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _videos_of(manifest: Path) -> Iterator[Video]:
-    """Every video that a manifest lists, compared with the receipt of the set whose file it is."""
+    """Every video of a manifest, compared with the receipt of the set that owns the file."""
     rows = read_columns(manifest, ["video", "file", "status", "reason"], MANIFEST)
     sets = Path(os.path.normpath(manifest.parent.parent))
     receipts: dict[Path, dict[str, str]] = {}
@@ -172,35 +163,31 @@ def _videos_of(manifest: Path) -> Iterator[Video]:
 
 def as_text(explanation: Explanation) -> str:
     """The explanation for a terminal."""
-    table, row, column, value, told, chains = explanation
+    table, row, column, value, published_in, chains = explanation
     lines = [f"{table}: {row}, {column}: {value or 'empty'}"]
-    lines += [f"  as told by {told}"] if told else []
+    lines += [f"  published in {published_in}"] if published_in else []
     lines += [] if chains else ["  of no file"]
     for chain in chains:
-        lines += ["", *_chain_lines(chain, column)]
+        lines.append("")
+        for link in chain.links:
+            lines.append(f"{link.kind:<12} {link.path or ''}  {link.state}".rstrip())
+            own = {column: chain.value} if link.path == chain.source else {}
+            facts = {**own, "sha256": link.sha256, **link.facts}
+            texts = {name: _plain(fact) for name, fact in facts.items()}
+            lines += [f"  {name:<14} {text}" for name, text in texts.items() if text]
+        if chain.videos:
+            counts = Counter(video.state for video in chain.videos)
+            states = ", ".join(f"{number} {state}" for state, number in counts.items())
+            lines.append(f"{'videos':<12} {len(chain.videos)}: {states}")
+        for video in chain.videos:
+            note = f"  ({video.note})" if video.note else ""
+            lines.append(f"  {video.path}  {video.sha256 or '–'}  {video.state}{note}")
     return "\n".join(lines)
 
 
-def _chain_lines(chain: Chain, column: str) -> Iterator[str]:
-    for link in chain.links:
-        yield f"{link.kind:<12} {link.path or ''}  {link.state}".rstrip()
-        says = {column: chain.says} if link.path == chain.source else {}
-        yield from _facts({**says, "sha256": link.sha256, **link.facts})
-    if chain.videos:
-        counts = Counter(video.state for video in chain.videos)
-        states = ", ".join(f"{number} {state}" for state, number in counts.items())
-        yield f"{'videos':<12} {len(chain.videos)}: {states}"
-        for video in chain.videos:
-            note = f"  ({video.note})" if video.note else ""
-            yield f"  {video.path}  {video.sha256 or '–'}  {video.state}{note}"
-
-
-def _facts(facts: Mapping[str, Any]) -> Iterator[str]:
-    for key, value in facts.items():
-        text = value
-        if isinstance(value, dict):
-            text = ", ".join(f"{name} {held}" for name, held in value.items())
-        elif isinstance(value, list):
-            text = ", ".join(map(str, value))
-        if text not in {None, ""}:
-            yield f"  {key:<14} {text}"
+def _plain(fact: Any) -> str:
+    if isinstance(fact, dict):
+        return ", ".join(f"{name} {value}" for name, value in fact.items())
+    if isinstance(fact, list):
+        return ", ".join(map(str, fact))
+    return "" if fact is None else str(fact)

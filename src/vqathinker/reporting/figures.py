@@ -1,7 +1,6 @@
 """Figures of training and of scores against MOS, each with its numbers as CSV."""
 
 import math
-import unicodedata
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -21,33 +20,39 @@ from vqathinker.reporting.preference import read_preference
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _STYLES = ("-", "--", ":", "-.")
-_COLUMNS = 3
+_COLUMNS = 3  # panels in a line
 _DPI = 130
-_NAMED = 24  # groups whose names still fit beside an axis
-_BINS = 5  # of videos, to show how error changes with spread
+_NAMED = 24  # groups whose names still fit next to an axis
+_BINS = 5  # of videos, to show how the error changes with the spread
 _PREFERENCE = ("run", "benchmark", "score", "kind", "n", "preference", "low", "high")
-_SHOWN = 0.5  # part of a domain's benchmarks that a method needs to be shown
-_MOST = 30  # methods of a panel, the best by mean rank
+_MOST = 30  # methods of a panel of ranks, the best by mean rank
 
 Shown = TypeVar("Shown")
 
 
 def write_curves(histories: Mapping[str, Path], out_dir: Path) -> None:
-    """Draw `training_curve.png` and write its numbers to `training_curve.csv`.
+    """Draw `training_curve.png`: a panel for each column, with every logged step and the trend.
 
-    `histories` maps each trained run to its `history.csv`. A faint line has every logged step, a
-    strong one the trend.
+    `histories` maps each trained run to its `history.csv`.
 
     Raises:
         InputError: a history lacks a column.
     """
     table = data.training_curves(histories)
     _write_numbers(table, out_dir / "training_curve.csv", None)
-    titles, lines, runs = data.panels_for(table.columns), data.curve_lines(table), list(histories)
+    titles, curves, runs = data.panels_for(table.columns), list(data.curves_of(table)), [*histories]
 
     def draw(axis: Axes, name: str) -> None:
-        for line in lines.get(name, []):
-            _draw_line(axis, line, runs.index(line.run))
+        for curve in (curve for curve in curves if curve.panel == name):
+            number = runs.index(curve.run)
+            colour = COLOURS[number % len(COLOURS)]
+            if curve.faint:
+                axis.plot(curve.steps, curve.values, color=colour, alpha=0.2, linewidth=0.8)
+            else:
+                style = _STYLES[number // len(COLOURS) % len(_STYLES)]
+                axis.plot(
+                    curve.steps, curve.values, style, color=colour, linewidth=1.6, label=curve.run
+                )
         _finish(axis, titles[name], "step")
 
     shown = list(titles) if histories else []
@@ -56,17 +61,14 @@ def write_curves(histories: Mapping[str, Path], out_dir: Path) -> None:
 
 
 def write_scatters(judged: pd.DataFrame, out_dir: Path) -> None:
-    """Draw `scatter_<run>.png`, a panel for each benchmark, and write `judged` to `scatter.csv`.
-
-    `judged` is a table of `plot_data.judged_videos`.
-    """
+    """Draw `scatter_<run>.png`, a panel for each benchmark, and write `judged` to `scatter.csv`."""
+    _write_numbers(judged, out_dir / "scatter.csv")
 
     def draw(axis: Axes, shown: tuple[str, pd.DataFrame]) -> None:
         benchmark, videos = shown
         _draw_points(axis, videos["mos"], videos["score"])
         _finish(axis, f"{benchmark} ({len(videos)} videos)", "MOS", "score")
 
-    _write_numbers(judged, out_dir / "scatter.csv")
     for run, of_run in judged.groupby("run", sort=False):
         benchmarks = list(of_run.groupby("benchmark", sort=False))
         path = out_dir / f"scatter_{run}.png"
@@ -79,16 +81,20 @@ def write_calibration(judged: pd.DataFrame, out_dir: Path) -> None:
     _write_numbers(table, out_dir / "calibration.csv")
     runs = list(table["run"].unique())
 
-    def draw(axis: Axes, shown: tuple[str, list[data.Line]]) -> None:
-        benchmark, lines = shown
-        for line in lines:
-            _draw_line(axis, line, runs.index(line.run))
-        known = [end for line in lines for end in (*line.x, *line.y)]
-        ends = [min(known), max(known)]
+    def draw(axis: Axes, shown: tuple[str, pd.DataFrame]) -> None:
+        benchmark, bins = shown
+        for run, own in bins.groupby("run", sort=False):
+            axis.errorbar(
+                own["score"], own["mos"], yerr=data.whiskers(own["mos"], own["low"], own["high"]),
+                color=COLOURS[runs.index(run) % len(COLOURS)], label=str(run), marker="o",
+                markersize=3, linewidth=1.2, elinewidth=0.7,
+            )  # fmt: skip
+        known = bins[["score", "mos"]].to_numpy()
+        ends = [known.min(), known.max()]
         axis.plot(ends, ends, color="black", linewidth=0.7, linestyle=":")
         _finish(axis, benchmark, "score", "MOS on the scale of scores")
 
-    panels = list(data.calibration_lines(data.rows_of(table)).items())
+    panels = list(table.groupby("benchmark", sort=False))
     path = out_dir / "calibration.png"
     _save_panels(path, panels, draw, empty="No video has a score.", legend=True)
 
@@ -96,23 +102,22 @@ def write_calibration(judged: pd.DataFrame, out_dir: Path) -> None:
 def write_residuals(judged: pd.DataFrame, out_dir: Path) -> None:
     """Draw `residuals_<run>.png` for each run, and write all of them to `residuals.csv`.
 
-    A panel for each benchmark with contents or kinds of degradation. It has a point for each of
-    them, from the most overrated to the most underrated.
+    A panel for each benchmark with contents or kinds of degradation has a point for each of them,
+    from the most overrated to the most underrated.
     """
     table = data.residuals(judged)
     _write_numbers(table, out_dir / "residuals.csv")
 
-    def draw(axis: Axes, shown: tuple[tuple[str, str], list[data.Dot]]) -> None:
+    def draw(axis: Axes, shown: tuple[tuple[str, str], pd.DataFrame]) -> None:
         (benchmark, by), dots = shown
-        _draw_dots(axis, dots, [dot.place for dot in dots], [benchmark])
+        _draw_dots(axis, dots, dots["place"].tolist(), [benchmark])
         axis.axvline(0, color="black", linewidth=0.7, linestyle=":")
         _finish(axis, f"{benchmark}, by {by}", "MOS - line through scores")
 
     for run in judged["run"].unique():
-        dots = data.residual_dots(data.rows_of(table), run)
         empty = f"{run}: no benchmark has contents or kinds of degradation."
         title, path = f"{run}: MOS left over, by group", out_dir / f"residuals_{run}.png"
-        _save_panels(path, list(dots.items()), draw, empty=empty, title=title)
+        _save_panels(path, list(data.residual_dots(table, run)), draw, empty=empty, title=title)
 
 
 def write_uncertainty(
@@ -120,8 +125,8 @@ def write_uncertainty(
 ) -> None:
     """Draw `uncertainty.png`, error against spread, and write its numbers to `uncertainty.csv`.
 
-    A panel for each run and benchmark whose predictions have a spread. The line is the mean error
-    of a fifth of the videos each.
+    It has a panel for each run and benchmark whose predictions have a spread. The line is the mean
+    error of each fifth of the videos.
     """
     table = data.uncertainty(predictions, manifests)
     _write_numbers(table, out_dir / "uncertainty.csv")
@@ -133,8 +138,7 @@ def write_uncertainty(
         bins = [ordered.iloc[at] for at in np.array_split(np.arange(len(videos)), _BINS)]
         middles = [(part["spread"].mean(), part["error"].mean()) for part in bins]
         axis.plot(*zip(*middles, strict=True), color=COLOURS[1], marker="o", markersize=3)
-        spread = f"spread of {videos['score'].iloc[0]}"
-        _finish(axis, f"{run}, {benchmark}", spread, "error, MOS")
+        _finish(axis, f"{run}, {benchmark}", f"spread of {videos['score'].iloc[0]}", "error, MOS")
 
     panels = list(table.groupby(["run", "benchmark"], sort=False))
     path = out_dir / "uncertainty.png"
@@ -169,32 +173,30 @@ def write_ranks(lines: Sequence[Row], out_dir: Path) -> None:
 
 
 def _best(rows: pd.DataFrame) -> list[str]:
-    """Methods with numbers on enough benchmarks, by mean rank."""
-    needed = _SHOWN * rows["benchmark"].nunique()
+    """Methods with numbers on at least half of the benchmarks, by mean rank."""
     by_method = rows.groupby("method")
-    mean = by_method["rank"].mean()[by_method["benchmark"].nunique() >= needed]
-    return [str(name) for name in mean.sort_values(kind="stable").index[:_MOST]]
+    enough = by_method["benchmark"].nunique() >= rows["benchmark"].nunique() / 2
+    mean = by_method["rank"].mean()[enough].sort_values(kind="stable")
+    return [str(name) for name in mean.index[:_MOST]]
 
 
 def write_preference_figure(preferences: Sequence[Path], out_dir: Path) -> None:
     """Draw `preference.png` and write its numbers to `preference.csv`.
 
-    A panel for each benchmark: kinds from top to bottom, each with a dot and its interval for every
-    run. Without measured preferences there is no figure.
+    A panel for each benchmark has kinds from top to bottom, each with a dot and its interval for
+    every run. Without measured preferences there is no figure.
 
     Raises:
         InputError: a file is not what `preference` wrote, or two are of the same run and benchmark.
     """
     rows = read_preference(preferences)
     write_csv(out_dir / "preference.csv", _PREFERENCE, rows, None)
-    panels = data.preference_dots(rows)
-    dots = [dot for own in panels.values() for dot in own]
-    kinds = list(dict.fromkeys(dot.place for dot in dots))
-    runs = list(dict.fromkeys(dot.series for dot in dots))
+    kinds = list(dict.fromkeys(row["kind"].replace("_", " ") for row in rows))
+    runs = list(dict.fromkeys(row["run"] for row in rows))
 
-    def draw(axis: Axes, shown: tuple[str, list[data.Dot]]) -> None:
-        benchmark, own = shown
-        _draw_dots(axis, own, kinds, runs)
+    def draw(axis: Axes, shown: tuple[str, pd.DataFrame]) -> None:
+        benchmark, dots = shown
+        _draw_dots(axis, dots, kinds, runs)
         axis.axvline(0.5, color="0.5", linewidth=0.8, linestyle="--")
         axis.set_xlim(-0.02, 1.02)
         _finish(axis, benchmark, "share of clips scored above their copy")
@@ -202,13 +204,13 @@ def write_preference_figure(preferences: Sequence[Path], out_dir: Path) -> None:
     if rows:
         size = (5, 0.8 + len(kinds) * max(0.45, 0.14 * len(runs)))
         path = out_dir / "preference.png"
-        _save_panels(path, list(panels.items()), draw, size=size, legend=True)
+        _save_panels(path, data.preference_dots(rows), draw, size=size, legend=True)
 
 
 def draw_over_time(
     parts: Sequence[tuple[float, float, float | None]], title: str, path: Path
 ) -> None:
-    """Draw the score of one long clip over time as `path`, as PNG and as SVG beside it.
+    """Draw the score of one long clip over time as the PNG `path` and as SVG.
 
     `parts` are start and end in seconds, and the score; a part without one leaves a gap.
     """
@@ -217,43 +219,24 @@ def draw_over_time(
     for start, end, score in parts:
         if score is not None:
             axis.plot([start, end], [score, score], color=COLOURS[0], linewidth=3)
-    axis.set_title(_printable(title))
+    # A file name that is not UTF-8 cannot be written to an SVG.
+    axis.set_title(title.encode(errors="replace").decode())
     _finish(axis, None, "seconds", "score")
     save_figure(figure, path.with_suffix(".png"))
 
 
-def _draw_line(axis: Axes, line: data.Line, number: int) -> None:
-    colour = COLOURS[number % len(COLOURS)]
-    style = _STYLES[number // len(COLOURS) % len(_STYLES)]
-    if line.faint:
-        axis.plot(line.x, line.y, color=colour, alpha=0.2, linewidth=0.8)
-    elif not line.low:
-        axis.plot(line.x, line.y, style, color=colour, linewidth=1.6, label=line.run)
-    else:
-        reach = [data.reach(line.y, line.low), data.reach(line.high, line.y)]
-        axis.errorbar(line.x, line.y, yerr=reach, color=colour, label=line.run, marker="o",
-                      markersize=3, linewidth=1.2, elinewidth=0.7)  # fmt: skip
-
-
-def _draw_dots(
-    axis: Axes, dots: Sequence[data.Dot], places: Sequence[str], series: Sequence[str]
-) -> None:
-    """Rows from top to bottom, the dots of a row below each other."""
+def _draw_dots(axis: Axes, dots: pd.DataFrame, places: list[str], series: list[str]) -> None:
+    """Draw `places` from top to bottom, the dots of a place below each other."""
     for number, name in enumerate(series):
-        own = [dot for dot in dots if dot.series == name and dot.value is not None]
-        values = [dot.value or 0.0 for dot in own]
+        own = dots[(dots["series"] == name) & dots["value"].notna()]
         shift = 0.7 * ((number + 0.5) / len(series) - 0.5)
-        reach = [
-            data.reach(values, [d.low for d in own]),
-            data.reach([d.high for d in own], values),
-        ]
         axis.errorbar(
-            values, [places.index(dot.place) + shift for dot in own], xerr=reach, fmt="o",
-            markersize=4, elinewidth=1, color=COLOURS[number % len(COLOURS)], label=name,
+            own["value"], [places.index(place) + shift for place in own["place"]],
+            xerr=data.whiskers(own["value"], own["low"], own["high"]), fmt="o", markersize=4,
+            elinewidth=1, color=COLOURS[number % len(COLOURS)], label=name,
         )  # fmt: skip
-    named = len(places) <= _NAMED
-    names = [_printable(place) for place in places]
-    axis.set_yticks(range(len(places)) if named else [], names if named else [], fontsize=7)
+    named = places if len(places) <= _NAMED else []
+    axis.set_yticks(range(len(named)), named, fontsize=7)
     axis.invert_yaxis()
 
 
@@ -266,9 +249,9 @@ def _save_panels(
     path: Path, shown: Sequence[Shown], draw: Callable[[Axes, Shown], None], *,
     empty: str = "", title: str = "", size: tuple[float, float] = (3, 3), legend: bool = False,
 ) -> None:  # fmt: skip
-    """Save a figure with a panel of this `size` in inches for each of `shown`, three in a line.
+    """Save a figure with a panel of this `size` in inches for each of `shown`.
 
-    The legend names the lines of the first panel. Where nothing is shown, the figure says `empty`.
+    The legend names the lines of the first panel. If nothing is shown, the figure says `empty`.
     """
     if not shown:
         figure = Figure(figsize=(9, 2), layout="constrained")
@@ -286,12 +269,12 @@ def _save_panels(
     for axis in axes[len(shown) :]:
         axis.set_axis_off()
     if legend:
-        add_legend(figure)
+        handles, labels = figure.axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper left", ncols=4, frameon=False)
     save_figure(figure, path)
 
 
 def _finish(axis: Axes, title: str | None, x: str, y: str = "") -> None:
-    """Title and labels, a faint grid, and no frame above and at the right."""
     if title is not None:
         axis.set_title(title, loc="left", fontsize=9)
     axis.set(xlabel=x, ylabel=y)
@@ -299,17 +282,8 @@ def _finish(axis: Axes, title: str | None, x: str, y: str = "") -> None:
     axis.spines[["top", "right"]].set_visible(False)
 
 
-def add_legend(figure: Figure) -> None:
-    """Name the lines of the first panel above all panels."""
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncols=4, frameon=False)
-
-
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as `path`, which ends in .png, and as SVG beside it; always the same bytes.
-
-    All text is shown as it is: a dollar sign begins no formula.
-    """
+    """Write a figure as PNG and SVG, reproducibly; a dollar sign in a text starts no formula."""
     for text in figure.findobj(Text):
         text.set_parse_math(False)
     with warnings.catch_warnings():
@@ -317,23 +291,13 @@ def save_figure(figure: Figure, path: Path) -> None:
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         with whole_file(path) as part:
             figure.savefig(part, format="png", dpi=_DPI)
-        # Without a salt the names of an SVG's parts are drawn at random.
+        # Without a salt the ids in an SVG are random.
         style = mpl.rc_context({"svg.hashsalt": path.stem, "svg.fonttype": "none"})
         with whole_file(path.with_suffix(".svg")) as part, style:
             figure.savefig(part, format="svg", metadata={"Date": None})
 
 
-def _printable(text: str) -> str:
-    r"""Text without the characters that no SVG can hold: control characters and lone surrogates.
-
-    >>> _printable("a\x1b[b\udcff.mp4")
-    'a�[b�.mp4'
-    """
-    return "".join("\ufffd" if unicodedata.category(one) in {"Cc", "Cs"} else one for one in text)
-
-
 def _write_numbers(table: pd.DataFrame, path: Path, decimals: int | None = 6) -> None:
-    """Write what a figure shows as CSV."""
     form = None if decimals is None else f"%.{decimals}f"
     with whole_file(path) as part:
         table.to_csv(part, index=False, float_format=form, lineterminator="\n")

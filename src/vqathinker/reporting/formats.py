@@ -1,9 +1,7 @@
-"""One table, three ways: CSV for programs, Markdown for reading, LaTeX (booktabs) for a paper."""
+"""Tables as CSV for programs, Markdown for reading and LaTeX (booktabs) for a paper."""
 
 import csv
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +13,7 @@ from vqathinker.products import TABLE, Product
 
 Row = Mapping[str, Any]
 
-FILES = "files"  # of a row: the files that it comes from; no column
+FILES = "files"  # key of a row: the files that its values come from; not a column
 COUNTS = ("n", "n_missing", "n_damaged", "n_null")
 MEASURES = ("srcc", "plcc")
 BOUNDS = tuple(f"{name}_{end}" for name in MEASURES for end in ("low", "high"))
@@ -24,36 +22,12 @@ NUMBERS = frozenset((
     "distinct", "spread_error", "n_failed", "value", "low", "high", "chance", "majority",
     "published",
 ))  # fmt: skip
-# Columns of names and sentences, which stay texts even where one looks like a number.
+# Columns of names and sentences: these stay text even if a value looks like a number.
 _TEXTS = frozenset(
     ("run", "benchmark", "video", "method", "training_data", "row", "differs", "domain", "set",
      "task", "name", "group", "kind", "by", "part", "reason", "note", "source")
 )  # fmt: skip
 _ANSWERS = {"": None, "yes": True, "no": False, "True": True, "False": False}
-
-
-class Table(NamedTuple):
-    """A table of results, whose rows know what they come from.
-
-    Attributes:
-        name: of its files.
-        title: its heading in print.
-        columns: of the CSV.
-        key: the columns whose values name a row.
-        rows: values by column, and under `FILES` the paths of the files they come from.
-        decimals: of the CSV; None writes numbers in full.
-        grids: its form for reading; None: the rows of the CSV.
-        csv_only: whether only the CSV is written.
-    """
-
-    name: str
-    title: str
-    columns: Sequence[str]
-    key: Sequence[str]
-    rows: Sequence[Row]
-    decimals: int | None = 6
-    grids: "Sequence[Grid] | None" = None
-    csv_only: bool = False
 
 
 _TEX = {
@@ -63,31 +37,46 @@ _TEX = {
 } | {character: f"\\{character}" for character in "&%$#_{}"}  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Cell:
-    """A text in a table; `rank` 1 is the best of its column and 2 the second."""
+class Cell(NamedTuple):
+    """A text in a table; `rank` is 1 for the best of its column and 2 for the second best."""
 
     text: str
     rank: int | None = None
 
 
-@dataclass(frozen=True)
-class Column:
-    """One column; neighbours of one `group` share a heading above their own."""
+class Column(NamedTuple):
+    """A column; neighbouring columns of one `group` share a heading above their own."""
 
     name: str
     group: str = ""
     number: bool = True
 
 
-@dataclass(frozen=True)
-class Grid:
-    """A table for reading: `blocks` of rows, parted by a line, and notes below."""
+class Grid(NamedTuple):
+    """A table for reading: `blocks` of rows, separated by a rule, and notes below."""
 
     title: str
     columns: Sequence[Column]
     blocks: Sequence[Sequence[Sequence[Cell]]]
     notes: Sequence[str] = ()
+
+
+class Table(NamedTuple):
+    """A table of results. Its files are named `name`.
+
+    The values of the columns `key` name a row. `FILES` of a row lists the files it comes from.
+    `decimals` apply to the CSV; None writes numbers in full. `grids` are the form for reading,
+    None means the rows of the CSV. With `csv_only` only the CSV is written.
+    """
+
+    name: str
+    title: str
+    columns: Sequence[str]
+    key: Sequence[str]
+    rows: Sequence[Row]
+    decimals: int | None = 6
+    grids: Sequence[Grid] | None = None
+    csv_only: bool = False
 
 
 def flat(tree: Mapping[str, Any], above: str = "") -> dict[str, Any]:
@@ -117,22 +106,21 @@ def format_cell(value: Any) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
-def markdown(grids: Iterable[Grid]) -> str:
-    """The grids one below the other; the best of a column is bold, the second in italics."""
-    return "\n".join(_markdown_grid(grid) for grid in grids)
-
-
 def plain_grid(
     title: str, columns: Sequence[str], rows: Iterable[Row], numbers: Collection[str]
 ) -> Grid:
-    """A grid of rows without groups or ranks; `numbers` are aligned to the right."""
+    """A grid of rows without groups or ranks; the columns `numbers` are aligned to the right."""
     cells = [[Cell(format_cell(row[name])) for name in columns] for row in rows]
     return Grid(title, [Column(name, number=name in numbers) for name in columns], [cells])
 
 
-def _markdown_grid(grid: Grid) -> str:
-    notes = [f"- {note}" for note in grid.notes]
-    lines = [f"### {grid.title}", "", *_markdown_lines(grid), "", *notes, *([""] if notes else [])]
+def markdown(grids: Iterable[Grid]) -> str:
+    """All grids with titles and notes; the best of a column is bold, the second in italics."""
+    lines: list[str] = []
+    for grid in grids:
+        notes = [f"- {note}" for note in grid.notes]
+        lines += [f"### {grid.title}", "", *_markdown_lines(grid), ""]
+        lines += [*notes, ""] if notes else []
     return "\n".join(lines)
 
 
@@ -148,21 +136,14 @@ def _marked(cell: Cell) -> str:
     return f"{mark}{_markdown_text(cell.text)}{mark}"
 
 
-# What would format a cell, break it or hold a link or a tag. Signs of our own numbers stay, such as
-# the interval [0.1, 0.2], a star at the end and <0.001; so do underscores within a name.
-_MARKDOWN = re.compile(
-    r"\\(?=[!-/:-@\[-`{-~])|[|$]|<(?=[A-Za-z/!?])|\*(?=\S)|(?<!\w)_(?=\S)|(?<=\])\(|~(?=~)|&(?=#?\w+;)"
-)
-
-
 def _markdown_text(text: str) -> str:
-    return _MARKDOWN.sub(r"\\\g<0>", text).replace("\n", " ")
+    return text.replace("|", r"\|").replace("\n", " ")
 
 
 def latex(grids: Iterable[Grid]) -> str:
-    r"""The grids as `table*` environments; `\usepackage{booktabs, graphicx}` is all they need.
+    """All grids as `table*` environments, scaled down if wider than the page.
 
-    The best of a column is bold, the second underlined. A table wider than the page is scaled down.
+    The best of a column is bold, the second underlined. They need booktabs and graphicx.
     """
     head = "% Needs \\usepackage{booktabs} and \\usepackage{graphicx}.\n"
     return head + "\n".join(_latex_grid(grid) for grid in grids)
@@ -186,7 +167,7 @@ def _latex_grid(grid: Grid) -> str:
 
 
 def _latex_groups(columns: Sequence[Column]) -> list[str]:
-    """The headings above the columns' own, with a line below each; none where there is no group."""
+    """A row of group headings and the rules below them; nothing if no column has a group."""
     if not any(column.group for column in columns):
         return []
     cells: list[str] = []
@@ -212,20 +193,18 @@ def _tex_cell(cell: Cell) -> str:
 
 
 def _tex(text: str) -> str:
-    escaped = "".join(_TEX.get(character, character) for character in text)
-    # After the end of a row TeX would read these as arguments of it.
-    return f"{{{escaped[0]}}}{escaped[1:]}" if escaped[:1] in {"[", "*"} else escaped
+    return "".join(_TEX.get(character, character) for character in text)
 
 
 def write_table(table: Table, out_dir: Path) -> None:
-    """Write a table as CSV, and for reading as Markdown and LaTeX."""
+    """Write a table as CSV, and as Markdown and LaTeX for reading."""
     write_csv(out_dir / f"{table.name}.csv", table.columns, table.rows, table.decimals)
     if table.csv_only:
         return
     grids = table.grids
     if grids is None:
         grids = [plain_grid(table.title, table.columns, table.rows, NUMBERS)]
-    # The name of its file says what a single grid is.
+    # A single grid needs no title: the file is named after it.
     lines = [*_markdown_lines(grids[0]), ""] if len(grids) == 1 else [markdown(grids)]
     write_text(out_dir / f"{table.name}.md", "\n".join(lines))
     write_text(out_dir / f"{table.name}.tex", latex(grids))
@@ -234,7 +213,7 @@ def write_table(table: Table, out_dir: Path) -> None:
 def write_csv(
     path: Path, columns: Sequence[str], rows: Iterable[Row], decimals: int | None
 ) -> None:
-    """Write these columns of rows; a value that is None is an empty cell."""
+    """Write these columns of rows; None becomes an empty cell."""
     with whole_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
@@ -252,7 +231,7 @@ def _plain(value: Any, decimals: int | None) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a table for reading."""
+    """Write a text file atomically."""
     with whole_file(path) as part:
         part.write_text(text, encoding="utf-8")
 
@@ -260,15 +239,10 @@ def write_text(path: Path, text: str) -> None:
 def read_table(
     path: Path, columns: Sequence[str] = (), product: Product = TABLE
 ) -> list[dict[str, Any]]:
-    """The rows of a CSV of tables or figures: numbers, yes or no as such, None where it is empty.
-
-    Args:
-        path: the CSV.
-        columns: those that it needs to have; it may have more.
-        product: what the file should be.
+    """The rows of a CSV of tables or figures with typed values; an empty cell is None.
 
     Raises:
-        InputError: it is not there, cannot be read or lacks one of the `columns`.
+        InputError: the file cannot be read, or lacks one of `columns`; it may have more.
     """
     with reading(path, *product), path.open(encoding="utf-8", newline="") as file:
         table = csv.DictReader(file)

@@ -1,7 +1,7 @@
 """The ladder of runs: every row against the method, with the difference and its interval.
 
-Differences are of the same videos, by paired bootstrap; of several seeds the mean is compared, and
-seeds are drawn as videos are. Holm's correction is over all differences of one measure.
+Differences are of the same videos, by paired bootstrap. With several seeds the means are compared,
+and seeds are drawn as videos are. Holm's correction is over all differences of one measure.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,36 +28,37 @@ LADDER = (
     "n_compared", "difference", "difference_low", "difference_high", "p", "p_holm", "reason",
 )  # fmt: skip
 LADDER_KEY = ("group", "row", "differs", "domain", "benchmark", "measure")
-# Title to the groups of rows that answer its question; the method stands above them.
+# Title of a grid to its groups of rows, below the method.
 _GRIDS = {
     "Ablation ladder": ("untrained", "ablation"),
     "Supervised fine-tuning against GRPO": ("untrained", "training"),
     "Backbones": ("backbone",),
     "Frames": ("frames",),
 }
-_VALUES = (
-    "Averages are weighted by the number of videos, with the 95 % interval; of several seeds the "
-    "mean ± the standard deviation of seeds."
+_NOTES = (
+    (
+        "Averages are weighted by the number of videos, with the 95 % interval; of several seeds "
+        "the mean ± the standard deviation of seeds."
+    ),
+    (
+        "difference: less {}, on the videos that both scored, with the 95 % interval of the paired "
+        "bootstrap, resampled by content where a set has few, seeds drawn as well."
+    ),
+    "Holm's p: corrected over all differences of one measure in ladder.csv.",
 )
-_DIFFERENCES = (
-    "difference: less {}, on the videos that both scored, with the 95 % interval of the paired "
-    "bootstrap, resampled by content where a set has few, seeds drawn as well."
-)
-_HOLM = "Holm's p: corrected over all differences of one measure in ladder.csv."
-_ASKED = {"Supervised fine-tuning against GRPO": "training"}  # no grid without such a row
 
 
 @dataclass(eq=False)
 class Agreements:
-    """Resampled agreement of runs with benchmarks, kept once it is computed.
+    """Resampled agreement of runs with benchmarks, cached.
 
-    `judged` are the scored videos by run and benchmark, with `score`, `mos` and `content`, in the
-    order of the manifest, see `plot_data.read_judged`; `params` say how they are resampled.
+    `judged` are the scored videos by run and benchmark, see `plot_data.read_judged`; `params` say
+    how they are resampled.
     """
 
     judged: Mapping[tuple[str, str], pd.DataFrame]
     params: IntervalsParams
-    _drawn: dict[tuple[str, frozenset[str]], dict[str, Agreement]] = field(default_factory=dict)
+    _cache: dict[tuple[str, frozenset[str]], dict[str, Agreement]] = field(default_factory=dict)
 
     @property
     def runs(self) -> list[str]:
@@ -65,23 +66,22 @@ class Agreements:
         return list(dict.fromkeys(run for run, _ in self.judged))
 
     def of(self, runs: Sequence[str], benchmark: str) -> list[Agreement] | None:
-        """Agreement of each run over the videos of which all have a score.
+        """Agreement of each run over the videos that all of them scored.
 
-        None where one of them has no predictions of the benchmark.
+        None if one of them has no predictions on the benchmark.
         """
         if any((run, benchmark) not in self.judged for run in runs):
             return None
         scored = (frozenset(self.judged[run, benchmark]["video"]) for run in runs)
         shared = frozenset[str].intersection(*scored)
-        key = (benchmark, shared)
-        if key not in self._drawn:
-            self._drawn[key] = self._draw(benchmark, shared)
-        return [self._drawn[key][run] for run in runs]
+        if (key := (benchmark, shared)) not in self._cache:
+            self._cache[key] = self._resample(benchmark, shared)
+        return [self._cache[key][run] for run in runs]
 
     def average_interval(
         self, run: str, measure: str, benchmarks: Sequence[str], weights: Sequence[int]
     ) -> tuple[float | None, float | None]:
-        """Ends of the interval of a run's average over benchmarks, None where it has none."""
+        """Ends of the interval of a run's average over benchmarks, None if it has none."""
         found = [self.of([run], name) for name in benchmarks]
         if None in found:
             return None, None
@@ -89,8 +89,8 @@ class Agreements:
         estimate = average_over_sets(sets, weights).estimate(self.params.confidence)
         return estimate.low, estimate.high
 
-    def _draw(self, benchmark: str, shared: frozenset[str]) -> dict[str, Agreement]:
-        """Resample every run that has a score of all these videos."""
+    def _resample(self, benchmark: str, shared: frozenset[str]) -> dict[str, Agreement]:
+        """Resample every run that scored all these videos; all runs meet the same resamples."""
         fitting = {
             run: own
             for (run, name), videos in self.judged.items()
@@ -113,19 +113,23 @@ def ladder_lines(
     agreements: Agreements,
     files: Mapping[tuple[str, str], Path],
 ) -> list[Line]:
-    """A line for each row, measure and benchmark or weighted average.
-
-    It has the keys of `LADDER`, and of its runs and those it is compared with the `files`, which
-    are metrics by run and benchmark.
+    """A line for each row, measure, and benchmark or weighted average, with the keys `LADDER`.
 
     `value` is the mean over seeds on the `n` videos that all of them scored, `spread` the standard
     deviation of the seeds. `difference` is the row's value less the method's on the `n_compared`
-    videos that both scored, with its 95 % interval, `p` and `p_holm`. What is not defined is None,
-    with a `reason`.
+    videos that both scored, with its 95 % interval, `p` and `p_holm`. Undefined values are None
+    with a `reason`. `files` are metrics by run and benchmark; `FILES` of a line lists those of its
+    runs and of the runs it is compared with.
     """
     method = next((row for row in rows if row.group == "method"), None)
-    ladder = _Ladder(scale, method, agreements, files)
-    lines = [line for row in rows for measure in MEASURES for line in ladder.lines(row, measure)]
+    ladder = _Ladder(scale, method, agreements)
+    lines = []
+    for row in rows:
+        for measure in MEASURES:
+            for line, names in ladder.lines(row, measure):
+                compared = method.runs if method and line["n_compared"] else ()
+                pairs = [(run, name) for run in (*row.runs, *compared) for name in names]
+                lines.append(line | {FILES: [files[pair] for pair in pairs if pair in files]})
     for measure in MEASURES:
         own = [line for line in lines if line["measure"] == measure]
         for line, p in zip(own, holm([line["p"] for line in own]), strict=True):
@@ -138,22 +142,19 @@ class _Ladder:
     scale: TableScale
     method: LadderRow | None
     agreements: Agreements
-    files: Mapping[tuple[str, str], Path]
 
-    def lines(self, row: LadderRow, measure: str) -> Iterator[Line]:
+    def lines(self, row: LadderRow, measure: str) -> Iterator[tuple[Line, list[str]]]:
+        """Lines with the benchmarks that they are about."""
         for domain in dict.fromkeys(self.scale.domains.values()):
             there = [name for name in self.scale.benchmarks(domain) if self._is_there(row, name)]
             places = [(name, [name]) for name in there]
             for benchmark, names in [*places, *([(AVERAGES[0], there)] if there else [])]:
-                line = {
+                yield {
                     **dict.fromkeys(LADDER), "group": row.group, "row": row.name,
                     "differs": row.differs, "seeds": len(row.runs), "measure": measure,
                     "domain": domain, "benchmark": benchmark, "benchmarks": len(names),
                     **self._value(row, names, measure), **self._difference(row, names, measure),
-                }  # fmt: skip
-                compared = self.method.runs if self.method and line["n_compared"] else ()
-                pairs = [(run, name) for run in (*row.runs, *compared) for name in names]
-                yield {**line, FILES: [self.files[pair] for pair in pairs if pair in self.files]}
+                }, names  # fmt: skip
 
     def _is_there(self, row: LadderRow, benchmark: str) -> bool:
         return all((run, benchmark) in self.agreements.judged for run in row.runs)
@@ -163,24 +164,21 @@ class _Ladder:
     ) -> Seeds:
         """Mean over the row's seeds, of one benchmark or averaged over several.
 
-        Over the videos that the runs `other` have scored, too.
+        It is over the videos that the runs `other` scored, too.
         """
         found = [self.agreements.of([*row.runs, *other], name) or [] for name in benchmarks]
-        of_run = [
-            [getattr(agreements[seed], measure) for agreements in found]
-            for seed in range(len(row.runs))
-        ]
         # Weights are those of the label files, so that they are the same for every row.
         weights = [self.scale.counts[name] for name in benchmarks]
-        means = [own[0] if len(own) == 1 else average_over_sets(own, weights) for own in of_run]
-        generator = generator_of(self.agreements.params.seed, f"seeds of {row.name}")
-        return over_seeds(means, generator)
+        means = []
+        for seed in range(len(row.runs)):
+            own = [getattr(agreements[seed], measure) for agreements in found]
+            means.append(own[0] if len(own) == 1 else average_over_sets(own, weights))
+        return over_seeds(means, generator_of(self.agreements.params.seed, f"seeds of {row.name}"))
 
     def _value(self, row: LadderRow, benchmarks: Sequence[str], measure: str) -> Line:
         own = self._seeds(row, benchmarks, measure)
         found = own.mean.estimate(self.agreements.params.confidence)
-        return {"n": own.mean.n, "value": found.value, "low": found.low, "high": found.high,
-                "spread": own.spread, "reason": found.reason}  # fmt: skip
+        return {**found._asdict(), "n": own.mean.n, "spread": own.spread}
 
     def _difference(self, row: LadderRow, benchmarks: Sequence[str], measure: str) -> Line:
         method = self.method
@@ -201,12 +199,12 @@ class _Ladder:
 
 
 def ladder_grids(scale: TableScale, lines: Sequence[Line]) -> list[Grid]:
-    """Grids of the lines that `ladder_lines` made; a question that no row answers has none."""
+    """Two grids, averages and benchmarks, for each question that a row answers."""
     there = {line["group"] for line in lines}
     grids = []
     for title, groups in _GRIDS.items():
-        asked = {_ASKED[title]} if title in _ASKED else set(groups)
-        if asked & there:
+        # Without another way of training there is nothing to compare GRPO with.
+        if there & (set(groups) if "training" not in groups else {"training"}):
             own = [line for line in lines if line["group"] in ("method", *groups)]
             grids += [_averages(scale, title, own), _benchmarks(scale, title, own)]
     return grids
@@ -214,7 +212,7 @@ def ladder_grids(scale: TableScale, lines: Sequence[Line]) -> list[Grid]:
 
 def _averages(scale: TableScale, title: str, lines: Sequence[Line]) -> Grid:
     domains = list(dict.fromkeys(line["domain"] for line in lines))
-    columns = [Column(name, number=False) for name in ("row", "what differs")] + [Column("seeds")]
+    columns = [Column("row", number=False), Column("what differs", number=False), Column("seeds")]
     columns += [
         Column(name, group=f"{domain} {HEADINGS[measure]}")
         for domain in domains
@@ -224,23 +222,31 @@ def _averages(scale: TableScale, title: str, lines: Sequence[Line]) -> Grid:
     blocks: dict[str, list[list[Cell]]] = {}
     for name, of in _by_row(lines).items():
         first = next(iter(of.values()))
-        cells = [Cell(name), Cell(first["differs"]), Cell(format_cell(first["seeds"]))]
+        texts = [name, first["differs"], format_cell(first["seeds"])]
         for domain in domains:
             for measure in MEASURES:
                 line = of.get((domain, AVERAGES[0], measure))
-                cells += _average_cells(line, len(scale.benchmarks(domain)))
-        blocks.setdefault(first["group"], []).append(cells)
-    return Grid(f"{title}: averages", columns, list(blocks.values()), _notes(scale, lines))
+                texts += _average_texts(line, len(scale.benchmarks(domain)))
+        blocks.setdefault(first["group"], []).append([Cell(text) for text in texts])
+    reasons = dict.fromkeys(
+        f"{line['row']}, {line['benchmark']} ({line['domain']}): {line['reason']}."
+        for line in lines
+        if line["reason"]
+    )
+    notes = [*(note.format(scale.method) for note in _NOTES), *reasons]
+    return Grid(f"{title}: averages", columns, list(blocks.values()), notes)
 
 
-def _average_cells(line: Line | None, total: int) -> list[Cell]:
+def _average_texts(line: Line | None, total: int) -> list[str]:
     if line is None:
-        return [Cell("–")] * 4
+        return ["–"] * 4
     value = _spread(line) or interval_text(line["value"], line["low"], line["high"])
     if line["benchmarks"] < total:
         value += f" ({line['benchmarks']} of {total})"
-    texts = (value, _difference_text(line), _p(line["p"]), _p(line["p_holm"]))
-    return [Cell(text) for text in texts]
+    difference = signed(line["difference"])
+    if line["difference"] is not None and line["difference_low"] is not None:
+        difference += f" [{signed(line['difference_low'])}, {signed(line['difference_high'])}]"
+    return [value, difference, _p(line["p"]), _p(line["p_holm"])]
 
 
 def _benchmarks(scale: TableScale, title: str, lines: Sequence[Line]) -> Grid:
@@ -250,13 +256,12 @@ def _benchmarks(scale: TableScale, title: str, lines: Sequence[Line]) -> Grid:
     columns += [Column(HEADINGS[m], group=name) for name in names for m in MEASURES]
     blocks = []
     for name, of in _by_row(lines).items():
-        cells = [of.get((scale.domains[b], b, m)) for b in names for m in MEASURES]
-        values = [Cell(_spread(line) or format_cell(line and line["value"])) for line in cells]
-        rows = [[Cell(name), Cell("value"), *values]]
-        if any(line is not None and line["difference"] is not None for line in cells):
-            differences = [Cell("–" if line is None else _marked(line)) for line in cells]
-            rows.append([Cell(name), Cell("difference"), *differences])
-        blocks.append(rows)
+        own = [of.get((scale.domains[b], b, m)) for b in names for m in MEASURES]
+        values = [_spread(line) or format_cell(line and line["value"]) for line in own]
+        rows = [[name, "value", *values]]
+        if any(line is not None and line["difference"] is not None for line in own):
+            rows.append([name, "difference", *map(_starred, own)])
+        blocks.append([[Cell(text) for text in row] for row in rows])
     note = "A star: Holm's p below 0.05. Intervals of all differences are in ladder.csv."
     return Grid(f"{title}: benchmarks", columns, blocks, [note])
 
@@ -275,29 +280,12 @@ def _spread(line: Line | None) -> str | None:
     return f"{format_cell(line['value'])} ± {format_cell(line['spread'])}"
 
 
-def _difference_text(line: Line) -> str:
-    if line["difference"] is None or line["difference_low"] is None:
-        return signed(line["difference"])
-    bounds = f"{signed(line['difference_low'])}, {signed(line['difference_high'])}"
-    return f"{signed(line['difference'])} [{bounds}]"
-
-
-def _marked(line: Line) -> str:
-    star = "*" if line["p_holm"] is not None and line["p_holm"] < 0.05 else ""
-    return signed(line["difference"]) + star
+def _starred(line: Line | None) -> str:
+    if line is None:
+        return "–"
+    significant = line["p_holm"] is not None and line["p_holm"] < 0.05
+    return signed(line["difference"]) + "*" * significant
 
 
 def _p(p: float | None) -> str:
-    if p is None:
-        return "–"
-    return "<0.001" if p < 0.001 else format_cell(p)
-
-
-def _notes(scale: TableScale, lines: Sequence[Line]) -> list[str]:
-    notes = [_VALUES, _DIFFERENCES.format(scale.method), _HOLM]
-    reasons = dict.fromkeys(
-        f"{line['row']}, {line['benchmark']} ({line['domain']}): {line['reason']}."
-        for line in lines
-        if line["reason"]
-    )
-    return [*notes, *reasons]
+    return "<0.001" if p is not None and p < 0.001 else format_cell(p)

@@ -1,8 +1,8 @@
 """The main table: our runs and published results, in-domain and out-of-distribution.
 
-One line for each method on each benchmark, and for its averages over the benchmarks of a domain:
-weighted by the number of videos, as published (docs/method.md, section 6), and with equal weights.
-An average over fewer benchmarks than the domain has says over how many, and is not ranked.
+It has a line for each method on each benchmark, and for its averages over the benchmarks of a
+domain: weighted by the number of videos, as published (docs/method.md, section 6), and with equal
+weights. An average over fewer benchmarks than the domain has is not ranked.
 """
 
 from collections import Counter
@@ -23,7 +23,7 @@ from vqathinker.reporting.published import HOW_SURE, METHOD, PUBLISHED, Publishe
 from vqathinker.reporting.scale import TableScale
 
 Line = dict[str, Any]
-# Ends of the interval of an average: of run, measure, benchmarks and weights.
+# (run, measure, benchmarks, weights) to the ends of the interval of the average.
 AverageInterval = Callable[
     [str, str, Sequence[str], Sequence[int]], tuple[float | None, float | None]
 ]
@@ -39,7 +39,7 @@ MAIN = (
 )  # fmt: skip
 MAIN_KEY = ("method", "training_data", "score", "domain", "benchmark", "how_sure")
 HEADINGS = {"srcc": "SRCC", "plcc": "PLCC"}
-_MARKS = (
+_LEGEND = (
     "The best of a column is bold, the second in italics (underlined in print), at three decimals. "
     "Rows trained on the benchmark itself, or under another protocol, are not ranked. Averages are "
     "weighted by the number of videos; one over fewer benchmarks than the domain has says over how "
@@ -53,12 +53,12 @@ def main_lines(
     results: Sequence[Mapping[str, Any]],
     average_interval: AverageInterval,
 ) -> list[Line]:
-    """Every line of the main table, published ones first, with the keys of `MAIN` and `FILES`.
+    """Every line of the main table, published ones first, with the keys `MAIN` and `FILES`.
 
-    `results` are metrics of our runs; `published` rows of other benchmarks are left out. `place` is
-    1 for the best of its benchmark at three decimals and 2 for the second; what is equal shares its
+    `results` are metrics of our runs. Published rows of other benchmarks are left out. `place` is 1
+    for the best of its benchmark at three decimals and 2 for the second; equal values share a
     place. `published_*_inside` says whether our interval contains the published value of
-    VQAThinker, for an average over the same benchmarks.
+    VQAThinker; for an average, that over the same benchmarks.
     """
     theirs = _published_lines(scale, published)
     target = {
@@ -75,23 +75,17 @@ def main_lines(
 
 
 def _published_lines(scale: TableScale, published: Sequence[PublishedRow]) -> list[Line]:
-    methods: dict[tuple[str, str, str], dict[str, PublishedRow]] = {}
-    for one in published:
-        if one.benchmark in scale.domains:
-            methods.setdefault(one.key, {})[one.benchmark] = one
-    lines = []
-    for rows in methods.values():
-        own = [
-            _line(
-                scale, name, method=row.method, training_data=row.training_data, srcc=row.srcc,
-                plcc=row.plcc, how_sure=row.how_sure, ranked=row.ranked, source=row.source,
-                n=scale.counts[name], ours=False, files=[PUBLISHED],
-            )
-            for name in scale.domains
-            if (row := rows.get(name)) is not None
-        ]  # fmt: skip
-        lines += [*own, *_averages(scale, own)]
-    return lines
+    methods: dict[tuple[str, ...], list[Line]] = {}
+    order = list(scale.domains)
+    known = (row for row in published if row.benchmark in scale.domains)
+    for row in sorted(known, key=lambda row: order.index(row.benchmark)):
+        line = _line(
+            scale, **row.model_dump(), n=scale.counts[row.benchmark], ours=False, files=[PUBLISHED]
+        )
+        methods.setdefault(row.key, []).append(line)
+    # In the order of the file, not of the benchmarks.
+    keys = [key for key in dict.fromkeys(row.key for row in published) if key in methods]
+    return [line for key in keys for line in (*methods[key], *_averages(scale, methods[key]))]
 
 
 def _our_lines(
@@ -105,42 +99,41 @@ def _our_lines(
     for own in by_run.values():
         averages = list(_averages(scale, own))
         for line in averages:
-            for measure in () if line["beside"] else MEASURES:
-                weights = _weights(scale, line)
-                ends = interval(line["method"], measure, line["over"], weights)
+            for measure in MEASURES if line["main_score"] else ():
+                ends = interval(line["method"], measure, line["over"], _weights(scale, line))
                 line[f"{measure}_low"], line[f"{measure}_high"] = ends
         lines += [*own, *averages]
     return lines
 
 
 def _lines_of(scale: TableScale, result: Mapping[str, Any]) -> Iterator[Line]:
-    """One line for the kind of score that counts, then one for each other kind."""
+    """A line for the main kind of score, then one for each other kind."""
     trained = scale.runs.get(result["run"], {}).get("train", False)
     measures = result.get("measures", {})
     own = {
         "method": result["run"], "training_data": scale.train_set if trained else None,
-        "ours": True, "ranked": True, FILES: result[FILES], "score": result["score"],
-        "absent": "absent" in result.get("provenance", {}), "beside": False,
+        "benchmark": result["benchmark"], "score": result["score"], "ours": True, "ranked": True,
+        "absent": "absent" in result.get("provenance", {}), FILES: result[FILES],
         **{name: result.get(name) for name in (*COUNTS, *MEASURES, "reason")},
     }  # fmt: skip
     bounds = {bound: measures.get(bound[:4], {}).get(bound[5:]) for bound in BOUNDS}
-    yield _line(scale, result["benchmark"], **own, **bounds)
+    yield _line(scale, **own, **bounds)
     for kind, found in result["by_score"].items():
         if kind != result["score"]:
             null = result["n"] - result["n_missing"] - result["n_damaged"] - found["n_scored"]
             values = {name: found[name] for name in (*MEASURES, "reason")}
-            other = {**own, **values, "n_null": null, "score": kind, "beside": True}
-            yield _line(scale, result["benchmark"], **other)
+            other = {"n_null": null, "score": kind, "main_score": False}
+            yield _line(scale, **{**own, **values, **other})
 
 
 def _line(scale: TableScale, benchmark: str, **known: Any) -> Line:
-    nothing = dict.fromkeys(MAIN)
     place = {"benchmark": benchmark, "domain": scale.domains[benchmark], "benchmarks": 1}
-    return {**nothing, **place, "over": [benchmark], "absent": False, **known}
+    more = {"over": [benchmark], "absent": False, "main_score": True}
+    return {**dict.fromkeys(MAIN), **place, **more, **known}
 
 
 def _averages(scale: TableScale, lines: Sequence[Line]) -> Iterator[Line]:
-    """Averages over the benchmarks of each domain that are there; none where no one is."""
+    """Averages over the available benchmarks of each domain; none if there is no benchmark."""
     for domain in dict.fromkeys(scale.domains.values()):
         there = [line for line in lines if line["domain"] == domain and not line["absent"]]
         if not there:
@@ -148,15 +141,14 @@ def _averages(scale: TableScale, lines: Sequence[Line]) -> Iterator[Line]:
         names = [line["benchmark"] for line in there]
         lacking = [name for name in scale.benchmarks(domain) if name not in names]
         reasons = [line["reason"] for line in there if line["srcc"] is None and line["reason"]]
-        if lacking:
-            reasons.append(f"without {', '.join(lacking)}")
+        reasons += [f"without {', '.join(lacking)}"] if lacking else []
         sure = " and ".join(dict.fromkeys(line["how_sure"] for line in there if line["how_sure"]))
         shared = {
-            **there[0], "how_sure": sure or None, "domain": domain,
+            **there[0], **dict.fromkeys(BOUNDS), "how_sure": sure or None,
             "benchmarks": len(there), "over": names,
             FILES: list(dict.fromkeys(path for line in there for path in line[FILES])),
-            "reason": "; ".join(reasons) or None, **_sums(there),
-            **dict.fromkeys(f"{name}_{end}" for name in MEASURES for end in ("low", "high")),
+            "reason": "; ".join(reasons) or None,
+            **{name: _sum([line[name] for line in there]) for name in COUNTS},
         }  # fmt: skip
         for average in AVERAGES:
             weights = [1 if average == AVERAGES[1] else line["n"] for line in there]
@@ -164,10 +156,9 @@ def _averages(scale: TableScale, lines: Sequence[Line]) -> Iterator[Line]:
             yield {**shared, **means, "benchmark": average}
 
 
-def _sums(lines: Sequence[Line]) -> dict[str, int | None]:
-    """Counts over several benchmarks; None for published rows, whose failures are not known."""
-    known = {name: [line[name] for line in lines if line[name] is not None] for name in COUNTS}
-    return {name: sum(counts) if counts else None for name, counts in known.items()}
+def _sum(values: Sequence[int | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
 
 
 def _mean(values: Sequence[float | None], weights: Sequence[int]) -> float | None:
@@ -183,23 +174,24 @@ def _weights(scale: TableScale, line: Line) -> list[int]:
 
 
 def _compare(scale: TableScale, line: Line, target: Mapping[tuple[str, str], float]) -> None:
-    """Add the published value, the difference to it, and whether it lies in our interval."""
-    over, weights = line["over"], _weights(scale, line)
+    """Add the published value, the difference from it, and whether it lies in our interval."""
     for measure in MEASURES:
         value, low, high = (line[f"{measure}{end}"] for end in ("", "_low", "_high"))
-        theirs = _mean([target.get((name, measure)) for name in over], weights)
+        theirs = _mean(
+            [target.get((name, measure)) for name in line["over"]], _weights(scale, line)
+        )
         line[f"published_{measure}"] = theirs
-        if theirs is not None:
-            line[FILES] = list(dict.fromkeys([*line[FILES], PUBLISHED]))
-        if theirs is None or value is None:
+        if theirs is None:
             continue
-        line[f"{measure}_difference"] = value - theirs
-        if low is not None and high is not None:
-            line[f"published_{measure}_inside"] = low <= theirs <= high
+        line[FILES] = list(dict.fromkeys([*line[FILES], PUBLISHED]))
+        if value is not None:
+            line[f"{measure}_difference"] = value - theirs
+            if low is not None and high is not None:
+                line[f"published_{measure}_inside"] = low <= theirs <= high
 
 
 def _place(scale: TableScale, lines: Sequence[Line]) -> None:
-    """Mark the best and the second of each benchmark and of each average over all of a domain."""
+    """Mark the best and second best of each benchmark, and of each average over a whole domain."""
     columns: dict[tuple[str, str], list[Line]] = {}
     for line in lines:
         of = len(scale.benchmarks(line["domain"])) if line["benchmark"] in AVERAGES else 1
@@ -207,11 +199,10 @@ def _place(scale: TableScale, lines: Sequence[Line]) -> None:
             columns.setdefault((line["domain"], line["benchmark"]), []).append(line)
     for rows in columns.values():
         for measure in MEASURES:
-            shown = {round(line[measure], 3) for line in rows if line[measure] is not None}
-            best = sorted(shown, reverse=True)[:2]
-            for line in rows:
-                value = None if line[measure] is None else round(line[measure], 3)
-                if value in best:
+            known = [line for line in rows if line[measure] is not None]
+            best = sorted({round(line[measure], 3) for line in known}, reverse=True)[:2]
+            for line in known:
+                if (value := round(line[measure], 3)) in best:
                     line[f"{measure}_place"] = best.index(value) + 1
 
 
@@ -222,9 +213,9 @@ def main_grids(
     *,
     intervals: bool = False,
 ) -> list[Grid]:
-    """Grids of the lines that `main_lines` made; `notes` go below the last.
+    """A grid for each domain, then one of our runs in full with `notes` below it.
 
-    With `intervals`, every grid shows those of our rows, not only the last.
+    With `intervals`, the grids of domains show the intervals of our rows, too.
     """
     domains = dict.fromkeys(scale.domains.values())
     grids = [_domain_grid(scale, lines, domain, intervals) for domain in domains]
@@ -233,8 +224,7 @@ def main_grids(
 
 def _domain_grid(scale: TableScale, lines: Sequence[Line], domain: str, intervals: bool) -> Grid:
     names = [*scale.benchmarks(domain), AVERAGES[0]]
-    columns = [Column("method", number=False), Column("trained on", number=False)]
-    columns += [Column("how sure", number=False)]
+    columns = [Column(name, number=False) for name in ("method", "trained on", "how sure")]
     columns += [Column(HEADINGS[m], group=name) for name in names for m in MEASURES]
     methods: dict[tuple[Any, ...], dict[str, Line]] = {}
     for line in lines:
@@ -243,26 +233,23 @@ def _domain_grid(scale: TableScale, lines: Sequence[Line], domain: str, interval
             key = (line["ours"], line["method"], line["training_data"], line["score"], again)
             methods.setdefault(key, {})[line["benchmark"]] = line
     blocks: dict[bool, list[list[Cell]]] = {False: [], True: []}
-    total = len(names) - 1
     for (ours, method, trained_on, score, _), of in methods.items():
-        name = f"{method} ({score})" if ours else method
-        first = [Cell(name), Cell(format_cell(trained_on)), Cell("ours" if ours else _sure(of))]
+        first = [f"{method} ({score})" if ours else method, format_cell(trained_on),
+                 "ours" if ours else _how_sure(of)]  # fmt: skip
         cells = [
-            _cell(of.get(name), measure, total, intervals) for name in names for measure in MEASURES
+            _cell(of.get(name), m, len(names) - 1, intervals) for name in names for m in MEASURES
         ]
-        blocks[ours].append([*first, *cells])
+        blocks[ours].append([*map(Cell, first), *cells])
     sure = {line["how_sure"] for line in lines if line["domain"] == domain}
-    notes = [_MARKS, *(f"{word}: {meaning}." for word, meaning in HOW_SURE.items() if word in sure)]
-    filled = [block for block in blocks.values() if block]
-    return Grid(f"Main table, {domain}", columns, filled, notes)
+    notes = [_LEGEND, *(f"{word}: {text}." for word, text in HOW_SURE.items() if word in sure)]
+    return Grid(f"Main table, {domain}", columns, list(filter(None, blocks.values())), notes)
 
 
-def _sure(of: Mapping[str, Line]) -> str:
+def _how_sure(of: Mapping[str, Line]) -> str:
     """How sure most of a method's values are, then the others by benchmark."""
     words = {name: str(line["how_sure"]) for name, line in of.items() if name not in AVERAGES}
     most, _ = Counter(words.values()).most_common(1)[0]
-    others = [f"{name} {word}" for name, word in words.items() if word != most]
-    return "; ".join([most, *others])
+    return "; ".join([most, *(f"{name} {word}" for name, word in words.items() if word != most)])
 
 
 def _cell(line: Line | None, measure: str, total: int, intervals: bool) -> Cell:
@@ -280,23 +267,21 @@ def _our_grid(lines: Sequence[Line], notes: Sequence[str]) -> Grid:
     published = any(line["published_srcc"] is not None for line in lines)
     named = {"run": "method", "score": "score", "domain": "domain", "benchmark": "benchmark"}
     counted = dict(zip(("n", "missing", "damaged", "no answer"), COUNTS, strict=True))
+    of_measure = ["ours", "published", "difference", "inside"][: 4 if published else 1]
     columns = [Column(name, number=False) for name in named] + [Column(name) for name in counted]
-    of_measure = ["ours", *(["published", "difference", "inside"] if published else [])]
     columns += [Column(name, group=HEADINGS[m]) for m in MEASURES for name in of_measure]
     of_run: dict[str, list[list[Cell]]] = {}
-    for line in lines:
-        if line["benchmark"] != AVERAGES[1]:
-            texts = [format_cell(line[name]) for name in (*named.values(), *counted.values())]
-            for measure in MEASURES:
-                ends = (line[f"{measure}_low"], line[f"{measure}_high"])
-                own = [
-                    interval_text(line[measure], *ends),
-                    format_cell(line[f"published_{measure}"]),
-                    signed(line[f"{measure}_difference"]),
-                    format_cell(line[f"published_{measure}_inside"]),
-                ]
-                texts += own[: len(of_measure)]
-            of_run.setdefault(line["method"], []).append([Cell(text) for text in texts])
+    for line in (line for line in lines if line["benchmark"] != AVERAGES[1]):
+        texts = [format_cell(line[name]) for name in (*named.values(), *counted.values())]
+        for measure in MEASURES:
+            own = [
+                interval_text(line[measure], line[f"{measure}_low"], line[f"{measure}_high"]),
+                format_cell(line[f"published_{measure}"]),
+                signed(line[f"{measure}_difference"]),
+                format_cell(line[f"published_{measure}_inside"]),
+            ]
+            texts += own[: len(of_measure)]
+        of_run.setdefault(line["method"], []).append([Cell(text) for text in texts])
     reasons = dict.fromkeys(
         f"{line['benchmark']}: {line['reason']}."
         for line in lines
@@ -314,7 +299,7 @@ def _our_grid(lines: Sequence[Line], notes: Sequence[str]) -> Grid:
 
 
 def interval_text(value: float | None, low: float | None, high: float | None) -> str:
-    """A value with its interval, where it has one.
+    """A value with its interval, if it has one.
 
     >>> interval_text(0.85512, 0.84, 0.8666), interval_text(0.85512, None, None)
     ('0.855 [0.840, 0.867]', '0.855')

@@ -1,10 +1,10 @@
 """The numbers that figures and the page draw, written as CSV with the figures.
 
-Tables are computed from predictions and labels. Dots and lines are made from their rows: `figures`
-passes them on, and the page reads them from the CSV.
+They are data frames. Dots have the columns of `DOTS`: a value with its interval in the row `place`,
+in the colour of its `series`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,6 +28,7 @@ CALIBRATION = ("run", "benchmark", "bin", "n", "score", "mos", "low", "high")
 RESIDUALS = ("run", "benchmark", "by", "group", "n", "mean", "deviation")
 UNCERTAINTY = ("run", "benchmark", "score", "video", "spread", "error")
 RANKS = ("method", "training_data", "ours", "domain", "benchmark", "srcc", "rank", "methods")
+DOTS = ["series", "place", "value", "low", "high"]
 # Columns of history.csv that every run has, to the titles of their panels.
 PANELS = {
     "reward": "reward, all together",
@@ -37,49 +38,10 @@ PANELS = {
     "failures": "share of answers without a score",
     "loss": "loss, all that supervised fine-tuning has",
 }
-_REWARD = "rewards/"
-_WINDOWS = 20  # a trend is the mean over a twentieth of the steps
 _LABELS = ("video", "mos", "mos_training", "content", "kind")
 _BINS = 10
-_FEWEST_OF_BIN = 5  # videos of a bin, whose mean has an interval
-_CONFIDENCE = 0.95
-_FEWEST = 10  # videos that say something about a line and the distances from it
-
-
-class Dot(NamedTuple):
-    """A value with its interval, in the row `place`, of the colour of its `series`."""
-
-    series: str
-    place: str
-    value: float | None
-    low: float | None
-    high: float | None
-
-
-class Line(NamedTuple):
-    """A line of the colour of its run; `low` and `high` are ends of intervals of `y`.
-
-    A trend is the running mean of a faint line.
-    """
-
-    run: str
-    x: list[float]
-    y: list[float]
-    low: Sequence[float | None] = ()
-    high: Sequence[float | None] = ()
-    faint: bool = False
-
-
-def reach(ends: Sequence[float | None], starts: Sequence[float | None]) -> list[float]:
-    """Lengths of the bars of intervals, 0 where there is none."""
-    pairs = zip(ends, starts, strict=True)
-    return [0.0 if end is None or start is None else end - start for end, start in pairs]
-
-
-def rows_of(table: pd.DataFrame) -> list[Row]:
-    """The rows of a table as `formats.read_table` reads them: missing values are None."""
-    rows: list[Row] = table.astype(object).where(table.notna(), None).to_dict("records")
-    return rows
+_FEWEST_OF_BIN = 5  # videos, so that the mean of a bin has an interval
+_FEWEST = 10  # videos, for a line and distances from it
 
 
 def read_judged(
@@ -87,12 +49,11 @@ def read_judged(
 ) -> dict[tuple[str, str], pd.DataFrame]:
     """The videos with a score of each run on each benchmark, in the order of its manifest.
 
-    `manifests` maps a benchmark to its manifest. Columns: run, benchmark, video, mos (as
-    published), score, mos_training (MOS on the scale of the scores), content and kind (of
-    degradation; both missing where unknown).
+    Columns are `JUDGED`: `mos` as published, `mos_training` on the scale of the scores, `content`
+    and `kind` (of degradation) missing if unknown. `manifests` maps a benchmark to its manifest.
 
     Raises:
-        InputError: a benchmark has no manifest, or a file is not what it should be.
+        InputError: a benchmark has no manifest, or a file cannot be read.
     """
     labels = {name: read_columns(path, _LABELS, MANIFEST) for name, path in manifests.items()}
     judged = {}
@@ -120,9 +81,9 @@ def calibration(judged: pd.DataFrame) -> pd.DataFrame:
     """Mean MOS of videos of similar score, on the scale of the scores.
 
     SRCC and PLCC do not see a score that is half a point too high everywhere; this does. The videos
-    of a run on a benchmark are put into up to ten bins with equally many videos, at least five.
-    Columns: run, benchmark, bin, n, score and mos (means), low and high (95 % interval of the mean
-    MOS, Student's t). `judged` is what `judged_videos` returns.
+    of a run on a benchmark are put into up to ten bins of equal size, with at least five videos.
+    Columns are `CALIBRATION`: `score` and `mos` are means, `low` and `high` the 95 % interval of
+    the mean MOS (Student's t).
     """
     rows = []
     for place, videos in judged.groupby(["run", "benchmark"], sort=False):
@@ -131,38 +92,18 @@ def calibration(judged: pd.DataFrame) -> pd.DataFrame:
         for number, places in enumerate(np.array_split(np.arange(len(ordered)), bins)):
             own = ordered.iloc[places]
             n, mos = len(own), own["mos_training"].mean()
-            quantile = t.ppf((1 + _CONFIDENCE) / 2, n - 1) if n > 1 else np.nan
+            quantile = t.ppf(0.975, n - 1) if n > 1 else np.nan
             half = quantile * own["mos_training"].std() / np.sqrt(n)
             rows.append((*place, number, n, own["score"].mean(), mos, mos - half, mos + half))
     return pd.DataFrame(rows, columns=CALIBRATION)
 
 
-def calibration_lines(rows: Iterable[Row]) -> dict[str, list[Line]]:
-    """Mean MOS against mean score: benchmark to a line for each run."""
-    bins: dict[str, dict[str, list[Row]]] = {}
-    for row in rows:
-        bins.setdefault(row["benchmark"], {}).setdefault(row["run"], []).append(row)
-    return {
-        benchmark: [
-            Line(
-                run,
-                [row["score"] for row in own],
-                [row["mos"] for row in own],
-                [row["low"] for row in own],
-                [row["high"] for row in own],
-            )
-            for run, own in runs.items()
-        ]
-        for benchmark, runs in bins.items()
-    }
-
-
 def residuals(judged: pd.DataFrame) -> pd.DataFrame:
     """Mean distance of the MOS from the line through scores and MOS, by content and by kind.
 
-    Columns: run, benchmark, by (content or kind), group, n, mean and deviation (in units of the
-    MOS; positive: better than the policy said; deviation among the videos of a group, missing for
-    one video). A benchmark whose scores are all equal has no line, and no row.
+    Columns are `RESIDUALS`: `mean` and `deviation` are in units of the MOS, positive for videos
+    better than their score; the deviation of a single video is missing. A benchmark whose scores
+    are all equal has no line and no row.
     """
     rows = []
     for place, videos in judged.groupby(["run", "benchmark"], sort=False):
@@ -179,26 +120,26 @@ def residuals(judged: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=RESIDUALS)
 
 
-def residual_dots(rows: Iterable[Row], run: str) -> dict[tuple[str, str], list[Dot]]:
-    """Benchmark and `by` to a dot for each group, from the most overrated on."""
-    dots: dict[tuple[str, str], list[Dot]] = {}
-    for row in rows:
-        if row["run"] == run:
-            mean, reach = row["mean"], row["deviation"] or 0
-            dot = Dot(row["benchmark"], str(row["group"]), mean, mean - reach, mean + reach)
-            dots.setdefault((row["benchmark"], row["by"]), []).append(dot)
-    return {
-        place: sorted(own, key=lambda dot: (dot.value or 0, dot.place))
-        for place, own in dots.items()
-    }
+def residual_dots(table: pd.DataFrame, run: str) -> Iterator[tuple[tuple[str, str], pd.DataFrame]]:
+    """Benchmark and `by`, with a dot for each group, from the most overrated to the least."""
+    own = table[table["run"] == run]
+    reach = own["deviation"].astype(float).fillna(0)
+    dots = own.assign(
+        series=own["benchmark"], place=own["group"].astype(str), value=own["mean"],
+        low=own["mean"] - reach, high=own["mean"] + reach,
+    )  # fmt: skip
+    ordered = dots.sort_values(["value", "place"], kind="stable")
+    panels = dict(list(ordered.groupby(["benchmark", "by"])))
+    for place in dots[["benchmark", "by"]].drop_duplicates().itertuples(index=False, name=None):
+        yield place, panels[place][DOTS]
 
 
 def uncertainty(predictions: Sequence[Path], manifests: Mapping[str, Path]) -> pd.DataFrame:
-    """Spread and error of each video, of every run and benchmark whose predictions have a spread.
+    """Spread and error of each video, for predictions that have a spread.
 
-    It is that of the score shown in the tables, or else of the expectation or of the mean. Columns:
-    run, benchmark, score (its kind), video, spread, error (distance of the MOS from the line
-    through scores and MOS).
+    The spread is that of the score shown in the tables, else of the expectation or of the mean.
+    Columns are `UNCERTAINTY`: `score` is its kind, `error` the distance of the MOS from the line
+    through scores and MOS.
     """
     parts = [pd.DataFrame(columns=UNCERTAINTY)]
     for given in map(read_predictions, predictions):
@@ -221,14 +162,14 @@ def ranks(lines: Sequence[Row]) -> pd.DataFrame:
     """The rank by SRCC of every method on every benchmark: 1 is the best, equal ones share theirs.
 
     Correlations of different sets differ in size, and one hard set moves an average; ranks do not.
-    Of the main table's `lines` those count that are no averages, may be ranked and have an SRCC; of
-    our runs the score that the tables show. Columns: method, training_data, ours, domain,
-    benchmark, srcc, rank, methods (how many were ranked there).
+    Of the main table's `lines`, averages, unranked rows and rows without SRCC are left out, and of
+    our runs only the score that the tables show is ranked. Columns are `RANKS`; `methods` is the
+    number of methods that were ranked on the benchmark.
     """
     counted: dict[tuple[Any, ...], Row] = {}
     for line in lines:
         if line["benchmark"] not in AVERAGES and line["ranked"] and line["srcc"] is not None:
-            # The first line of a method is of the score that counts.
+            # The first line of a method is of the score that tables show.
             counted.setdefault((line["method"], line["training_data"], line["benchmark"]), line)
     table = pd.DataFrame(list(counted.values()), columns=RANKS[:6])
     of_benchmark = table.groupby("benchmark", sort=False)["srcc"]
@@ -237,14 +178,19 @@ def ranks(lines: Sequence[Row]) -> pd.DataFrame:
     return table
 
 
-def preference_dots(rows: Iterable[Row]) -> dict[str, list[Dot]]:
-    """Benchmark to a dot for each run and kind of perturbation, of rows of the preference table."""
-    dots: dict[str, list[Dot]] = {}
-    for row in rows:
-        kind = str(row["kind"]).replace("_", " ")
-        dot = Dot(row["run"], kind, row["preference"], row["low"], row["high"])
-        dots.setdefault(row["benchmark"], []).append(dot)
-    return dots
+def preference_dots(rows: Sequence[Row]) -> list[tuple[str, pd.DataFrame]]:
+    """Benchmark, with a dot for each run and kind of perturbation."""
+    table = pd.DataFrame(list(rows), columns=["run", "benchmark", "kind", "preference", *DOTS[3:]])
+    kinds = [kind.replace("_", " ") for kind in table["kind"]]
+    dots = table.assign(series=table["run"], place=kinds, value=table["preference"])
+    dots = dots.astype(dict.fromkeys(DOTS[2:], float))
+    return [(str(name), own[DOTS]) for name, own in dots.groupby("benchmark", sort=False)]
+
+
+def whiskers(values: pd.Series, low: pd.Series, high: pd.Series) -> list[list[float]]:
+    """Lengths of the bars of intervals, below and above; 0 if there is none."""
+    bars = ((values - low), (high - values))
+    return [bar.astype(float).fillna(0).tolist() for bar in bars]
 
 
 def panels_for(columns: Iterable[str]) -> dict[str, str]:
@@ -253,8 +199,8 @@ def panels_for(columns: Iterable[str]) -> dict[str, str]:
     >>> list(panels_for(["step", "reward", "rewards/format", "kl"]))[:3]
     ['reward', 'rewards/format', 'kl']
     """
-    rewards = [name for name in columns if name.startswith(_REWARD)]
-    titles = {name: f"{name.removeprefix(_REWARD)} reward" for name in rewards}
+    rewards = [name for name in columns if name.startswith("rewards/")]
+    titles = {name: f"{name.removeprefix('rewards/')} reward" for name in rewards}
     return {"reward": PANELS["reward"], **titles, **PANELS}
 
 
@@ -276,18 +222,26 @@ def training_curves(histories: Mapping[str, Path]) -> pd.DataFrame:
     return table[first + [name for name in table.columns if name not in first]]
 
 
-def curve_lines(table: pd.DataFrame) -> dict[str, list[Line]]:
-    """Column of `training_curves` to its lines: of each run every logged step, and the trend."""
-    lines: dict[str, list[Line]] = {}
+class Curve(NamedTuple):
+    """A line of a panel: every logged step of a run if `faint`, else its running mean."""
+
+    panel: str
+    run: str
+    steps: list[float]
+    values: list[float]
+    faint: bool
+
+
+def curves_of(table: pd.DataFrame) -> Iterator[Curve]:
+    """The curves of `training_curves`, panel by panel; short histories have the trend only."""
     for name in panels_for(table.columns):
         for run, own in table.groupby("run", sort=False):
             # A step without rollouts has no reward, but is no gap.
             values = pd.to_numeric(own.set_index("step")[name]).dropna()
             if values.empty:
                 continue
-            steps, window = values.index.tolist(), max(1, len(values) // _WINDOWS)
-            trend = values.rolling(window, center=True, min_periods=1).mean()
+            steps, window = values.index.tolist(), max(1, len(values) // 20)
             if window > 1:
-                lines.setdefault(name, []).append(Line(run, steps, values.tolist(), faint=True))
-            lines.setdefault(name, []).append(Line(run, steps, trend.tolist()))
-    return lines
+                yield Curve(name, str(run), steps, values.tolist(), faint=True)
+            trend = values.rolling(window, center=True, min_periods=1).mean()
+            yield Curve(name, str(run), steps, trend.tolist(), faint=False)

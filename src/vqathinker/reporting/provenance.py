@@ -1,14 +1,11 @@
-"""NAME.provenance.json next to each table: the files and settings that its numbers come from.
+"""provenance.json next to the tables: the files and settings that every row comes from.
 
-A row points to sources, which are files by path; a source has its hash and the files it was made
-from, and points to what many sources share: `policies`, `manifests`, `conditions` (setting,
-decoding, device, machine, versions, code). Shared facts are stored once. There are no times and no
-host names: the same results give the same bytes.
+It contains the inputs of all tables, the source files of each row, and for each source the chain
+down to the label file. There are no times and no host names: the same results give the same bytes.
 """
 
-import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,148 +14,146 @@ from vqathinker.evaluation.origins import versions_of
 from vqathinker.hashing import code_digest, sha256_of_file
 from vqathinker.reporting.formats import FILES, Table, write_text
 
-PROVENANCE = ".provenance.json"  # the end of a file's name, in place of .csv
-_CONDITIONS = ("setting", "decoding", "answer", "device", "precision", "machine", "versions",
-               "code")  # fmt: skip
-_OF_MANIFEST = ("manifest", "labels", "files_sha256")
-_PACKAGE = Path(__file__).parents[1]  # has files of its own: published results
-_SHORT = 12  # digits of a hash that tell conditions apart
-
-
-class Sources:
-    """Recorded origins of the files that tables are made from; each file is read once.
-
-    A file without a record, such as a list of published results, has its path and hash only.
-    """
-
-    def __init__(self) -> None:
-        self._known: dict[Path, tuple[dict[str, Any], dict[str, dict[str, Any]]]] = {}
-
-    def write(self, table: Table, folder: Path) -> None:
-        """Write the provenance of a table that has been written to `folder`.
-
-        Raises:
-            InputError: two rows have one name.
-        """
-        shared: dict[str, dict[str, Any]] = {"policies": {}, "manifests": {}, "conditions": {}}
-        sources: dict[str, Any] = {}
-        rows: dict[str, list[str]] = {}
-        for row in table.rows:
-            name = row_name(row, table.key)
-            if name in rows:
-                raise InputError(f"{folder}/{table.name}.csv: two rows {name}; expected one")
-            rows[name] = [path.as_posix() for path in dict.fromkeys(row[FILES])]
-            for path in row[FILES]:
-                if path not in self._known:
-                    self._known[path] = _read_source(locate(path, Path()))
-                sources[path.as_posix()], more = self._known[path]
-                for kind, entries in more.items():
-                    shared[kind] |= entries
-        path = folder / f"{table.name}.csv"
-        content = {
-            "table": path.name,
-            "sha256": sha256_of_file(path),
-            "key": list(table.key),
-            "code": code_digest(Path("cli", "report.py"), _PACKAGE.parent),
-            "versions": versions_of(),
-            "rows": rows,
-            "sources": sources,
-            **shared,
-        }
-        text = json.dumps(content, indent=1, ensure_ascii=False)
-        write_text(path.with_suffix(PROVENANCE), text + "\n")
+PROVENANCE = "provenance.json"
+_CONDITIONS = ("decoding", "answer", "device", "precision", "machine", "versions", "code")
+_PACKAGE = Path(__file__).parents[1]  # contains published results
+_EXPECTED = ("the provenance of tables", "write it with `vqathinker tables`")
 
 
 class Link(NamedTuple):
-    """One file or folder that a number comes from.
+    """One file, folder or setting that a number comes from.
 
     Attributes:
-        kind: "metrics", "predictions", "policy", "history", "asked" (conditions), "clips",
+        kind: "metrics", "predictions", "policy", "history", "clips", "asked" (conditions),
             "manifest", "receipt" or "labels"; "file" for a file that records no origin.
-        path: as recorded, relative to the project's root; None where it is no file.
-        sha256: as recorded; of a policy, `policy_hash`, of a receipt, `files_digest`.
-        state: "ok", "DIFFERS", "gone", or "not recorded"; empty where it is no file or was not
-            checked.
+        path: as recorded, relative to the project's root; None if it is not a file.
+        sha256: as recorded; `policy_hash` of a policy, `files_digest` of a receipt.
         facts: further recorded values.
+        state: see `explain`; empty if it was not checked.
     """
 
     kind: str
     path: str | None
-    sha256: str | None
-    state: str
-    facts: dict[str, Any]
+    sha256: str | None = None
+    facts: Mapping[str, Any] = {}
+    state: str = ""
 
 
-class TableProvenance(NamedTuple):
-    """The provenance of one table, as read back."""
+class Provenance(NamedTuple):
+    """The provenance of a folder of tables.
 
-    path: Path
-    content: dict[str, Any]
+    Attributes:
+        folder: the folder of tables.
+        params: the parameters they were made with.
+        inputs: the files they were made from, by option of `vqathinker tables`.
+        tables: name to `sha256` of the CSV, the `key` columns that name a row, and `rows`, which
+            maps the name of a row to its source files.
+        sources: source file to its chain, from the source down to the label file.
+    """
 
-    @property
-    def table(self) -> Path:
-        """The CSV that it describes."""
-        return self.path.with_name(self.content["table"])
+    folder: Path
+    params: Mapping[str, Any]
+    inputs: Mapping[str, list[str]]
+    tables: Mapping[str, Mapping[str, Any]]
+    sources: Mapping[str, Sequence[Link]]
 
-    @property
-    def rows(self) -> dict[str, list[str]]:
-        """Names of rows, each with the names of its sources."""
-        return dict(self.content["rows"])
+    def links(self) -> Iterator[Link]:
+        """The links of all sources; shared links are repeated."""
+        for chain in self.sources.values():
+            yield from chain
 
-    def links(self, name: str) -> Iterator[Link]:
-        """The chain from the source of this name down to labels, as recorded."""
-        source = self.content["sources"][name]
-        run = {key: source[key] for key in ("run", "benchmark") if key in source}
-        kind = "metrics" if "predictions" in source else "file"
-        yield Link(kind, name, source["sha256"], "", run)
-        for key, made in source.items():
-            if isinstance(made, Mapping) and {"path", "sha256"} <= set(made):
-                yield Link(key, made["path"], made["sha256"], "", {})
-        if sha256 := source.get("policy"):
-            facts = dict(self.content["policies"][sha256])
-            folder = facts.pop("folder", None)
-            yield Link("policy", folder, sha256, "", facts)
-            if folder is not None and "run" in facts:
-                yield Link("history", f"{Path(folder).parent}/history.csv", None, "", {})
-        conditions = dict(self.content["conditions"].get(source.get("conditions"), {}))
-        if setting := conditions.pop("setting", None):
-            clips = {"setting": setting, "sha256": source.get("clips", [])}
-            yield Link("clips", None, None, "", clips)
-        if conditions:
-            yield Link("asked", None, None, "", conditions)
-        if sha256 := source.get("manifest"):
-            manifest = self.content["manifests"][sha256]
-            yield Link("manifest", manifest["path"], sha256, "", {})
-            if recorded := manifest.get("files_sha256"):
-                receipt = Path(manifest["path"]).with_name("source.json").as_posix()
-                yield Link("receipt", receipt, recorded, "", {})
-            if labels := manifest.get("labels"):
-                yield Link("labels", labels["path"], labels["sha256"], "", {})
-
-    def every_link(self) -> Iterator[Link]:
-        """The chains from all sources; shared links are repeated."""
-        for name in self.content["sources"]:
-            yield from self.links(name)
+    def root(self, results: Path) -> Path:
+        """The folder that recorded paths start from: the current one or one above the results."""
+        files = [*self.sources, *(path for paths in self.inputs.values() for path in paths)]
+        above = [Path(), *results.resolve().parents]
+        return next((root for root in above if any((root / f).exists() for f in files)), Path())
 
 
-def provenances_of(results: Path) -> dict[str, TableProvenance]:
-    """Name of each table of a results folder to its provenance.
+def write_provenance(
+    tables: Iterable[Table],
+    folder: Path,
+    params: Mapping[str, Any],
+    inputs: Mapping[str, Sequence[Path]],
+) -> None:
+    """Write the provenance of tables that have been written to `folder`.
 
     Raises:
-        InputError: there is none.
+        InputError: two rows of a table have one name.
     """
-    found = sorted((results / "tables").glob(f"*{PROVENANCE}"))
-    if not found:
+    entries: dict[str, dict[str, Any]] = {}
+    sources: dict[Path, list[dict[str, Any]]] = {}
+    for table in tables:
+        rows: dict[str, list[str]] = {}
+        path = folder / f"{table.name}.csv"
+        for row in table.rows:
+            name = row_name(row, table.key)
+            if name in rows:
+                raise InputError(f"{path}: two rows {name}; expected one")
+            rows[name] = [file.as_posix() for file in dict.fromkeys(row[FILES])]
+            for file in row[FILES]:
+                if file not in sources:
+                    sources[file] = [link._asdict() for link in _chain(file)]
+        entries[table.name] = {
+            "sha256": sha256_of_file(path), "key": list(table.key), "rows": rows
+        }  # fmt: skip
+    content = {
+        "code": code_digest(Path("cli", "report.py"), _PACKAGE.parent),
+        "versions": versions_of(),
+        "params": params,
+        "inputs": {name: [path.as_posix() for path in paths] for name, paths in inputs.items()},
+        "tables": entries,
+        "sources": {path.as_posix(): chain for path, chain in sources.items()},
+    }
+    write_text(folder / PROVENANCE, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def _chain(path: Path) -> Iterator[Link]:
+    """The links from one file down to the label file, as the file itself records them."""
+    here = locate(path, Path())
+    content = json.loads(here.read_text(encoding="utf-8")) if here.suffix == ".json" else {}
+    origin: dict[str, Any] = content.get("provenance") or {}
+    made: dict[str, Any] = dict(origin.get("made_from", {}))
+    manifest, labels = made.pop("manifest", None), made.pop("labels", None)
+    kind = "metrics" if "predictions" in made else "file"
+    about: dict[str, Any] = {key: origin[key] for key in ("run", "benchmark") if key in origin}
+    yield Link(kind, path.as_posix(), sha256_of_file(here), about)
+    for key, file in made.items():
+        if isinstance(file, Mapping) and {"path", "sha256"} <= file.keys():
+            yield Link(key, file["path"], file["sha256"])
+    if "policy" in origin:
+        facts = dict(origin.get("policy_origin", {}))
+        trained = facts.pop("folder", None)
+        yield Link("policy", trained, origin["policy"], facts)
+        if trained is not None and "run" in facts:
+            yield Link("history", f"{Path(trained).parent}/history.csv")
+    if setting := origin.get("setting"):
+        yield Link("clips", None, None, {"setting": setting, "sha256": origin.get("clips", [])})
+    if conditions := {key: origin[key] for key in _CONDITIONS if key in origin}:
+        yield Link("asked", None, None, conditions)
+    if manifest:
+        yield Link("manifest", manifest["path"], manifest["sha256"])
+        if recorded := made.get("files_sha256"):
+            receipt = Path(manifest["path"]).with_name("source.json")
+            yield Link("receipt", receipt.as_posix(), recorded)
+    if labels:
+        yield Link("labels", labels["path"], labels["sha256"])
+
+
+def read_provenance(results: Path) -> Provenance:
+    """Read the provenance of the tables of a results folder.
+
+    Raises:
+        InputError: it is not there, or something else.
+    """
+    path = results / "tables" / PROVENANCE
+    content = read_json(path, *_EXPECTED)
+    needed = ("params", "inputs", "tables", "sources")
+    if lacking := [name for name in needed if name not in content]:
         raise InputError(
-            f"{results}/tables: no table with its provenance; write them with `vqathinker tables`"
+            f"{path}: no {', '.join(lacking)}; expected {_EXPECTED[0]}: {_EXPECTED[1]}"
         )
-    return {path.name.removesuffix(PROVENANCE): read_provenance(path) for path in found}
-
-
-def find_root(results: Path, recorded: Iterable[str | Path]) -> Path:
-    """The folder that recorded paths start from: the present one, or one above the results."""
-    listed, above = list(recorded), [Path(), *results.resolve().parents]
-    return next((root for root in above if any((root / path).exists() for path in listed)), Path())
+    chains = {file: [Link(**link) for link in chain] for file, chain in content["sources"].items()}
+    return Provenance(path.parent, content["params"], content["inputs"], content["tables"], chains)
 
 
 def locate(recorded: str | Path, root: Path) -> Path:
@@ -168,46 +163,9 @@ def locate(recorded: str | Path, root: Path) -> Path:
 
 
 def row_name(row: Mapping[str, Any], key: Iterable[str]) -> str:
-    """The name of a row: the values of its key; what is empty is left out.
+    """The name of a row: the values of its key columns, without empty ones.
 
     >>> row_name({"run": "grpo", "benchmark": "konvid", "srcc": 0.8}, ["run", "benchmark"])
     'grpo/konvid'
     """
     return "/".join(str(row[column]) for column in key if row[column] not in {None, ""})
-
-
-def read_provenance(path: Path) -> TableProvenance:
-    """Read what `Sources.write` wrote.
-
-    Raises:
-        InputError: it is not there, or something else.
-    """
-    expected = ("the provenance of a table", "write it with `vqathinker tables`")
-    content = read_json(path, *expected)
-    needed = ("table", "sha256", "key", "rows", "sources", "policies", "manifests", "conditions")
-    if lacking := [name for name in needed if name not in content]:
-        raise InputError(f"{path}: no {', '.join(lacking)}; expected {expected[0]}: {expected[1]}")
-    return TableProvenance(path, content)
-
-
-def _read_source(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """The entry of one file, and the entries it shares with others."""
-    content = json.loads(path.read_text(encoding="utf-8")) if path.suffix == ".json" else {}
-    origin: dict[str, Any] = content.get("provenance") or {}
-    made: dict[str, Any] = origin.get("made_from", {})
-    source: dict[str, Any] = {"sha256": sha256_of_file(path)}
-    shared: dict[str, dict[str, Any]] = {}
-    source |= {key: origin[key] for key in ("run", "benchmark", "clips") if key in origin}
-    source |= {key: made[key] for key in made if key not in _OF_MANIFEST}
-    if "policy" in origin:
-        shared["policies"] = {origin["policy"]: origin.get("policy_origin", {})}
-        source["policy"] = origin["policy"]
-    if manifest := made.get("manifest"):
-        told = {key: made.get(key) for key in ("labels", "files_sha256")}
-        shared["manifests"] = {manifest["sha256"]: {"path": manifest["path"], **told}}
-        source["manifest"] = manifest["sha256"]
-    if conditions := {key: origin[key] for key in _CONDITIONS if key in origin}:
-        text = json.dumps(conditions, sort_keys=True)
-        source["conditions"] = hashlib.sha256(text.encode()).hexdigest()[:_SHORT]
-        shared["conditions"] = {source["conditions"]: conditions}
-    return source, shared

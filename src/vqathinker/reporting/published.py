@@ -1,21 +1,20 @@
-"""What others have published on the paper's benchmarks: rows of data, with how sure each is.
+"""Published results on the paper's benchmarks: rows of data, with how sure each of them is.
 
 `published.csv`: SRCC and PLCC of a method on a benchmark. `published_accuracy.csv`: accuracies in
-percent, of comparing pairs of videos and of answering Q-Bench-Video's questions.
+percent of comparing pairs of videos, and of answering Q-Bench-Video's questions.
 `published_understanding.csv`: printed values of the authors' weights on questions. `ranked` is
-"no" where a method was trained on the benchmark it is tested on, or under another protocol.
+"no" if a method was trained on the benchmark it is tested on, or under another protocol.
 """
 
 import csv
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vqathinker.errors import InputError, reading
 
-# The row that ours is compared with.
-METHOD = "VQAThinker"
+METHOD = "VQAThinker"  # the row that ours is compared with
 HOW_SURE = {
     "group-confirmed": "printed by the same group of authors in two places",
     "group": "printed by the group of VQAThinker's authors",
@@ -31,94 +30,68 @@ UNDERSTANDING = PUBLISHED.with_name("published_understanding.csv")
 _FOLDER = Path(__file__).parent
 _EXPECTED = ("published results", "give a file with the columns of src/vqathinker/reporting's own")
 
-
 Correlation = Annotated[float, Field(ge=-1, le=1)]
-HowSure = Annotated[str, Field(pattern=f"^({'|'.join(HOW_SURE)})$")]
 
 
-class _Row(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", str_min_length=1)
-
-
-class PublishedRow(_Row):
+class PublishedRow(BaseModel):
     """One method on one benchmark."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_min_length=1)
 
     method: str
     training_data: str
     benchmark: str
     srcc: Correlation
     plcc: Correlation
-    how_sure: HowSure
+    how_sure: Annotated[str, Field(pattern=f"^({'|'.join(HOW_SURE)})$")]
     ranked: bool
     source: str
 
     @property
-    def key(self) -> tuple[str, str, str]:
-        """What rows of one method share: name, training data, and who measured it."""
+    def key(self) -> tuple[str, ...]:
+        """What the rows of one method share: name, training data, and who measured it."""
         again = self.how_sure == "independent"
         return self.method, self.training_data, "by others" if again else "as printed"
-
-
-class PublishedAccuracy(_Row):
-    """One method in one part of a task."""
-
-    method: str
-    task: str
-    part: str
-    percent: Annotated[float, Field(ge=0, le=100)]
-    how_sure: HowSure
-    source: str
-
-
-Row = TypeVar("Row", bound=_Row)
 
 
 def read_published(path: Path = _FOLDER / PUBLISHED.name) -> list[PublishedRow]:
     """The published rows in the file's order.
 
     Raises:
-        InputError: the file has no rows, a value is missing or wrong, or a row is there twice.
+        InputError: a value is missing or wrong, or a row is there twice; names the line.
     """
-    rows = _read(path, PublishedRow)
-    _require_each_once(path, [(*row.key, row.benchmark) for row in rows])
-    return rows
-
-
-def read_published_accuracy(path: Path = _FOLDER / ACCURACY.name) -> list[PublishedAccuracy]:
-    """The published accuracies in the file's order.
-
-    Raises:
-        InputError: as `read_published`.
-    """
-    rows = _read(path, PublishedAccuracy)
-    _require_each_once(path, [(row.method, row.task, row.part) for row in rows])
-    return rows
-
-
-def read_published_understanding() -> dict[tuple[str, str, str, str], float]:
-    """Published values by kind of task, measure, part and name."""
-    with (_FOLDER / UNDERSTANDING.name).open(encoding="utf-8", newline="") as file:
-        return {
-            (row["kind"], row["measure"], row["part"], row["name"]): float(row["value"])
-            for row in csv.DictReader(file)
-        }
-
-
-def _read(path: Path, row_type: type[Row]) -> list[Row]:
-    rows = []
+    rows: dict[tuple[str, ...], PublishedRow] = {}
     with reading(path, *_EXPECTED), path.open(encoding="utf-8", newline="") as file:
-        for number, row in enumerate(csv.DictReader(file), start=2):
+        for number, values in enumerate(csv.DictReader(file), start=2):
             try:
-                rows.append(row_type.model_validate(row))
+                row = PublishedRow.model_validate(values)
             except ValidationError as error:
                 first = error.errors()[0]
                 what = f"{first['loc'][0]} is {first['input']!r}: {first['msg']}"
                 raise InputError(f"{path}, line {number}: {what}") from None
-    if not rows:
-        raise InputError(f"{path}: no rows; expected {', '.join(row_type.model_fields)}")
-    return rows
+            if (key := (*row.key, row.benchmark)) in rows:
+                raise InputError(f"{path}, line {number}: {', '.join(key)} is there twice")
+            rows[key] = row
+    return list(rows.values())
 
 
-def _require_each_once(path: Path, keys: list[tuple[str, ...]]) -> None:
-    if twice := sorted({key for key in keys if keys.count(key) > 1}):
-        raise InputError(f"{path}: {', '.join(twice[0])} is there twice; expected once")
+def read_published_accuracy() -> dict[tuple[str, str], float]:
+    """Published accuracies of the authors' weights, 0..1, by task and part."""
+    return {
+        (row["task"], row["part"]): float(row["percent"]) / 100
+        for row in _rows(ACCURACY)
+        if row["method"] == METHOD
+    }
+
+
+def read_published_understanding() -> dict[tuple[str, str, str, str], float]:
+    """Published values by kind of task, measure, part and name."""
+    return {
+        (row["kind"], row["measure"], row["part"], row["name"]): float(row["value"])
+        for row in _rows(UNDERSTANDING)
+    }
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with (_FOLDER / path.name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))

@@ -1,20 +1,17 @@
 """What tables know of a scale: benchmarks, runs, and which runs make a row of the ladder."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from vqathinker.params import DataParams, ReportParams, load_section
 from vqathinker.phases.parameters import read_params
 from vqathinker.reporting.formats import flat
 
 _NOT_COMPARED = frozenset(("group", "of", "seed"))
-_ABSENT = "none"
 
 
-@dataclass(frozen=True)
-class TableScale:
+class TableScale(NamedTuple):
     """The scale as tables see it.
 
     `domains` maps each benchmark to its domain, in the order of columns; `counts` to the rows of
@@ -34,26 +31,17 @@ class TableScale:
 
 
 def load_table_scale(path: Path) -> TableScale:
-    """Read it from params.yaml or from the file of a job of the report.
-
-    Raises:
-        ParameterError: a value is missing or wrong.
-    """
+    """Read it from params.yaml or from the file of a job of the report."""
     data = load_section(path, DataParams)
-    return TableScale(
-        train_set=data.train,
-        domains={
-            **dict.fromkeys(data.in_domain, "in-domain"),
-            **dict.fromkeys(data.out_of_distribution, "out-of-distribution"),
-        },
-        counts=dict(data.counts),
-        runs=read_params(path)["runs"],
-        method=load_section(path, ReportParams).method,
-    )
+    domains = {
+        **dict.fromkeys(data.in_domain, "in-domain"),
+        **dict.fromkeys(data.out_of_distribution, "out-of-distribution"),
+    }
+    method = load_section(path, ReportParams).method
+    return TableScale(data.train, domains, dict(data.counts), read_params(path)["runs"], method)
 
 
-@dataclass(frozen=True)
-class LadderRow:
+class LadderRow(NamedTuple):
     """A row: its first run's name, one run for each seed, its group, and what differs."""
 
     name: str
@@ -65,20 +53,25 @@ class LadderRow:
 def ladder_rows(scale: TableScale, runs: Collection[str]) -> list[LadderRow]:
     """The rows that these runs make, in the order of params.yaml, the method first.
 
-    `untrained`: a policy as it is; `training`: another method of training, or one `after` another
-    run; `backbone`: another base policy and nothing else; `frames`: other clips and nothing else;
-    `ablation`: anything else. A row is named by what differs in its resolved parameters; runs that
-    differ in nothing but their seed are one row.
+    A row is named by what differs in its resolved parameters; runs that differ only in their seed
+    are one row. Its group is `untrained` for a policy as it is; `training` for another method of
+    training or one `after` another run; `backbone` if only the base policy differs; `frames` if
+    only the clips differ; else `ablation`.
     """
     seeds: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for name, row in scale.runs.items():
         if name in runs:
             seeds.setdefault(tuple(sorted(_flat(row).items())), []).append(name)
     method = _flat(scale.runs.get(scale.method, {}))
-    rows = [
-        _row(names, _as_trained(dict(flat), method, scale.method), method)
-        for flat, names in seeds.items()
-    ]
+    rows = []
+    for flattened, names in seeds.items():
+        own = dict(flattened)
+        if own.get("train") == "false" and own.get("after") == scale.method:
+            # A row that only looks at the method's policy again is trained as the method is.
+            for key in ("train", "after"):
+                own.pop(key)
+                own |= {key: method[key]} if key in method else {}
+        rows.append(_row(names, own, method))
     return sorted(rows, key=lambda row: row.group != "method")
 
 
@@ -89,47 +82,31 @@ def _row(names: list[str], own: Mapping[str, str], method: Mapping[str, str]) ->
     if own.get("train") == "false":
         differs = f"{own.get('base.name', '')} as it is"
         return LadderRow(names[0], tuple(names), "untrained", differs)
-    told = [key for key in keys if key != "base.name"] if _only_motion(keys) else keys
-    if "base.name" in told:  # what its name stands for
-        told = [key for key in told if not key.startswith("base.") or key == "base.name"]
-    differs = ", ".join(f"{key} {own.get(key, _ABSENT)}" for key in told)
-    return LadderRow(names[0], tuple(names), _group(keys), differs)
-
-
-def _as_trained(own: Mapping[str, str], method: Mapping[str, str], name: str) -> Mapping[str, str]:
-    """A row that only looks at the method's policy again is trained as the method is."""
-    if own.get("train") == "false" and own.get("after") == name:
-        trained = {key: method[key] for key in ("train", "after") if key in method}
-        return {key: value for key, value in own.items() if key not in ("train", "after")} | trained
-    return own
-
-
-def _group(keys: Collection[str]) -> str:
+    of_base = {key for key in keys if key.startswith("base.") and key != "base.name"}
+    # A base policy without its motion branch has another name, too, but is no other backbone.
+    only_motion = bool(of_base) and all(key.startswith("base.motion") for key in of_base)
+    named = [key for key in keys if key != "base.name" or not only_motion]
+    if "base.name" in named:  # the name stands for all other parameters of a base policy
+        named = [key for key in named if key not in of_base]
     sections = {key.split(".")[0] for key in keys}
     if "training.method" in keys or "after" in keys:
-        return "training"
-    if sections == {"base"} and not _only_motion(keys):
-        return "backbone"
-    return "frames" if sections == {"clips"} else "ablation"
-
-
-def _only_motion(keys: Collection[str]) -> bool:
-    """Whether of the base policy nothing differs but its motion branch, and so its name."""
-    of_base = {key for key in keys if key.startswith("base.") and key != "base.name"}
-    return bool(of_base) and all(key.startswith("base.motion") for key in of_base)
+        group = "training"
+    elif sections == {"base"} and not only_motion:
+        group = "backbone"
+    else:
+        group = "frames" if sections == {"clips"} else "ablation"
+    differs = ", ".join(f"{key} {own.get(key, 'none')}" for key in named)
+    return LadderRow(names[0], tuple(names), group, differs)
 
 
 def _flat(row: Mapping[str, Any]) -> dict[str, str]:
+    """Parameters of a run by dotted key, as params.yaml writes them."""
     leaves = flat({key: value for key, value in row.items() if key not in _NOT_COMPARED})
-    return {key: _told(value) for key, value in leaves.items()}
-
-
-def _told(value: Any) -> str:
-    """As params.yaml writes it.
-
-    >>> _told(False), _told(None), _told(0.5)
-    ('false', 'null', '0.5')
-    """
-    if value is None:
-        return "null"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return {
+        key: "null"
+        if value is None
+        else str(value).lower()
+        if isinstance(value, bool)
+        else str(value)
+        for key, value in leaves.items()
+    }

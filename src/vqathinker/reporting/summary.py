@@ -1,11 +1,9 @@
 """The scores of a scale on the terminal, and where its report lies."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from rich import box
-from rich.console import Console, JustifyMethod
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -18,12 +16,12 @@ _NAMES = ("run", "benchmark")
 
 
 def print_summary(results_dir: Path, console: Console | None = None) -> None:
-    """Print one row for each run and benchmark, then the path of the report.
+    """Print a row for each run and benchmark, then the path of the report.
 
-    Which kind of score it is stands in the title where it is the same in all rows.
+    The kind of score is in the title if all rows have the same.
 
     Raises:
-        InputError: the tables of `results_dir` have not been made, or are none.
+        InputError: the tables of `results_dir` have not been made, or are damaged.
     """
     console = console or Console()
     rows = read_table(results_dir / "tables" / "scoring.csv", SCORING)
@@ -35,14 +33,19 @@ def print_summary(results_dir: Path, console: Console | None = None) -> None:
         box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False,
     )  # fmt: skip
     for name in columns:
-        justify: JustifyMethod = "left" if name in {*_NAMES, "score"} else "right"
-        heading = _HEADINGS.get(name, name)
-        table.add_column(heading, justify=justify, overflow="fold", no_wrap=name in _NAMES)
+        table.add_column(
+            _HEADINGS.get(name, name), justify="left" if name in {*_NAMES, "score"} else "right",
+            overflow="fold", no_wrap=name in _NAMES,
+        )  # fmt: skip
     for row, following in zip(rows, [*rows[1:], None], strict=True):
-        new_run = following is not None and following["run"] != row["run"]
         lost = sum(row[name] for name in _LOST)
-        # n of a table row counts labels; here it counts what the correlations are computed from.
-        cells = row | {"n": row["n"] - lost, "lost": lost, "srcc": _with_interval(row)}
+        srcc = format_cell(row["srcc"])
+        if row["srcc_low"] is not None and row["srcc_high"] is not None:
+            # With two decimals of the interval the table fits eighty columns.
+            srcc += f" {row['srcc_low']:.2f}…{row['srcc_high']:.2f}"
+        # n of a table counts labels; here it counts the videos of the correlations.
+        cells = row | {"n": row["n"] - lost, "lost": lost, "srcc": srcc}
+        new_run = following is not None and following["run"] != row["run"]
         table.add_row(*(Text(format_cell(cells[name])) for name in columns), end_section=new_run)
     console.print(table)
     reasons = {word: sum(row[name] for row in rows) for name, word in _LOST.items()}
@@ -52,11 +55,3 @@ def print_summary(results_dir: Path, console: Console | None = None) -> None:
     report = results_dir / "report.html"
     state = str(report) if report.is_file() else f"{report} is not there; make it with snakemake"
     console.print(f"Report: {state}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _with_interval(row: Mapping[str, Any]) -> str:
-    """In two decimals the interval, so that eighty columns are enough."""
-    value = format_cell(row["srcc"])
-    if row["srcc_low"] is None or row["srcc_high"] is None:
-        return value
-    return f"{value} {row['srcc_low']:.2f}…{row['srcc_high']:.2f}"

@@ -1,17 +1,15 @@
 """Every table of a results folder, from metrics, predictions and parameters; no model is loaded.
 
-With the tables stand `not_there.csv` and `notes.csv` (sets that are not there, lists that differ),
-the provenance of every CSV, and `inputs.json`: what all of it was made from.
+`not_there.csv` and `notes.csv` name absent sets and label lists that differ from the published
+ones. `provenance.json` records where every row comes from.
 """
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from vqathinker.atomic import whole_file
 from vqathinker.datasets.card import card_names, load_card
-from vqathinker.errors import InputError, read_json, reading
+from vqathinker.errors import InputError
 from vqathinker.evaluation.origins import ABSENT, set_of
 from vqathinker.params import (
     DataParams,
@@ -22,31 +20,22 @@ from vqathinker.params import (
 )
 from vqathinker.phases.keys import job_params
 from vqathinker.phases.parameters import read_params
-from vqathinker.phases.yaml12 import dump_yaml
 from vqathinker.reporting.formats import FILES, Row, Table, write_table, write_text
-from vqathinker.reporting.ladder import (
-    LADDER,
-    LADDER_KEY,
-    Agreements,
-    ladder_grids,
-    ladder_lines,
-)
+from vqathinker.reporting.ladder import LADDER, LADDER_KEY, Agreements, ladder_grids, ladder_lines
 from vqathinker.reporting.main_table import MAIN, MAIN_KEY, main_grids, main_lines
 from vqathinker.reporting.plot_data import read_judged
 from vqathinker.reporting.preference import preference_table, read_preference
-from vqathinker.reporting.provenance import Sources
+from vqathinker.reporting.provenance import write_provenance
 from vqathinker.reporting.published import read_published
-from vqathinker.reporting.scale import TableScale, ladder_rows, load_table_scale
+from vqathinker.reporting.scale import ladder_rows, load_table_scale
 from vqathinker.reporting.scores import read_metrics, score_tables
 from vqathinker.reporting.understanding import understanding_tables
 
-INPUTS = "inputs.json"
 REMARKS = {"not_there": ("set", "rows", "reason"), "notes": ("benchmark", "note")}
-_JOB = "tables"
 
 
 class Inputs(NamedTuple):
-    """What tables are made from; each file as it was given to the option of its name.
+    """What tables are made from, by option of `vqathinker tables`, in the order of rows.
 
     Without predictions and their manifests, averages and differences have no intervals.
     """
@@ -59,17 +48,15 @@ class Inputs(NamedTuple):
 
 
 def by_set(manifests: Iterable[Path]) -> dict[str, Path]:
-    """Manifests by the set that they name, or else that their folder is named after."""
+    """Manifests by the set that they name, or else by the name of their folder."""
     return {set_of(path) or path.parent.name: path for path in manifests}
 
 
 def write_tables(params: Path, inputs: Inputs, out_dir: Path) -> None:
-    """Write every table as csv, md and tex, with its provenance.
+    """Write every table as CSV, Markdown and LaTeX, and their provenance.
 
-    Args:
-        params: params.yaml or the file of a job of the report.
-        inputs: in the order of rows; no metrics where nothing has run.
-        out_dir: the folder to write.
+    `params` is params.yaml or the file of a job of the report. Without metrics the tables contain
+    published rows only.
 
     Raises:
         InputError: two files are of the same run and benchmark, one lacks a key, or a benchmark has
@@ -81,7 +68,6 @@ def write_tables(params: Path, inputs: Inputs, out_dir: Path) -> None:
             f"metrics are of {', '.join(unknown)}, expected benchmarks of {params}: "
             f"{', '.join(scale.domains)}"
         )
-    out_dir.mkdir(parents=True, exist_ok=True)
     lacking, notes = remarks(results, Path(load_section(params, DataParams).cards))
     sentences = [
         *(f"{row['reason']}. Empty rows for want of it: {row['rows']}." for row in lacking),
@@ -89,56 +75,38 @@ def write_tables(params: Path, inputs: Inputs, out_dir: Path) -> None:
     ]
     text = "".join(f"- {one}\n" for one in sentences) or "Every set is there.\n"
     write_text(out_dir / "notes.md", text)
-    asked = load_section(params, UnderstandingParams)
-    runs = dict.fromkeys(one["run"] for one in results)
-    sources = Sources()
-    for table in (
-        Table("not_there", "", REMARKS["not_there"], ("set",), lacking, csv_only=True),
-        Table("notes", "", REMARKS["notes"], ("benchmark",), notes, csv_only=True),
-        *score_tables(results),
-        *_compared(scale, results, _agreements(params, inputs), sentences),
-        preference_table(read_preference(inputs.preference)),
-        *understanding_tables(asked, runs, inputs.understanding),
-    ):
-        write_table(table, out_dir)
-        sources.write(table, out_dir)
-    _write_inputs(params, inputs, out_dir)
-
-
-def _agreements(params: Path, inputs: Inputs) -> Agreements:
-    """Resampled agreement of every run, with as many resamples as the report asks for."""
     resamples = {"resamples": load_section(params, ReportParams).resamples}
     intervals = load_section(params, MetricsParams).intervals.model_copy(update=resamples)
-    return Agreements(read_judged(inputs.predictions, by_set(inputs.manifest)), intervals)
-
-
-def _compared(
-    scale: TableScale, results: Sequence[Row], agreements: Agreements, notes: Sequence[str]
-) -> list[Table]:
-    """The main table and the ladder."""
+    judged = read_judged(inputs.predictions, by_set(inputs.manifest))
+    agreements = Agreements(judged, intervals)
     lines = main_lines(scale, read_published(), results, agreements.average_interval)
     files = {(one["run"], one["benchmark"]): one[FILES][0] for one in results}
     rungs = ladder_lines(scale, ladder_rows(scale, agreements.runs), agreements, files)
-    main, ladder = main_grids(scale, lines, notes), ladder_grids(scale, rungs)
-    return [
-        Table("main", "", MAIN, MAIN_KEY, lines, 9, main),
-        Table("ladder", "", LADDER, LADDER_KEY, rungs, 9, ladder),
+    runs = dict.fromkeys(one["run"] for one in results)
+    asked = load_section(params, UnderstandingParams)
+    tables = [
+        Table("not_there", "", REMARKS["not_there"], ("set",), lacking, csv_only=True),
+        Table("notes", "", REMARKS["notes"], ("benchmark",), notes, csv_only=True),
+        *score_tables(results),
+        Table("main", "", MAIN, MAIN_KEY, lines, 9, main_grids(scale, lines, sentences)),
+        Table("ladder", "", LADDER, LADDER_KEY, rungs, 9, ladder_grids(scale, rungs)),
+        preference_table(read_preference(inputs.preference)),
+        *understanding_tables(asked, runs, inputs.understanding),
     ]
+    for table in tables:
+        write_table(table, out_dir)
+    known = read_params(params)
+    # The file of a job has only the parameters of that job.
+    used = job_params(known)["tables"] if "training" in known else known
+    write_provenance(tables, out_dir, used, inputs._asdict())
 
 
 def remarks(results: Sequence[Row], cards: Path) -> tuple[list[Row], list[Row]]:
-    """Sets that are not there, and the key `table_note` of each benchmark's card.
+    """Absent sets, and the key `table_note` of each benchmark's card.
 
-    Args:
-        results: metrics, as `read_metrics` reads them.
-        cards: folder of the user's own cards, which need not be there.
-
-    Returns:
-        Rows with `set`, `rows` (how many results lack it) and `reason` (what brings it), and rows
-        with `benchmark` and `note`.
-
-    Raises:
-        CardError: a card is wrong.
+    `results` are as `read_metrics` reads them; `cards` is the folder of the user's own cards. Rows
+    of absent sets have `set`, `rows` (how many results lack it) and `reason`; notes have
+    `benchmark` and `note`.
     """
     lacks: dict[tuple[str, str], list[Path]] = {}
     of_benchmark: dict[str, list[Path]] = {}
@@ -154,33 +122,3 @@ def remarks(results: Sequence[Row], cards: Path) -> tuple[list[Row], list[Row]]:
         [{"benchmark": name, "note": note, FILES: of_benchmark[name]}
          for name, note in notes.items() if note],
     )  # fmt: skip
-
-
-def _write_inputs(params: Path, inputs: Inputs, out_dir: Path) -> None:
-    known = read_params(params)
-    wanted = job_params(known)[_JOB] if "training" in known else known  # the file of a job is that
-    files = {name: [path.as_posix() for path in paths] for name, paths in inputs._asdict().items()}
-    text = json.dumps({"params": wanted, "files": files}, indent=1, ensure_ascii=False)
-    write_text(out_dir / INPUTS, text + "\n")
-
-
-def read_inputs(tables: Path) -> tuple[dict[str, Any], Inputs]:
-    """The parameters and files that the tables of a folder were made from.
-
-    Raises:
-        InputError: it is not there, or something else.
-    """
-    path = tables / INPUTS
-    expected, remedy = "what tables were made from", "write them again with `vqathinker tables`"
-    content = read_json(path, expected, remedy)
-    if not all(isinstance(content.get(key), dict) for key in ("params", "files")):
-        raise InputError(f"{path}: is not {expected}, or is damaged: {remedy}")
-    with reading(path, expected, remedy):
-        files = {name: list(map(Path, paths)) for name, paths in content["files"].items()}
-        return content["params"], Inputs(**files)
-
-
-def write_params(path: Path, params: Mapping[str, Any]) -> None:
-    """Write these parameters so that `write_tables` takes them, as it takes the file of a job."""
-    with whole_file(path) as part:
-        part.write_text(dump_yaml({"params": dict(params)}), encoding="utf-8")

@@ -1,7 +1,7 @@
 """Tables of quality understanding: distortion attribution, and questions on quality.
 
-`attribution` has the tasks that ask which degradation is the worst, `understanding` all others; a
-row for each run, task, measure and part. A task without a value has a row with the reason.
+`attribution` has the tasks that ask which degradation is the worst, `understanding` all others,
+with a row for each run, task, measure and part. A task without a value has a row with the reason.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,6 @@ from vqathinker.reporting.published import read_published_understanding
 
 COLUMNS = ("run", "task", "reading", "measure", "part", "name", "n", "n_failed", "value", "low",
            "high", "chance", "majority", "published", "reason")  # fmt: skip
-_KEY = COLUMNS[:6]
 _ATTRIBUTION = ("made", "finevd")
 
 
@@ -30,7 +29,7 @@ def understanding_tables(
     one with the reason. `published` is what others print for the authors' weights.
 
     Raises:
-        InputError: two files are of the same run and task, or one is none.
+        InputError: two files are of the same run and task, or one is not a file of measures.
     """
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for path in measures:
@@ -45,15 +44,14 @@ def understanding_tables(
     rows: dict[str, list[Row]] = {"attribution": [], "understanding": []}
     for run in runs:
         for name, task in params.tasks.items():
-            own = rows["attribution" if task.kind in _ATTRIBUTION else "understanding"]
             content = found.get((run, name), {"rows": [_absent(task)], FILES: []})
             head = {"run": run, "task": name, "reading": content.get("reading")}
             for row in content["rows"]:
                 theirs = published.get((task.kind, row["measure"], row["part"], row["name"]))
                 files = [*content[FILES], *([] if theirs is None else [PUBLISHED])]
-                known = {**row, **head, "published": theirs}
-                own.append({FILES: files, **{column: known.get(column) for column in COLUMNS}})
-    return [Table(name, name.title(), COLUMNS, _KEY, own, 9) for name, own in rows.items()]
+                known = {**dict.fromkeys(COLUMNS), **row, **head, "published": theirs, FILES: files}
+                rows["attribution" if task.kind in _ATTRIBUTION else "understanding"].append(known)
+    return [Table(name, name.title(), COLUMNS, COLUMNS[:6], own, 9) for name, own in rows.items()]
 
 
 def _absent(task: TaskParams) -> Row:

@@ -1,8 +1,8 @@
 """Check that the tables of a results folder follow from its predictions.
 
-Metrics are computed again from predictions and manifests, tables from these metrics. No model is
-loaded and no clip is opened. Files whose hash differs from the provenance are named, too. Numbers
-may differ by the rounding of another machine.
+Metrics are computed again from predictions and manifests, and tables from these metrics, without
+loading a model or a clip. Files are compared with their recorded hashes. Numbers may differ by
+1e-9, because rounding depends on the machine.
 """
 
 import csv
@@ -11,7 +11,6 @@ import math
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,57 +19,59 @@ from vqathinker.evaluation.metrics import write_metrics
 from vqathinker.evaluation.predictions import read_predictions
 from vqathinker.params import IntervalsParams
 from vqathinker.parquet import read_columns
+from vqathinker.phases.yaml12 import dump_yaml
 from vqathinker.products import MANIFEST, METRICS
 from vqathinker.reporting.explain import DIFFERS, GONE, state_of
-from vqathinker.reporting.formats import flat
+from vqathinker.reporting.formats import flat, write_text
 from vqathinker.reporting.provenance import (
     PROVENANCE,
-    TableProvenance,
-    find_root,
+    Provenance,
     locate,
-    provenances_of,
+    read_provenance,
     row_name,
 )
-from vqathinker.reporting.tables import INPUTS, Inputs, read_inputs, write_params, write_tables
+from vqathinker.reporting.tables import Inputs, write_tables
 
-_NAMED = 5  # differing cells
-_NOT_HASHED = {"policy", "history", "receipt"}
+_NAMED = 5  # differing cells that are listed
+_NOT_HASHED = {"policy", "history", "receipt"}  # too large, or hashed in another way
 _ORIGIN = "provenance"  # of metrics: names files, which differ in a copy
 
 
 class Finding(NamedTuple):
-    """A file of the results and its differences; an empty list where it agrees."""
+    """A file of the results and its differences; none if it agrees."""
 
     name: str
     wrong: list[str]
 
 
 def verify(results: Path) -> Iterator[Finding]:
-    """Compare hashes, metrics and tables with new ones; yields one finding for each.
+    """Compare hashes, metrics and tables with new ones; yields a finding for each.
 
     Raises:
         InputError: the folder has no tables, or their inputs cannot be used.
     """
-    provenances = list(provenances_of(results).values())
-    tables = results / "tables"
-    params, inputs = read_inputs(tables)
-    root = find_root(results, [path for paths in inputs for path in paths])
-    inputs = Inputs(*([root / path for path in paths] for paths in inputs))
-    yield Finding("hashes", list(_wrong_hashes(provenances, root)))
+    provenance = read_provenance(results)
+    root = provenance.root(results)
+    paths = {name: [root / path for path in of] for name, of in provenance.inputs.items()}
+    yield Finding("hashes", list(_wrong_hashes(provenance, root)))
     with tempfile.TemporaryDirectory(prefix="vqathinker-") as name:
         scratch = Path(name)
-        again = [scratch / "metrics" / f"{number}.json" for number in range(len(inputs.metrics))]
-        for path, out in zip(inputs.metrics, again, strict=True):
+        again = [scratch / "metrics" / f"{number}.json" for number in range(len(paths["metrics"]))]
+        for path, out in zip(paths["metrics"], again, strict=True):
             yield Finding(str(path), list(_compute_again(path, out, root)))
-        write_params(scratch / "params.yaml", params)
-        write_tables(scratch / "params.yaml", inputs._replace(metrics=again), scratch / "tables")
-        yield from _compare_tables(tables, scratch / "tables", provenances)
+        # `tables` reads the file of a job, which has this form.
+        write_text(scratch / "params.yaml", dump_yaml({"params": dict(provenance.params)}))
+        inputs = Inputs(**{**paths, "metrics": again})
+        write_tables(scratch / "params.yaml", inputs, scratch / "tables")
+        yield from _compare_tables(provenance, scratch / "tables")
 
 
-def _wrong_hashes(provenances: Sequence[TableProvenance], root: Path) -> Iterator[str]:
-    """Of tables, and of the files that they name; policies and videos are too large for this."""
-    recorded = {one.table: one.content["sha256"] for one in provenances}
-    for link in (link for one in provenances for link in one.every_link()):
+def _wrong_hashes(provenance: Provenance, root: Path) -> Iterator[str]:
+    recorded: dict[Path, str | None] = {
+        provenance.folder / f"{name}.csv": entry["sha256"]
+        for name, entry in provenance.tables.items()
+    }
+    for link in provenance.links():
         if link.path is not None and link.kind not in _NOT_HASHED:
             recorded[locate(link.path, root)] = link.sha256
     for path, sha256 in sorted(recorded.items()):
@@ -82,14 +83,14 @@ def _compute_again(path: Path, out: Path, root: Path) -> Iterator[str]:
     """Compute the metrics at `path` again and write them to `out`; yields differing keys."""
     kept = read_json(path, *METRICS)
     made = kept.get(_ORIGIN, {}).get("made_from")
-    if made is None:  # of an absent set, or from elsewhere: copied
+    if made is None:  # metrics of an absent set are copied
         out.parent.mkdir(exist_ok=True)
         shutil.copy(path, out)
         return
     manifest, predictions = (root / made[key]["path"] for key in ("manifest", "predictions"))
-    failures = _failures(kept, manifest, predictions)
     with reading(path, *METRICS):
         intervals = IntervalsParams.model_validate(made["parameters"]["intervals"])
+    failures = _failures(kept, manifest, predictions)
     write_metrics(manifest, predictions, failures, out, intervals=intervals, allow_incomplete=True)
     first, second = (flat({**one, _ORIGIN: None}) for one in (kept, read_json(out, *METRICS)))
     for key in dict.fromkeys([*first, *second]):
@@ -105,21 +106,21 @@ def _failures(kept: Mapping[str, Any], manifest: Path, predictions: Path) -> dic
     return {video: why for video, why in kept["not_scored"].items() if video in undecoded}
 
 
-def _compare_tables(
-    kept: Path, again: Path, provenances: Sequence[TableProvenance]
-) -> Iterator[Finding]:
-    keys = {one.table.name: one.content["key"] for one in provenances}
+def _compare_tables(provenance: Provenance, again: Path) -> Iterator[Finding]:
+    kept = provenance.folder
     for name in sorted({path.name for folder in (kept, again) for path in folder.iterdir()}):
-        # Snakemake notes the time in a hidden file of the folders that it makes.
-        if name.startswith(".") or name == INPUTS or name.endswith(PROVENANCE):
+        # Snakemake keeps the time in a hidden file of the folders that it makes.
+        if name.startswith(".") or name == PROVENANCE:
             continue
         first, second = kept / name, again / name
         if not (first.is_file() and second.is_file()):
             yield Finding(name, ["not there" if second.is_file() else "no table that is made now"])
-        elif name in keys:
-            yield Finding(name, list(_different_cells(first, second, keys[name])))
+        elif first.suffix == ".csv":
+            key = provenance.tables[first.stem]["key"]
+            yield Finding(name, list(_different_cells(first, second, key)))
         else:
-            yield Finding(name, list(_different_lines(first, second)))
+            same = first.read_bytes() == second.read_bytes()
+            yield Finding(name, [] if same else [f"{first}: the text differs"])
 
 
 def _different_cells(kept: Path, again: Path, key: Sequence[str]) -> Iterator[str]:
@@ -137,13 +138,6 @@ def _cells(path: Path, key: Sequence[str]) -> dict[tuple[str, str], str]:
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     return {(row_name(row, key), name): cell for row in rows for name, cell in row.items()}
-
-
-def _different_lines(kept: Path, again: Path) -> Iterator[str]:
-    """The first line that differs or is missing."""
-    texts = (path.read_text(encoding="utf-8").splitlines() for path in (kept, again))
-    pairs = enumerate(zip_longest(*texts), 1)
-    yield from islice((f"line {at} differs" for at, (was, now) in pairs if was != now), 1)
 
 
 def _same(kept: Any, again: Any) -> bool:

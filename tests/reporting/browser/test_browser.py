@@ -3,15 +3,10 @@
 Every test also asserts that the console stayed empty and that nothing was asked of a network.
 """
 
-import numpy as np
-import pandas as pd
 import pytest
 from tests.browsing import axe_findings
 from tests.reporting.browser.conftest import Opened
-from tests.reporting.conftest import HOSTILE, origin
-
-from vqathinker.evaluation.predictions import write_predictions
-from vqathinker.reporting.page.write import write_page
+from tests.reporting.conftest import HOSTILE
 
 DIALOG = "dialog[open]"
 
@@ -73,34 +68,6 @@ def test_a_clip_opens_by_keyboard_with_its_copies_and_gives_the_focus_back(opene
     assert button.evaluate("one => one === document.activeElement")
 
 
-def test_a_clip_without_frames_says_why(opened: Opened) -> None:
-    page = opened()
-    page.locator("#find").fill("00.mp4")
-    page.locator("#found tbody button").first.click()
-    assert "<no> moov atom" in page.locator(f"{DIALOG} #clip-body").inner_text()
-
-
-def test_curves_zoom_and_come_back(opened: Opened) -> None:
-    page = opened()
-    plot = page.locator('[data-plot="curves"]')
-    plot.scroll_into_view_if_needed()
-    shown = "box => box._fullLayout.xaxis.range"
-    whole = plot.evaluate(shown)
-    box = plot.bounding_box()
-    page.mouse.move(box["x"] + 200, box["y"] + 150)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 500, box["y"] + 250, steps=5)
-    page.mouse.up()
-    page.wait_for_function("document.querySelector('[data-plot=\"curves\"]').dataset.zoomed")
-    assert plot.evaluate(shown)[1] < whole[1]
-    page.locator('[data-reset="curves"]').press("Enter")
-    page.wait_for_function(
-        "whole => document.querySelector('[data-plot=\"curves\"]')._fullLayout.xaxis.range.every("
-        "(end, at) => Math.abs(end - whole[at]) < 1e-6)",
-        arg=whole,
-    )
-
-
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_theme_is_the_system_s_until_the_switch_is_pressed(opened: Opened, theme: str) -> None:
     page = opened(theme=theme)
@@ -140,34 +107,3 @@ def test_axe_finds_nothing_serious(opened: Opened, theme: str, width: int) -> No
     page.wait_for_selector(DIALOG)
     found += axe_findings(page)
     assert [one for one in found if one.impact in ("serious", "critical")] == []
-
-
-def test_frames_in_files_beside_the_page_are_shown(
-    opened: Opened, scale, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("vqathinker.reporting.page.clips._IN_THE_PAGE", 10)
-    out = scale.root / "report.html"
-    write_page("demo", scale.sources, out)
-    page = opened(out)
-    with page.expect_response(lambda one: one.url.endswith("thumbnails/seen/0000.webp")) as shown:
-        page.locator("#of-place").select_option("seen")
-        page.locator("#found tbody button").first.click()
-    assert shown.value.ok
-
-
-def test_of_very_many_clips_some_are_drawn_and_all_open(opened: Opened, scale) -> None:
-    videos = [f"{number:04d}.mp4" for number in range(4500)]
-    mos = np.linspace(1, 5, len(videos))
-    known = pd.DataFrame({"video": videos, "mos": mos, "mos_training": mos, "status": "ok"})
-    known.assign(reason=None, content=None, kind=None).to_parquet(scale.manifests["seen"])
-    said = {"video": videos, "score": mos, "completion": "<answer>", "parse_status": "ok"}
-    path = scale.predictions[0]
-    write_predictions(path, pd.DataFrame(said).assign(greedy=mos), origin("base", "seen"))
-    write_page("demo", scale.sources, scale.root / "many.html")
-    page = opened(scale.root / "many.html")
-    page.locator("#of-run").select_option("base")
-    page.wait_for_function("document.getElementById('plot-points').data[0].x.length === 2250")
-    assert "4510 clips with a score. One in 2 is drawn" in page.locator("#note-points").inner_text()
-    page.locator("#find").fill("4499")
-    page.locator("#found tbody button").first.click()
-    assert "MOS 5.000" in page.locator(f"{DIALOG} #clip-body").inner_text()

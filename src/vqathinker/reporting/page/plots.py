@@ -1,7 +1,7 @@
 """The page's plots as plotly.js draws them, and the answer in one sentence.
 
-A colour stands as "@1" to "@7", lines and words as "@line" and "@text": the page fills in those of
-its theme.
+Colours are placeholders, which the page replaces by those of its theme: "@1" to "@7" for series,
+"@line" and "@text" for lines and text.
 """
 
 import html
@@ -13,19 +13,16 @@ import pandas as pd
 from vqathinker.reporting.formats import Row
 from vqathinker.reporting.main_table import AVERAGES, interval_text
 from vqathinker.reporting.plot_data import (
-    Dot,
-    Line,
-    calibration_lines,
-    curve_lines,
+    DOTS,
+    Curve,
+    curves_of,
     panels_for,
     preference_dots,
-    reach,
     residual_dots,
+    whiskers,
 )
 
-_MEASURE = "srcc"
 _ROW_PX = 34
-_NUMBER = ".3f"
 _DASHES = ("solid", "dash", "dot", "dashdot")
 _MOST_GROUPS = 40  # that one plot can name
 _MOST_POINTS = 400  # of one curve; of more, every second, third, … is drawn
@@ -41,20 +38,15 @@ def plain(text: object) -> str:
 
 
 class Plot(NamedTuple):
-    """Traces and axes, with a text for screen readers and a caption."""
+    """Traces and layout for plotly.js; `about` is what the plot is of, where that depends on it."""
 
-    alt: str
-    caption: str
     data: list[dict[str, Any]]
     layout: dict[str, Any]
+    about: str = ""
 
 
 class Answer(NamedTuple):
-    """One sentence, and the lines that its figure shows.
-
-    `before` and `after` are lines of the ladder by benchmark; both are empty where the method has
-    no scores.
-    """
+    """One sentence, and the lines of the ladder by benchmark, before and after training."""
 
     sentence: str
     before: list[Row]
@@ -64,41 +56,35 @@ class Answer(NamedTuple):
 def answer_of(ladder: Sequence[Row]) -> Answer:
     """The answer that the lines of `ladder.csv` give.
 
-    Of several untrained rows the first stands for "before": the policy that training started from.
+    The first untrained row stands for "before": the policy that training started from.
     """
-    own = [line for line in ladder if line["measure"] == _MEASURE]
+    own = [line for line in ladder if line["measure"] == "srcc"]
     after = [line for line in own if line["group"] == "method" and line["value"] is not None]
     untrained = [line for line in own if line["group"] == "untrained"]
-    first = untrained[0]["row"] if untrained else None
-    before = [line for line in untrained if line["row"] == first]
-    return Answer(_sentence(before, after), _single(before), _single(after))
+    before = [line for line in untrained if line["row"] == untrained[0]["row"]]
+    started = {line["domain"]: line for line in before if line["benchmark"] == AVERAGES[0]}
+    reached = [line for line in after if line["benchmark"] == AVERAGES[0]]
+    sentence = "There is no answer yet: the method has no scores on any benchmark that is here."
+    if reached:
+        pairs = [(started.get(line["domain"]), line) for line in reached]
+        parts = "; ".join(_part(earlier, later) for earlier, later in pairs)
+        sentence = f"{_verdict([earlier for earlier, _ in pairs])}: {parts}."
+    return Answer(sentence, _single(before), _single(after))
 
 
 def _single(lines: Sequence[Row]) -> list[Row]:
     return [line for line in lines if line["benchmark"] not in AVERAGES]
 
 
-def _sentence(before: Sequence[Row], after: Sequence[Row]) -> str:
-    of_domain = {line["domain"]: line for line in before if line["benchmark"] == AVERAGES[0]}
-    own = [line for line in after if line["benchmark"] == AVERAGES[0]]
-    pairs = [(of_domain.get(line["domain"]), line) for line in own]
-    if not own:
-        return "There is no answer yet: the method has no scores on any benchmark that is here."
-    parts = [_part(earlier, later) for earlier, later in pairs]
-    return f"{_verdict([earlier for earlier, _ in pairs])}: {'; '.join(parts)}."
-
-
 def _verdict(before: Sequence[Row | None]) -> str:
-    """Differences are those of the row before training, less the method."""
+    """Whether training helped. Differences are those of the row before training from the method."""
     known = [line for line in before if line is not None and line["difference_high"] is not None]
-    rises = [line for line in known if line["difference_high"] < 0]
-    falls = [line for line in known if line["difference_low"] > 0]
+    rises = sum(line["difference_high"] < 0 for line in known)
+    falls = any(line["difference_low"] > 0 for line in known)
     if not known:
         return "Nothing untrained to compare with"
-    if len(rises) == len(before):
-        return "Yes"
     if rises:
-        return "In part"
+        return "Yes" if rises == len(before) else "In part"
     return "No, they follow it less" if falls else "Not surely"
 
 
@@ -112,91 +98,92 @@ def _part(before: Row | None, after: Row) -> str:
     return f"{where} is {reached} after training, and was {started} before{over}"
 
 
+def _dots(rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=DOTS).astype(dict.fromkeys(DOTS[2:], float))
+
+
 def before_and_after(answer: Answer) -> Plot | None:
     """SRCC on each benchmark before and after training, with intervals."""
     if not answer.after:
         return None
-    lines = {"before training": answer.before, "after training": answer.after}
     dots = [
-        Dot(name, str(line["benchmark"]), line["value"], line["low"], line["high"])
-        for name, own in lines.items()
-        for line in own
+        (name, line["benchmark"], line["value"], line["low"], line["high"])
+        for name, lines in (("before training", answer.before), ("after training", answer.after))
+        for line in lines
     ]
-    told = "; ".join(f"{dot.place} {dot.series} {dot.value:.3f}" for dot in dots if dot.value)
-    return rows_plot(
-        dots, "SRCC", f"SRCC on each benchmark: {told}",
-        "Dots: SRCC with the raw MOS, bars: 95 % interval. 1 is perfect agreement in rank, 0 none. "
-        "Numbers: tables/ladder.csv.", span=(0, 1),
-    )  # fmt: skip
+    about = "; ".join(f"{place} {name} {value:.3f}" for name, place, value, *_ in dots if value)
+    plot = rows_plot(_dots(dots), "SRCC", span=(0, 1))
+    return plot._replace(about=about) if plot else None
 
 
 def ladder_plot(ladder: Sequence[Row]) -> Plot | None:
     """Differences of every row of the ladder from the method, averages of each domain."""
-    dots = [
-        Dot(
-            str(line["domain"]), str(line["row"]),
-            line["difference"], line["difference_low"], line["difference_high"],
-        )
+    ends = ("domain", "row", "difference", "difference_low", "difference_high")
+    averages = [
+        tuple(line[key] for key in ends)
         for line in ladder
         if line["measure"] == "srcc" and line["benchmark"] == AVERAGES[0]
-    ]  # fmt: skip
-    return rows_plot(
-        dots, "SRCC less the method's",
-        "Difference of SRCC of each run from the method, a dot with its interval for each domain",
-        "Left of zero a run is worse than the method. Bars: 95 % interval, by paired bootstrap on "
-        "the same videos. Numbers: tables/ladder.csv.",
-        span=(0, 0),
-    )  # fmt: skip
+    ]
+    return rows_plot(_dots(averages), "SRCC less the method's", span=(0, 0))
 
 
 def preference_plot(rows: Sequence[Row]) -> Plot | None:
     """Share of clips above each kind of perturbed copy, runs side by side."""
     panels = preference_dots(rows)
-    dots = [
-        dot._replace(series=f"{dot.series}, {benchmark}") if len(panels) > 1 else dot
-        for benchmark, own in panels.items()
-        for dot in own
-    ]
-    return rows_plot(
-        dots, "share of clips scored above their copy",
-        "Share of clips scored above their perturbed copy, by kind of perturbation, with intervals",
-        "Dashed: what a policy reaches that does not see the order of the frames. Numbers: "
-        "figures/preference.csv.", span=(0, 1), dashed=[0.5],
-    )  # fmt: skip
+    if len(panels) > 1:
+        panels = [(name, own.assign(series=own["series"] + f", {name}")) for name, own in panels]
+    dots = pd.concat([own for _, own in panels]) if panels else _dots([])
+    return rows_plot(dots, "share of clips scored above their copy", span=(0, 1), dashed=[0.5])
 
 
 def attribution_plot(rows: Sequence[Row]) -> Plot | None:
     """Share of right answers by kind of degradation."""
     own = [row for row in rows if row["part"] != "overall" and row["measure"] == "accuracy"]
-    dots = [
-        Dot(f"{row['run']}, {row['task']}", str(row["name"]), row["value"], row["low"], row["high"])
+    dots = _dots([
+        (f"{row['run']}, {row['task']}", row["name"], row["value"], row["low"], row["high"])
         for row in own
-    ]
-    return rows_plot(
-        dots, "share of right answers",
-        "Share of right answers on the kind of degradation of a clip, by kind, with intervals",
-        "Dashed: what a guess reaches. Numbers: tables/attribution.csv.", span=(0, 1),
-        dashed=sorted({row["chance"] for row in own if row["chance"] is not None}),
-    )  # fmt: skip
+    ])  # fmt: skip
+    chances = sorted({row["chance"] for row in own if row["chance"] is not None})
+    return rows_plot(dots, "share of right answers", span=(0, 1), dashed=chances)
+
+
+def residual_plots(run: str, table: pd.DataFrame) -> list[Plot]:
+    """How much better videos of a group are than a run scores them, by content and by kind."""
+    by_group: dict[str, list[pd.DataFrame]] = {}
+    for (_, by), dots in residual_dots(table, run) if len(table) else ():
+        by_group.setdefault(by, []).append(dots)
+    plots = []
+    for by, panels in by_group.items():
+        dots = pd.concat(panels)
+        plot = rows_plot(dots, "MOS above the line", span=(0, 0))
+        if plot and dots["place"].nunique() <= _MOST_GROUPS:
+            plots.append(plot._replace(about="kind of degradation" if by == "kind" else by))
+    return plots
 
 
 def rows_plot(
-    dots: Sequence[Dot], axis: str, alt: str, caption: str, *,
-    span: tuple[float, float], dashed: Sequence[float] = (),
-) -> Plot | None:  # fmt: skip
+    dots: pd.DataFrame, axis: str, *, span: tuple[float, float], dashed: Sequence[float] = ()
+) -> Plot | None:
     """Rows from top to bottom, the dots of a row below each other; None without a value."""
-    there = [dot for dot in dots if dot.value is not None]
-    if not there:
+    there = dots[dots["value"].notna()]
+    if there.empty:
         return None
-    places, series = (
-        list(dict.fromkeys(of)) for of in zip(*((d.place, d.series) for d in there), strict=True)
-    )
-    traces = [
-        _dots([dot for dot in there if dot.series == name], places, number, len(series))
-        for number, name in enumerate(series)
-    ]
-    ends = [end for dot in there for end in (dot.value, dot.low, dot.high) if end is not None]
-    low, high = min(span[0], *ends), max(span[1], *ends)
+    places, series = there["place"].unique().tolist(), there["series"].unique().tolist()
+    traces = []
+    for number, name in enumerate(series):
+        own = there[there["series"] == name]
+        shift = 0.7 * ((number + 0.5) / len(series) - 0.5)
+        traces.append({
+            "type": "scatter", "mode": "markers", "name": plain(name),
+            "x": own["value"].tolist(),
+            "y": [round(places.index(place) + shift, 3) for place in own["place"]],
+            "text": [plain(place) for place in own["place"]],
+            "error_x": {"width": 4, **_bars(own["value"], own["low"], own["high"])},
+            "marker": {"color": f"@{1 + number % 7}", "size": 9},
+            "hovertemplate": "%{text}<br>%{x:.3f}<extra>%{fullData.name}</extra>",
+        })  # fmt: skip
+    ends = there[["value", "low", "high"]].stack()
+    low, high = min(span[0], ends.min()), max(span[1], ends.max())
     edge = 0.03 * (high - low)
     layout = {
         "height": 120 + len(places) * max(_ROW_PX, 9 + 13 * len(series)),
@@ -206,72 +193,34 @@ def rows_plot(
         "shapes": [{"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper",
                     "line": {"color": "@text", "width": 1, "dash": "dash"}} for x in dashed],
     }  # fmt: skip
-    return Plot(alt, caption, traces, layout)
+    return Plot(traces, layout)
 
 
-def _dots(dots: Sequence[Dot], places: Sequence[str], number: int, of: int) -> dict[str, Any]:
-    shift = 0.7 * ((number + 0.5) / of - 0.5)
-    return {
-        "type": "scatter", "mode": "markers", "name": plain(dots[0].series),
-        "x": [dot.value for dot in dots],
-        "y": [round(places.index(dot.place) + shift, 3) for dot in dots],
-        "text": [plain(dot.place) for dot in dots],
-        "error_x": {
-            "width": 4,
-            **_bars([d.value for d in dots], [d.low for d in dots], [d.high for d in dots]),
-        },
-        "marker": {"color": f"@{1 + number % 7}", "size": 9},
-        "hovertemplate": f"%{{text}}<br>%{{x:{_NUMBER}}}<extra>%{{fullData.name}}</extra>",
-    }  # fmt: skip
+def _bars(values: pd.Series, low: pd.Series, high: pd.Series) -> dict[str, Any]:
+    below, above = whiskers(values, low, high)
+    return {"type": "data", "symmetric": False, "thickness": 1.5, "array": above,
+            "arrayminus": below}  # fmt: skip
 
 
-def _bars(
-    values: Sequence[float | None], low: Sequence[float | None], high: Sequence[float | None]
-) -> dict[str, Any]:
-    return {"type": "data", "symmetric": False, "thickness": 1.5,
-            "array": reach(high, values), "arrayminus": reach(values, low)}  # fmt: skip
-
-
-def residual_plots(run: str, rows: Sequence[Row]) -> list[Plot]:
-    """How much better videos of a group are than a run says, a plot for content and for kind."""
-    panels = residual_dots(rows, run)
-    plots = []
-    for by in dict.fromkeys(by for _, by in panels):
-        dots = [dot for (_, own), panel in panels.items() if own == by for dot in panel]
-        if len({dot.place for dot in dots}) <= _MOST_GROUPS:
-            what = "kind of degradation" if by == "kind" else by
-            plots.append(rows_plot(
-                dots, "MOS above the line",
-                f"{run}: mean of MOS above the line through scores, by {what}",
-                "Right of zero videos are better than the policy says; bars are deviations. "
-                "Numbers: figures/residuals.csv.", span=(0, 0),
-            ))  # fmt: skip
-    return [plot for plot in plots if plot]
-
-
-def calibration_plot(rows: Sequence[Row]) -> Plot | None:
+def calibration_plot(table: pd.DataFrame) -> Plot | None:
     """Mean MOS of videos of similar score, a line for each run on each benchmark."""
-    panels = calibration_lines(rows)
-    if not panels:
+    if table.empty:
         return None
-    runs = list(dict.fromkeys(row["run"] for row in rows))
-    traces = [
-        {
-            "type": "scatter", "mode": "lines+markers", "name": plain(f"{line.run}, {place}"),
-            "x": line.x, "y": line.y, "error_y": _bars(line.y, line.low, line.high),
-            "line": {"color": f"@{1 + runs.index(line.run) % 7}",
-                     "dash": _DASHES[number % len(_DASHES)]},
-        }
-        for number, (place, lines) in enumerate(panels.items())
-        for line in lines
-    ]  # fmt: skip
-    ends = [end for lines in panels.values() for line in lines for end in (*line.x, *line.y)]
-    diagonal = {"x0": min(ends), "y0": min(ends), "x1": max(ends), "y1": max(ends)}
+    runs = table["run"].unique().tolist()
+    traces = []
+    for number, (place, panel) in enumerate(table.groupby("benchmark", sort=False)):
+        for run, own in panel.groupby("run", sort=False):
+            traces.append({
+                "type": "scatter", "mode": "lines+markers", "name": plain(f"{run}, {place}"),
+                "x": own["score"].tolist(), "y": own["mos"].tolist(),
+                "error_y": _bars(own["mos"], own["low"], own["high"]),
+                "line": {"color": f"@{1 + runs.index(run) % 7}",
+                         "dash": _DASHES[number % len(_DASHES)]},
+            })  # fmt: skip
+    ends = table[["score", "mos"]].stack()
+    diagonal = {"x0": ends.min(), "y0": ends.min(), "x1": ends.max(), "y1": ends.max()}
     line = {"color": "@text", "width": 1, "dash": "dot"}
     return Plot(
-        "Mean MOS of videos of similar score, a line for each run on each benchmark",
-        "A point is a tenth of the videos, with a 95 % interval; on the dotted line a score is the "
-        "MOS. Numbers: figures/calibration.csv.",
         traces,
         {"height": 440, "xaxis": {"title": {"text": "score"}},
          "shapes": [{"type": "line", **diagonal, "line": line}],
@@ -279,46 +228,41 @@ def calibration_plot(rows: Sequence[Row]) -> Plot | None:
     )  # fmt: skip
 
 
-def curves_plot(rows: Sequence[Row]) -> Plot | None:
-    """Every curve of training, one panel of them at a time; a faint line and its trend."""
-    if not rows:
+def curves_plot(table: pd.DataFrame) -> Plot | None:
+    """Every curve of training, one panel at a time; a faint line and its trend."""
+    if table.empty:
         return None
-    table = pd.DataFrame(rows)
-    runs, panels = list(dict.fromkeys(table["run"])), curve_lines(table)
-    thinned = any(len(line.x) > _MOST_POINTS for lines in panels.values() for line in lines)
-    left_out = f" Of long runs about {_MOST_POINTS} steps are drawn." if thinned else ""
+    runs, curves = table["run"].unique().tolist(), list(curves_of(table))
     titles = panels_for(table.columns)
     return Plot(
-        "Curves of training over its steps, one line for each trained run: choose which",
-        f"Faint: every logged step; strong: the trend. Drag over a part to zoom in.{left_out} "
-        "Numbers: figures/training_curve.csv.",
-        [_curve(line, runs.index(line.run)) | {"panel": name}
-         for name, lines in panels.items() for line in lines],
+        [_curve(curve, runs.index(curve.run)) for curve in curves],
         {"height": 380, "xaxis": {"title": {"text": "step"}}, "yaxis": {"automargin": True},
-         "panels": {name: titles[name] for name in panels}},
+         "panels": {curve.panel: titles[curve.panel] for curve in curves}},
+        f" Of long runs about {_MOST_POINTS} steps are drawn."
+        if any(len(curve.steps) > _MOST_POINTS for curve in curves) else "",
     )  # fmt: skip
 
 
-def _curve(line: Line, number: int) -> dict[str, Any]:
-    each = -(-len(line.x) // _MOST_POINTS)
+def _curve(curve: Curve, number: int) -> dict[str, Any]:
+    each = -(-len(curve.steps) // _MOST_POINTS)
     return {
-        "type": "scatter", "mode": "lines", "name": plain(line.run), "legendgroup": line.run,
-        "showlegend": not line.faint, "opacity": 0.3 if line.faint else 1,
-        "hoverinfo": "skip" if line.faint else "all",
-        "x": [int(step) for step in line.x[::each]],
-        "y": [float(f"{value:.6g}") for value in line.y[::each]],
-        "line": {"color": f"@{1 + number % 7}", "width": 1 if line.faint else 2.5},
+        "type": "scatter", "mode": "lines", "name": plain(curve.run), "legendgroup": curve.run,
+        "showlegend": not curve.faint, "opacity": 0.3 if curve.faint else 1,
+        "hoverinfo": "skip" if curve.faint else "all",
+        "x": [int(step) for step in curve.steps[::each]],
+        "y": [float(f"{value:.6g}") for value in curve.values[::each]],
+        "line": {"color": f"@{1 + number % 7}", "width": 1 if curve.faint else 2.5},
+        "panel": curve.panel,
     }  # fmt: skip
 
 
 def ranks_plot(rows: Sequence[Row]) -> Plot | None:
-    """Rank of every method on every benchmark, where somebody else is ranked there."""
-    there = [row for row in rows if row["rank"] is not None]
-    if not any(not row["ours"] for row in there):
+    """Rank of every method on every benchmark; None if no other method is ranked there."""
+    if all(row["ours"] for row in rows):
         return None
     traces = []
-    for method in dict.fromkeys((row["method"], row["training_data"]) for row in there):
-        own = [row for row in there if (row["method"], row["training_data"]) == method]
+    for method in dict.fromkeys((row["method"], row["training_data"]) for row in rows):
+        own = [row for row in rows if (row["method"], row["training_data"]) == method]
         ours = bool(own[0]["ours"])
         traces.append({
             "type": "scatter", "mode": "lines+markers", "name": plain(method[0]),
@@ -328,8 +272,6 @@ def ranks_plot(rows: Sequence[Row]) -> Plot | None:
             "showlegend": ours,
         })  # fmt: skip
     return Plot(
-        "Rank by SRCC of published methods and of these runs on each benchmark",
-        "Thick: ours; thin: published methods, named when pointed at. Numbers: figures/ranks.csv.",
         traces,
         {"height": 420, "xaxis": {"type": "category", "automargin": True},
          "yaxis": {"autorange": "reversed", "title": {"text": "rank"}}},

@@ -1,36 +1,29 @@
 """The report of a scale as one HTML page that a browser opens without a network.
 
-It carries no date, so the same results give the same bytes. Whatever policies said is data or
-escaped text in it, never markup: a strict policy lets no other script run than its own.
+It has no date, so the same results give the same bytes. Answers of policies are data or escaped
+text, never markup, and a strict policy allows no script but its own.
 """
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from plotly.offline import get_plotlyjs
 
-from vqathinker.atomic import whole_file
 from vqathinker.datasets.card import label_origin
 from vqathinker.evaluation.predictions import Predictions, read_predictions
 from vqathinker.params import DataParams, load_section
 from vqathinker.policy.label_sentences import describe_labels_of
 from vqathinker.products import FIGURES
-from vqathinker.reporting.formats import NUMBERS, flat, format_cell, read_table
+from vqathinker.reporting.formats import NUMBERS, flat, format_cell, read_table, write_text
 from vqathinker.reporting.ladder import LADDER, ladder_grids
 from vqathinker.reporting.main_table import MAIN, main_grids
 from vqathinker.reporting.page import clips, plots
-from vqathinker.reporting.page.embed import (
-    content_policy,
-    own_script,
-    packed,
-    packed_text,
-    plotly_script,
-)
+from vqathinker.reporting.page.embed import content_policy, own_script, packed, packed_text
 from vqathinker.reporting.preference import COLUMNS as PREFERENCE
-from vqathinker.reporting.preference import describe_preference, preference_grid
-from vqathinker.reporting.provenance import PROVENANCE, Link, read_provenance
+from vqathinker.reporting.preference import preference_grid
 from vqathinker.reporting.scale import TableScale, load_table_scale
 from vqathinker.reporting.scores import COLUMNS as SCORES
 from vqathinker.reporting.tables import REMARKS
@@ -40,8 +33,6 @@ from vqathinker.video.thumbnails import read_thumbnails
 _NOT_SCORED_LISTED = 50
 _ATTRIBUTION = ("run", "task", "n", "n_failed", "value", "low", "high", "chance", "majority")
 _PREFERENCE = "Temporal preference: one row for each run, one column for each kind of perturbation"
-_OF_ONE_BENCHMARK = {"run", "benchmark"}
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:")
 
 
 class PageSources(NamedTuple):
@@ -49,12 +40,12 @@ class PageSources(NamedTuple):
 
     Attributes:
         tables: the folder that `write_tables` wrote with these `params`.
-        figures: the folder of figures; the page draws their numbers, as far as they are there.
+        figures: the folder of figures; the page draws the numbers that it contains.
         params: params.yaml or the file of a job of the report.
         predictions: of every run on every benchmark.
         manifests: benchmark to its manifest; a benchmark without one has no points.
-        perturbed: predictions on perturbed copies, as far as there are any.
-        thumbnails: a folder for each benchmark, named as it; without one, points show no frames.
+        perturbed: predictions on perturbed copies, if there are any.
+        thumbnails: a folder for each benchmark, named like it; without one, points show no frames.
     """
 
     tables: Path
@@ -75,28 +66,35 @@ def write_page(
 ) -> None:
     """Write the report: answer, scores, plots, clips, what failed, and how to trace each number.
 
-    Thumbnails go into the page while they are small together; above, the page shows the files where
-    they lie. Completions go into it up to a limit, see `clips.leave_out`. The page says so.
+    Thumbnails are part of the page if all of them are small; else the page shows their files.
+    Completions are part of it up to a limit, see `clips.leave_out`. The page says so.
 
     Raises:
-        InputError: a table is not there, or a file is not what it should be.
+        InputError: a table is not there, or a file cannot be read.
     """
-    said = [read_predictions(path) for path in sources.predictions]
     by_run: dict[str, list[Predictions]] = {}
-    for one in said:
+    for one in map(read_predictions, sources.predictions):
         by_run.setdefault(one.run, []).append(one)
+    predictions = [one for own in by_run.values() for one in own]
     known = load_table_scale(sources.params)
     cards = Path(load_section(sources.params, DataParams).cards)
     origins = {name: label_origin(name, cards) for name in (known.train_set, *known.domains)}
-    benchmarks = clips.benchmarks_of(said, sources.manifests, sources.perturbed)
+    benchmarks = clips.benchmarks_of(predictions, sources.manifests, sources.perturbed)
     thumbnails = read_thumbnails(sources.thumbnails)
     sheets = clips.sheets_of(thumbnails, benchmarks, out)
     shown = known.method if known.method in by_run else next(reversed(by_run), "")
     picks = clips.picks_of(shown, benchmarks, thumbnails)
     left_out = clips.leave_out(shown, benchmarks)
-    tables = _tables(known, shown, sources.tables)
-    drawn = _plots(shown, tables, sources)
-    plotly, own = plotly_script(), own_script()
+    tables = _tables(known, sources.tables)
+    drawn = _plots(shown, tables, sources.figures)
+    places = [
+        {"name": one.name, **one.columns, "thumbs": sheets.of.get(one.name)} for one in benchmarks
+    ]
+    content = {name: {"data": plot.data, "layout": plot.layout} for name, plot in drawn.items()}
+    data = {"run": shown, "runs": list(by_run), "places": places, "plots": content}
+    # Texts are unpacked when a clip is opened.
+    texts = {f"texts-{number}": packed(one.texts) for number, one in enumerate(benchmarks)}
+    plotly, own_js = str(get_plotlyjs()), own_script()
     loader = PackageLoader("vqathinker.reporting.page", ".")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
     environment.filters["format_cell"] = format_cell
@@ -104,111 +102,73 @@ def write_page(
         labels=describe_labels_of(known.train_set, origins),
         title=title, scale=scale, runs=list(by_run), shown=shown, **tables,
         style=Path(__file__).with_name("page.css").read_text("utf-8"),
-        policy=content_policy([plotly, own], pictures_beside=sheets.beside),
+        policy=content_policy([plotly, own_js], pictures_in_files=sheets.in_files),
         numbers=NUMBERS, listed=_NOT_SCORED_LISTED, plots=drawn,
-        picks=picks, beside=sheets.beside, left_out=left_out,
-        origins=_provenance_table(by_run), traced=_traced_rows(sources.tables),
+        picks=picks, in_files=sheets.in_files, left_out=left_out,
+        origins=_provenance_table(by_run),
         clips=sum(len(one.columns["video"]) for one in benchmarks),
-        blocks=_blocks({"run": shown, "runs": list(by_run)}, benchmarks, sheets, drawn),
-        sheets=sheets.inside, plotly=packed_text(plotly), script=own,
+        blocks={"data": packed(data), **texts},
+        sheets=sheets.inside, plotly=packed_text(plotly), script=own_js,
     )  # fmt: skip
-    with whole_file(out) as part:
-        part.write_text(text + "\n", encoding="utf-8")
+    write_text(out, text + "\n")
 
 
-def _tables(known: TableScale, shown: str, folder: Path) -> dict[str, Any]:
-    """Every table as the template asks for it."""
-    columns = {**SCORES, **REMARKS}
-    tables = {name: read_table(folder / f"{name}.csv", columns[name]) for name in columns}
-    ladder = read_table(folder / "ladder.csv", LADDER)
-    preference = read_table(folder / "preference.csv", PREFERENCE)
-    attribution = read_table(folder / "attribution.csv", UNDERSTANDING)
+def _tables(known: TableScale, folder: Path) -> dict[str, Any]:
+    """Every table as the template expects it."""
+    columns = {
+        **SCORES, **REMARKS, "main": MAIN, "ladder": LADDER, "preference": PREFERENCE,
+        "attribution": UNDERSTANDING,
+    }  # fmt: skip
+    rows = {name: read_table(folder / f"{name}.csv", columns[name]) for name in columns}
     return {
-        **tables,
-        "benchmarks": list(dict.fromkeys(row["benchmark"] for row in tables["scoring"])),
-        "main": main_grids(known, read_table(folder / "main.csv", MAIN), intervals=True),
-        "answer": plots.answer_of(ladder),
-        "rungs": ladder,
-        "ladder": ladder_grids(known, ladder),
-        "preferences": preference_grid(preference, _PREFERENCE) if preference else None,
-        "preferred": describe_preference(preference, shown),
-        "attributed": attribution,
+        **{name: rows[name] for name in (*SCORES, *REMARKS)},
+        "benchmarks": list(dict.fromkeys(row["benchmark"] for row in rows["scoring"])),
+        "main": main_grids(known, rows["main"], intervals=True),
+        "answer": plots.answer_of(rows["ladder"]),
+        "rungs": rows["ladder"],
+        "ladder": ladder_grids(known, rows["ladder"]),
+        "preferences": preference_grid(rows["preference"], _PREFERENCE)
+        if rows["preference"]
+        else None,
+        "attributed": rows["attribution"],
         "attribution": [
             {name: row[name] for name in _ATTRIBUTION}
-            for row in attribution
+            for row in rows["attribution"]
             if row["part"] == "overall" and row["value"] is not None
         ],
     }
 
 
-def _plots(run: str, tables: Mapping[str, Any], sources: PageSources) -> dict[str, plots.Plot]:
-    """Every plot that there are numbers for, by the name of its place."""
+def _plots(run: str, tables: Mapping[str, Any], figures: Path) -> dict[str, plots.Plot]:
+    """Every plot that there are numbers for, by its name in the template."""
 
     def numbers(name: str) -> list[dict[str, Any]]:
-        path = sources.figures / f"{name}.csv"
+        path = figures / f"{name}.csv"
         return read_table(path, product=FIGURES) if path.is_file() else []
 
     drawn = {
         "answer": plots.before_and_after(tables["answer"]),
-        "curves": plots.curves_plot(numbers("training_curve")),
+        "curves": plots.curves_plot(pd.DataFrame(numbers("training_curve"))),
         "ladder": plots.ladder_plot(tables["rungs"]),
         "ranks": plots.ranks_plot(numbers("ranks")),
-        "calibration": plots.calibration_plot(numbers("calibration")),
+        "calibration": plots.calibration_plot(pd.DataFrame(numbers("calibration"))),
         "preference": plots.preference_plot(numbers("preference")),
         "attribution": plots.attribution_plot(tables["attributed"]),
     }
-    residuals = plots.residual_plots(run, numbers("residuals"))
+    residuals = plots.residual_plots(run, pd.DataFrame(numbers("residuals")))
     drawn |= {f"residuals-{number}": plot for number, plot in enumerate(residuals)}
     return {name: plot for name, plot in drawn.items() if plot is not None}
 
 
-def _blocks(
-    runs: Mapping[str, Any],
-    benchmarks: Sequence[clips.Benchmark],
-    sheets: clips.Sheets,
-    drawn: Mapping[str, plots.Plot],
-) -> dict[str, str]:
-    """Packed data by the id of its block: what plots need, and the texts of each benchmark."""
-    places = [
-        {"name": one.name, **one.columns, "thumbs": sheets.of.get(one.name)} for one in benchmarks
-    ]
-    content = {name: {"data": plot.data, "layout": plot.layout} for name, plot in drawn.items()}
-    texts = {f"texts-{number}": packed(one.texts) for number, one in enumerate(benchmarks)}
-    return {"data": packed({**runs, "places": places, "plots": content}), **texts}
-
-
-def _traced_rows(tables: Path) -> list[tuple[str, list[tuple[str, str, str]]]]:
-    """Every row of `scoring` with the kind, name and sha256 of the files that it follows from."""
-    provenance = read_provenance(tables / f"scoring{PROVENANCE}")
-    return [
-        (row, [file for name in names for link in provenance.links(name) for file in _files(link)])
-        for row, names in provenance.rows.items()
-    ]
-
-
-def _files(link: Link) -> Iterator[tuple[str, str, str]]:
-    if link.kind == "clips":
-        yield from (("clips", "", sha256) for sha256 in link.facts["sha256"])
-    elif link.kind in {"file", "metrics", "predictions"}:
-        yield link.kind, link.path or "", link.sha256 or ""
-    elif link.kind in {"policy", "manifest"}:
-        yield link.kind, "", link.sha256 or ""
-
-
 def _provenance_table(predictions: Mapping[str, list[Predictions]]) -> list[tuple[str, list[str]]]:
     """What is recorded of each run, key by key: only what is the same for all its benchmarks."""
-    by_run = {
-        run: _shared([flat(one.provenance) for one in own]) for run, own in predictions.items()
-    }
+    by_run: dict[str, dict[str, str]] = {}
+    for run, own in predictions.items():
+        first, *others = [flat(one.provenance) for one in own]
+        by_run[run] = {
+            key: str(value)
+            for key, value in first.items()
+            if key not in {"run", "benchmark"} and all(other.get(key) == value for other in others)
+        }
     keys = dict.fromkeys(key for values in by_run.values() for key in values)
     return [(key, [values.get(key, "–") for values in by_run.values()]) for key in keys]
-
-
-def _shared(origins: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    return {
-        key: str(value)
-        for key, value in origins[0].items()
-        if key not in _OF_ONE_BENCHMARK
-        and not _TIME.match(str(value))
-        and all(other.get(key) == value for other in origins)
-    }
