@@ -1,17 +1,22 @@
-"""Tables of scores, of sets that are not there, and of answers to questions."""
+"""Tables of scores, published rows, and the summary on the terminal."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
+from rich.console import Console
 
 from vqathinker.errors import InputError
 from vqathinker.evaluation.origins import ABSENT
-from vqathinker.evaluation.understanding.rows import row_of
+from vqathinker.evaluation.understanding.measure import row_of
 from vqathinker.params import UnderstandingParams
 from vqathinker.reporting.formats import FILES, read_table, write_table
+from vqathinker.reporting.published import METHOD, read_published, read_published_accuracy
 from vqathinker.reporting.scores import SCORING, average, read_metrics, score_tables
+from vqathinker.reporting.summary import print_summary
 from vqathinker.reporting.tables import remarks
 from vqathinker.reporting.understanding import understanding_tables
 
@@ -186,3 +191,77 @@ def test_every_run_has_its_accuracy_beside_chance_and_beside_what_is_published(
     assert read_table(tmp_path / "attribution.csv")[0]["value"] == 0.666666667
     with pytest.raises(InputError, match=r"base-demo_indomain\.json"):
         understanding_tables(QUESTIONS, ["base"], [*files, files[1]])
+
+
+HEAD = "method,training_data,benchmark,srcc,plcc,how_sure,ranked,source\n"
+ROW = "A,LSVQ,konvid_1k,0.8,0.9,group,yes,a paper\n"
+
+
+def test_the_method_has_a_row_on_every_benchmark_of_the_paper(config) -> None:
+    data = config["scales"]["paper"]["data"]
+    rows = {row.benchmark: row for row in read_published() if row.method == METHOD}
+    known = {*data["in_domain"], *data["out_of_distribution"], "kvq"}
+    assert set(rows) == {row.benchmark for row in read_published()} == known
+    assert (rows["lsvq_test"].srcc, rows["lsvq_test"].plcc) == (0.883, 0.880)
+    assert rows["vdpve"].how_sure == "catalogue"
+
+
+def test_accuracies_of_the_released_weights_are_those_printed_by_the_group() -> None:
+    found = {key: round(100 * value, 2) for key, value in read_published_accuracy().items()}
+    pairs = [found["pairwise_accuracy", name] for name in ("konvid_1k", "vdpve", "live_yt_hfr")]
+    assert pairs == [87.17, 77.33, 62.08]
+    asked = [found["q_bench_video_dev", part] for part in ("yes_no", "what_how", "open_ended")]
+    assert asked == [70.42, 56.56, 35.15]
+    assert found["q_bench_video_dev", "overall"] == 55.70
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (HEAD + ROW.replace("0.8", "1.8"), "line 2: srcc"),
+        (HEAD + ROW.replace("group", "sure"), "line 2: how_sure"),
+        (HEAD + ROW.replace("yes", "perhaps"), "line 2: ranked"),
+        (HEAD + ROW + ROW, "konvid_1k"),
+        (HEAD.replace("srcc", "rank") + ROW, "line 2: srcc"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_line_and_column(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "published.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=rf"published\.csv.*{told}"):
+        read_published(path)
+
+
+def printed(folder: Path) -> str:
+    text = io.StringIO()
+    print_summary(folder, Console(file=text, width=80))
+    return text.getvalue()
+
+
+def change(scale: Any, **columns: Any) -> pd.DataFrame:
+    path = scale.tables / "scoring.csv"
+    rows = pd.read_csv(path).assign(**columns)
+    rows.to_csv(path, index=False, float_format="%.6f", lineterminator="\n")
+    return rows
+
+
+def test_long_names_and_intervals_fit_eighty_columns_in_one_piece(scale: Any) -> None:
+    long = {"run": "grpo-only-regression", "benchmark": "demo_distortion"}
+    rows = change(scale, srcc_low=-0.9012, srcc_high=0.9987, **long)
+    lines = printed(scale.root).splitlines()
+    whole = [line for line in lines if "grpo-only-regression  demo_distortion " in line]
+    assert len(whole) == len(rows)
+    assert "1.000 -0.90…1.00" in whole[-1]
+    assert max(len(line) for line in lines if "Report" not in line) <= 80
+
+
+def test_what_is_lost_is_counted_by_row_and_told_by_kind(scale: Any) -> None:
+    rows = change(scale, n_missing=2, n_damaged=0, n_null=1)
+    said = printed(scale.root)
+    assert said.count(f"  {int(rows['n'].iloc[0]) - 3}     3  ") == len(rows)  # n is compared
+    assert f"{2 * len(rows)} missing, {len(rows)} without" in said
+
+
+def test_without_tables_it_names_the_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"scoring\.csv"):
+        printed(tmp_path)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vqathinker.atomic import whole_file
-from vqathinker.errors import InputError, reading
+from vqathinker.errors import InputError, read_json, reading
 from vqathinker.policy.answer import STATUSES
 from vqathinker.products import TABLE, Product
 
@@ -268,3 +268,23 @@ def _value(column: str, cell: str) -> str | int | float | bool | None:
         return int(cell) if cell.isdecimal() else float(cell)
     except ValueError:
         return cell
+
+
+def read_measured(
+    paths: Sequence[Path], product: Product, pair: Sequence[str], needed: Sequence[str]
+) -> dict[tuple[str, ...], dict[str, Any]]:
+    """JSON files by the values of their keys `pair`, each with its path under `FILES`.
+
+    Raises:
+        InputError: two files have the same pair, or one lacks a key.
+    """
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    for path in paths:
+        content = read_json(path, *product)
+        if lacking := [name for name in (*pair, *needed) if name not in content]:
+            raise InputError(f"{path}: no {', '.join(lacking)}; expected {product}")
+        key = tuple(content[name] for name in pair)
+        if key in found:
+            raise InputError(f"{path}: a second file of {key}; expected one of each")
+        found[key] = {**content, FILES: [path]}
+    return found

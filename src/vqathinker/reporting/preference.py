@@ -3,14 +3,12 @@
 docs/preference.md explains it; `evaluation.preference` measures it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
-from vqathinker.errors import InputError, read_json, reading
 from vqathinker.evaluation.preference import ALL
 from vqathinker.products import PREFERENCE
-from vqathinker.reporting.formats import FILES, Grid, Row, Table, plain_grid
+from vqathinker.reporting.formats import FILES, Grid, Row, Table, plain_grid, read_measured
 
 COLUMNS = (
     "run", "benchmark", "score", "kind", "n", "n_null", "preference", "low", "high", "ties",
@@ -25,28 +23,21 @@ def read_preference(paths: Sequence[Path]) -> list[Row]:
     Raises:
         InputError: a file is not what `preference` wrote, or two are of the same run and benchmark.
     """
-    rows: dict[tuple[str, str], list[Row]] = {}
-    for path in paths:
-        content = read_json(path, *PREFERENCE)
-        with reading(path, *PREFERENCE):
-            pair, own = (content["run"], content["benchmark"]), list(_rows(content, path))
-        if pair in rows:
-            raise InputError(f"{path}: a second file of temporal preference of {pair}; give one")
-        rows[pair] = own
-    return [row for own in rows.values() for row in own]
-
-
-def _rows(content: Mapping[str, Any], path: Path) -> Iterator[Row]:
-    for kind, found in content["kinds"].items():
-        share, difference = found["preference"], found["difference"]
-        yield {
-            **{name: content[name] for name in ("run", "benchmark", "score")}, "kind": kind,
-            **{name: found[name] for name in ("n", "n_null", "ties")},
-            "preference": share["value"],
-            **{end: share[end] for end in ("low", "high", "reason")},
-            "difference": difference["value"],
-            **{f"difference_{end}": difference[end] for end in ("low", "high")}, FILES: [path],
-        }  # fmt: skip
+    rows: list[Row] = []
+    found = read_measured(paths, PREFERENCE, ("run", "benchmark"), ("score", "kinds"))
+    for (run, benchmark), content in found.items():
+        for kind, own in content["kinds"].items():
+            share, difference = own["preference"], own["difference"]
+            rows.append({
+                "run": run, "benchmark": benchmark, "score": content["score"], "kind": kind,
+                **{name: own[name] for name in ("n", "n_null", "ties")},
+                "preference": share["value"],
+                **{end: share[end] for end in ("low", "high", "reason")},
+                "difference": difference["value"],
+                **{f"difference_{end}": difference[end] for end in ("low", "high")},
+                FILES: content[FILES],
+            })  # fmt: skip
+    return rows
 
 
 def preference_table(rows: Sequence[Row]) -> Table:

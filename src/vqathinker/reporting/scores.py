@@ -7,10 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from vqathinker.errors import InputError, read_json
 from vqathinker.policy.answer import STATUSES
 from vqathinker.products import METRICS
-from vqathinker.reporting.formats import BOUNDS, COUNTS, FILES, MEASURES, Row, Table
+from vqathinker.reporting.formats import BOUNDS, COUNTS, FILES, MEASURES, Row, Table, read_measured
 from vqathinker.reporting.published import ACCURACY, read_published_accuracy
 
 SCORING = ("run", "benchmark", "domain", "score", *COUNTS, *MEASURES, *BOUNDS)
@@ -26,7 +25,7 @@ _TITLES = {
     "scoring": "Scores", "overall": "Averages over benchmarks", "scores": "Kinds of score",
     "answers": "How answers could be read", "measures": "Further measures", "not_scored": "",
 }  # fmt: skip
-_NEEDED = (*SCORING[: -len(BOUNDS)], "not_scored", "by_score", "answers", "samples")
+_NEEDED = (*SCORING[2 : -len(BOUNDS)], "not_scored", "by_score", "answers", "samples")
 
 
 def read_metrics(paths: Sequence[Path]) -> list[dict[str, Any]]:
@@ -35,16 +34,7 @@ def read_metrics(paths: Sequence[Path]) -> list[dict[str, Any]]:
     Raises:
         InputError: two files are of the same run and benchmark, or one lacks a key.
     """
-    results: dict[tuple[str, str], dict[str, Any]] = {}
-    for path in paths:
-        result = read_json(path, *METRICS)
-        if lacking := [name for name in _NEEDED if name not in result]:
-            raise InputError(f"{path}: no {', '.join(lacking)}; expected {METRICS}")
-        pair = result["run"], result["benchmark"]
-        if pair in results:
-            raise InputError(f"{path}: a second metrics file of {pair}; expected one of each")
-        results[pair] = {**result, FILES: [path]}
-    return list(results.values())
+    return list(read_measured(paths, METRICS, ("run", "benchmark"), _NEEDED).values())
 
 
 def score_tables(results: Sequence[Row]) -> list[Table]:

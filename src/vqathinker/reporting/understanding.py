@@ -6,12 +6,10 @@ with a row for each run, task, measure and part. A task without a value has a ro
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
-from vqathinker.errors import InputError, read_json
 from vqathinker.params import TaskParams, UnderstandingParams
 from vqathinker.products import UNDERSTANDING
-from vqathinker.reporting.formats import FILES, Row, Table
+from vqathinker.reporting.formats import FILES, Row, Table, read_measured
 from vqathinker.reporting.published import UNDERSTANDING as PUBLISHED
 from vqathinker.reporting.published import read_published_understanding
 
@@ -31,15 +29,7 @@ def understanding_tables(
     Raises:
         InputError: two files are of the same run and task, or one is not a file of measures.
     """
-    found: dict[tuple[str, str], dict[str, Any]] = {}
-    for path in measures:
-        content = read_json(path, *UNDERSTANDING)
-        if lacking := [key for key in ("run", "task", "reading", "rows") if key not in content]:
-            raise InputError(f"{path}: has no {', '.join(lacking)}; expected {UNDERSTANDING}")
-        pair = content["run"], content["task"]
-        if pair in found:
-            raise InputError(f"{path}: a second file of {pair}; expected one of each")
-        found[pair] = {**content, FILES: [path]}
+    found = read_measured(measures, UNDERSTANDING, ("run", "task"), ("reading", "rows"))
     published = read_published_understanding()
     rows: dict[str, list[Row]] = {"attribution": [], "understanding": []}
     for run in runs:

@@ -1,14 +1,17 @@
-"""A result without a set has the keys of every other, no number, and a way out."""
+"""Benchmarks that lack videos, and those that are absent."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from vqathinker.errors import InputError
 from vqathinker.evaluation.metrics import write_absent, write_metrics
+from vqathinker.evaluation.origins import IncompleteBenchmarkError, require_complete
 from vqathinker.evaluation.predictions import write_predictions
 from vqathinker.params import DataParams, EvaluationParams, IntervalsParams, load_section
 
@@ -71,3 +74,50 @@ def test_the_reason_names_the_set_and_the_command_that_brings_it(
 def test_a_row_that_lacks_nothing_is_refused(tmp_path: Path, paper: Any) -> None:
     with pytest.raises(InputError, match="--lacking"):
         written(tmp_path, paper, "cgvds")
+
+
+@pytest.fixture
+def manifest(tmp_path: Path):
+    def write(statuses: list[str], **promise: Any) -> Path:
+        path = tmp_path / "koniq" / "manifest.parquet"
+        path.parent.mkdir(exist_ok=True)
+        metadata = {"set": json.dumps(promise)} if promise else None
+        table = pa.table({"status": statuses}).replace_schema_metadata(metadata)
+        pq.write_table(table, path)
+        return path
+
+    return write
+
+
+WHOLE = ["ok", "damaged", "ok"]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "promise"),
+    [
+        (WHOLE, {"set": "koniq", "expected": 3, "made": False}),
+        (WHOLE, {"set": "koniq", "expected": None, "made": False}),
+        (WHOLE, {}),
+        (["missing"], {"set": "koniq", "expected": None, "made": True}),
+    ],
+)
+def test_a_whole_or_made_set_may_be_scored(manifest, statuses, promise) -> None:
+    path = manifest(statuses, **promise)
+    require_complete(path, statuses)
+    assert path.is_file()
+
+
+@pytest.mark.parametrize(
+    ("statuses", "promise", "said"),
+    [
+        (["ok", "missing", "missing"], {"set": "koniq", "expected": 3, "made": False},
+         "3 rows, 2 of them without a video, expected 3"),
+        (["ok", "ok"], {"set": "koniq", "expected": 3, "made": False}, "2 rows, 0 of them"),
+        (["ok", "missing"], {}, "2 rows, 1 of them"),
+    ],
+)  # fmt: skip
+def test_what_is_missing_is_told_with_both_ways_on(manifest, statuses, promise, said) -> None:
+    with pytest.raises(IncompleteBenchmarkError) as caught:
+        require_complete(manifest(statuses, **promise), statuses)
+    for part in (said, "vqathinker data check koniq", "metrics.allow_incomplete: true"):
+        assert part in str(caught.value)
