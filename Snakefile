@@ -1,4 +1,4 @@
-"""Where people start: VQAThinker from data sets to tables, see workflow/Snakefile."""
+"""Entry point: VQAThinker from data sets to tables, see workflow/Snakefile."""
 
 
 include: "workflow/Snakefile"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from vqathinker.atomic import whole_file
-from vqathinker.phases.one_writer import lock_of, only_writer
+from vqathinker.phases.locks import lock_of, only_writer
 
 
 @dataclass(frozen=True)

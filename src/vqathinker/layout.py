@@ -1,7 +1,7 @@
-"""Where everything lies that the pipeline makes: paths as a function of the resolved parameters.
+"""Paths of everything that the pipeline makes, as functions of the resolved parameters.
 
-Nothing but the standard library and PyYAML: the Snakefile's rules ask it for their inputs. Paths
-are relative to the project's root, with forward slashes, as Snakemake compares them.
+The rules of the Snakefile get their inputs from here. Paths are relative to the project's root,
+with forward slashes, as Snakemake compares them.
 """
 
 from collections.abc import Collection, Mapping
@@ -12,17 +12,17 @@ from typing import Any
 from vqathinker.phases.cards import owner_of_files
 from vqathinker.phases.parameters import bases_of
 
-ABLATIONS = "ablations"
-
 
 @dataclass(frozen=True)
 class Layout:
     """Paths and lists of one scale, from its resolved parameters.
 
+    A results folder is `results`, with the runs of group main, or `ablations`, with every run.
+
     Attributes:
         params: resolved parameters.
-        absent: sets that are not there and that nothing brings, see `phases.presence`. What follows
-            from them is in no list but `metrics` and `absent_pairs`.
+        absent: absent sets, see `phases.cards`. No list contains what follows from them, except
+            `metrics` and `absent_pairs`.
     """
 
     params: Mapping[str, Any]
@@ -51,7 +51,7 @@ class Layout:
 
     @property
     def present(self) -> list[str]:
-        """Every data set of this scale that is there or will be brought."""
+        """Every data set of this scale that is not absent."""
         return [name for name in self.sets if name not in self.absent]
 
     @property
@@ -66,45 +66,48 @@ class Layout:
 
     @property
     def ablations(self) -> str:
-        """The folder of tables, figures and report in which every run has its row."""
-        return f"{self.results}/{ABLATIONS}"
+        """The folder of tables, figures and report of every run."""
+        return f"{self.results}/ablations"
 
     def manifest(self, name: str) -> str:
         """The manifest of a data set."""
         return f"data/{name}/manifest.parquet"
 
+    @property
+    def manifests(self) -> list[str]:
+        """Manifests of the present benchmarks."""
+        return [self.manifest(name) for name in self.benchmarks if name not in self.absent]
+
     def receipt(self, name: str) -> str:
-        """The receipt of a data set: every file that was brought or made."""
+        """The receipt of a data set: every file that was downloaded or made."""
         return f"data/{name}/source.json"
 
     def shared_receipts(self, name: str) -> list[str]:
-        """The receipt of the set whose files this one shares; none for a set with its own."""
+        """The receipt of the set whose files this one shares, if any."""
         owner = owner_of_files(name, self.params)
         return [] if owner == name else [self.receipt(owner)]
 
     def setting(self, name: str, run: str | None = None) -> str:
-        """Frames x size in which a run sees a set: one for training, one for the benchmarks.
-
-        None stands for what the scale says where a run does not say otherwise.
-        """
+        """Frames x size of the clips of a set for a run; None: for the scale."""
         clips = self.params["clips"] if run is None else self.params["runs"][run]["clips"]
-        return str(clips["train_setting"] if name == self.train_set else clips["test_setting"])
+        return str(clips["train_setting" if name == self.train_set else "test_setting"])
 
     def shards(self, name: str, run: str | None = None) -> list[str]:
-        """The clip shards of a set that a run sees, or the scale's (`setting`).
-
-        Their number follows from the rows of its label file.
-        """
+        """Clip shards of a set for a run, or for the scale; the labels give their number."""
         rows, size = self.params["data"]["counts"][name], self.params["clips"]["shard_size"]
         folder = f"clips/{name}/{self.setting(name, run)}"
         return [f"{folder}/{shard:04d}.safetensors" for shard in range(-(-rows // size))]
 
+    def shard(self, name: str, run: str, shard: str) -> str:
+        """One clip shard of a set for a run, by its number."""
+        return f"clips/{name}/{self.setting(name, run)}/{shard}.safetensors"
+
     def perturbations(self, run: str | None = None) -> str:
-        """The table of perturbations drawn for the training set as a run sees it."""
+        """The table of perturbations of the training set for a run, or for the scale."""
         return f"clips/{self.train_set}/{self.setting(self.train_set, run)}/perturbations.parquet"
 
     def clips(self, folder: str) -> list[str]:
-        """Clips and perturbations of present sets for runs of a results folder, and the scale's."""
+        """Clips and perturbations of the runs of a results folder, and those of the scale."""
         found: list[str] = []
         for run in (None, *self.runs(folder)):
             trains = run is None or self.params["runs"][run]["train"]
@@ -119,28 +122,28 @@ class Layout:
         return self._first_policy(run) if after is None else self.policy(after)
 
     def base_policies(self, folder: str) -> list[str]:
-        """Folders of the base policies behind the runs of a results folder, each once."""
-        runs = dict.fromkeys(run for run, _ in self._present_pairs(folder))
+        """Folders of the base policies of the runs of a results folder."""
+        runs = dict.fromkeys(run for run, _ in self._pairs(folder))
         return list(dict.fromkeys(self._first_policy(run) for run in runs))
 
     def _first_policy(self, run: str) -> str:
         return f"models/base/{self.params['runs'][run]['base']['name']}"
 
     def base_clips(self, name: str) -> list[str]:
-        """Clips that a base policy is prepared from; one that comes from elsewhere needs none."""
+        """Clips that the demo's base policy is pretrained on; other kinds need none."""
         made = bases_of(self.params)[name]["kind"] == "demo"
         return self.shards(self.train_set) if made else []
 
     def base_receipts(self, name: str) -> list[str]:
-        """Receipts of the sets that a base policy is prepared from."""
+        """Receipt of the set of `base_clips`, if any."""
         return [self.receipt(self.train_set)] if self.base_clips(name) else []
 
     def degradations(self, name: str) -> list[str]:
-        """Kind and strength of each degradation that a base policy learns to see."""
+        """Kind and strength of the degradation of each of `base_clips`, if any."""
         return [f"data/{self.train_set}/source/degradations.csv"] if self.base_clips(name) else []
 
     def trained_policy(self, run: str) -> str:
-        """The folder that a trained run exports its policy to."""
+        """The folder of the exported policy of a trained run."""
         return f"models/{self.scale}/{run}/policy"
 
     def policy(self, run: str) -> str:
@@ -153,7 +156,7 @@ class Layout:
         return f"models/{self.scale}/{run}/history.csv"
 
     def runs(self, folder: str) -> list[str]:
-        """The runs of a results folder: those of group main, or all of them for the ablations."""
+        """The runs of a results folder."""
         rows = self.params["runs"].items()
         return [name for name, row in rows if folder == self.ablations or row["group"] == "main"]
 
@@ -167,22 +170,11 @@ class Layout:
         return [self.history(run) for run in trained if not self._untrained(run)]
 
     def lacking(self, run: str, benchmark: str) -> list[str]:
-        """Absent sets without which a run has no scores on a benchmark."""
+        """Absent sets that the scores of a run on a benchmark depend on."""
         return [
             *([benchmark] if benchmark in self.absent else []),
             *([self.train_set] if self._untrained(run) else []),
         ]
-
-    @property
-    def absent_pairs(self) -> list[tuple[str, str]]:
-        """Every run and benchmark that lack a set."""
-        return [pair for pair in self._pairs(self.ablations) if self.lacking(*pair)]
-
-    def _pairs(self, folder: str) -> list[tuple[str, str]]:
-        return [(run, name) for run in self.runs(folder) for name in self.benchmarks]
-
-    def _present_pairs(self, folder: str) -> list[tuple[str, str]]:
-        return [pair for pair in self._pairs(folder) if not self.lacking(*pair)]
 
     def _untrained(self, run: str) -> bool:
         """Whether a run, or one that it starts from, lacks its training set."""
@@ -190,53 +182,64 @@ class Layout:
         trained = row["train"] or (row["after"] is not None and self._untrained(row["after"]))
         return bool(trained) and self.train_set in self.absent
 
+    @property
+    def absent_pairs(self) -> list[tuple[str, str]]:
+        """Runs and benchmarks whose scores depend on an absent set."""
+        grid = ((run, name) for run in self.runs(self.ablations) for name in self.benchmarks)
+        return [pair for pair in grid if self.lacking(*pair)]
+
+    def _pairs(self, folder: str) -> list[tuple[str, str]]:
+        grid = ((run, name) for run in self.runs(folder) for name in self.benchmarks)
+        return [pair for pair in grid if not self.lacking(*pair)]
+
+    def _compared(self, folder: str) -> list[tuple[str, str]]:
+        asked = self.params["preference"]["benchmarks"]
+        return [pair for pair in self._pairs(folder) if pair[1] in asked]
+
     def predictions(self, folder: str) -> list[str]:
-        """Predictions of every run of a results folder on every benchmark, as far as sets go."""
-        grid = self._present_pairs(folder)
+        """Predictions of the runs of a results folder on the present benchmarks."""
+        grid = self._pairs(folder)
         return [f"{self.results}/predictions/{run}/{name}.parquet" for run, name in grid]
 
     def shard_predictions(self, run: str, name: str) -> list[str]:
-        """Predictions of a run on each clip shard of a benchmark, before they are joined."""
+        """Predictions of a run on each clip shard of a benchmark."""
         folder = f"{self.predicted}/{run}/{name}"
         return [f"{folder}/{Path(shard).stem}.parquet" for shard in self.shards(name, run)]
 
-    def metrics(self, folder: str) -> list[str]:
-        """Metrics of every run of a results folder on every benchmark."""
-        return [f"{self.results}/metrics/{run}/{name}.json" for run, name in self._pairs(folder)]
-
     def shard_perturbed(self, run: str, name: str) -> list[str]:
-        """Predictions on each clip shard of a benchmark and on perturbed copies of its clips."""
+        """Scores of a run on the perturbed copies of each clip shard of a benchmark."""
         folder = f"{self.predicted}/{run}/{name}/perturbed"
         return [f"{folder}/{Path(shard).stem}.parquet" for shard in self.shards(name, run)]
 
+    def metrics(self, folder: str) -> list[str]:
+        """Metrics of the runs of a results folder on every benchmark, also on absent ones."""
+        runs, names = self.runs(folder), self.benchmarks
+        return [f"{self.results}/metrics/{run}/{name}.json" for run in runs for name in names]
+
     def preferences(self, folder: str) -> list[str]:
-        """Temporal preference of runs of a results folder, on each present benchmark asked for."""
+        """Temporal preference of the runs of a results folder on `preference.benchmarks`."""
         grid = self._compared(folder)
         return [f"{self.results}/preference/{run}/{name}.json" for run, name in grid]
 
     def perturbed(self, folder: str) -> list[str]:
-        """Scores of clips and of their perturbed copies, which `preferences` are measured on."""
+        """Scores of clips and of their perturbed copies, from which `preferences` are computed."""
         grid = self._compared(folder)
         return [f"{self.results}/perturbed/{run}/{name}.parquet" for run, name in grid]
 
-    def _compared(self, folder: str) -> list[tuple[str, str]]:
-        asked = self.params["preference"]["benchmarks"]
-        return [pair for pair in self._present_pairs(folder) if pair[1] in asked]
-
     @property
     def thumbnails(self) -> list[str]:
-        """Folders with pictures of the clips of every present benchmark."""
-        names = [name for name in self.benchmarks if name in self.present]
+        """Folders with thumbnails of the clips of the present benchmarks."""
+        names = [name for name in self.benchmarks if name not in self.absent]
         return [f"{self.results}/thumbnails/{name}" for name in names]
 
     @property
     def understanding(self) -> str:
-        """The folder of answers to questions, and of what was measured on them."""
+        """The folder of answers to questions, and of their measures."""
         return f"{self.results}/understanding"
 
     @property
     def tasks(self) -> dict[str, Mapping[str, Any]]:
-        """Tasks whose videos are made, or brought: there is a receipt of their set."""
+        """Tasks whose videos are made, or whose set has a receipt."""
         return {
             name: task
             for name, task in self.params["understanding"]["tasks"].items()
@@ -253,17 +256,17 @@ class Layout:
         return str(self.params["understanding"]["tasks"][task]["set"])
 
     def judged(self, run: str, task: str) -> list[str]:
-        """What the judge says of the open answers of a run; none without a judge."""
+        """The judge's verdicts on the open answers of a run; none without a judge."""
         path = f"{self.understanding}/judged/{run}/{task}.jsonl"
         return [] if self.params["judge"] is None else [path]
 
     def understood(self, folder: str) -> list[str]:
-        """Measures of every run of a results folder on every task that can be asked."""
+        """Measures of the runs of a results folder on every task of `tasks`."""
         runs = [run for run in self.runs(folder) if not self._untrained(run)]
         grid = ((run, task) for run in runs for task in self.tasks)
         return [f"{self.understanding}/measures/{run}/{task}.json" for run, task in grid]
 
     def report(self, folder: str) -> list[str]:
-        """What a results folder ends in: tables, their numbers, figures and the page."""
+        """Final outputs of a results folder: tables, their numbers, figures and the page."""
         names = ("tables", "figures", "report.html", "numbers")
         return [f"{folder}/{name}" for name in names]

@@ -1,5 +1,6 @@
-"""The file of a job follows its parameters and the version of its results, and nothing else."""
+"""The file of a job depends on its parameters and the version of its results, and nothing else."""
 
+import copy
 import json
 import os
 from collections.abc import Mapping
@@ -22,6 +23,14 @@ def _in_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.fixture
+def few(config) -> dict[str, Any]:
+    """params.yaml with two runs in the demo."""
+    demo = config["scales"]["demo"]
+    demo["runs"] = {name: demo["runs"][name] for name in ("base", "sft")}
+    return config
+
+
 def change(tree: dict[str, Any], keys: str, value: Any) -> None:
     *parents, last = keys.split(".")
     for key in parents:
@@ -29,8 +38,10 @@ def change(tree: dict[str, Any], keys: str, value: Any) -> None:
     tree[last] = value
 
 
-def write(config: Mapping[str, Any]) -> None:
-    JobKeys(resolve(config)).write()
+def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
+    """Jobs that have other parameters."""
+    old, new = (job_params(resolve(config)) for config in (before, after))
+    return {key for key in old.keys() | new.keys() if old.get(key) != new.get(key)}
 
 
 def times(scale: str = "demo") -> dict[str, int]:
@@ -40,16 +51,12 @@ def times(scale: str = "demo") -> dict[str, int]:
     return {key: path.stat().st_mtime_ns for key, path in found.items() if key != "params"}
 
 
-def age() -> None:
-    """Let all files be old, so that a rewritten one has another time."""
+def write(config: Mapping[str, Any]) -> set[str]:
+    """Write the files of jobs; returns those that were written."""
     for number, path in enumerate(sorted(FOLDER.rglob("*.json"))):
         os.utime(path, (1000 + number, 1000 + number))
-
-
-def rewritten(config: Mapping[str, Any]) -> set[str]:
-    age()
     before = times()
-    write(config)
+    JobKeys(resolve(config)).write()
     after = times()
     return {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
 
@@ -113,65 +120,55 @@ ASK, JUDGE, MEASURE = (f"{job}/demo_indomain" for job in ("ask", "judge", "measu
         ("scales.paper.training.beta", 0.3, set()),
     ],
 )
-def test_a_changed_parameter_rewrites_just_the_files_of_jobs_that_depend_on_it(
-    config, keys, value, jobs
-):
-    write(config)
+def test_a_changed_parameter_changes_the_jobs_that_depend_on_it(config, keys, value, jobs):
+    before = copy.deepcopy(config)
     change(config, keys, value)
-    assert rewritten(config) == jobs
-    assert rewritten(config) == set()
+    assert changed(before, config) == jobs
 
 
-def test_a_new_benchmark_and_a_new_run_have_their_own_files_and_change_those_of_tables(config):
-    write(config)
+def test_a_new_benchmark_and_a_new_run_have_their_own_jobs(config):
+    before = copy.deepcopy(config)
     data = config["scales"]["demo"]["data"]
     data["counts"]["konvid_1k"] = 1200
     data["in_domain"].append("konvid_1k")
     of_set = {f"{job}/konvid_1k" for job in ("fetch", "manifest", "absent")}
-    assert rewritten(config) == {*of_set, *REPORT}
+    assert changed(before, config) == {*of_set, *REPORT}
+    before = copy.deepcopy(config)
     config["scales"]["demo"]["runs"]["mine"] = {"train": True, "group": "main", "base": MINE}
-    assert rewritten(config) == {*of_runs("mine"), "base/mine", *REPORT}
-
-
-def test_a_run_knows_of_its_base_the_name_alone(config):
-    config["scales"]["demo"]["runs"]["mine"] = {"train": True, "group": "main", "base": MINE}
+    assert changed(before, config) == {*of_runs("mine"), "base/mine", *REPORT}
     params = job_params(resolve(config))
     assert params["base/mine"]["base"] == MINE
-    assert params["base/demo"]["base"]["kind"] == "demo"
     assert params["train/mine"]["runs"]["mine"]["base"] == {"name": "mine"}
 
 
-def test_of_a_card_words_for_people_change_the_report_alone(config):
-    data = config["scales"]["demo"]["data"]
+def test_texts_of_a_card_change_only_the_report(few):
+    data = few["scales"]["demo"]["data"]
     data["out_of_distribution"] = ["mine"]
     card = Path(data["cards"], "mine.yaml")
     card.parent.mkdir()
     card.write_text("name: mine\nfiles_of: cgvds\n")
-    write(config)
-    assert "fetch/cgvds" in times()
+    assert "fetch/cgvds" in write(few)
     card.write_text("name: mine\nfiles_of: cgvds\nnotes: [changed]\n")
-    assert rewritten(config) == REPORT
+    assert write(few) == REPORT
     card.write_text("name: mine\nfiles_of: cgvds\nmatch: .*\n")
-    of_set = {f"{job}/mine" for job in ("fetch", "manifest", "absent")}
-    assert rewritten(config) == of_set | REPORT
+    assert write(few) == {f"{job}/mine" for job in ("fetch", "manifest", "absent")} | REPORT
 
 
-@pytest.mark.parametrize("job", RESULTS_VERSION)
-def test_a_new_version_of_results_rewrites_all_files_of_that_job(config, monkeypatch, job):
-    write(config)
-    versions = RESULTS_VERSION | {job: RESULTS_VERSION[job] + 1}
-    monkeypatch.setattr(keys_module, "RESULTS_VERSION", versions)
-    changed = rewritten(config)
-    assert changed
-    assert {key.partition("/")[0] for key in changed} == {job}
+def test_a_file_is_rewritten_only_for_other_content_or_another_version(few, monkeypatch):
+    assert {key.partition("/")[0] for key in write(few)} == RESULTS_VERSION.keys()
+    assert write(few) == set()
+    change(few, "training.epsilon", 0.3)
+    assert write(few) == {*of_runs("sft", "sft-seed43", "sft-seed44"), *REPORT}
+    monkeypatch.setattr(keys_module, "RESULTS_VERSION", RESULTS_VERSION | {"predict": 2})
+    assert write(few) == {"predict"}
 
 
-def test_a_look_writes_nothing_and_says_what_is_out_of_date(config):
-    write(config)
-    age()
+def test_a_dry_run_writes_nothing_and_names_what_is_out_of_date(few):
+    write(few)
+    write(few)
     before = times()
-    config["scales"]["demo"]["base"]["seed"] = 8
-    keys = JobKeys(resolve(config))
+    few["scales"]["demo"]["base"]["seed"] = 8
+    keys = JobKeys(resolve(few))
     keys.write_elsewhere()
     assert times() == before
     assert json.loads(Path(keys["base/demo"]).read_text())["params"]["base"]["seed"] == 8
@@ -180,23 +177,23 @@ def test_a_look_writes_nothing_and_says_what_is_out_of_date(config):
     assert any("base/demo" in line and "seed was 1, is 8" in line for line in keys.changes)
 
 
-def test_scales_share_what_is_equal_and_remember_what_was_made_last(config):
-    """data/, clips/ and models/base/ are the same folders at all scales."""
-    scales = config["scales"]
+def test_scales_share_data_clips_and_base_policies(few):
+    """These are the same folders at all scales; what was made last counts."""
+    scales = few["scales"]
     scales["other"] = scales["demo"]
-    write(config)
-    age()
-    write(config | {"scale": "other"})
+    write(few)
+    write(few)
+    JobKeys(resolve(few | {"scale": "other"})).write()
     shared = ("decode", "fetch/demo_train", "base/demo")
     assert all(times("other")[key] == times()[key] for key in shared)
-    assert times("other")["train/grpo"] > times()["train/grpo"]
+    assert times("other")["train/sft"] > times()["train/sft"]
     scales["other"] = scales["other"] | {"clips": scales["demo"]["clips"] | {"shard_size": 7}}
-    write(config | {"scale": "other"})  # so that decode of the demo is no longer what was made last
+    JobKeys(resolve(few | {"scale": "other"})).write()  # decode was made last for the other scale
     before = times()
-    write(config)
+    JobKeys(resolve(few)).write()
     assert {key for key, time in times().items() if time != before[key]} == {"decode"}
 
 
-def test_a_job_that_a_scale_has_not_is_answered_with_those_that_it_has(config):
-    with pytest.raises(InputError, match="train/grpo"):
-        JobKeys(resolve(config))["train/grqo"]
+def test_an_unknown_job_is_answered_with_those_of_the_scale(few):
+    with pytest.raises(InputError, match="train/sft"):
+        JobKeys(resolve(few))["train/grqo"]

@@ -1,101 +1,114 @@
-"""What is typed behind `--config` or lies in a file behind `--configfile`, as Snakemake has it."""
+"""Parameters of `--config` and `--configfile`, in the form in which Snakemake passes them."""
 
-from collections.abc import Mapping
+import copy
 from typing import Any
 
 import pytest
 
 from vqathinker.errors import InputError
-from vqathinker.phases.overlays import lay_over
-from vqathinker.phases.parameters import merge, read_params
+from vqathinker.phases.overlays import coerce, lay_over, read_files
+from vqathinker.phases.trees import at, merge
 
 PARAMS = {
     "scale": "demo",
     "seed": 1,
     "training": {"epsilon": 0.2, "beta": 0.04},
     "scales": {
-        "demo": {"training": {"beta": 0.4, "freeze": ["vision"]}},
+        "demo": {"training": {"beta": 0.4, "lora": None}},
         "paper": {"training": {"launch": "zero2"}},
     },
 }
 
 
-def laid_over(typed: Mapping[str, Any], file: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """As Snakemake calls it: files first, then what was typed."""
-    laid = merge(file or {}, typed)
-    return lay_over(merge(PARAMS, laid), typed, laid)
+def of_scale(files: dict[str, Any], typed: dict[str, Any], scale: str = "demo") -> Any:
+    before = copy.deepcopy(PARAMS)
+    merged = lay_over(PARAMS, files, typed)
+    assert before == PARAMS
+    return merge(merged["training"], merged["scales"][scale]["training"])
+
+
+def test_a_typed_value_counts_for_the_scale():
+    assert of_scale({}, {"training": {"beta": 0.1}})["beta"] == 0.1
+    typed = {"scale": "paper", "training": {"beta": 0.1}}
+    assert of_scale({}, typed, "paper")["beta"] == 0.1
+    assert lay_over(PARAMS, {}, typed)["scales"]["demo"] == at(PARAMS, ["scales", "demo"])
+
+
+def test_an_unknown_scale_is_left_to_resolve():
+    assert lay_over(PARAMS, {}, {"scale": "huge"})["scales"] == PARAMS["scales"]
+
+
+def test_a_value_of_a_file_that_the_scale_hides_is_refused():
+    with pytest.raises(InputError, match=r"training\.beta is 0\.1.*demo.* 0\.4"):
+        of_scale({"training": {"epsilon": 0.1, "beta": 0.1}}, {})
 
 
 @pytest.mark.parametrize(
-    ("words", "value"),
+    ("files", "typed", "beta"),
     [
-        ({"epsilon": "0.1"}, 0.1),
-        ({"epsilon": "1e-3"}, 1e-3),
-        ({"epsilon": "true"}, True),
-        ({"epsilon": "null"}, None),
-        ({"epsilon": "many"}, "many"),
-        ({"epsilon": "Ours: again"}, "Ours: again"),
-        ({"epsilon": "[open"}, "[open"),
-        ({"epsilon": "2026-11-27"}, "2026-11-27"),
-        ({"epsilon": ["1", "2.5", "x"]}, [1, 2.5, "x"]),
-        ({"epsilon": {"above": "3"}}, {"above": 3}),
+        ({"training": {"beta": 0.4}}, {}, 0.4),
+        ({"training": {"beta": 0.1}}, {"training": {"beta": 0.3}}, 0.3),
+        ({"training": {"beta": 0.1}, "scales": {"demo": {"training": {"beta": 0.2}}}}, {}, 0.2),
+        (PARAMS, {}, 0.4),
     ],
 )
-def test_words_in_braces_are_read_as_in_params_yaml(words: Any, value: Any):
-    assert laid_over({"training": words})["scales"]["demo"]["training"]["epsilon"] == value
-
-
-def test_what_is_typed_counts_where_the_scale_has_a_value_of_its_own():
-    demo = laid_over({"training": {"beta": "0.1"}})["scales"]["demo"]["training"]
-    assert demo == {"beta": 0.1, "freeze": ["vision"]}
-
-
-def test_it_counts_for_the_scale_that_is_typed_beside_it_alone():
-    scales = laid_over({"scale": "paper", "training": {"beta": "0.1"}})["scales"]
-    assert scales["paper"]["training"] == {"launch": "zero2", "beta": 0.1}
-    assert scales["demo"] == PARAMS["scales"]["demo"]  # type: ignore[index]
-
-
-def test_it_means_what_it_means_behind_plan(root):
-    shared = read_params(root / "params.yaml")
-    same = read_params(root / "params.yaml", ["training.beta=1e-2"])
-    assert shared["runs"]["grpo"]["training"]["beta"] == 0.4
-    assert same["runs"]["grpo"]["training"]["beta"] == 0.01
-
-
-def test_an_unknown_scale_is_left_to_be_told():
-    assert laid_over({"scale": "huge", "seed": 2})["scales"] == PARAMS["scales"]
-
-
-def test_a_file_that_would_change_nothing_is_refused_with_what_hides_it():
-    with pytest.raises(InputError) as caught:
-        laid_over({}, {"training": {"epsilon": 0.1, "beta": 0.1}})
-    assert str(caught.value) == (
-        "--configfile: training.beta is 0.1, which changes nothing: scale demo has 0.4 of its own; "
-        "expected it below scales: {demo: …}"
-    )
-
-
-@pytest.mark.parametrize(
-    ("typed", "file"),
-    [
-        ({}, {"training": {"epsilon": 0.1}}),
-        ({}, {"training": {"beta": 0.4}}),
-        ({"scale": "paper"}, {"training": {"beta": 0.1}}),
-        ({"training": {"beta": "0.3"}}, {"training": {"beta": 0.1}}),
-        ({}, PARAMS),
-    ],
-)
-def test_a_file_that_counts_or_is_whole_is_taken(typed: dict[str, Any], file: dict[str, Any]):
-    assert laid_over(typed, file)["training"]["epsilon"] in {0.1, 0.2}
+def test_a_value_of_a_file_that_counts_is_accepted(files, typed, beta):
+    assert of_scale(files, typed)["beta"] == beta
 
 
 @pytest.mark.parametrize("value", [{"rank": 8}, 3, None])
 def test_a_value_of_a_file_counts_where_the_scale_has_null(value: Any):
-    params = merge(PARAMS, {"scales": {"demo": {"training": {"lora": None}}}})
     file = {"training": {"lora": value}}
-    merged = lay_over(merge(params, file), {}, file)
-    assert merged["scales"]["demo"]["training"]["lora"] == value
+    assert of_scale(file, {})["lora"] == value
     again = merge(file, {"scales": {"demo": {"training": {"lora": None}}}})
-    merged = lay_over(merge(params, again), {}, again)
-    assert merged["scales"]["demo"]["training"]["lora"] is None
+    assert of_scale(again, {})["lora"] is None
+
+
+SCHEMA = {
+    "$defs": {
+        "T": {
+            "properties": {
+                "rate": {"type": "number"},
+                "steps": {"anyOf": [{"type": "integer"}, {"type": "null"}]},
+                "freeze": {"items": {"type": "string"}},
+            }
+        }
+    },
+    "properties": {
+        "title": {"type": "string"},
+        "mirror": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+        "training": {"$ref": "#/$defs/T"},
+        "runs": {
+            "patternProperties": {"^[a-z]": {"properties": {"training": {"$ref": "#/$defs/T"}}}}
+        },
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"),
+    [
+        ({"title": "010"}, {"title": "010"}),
+        ({"title": "null"}, {"title": "null"}),
+        ({"mirror": "null"}, {"mirror": None}),
+        ({"mirror": "010"}, {"mirror": "010"}),
+        ({"training": {"rate": "2e-6"}}, {"training": {"rate": 2e-6}}),
+        ({"training": {"rate": "on"}}, {"training": {"rate": "on"}}),
+        ({"training": {"steps": "010"}}, {"training": {"steps": 10}}),
+        ({"training": {"freeze": ["010", "x"]}}, {"training": {"freeze": ["010", "x"]}}),
+        ({"runs": {"a": {"training": {"rate": "1"}}}}, {"runs": {"a": {"training": {"rate": 1}}}}),
+        ({"scales": {"demo": {"title": "1"}}}, {"scales": {"demo": {"title": "1"}}}),
+        ({"unknown": "2e-6", "number": 3}, {"unknown": 2e-6, "number": 3}),
+        ({"unknown": ["1", "[open"]}, {"unknown": [1, "[open"]}),
+        ({"unknown": "2026-11-27"}, {"unknown": "2026-11-27"}),
+    ],
+)
+def test_typed_text_gets_the_type_that_its_key_expects(typed: Any, value: Any) -> None:
+    assert coerce(typed, SCHEMA) == value
+
+
+def test_files_are_laid_over_each_other(tmp_path) -> None:
+    (tmp_path / "a.yaml").write_text("training: {beta: 1e-2, epsilon: 0.1}", encoding="utf-8")
+    (tmp_path / "b.json").write_text('{"training":\t{"beta": 2e-2}}', encoding="utf-8")
+    merged = read_files([tmp_path / "a.yaml", tmp_path / "b.json"])
+    assert merged == {"training": {"beta": 0.02, "epsilon": 0.1}}

@@ -1,8 +1,11 @@
-"""Parameters of a scale, out of params.yaml."""
+"""Parameters of a scale, resolved from params.yaml."""
 
 import pytest
 
-from vqathinker.phases.parameters import merge, resolve
+from vqathinker.errors import InputError
+from vqathinker.phases.parameters import merge, read_params, resolve
+
+OWN = {"name": "own", "kind": "policy", "repo": "models/x/policy", "revision": "main"}
 
 
 def test_merging_replaces_lists_and_null_but_goes_into_mappings():
@@ -12,19 +15,74 @@ def test_merging_replaces_lists_and_null_but_goes_into_mappings():
     assert below == {"a": {"x": 1, "y": [1, 2]}, "lora": None}
 
 
-MINE = {"name": "mine", "kind": "policy", "repo": "models/x/policy", "revision": "main"}
+def test_a_row_with_seeds_is_several_runs_that_differ_only_in_the_seed(config):
+    rows = config["scales"]["demo"]["runs"]
+    sigma = {"regression": {"sigma": 0.3}}
+    rows["mine"] = {"train": True, "group": "main", "rewards": sigma, "seeds": [7, 8]}
+    runs = resolve(config)["runs"]
+    mine = {name: row for name, row in runs.items() if name.startswith("mine")}
+    assert [(name, row["seed"], row["of"], row["group"]) for name, row in mine.items()] == [
+        ("mine", 42, None, "main"),
+        ("mine-seed7", 7, "mine", "ablation"),
+        ("mine-seed8", 8, "mine", "ablation"),
+    ]
+    own = {"seed": 0, "of": 0, "group": 0}
+    assert mine["mine"] | own == mine["mine-seed7"] | own == mine["mine-seed8"] | own
+    assert mine["mine"]["rewards"]["regression"]["sigma"] == 0.3
 
 
-def test_two_base_policies_of_one_name_are_refused(config):
-    runs = config["scales"]["demo"]["runs"]
-    runs["mine"] = {"train": False, "group": "main", "base": MINE | {"name": "demo"}}
-    with pytest.raises(ValueError, match=r"runs\.mine\.base\.name is 'demo', as is base\.name"):
+def test_a_row_after_another_has_its_base_and_complete_clips(config):
+    rows = config["scales"]["demo"]["runs"]
+    rows["first"] = {"train": False, "group": "main", "base": OWN}
+    rows["then"] = {"train": True, "group": "main", "after": "first", "seeds": [7]}
+    rows["last"] = {"train": False, "group": "main", "after": "then"}
+    rows["last"]["clips"] = {"test_setting": "3x56"}
+    runs = resolve(config)["runs"]
+    assert all(runs[name]["base"] == OWN for name in ("first", "then", "then-seed7", "last"))
+    assert [runs[name]["after"] for name in ("first", "then-seed7")] == [None, "first"]
+    assert runs["last"]["clips"] == {"train_setting": "6x112", "test_setting": "3x56"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "key", "value"),
+    [
+        ({"a": {"seeds": [42]}}, "a.seeds", "42"),
+        ({"a": {"seed": 1, "seeds": [2, 1]}}, "a.seeds", "1"),
+        ({"a": {"seeds": 43}}, "a.seeds", "43"),
+        ({"a": {"seeds": [True]}}, "a.seeds", "True"),
+        ({"a": {"seeds": [5]}, "a-seed5": {}}, "a.seeds", "a-seed5"),
+        ({"a": {"train": False, "seeds": [43]}}, "a.seeds", "43"),
+        ({"a": {"train": False, "prompt": {}}}, "a", "prompt"),
+        ({"a": {"after": "grop"}, "grpo": {}}, "a.after", "mean grpo"),
+        ({"a": {"after": "a"}}, "a.after", "'a'"),
+        ({"a": {"after": "b"}, "b": {"after": "a"}}, "b.after", "b after a|a after b"),
+        ({"a": {"after": "b", "base": {}}, "b": {}}, "a", "b and a base"),
+    ],
+)
+def test_a_row_that_cannot_be_resolved_is_named(rows, key, value):
+    config = {"scale": "s", "seed": 42, "scales": {"s": {"runs": rows}}}
+    with pytest.raises(InputError, match=rf"runs\.{key}\b.*({value})"):
         resolve(config)
 
 
-def test_a_run_that_is_not_trained_has_no_prompt_of_its_own(config):
-    config["scales"]["demo"]["runs"]["base"]["prompt"] = {"thinking": False}
-    with pytest.raises(
-        ValueError, match=r"runs\.base has train: false and a prompt, .*take it out"
-    ):
+@pytest.mark.parametrize("runs", [None, 3, {"grpo": 3}])
+def test_runs_that_are_no_rows_are_refused(config, runs):
+    config["scales"]["demo"]["runs"] = runs
+    with pytest.raises(InputError, match="runs of scale demo"):
         resolve(config)
+
+
+def test_an_unknown_scale_is_answered_with_the_nearest(config):
+    with pytest.raises(InputError, match=r"'dmo'.* mean demo"):
+        resolve(config | {"scale": "dmo"})
+
+
+def test_a_change_counts_for_the_scale(root):
+    path = root / "params.yaml"
+    assert read_params(path)["runs"]["grpo"]["training"]["beta"] == 0.4
+    for change in ("training.beta=1e-2", "training={beta: 1e-2}"):
+        assert read_params(path, [change])["runs"]["grpo"]["training"]["beta"] == 0.01
+    assert read_params(path, ["scale=paper"])["scale"] == "paper"
+    for wrong in ("training.beta", "training.beta={"):
+        with pytest.raises(InputError, match=wrong):
+            read_params(path, [wrong])

@@ -18,7 +18,7 @@ from tests.rehearsal.scale import (
 )
 from tests.rehearsal.sets import counts
 
-from vqathinker.params.reading import require_valid
+from vqathinker.params import require_valid
 from vqathinker.phases.parameters import resolve
 
 # What overlay.yaml may change at all: a rehearsal of other rewards or prompts would be none.

@@ -189,7 +189,7 @@ def test_the_page_on_rewards_is_all_that_has_to_be_done(
     function, entry, model, of_params, of_weights, values, weight = blocks(root)
     insert(rewards, "# Every reward by the name of its weight", f"{function}\n\n", before=True)
     insert(rewards, '    "temporal": _temporal,\n', entry)
-    insert(params, "class RewardsParams(Section):", f"{model}\n\n", before=True)
+    insert(params, "class RewardsParams(Section", f"{model}\n\n", before=True)
     insert(params, "    weights: RewardWeights\n", of_params)
     insert(params, '(description="0: no perturbed rollouts are made")\n', of_weights)
     parameters = tmp_path / "params.yaml"

@@ -92,8 +92,8 @@ def test_without_a_gpu_scale_paper_stops_before_anything_is_downloaded(quick):
     quick.environment["CUDA_VISIBLE_DEVICES"] = ""
     code, said = quick.tried("snakemake", "--cores", "2", "--config", "scale=paper")
     assert code == 1
-    assert "Scale paper trains on 8 GPUs" in said
-    assert "`vqathinker plan --scale paper` says what it takes" in said
+    assert "Scale paper needs 8 GPUs" in said
+    assert "`vqathinker plan --scale paper`" in said
     assert not quick.calls()
 
 
@@ -122,7 +122,7 @@ def test_every_way_to_give_parameters_has_the_types_of_yaml_1_2(quick):
 
 def test_a_mistake_in_the_parameters_stops_before_any_job(quick):
     quick.change("training.epsilon", "small")
-    with pytest.raises(AssertionError, match=r'training\.epsilon is "small", expected a number'):
+    with pytest.raises(AssertionError, match=r'training\.epsilon is "small"'):
         quick.snakemake("--dry-run")
 
 

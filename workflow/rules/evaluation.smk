@@ -1,8 +1,8 @@
-"""Predictions without labels, and the one rule that compares them with test MOS."""
+"""Predictions, which no label reaches, and metrics, which compare them with test MOS."""
 
 
 rule predictions:
-    """What every policy says about every benchmark."""
+    """Predictions of every policy on every benchmark."""
     input:
         LAYOUT.predictions(LAYOUT.results),
 
@@ -18,7 +18,7 @@ rule predict:
     input:
         key=KEYS.of("predict"),
         policy=lambda w: LAYOUT.policy(w.run),
-        clips=lambda w: f"clips/{w.benchmark}/{LAYOUT.setting(w.benchmark, w.run)}/{w.shard}.safetensors",
+        clips=lambda w: LAYOUT.shard(w.benchmark, w.run, w.shard),
     output:
         f"{LAYOUT.predicted}/{{run}}/{{benchmark}}/{{shard}}.parquet",
     log:
@@ -32,10 +32,9 @@ rule predict:
     resources:
         **RESOURCES["predict"],
     shell:
-        "vqathinker predict --params {input.key:q} --policy {input.policy:q}"
-        " --run {wildcards.run:q} --benchmark {wildcards.benchmark:q}"
-        " --clips {input.clips:q} --out {output:q} --times {log.times:q}"
-        " --gpus {resources.gpu} 2> {log[0]:q}"
+        "vqathinker predict --params {input.key:q} --policy {input.policy:q} --run {wildcards.run:q}"
+        " --benchmark {wildcards.benchmark:q} --clips {input.clips:q} --out {output:q}"
+        " --times {log.times:q} --gpus {resources.gpu} 2> {log[0]:q}"
 
 
 rule gather:
@@ -71,8 +70,7 @@ rule metrics:
         **RESOURCES["report"],
     shell:
         "vqathinker metrics --params {input.key:q} --manifest {input.manifest:q}"
-        " --predictions {input.predictions:q}"
-        " --clips {input.clips:q} --out {output:q} 2> {log:q}"
+        " --predictions {input.predictions:q} --clips {input.clips:q} --out {output:q} 2> {log:q}"
 
 
 rule absent:

@@ -1,4 +1,4 @@
-"""Temporal preference: clips against perturbed copies of them, without labels."""
+"""Temporal preference: clips compared with their perturbed copies, without labels."""
 
 
 rule perturbed:
@@ -6,7 +6,7 @@ rule perturbed:
         key=KEYS.of("perturbed"),
         policy=lambda w: LAYOUT.policy(w.run),
         manifest="data/{benchmark}/manifest.parquet",
-        clips=lambda w: f"clips/{w.benchmark}/{LAYOUT.setting(w.benchmark, w.run)}/{w.shard}.safetensors",
+        clips=lambda w: LAYOUT.shard(w.benchmark, w.run, w.shard),
     output:
         f"{LAYOUT.predicted}/{{run}}/{{benchmark}}/perturbed/{{shard}}.parquet",
     log:
@@ -26,20 +26,13 @@ rule perturbed:
         " --gpus {resources.gpu} 2> {log[0]:q}"
 
 
-rule gather_perturbed:
+use rule gather as gather_perturbed with:
     input:
         lambda w: LAYOUT.shard_perturbed(w.run, w.benchmark),
     output:
         f"{LAYOUT.results}/perturbed/{{run}}/{{benchmark}}.parquet",
     log:
         f"logs/gather_perturbed/{LAYOUT.scale}/{{run}}/{{benchmark}}.log",
-    conda:
-        "../../envs/policy.yaml"
-    threads: THREADS["report"]
-    resources:
-        **RESOURCES["report"],
-    shell:
-        "vqathinker gather --predictions {input:q} --out {output:q} 2> {log:q}"
 
 
 rule preference:

@@ -1,8 +1,8 @@
-"""Tables, figures and the page, once for the main runs and once with all ablations."""
+"""Tables, figures and the page, of the main runs or of every run."""
 
 
 rule tables:
-    """Tables of scores, and of questions beside them."""
+    """Tables of scores and of answers to questions."""
     input:
         f"{LAYOUT.results}/tables",
 
@@ -14,7 +14,7 @@ rule figures:
 
 
 rule report:
-    """The page with all of it."""
+    """The report page."""
     input:
         f"{LAYOUT.results}/report.html",
 
@@ -24,11 +24,7 @@ rule write_tables:
         key=KEYS.of("tables"),
         metrics=lambda w: LAYOUT.metrics(w.folder),
         predictions=lambda w: LAYOUT.predictions(w.folder),
-        manifests=[
-            LAYOUT.manifest(name)
-            for name in LAYOUT.benchmarks
-            if name in LAYOUT.present
-        ],
+        manifests=LAYOUT.manifests,
         preference=lambda w: LAYOUT.preferences(w.folder),
         understanding=lambda w: LAYOUT.understood(w.folder),
     output:
@@ -75,11 +71,7 @@ rule draw_figures:
         tables="{folder}/tables",
         histories=lambda w: LAYOUT.histories(w.folder),
         predictions=lambda w: LAYOUT.predictions(w.folder),
-        manifests=[
-            LAYOUT.manifest(name)
-            for name in LAYOUT.benchmarks
-            if name in LAYOUT.present
-        ],
+        manifests=LAYOUT.manifests,
         preference=lambda w: LAYOUT.preferences(w.folder),
     output:
         report(
@@ -102,7 +94,7 @@ rule draw_figures:
 
 
 rule thumbnails:
-    """Small pictures of every clip of the benchmarks, which the page shows."""
+    """Thumbnails of the clips of the benchmarks, for the page."""
     input:
         LAYOUT.thumbnails,
 
@@ -130,11 +122,7 @@ rule write_page:
         tables="{folder}/tables",
         figures="{folder}/figures",
         predictions=lambda w: LAYOUT.predictions(w.folder),
-        manifests=[
-            LAYOUT.manifest(name)
-            for name in LAYOUT.benchmarks
-            if name in LAYOUT.present
-        ],
+        manifests=LAYOUT.manifests,
         perturbed=lambda w: LAYOUT.perturbed(w.folder),
         thumbnails=LAYOUT.thumbnails,
     output:

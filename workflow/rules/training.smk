@@ -1,4 +1,4 @@
-"""Policies: the base policies, their training by every run, and what a run exports."""
+"""Policies: base policies, training runs, and exported policies."""
 
 
 rule bases:
@@ -8,7 +8,7 @@ rule bases:
 
 
 rule policies:
-    """The policies that come out of training."""
+    """The trained policies."""
     input:
         LAYOUT.policies(LAYOUT.results),
 
@@ -60,8 +60,7 @@ rule train:
     shell:
         "vqathinker train {wildcards.run:q} --params {input.key:q} --policy {input.policy:q}"
         " --manifest {input.manifest:q} --clips {input.clips:q} --perturbations {input.perturbations:q}"
-        " --out {params.out:q} --times {log.times:q}"
-        " --gpus {resources.gpu} 2> {log[0]:q}"
+        " --out {params.out:q} --times {log.times:q} --gpus {resources.gpu} 2> {log[0]:q}"
 
 
 rule export:

@@ -1,8 +1,8 @@
-"""Questions beside the score: asking without the right answers, then measuring with them."""
+"""Questions in addition to the score: asked without the right answers, measured with them."""
 
 
 rule understanding:
-    """How well questions beside the score are answered."""
+    """Measures of the answers to questions."""
     input:
         LAYOUT.understood(LAYOUT.results),
 
@@ -29,9 +29,8 @@ rule ask:
         questions=lambda w: LAYOUT.questions(w.task),
     shell:
         "vqathinker understanding ask {wildcards.task:q} --params {input.key:q} --policy {input.policy:q}"
-        " --run {wildcards.run:q} --questions {params.questions:q}"
-        " --clips {input.clips:q} --out {output:q} --times {log.times:q}"
-        " --gpus {resources.gpu} 2> {log[0]:q}"
+        " --run {wildcards.run:q} --questions {params.questions:q} --clips {input.clips:q}"
+        " --out {output:q} --times {log.times:q} --gpus {resources.gpu} 2> {log[0]:q}"
 
 
 rule judge:

@@ -194,8 +194,8 @@ def _print_table(states: Sequence["SetState"], console: "Console") -> None:
 
 def _print_left_out(params: Path, data: Path, console: "Console") -> None:
     """What absent sets leave out of the scale; of a job's file, which knows no runs, nothing."""
+    from vqathinker.phases.cards import absent_sets, describe_absent
     from vqathinker.phases.parameters import DOWNLOAD, read_params
-    from vqathinker.phases.presence import absent_sets, describe_absent
 
     wanted = read_params(params)
     if DOWNLOAD in wanted:

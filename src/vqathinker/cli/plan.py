@@ -63,7 +63,7 @@ def plan(
     Example: vqathinker plan --scale paper --gpu H100
     """
     from vqathinker.params import load_all
-    from vqathinker.phases.presence import absent_sets, describe_absent
+    from vqathinker.phases.cards import absent_sets, describe_absent
     from vqathinker.planning import COMPLETION_TOKENS, make_plan
 
     wanted = load_all(params, [*([f"scale={scale}"] if scale else []), *(config or [])])

@@ -1,10 +1,23 @@
-"""params.yaml, checked and typed: a model per section, which says what each key means.
+"""params.yaml, validated and typed: one model per section, which documents each key.
 
-Every value stands in params.yaml. Keys that came later have its value as their default, so that
-older files stay valid. `workflow/schemas/params.schema.yaml` is
-made from these models by `vqathinker schema`, and checks what Snakemake reads.
+params.yaml holds every value. Newer keys have its value as their default, so that older files stay
+valid. `vqathinker schema` writes `workflow/schemas/params.schema.yaml` from these models.
 """
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import (
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from vqathinker.choices import Device, Kernels, Precision, ScoreKind
 from vqathinker.params.base import (
     BaseParams,
     DemoBaseParams,
@@ -23,16 +36,26 @@ from vqathinker.params.data import (
     ReaderName,
     SetParams,
 )
-from vqathinker.params.model import Device, Kernels, Precision
-from vqathinker.params.preference import CompareParams, PreferenceParams
-from vqathinker.params.reading import (
-    ParameterError,
-    load_all,
-    load_run,
-    load_section,
-    load_value,
-    resolve_config,
+from vqathinker.params.evaluation import (
+    EXPECTATION,
+    CompareParams,
+    EvaluationParams,
+    ExpectationParams,
+    IntervalsParams,
+    JudgeParams,
+    MetricsParams,
+    PreferenceParams,
+    QuestionKind,
+    ReportParams,
+    ResourcesParams,
+    SamplingParams,
+    TaskKind,
+    TaskParams,
+    ThreadsParams,
+    UnderstandingParams,
 )
+from vqathinker.params.faults import describe_faults, faults_of
+from vqathinker.params.model import Model, Name, Named, Section, Whole
 from vqathinker.params.training import (
     AnswerParams,
     KeepParams,
@@ -46,82 +69,193 @@ from vqathinker.params.training import (
     RunSettings,
     TrainingParams,
 )
-from vqathinker.params.understanding import (
-    JudgeParams,
-    OptionReading,
-    QuestionKind,
-    TaskKind,
-    TaskParams,
-    UnderstandingParams,
-)
-from vqathinker.params.whole import (
-    EXPECTATION,
-    EvaluationParams,
-    ExpectationParams,
-    IntervalsParams,
-    MetricsParams,
-    Parameters,
-    ReportParams,
-    ResourcesParams,
-    SamplingParams,
-    ScoreKind,
-    ThreadsParams,
-    json_schema,
-)
+from vqathinker.phases.overlays import coerce, resolve_overlays
+from vqathinker.phases.parameters import read_params, resolve
+from vqathinker.phases.trees import Tree
+from vqathinker.phases.words import nearest
+from vqathinker.phases.yaml12 import dump_yaml
 
-__all__ = [
-    "EXPECTATION",
-    "AnswerParams",
-    "BaseParams",
-    "ClipsParams",
-    "CompareParams",
-    "DataParams",
-    "DecodeParams",
-    "DemoBaseParams",
-    "DemoDataParams",
-    "Device",
-    "DownloadParams",
-    "DrawParams",
-    "EvaluationParams",
-    "ExpectationParams",
-    "HubBaseParams",
-    "IntervalsParams",
-    "JudgeParams",
-    "KeepParams",
-    "Kernels",
-    "Launch",
-    "LoraParams",
-    "MetricsParams",
-    "OptionReading",
-    "OriginalBaseParams",
-    "ParameterError",
-    "Parameters",
-    "PatienceParams",
-    "PerturbationParams",
-    "PolicyBaseParams",
-    "Precision",
-    "PreferenceParams",
-    "PromptParams",
-    "QuestionKind",
-    "ReaderName",
-    "ReportParams",
-    "ResourcesParams",
-    "RewardWeights",
-    "RewardsParams",
-    "RunParams",
-    "RunSettings",
-    "SamplingParams",
-    "ScoreKind",
-    "SetParams",
-    "TaskKind",
-    "TaskParams",
-    "ThreadsParams",
-    "TrainingParams",
-    "UnderstandingParams",
-    "json_schema",
-    "load_all",
-    "load_run",
-    "load_section",
-    "load_value",
-    "resolve_config",
-]
+S = TypeVar("S", bound=Section)
+
+
+class ParameterError(ValueError):
+    """A value in params.yaml, or in the file of a job, is not what its model expects."""
+
+
+class Parameters(Model):
+    """params.yaml at one scale, with all rows of `runs` resolved."""
+
+    scale: Name
+    seed: Whole
+    data: DataParams
+    download: DownloadParams
+    clips: ClipsParams
+    base: BaseParams
+    training: TrainingParams
+    rewards: RewardsParams
+    answer: AnswerParams
+    prompt: PromptParams
+    runs: Named[RunParams] = Field(min_length=1)
+    evaluation: EvaluationParams
+    preference: PreferenceParams
+    metrics: MetricsParams
+    understanding: UnderstandingParams
+    judge: JudgeParams | None = Field(description="of open answers; null: they have no score")
+    report: ReportParams
+    kernels: Kernels = Field(description="of torch on the CPU; avx2: none newer than that")
+    device: Device = Field(description="of the policy; auto: the GPU if there is one")
+    threads: ThreadsParams
+    resources: ResourcesParams
+
+    @field_validator("preference")
+    @classmethod
+    def _require_benchmarks(
+        cls, preference: PreferenceParams, info: ValidationInfo
+    ) -> PreferenceParams:
+        if "data" in info.data:
+            known = [*info.data["data"].in_domain, *info.data["data"].out_of_distribution]
+            for name in set(preference.benchmarks) - {*known}:
+                hint = nearest(name, known)
+                raise ValueError(
+                    f"benchmarks has {name!r}, expected benchmarks of the scale: "
+                    f"{', '.join(known)}{hint}"
+                )
+        return preference
+
+    @model_validator(mode="after")
+    def _require_one_base_per_name(self) -> Self:
+        # The name is the folder of the base policy.
+        bases = {f"runs.{name}.base": row.base for name, row in self.runs.items()}
+        bases = {"base": self.base, **bases}
+        first = {base.name: key for key, base in reversed(bases.items())}
+        for key, base in bases.items():
+            if base != bases[first[base.name]]:
+                raise ValueError(
+                    f"{key}.name is {base.name!r}, but {first[base.name]} has this name and "
+                    "differs in other keys; expected another name"
+                )
+        return self
+
+
+def load_all(path: Path, changes: Sequence[str] = ()) -> Parameters:
+    """All parameters of params.yaml, at the scale it names.
+
+    Args:
+        path: of params.yaml.
+        changes: such as "scale=paper" or "training.lora=null".
+
+    Raises:
+        InputError: a change is no KEY=VALUE.
+        ParameterError: a value is missing, unknown or out of range.
+    """
+    return _check(path, read_params(path, changes), Parameters, "")
+
+
+def load_section(path: Path, section: type[S]) -> S:
+    """One section of params.yaml, or the part of it in the file of a job.
+
+    Raises:
+        ParameterError: the section is not there, or a value in it is missing, unknown or wrong.
+    """
+    part = _part(path, section.KEY)
+    if isinstance(part, Mapping) and part.keys() <= section.model_fields.keys():
+        return _check(path, part, section, section.KEY)
+    return _check(path, part, _model_of(section.KEY), section.KEY)
+
+
+def load_value(path: Path, key: str) -> Any:
+    """The value of a key of params.yaml, or of the file of a job: `seed`, `base`, `device` …
+
+    Raises:
+        ParameterError: it is not there, or is wrong.
+    """
+    return _check(path, _part(path, key), _model_of(key), key)
+
+
+def load_run(path: Path, name: str) -> RunSettings:
+    """Seed, training and rewards of one run, from params.yaml or from the file of its job.
+
+    Raises:
+        ParameterError: no such run, or a value of it is missing, unknown or wrong.
+    """
+    rows = _part(path, "runs")
+    if name not in rows:
+        raise ParameterError(
+            f"{path}: runs has no row {name!r}, expected one of {', '.join(rows)}"
+            f"{nearest(name, rows)}"
+        )
+    row = {key: rows[name][key] for key in RunSettings.model_fields if key in rows[name]}
+    return _check(path, row, RunSettings, f"runs.{name}")
+
+
+def _model_of(key: str) -> Any:
+    field = Parameters.model_fields[key]
+    return Annotated[field.annotation, field]
+
+
+def _part(path: Path, key: str) -> Any:
+    params = read_params(path)
+    if key not in params:
+        raise ParameterError(
+            f"{path}: has no section {key!r}, only {', '.join(params)}; "
+            "give params.yaml, or the file of a job that depends on it"
+        )
+    return params[key]
+
+
+def _check(path: Path, value: Any, model: Any, key: str) -> Any:
+    try:
+        return TypeAdapter(model).validate_python(value)
+    except ValidationError as error:
+        faults = describe_faults(error, value, Model, key)
+        raise ParameterError("\n".join(f"{path}: {fault}" for fault in faults)) from None
+
+
+def resolve_config(config: Tree, settings: Any) -> Tree:
+    """The resolved parameters of a run of the workflow.
+
+    Args:
+        config: as Snakemake has it.
+        settings: Snakemake's `config_settings`; None in a module, whose importing workflow passes
+            all parameters in `config`.
+
+    Raises:
+        ParameterError: a parameter is missing, unknown or out of range; a line for each.
+        InputError: a file cannot be read, or the scale is unknown.
+    """
+    schema = Parameters.model_json_schema()
+    if settings is None:
+        params = resolve(coerce(config, schema))
+    else:
+        config, params = resolve_overlays(settings, schema)
+    require_valid(params, config)
+    return params
+
+
+def require_valid(params: Tree, config: Tree) -> None:
+    """Validate resolved parameters; a fault is named by its key in `config`.
+
+    Raises:
+        ParameterError: a parameter is missing, unknown or out of range.
+    """
+    faults = list[str]()
+    try:
+        Parameters.model_validate(params)
+    except ValidationError as error:
+        faults += faults_of(error, params, config, Model)
+    for name, rows in config["scales"].items():
+        # A mistyped scale is neither complete nor the one that is named.
+        if name != params["scale"] and not {"data", "runs"} <= {*(rows or {})}:
+            hint = nearest(name, (other for other in config["scales"] if other != name))
+            faults.append(f"scales.{name} has no data and runs, so it is no scale{hint}")
+    if faults:
+        raise ParameterError("\n".join(f"params.yaml: {fault}" for fault in faults))
+
+
+def json_schema() -> str:
+    """The JSON schema of the resolved parameters, as YAML with a note on its origin."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    schema |= Parameters.model_json_schema()
+    return "# Made by `vqathinker schema` from src/vqathinker/params.\n" + dump_yaml(
+        schema, allow_unicode=True, width=100
+    )

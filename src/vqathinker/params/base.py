@@ -1,58 +1,38 @@
-"""Section `base`: the policy that a run starts from, made on the spot or brought from elsewhere.
+"""Section `base`: the policy that a run starts from.
 
-It may stand in a row of `runs` too, and is then that run's own.
+A row of `runs` may have a `base` of its own.
 """
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from vqathinker.params.model import Count, Model, Name, Positive, Section, Whole
 
-__all__ = [
-    "RELEASED",
-    "REPOS",
-    "BaseParams",
-    "DemoBaseParams",
-    "HubBaseParams",
-    "OriginalBaseParams",
-    "PolicyBaseParams",
-    "StageParams",
-]
-
-# InternVL3 in transformers' own layout, by the name of a base policy.
+# InternVL3 in the layout of transformers, by the name of the base policy.
 REPOS = {
     f"internvl3-{size.lower()}": f"OpenGVLab/InternVL3-{size}-hf"
     for size in ("1B", "2B", "8B", "14B")
 }
 
-# The authors' own weights, in their layout; also `runs.released` of params.yaml.
+# The authors' released weights, in their layout; also `runs.released` of params.yaml.
 RELEASED = "kkkkkklinhan/InternVL3-VQAThinker-8B"
 
 
 class FilterBankParams(Model):
-    """The demo's motion encoder, which has nothing to be learned or downloaded."""
+    """Motion encoder of the demo: fixed filters, without weights to train or download."""
 
     encoder: Literal["filter_bank"]
 
 
 class SlowFastParams(Model):
-    """The method's motion encoder, frozen."""
+    """Motion encoder of the paper, frozen."""
 
     encoder: Literal["slowfast_r50"]
     weights: str = Field(min_length=1, description="path or address of pytorchvideo's file")
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
-        description="what the file has to hash to; null: take it, and record its hash"
+        description="expected hash of the file; null: accept any, and record its hash"
     )
-
-
-class VisionSize(Model):
-    """Vision tower of the demo's policy."""
-
-    hidden_size: Count
-    layers: Count
-    heads: Count
-    patch_size: Count = Field(description="pixels")
 
 
 class TextSize(Model):
@@ -63,6 +43,12 @@ class TextSize(Model):
     heads: Count
 
 
+class VisionSize(TextSize):
+    """Vision tower of the demo's policy."""
+
+    patch_size: Count = Field(description="pixels")
+
+
 class StageParams(Model):
     """A stage of preparing the demo's policy."""
 
@@ -71,31 +57,29 @@ class StageParams(Model):
     learning_rate: Positive
 
 
-class DemoBaseParams(Section):
-    """A tiny policy, built and taught to see and to speak on the spot."""
-
-    KEY: ClassVar[str] = "base"
-
+class _Base(Section, key="base"):
     name: Name = Field(description="folder under models/base")
+
+
+class DemoBaseParams(_Base):
+    """A tiny policy, built and pretrained locally."""
+
     kind: Literal["demo"]
     seed: Whole
     motion: FilterBankParams
     vision: VisionSize
     text: TextSize
     perception: StageParams = Field(description="kind and strength of a degradation, no MOS")
-    speech: StageParams = Field(description="the answer format, with scores that say nothing")
+    speech: StageParams = Field(description="the answer format, with scores unrelated to the clip")
 
 
-class HubBaseParams(Section):
-    """InternVL3 from the Hugging Face hub, with a fresh motion projector and SlowFast's weights."""
+class HubBaseParams(_Base):
+    """InternVL3 from the Hugging Face hub, with a new motion projector and SlowFast's weights."""
 
-    KEY: ClassVar[str] = "base"
-
-    name: Name = Field(description="folder under models/base")
     kind: Literal["hub"]
     seed: Whole = Field(description="of the motion projector's weights")
     repo: str | None = Field(
-        description="owner/name on the hub, or a folder; null: the one of REPOS that name says"
+        description="owner/name on the hub, or a folder; null: the entry of REPOS for `name`"
     )
     revision: str = Field(min_length=1, description="branch, tag or commit")
     motion: SlowFastParams
@@ -108,43 +92,33 @@ class HubBaseParams(Section):
 
     @property
     def source(self) -> str:
-        """The repository or folder to take the policy from."""
+        """Repository or folder of the policy."""
         return self.repo or REPOS[self.name]
 
 
-class PolicyBaseParams(Section):
-    """A policy in this project's own layout, taken as it is: a folder that `export` wrote."""
-
-    KEY: ClassVar[str] = "base"
-
-    name: Name = Field(description="folder under models/base")
-    kind: Literal["policy"]
+class _StoredBase(_Base):
     repo: str = Field(min_length=1, description="a folder, or owner/name on the hub")
-    revision: str = Field(min_length=1, description="branch, tag or commit; a folder has none")
+    revision: str = Field(min_length=1, description="branch, tag or commit; ignored for a folder")
 
     @property
     def source(self) -> str:
-        """The repository or folder to take the policy from."""
+        """Repository or folder of the policy."""
         return self.repo
 
 
-class OriginalBaseParams(Section):
+class PolicyBaseParams(_StoredBase):
+    """A policy in this project's layout: a folder written by `export`, used unchanged."""
+
+    kind: Literal["policy"]
+
+
+class OriginalBaseParams(_StoredBase):
     """Weights in the authors' layout: InternVL's original one, with SlowFast and its projector."""
 
-    KEY: ClassVar[str] = "base"
-
-    name: Name = Field(description="folder under models/base")
     kind: Literal["original"]
-    repo: str = Field(min_length=1, description="a folder, or owner/name on the hub")
-    revision: str = Field(min_length=1, description="branch, tag or commit; a folder has none")
     motion: SlowFastParams | None = Field(
         description="SlowFast's weights for a checkpoint without them; null: it has its own"
     )
-
-    @property
-    def source(self) -> str:
-        """The repository or folder to take the policy from."""
-        return self.repo
 
 
 BaseParams = Annotated[

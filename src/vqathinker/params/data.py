@@ -1,34 +1,11 @@
-"""Sections `data`, `download`, `clips`: which sets, how they come, how videos become frames."""
+"""Sections `data`, `download`, `clips`: the data sets, their download, and their frames."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from vqathinker.choices import PerturbationKind
-from vqathinker.params.model import (
-    Count,
-    Model,
-    Name,
-    Named,
-    NotNegative,
-    Positive,
-    Section,
-    Whole,
-)
-
-__all__ = [
-    "ClipsParams",
-    "DataParams",
-    "DecodeParams",
-    "DemoDataParams",
-    "DownloadParams",
-    "DrawParams",
-    "MadeSetParams",
-    "PerturbationParams",
-    "ReaderName",
-    "SetParams",
-    "SettingsParams",
-]
+from vqathinker.params.model import Count, Model, Name, Named, NotNegative, Positive, Section, Whole
 
 SettingName = Annotated[str, Field(pattern=r"^[1-9]\d*x[1-9]\d*$", description="frames x size")]
 ReaderName = Literal["pyav", "decord"]
@@ -39,7 +16,7 @@ class MadeSetParams(Model):
 
     contents: Literal["seen", "unseen"] = Field(description="as in training, or kept from it")
     kinds: Literal["seen", "unseen"] = Field(description="as in training, or kept from it")
-    damaged: Whole = Field(description="videos cut off on purpose")
+    damaged: Whole = Field(description="videos truncated on purpose")
 
 
 class DemoDataParams(Model):
@@ -56,18 +33,16 @@ class DemoDataParams(Model):
     sets: Named[MadeSetParams]
 
 
-class SetParams(Section):
-    """What bringing and reading one set depends on; the section `data` says it of all of them."""
-
-    KEY: ClassVar[str] = "data"
+class SetParams(Section, key="data"):
+    """What downloading and reading one set depends on."""
 
     counts: Named[Count] = Field(description="rows of each set's label file")
-    cards: str = Field(min_length=1, description="folder of your own cards, beside the built-in")
+    cards: str = Field(min_length=1, description="folder of your own cards")
     demo: DemoDataParams | None = Field(description="how the demo's videos are made; else null")
 
 
 class DataParams(SetParams):
-    """Which sets are trained and evaluated on."""
+    """The sets for training and evaluation."""
 
     train: Name = Field(description="data set that policies are trained on")
     in_domain: list[Name] = Field(description="benchmarks of the same domain as the training set")
@@ -81,16 +56,14 @@ class DataParams(SetParams):
         return self
 
 
-class DownloadParams(Section):
-    """How files come; no input of a rule, so that other patience fetches nothing again."""
-
-    KEY: ClassVar[str] = "download"
+class DownloadParams(Section, key="download"):
+    """How files are downloaded; no job depends on it, so a change downloads nothing again."""
 
     bring: Literal["open", "nothing", "all"] | list[Name] = Field(
-        description="sets that the workflow brings; others are empty rows until they are there"
+        description="sets that the workflow downloads; others have empty rows while absent"
     )
-    mirror: str | None = Field(min_length=1, description="folder asked before any origin; or null")
-    keep_archives: bool = Field(description="keep downloaded archives once they are unpacked")
+    mirror: str | None = Field(min_length=1, description="folder tried before any origin; or null")
+    keep_archives: bool = Field(description="keep archives after unpacking")
     attempts: Count = Field(description="tries in a row without a new byte, then the next origin")
 
 
@@ -98,7 +71,7 @@ class PerturbationParams(Model):
     """Temporal perturbations of sampled frames (docs/method.md, section 4)."""
 
     kinds: list[PerturbationKind] = Field(min_length=1, description="drawn from uniformly")
-    draws: Count = Field(description="perturbations drawn ahead for each video")
+    draws: Count = Field(description="perturbations drawn for each video")
     window: int = Field(ge=2, description="frames of a window of local_shuffle")
     jitter: Count = Field(description="largest index offset of jitter, in frames")
     duplicate_max: Count = Field(description="most copies that duplicate inserts")
@@ -106,33 +79,26 @@ class PerturbationParams(Model):
 
 
 class SettingsParams(Model):
-    """Frames x size that a run sees: the section `clips`, with what its row says laid over it."""
+    """Frames x size of the clips of a run: the section `clips`, overlaid with its row."""
 
-    train_setting: SettingName = Field(description="of the clips that it is trained on")
-    test_setting: SettingName = Field(description="of the clips that it is evaluated on")
+    train_setting: SettingName = Field(description="frames x size of training clips")
+    test_setting: SettingName = Field(description="frames x size of evaluation clips")
 
 
-class DecodeParams(Section):
-    """How videos become stored frames, decoded once."""
-
-    KEY: ClassVar[str] = "clips"
+class DecodeParams(Section, key="clips"):
+    """How videos are decoded to stored frames."""
 
     shard_size: Count = Field(description="videos of one shard, which is one job")
-    timeout_s: Positive = Field(description="seconds after which a video counts as damaged")
-    memory_mb: Count = Field(description="MiB beyond which a video counts as damaged")
-    reader: ReaderName = Field(description="what decodes; decord as the authors")
+    timeout_s: Positive = Field(description="seconds; videos that exceed it are marked damaged")
+    memory_mb: Count = Field(description="MiB; videos that exceed it are marked damaged")
+    reader: ReaderName = Field(description="decoder; the authors use decord")
 
 
-class DrawParams(Section):
-    """What perturbed copies of clips are drawn from."""
-
-    KEY: ClassVar[str] = "clips"
+class DrawParams(Section, key="clips"):
+    """What the perturbed copies of clips are drawn from."""
 
     perturbations: PerturbationParams
 
 
-class ClipsParams(DrawParams, DecodeParams):
-    """How videos become stored frames, decoded once, and the perturbations drawn for them."""
-
-    train_setting: SettingName = Field(description="frames x size of training clips")
-    test_setting: SettingName = Field(description="frames x size of evaluation clips")
+class ClipsParams(SettingsParams, DrawParams, DecodeParams):
+    """How videos are decoded, and the perturbations drawn for them."""

@@ -1,29 +1,12 @@
-"""What every section of params.yaml is made of: strict models and the types of single values."""
+"""Base classes and value types of the models of params.yaml."""
 
-from typing import Annotated, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vqathinker.choices import Device, Kernels, Precision
-
-__all__ = [
-    "Count",
-    "Device",
-    "Kernels",
-    "Model",
-    "Name",
-    "Named",
-    "NotNegative",
-    "Positive",
-    "Precision",
-    "Section",
-    "Share",
-    "Whole",
-]
-
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
 T = TypeVar("T")
-# Rows by name; without the extra, the schema would let a key of another form through.
+# Rows by name. Without the extra, the schema would accept a key of another form.
 Named = Annotated[dict[Name, T], Field(json_schema_extra={"additionalProperties": False})]
 Whole = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -42,3 +25,9 @@ class Section(Model):
     """A mapping that stands under `KEY` in the resolved parameters."""
 
     KEY: ClassVar[str]
+
+    def __init_subclass__(cls, key: str | None = None, **kwargs: Any) -> None:
+        """Set `KEY` to `key`; without it the one of the parent class stays."""
+        super().__init_subclass__(**kwargs)
+        if key is not None:
+            cls.KEY = key

@@ -1,74 +1,48 @@
-"""Sections `training`, `rewards` and `runs`: what is learned, from which rewards, and how."""
+"""Sections `training`, `rewards`, `answer`, `prompt` and `runs`: how a policy is trained."""
 
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from vqathinker.choices import AnswerReading
+from vqathinker.choices import AnswerReading, Device, Kernels
 from vqathinker.params.base import BaseParams
 from vqathinker.params.data import SettingsParams
-from vqathinker.params.model import (
-    Count,
-    Device,
-    Kernels,
-    Model,
-    Name,
-    NotNegative,
-    Positive,
-    Section,
-    Share,
-    Whole,
-)
-
-__all__ = [
-    "AnswerParams",
-    "KeepParams",
-    "LoraParams",
-    "PatienceParams",
-    "PromptParams",
-    "RewardWeights",
-    "RewardsParams",
-    "RunParams",
-    "RunSettings",
-    "TrainingParams",
-]
+from vqathinker.params.model import Count, Model, Name, NotNegative, Positive, Section, Share, Whole
 
 Launch = Literal["single", "cpu-2", "gpus", "zero2", "fsdp2"]
 TrainablePart = Literal["vision", "projector", "motion_projector", "language"]
 
 
 class LoraParams(Model):
-    """Low-rank adapters beside the frozen weights of some parts."""
+    """Low-rank adapters of the frozen weights of some parts."""
 
     rank: Count
     alpha: Positive
-    parts: list[TrainablePart] = Field(min_length=1, description="whose linear layers get one")
+    parts: list[TrainablePart] = Field(min_length=1, description="parts with adapted linear layers")
 
 
 class PatienceParams(Model):
-    """Steps in a row of which nothing can be learned, then a run stops; null: it goes on."""
+    """Consecutive steps without a learning signal after which a run stops; null: it goes on."""
 
     no_spread: Count | None = Field(description="the rollouts of every group have equal rewards")
     no_answer: Count | None = Field(description="no rollout has a readable answer")
 
 
 class KeepParams(Model):
-    """Checkpoints of a run that stay; one may be both."""
+    """Checkpoints of a run that are kept; one may be both."""
 
     last: Count = Field(description="newest ones")
     best: Whole = Field(description="those with the highest reward since the checkpoint before")
 
 
-class TrainingParams(Section):
-    """GRPO (docs/method.md, section 5), or supervised fine-tuning to compare it with."""
-
-    KEY: ClassVar[str] = "training"
+class TrainingParams(Section, key="training"):
+    """GRPO (docs/method.md, section 5), or supervised fine-tuning for comparison."""
 
     method: Literal["grpo", "sft"] = Field(
-        description="grpo: from rewards | sft: from the MOS, spelled out as the answer"
+        description="grpo: from rewards | sft: from the MOS, written as the answer"
     )
     group_size: int = Field(ge=2, description="G: rollouts of one video")
-    videos_per_device: Count = Field(description="videos that meet in one device's batch")
+    videos_per_device: Count = Field(description="videos of one batch on one device")
     gradient_accumulation: Count = Field(description="device batches of one optimiser step")
     learning_rate: Positive
     schedule: Literal["linear", "cosine", "constant", "constant_with_warmup"]
@@ -96,19 +70,19 @@ class TrainingParams(Section):
     precision: Literal["bf16", "fp32"]
     gradient_checkpointing: bool
     freeze: list[TrainablePart] = Field(description="parts that are not trained")
-    keep_encoded: bool = Field(description="encoded clips stay in memory; vision must be frozen")
+    keep_encoded: bool = Field(description="keep encoded clips in memory; vision must be frozen")
     lora: LoraParams | None
     save_every: Count = Field(description="steps between checkpoints")
     keep: KeepParams
     log_every: Count = Field(description="steps between rows of history.csv")
-    tensorboard: bool = Field(description="log rows as event files, too; needs tensorboard")
+    tensorboard: bool = Field(description="also write event files; needs tensorboard")
     patience: PatienceParams
 
     @field_validator("keep_encoded")
     @classmethod
     def _require_frozen_vision(cls, keep: bool, info: ValidationInfo) -> bool:
         if keep and "vision" not in info.data.get("freeze", ["vision"]):
-            raise ValueError("false, or vision in training.freeze: a trained encoder sees anew")
+            raise ValueError("false, or vision in training.freeze: training changes its encoding")
         return keep
 
 
@@ -129,7 +103,7 @@ class RankingReward(Model):
 class TemporalReward(Model):
     """docs/method.md, section 3.4."""
 
-    rule: Literal["batch", "video", "batch_ranking_only"] = Field(description="over what means run")
+    rule: Literal["batch", "video", "batch_ranking_only"] = Field(description="scope of the means")
     copies: Count | None = Field(description="perturbed rollouts of a video; null: group_size")
     bonus: NotNegative
     ranking_above: NotNegative = Field(description="ranking reward that the bonus needs")
@@ -139,8 +113,8 @@ class TemporalReward(Model):
 class RewardWeights(Model):
     """Weights of the sum."""
 
-    # One field for each of REWARDS in training/rewards.py. These compare with rollouts on
-    # perturbed copies, which are made only while one of them has a weight.
+    # One field for each of REWARDS in training/rewards.py. The rewards in PERTURBED compare with
+    # rollouts on perturbed copies, which are made only while one of them has a weight.
     PERTURBED: ClassVar[frozenset[str]] = frozenset({"temporal"})
 
     regression: NotNegative
@@ -154,10 +128,8 @@ class RewardWeights(Model):
         return [name for name, weight in self if weight and name in self.PERTURBED]
 
 
-class RewardsParams(Section):
-    """What a rollout is rewarded for (docs/method.md, section 3)."""
-
-    KEY: ClassVar[str] = "rewards"
+class RewardsParams(Section, key="rewards"):
+    """The rewards of a rollout (docs/method.md, section 3)."""
 
     regression: RegressionReward
     ranking: RankingReward
@@ -165,10 +137,8 @@ class RewardsParams(Section):
     weights: RewardWeights
 
 
-class AnswerParams(Section):
-    """What of a completion counts as a score (docs/departures.md, 1 and 2)."""
-
-    KEY: ClassVar[str] = "answer"
+class AnswerParams(Section, key="answer"):
+    """How the score is parsed from a completion (docs/departures.md, 1 and 2)."""
 
     reading: AnswerReading = Field(
         description="strict: an answer that is one number | authors: the first number found"
@@ -190,17 +160,15 @@ class AnswerParams(Section):
         return limits
 
 
-class PromptParams(Section):
-    """What the prompt of a trained run asks for; the policy keeps it and is asked so ever after."""
-
-    KEY: ClassVar[str] = "prompt"
+class PromptParams(Section, key="prompt"):
+    """What the prompt of a trained run asks for; it is stored with the policy."""
 
     thinking: bool = Field(description="false: for the answer alone, and rewards just that format")
     motion: bool = Field(description="false: no motion token, and nothing of its branch is trained")
 
 
 class RunSettings(Model):
-    """What training a run depends on."""
+    """What the training of a run depends on."""
 
     seed: Whole
     training: TrainingParams
@@ -208,37 +176,35 @@ class RunSettings(Model):
     answer: AnswerParams
     prompt: PromptParams
     kernels: Kernels = Field(description="of torch on the CPU; avx2: none newer than that")
-    device: Device = Field(description="of the policy; auto: the GPU where there is one")
+    device: Device = Field(description="of the policy; auto: the GPU if there is one")
 
     @property
     def frozen(self) -> list[TrainablePart]:
-        """Parts that are not trained: `training.freeze`, and the projector of a token left out."""
+        """Parts that are not trained: `training.freeze`, and the projector of an unused token."""
         freeze = self.training.freeze
         return freeze if self.prompt.motion else [*dict.fromkeys([*freeze, "motion_projector"])]
 
     @property
     def copies(self) -> int:
-        """Perturbed copies of a video that a step asks about; 0: nothing compares with them."""
+        """Perturbed copies of a video in a step; 0 if no reward compares with them."""
         if self.training.method == "sft" or not self.rewards.weights.perturbed:
             return 0
         return self.rewards.temporal.copies or self.training.group_size
 
     @model_validator(mode="after")
-    def _adapt_what_is_there(self) -> Self:
+    def _require_adapted_parts(self) -> Self:
         lora = self.training.lora
         if lora is not None and not self.prompt.motion and "motion_projector" in lora.parts:
-            raise ValueError(
-                "no motion_projector in training.lora.parts where prompt.motion is false"
-            )
+            raise ValueError("no motion_projector in training.lora.parts if prompt.motion is false")
         return self
 
 
 class RunParams(RunSettings):
-    """One row of `runs`, spelled out: the shared sections with the row laid over them."""
+    """One resolved row of `runs`: the shared sections, overlaid with the row."""
 
     train: bool = Field(description="false: the base policy is evaluated as it is")
     base: BaseParams = Field(description="the row's own, or that of the scale")
     after: Name | None = Field(description="run whose policy it starts from; null: from the base")
     clips: SettingsParams
     group: Literal["main", "ablation"] = Field(description="ablation: only in `rule ablations`")
-    of: Name | None = Field(description="the row whose `seeds` made this one; made by no hand")
+    of: Name | None = Field(description="the row whose `seeds` made this one; never set by hand")

@@ -1,4 +1,4 @@
-"""What the workflow decides before a job starts: parameters, what is out of date, what is there.
+"""What the workflow decides before a job starts: parameters, what is out of date, what exists.
 
-Standard library and PyYAML only: the Snakefile reads this.
+The Snakefile imports these modules, so they do without pandas, numpy and torch.
 """

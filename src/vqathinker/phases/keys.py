@@ -1,49 +1,46 @@
-"""What each job depends on: a small file a job, `workflow/keys/<scale>/<job>.json`.
+"""What each job depends on: one small file per job, `workflow/keys/<scale>/<job>.json`.
 
 It holds the resolved parameters that the job depends on and the version of its results. It is an
-input of the job's rule, and the job's command reads its parameters from it alone. So a parameter
-that is not there has no effect, and one that changes there makes the job out of date: nothing else
-does. A file is rewritten only when its content changes. Nothing but the standard library and
-PyYAML: the Snakefile calls this.
+input of the job's rule, and the command reads its parameters only from there. A job is out of date
+if this file changes, and for no other reason. A file is rewritten only when its content changes.
 """
 
 import atexit
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from vqathinker.atomic import whole_file
 from vqathinker.errors import InputError
 from vqathinker.phases.cards import STAND_INS, WORDS, owner_of_files, read_card
-from vqathinker.phases.parameters import BASE, CLIPS, RUN_SECTIONS, SETTINGS, Tree, bases_of
+from vqathinker.phases.parameters import AFTER, BASE, CLIPS, RUN_SECTIONS, SETTINGS, bases_of
 from vqathinker.phases.results_version import RESULTS_VERSION
-from vqathinker.phases.rows import AFTER
-from vqathinker.phases.trees import leaves
+from vqathinker.phases.trees import Tree, leaves
 from vqathinker.phases.words import shorten
 
 FOLDER = Path("workflow/keys")
-RESOLVED = "params"  # all parameters of the scale, for what no job depends on: input of no rule
+RESOLVED = "params"  # all parameters of the scale; input of no rule
 
 # Jobs whose outputs all scales share: data/, clips/, models/base/.
 _SHARED = {"fetch", "manifest", "decode", "perturb", "base"}
-_FOLDERS = ("train", "export", "ask", "judge", "measure")  # DVC wants them, empty or not
-_SHOWN = 3  # of the changes of a job, and of the jobs of one change
+_FOLDERS = ("train", "export", "ask", "judge", "measure")  # dependencies of DVC, even if empty
+_SHOWN = 3  # jobs that a change is reported for
 
 
 def job_params(params: Mapping[str, Any], absent: Collection[str] = ()) -> dict[str, Tree]:
-    """Parameters of every job by its key: the rule, for many with the name of what it is about.
+    """Parameters of every job by its key: the rule, or RULE/NAME for one set, run, base or task.
 
     Args:
         params: resolved parameters.
-        absent: sets that are not there, see `phases.presence`.
+        absent: absent sets, see `phases.cards`.
     """
     asking = _only(params, "evaluation", "answer", "kernels", "device")
     drawing = {CLIPS: _only(params[CLIPS], "perturbations")}
     report = _only(params, "scale", "report", "data", "metrics", "understanding")
-    # How runs differ, which tables say; in which report a run has its row, changes no table.
+    # Tables describe how runs differ, but do not depend on the report that lists a run.
     report["runs"] = {name: _without(row, "group") for name, row in params["runs"].items()}
     benchmarks = [*params["data"]["in_domain"], *params["data"]["out_of_distribution"]]
     report["cards"] = {name: read_card(name, params) for name in benchmarks}  # titles and notes
@@ -82,22 +79,21 @@ def job_params(params: Mapping[str, Any], absent: Collection[str] = ()) -> dict[
 
 
 def _of_set(name: str, params: Mapping[str, Any]) -> dict[str, Tree]:
-    data, card = params["data"], read_card(name, params)
+    data, card = params["data"], {"card": _without(read_card(name, params), *WORDS)}
     stand_ins = Path(data["cards"], STAND_INS)
-    told = {"card": _without(card, *WORDS)}
     if stand_ins.is_file():
-        told["stand_ins"] = json.loads(stand_ins.read_text(encoding="utf-8")).get(name)
+        card["stand_ins"] = json.loads(stand_ins.read_text(encoding="utf-8")).get(name)
     own = {"cards": data["cards"], "counts": _only(data["counts"], name), "demo": None}
     made = data["demo"] and {**data["demo"], "sets": _only(data["demo"]["sets"], name)}
     return {
-        f"fetch/{name}": {"data": {**own, "demo": made}, **told},
-        f"manifest/{name}": {"data": own, **told},
-        f"absent/{name}": {"data": own, **told, "evaluation": params["evaluation"]},
+        f"fetch/{name}": {"data": {**own, "demo": made}, **card},
+        f"manifest/{name}": {"data": own, **card},
+        f"absent/{name}": {"data": own, **card, "evaluation": params["evaluation"]},
     }
 
 
 def _of_run(name: str, row: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Tree]:
-    # Of the policy to start from its name alone: what is in its folder, the folder's time tells.
+    # The content of the policy to start from is known by the time of its folder, another input.
     held = _only(row, *RUN_SECTIONS, AFTER) | {BASE: {"name": row[BASE]["name"]}}
     held |= {CLIPS: _only(row[CLIPS], SETTINGS[0])}
     own = _only(params["evaluation"], "score", "sampling", "expectation")
@@ -121,7 +117,7 @@ def _without(tree: Mapping[str, Any], *keys: str) -> Tree:
 
 
 def key_path(scale: str, key: str) -> Path:
-    """Where the file of a job lies, from the project's root."""
+    """Path of the file of a job, from the project's root."""
     return FOLDER / scale / f"{key}.json"
 
 
@@ -129,21 +125,23 @@ class JobKeys:
     """The files of every job of a scale, compared with its resolved parameters.
 
     Attributes:
-        changes: why jobs are out of date, a line for each reason; nothing before the first run.
+        changes: why jobs are out of date, a line per change; empty before the first run.
     """
 
     def __init__(self, params: Mapping[str, Any], absent: Collection[str] = ()) -> None:
-        """Look at the files; nothing is written."""
-        self._scale, self._resolved = str(params["scale"]), dict(params)
+        """Read the files; nothing is written."""
+        self._scale, self._resolved = str(params["scale"]), _plain({"params": params})
         self._contents = {
             key: _plain({"version": RESULTS_VERSION[_rule(key)], "params": of})
             for key, of in job_params(params, absent).items()
         }
         self._paths = {key: self._valid_file(key) for key in self._contents}
-        before = {key: _read(self._own(key)) for key, path in self._paths.items() if path is None}
-        self.changes = describe_changes(
-            {key: changes_between(old, self._contents[key]) for key, old in before.items() if old}
-        )
+        changed: dict[str, list[str]] = {}
+        for key in (key for key, path in self._paths.items() if path is None):
+            for change in changes_between(_read(self._own(key)), self._contents[key]):
+                reason = change.replace(f"runs.{key.partition('/')[2]}.", "", 1)
+                changed.setdefault(reason, []).append(key)
+        self.changes = [f"Out of date: {_some(jobs)}: {why}" for why, jobs in changed.items()]
 
     def __getitem__(self, key: str) -> str:
         """Path of the file of a job.
@@ -157,14 +155,13 @@ class JobKeys:
         return (self._paths[key] or self._own(key)).as_posix()
 
     def of(self, key: str) -> Callable[[Mapping[str, str]], str]:
-        """Input of a rule: the file of the job of its wildcards, which stand in `key` in braces."""
+        """Input function of a rule; `key` contains its wildcards in braces."""
         return lambda wildcards: self[key.format(**dict(wildcards.items()))]
 
     def write(self) -> None:
-        """Bring the files up to date; one whose content stays is not touched."""
-        resolved = {"params": self._resolved}
-        if _read(key_path(self._scale, RESOLVED)) != _plain(resolved):
-            _write(key_path(self._scale, RESOLVED), resolved)
+        """Write the files whose content has changed."""
+        if _read(key_path(self._scale, RESOLVED)) != self._resolved:
+            _write(key_path(self._scale, RESOLVED), self._resolved)
         for rule in _FOLDERS:
             (FOLDER / self._scale / rule).mkdir(parents=True, exist_ok=True)
         for key, path in self._paths.items():
@@ -175,7 +172,7 @@ class JobKeys:
             self._paths[key] = self._own(key)
 
     def write_elsewhere(self) -> None:
-        """For a run that only looks: new files come into a folder that ends with this process."""
+        """Write changed files to a temporary folder, for a dry run; it is removed at exit."""
         folder = tempfile.mkdtemp(prefix="vqathinker-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         for key, path in self._paths.items():
@@ -187,14 +184,15 @@ class JobKeys:
         return key_path(self._scale, key)
 
     def _valid_file(self, key: str) -> Path | None:
-        """The file under which outputs of a job were made last, if it has this content.
+        """The file for which the job's outputs were made last, if it has the current content.
 
-        Of outputs that scales share it may be the file of another scale.
+        For outputs that scales share, it may be the file of another scale.
         """
         files = FOLDER.glob(f"*/{key}.json") if _rule(key) in _SHARED else [self._own(key)]
-        there = [path for path in files if path.is_file()]
         last = max(
-            there, key=lambda path: (path.stat().st_mtime_ns, path == self._own(key)), default=None
+            (path for path in files if path.is_file()),
+            key=lambda path: (path.stat().st_mtime_ns, path == self._own(key)),
+            default=None,
         )
         return last if last and _read(last) == self._contents[key] else None
 
@@ -203,66 +201,47 @@ def _rule(key: str) -> str:
     return key.partition("/")[0]
 
 
-def _plain(content: Any) -> Any:
-    """As it is read back."""
-    return json.loads(json.dumps(content))
+def _plain(content: Tree) -> Tree:
+    """The content as it is read back from JSON."""
+    return dict(json.loads(json.dumps(content)))
 
 
-def _read(path: Path) -> Tree | None:
+def _read(path: Path) -> Tree:
+    """Content of a file; empty if there is none, or no valid one."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:
-    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as part:
+        text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
         part.write_text(text, encoding="utf-8")
 
 
 def changes_between(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What differs between two contents of a file.
+    """Differences of two contents of a file; none if it did not exist before.
 
     >>> changes_between({"version": 1, "params": {"seed": 1}}, {"version": 2, "params": {}})
-    ['seed was 1, is gone', 'version of its results was 1, is 2']
+    ['seed was 1, is not set', 'version was 1, is 2']
     """
     old, new = (
-        {"version of its results": content.get("version")}
-        | {".".join(path): value for path, value in leaves(content.get("params") or {})}
+        {".".join(path).removeprefix("params."): value for path, value in leaves(content)}
         for content in (before, now)
     )
     return [
-        f"{key} was {_shown(old, key, 'not there')}, is {_shown(new, key, 'gone')}"
+        f"{key} was {_shown(old, key)}, is {_shown(new, key)}"
         for key in sorted(old.keys() | new.keys())
-        if old.get(key) != new.get(key) or (key in old) != (key in new)
+        if before and key != "params" and (key in old, old.get(key)) != (key in new, new.get(key))
     ]
 
 
-def _shown(values: Mapping[str, Any], key: str, otherwise: str) -> str:
-    return shorten(values[key]) if key in values else otherwise
+def _shown(values: Tree, key: str) -> str:
+    return shorten(values[key]) if key in values else "not set"
 
 
-def describe_changes(changed: Mapping[str, list[str]]) -> list[str]:
-    """A line for all jobs that are out of date for the same reason.
-
-    >>> describe_changes({"train/a": ["runs.a.seed was 1, is 2"]})
-    ['Out of date: train/a, for runs.a.seed was 1, is 2']
-    """
-    jobs: dict[tuple[str, ...], list[str]] = {}
-    for key, changes in changed.items():
-        name = key.partition("/")[2]
-        jobs.setdefault(tuple(each.replace(f"runs.{name}.", "", 1) for each in changes), []).append(
-            key
-        )
-    return [
-        f"Out of date: {_some(keys)}, for {_some(changed[keys[0]] if len(keys) == 1 else why)}"
-        for why, keys in jobs.items()
-    ]
-
-
-def _some(items: Sequence[str]) -> str:
-    more = len(items) - _SHOWN
-    return ", ".join(items[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+def _some(jobs: list[str]) -> str:
+    more = len(jobs) - _SHOWN
+    return ", ".join(jobs[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -1,42 +1,46 @@
-"""Parameters laid over params.yaml for one run: typed behind `--config`, or in files.
+"""Parameters laid over params.yaml for one run, from `--config` or files of `--configfile`.
 
-Snakemake reads the files as YAML 1.1 and lays both over the whole of params.yaml, where keys of the
-scale hide those of shared sections. Words inside of {…} come as text.
+Snakemake reads these files as YAML 1.1, where 2e-6 is text and 1:30 is 90, and passes values inside
+{…} of `--config` as text. Both are therefore read again here.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from vqathinker.errors import InputError, read_json
-from vqathinker.phases.coercion import coerce
-from vqathinker.phases.parameters import Tree, merge, resolve
-from vqathinker.phases.trees import at, leaves
-from vqathinker.phases.yaml12 import read_yaml
+from vqathinker.phases.parameters import resolve
+from vqathinker.phases.trees import Tree, at, leaves, merge
+from vqathinker.phases.yaml12 import read_scalar, read_yaml
 
-_NAMED = ("scale", "scales")  # keys of params.yaml that are no section
+Schema = Mapping[str, Any]
+
+_TYPES = {bool: {"boolean"}, int: {"integer", "number"}, float: {"number"}, type(None): {"null"}}
 
 
-def resolve_overlays(config: Tree, laid: Any, schema: Mapping[str, Any]) -> tuple[Tree, Tree]:
-    """Parameters of a run of the workflow: as they are laid over each other, and resolved.
+def resolve_overlays(settings: Any, schema: Schema) -> tuple[Tree, Tree]:
+    """Parameters of a run of the workflow: merged as in a file, and resolved.
 
     Args:
-        config: as Snakemake has it.
-        laid: Snakemake's `config_settings`.
+        settings: Snakemake's `config_settings`.
         schema: of the resolved parameters.
+
+    Raises:
+        InputError: a file cannot be read, or changes nothing; see `lay_over`.
     """
-    # Snakemake has read these files as YAML 1.1, in which 2e-6 is text and 1:30 is 90.
     own = [path for path in [Path("params.yaml")] if path.exists()]
-    overlay = merge(read_files(laid.configfiles), laid.config)
-    config = merge({} if laid.replace_workflow_config else read_files(own), overlay)
-    return config, resolve(lay_over(config, laid.config, overlay, schema))
+    files = read_files(settings.configfiles)
+    params = {} if settings.replace_workflow_config else read_files(own)
+    typed = coerce(settings.config, schema)
+    return merge(merge(params, files), typed), resolve(lay_over(params, files, typed))
 
 
 def read_files(paths: Iterable[Path]) -> Tree:
     """Files of parameters, YAML 1.2 or JSON, each laid over those before it.
 
     Raises:
-        InputError: a file is not there, cannot be read, or holds no keys and values.
+        InputError: a file cannot be read, or holds no keys and values.
     """
     merged: Tree = {}
     expected, remedy = "keys and values, as in params.yaml", "compare it with the shipped one"
@@ -49,65 +53,87 @@ def read_files(paths: Iterable[Path]) -> Tree:
     return merged
 
 
-def lay_over(
-    config: Mapping[str, Any],
-    typed: Mapping[str, Any],
-    laid: Mapping[str, Any],
-    schema: Mapping[str, Any] | None = None,
-) -> Tree:
-    """`config` in which what was typed counts for the scale, as behind `vqathinker plan --config`.
+def lay_over(params: Tree, files: Tree, typed: Tree) -> Tree:
+    """`params` with `files` and then `typed` laid over it.
 
-    Args:
-        config: params.yaml with `laid` over it.
-        typed: what stands behind `--config`.
-        laid: that, and what files behind `--configfile` say.
-        schema: of the resolved parameters, which says whether a typed 010 is text.
+    In params.yaml, values of a scale hide those of the shared sections. A typed value therefore
+    counts for the scale. A value of a file must say where it belongs, but also counts where the
+    scale has null.
 
     Raises:
-        InputError: a file says of a shared section what the scale says of itself, so that it would
-            change nothing.
+        InputError: the scale hides a value of a file, which therefore would change nothing.
 
     >>> params = {"scale": "demo", "seed": 1, "scales": {"demo": {"training": {"epsilon": 0.2}}}}
-    >>> typed = {"training": {"epsilon": "0.1"}}
-    >>> lay_over(merge(params, typed), typed, typed)["scales"]
+    >>> lay_over(params, {}, {"training": {"epsilon": 0.1}})["scales"]
     {'demo': {'training': {'epsilon': 0.1}}}
     """
-    said = coerce(typed, schema or {})
-    merged = merge(config, said)
-    scale, scales = str(merged.get("scale")), merged.get("scales")
-    if not isinstance(scales, Mapping) or not isinstance(scales.get(scale), Mapping):
-        return merged  # told where the scale is looked up
-    shared = {key: value for key, value in laid.items() if key not in _NAMED}
-    _require_effect(shared, typed, at(laid, ["scales", scale]), scale, scales[scale])
-    in_place_of_null = _where_null(shared, scales[scale], at(laid, ["scales", scale]) or {})
-    sections = {key: value for key, value in said.items() if key not in _NAMED}
-    return merge(merged, {"scales": {scale: merge(in_place_of_null, sections)}})
+    merged = merge(merge(params, files), typed)
+    path = ["scales", str(merged.get("scale"))]
+    of_scale = at(merged, path)
+    if not isinstance(of_scale, Mapping):
+        return merged  # `resolve` reports the unknown scale
+    own = at(merge(files, typed), path) or {}
+    shared, typed = _without_scales(files), _without_scales(typed)
+    for key, value in leaves(shared):
+        hiding = at(of_scale, key)
+        if hiding not in (None, value) and at(typed, key) is None and at(own, key) is None:
+            raise InputError(
+                f"--configfile: {'.'.join(key)} is {value!r}, which changes nothing: scale "
+                f"{path[1]} has its own {hiding!r}; expected it below scales: {{{path[1]}: …}}"
+            )
+    of_scale = merge(merge(merge(of_scale, shared), own), typed)
+    return merge(merged, {"scales": {path[1]: of_scale}})
 
 
-def _where_null(shared: Mapping[str, Any], of_scale: Any, own: Any) -> Tree:
-    """What files say of shared sections where the scale has null, and they do not say so again."""
-    found: Tree = {}
-    for key, value in shared.items():
-        if not isinstance(of_scale, Mapping) or key not in of_scale:
-            continue
-        said = own.get(key) if isinstance(own, Mapping) else None
-        if of_scale[key] is None and not (isinstance(own, Mapping) and key in own):
-            found[key] = value
-        elif isinstance(value, Mapping) and (inner := _where_null(value, of_scale[key], said)):
-            found[key] = inner
+def _without_scales(tree: Mapping[str, Any]) -> Tree:
+    return {key: value for key, value in tree.items() if key not in {"scale", "scales"}}
+
+
+def coerce(value: Any, schema: Schema, path: Sequence[Any] = ()) -> Any:
+    """`value` with text parsed as YAML 1.2, except where the schema expects text.
+
+    Args:
+        value: text, or mappings and lists of it; anything else is passed through.
+        schema: of the resolved parameters.
+        path: keys and indices that lead to the value.
+
+    >>> schema = {"properties": {"rate": {"type": "number"}, "title": {"type": "string"}}}
+    >>> coerce({"rate": "2e-6", "title": "010", "other": "010"}, schema)
+    {'rate': 2e-06, 'title': '010', 'other': 10}
+    """
+    if isinstance(value, Mapping):
+        return {key: coerce(of, schema, [*path, key]) for key, of in value.items()}
+    if isinstance(value, list):
+        return [coerce(of, schema, [*path, number]) for number, of in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+    read = read_scalar(value)
+    keys = path[2:] if path[:1] == ["scales"] else path
+    types = {each.get("type") for each in _at_path(keys, schema)}
+    return value if "string" in types and not _TYPES.get(type(read), set()) & types else read
+
+
+def _at_path(path: Sequence[Any], schema: Schema) -> list[Schema]:
+    """What the schema allows at a path, as a list of alternatives."""
+    found = [*_alternatives(schema, schema)]
+    for key in path:
+        below = [
+            each["items"] if isinstance(key, int) else each["properties"][key]
+            for each in found
+            if ("items" in each if isinstance(key, int) else key in each.get("properties", {}))
+        ]
+        for each in found:
+            patterns = each.get("patternProperties", {}).items()
+            below += [of for pattern, of in patterns if re.search(pattern, str(key))]
+        found = [one for each in below for one in _alternatives(each, schema)]
     return found
 
 
-def _require_effect(
-    shared: Mapping[str, Any], typed: Mapping[str, Any], own: Any, scale: str, of_scale: Any
-) -> None:
-    """Whether what files say of shared sections is not hidden by what the scale says itself."""
-    for path, value in leaves(shared):
-        hiding = at(of_scale, path)
-        if hiding is None or hiding == value:
-            continue
-        if at(typed, path) is None and at(own, path) is None:
-            raise InputError(
-                f"--configfile: {'.'.join(path)} is {value!r}, which changes nothing: scale "
-                f"{scale} has {hiding!r} of its own; expected it below scales: {{{scale}: …}}"
-            )
+def _alternatives(schema: Schema, top: Schema) -> Iterator[Schema]:
+    if "$ref" in schema:
+        yield from _alternatives(top["$defs"][schema["$ref"].rsplit("/", 1)[1]], top)
+    elif several := schema.get("anyOf") or schema.get("oneOf"):
+        for each in several:
+            yield from _alternatives(each, top)
+    else:
+        yield schema

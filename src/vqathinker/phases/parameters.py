@@ -1,117 +1,113 @@
-"""From params.yaml to the parameters of one scale."""
+"""From params.yaml to the parameters of one scale, with one complete row per run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from vqathinker.errors import InputError, reading
-from vqathinker.phases.coercion import coerce
-from vqathinker.phases.rows import plain_rows, started_rows
+from vqathinker.phases.trees import Tree, merge
 from vqathinker.phases.words import nearest
 from vqathinker.phases.yaml12 import parse_yaml, read_yaml
 
-Tree = dict[str, Any]
-
-BASE, CLIPS = "base", "clips"
-SETTINGS = ("train_setting", "test_setting")  # of clips, which a row may have of its own
-_EXPECTED = ("parameters, or those of a job", "give a params.yaml as the shipped one")
+BASE, CLIPS, DOWNLOAD = "base", "clips", "download"
+SEEDS, OF, AFTER = "seeds", "of", "after"  # keys of rows
+SETTINGS = ("train_setting", "test_setting")  # of clips; a row may have its own
 RUN_SECTIONS = ("seed", "training", "rewards", "answer", "prompt", "kernels", "device")
-
-DOWNLOAD = "download"
-
-
-def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Tree:
-    """`below` with `above` laid over it: mappings key by key, anything else replaced as a whole.
-
-    >>> merge({"a": {"x": 1, "y": 2}, "b": [1, 2]}, {"a": {"y": 3}, "b": [4]})
-    {'a': {'x': 1, 'y': 3}, 'b': [4]}
-    """
-    merged = dict(below)
-    for key, value in above.items():
-        old = merged.get(key)
-        both = isinstance(old, Mapping) and isinstance(value, Mapping)
-        merged[key] = merge(old, value) if both else value  # type: ignore[arg-type]
-    return merged
+_EXPECTED = ("parameters, or those of a job", "give a params.yaml as the shipped one")
 
 
 def resolve(config: Mapping[str, Any], source: str = "params.yaml") -> Tree:
-    """The parameters of the scale that `config` names: `scales` folded in, every run spelled out.
+    """The parameters of the scale that `config` names, with `scales` merged in.
 
-    A row of `runs` comes out with its whole `seed`, `training`, `rewards` and so on: the shared
-    ones, with what the row itself says laid over them. Its `base` is its own or the scale's, as a
-    whole: what one kind of base has to say, another has not. Its `clips` are the settings
-    of frames and size. A row with `seeds` comes out as several, and one with `after` has the base
-    of the run that it starts after (`phases.rows`).
+    Each row of `runs` gets its complete `seed`, `training`, `rewards` and so on: the shared
+    sections, overlaid with the row. `base` is not merged, as kinds of base have different keys.
+    `clips` are the settings of frames and size. A row NAME with `seeds: [43, 44]` also makes the
+    rows NAME-seed43 and NAME-seed44 with `of: NAME` and group ablation. A row with `after: RUN` has
+    the `base` of that run, whose policy it starts from.
+
+    Args:
+        config: content of params.yaml.
+        source: its name, for messages.
 
     Raises:
-        InputError: `scale` names no row of `scales`, a section is no mapping where it has to be, or
-            two base policies have one name, a row that is not trained has a prompt, `seeds` or
-            `after` of a row are wrong, or a set that is no benchmark of the scale is to be asked
-            about in perturbed copies.
+        InputError: the scale is unknown, or a row of `runs` cannot be resolved.
     """
     scales = config.get("scales") or {}
     scale = config.get("scale")
     if scale not in scales:
         hint = nearest(str(scale), scales)
         raise InputError(f"{source}: scale is {scale!r}, expected one of {', '.join(scales)}{hint}")
-    shared = {key: value for key, value in config.items() if key != "scales"}
-    params = merge(shared, scales[scale])
+    params = merge({key: value for key, value in config.items() if key != "scales"}, scales[scale])
     runs = params.get("runs")
     if not isinstance(runs, Mapping) or not all(isinstance(row, Mapping) for row in runs.values()):
         raise InputError(
             f"{source}: runs of scale {scale} is {runs!r}, expected rows such as "
             "grpo: {train: true, group: main}"
         )
-    for name, row in runs.items():
-        if row.get("train") is False and "prompt" in row:
-            raise InputError(
-                f"{source}: runs.{name} has train: false and a prompt, but a policy is asked as it "
-                "was trained; expected no prompt there: take it out, or train the run"
-            )
-    runs = started_rows(plain_rows(runs, params.get("seed"), source), source)
     shared = {key: params[key] for key in RUN_SECTIONS if key in params}
     if isinstance(params.get(CLIPS), Mapping):
         shared[CLIPS] = {key: params[CLIPS][key] for key in SETTINGS if key in params[CLIPS]}
-    base = {BASE: params[BASE]} if BASE in params else {}
-    params["runs"] = {name: base | merge(shared, row) for name, row in runs.items()}
-    _require_one_base_a_name(params, source)
-    _require_known_benchmarks(params, source)
+    rows = dict(_with_seeds(runs, params.get("seed"), source))
+    params["runs"] = {}
+    for name, row in rows.items():
+        first = rows[_chain(name, rows, source)[-1]]
+        bases = [each[BASE] for each in (row, first, params) if BASE in each]
+        base = {BASE: bases[0]} if bases else {}
+        params["runs"][name] = base | merge(shared, row) | {AFTER: row.get(AFTER)}
     return params
 
 
-def _require_one_base_a_name(params: Mapping[str, Any], source: str) -> None:
-    first: dict[str, tuple[str, Any]] = {}
-    rows = [("base", params), *((f"runs.{name}.base", row) for name, row in params["runs"].items())]
-    for key, holder in rows:
-        base = holder.get(BASE)
-        if not isinstance(base, Mapping) or "name" not in base:
-            continue  # told with all other faults
-        where, other = first.setdefault(str(base["name"]), (key, base))
-        if other != base:
+def _with_seeds(
+    runs: Mapping[str, Mapping[str, Any]], shared_seed: Any, source: str
+) -> Iterator[tuple[str, Tree]]:
+    """Every row by name, followed by its rows for further seeds."""
+    for name, row in runs.items():
+        where, trained = f"{source}: runs.{name}", row.get("train") is not False
+        if not trained and "prompt" in row:
             raise InputError(
-                f"{source}: {key}.name is {base['name']!r}, as is {where}.name, but they differ in "
-                "other keys; expected a name for each base policy: its folder under models/base"
+                f"{where} has train: false and a prompt, but a policy keeps the prompt of its "
+                "training; remove the prompt, or train the run"
             )
+        seeds, own = row.get(SEEDS, []), row.get("seed", shared_seed)
+        valid = isinstance(seeds, list) and all(type(seed) is int and seed >= 0 for seed in seeds)
+        if not valid or len({*seeds, own}) != len(seeds) + 1 or (seeds and not trained):
+            raise InputError(
+                f"{where}.{SEEDS} is {seeds!r}, expected a list of distinct whole numbers without "
+                f"the row's own seed {own}, in a row that is trained"
+            )
+        plain = {key: value for key, value in row.items() if key != SEEDS} | {OF: None}
+        yield name, plain
+        for seed in seeds:
+            further = f"{name}-seed{seed}"
+            if further in runs:
+                raise InputError(f"{where}.{SEEDS} has {seed}, but there is a row {further}")
+            yield further, plain | {"seed": seed, "group": "ablation", OF: name}
 
 
-def _require_known_benchmarks(params: Mapping[str, Any], source: str) -> None:
-    data, preference = params.get("data"), params.get("preference")
-    if not (isinstance(data, Mapping) and isinstance(preference, Mapping)):
-        return  # told with all other faults
-    known = [name for key in ("in_domain", "out_of_distribution") for name in data.get(key) or ()]
-    for name in preference.get("benchmarks") or ():
-        if name not in known:
+def _chain(name: str, runs: Mapping[str, Any], source: str) -> list[str]:
+    """A run, the one that it starts after, and so on to one that starts from a base policy."""
+    chain = [name]
+    while (before := runs[chain[-1]].get(AFTER)) is not None:
+        where, others = f"{source}: runs.{chain[-1]}", [run for run in runs if run != chain[-1]]
+        if BASE in runs[chain[-1]]:
+            raise InputError(f"{where} has {AFTER}: {before} and a base; expected one of the two")
+        if before not in others:
+            hint = nearest(str(before), others)
             raise InputError(
-                f"{source}: preference.benchmarks names {name!r}, expected some of "
-                f"{', '.join(known) or 'none'}: the benchmarks of the scale"
-                f"{nearest(str(name), known)}"
+                f"{where}.{AFTER} is {before!r}, expected another row: {', '.join(others)}{hint}"
             )
+        if before in chain:
+            raise InputError(
+                f"{where}.{AFTER} is {before!r}, which is a circle: {' after '.join(chain)}"
+            )
+        chain.append(before)
+    return chain
 
 
 def bases_of(params: Mapping[str, Any]) -> dict[str, Tree]:
-    """Every base policy of these resolved parameters by name: the scale's own, and those of rows.
+    """Every base policy of resolved parameters by name: that of the scale, and those of rows.
 
     >>> bases_of({"base": {"name": "a"}, "runs": {"mine": {"base": {"name": "b"}}}})
     {'a': {'name': 'a'}, 'b': {'name': 'b'}}
@@ -120,46 +116,37 @@ def bases_of(params: Mapping[str, Any]) -> dict[str, Tree]:
     return {base["name"]: base for base in bases}
 
 
-def read_params(
-    path: Path, changes: Sequence[str] = (), schema: Mapping[str, Any] | None = None
-) -> Tree:
-    """Resolved parameters from params.yaml or, of one job only, from its file in workflow/keys.
+def read_params(path: Path, changes: Sequence[str] = ()) -> Tree:
+    """Resolved parameters from params.yaml, or from the file of a job in workflow/keys.
 
     Args:
         path: the file.
         changes: such as "scale=paper" or "training.lora=null", laid over the scale of params.yaml.
-        schema: of the resolved parameters, which says whether the 010 of a change is text.
 
     Raises:
-        InputError: the file cannot be read, holds no mapping, or an unknown scale; a change is no
-            KEY=VALUE.
+        InputError: the file cannot be read, is no mapping, or names an unknown scale; a change is
+            no KEY=VALUE.
     """
     content = read_yaml(path, *_EXPECTED)
     with reading(path, *_EXPECTED):
         content = dict(content)
-    if is_of_job(content):
+    if isinstance(content.get("params"), Mapping):
         return dict(content["params"])
     for change in changes:
-        content = merge(content, _as_tree(change, content, schema or {}))
+        content = merge(content, _parse_change(change, content))
     return resolve(content, str(path))
 
 
-def is_of_job(content: Mapping[str, Any]) -> bool:
-    """Whether this is the content of a file of `phases.keys`, and no params.yaml."""
-    return isinstance(content.get("params"), Mapping)
-
-
-def _as_tree(change: str, content: Mapping[str, Any], schema: Mapping[str, Any]) -> Tree:
-    """A change as a part of params.yaml: the scale itself, or what the scale says."""
+def _parse_change(change: str, content: Mapping[str, Any]) -> Tree:
+    """A change as a part of params.yaml: `scale` itself, or a value of the scale."""
     key, equals, text = change.partition("=")
     if not (key and equals):
         raise InputError(f"{change!r}: expected KEY=VALUE, such as training.lora=null")
     try:
-        tree: Any = coerce(parse_yaml(text, typed=False), schema, key.split("."))
+        tree: Any = parse_yaml(text)
     except yaml.YAMLError as error:
-        raise InputError(f"{change!r}: what follows the = is no YAML") from error
-    if key == "scale":
-        return {key: tree}
-    for name in reversed(["scales", str(content.get("scale")), *key.split(".")]):
+        raise InputError(f"{change!r}: the value is not YAML") from error
+    above = [] if key == "scale" else ["scales", str(content.get("scale"))]
+    for name in reversed([*above, *key.split(".")]):
         tree = {name: tree}
     return dict(tree)

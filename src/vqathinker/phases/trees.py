@@ -1,15 +1,29 @@
-"""Mappings of mappings: what stands at a path, and everything that stands at the end of one."""
+"""Mappings of mappings: merging, values by path, and all leaves."""
 
 import functools
 import operator
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-__all__ = ["at", "leaves"]
+Tree = dict[str, Any]
+
+
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Tree:
+    """`below` with `above` laid over it: mappings key by key, anything else replaced as a whole.
+
+    >>> merge({"a": {"x": 1, "y": 2}, "b": [1, 2]}, {"a": {"y": 3}, "b": [4]})
+    {'a': {'x': 1, 'y': 3}, 'b': [4]}
+    """
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        merged[key] = merge(old, value) if both else value  # type: ignore[arg-type]
+    return merged
 
 
 def at(tree: Any, path: Sequence[Any]) -> Any:
-    """What stands at a path; None where the path leads nowhere.
+    """The value at a path; None if the path leads nowhere.
 
     >>> at({"a": {"b": [1, 2]}}, ["a", "b", 1]), at({"a": 1}, ["a", "b"])
     (2, None)
@@ -20,8 +34,14 @@ def at(tree: Any, path: Sequence[Any]) -> Any:
         return None
 
 
+def holds(tree: Any, path: Sequence[Any]) -> bool:
+    """Whether a path leads to a value, which may be None."""
+    above = at(tree, path[:-1])
+    return at(tree, path) is not None or (isinstance(above, Mapping) and path[-1] in above)
+
+
 def leaves(tree: Mapping[str, Any], *above: str) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Path and value of all that is no mapping, or an empty one.
+    """Path and value of everything that is not a mapping, or an empty one.
 
     >>> list(leaves({"a": {"b": 1, "c": {}}, "d": [2]}))
     [(('a', 'b'), 1), (('a', 'c'), {}), (('d',), [2])]

@@ -1,4 +1,4 @@
-"""What a mistyped word may have meant, and values as they could stand in a file."""
+"""Hints and values in error messages."""
 
 import difflib
 import json
@@ -9,13 +9,13 @@ _LONGEST = 60
 
 
 def shorten(value: Any) -> str:
-    """A value as it could stand in the file, cut where it is long."""
+    """A value as it would stand in the file, cut if it is long."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """A hint for a mistyped word, to be put behind a message; empty where nothing is near.
+    """A hint for a mistyped word, to be appended to a message; empty if no word is similar.
 
     >>> nearest("grup_size", ["group_size", "schedule"])
     '; did you mean group_size?'

@@ -1,8 +1,8 @@
-"""The one reader and writer of YAML: PyYAML with the types of YAML 1.2 in place of those of 1.1.
+"""The one reader and writer of YAML: PyYAML with the types of YAML 1.2 instead of 1.1.
 
-2e-6 is a number, 010 is ten, and 1:30, on, 1_000 and 2026-11-27 are text, as DVC and the core
-schema have it (https://yaml.org/spec/1.2.2/#103-core-schema). ruamel.yaml, which has the types of
-1.2 as well, takes ten times as long for params.yaml, which Snakemake reads at every start.
+2e-6 is a number, 010 is ten, and 1:30, on, 1_000 and 2026-11-27 are text, as in DVC and in the core
+schema (https://yaml.org/spec/1.2.2/#103-core-schema). ruamel.yaml also has these types, but takes
+ten times as long for params.yaml, which Snakemake reads at every start.
 """
 
 import re
@@ -13,8 +13,6 @@ import yaml
 
 from vqathinker.errors import InputError, reading
 
-__all__ = ["dump_yaml", "parse_yaml", "read_scalar", "read_yaml"]
-
 _MERGE = "tag:yaml.org,2002:merge"
 _TYPES = {  # pattern, and the characters with which a value may begin
     "null": ("null|Null|NULL|~|", ["n", "N", "~", ""]),
@@ -24,7 +22,7 @@ _TYPES = {  # pattern, and the characters with which a value may begin
         r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
         list("-+.0123456789"),
     ),
-    "merge": ("<<", ["<"]),  # of 1.1; params.yaml lays one row over another with it
+    "merge": ("<<", ["<"]),  # of YAML 1.1; params.yaml uses it to lay one row over another
 }
 
 
@@ -36,28 +34,22 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         self._checked: set[yaml.Node] = set()
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Refuse a key that stands twice, before merge keys bring those of other mappings."""
+        """Refuse duplicate keys, before merge keys add those of other mappings."""
         keys: set[tuple[str, str]] = set()
         for key, _ in [] if node in self._checked else node.value:
             if not isinstance(key, yaml.ScalarNode) or key.tag == _MERGE:
                 continue
             if (key.tag, key.value) in keys:
                 raise yaml.constructor.ConstructorError(
-                    problem=f"the key {key.value} stands twice", problem_mark=key.start_mark
+                    problem=f"duplicate key {key.value}", problem_mark=key.start_mark
                 )
             keys.add((key.tag, key.value))
         self._checked.add(node)
         super().flatten_mapping(node)
 
 
-class _TextLoader(_Loader):
-    """Leaves every value as text."""
-
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012
-
-
 class _Dumper(yaml.SafeDumper):
-    """Quotes what one of the two versions would not read as text."""
+    """Quotes text that YAML 1.1 or 1.2 would read as another type."""
 
 
 def _integer(loader: _Loader, node: yaml.ScalarNode) -> int:
@@ -66,32 +58,31 @@ def _integer(loader: _Loader, node: yaml.ScalarNode) -> int:
 
 
 for _name, (_pattern, _first) in _TYPES.items():
-    for _class in (_Loader, _Dumper) if _name != "merge" else (_Loader, _Dumper, _TextLoader):
+    for _class in (_Loader, _Dumper):
         _class.add_implicit_resolver(
             f"tag:yaml.org,2002:{_name}", re.compile(rf"(?:{_pattern})\Z"), _first
         )
-for _class in (_Loader, _TextLoader):
-    _class.add_constructor("tag:yaml.org,2002:int", _integer)
-    _class.add_constructor(_MERGE, yaml.SafeLoader.construct_yaml_str)  # where it is no key
+_Loader.add_constructor("tag:yaml.org,2002:int", _integer)
+_Loader.add_constructor(_MERGE, yaml.SafeLoader.construct_yaml_str)  # where it is not a key
 
 
-def parse_yaml(text: str | bytes, *, typed: bool = True) -> Any:
-    """What a YAML text holds; with `typed` false every scalar is text.
+def parse_yaml(text: str | bytes) -> Any:
+    """The content of a YAML text.
 
     >>> parse_yaml("{a: 2e-6, b: 010, c: on, d: 1:30, e: null}")
     {'a': 2e-06, 'b': 10, 'c': 'on', 'd': '1:30', 'e': None}
 
     Raises:
-        yaml.YAMLError: it is no YAML, or a key stands twice.
+        yaml.YAMLError: it is not YAML, or has a duplicate key.
     """
     try:
-        return yaml.load(text, Loader=_Loader if typed else _TextLoader)  # noqa: S506  it is safe
+        return yaml.load(text, Loader=_Loader)  # noqa: S506  it is a safe loader
     except ValueError as error:  # !!int x
         raise yaml.YAMLError(str(error)) from error
 
 
 def read_scalar(text: str) -> Any:
-    """What a plain word is: a number, truth value, null, or text.
+    """A plain word as a number, truth value, null, or text.
 
     >>> [read_scalar(word) for word in ("2e-6", "true", "null", "1:30", "[open")]
     [2e-06, True, None, '1:30', '[open']
@@ -102,10 +93,10 @@ def read_scalar(text: str) -> Any:
 
 
 def read_yaml(path: Path, expected: str, remedy: str) -> Any:
-    """What a YAML file holds that should be `expected`; `remedy` is what to do where it is not.
+    """The content of a YAML file that should be `expected`; `remedy` says what to do otherwise.
 
     Raises:
-        InputError: it is not there, cannot be read, or is no YAML: from which line on.
+        InputError: the file cannot be read, or is not YAML; the message gives the line.
     """
     with reading(path, expected, remedy):
         text = path.read_text(encoding="utf-8")
@@ -115,12 +106,11 @@ def read_yaml(path: Path, expected: str, remedy: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         place = f"{path}, line {mark.line + 1}" if mark else str(path)
         raise InputError(
-            f"{place}: no YAML from here on ({getattr(error, 'problem', None) or error}); look for "
-            "a missing colon or quote. Put texts with colons, # or quotes in them between single "
-            "quotes"
+            f"{place}: is not YAML ({getattr(error, 'problem', None) or error}); look for a "
+            "missing colon or quote. Put text with colons, # or quotes between single quotes"
         ) from error
 
 
 def dump_yaml(tree: Any, **style: Any) -> str:
-    """YAML of plain values, which readers of either version read back as they were."""
+    """YAML of plain values, which readers of either version read back unchanged."""
     return yaml.dump(tree, Dumper=_Dumper, **{"sort_keys": False, **style})

@@ -19,7 +19,7 @@ from vqathinker.errors import InputError
 from vqathinker.hashing import code_digest, sha256_of_file
 from vqathinker.params import RunSettings, TrainingParams
 from vqathinker.parquet import read_columns
-from vqathinker.phases.one_writer import HeldError, only_writer
+from vqathinker.phases.locks import HeldError, only_writer
 from vqathinker.phases.results_version import RESULTS_VERSION
 from vqathinker.policy.folder.checkpoint import read_provenance
 from vqathinker.policy.folder.hashes import policy_hash

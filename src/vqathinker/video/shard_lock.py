@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vqathinker.phases.one_writer import HeldError, lock_of, only_writer
+from vqathinker.phases.locks import HeldError, lock_of, only_writer
 from vqathinker.video.disturbance import DisturbedJobError
 
 __all__ = ["writing_alone"]

@@ -9,7 +9,7 @@ import pytest
 from vqathinker.acquisition.errors import TransferError
 from vqathinker.datasets.fetching.journal import FetchJournal
 from vqathinker.journal import open_journal
-from vqathinker.phases.one_writer import HeldError
+from vqathinker.phases.locks import HeldError
 
 PAGE = b"<!DOCTYPE html><html><title>Quota exceeded</title></html>\n"
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:%064d\nsize 123456\n" % 1
