@@ -1,5 +1,6 @@
 """What tests share: a context, certificates, an address where nobody listens, archives."""
 
+import hashlib
 import io
 import socket
 import tarfile
@@ -19,9 +20,25 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from vqathinker.acquisition.checksum import Checksum
 from vqathinker.acquisition.download import DownloadContext
+from vqathinker.acquisition.partial import ExpectedFile
 from vqathinker.acquisition.retry import RetryPolicy
 from vqathinker.acquisition.unpack import unpack
+
+PLAIN = ExpectedFile("set/file.bin")
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def published(content: bytes) -> ExpectedFile:
+    return ExpectedFile("set/file.bin", len(content), Checksum("sha256", sha256(content)))
+
+
+def left_beside(target: Path) -> list[str]:
+    return sorted(path.name for path in target.parent.iterdir() if path != target)
 
 
 @pytest.fixture(scope="session")
@@ -137,7 +154,13 @@ FORMATS: dict[str, Callable[..., bytes]] = {
 }
 
 
-def _files_below(folder: Path) -> Files:
+def pack(kind: str, *what: Any) -> bytes:
+    """pack("tar.gz", files) is an archive; pack("aes", files, password) an encrypted one."""
+    return FORMATS[kind](*what)
+
+
+def files_below(folder: Path) -> Files:
+    """Content of every file in a folder, by its path."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob("*")
@@ -152,7 +175,7 @@ def unpack_all(tmp_path: Path) -> Callable[..., Files]:
     def unpack_all(*parts: Path, **more: Any) -> Files:
         limits = {"max_files": 1000, "max_bytes": 100_000_000} | more
         unpack(parts, tmp_path / "source", **limits)
-        return _files_below(tmp_path / "source")
+        return files_below(tmp_path / "source")
 
     return unpack_all
 
@@ -168,15 +191,3 @@ def archive(tmp_path: Path) -> Callable[[bytes], Path]:
         return path
 
     return write
-
-
-@pytest.fixture(scope="session")
-def pack() -> Callable[..., bytes]:
-    """pack("tar.gz", files) is an archive; pack("aes", files, password) an encrypted one."""
-    return lambda kind, *what: FORMATS[kind](*what)
-
-
-@pytest.fixture(scope="session")
-def files_below() -> Callable[[Path], Files]:
-    """files_below(folder) is the content of every file in it, by its path."""
-    return _files_below

@@ -21,7 +21,7 @@ HEADER = "name,bytes,sha256,date,address\n"
 
 
 @pytest.mark.parametrize("algorithm", OF_ABC)
-def test_a_file_has_the_digest_that_others_compute(tmp_path: Path, algorithm) -> None:
+def test_a_file_has_the_digest_that_others_compute(tmp_path, algorithm):
     (tmp_path / "file").write_bytes(b"abc")
     checksum = Checksum(algorithm, OF_ABC[algorithm])
     assert checksum.digest_of(tmp_path / "file") == checksum.digest
@@ -30,17 +30,11 @@ def test_a_file_has_the_digest_that_others_compute(tmp_path: Path, algorithm) ->
     assert not checksum.matches(checksum.digest_of(tmp_path / "file"))
 
 
-def test_a_prefix_of_a_sha256_counts() -> None:
-    prefix = Checksum("sha256", OF_ABC["sha256"][:24])
-    assert prefix.matches(OF_ABC["sha256"])
-    assert not prefix.matches("0" * 64)
-
-
 @pytest.mark.parametrize(
     "digest",
     ["", "ba7816bf", "BA" * 32, "zz" * 32, "ab" * 33],  # too short to mean one file; no hexadecimal
 )
-def test_what_is_no_checksum_is_refused(digest: str) -> None:
+def test_what_is_no_checksum_is_refused(digest):
     with pytest.raises(ValueError, match="sha256"):
         Checksum("sha256", digest)
 
@@ -50,12 +44,7 @@ def table(tmp_path: Path) -> HashTable:
     return HashTable(tmp_path / "data-hashes.csv")
 
 
-def test_a_table_that_is_not_there_yet_knows_nothing(table: HashTable) -> None:
-    assert table.find("set/file.zip") is None
-    assert not table.path.exists()
-
-
-def test_what_is_recorded_is_found_with_its_day_and_not_replaced(table: HashTable) -> None:
+def test_what_is_recorded_is_found_with_its_day_and_not_replaced(table):
     table.record("set/file.zip", 12, ONE, DAY, "https://example.org/file.zip")
     assert table.record("set/file.zip", 13, TWO, DAY, "b").digest == ONE
     found = table.find("set/file.zip")
@@ -68,16 +57,7 @@ def test_what_is_recorded_is_found_with_its_day_and_not_replaced(table: HashTabl
     assert table.path.read_text() == HEADER + row
 
 
-def test_names_with_commas_quotes_and_blanks_come_back(table: HashTable) -> None:
-    name = 'set/a, "b" and c.zip'
-    table.record(name, 12, ONE, DAY, "a")
-    table.record("next", 12, TWO, DAY, "a")
-    found = table.find(name)
-    assert found is not None
-    assert found.digest == ONE
-
-
-def test_a_row_goes_on_its_own_line_behind_one_edited_by_hand(table: HashTable) -> None:
+def test_a_row_goes_on_its_own_line_behind_one_edited_by_hand(table):
     table.path.write_text(f"{HEADER}a,1,{ONE},2026-01-01,x")
     table.record("b", 2, TWO, DAY, "y")
     assert len(table.path.read_text().splitlines()) == 3
@@ -86,7 +66,7 @@ def test_a_row_goes_on_its_own_line_behind_one_edited_by_hand(table: HashTable) 
 
 
 @pytest.mark.parametrize(("other", "agrees"), [(ONE, True), (TWO, False)])
-def test_rows_of_a_merge_have_to_agree(table: HashTable, other: str, agrees: bool) -> None:
+def test_rows_of_a_merge_have_to_agree(table, other, agrees):
     table.path.write_text(f"{HEADER}a,1,{ONE},2026-01-01,x\na,1,{other},2026-01-02,y\n")
     if agrees:
         assert table.find("a") is not None
@@ -104,15 +84,13 @@ def test_rows_of_a_merge_have_to_agree(table: HashTable, other: str, agrees: boo
         (f"{HEADER}a\n", 2),
     ],
 )
-def test_a_table_that_cannot_be_read_names_file_and_line(
-    table: HashTable, text: str, line: int
-) -> None:
+def test_a_table_that_cannot_be_read_names_file_and_line(table, text, line):
     table.path.write_text(text)
     with pytest.raises(InputError, match=f"data-hashes.csv, line {line}"):
         table.find("a")
 
 
-def test_processes_that_record_at_once_lose_nothing(table: HashTable) -> None:
+def test_processes_that_record_at_once_lose_nothing(table):
     code = f"""
 import datetime, pathlib, sys
 from vqathinker.acquisition.checksum import HashTable

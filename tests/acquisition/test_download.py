@@ -1,37 +1,19 @@
 """Downloads: from the first origin that delivers, and never with wrong content."""
 
-import hashlib
 import re
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from tests.acquisition.conftest import PLAIN, left_beside, published, sha256
 
 from vqathinker.acquisition.checksum import Checksum, HashTable
-from vqathinker.acquisition.download import DownloadContext, DownloadedFile, download
+from vqathinker.acquisition.download import DownloadedFile, download
 from vqathinker.acquisition.errors import TransferError, WrongContentError
 from vqathinker.acquisition.partial import ExpectedFile
 from vqathinker.acquisition.web import WebFile
 
-PLAIN = ExpectedFile("set/file.bin")
 
-
-def sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def published(content: bytes) -> ExpectedFile:
-    return ExpectedFile("set/file.bin", len(content), Checksum("sha256", sha256(content)))
-
-
-def left_beside(target: Path) -> list[str]:
-    return sorted(path.name for path in target.parent.iterdir() if path != target)
-
-
-def test_a_wrong_hash_is_an_error_that_names_both_and_leaves_nothing(
-    site, tmp_path: Path, context: DownloadContext
-) -> None:
+def test_a_wrong_hash_is_an_error_that_names_both_and_leaves_nothing(site, tmp_path, context):
     address, target = site.has("/file", b"damaged!"), tmp_path / "file.bin"
     with pytest.raises(TransferError) as caught:
         download(published(b"original"), [WebFile(address)], target, context)
@@ -39,21 +21,6 @@ def test_a_wrong_hash_is_an_error_that_names_both_and_leaves_nothing(
     assert sha256(b"original") in str(caught.value)
     assert str(address) in str(caught.value)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_mirror_of_an_origin_with_a_wrong_hash_is_used(
-    site,
-    make_site: Callable,
-    tmp_path: Path,
-    context: DownloadContext,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    wrong, right = site.has("/file", b"damaged!"), make_site().has("/file", b"original")
-    target = tmp_path / "file.bin"
-    done = download(published(b"original"), [WebFile(wrong), WebFile(right)], target, context)
-    assert target.read_bytes() == b"original"
-    assert done.origin == str(right)
-    assert sha256(b"damaged!") in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -65,9 +32,7 @@ def test_the_mirror_of_an_origin_with_a_wrong_hash_is_used(
     ],
     ids=["prefix of a sha256", "id of a git blob"],
 )
-def test_other_published_checksums_are_checked_too(
-    site, tmp_path: Path, context: DownloadContext, checksum: Checksum
-) -> None:
+def test_other_published_checksums_are_checked_too(site, tmp_path, context, checksum):
     expected = ExpectedFile("set/file.bin", checksum=checksum)
     right, wrong = site.has("/right", b"original"), site.has("/wrong", b"damaged!")
     done = download(expected, [WebFile(wrong), WebFile(right)], tmp_path / "file.bin", context)
@@ -75,8 +40,8 @@ def test_other_published_checksums_are_checked_too(
 
 
 def test_when_no_origin_delivers_the_error_says_why_of_each_and_what_to_do(
-    site, make_site: Callable, tmp_path: Path, context: DownloadContext
-) -> None:
+    site, make_site, tmp_path, context
+):
     target = tmp_path / "here" / "file.bin"
     with_mirror = replace(context, mirror=tmp_path / "mirror")
     gone, dropping = site.address("/gone"), make_site()
@@ -90,9 +55,7 @@ def test_when_no_origin_delivers_the_error_says_why_of_each_and_what_to_do(
     assert "from the 4 bytes" in message
 
 
-def test_the_mirror_folder_comes_first_and_nobody_is_asked(
-    site, tmp_path: Path, context: DownloadContext
-) -> None:
+def test_the_mirror_folder_comes_first_and_nobody_is_asked(site, tmp_path, context):
     (tmp_path / "mirror" / "set").mkdir(parents=True)
     (tmp_path / "mirror" / "set" / "file.bin").write_bytes(b"original")
     context = replace(context, mirror=tmp_path / "mirror")
@@ -104,9 +67,7 @@ def test_the_mirror_folder_comes_first_and_nobody_is_asked(
     assert site.asked == []
 
 
-def test_what_is_in_place_and_right_is_left_alone(
-    site, tmp_path: Path, context: DownloadContext
-) -> None:
+def test_what_is_in_place_and_right_is_left_alone(site, tmp_path, context):
     target = tmp_path / "file.bin"
     target.write_bytes(b"original")
     origins = [WebFile(site.has("/file", b"original"))]
@@ -116,9 +77,7 @@ def test_what_is_in_place_and_right_is_left_alone(
     assert left_beside(target) == []
 
 
-def test_what_is_in_place_and_wrong_is_never_overwritten(
-    site, tmp_path: Path, context: DownloadContext
-) -> None:
+def test_what_is_in_place_and_wrong_is_never_overwritten(site, tmp_path, context):
     target = tmp_path / "file.bin"
     target.write_bytes(b"somebody's work")
     origins = [WebFile(site.has("/file", b"original"))]
@@ -127,9 +86,7 @@ def test_what_is_in_place_and_wrong_is_never_overwritten(
     assert target.read_bytes() == b"somebody's work"
 
 
-def test_the_first_hash_is_recorded_and_a_later_difference_is_an_error(
-    site, tmp_path: Path, context: DownloadContext
-) -> None:
+def test_the_first_hash_is_recorded_and_a_later_difference_is_an_error(site, tmp_path, context):
     table = tmp_path / "data-hashes.csv"
     context = replace(context, hash_table=HashTable(table))
     address = site.has("/file", b"original")
@@ -147,9 +104,7 @@ def test_the_first_hash_is_recorded_and_a_later_difference_is_an_error(
     assert table.read_text().count("set/file.bin") == 1
 
 
-def test_a_file_the_user_put_in_place_is_recorded_as_that(
-    tmp_path: Path, context: DownloadContext
-) -> None:
+def test_a_file_the_user_put_in_place_is_recorded_as_that(tmp_path, context):
     table = tmp_path / "data-hashes.csv"
     context = replace(context, hash_table=HashTable(table))
     (tmp_path / "file.bin").write_bytes(b"by hand")
@@ -162,8 +117,8 @@ PAGE = b"<!DOCTYPE html><html><title>Quota exceeded</title></html>\n"
 
 @pytest.mark.parametrize("is_binary", [False, True])
 def test_a_web_page_is_no_file_and_the_next_origin_is_asked(
-    site, make_site: Callable, tmp_path: Path, context: DownloadContext, is_binary: bool
-) -> None:
+    site, make_site, tmp_path, context, is_binary
+):
     """Servers call such pages whatever they would have called the file."""
     context = replace(context, hash_table=HashTable(tmp_path / "hashes.csv"))
     expected = replace(PLAIN, is_binary=is_binary)
@@ -178,16 +133,7 @@ def test_a_web_page_is_no_file_and_the_next_origin_is_asked(
     assert done.origin == str(right)
 
 
-def test_a_file_that_is_to_be_empty_may_be(site, tmp_path: Path, context: DownloadContext) -> None:
-    origin = WebFile(site.has("/file", b""))
-    assert download(ExpectedFile("set/empty", 0), [origin], tmp_path / "empty", context).size == 0
-    with pytest.raises(TransferError):
-        download(PLAIN, [origin], tmp_path / "other", context)
-
-
-def test_what_comes_is_told_of_before_it_has_its_name(
-    site, tmp_path: Path, context: DownloadContext
-) -> None:
+def test_what_comes_is_told_of_before_it_has_its_name(site, tmp_path, context):
     told = []
 
     def note(done: DownloadedFile) -> None:
@@ -201,9 +147,7 @@ def test_what_comes_is_told_of_before_it_has_its_name(
     assert told == [done]
 
 
-def test_the_note_of_a_killed_process_goes_with_the_next(
-    site, tmp_path: Path, context: DownloadContext
-) -> None:
+def test_the_note_of_a_killed_process_goes_with_the_next(site, tmp_path, context):
     target = tmp_path / "file.bin"
     for name in ("file.bin", "file.bin.part.json"):
         (tmp_path / name).write_bytes(b"original")

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from vqathinker.acquisition.errors import DamagedArchiveError, UnsafeError
+from vqathinker.acquisition.safe_path import safe_path
 from vqathinker.acquisition.unpack import unpack
 
 LIMITS = {"max_files": 10, "max_bytes": 1_000_000}
@@ -103,7 +104,7 @@ def outside(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_a_hostile_archive_is_refused_and_touches_nothing_outside(kind: str, outside: Path) -> None:
+def test_a_hostile_archive_is_refused_and_touches_nothing_outside(kind, outside):
     archive = outside / "archive"
     archive.write_bytes(HOSTILE[kind]())
     before = tree(outside)
@@ -121,7 +122,7 @@ def test_a_hostile_archive_is_refused_and_touches_nothing_outside(kind: str, out
     assert not Path(ABSOLUTE).exists()
 
 
-def test_a_member_that_lies_about_its_size_is_found_out(outside: Path) -> None:
+def test_a_member_that_lies_about_its_size_is_found_out(outside):
     archive = outside / "archive"
     archive.write_bytes(lying_zip())
     with pytest.raises(DamagedArchiveError):
@@ -133,10 +134,33 @@ def sizes(folder: Path) -> list[int]:
     return [path.stat().st_size for path in folder.rglob("*")]
 
 
-def test_a_target_that_is_a_link_of_the_users_own_is_fine(outside: Path) -> None:
+def test_a_target_that_is_a_link_of_the_users_own_is_fine(outside):
     (outside / "large_disk").mkdir()
     (outside / "data").symlink_to(outside / "large_disk")
     archive = outside / "archive"
     archive.write_bytes(zipped())
     unpack([archive], outside / "data", **LIMITS)
     assert (outside / "large_disk" / "good.mp4").read_bytes() == b"good"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["videos/a.mp4", "./videos/a.mp4", "videos//a.mp4", "videos/./a.mp4", "videos/a.mp4/"],
+)
+def test_a_plain_name_is_a_path_below_the_target(name):
+    assert str(safe_path(name)) == "videos/a.mp4"
+
+
+@pytest.mark.parametrize("name", ["..a/b..mp4", "...", "a b.mp4", "Ünïcode/视频.mp4", "ab:c.mp4"])
+def test_names_that_only_look_odd_are_kept(name):
+    assert str(safe_path(name)) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "/", ".", "./", "a/../b", "..", "/a", "C:", "c:a", "a\\b", "a\0", "\x1b[2J"],
+)
+def test_names_that_mean_another_place_are_refused(name):
+    with pytest.raises(UnsafeError) as caught:
+        safe_path(name)
+    assert str(caught.value).isprintable()

@@ -99,9 +99,7 @@ def fetch(folder: Path, context: DownloadContext) -> list[str]:
     return sorted(files)
 
 
-def test_a_repository_comes_whole_and_in_its_folders(
-    hub: Hub, tmp_path: Path, context: DownloadContext
-) -> None:
+def test_a_repository_comes_whole_and_in_its_folders(hub, tmp_path, context):
     hub.add("video.tar.gz", b"many bytes", large=True)
     hub.add("folder/README.md", b"# Videos\n", large=False)
     assert fetch(tmp_path, context) == ["folder/README.md", "video.tar.gz"]
@@ -112,20 +110,8 @@ def test_a_repository_comes_whole_and_in_its_folders(
     assert str(checksum) == "git-sha1:84876d38fb07532394cbba15fadad2dabdad363e"
 
 
-def test_a_dropped_file_of_the_hub_goes_on_from_there(
-    hub: Hub, twenty_megabytes: bytes, tmp_path: Path, context: DownloadContext
-) -> None:
-    first = [hub.storage.whole(until=8_000_000)]
-    hub.add("video.tar.gz", twenty_megabytes, large=True, first=first)
-    fetch(tmp_path, context)
-    assert (tmp_path / "video.tar.gz").read_bytes() == twenty_megabytes
-    assert hub.storage.sent == 20_000_000
-
-
 @pytest.mark.parametrize("large", [True, False])
-def test_a_file_that_is_not_what_the_hub_says_is_refused(
-    hub: Hub, tmp_path: Path, context: DownloadContext, large: bool
-) -> None:
+def test_a_file_that_is_not_what_the_hub_says_is_refused(hub, tmp_path, context, large):
     hub.add("video.zip", b"original", large=large)
     place = hub.storage if large else hub.site
     (path,) = [path for path, served in place.files.items() if served.content == b"original"]
@@ -135,9 +121,7 @@ def test_a_file_that_is_not_what_the_hub_says_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_token_goes_to_the_hub_and_not_to_its_storage(
-    gated: Hub, tmp_path: Path, context: DownloadContext, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_token_goes_to_the_hub_and_not_to_its_storage(gated, tmp_path, context, caplog):
     caplog.set_level(logging.DEBUG)
     gated.add("data.zip", b"original", large=True)
     fetch(tmp_path, context)
@@ -149,12 +133,8 @@ def test_the_token_goes_to_the_hub_and_not_to_its_storage(
 
 @pytest.mark.parametrize(("token", "state"), [(None, "not set"), ("hf_0ther", "set")])
 def test_a_gated_repository_says_which_page_to_visit_and_what_the_token_is(
-    gated: Hub,
-    context: DownloadContext,
-    monkeypatch: pytest.MonkeyPatch,
-    token: str | None,
-    state: str,
-) -> None:
+    gated, context, monkeypatch, token, state
+):
     monkeypatch.delenv("A_TOKEN")
     if token is not None:
         monkeypatch.setenv("A_TOKEN", token)
@@ -166,43 +146,26 @@ def test_a_gated_repository_says_which_page_to_visit_and_what_the_token_is(
     assert caught.value.__context__ is None
 
 
-def test_a_hub_that_answers_for_another_commit_is_not_believed(
-    hub: Hub, context: DownloadContext
-) -> None:
+def test_a_hub_that_answers_for_another_commit_is_not_believed(hub, context):
     hub.commit = "0" * 40
     with pytest.raises(OriginError, match="0000"):
         listed(context)
 
 
-def test_the_head_of_a_branch_becomes_a_commit(hub: Hub, context: DownloadContext) -> None:
-    hub.add("video.zip", b"original", large=True)
-    hub.site.has(INFO.replace(COMMIT, "main"), b"", always=hub.list)
-    assert COMMIT in str(listed(context, "main")["video.zip"].origin)
-
-
-def test_a_path_that_leads_out_of_the_repository_is_refused(
-    hub: Hub, context: DownloadContext
-) -> None:
+def test_a_path_that_leads_out_of_the_repository_is_refused(hub, context):
     hub.add("../../.ssh/authorized_keys", b"evil", large=False)
     with pytest.raises(UnsafeError):
         listed(context)
 
 
-def test_a_hub_that_is_busy_is_asked_again(
-    hub: Hub, tmp_path: Path, context: DownloadContext, slept: list[float]
-) -> None:
+def test_a_hub_that_is_busy_is_asked_again(hub, tmp_path, context, slept):
     hub.add("video.zip", b"original", large=True)
     hub.site.files[INFO].first = [hub.site.status(500), hub.site.status(429)]
     assert fetch(tmp_path, context) == ["video.zip"]
     assert len(slept) == 2
 
 
-def test_a_hub_that_cannot_be_reached_is_said(
-    nobody_listens: str,
-    context: DownloadContext,
-    slept: list[float],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_hub_that_cannot_be_reached_is_said(nobody_listens, context, slept, monkeypatch):
     monkeypatch.setattr(constants, "ENDPOINT", nobody_listens.removesuffix("/file"))
     with pytest.raises(OriginError, match="ConnectError"):
         listed(context)

@@ -14,7 +14,7 @@ with progress_bar("set/[archive].zip") as report:
 """
 
 
-def test_a_log_file_holds_no_bar() -> None:
+def test_a_log_file_holds_no_bar():
     done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
     assert done.stdout + done.stderr == ""
 
@@ -28,7 +28,7 @@ def read_terminal(reading: int) -> Iterator[str]:
             return
 
 
-def test_a_terminal_shows_name_and_bytes() -> None:
+def test_a_terminal_shows_name_and_bytes():
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "120"}
     reading, writing = pty.openpty()
     with subprocess.Popen([sys.executable, "-c", CODE], stderr=writing, env=environment) as child:

@@ -1,40 +1,23 @@
 """Resuming: every byte that came is kept, and none that belongs to another file."""
 
-import hashlib
 import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.acquisition.conftest import PLAIN, left_beside, published, sha256
 
-from vqathinker.acquisition.checksum import Checksum
-from vqathinker.acquisition.download import DownloadContext, download
+from vqathinker.acquisition.download import download
 from vqathinker.acquisition.partial import ExpectedFile, PartialFile
 from vqathinker.acquisition.web import WebFile
 
-PLAIN = ExpectedFile("set/file.bin")
-
-
-def sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def published(content: bytes) -> ExpectedFile:
-    return ExpectedFile("set/file.bin", len(content), Checksum("sha256", sha256(content)))
-
-
-def left_beside(target: Path) -> list[str]:
-    return sorted(path.name for path in target.parent.iterdir() if path != target)
-
 
 def test_a_download_dropped_at_8_of_20_megabytes_goes_on_from_there(
-    site, twenty_megabytes: bytes, tmp_path: Path, context: DownloadContext
-) -> None:
+    site, twenty_megabytes, tmp_path, context
+):
     address = site.has("/file", twenty_megabytes, first=[site.whole(until=8_000_000)])
     target = tmp_path / "file.bin"
     done = download(PLAIN, [WebFile(address)], target, context)
@@ -46,9 +29,7 @@ def test_a_download_dropped_at_8_of_20_megabytes_goes_on_from_there(
     assert left_beside(target) == []
 
 
-def test_a_killed_process_is_continued_by_the_next(
-    site, twenty_megabytes: bytes, tmp_path: Path, context: DownloadContext
-) -> None:
+def test_a_killed_process_is_continued_by_the_next(site, twenty_megabytes, tmp_path, context):
     address = site.has("/file", twenty_megabytes, first=[site.stall(until=8_000_000)])
     target = tmp_path / "file.bin"
     code = f"""
@@ -77,11 +58,9 @@ def test_a_killed_process_is_continued_by_the_next(
     assert site.ranges_asked() == [None, "bytes=8000000-"]
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(0, 999), max_size=8))
-def test_a_file_arrives_whole_wherever_its_connections_drop(
-    site, tmp_path: Path, context: DownloadContext, cuts: list[int]
-) -> None:
+def test_a_file_arrives_whole_wherever_its_connections_drop(site, tmp_path, context, cuts):
     content = bytes(range(250)) * 4
     cuts = sorted(set(cuts) - {0})
     address = site.has("/file", content, first=[site.whole(until=cut) for cut in cuts])
@@ -93,18 +72,7 @@ def test_a_file_arrives_whole_wherever_its_connections_drop(
     assert site.ranges_asked() == [None, *(f"bytes={cut}-" for cut in cuts)]
 
 
-def test_a_server_that_knows_no_ranges_is_asked_for_everything_again(
-    site, tmp_path: Path, context: DownloadContext
-) -> None:
-    content = b"0123456789"
-    address = site.has("/file", content, ranges=False, first=[site.whole(until=4)])
-    download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
-    assert (tmp_path / "file.bin").read_bytes() == content
-
-
-def test_a_file_that_changed_meanwhile_is_not_spliced(
-    site, tmp_path: Path, context: DownloadContext
-) -> None:
+def test_a_file_that_changed_meanwhile_is_not_spliced(site, tmp_path, context):
     def drop_and_change(handler, served) -> None:
         site.whole(until=5)(handler, served)
         site.has("/file", b"new content", headers={"ETag": '"two"'})
@@ -116,9 +84,7 @@ def test_a_file_that_changed_meanwhile_is_not_spliced(
 
 
 @pytest.mark.parametrize("headers", [{}, {"ETag": 'W/"weak"'}])
-def test_without_a_validator_or_a_hash_nothing_is_continued(
-    site, tmp_path: Path, context: DownloadContext, headers: dict[str, str]
-) -> None:
+def test_without_a_validator_or_a_hash_nothing_is_continued(site, tmp_path, context, headers):
     address = site.has("/file", b"0123456789", headers=headers, first=[site.whole(until=4)])
     download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
     assert (tmp_path / "file.bin").read_bytes() == b"0123456789"
@@ -126,8 +92,8 @@ def test_without_a_validator_or_a_hash_nothing_is_continued(
 
 
 def test_with_a_published_hash_a_mirror_goes_on_where_another_stopped(
-    site, make_site: Callable, twenty_megabytes: bytes, tmp_path: Path, context: DownloadContext
-) -> None:
+    site, make_site, twenty_megabytes, tmp_path, context
+):
     failing = [site.whole(until=8_000_000), *(site.status(500) for _ in range(3))]
     first = site.has("/file", twenty_megabytes, first=failing)
     mirror = make_site()
@@ -138,9 +104,7 @@ def test_with_a_published_hash_a_mirror_goes_on_where_another_stopped(
     assert mirror.ranges_asked() == ["bytes=8000000-"]
 
 
-def test_without_a_hash_a_mirror_starts_from_zero(
-    site, make_site: Callable, tmp_path: Path, context: DownloadContext
-) -> None:
+def test_without_a_hash_a_mirror_starts_from_zero(site, make_site, tmp_path, context):
     failing = [site.whole(until=4), *(site.status(500) for _ in range(3))]
     first = site.has("/file", b"0123456789", first=failing)
     mirror = make_site()
@@ -150,9 +114,7 @@ def test_without_a_hash_a_mirror_starts_from_zero(
     assert mirror.ranges_asked() == [None]
 
 
-def test_a_wrong_start_from_an_earlier_run_is_found_out_and_replaced(
-    site, tmp_path: Path, context: DownloadContext
-) -> None:
+def test_a_wrong_start_from_an_earlier_run_is_found_out_and_replaced(site, tmp_path, context):
     content = b"0123456789"
     expected, target = published(content), tmp_path / "file.bin"
     part = PartialFile(target, expected)
@@ -164,21 +126,7 @@ def test_a_wrong_start_from_an_earlier_run_is_found_out_and_replaced(
     assert site.ranges_asked() == ["bytes=4-", None]
 
 
-def test_a_part_that_is_whole_already_is_not_asked_for(
-    site, tmp_path: Path, context: DownloadContext
-) -> None:
-    expected, target = published(b"0123456789"), tmp_path / "file.bin"
-    part = PartialFile(target, expected)
-    part.restart("an origin", None, None)
-    part.append(b"0123456789")
-    download(expected, [WebFile(site.has("/file", b""))], target, context)
-    assert target.read_bytes() == b"0123456789"
-    assert site.asked == []
-
-
-def test_a_part_that_turns_out_whole_when_the_server_says_so_is_kept(
-    site, tmp_path: Path, context: DownloadContext
-) -> None:
+def test_a_part_that_turns_out_whole_when_the_server_says_so_is_kept(site, tmp_path, context):
     address, target = site.has("/file", b"0123456789"), tmp_path / "file.bin"
     part = PartialFile(target, PLAIN)
     part.restart(sha256(address.url.encode())[:16], '"one"', None)
@@ -188,9 +136,7 @@ def test_a_part_that_turns_out_whole_when_the_server_says_so_is_kept(
     assert site.ranges_asked() == ["bytes=10-"]
 
 
-def test_a_range_that_begins_elsewhere_is_not_appended(
-    site, tmp_path: Path, context: DownloadContext
-) -> None:
+def test_a_range_that_begins_elsewhere_is_not_appended(site, tmp_path, context):
     def another_part(handler, served) -> None:
         handler.send_response(206)
         handler.send_header("Content-Range", "bytes 0-9/10")
@@ -205,9 +151,7 @@ def test_a_range_that_begins_elsewhere_is_not_appended(
     assert site.ranges_asked() == [None, "bytes=4-", None]
 
 
-def test_a_note_that_cannot_be_read_means_starting_again(
-    site, tmp_path: Path, context: DownloadContext
-) -> None:
+def test_a_note_that_cannot_be_read_means_starting_again(site, tmp_path, context):
     target = tmp_path / "file.bin"
     part = PartialFile(target, PLAIN)
     part.restart("origin", '"one"', None)
@@ -216,3 +160,31 @@ def test_a_note_that_cannot_be_read_means_starting_again(
     download(PLAIN, [WebFile(site.has("/file", b"0123456789"))], target, context)
     assert target.read_bytes() == b"0123456789"
     assert site.ranges_asked() == [None]
+
+
+def test_a_file_that_grows_too_large_stops_and_goes_on_with_more_space(
+    site, twenty_megabytes, tmp_path, context
+):
+    """A limit of the process: the kernel refuses the write, as it does where a disk is full."""
+    address, target = site.has("/file", twenty_megabytes), tmp_path / "file.bin"
+    code = f"""
+        import resource
+        from pathlib import Path
+        from vqathinker.acquisition.download import DownloadContext, download
+        from vqathinker.acquisition.partial import ExpectedFile
+        from vqathinker.acquisition.retry import RetryPolicy
+        from vqathinker.acquisition.web import Address, WebFile
+        origin, context = WebFile(Address({address.url!r})), DownloadContext(RetryPolicy())
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8_000_000, 8_000_000))
+        try:
+            download(ExpectedFile("set/file.bin"), [origin], Path({str(target)!r}), context)
+        except OSError as error:
+            print(error.filename)
+    """
+    arguments = [sys.executable, "-c", textwrap.dedent(code)]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{target}.part\n"
+    assert not target.exists()
+    download(ExpectedFile("set/file.bin"), [WebFile(address)], target, context)
+    assert target.read_bytes() == twenty_megabytes
+    assert site.ranges_asked() == [None, "bytes=8000000-"]

@@ -5,20 +5,18 @@ import logging
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from rich.console import Console
 from rich.traceback import Traceback
+from tests.acquisition.conftest import PLAIN
 
 from vqathinker.acquisition.checksum import HashTable
-from vqathinker.acquisition.download import DownloadContext, download
+from vqathinker.acquisition.download import download
 from vqathinker.acquisition.errors import TransferError
-from vqathinker.acquisition.partial import ExpectedFile
+from vqathinker.acquisition.secret import Secret
 from vqathinker.acquisition.web import WebFile
-
-PLAIN = ExpectedFile("set/file.bin")
-
+from vqathinker.errors import InputError
 
 TOKEN = "tok_5ecret0123456789"  # noqa: S105  opens nothing
 
@@ -76,14 +74,8 @@ def everything_shown_of(error: BaseException) -> str:
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_token_and_signature_reach_no_log_no_message_no_traceback_and_no_file(
-    ending: str,
-    site,
-    tmp_path: Path,
-    context: DownloadContext,
-    impatient: DownloadContext,
-    caplog: pytest.LogCaptureFixture,
-    capfd: pytest.CaptureFixture,
-) -> None:
+    ending, site, tmp_path, context, impatient, caplog, capfd
+):
     caplog.set_level(logging.DEBUG)
     context = replace(
         impatient if ending == "stalls" else context,
@@ -109,3 +101,29 @@ def test_token_and_signature_reach_no_log_no_message_no_traceback_and_no_file(
         assert TOKEN not in place
         assert SIGNATURE not in place
     assert address.parsed.host in caplog.text  # something is logged, though
+
+
+TEXT = "tok_5ecret"
+
+
+def test_a_secret_shows_only_where_it_comes_from(monkeypatch):
+    monkeypatch.setenv("A_TOKEN", f"  {TEXT}\n")
+    secret = Secret.from_environment("A_TOKEN")
+    assert secret is not None
+    assert secret.reveal() == TEXT
+    for shown in (repr(secret), str(secret), f"{secret}", f"{[secret]}"):
+        assert TEXT not in shown
+        assert "$A_TOKEN" in shown
+
+
+@pytest.mark.parametrize("value", ["", "  \n"])
+def test_an_empty_variable_holds_no_secret(value, monkeypatch):
+    monkeypatch.setenv("A_TOKEN", value)
+    assert Secret.from_environment("A_TOKEN") is None
+
+
+def test_a_token_with_a_line_break_is_refused_without_showing_it(monkeypatch):
+    monkeypatch.setenv("A_TOKEN", f"{TEXT}\r\nX-Header: 1")
+    with pytest.raises(InputError, match=r"\$A_TOKEN") as caught:
+        Secret.from_environment("A_TOKEN")
+    assert TEXT not in str(caught.value)

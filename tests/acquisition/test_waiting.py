@@ -2,17 +2,15 @@
 
 from datetime import UTC, datetime
 from itertools import count
-from pathlib import Path
 
 import pytest
+from tests.acquisition.conftest import PLAIN
 
 from vqathinker.acquisition.download import DownloadContext, FolderFile, download
 from vqathinker.acquisition.errors import OriginError, TransferError, TransientError
-from vqathinker.acquisition.partial import ExpectedFile
 from vqathinker.acquisition.retry import FIRST_WAIT_S, RetryPolicy, parse_retry_after, retry
-from vqathinker.acquisition.web import Address, WebFile
+from vqathinker.acquisition.web import WebFile
 
-PLAIN = ExpectedFile("set/file.bin")
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 POLICY = RetryPolicy(attempts=8, longest_retry_after_s=120.0)
 
@@ -32,7 +30,7 @@ POLICY = RetryPolicy(attempts=8, longest_retry_after_s=120.0)
         ("1e3", None),
     ],
 )
-def test_retry_after_is_seconds_or_a_date(value: str | None, seconds: float | None) -> None:
+def test_retry_after_is_seconds_or_a_date(value, seconds):
     assert parse_retry_after(value, NOW) == seconds
 
 
@@ -50,13 +48,13 @@ def run(outcomes: list[tuple[int, TransientError | None]]) -> None:
     retry(attempt, POLICY, lambda: arrived)
 
 
-def test_tries_that_bring_bytes_are_not_counted(slept: list[float]) -> None:
+def test_tries_that_bring_bytes_are_not_counted(slept):
     drops = [(1000 * (number + 1), TransientError("dropped")) for number in range(50)]
     run([*drops, (60_000, None)])
     assert len(slept) == 50
 
 
-def test_tries_that_bring_nothing_new_are_counted_and_their_waits_grow(slept: list[float]) -> None:
+def test_tries_that_bring_nothing_new_are_counted_and_their_waits_grow(slept):
     dropping_at_the_same_byte = [(0, TransientError("dropped")) for _ in range(50)]
     with pytest.raises(OriginError, match="dropped"):
         run(dropping_at_the_same_byte)
@@ -64,30 +62,26 @@ def test_tries_that_bring_nothing_new_are_counted_and_their_waits_grow(slept: li
         assert longest / 2 <= wait <= longest
 
 
-def test_a_server_is_never_asked_earlier_than_it_says(slept: list[float]) -> None:
+def test_a_server_is_never_asked_earlier_than_it_says(slept):
     run([(0, TransientError("busy", 100.0)), (0, TransientError("busy", 0.0)), (1, None)])
     assert slept[0] == 100.0
     assert slept[1] >= FIRST_WAIT_S
 
 
-def test_a_longer_pause_than_allowed_ends_the_tries_at_once(slept: list[float]) -> None:
+def test_a_longer_pause_than_allowed_ends_the_tries_at_once(slept):
     with pytest.raises(OriginError, match="121"):
         run([(0, TransientError("busy", 120.5))])
     assert slept == []
 
 
-def test_503_is_waited_for_as_long_as_it_asks(
-    site, tmp_path: Path, context: DownloadContext, slept: list[float]
-) -> None:
+def test_503_is_waited_for_as_long_as_it_asks(site, tmp_path, context, slept):
     address = site.has("/file", b"content", first=[site.status(503, Retry_After="17")])
     download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
     assert (tmp_path / "file.bin").read_bytes() == b"content"
     assert slept == [17.0]
 
 
-def test_a_server_that_stalls_is_left_for_the_next_origin(
-    site, tmp_path: Path, impatient: DownloadContext
-) -> None:
+def test_a_server_that_stalls_is_left_for_the_next_origin(site, tmp_path, impatient):
     stalling = site.has("/file", bytes(100), always=site.stall(until=10))
     (tmp_path / "copy").write_bytes(b"content")
     origins = [WebFile(stalling), FolderFile(tmp_path / "copy")]
@@ -96,8 +90,8 @@ def test_a_server_that_stalls_is_left_for_the_next_origin(
 
 
 def test_a_server_that_sends_a_byte_now_and_then_counts_as_stalled(
-    site, tmp_path: Path, context: DownloadContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    site, tmp_path, context, monkeypatch
+):
     """No read times out, but by the clock each chunk takes a minute."""
     monkeypatch.setattr("vqathinker.acquisition.web.monotonic", count(0, 60).__next__)
     address = site.has("/file", bytes(3000))
@@ -106,12 +100,3 @@ def test_a_server_that_sends_a_byte_now_and_then_counts_as_stalled(
         download(PLAIN, [WebFile(address)], tmp_path / "file.bin", once)
     fast = site.has("/fast", bytes(300_000))
     assert download(PLAIN, [WebFile(fast)], tmp_path / "fast.bin", context).size == 300_000
-
-
-def test_where_nobody_listens_is_tried_again_and_then_left(
-    site, nobody_listens: str, tmp_path: Path, context: DownloadContext, slept: list[float]
-) -> None:
-    mirror = site.has("/copy", b"content")
-    origins = [WebFile(Address(nobody_listens)), WebFile(mirror)]
-    assert download(PLAIN, origins, tmp_path / "file.bin", context).origin == str(mirror)
-    assert len(slept) == 2

@@ -1,17 +1,14 @@
 """Web servers: who gets the token, and what is refused."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
+from tests.acquisition.conftest import PLAIN
 
-from vqathinker.acquisition.download import DownloadContext, download
+from vqathinker.acquisition.download import download
 from vqathinker.acquisition.errors import TransferError
 from vqathinker.acquisition.partial import ExpectedFile
 from vqathinker.acquisition.web import Address, WebFile
-
-PLAIN = ExpectedFile("set/file.bin")
-
 
 TOKEN = "tok_5ecret0123456789"  # noqa: S105  opens nothing
 
@@ -33,18 +30,14 @@ def tokens_of(site) -> list[str | None]:
     return [asked.headers.get("Authorization") for asked in site.asked]
 
 
-def test_without_the_variable_no_token_is_sent(
-    site, tmp_path: Path, context: DownloadContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_the_variable_no_token_is_sent(site, tmp_path, context, monkeypatch):
     monkeypatch.delenv("A_TOKEN")
     address = site.has("/file", b"content")
     download(PLAIN, [WebFile(address, "A_TOKEN")], tmp_path / "file.bin", context)
     assert tokens_of(site) == [None]
 
 
-def test_the_token_follows_a_redirect_on_its_own_host(
-    site, tmp_path: Path, context: DownloadContext
-) -> None:
+def test_the_token_follows_a_redirect_on_its_own_host(site, tmp_path, context):
     site.has("/file", b"content")
     address = site.has("/moved", b"", first=[site.redirect("/file")])
     download(PLAIN, [WebFile(address, "A_TOKEN")], tmp_path / "file.bin", context)
@@ -53,9 +46,7 @@ def test_the_token_follows_a_redirect_on_its_own_host(
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"], ids=["host", "port"])
-def test_the_token_does_not_follow_a_redirect_to_another(
-    site, make_site: Callable, tmp_path: Path, context: DownloadContext, host: str
-) -> None:
+def test_the_token_does_not_follow_a_redirect_to_another(site, make_site, tmp_path, context, host):
     other = make_site() if host == "127.0.0.1" else site
     other.has("/file", b"content")
     address = site.has("/moved", b"", first=[site.redirect(other.url("/file", host))])
@@ -66,9 +57,7 @@ def test_the_token_does_not_follow_a_redirect_to_another(
     assert TOKEN not in str(other.asked[-1])
 
 
-def test_a_token_that_was_left_behind_does_not_come_back(
-    site, make_site: Callable, tmp_path: Path, context: DownloadContext
-) -> None:
+def test_a_token_that_was_left_behind_does_not_come_back(site, make_site, tmp_path, context):
     other = make_site()
     site.has("/file", b"content")
     other.has("/there", b"", first=[other.redirect(site.url("/file"))])
@@ -78,9 +67,7 @@ def test_a_token_that_was_left_behind_does_not_come_back(
     assert tokens_of(other) == [None]
 
 
-def test_no_redirect_leads_out_of_tls(
-    tls_site, site, tmp_path: Path, context: DownloadContext
-) -> None:
+def test_no_redirect_leads_out_of_tls(tls_site, site, tmp_path, context):
     site.has("/file", b"content")
     address = tls_site.has("/moved", b"", first=[tls_site.redirect(site.url("/file"))])
     with pytest.raises(TransferError, match="http://127"):
@@ -88,18 +75,10 @@ def test_no_redirect_leads_out_of_tls(
     assert site.asked == []
 
 
-def test_a_token_is_never_sent_in_the_clear(tmp_path: Path, context: DownloadContext) -> None:
+def test_a_token_is_never_sent_in_the_clear(tmp_path, context):
     origin = WebFile(Address("http://example.invalid/file"), "A_TOKEN")
     with pytest.raises(TransferError, match=r"\$A_TOKEN"):
         download(PLAIN, [origin], tmp_path / "file.bin", context)
-
-
-def test_a_server_with_a_trusted_certificate_is_read(
-    tls_site, tmp_path: Path, context: DownloadContext
-) -> None:
-    address = tls_site.has("/file", b"content")
-    download(PLAIN, [WebFile(address, "A_TOKEN")], tmp_path / "file.bin", context)
-    assert (tmp_path / "file.bin").read_bytes() == b"content"
 
 
 @pytest.mark.parametrize(
@@ -112,18 +91,18 @@ def test_a_server_with_a_trusted_certificate_is_read(
     ids=["expired", "of nobody we know", "of another host"],
 )
 def test_a_certificate_that_is_not_valid_leads_to_the_mirror_and_is_said(
-    make_site: Callable,
-    make_certificate: Callable,
-    tmp_path: Path,
-    context: DownloadContext,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    make_site,
+    make_certificate,
+    tmp_path,
+    context,
+    monkeypatch,
+    caplog,
     *,
-    name: str,
-    days: int,
-    trusted: bool,
-    reason: str,
-) -> None:
+    name,
+    days,
+    trusted,
+    reason,
+):
     certificate = make_certificate(name, days=days)
     other = certificate if trusted else make_certificate(name)
     monkeypatch.setenv("SSL_CERT_FILE", str(other[0]))
@@ -135,18 +114,14 @@ def test_a_certificate_that_is_not_valid_leads_to_the_mirror_and_is_said(
     assert reason in caplog.text
 
 
-def test_a_refusal_says_what_the_token_needs(
-    site, tmp_path: Path, context: DownloadContext
-) -> None:
+def test_a_refusal_says_what_the_token_needs(site, tmp_path, context):
     address = site.has("/file", b"content", first=[site.status(403)])
     origin = WebFile(address, "A_TOKEN", page="https://example.org/terms")
     with pytest.raises(TransferError, match=r"403.*\$A_TOKEN.*https://example\.org/terms"):
         download(PLAIN, [origin], tmp_path / "file.bin", context)
 
 
-def test_a_login_page_is_not_taken_for_the_file(
-    site, tmp_path: Path, context: DownloadContext
-) -> None:
+def test_a_login_page_is_not_taken_for_the_file(site, tmp_path, context):
     headers = {"Content-Type": "text/html; charset=utf-8"}
     address = site.has("/file.zip", b"<html>Please log in</html>", headers=headers)
     with pytest.raises(TransferError, match="a web page came instead of the file"):
@@ -154,9 +129,7 @@ def test_a_login_page_is_not_taken_for_the_file(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_whose_end_nobody_knows_is_refused(
-    site, tmp_path: Path, context: DownloadContext
-) -> None:
+def test_a_file_whose_end_nobody_knows_is_refused(site, tmp_path, context):
     def until_the_connection_ends(handler, served) -> None:
         handler.send_response(200)
         handler.end_headers()
@@ -167,9 +140,7 @@ def test_a_file_whose_end_nobody_knows_is_refused(
         download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
 
 
-def test_a_body_longer_than_the_file_is_cut_short(
-    site, tmp_path: Path, context: DownloadContext
-) -> None:
+def test_a_body_longer_than_the_file_is_cut_short(site, tmp_path, context):
     def endless(handler, served) -> None:
         handler.protocol_version = "HTTP/1.1"
         handler.send_response(200)
@@ -183,17 +154,8 @@ def test_a_body_longer_than_the_file_is_cut_short(
         download(ExpectedFile("file", 5000), [WebFile(address)], tmp_path / "file.bin", context)
 
 
-def test_redirects_in_a_circle_end(site, tmp_path: Path, context: DownloadContext) -> None:
-    address = site.has("/file", b"", first=[site.redirect("/file") for _ in range(99)])
-    with pytest.raises(TransferError):
-        download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
-    assert len(site.asked) < 30
-
-
 @pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://127.0.0.1/x", "http://[::1/"])
-def test_a_redirect_leads_only_to_the_web(
-    site, tmp_path: Path, context: DownloadContext, location: str
-) -> None:
+def test_a_redirect_leads_only_to_the_web(site, tmp_path, context, location):
     address = site.has("/file", b"", first=[site.redirect(location)])
     with pytest.raises(TransferError):
         download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
@@ -210,7 +172,7 @@ def test_a_redirect_leads_only_to_the_web(
         ("HTTPS://Example.ORG/b.zip", "https://example.org/b.zip"),
     ],
 )
-def test_an_address_is_shown_without_query_and_fragment(url: str, shown: str) -> None:
+def test_an_address_is_shown_without_query_and_fragment(url, shown):
     address = Address(url)
     assert str(address) == f"{address}" == shown
     assert "hidden" not in repr(address)
@@ -232,12 +194,7 @@ def test_an_address_is_shown_without_query_and_fragment(url: str, shown: str) ->
         "",
     ],
 )
-def test_what_is_no_address_of_the_web_is_refused_without_showing_it_all(url: str) -> None:
+def test_what_is_no_address_of_the_web_is_refused_without_showing_it_all(url):
     with pytest.raises(ValueError, match="expected an address") as caught:
         Address(url)
     assert "hidden" not in str(caught.value)
-
-
-def test_the_suffix_is_that_of_the_path() -> None:
-    assert Address("https://example.org/a.b/c.tar.GZ?x=.html").suffix == ".gz"
-    assert Address("https://example.org/a.b/c").suffix == ""

@@ -49,13 +49,13 @@ def test_disk_needed_stands_beside_disk_free(run: Run) -> None:
 
 def test_it_says_which_sets_are_left_out_of_the_scale(run: Run, tmp_path: Path) -> None:
     said = run("status", scale="paper").output
-    assert "Not there, an empty row of every table each: live_vqc, live_yt_gaming, cgvds, " in said
+    assert ": live_vqc, live_yt_gaming, cgvds, " in said
     videos = tmp_path / "data" / "live_vqc" / "source" / "videos"
     videos.mkdir(parents=True)
     (videos / "1.mp4").touch()
-    assert "each: live_yt_gaming, cgvds, " in run("status", scale="paper").output
-    assert "Not there" not in run("status", "cgvds", scale="paper").output
-    assert "Not there" not in run("status").output
+    assert ": live_yt_gaming, cgvds, " in run("status", scale="paper").output
+    assert "Absent" not in run("status", "cgvds", scale="paper").output
+    assert "Absent" not in run("status").output
 
 
 def test_a_disk_that_is_too_small_is_said_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

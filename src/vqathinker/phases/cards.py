@@ -88,7 +88,9 @@ def describe_absent(params: Mapping[str, Any], absent: Collection[str]) -> list[
     if train in absent:
         runs = [name for name, row in params["runs"].items() if row["train"]]
         lines.append(f"Absent training set: {train}. Not trained: {', '.join(runs) or 'none'}.")
-    return [*lines, f"download.bring ({params[DOWNLOAD]['bring']}) says which sets are downloaded."]
+    bring = params[DOWNLOAD]["bring"]
+    sets = bring if isinstance(bring, str) else ", ".join(bring)
+    return [*lines, f"download.bring is {sets}: it says which sets are downloaded."]
 
 
 def _sets_of(params: Mapping[str, Any]) -> list[str]:
