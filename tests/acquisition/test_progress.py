@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 
 CODE = """
-from vqathinker.acquisition.progress import progress_bar
+from vqathinker.acquisition.partial import progress_bar
 with progress_bar("set/[archive].zip") as report:
     report(500_000, 1_000_000)
     report(1_000_000, 1_000_000)

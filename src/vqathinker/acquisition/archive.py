@@ -60,9 +60,8 @@ class Member:
     Args:
         path: safe relative path.
         size: in bytes, as stated by the archive; 0 for a folder.
-        is_folder: whether it is a folder.
-        open: opens its content; call it before advancing to the next member.
-        same_as: target of a hard link, which is an earlier member; None for all others.
+        open: opens the content of a file; call it before advancing to the next member.
+        same_as: an earlier member, if this is a hard link to it.
     """
 
     path: PurePosixPath
@@ -119,9 +118,6 @@ class _JoinedFiles(io.RawIOBase):
 
     def seekable(self) -> bool:
         return True
-
-    def tell(self) -> int:
-        return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         position = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._position}.get(whence, self._size)

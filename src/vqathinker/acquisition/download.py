@@ -21,8 +21,13 @@ from vqathinker.acquisition.errors import (
     WrongContentError,
     require_space,
 )
-from vqathinker.acquisition.partial import ExpectedFile, PartialFile, clear_note
-from vqathinker.acquisition.progress import ReportProgress, progress_bar
+from vqathinker.acquisition.partial import (
+    ExpectedFile,
+    PartialFile,
+    ReportProgress,
+    clear_note,
+    progress_bar,
+)
 from vqathinker.acquisition.retry import RetryPolicy, retry
 from vqathinker.acquisition.safe_path import safe_path
 from vqathinker.content import document_in, placeholder_in
@@ -69,12 +74,12 @@ class FolderFile:
 
 @dataclass(frozen=True)
 class DownloadContext:
-    """Settings that the downloads of a run share.
+    """Settings of all downloads of a run.
 
     Args:
         policy: of retries.
         hash_table: hashes of files without a published one; None records nothing.
-        mirror: folder that is tried first, or None.
+        mirror: folder that is tried first.
     """
 
     policy: RetryPolicy
@@ -84,14 +89,7 @@ class DownloadContext:
 
 @dataclass(frozen=True)
 class DownloadedFile:
-    """A verified file.
-
-    Args:
-        path: of the file.
-        size: in bytes.
-        sha256: hexadecimal.
-        origin: of the download; None if the file existed before.
-    """
+    """A verified file; `size` in bytes, `origin` None if the file existed before."""
 
     path: Path
     size: int
@@ -115,10 +113,8 @@ def download(
         origins: tried in this order, after the mirror folder.
         target: file to write. An existing file is verified and never overwritten.
         context: shared settings.
-        record: whether to record the hash of a file without a published one. The caller can do it
-            later with `record_hash`, after reading the file.
-        before_placing: called with the result after verification and before the file gets its
-            name; not called for an existing file.
+        record: whether to record the hash of a file without a published one; see `record_hash`.
+        before_placing: called with a verified download before the file gets its name.
 
     Raises:
         GoneError: no origin has such a file.

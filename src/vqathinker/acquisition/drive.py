@@ -13,8 +13,7 @@ import requests
 from gdown.exceptions import DownloadError, FileURLRetrievalError
 
 from vqathinker.acquisition.errors import OriginError, TransferError, TransientError
-from vqathinker.acquisition.partial import PartialFile
-from vqathinker.acquisition.progress import ReportProgress
+from vqathinker.acquisition.partial import PartialFile, ReportProgress
 from vqathinker.acquisition.retry import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 
 _log = logging.getLogger(__name__)
@@ -24,11 +23,7 @@ _NO_REASON = "Cannot retrieve the public link of the file."
 
 @dataclass(frozen=True)
 class DriveFile:
-    """A file that anyone with the link can read.
-
-    Args:
-        id: as in https://drive.google.com/file/d/<id>/view.
-    """
+    """A public file, by the id in https://drive.google.com/file/d/<id>/view."""
 
     id: str
 

@@ -46,10 +46,10 @@ def list_hub_files(
         name: owner/name.
         revision: commit or branch.
         policy: of retries.
-        token_variable: environment variable with a token; None sends no token.
+        token_variable: environment variable with a token, if any.
 
     Returns:
-        The commit, and its files by their path, which is safe.
+        The commit, and its files by their safe path.
 
     Raises:
         OriginError: no such repository or revision, no access, or the hub cannot be reached.

@@ -8,11 +8,20 @@ file nor note belongs to a data set; `is_unfinished` recognises their names.
 import json
 import os
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
+
 from vqathinker.acquisition.checksum import Checksum
 from vqathinker.acquisition.errors import OriginError
+
+# Called with the bytes done and the total bytes, None if unknown.
+ReportProgress = Callable[[int, int | None], None]
 
 # gdown writes .part.drive…; earlier versions left .part.json.new and .part.hub.
 _UNFINISHED = re.compile(r"\.part(\.json(\.new)?)?\Z|\.part\.(drive|hub)")
@@ -29,12 +38,12 @@ def is_unfinished(name: str) -> bool:
 
 @dataclass(frozen=True)
 class ExpectedFile:
-    """What is known about a file before its download.
+    """What is published about a file.
 
     Args:
         name: unique path for messages and the mirror folder: "konvid_1k/KoNViD_1k_videos.zip".
-        size: in bytes; None if not published.
-        checksum: None if not published.
+        size: in bytes.
+        checksum: of its content.
         is_binary: whether it is an archive or a video; text and documents are then refused.
     """
 
@@ -67,11 +76,8 @@ class PartialFile:
     def resume_condition(self, origin: str) -> tuple[bool, str | None]:
         """Whether an origin can resume these bytes, and the value of If-Range, if any.
 
-        If a checksum is known, any origin can: the checksum verifies the result. Otherwise only the
-        same origin can, and only if it sent a validator.
-
-        Args:
-            origin: fingerprint of the origin.
+        With a known checksum, any origin can. Otherwise only the origin with the same fingerprint
+        can, and only if it sent a validator.
         """
         note, checksum = self._note, self.expected.checksum
         if not note or self.size == 0:
@@ -86,8 +92,8 @@ class PartialFile:
 
         Args:
             origin: fingerprint of the origin.
-            validator: strong ETag or Last-Modified of the file; None if there is none.
-            total: size of the complete file; None if unknown.
+            validator: strong ETag or Last-Modified, if any.
+            total: bytes of the complete file, if known.
         """
         self.discard()
         self.total, self.resumed = total, False
@@ -142,3 +148,13 @@ def clear_note(target: Path) -> None:
 
 def _note_of(target: Path) -> Path:
     return target.with_name(f"{target.name}.part.json")
+
+
+@contextmanager
+def progress_bar(description: str) -> Iterator[ReportProgress]:
+    """Show a bar on a terminal while the block runs; yields the function that updates it."""
+    console = Console(stderr=True)
+    columns = *Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn()
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task(escape(description), total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

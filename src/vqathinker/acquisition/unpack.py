@@ -31,7 +31,7 @@ from vqathinker.acquisition.errors import (
     conflict_error,
     require_space,
 )
-from vqathinker.acquisition.progress import progress_bar
+from vqathinker.acquisition.partial import progress_bar
 
 _log = logging.getLogger(__name__)
 

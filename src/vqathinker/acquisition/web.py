@@ -22,8 +22,7 @@ from vqathinker.acquisition.errors import (
     TransientError,
     require_space,
 )
-from vqathinker.acquisition.partial import PartialFile
-from vqathinker.acquisition.progress import ReportProgress
+from vqathinker.acquisition.partial import PartialFile, ReportProgress
 from vqathinker.acquisition.retry import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, parse_retry_after
 from vqathinker.acquisition.secret import Secret
 
