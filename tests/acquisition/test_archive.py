@@ -72,12 +72,6 @@ def test_a_piece_names_the_command_that_joins_it_with_others(tmp_path, name):
     assert f"`cat {whole}.* > {whole}`" in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["set.tar.gz", "set.tar.xz", "set.zip.mp4", "a.tar.avi", "set.aa"])
-def test_other_endings_behind_that_of_an_archive_make_no_piece(tmp_path, name):
-    (tmp_path / name).write_bytes(b"any bytes")
-    assert is_archive(tmp_path / name) is False
-
-
 @given(
     pieces=st.lists(st.binary(max_size=20), min_size=1, max_size=5),
     steps=st.lists(st.tuples(st.integers(0, 110), st.integers(0, 50)), max_size=10),

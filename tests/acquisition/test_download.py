@@ -104,14 +104,6 @@ def test_the_first_hash_is_recorded_and_a_later_difference_is_an_error(site, tmp
     assert table.read_text().count("set/file.bin") == 1
 
 
-def test_a_file_the_user_put_in_place_is_recorded_as_that(tmp_path, context):
-    table = tmp_path / "data-hashes.csv"
-    context = replace(context, hash_table=HashTable(table))
-    (tmp_path / "file.bin").write_bytes(b"by hand")
-    download(PLAIN, [], tmp_path / "file.bin", context)
-    assert "put in place by the user" in table.read_text()
-
-
 PAGE = b"<!DOCTYPE html><html><title>Quota exceeded</title></html>\n"
 
 
