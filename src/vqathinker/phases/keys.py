@@ -9,7 +9,7 @@ import atexit
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ RESOLVED = "params"  # all parameters of the scale; input of no rule
 # Jobs whose outputs all scales share: data/, clips/, models/base/.
 _SHARED = {"fetch", "manifest", "decode", "perturb", "base"}
 _FOLDERS = ("train", "export", "ask", "judge", "measure")  # dependencies of DVC, even if empty
-_SHOWN = 3  # jobs that a change is reported for
+_SHOWN = 3  # of the jobs and of their changes in a message
 
 
 def job_params(params: Mapping[str, Any], absent: Collection[str] = ()) -> dict[str, Tree]:
@@ -125,7 +125,7 @@ class JobKeys:
     """The files of every job of a scale, compared with its resolved parameters.
 
     Attributes:
-        changes: why jobs are out of date, a line per change; empty before the first run.
+        changes: which jobs are out of date and why; empty before the first run.
     """
 
     def __init__(self, params: Mapping[str, Any], absent: Collection[str] = ()) -> None:
@@ -136,12 +136,16 @@ class JobKeys:
             for key, of in job_params(params, absent).items()
         }
         self._paths = {key: self._valid_file(key) for key in self._contents}
-        changed: dict[str, list[str]] = {}
+        jobs: dict[tuple[str, ...], list[str]] = {}
         for key in (key for key, path in self._paths.items() if path is None):
-            for change in changes_between(_read(self._own(key)), self._contents[key]):
-                reason = change.replace(f"runs.{key.partition('/')[2]}.", "", 1)
-                changed.setdefault(reason, []).append(key)
-        self.changes = [f"Out of date: {_some(jobs)}: {why}" for why, jobs in changed.items()]
+            changes = changes_between(_read(self._own(key)), self._contents[key])
+            prefix = f"runs.{key.partition('/')[2]}."  # the same change of several runs is one line
+            why = tuple(change.replace(prefix, "", 1) for change in changes)
+            if why:
+                jobs.setdefault(why, []).append(key)
+        self.changes = [
+            f"Out of date: {_some(keys)}, for {_some(why)}" for why, keys in jobs.items()
+        ]
 
     def __getitem__(self, key: str) -> str:
         """Path of the file of a job.
@@ -242,6 +246,6 @@ def _shown(values: Tree, key: str) -> str:
     return shorten(values[key]) if key in values else "not set"
 
 
-def _some(jobs: list[str]) -> str:
-    more = len(jobs) - _SHOWN
-    return ", ".join(jobs[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+def _some(items: Sequence[str]) -> str:
+    more = len(items) - _SHOWN
+    return ", ".join(items[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
