@@ -1,6 +1,5 @@
 """External programs are looked up in one place, which knows the oldest version that works."""
 
-import ast
 from collections.abc import Callable
 from pathlib import Path
 
@@ -84,14 +83,3 @@ def test_a_test_is_skipped_for_the_program_it_lacks_and_says_what_to_install(pro
     assert "2.28" in why_absent("git")
     program("git version 2.39.5")
     assert why_absent("git") is None
-
-
-def test_no_other_module_looks_for_programs(root: Path):
-    places = {
-        path.relative_to(root).as_posix()
-        for folder in ("src", "tests", "benchmarks", "docs", "workflow")
-        for path in (root / folder).rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Attribute) and node.attr in {"which", "get_ffmpeg_exe"}
-    }
-    assert places == {"src/vqathinker/programs.py", "tests/programs.py"}

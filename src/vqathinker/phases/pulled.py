@@ -7,6 +7,7 @@ which stages are up to date. Their outputs get the time of the latest file in wo
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -17,7 +18,6 @@ from vqathinker.phases.keys import FOLDER
 from vqathinker.phases.parameters import read_params
 from vqathinker.phases.trees import Tree
 from vqathinker.phases.yaml12 import parse_yaml
-from vqathinker.programs import find_program
 
 _LOCK, _SETTLED = Path("dvc.lock"), Path(".snakemake/settled")
 _KEYS = "keys"  # the stage that writes workflow/keys, as this run of Snakemake has just done
@@ -34,7 +34,7 @@ def settle_pulled(params: Tree, outputs: Collection[Pattern[str]]) -> str | None
         outputs: patterns of the outputs of rules. Other files keep their times, because DVC would
             hash them again.
     """
-    program, keys = find_program("dvc"), [*(FOLDER / params["scale"]).rglob("*.json")]
+    program, keys = shutil.which("dvc"), [*(FOLDER / params["scale"]).rglob("*.json")]
     if "DVC_STAGE" in os.environ or program is None or not (keys and _LOCK.is_file()):
         return None
     text = _LOCK.read_bytes()

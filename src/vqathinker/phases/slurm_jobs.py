@@ -4,12 +4,11 @@ The next run would start them a second time, on the same files.
 """
 
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-
-from vqathinker.programs import find_program
 
 _STARTED = Path(".snakemake/incomplete")  # a file for each output of an unfinished job
 _SLURM_LOGS = Path(".snakemake/slurm_logs")  # of the executor, once it was used
@@ -26,7 +25,7 @@ def jobs_left() -> dict[str, str]:
     Raises:
         RuntimeError: this folder has used SLURM, and SLURM does not answer.
     """
-    if not any(_STARTED.glob("**/*")) or find_program("squeue") is None:
+    if not any(_STARTED.glob("**/*")) or shutil.which("squeue") is None:
         return {}
     command = ["squeue", "--me", "--array", "--noheader", "--format=%i %T %j %Z"]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
