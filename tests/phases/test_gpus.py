@@ -12,7 +12,7 @@ import pytest
 from vqathinker.errors import InputError
 from vqathinker.phases.gpus import check_gpus, claim_gpus, count_gpus
 
-# Claims, says what it got, and holds it until its input ends; "become" does so as another program.
+# Claims GPUs, prints them, and holds them until its input ends; "become": as another program.
 CLAIM = """
 import os, sys
 from pathlib import Path
@@ -35,7 +35,7 @@ def devices(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def environment(devices: Path) -> dict[str, str]:
-    """Nobody has said yet which GPUs there are; locks lie in a folder of this test."""
+    """No GPU is chosen yet; the locks are in the folder of this test."""
     said = ("CUDA_VISIBLE_DEVICES", "SLURM", "LOCAL_RANK")
     plain = {name: value for name, value in os.environ.items() if not name.startswith(said)}
     return plain | {"TMPDIR": str(devices)}
@@ -70,7 +70,7 @@ def test_concurrent_jobs_share_no_visible_gpu(environment):
 
 @pytest.mark.parametrize("become", [(), ("become",)])
 def test_a_gpu_is_free_when_its_process_is_killed(environment, become):
-    """A training becomes its launcher, which must hold on to what it claimed."""
+    """Training becomes its launcher, which must keep the claimed GPUs."""
     with job(environment, "8", *become) as first:
         assert got(first) == set("01234567")
         with job(environment, "1") as second:

@@ -1,4 +1,4 @@
-"""Validation errors of parameters and cards, one line each: key, value, what was expected."""
+"""Validation errors of parameters and cards, one line each: key, value and expected value."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,13 +15,13 @@ from vqathinker.phases.words import nearest, shorten
 def describe_faults(
     error: ValidationError, content: Any, models: type[BaseModel], above: str = ""
 ) -> list[str]:
-    """A line for each fault: its key and what is wrong.
+    """A line for each fault, which begins with its key.
 
     Args:
         error: of the validation.
-        content: what was validated.
+        content: the validated value.
         models: base class of all its models; a mistyped key is compared with their fields.
-        above: key that the content stands under, if any.
+        above: key of the content, if any.
     """
     faults = _faults_by_path(error, content, models)
     return [_line([above, *path] if above else path, text) for path, text in faults]
@@ -33,12 +33,12 @@ def faults_of(
     config: Mapping[str, Any],
     models: type[BaseModel],
 ) -> list[str]:
-    """A line for each fault of resolved parameters, with the key as it stands in `config`.
+    """A line for each fault of resolved parameters, which begins with its key in `config`.
 
     Args:
         error: of the validation.
         params: resolved parameters, see `phases.parameters.resolve`.
-        config: what they were resolved from.
+        config: the content of params.yaml that was resolved.
         models: as in `describe_faults`.
     """
     faults = _faults_by_path(error, params, models)

@@ -1,9 +1,9 @@
-"""Versions of results: one whole number for each kind of job, and a line for every change of it.
+"""Versions of results: one integer for each kind of job, and one line for each change of it.
 
-A job is out of date when its parameters change or this number does. Code and versions of packages
-do not count: provenance records them. Whoever changes on purpose what a job writes adds a line
-here, and then this job and all that follow from it run again. tests/workflow/test_results.py runs
-the tiny pipeline, compares what it makes with what is on record, and says where to add the line.
+A job is out of date if its parameters or this number change. Code and versions of packages do not
+count; provenance records them. If you change the output of a job on purpose, add a line here: the
+job and all that depend on it then rerun. tests/workflow/test_pipeline.py compares the outputs of a
+tiny pipeline with recorded ones.
 """
 
 _CHANGES: dict[str, tuple[str, ...]] = {
@@ -17,15 +17,15 @@ _CHANGES: dict[str, tuple[str, ...]] = {
     "predict": ("greedy, mean and expected scores",),
     "perturbed": ("scores of clips and of their perturbed copies",),
     "metrics": ("SRCC, PLCC after the logistic fit, intervals",),
-    "absent": ("metrics of a set that is not there",),
+    "absent": ("empty metrics of an absent set",),
     "preference": ("share of perturbed copies that score below the clip",),
-    "ask": ("answers to questions beside the score",),
-    "judge": ("what a judge says of open answers",),
+    "ask": ("answers to questions",),
+    "judge": ("scores of open answers by a judge",),
     "measure": ("accuracies and correlations of answers",),
     "tables": ("tables of scores, and their provenance", "provenance of all tables in one file"),
     "numbers": ("numbers of tables, for DVC",),
     "figures": ("curves, scatter plots, calibration",),
-    "thumbnails": ("small pictures of clips",),
+    "thumbnails": ("thumbnails of clips",),
     "page": ("the report",),
 }
 
