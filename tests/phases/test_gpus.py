@@ -116,20 +116,22 @@ def test_device_files_are_counted_without_cuda_visible_devices(devices, tmp_path
     assert not environment
 
 
-PAPER = {"scale": "paper", "device": "auto"}
+RESOURCES = {"train": {"gpu": 8}, "predict": {"gpu": 1}}
+PAPER = {"scale": "paper", "device": "auto", "resources": RESOURCES}
+NONE = {"train": {"gpu": 0}, "predict": {"gpu": 0}}
 
 
 @pytest.mark.parametrize(
     ("params", "rules", "gpus", "outcome"),
     [
-        (PAPER, {"train": 8, "predict": 1}, 0, InputError),
-        (PAPER | {"device": "cuda"}, {"predict": 1}, 0, InputError),
-        (PAPER, {"predict": 1}, 0, "No GPU: predict"),
-        (PAPER, {"train": 8}, 4, "uses 8 GPUs in one job, and this machine has 4"),
-        (PAPER, {"train": 8}, 8, None),
-        (PAPER | {"device": "cpu"}, {"train": 8}, 0, None),
-        (PAPER, {"train": 0}, 0, None),
-        (PAPER, {}, 0, None),
+        (PAPER, {"train", "predict", "fetch"}, 0, InputError),
+        (PAPER | {"device": "cuda"}, {"ask"}, 0, InputError),
+        (PAPER, {"predict"}, 0, "No GPU: predict"),
+        (PAPER, {"train"}, 4, "uses 8 GPUs in one job, and this machine has 4"),
+        (PAPER, {"train"}, 8, None),
+        (PAPER | {"device": "cpu"}, {"train"}, 0, None),
+        (PAPER | {"resources": NONE}, {"train"}, 0, None),
+        (PAPER, {"fetch"}, 0, None),
     ],
 )
 def test_a_run_is_refused_or_warned_of_missing_gpus(params, rules, gpus, outcome):

@@ -64,7 +64,7 @@ def test_a_second_repro_does_nothing(reproduced):
     assert not reproduced.calls()
 
 
-UP_TO_DATE = "has it: data, clips, base, train, evaluate, understand, thumbnails, report.\n"
+UP_TO_DATE = "dvc.lock: data, clips, base, train, evaluate, understand, thumbnails, report.\n"
 
 
 def test_a_pull_brings_data_and_policies_and_plain_snakemake_makes_nothing_again(clone, reproduced):

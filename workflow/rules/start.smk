@@ -75,15 +75,8 @@ if not workflow.remote_exec and "gpu" not in workflow.global_resources:
 
 onstart:
     if workflow.local_exec and not workflow.touch:
-        gpus = {"train": RESOURCES["train"]["gpu"]}
-        gpus |= dict.fromkeys(
-            ("predict", "perturbed", "ask"), RESOURCES["predict"]["gpu"]
-        )
         rules_to_run = {job.rule.name for job in workflow.dag.needrun_jobs()}
-        gpus = {
-            name: number for name, number in gpus.items() if name in rules_to_run
-        }
-        if warning := check_gpus(PARAMS, gpus, count_gpus()):
+        if warning := check_gpus(PARAMS, rules_to_run, count_gpus()):
             logger.warning(warning)
     for line in describe_absent(PARAMS, ABSENT):
         logger.info(line)

@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Collection, Mapping, MutableMapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,6 +21,8 @@ _VISIBLE = "CUDA_VISIBLE_DEVICES"
 _ALLOCATION = "SLURM_JOB_ID"  # SLURM numbers the GPUs of each allocation from 0
 _LAUNCHED = "LOCAL_RANK"  # set by a launcher, which has claimed for all its processes
 _POLL_S = 0.5
+# Rules that use a GPU, and their groups in `resources`.
+_GROUPS = {"train": "train", "predict": "predict", "perturbed": "predict", "ask": "predict"}
 _held: list[IO[str]] = []
 
 
@@ -107,19 +109,20 @@ def _lock(path: Path) -> bool:
     return True
 
 
-def check_gpus(params: Mapping[str, Any], rules: Mapping[str, int], gpus: int) -> str | None:
+def check_gpus(params: Mapping[str, Any], rules: Collection[str], gpus: int) -> str | None:
     """A warning if a run will be slow on this machine or differ from its parameters.
 
     Args:
         params: resolved parameters.
-        rules: rules that will run, and the GPUs that params.yaml gives a job of each.
+        rules: names of the rules that will run.
         gpus: number of GPUs of this machine.
 
     Raises:
         InputError: training needs a GPU, or `device` is cuda, and there is none.
     """
     scale, device = params["scale"], params["device"]
-    needed = {name: number for name, number in rules.items() if number}
+    wanted = {rule: params["resources"][_GROUPS[rule]]["gpu"] for rule in rules if rule in _GROUPS}
+    needed = {rule: number for rule, number in wanted.items() if number}
     if device == "cpu" or not needed:
         return None
     if not gpus and ("train" in needed or device == "cuda"):
