@@ -20,18 +20,18 @@ PARAMS = {
 }
 
 
-def of_scale(files: dict[str, Any], typed: dict[str, Any], scale: str = "demo") -> Any:
+def of_scale(files: dict[str, Any], config: dict[str, Any], scale: str = "demo") -> Any:
     before = copy.deepcopy(PARAMS)
-    merged = lay_over(PARAMS, files, typed)
+    merged = lay_over(PARAMS, files, config)
     assert before == PARAMS
     return merge(merged["training"], merged["scales"][scale]["training"])
 
 
-def test_a_typed_value_counts_for_the_scale():
+def test_a_value_of_config_counts_for_the_scale():
     assert of_scale({}, {"training": {"beta": 0.1}})["beta"] == 0.1
-    typed = {"scale": "paper", "training": {"beta": 0.1}}
-    assert of_scale({}, typed, "paper")["beta"] == 0.1
-    assert lay_over(PARAMS, {}, typed)["scales"]["demo"] == at(PARAMS, ["scales", "demo"])
+    config = {"scale": "paper", "training": {"beta": 0.1}}
+    assert of_scale({}, config, "paper")["beta"] == 0.1
+    assert lay_over(PARAMS, {}, config)["scales"]["demo"] == at(PARAMS, ["scales", "demo"])
 
 
 def test_an_unknown_scale_is_left_to_resolve():
@@ -44,7 +44,7 @@ def test_a_value_of_a_file_that_the_scale_hides_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("files", "typed", "beta"),
+    ("files", "config", "beta"),
     [
         ({"training": {"beta": 0.4}}, {}, 0.4),
         ({"training": {"beta": 0.1}}, {"training": {"beta": 0.3}}, 0.3),
@@ -52,8 +52,8 @@ def test_a_value_of_a_file_that_the_scale_hides_is_refused():
         (PARAMS, {}, 0.4),
     ],
 )
-def test_a_value_of_a_file_that_counts_is_accepted(files, typed, beta):
-    assert of_scale(files, typed)["beta"] == beta
+def test_a_value_of_a_file_that_counts_is_accepted(files, config, beta):
+    assert of_scale(files, config)["beta"] == beta
 
 
 @pytest.mark.parametrize("value", [{"rank": 8}, 3, None])
@@ -86,7 +86,7 @@ SCHEMA = {
 
 
 @pytest.mark.parametrize(
-    ("typed", "value"),
+    ("config", "value"),
     [
         ({"title": "010"}, {"title": "010"}),
         ({"title": "null"}, {"title": "null"}),
@@ -103,8 +103,8 @@ SCHEMA = {
         ({"unknown": "2026-11-27"}, {"unknown": "2026-11-27"}),
     ],
 )
-def test_typed_text_gets_the_type_that_its_key_expects(typed: Any, value: Any) -> None:
-    assert coerce(typed, SCHEMA) == value
+def test_text_gets_the_type_that_its_key_expects(config: Any, value: Any) -> None:
+    assert coerce(config, SCHEMA) == value
 
 
 def test_files_are_laid_over_each_other(tmp_path) -> None:

@@ -30,7 +30,7 @@ from vqathinker.phases.pulled import settle_pulled
 from vqathinker.phases.slurm_jobs import describe_left, jobs_left, wait_for_jobs
 
 
-def typed():
+def command_line():
     """The command line with its profiles, which Snakemake does not expose; takes 0.25 s."""
     with redirect_stderr(StringIO()):
         return parse_args(sys.argv[1:])[1]
@@ -40,7 +40,7 @@ def runs_no_job():
     """Whether this is a dry run or the like."""
     if Path(sys.argv[0]).stem not in {"snakemake", "__main__"}:
         return workflow.dryrun  # another program calls Snakemake
-    args = typed()
+    args = command_line()
     options = ("dryrun", "unlock", "lint", "list_target_rules", "list_rules", "dag")
     options += ("rulegraph", "filegraph", "summary", "detailed_summary", "report")
     return any(getattr(args, name, None) for name in options)
@@ -69,7 +69,7 @@ if workflow.is_main_process:
 # and also for --jobs.
 if not workflow.remote_exec and "gpu" not in workflow.global_resources:
     is_local = workflow.global_resources["_nodes"].value is None
-    if is_local or (MAIN and typed().executor in {None, "local"}):
+    if is_local or (MAIN and command_line().executor in {None, "local"}):
         workflow.register_resource("gpu", max(1, count_gpus()))
 
 

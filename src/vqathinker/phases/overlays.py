@@ -32,8 +32,8 @@ def resolve_overlays(settings: Any, schema: Schema) -> tuple[Tree, Tree]:
     own = [path for path in [Path("params.yaml")] if path.exists()]
     files = read_files(settings.configfiles)
     params = {} if settings.replace_workflow_config else read_files(own)
-    typed = coerce(settings.config, schema)
-    return merge(merge(params, files), typed), resolve(lay_over(params, files, typed))
+    config = coerce(settings.config, schema)
+    return merge(merge(params, files), config), resolve(lay_over(params, files, config))
 
 
 def read_files(paths: Iterable[Path]) -> Tree:
@@ -53,12 +53,12 @@ def read_files(paths: Iterable[Path]) -> Tree:
     return merged
 
 
-def lay_over(params: Tree, files: Tree, typed: Tree) -> Tree:
-    """`params` with `files` and then `typed` laid over it.
+def lay_over(params: Tree, files: Tree, config: Tree) -> Tree:
+    """`params`, overlaid with `files` and then with `config`, the values of `--config`.
 
-    In params.yaml, values of a scale hide those of the shared sections. A typed value therefore
-    counts for the scale. A value of a file must say where it belongs, but also counts where the
-    scale has null.
+    In params.yaml, values of a scale hide those of the shared sections. A value of `--config`
+    therefore counts for the scale. A value of a file counts where it stands, and also for the scale
+    if that has null.
 
     Raises:
         InputError: the scale hides a value of a file, which therefore would change nothing.
@@ -67,21 +67,21 @@ def lay_over(params: Tree, files: Tree, typed: Tree) -> Tree:
     >>> lay_over(params, {}, {"training": {"epsilon": 0.1}})["scales"]
     {'demo': {'training': {'epsilon': 0.1}}}
     """
-    merged = merge(merge(params, files), typed)
+    merged = merge(merge(params, files), config)
     path = ["scales", str(merged.get("scale"))]
     of_scale = at(merged, path)
     if not isinstance(of_scale, Mapping):
         return merged  # `resolve` reports the unknown scale
-    own = at(merge(files, typed), path) or {}
-    shared, typed = _without_scales(files), _without_scales(typed)
+    own = at(merge(files, config), path) or {}
+    shared, config = _without_scales(files), _without_scales(config)
     for key, value in leaves(shared):
         hiding = at(of_scale, key)
-        if hiding not in (None, value) and at(typed, key) is None and at(own, key) is None:
+        if hiding not in (None, value) and at(config, key) is None and at(own, key) is None:
             raise InputError(
                 f"--configfile: {'.'.join(key)} is {value!r}, which changes nothing: scale "
                 f"{path[1]} has its own {hiding!r}; expected it below scales: {{{path[1]}: …}}"
             )
-    of_scale = merge(merge(merge(of_scale, shared), own), typed)
+    of_scale = merge(merge(merge(of_scale, shared), own), config)
     return merge(merged, {"scales": {path[1]: of_scale}})
 
 
