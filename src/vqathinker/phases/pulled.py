@@ -1,18 +1,17 @@
 """Times of files after `dvc pull`, so that Snakemake does not make them again.
 
-Snakemake compares times, but DVC gives files the time of the pull. dvc.lock and `dvc status` say
-which stages are up to date. Their outputs get the time of the latest file in workflow/keys.
+Snakemake compares times, but DVC gives files the time of the pull. Outputs of stages that
+`dvc repro` would skip therefore get the time of the latest file in workflow/keys.
 """
 
 import hashlib
-import json
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 from re import Pattern
-from typing import Any
 
 from vqathinker.phases.keys import FOLDER
 from vqathinker.phases.parameters import read_params
@@ -42,14 +41,14 @@ def settle_pulled(params: Tree, outputs: Collection[Pattern[str]]) -> str | None
     settled = _SETTLED.is_file() and _SETTLED.read_text(encoding="utf-8") == digest
     if settled or read_params(Path("params.yaml")) != params:
         return None
-    command = [program, "status", "--json"]
+    # Frames are never pulled, and DVC skips stages for which only data are missing.
+    command = [program, "repro", "--dry", "--allow-missing"]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
-        return f"`dvc status` failed; pulled files may be made again: {done.stderr.strip()}"
-    stages = parse_yaml(text)["stages"]
-    fresh = fresh_stages(stages, json.loads(done.stdout))
-    latest = max(path.stat().st_mtime_ns for path in keys)
-    for out in (Path(out["path"]) for name in fresh for out in stages[name].get("outs", [])):
+        return f"`dvc repro --dry` failed; pulled files may be made again: {done.stderr.strip()}"
+    skipped = skipped_stages(done.stdout)
+    stages, latest = parse_yaml(text)["stages"], max(path.stat().st_mtime_ns for path in keys)
+    for out in (Path(out["path"]) for name in skipped for out in stages[name]["outs"]):
         for path in [out, *out.rglob("*")]:
             # Snakemake keeps the time of a directory output in a file inside of it.
             output = path.parent if path.name == ".snakemake_timestamp" else path
@@ -57,39 +56,22 @@ def settle_pulled(params: Tree, outputs: Collection[Pattern[str]]) -> str | None
                 os.utime(path, ns=(latest, latest), follow_symlinks=False)
     _SETTLED.parent.mkdir(exist_ok=True)
     _SETTLED.write_text(digest, encoding="utf-8")
-    made = [name for name in fresh if name != _KEYS]
-    return f"Up to date according to dvc.lock: {', '.join(made)}." if made else None
+    return f"Up to date according to dvc.lock: {', '.join(skipped)}." if skipped else None
 
 
-def fresh_stages(stages: Mapping[str, Any], status: Mapping[str, list[Any]]) -> list[str]:
-    """Stages of dvc.lock whose outputs are what they would be if they ran now.
+def skipped_stages(output: str) -> list[str]:
+    """Stages that `dvc repro --dry` skips before the first one that it runs.
 
-    Nothing about a stage has changed, and the stages before it are fresh. A missing output, such as
-    frames that are never pulled, counts as unchanged.
+    Later ones may follow from that one: DVC does not update its outputs in a dry run.
 
-    Args:
-        stages: by name, as in dvc.lock.
-        status: output of `dvc status --json`.
+    >>> skipped_stages("Running stage 'keys':\\nStage 'data' didn't change, skipping\\n")
+    ['data']
     """
-    outs = {
-        out["path"]: (name, out.get("md5"))
-        for name, stage in stages.items()
-        for out in stage.get("outs", [])
-    }
-
-    def is_fresh(name: str) -> bool:
-        if name == _KEYS:
-            return True
-        for change in status.get(name, []):  # "changed command", or paths with their states
-            paths = [] if isinstance(change, str) else [*change.values()]
-            missing = ((path in outs, state) for each in paths for path, state in each.items())
-            if not paths or any(each != (True, "deleted") for each in missing):
-                return False
-        return all(
-            is_fresh(maker) and (dep["path"] != path or dep.get("md5") == md5)
-            for dep in stages[name].get("deps", [])
-            for path, (maker, md5) in outs.items()
-            if f"{dep['path']}/".startswith(f"{path}/") or path.startswith(f"{dep['path']}/")
-        )
-
-    return [name for name in stages if is_fresh(name)]
+    skipped = []
+    for name, change in re.findall(
+        r"^(?:Stage|Running stage) '(.+)'(:| didn't)", output, re.MULTILINE
+    ):
+        if change == ":" and name != _KEYS:
+            break
+        skipped += [name] if name != _KEYS else []
+    return skipped
