@@ -34,7 +34,7 @@ MAY_SEE = {
     "products": set(),
     "programs": set(),
     "parquet": {"atomic", "errors", "products"},
-    "phases": {"atomic", "errors", "programs"},
+    "phases": {"atomic", "errors"},
     "layout": {"phases"},
     "params": {"choices", "phases", "errors"},
     "video": FOUNDATION,

@@ -49,10 +49,9 @@ def test_an_untrained_run_evaluates_the_base_policy(demo):
 
 def test_only_a_made_base_policy_needs_clips(demo, paper):
     assert demo.base_clips("demo") == demo.shards("demo_train")
-    assert demo.degradations("demo") == ["data/demo_train/source/degradations.csv"]
+    assert demo.base_files("demo", "source.json") == ["data/demo_train/source.json"]
     for name in ("internvl3-8b", "released"):
-        assert paper.base_clips(name) == paper.base_receipts(name) == []
-        assert paper.degradations(name) == []
+        assert paper.base_clips(name) == paper.base_files(name, "source.json") == []
 
 
 def test_a_run_may_have_its_own_base_policy(paper):

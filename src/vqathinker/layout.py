@@ -134,13 +134,9 @@ class Layout:
         made = bases_of(self.params)[name]["kind"] == "demo"
         return self.shards(self.train_set) if made else []
 
-    def base_receipts(self, name: str) -> list[str]:
-        """Receipt of the set of `base_clips`, if any."""
-        return [self.receipt(self.train_set)] if self.base_clips(name) else []
-
-    def degradations(self, name: str) -> list[str]:
-        """Kind and strength of the degradation of each of `base_clips`, if any."""
-        return [f"data/{self.train_set}/source/degradations.csv"] if self.base_clips(name) else []
+    def base_files(self, name: str, *files: str) -> list[str]:
+        """Files below the folder of the set of `base_clips`; none without these clips."""
+        return [f"data/{self.train_set}/{file}" for file in files if self.base_clips(name)]
 
     def trained_policy(self, run: str) -> str:
         """The folder of the exported policy of a trained run."""
@@ -229,8 +225,8 @@ class Layout:
     @property
     def thumbnails(self) -> list[str]:
         """Folders with thumbnails of the clips of the present benchmarks."""
-        names = [name for name in self.benchmarks if name not in self.absent]
-        return [f"{self.results}/thumbnails/{name}" for name in names]
+        names = self.benchmarks
+        return [f"{self.results}/thumbnails/{name}" for name in names if name not in self.absent]
 
     @property
     def understanding(self) -> str:

@@ -16,7 +16,7 @@ rule policies:
 rule base:
     input:
         key=KEYS.of("base/{name}"),
-        receipts=lambda w: LAYOUT.base_receipts(w.name),
+        receipts=lambda w: LAYOUT.base_files(w.name, "source.json"),
         clips=lambda w: LAYOUT.base_clips(w.name),
     output:
         directory("models/base/{name}"),
@@ -30,7 +30,7 @@ rule base:
     resources:
         **RESOURCES["base"],
     params:
-        degradations=lambda w: LAYOUT.degradations(w.name),
+        degradations=lambda w: LAYOUT.base_files(w.name, "source/degradations.csv"),
     shell:
         "vqathinker base --params {input.key:q} --clips {input.clips:q}"
         " --degradations {params.degradations:q} --out {output:q} 2> {log:q}"
