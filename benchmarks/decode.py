@@ -24,7 +24,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import decord
 import ffmpeg
@@ -35,6 +35,8 @@ from made_videos import VIDEOS, X264, encode_video
 from PIL import Image
 from stage import decode_to_shard, resident_mib, stage_command
 
+from vqathinker.choices import PerturbationKind
+from vqathinker.params import PerturbationParams
 from vqathinker.video.ffmpeg import ffmpeg_binary
 from vqathinker.video.perturb import KINDS, draw_perturbation
 from vqathinker.video.probe import probe
@@ -45,6 +47,9 @@ SETTING, FRAMES, SIZE = "6x448", 6, 448
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
 DEVIATION = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
 GROUP = 4
+PERTURBATIONS = PerturbationParams(
+    kinds=[*get_args(PerturbationKind)], draws=1, window=4, jitter=1, duplicate_max=3, drop_max=3
+)
 CORES = len(os.sched_getaffinity(0))
 
 TARGETS = {"1080p h264, groups of 250", "1080p h264, groups of 30"}
@@ -201,7 +206,7 @@ def read_batch(store: ClipStore) -> list[torch.Tensor]:
     for video in store.ids:
         batch += [normalised(store.frames(video)) for _ in range(GROUP)]
         for _ in range(GROUP):
-            how = draw_perturbation(FRAMES, generator, KINDS, 4, 1, 3, 3)
+            how = draw_perturbation(FRAMES, generator, KINDS, PERTURBATIONS)
             frames = normalised(store.frames(video)[list(how.indices)])
             frames[list(how.blank)] = 0
             batch.append(frames)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from vqathinker.video.limits import Limits
 from vqathinker.video.shard import decode_shard
+from vqathinker.video.workers import Limits
 
 LIMITS = Limits(timeout_s=300, memory_mb=2000)
 

@@ -18,7 +18,7 @@ from vqathinker.reporting import plot_data
 from vqathinker.reporting.preference import COLUMNS as PREFERENCE
 from vqathinker.reporting.understanding import COLUMNS as UNDERSTANDING
 from vqathinker.training.history import columns as history_columns
-from vqathinker.video.perturbation_table import _TABLE_SCHEMA as PERTURBATIONS
+from vqathinker.video.perturb import _TABLE_SCHEMA as PERTURBATIONS
 
 OUTSIDE = re.compile(
     r"""<(?:script|img|iframe|link)[^>]*\s(?:src|href)=["']?(?:https?:)?//[^"'>]+"""

@@ -26,8 +26,7 @@ from vqathinker.evaluation.predict import predict
 from vqathinker.params import RunSettings, load_all, load_run
 from vqathinker.policy.machine import describe_machine
 from vqathinker.training.run import train
-from vqathinker.video.perturb import draw_perturbations
-from vqathinker.video.perturbation_table import write_perturbations
+from vqathinker.video.perturb import draw_perturbations, write_perturbations
 from vqathinker.video.store import ClipStore
 
 WAYS = {

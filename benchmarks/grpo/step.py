@@ -6,7 +6,7 @@ checkpointing on. Advantages are drawn, since rewards cost nothing beside the re
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from grpo.measure import PhaseClock, TokenCounter
 from grpo.shapes import Shape, build
+from vqathinker.choices import PerturbationKind
+from vqathinker.params import PerturbationParams
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.training.rollouts import RolloutSampler
 from vqathinker.video.perturb import KINDS, Perturbation, draw_perturbation
@@ -22,6 +24,9 @@ from vqathinker.video.store import ClipStore
 Policy = VQAThinkerForConditionalGeneration
 
 END = 1  # the token that ends a completion
+PERTURBATIONS = PerturbationParams(
+    kinds=[*get_args(PerturbationKind)], draws=1, window=4, jitter=1, duplicate_max=3, drop_max=3
+)
 BETA, CLIP, RATE = 0.04, 0.2, 1e-6
 
 
@@ -31,7 +36,7 @@ class Drawn:
     def __init__(self, frames: int, draws: int) -> None:
         self.draws = draws
         rng = np.random.default_rng(0)
-        self._drawn = [draw_perturbation(frames, rng, KINDS, 4, 1, 3, 3) for _ in range(draws)]
+        self._drawn = [draw_perturbation(frames, rng, KINDS, PERTURBATIONS) for _ in range(draws)]
 
     def get(self, video: str, draw: int) -> Perturbation:
         """The `draw`-th perturbation, the same for each video."""

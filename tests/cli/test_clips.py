@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from vqathinker.cli import app
 from vqathinker.video.ffmpeg import ffmpeg_binary
-from vqathinker.video.perturbation_table import PerturbationTable
+from vqathinker.video.perturb import PerturbationTable
 from vqathinker.video.store import ClipStore
 
 

@@ -17,8 +17,8 @@ from vqathinker.params import IntervalsParams
 from vqathinker.reporting.page.write import PageSources
 from vqathinker.reporting.plot_data import panels_for, training_curves
 from vqathinker.reporting.tables import Inputs, write_tables
-from vqathinker.video.draw_thumbnails import write_thumbnails
 from vqathinker.video.store import write_shard
+from vqathinker.video.thumbnails import write_thumbnails
 
 QUICK = IntervalsParams(resamples=200, seed=7, confidence=0.95)
 VIDEOS = 12

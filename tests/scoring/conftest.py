@@ -8,7 +8,7 @@ import pytest
 
 from vqathinker.scoring.loaded import LoadedPolicy
 from vqathinker.video.ffmpeg import ffmpeg_binary
-from vqathinker.video.fork_server import preload_modules
+from vqathinker.video.workers import preload_modules
 
 preload_modules("vqathinker.scoring.sample", "torch", "vqathinker.video.decode")
 

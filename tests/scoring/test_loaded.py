@@ -14,10 +14,10 @@ from vqathinker.evaluation.predict import predict
 from vqathinker.params import AnswerParams, EvaluationParams
 from vqathinker.scoring.loaded import LoadedPolicy, reasoning_of
 from vqathinker.video.damage import DamagedVideo
-from vqathinker.video.limits import Limits
 from vqathinker.video.probe import probe
 from vqathinker.video.sampling import frame_indices
 from vqathinker.video.shard import decode_shard
+from vqathinker.video.workers import Limits
 
 HOW = {
     "batch_size": 4, "max_new_tokens": 8, "precision": "fp32", "score": "mean",

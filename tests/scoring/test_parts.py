@@ -18,7 +18,7 @@ from vqathinker.scoring.loaded import LoadedPolicy
 from vqathinker.scoring.sample import SampledClip, sample_clip, sample_windows
 from vqathinker.scoring.trained_on import TrainedOn, what_is_unlike
 from vqathinker.video.ffmpeg import ffmpeg_binary
-from vqathinker.video.pyav_reader import PyavReader
+from vqathinker.video.readers import PyavReader
 from vqathinker.video.sampling import ClipSetting
 
 SIX = ClipSetting(6, 56)

@@ -49,8 +49,7 @@ class TrainingSet:
 def training_set(
     tmp_path_factory: pytest.TempPathFactory, tiny_base: Path, tiny_clips: Path
 ) -> TrainingSet:
-    from vqathinker.video.perturb import KINDS, draw_perturbations
-    from vqathinker.video.perturbation_table import write_perturbations
+    from vqathinker.video.perturb import KINDS, draw_perturbations, write_perturbations
 
     folder = tmp_path_factory.mktemp("training")
     write_talking_policy(tiny_base, tiny_clips, folder / "base")

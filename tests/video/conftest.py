@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from vqathinker.video.ffmpeg import ffmpeg_binary
-from vqathinker.video.fork_server import preload_modules
+from vqathinker.video.workers import preload_modules
 
 MakeClip = Callable[..., Path]
 Patch = Callable[..., Path]
 
 # Children of every test start from a server that has imported torch once.
-preload_modules("vqathinker.video.decode", "vqathinker.video.probe")
+preload_modules("vqathinker.video.shard", "vqathinker.video.decode")
 
 # A moving test picture: 96x64 pixels, 20 frames a second, 2 s, so 40 frames.
 PICTURE = ("-f", "lavfi", "-i", "testsrc2=size=96x64:rate=20:duration=2")
@@ -153,8 +153,8 @@ def transport(make_clip: MakeClip) -> Path:
 
 @pytest.fixture(scope="session")
 def huge(make_clip: MakeClip) -> Path:
-    """One frame of 16,000 by 16,000 pixels, about the most that ffmpeg itself will make."""
-    black = ("-f", "lavfi", "-i", "color=size=16000x16000:rate=1")
+    """One frame of more pixels than are decoded."""
+    black = ("-f", "lavfi", "-i", "color=size=9000x9000:rate=1")
     return make_clip("huge.mov", "mjpeg", "-frames:v", "1", inputs=black)
 
 

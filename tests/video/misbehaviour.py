@@ -5,35 +5,18 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from vqathinker.video.damage import DamagedVideo
-from vqathinker.video.disturbance import Disturbance, DisturbedJobError
+from vqathinker.video.damage import DamagedVideo, DisturbedJobError
 from vqathinker.video.sampling import ClipSetting
-from vqathinker.video.shard_task import decode_into_row
-
-__all__ = ["MEETING", "ClockThatJumps", "behave", "decode_unless_blocked", "tries"]
+from vqathinker.video.shard import decode_into_row
 
 MEETING = 3  # workers
 
 
-class ClockThatJumps:
-    """Stands still until a worker has added a byte to the file `sign`; then an hour has gone by.
-
-    So a time limit is reached when a worker is known to hang, however long that takes, and never
-    by one that is only slow.
-    """
-
-    def __init__(self, sign: Path) -> None:
-        self.sign = sign
-
-    def __call__(self) -> float:
-        time.sleep(0.001)  # whoever asks again and again leaves the processor to the others
-        return 3600.0 * tries(self.sign)
-
-
 def tries(path: Path) -> int:
-    """How often something was tried that says so in the file `path`."""
+    """How often a video was tried that counts its tries in the file `path`."""
     return path.stat().st_size if path.exists() else 0
 
 
@@ -43,49 +26,46 @@ def count_try(path: Path) -> int:
     return tries(path)
 
 
+def once(first: Callable[[Path], object], path: Path) -> str:
+    """Only the first try goes wrong."""
+    if count_try(path) == 1:
+        first(path)
+    return well(path)
+
+
+def well(path: Path) -> str:
+    return f"{path} {os.getpid()}"
+
+
 def hang(path: Path) -> None:
     count_try(path)
     while True:
         signal.pause()
 
 
-def spin(path: Path) -> None:
-    """Takes processor time; by the clock only the first try is late."""
-    if tries(path) == 0:
-        count_try(path)
+def spin(_: Path) -> None:
     while True:
         pass
-
-
-def once(path: Path, behave_first: Callable[[Path], object]) -> str:
-    """The first try goes wrong, every other one well."""
-    if count_try(path) == 1:
-        behave_first(path)
-    return f"{path} {os.getpid()}"
 
 
 def kill(_: Path) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def disturb(path: Path) -> None:
-    raise Disturbance(path, "the disk stalls", "wait")
+def crash(_: Path) -> None:
+    ctypes.string_at(0)
 
 
-def fail(path: Path) -> None:
-    raise DisturbedJobError(f"{path}: cannot be written")
-
-
-def meet(path: Path) -> int:
-    """Come back when as many as `MEETING` are here at the same time."""
-    path.touch()
-    while len(list(path.parent.iterdir())) < MEETING:
-        time.sleep(0.01)
-    return os.getpid()
+def run_out_of_memory(_: Path) -> None:
+    bytearray(2 * 1024**3)
 
 
 def run_out_of_memory_like_torch(_: Path) -> None:
     raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate ...")
+
+
+def disturb(path: Path) -> None:
+    raise DisturbedJobError(f"{path}: the disk stalls; wait")
 
 
 def damaged(path: Path) -> None:
@@ -96,32 +76,30 @@ def gone(path: Path) -> None:
     raise FileNotFoundError(path)
 
 
+def meet(path: Path) -> int:
+    """Return when as many as `MEETING` are here at the same time."""
+    path.touch()
+    while len(list(path.parent.iterdir())) < MEETING:
+        time.sleep(0.01)
+    return os.getpid()
+
+
 BEHAVIOURS: dict[str, Callable[[Path], object]] = {
-    "well": lambda path: f"{path} {os.getpid()}",
-    "hang": hang,
-    "spin": spin,
-    "meet": meet,
-    "out of memory": lambda _: bytearray(2 * 1024**3),
-    "out of memory like torch": run_out_of_memory_like_torch,
-    "crash": lambda _: ctypes.string_at(0),
+    **{f.__name__: f for f in (well, hang, spin, kill, crash, disturb, damaged, gone, meet)},
+    "memory": run_out_of_memory,
+    "torch memory": run_out_of_memory_like_torch,
     "exit": lambda _: os._exit(7),
-    "damaged": damaged,
-    "gone": gone,
     "bug": lambda _: 1 / 0,
-    "kill": kill,
-    "killed once": lambda path: once(path, kill),
-    "hangs once": lambda path: once(path, lambda _: signal.pause()),
-    "disturb": disturb,
-    "disturbed once": lambda path: once(path, disturb),
-    "crashes once": lambda path: once(path, lambda _: ctypes.string_at(0)),
-    "out of memory once": lambda path: once(path, lambda _: bytearray(2 * 1024**3)),
-    "fail": fail,
-    "tell the alarm": lambda _: signal.alarm(0),
+    "full disk": lambda path: Path("/dev/full").write_text(f"{path}", encoding="utf-8"),
+    "killed once": partial(once, kill),
+    "hangs once": partial(once, lambda _: signal.pause()),
+    "disturbed once": partial(once, disturb),
+    "memory once": partial(once, run_out_of_memory),
+    "alarm": lambda _: signal.alarm(0),
 }
 
 
 def behave(path: Path, behaviour: str) -> object:
-    """Do as told."""
     return BEHAVIOURS[behaviour](path)
 
 

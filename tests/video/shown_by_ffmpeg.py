@@ -12,7 +12,7 @@ from vqathinker.video.decode import decode_clip, resize
 from vqathinker.video.ffmpeg import ffmpeg_binary
 from vqathinker.video.orientation import Pixels
 from vqathinker.video.probe import Probe, probe
-from vqathinker.video.pyav_reader import PyavReader
+from vqathinker.video.readers import PyavReader
 from vqathinker.video.sampling import ClipSetting, frame_indices
 
 __all__ = ["ShownByFfmpeg", "require_what_ffmpeg_shows", "shown_by_ffmpeg"]

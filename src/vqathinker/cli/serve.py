@@ -56,7 +56,7 @@ def serve(
     from vqathinker.serving import build
     from vqathinker.serving import serve as serve_page
     from vqathinker.serving.server import LOOPBACK
-    from vqathinker.video.bounds import ClipBounds
+    from vqathinker.video.probe import ClipBounds
 
     if host not in LOOPBACK:
         typer.echo(_warning(host, password), err=True)

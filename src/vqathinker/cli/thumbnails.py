@@ -22,7 +22,7 @@ def thumbnails(
     Example: vqathinker thumbnails --clips clips/demo_content/6x112/0000.safetensors
     --out-dir results/demo/thumbnails/demo_content
     """
-    from vqathinker.video.draw_thumbnails import write_thumbnails
+    from vqathinker.video.thumbnails import write_thumbnails
 
     drawn = write_thumbnails(clips, out_dir)
     typer.echo(f"{out_dir}: thumbnails of {drawn} clips")

@@ -30,8 +30,8 @@ from vqathinker.scoring.clips import is_address, shown_name
 from vqathinker.scoring.loaded import LoadedPolicy, failed
 from vqathinker.scoring.results import ClipScore, Method
 from vqathinker.scoring.sample import LIMITS, sample_windows
-from vqathinker.video.disturbance import DisturbedJobError
-from vqathinker.video.limits import Limits
+from vqathinker.video.damage import DisturbedJobError
+from vqathinker.video.workers import Limits
 
 # Shorter waits than for data sets: somebody sits before the screen.
 _POLICY: Final = RetryPolicy(attempts=3, longest_retry_after_s=30.0)

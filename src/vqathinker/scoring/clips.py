@@ -191,13 +191,16 @@ def _why_no_video(paths: list[Path]) -> Iterator[str | None]:
         return
     from vqathinker.scoring.sample import WORKER_MODULES  # noqa: PLC0415  not for named files
     from vqathinker.video.damage import DamagedVideo  # noqa: PLC0415
-    from vqathinker.video.fork_server import preload_modules  # noqa: PLC0415
-    from vqathinker.video.limits import Limits  # noqa: PLC0415
-    from vqathinker.video.workers import run_in_workers  # noqa: PLC0415
+    from vqathinker.video.workers import (  # noqa: PLC0415
+        Limits,
+        preload_modules,
+        run_in_workers,
+    )
 
     preload_modules(*WORKER_MODULES)
     items = [(str(path),) for path in paths]
-    for _, outcome in run_in_workers(_look_into, items, Limits(timeout_s=20, memory_mb=2000)):
+    outcomes = dict(run_in_workers(_look_into, items, Limits(timeout_s=20, memory_mb=2000)))
+    for outcome in (outcomes[number] for number in range(len(items))):
         if isinstance(outcome, DamagedVideo):
             yield outcome.reason if outcome.status in _NO_VIDEO else None
         else:

@@ -28,8 +28,8 @@ from vqathinker.scoring.sample import LIMITS, Pixels, SampledClip, sample_clip
 from vqathinker.scoring.trained_on import TrainedOn, what_is_unlike
 from vqathinker.video.damage import DamagedVideo
 from vqathinker.video.decode import resize
-from vqathinker.video.limits import Limits
 from vqathinker.video.sampling import ClipSetting, frame_indices, parse_setting
+from vqathinker.video.workers import Limits
 
 _STRICT: Final = AnswerParams(reading="strict", range=[0, 5])
 

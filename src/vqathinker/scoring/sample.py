@@ -15,14 +15,11 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from vqathinker.video.container import open_video
-from vqathinker.video.damage import DamagedVideo
-from vqathinker.video.disturbance import undisturbed
-from vqathinker.video.fork_server import preload_modules
-from vqathinker.video.limits import Limits
+from vqathinker.video.damage import DamagedVideo, undisturbed
 from vqathinker.video.probe import Probe, probe
-from vqathinker.video.pyav_reader import PyavReader
+from vqathinker.video.readers import PyavReader
 from vqathinker.video.sampling import ClipSetting, frame_indices
-from vqathinker.video.workers import run_in_workers
+from vqathinker.video.workers import Limits, preload_modules, run_in_workers
 
 if TYPE_CHECKING:
     from vqathinker.video.decode import Clip
@@ -111,11 +108,12 @@ def sample_windows(
         raise found
     facts, hdr, parts = found
     groups = [parts[first : first + _AT_ONCE] for first in range(0, len(parts), _AT_ONCE)]
-    asked = [(str(file), setting, [indices for _, _, indices in group]) for group in groups]
-    for number, outcome in run_in_workers(_read, asked, limits):
+    for group in groups:
+        asked = (str(file), setting, [indices for _, _, indices in group])
+        [(_, outcome)] = run_in_workers(_read, [asked], limits)
         if isinstance(outcome, DamagedVideo | FileNotFoundError):
             raise outcome
-        for (start, end, indices), (frames, seconds) in zip(groups[number], outcome, strict=True):
+        for (start, end, indices), (frames, seconds) in zip(group, outcome, strict=True):
             pixels = np.ascontiguousarray(frames.transpose(0, 2, 3, 1))
             own = _facts_of_part(facts, start, end, indices)
             shown = tuple(indices), tuple(seconds)

@@ -19,8 +19,8 @@ from vqathinker.scoring.load import load_policy
 from vqathinker.serving.server import Gate
 from vqathinker.serving.uploads import UploadFolder
 from vqathinker.serving.verdict import Verdict, comparison_html, escape, judge, verdict_html
-from vqathinker.video.bounds import ClipBounds
-from vqathinker.video.fork_server import preload_modules
+from vqathinker.video.probe import ClipBounds
+from vqathinker.video.workers import preload_modules
 
 if TYPE_CHECKING:
     from vqathinker.scoring.loaded import LoadedPolicy

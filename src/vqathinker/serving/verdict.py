@@ -22,11 +22,9 @@ from vqathinker.evaluation.preference import outcomes
 from vqathinker.params import ScoreKind
 from vqathinker.scoring.results import METHODS, ClipScore
 from vqathinker.serving.uploads import UploadFolder
-from vqathinker.video.bounds import ClipBounds
-from vqathinker.video.damage import DamagedVideo
-from vqathinker.video.disturbance import DisturbedJobError
-from vqathinker.video.limits import Limits, WorkerStartError
-from vqathinker.video.probe import probe_all
+from vqathinker.video.damage import DamagedVideo, DisturbedJobError
+from vqathinker.video.probe import ClipBounds, probe_all
+from vqathinker.video.workers import Limits, WorkerStartError
 
 if TYPE_CHECKING:
     from vqathinker.scoring.loaded import LoadedPolicy

@@ -16,7 +16,7 @@ from vqathinker.policy.generation import EncodedPrompts, generate, uniform_numbe
 from vqathinker.policy.inputs import FrameFeatures, encode_blank_frame, encode_frames
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.normalisation import normalise
-from vqathinker.video.perturbation_table import PerturbationTable
+from vqathinker.video.perturb import PerturbationTable
 from vqathinker.video.store import ClipStore
 
 

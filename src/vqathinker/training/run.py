@@ -43,7 +43,7 @@ from vqathinker.training.ineffective import ineffective_parameters
 from vqathinker.training.resumable import KeepCheckpoints, ResumableTrainer
 from vqathinker.training.setup import build_trainer, join_processes
 from vqathinker.training.trained_on import describe_labels
-from vqathinker.video.perturbation_table import PerturbationTable
+from vqathinker.video.perturb import PerturbationTable
 from vqathinker.video.sampling import parse_setting
 from vqathinker.video.store import ClipStore
 

@@ -26,7 +26,7 @@ from vqathinker.training.rollouts import RolloutSampler
 from vqathinker.training.supervised import SupervisedTrainer
 from vqathinker.training.trainer import VQAThinkerTrainer
 from vqathinker.training.watch import Watch
-from vqathinker.video.perturbation_table import PerturbationTable
+from vqathinker.video.perturb import PerturbationTable
 from vqathinker.video.store import ClipStore
 
 _HEAD = "lm_head"  # as large as a third of a small language model's layers, and tied to its words

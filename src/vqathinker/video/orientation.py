@@ -1,51 +1,32 @@
-"""How a frame is turned and mirrored to be upright: its display matrix, as ffmpeg applies it.
+"""Size and orientation of a frame as it is displayed, from its display matrix as ffmpeg applies it.
 
 Source: `get_rotation` of FFmpeg's fftools/cmdutils.c, and the filters that fftools/ffmpeg_filter.c
-inserts for its result. Multiples of 90 degrees are applied, mirrored or not. By other angles ffmpeg
-turns the picture inside the frame, with black corners, and most players do not turn it at all: such
-frames are taken as they are stored.
+inserts for its result. Rotations by multiples of 90 degrees are applied, mirrored or not. For other
+angles ffmpeg turns the picture inside the frame, with black corners, and most players do not turn
+it at all: such frames are used as stored.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
 
-__all__ = ["Orientation", "Pixels", "orientation_by", "orientation_of"]
-
 Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
 class Orientation:
-    """What makes a stored frame upright.
+    """What makes a stored frame upright."""
 
-    Attributes:
-        degrees: that the display matrix turns the frame clockwise, 0 to 359.
-        flips_rows: upside down, before anything else.
-        flips_columns: left becomes right, before rows and columns are exchanged.
-        swaps_sides: rows become columns.
-    """
-
-    degrees: int = 0
-    flips_rows: bool = False
+    degrees: int = 0  # clockwise rotation by the display matrix, 0 to 359
+    flips_rows: bool = False  # first
     flips_columns: bool = False
-    swaps_sides: bool = False
-
-    @property
-    def is_applied(self) -> bool:
-        """Whether the frame comes out as its matrix wants it."""
-        return self.degrees % 90 == 0
-
-    @property
-    def mirrors(self) -> bool:
-        """Whether it is more than a turn."""
-        return self.flips_rows ^ self.flips_columns ^ self.swaps_sides
+    swaps_sides: bool = False  # last: rows become columns
 
     def apply(self, pixels: Pixels) -> Pixels:
         """(H,W,3) as stored to (H,W,3) or (W,H,3) upright, contiguous."""
@@ -55,16 +36,32 @@ class Orientation:
         return np.ascontiguousarray(upright)
 
 
+class FrameShape(NamedTuple):
+    """What a frame looks like apart from its pixels; width and height as displayed."""
+
+    width: int
+    height: int
+    pixel_format: str
+    rotation: int  # degrees counter-clockwise, 0 to 359
+
+
+def shape_of(frame: VideoFrame) -> FrameShape:
+    """The shape of a decoded frame."""
+    orientation = orientation_of(frame)
+    sides = (frame.width, frame.height)
+    width, height = sides[::-1] if orientation.swaps_sides else sides
+    return FrameShape(width, height, frame.format.name, -orientation.degrees % 360)
+
+
 def orientation_of(frame: VideoFrame) -> Orientation:
     """The orientation of a decoded frame; without a display matrix it is as stored."""
-    side_data: Any = frame.side_data  # PyAV's stubs call it a dictionary of other keys
+    side_data: Any = frame.side_data  # PyAV's stubs give it other keys
     if Type.DISPLAYMATRIX not in side_data:
         return Orientation()
-    return orientation_by(np.frombuffer(side_data[Type.DISPLAYMATRIX], np.int32).tolist())
+    return _orientation_by(np.frombuffer(side_data[Type.DISPLAYMATRIX], np.int32).tolist())
 
 
-def orientation_by(matrix: Sequence[int]) -> Orientation:
-    """The orientation by the nine numbers of a display matrix."""
+def _orientation_by(matrix: Sequence[int]) -> Orientation:
     a, b, _, c, d, *_ = matrix
     width, height = math.hypot(a, c), math.hypot(b, d)
     if not width or not height:

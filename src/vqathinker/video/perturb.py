@@ -1,36 +1,43 @@
 """The six temporal perturbations, as index lists and blanking masks over a clip's T frames.
 
 Source: docs/method.md, section 4; `apply_temporal_perturbation` of the authors' code at ee47a40,
-whose distributions these follow. A perturbation is drawn for each rollout copy and applied to
-frames that are stored already: nothing is decoded again and no pixel is stored twice.
+whose distributions these follow. A perturbation is applied to stored frames: nothing is decoded
+again and no pixel is stored twice.
 
 Departure from the authors' code:
-1. Every draw comes from a generator seeded by (seed, video id) instead of the global one, so it can
-   be repeated and does not depend on the order of the videos.
+1. Draws come from a generator seeded by (seed, video id) instead of the global one, so they can be
+   repeated and do not depend on the order of the videos.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import get_args
+from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from vqathinker.atomic import whole_file
 from vqathinker.choices import PerturbationKind
-from vqathinker.errors import InputError
+from vqathinker.errors import InputError, reading
 from vqathinker.params import PerturbationParams
-
-__all__ = [
-    "KINDS",
-    "Perturbation",
-    "draw_each_kind",
-    "draw_perturbation",
-    "draw_perturbations",
-]
+from vqathinker.products import PERTURBATIONS
 
 KINDS: tuple[str, ...] = get_args(PerturbationKind)
-_TRIES = 100  # of draws that leave a clip as it is; by chance one in thirty does at the most
+_TRIES = 100  # at most one draw in thirty leaves a clip unchanged
+_TABLE_SCHEMA = pa.schema(
+    {
+        "video": pa.string(),
+        "draw": pa.int32(),
+        "kind": pa.string(),
+        "indices": pa.list_(pa.uint8()),
+        "blank": pa.list_(pa.bool_()),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,7 @@ class Perturbation:
     Attributes:
         kind: one of `KINDS`.
         indices: T indices in 0..T-1: frame t of the perturbed clip is frame indices[t] of the clip.
-        blank: T flags: where true, frame t is zero after normalisation, that is the mean colour.
+        blank: T booleans: if true, frame t is zero after normalisation, that is the mean colour.
     """
 
     kind: str
@@ -52,49 +59,29 @@ def draw_perturbation(
     num_frames: int,
     generator: np.random.Generator,
     kinds: Sequence[str],
-    window: int,
-    jitter: int,
-    duplicate_max: int,
-    drop_max: int,
+    params: PerturbationParams,
 ) -> Perturbation:
     """Draw one perturbation of a clip of `num_frames` frames, its kind uniformly from `kinds`.
 
-    Args:
-        num_frames: T, at least 1.
-        generator: source of every random number.
-        kinds: some of `KINDS`.
-        window: frames of a window that local_shuffle shuffles (paper: 4).
-        jitter: largest offset of an index, either way (paper: 1).
-        duplicate_max: most copies that duplicate puts in (paper: 3).
-        drop_max: most frames that random_drop blanks (paper: 3).
-
-    Short clips get fewer copies (T-1 at most, as the authors have it) and blanks (T at most).
-
-    Raises:
-        InputError: a kind that is none of `KINDS`, no kinds, or a number out of range.
+    `params` is `clips.perturbations` of params.yaml. The paper's values: windows of 4 frames, an
+    offset of 1, at most 3 copies and 3 blank frames. Short clips get at most T-1 copies, as in the
+    authors' code, and T blank frames.
     """
-    if not kinds or not set(kinds) <= set(KINDS):
-        raise InputError(f"perturbation kinds {list(kinds)!r}: choose from {', '.join(KINDS)}")
-    if min(num_frames, window, duplicate_max, drop_max) < 1 or jitter < 0:
-        raise InputError(
-            f"frames {num_frames}, window {window}, duplicate_max {duplicate_max} and drop_max "
-            f"{drop_max} must be at least 1, jitter {jitter} at least 0"
-        )
     kind = kinds[int(generator.integers(len(kinds)))]
     indices, blanked = list(range(num_frames)), set[int]()
     match kind:
         case "shuffle":
             indices = _local_shuffle(num_frames, num_frames, generator)
         case "local_shuffle":
-            indices = _local_shuffle(num_frames, window, generator)
+            indices = _local_shuffle(num_frames, params.window, generator)
         case "reverse":
             indices.reverse()
         case "jitter":
-            indices = _jitter(num_frames, jitter, generator)
+            indices = _jitter(num_frames, params.jitter, generator)
         case "duplicate":
-            indices = _duplicate(num_frames, duplicate_max, generator)
+            indices = _duplicate(num_frames, params.duplicate_max, generator)
         case "random_drop":
-            blanked = set(_sample_frames(num_frames, min(drop_max, num_frames), generator))
+            blanked = set(_sample_frames(num_frames, min(params.drop_max, num_frames), generator))
         case _:  # otherwise a new kind would leave every clip as it is
             raise NotImplementedError(f"perturbation kind {kind!r} has no case in perturb")
     return Perturbation(kind, tuple(indices), tuple(t in blanked for t in range(num_frames)))
@@ -136,31 +123,17 @@ def draw_perturbations(
 ) -> pd.DataFrame:
     """Draw `params.draws` perturbations for each video, one row each, draw 0 first.
 
-    Each video has a generator of its own, seeded by (seed, video id): its rows do not depend on the
-    other videos, and more draws leave the first ones as they were.
-
-    Args:
-        video_ids: ids of the training videos.
-        frames: T of the clips.
-        seed: 0 or more.
-        params: `clips.perturbations` of params.yaml.
+    Each video has its own generator, seeded by (seed, video id): its rows do not depend on the
+    other videos, and more draws leave the first ones unchanged.
 
     Returns:
-        Columns video, draw, kind, indices (T whole numbers) and blank (T flags).
+        Columns video, draw, kind, indices (T integers) and blank (T booleans).
     """
     rows = []
     for video in video_ids:
         generator = _video_generator(video, seed)
         for number in range(params.draws):
-            drawn = draw_perturbation(
-                frames,
-                generator,
-                params.kinds,
-                params.window,
-                params.jitter,
-                params.duplicate_max,
-                params.drop_max,
-            )
+            drawn = draw_perturbation(frames, generator, params.kinds, params)
             rows.append((video, number, drawn.kind, list(drawn.indices), list(drawn.blank)))
     return pd.DataFrame(rows, columns=["video", "draw", "kind", "indices", "blank"])
 
@@ -170,38 +143,76 @@ def draw_each_kind(
 ) -> list[Perturbation]:
     """Draw one perturbation of each of `params.kinds`, in their order, that changes the clip.
 
-    Some draws would leave every frame in its place; they are drawn again. (A clip of one frame
-    stays as it is where its order alone is changed.) A draw depends on seed, video and kind alone.
-
-    Args:
-        video: its id.
-        frames: T of the clip.
-        seed: 0 or more.
-        params: `clips.perturbations` of params.yaml.
+    A draw that leaves every frame in its place is repeated (a clip of one frame only changes if it
+    is blanked). The result depends on seed, video and kind only.
     """
-    return [_draw_change(frames, _video_generator(f"{kind}/{video}", seed), kind, params)
-            for kind in params.kinds]  # fmt: skip
-
-
-def _draw_change(
-    frames: int, generator: np.random.Generator, kind: str, params: PerturbationParams
-) -> Perturbation:
-    for _ in range(_TRIES):
-        drawn = draw_perturbation(
-            frames,
-            generator,
-            [kind],
-            params.window,
-            params.jitter,
-            params.duplicate_max,
-            params.drop_max,
-        )
-        if drawn.indices != tuple(range(frames)) or any(drawn.blank):
-            break
+    drawn = []
+    for kind in params.kinds:
+        generator = _video_generator(f"{kind}/{video}", seed)
+        for _ in range(_TRIES):
+            found = draw_perturbation(frames, generator, [kind], params)
+            if found.indices != tuple(range(frames)) or any(found.blank):
+                break
+        drawn.append(found)
     return drawn
 
 
 def _video_generator(video: str, seed: int) -> np.random.Generator:
-    # A hash by name: Python's own differs from one process to the next.
+    # Python's own hash of a string differs from one process to the next.
     words = np.frombuffer(hashlib.sha256(video.encode()).digest(), dtype="<u4")
     return np.random.Generator(np.random.PCG64([seed, *(int(word) for word in words)]))
+
+
+def write_perturbations(table: pd.DataFrame, path: Path, provenance: Mapping[str, Any]) -> None:
+    """Write the rows of `draw_perturbations` as parquet, atomically.
+
+    `provenance` says how the rows were drawn; the schema's metadata has it as JSON.
+    """
+    columns = pa.Table.from_pandas(table, schema=_TABLE_SCHEMA, preserve_index=False)
+    metadata = {b"provenance": json.dumps(dict(provenance), sort_keys=True).encode()}
+    with whole_file(path) as part:
+        pq.write_table(columns.replace_schema_metadata(metadata), part)
+
+
+class PerturbationTable:
+    """Look-up of drawn perturbations, `draws` of each video."""
+
+    def __init__(self, path: Path) -> None:
+        """Read what `write_perturbations` wrote. Raises InputError: it is something else."""
+        self._path = path
+        with reading(path, *PERTURBATIONS):
+            columns = pq.read_table(path).combine_chunks()
+            self._kinds: list[str] = columns["kind"].to_pylist()
+            rows = columns.num_rows
+            self._indices = _flattened_column(columns, "indices").reshape(rows, -1)
+            self._blank = _flattened_column(columns, "blank").reshape(rows, -1)
+            videos = columns["video"].to_pylist()
+            self.draws = 1 + max(columns["draw"].to_pylist(), default=-1)
+        # Backwards, so that the first row of each video stays.
+        self._first_row = {video: row for row, video in reversed(list(enumerate(videos)))}
+
+    def require(self, videos: Iterable[str], frames: int) -> None:
+        """Raise InputError unless each video has draws for clips of `frames` frames."""
+        lacking = sorted({*videos} - self._first_row.keys())
+        if lacking or self._indices.shape[1] != frames:
+            found = f"clips of {self._indices.shape[1]} frames of {len(self._first_row)} videos"
+            wanted = f"of {frames} frames" + (f", and of {lacking[0]}" if lacking else "")
+            raise InputError(
+                f"{self._path}: perturbations for {found}; expected some for clips {wanted}: "
+                f"{PERTURBATIONS.remedy}"
+            )
+
+    def get(self, video: str, draw: int) -> Perturbation:
+        """A draw of a video. Raises KeyError: no such video, or `draw` not in 0..draws-1."""
+        first_row = self._first_row.get(video)
+        if first_row is None or not 0 <= draw < self.draws:
+            held = f"draws 0..{self.draws - 1} of {len(self._first_row)} videos"
+            raise KeyError(f"{self._path}: no draw {draw} of video {video!r}; it holds {held}")
+        row = first_row + draw
+        indices = tuple(int(i) for i in self._indices[row])
+        return Perturbation(self._kinds[row], indices, tuple(bool(b) for b in self._blank[row]))
+
+
+def _flattened_column(columns: pa.Table, name: str) -> np.ndarray:
+    values = columns[name].chunk(0).flatten() if columns.num_rows else pa.array([], pa.uint8())
+    return np.asarray(values.to_numpy(zero_copy_only=False))

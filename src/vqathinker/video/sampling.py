@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 from vqathinker.errors import InputError
 
-__all__ = ["ClipSetting", "frame_indices", "parse_setting"]
-
 
 @dataclass(frozen=True, slots=True)
 class ClipSetting:
@@ -29,9 +27,7 @@ class ClipSetting:
 
 
 def parse_setting(name: str) -> ClipSetting:
-    """Read the name of a setting, frames × size: "6x448" is 6 frames of 448×448 pixels.
-
-    Raises ValueError when `name` is not two positive whole numbers joined by an "x".
+    """Parse a setting: "6x448" is 6 frames of 448×448 pixels. Raises InputError for anything else.
 
     >>> parse_setting("12x560")
     ClipSetting(frames=12, size=560)
@@ -45,13 +41,11 @@ def parse_setting(name: str) -> ClipSetting:
 
 
 def frame_indices(num_frames: int, num_segments: int) -> list[int]:
-    """Indices of the `num_segments` frames that stand for a video of `num_frames` frames.
+    """Indices of the `num_segments` frames that represent a video of `num_frames` frames.
 
     With s = (num_frames - 1) / num_segments, index i is int(s / 2 + round(s · i)), rounding halves
     to even. Indices rise and lie in 0..num_frames-1; a video shorter than `num_segments` repeats
-    frames. Golden values: `frames.json`.
-
-    Raises ValueError when either number is below 1.
+    frames. Raises InputError if either number is below 1.
 
     >>> frame_indices(240, 6)
     [19, 59, 99, 139, 178, 218]

@@ -1,47 +1,48 @@
-"""Decode a shard of videos into the clip store, in worker processes, and go on where it stopped.
+"""Decode a shard of videos into the clip store, in worker processes, and resume it.
 
-Workers write finished clips to a file beside the shard, a journal says which rows of it are whole.
-A shard that is killed finds both when it is started again; once all videos are through, they become
-the shard in the order of the manifest, so that its bytes do not tell how often it was interrupted.
-Nobody holds more than one clip in memory. While a shard is put together it is on disk twice.
+Two hidden files next to the shard hold what is done: `.NAME.rows` has the frames of video n at
+n clips from its start, `.NAME.journal` an entry for each decoded video. Once all videos are done,
+they become the shard, in the order of the manifest, so that its bytes do not depend on
+interruptions. No process holds more than one clip in memory.
 """
 
 import os
 import platform
+import sys
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib import metadata
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-import pandas as pd
 from rich.console import Console
 from rich.progress import track
 
 from vqathinker.errors import InputError
-from vqathinker.params import ReaderName
+from vqathinker.journal import open_journal
 from vqathinker.phases.results_version import RESULTS_VERSION
-from vqathinker.video.damage import DamagedVideo, Failure
-from vqathinker.video.disturbance import DisturbedJobError, size_and_time
-from vqathinker.video.fork_server import preload_modules
-from vqathinker.video.journal import Journal, JournalEntry
-from vqathinker.video.limits import Limits
+from vqathinker.video.damage import (
+    DamagedVideo,
+    DisturbedJobError,
+    Failure,
+    size_and_time,
+    undisturbed,
+)
 from vqathinker.video.sampling import ClipSetting, parse_setting
 from vqathinker.video.shard_file import write_shard_file
-from vqathinker.video.shard_lock import writing_alone
-from vqathinker.video.shard_task import DecodedRow, decode_into_row
-from vqathinker.video.workers import run_in_workers
+from vqathinker.video.workers import Limits, preload_modules, run_in_workers
 
-__all__ = ["ReaderMissingError", "decode_shard", "shard_rows"]
+if TYPE_CHECKING:  # workers import this module and do without
+    import pandas as pd
+
+    from vqathinker.params import ReaderName
+
+DecodedRow = tuple[list[int], list[float], int]
 
 
-class ReaderMissingError(ValueError):
-    """The reader that params.yaml names is not on this machine."""
-
-
-def shard_rows(manifest: pd.DataFrame, shard: int, shard_size: int) -> pd.DataFrame:
+def shard_rows(manifest: "pd.DataFrame", shard: int, shard_size: int) -> "pd.DataFrame":
     """Rows of one shard: `shard_size` rows of the manifest in its order, the last may hold fewer.
 
     Raises InputError when the manifest has no such shard.
@@ -57,167 +58,203 @@ def shard_rows(manifest: pd.DataFrame, shard: int, shard_size: int) -> pd.DataFr
 
 
 def decode_shard(
-    rows: pd.DataFrame,
+    rows: "pd.DataFrame",
     source: Path,
     setting: str,
     out: Path,
     limits: Limits,
-    reader: ReaderName = "pyav",
+    reader: "ReaderName" = "pyav",
     workers: int = 1,
-    provenance: Mapping[str, Any] | None = None,
 ) -> dict[str, Failure]:
     """Decode the videos of some manifest rows into one shard file.
 
-    Rows whose status is not "ok" are passed over: the manifest already says why. A video that
-    turns out to be damaged does not stop the shard.
+    Rows whose status is not "ok" are skipped: the manifest already says why. A video that turns out
+    to be damaged does not stop the shard.
 
     Args:
         rows: manifest rows, see `datasets.manifest`.
         source: folder that the column `file` starts from.
         setting: "TxS", for example 6x448.
-        out: the shard file, written at the end. What is decoded until then lies beside it.
+        out: the shard file.
         limits: of one video.
         reader: pyav or decord, see `decode`.
-        workers: videos that are decoded at a time, each by a process of one thread.
-        provenance: added to the readers' versions that the shard records.
+        workers: number of processes, of one thread each.
 
     Returns:
-        Why each video that could not be decoded could not; the shard keeps it too.
+        Why videos could not be decoded; the shard records it, too.
 
     Raises:
-        ReaderMissingError: decord is asked for and not installed.
-        DisturbedJobError: videos are gone, the shard cannot be written, another process makes it,
-            or see `run_in_workers`. There is no shard then; what was decoded is kept for the next
-            try.
+        InputError: decord is requested and not installed.
+        DisturbedJobError: videos are gone, the shard cannot be written, or as `run_in_workers`.
+            What was decoded is kept for the next try.
+        HeldError: another process makes this shard.
     """
     usable = rows[rows["status"] == "ok"]
-    versions = _reader_versions(reader)
     job = _ShardJob(
         videos=usable["video"].tolist(),
         files=[str(source / file) for file in usable["file"]],
         expected_frames=[int(frames) for frames in usable["frames"]],
         setting=setting,
         reader=reader,
-        provenance={"reader": reader, **versions, **(provenance or {})},
     )
-    _require_files(job.files, source)
-    counted = {key: value for key, value in asdict(job).items() if key != "provenance"}
-    key = {"job": counted, "limits": asdict(limits), "results_version": RESULTS_VERSION["decode"]}
-    rows_bytes = len(job.videos) * job.shape.clip_bytes
-    with writing_alone(out, rows_bytes), Journal(out, key, rows_bytes) as journal:
-        _decode_missing(job, journal, limits, workers, out)
-        failures = _assemble_shard(job, journal, out)
-        journal.remove()
-    return failures
-
-
-def _require_files(files: Sequence[str], source: Path) -> None:
-    gone = [file for file in files if not os.path.lexists(file)]
-    if gone:
+    provenance = {"reader": reader, **_reader_versions(reader)}
+    if gone := [file for file in job.files if not os.path.lexists(file)]:
         raise DisturbedJobError(
-            f"{source} on {platform.node()}: {len(gone)} of {len(files)} videos of this shard are "
-            f"gone since the manifest was made, the first is {gone[0]}; mount or bring back the "
-            "folder, or make the manifest again, `vqathinker data manifest`"
+            f"{source} on {platform.node()}: {len(gone)} of {len(job.files)} videos of this shard "
+            f"are gone since the manifest was made, the first is {gone[0]}; mount or bring back "
+            "the folder, or make the manifest again, `vqathinker data manifest`"
         )
-
-
-def _reader_versions(reader: ReaderName) -> dict[str, str]:
-    names = ("av", "decord", "torch") if reader == "decord" else ("av", "torch")
+    version = RESULTS_VERSION["decode"]
+    key = {"job": asdict(job), "limits": asdict(limits), "results_version": version}
+    rows_path = out.with_name(f".{out.name}.rows")
     try:
-        return {name: version(name) for name in names}
-    except PackageNotFoundError:
-        raise ReaderMissingError(
-            "clips.reader is decord, which is not installed: it is built for Linux on x86-64 only; "
-            "take pyav, which gives the same frames, or install decord"
-        ) from None
+        with open_journal(out, key) as journal:
+            if not journal.entries:
+                rows_path.unlink(missing_ok=True)
+            with rows_path.open("ab") as file:  # sparse at first
+                file.truncate(len(job.videos) * job.shape.clip_bytes)
+            done = _valid_entries(job, journal.entries, rows_path)
+            missing = [row for row in range(len(job.files)) if row not in done]
+            tasks = [
+                (job.files[row], job.shape, job.expected_frames[row], reader, rows_path, row)
+                for row in missing
+            ]
+            preload_modules("vqathinker.video.decode", "vqathinker.video.shard")
+            outcomes = run_in_workers(decode_into_row, tasks, limits, workers)
+            for task, outcome in track(
+                outcomes, f"decoding {out}", len(tasks), console=Console(stderr=True),
+                disable=not sys.stderr.isatty(),
+            ):  # fmt: skip
+                row = missing[task]
+                done[row] = _journal_entry(row, job.files[row], outcome)
+                journal.add(done[row])
+            entries = [done[row] for row in sorted(done)]
+            failures = _assemble_shard(job, entries, rows_path, out, provenance)
+            journal.remove()
+            rows_path.unlink()
+    except OSError as error:
+        raise DisturbedJobError(
+            f"{out}: cannot be written ({error.strerror or error}); until it is complete it takes "
+            f"twice {len(job.videos) * job.shape.clip_bytes} bytes: check the disk, your quota or "
+            "`ulimit -f`, and start again"
+        ) from error
+    return failures
 
 
 @dataclass(frozen=True)
 class _ShardJob:
-    """What the bytes of a shard follow from."""
+    """What the clips of a shard depend on."""
 
     videos: list[str]
     files: list[str]
     expected_frames: list[int]
     setting: str
-    reader: ReaderName
-    provenance: dict[str, Any]
+    reader: "ReaderName"
 
     @property
     def shape(self) -> ClipSetting:
         return parse_setting(self.setting)
 
 
-def _decode_missing(
-    job: _ShardJob, journal: Journal, limits: Limits, workers: int, out: Path
-) -> None:
-    """Decode what the journal does not know, or knows of a file or row that changed since."""
-    shape, files = job.shape, job.files
-    with journal.rows_path.open("rb") as rows:
-        journal.keep_only(
-            lambda entry: _is_still_valid(entry, files[entry.row], rows, shape.clip_bytes)
-        )
-    missing = [row for row in range(len(files)) if row not in journal.entries]
-    preload_modules("vqathinker.video.decode")
-    tasks = [
-        (files[row], shape, job.expected_frames[row], job.reader, journal.rows_path, row)
-        for row in missing
-    ]
-    outcomes = run_in_workers(decode_into_row, tasks, limits, workers)
-    console = Console(stderr=True)
-    tracked = track(
-        outcomes, f"decoding {out}", len(tasks), console=console, disable=not console.is_terminal
-    )
-    for task, outcome in tracked:
-        row = missing[task]
-        journal.add(_journal_entry(row, files[row], outcome))
-
-
-def _journal_entry(row: int, file: str, outcome: DamagedVideo | DecodedRow) -> JournalEntry:
-    size, time_ns = _file_size_and_time(file)
-    if isinstance(outcome, DamagedVideo):
-        return JournalEntry(row, size, time_ns, [], [], 0, outcome.failure)
-    indices, seconds, checksum = outcome
-    return JournalEntry(row, size, time_ns, indices, seconds, checksum, None)
-
-
-def _file_size_and_time(file: str) -> tuple[int, int]:
+def _reader_versions(reader: "ReaderName") -> dict[str, str]:
+    names = ("av", "decord", "torch") if reader == "decord" else ("av", "torch")
     try:
-        return size_and_time(Path(file))
+        return {name: metadata.version(name) for name in names}
+    except metadata.PackageNotFoundError:
+        raise InputError(
+            "clips.reader is decord, which is not installed: it is built for Linux on x86-64 only; "
+            "take pyav, which gives the same frames, or install decord"
+        ) from None
+
+
+def decode_into_row(
+    file: str,
+    shape: ClipSetting,
+    expected_frames: int,
+    reader: "ReaderName",
+    rows_path: Path,
+    row: int,
+) -> DecodedRow:
+    """In a worker: decode the video `file` and write its clip as clip `row` of the file of rows.
+
+    Returns indices and seconds of the frames, and the CRC-32 of the clip.
+
+    Raises:
+        DamagedVideo: as `decode_clip`.
+        DisturbedJobError: the file is gone, not readable, or not the one of the manifest.
+        OSError: the clip cannot be written.
+    """
+    import torch  # noqa: PLC0415  the parent does without
+
+    from vqathinker.video.decode import decode_clip  # noqa: PLC0415
+
+    torch.set_num_threads(1)  # there are as many processes as may be busy
+    path = Path(file)
+    with undisturbed(path):
+        clip = decode_clip(path, shape, expected_frames, reader)
+    pixels = clip.frames.tobytes()
+    with rows_path.open("r+b") as rows:
+        rows.seek(row * shape.clip_bytes)
+        rows.write(pixels)
+    return clip.indices, clip.seconds, zlib.crc32(pixels)
+
+
+def _journal_entry(row: int, file: str, outcome: DamagedVideo | DecodedRow) -> dict[str, Any]:
+    """The entry of a video that is done: its clip, or why it has none."""
+    entry = {"row": row, "file": _file_size_and_time(file)}
+    if isinstance(outcome, DamagedVideo):
+        return entry | {"failure": outcome.failure}
+    indices, seconds, crc = outcome
+    return entry | {"failure": None, "indices": indices, "seconds": seconds, "crc": crc}
+
+
+def _file_size_and_time(file: str) -> list[int]:
+    try:
+        return list(size_and_time(Path(file)))
     except OSError:
-        return 0, 0
+        return [0, 0]
 
 
-def _is_still_valid(entry: JournalEntry, file: str, rows: BinaryIO, clip_bytes: int) -> bool:
-    if (entry.file_size, entry.file_time_ns) != _file_size_and_time(file):
-        return False
-    if entry.failure is not None:
-        return True
-    # The journal's line may have reached the disk and its row not, when the machine went down.
-    rows.seek(entry.row * clip_bytes)
-    return zlib.crc32(rows.read(clip_bytes)) == entry.checksum
+def _valid_entries(
+    job: _ShardJob, entries: Sequence[dict[str, Any]], rows_path: Path
+) -> dict[int, dict[str, Any]]:
+    """Entries by row, without those of a video or of frames that have changed since."""
+    valid = {}
+    with rows_path.open("rb") as rows:
+        for entry in entries:
+            row = entry["row"]
+            # An entry may have reached the disk and its frames not, when the machine went down.
+            if entry["file"] == _file_size_and_time(job.files[row]) and (
+                entry["failure"] or zlib.crc32(_read_clip(rows, row, job.shape)) == entry["crc"]
+            ):
+                valid[row] = entry
+    return valid
 
 
-def _assemble_shard(job: _ShardJob, journal: Journal, out: Path) -> dict[str, Failure]:
-    entries = [journal.entries[row] for row in range(len(job.videos))]
-    decoded = [entry for entry in entries if entry.failure is None]
-    failures = {job.videos[e.row]: e.failure for e in entries if e.failure is not None}
-    table, clip_bytes = (len(decoded), job.shape.frames), job.shape.clip_bytes
-
-    def write_frames(file: BinaryIO) -> None:
-        with journal.rows_path.open("rb") as rows:
-            for entry in decoded:
-                rows.seek(entry.row * clip_bytes)
-                file.write(rows.read(clip_bytes))
-
-    write_shard_file(
-        out,
-        [job.videos[entry.row] for entry in decoded],
-        np.array([entry.seconds for entry in decoded], np.float64).reshape(table),
-        np.array([entry.indices for entry in decoded], np.int32).reshape(table),
-        write_frames,
-        failures,
-        job.setting,
-        job.provenance,
-    )
+def _assemble_shard(
+    job: _ShardJob,
+    entries: Sequence[dict[str, Any]],
+    rows_path: Path,
+    out: Path,
+    provenance: Mapping[str, Any],
+) -> dict[str, Failure]:
+    decoded = [entry for entry in entries if not entry["failure"]]
+    failures = {job.videos[e["row"]]: Failure(*e["failure"]) for e in entries if e["failure"]}
+    table = (len(decoded), job.shape.frames)
+    with rows_path.open("rb") as rows:
+        write_shard_file(
+            out,
+            [job.videos[entry["row"]] for entry in decoded],
+            np.array([entry["seconds"] for entry in decoded], np.float64).reshape(table),
+            np.array([entry["indices"] for entry in decoded], np.int32).reshape(table),
+            (_read_clip(rows, entry["row"], job.shape) for entry in decoded),
+            failures,
+            job.setting,
+            provenance,
+        )
     return failures
+
+
+def _read_clip(rows: BinaryIO, row: int, shape: ClipSetting) -> bytes:
+    rows.seek(row * shape.clip_bytes)
+    return rows.read(shape.clip_bytes)

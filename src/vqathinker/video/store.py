@@ -1,25 +1,22 @@
-"""The clip store: decoded frames of a shard of videos in one memory-mapped safetensors file.
+"""The clip store: read access to shards of decoded clips, memory-mapped safetensors files.
 
-A clip is decoded once, lossless, and training and evaluation never open a video. `shard_file` says
-what a file holds.
+A clip is decoded once, and training and evaluation never open a video. `shard_file` says what a
+file holds.
 """
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import safe_open
 
 from vqathinker.errors import InputError, reading
 from vqathinker.products import CLIPS
 from vqathinker.video.damage import Failure
-from vqathinker.video.sampling import parse_setting
 from vqathinker.video.shard_file import METADATA_KEY, write_shard_file
-
-__all__ = ["ClipStore", "write_shard"]
 
 
 def write_shard(
@@ -32,47 +29,14 @@ def write_shard(
     provenance: Mapping[str, Any],
     seconds: torch.Tensor | None = None,
 ) -> None:
-    """Write clips that are in memory as one shard; `shard.decode_shard` writes those of videos.
+    """Write clips that are in memory, (N,T,3,S,S) uint8, as one shard, see `write_shard_file`.
 
-    Args:
-        path: the file; its folder is made.
-        ids: N video ids, one per row of `frames`.
-        frames: (N,T,3,S,S) uint8, RGB 0..255.
-        indices: (N,T), the index in its video of every frame.
-        failures: why each video that could not be decoded could not; none of them in `ids`.
-        setting: "TxS", for example 6x448.
-        provenance: how the frames came about; anything that JSON holds.
-        seconds: (N,T), when every frame is shown; None: one frame a second.
-
-    Raises:
-        ValueError: shapes, types or ids do not fit together.
+    Without `seconds`, a frame is shown at the second of its index.
     """
-    shape = parse_setting(setting)
-    expected = (len(ids), shape.frames, 3, shape.size, shape.size)
-    if tuple(frames.shape) != expected or frames.dtype != torch.uint8:
-        found = f"{tuple(frames.shape)} {frames.dtype}"
-        raise InputError(f"{path}: frames are {found}, expected {expected} torch.uint8")
-    shown_at = indices if seconds is None else seconds
-    write_shard_file(
-        path,
-        ids,
-        shown_at.to(torch.float64).numpy(),
-        indices.to(torch.int32).numpy(),
-        lambda file: file.write(frames.contiguous().numpy().tobytes()),
-        failures,
-        setting,
-        provenance,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _ClipLocation:
-    """Where a clip lies: the open shard's slices and the row in it."""
-
-    frames: Any
-    indices: Any
-    seconds: Any
-    row: int
+    times = np.asarray(indices if seconds is None else seconds, np.float64)
+    pieces = [np.asarray(frames, np.uint8).tobytes()]
+    places = np.asarray(indices, np.int32)
+    write_shard_file(path, ids, times, places, pieces, failures, setting, provenance)
 
 
 class ClipStore:
@@ -89,13 +53,13 @@ class ClipStore:
         """Open the shards; pixels are only read when asked for.
 
         Raises:
-            InputError: no path, a file that is no shard, two settings, an id in two shards, or
-                shards that other code or another reader made than the shards before them.
+            InputError: no path, a file that is no shard, an id in two shards, or shards of two
+                settings or readers.
         """
         self.failures: dict[str, Failure] = {}
         self.provenance: dict[str, Any] = {}
         self.setting = ""
-        self._rows: dict[str, _ClipLocation] = {}
+        self._rows: dict[str, tuple[Any, int]] = {}  # frames of an open shard, and a row
         for path in paths:
             self._open_shard(Path(path))
         if not self.setting:
@@ -113,56 +77,40 @@ class ClipStore:
 
         Raises KeyError, with the reason, when the store has no clip of that id.
         """
-        location = self._locate(video)
-        return torch.as_tensor(location.frames[location.row]).clone()
+        if video not in self._rows:
+            failure = self.failures.get(video)
+            reason = failure.reason if failure else "it is in none of the shards that were opened"
+            raise KeyError(f"no clip of video {video!r}: {reason}")
+        frames, row = self._rows[video]
+        return torch.as_tensor(frames[row]).clone()
 
     def batch(self, videos: Sequence[str]) -> torch.Tensor:
         """Frames of several clips: (B,T,3,S,S) uint8. Raises KeyError as `frames`."""
         return torch.stack([self.frames(video) for video in videos])
-
-    def indices(self, video: str) -> list[int]:
-        """Index in the video of each of the T frames. Raises KeyError as `frames`."""
-        location = self._locate(video)
-        return [int(index) for index in location.indices[location.row]]
-
-    def seconds(self, video: str) -> list[float]:
-        """Seconds from the video's first frame to each of the T frames. Raises KeyError."""
-        location = self._locate(video)
-        return [float(second) for second in location.seconds[location.row]]
 
     def _open_shard(self, path: Path) -> None:
         with reading(path, *CLIPS):
             file = safe_open(path, framework="pt")
             header = json.loads((file.metadata() or {})[METADATA_KEY])
             failures = {video: Failure(*failure) for video, failure in header["failures"].items()}
-            frames, indices, seconds = map(file.get_slice, ("frames", "indices", "seconds"))
+            frames = file.get_slice("frames")
         if self.setting and header["setting"] != self.setting:
             raise InputError(
                 f"{path}: clips of setting {header['setting']}, the shards before it of "
                 f"{self.setting}; open one setting at a time"
             )
-        self._require_same_making(path, header["provenance"])
+        reader = header["provenance"].get("reader")
+        for before, made in self.provenance.items():
+            if made.get("reader") != reader:
+                raise InputError(
+                    f"{path}: was decoded by another reader ({reader}) than {before} "
+                    f"({made.get('reader')}), so its frames may differ; delete it and decode it "
+                    "again (vqathinker decode)"
+                )
         self.setting = header["setting"]
         self.failures |= failures
         self.provenance[str(path)] = header["provenance"]
         for row, video in enumerate(header["ids"]):
             if video in self._rows:
                 raise InputError(f"{path}: video {video!r} is also in a shard before it")
-            self._rows[video] = _ClipLocation(frames, indices, seconds, row)
-
-    def _require_same_making(self, path: Path, provenance: Mapping[str, Any]) -> None:
-        for before, made in self.provenance.items():
-            if made.get("reader") != provenance.get("reader"):
-                raise InputError(
-                    f"{path}: was decoded by another reader ({provenance.get('reader')}) than "
-                    f"{before} ({made.get('reader')}), and so may be other frames; delete it and "
-                    "decode it again (vqathinker decode)"
-                )
-
-    def _locate(self, video: str) -> _ClipLocation:
-        location = self._rows.get(video)
-        if location is None:
-            failure = self.failures.get(video)
-            reason = failure.reason if failure else "it is in none of the shards that were opened"
-            raise KeyError(f"no clip of video {video!r}: {reason}")
-        return location
+            self._rows[video] = frames, row

@@ -1,27 +1,63 @@
-"""Sheets with small pictures of a benchmark's clips: every frame of sixteen of them, a row a clip.
+"""Thumbnails of a benchmark's clips: sheets of sixteen clips, a row of frames for each.
 
-Sheets instead of single pictures: seventeen thousand clips are a thousand files. `draw_thumbnails`
-draws them.
+Sheets instead of single pictures, so that 17,000 clips are a thousand files; WebP at fixed
+settings, so that the same clips give the same bytes.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 from PIL import Image
 
-from vqathinker.errors import InputError, read_json, reading
+from vqathinker.atomic import whole_file
+from vqathinker.errors import read_json, reading
 from vqathinker.products import THUMBNAILS
+from vqathinker.video.sampling import parse_setting
 
-__all__ = ["INDEX", "Thumbnails", "read_thumbnails", "webp"]
+if TYPE_CHECKING:  # it brings torch, which readers of thumbnails do without
+    from vqathinker.video.store import ClipStore
 
-INDEX = "index.json"
-_KEYS = {"frames": int, "px": int, "rows": int, "sheets": list, "videos": list}
+_INDEX = "index.json"
+_PX = 80  # side of a frame
+_ROWS = 16  # clips of a sheet
+_QUALITY = 30
+
+
+def write_thumbnails(clips: Sequence[Path], out_dir: Path) -> int:
+    """Write the sheets of the clips of some shards, and `index.json`; returns how many clips.
+
+    Raises InputError as `ClipStore`.
+    """
+    from vqathinker.video.store import ClipStore  # noqa: PLC0415
+
+    store = ClipStore(clips)
+    shape = parse_setting(store.setting)
+    frames, px = shape.frames, min(_PX, shape.size)
+    sheets = []
+    for number, start in enumerate(range(0, len(store), _ROWS)):
+        rows = [_row(store, video, px) for video in store.ids[start : start + _ROWS]]
+        sheets.append(f"{number:04d}.webp")
+        with whole_file(out_dir / sheets[-1]) as part:
+            part.write_bytes(webp(Image.fromarray(np.concatenate(rows)), _QUALITY))
+    index = {"frames": frames, "px": px, "rows": _ROWS, "sheets": sheets, "videos": store.ids}
+    with whole_file(out_dir / _INDEX) as part:
+        part.write_text(json.dumps(index, ensure_ascii=False) + "\n", encoding="utf-8")
+    return len(store)
+
+
+def _row(store: "ClipStore", video: str, px: int) -> np.ndarray:
+    """(px, T*px, 3) uint8: the frames of a clip side by side."""
+    frames = store.frames(video).permute(0, 2, 3, 1).contiguous().numpy()  # (T,S,S,3)
+    small = (Image.fromarray(frame).resize((px, px), Image.Resampling.BOX) for frame in frames)
+    return np.concatenate([np.asarray(frame) for frame in small], axis=1)
 
 
 class Thumbnails(NamedTuple):
-    """Where the pictures of a benchmark lie.
+    """The thumbnails of a benchmark.
 
     `videos` are in the order of rows, `rows` of them on each of `sheets`; a row has `frames`
     squares of `px` pixels, in the order of time.
@@ -45,32 +81,22 @@ class Thumbnails(NamedTuple):
 
 
 def webp(image: Image.Image, quality: int) -> bytes:
-    """The picture's bytes: nothing in them but the picture, always the same.
-
-    Args:
-        image: RGB.
-        quality: 0..100.
-    """
+    """Encode an RGB image, without metadata; `quality` is 0..100."""
     out = BytesIO()
     image.save(out, "WEBP", quality=quality, method=4)
     return out.getvalue()
 
 
 def read_thumbnails(folders: Sequence[Path]) -> Mapping[str, Thumbnails]:
-    """Benchmark, which is the folder's name, to its thumbnails.
-
-    Raises:
-        InputError: a folder holds none.
-    """
+    """Thumbnails by benchmark, the name of the folder. Raises InputError: a folder holds none."""
     return dict(_read(folder) for folder in folders)
 
 
 def _read(folder: Path) -> tuple[str, Thumbnails]:
-    path = folder / INDEX
+    path = folder / _INDEX
     content = read_json(path, *THUMBNAILS)
-    if not all(isinstance(content.get(key), kind) for key, kind in _KEYS.items()):
-        raise InputError(f"{path}: is something else, or damaged; expected {THUMBNAILS}")
-    found = Thumbnails(folder, **{key: content[key] for key in _KEYS})
+    with reading(path, *THUMBNAILS):
+        found = Thumbnails(folder, **{key: content[key] for key in Thumbnails._fields[1:]})
     for sheet in found.sheets:
         with reading(folder / sheet, *THUMBNAILS), Image.open(folder / sheet) as image:
             image.verify()

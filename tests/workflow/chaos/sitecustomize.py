@@ -24,7 +24,7 @@ HOLD = Path("hold.txt")
 POINTS = json.loads(HOLD.read_text(encoding="utf-8")) if HOLD.is_file() else {}
 # Module, function, kind of work, and the words that tell one piece of it from another.
 WORK = {
-    "vqathinker.video.shard_task": ("decode_into_row", "decode", lambda a: (a[4], a[5])),
+    "vqathinker.video.shard": ("decode_into_row", "decode", lambda a: (a[4], a[5])),
     "vqathinker.training.rollouts": ("RolloutSampler.sample", "train", lambda a: (a[3],)),
     "vqathinker.evaluation.predict": (
         *("_ask", "predict"),
