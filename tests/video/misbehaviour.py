@@ -3,7 +3,6 @@
 import ctypes
 import os
 import signal
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -11,8 +10,6 @@ from pathlib import Path
 from vqathinker.video.damage import DamagedVideo, DisturbedJobError
 from vqathinker.video.sampling import ClipSetting
 from vqathinker.video.shard import decode_into_row
-
-MEETING = 3  # workers
 
 
 def tries(path: Path) -> int:
@@ -76,16 +73,8 @@ def gone(path: Path) -> None:
     raise FileNotFoundError(path)
 
 
-def meet(path: Path) -> int:
-    """Return when as many as `MEETING` are here at the same time."""
-    path.touch()
-    while len(list(path.parent.iterdir())) < MEETING:
-        time.sleep(0.01)
-    return os.getpid()
-
-
 BEHAVIOURS: dict[str, Callable[[Path], object]] = {
-    **{f.__name__: f for f in (well, hang, spin, kill, crash, disturb, damaged, gone, meet)},
+    **{f.__name__: f for f in (well, hang, spin, kill, crash, disturb, damaged, gone)},
     "memory": run_out_of_memory,
     "torch memory": run_out_of_memory_like_torch,
     "exit": lambda _: os._exit(7),

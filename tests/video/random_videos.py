@@ -8,8 +8,6 @@ import numpy as np
 
 from vqathinker.video.ffmpeg import ffmpeg_binary
 
-__all__ = ["Recipe", "draw_recipe", "make_video"]
-
 X264 = ("-c:v", "libx264", "-preset", "veryfast")
 X265 = ("-c:v", "libx265", "-preset", "ultrafast")
 VP9 = ("-c:v", "libvpx-vp9", "-deadline", "good", "-cpu-used", "5")
@@ -45,25 +43,15 @@ MPEG = {"mpeg1", "mpeg2"}
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one video is made.
-
-    Attributes:
-        encode: options of the first call of ffmpeg, behind its inputs.
-        picture: source of the moving picture.
-        container: ending of the file.
-        has_sound: a second stream, which begins earlier.
-        before_copy, behind_copy: options of a second call, which copies the streams: what is left
-            out, how frames are turned.
-        copies: how often the file is written one behind the other.
-    """
+    """How one video is made."""
 
     picture: str
-    encode: tuple[str, ...]
+    encode: tuple[str, ...]  # options of the first call of ffmpeg, after its inputs
     container: str
-    has_sound: bool
-    before_copy: tuple[str, ...]
+    has_sound: bool  # a second stream, which begins earlier
+    before_copy: tuple[str, ...]  # options of a second call, which copies the streams
     behind_copy: tuple[str, ...]
-    copies: int
+    copies: int  # how often the file is written one after the other
 
 
 def draw_recipe(number: int) -> Recipe:

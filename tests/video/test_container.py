@@ -58,11 +58,6 @@ def test_damage_of_an_mp4(
     assert statuses == ["no_index", "no_video_stream", "too_large", "no_decoder"]
 
 
-def test_a_container_that_is_no_video_s_is_refused(make_clip: MakeClip) -> None:
-    picture = make_clip("picture.jpg", "mjpeg", "-frames:v", "1", "-update", "1")
-    assert damage(picture).status == "no_container"
-
-
 def test_neither_a_pipe_nor_a_folder_is_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.mp4")
     assert [damage(path).status for path in (tmp_path / "pipe.mp4", tmp_path)] == 2 * ["not_a_file"]

@@ -133,11 +133,6 @@ def test_one_of_each_kind_changes_the_clip_in_the_order_of_the_kinds(
     assert draw_each_kind("a.mp4", frames, seed, params(kinds=["jitter"])) == [found[3]]
 
 
-def test_a_clip_of_one_frame_can_only_be_blanked() -> None:
-    found = draw_each_kind("a.mp4", 1, 7, params())
-    assert [any(one.blank) for one in found] == [False] * 5 + [True]
-
-
 def test_the_table_gives_back_what_was_drawn_and_is_the_same_file_each_time(tmp_path: Path) -> None:
     rows = draw_perturbations(["a.mp4", "b/c.mp4"], 6, 42, params())
     for name in ("one", "two"):

@@ -64,23 +64,17 @@ def test_a_cut_file_says_how_much_is_left(
         assert promised in reason
 
 
-def test_a_number_of_frames_in_a_header_is_compared_and_not_believed(
+def test_frames_that_a_header_promises_are_compared_and_not_believed(
     mp4: Path, patched: Patch
 ) -> None:
-    """The table of frame durations (stts) is made to speak of 400 frames; players play 40."""
-    table = mp4.read_bytes().index(b"stts")
-    lie = patched(mp4, "lie.mp4", table + 12, (400).to_bytes(4, "big"))
+    content = mp4.read_bytes()
+    # The table of frame durations (stts) is made to speak of 400 frames; players play 40.
+    lie = patched(mp4, "more.mp4", content.index(b"stts") + 12, (400).to_bytes(4, "big"))
     found = probe(lie)
     assert "400 frames" in found.note
     assert found == replace(probe(mp4), note=found.note)
-
-
-def test_a_header_that_promises_fewer_frames_than_its_duration_is_found_out(
-    mp4: Path, patched: Patch
-) -> None:
-    """The table of frame sizes (stsz) is made to end after 20 of 40 frames."""
-    table = mp4.read_bytes().index(b"stsz")
-    lie = patched(mp4, "lie.mp4", table + 12, (20).to_bytes(4, "big"))
+    # The table of frame sizes (stsz) is made to end after 20 of 40 frames.
+    lie = patched(mp4, "fewer.mp4", content.index(b"stsz") + 12, (20).to_bytes(4, "big"))
     assert damage(lie).status == "cut_short"
 
 

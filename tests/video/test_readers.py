@@ -98,24 +98,6 @@ def test_a_container_that_calls_every_picture_a_key_frame_is_not_believed(
     np.testing.assert_array_equal(found, pixels[[17, 30]])
 
 
-def test_ten_bits_are_rounded_otherwise_but_close(ten_bit: Path) -> None:
-    """The test picture's hard edges of colour show how chroma is stretched; elsewhere it agrees."""
-    with DecordReader(ten_bit) as video:
-        expected, _ = video.read([3, 20], as_it_is)
-    found, _ = by_pyav(ten_bit, [3, 20])
-    difference = np.abs(found.astype(int) - np.stack(expected))
-    assert np.median(difference) <= 1
-    assert (difference <= 4).mean() > 0.8
-
-
-def test_decord_mistakes_frames_in_open_groups(groups: Path) -> None:
-    """Why it is not the default: frame 7 is decoded after the key frame 8 and shown before it."""
-    pixels, _ = every_frame(groups)
-    with DecordReader(groups) as video:
-        (found,), _ = video.read([7], as_it_is)
-    np.testing.assert_array_equal(found, pixels[8])
-
-
 def test_hidden_frames_are_never_sampled(edited: Path) -> None:
     """decord counts all 40 frames of the edited file and repeats its last one in silence."""
     with pytest.raises(DamagedVideo) as caught:

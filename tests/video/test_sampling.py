@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vqathinker.errors import InputError
-from vqathinker.video.sampling import ClipSetting, frame_indices, parse_setting
+from vqathinker.video.sampling import frame_indices, parse_setting
 
 # Golden values: the authors' `get_index` at ee47a40, see frames.json in the folder of goldens.
 GOLDENS = Path(os.environ["VQATHINKER_GOLDENS"])
@@ -40,11 +40,6 @@ def test_indices_rise_and_lie_in_the_video(frames: int, segments: int) -> None:
 def test_no_frames_are_refused(frames: int, segments: int) -> None:
     with pytest.raises(InputError):
         frame_indices(frames, segments)
-
-
-def test_a_setting_has_a_name() -> None:
-    assert parse_setting("6x448") == ClipSetting(frames=6, size=448)
-    assert str(ClipSetting(12, 560)) == "12x560"
 
 
 @pytest.mark.parametrize("name", ["", "6x", "0x448", "6x448x3", "6 x 448"])

@@ -1,5 +1,6 @@
-"""Shards: every kind of damage has its name, and the rest is decoded."""
+"""Shards: damage has a status, the rest is decoded, and a shard that was stopped is resumed."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -13,58 +14,50 @@ import pandas as pd
 import pytest
 from safetensors.torch import load_file
 from tests.video.misbehaviour import decode_unless_blocked
-from tests.video.small_shards import LIMITS, SETTING, decode, rows_of
 
 from vqathinker.errors import InputError
 from vqathinker.phases.one_writer import HeldError, lock_of, only_writer
-from vqathinker.video.damage import DisturbedJobError
+from vqathinker.video.damage import DisturbedJobError, Failure
 from vqathinker.video.decode import decode_clip
 from vqathinker.video.sampling import ClipSetting
 from vqathinker.video.shard import decode_shard, shard_rows
 from vqathinker.video.store import ClipStore
-from vqathinker.video.workers import Limits
+from vqathinker.video.workers import Limits, run_in_workers
 
-Patch = Callable[..., Path]
-Cut = Callable[[Path], Path]
+LIMITS = Limits(timeout_s=3600, memory_mb=1500)
+SETTING = "6x32"
 
 
-@pytest.fixture
-def bad_files(
-    mp4: Path, index_first: Path, overwritten: Path, audio_only: Path, huge: Path, cut: Cut,
-    patched: Patch, tmp_path: Path,
-) -> dict[Path, str]:  # fmt: skip
-    """Every kind of bad file, and its name."""
+def rows_of(paths: list[Path], frames: int = 40) -> pd.DataFrame:
+    """Manifest rows, as if the files had been whole videos when the manifest was made."""
+    rows = [{"video": p.name, "file": str(p), "status": "ok", "frames": frames} for p in paths]
+    return pd.DataFrame(rows)
+
+
+def decode(
+    rows: pd.DataFrame, out: Path, limits: Limits = LIMITS, workers: int = 1
+) -> dict[str, Failure]:
+    return decode_shard(rows, Path(), SETTING, out, limits, workers=workers)
+
+
+def test_damaged_videos_have_a_status_and_the_others_are_decoded(
+    mp4: Path, webm: Path, three_frames: Path, index_first: Path, overwritten: Path,
+    audio_only: Path, cut: Callable[[Path], Path], tmp_path: Path,
+) -> None:  # fmt: skip
     (tmp_path / "empty.mp4").touch()
-    (tmp_path / "garbage.mp4").write_bytes(np.random.default_rng(0).bytes(20_000))
-    (tmp_path / "text.mp4").write_text("dear diary, this is no video\n" * 40)
     os.mkfifo(tmp_path / "pipe.mp4")
-    (tmp_path / "folder.mp4").mkdir()
-    codec = mp4.read_bytes().index(b"avc1\0")
-    sizes = mp4.read_bytes().index(b"stsz")
-    return {
+    bad = {
         cut(index_first): "cut_short",
         cut(mp4): "no_index",
         tmp_path / "empty.mp4": "empty",
-        tmp_path / "garbage.mp4": "no_container",
         overwritten: "corrupt",
         audio_only: "no_video_stream",
-        patched(mp4, "odd.mp4", codec, b"zzzz"): "no_decoder",
-        patched(mp4, "lie.mp4", sizes + 12, (20).to_bytes(4, "big")): "cut_short",
-        tmp_path / "text.mp4": "no_container",
-        huge: "too_large",
         tmp_path / "pipe.mp4": "not_a_file",
-        tmp_path / "folder.mp4": "not_a_file",
     }
-
-
-def test_every_kind_of_bad_file_has_its_name_and_the_good_ones_are_decoded(
-    bad_files: dict[Path, str], mp4: Path, webm: Path, three_frames: Path, tmp_path: Path
-) -> None:
-    rows = rows_of([mp4, *bad_files, webm])
-    rows = pd.concat([rows, rows_of([three_frames], frames=3)])
+    rows = pd.concat([rows_of([mp4, *bad, webm]), rows_of([three_frames], frames=3)])
     failures = decode(rows, tmp_path / "0000.safetensors", workers=2)
     assert {video: failure.status for video, failure in failures.items()} == {
-        path.name: status for path, status in bad_files.items()
+        path.name: status for path, status in bad.items()
     }
     store = ClipStore([tmp_path / "0000.safetensors"])
     assert store.failures == failures
@@ -120,41 +113,17 @@ def test_a_shard_is_made_by_one_process_at_a_time(mp4: Path, tmp_path: Path) -> 
     assert [path.name for path in tmp_path.iterdir()] == [out.name]
 
 
-@pytest.mark.parametrize("written", ["rows", "shard"])
-def test_a_file_size_limit_is_one_line_and_leaves_no_shard(
-    written: str, mp4: Path, tmp_path: Path
+def test_a_shard_that_cannot_be_written_is_named_and_what_was_decoded_stays(
+    mp4: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`ulimit -f`, as a full disk."""
-    rows_of([mp4]).to_parquet(tmp_path / "rows.parquet")
-    (tmp_path / "program.py").write_text(UNDER_FILE_LIMIT)
-    out = tmp_path / "out" / "shard"
-    clip = ClipSetting(6, 32).clip_bytes
-    limit = {"rows": clip // 2, "shard": clip}[written]
-    command = [sys.executable, tmp_path / "program.py", str(limit), tmp_path / "rows.parquet", out]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.stdout.count("\n") == 1, done.stderr
-    assert done.stdout.startswith(f"{out}: ")
-    assert "File too large" in done.stdout
-    assert [path for path in out.parent.iterdir() if not path.name.startswith(".")] == []
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-
-UNDER_FILE_LIMIT = """
-import resource, sys
-from pathlib import Path
-import pandas as pd
-from vqathinker.video.damage import DisturbedJobError
-from vqathinker.video.shard import decode_shard
-from vqathinker.video.workers import Limits
-
-if __name__ == "__main__":
-    limit, rows, out = sys.argv[1:]
-    rows = pd.read_parquet(rows)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
-    try:
-        decode_shard(rows, Path(), "6x32", Path(out), Limits(3600, 1500))
-    except DisturbedJobError as error:
-        print(error)
-"""
+    out = tmp_path / "shard"
+    monkeypatch.setattr("vqathinker.video.shard.write_shard_file", full)
+    with pytest.raises(DisturbedJobError, match=f"{out}.*No space left"):
+        decode(rows_of([mp4]), out)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".shard.journal", ".shard.rows"]
 
 
 def test_rows_without_a_usable_video_are_passed_over(mp4: Path, tmp_path: Path) -> None:
@@ -166,20 +135,14 @@ def test_rows_without_a_usable_video_are_passed_over(mp4: Path, tmp_path: Path) 
 
 
 def test_a_shard_in_which_nothing_can_be_decoded_is_still_a_shard(
-    overwritten: Path, tmp_path: Path
+    overwritten: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "0000.safetensors"
     decode(rows_of([overwritten]), out)
+    assert capfd.readouterr() == ("", "")  # neither a progress bar nor messages of decoders
     assert ClipStore([out]).ids == []
     assert list(ClipStore([out]).failures) == [overwritten.name]
     assert [path.name for path in tmp_path.iterdir()] == [out.name]
-
-
-def test_outside_a_terminal_there_is_neither_a_bar_nor_decoder_noise(
-    overwritten: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    decode(rows_of([overwritten]), tmp_path / "a")
-    assert capfd.readouterr() == ("", "")
 
 
 def test_a_shard_records_how_it_was_made(mp4: Path, tmp_path: Path) -> None:
@@ -211,3 +174,124 @@ def test_shards_cover_the_manifest_in_order() -> None:
     assert shards == ["ab", "cd", "e"]
     with pytest.raises(InputError, match="5 videos"):
         shard_rows(manifest, 3, 2)
+
+
+@pytest.fixture
+def many(mp4: Path, webm: Path, overwritten: Path, tmp_path: Path) -> pd.DataFrame:
+    """Thirty videos, some of them damaged, under names of their own."""
+    rows = rows_of([(mp4, webm, overwritten)[number % 3] for number in range(30)])
+    return rows.assign(video=[f"{number}.mp4" for number in range(30)])
+
+
+def test_the_bytes_do_not_depend_on_the_workers(many: pd.DataFrame, tmp_path: Path) -> None:
+    decode(many, tmp_path / "one")
+    decode(many, tmp_path / "two", workers=3)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+STOPS_HALF_WAY = """
+import signal, sys
+from pathlib import Path
+import pandas as pd
+from vqathinker.journal import Journal
+from vqathinker.video import shard
+from vqathinker.video.workers import Limits
+
+def add_and_stop(self, entry, add=Journal.add):
+    add(self, entry)
+    if len(self.entries) == 7:
+        print("7 are done", flush=True)
+        signal.pause()
+
+if __name__ == "__main__":
+    rows, out, setting = sys.argv[1:]
+    Journal.add = add_and_stop
+    shard.decode_shard(pd.read_parquet(rows), Path(), setting, Path(out), Limits(3600, 1500))
+"""
+
+
+def test_a_shard_killed_half_way_goes_on_and_ends_in_the_same_bytes(
+    many: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decode(many, tmp_path / "whole")
+    out = tmp_path / "killed"
+    many.to_parquet(tmp_path / "rows.parquet")
+    (tmp_path / "program.py").write_text(STOPS_HALF_WAY)
+    command = [sys.executable, tmp_path / "program.py", tmp_path / "rows.parquet", out, SETTING]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "7 are done\n"
+        process.kill()
+    assert not out.exists()
+    assert decoded_again(many, out, monkeypatch) == list(range(7, 30))
+    assert out.read_bytes() == (tmp_path / "whole").read_bytes()
+    assert not (tmp_path / ".killed.journal").exists()
+    assert not (tmp_path / ".killed.rows").exists()
+
+
+@pytest.fixture
+def half_done(many: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A shard that stopped when its 30 videos were decoded, before it was assembled."""
+    out = tmp_path / "shard"
+    stop_before_assembly(many, out, monkeypatch)
+    return out
+
+
+def stop_before_assembly(rows: pd.DataFrame, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("vqathinker.video.shard.write_shard_file", stop)
+        with pytest.raises(KeyboardInterrupt):
+            decode(rows, out)
+    assert not out.exists()
+
+
+def decoded_again(
+    rows: pd.DataFrame, out: Path, monkeypatch: pytest.MonkeyPatch, limits: Limits = LIMITS
+) -> list[int]:
+    """Rows that a second try decodes."""
+    again: list[int] = []
+
+    def noted(function, items, *others):
+        again.extend(item[-1] for item in items)
+        return run_in_workers(function, items, *others)
+
+    monkeypatch.setattr("vqathinker.video.shard.run_in_workers", noted)
+    decode(rows, out, limits)
+    return again
+
+
+def test_only_what_is_not_whole_is_decoded_again(
+    many: pd.DataFrame, half_done: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a line of the journal, and frames that are not what was written."""
+    journal = half_done.with_name(".shard.journal")
+    journal.write_text(journal.read_text()[:-30])
+    with half_done.with_name(".shard.rows").open("r+b") as rows:
+        rows.seek(4 * ClipSetting(6, 32).clip_bytes)
+        rows.write(b"\0\1\2\3\4\5\6\7")
+    assert decoded_again(many, half_done, monkeypatch) == [4, 29]
+    assert len(ClipStore([half_done])) == 20
+
+
+def test_another_job_begins_anew(
+    many: pd.DataFrame, half_done: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Limits(timeout_s=3599, memory_mb=1500)
+    assert decoded_again(many, half_done, monkeypatch, other) == list(range(30))
+
+
+def test_a_video_that_was_replaced_is_decoded_again(
+    mp4: Path, webm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [tmp_path / "a.mp4", tmp_path / "b.mp4"]
+    for path in paths:
+        path.write_bytes(mp4.read_bytes())
+    out = tmp_path / "shard"
+    stop_before_assembly(rows_of(paths), out, monkeypatch)
+    paths[1].write_bytes(webm.read_bytes())
+    assert decoded_again(rows_of(paths), out, monkeypatch) == [1]
+    clip = decode_clip(webm, ClipSetting(6, 32), 40, "pyav")
+    np.testing.assert_array_equal(ClipStore([out]).frames("b.mp4").numpy(), clip.frames)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 
 from vqathinker.errors import InputError
 from vqathinker.video.store import write_shard
@@ -42,14 +41,6 @@ def test_the_same_clips_give_the_same_bytes(shard: Path, tmp_path: Path) -> None
         write_thumbnails([shard], tmp_path / name)
     for path in sorted((tmp_path / "first").iterdir()):
         assert path.read_bytes() == (tmp_path / "second" / path.name).read_bytes()
-
-
-def test_a_clip_smaller_than_a_thumbnail_stays_as_it_is(tmp_path: Path) -> None:
-    frames = torch.zeros(1, 2, 3, 28, 28, dtype=torch.uint8)
-    write_shard(tmp_path / "s", ["a"], frames, torch.arange(2).view(1, 2), {}, "2x28", {})
-    write_thumbnails([tmp_path / "s"], tmp_path / "small")
-    with Image.open(tmp_path / "small" / "0000.webp") as sheet:
-        assert sheet.size == (56, 28)
 
 
 def test_a_folder_of_something_else_is_refused(shard: Path, tmp_path: Path) -> None:

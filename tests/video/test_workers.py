@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.video.misbehaviour import MEETING, behave, tries
+from tests.video.misbehaviour import behave, tries
 
 from vqathinker.video.damage import DamagedVideo, DisturbedJobError
-from vqathinker.video.workers import Limits, WorkerStartError, run_in_workers
+from vqathinker.video.workers import Limits, run_in_workers
 
 LIMITS = Limits(timeout_s=3600, memory_mb=600)
 
@@ -87,12 +87,6 @@ def test_one_worker_takes_many_videos_in_order() -> None:
     assert len({str(outcome).rpartition(" ")[2] for outcome in found.values()}) == 1
 
 
-def test_several_workers_work_at_the_same_time(tmp_path: Path) -> None:
-    items = [(tmp_path / str(number), "meet") for number in range(MEETING)]
-    processes = dict(run_in_workers(behave, items, LIMITS, workers=MEETING))
-    assert len(set(processes.values())) == MEETING
-
-
 def test_no_worker_outlives_the_work(tmp_path: Path) -> None:
     items = [(tmp_path / "a", "well"), (tmp_path / "b", "hang")]
     outcomes = run_in_workers(behave, items, LIMITS)
@@ -145,15 +139,3 @@ def test_a_soft_limit_is_raised_and_a_hard_one_named(
     assert found in done.stdout
     assert done.stdout.count("\n") == 1
     assert done.stderr == ""
-
-
-def test_a_function_that_a_worker_cannot_import_is_told_at_once(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    (tmp_path / "only_here.py").write_text("def decode(path): ...\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    from only_here import decode
-
-    monkeypatch.undo()
-    with pytest.raises(WorkerStartError):
-        list(run_in_workers(decode, [(Path("a.mp4"),)], LIMITS))

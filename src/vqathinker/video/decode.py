@@ -40,7 +40,6 @@ def decode_clip(
     """Sample, decode and resize one video.
 
     Args:
-        path: the video.
         setting: T frames of S×S pixels. The aspect ratio is not kept; a video of fewer than T
             frames repeats some.
         expected_frames: frames of the video, from `video.probe`.

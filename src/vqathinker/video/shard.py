@@ -75,8 +75,7 @@ def decode_shard(
         rows: manifest rows, see `datasets.manifest`.
         source: folder that the column `file` starts from.
         setting: "TxS", for example 6x448.
-        out: the shard file.
-        limits: of one video.
+        out, limits: the shard file; limits of one video.
         reader: pyav or decord, see `decode`.
         workers: number of processes, of one thread each.
 

@@ -29,10 +29,7 @@ def write_shard(
     provenance: Mapping[str, Any],
     seconds: torch.Tensor | None = None,
 ) -> None:
-    """Write clips that are in memory, (N,T,3,S,S) uint8, as one shard, see `write_shard_file`.
-
-    Without `seconds`, a frame is shown at the second of its index.
-    """
+    """Write clips that are in memory, (N,T,3,S,S) uint8; without `seconds`, at 1 frame/s."""
     times = np.asarray(indices if seconds is None else seconds, np.float64)
     pieces = [np.asarray(frames, np.uint8).tobytes()]
     places = np.asarray(indices, np.int32)

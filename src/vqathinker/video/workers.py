@@ -6,10 +6,12 @@ system did does not happen again, or ends the job.
 """
 
 import math
+import os
 import platform
 import resource
 import signal
 import sys
+import tempfile
 import threading
 import time
 import types
@@ -32,6 +34,7 @@ _LIBRARIES_MB = 1024  # address space of torch and PyAV; measured: 700
 # The second try of a video may take that many time limits by the clock, and one of processor time.
 _PATIENCE = 4
 _GRACE_S = 600
+_LONGEST_TMPDIR = 75  # bytes: the fork server needs 32 for its socket, whose path may have 107
 # Signals that a decoder brings on itself; all others come from outside.
 _OWN_SIGNALS = {signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP}
 # torch says so in a RuntimeError; everything else raises MemoryError.
@@ -52,21 +55,21 @@ class WorkerStartError(RuntimeError):
 
 
 class _Process(ForkServerProcess):
-    """A process that does not import the program that is running.
-
-    Otherwise every worker would import it again, and a script without `if __name__ == "__main__"`
-    would run again.
-    """
+    """A process that starts under any TMPDIR and does not import the program that is running."""
 
     _lock = threading.Lock()
 
     def start(self) -> None:
         with self._lock:
+            # Otherwise a script without `if __name__ == "__main__"` would run again in each worker.
             main, sys.modules["__main__"] = sys.modules["__main__"], types.ModuleType("__main__")
+            configured = tempfile.tempdir
+            if len(os.fsencode(tempfile.gettempdir())) > _LONGEST_TMPDIR:
+                tempfile.tempdir = "/tmp"  # noqa: S108  the folder made in it is this user's
             try:
                 super().start()
             finally:
-                sys.modules["__main__"] = main
+                sys.modules["__main__"], tempfile.tempdir = main, configured
 
 
 class _Context(ForkServerContext):
@@ -94,16 +97,17 @@ def raise_memory_limits(memory_mb: int) -> None:
     Raises:
         WorkerStartError: a hard limit allows less than `memory_mb`.
     """
-    for option, kind, needed_mb in (
-        ("-d", resource.RLIMIT_DATA, memory_mb),
-        ("-v", resource.RLIMIT_AS, memory_mb + _LIBRARIES_MB),
+    for option, name, kind, libraries_mb in (
+        ("-d", "data", resource.RLIMIT_DATA, 0),
+        ("-v", "address space", resource.RLIMIT_AS, _LIBRARIES_MB),
     ):
         _, hard = resource.getrlimit(kind)
-        if hard != resource.RLIM_INFINITY and hard < needed_mb * _MIB:
+        if hard != resource.RLIM_INFINITY and hard < (memory_mb + libraries_mb) * _MIB:
             raise WorkerStartError(
-                f"`ulimit -H {option}` allows a process {hard // _MIB} MiB, decoding needs "
-                f"{needed_mb} MiB: raise that limit (in a job: ask for more memory), or for "
-                "`vqathinker decode` lower clips.memory_mb in params.yaml"
+                f"`ulimit -H {option}` allows a process {hard // _MIB} MiB of {name}, decoding "
+                f"needs {memory_mb} MiB and libraries {libraries_mb} MiB: raise that limit (in a "
+                "job: ask for more memory), or for `vqathinker decode` lower clips.memory_mb in "
+                "params.yaml"
             )
         resource.setrlimit(kind, (hard, hard))
 
@@ -209,10 +213,8 @@ def _judge(path: Path, setback: BaseException, limits: Limits) -> DamagedVideo:
     where = f"{path} on {platform.node()}"
     match setback:
         case BrokenProcessPool():
-            raise WorkerStartError(
-                f"a decoding process did not start: {setback}; check `ulimit -n`, `ulimit -u` and "
-                "the length of TMPDIR, in which it needs a socket"
-            )
+            limits_here = "check `ulimit -n` and `ulimit -u`"
+            raise WorkerStartError(f"a decoding process did not start: {setback}; {limits_here}")
         case DisturbedJobError():
             raise setback
         case MemoryError():
