@@ -237,7 +237,7 @@ def _judge(path: Path, setback: BaseException, limits: Limits) -> DamagedVideo:
                 "or start again with fewer --workers"
             )
     raise DisturbedJobError(
-        f"{where}: no result within {_PATIENCE * limits.timeout_s:g} s, in which it did not use "
+        f"{where}: nothing came out within {_PATIENCE * limits.timeout_s:g} s, with less than "
         f"{limits.timeout_s:g} s of processor time; is the disk or network folder stalled, or the "
         "machine overloaded? Start again then, or raise clips.timeout_s"
     )
