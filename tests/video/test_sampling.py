@@ -36,10 +36,9 @@ def test_indices_rise_and_lie_in_the_video(frames: int, segments: int) -> None:
     assert indices[-1] < frames
 
 
-@pytest.mark.parametrize(("frames", "segments"), [(0, 6), (10, 0)])
-def test_no_frames_are_refused(frames: int, segments: int) -> None:
+def test_no_frames_are_refused() -> None:
     with pytest.raises(InputError):
-        frame_indices(frames, segments)
+        frame_indices(0, 6)
 
 
 @pytest.mark.parametrize("name", ["", "6x", "0x448", "6x448x3", "6 x 448"])

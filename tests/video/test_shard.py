@@ -78,9 +78,7 @@ def test_a_video_that_needs_too_much_memory_is_named_and_the_next_one_decoded(
     large = make_clip("large.mov", "mjpeg", "-frames:v", "1", inputs=wide)
     rows = pd.concat([rows_of([large], 1), rows_of([mp4])])
     failures = decode(rows, tmp_path / "shard", Limits(timeout_s=3600, memory_mb=320))
-    assert {name: failure.status for name, failure in failures.items()} == {
-        large.name: "out_of_memory"
-    }
+    assert [(name, one.status) for name, one in failures.items()] == [(large.name, "out_of_memory")]
     assert ClipStore([tmp_path / "shard"]).ids == [mp4.name]
 
 
