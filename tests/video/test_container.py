@@ -84,8 +84,7 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged(locked: Path) -> None
 
 
 def test_a_name_is_never_an_address(tmp_path: Path, mp4: Path) -> None:
-    """A colon would make libav look for a protocol called `clip`."""
-    path = tmp_path / "clip:1.mp4"
+    path = tmp_path / "clip:1.mp4"  # a colon ends the name of a protocol
     path.write_bytes(mp4.read_bytes())
     with open_video(path) as (_, stream):
         assert stream.width == 96

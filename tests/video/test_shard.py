@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from tests.video.misbehaviour import decode_unless_blocked
 
 from vqathinker.errors import InputError
-from vqathinker.phases.one_writer import HeldError, lock_of, only_writer
+from vqathinker.phases.locks import HeldError, lock_of, only_writer
 from vqathinker.video.damage import DisturbedJobError, Failure
 from vqathinker.video.decode import decode_clip
 from vqathinker.video.sampling import ClipSetting

@@ -60,8 +60,6 @@ class PyavReader:
     ) -> tuple[list[Pixels], list[float]]:
         """Frames at `indices`, each (H,W,3) RGB passed through `transform`, and their seconds.
 
-        Seconds count from the first frame shown.
-
         Raises:
             DamagedVideo: damaged_start, corrupt, or wrong_count: other frames come out of the
                 decoder than its packets promise.

@@ -174,7 +174,7 @@ def decode_into_row(
     rows_path: Path,
     row: int,
 ) -> DecodedRow:
-    """In a worker: decode the video `file` and write its clip as clip `row` of the file of rows.
+    """In a worker: decode the video `file` into clip `row` of the file of rows.
 
     Returns indices and seconds of the frames, and the CRC-32 of the clip.
 
