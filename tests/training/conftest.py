@@ -1,14 +1,16 @@
 """A training set of six clips, and a base policy that now and then says a digit or ends early."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file
 
 from vqathinker.params import PerturbationParams, RunSettings
 from vqathinker.phases.parameters import merge, resolve
@@ -18,11 +20,57 @@ TRAINING = {
     "schedule": "linear", "warmup_steps": 0, "max_steps": 3, "beta": 0.04, "temperature": 1.0,
     "max_new_tokens": 6, "loss_type": "grpo", "precision": "fp32", "gradient_checkpointing": False,
     "freeze": ["vision"], "keep_encoded": True, "lora": None,
-    "launch": "single", "save_every": 2, "log_every": 1,
+    "launch": "single", "save_every": 2, "log_every": 1, "keep": {"last": 9, "best": 0},
 }  # fmt: skip
 # The base policy says digits without tags, which a strict reading takes for no answer.
 AUTHORS = {"reading": "authors", "range": None}
 WEIGHTS = {"regression": 1.0, "ranking": 1.0, "format": 1.0, "temporal": 1.0}
+
+
+Settings = Callable[..., RunSettings]
+
+
+def weights_after(out: Path, step: int) -> dict[str, torch.Tensor]:
+    """The weights, or the adapters, of a run's checkpoint."""
+    [path] = (out / "checkpoints" / f"checkpoint-{step}").glob("*model.safetensors")
+    return load_file(path)
+
+
+def same_weights(out: Path, other: Path, step: int) -> bool:
+    one, two = weights_after(out, step), weights_after(other, step)
+    return all(torch.equal(two[name], value) for name, value in one.items())
+
+
+def drop_checkpoints(out: Path, after: int) -> None:
+    """Leave a run as if it was killed after this step."""
+    for path in (out / "checkpoints").iterdir():
+        if int(path.name.rpartition("-")[2]) > after:
+            shutil.rmtree(path)
+    (out / "history.csv").unlink()
+
+
+class Rolled(NamedTuple):
+    """One call of `RolloutSampler.sample`."""
+
+    batch: int
+    videos: list[str]
+    rollouts: Any
+
+
+@pytest.fixture
+def rolled(monkeypatch: pytest.MonkeyPatch) -> list[Rolled]:
+    """Every batch that is rolled out."""
+    from vqathinker.training.rollouts import RolloutSampler
+
+    sample, calls = RolloutSampler.sample, []
+
+    def watched(self: RolloutSampler, policy: Any, videos: Any, batch: int, seed: int) -> Any:
+        done = sample(self, policy, videos, batch, seed)
+        calls.append(Rolled(batch, list(videos), done))
+        return done
+
+    monkeypatch.setattr(RolloutSampler, "sample", watched)
+    return calls
 
 
 @dataclass(frozen=True)
@@ -84,7 +132,7 @@ def write_talking_policy(base: Path, clips: Path, out: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def settings_of(root: Path) -> Callable[..., RunSettings]:
+def settings_of(root: Path) -> Settings:
     """settings_of(max_steps=2, weights={…}, temporal={…}, seed=1) are those of a tiny run."""
     config = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
     row = resolve(config)["runs"]["grpo"]

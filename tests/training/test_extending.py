@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,12 +17,11 @@ import pandas as pd
 import pytest
 import yaml
 from pydantic import create_model
+from tests.training.conftest import Settings
 
 from vqathinker.params import RewardWeights, RunSettings
-from vqathinker.training.rewards import REWARDS, RewardTable, reward_weights
+from vqathinker.training.rewards import REWARDS, RewardTable
 from vqathinker.training.trainer import VQAThinkerTrainer
-
-Settings = Callable[..., RunSettings]
 
 LENGTH = """
 import numpy as np
@@ -117,23 +116,14 @@ def test_a_weight_without_a_reward_and_a_reward_without_a_weight_are_named(
         training_set.start(settings, tmp_path)
 
 
-def test_every_reward_has_a_weight_in_params_yaml(config: dict[str, Any]) -> None:
-    weights = RewardWeights.model_validate(config["rewards"]["weights"])
-    assert list(reward_weights(weights)) == list(REWARDS) == list(config["rewards"]["weights"])
-
-
-def test_a_reward_of_the_wrong_shape_is_named(
-    tmp_path: Path, training_set: Any, settings_of: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(REWARDS, "format", lambda batch: batch.mos)
-    with pytest.raises(ValueError, match="'format'"):
-        training_set.start(settings_of(max_steps=1), tmp_path)
-
-
-def test_a_reward_that_is_no_number_is_named(
-    tmp_path: Path, training_set: Any, settings_of: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(REWARDS, "format", lambda batch: np.full_like(batch.scores, np.nan))
+@pytest.mark.parametrize(
+    "wrong", [lambda batch: batch.mos, lambda batch: np.full_like(batch.scores, np.nan)]
+)
+def test_a_reward_of_the_wrong_shape_or_without_a_number_is_named(
+    tmp_path: Path, training_set: Any, settings_of: Settings, monkeypatch: pytest.MonkeyPatch,
+    wrong: Any,
+) -> None:  # fmt: skip
+    monkeypatch.setitem(REWARDS, "format", wrong)
     with pytest.raises(ValueError, match="'format'"):
         training_set.start(settings_of(max_steps=1), tmp_path)
 

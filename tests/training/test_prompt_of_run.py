@@ -11,7 +11,6 @@ from vqathinker.params import LoraParams, PromptParams, RunSettings
 from vqathinker.policy.folder.checkpoint import load_policy
 from vqathinker.policy.folder.describe import describe
 from vqathinker.policy.folder.export import export
-from vqathinker.policy.folder.processor import VQAThinkerProcessor
 from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.motion.filter_bank import FilterBank
 from vqathinker.training.rewards import compute_rewards
@@ -80,10 +79,6 @@ def test_a_run_without_motion_token_neither_computes_nor_trains_its_branch(
     assert facts["prompt"] == {"thinking": True, "motion": False}
     assert not facts["parts"]["motion_projector"]["trained"]
     assert "without a motion token" in (tmp_path / "policy/README.md").read_text("utf-8")
-    policy.model.config.setting = facts["provenance"]["setting"]
-    processor = VQAThinkerProcessor.of(policy.model.config, policy.tokenizer)
-    clips = torch.zeros(2, processor.frames, 3, processor.size, processor.size, dtype=torch.uint8)
-    assert policy.model.generate(**processor(clips), max_new_tokens=2).shape[0] == 2
 
 
 def test_a_projector_that_is_left_out_gets_no_adapters(settings_of: Settings) -> None:

@@ -1,141 +1,100 @@
-"""A run goes on from its last whole checkpoint, is trained by one process, and can take a step."""
+"""A run resumes from its last whole checkpoint and ends in the bytes of an uninterrupted one."""
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
-import torch
 from filelock import FileLock
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
+from tests.training.conftest import Rolled, Settings, drop_checkpoints, same_weights
 
-from vqathinker.params import RunSettings
 from vqathinker.training import resumable
 from vqathinker.training.checkpoints import mean_reward
-from vqathinker.training.rollouts import Rollouts, RolloutSampler
 from vqathinker.training.run import TrainingError
 
-Settings = Callable[..., RunSettings]
-
 
 @pytest.fixture
-def steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The steps that were rolled out."""
-    sample, seen = RolloutSampler.sample, []
+def kill(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """kill("checkpoint-4", before=True) interrupts a run before that checkpoint has its name."""
+    finish = resumable.finish_checkpoint
 
-    def watched(self: RolloutSampler, policy: Any, videos: Any, step: int, rng: Any) -> Rollouts:
-        seen.append(step)
-        return sample(self, policy, videos, step, rng)
+    def at(name: str, *, before: bool = False) -> None:
+        def interrupted(part: Path, final: Path, provenance: Any) -> None:
+            if final.name != name or not before:
+                finish(part, final, provenance)
+            if final.name == name:
+                monkeypatch.setattr(resumable, "finish_checkpoint", finish)
+                raise KeyboardInterrupt
 
-    monkeypatch.setattr(RolloutSampler, "sample", watched)
-    return seen
+        monkeypatch.setattr(resumable, "finish_checkpoint", interrupted)
 
-
-@pytest.fixture
-def rolled(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The videos of every step."""
-    sample, seen = RolloutSampler.sample, []
-
-    def watched(self: RolloutSampler, policy: Any, videos: Any, step: int, rng: Any) -> Rollouts:
-        seen.append(list(videos))
-        return sample(self, policy, videos, step, rng)
-
-    monkeypatch.setattr(RolloutSampler, "sample", watched)
-    return seen
+    return at
 
 
-def weights_after(out: Path, step: int) -> dict[str, torch.Tensor]:
-    return load_file(out / "checkpoints" / f"checkpoint-{step}" / "model.safetensors")
-
-
-@pytest.mark.parametrize("lost", ["trainer_state.json", "optimizer.pt", "model.safetensors"])
 def test_a_damaged_last_checkpoint_costs_the_steps_since_the_one_before(
-    tmp_path: Path, training_set: Any, settings_of: Settings, steps: list[int], lost: str
+    tmp_path: Path, training_set: Any, settings_of: Settings, rolled: list[Rolled]
 ) -> None:
-    training_set.start(settings_of(max_steps=4), tmp_path)
-    before = weights_after(tmp_path, 4)
-    (tmp_path / "checkpoints" / "checkpoint-4" / lost).unlink()
-    steps.clear()
-    training_set.start(settings_of(max_steps=4), tmp_path)
-    assert steps == [2, 3]
-    after = weights_after(tmp_path, 4)
-    assert all(torch.equal(after[name], value) for name, value in before.items())
+    training_set.start(settings_of(max_steps=4), tmp_path / "whole")
+    shutil.copytree(tmp_path / "whole", tmp_path / "damaged")
+    (tmp_path / "damaged" / "checkpoints" / "checkpoint-4" / "optimizer.pt").unlink()
+    rolled.clear()
+    training_set.start(settings_of(max_steps=4), tmp_path / "damaged")
+    assert [batch for batch, _, _ in rolled] == [2, 3]
+    assert same_weights(tmp_path / "damaged", tmp_path / "whole", 4)
 
 
-def test_a_run_that_goes_on_in_a_later_epoch_meets_the_videos_of_that_one(
-    tmp_path: Path, training_set: Any, settings_of: Settings, rolled: list[list[str]]
+def test_a_run_that_resumes_in_a_later_epoch_meets_the_videos_of_that_one(
+    tmp_path: Path, training_set: Any, settings_of: Settings, rolled: list[Rolled]
 ) -> None:
     settings = settings_of(max_steps=7, save_every=1)  # three steps make an epoch
-    training_set.start(settings, tmp_path)
-    before, weights = rolled.copy(), weights_after(tmp_path, 7)
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    training_set.start(settings, whole)
+    before = [videos for _, videos, _ in rolled]
     epochs = [sorted(video for step in before[i : i + 3] for video in step) for i in (0, 3)]
     assert epochs == [sorted(training_set.mos)] * 2
     assert before[:3] != before[3:6]
-    shutil.rmtree(tmp_path / "checkpoints" / "checkpoint-7")
+    shutil.copytree(whole, cut)
+    drop_checkpoints(cut, after=6)
     rolled.clear()
-    training_set.start(settings, tmp_path)
-    assert rolled == before[6:]
-    after = weights_after(tmp_path, 7)
-    assert all(torch.equal(after[name], value) for name, value in weights.items())
+    training_set.start(settings, cut)
+    assert [videos for _, videos, _ in rolled] == before[6:]
+    assert same_weights(whole, cut, 7)
 
 
 def test_a_run_that_ends_while_it_writes_a_checkpoint_leaves_none_under_the_name(
-    tmp_path: Path, training_set: Any, settings_of: Settings, steps: list[int],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    finish = resumable.finish_checkpoint
-
-    def interrupted(part: Path, final: Path, provenance: Any) -> None:
-        if final.name == "checkpoint-4":
-            raise KeyboardInterrupt
-        finish(part, final, provenance)
-
-    monkeypatch.setattr(resumable, "finish_checkpoint", interrupted)
+    tmp_path: Path, training_set: Any, settings_of: Settings, rolled: list[Rolled], kill: Any
+) -> None:
+    kill("checkpoint-4", before=True)
     with pytest.raises(KeyboardInterrupt):
         training_set.start(settings_of(max_steps=4), tmp_path)
-    assert [path.name for path in (tmp_path / "checkpoints").glob("checkpoint-*")] == [
-        "checkpoint-2"
-    ]
-    monkeypatch.setattr(resumable, "finish_checkpoint", finish)
-    steps.clear()
+    names = [path.name for path in (tmp_path / "checkpoints").glob("checkpoint-*")]
+    assert names == ["checkpoint-2"]
+    assert not (tmp_path / "history.csv").exists()
+    rolled.clear()
     training_set.start(settings_of(max_steps=4), tmp_path)
-    assert steps == [2, 3]
+    assert [batch for batch, _, _ in rolled] == [2, 3]
 
 
 @pytest.mark.parametrize(
     ("method", "save_every", "log_every", "kills"),
-    [
-        ("grpo", 2, 3, [2, 4]),
-        ("grpo", 3, 2, [3]),
-        ("sft", 1, 4, [1, 2, 5]),
-    ],
+    [("grpo", 2, 3, [2, 4]), ("sft", 1, 4, [1, 5])],
 )
 def test_history_and_best_checkpoint_after_kills_between_two_rows_are_those_of_a_whole_run(
-    tmp_path: Path, training_set: Any, settings_of: Settings, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, training_set: Any, settings_of: Settings, kill: Any,
     method: str, save_every: int, log_every: int, kills: list[int],
 ) -> None:  # fmt: skip
-    keep = {"last": 9, "best": 0}
     settings = settings_of(
-        method=method, max_steps=8, save_every=save_every, log_every=log_every, keep=keep
+        method=method, max_steps=8, save_every=save_every, log_every=log_every, videos_per_device=1
     )
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     training_set.start(settings, whole)
-    finish = resumable.finish_checkpoint
-    left = list(kills)
-
-    def killed_behind(part: Path, final: Path, provenance: Any) -> None:
-        finish(part, final, provenance)
-        if left and final.name == f"checkpoint-{left[0]}":
-            left.pop(0)
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(resumable, "finish_checkpoint", killed_behind)
-    for _ in kills:
+    for step in kills:
+        kill(f"checkpoint-{step}")
         with pytest.raises(KeyboardInterrupt):
             training_set.start(settings, cut)
     training_set.start(settings, cut)
-    assert left == []
     history = (whole / "history.csv").read_text(encoding="utf-8")
     assert len(history.splitlines()) == 1 + 8 // log_every
     assert (cut / "history.csv").read_text(encoding="utf-8") == history
@@ -144,23 +103,66 @@ def test_history_and_best_checkpoint_after_kills_between_two_rows_are_those_of_a
         for out in (whole, cut)
     ]
     assert rewards[0] == rewards[1]
-    assert len(rewards[0]) == -(-8 // save_every)
+    assert same_weights(whole, cut, 8)
 
 
-def test_fewer_videos_than_a_step_needs_are_told_before_training(
-    tmp_path: Path, training_set: Any, settings_of: Settings
+def test_a_finished_run_is_not_trained_again(
+    tmp_path: Path, training_set: Any, settings_of: Settings, rolled: list[Rolled]
 ) -> None:
-    with pytest.raises(TrainingError) as error:
-        training_set.start(settings_of(videos_per_device=4, gradient_accumulation=2), tmp_path)
-    told = str(error.value)
-    assert "manifest.parquet" in told
-    assert "training.videos_per_device 4 x training.gradient_accumulation 2" in told
-    assert not (tmp_path / "checkpoints").exists()
+    """Its trainer would make one more step, for an epoch has three."""
+    training_set.start(settings_of(max_steps=1), tmp_path)
+    before = (tmp_path / "history.csv").read_bytes()
+    (tmp_path / "history.csv").unlink()
+    rolled.clear()
+    training_set.start(settings_of(max_steps=1, log_every=5, keep={"last": 1, "best": 1}), tmp_path)
+    assert rolled == []
+    assert (tmp_path / "history.csv").read_bytes() == before
+
+
+@pytest.fixture(scope="module")
+def finished(
+    tmp_path_factory: pytest.TempPathFactory, training_set: Any, settings_of: Settings
+) -> Path:
+    out = tmp_path_factory.mktemp("finished")
+    training_set.start(settings_of(max_steps=1), out)
+    return out
+
+
+@pytest.mark.parametrize("change", ["settings", "labels", "perturbations", "base policy", "clips"])
+def test_a_run_of_other_settings_or_files_starts_anew(
+    tmp_path: Path, finished: Path, training_set: Any, settings_of: Settings,
+    rolled: list[Rolled], change: str,
+) -> None:  # fmt: skip
+    out = shutil.copytree(finished, tmp_path / "grpo")
+    files: dict[str, Any] = {}
+    folder = training_set.folder
+    if change == "labels":
+        table = pd.read_parquet(folder / "manifest.parquet")
+        files["manifest"] = tmp_path / "manifest.parquet"
+        table.assign(mos_training=table["mos_training"] / 2).to_parquet(files["manifest"])
+    if change == "perturbations":
+        table = pd.read_parquet(folder / "perturbations.parquet")
+        files["perturbations"] = tmp_path / "perturbations.parquet"
+        table.iloc[::-1].sort_values("video", kind="stable").to_parquet(files["perturbations"])
+    if change == "base policy":
+        files["policy"] = shutil.copytree(folder / "base", tmp_path / "base")
+        weights = load_file(files["policy"] / "model.safetensors")
+        key = next(iter(weights))
+        save_file({**weights, key: weights[key] + 1}, files["policy"] / "model.safetensors")
+    if change == "clips":
+        frames = bytearray(training_set.clips.read_bytes())
+        frames[-1] ^= 1
+        files["clips"] = [tmp_path / "0000.safetensors"]
+        files["clips"][0].write_bytes(frames)
+    settings = settings_of(max_steps=1, beta=0.1 if change == "settings" else 0.04)
+    training_set.start(settings, out, **files)
+    assert len(rolled) == 1
+    assert (out / "checkpoints.before-1" / "checkpoint-1").is_dir()
 
 
 def test_a_run_that_another_process_trains_is_left_alone(
-    tmp_path: Path, training_set: Any, settings_of: Settings, steps: list[int]
+    tmp_path: Path, training_set: Any, settings_of: Settings, rolled: list[Rolled]
 ) -> None:
     with FileLock(tmp_path / ".lock"), pytest.raises(TrainingError):
         training_set.start(settings_of(), tmp_path)
-    assert steps == []
+    assert rolled == []

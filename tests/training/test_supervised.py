@@ -1,14 +1,12 @@
 """Supervised fine-tuning: clips are answered with their MOS, by the rules of every other run."""
 
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 import torch
-from safetensors.torch import load_file
+from tests.training.conftest import Settings
 
 from vqathinker.params import PromptParams, RunSettings
 from vqathinker.policy.folder.checkpoint import load_policy
@@ -16,13 +14,10 @@ from vqathinker.policy.folder.export import export
 from vqathinker.policy.generation import generate
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
 from vqathinker.policy.normalisation import normalise
-from vqathinker.policy.parts import PARTS
 from vqathinker.reporting.figures import write_curves
 from vqathinker.training.rollouts import RolloutSampler
-from vqathinker.training.supervised import AnswerBatch, answer_text
+from vqathinker.training.supervised import answer_batch, answer_text
 from vqathinker.video.store import ClipStore
-
-Settings = Callable[..., RunSettings]
 
 
 @pytest.fixture
@@ -49,10 +44,6 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return seen
 
 
-def weights_after(out: Path, step: int) -> dict[str, torch.Tensor]:
-    return load_file(out / "checkpoints" / f"checkpoint-{step}" / "model.safetensors")
-
-
 @torch.no_grad()
 def greedy_answers(folder: Path, clips: Path, *, thinking: bool) -> dict[str, str]:
     policy, tokenizer, _ = load_policy(folder)
@@ -68,7 +59,7 @@ def greedy_answers(folder: Path, clips: Path, *, thinking: bool) -> dict[str, st
 def test_a_batch_ends_every_answer_and_pads_behind_it(training_set: Any) -> None:
     tokenizer = load_policy(training_set.folder / "base").tokenizer
     rows = [{"clip": 4, "mos": 3.416}, {"clip": 1, "mos": 10.0}]
-    batch = AnswerBatch(tokenizer, thinking=False)(rows)
+    batch = answer_batch(rows, tokenizer, thinking=False)
     assert batch["clip"].tolist() == [4, 1]
     for row, length, text in zip(
         batch["answers"], batch["lengths"], ("3.42", "10.00"), strict=True
@@ -112,56 +103,6 @@ def test_six_clips_are_learned_by_heart(
     answers = greedy_answers(tmp_path / "policy", training_set.clips, thinking=thinking)
     for video, mos in training_set.mos.items():
         assert answers[video] == answer_text(mos, thinking=thinking)
-
-
-def test_a_run_that_goes_on_in_a_later_epoch_is_the_uninterrupted_one(
-    tmp_path: Path, training_set: Any, sft: Settings, shown: list[list[str]]
-) -> None:
-    settings = sft(max_steps=7, save_every=1, videos_per_device=1, gradient_accumulation=2)
-    training_set.start(settings, tmp_path)
-    before, weights = shown.copy(), weights_after(tmp_path, 7)
-    epochs = [sorted(video for batch in before[i : i + 6] for video in batch) for i in (0, 6)]
-    assert epochs == [sorted(training_set.mos)] * 2
-    assert before[:6] != before[6:12]
-    history = (tmp_path / "history.csv").read_bytes()
-    shutil.rmtree(tmp_path / "checkpoints" / "checkpoint-7")
-    shown.clear()
-    training_set.start(settings, tmp_path)
-    assert shown == before[12:]
-    after = weights_after(tmp_path, 7)
-    assert all(torch.equal(after[name], value) for name, value in weights.items())
-    assert (tmp_path / "history.csv").read_bytes() == history
-
-
-@pytest.mark.parametrize("freeze", [["vision"], []])
-def test_frozen_parts_stay_as_they_are_and_others_move(
-    tmp_path: Path, training_set: Any, sft: Settings, freeze: list[str]
-) -> None:
-    keep = bool(freeze)
-    training_set.start(sft(max_steps=2, freeze=freeze, keep_encoded=keep), tmp_path)
-    base = load_file(training_set.folder / "base" / "model.safetensors")
-    after = weights_after(tmp_path, 2)
-    moved = {name for name, value in base.items() if not torch.equal(after[name], value)}
-    vision = {name for name in moved if "vision_tower" in name}
-    assert bool(vision) is not keep
-    assert any("language_model" in name for name in moved)
-    assert any("motion_projector" in name for name in moved)
-    assert not any("motion_encoder" in name for name in moved)
-
-
-def test_adapters_are_all_that_moves_beside_frozen_parts(
-    tmp_path: Path, training_set: Any, sft: Settings
-) -> None:
-    lora = {"rank": 2, "alpha": 4.0, "parts": ["language"]}
-    frozen = [part for part in ("vision", "projector", "motion_projector") if part in PARTS]
-    settings = sft(max_steps=2, lora=lora, freeze=frozen)
-    training_set.start(settings, tmp_path)
-    export("grpo", settings, tmp_path, tmp_path / "policy")
-    base = load_file(training_set.folder / "base" / "model.safetensors")
-    after = load_file(tmp_path / "policy" / "model.safetensors")
-    moved = [name for name, value in base.items() if not torch.equal(after[name], value)]
-    assert moved
-    assert all("language_model" in name for name in moved)
 
 
 def test_a_history_without_rewards_has_the_optimiser_s_columns_and_can_be_drawn(

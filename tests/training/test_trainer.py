@@ -1,25 +1,21 @@
 """What TRL is given: the log-probabilities of sampling, and each rollout's own rewards."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 import pytest
 import torch
+from tests.training.conftest import Rolled, Settings
 from torch import Tensor
 
-from vqathinker.params import RunSettings
 from vqathinker.policy.answer import FAILURES, Completion
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.policy.normalisation import normalise
-from vqathinker.policy.packing import PackedRows, pack
 from vqathinker.training.rewards import REWARDS, RewardTable, compute_rewards
-from vqathinker.training.rollouts import Rollouts, RolloutSampler
 from vqathinker.training.trainer import VQAThinkerTrainer
 from vqathinker.video.store import ClipStore
-
-Settings = Callable[..., RunSettings]
 
 
 class Scored(NamedTuple):
@@ -43,27 +39,12 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> list[Scored]:
         self: Any, model: Any, input_ids: Tensor, mask: Tensor, keep: int, *args: Any, **kwargs: Any
     ) -> Any:
         result = score(self, model, input_ids, mask, keep, *args, **kwargs)
-        videos = [self._scorer.videos[clip] for clip in self._clip.tolist()]
+        videos = [self._videos[clip] for clip in self._clip.tolist()]
         values = (result[0].detach(), result[1])
         calls.append(Scored(self.state.global_step, videos, input_ids, mask, keep, *values))
         return result
 
     monkeypatch.setattr(VQAThinkerTrainer, "_get_per_token_logps_and_entropies", watched)
-    return calls
-
-
-@pytest.fixture
-def rolled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], Rollouts]]:
-    """The videos and rollouts of every step."""
-    calls: list[tuple[list[str], Rollouts]] = []
-    sample = RolloutSampler.sample
-
-    def watched(self: RolloutSampler, policy: Any, videos: Any, *rest: Any) -> Rollouts:
-        done = sample(self, policy, videos, *rest)
-        calls.append((list(videos), done))
-        return done
-
-    monkeypatch.setattr(RolloutSampler, "sample", watched)
     return calls
 
 
@@ -124,7 +105,7 @@ def test_log_probabilities_are_those_of_sampling(
 
 def test_rows_reach_the_loss_with_their_own_video(
     tmp_path: Path, training_set: Any, settings_of: Settings, base: Policy, scored: list[Scored],
-    rolled: list[tuple[list[str], Rollouts]],
+    rolled: list[Rolled],
 ) -> None:  # fmt: skip
     """TRL shuffles and splits what was rolled out; a rollout must not lose its clip by it."""
     settings = settings_of(max_steps=2, gradient_accumulation=2, group_size=2, videos_per_device=3)
@@ -132,7 +113,7 @@ def test_rows_reach_the_loss_with_their_own_video(
     pad = base.tokenizer.pad_token_id
     for call in scored:
         told: dict[str, list[list[int]]] = {}
-        for videos, done in rolled:
+        for _, videos, done in rolled:
             for row, completion in enumerate(done.raw):
                 told.setdefault(videos[row // 2], []).append(completion)
         for video, tokens in zip(
@@ -144,11 +125,11 @@ def test_rows_reach_the_loss_with_their_own_video(
 
 def test_with_a_top_k_of_one_all_rollouts_of_a_video_are_the_likeliest(
     tmp_path: Path, training_set: Any, settings_of: Settings,
-    rolled: list[tuple[list[str], Rollouts]],
+    rolled: list[Rolled],
 ) -> None:  # fmt: skip
     for top_k in (1, 0):
         training_set.start(settings_of(seed=1, max_steps=1, top_k=top_k), tmp_path / str(top_k))
-    (_, greedy), (_, drawn) = rolled
+    (_, _, greedy), (_, _, drawn) = rolled
     groups = [
         [set(map(tuple, done.raw[first : first + 4])) for first in (0, 4)]
         for done in (greedy, drawn)
@@ -159,12 +140,12 @@ def test_with_a_top_k_of_one_all_rollouts_of_a_video_are_the_likeliest(
 
 def test_rewards_are_computed_for_each_video_s_rollouts_against_its_own_mos(
     tmp_path: Path, training_set: Any, settings_of: Settings, base: Policy,
-    rolled: list[tuple[list[str], Rollouts]], rewarded: list[dict[str, Any]],
+    rolled: list[Rolled], rewarded: list[dict[str, Any]],
 ) -> None:  # fmt: skip
     training_set.start(settings_of(), tmp_path)
     assert len(rewarded) == len(rolled) == 3
     seen = set()
-    for given, (videos, done) in zip(rewarded, rolled, strict=True):
+    for given, (_, videos, done) in zip(rewarded, rolled, strict=True):
         raw, perturbed = (
             base.tokenizer.batch_decode(ids, skip_special_tokens=True)
             for ids in (done.raw, done.perturbed)
@@ -210,36 +191,17 @@ def test_rewards_are_logged_under_their_names(
 
 
 def test_completions_that_reach_their_longest_length_are_told_from_others(
-    tmp_path: Path, training_set: Any, settings_of: Settings, rolled: Any,
+    tmp_path: Path, training_set: Any, settings_of: Settings, rolled: list[Rolled],
     rewarded: list[dict[str, Any]], base: Policy,
 ) -> None:  # fmt: skip
     strict = {"reading": "strict", "range": [0, 5]}
     training_set.start(settings_of(seed=1, answer=strict, max_steps=2), tmp_path)
     history = pd.read_csv(tmp_path / "history.csv")
     end = base.tokenizer.eos_token_id
-    for (_, done), given, row in zip(rolled, rewarded, history.to_dict("records"), strict=True):
+    for (_, _, done), given, row in zip(rolled, rewarded, history.to_dict("records"), strict=True):
         finished = [ids[-1] == end for ids in done.raw]
         told = [completion.finished for group in given["completions"] for completion in group]
         assert told == finished
         assert 0 < sum(finished) < len(finished)
         assert row["cut_off"] == pytest.approx(1 - sum(finished) / len(finished), abs=1e-5)
         assert row["failures/cut_off"] == row["cut_off"]  # none of them has an answer
-
-
-def test_a_run_whose_packed_rows_tell_something_else_goes_on_with_plain_ones(
-    tmp_path: Path, training_set: Any, settings_of: Settings, scored: list[Scored],
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, base: Policy,
-) -> None:  # fmt: skip
-    def spoiled(*args: Any) -> PackedRows:
-        layout = pack(*args)
-        return layout._replace(positions=torch.zeros_like(layout.positions))
-
-    monkeypatch.setattr("vqathinker.policy.model.pack", spoiled)
-    training_set.start(settings_of(seed=1, max_steps=1), tmp_path)
-    assert "plain rows" in caplog.text
-    for call in scored:
-        said = call.mask[:, -call.completion_tokens :].bool()
-        expected = by_whole_forwards(base, training_set.clips, call, 1.0)
-        completions = call.input_ids[:, -call.completion_tokens :]
-        chosen = expected.gather(-1, completions[..., None])[..., 0]
-        torch.testing.assert_close(call.log_probs[said], chosen[said], atol=2e-5, rtol=0)

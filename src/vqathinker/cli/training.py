@@ -120,10 +120,5 @@ def export(
     own = own_evaluation(read_params(params), str(params))
     if score is not None:
         own = own.model_copy(update={"score": score})
-    if merge := export_policy(run, settings, source, out, own):
-        typer.echo(
-            f"{out}: adapters merged in float32, relative error of the change "
-            f"{merge['relative_error']:.1e}; in bf16 {merge['unchanged_in_bf16']:.0%} of the "
-            "adapted weights would be the base's, so half precision keeps adapters apart"
-        )
+    export_policy(run, settings, source, out, own)
     typer.echo(f"{out}: policy of run {run}")

@@ -61,7 +61,6 @@ from vqathinker.params.training import (
     KeepParams,
     Launch,
     LoraParams,
-    PatienceParams,
     PromptParams,
     RewardsParams,
     RewardWeights,

@@ -21,13 +21,6 @@ class LoraParams(Model):
     parts: list[TrainablePart] = Field(min_length=1, description="parts with adapted linear layers")
 
 
-class PatienceParams(Model):
-    """Consecutive steps without a learning signal after which a run stops; null: it goes on."""
-
-    no_spread: Count | None = Field(description="the rollouts of every group have equal rewards")
-    no_answer: Count | None = Field(description="no rollout has a readable answer")
-
-
 class KeepParams(Model):
     """Checkpoints of a run that are kept; one may be both."""
 
@@ -76,7 +69,6 @@ class TrainingParams(Section, key="training"):
     keep: KeepParams
     log_every: Count = Field(description="steps between rows of history.csv")
     tensorboard: bool = Field(description="also write event files; needs tensorboard")
-    patience: PatienceParams
 
     @field_validator("keep_encoded")
     @classmethod

@@ -1,26 +1,27 @@
-"""The history and the times of a run; its progress bar and TensorBoard events while it runs.
+"""The history of a run: what a batch of rollouts shows, history.csv, times, progress bar.
 
 The history is the same for two equal runs, the times are not.
 """
 
 import sys
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from scipy.stats import spearmanr
 from tqdm import tqdm
 from transformers import TrainerCallback
 from transformers.integrations import TensorBoardCallback
 
 from vqathinker.policy.answer import FAILURES
-from vqathinker.training.checkpoints import TrainingError
-from vqathinker.training.rewards import REWARDS
+from vqathinker.training.rewards import REWARDS, RewardTable
 
 Log = Sequence[Mapping[str, Any]]
 
-_NAMES = {
+_DECIMALS = 9  # of means that are ranked: equal ones may differ in the last bit
+_NAMES = {  # of TRL's log
     "completions/mean_length": "length",
     "completions/max_length": "longest",
     "completions/clipped_ratio": "cut_off",
@@ -29,6 +30,33 @@ _NAMES = {
     "clip_ratio/high_mean": "clipped/high",
 }
 _STATUSES = [f"failures/{status}" for status in FAILURES]
+
+
+def measure(table: RewardTable, mos: Sequence[float]) -> dict[str, float]:
+    """Numbers of a batch by the name of their column; one that the batch does not have is missing.
+
+    `mos` (videos,) on the training scale. `failures/<status>` are shares of the rollouts,
+    `failures_perturbed` of those on perturbed copies, all statuses together. `spread/reward` and
+    `spread/score` are the mean over groups of the unbiased standard deviation within a group, of
+    the total reward and of the readable scores. `score_error` is the mean of score - MOS, `srcc`
+    Spearman's correlation of the groups' mean scores with the MOS.
+    """
+    rollouts, copies = max(1, table.statuses.total()), table.perturbed_statuses.total()
+    found = {f"failures/{status}": table.statuses[status] / rollouts for status in FAILURES}
+    if copies:
+        failed = sum(table.perturbed_statuses[status] for status in FAILURES)
+        found["failures_perturbed"] = failed / copies
+    found["spread/reward"] = float(table.total.std(axis=1, ddof=1).mean())
+    scored = [(group[~np.isnan(group)], q) for group, q in zip(table.scores, mos, strict=True)]
+    if spreads := [scores.std(ddof=1) for scores, _ in scored if len(scores) > 1]:
+        found["spread/score"] = float(np.mean(spreads))
+    if errors := [scores - q for scores, q in scored if len(scores)]:
+        found["score_error"] = float(np.concatenate(errors).mean())
+    means = [(round(float(scores.mean()), _DECIMALS), q) for scores, q in scored if len(scores)]
+    pairs = np.array(means).reshape(-1, 2)
+    if len(pairs) > 2 and (np.ptp(pairs, axis=0) > 0).all():
+        found["srcc"] = float(spearmanr(*pairs.T).statistic)
+    return found
 
 
 def columns() -> list[str]:
@@ -59,19 +87,15 @@ def history_table(log: Log) -> pd.DataFrame:
 
 
 def times_table(log: Log) -> pd.DataFrame:
-    """A row for each logged step: seconds of a step by the clock, in all and by phase.
+    """A row for each logged step: `seconds` of a step, `tokens_per_second` and `memory_mb`.
 
-    `tokens_per_second` counts prompts and rollouts; `memory_mb` is the peak since the run began.
+    Tokens are those of prompts and completions; memory is the peak since the run began.
     """
     steps = _steps(log)
-    phases = sorted(name for name in steps if name.startswith("seconds/"))
-    measured = steps.get("step_time", steps["seconds/gradient"])  # SFT has no other phase
-    seconds = measured + steps.get("seconds/optimiser", 0.0)  # TRL leaves it out
     passed = steps["step"].diff().fillna(steps["step"])
-    counted = steps["num_tokens"].ffill()  # an inner iteration makes no new ones
-    tokens = counted.diff().fillna(counted)
-    times = pd.DataFrame({"step": steps["step"], "seconds": seconds, **steps[phases]})
-    return times.assign(tokens_per_second=tokens / passed / seconds, memory_mb=steps["memory_mb"])
+    total = steps["num_tokens"].ffill()  # an inner iteration makes no new ones
+    rate = total.diff().fillna(total) / passed / steps["seconds"]
+    return steps[["step", "seconds", "memory_mb"]].assign(tokens_per_second=rate)
 
 
 def _steps(log: Log) -> pd.DataFrame:
@@ -95,30 +119,15 @@ class ProgressBar(TrainerCallback):
         tqdm.write(line, file=sys.stderr)
 
     def on_log(self, _: Any, state: Any, *__: Any, logs: dict[str, Any], **___: Any) -> None:
-        """Move on to the logged step."""
+        """Advance to the logged step."""
         self.bar.total = state.max_steps
         self.bar.update(state.global_step - self.bar.n)
-        names = {"loss": "loss"}
-        if "reward" in logs:
-            names = {name: f"rewards/{name}/mean" for name in REWARDS}
-        shown = {name: logs[key] for name, key in names.items() if key in logs}
-        self.bar.set_postfix({name: f"{value:.2f}" for name, value in shown.items()})
+        names = {"loss": "loss"} | {name: f"rewards/{name}/mean" for name in REWARDS}
+        shown = {name: f"{logs[key]:.2f}" for name, key in names.items() if key in logs}
+        self.bar.set_postfix(shown)
 
 
-def require_tensorboard() -> None:
-    """Check that the package is installed.
-
-    Raises:
-        TrainingError: it is not.
-    """
-    if find_spec("tensorboard") is None:
-        raise TrainingError(
-            "training.tensorboard is true, but the package tensorboard is not installed; run "
-            '`pip install "vqathinker[tensorboard]"`, or set training.tensorboard to false'
-        )
-
-
-def tensorboard_callback(folder: Path, steps: int) -> Any:
+def tensorboard_callback(folder: Path, steps: int) -> TensorBoardCallback:
     """Write every log row to `folder`; TensorBoard hides earlier events after step `steps`.
 
     Those are of steps that a resumed run repeats.

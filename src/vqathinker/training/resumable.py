@@ -1,4 +1,4 @@
-"""The part that GRPO and supervised training share: checkpoints, order of videos, times, checks.
+"""What GRPO and supervised fine-tuning share: resuming, the order of videos, checks, step times.
 
 `history.csv` has a row every `training.log_every` steps. A checkpoint includes what is accumulated
 for the next row, so that a resumed run writes the same rows as an uninterrupted one. Each process
@@ -6,47 +6,66 @@ accumulates its own loss and means, and therefore writes its own file.
 """
 
 import json
+import math
 import resource
 import shutil
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from datasets import Dataset
 from torch import Tensor
 from transformers import Trainer, TrainerCallback
+from trl.distributed import DistributedBackend
 from trl.trainer.utils import RepeatSampler
 
 from vqathinker.params import KeepParams
+from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.training.checkpoints import (
     UNFINISHED,
+    TrainingError,
     finish_checkpoint,
     prune_checkpoints,
     unlogged_file,
+    whole_checkpoints,
 )
-from vqathinker.training.watch import Watch
+from vqathinker.training.log_probs import unwrap_policy
+from vqathinker.training.rollouts import RolloutSampler
 
-_APART = 1_000_003  # between the seeds of two epochs
+_EPOCH_STRIDE = 1_000_003  # between the seeds of two epochs
 
 
 class ResumableTrainer(Trainer):
     """Mixin for a TRL trainer: a killed run ends with the bytes of an uninterrupted one.
 
     Args:
-        watch: stops the run if a number is not finite or nothing is learned.
+        rows: a row for each video: `prompt` (its id), `mos` and `clip` (its number).
+        sampler: encodes the clips of a step.
+        keep: checkpoints that are not pruned.
         provenance: origin that every checkpoint records; a checkpoint is a policy folder, too.
-        kwargs: arguments of the TRL trainer.
+        trl: arguments of the TRL trainer.
     """
 
-    def __init__(self, *, watch: Watch, provenance: dict[str, Any], **kwargs: Any) -> None:
-        self._watch, self._provenance, self.clock = watch, provenance, PhaseClock()
+    def __init__(
+        self, *, rows: Dataset, sampler: RolloutSampler, keep: KeepParams,
+        provenance: dict[str, Any], **trl: Any,
+    ) -> None:  # fmt: skip
+        self._sampler, self._keep, self._provenance = sampler, keep, provenance
+        self._videos: list[str] = list(rows["prompt"])
         self._rewards_since_save: list[float] = []  # mean of each batch of rollouts
-        super().__init__(**kwargs)
-        self.add_callback(watch)
-        self.add_callback(StepTimes(self.clock, self._record))
+        super().__init__(train_dataset=rows, **trl)
+        self._dist = DistributedBackend(self.accelerator)
+        self.add_callback(_StepTimes(self._record))
+
+    @contextmanager
+    def _whole_policy(self) -> Iterator[VQAThinkerForConditionalGeneration]:
+        """The policy with all of its weights gathered, to be run without gradient."""
+        whole = self._dist.summon_full_params(self.model_wrapped, recurse=False)
+        with whole, torch.no_grad(), self.accelerator.autocast():
+            yield unwrap_policy(self.accelerator, self.model)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """TRL writes files under the final name one by one; here the folder gets its name last."""
@@ -60,6 +79,7 @@ class ResumableTrainer(Trainer):
         if self.args.should_save:
             finish_checkpoint(folder / UNFINISHED / name, folder / name, self._provenance)
             shutil.rmtree(folder / UNFINISHED)  # with TRL's model card
+            prune_checkpoints(folder, self._keep)
 
     def _save_rng_state(self, output_dir: str) -> None:
         """TRL and transformers forget loss and means since the last row of the log."""
@@ -85,25 +105,35 @@ class ResumableTrainer(Trainer):
         self._globalstep_last_logged = unlogged["last_logged"]
         self._metrics["train"].update(unlogged["metrics"])
 
-    def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
-        """TRL does not time phases: `gradient` is forward and backward without nested ones."""
-        with self.clock("gradient"):
-            loss: Tensor = super().training_step(*args, **kwargs)
-        return loss
-
     def _get_grad_norm(self, *args: Any, **kwargs: Any) -> Any:
         norm = super()._get_grad_norm(*args, **kwargs)
-        self._watch.require_finite("the gradient norm", norm, self._number)
+        self._require_finite("the gradient norm", norm)
         return norm
 
-    @property
-    def _number(self) -> int:
-        """Number of the current step as in history.csv, from 1."""
-        return int(self.state.global_step) + 1
+    def _require_finite(self, name: str, value: Tensor | float) -> None:
+        """Stop the run before a bad number reaches weights and checkpoints.
+
+        Raises:
+            TrainingError: `value` is NaN or infinite.
+        """
+        if math.isfinite(value):
+            return
+        kept = whole_checkpoints(Path(self.args.output_dir))
+        last = f"the last checkpoint is {kept[-1]}" if kept else "there is no checkpoint yet"
+        raise TrainingError(
+            f"run {self._provenance['run']}, step {self.state.global_step + 1}: {name} is "
+            f"{float(value)}, expected a finite number; {last}: lower training.learning_rate, "
+            "raise training.warmup_steps, or set training.precision to fp32"
+        )
 
     def _record(self, name: str, value: float) -> None:
         """Record a value; TRL logs the mean between two rows of the log."""
         self._metrics["train"][name].append(value)
+
+    def _epoch_order(self, dataset: Dataset | None, **how: Any) -> "EpochOrder":
+        source = self.train_dataset if dataset is None else dataset
+        step = lambda: int(self.state.global_step)  # noqa: E731
+        return EpochOrder(step=step, seed=self.args.seed, data_source=source, **how)
 
 
 class EpochOrder(RepeatSampler):
@@ -128,94 +158,23 @@ class EpochOrder(RepeatSampler):
         """Indices of the videos of an epoch, each repeated as often as a batch needs it."""
         steps = self.num_samples // self.batch_size * self._iterations
         epoch = self._step() // max(1, steps)
-        self.generator.manual_seed(self.seed + epoch * _APART)
+        self.generator.manual_seed(self.seed + epoch * _EPOCH_STRIDE)
         return iter(super().__iter__())
 
 
-class PhaseClock:
-    """Seconds of each phase, without the phases nested in it.
+class _StepTimes(TrainerCallback):
+    """Record the `seconds` of each step, optimiser included, and the peak memory in MiB."""
 
-    The GPU is synchronised where a phase begins and ends.
+    def __init__(self, record: Callable[[str, float], None]) -> None:
+        self._record, self._begin = record, 0.0
 
-    >>> ticks = iter([0.0, 1.0, 4.0, 6.0])
-    >>> clock = PhaseClock(lambda: next(ticks))
-    >>> with clock("gradient"):
-    ...     with clock("rollout"):
-    ...         pass
-    >>> clock.take()
-    {'rollout': 3.0, 'gradient': 3.0}
-    """
-
-    def __init__(self, now: Callable[[], float] = time.perf_counter) -> None:
-        self._now = now
-        self._spent: defaultdict[str, float] = defaultdict(float)
-        self._within: list[float] = []  # for each open phase, seconds of the phases in it
-
-    @contextmanager
-    def __call__(self, phase: str) -> Iterator[None]:
-        """Count the time of this block for `phase`."""
-        self._within.append(0.0)
-        begin = self._time()
-        try:
-            yield
-        finally:
-            whole = self._time() - begin
-            self._spent[phase] += whole - self._within.pop()
-            if self._within:
-                self._within[-1] += whole
-
-    def take(self) -> dict[str, float]:
-        """Seconds by phase since they were last taken."""
-        spent = dict(self._spent)
-        self._spent.clear()
-        return spent
-
-    def _time(self) -> float:
-        if torch.cuda.is_available() and torch.cuda.is_initialized():
-            torch.cuda.synchronize()
-        return self._now()
-
-
-class StepTimes(TrainerCallback):
-    """Pass the times of each step to `record`, as `seconds/<phase>`, and `memory_mb`.
-
-    The phase `optimiser` is measured here, the others in the trainer.
-    """
-
-    def __init__(self, clock: PhaseClock, record: Callable[[str, float], None]) -> None:
-        self._clock, self._record = clock, record
-        self._optimiser = clock("optimiser")
-
-    def on_pre_optimizer_step(self, *_: Any, **__: Any) -> None:
-        """After gradients are clipped."""
-        self._optimiser = self._clock("optimiser")
-        self._optimiser.__enter__()
-
-    def on_optimizer_step(self, *_: Any, **__: Any) -> None:
-        """After weights were updated."""
-        self._optimiser.__exit__(None, None, None)
+    def on_step_begin(self, *_: Any, **__: Any) -> None:
+        self._begin = time.perf_counter()
 
     def on_step_end(self, *_: Any, **__: Any) -> None:
-        """Before the step is logged."""
-        for phase, seconds in self._clock.take().items():
-            self._record(f"seconds/{phase}", seconds)
-        self._record("memory_mb", peak_memory_mb())
-
-
-def peak_memory_mb() -> float:
-    """Peak memory of this process in MiB: of the GPU if it uses one, else resident."""
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
-        return torch.cuda.max_memory_allocated() / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
-
-
-class KeepCheckpoints(TrainerCallback):
-    """Remove the checkpoints in `folder` that `keep` does not keep, after each new one."""
-
-    def __init__(self, folder: Path, keep: KeepParams) -> None:
-        self._folder, self._keep = folder, keep
-
-    def on_save(self, _: Any, state: Any, *__: Any, **___: Any) -> None:
-        """After a checkpoint got its name."""
-        if state.is_world_process_zero:
-            prune_checkpoints(self._folder, self._keep)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+        if torch.cuda.is_available() and torch.cuda.is_initialized():
+            torch.cuda.synchronize()  # kernels run after the call that starts them
+            peak = torch.cuda.max_memory_allocated() / 2**20
+        self._record("seconds", time.perf_counter() - self._begin)
+        self._record("memory_mb", peak)

@@ -15,8 +15,8 @@ from trl import GRPOConfig, SFTConfig
 from vqathinker.params import LoraParams, RunSettings
 from vqathinker.policy.config import ask_as_trained
 from vqathinker.policy.device import choose_device
-from vqathinker.policy.folder.adapters import LowRankLinear
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
+from vqathinker.policy.folder.low_rank import LowRankLinear
 from vqathinker.policy.folder.shards import Shards
 from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
@@ -25,13 +25,10 @@ from vqathinker.training.resumable import ResumableTrainer
 from vqathinker.training.rollouts import RolloutSampler
 from vqathinker.training.supervised import SupervisedTrainer
 from vqathinker.training.trainer import VQAThinkerTrainer
-from vqathinker.training.watch import Watch
 from vqathinker.video.perturb import PerturbationTable
 from vqathinker.video.store import ClipStore
 
 _HEAD = "lm_head"  # as large as a third of a small language model's layers, and tied to its words
-# Their engines put the weights onto the GPUs, each process a share of them.
-_SHARDING = (DistributedType.FSDP,)
 
 
 def join_processes(settings: RunSettings) -> PartialState:
@@ -47,42 +44,52 @@ def build_trainer(
 
     Weights that are trained are float32, so that a small step is not lost; `bf16` computes with
     rounded copies of them. Next to adapters the frozen ones are bf16, and so is the reference;
-    adapters that the policy has already stay apart from them, see `policy.folder.adapters`.
+    adapters that the policy has already stay apart from them, see `policy.folder.low_rank`.
     """
     how, supervised = settings.training, settings.training.method == "sft"
-    # It tells accelerate how many processes there are.
+    # The configuration tells accelerate how many processes there are.
     config = _supervised_config(settings, out) if supervised else _config(settings, out)
     state = config.distributed_state
-    device = "cpu" if state.distributed_type in _SHARDING else state.device
+    # FSDP puts the weights onto the GPUs itself, each process a share of them.
+    device = "cpu" if state.distributed_type is DistributedType.FSDP else state.device
     half = torch.bfloat16 if how.precision == "bf16" else torch.float32
+    # DeepSpeed keeps float32 copies of half-precision weights.
     halved = how.lora is not None or state.distributed_type is DistributedType.DEEPSPEED
     base = load_policy(
         policy, device, half if halved else torch.float32, merged=how.lora is None
     )  # fmt: skip
-    base.model.set_attn_implementation("sdpa")  # packed rows need a mask
-    ask_as_trained(base.model.config, settings.prompt)
+    _prepare(base.model, settings)
     _freeze(base.model, settings.frozen)
     if how.lora is not None:
         _keep_float32(base.model, Shards(policy), how.lora.parts)
-    parts = {
-        "watch": Watch(provenance["run"], out, how.patience),
-        "policy": base.model, "tokenizer": base.tokenizer, "rows": rows, "config": config,
-        "sampler": _sampler(base, store, settings, draws), "provenance": provenance,
-        "lora": None if how.lora is None else _lora_config(base.model, how.lora, settings.frozen),
+    shared = {
+        "model": base.model, "processing_class": base.tokenizer, "rows": rows, "args": config,
+        "sampler": _sampler(base, store, settings, draws), "keep": how.keep,
+        "provenance": provenance,
+        "peft_config": how.lora and _lora_config(base.model, how.lora, settings.frozen),
     }  # fmt: skip
     trainer: ResumableTrainer
     if supervised:
-        trainer = SupervisedTrainer(**parts)
+        trainer = SupervisedTrainer(**shared)
     else:
+        reference = None
+        if how.beta and how.lora is None:  # adapters switched off are the reference, too
+            reference = load_policy(policy, device, half, merged=True).model.requires_grad_(False)
+            _prepare(reference, settings)
         trainer = VQAThinkerTrainer(
-            reference=_reference(policy, settings, device, half), rewards=settings.rewards,
-            answer=settings.answer, beta=how.beta, seed=settings.seed, **parts,
+            reference=reference, rewards=settings.rewards, answer=settings.answer, beta=how.beta,
+            seed=settings.seed, **shared,
         )  # fmt: skip
     if how.lora is not None:
         for weight in trainer.model.parameters():
             if weight.requires_grad:
                 weight.data = weight.data.float()
     return trainer
+
+
+def _prepare(policy: VQAThinkerForConditionalGeneration, settings: RunSettings) -> None:
+    policy.set_attn_implementation("sdpa")  # packed rows need a mask
+    ask_as_trained(policy.config, settings.prompt)
 
 
 @torch.no_grad()
@@ -98,17 +105,6 @@ def _keep_float32(
             layer = policy.get_submodule(name.rpartition(".")[0])
             if isinstance(layer, LowRankLinear):  # the stored weight holds the change already
                 layer.drop_change()
-
-
-def _reference(
-    policy: Path, settings: RunSettings, device: torch.device | str, half: torch.dtype
-) -> VQAThinkerForConditionalGeneration | None:
-    if not settings.training.beta or settings.training.lora is not None:
-        return None
-    reference = load_policy(policy, device, half, merged=True).model.requires_grad_(False)
-    reference.set_attn_implementation("sdpa")
-    ask_as_trained(reference.config, settings.prompt)
-    return reference
 
 
 def _sampler(
@@ -217,10 +213,10 @@ def _shared_config(settings: RunSettings, out: Path) -> dict[str, Any]:
 
 
 def _freeze(policy: VQAThinkerForConditionalGeneration, parts: Sequence[str]) -> None:
-    for part in parts:
-        for name, parameter in policy.named_parameters():
-            if name.startswith(PARTS[part]):
-                parameter.requires_grad_(False)
+    frozen = tuple(prefix for part in parts for prefix in PARTS[part])
+    for name, parameter in policy.named_parameters():
+        if name.startswith(frozen):
+            parameter.requires_grad_(False)
 
 
 def _lora_config(
@@ -236,7 +232,8 @@ def _lora_config(
         for name, module in policy.named_modules()
         if isinstance(module, nn.Linear) and name.startswith(prefixes) and name != _HEAD
     ]
-    whole = PARTS.keys() - {FROZEN, *how.parts, *freeze}
+    parts = sorted(PARTS.keys() - {FROZEN, *how.parts, *freeze})
+    whole = [prefix.strip(".") for part in parts for prefix in PARTS[part]]
     return LoraConfig(
         r=how.rank,
         lora_alpha=how.alpha,
@@ -246,7 +243,5 @@ def _lora_config(
         use_rslora=False,
         use_dora=False,
         target_modules=layers,
-        modules_to_save=[
-            prefix.strip(".") for part in sorted(whole) for prefix in PARTS[part]
-        ] or None,
-    )  # fmt: skip
+        modules_to_save=whole or None,
+    )

@@ -14,66 +14,53 @@ Departures from textbook GRPO, or from TRL's:
 6. The order of an epoch's videos depends on seed and epoch alone (`EpochOrder`).
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate.utils import gather_object
 from datasets import Dataset
-from peft import LoraConfig
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase
-from trl import GRPOConfig, GRPOTrainer
+from trl import GRPOTrainer
 from trl.models import prepare_deepspeed, prepare_fsdp
 from trl.trainer.utils import split_tensor_dict
 
 from vqathinker.params import AnswerParams, RewardsParams
 from vqathinker.policy.answer import Completion
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
-from vqathinker.training.log_probs import RolloutScorer, unwrap_policy
+from vqathinker.training.history import measure
+from vqathinker.training.log_probs import score_completions, unwrap_policy
 from vqathinker.training.resumable import EpochOrder, ResumableTrainer
 from vqathinker.training.rewards import RewardTable, compute_rewards, reward_weights
-from vqathinker.training.rollouts import RolloutSampler
-from vqathinker.training.watch import has_answer, has_spread, measure
 
 
 class VQAThinkerTrainer(ResumableTrainer, GRPOTrainer):
     """Trains a policy on rows of `prompt` (the video's id), `mos` and `clip` (its number).
 
     Args:
-        reference: the frozen policy that the KL divergence is measured from; None with beta 0.
+        reference: the frozen policy that the KL divergence is measured from; None with beta 0, and
+            with adapters, where it is the policy without them.
         seed: of the rollouts; what batch b draws depends on (seed, b), so a resumed run goes on as
             an uninterrupted one.
-        lora: adapters to train; None trains the weights themselves.
         shared: of `ResumableTrainer`.
     """
 
-    def __init__(  # noqa: PLR0913  it takes what GRPOTrainer takes, and more
-        self, *, policy: VQAThinkerForConditionalGeneration,
-        reference: VQAThinkerForConditionalGeneration | None, tokenizer: PreTrainedTokenizerBase,
-        rows: Dataset, config: GRPOConfig, sampler: RolloutSampler, rewards: RewardsParams,
-        answer: AnswerParams, beta: float, seed: int, lora: LoraConfig | None = None, **shared: Any,
+    def __init__(
+        self, *, reference: VQAThinkerForConditionalGeneration | None, rewards: RewardsParams,
+        answer: AnswerParams, beta: float, seed: int, **shared: Any,
     ) -> None:  # fmt: skip
-        self._sampler, self._seed = sampler, seed
-        self._rewards, self._answer = rewards, answer
-        self._clip: Tensor | None = None
-        self._table: RewardTable | None = None
+        self._rewards, self._answer, self._seed = rewards, answer, seed
+        self._clip: Tensor | None = None  # the clip of each row that is scored
+        self._table: RewardTable | None = None  # of the rollouts that are rewarded
         self._buffered_inputs: list[dict[str, Any]] | None = None
         weights = reward_weights(rewards.weights)
         super().__init__(
-            model=policy, args=config,
             reward_funcs=[_reward_function(self, name) for name in weights],
-            train_dataset=rows, processing_class=tokenizer, rollout_func=self._rollouts,
-            peft_config=lora, **shared,
+            rollout_func=self._rollouts, **shared,
         )  # fmt: skip
         self._weights = torch.tensor([*weights.values()])
         self.reward_weights = torch.tensor([0.0] * len(weights) + [1.0])  # `_calculate_rewards`
-        self._scorer = RolloutScorer(
-            self.accelerator, sampler, list(rows["prompt"]), config.temperature
-        )
         # TRL would load the reference by the name of its class; ours is not among transformers'.
         self.beta = beta
         if reference is not None:
@@ -86,34 +73,50 @@ class VQAThinkerTrainer(ResumableTrainer, GRPOTrainer):
             return prepare_fsdp(reference, self.accelerator)
         return self.accelerator.prepare_model(reference, evaluation_mode=True)
 
-    # --- rollouts and rewards ---------------------------------------------------------------------
+    def _get_train_sampler(self, dataset: Dataset | None = None) -> EpochOrder:
+        """TRL's sampler forgets how many epochs there were (departure 6)."""
+        return self._epoch_order(
+            dataset, mini_repeat_count=self.num_generations,
+            batch_size=self.args.generation_batch_size // self.num_generations,
+            repeat_count=self.args.steps_per_generation * self.num_iterations,
+            iterations=self.num_iterations,
+        )  # fmt: skip
+
+    # --- rollouts ---------------------------------------------------------------------------------
+
+    def _prepare_inputs(self, generation_batch: Any) -> dict[str, Any]:
+        """TRL shuffles rollouts over the device batches of a step (departure 3)."""
+        every = self.args.steps_per_generation * self.num_iterations
+        if self._step % every == 0 or self._buffered_inputs is None:
+            rolled = self._generate_and_score_completions(generation_batch)
+            self._buffered_inputs = split_tensor_dict(rolled, self.args.steps_per_generation)
+        inputs: dict[str, Any] = self._buffered_inputs[self._step % self.args.steps_per_generation]
+        return inputs
+
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        """TRL keeps the columns that it knows; each row needs its clip, too."""
+        self._clip = torch.tensor([row["clip"] for row in inputs], device=self.accelerator.device)
+        batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
+        self._rewards_since_save += self._metrics["train"]["reward"][-1:]
+        return {**batch, "clip": self._clip}
 
     def _rollouts(self, prompts: list[str], _: GRPOTrainer) -> dict[str, Any]:
         """TRL's `rollout_func`: prompts are video ids, each `group` times in a row."""
-        group = self._sampler.group
+        group, copies = self._sampler.group, self._sampler.copies
         videos = prompts[::group]
         batch = self.state.global_step // self.num_iterations
-        with self.clock("rollout"):
-            with self._whole_policy() as policy:
-                done = self._sampler.sample(policy, videos, batch, self._seed)
-            said = self._completions(done.raw)
-            perturbed: list[Sequence[Completion]] = [[]] * len(videos)
-            if done.perturbed:
-                perturbed = _grouped(self._completions(done.perturbed), self._sampler.copies)
+        with self._whole_policy() as policy:
+            done = self._sampler.sample(policy, videos, batch, self._seed)
+        perturbed: list[Sequence[Completion]] = [[]] * len(videos)
+        if done.perturbed:
+            perturbed = _grouped(self._completions(done.perturbed), copies)
         return {
             "prompt_ids": [self._sampler.ids.tolist()] * len(prompts),
             "completion_ids": done.raw,
             "logprobs": None,
-            "said": said,
+            "raw": self._completions(done.raw),
             "perturbed": [of_video for of_video in perturbed for _ in range(group)],
         }
-
-    @contextmanager
-    def _whole_policy(self) -> Iterator[VQAThinkerForConditionalGeneration]:
-        """The policy, to be run without gradient."""
-        whole = self._dist.summon_full_params(self.model_wrapped, recurse=False)
-        with whole, torch.no_grad(), self.accelerator.autocast():
-            yield unwrap_policy(self.accelerator, self.model)
 
     def _completions(self, ids: list[list[int]]) -> list[Completion]:
         texts = self.processing_class.batch_decode(ids, skip_special_tokens=True)
@@ -121,6 +124,8 @@ class VQAThinkerTrainer(ResumableTrainer, GRPOTrainer):
             Completion(text, bool(tokens) and tokens[-1] == self._sampler.end, len(tokens))
             for text, tokens in zip(texts, ids, strict=True)
         ]
+
+    # --- rewards ----------------------------------------------------------------------------------
 
     def _calculate_rewards(
         self, inputs: list[dict[str, Any]], prompts: list[str], completions: list[str], *rest: Any
@@ -131,71 +136,69 @@ class VQAThinkerTrainer(ResumableTrainer, GRPOTrainer):
         column, (rollouts, rewards + 1). TRL would add the columns up in blocks: then a further
         reward could change the last bit of the sum, even with weight 0.
         """
-        with self.clock("rewards"):
-            self._table = self._compute_table(inputs)
-            rewards: Tensor = super()._calculate_rewards(inputs, prompts, completions, *rest)
-            total = torch.zeros_like(rewards[:, 0])
-            for weight, values in zip(self._weights.to(rewards.device), rewards.T, strict=True):
-                if weight:
-                    total = total + weight * values
-        self._measure(self._table, [row["mos"] for row in inputs[:: self._sampler.group]])
+        self._table = self._compute_table(inputs)
+        rewards: Tensor = super()._calculate_rewards(inputs, prompts, completions, *rest)
+        total = torch.zeros_like(rewards[:, 0])
+        for weight, values in zip(self._weights.to(rewards.device), rewards.T, strict=True):
+            if weight:
+                total = total + weight * values
+        mos = [row["mos"] for row in inputs[:: self._sampler.group]]
+        for name, value in measure(self._table, mos).items():
+            self._log_metric(name, value)  # TRL takes the mean over processes
         return torch.cat([rewards, total[:, None]], dim=1)
 
     def _compute_table(self, inputs: list[dict[str, Any]]) -> RewardTable:
         """The rewards of this process's videos, each compared with all that it may be."""
         group, everywhere = self._sampler.group, self._rewards.ranking.scope == "global"
+        groups = _grouped([row["raw"] for row in inputs], group)
         videos = [
-            (row["mos"], said, row["perturbed"])
-            for row, said in zip(
-                inputs[::group], _grouped([r["said"] for r in inputs], group), strict=True
-            )
+            (row["mos"], raw, row["perturbed"])
+            for row, raw in zip(inputs[::group], groups, strict=True)
         ]
-        mos, said, perturbed = zip(*(gather_object(videos) if everywhere else videos), strict=True)
+        mos, raw, perturbed = zip(*(gather_object(videos) if everywhere else videos), strict=True)
         table = compute_rewards(
-            said,
-            mos,
-            perturbed if self._sampler.copies else None,
-            self._rewards,
-            self._answer,
+            raw, mos, perturbed if self._sampler.copies else None, self._rewards, self._answer,
             devices=self.args.steps_per_generation,  # all batches of a step are rolled out at once
             thinking=unwrap_policy(self.accelerator, self.model).config.thinking,
-        )
+        )  # fmt: skip
         own = self.accelerator.process_index * len(videos) if everywhere else 0
         return table.part(own, own + len(videos))
 
-    def _measure(self, table: RewardTable, mos: Sequence[float]) -> None:
-        """Log what a batch says about learning; stop where it says that nothing is learned."""
-        lowest = np.min(table.total)  # NaN if any is
-        self._watch.require_finite("a reward", float(lowest + np.max(table.total)), self._number)
-        for name, value in measure(table, mos).items():
-            self._log_metric(name, value)  # TRL takes the mean over processes
-        seen = torch.tensor(
-            [[has_spread(table.total), has_answer(table.scores)]], device=self.accelerator.device
-        )
-        spread, answer = self.accelerator.gather(seen).any(dim=0).tolist()
-        self._watch.count(self._number, spread=spread, answer=answer)
+    # --- loss -------------------------------------------------------------------------------------
 
-    # --- log-probabilities in packed rows ---------------------------------------------------------
+    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
+        """TRL hands on the columns that it knows, and computes the loss of the rollouts of a batch.
 
-    def _get_train_sampler(self, dataset: Dataset | None = None) -> EpochOrder:
-        """TRL's sampler forgets how many epochs there were (departure 6)."""
-        return EpochOrder(
-            step=lambda: int(self.state.global_step), seed=self.args.seed,
-            data_source=self.train_dataset if dataset is None else dataset,
-            mini_repeat_count=self.num_generations,
-            batch_size=self.args.generation_batch_size // self.num_generations,
-            repeat_count=self.args.steps_per_generation * self.num_iterations,
-            iterations=self.num_iterations,
+        With ρ = π(token) / π(token when it was sampled), clip(ρ) = ρ within 1 ± ε, A the advantage,
+        r = π_ref / π, and means over the tokens of a rollout, then over rollouts:
+        `L = -mean(min(ρ A, clip(ρ) A) - β (r - log r - 1))`, divided by the number of batches whose
+        gradients are added up. With `kl_estimator` "unbiased" the divergence is multiplied by ρ.
+
+        Source: lines 3083-3106 (ρ, divergence), 3113-3120 (min), 3149-3157 (sum, means) of
+        trl/trainer/grpo_trainer.py 1.16.0, for `loss_type` "grpo"; docs/formulas.md.
+        """
+        self._clip = inputs["clip"]
+        loss: Tensor = super()._compute_loss(model, inputs)
+        self._require_finite("the loss", loss.detach())
+        return loss
+
+    def _get_per_token_logps_and_entropies(
+        self, model: Any, input_ids: Tensor, attention_mask: Tensor, logits_to_keep: int,
+        batch_size: int | None = None, compute_entropy: bool = False, **__: Any,
+    ) -> tuple[Tensor, Tensor | None, None]:  # fmt: skip
+        """TRL gives every completion a row with its whole prompt; here a video has one row.
+
+        Log-probabilities (and entropies) of completion tokens, (rows, tokens) each.
+        """
+        assert self._clip is not None  # noqa: S101  set by both callers
+        scores = score_completions(
+            self.accelerator, model, self._sampler, self._videos, self._clip,
+            input_ids[:, -logits_to_keep:], attention_mask[:, -logits_to_keep:].sum(1),
+            temperature=self.temperature, at_once=batch_size,
         )  # fmt: skip
+        return scores.log_probs, scores.entropies if compute_entropy else None, None
 
-    def _prepare_inputs(self, generation_batch: Any) -> dict[str, Any]:
-        """TRL shuffles rollouts over the device batches of a step (departure 3)."""
-        every = self.args.steps_per_generation * self.num_iterations
-        if self._step % every == 0 or self._buffered_inputs is None:
-            rolled = self._generate_and_score_completions(generation_batch)
-            self._buffered_inputs = split_tensor_dict(rolled, self.args.steps_per_generation)
-        inputs: dict[str, Any] = self._buffered_inputs[self._step % self.args.steps_per_generation]
-        return inputs
+    # --- checkpoints between inner iterations -----------------------------------------------------
 
     def _save_rng_state(self, output_dir: str) -> None:
         """TRL forgets the rollouts that the next inner iteration is made on (departure 5)."""
@@ -213,51 +216,11 @@ class VQAThinkerTrainer(ResumableTrainer, GRPOTrainer):
         kept = torch.load(file, map_location=device, weights_only=True)
         clips = torch.cat([batch["clip"] for batch in kept])[:: self._sampler.group]
         with self._whole_policy() as policy:
-            self._sampler.show(policy, [self._scorer.videos[clip] for clip in clips.tolist()])
+            self._sampler.show(policy, [self._videos[clip] for clip in clips.tolist()])
         self._buffered_inputs = kept
 
     def _rollouts_file(self, checkpoint: str) -> Path:
         return Path(checkpoint) / f"rollouts-{self.accelerator.process_index}.pt"
-
-    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        """TRL keeps the columns that it knows; each row needs its clip, too."""
-        self._clip = torch.tensor([row["clip"] for row in inputs], device=self.accelerator.device)
-        batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
-        self._rewards_since_save += self._metrics["train"]["reward"][-1:]
-        return {**batch, "clip": self._clip}
-
-    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
-        """TRL hands on the columns that it knows, and computes the loss of the rollouts of a batch.
-
-        With ρ = π(token) / π(token when it was sampled), clip(ρ) = ρ within 1 ± ε, A the advantage,
-        r = π_ref / π, and means over the tokens of a rollout, then over rollouts:
-        `L = -mean(min(ρ A, clip(ρ) A) - β (r - log r - 1))`, divided by the number of batches whose
-        gradients are added up. With `kl_estimator` "unbiased" the divergence is multiplied by ρ.
-
-        Source: lines 3083-3106 (ρ, divergence), 3113-3120 (min), 3149-3157 (sum, means) of
-        trl/trainer/grpo_trainer.py 1.16.0, for `loss_type` "grpo"; docs/formulas.md.
-        """
-        self._clip = inputs["clip"]
-        loss: Tensor = super()._compute_loss(model, inputs)
-        self._watch.require_finite("the loss", loss.detach(), self._number)
-        return loss
-
-    def _get_per_token_logps_and_entropies(
-        self, model: Any, input_ids: Tensor, attention_mask: Tensor, logits_to_keep: int,
-        batch_size: int | None = None, compute_entropy: bool = False, **__: Any,
-    ) -> tuple[Tensor, Tensor | None, None]:  # fmt: skip
-        """TRL gives every completion a row with its whole prompt.
-
-        Log-probabilities (and entropies) of completion tokens, (rows, tokens) each.
-        """
-        assert self._clip is not None  # noqa: S101  set by both callers
-        lengths = attention_mask[:, -logits_to_keep:].sum(1)
-        with nullcontext() if torch.is_grad_enabled() else self.clock("reference"):
-            scores = self._scorer.score(
-                model, self._clip, input_ids[:, -logits_to_keep:], lengths,
-                batch_size or len(lengths),
-            )  # fmt: skip
-        return scores.log_probs, scores.entropies if compute_entropy else None, None
 
 
 def _grouped(items: Sequence[Completion], group: int) -> list[Sequence[Completion]]:

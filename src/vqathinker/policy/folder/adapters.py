@@ -1,45 +1,45 @@
-"""Low-rank adapters that are merged into a policy, and taken apart again in half precision.
+"""Adapters of a training run, merged into the policy that they were trained on.
 
-Adapters move a weight by far less than one step of bf16, so the sum of both in bf16 is mostly the
-base's weight. In half precision a policy is therefore run as it was trained: the base's weights in
-half precision, and next to them the low-rank change. The base's weight is the exported float32 one
-without that change; no other folder is needed. A run that starts from such a policy adds a second
-change, and both stay: the first base's weights are the only ones that half precision may round.
+They are merged in float32: in bf16 most weights of the base would not move (`low_rank`).
 """
 
-import json
 import shutil
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
-from torch import Tensor, nn
-from torch.nn import functional
+from peft import PeftModel
 
+from vqathinker.errors import InputError
+from vqathinker.policy.folder.checkpoint import Policy, load_policy, read_provenance
+from vqathinker.policy.folder.hashes import policy_hash
+from vqathinker.policy.folder.low_rank import ADAPTER_FILES, ADAPTERS, EARLIER, low_rank_changes
 from vqathinker.policy.folder.shards import Shards
 
-ADAPTERS = "adapters"  # folder in a policy's folder
-ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
-_EARLIER = "earlier"  # in that folder: the adapters of the policy that these were trained on
-_PREFIX, _DOWN, _UP = "base_model.model.", ".lora_A.weight", ".lora_B.weight"
+
+def is_adapter(checkpoint: Path) -> bool:
+    """Whether a checkpoint of training holds adapters, and no weights of its own."""
+    return (checkpoint / ADAPTER_FILES[0]).is_file()
 
 
-class LowRankLinear(nn.Linear):
-    """A linear layer and a change of its weight by `up` @ `down`, which are no parameters."""
+def load_merged(checkpoint: Path) -> Policy:
+    """The policy that a checkpoint's adapters make of the base that they were trained on.
 
-    down: Tensor  # (rank, in)
-    up: Tensor  # (out, rank)
-
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  the name of nn.Linear
-        """(…, in) → (…, out)."""
-        low = functional.linear(functional.linear(input, self.down), self.up)
-        whole: Tensor = super().forward(input) + low
-        return whole
-
-    def drop_change(self) -> None:
-        """Become a plain linear layer again, with the weight as it is."""
-        del self.down, self.up
-        self.__class__ = nn.Linear  # type: ignore[assignment]
+    Raises:
+        InputError: the base policy has changed since.
+        PolicyError: it is not there.
+    """
+    provenance = read_provenance(checkpoint)
+    folder, expected = Path(provenance["base"]), provenance["base_policy"]["policy"]
+    base = load_policy(folder)
+    if (found := policy_hash(folder)) != expected:
+        raise InputError(
+            f"{folder}: policy is {found[:16]}, but the adapters in {checkpoint} were trained "
+            f"on {expected[:16]}; restore that policy, or train again"
+        )
+    adapted = PeftModel.from_pretrained(base.model, str(checkpoint), local_files_only=True)
+    merged = adapted.merge_and_unload()
+    merged.config.dtype = torch.float32
+    return Policy(merged, base.tokenizer, provenance)
 
 
 def keep_adapters(checkpoint: Path, base: Path, policy: Path) -> None:
@@ -52,52 +52,7 @@ def keep_adapters(checkpoint: Path, base: Path, policy: Path) -> None:
     for name in ADAPTER_FILES:
         shutil.copy2(checkpoint / name, policy / ADAPTERS / name)
     earlier = base / ADAPTERS
-    if (earlier / ADAPTER_FILES[0]).is_file():
+    if is_adapter(earlier):
         dtypes = Shards(base).dtypes
         if all(dtypes[name] == "F32" for name in low_rank_changes(earlier)):
-            shutil.copytree(earlier, policy / ADAPTERS / _EARLIER)
-
-
-def low_rank_changes(adapters: Path) -> dict[str, tuple[Tensor, Tensor]]:
-    """`down` and `up` in float32 by the name of the weight that `up` @ `down` is added to.
-
-    Ranks of earlier adapters for the same weight are appended, so that the product is the sum.
-    """
-    config = json.loads((adapters / ADAPTER_FILES[0]).read_text(encoding="utf-8"))
-    scale = config["lora_alpha"] / config["r"]
-    tensors = load_file(adapters / ADAPTER_FILES[1])
-    changes = low_rank_changes(adapters / _EARLIER) if (adapters / _EARLIER).is_dir() else {}
-    for key in (key for key in tensors if key.endswith(_DOWN)):
-        name = key.removeprefix(_PREFIX).removesuffix(_DOWN) + ".weight"
-        down = tensors[key].float()  # (rank, in)
-        up = scale * tensors[key.removesuffix(_DOWN) + _UP].float()  # (out, rank)
-        if name in changes:
-            earlier_down, earlier_up = changes[name]
-            down, up = torch.cat([down, earlier_down]), torch.cat([up, earlier_up], dim=1)
-        changes[name] = down, up
-    return changes
-
-
-@torch.no_grad()
-def take_apart(model: nn.Module, shards: Shards, adapters: Path) -> None:
-    """Give a model in half precision its base's weights back, with the adapters next to them.
-
-    A policy without adapters, or one that was merged in half precision, stays as it is.
-
-    Args:
-        shards: the merged weights that the model was loaded from.
-        adapters: the folder with the adapters that are merged in them, earlier ones included.
-    """
-    if not (adapters / ADAPTER_FILES[0]).is_file():
-        return
-    for name, factors in low_rank_changes(adapters).items():
-        if shards.dtypes[name] != "F32":
-            continue
-        layer = model.get_submodule(name.removesuffix(".weight"))
-        assert isinstance(layer, nn.Linear)  # noqa: S101  peft adapts no other kind here
-        place = layer.weight.device
-        down, up = (factor.to(place) for factor in factors)
-        layer.weight.copy_(shards[name]().to(place) - up @ down)
-        layer.register_buffer("down", down.to(layer.weight.dtype), persistent=False)
-        layer.register_buffer("up", up.to(layer.weight.dtype), persistent=False)
-        layer.__class__ = LowRankLinear
+            shutil.copytree(earlier, policy / ADAPTERS / EARLIER)

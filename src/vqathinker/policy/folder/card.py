@@ -86,25 +86,14 @@ def _describe_method(provenance: dict[str, Any]) -> str:
         return "No reinforcement learning yet: this is a policy that training can start from."
     settings = provenance["settings"]
     method = METHODS[settings["training"].get("method", "grpo")]
-    begin = f"{_describe_merge(provenance)}Run `{provenance['run']}`: "
-    begin += f"{provenance['steps']} steps of {method}"
+    begin = f"Run `{provenance['run']}`: {provenance['steps']} steps of {method}"
+    if settings["training"].get("lora"):
+        begin += " with low-rank adapters, in `adapters/`, which are merged into float32 weights"
     if method != METHODS["grpo"]:
         return f"{begin} on the scores themselves; nothing was rewarded."
     weights = settings["rewards"]["weights"]
     rewards = ", ".join(name for name, weight in weights.items() if weight)
     return f"{begin}, rewarded for {rewards}."
-
-
-def _describe_merge(provenance: dict[str, Any]) -> str:
-    merge = provenance.get("merge")
-    if merge is None:
-        return ""
-    return (
-        f"Low-rank adapters, in `adapters/`, are merged into float32 weights (relative error of "
-        f"their change {merge['relative_error']:.1e}).\nRounded to bf16, "
-        f"{merge['unchanged_in_bf16']:.0%} of the adapted weights would be the base's; loaded in "
-        "half precision by this project, adapters stay apart.\n\n"
-    )
 
 
 def _describe_score(provenance: dict[str, Any]) -> str:

@@ -20,9 +20,9 @@ from vqathinker.errors import InputError, read_json, reading
 from vqathinker.params import EXPECTATION, ExpectationParams, SamplingParams, ScoreKind
 from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.device import attention_for
-from vqathinker.policy.folder.adapters import ADAPTERS, take_apart
 from vqathinker.policy.folder.card import model_card
 from vqathinker.policy.folder.hashes import PROVENANCE, policy_hash
+from vqathinker.policy.folder.low_rank import ADAPTERS, take_apart
 from vqathinker.policy.folder.processor import VQAThinkerProcessor
 from vqathinker.policy.folder.shards import Shards, require_memory
 from vqathinker.policy.machine import describe_machine
@@ -101,7 +101,7 @@ def load_policy(
     Args:
         dtype: of all weights but the motion encoder's, which stay float32; None: as stored.
         merged: round the sum of base and adapters to half precision, where most of the adapters'
-            change is lost. Else they stay apart there (`adapters`). Needed for a policy whose
+            change is lost. Else they stay apart there (`low_rank`). Needed for a policy whose
             weights are trained or saved; in float32 they are always merged.
 
     Raises:

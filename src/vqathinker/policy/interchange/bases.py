@@ -19,7 +19,6 @@ from vqathinker.atomic import whole_folder
 from vqathinker.errors import read_json
 from vqathinker.params.base import HubBaseParams, OriginalBaseParams, PolicyBaseParams
 from vqathinker.policy.config import VQAThinkerConfig
-from vqathinker.policy.folder.adapters import ADAPTERS
 from vqathinker.policy.folder.checkpoint import (
     PolicyError,
     own_evaluation,
@@ -30,6 +29,7 @@ from vqathinker.policy.folder.checkpoint import (
     write_record,
 )
 from vqathinker.policy.folder.hashes import PROVENANCE, policy_hash
+from vqathinker.policy.folder.low_rank import ADAPTERS
 from vqathinker.policy.folder.processor import AUTHORS_SETTING
 from vqathinker.policy.folder.shards import Shards
 from vqathinker.policy.inputs import end_answers_with_turns, generation_defaults, image_token
