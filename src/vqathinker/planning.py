@@ -392,7 +392,7 @@ def _disk(
     width = 4 if params.base.kind == "demo" else 2
     models = sum(sizes.bytes_at(width) for sizes in bases.values())
     for job in jobs:  # the best checkpoint may be another than the last ones
-        policy, kept = job.policy.bytes_at(width), job.how.keep.last + job.how.keep.best
+        policy, kept = job.policy.bytes_at(width), job.how.keep
         models += policy + kept * (policy + job.moments * job.trained)
     disk = {"data": data, "clips": clips, "models": models}
     return download, unpublished, disk | ({"$HF_HOME": hub} if hub else {})

@@ -19,7 +19,7 @@ from vqathinker.policy import demo
 from vqathinker.policy.answer import Completion, has_format, read_answer
 from vqathinker.policy.demo import prepare_base
 from vqathinker.policy.folder.checkpoint import load_policy
-from vqathinker.policy.generation import EncodedPrompts, generate
+from vqathinker.policy.generation import EncodedPrompts, generate, uniform_numbers
 from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.normalisation import normalise
 from vqathinker.policy.prompt import KINDS, WORDS
@@ -176,9 +176,8 @@ def says(tiny_params: DemoBaseParams, clips: demo.EncodedClips) -> Callable[...,
     def say(question: str | None = None) -> list[str]:
         ids = prompt_ids(tokenizer, "evaluation", 3, 1, question=question).expand(64, -1)
         prompts = EncodedPrompts(ids, clips.frames, clips.motion)
-        generator = torch.Generator().manual_seed(0)
-        rows = torch.arange(64)
-        done = generate(policy, prompts, rows, 24, tokenizer.eos_token_id, 1.0, generator)
+        rows, draws = torch.arange(64), uniform_numbers(0, "", 64, 24)
+        done = generate(policy, prompts, rows, 24, tokenizer.eos_token_id, draws)
         return tokenizer.batch_decode(done, skip_special_tokens=True)
 
     return say

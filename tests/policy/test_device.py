@@ -1,7 +1,6 @@
-"""The device, precision and attention of a policy; and a policy that computes in half precision."""
+"""The device and precision of a policy; and a policy that computes in half precision."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,7 +8,7 @@ from torch import Tensor
 
 from vqathinker.errors import InputError
 from vqathinker.params import AnswerParams, EvaluationParams
-from vqathinker.policy.device import attention_for, choose_device, choose_dtype, masked_attention
+from vqathinker.policy.device import choose_device, choose_dtype
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.policy.inputs import encode_prompts
 from vqathinker.policy.scoring import Scorer
@@ -42,28 +41,6 @@ def test_a_gpu_that_is_not_there_is_an_error_that_says_what_is_missing(
 def test_half_precision_is_for_gpus_unless_it_is_asked_for() -> None:
     assert choose_dtype("auto", CPU) == choose_dtype("fp32", GPU) == torch.float32
     assert choose_dtype("auto", GPU) == choose_dtype("bf16", CPU) == torch.bfloat16
-
-
-def test_flash_attention_is_taken_where_it_is_installed_and_can_be_used(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    for installed, best in ((object(), "flash_attention_2"), (None, "sdpa")):
-        monkeypatch.setattr("vqathinker.policy.device.find_spec", lambda name, it=installed: it)
-        assert attention_for(GPU, torch.bfloat16) == best
-        assert attention_for(GPU, torch.float32) == attention_for(CPU, torch.bfloat16) == "sdpa"
-
-
-def test_flash_attention_makes_way_for_a_mask_and_comes_back() -> None:
-    class Model(torch.nn.Module):
-        config = SimpleNamespace(_attn_implementation="flash_attention_2")
-
-        def set_attn_implementation(self, name: str) -> None:
-            self.config._attn_implementation = name
-
-    model = Model()
-    with masked_attention(model):
-        assert model.config._attn_implementation == "sdpa"
-    assert model.config._attn_implementation == "flash_attention_2"
 
 
 def test_all_but_the_motion_encoder_is_in_half_precision(half: Policy, tiny_base: Path) -> None:

@@ -15,6 +15,7 @@ from vqathinker.policy.generation import (
     generate_with_cache,
     preallocated_cache,
     prefill,
+    uniform_numbers,
 )
 from vqathinker.policy.inputs import encode_prompts
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
@@ -58,7 +59,7 @@ def test_greedy_completions_are_the_argmax_of_full_forwards(
 
 def test_a_seed_decides_what_is_drawn(policy: Model, prompts: EncodedPrompts) -> None:
     def draw(seed: int) -> list[list[int]]:
-        return generate(policy, prompts, ROWS, 8, NEVER, 1.0, torch.Generator().manual_seed(seed))
+        return generate(policy, prompts, ROWS, 8, NEVER, uniform_numbers(seed, "", 4, 8))
 
     assert draw(1) == draw(1)
     assert draw(1) != draw(2)
@@ -69,9 +70,8 @@ def test_a_seed_decides_what_is_drawn(policy: Model, prompts: EncodedPrompts) ->
 def test_draws_follow_the_probabilities_of_the_tokens(
     policy: Model, prompts: EncodedPrompts
 ) -> None:
-    generator = torch.Generator().manual_seed(0)
-    rows = torch.zeros(4000, dtype=torch.long)
-    drawn = torch.tensor(generate(policy, prompts, rows, 1, NEVER, 0.25, generator))
+    rows, draws = torch.zeros(4000, dtype=torch.long), uniform_numbers(0, "", 4000, 1)
+    drawn = torch.tensor(generate(policy, prompts, rows, 1, NEVER, draws, 0.25))
     with torch.no_grad():
         _, hidden = prefill(policy, prompts)
         logits = policy.lm_head(hidden[0, -1])
@@ -90,8 +90,8 @@ def test_of_the_likeliest_tokens_alone_is_drawn_as_many_as_top_k(
     rows = torch.zeros(4000, dtype=torch.long)
 
     def draw(top_k: int) -> Tensor:
-        generator = torch.Generator().manual_seed(0)
-        done = generate(policy, prompts, rows, 1, NEVER, 0.25, generator, top_k=top_k)
+        draws = uniform_numbers(0, "", 4000, 1)
+        done = generate(policy, prompts, rows, 1, NEVER, draws, 0.25, top_k=top_k)
         return torch.tensor(done)[:, 0].bincount(minlength=policy.config.text_config.vocab_size)
 
     with torch.no_grad():
@@ -142,7 +142,7 @@ def test_decoding_stops_when_every_completion_has_ended(
 def test_answered_completions_leave_the_batch_and_change_nothing(
     policy: Model, prompts: EncodedPrompts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    free = generate(policy, prompts, ROWS, 8, NEVER, 1.0, torch.Generator().manual_seed(1))
+    free = generate(policy, prompts, ROWS, 8, NEVER, uniform_numbers(1, "", 4, 8))
     end = free[0][2]
     sizes = []
     forward = policy.model.forward
@@ -152,7 +152,7 @@ def test_answered_completions_leave_the_batch_and_change_nothing(
         return forward(*args, **kwargs)
 
     monkeypatch.setattr(policy.model, "forward", watched)
-    done = generate(policy, prompts, ROWS, 8, end, 1.0, torch.Generator().manual_seed(1))
+    done = generate(policy, prompts, ROWS, 8, end, uniform_numbers(1, "", 4, 8))
     assert sizes[:3] == [3, 4, 4]  # the prompts, then every completion
     assert max(sizes[3:]) < 4
     for ended, unending in zip(done, free, strict=True):
@@ -164,8 +164,8 @@ def test_what_is_remembered_of_a_completion_is_its_own_prompt_and_tokens(
 ) -> None:
     end = generate(policy, prompts, ROWS, 8, NEVER)[0][2]
     done = generate_with_cache(policy, prompts, ROWS, 8, end)
-    assert len({id(kept.cache) for kept in done.remembered}) > 1
-    for row, ids, kept in zip(ROWS.tolist(), done.ids, done.remembered, strict=True):
+    assert len({id(kept.cache) for kept in done.caches}) > 1
+    for row, ids, kept in zip(ROWS.tolist(), done.ids, done.caches, strict=True):
         alone = EncodedPrompts(*(part[row : row + 1] for part in prompts))
         cache, _ = prefill(policy, alone)
         with torch.no_grad():
@@ -183,15 +183,9 @@ def test_a_visual_place_is_never_generated(policy: Model, prompts: EncodedPrompt
     with torch.no_grad():
         _, hidden = prefill(policy, prompts)
         assert policy.lm_head(hidden[:, -1]).argmax(-1).tolist() == [context] * 3
-    generator = torch.Generator().manual_seed(0)
-    for temperature in (0.0, 1.0):
-        done = generate(policy, prompts, ROWS, 5, NEVER, temperature, generator)
+    for draws in (None, uniform_numbers(0, "", 4, 5)):
+        done = generate(policy, prompts, ROWS, 5, NEVER, draws)
         assert not any(context in completion for completion in done)
-
-
-def test_drawing_without_a_generator_is_refused(policy: Model, prompts: EncodedPrompts) -> None:
-    with pytest.raises(ValueError, match=r"temperature 0\.7"):
-        generate(policy, prompts, ROWS, 5, NEVER, 0.7)
 
 
 @pytest.mark.parametrize("mode", [True, False])
@@ -273,7 +267,7 @@ def test_tokens_are_written_in_place(caches: tuple[DynamicCache, DynamicCache]) 
     assert roomy.layers[0].keys.data_ptr() == where
 
 
-@pytest.mark.parametrize("change", ["select", "repeat", "crop"])
+@pytest.mark.parametrize("change", ["select", "crop"])
 def test_rows_and_tokens_may_leave_and_others_come(
     caches: tuple[DynamicCache, DynamicCache], change: str
 ) -> None:
@@ -281,12 +275,10 @@ def test_rows_and_tokens_may_leave_and_others_come(
     for cache in caches:
         if change == "select":
             cache.batch_select_indices(torch.tensor([2, 0]))
-        elif change == "repeat":
-            cache.batch_repeat_interleave(2)
         else:
             cache.crop(-1)
     require_equal(*caches)
-    rows = {"select": 2, "repeat": 6, "crop": 3}[change]
+    rows = {"select": 2, "crop": 3}[change]
     for step in range(3):
         fill(*caches, tokens=1, rows=rows, seed=step)
     require_equal(*caches)

@@ -20,7 +20,7 @@ TRAINING = {
     "schedule": "linear", "warmup_steps": 0, "max_steps": 3, "beta": 0.04, "temperature": 1.0,
     "max_new_tokens": 6, "loss_type": "grpo", "precision": "fp32", "gradient_checkpointing": False,
     "freeze": ["vision"], "keep_encoded": True, "lora": None,
-    "launch": "single", "save_every": 2, "log_every": 1, "keep": {"last": 9, "best": 0},
+    "launch": "single", "save_every": 2, "keep": 9,
 }  # fmt: skip
 # The base policy says digits without tags, which a strict reading takes for no answer.
 AUTHORS = {"reading": "authors", "range": None}

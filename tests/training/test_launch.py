@@ -86,7 +86,7 @@ def assert_close(out: Path, other: Path, base: Path, step: int) -> None:
 def test_two_processes_resume_bit_by_bit_after_their_launcher_was_killed(
     tmp_path: Path, settings_of: Settings, command: Any
 ) -> None:
-    settings = settings_of(max_steps=3, save_every=1, log_every=2, launch="cpu-2")
+    settings = settings_of(max_steps=3, save_every=1, launch="cpu-2")
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     run(command(settings, whole))
     first = subprocess.Popen(command(settings, cut), start_new_session=True)

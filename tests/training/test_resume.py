@@ -11,7 +11,6 @@ from safetensors.torch import load_file, save_file
 from tests.training.conftest import Rolled, Settings, drop_checkpoints, same_weights
 
 from vqathinker.training import resumable
-from vqathinker.training.checkpoints import mean_reward
 from vqathinker.training.run import TrainingError
 
 
@@ -77,17 +76,12 @@ def test_a_run_that_ends_while_it_writes_a_checkpoint_leaves_none_under_the_name
     assert [batch for batch, _, _ in rolled] == [2, 3]
 
 
-@pytest.mark.parametrize(
-    ("method", "save_every", "log_every", "kills"),
-    [("grpo", 2, 3, [2, 4]), ("sft", 1, 4, [1, 5])],
-)
-def test_history_and_best_checkpoint_after_kills_between_two_rows_are_those_of_a_whole_run(
-    tmp_path: Path, training_set: Any, settings_of: Settings, kill: Any,
-    method: str, save_every: int, log_every: int, kills: list[int],
+@pytest.mark.parametrize(("method", "kills"), [("grpo", [2, 4]), ("sft", [2])])
+def test_a_killed_run_ends_in_the_bytes_of_a_whole_one(
+    tmp_path: Path, training_set: Any, settings_of: Settings, kill: Any, method: str,
+    kills: list[int],
 ) -> None:  # fmt: skip
-    settings = settings_of(
-        method=method, max_steps=8, save_every=save_every, log_every=log_every, videos_per_device=1
-    )
+    settings = settings_of(method=method, max_steps=5, videos_per_device=1)
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     training_set.start(settings, whole)
     for step in kills:
@@ -95,15 +89,8 @@ def test_history_and_best_checkpoint_after_kills_between_two_rows_are_those_of_a
         with pytest.raises(KeyboardInterrupt):
             training_set.start(settings, cut)
     training_set.start(settings, cut)
-    history = (whole / "history.csv").read_text(encoding="utf-8")
-    assert len(history.splitlines()) == 1 + 8 // log_every
-    assert (cut / "history.csv").read_text(encoding="utf-8") == history
-    rewards = [
-        {path.name: mean_reward(path) for path in out.glob("checkpoints/checkpoint-*")}
-        for out in (whole, cut)
-    ]
-    assert rewards[0] == rewards[1]
-    assert same_weights(whole, cut, 8)
+    assert (cut / "history.csv").read_bytes() == (whole / "history.csv").read_bytes()
+    assert same_weights(whole, cut, 5)
 
 
 def test_a_finished_run_is_not_trained_again(
@@ -114,7 +101,7 @@ def test_a_finished_run_is_not_trained_again(
     before = (tmp_path / "history.csv").read_bytes()
     (tmp_path / "history.csv").unlink()
     rolled.clear()
-    training_set.start(settings_of(max_steps=1, log_every=5, keep={"last": 1, "best": 1}), tmp_path)
+    training_set.start(settings_of(max_steps=1, save_every=5, keep=1), tmp_path)
     assert rolled == []
     assert (tmp_path / "history.csv").read_bytes() == before
 

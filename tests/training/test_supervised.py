@@ -51,7 +51,7 @@ def greedy_answers(folder: Path, clips: Path, *, thinking: bool) -> dict[str, st
     ids = prompt_ids(tokenizer, "training", 6, 4, thinking=thinking)
     prompts = encode_prompts(policy, ids, normalise(store.batch(store.ids)))
     rows = torch.arange(len(store.ids))
-    said = generate(policy, prompts, rows, 24, tokenizer.eos_token_id, 0.0)
+    said = generate(policy, prompts, rows, 24, tokenizer.eos_token_id)
     texts = tokenizer.batch_decode(said, skip_special_tokens=True)
     return dict(zip(store.ids, texts, strict=True))
 

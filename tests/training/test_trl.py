@@ -21,14 +21,10 @@ WRITTEN_AGAINST = {
     "_generate_and_score_completions": "1fa48922792d",
     "_get_per_token_logps_and_entropies": "ea73c3909275",
     "_get_train_sampler": "36497afb4d31",
-    "_inner_training_loop": "20ec4276e99f",
     "_load_rng_state": "d5ebdfc0a088",
-    "_maybe_log_save_evaluate": "af101534f0f7",
     "_prepare_inputs": "f824e7fb0714",
-    "_run_epoch": "31aff00f34c3",
     "_save_checkpoint": "ec91bde12364",
     "_save_rng_state": "27a97d106124",
-    "log": "1e7772819cc8",
     "training_step": "9e18632f7dd8",
     "split_tensor_dict": "b61a5760a03e",
     "RepeatSampler": "ba139f4a43ee",
@@ -39,7 +35,6 @@ SUPERVISED_AGAINST = {
     "_get_train_sampler": "1580d7493244",
     "_save_checkpoint": "b6ee0a370c26",
     "compute_loss": "ca448211ff65",
-    "log": "0d4c8e5d64f8",
     "training_step": "bba41f264647",
 }
 

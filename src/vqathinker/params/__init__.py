@@ -58,7 +58,6 @@ from vqathinker.params.faults import describe_faults, faults_of
 from vqathinker.params.model import Model, Name, Named, Section, Whole
 from vqathinker.params.training import (
     AnswerParams,
-    KeepParams,
     Launch,
     LoraParams,
     PromptParams,

@@ -21,13 +21,6 @@ class LoraParams(Model):
     parts: list[TrainablePart] = Field(min_length=1, description="parts with adapted linear layers")
 
 
-class KeepParams(Model):
-    """Checkpoints of a run that are kept; one may be both."""
-
-    last: Count = Field(description="newest ones")
-    best: Whole = Field(description="those with the highest reward since the checkpoint before")
-
-
 class TrainingParams(Section, key="training"):
     """GRPO (docs/method.md, section 5), or supervised fine-tuning for comparison."""
 
@@ -66,8 +59,7 @@ class TrainingParams(Section, key="training"):
     keep_encoded: bool = Field(description="keep encoded clips in memory; vision must be frozen")
     lora: LoraParams | None
     save_every: Count = Field(description="steps between checkpoints")
-    keep: KeepParams
-    log_every: Count = Field(description="steps between rows of history.csv")
+    keep: Count = Field(description="newest checkpoints that are kept")
     tensorboard: bool = Field(description="also write event files; needs tensorboard")
 
     @field_validator("keep_encoded")

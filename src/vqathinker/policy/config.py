@@ -1,7 +1,5 @@
 """The configuration of a policy: InternVL's, with the motion branch and the clip setting.
 
-Also how far back the layers of its language model look.
-
 Source: docs/method.md, section 2.
 """
 
@@ -11,6 +9,8 @@ from transformers import InternVLConfig, PreTrainedConfig
 
 from vqathinker.errors import InputError
 from vqathinker.params import PromptParams
+
+AUTHORS_SETTING = "12x560"  # frames x size in which the authors evaluate
 
 
 class VQAThinkerConfig(InternVLConfig):
@@ -59,15 +59,11 @@ def ask_as_trained(config: VQAThinkerConfig, prompt: PromptParams) -> None:
     config.thinking, config.motion_token = prompt.thinking, prompt.motion
 
 
-_FULL, _SLIDING = "full_attention", "sliding_attention"
+_FULL, _SLIDING = "full_attention", "sliding_attention"  # transformers' names
 
 
 def has_window(language: PreTrainedConfig) -> bool:
-    """Whether any layer sees less than all tokens before its own.
-
-    Args:
-        language: the configuration of the language model, `config.text_config` of a policy.
-    """
+    """Whether any layer of a language model attends to a window of tokens only."""
     if kinds := getattr(language, "layer_types", None):
         return set(kinds) != {_FULL}
     # Models without kinds of layers: Mistral's window has no switch, older Qwen2's has one.
@@ -76,7 +72,7 @@ def has_window(language: PreTrainedConfig) -> bool:
 
 
 def attention_window(language: PreTrainedConfig) -> int | None:
-    """Tokens that a layer with a sliding window sees, its own included; None: none has a window.
+    """Tokens that a layer with a sliding window attends to, its own included; None: no window.
 
     Raises:
         InputError: a window of another kind, for which no mask can be made here.

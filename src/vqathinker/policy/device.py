@@ -1,20 +1,12 @@
-"""Device, precision and attention implementation of a policy.
+"""Device and precision of a policy.
 
 Half precision is for GPUs; on a CPU float32 is faster, and its results can be compared.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.util import find_spec
-
 import torch
-from transformers import PreTrainedModel
 
 from vqathinker.errors import InputError
 from vqathinker.params import Device, Precision
-
-_HALF = (torch.bfloat16, torch.float16)
-_FLASH, _MASKED = "flash_attention_2", "sdpa"
 
 
 def choose_device(name: Device) -> torch.device:
@@ -43,28 +35,3 @@ def choose_dtype(precision: Precision, device: torch.device) -> torch.dtype:
     """
     half = precision == "bf16" or (precision == "auto" and device.type == "cuda")
     return torch.bfloat16 if half else torch.float32
-
-
-def attention_for(device: torch.device, dtype: torch.dtype) -> str:
-    """transformers' name of the attention: flash attention 2 where it is installed and can be
-    used, which is on a GPU in half precision; else torch's own.
-
-    >>> attention_for(torch.device("cpu"), torch.bfloat16)
-    'sdpa'
-    """
-    usable = device.type == "cuda" and dtype in _HALF and find_spec("flash_attn") is not None
-    return _FLASH if usable else _MASKED
-
-
-@contextmanager
-def masked_attention(model: PreTrainedModel) -> Iterator[None]:
-    """Within this block attention takes any mask, which flash attention 2 cannot."""
-    before = model.config._attn_implementation
-    if before != _FLASH:
-        yield
-        return
-    model.set_attn_implementation(_MASKED)
-    try:
-        yield
-    finally:
-        model.set_attn_implementation(before)

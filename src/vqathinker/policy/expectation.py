@@ -24,7 +24,6 @@ from vqathinker.errors import InputError
 from vqathinker.params import EXPECTATION, ExpectationParams
 from vqathinker.policy.answer import ANSWER_END, Prefix, answer_begins, extend, tags_agree, value_of
 from vqathinker.policy.config import attention_window
-from vqathinker.policy.device import masked_attention
 from vqathinker.policy.generation import rows_of
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 
@@ -258,14 +257,13 @@ def _next_probabilities(
     for number, node in enumerate(level):
         seen[number, [*node.ancestors, past + number]] = True
     positions = torch.cat([torch.arange(shared), shared + torch.tensor(depths)])
-    with masked_attention(policy.model.language_model):
-        out = policy.model(
-            input_ids=torch.tensor([[node.token for node in level]], device=device),
-            position_ids=positions[None, past:].to(device),
-            attention_mask=_masks(policy, seen, positions),
-            past_key_values=cache,
-            use_cache=True,
-        )
+    out = policy.model(
+        input_ids=torch.tensor([[node.token for node in level]], device=device),
+        position_ids=positions[None, past:].to(device),
+        attention_mask=_masks(policy, seen, positions),
+        past_key_values=cache,
+        use_cache=True,
+    )
     return policy.next_logits(out.last_hidden_state[0]).softmax(-1, dtype=torch.float64)
 
 

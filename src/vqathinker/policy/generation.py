@@ -16,8 +16,7 @@ from transformers.cache_utils import DynamicLayer
 
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration, rows_at_a_time
 
-# Share of a batch that has answered, from which on it is worth being cut down.
-_LEAVING = 0.25
+_ENDED_SHARE = 0.25  # of a batch, from which on it is worth to drop the ended completions
 SPARE_TOKENS = 128  # that a layer of the cache keeps space for
 
 
@@ -39,7 +38,7 @@ class EncodedPrompts(NamedTuple):
         return EncodedPrompts(*(torch.cat(field) for field in zip(*parts, strict=True)))
 
 
-class Remembered(NamedTuple):
+class CacheRow(NamedTuple):
     """The row of a cache with the keys and values of a completion."""
 
     cache: DynamicCache
@@ -49,12 +48,12 @@ class Remembered(NamedTuple):
 class Generated(NamedTuple):
     """Completions as token ids, and the keys and values of their prompts and of their tokens.
 
-    `remembered` holds of completion i its prompt, then its tokens but for the last one drawn, and
-    maybe more behind them; it is empty where nothing is to be kept.
+    `caches` has of completion i its prompt, then its tokens but for the last one, and maybe more
+    after them.
     """
 
     ids: list[list[int]]
-    remembered: list[Remembered]
+    caches: list[CacheRow]
 
 
 @torch.no_grad()
@@ -78,27 +77,23 @@ def generate(
     rows: Tensor,
     max_new_tokens: int,
     end: int,
-    temperature: float = 0.0,
-    draws: torch.Generator | Tensor | None = None,
+    draws: Tensor | None = None,
+    temperature: float = 1.0,
     top_k: int = 0,
 ) -> list[list[int]]:
     """Complete prompts; completion i answers prompt `rows[i]`.
 
     Args:
         end: the token that ends a completion; it is kept as the last one.
-        temperature: 0 takes the likeliest token each time, else tokens are drawn with `draws`.
-        draws: a generator, or numbers 0..1 (completions, max_new_tokens): with these a completion
-            does not depend on the others.
+        draws: numbers 0..1 (completions, max_new_tokens) that tokens are drawn with; None: greedy.
+        temperature: of drawing.
         top_k: how many of the likeliest tokens are drawn from; 0: the whole vocabulary.
 
     Returns:
         Token ids of each completion, at most `max_new_tokens`.
-
-    Raises:
-        ValueError: `temperature` is above 0 and there are no draws.
     """
     return generate_with_cache(
-        policy, prompts, rows, max_new_tokens, end, temperature, draws, top_k, keep=False
+        policy, prompts, rows, max_new_tokens, end, draws, temperature, top_k, keep=False
     ).ids
 
 
@@ -109,75 +104,51 @@ def generate_with_cache(  # noqa: PLR0913  as `generate`
     rows: Tensor,
     max_new_tokens: int,
     end: int,
-    temperature: float = 0.0,
-    draws: torch.Generator | Tensor | None = None,
+    draws: Tensor | None = None,
+    temperature: float = 1.0,
     top_k: int = 0,
     *,
     keep: bool = True,
 ) -> Generated:
-    """As `generate`, with the keys and values of the completions unless `keep` is false."""
-    if temperature > 0 and draws is None:
-        raise ValueError(f"temperature {temperature} draws tokens; pass a torch.Generator")
+    """As `generate`, with the keys and values of the completions if `keep` is true."""
     was_training = policy.training
     policy.eval()
     cache, hidden = prefill(policy, prompts)
     cache.batch_select_indices(rows)
     hidden = hidden[rows]
-    said = torch.full((len(rows), max_new_tokens), end, device=hidden.device)
+    tokens = torch.full((len(rows), max_new_tokens), end, device=hidden.device)
     places = torch.arange(len(rows), device=hidden.device)  # completions still in the batch
     is_open = torch.ones_like(places, dtype=torch.bool)
-    kept: dict[int, Remembered] = {}
+    kept: dict[int, CacheRow] = {}
     for step in range(max_new_tokens):
         logits = policy.next_logits(hidden[:, -1])
-        uniform = _uniform(draws, len(rows), step, places) if temperature else None
-        drawn = _next_token(_truncated(logits, top_k), temperature, uniform)
-        token = torch.where(is_open, drawn, end)
-        said[places, step] = token
+        if draws is None:
+            token = logits.argmax(-1)
+        else:
+            uniform = draws[:, step, None].to(places.device)[places]
+            token = _draw(_truncate(logits, top_k) / temperature, uniform)
+        token = torch.where(is_open, token, end)
+        tokens[places, step] = token
         is_open &= token != end
-        answered = len(places) - int(is_open.sum())
-        if answered == len(places) or step + 1 == max_new_tokens:
+        ended = len(places) - int(is_open.sum())
+        if ended == len(places) or step + 1 == max_new_tokens:
             break
-        if answered >= _LEAVING * len(places):
+        if ended >= _ENDED_SHARE * len(places):
             if keep:
-                kept |= _remember(rows_of(cache, ~is_open), places[~is_open])
+                done = rows_of(cache, ~is_open)
+                kept |= {p: CacheRow(done, row) for row, p in enumerate(places[~is_open].tolist())}
             cache.batch_select_indices(is_open.nonzero()[:, 0])
             token, places, is_open = token[is_open], places[is_open], is_open[is_open]
         out = policy.model(input_ids=token[:, None], past_key_values=cache, use_cache=True)
         hidden = out.last_hidden_state
     policy.train(was_training)
     if keep:
-        kept |= _remember(cache, places)
-    ids = [_cut_behind(row, end) for row in said.tolist()]
+        kept |= {place: CacheRow(cache, row) for row, place in enumerate(places.tolist())}
+    ids = [row[: row.index(end) + 1] if end in row else row for row in tokens.tolist()]
     return Generated(ids, [kept[row] for row in range(len(ids)) if keep])
 
 
-def _remember(cache: DynamicCache, places: Tensor) -> dict[int, Remembered]:
-    return {place: Remembered(cache, row) for row, place in enumerate(places.tolist())}
-
-
-def rows_of(cache: DynamicCache, chosen: Tensor | slice, length: int | None = None) -> DynamicCache:
-    """A cache of the chosen rows, and of their first `length` tokens; None: of all."""
-    own = DynamicCache()
-    for number, layer in enumerate(cache.layers):
-        keys, values = (part[chosen, :, :length] for part in (layer.keys, layer.values))
-        own.update(keys, values, number)
-    return own
-
-
-def _uniform(
-    draws: torch.Generator | Tensor | None, rows: int, step: int, places: Tensor
-) -> Tensor | None:
-    """One number 0..1 (places, 1) for each completion in the batch. A generator draws for those
-    that have left, too: what the others say does not depend on when they did."""
-    if draws is None:
-        return None
-    if isinstance(draws, Tensor):
-        return draws[:, step, None].to(places.device)[places]
-    drawn = torch.rand((rows, 1), generator=draws, dtype=torch.float64, device=draws.device)
-    return drawn.to(places.device)[places]
-
-
-def _truncated(logits: Tensor, top_k: int) -> Tensor:
+def _truncate(logits: Tensor, top_k: int) -> Tensor:
     """Leave the `top_k` likeliest tokens (and ties with the last of them); 0: all."""
     if not 0 < top_k < logits.shape[-1]:
         return logits
@@ -185,18 +156,11 @@ def _truncated(logits: Tensor, top_k: int) -> Tensor:
     return logits.masked_fill(logits < least, -torch.inf)
 
 
-def _next_token(logits: Tensor, temperature: float, uniform: Tensor | None) -> Tensor:
-    if uniform is None:
-        return logits.argmax(-1)
-    # One uniform number a row against the cumulated probabilities: multinomial draws one a token.
-    cumulated = (logits / temperature).softmax(-1, dtype=torch.float64).cumsum(-1)
-    drawn = uniform.to(cumulated) * cumulated[:, -1:]
-    place = torch.searchsorted(cumulated, drawn, right=True)[:, 0]
-    return place.clamp(max=logits.shape[-1] - 1)
-
-
-def _cut_behind(ids: list[int], end: int) -> list[int]:
-    return ids[: ids.index(end) + 1] if end in ids else ids
+def _draw(logits: Tensor, uniform: Tensor) -> Tensor:
+    """Draw a token a row by its uniform number (rows, 1); multinomial would draw one a token."""
+    cumulated = logits.softmax(-1, dtype=torch.float64).cumsum(-1)
+    place = torch.searchsorted(cumulated, uniform.to(cumulated) * cumulated[:, -1:], right=True)
+    return place[:, 0].clamp(max=logits.shape[-1] - 1)
 
 
 def uniform_numbers(seed: int, name: str, completions: int, tokens: int) -> Tensor:
@@ -207,6 +171,15 @@ def uniform_numbers(seed: int, name: str, completions: int, tokens: int) -> Tens
     digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
     generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
     return torch.rand((completions, tokens), generator=generator, dtype=torch.float64)
+
+
+def rows_of(cache: DynamicCache, chosen: Tensor | slice, length: int | None = None) -> DynamicCache:
+    """A cache of the chosen rows, and of their first `length` tokens; None: of all."""
+    own = DynamicCache()
+    for number, layer in enumerate(cache.layers):
+        keys, values = (part[chosen, :, :length] for part in (layer.keys, layer.values))
+        own.update(keys, values, number)
+    return own
 
 
 class _PreallocatedLayer(DynamicLayer):

@@ -5,32 +5,32 @@ Source: docs/method.md, section 2: prompts to the character; InternVL2.5's conve
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 from transformers import GenerationConfig, PreTrainedTokenizerBase
 
+from vqathinker.errors import InputError
 from vqathinker.policy.generation import EncodedPrompts
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.prompt import Setting, render
 
+if TYPE_CHECKING:  # it needs pandas, which scoring does not
+    from vqathinker.video.perturb import Perturbation
+
 _IMAGE, _END = "<IMG_CONTEXT>", "<|im_end|>"
-
-
-class TokenizerError(Exception):
-    """A tokenizer is not one of InternVL's."""
 
 
 def image_token(tokenizer: PreTrainedTokenizerBase) -> int:
     """The id of `<IMG_CONTEXT>`, in whose places visual tokens and the motion token stand.
 
     Raises:
-        TokenizerError: there is none.
+        InputError: there is none.
     """
     known = tokenizer.get_vocab()
     if _IMAGE not in known:
-        raise TokenizerError(
+        raise InputError(
             f"the tokenizer has no {_IMAGE} among its {len(known)} tokens; expected InternVL's"
         )
     return int(known[_IMAGE])
@@ -67,7 +67,7 @@ def prompt_ids(
 def encode_prompts(
     policy: VQAThinkerForConditionalGeneration, ids: Tensor, pixel_values: Tensor
 ) -> EncodedPrompts:
-    """What each clip (clips, frames, 3, size, size) shows, with its prompt.
+    """Encoded clips (clips, frames, 3, size, size) with their prompts.
 
     `ids` is one prompt for all of them (length,), or one for each, equally long (clips, length).
     """
@@ -76,18 +76,6 @@ def encode_prompts(
         policy.model.encode_frames(pixel_values),
         policy.model.encode_motion(pixel_values),
     )
-
-
-class Reordered(Protocol):
-    """A perturbation as features know it; its own module needs pandas, and scoring does not."""
-
-    @property
-    def indices(self) -> Sequence[int]:
-        """T indices: frame t of the copy is frame indices[t] of the clip."""
-
-    @property
-    def blank(self) -> Sequence[bool]:
-        """T flags: where true, frame t is blank."""
 
 
 class FrameFeatures(NamedTuple):
@@ -109,7 +97,7 @@ class FrameFeatures(NamedTuple):
         )
 
     def perturbed(
-        self, drawn: Sequence[Sequence[Reordered]], blank_frame: Callable[[], "FrameFeatures"]
+        self, drawn: Sequence[Sequence["Perturbation"]], blank_frame: Callable[[], "FrameFeatures"]
     ) -> "FrameFeatures":
         """Copies of every clip: those of the first one, then those of the second, and so on.
 

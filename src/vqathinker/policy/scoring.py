@@ -123,7 +123,7 @@ class Scorer:
             return None
         return expected_score(
             self.policy, self.tokenizer, self._tokens, length, greedy.ids[row],
-            *greedy.remembered[row], self.answer.limits, how=self.how.expectation,
+            *greedy.caches[row], self.answer.limits, how=self.how.expectation,
         )  # fmt: skip
 
     def _samples(self, prompts: EncodedPrompts, videos: Sequence[str]) -> list[tuple[Answer, ...]]:
@@ -133,7 +133,7 @@ class Scorer:
         rows = torch.arange(len(videos), device=self.policy.device).repeat_interleave(how.answers)
         draws = torch.cat([uniform_numbers(how.seed, v, how.answers, longest) for v in videos])
         end = self.tokenizer.eos_token_id
-        ids = generate(self.policy, prompts, rows, longest, end, how.temperature, draws)
+        ids = generate(self.policy, prompts, rows, longest, end, draws, how.temperature)
         answers = [read_answer(completion, self.answer) for completion in self._completions(ids)]
         return [
             tuple(answers[start : start + how.answers])

@@ -17,10 +17,9 @@ from transformers import InternVLVisionConfig, PreTrainedTokenizerBase, Qwen2Con
 from vqathinker.errors import InputError
 from vqathinker.params import BaseParams, Parameters, PromptParams
 from vqathinker.params.base import REPOS
-from vqathinker.policy.config import VQAThinkerConfig
+from vqathinker.policy.config import AUTHORS_SETTING, VQAThinkerConfig
 from vqathinker.policy.demo import PHRASES
 from vqathinker.policy.folder.checkpoint import read_config, read_tokenizer
-from vqathinker.policy.folder.processor import AUTHORS_SETTING
 from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.parts import FROZEN, part_of

@@ -30,8 +30,8 @@ def load_policy(policy: str | Path | None = None, device: Device = "auto") -> "L
         device: auto is the GPU where there is one.
 
     Raises:
-        InputError: there is no such policy, with what to do; or no such device.
-        PolicyError: the folder holds no whole policy.
+        InputError: there is no such policy, with what to do; or no such device; or the folder
+            holds no whole policy.
     """
     folder = find_policy(policy)
     cap_kernels(_kernels_of(folder))
@@ -61,8 +61,7 @@ def find_policy(policy: str | Path | None = None) -> Path:
             trains.
 
     Raises:
-        InputError: there is none, or it cannot be had, with what to do.
-        PolicyError, TokenizerError, ConfigError, ShardError: as `import_original`.
+        InputError: there is none, or it cannot be had or imported, with what to do.
     """
     if policy is None:
         return _default()

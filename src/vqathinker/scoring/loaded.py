@@ -18,10 +18,10 @@ from transformers.utils import logging as transformers_logging
 
 from vqathinker.errors import InputError
 from vqathinker.params import AnswerParams, Device, EvaluationParams
+from vqathinker.policy.config import AUTHORS_SETTING
 from vqathinker.policy.device import choose_device, choose_dtype
 from vqathinker.policy.folder.checkpoint import load_policy, own_evaluation
 from vqathinker.policy.folder.hashes import PROVENANCE
-from vqathinker.policy.folder.processor import AUTHORS_SETTING
 from vqathinker.policy.scoring import ClipScores, Scorer, mean_of
 from vqathinker.scoring.results import METHODS, ClipScore, Method
 from vqathinker.scoring.sample import LIMITS, Pixels, SampledClip, sample_clip
@@ -50,8 +50,7 @@ class LoadedPolicy:
         """Load a policy's folder; `vqathinker.load_policy` finds it by name.
 
         Raises:
-            InputError: there is no such device, or the folder or its record cannot be read.
-            PolicyError: the folder holds no whole policy.
+            InputError: there is no such device, or the folder holds no whole policy.
         """
         place = choose_device(device)
         self.folder = folder

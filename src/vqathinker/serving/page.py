@@ -127,7 +127,7 @@ def build(
         waiting: clips that may wait in the queue.
 
     Raises:
-        InputError, PolicyError: as `load_policy`.
+        InputError: as `load_policy`.
     """
     preload_modules(
         "vqathinker.scoring.sample", "vqathinker.video.probe", "vqathinker.video.decode"

@@ -7,18 +7,13 @@ disk. It lists its files with their sizes, so that later damage is noticed.
 import itertools
 import json
 import logging
-import math
 import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vqathinker.atomic import replace_folder, restore_folders, whole_file
-
-if TYPE_CHECKING:  # this module is imported without pydantic
-    from vqathinker.params import KeepParams
 
 FINGERPRINT = "run.json"
 PROCESSES = "processes"  # of a fingerprint
@@ -30,11 +25,6 @@ _log = logging.getLogger(__name__)
 
 class TrainingError(ValueError):
     """A run cannot start, or was stopped; the message says what to change."""
-
-
-def unlogged_file(process: int) -> str:
-    """File of a checkpoint with what a process has accumulated since the last row of the log."""
-    return f"unlogged_{process}.json"
 
 
 def finish_checkpoint(part: Path, final: Path, provenance: Mapping[str, Any]) -> None:
@@ -151,21 +141,9 @@ def _read(path: Path) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def prune_checkpoints(folder: Path, keep: "KeepParams") -> None:
-    """Remove from `folder` all checkpoints but the last `keep.last` and the best `keep.best`."""
-    whole = whole_checkpoints(folder)
-    by_reward = sorted(whole, key=lambda path: (mean_reward(path), step_of(path)), reverse=True)
-    kept = {*whole[-keep.last :], *by_reward[: keep.best]}
+def prune_checkpoints(folder: Path, keep: int) -> None:
+    """Remove from `folder` all checkpoints but the newest `keep` undamaged ones."""
+    kept = whole_checkpoints(folder)[-keep:]
     for path in folder.glob("checkpoint-*"):
         if path not in kept:
             shutil.rmtree(path)
-
-
-def mean_reward(checkpoint: Path) -> float:
-    """Mean reward of the steps since the checkpoint before, logged or not; -inf without rewards.
-
-    Rounded to six decimals: rewards are float32, so equal means may differ in the seventh.
-    """
-    unlogged = json.loads((checkpoint / unlogged_file(0)).read_text(encoding="utf-8"))
-    rewards = unlogged["rewards"]
-    return round(fmean(rewards), 6) if rewards else -math.inf

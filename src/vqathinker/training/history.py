@@ -71,7 +71,7 @@ def columns() -> list[str]:
 
 
 def history_table(log: Log) -> pd.DataFrame:
-    """A row for each logged step; docs/training.md explains the columns.
+    """A row for each step; docs/training.md explains the columns.
 
     A number that a batch does not have is empty, such as a correlation where all scores are equal.
     So is every column on rollouts where a step made none: in supervised fine-tuning, and in all but
@@ -87,14 +87,13 @@ def history_table(log: Log) -> pd.DataFrame:
 
 
 def times_table(log: Log) -> pd.DataFrame:
-    """A row for each logged step: `seconds` of a step, `tokens_per_second` and `memory_mb`.
+    """A row for each step: `seconds`, `tokens_per_second` and `memory_mb`.
 
     Tokens are those of prompts and completions; memory is the peak since the run began.
     """
     steps = _steps(log)
-    passed = steps["step"].diff().fillna(steps["step"])
     total = steps["num_tokens"].ffill()  # an inner iteration makes no new ones
-    rate = total.diff().fillna(total) / passed / steps["seconds"]
+    rate = total.diff().fillna(total) / steps["seconds"]
     return steps[["step", "seconds", "memory_mb"]].assign(tokens_per_second=rate)
 
 
@@ -119,7 +118,7 @@ class ProgressBar(TrainerCallback):
         tqdm.write(line, file=sys.stderr)
 
     def on_log(self, _: Any, state: Any, *__: Any, logs: dict[str, Any], **___: Any) -> None:
-        """Advance to the logged step."""
+        """Advance to the step."""
         self.bar.total = state.max_steps
         self.bar.update(state.global_step - self.bar.n)
         names = {"loss": "loss"} | {name: f"rewards/{name}/mean" for name in REWARDS}

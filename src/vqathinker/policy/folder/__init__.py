@@ -1,1 +1,1 @@
-"""Policy folders: weights, configuration, processor and card, written, read and described."""
+"""Policy folders: weights, configuration and card, written, read and described."""

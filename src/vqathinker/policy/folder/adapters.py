@@ -25,8 +25,7 @@ def load_merged(checkpoint: Path) -> Policy:
     """The policy that a checkpoint's adapters make of the base that they were trained on.
 
     Raises:
-        InputError: the base policy has changed since.
-        PolicyError: it is not there.
+        InputError: the base policy is missing, or has changed since.
     """
     provenance = read_provenance(checkpoint)
     folder, expected = Path(provenance["base"]), provenance["base_policy"]["policy"]

@@ -67,13 +67,7 @@ def write_results(card: Path, tables: Sequence[Path]) -> None:
 
 
 def with_results(card: str, tables: Sequence[str], name: str = "the card") -> str:
-    """The card with these tables as its results, in place of those that it had.
-
-    `name` is what an error calls it.
-
-    Raises:
-        InputError: the marks of the section are not there.
-    """
+    """The card with these tables as its results; `name` is what an error calls it."""
     head, begin, rest = card.partition(_BEGIN)
     _, end, tail = rest.partition(_END)
     if not (begin and end):

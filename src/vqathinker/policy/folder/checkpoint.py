@@ -19,11 +19,9 @@ from vqathinker.atomic import whole_folder
 from vqathinker.errors import InputError, read_json, reading
 from vqathinker.params import EXPECTATION, ExpectationParams, SamplingParams, ScoreKind
 from vqathinker.policy.config import VQAThinkerConfig
-from vqathinker.policy.device import attention_for
 from vqathinker.policy.folder.card import model_card
 from vqathinker.policy.folder.hashes import PROVENANCE, policy_hash
 from vqathinker.policy.folder.low_rank import ADAPTERS, take_apart
-from vqathinker.policy.folder.processor import VQAThinkerProcessor
 from vqathinker.policy.folder.shards import Shards, require_memory
 from vqathinker.policy.machine import describe_machine
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
@@ -31,10 +29,6 @@ from vqathinker.products import POLICY
 
 _SAMPLING = SamplingParams(answers=16, temperature=1.0, seed=0)  # of older records, which have none
 CARD = "README.md"
-
-
-class PolicyError(Exception):
-    """A folder that should hold a policy does not."""
 
 
 class Policy(NamedTuple):
@@ -65,20 +59,20 @@ def policy_folder(
     about: str,
     provenance: dict[str, Any],
 ) -> Iterator[Path]:
-    """Yields a folder to put weights and configuration into; the rest is added, and it replaces
-    `folder` as a whole. Nothing is left behind if something fails."""
+    """Yields a folder for weights and configuration, which then replaces `folder` as a whole.
+
+    Tokenizer, record and card are added.
+    """
     with whole_folder(folder) as part:
         yield part
         tokenizer.save_pretrained(part)
-        if config is not None and config.setting is not None:
-            VQAThinkerProcessor.of(config, tokenizer).save_pretrained(part)
         write_record(part, f"{folder.parent.name}/{folder.name}", config, about, provenance)
 
 
 def write_record(
     part: Path, title: str, config: VQAThinkerConfig | None, about: str, provenance: dict[str, Any]
 ) -> None:
-    """Add to a folder with all else in it the record of its origin, with its hash, and its card."""
+    """Add to a finished folder the record of its origin, with its hash, and its card."""
     record = {"vqathinker": __version__, "torch": torch.__version__, **provenance}
     record["machine"] = describe_machine()
     record["policy"] = policy_hash(part)
@@ -105,17 +99,14 @@ def load_policy(
             weights are trained or saved; in float32 they are always merged.
 
     Raises:
-        PolicyError: the folder or one of its parts is missing, or tensors do not fit.
-        InputError: its configuration, tokenizer or record cannot be read, or the weights need more
-            memory than the device has left.
-        ShardError: its safetensors cannot be read.
+        InputError: a part of the folder is missing or cannot be read, tensors do not fit, or the
+            weights need more memory than the device has left.
     """
     needed = ("config.json", "tokenizer.json", PROVENANCE)
-    lacking = [name for name in needed if not (folder / name).is_file()]
-    lacking += [] if any(folder.glob("*.safetensors")) else ["*.safetensors"]
-    if lacking:
-        raise PolicyError(
-            f"{folder}: no {', no '.join(lacking)}; expected a folder written by `vqathinker base` "
+    missing = [name for name in needed if not (folder / name).is_file()]
+    if missing:
+        raise InputError(
+            f"{folder}: no {', no '.join(missing)}; expected a folder written by `vqathinker base` "
             "or `vqathinker export`"
         )
     config, provenance = read_config(folder), read_provenance(folder)
@@ -128,7 +119,7 @@ def load_policy(
         config=config,
         dtype="auto" if dtype is None else dtype,
         device_map={"": device},
-        attn_implementation=attention_for(device, dtype or torch.float32),
+        attn_implementation="sdpa",  # packed rows and the search for scores need masks
         output_loading_info=True,
         local_files_only=True,
         use_safetensors=True,
@@ -137,7 +128,7 @@ def load_policy(
     wrong = sorted({*map(str, info["missing_keys"]), *map(str, info["unexpected_keys"])})
     wrong += sorted(str(entry[0]) for entry in info["mismatched_keys"])
     if wrong:
-        raise PolicyError(f"{folder}: tensors that do not fit: {', '.join(wrong[:8])}")
+        raise InputError(f"{folder}: tensors that do not fit: {', '.join(wrong[:8])}")
     _keep_buffers_as_stored(model, shards)
     if not merged and model.dtype.itemsize < torch.float32.itemsize:
         take_apart(model, shards, folder / ADAPTERS)
@@ -147,8 +138,7 @@ def load_policy(
 
 @torch.no_grad()
 def _keep_buffers_as_stored(model: VQAThinkerForConditionalGeneration, shards: Shards) -> None:
-    """transformers gives a module that stays in float32, or follows the weights, one dtype as a
-    whole: counters among its buffers, too."""
+    """transformers casts all buffers of a module alike, counters of batch norms included."""
     for name, buffer in list(model.named_buffers()):
         if name in shards and shards.dtypes[name] in {"F32", "I64"}:
             stored = shards[name]()
@@ -176,20 +166,12 @@ def read_config(folder: Path) -> VQAThinkerConfig:
 
 
 def read_provenance(folder: Path) -> dict[str, Any]:
-    """The record of where a policy comes from.
-
-    Raises:
-        InputError: it cannot be read.
-    """
+    """The record of where a policy comes from."""
     return read_json(folder / PROVENANCE, "the record of a policy's origin", POLICY.remedy)
 
 
 def read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    """The tokenizer of a policy folder.
-
-    Raises:
-        InputError: it cannot be read.
-    """
+    """The tokenizer of a policy folder."""
     with reading(folder / "tokenizer.json", "a policy's tokenizer", POLICY.remedy):
         return AutoTokenizer.from_pretrained(folder, local_files_only=True)
 
@@ -209,11 +191,7 @@ class OwnEvaluation(BaseModel):
 
 
 def own_evaluation(record: Mapping[str, Any], source: str) -> OwnEvaluation:
-    """The key `evaluation` of a record that was read from `source`.
-
-    Raises:
-        InputError: a value in it is of another type, or not one of its choices.
-    """
+    """The key `evaluation` of a record that was read from `source`."""
     try:
         return OwnEvaluation.model_validate(record.get("evaluation", {}))
     except ValidationError as error:

@@ -8,8 +8,8 @@ import math
 from pathlib import Path
 from typing import Any
 
-from vqathinker.policy.folder.checkpoint import PolicyError, read_config, read_provenance
-from vqathinker.policy.folder.hashes import PROVENANCE, policy_hash
+from vqathinker.policy.folder.checkpoint import read_config, read_provenance
+from vqathinker.policy.folder.hashes import policy_hash
 from vqathinker.policy.folder.shards import WIDTHS, Shards
 from vqathinker.policy.parts import FROZEN, PARTS, part_of
 from vqathinker.video.sampling import parse_setting
@@ -24,14 +24,9 @@ def describe(folder: Path) -> dict[str, Any]:
         `intact` (whether it is the recorded one) and `provenance`.
 
     Raises:
-        PolicyError: the folder has no configuration or no record of its origin.
-        ShardError: its safetensors are not there or cannot be read.
+        InputError: configuration, record or weights are missing or cannot be read.
     """
-    lacking = [name for name in ("config.json", PROVENANCE) if not (folder / name).is_file()]
-    if lacking:
-        raise PolicyError(f"{folder}: no {', no '.join(lacking)}; expected a policy folder")
-    config = read_config(folder)
-    provenance = read_provenance(folder)
+    config, provenance = read_config(folder), read_provenance(folder)
     parts = _parts(Shards(folder), _frozen_parts(provenance))
     weights = sum(part["weights"] for part in parts.values())
     trained = sum(part["weights"] for part in parts.values() if part["trained"])
@@ -86,18 +81,10 @@ def format_facts(facts: dict[str, Any]) -> str:
         lines.append(f"  {name:<18}{size}  {part['precision']:<10}{trained}")
     share = f"{facts['trainable_share']:.1%}"
     lines.append(f"  {'all':<18}{facts['weights']:>15,}, {share} of them trained or to be trained")
-    setting = facts["setting"] or "none recorded"
-    if facts["setting"] is not None:
-        setting += f", {facts['tokens_per_frame']} tokens a frame"
-    record = facts["provenance"]
-    told = [
-        ("setting", setting),
-        ("motion", facts["motion"]),
-        ("prompt", facts["prompt"]),
-        ("hash", facts["policy"] + ("" if facts["intact"] else ", NOT AS RECORDED")),
-        *((key, value) for key, value in record.items() if key not in ("policy", "settings")),
-        *((key, json.dumps(value)) for key, value in record.get("settings", {}).items()),
-    ]
-    for key, value in told:
+    record = dict(facts["provenance"])
+    settings = record.pop("settings", {})
+    record["policy"] = facts["policy"] + ("" if facts["intact"] else ", NOT AS RECORDED")
+    shown = {name: facts[name] for name in ("setting", "tokens_per_frame", "motion", "prompt")}
+    for key, value in [*shown.items(), *record.items(), *settings.items()]:
         lines.append(f"  {key:<17} {value if isinstance(value, str) else json.dumps(value)}")
     return "\n".join(lines)

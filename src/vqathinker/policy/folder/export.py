@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+from vqathinker.errors import InputError
 from vqathinker.params import RunSettings
 from vqathinker.policy.config import ask_as_trained
 from vqathinker.policy.folder.adapters import is_adapter, keep_adapters, load_merged
 from vqathinker.policy.folder.card import METHODS
 from vqathinker.policy.folder.checkpoint import (
     OwnEvaluation,
-    PolicyError,
     load_policy,
     policy_folder,
 )
@@ -28,18 +28,15 @@ def export(
     `evaluation` says how the scores in the tables are made; the record keeps it.
 
     Raises:
-        PolicyError: there is no checkpoint.
-        InputError: adapters were trained beside another base policy than there is now.
+        InputError: there is no checkpoint, or the base policy of its adapters has changed.
     """
-    checkpoints = sorted(
-        (source / "checkpoints").glob("checkpoint-[0-9]*"), key=lambda p: int(p.name.split("-")[1])
-    )
-    if not checkpoints:
-        raise PolicyError(f"{source}/checkpoints: empty; run `vqathinker train`")
-    adapted = is_adapter(checkpoints[-1])
-    last = load_merged(checkpoints[-1]) if adapted else load_policy(checkpoints[-1], dtype=None)
+    steps_of = {int(p.name[11:]): p for p in source.glob("checkpoints/checkpoint-[0-9]*")}
+    if not steps_of:
+        raise InputError(f"{source}/checkpoints: empty; run `vqathinker train`")
+    steps, checkpoint = max(steps_of.items())
+    adapted = is_adapter(checkpoint)
+    last = load_merged(checkpoint) if adapted else load_policy(checkpoint, dtype=None)
     ask_as_trained(last.model.config, settings.prompt)  # with adapters it is the base's own
-    steps = int(checkpoints[-1].name.split("-")[1])
     method = METHODS[settings.training.method]
     about = (
         f"Run `{run}`: {method} for {steps} steps with seed {settings.seed}, from the base policy "
@@ -51,4 +48,4 @@ def export(
     with policy_folder(out, last.model.config, last.tokenizer, about, provenance) as part:
         last.model.save_pretrained(part)
         if adapted:
-            keep_adapters(checkpoints[-1], Path(last.provenance["base"]), part)
+            keep_adapters(checkpoint, Path(last.provenance["base"]), part)

@@ -20,18 +20,13 @@ from vqathinker.errors import InputError, reading
 _SINGLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
 
 
-class ShardError(Exception):
-    """A folder's tensors are not there, or are there twice."""
-
-
 class Shards(Mapping[str, Callable[[], Tensor]]):
     """The tensors of a folder by name; a tensor is read when its value is called.
 
     `shapes` and `dtypes` ("BF16", "F32", …) are known from the headers.
 
     Raises:
-        ShardError: a file is missing, or a name stands in two of them.
-        InputError: a file cannot be read.
+        InputError: a file is missing or cannot be read, or a name is in two of them.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -43,7 +38,7 @@ class Shards(Mapping[str, Callable[[], Tensor]]):
                 file = safe_open(path, framework="pt")
             for name in file.keys():  # noqa: SIM118  it is no mapping
                 if name in self._files:
-                    raise ShardError(f"{path}: {name} stands in another file of {folder}, too")
+                    raise InputError(f"{path}: {name} stands in another file of {folder}, too")
                 part = file.get_slice(name)
                 self._files[name] = file
                 self.shapes[name], self.dtypes[name] = tuple(part.get_shape()), part.get_dtype()
@@ -64,16 +59,14 @@ def _files(folder: Path) -> list[Path]:
     if not index.is_file():
         if (folder / _SINGLE).is_file():
             return [folder / _SINGLE]
-        raise ShardError(
+        raise InputError(
             f"{folder}: neither {_SINGLE} nor {_INDEX}; expected weights as safetensors (pickled "
             "ones are not read)"
         )
     with reading(index, "a mapping with 'weight_map'", "get or write this file again"):
         names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    if strange := sorted(name for name in names if Path(name).name != name):
-        raise ShardError(f"{index}: names {strange[0]}, which lies outside of the folder")
     if missing := sorted(name for name in names if not (folder / name).is_file()):
-        raise ShardError(f"{folder}: no {', no '.join(missing)}, which {_INDEX} names")
+        raise InputError(f"{folder}: no {', no '.join(missing)}, which {_INDEX} names")
     return [folder / name for name in sorted(names)]
 
 
@@ -109,53 +102,46 @@ def write_shards(
 
 
 _MEMINFO = Path("/proc/meminfo")
-_FULL_PRECISION = "motion_encoder."  # see policy.model
 _FLOATING = {"F64", "F32", "F16", "BF16"}
 WIDTHS = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2}
 
 
 def weight_bytes(shards: Shards, dtype: torch.dtype | None) -> int:
-    """Bytes of the weights at a precision (None: as they are stored); the motion encoder's count
-    as float32, whole numbers as they are."""
+    """Bytes of the weights at a precision; None: as stored. The motion encoder stays float32."""
     total = 0
     for name, shape in shards.shapes.items():
         width = WIDTHS.get(shards.dtypes[name], 1)
         if shards.dtypes[name] in _FLOATING and dtype is not None:
-            width = 4 if _FULL_PRECISION in name else dtype.itemsize
+            width = 4 if "motion_encoder." in name else dtype.itemsize
         total += width * math.prod(shape)
     return total
 
 
 def free_bytes(device: torch.device) -> int | None:
-    """Memory that can be had on a device now; None where the system does not tell."""
+    """Memory that is available on a device now; None where the system does not tell."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         # What torch's allocator holds for no tensor is as good as free.
         cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(free) + int(cached)
-    if not _MEMINFO.is_file():
-        return None
-    lines = _MEMINFO.read_text(encoding="utf-8").splitlines()
-    told = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
-    return 1024 * int(told[0]) if told else None
+    lines = _MEMINFO.read_text(encoding="utf-8").splitlines() if _MEMINFO.is_file() else []
+    found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
+    return 1024 * int(found[0]) if found else None
 
 
 def require_memory(
     folder: Path, shards: Shards, device: torch.device, dtype: torch.dtype | None
 ) -> None:
-    """Refuse a policy that cannot be loaded.
+    """Refuse a policy that cannot be loaded; on the CPU the system would kill this process.
 
     Raises:
         InputError: the weights alone need more memory than the device has left, with the numbers.
     """
     needed, free = weight_bytes(shards, dtype), free_bytes(device)
-    if free is None or needed <= free:
-        return
-    told = "its own precision" if dtype is None else str(dtype).removeprefix("torch.")
-    ways = ["free memory, for others may hold some", "take a larger device or a smaller policy"]
-    if dtype == torch.float32:
-        ways.insert(0, f"bf16 needs {weight_bytes(shards, torch.bfloat16) / 1e9:.1f} GB")
-    raise InputError(
-        f"{folder}: the weights need {needed / 1e9:.1f} GB in {told}, but {device} has "
-        f"{free / 1e9:.1f} GB left: {'; '.join(ways)}"
-    )
+    if free is not None and needed > free:
+        half = weight_bytes(shards, torch.bfloat16)
+        raise InputError(
+            f"{folder}: the weights need {needed / 1e9:.1f} GB ({half / 1e9:.1f} GB in bf16), but "
+            f"{device} has {free / 1e9:.1f} GB left: free memory, or take a larger device or a "
+            "smaller policy"
+        )

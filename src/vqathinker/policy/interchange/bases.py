@@ -16,11 +16,15 @@ from torch import nn
 from transformers import AutoTokenizer, InternVLForConditionalGeneration
 
 from vqathinker.atomic import whole_folder
-from vqathinker.errors import read_json
-from vqathinker.params.base import HubBaseParams, OriginalBaseParams, PolicyBaseParams
-from vqathinker.policy.config import VQAThinkerConfig
+from vqathinker.errors import InputError, read_json
+from vqathinker.params.base import (
+    HubBaseParams,
+    OriginalBaseParams,
+    PolicyBaseParams,
+    SlowFastParams,
+)
+from vqathinker.policy.config import AUTHORS_SETTING, VQAThinkerConfig
 from vqathinker.policy.folder.checkpoint import (
-    PolicyError,
     own_evaluation,
     read_config,
     read_provenance,
@@ -30,7 +34,6 @@ from vqathinker.policy.folder.checkpoint import (
 )
 from vqathinker.policy.folder.hashes import PROVENANCE, policy_hash
 from vqathinker.policy.folder.low_rank import ADAPTERS
-from vqathinker.policy.folder.processor import AUTHORS_SETTING
 from vqathinker.policy.folder.shards import Shards
 from vqathinker.policy.inputs import end_answers_with_turns, generation_defaults, image_token
 from vqathinker.policy.interchange.original import (
@@ -38,12 +41,13 @@ from vqathinker.policy.interchange.original import (
     import_original,
     own_shapes,
 )
-from vqathinker.policy.interchange.original_layout import describe_mismatches
+from vqathinker.policy.interchange.original_layout import require_tensors
 from vqathinker.policy.interchange.snapshot import NEEDED, HubError, snapshot
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.motion.slowfast import TIME_REPEAT, SlowFastR50
 from vqathinker.policy.motion.slowfast_weights import fetch_weights, load_weights
 
+_MADE_BY = "vqathinker.policy.interchange.bases"
 _LARGEST = 0.01  # of the motion projector's first weights
 _CARD = """\
 {source}{revision} with an untrained motion branch: the motion projector is drawn from U(0, 0.01)
@@ -52,16 +56,13 @@ with seed {seed}, the motion encoder is SlowFast-R50 as published for Kinetics-4
 
 
 def prepare_hub_base(params: HubBaseParams, out: Path) -> None:
-    """Save the base policy that `params` names in the folder `out`.
+    """Save InternVL3 with a new motion branch, as `params` name it, in the folder `out`.
 
     Raises:
-        HubError: the repository cannot be had, or is no InternVL in transformers' own layout.
-        WeightsError: SlowFast's weights cannot be had, or are not the ones that were meant.
-        TokenizerError: the tokenizer has no visual token.
+        HubError: the repository is not available, or is no InternVL in transformers' own layout.
+        InputError: SlowFast's weights are not available, or other ones.
     """
-    weights = fetch_weights(params.motion.weights, params.motion.sha256)
-    encoder = SlowFastR50()
-    load_weights(encoder, weights.path)
+    encoder, sha256 = _public_slowfast(params.motion)
     folder, commit = snapshot(params.source, params.revision)
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     end_answers_with_turns(tokenizer)
@@ -73,16 +74,19 @@ def prepare_hub_base(params: HubBaseParams, out: Path) -> None:
         )
     policy = add_motion_branch(stock, encoder, torch.Generator().manual_seed(params.seed))
     policy.generation_config = generation_defaults(tokenizer)
-    about = _CARD.format(
-        source=params.source, seed=params.seed, revision=f" at {commit}" if commit else ""
-    )
+    about = _CARD.format(source=params.source, seed=params.seed, revision=_at(commit))
     provenance = {
-        "made_by": "vqathinker.policy.interchange.bases",
-        "params": params.model_dump(),
-        "commit": commit,
-        "slowfast_sha256": weights.sha256,
-    }
+        "made_by": _MADE_BY, "params": params.model_dump(), "commit": commit,
+        "slowfast_sha256": sha256,
+    }  # fmt: skip
     save_policy(policy, tokenizer, out, about, provenance)
+
+
+def _public_slowfast(params: SlowFastParams) -> tuple[SlowFastR50, str]:
+    path, sha256 = fetch_weights(params.weights, params.sha256)
+    encoder = SlowFastR50()
+    load_weights(encoder, path)
+    return encoder, sha256
 
 
 def add_motion_branch(
@@ -139,25 +143,19 @@ def _load_stock(folder: Path) -> InternVLForConditionalGeneration:
     return stock
 
 
-_MADE_BY = "vqathinker.policy.interchange.bases"
-
-
 def prepare_policy_base(params: PolicyBaseParams, out: Path) -> None:
     """Copy the policy folder that `params` names to `out`; its own record is kept in the new one.
 
     Weights, configuration and tokenizer are the same bytes, and so the policy has the same hash.
 
     Raises:
-        HubError: the repository cannot be had.
-        InputError: configuration, tokenizer or record cannot be read, or are another model's.
-        PolicyError: tensors are missing, not expected or misshapen; or the files are not those
-            that the record is of.
-        ShardError: its safetensors are not there or cannot be read.
+        HubError: the repository is not available.
+        InputError: a file is missing or cannot be read, is another model's, has other tensors, or
+            is not the one that the record is of.
     """
     folder, commit = snapshot(params.repo, params.revision)
     config, theirs = read_config(folder), read_provenance(folder)
-    if wrong := describe_mismatches(folder, own_shapes(config), Shards(folder).shapes):
-        raise PolicyError(wrong)
+    require_tensors(folder, own_shapes(config), Shards(folder).shapes)
     read_tokenizer(folder)  # whose errors name it
     about = f"The policy in `{params.repo}`{_at(commit)}, as it is.\n"
     record = {**_origin(params, params.repo, commit), "source_provenance": theirs}
@@ -171,7 +169,7 @@ def prepare_policy_base(params: PolicyBaseParams, out: Path) -> None:
             shutil.copytree(folder / ADAPTERS, part / ADAPTERS)
         found, recorded = policy_hash(part), theirs.get("policy")
         if recorded not in (None, found):  # a checkpoint of training has none
-            raise PolicyError(
+            raise InputError(
                 f"{folder}: its files hash to {found}, expected {recorded} of {PROVENANCE}: get "
                 f"the folder again; if they were changed on purpose, take `policy` out of "
                 f"{PROVENANCE}"
@@ -182,21 +180,16 @@ def prepare_policy_base(params: PolicyBaseParams, out: Path) -> None:
 def prepare_original_base(params: OriginalBaseParams, out: Path) -> None:
     """Import the checkpoint in the authors' layout that `params` names as the policy folder `out`.
 
-    SlowFast's weights are the checkpoint's own; only where it has none are those of
-    `params.motion` had.
+    SlowFast's weights are the checkpoint's own; if it has none, those of `params.motion`.
 
     Raises:
-        HubError: the repository cannot be had.
-        WeightsError: SlowFast's weights cannot be had, or are not the ones that were meant.
-        PolicyError, TokenizerError, ConfigError, ShardError: as `import_original`.
+        HubError: the repository is not available.
+        InputError: SlowFast's weights are not available, or as `import_original`.
     """
     folder, commit = snapshot(params.repo, params.revision)
     origin, encoder = _origin(params, params.repo, commit), None
     if params.motion is not None and not has_motion_encoder(folder):
-        weights = fetch_weights(params.motion.weights, params.motion.sha256)
-        encoder = SlowFastR50()
-        load_weights(encoder, weights.path)
-        origin["slowfast_sha256"] = weights.sha256
+        encoder, origin["slowfast_sha256"] = _public_slowfast(params.motion)
     import_original(folder, out, encoder=encoder, origin=origin)
 
 

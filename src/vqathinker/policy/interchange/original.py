@@ -20,30 +20,27 @@ from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from vqathinker.errors import read_json, reading
-from vqathinker.policy.config import VQAThinkerConfig
+from vqathinker.policy.config import AUTHORS_SETTING, VQAThinkerConfig
 from vqathinker.policy.folder.checkpoint import (
-    PolicyError,
     policy_folder,
     read_config,
     read_provenance,
     read_tokenizer,
 )
 from vqathinker.policy.folder.hashes import file_hashes
-from vqathinker.policy.folder.processor import AUTHORS_SETTING
 from vqathinker.policy.folder.shards import Shards, write_shards
 from vqathinker.policy.inputs import end_answers_with_turns, generation_defaults, image_token
 from vqathinker.policy.interchange.original_layout import (
-    common_prefix,
-    describe_mismatches,
     from_original,
     original_name,
+    require_tensors,
     to_original,
 )
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.motion.slowfast import SlowFastR50
 
 _AUTHORS_SCORE: Final = "greedy"  # what the authors evaluate
-_HEAD, _ENCODER = "language_model.lm_head.weight", "slowfast_model"
+_HEAD, _ENCODER = "language_model.lm_head.weight", "slowfast_model."
 _CONFIG = ("the configuration of a checkpoint in the authors' layout", "download it whole")
 _TOKENIZER = (
     "a checkpoint with its tokenizer",
@@ -55,12 +52,8 @@ Imported from a checkpoint in the authors' layout ({source}); the tensors are th
 
 
 def has_motion_encoder(source: Path) -> bool:
-    """Whether a checkpoint in the original layout has SlowFast's weights among its own.
-
-    Raises:
-        ShardError: the safetensors are not there or cannot be read.
-    """
-    return any(f".{_ENCODER}." in f".{name}" for name in Shards(source))
+    """Whether a checkpoint in the original layout has SlowFast's weights among its own."""
+    return any(name.startswith(_ENCODER) for name in Shards(source))
 
 
 def import_original(
@@ -74,23 +67,17 @@ def import_original(
     """Turn a checkpoint in the original layout into the policy folder `out`.
 
     Args:
-        source: a folder with `config.json`, tokenizer and safetensors, sharded or not. What stands
-            before every name of its tensors is taken off (see `original_layout`).
+        source: a folder with `config.json`, tokenizer and safetensors, sharded or not.
         setting: frames x size of the clips that the policy is meant to be asked about.
         encoder: the motion encoder of a checkpoint that has none; not looked at where it has one.
         origin: what the record is to say of where `source` comes from.
 
     Raises:
-        PolicyError: tensors are missing, not expected or misshapen, the first ones listed by name;
-            or there is no configuration or tokenizer.
-        TokenizerError: the tokenizer has no visual token.
-        ConfigError: the configuration is not one of InternVL on Qwen2.
-        ShardError: the safetensors are not there or cannot be read.
+        InputError: configuration, tokenizer or safetensors are missing, cannot be read or are not
+            those of InternVL on Qwen2; or tensors are missing, not expected or misshapen.
     """
-    shards, theirs = Shards(source), _read_config(source)
-    prefix = common_prefix(shards.shapes)
-    given = {name.removeprefix(prefix): shards[name] for name in shards}
-    shapes = {name.removeprefix(prefix): shape for name, shape in shards.shapes.items()}
+    shards, theirs = Shards(source), read_json(source / "config.json", *_CONFIG)
+    given, shapes = dict(shards), dict(shards.shapes)
     if encoder is not None and not has_motion_encoder(source):
         lent = _encoder_tensors(encoder)
         given |= {name: partial(lent.__getitem__, name) for name in lent}
@@ -99,12 +86,11 @@ def import_original(
     end_answers_with_turns(tokenizer)
     tied = bool(theirs.get("llm_config", {}).get("tie_word_embeddings")) and _HEAD not in given
     config = from_original(theirs, image_token(tokenizer), tied, setting)
-    if wrong := describe_mismatches(source, _original_shapes(config), shapes):
-        raise PolicyError(wrong)
+    require_tensors(source, _original_shapes(config), shapes)
     plan = {name: original_name(name) for name in own_shapes(config)}
     config.dtype = given[plan["model.language_model.norm.weight"][0]]().dtype
     provenance = {
-        "made_by": "vqathinker policy import", "source": source.name, "prefix": prefix,
+        "made_by": "vqathinker policy import", "source": source.name,
         "sha256": file_hashes(source), "evaluation": {"score": _AUTHORS_SCORE}, **(origin or {}),
     }  # fmt: skip
     about = _CARD.format(source=provenance["source"])
@@ -124,15 +110,13 @@ def export_original(policy: Path, out: Path) -> None:
     """Write a policy folder in the original layout to `out`; what was there is replaced.
 
     Raises:
-        PolicyError: tensors of the folder are missing, not expected or misshapen.
-        ConfigError: the policy has another motion encoder than the authors'.
-        ShardError: its safetensors are not there or cannot be read.
+        InputError: tensors are missing, not expected or misshapen, or the policy has another motion
+            encoder than the authors'.
     """
     given = Shards(policy)
     config = read_config(policy)
     theirs = to_original(config)
-    if wrong := describe_mismatches(policy, own_shapes(config), given.shapes):
-        raise PolicyError(wrong)
+    require_tensors(policy, own_shapes(config), given.shapes)
     sources: dict[str, list[str]] = {}
     for name in given.shapes.keys() & own_shapes(config).keys():
         sources.setdefault(original_name(name)[0], []).append(name)
@@ -140,9 +124,8 @@ def export_original(policy: Path, out: Path) -> None:
         old: [given[name] for name in sorted(names, key=lambda name: original_name(name)[1] or 0)]
         for old, names in sorted(sources.items())
     }
-    tokenizer = read_tokenizer(policy)
-    record = read_provenance(policy)
-    with policy_folder(out, None, tokenizer, "In the authors' layout.\n", record) as part:
+    about, record = "In the authors' layout.\n", read_provenance(policy)
+    with policy_folder(out, None, read_tokenizer(policy), about, record) as part:
         (part / "config.json").write_text(json.dumps(theirs, indent=2) + "\n", encoding="utf-8")
         write_shards(part, ((old, _concatenated(parts)) for old, parts in in_order.items()))
 
@@ -170,10 +153,6 @@ def _qkv_part(read: Callable[[], Tensor], part: int | None) -> Callable[[], Tens
 
 def _concatenated(parts: list[Callable[[], Tensor]]) -> Callable[[], Tensor]:
     return parts[0] if len(parts) == 1 else lambda: torch.cat([read() for read in parts])
-
-
-def _read_config(source: Path) -> dict[str, Any]:
-    return read_json(source / "config.json", *_CONFIG)
 
 
 def _tokenizer(source: Path) -> PreTrainedTokenizerBase:

@@ -5,20 +5,17 @@ Source: docs/method.md, section 2; the names of the released checkpoint
 `slowfast_model.*` and `motion_mlp.*` in addition; the fields of InternVL's `config.json`
 (OpenGVLab/InternVL3-8B). The image encoder's queries, keys and values are one tensor there and
 three here.
-
-A checkpoint that was saved from inside another module has that module's name before all of its
-own, such as `module.`, `model.` or `base_model.model.`. The rule: what stands before the first word
-of the layout is taken off where it stands before every name. Nothing else is renamed.
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from transformers import InternVLVisionConfig, Qwen2Config
 
+from vqathinker.errors import InputError
 from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.motion.slowfast import TIME_REPEAT
 from vqathinker.policy.parts import shape_mismatches
@@ -52,7 +49,6 @@ _LAYER = {
     r"\.layernorm_after\.": ".norm2.",
     r"\.lambda_([12])$": r".ls\1",
 }
-_ROOTS = frozenset(theirs.split(".")[0] for theirs in _BODY.values())
 
 
 def original_name(name: str) -> tuple[str, int | None]:
@@ -80,39 +76,24 @@ def original_name(name: str) -> tuple[str, int | None]:
     return renamed, qkv_part
 
 
-def common_prefix(names: Collection[str]) -> str:
-    """What stands before every name of a checkpoint and is not of the layout; empty where nothing.
-
-    >>> common_prefix(["base_model.model.mlp1.0.bias", "base_model.model.head.weight"])
-    'base_model.model.'
-    >>> common_prefix(["module.mlp1.0.bias", "mlp1.0.weight"])
-    ''
-    """
-    split = next((s for name in sorted(names) if not _ROOTS.isdisjoint(s := name.split("."))), [])
-    before = next((i for i, word in enumerate(split) if word in _ROOTS), 0)
-    prefix = "".join(f"{word}." for word in split[:before])
-    return prefix if all(name.startswith(prefix) for name in names) else ""
-
-
-def describe_mismatches(
+def require_tensors(
     folder: Path, expected: Mapping[str, Sequence[int]], given: Mapping[str, Sequence[int]]
-) -> str:
-    """Which tensors of a folder are missing, not expected or misshapen; empty where all fit.
+) -> None:
+    """Check names and shapes of a folder's tensors.
 
-    The first ones are listed, with a way out where their names tell one.
+    Raises:
+        InputError: tensors are missing, not expected or misshapen; the first ones are listed.
     """
     wrong = shape_mismatches(expected, given)
     if not wrong:
-        return ""
+        return
     lines = [f"{folder}: {len(wrong)} tensors do not fit:", *wrong[:_LISTED]]
     if len(wrong) > _LISTED:
         lines.append(f"... and {len(wrong) - _LISTED} more")
-    if any(".lora_" in name for name in given):
-        lines.append("These are adapters: merge them (merge_and_unload) and save.")
     encoder = [name for name in expected.keys() - given.keys() if name.startswith(_ENCODER)]
     if encoder and not any(_ENCODER in name for name in given):
         lines.append("There is no slowfast_model: name SlowFast's weights in base.motion.weights.")
-    return "\n  ".join(lines)
+    raise InputError("\n  ".join(lines))
 
 
 # Fields of the vision tower that only have another name, and of those that have the same.
@@ -144,10 +125,6 @@ _ABSENT_VISION: dict[str, Any] = {
 _ARCHITECTURE = "Qwen2ForCausalLM"
 
 
-class ConfigError(Exception):
-    """A configuration is not that of InternVL on Qwen2."""
-
-
 def from_original(
     config: dict[str, Any], image_token_id: int, tied: bool, setting: str
 ) -> VQAThinkerConfig:
@@ -160,15 +137,15 @@ def from_original(
         setting: frames x size of the clips that it is asked about.
 
     Raises:
-        ConfigError: a part is missing, or is not what this project builds.
+        InputError: a part is missing, or is not what this project builds.
     """
     vision, language = _part(config, "vision_config"), _part(config, "llm_config")
     architecture = (language.get("architectures") or [None])[0]
     if architecture != _ARCHITECTURE:
-        raise ConfigError(f"llm_config.architectures is {architecture}, expected {_ARCHITECTURE}")
+        raise InputError(f"llm_config.architectures is {architecture}, expected {_ARCHITECTURE}")
     for key, value in _FIXED.items():
         if (found := config.get(key, _ABSENT[key])) != value:
-            raise ConfigError(f"{key} is {found!r}, expected {value!r}")
+            raise InputError(f"{key} is {found!r}, expected {value!r}")
     shape = {"image_size": [vision["image_size"]] * 2, "patch_size": [vision["patch_size"]] * 2}
     vision = _ABSENT_VISION | vision
     renamed = {ours: vision[theirs] for theirs, ours in _RENAMED.items()}
@@ -203,7 +180,7 @@ def _part(config: dict[str, Any], name: str) -> dict[str, Any]:
     needed = ("hidden_size",) if name == "llm_config" else ("image_size", "patch_size")
     lacking = [key for key in needed if not isinstance(part, dict) or key not in part]
     if part is None or lacking:
-        raise ConfigError(f"no {name} with {', '.join(needed)}; expected InternVLChatModel's")
+        raise InputError(f"no {name} with {', '.join(needed)}; expected InternVLChatModel's")
     return dict(part)
 
 
@@ -211,15 +188,15 @@ def to_original(config: VQAThinkerConfig) -> dict[str, Any]:
     """The `config.json` of the original layout for a policy of ours.
 
     Raises:
-        ConfigError: the policy has another motion encoder than the authors', or no motion token.
+        InputError: the policy has another motion encoder than the authors', or no motion token.
     """
     if not config.motion_token:
-        raise ConfigError(
+        raise InputError(
             "motion_token is false: the policy is asked without a motion token, and the original "
             "layout has no word for that; expected a policy of a run with prompt.motion true"
         )
     if config.motion.get("encoder") != "slowfast_r50":
-        raise ConfigError(
+        raise InputError(
             f"the motion encoder is {config.motion.get('encoder')!r}; the original layout has "
             "'slowfast_r50' and no other"
         )
