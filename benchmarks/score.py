@@ -24,10 +24,10 @@ import torch
 
 from vqathinker.params import AnswerParams, DemoBaseParams, EvaluationParams
 from vqathinker.policy import expectation
+from vqathinker.policy.config import normalise
 from vqathinker.policy.folder.checkpoint import Policy, load_policy, save_policy
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
 from vqathinker.policy.machine import describe_machine
-from vqathinker.policy.normalisation import normalise
 from vqathinker.policy.scoring import ClipScores, Scorer
 from vqathinker.policy.tiny import build_policy, build_tokenizer
 from vqathinker.video.store import ClipStore, write_shard

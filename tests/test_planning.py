@@ -10,8 +10,8 @@ import torch
 from vqathinker.errors import InputError
 from vqathinker.params import LoraParams, Parameters, load_all
 from vqathinker.planning import CPU, DEVICES, LONGEST, Plan, Training, make_plan
+from vqathinker.policy.config import PARTS
 from vqathinker.policy.folder.checkpoint import load_policy
-from vqathinker.policy.parts import PARTS
 from vqathinker.policy.sizes import PolicySizes, config_of, measure
 
 Jobs = Callable[..., Training]

@@ -140,7 +140,7 @@ def _pooled_literally(encoder: SlowFastR50, pixels: Tensor) -> Tensor:
     paths = [fast[:, :, torch.linspace(0, frames - 1, -(-frames // 4)).long()], fast]
     for block in encoder.blocks:
         paths = block(paths)
-    repeat = time_repeats(frames, encoder.time_repeat)
+    repeat = time_repeats(frames)
     windows = ((8, 7, 7), (32, 7, 7))
     pooled = [
         nn.functional.avg_pool3d(path.repeat_interleave(repeat, dim=2), window, stride=1)

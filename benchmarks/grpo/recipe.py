@@ -17,7 +17,7 @@ from torch import Tensor
 
 from grpo.lengths import forced_lengths
 from grpo.step import END, Policy, Setup, padded
-from vqathinker.policy.normalisation import normalise
+from vqathinker.policy.config import normalise
 
 
 class Done(NamedTuple):

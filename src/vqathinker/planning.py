@@ -15,10 +15,10 @@ from vqathinker.datasets.card import load_card
 from vqathinker.datasets.inventory import download_bytes, stored_bytes
 from vqathinker.layout import Layout
 from vqathinker.params import EvaluationParams, Parameters, PromptParams, RunParams
+from vqathinker.policy.config import FROZEN, PARTS
 from vqathinker.policy.head import TOKENS_AT_A_TIME
 from vqathinker.policy.model import rows_at_a_time
 from vqathinker.policy.motion.slowfast import CLIPS_AT_A_TIME
-from vqathinker.policy.parts import FROZEN, PARTS
 from vqathinker.policy.sizes import PolicySizes, measure_bases
 from vqathinker.video.sampling import ClipSetting, parse_setting
 

@@ -12,11 +12,11 @@ from vqathinker.evaluation.predict import predict
 from vqathinker.evaluation.predictions import COLUMNS, Predictions, read_predictions
 from vqathinker.params import AnswerParams, EvaluationParams
 from vqathinker.policy.answer import Completion, read_answer
+from vqathinker.policy.config import normalise
 from vqathinker.policy.folder.checkpoint import Policy, load_policy, save_policy
 from vqathinker.policy.folder.hashes import policy_hash
 from vqathinker.policy.generation import EncodedPrompts, generate
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
-from vqathinker.policy.normalisation import normalise
 from vqathinker.policy.scoring import Scorer
 from vqathinker.video.store import ClipStore
 

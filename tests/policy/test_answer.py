@@ -1,13 +1,6 @@
-"""Claims about the reading of answers.
+"""How answers are parsed; the golden formats are in tests/training/test_rewards.py."""
 
-Golden values: `rewards.json`, made with the authors' functions (clh124/VQAThinker at ee47a40); the
-folder can be another one, named by VQATHINKER_GOLDENS.
-"""
-
-import json
-import os
 import re
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -28,7 +21,6 @@ from vqathinker.policy.answer import (
     value_of,
 )
 
-GOLDENS = Path(os.environ["VQATHINKER_GOLDENS"])
 STRICT = AnswerParams(reading="strict", range=[0, 5])
 AUTHORS = AnswerParams(reading="authors", range=None)
 
@@ -36,17 +28,12 @@ AUTHORS = AnswerParams(reading="authors", range=None)
 AUTHORS_ANSWERS = [
     ("<think>sharp</think><answer>3.42</answer>", 3.42, False, "as asked"),
     ("<think>sharp</think>\n<answer> 3.42/5 </answer>", 3.42, False, "blanks and a scale"),
-    ("<answer>\nThe rating is 4.25.\n</answer>", 4.25, False, "words and line breaks around"),
     ("<answer>3.5</answer>", 3.5, True, "one decimal"),
     ("<answer>3.50</answer>", 3.5, True, "trailing zeros do not count"),
-    ("<answer>3.05</answer>", 3.05, False, "a zero inside counts"),
-    ("<answer>2.920</answer>", 2.92, False, "two decimals once the zero is gone"),
     ("<answer>4</answer>", 4.0, True, "no decimals"),
     ("<answer>0.00001</answer>", 1e-5, True, "printed as 1e-05, which shows no decimal"),
     ("<answer>-1.25</answer>", -1.25, False, "a sign belongs to the number, outside 1..5 or not"),
-    ("<answer>97.25</answer>", 97.25, False, "nothing is clipped"),
     ("<answer>4-5</answer>", 4.0, True, "the first number of a range"),
-    ("<answer>4,25</answer>", 4.0, True, "a comma is no decimal point"),
     ("<answer>.5</answer>", 5.0, True, "a number begins with a digit"),
     ("<answer>1e3</answer>", 1.0, True, "no exponents"),
     ("<answer>3.</answer>", 3.0, True, "a point without decimals ends the number"),
@@ -55,9 +42,6 @@ AUTHORS_ANSWERS = [
     ("<answer>1.11<answer>2.22</answer>", 1.11, False, "answers do not nest"),
     ("<answer>1.11</answer><answer>2.22", 1.11, False, "an answer that never ends is none"),
     ("The quality is 3.71 of 5", 3.71, False, "without an answer the whole text is read"),
-    ("<answer>3.71", 3.71, False, "an open tag is no answer, the whole text is read"),
-    ("3 frames are blurry: 1.85", 3.0, True, "the first number of the text, for want of tags"),
-    ("<ANSWER>2</ANSWER> <answer>3.25</answer>", 3.25, False, "tags are lower case"),
     ("<answer>٣.٢٥</answer>", 3.25, False, "digits of any script"),
 ]
 # completion, status, why
@@ -71,38 +55,27 @@ AUTHORS_FAILURES = [
     ),
     ("3.42 <answer>good</answer>", "not_a_number", "a number outside the answer"),
     ("<answer>3.42</answer><answer>no</answer>", "not_a_number", "the last one has no number"),
-    ("<answer>three point five</answer>", "not_a_number", "numbers in words"),
-    ("<answer>NaN</answer>", "not_a_number", "not a number"),
     ("<answer>-inf</answer>", "not_a_number", "infinity in words"),
     (f"<answer>{'9' * 400}</answer>", "out_of_range", "too large for a float"),
 ]
 STRICT_ANSWERS = [
     ("<think>sharp</think><answer>3.42</answer>", 3.42, False, "as asked"),
     ("<think>sharp</think>\n<answer>\n 3.42 \n</answer>", 3.42, False, "blanks around it"),
-    ("<think>sharp</think> so <answer>3.42</answer> I say", 3.42, False, "words around the answer"),
-    ("<answer>4</answer>", 4.0, True, "no thought, no decimals"),
     ("<answer>3.50</answer>", 3.5, True, "trailing zeros do not count"),
     ("<answer>0</answer>", 0.0, True, "the lowest"),
-    ("<answer>5.00</answer>", 5.0, True, "the highest"),
     ("<answer>1.11</answer><answer>2.22</answer>", 2.22, False, "the last answer counts"),
     ("<think>a <answer>1.25</answer></think><answer>2.31</answer>", 2.31, False, "a first guess"),
-    ("<think>a</think><answer>2.31</answer></think>", 2.31, False, "a stray tag behind it"),
 ]
 STRICT_FAILURES = [
     ("<think>…</think><answer>333.02</answer>", "out_of_range", "no score can be that"),
     ("<answer>5.01</answer>", "out_of_range", "a little too high"),
-    ("<answer>-0.5</answer>", "out_of_range", "below the lowest"),
     (f"<answer>{'9' * 400}</answer>", "out_of_range", "too large for a float"),
     ("<answer>4/5</answer>", "not_a_number", "a scale behind it"),
-    ("<answer>85 out of 100</answer>", "not_a_number", "two numbers"),
     ("<answer>70%</answer>", "not_a_number", "a unit"),
     ("<answer>3,42</answer>", "not_a_number", "a comma"),
     ("<answer>between 3 and 4, so 3.55</answer>", "not_a_number", "a sentence"),
     ("<answer>.5</answer>", "not_a_number", "no digit before the point"),
     ("<answer>3.</answer>", "not_a_number", "none behind it"),
-    ("<answer>3. 42</answer>", "not_a_number", "a blank inside"),
-    ("<answer>Score-4.21</answer>", "not_a_number", "a word before it"),
-    ("<answer>+3.42</answer>", "not_a_number", "a plus sign"),
     ("<answer>1e0</answer>", "not_a_number", "an exponent"),
     ("<answer>٣.٢٥</answer>", "not_a_number", "digits of another script"),
     ("<answer>1.11<answer>2.22</answer>", "not_a_number", "answers do not nest"),
@@ -126,13 +99,9 @@ FORMATS = [
     ("<think>sharp</think><answer>3.42</answer>\n", False, "a line break after"),
     ("<think>sharp</think> so <answer>3.42</answer>", False, "words between the two"),
     ("<answer>3.42</answer>", False, "no thinking"),
-    ("<think>sharp</think>3.42", False, "no answer"),
     ("<think>sharp</think><answer>3.42", False, "the answer never ends"),
-    ("<answer>3.42</answer><think>sharp</think>", False, "the wrong order"),
     ("<think>sharp<answer>3.42</answer>", False, "thinking never ends"),
-    ("<think></think><answer></think></answer", False, "the last tag is cut"),
     ("<think><answer></answer>", False, "one tag cannot serve as two"),
-    ("<think>a</think><answer>", False, "an opening tag at the end"),
     ("", False, "nothing"),
 ]
 PIECES = ["<think>", "</think>", "<answer>", "</answer>", " ", "\n", "so", "3", "3.25", "-", "."]
@@ -194,10 +163,8 @@ def test_the_format_is_that_of_the_whole_completion(text: str, expected: bool, w
         ("<answer>\ngood\n</answer>", True, "only tags are looked at"),
         ("<think>sharp</think><answer>3.42</answer>", False, "a thought, which was not asked for"),
         ("<answer><think>sharp</think>3.42</answer>", False, "a thought inside"),
-        ("<answer>3</answer><answer>4</answer>", False, "two answers"),
         ("3.42", False, "no tags"),
         ("<answer>3.42</answer>\n", False, "a line break after"),
-        ("<answer>", False, "the answer never ends"),
     ],
 )
 def test_without_thinking_the_format_is_the_answer_alone(
@@ -223,11 +190,6 @@ def test_a_strict_score_is_one_that_the_authors_read_too(text: str, finished: bo
     assert (strict.score is None) == (strict.status != "ok")
     if strict.status == "ok":
         assert strict == authors
-
-
-def test_the_format_agrees_with_the_authors_function() -> None:
-    for batch in json.loads((GOLDENS / "rewards.json").read_text(encoding="utf-8")):
-        assert [float(has_format(text)) for text in batch["completions"]] == batch["format"]
 
 
 CLOSE = "</answer>"

@@ -15,7 +15,7 @@ from vqathinker.policy import expectation
 from vqathinker.policy.config import attention_window, has_window
 from vqathinker.policy.expectation import NumberTokens, expected_score
 from vqathinker.policy.folder.checkpoint import Policy
-from vqathinker.policy.generation import EncodedPrompts, generate, prefill
+from vqathinker.policy.generation import EncodedPrompts, prefill
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 
 Model = VQAThinkerForConditionalGeneration
@@ -87,26 +87,12 @@ def test_log_probabilities_keep_to_the_window(policy: Model, ids: Tensor, pixels
 
 
 @torch.no_grad()
-def test_greedy_completions_keep_to_the_window(
-    policy: Model, tokenizer: Any, ids: Tensor, pixels: Tensor
-) -> None:
-    windowed = with_window(policy)
-    prompts = EncodedPrompts(ids.expand(2, -1), *windowed.model.see(pixels[:2], None, None))
-    said = generate(windowed, prompts, torch.arange(2), 8, tokenizer.eos_token_id)
-    for row, tokens in enumerate(said):
-        whole = torch.cat([ids, torch.tensor(tokens)])[None]
-        logits = windowed(input_ids=whole, pixel_values=pixels[row : row + 1]).logits[0]
-        logits[:, windowed.config.image_token_id] = -torch.inf
-        assert logits[len(ids) - 1 : -1].argmax(-1).tolist() == tokens
-
-
-@torch.no_grad()
 def test_the_expectation_keeps_to_the_window(
     loaded: Policy, ids: Tensor, pixels: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     windowed, tokenizer = with_window(loaded.model), loaded.tokenizer
     said = list(tokenizer("<think>clear</think><answer>", add_special_tokens=False)["input_ids"])
-    prompts = EncodedPrompts(ids[None], *windowed.model.see(pixels[:1], None, None))
+    prompts = EncodedPrompts(ids[None], *windowed.model.encode(pixels[:1], None, None))
     cache, _ = prefill(windowed, prompts)
     windowed.model(input_ids=torch.tensor([said]), past_key_values=cache, use_cache=True)
     checked = []

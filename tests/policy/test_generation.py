@@ -57,16 +57,6 @@ def test_greedy_completions_are_the_argmax_of_full_forwards(
     assert len(set(map(tuple, done))) > 1  # or the test would prove little
 
 
-def test_a_seed_decides_what_is_drawn(policy: Model, prompts: EncodedPrompts) -> None:
-    def draw(seed: int) -> list[list[int]]:
-        return generate(policy, prompts, ROWS, 8, NEVER, uniform_numbers(seed, "", 4, 8))
-
-    assert draw(1) == draw(1)
-    assert draw(1) != draw(2)
-    first, second = draw(1)[1], draw(1)[3]
-    assert first != second  # two rollouts on one clip
-
-
 def test_draws_follow_the_probabilities_of_the_tokens(
     policy: Model, prompts: EncodedPrompts
 ) -> None:
@@ -122,23 +112,6 @@ def test_a_completion_ends_at_its_first_end_and_keeps_it(
     assert len(done[0]) <= 3
 
 
-def test_decoding_stops_when_every_completion_has_ended(
-    policy: Model, prompts: EncodedPrompts, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    end = next(token for token in range(50, 300) if token not in prompts.input_ids)
-    say_first(policy, prompts, end)
-    calls = []
-    forward = policy.model.forward
-
-    def watched(*args: Any, **kwargs: Any) -> Any:
-        calls.append(len(args))
-        return forward(*args, **kwargs)
-
-    monkeypatch.setattr(policy.model, "forward", watched)
-    assert generate(policy, prompts, ROWS, 50, end) == [[end]] * 4
-    assert len(calls) == 1  # the prompts, and no token more
-
-
 def test_answered_completions_leave_the_batch_and_change_nothing(
     policy: Model, prompts: EncodedPrompts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,16 +159,6 @@ def test_a_visual_place_is_never_generated(policy: Model, prompts: EncodedPrompt
     for draws in (None, uniform_numbers(0, "", 4, 5)):
         done = generate(policy, prompts, ROWS, 5, NEVER, draws)
         assert not any(context in completion for completion in done)
-
-
-@pytest.mark.parametrize("mode", [True, False])
-def test_generating_leaves_the_mode_of_the_policy(
-    policy: Model, prompts: EncodedPrompts, mode: bool
-) -> None:
-    policy.train(mode)
-    generate(policy, prompts, ROWS, 2, NEVER)
-    assert policy.training is mode
-    assert not policy.model.motion_encoder.training
 
 
 @torch.no_grad()
@@ -256,15 +219,6 @@ def test_it_grows_beyond_its_room(caches: tuple[DynamicCache, DynamicCache]) -> 
     for step in range(SPARE_TOKENS + 3):
         fill(*caches, tokens=1, seed=step)
     require_equal(*caches)
-
-
-def test_tokens_are_written_in_place(caches: tuple[DynamicCache, DynamicCache]) -> None:
-    roomy, _ = caches
-    fill(roomy, tokens=1)
-    where = roomy.layers[0].keys.data_ptr()
-    for step in range(SPARE_TOKENS - 1):
-        fill(roomy, tokens=1, seed=step)
-    assert roomy.layers[0].keys.data_ptr() == where
 
 
 @pytest.mark.parametrize("change", ["select", "crop"])

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 from vqathinker.policy import machine
 from vqathinker.policy.machine import cap_kernels, describe_machine
@@ -63,17 +62,6 @@ def test_torch_takes_the_capped_kernels() -> None:
     assert in_a_new_process("avx2") == ["AVX2", "avx2", "AVX2", "AVX2"]
 
 
-def test_native_sets_nothing() -> None:
-    assert in_a_new_process("native")[1:] == ["None"] * 3
-
-
-@pytest.mark.skipif(not HAS_AVX2, reason="the processor has no AVX2 to be held to")
-def test_what_the_environment_says_stays() -> None:
-    capability, *variables = in_a_new_process("avx2", ATEN_CPU_CAPABILITY="default")
-    assert capability == "DEFAULT"
-    assert variables == ["default", "AVX2", "AVX2"]
-
-
 @pytest.mark.parametrize("processor", [WITH_AVX2], indirect=True, ids=["new"])
 @pytest.mark.usefixtures("processor")
 def test_caps_are_set_on_a_processor_that_has_them() -> None:
@@ -99,14 +87,3 @@ def test_the_processor_is_told_by_maker_and_model_or_else_by_architecture(
     monkeypatch.setattr(machine, "_CPUINFO", tmp_path / "cpuinfo")
     monkeypatch.setattr("platform.machine", lambda: "aarch64")
     assert describe_machine()["processor"] == expected
-
-
-def test_kernels_are_those_that_torch_uses_and_caps_those_that_are_set(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
-    told = describe_machine()
-    assert told["kernels"] == torch.backends.cpu.get_cpu_capability()
-    assert told["caps"] == {"MKL_CBWR": "COMPATIBLE"}

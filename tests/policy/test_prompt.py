@@ -25,19 +25,6 @@ def test_prompts_are_the_authors_to_the_character(name: str, frames: int, tokens
 
 
 @pytest.mark.parametrize("setting", ["training", "evaluation"])
-@pytest.mark.parametrize(("frames", "tokens"), [(1, 1), (3, 16), (12, 4)])
-def test_the_motion_token_is_the_last_image_token_and_stands_alone(
-    setting: str, frames: int, tokens: int
-) -> None:
-    prompt = render(setting, frames, tokens)  # type: ignore[arg-type]
-    images = re.findall(r"<img>((?:<IMG_CONTEXT>)+)</img>", prompt)
-    assert [image.count("<IMG_CONTEXT>") for image in images] == [tokens] * frames + [1]
-    assert prompt.count("<IMG_CONTEXT>") == frames * tokens + 1
-    assert f"Frame{frames}:" in prompt
-    assert f"Frame{frames + 1}:" not in prompt
-
-
-@pytest.mark.parametrize("setting", ["training", "evaluation"])
 def test_without_thinking_the_answer_alone_is_asked_for(setting: str) -> None:
     prompt = render(setting, 6, 4, thinking=False)  # type: ignore[arg-type]
     asked, usual = (text.split("<|im_end|>")[1] for text in (prompt, render(setting, 6, 4)))  # type: ignore[arg-type]

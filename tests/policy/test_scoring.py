@@ -3,14 +3,13 @@
 from pathlib import Path
 
 import pytest
-import torch
 
 from vqathinker.params import AnswerParams, EvaluationParams
 from vqathinker.policy.answer import Answer
+from vqathinker.policy.config import normalise
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
-from vqathinker.policy.generation import EncodedPrompts, generate
+from vqathinker.policy.generation import EncodedPrompts
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
-from vqathinker.policy.normalisation import normalise
 from vqathinker.policy.scoring import Scorer, mean_of
 from vqathinker.video.store import ClipStore
 
@@ -49,15 +48,6 @@ def test_only_what_is_asked_for_is_made(base: Policy, prompts: EncodedPrompts) -
     (told, *_) = scorer(base, "expected").score(prompts, VIDEOS)
     assert told.samples == ()
     assert told.expected is not None
-
-
-def test_a_completion_that_ends_is_told_from_one_that_is_cut_off(
-    base: Policy, prompts: EncodedPrompts
-) -> None:
-    rows, end = torch.arange(3), base.tokenizer.eos_token_id
-    ids = generate(base.model, prompts, rows, 8, end)
-    told = scorer(base, "greedy").score(prompts, VIDEOS)
-    assert [one.completion.finished for one in told] == [said[-1] == end for said in ids]
 
 
 def test_drawn_answers_follow_from_seed_and_video_and_not_from_the_batch(

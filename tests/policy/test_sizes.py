@@ -10,9 +10,9 @@ from transformers import DynamicCache
 from transformers.models.internvl.modeling_internvl import InternVLVisionLayer
 from transformers.models.qwen2.modeling_qwen2 import Qwen2DecoderLayer, Qwen2RotaryEmbedding
 
+from vqathinker.policy.config import part_of
 from vqathinker.policy.folder.checkpoint import load_policy
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
-from vqathinker.policy.parts import part_of
 from vqathinker.policy.sizes import config_of, measure
 
 Policy = VQAThinkerForConditionalGeneration

@@ -45,10 +45,10 @@ def talking(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path, tiny_clip
     """The folder of a policy that says digits, each where some clip was shown."""
     import torch
 
+    from vqathinker.policy.config import normalise
     from vqathinker.policy.folder.checkpoint import load_policy, save_policy
     from vqathinker.policy.generation import prefill
     from vqathinker.policy.inputs import encode_prompts, prompt_ids
-    from vqathinker.policy.normalisation import normalise
     from vqathinker.video.store import ClipStore
 
     policy, tokenizer, _ = load_policy(tiny_base)

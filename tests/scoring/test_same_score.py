@@ -20,9 +20,9 @@ from vqathinker.cli import app
 from vqathinker.errors import InputError
 from vqathinker.evaluation.predict import predict
 from vqathinker.params import AnswerParams, EvaluationParams
+from vqathinker.policy.config import normalise
 from vqathinker.policy.folder.checkpoint import load_policy, save_policy
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
-from vqathinker.policy.normalisation import normalise
 from vqathinker.scoring.batch import compare, score_clips, score_over_time
 from vqathinker.scoring.loaded import LoadedPolicy
 from vqathinker.scoring.sample import sample_clip

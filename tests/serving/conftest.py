@@ -84,10 +84,10 @@ def hostile_policy(
     tmp_path_factory: pytest.TempPathFactory, tiny_params: object, tiny_clips: Path
 ) -> Path:
     """A tiny policy that says markup with a script in it, and digits."""
+    from vqathinker.policy.config import normalise
     from vqathinker.policy.folder.checkpoint import save_policy
     from vqathinker.policy.generation import prefill
     from vqathinker.policy.inputs import encode_prompts, prompt_ids
-    from vqathinker.policy.normalisation import normalise
     from vqathinker.policy.tiny import build_policy, build_tokenizer
     from vqathinker.video.store import ClipStore
 

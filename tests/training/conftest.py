@@ -114,10 +114,10 @@ def training_set(
 @torch.no_grad()
 def write_talking_policy(base: Path, clips: Path, out: Path) -> None:
     """Lift the rows of the digits 1 to 5 and of the end towards what the policy has in mind."""
+    from vqathinker.policy.config import normalise
     from vqathinker.policy.folder.checkpoint import load_policy, save_policy
     from vqathinker.policy.generation import prefill
     from vqathinker.policy.inputs import encode_prompts, prompt_ids
-    from vqathinker.policy.normalisation import normalise
     from vqathinker.video.store import ClipStore
 
     policy, tokenizer, _ = load_policy(base)

@@ -13,12 +13,11 @@ from tests.training.conftest import Settings, drop_checkpoints, same_weights, we
 
 from vqathinker.errors import InputError
 from vqathinker.params import RunSettings
-from vqathinker.policy.folder.adapters import keep_adapters
+from vqathinker.policy.config import part_of
 from vqathinker.policy.folder.checkpoint import load_policy, save_policy
 from vqathinker.policy.folder.export import export
 from vqathinker.policy.folder.low_rank import LowRankLinear, low_rank_changes
 from vqathinker.policy.folder.shards import Shards
-from vqathinker.policy.parts import part_of
 from vqathinker.training.setup import _keep_float32
 
 LORA: dict[str, Any] = {"rank": 4, "alpha": 8.0, "parts": ["language"]}
@@ -129,23 +128,6 @@ def test_in_half_precision_adapters_stay_apart_from_the_weights_of_the_base(
     assert not any(isinstance(layer, LowRankLinear) for layer in merged.modules())
 
 
-def test_a_policy_with_adapters_apart_says_what_the_merged_one_says(
-    exported: Path, half_base: Path
-) -> None:
-    adapters = exported / "adapters" / "adapter_model.safetensors"
-    config = json.loads((exported / "adapters" / "adapter_config.json").read_text())
-    policy, whole = load_policy(exported, dtype=torch.bfloat16).model, load_policy(exported).model
-    base = load_policy(half_base).model
-    name, (down, up) = next(iter(low_rank_changes(adapters.parent).items()))
-    assert up.shape[1] == config["r"]
-    layers = [model.get_submodule(name.removesuffix(".weight")) for model in (policy, whole, base)]
-    shown = torch.randn(8, down.shape[1], generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        apart, merged, before = (layer.float()(shown) for layer in layers)
-    change = (merged - before).norm()
-    assert float((apart - merged).norm() / change) < 0.05
-
-
 def test_in_half_precision_the_changes_of_two_runs_stay_apart_from_the_first_base(
     training_set: Any, settings_of: Settings, exported: Path, half_base: Path
 ) -> None:
@@ -183,15 +165,3 @@ def test_a_part_that_is_trained_whole_holds_an_earlier_change_once(exported: Pat
         layer.bias = None
         said = layer(torch.eye(layer.in_features)).detach()
         assert torch.equal(said.T, merged[name]()), name
-
-
-def test_adapters_that_were_rounded_away_are_not_kept(tmp_path: Path, exported: Path) -> None:
-    rounded = load_policy(exported, dtype=torch.bfloat16, merged=True)
-    save_policy(rounded.model, rounded.tokenizer, tmp_path / "rounded", "", {})
-    shutil.copytree(exported / "adapters", tmp_path / "rounded" / "adapters")
-    for base, layers in ((exported, 2), (tmp_path / "rounded", 1)):
-        policy = tmp_path / f"from-{base.name}"
-        policy.mkdir()
-        keep_adapters(exported / "adapters", base, policy)
-        ranks = {len(down) for down, _ in low_rank_changes(policy / "adapters").values()}
-        assert ranks == {layers * LORA["rank"]}

@@ -11,7 +11,6 @@ import pytest
 from vqathinker.training.checkpoints import (
     FINGERPRINT,
     UNFINISHED,
-    fault_of,
     finish_checkpoint,
     last_whole_checkpoint,
     prune_checkpoints,
@@ -76,15 +75,6 @@ def names(out: Path) -> set[str]:
     return {path.name for path in (out / "checkpoints").iterdir()}
 
 
-def test_a_finished_checkpoint_lists_its_files_and_records_its_origin(out: Path) -> None:
-    checkpoint = out / "checkpoints" / "checkpoint-4"
-    assert fault_of(checkpoint) is None
-    assert json.loads((checkpoint / "provenance.json").read_text()) == {"run": "grpo"}
-    listed = json.loads((checkpoint / "files.json").read_text())
-    assert listed["optimizer.pt"] == 100
-    assert "provenance.json" in listed
-
-
 @pytest.mark.parametrize("left", [None, 50])
 def test_a_damaged_one_is_removed_and_the_one_before_is_taken(
     out: Path, left: int | None, caplog: pytest.LogCaptureFixture
@@ -104,13 +94,6 @@ def test_what_a_killed_run_was_writing_is_thrown_away(out: Path) -> None:
     assert UNFINISHED not in names(out)
 
 
-def test_where_none_is_whole_training_begins_again(out: Path) -> None:
-    for checkpoint in (out / "checkpoints").iterdir():
-        (checkpoint / "files.json").unlink()
-    assert last_whole_checkpoint(out, RUN) is None
-    assert names(out) == set()
-
-
 def test_checkpoints_of_another_run_are_put_aside_and_this_one_is_noted(
     out: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -122,20 +105,6 @@ def test_checkpoints_of_another_run_are_put_aside_and_this_one_is_noted(
         assert f"checkpoints.before-{number}" in caplog.text
         assert json.loads((out / FINGERPRINT).read_text()) == other
         add_checkpoint(out, 4)
-
-
-def test_failed_second_save_of_a_step_leaves_the_first(
-    out: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object) -> None:
-        raise OSError
-
-    checkpoint = out / "checkpoints" / "checkpoint-10"
-    monkeypatch.setattr("os.replace", fail)
-    monkeypatch.setattr("vqathinker.atomic._exchange", fail)
-    with pytest.raises(OSError):  # noqa: PT011  any failure of the system
-        add_checkpoint(out, 10)
-    assert fault_of(checkpoint) is None
 
 
 def test_checkpoint_survives_a_kill_in_any_system_call(tmp_path: Path) -> None:

@@ -107,12 +107,6 @@ def table(
     return RewardTable({}, np.array(total), np.array(scores), statuses, perturbed or Counter())
 
 
-def test_spread_is_that_within_groups() -> None:
-    found = measure(table([[1, 3], [2, 2]], [[0, 2], [5, 5]]), [1.0, 2.0])
-    assert found["spread/reward"] == pytest.approx(np.sqrt(2) / 2)
-    assert found["spread/score"] == pytest.approx(np.sqrt(2) / 2)
-
-
 def test_failures_are_shares_and_no_scores() -> None:
     perturbed = Counter({"ok": 1, "cut_off": 2, "no_answer": 1})
     found = measure(table([[1, NAN], [2, 4]], [[0, 1], [0, 1]], perturbed), [2.0, 2.0])
@@ -121,12 +115,6 @@ def test_failures_are_shares_and_no_scores() -> None:
     assert found["failures_perturbed"] == 0.75
     assert found["spread/score"] == pytest.approx(np.sqrt(2))  # of the second group alone
     assert found["score_error"] == pytest.approx((-1 + 0 + 2) / 3)
-
-
-def test_correlation_is_of_the_groups_means_with_their_mos() -> None:
-    scores = [[1.0, 2.0], [3.0, NAN], [NAN, NAN], [2.5, 2.5]]
-    found = measure(table(scores, scores), [1.0, 3.0, 9.0, 2.0])
-    assert found["srcc"] == pytest.approx(1.0)
 
 
 def test_equal_means_of_groups_are_ties_whatever_they_are_means_of() -> None:

@@ -8,9 +8,9 @@ import torch
 from tests.training.conftest import Settings
 from torch import Tensor
 
+from vqathinker.policy.config import normalise
 from vqathinker.policy.folder.checkpoint import load_policy
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
-from vqathinker.policy.normalisation import normalise
 from vqathinker.training.resumable import ResumableTrainer
 from vqathinker.training.trainer import VQAThinkerTrainer
 from vqathinker.video.store import ClipStore

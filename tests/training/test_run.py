@@ -1,6 +1,5 @@
 """A run: what it writes, what it trains, what it reads."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -143,16 +142,3 @@ def test_fewer_videos_than_a_step_needs_are_refused_before_training(
     with pytest.raises(TrainingError, match=r"training\.videos_per_device 4"):
         training_set.start(settings_of(videos_per_device=4, gradient_accumulation=2), tmp_path)
     assert not (tmp_path / "checkpoints").exists()
-
-
-def test_training_reads_its_own_files_and_nothing_else(
-    tmp_path: Path, training_set: Any, settings_of: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Alone in a folder of their own, moved there; the working folder is empty."""
-    folder = shutil.copytree(training_set.folder, tmp_path / "files")
-    (tmp_path / "empty").mkdir()
-    monkeypatch.chdir(tmp_path / "empty")
-    alone = type(training_set)(folder, training_set.clips, training_set.mos)
-    alone.start(settings_of(max_steps=1), tmp_path / "out")
-    assert len(history(tmp_path / "out")) == 1
-    assert not list((tmp_path / "empty").iterdir())

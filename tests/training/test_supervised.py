@@ -9,14 +9,14 @@ import torch
 from tests.training.conftest import Settings
 
 from vqathinker.params import PromptParams, RunSettings
+from vqathinker.policy.config import normalise
 from vqathinker.policy.folder.checkpoint import load_policy
 from vqathinker.policy.folder.export import export
 from vqathinker.policy.generation import generate
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
-from vqathinker.policy.normalisation import normalise
 from vqathinker.reporting.figures import write_curves
 from vqathinker.training.rollouts import RolloutSampler
-from vqathinker.training.supervised import answer_batch, answer_text
+from vqathinker.training.supervised import answer_text
 from vqathinker.video.store import ClipStore
 
 
@@ -54,18 +54,6 @@ def greedy_answers(folder: Path, clips: Path, *, thinking: bool) -> dict[str, st
     said = generate(policy, prompts, rows, 24, tokenizer.eos_token_id)
     texts = tokenizer.batch_decode(said, skip_special_tokens=True)
     return dict(zip(store.ids, texts, strict=True))
-
-
-def test_a_batch_ends_every_answer_and_pads_behind_it(training_set: Any) -> None:
-    tokenizer = load_policy(training_set.folder / "base").tokenizer
-    rows = [{"clip": 4, "mos": 3.416}, {"clip": 1, "mos": 10.0}]
-    batch = answer_batch(rows, tokenizer, thinking=False)
-    assert batch["clip"].tolist() == [4, 1]
-    for row, length, text in zip(
-        batch["answers"], batch["lengths"], ("3.42", "10.00"), strict=True
-    ):
-        assert row[length - 1] == tokenizer.eos_token_id
-        assert tokenizer.decode(row[: length - 1]) == f"<answer>{text}</answer>"
 
 
 def test_the_loss_is_the_cross_entropy_of_the_answers_alone(

@@ -60,16 +60,6 @@ def test_the_percentile_of_a_score_counts_ties_half(tmp_path: Path, name: str) -
         assert known.percentile(score) == pytest.approx(expected)
 
 
-def test_many_labels_are_on_record_within_a_thousandth(tmp_path: Path) -> None:
-    labels = np.r_[np.random.default_rng(1).normal(3, 0.7, 4000), np.full(1500, 3.25)]
-    told = trained_on(tmp_path, labels)
-    assert len(told["labels"]["values"]) <= 1001
-    known = TrainedOn.of({"trained_on": told})
-    for score in (*np.linspace(0.5, 5.5, 30), 3.25):
-        expected = percentileofscore(labels, score, kind="mean")
-        assert known.percentile(score) == pytest.approx(expected, abs=0.1)
-
-
 @pytest.mark.parametrize(
     ("recorded", "origin"),
     [({"label_origin": "judged", "made": False}, "judged"), ({"made": True}, "computed"),

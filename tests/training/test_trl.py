@@ -75,14 +75,3 @@ def test_every_override_is_watched(theirs: type, ours: tuple[type, ...], known: 
     }
     assert overridden
     assert overridden <= set(known)
-
-
-def test_every_override_gives_its_reason() -> None:
-    reasons = {
-        name: inspect.getdoc(vars(trainer)[name])
-        for trainer in (VQAThinkerTrainer, ResumableTrainer)
-        for name in WRITTEN_AGAINST
-        if name in vars(trainer)
-    }
-    assert reasons
-    assert all(doc and "TRL" in doc for doc in reasons.values()), reasons

@@ -21,9 +21,9 @@ from vqathinker.params import (
     EvaluationParams,
     PerturbationParams,
 )
+from vqathinker.policy.config import normalise
 from vqathinker.policy.generation import EncodedPrompts
 from vqathinker.policy.inputs import encode_blank_frame, encode_frames, prompt_ids
-from vqathinker.policy.normalisation import normalise
 from vqathinker.video.perturb import draw_each_kind
 
 

@@ -9,16 +9,16 @@ Departures from the released code:
    `answer.range: null` any number counts, as theirs.
 3. A failure has no score, where the authors draw a random number (training) or say 3.00
    (evaluation). Theirs is not offered.
-4. Training and evaluation read alike, from the last `<answer>`. The authors' evaluation script
-   reads the first one, and takes it only if nothing but a number stands in it.
+4. Training and evaluation parse alike, from the last `<answer>`. The authors' evaluation script
+   takes the first one, and only if it is a number alone.
 
-The second half reads an answer piece by piece, for `policy.expectation`: `extend` gives the score
-that `read_answer` reads in the whole text. The closing tag counts as said once its `</` is there,
-so a tag in several tokens costs no extra steps.
+The second half parses an answer piece by piece, for `policy.expectation`: `extend` gives the score
+that `read_answer` gives for the whole text. `</` counts as the closing tag, so a tag in several
+tokens costs no extra steps.
 """
 
-import math
 import re
+import sys
 from functools import lru_cache
 from typing import Literal, NamedTuple, get_args
 
@@ -89,7 +89,7 @@ def read_answer(completion: Completion, how: AnswerParams) -> Answer:
 
 
 def answer_begins(text: str, reading: AnswerReading) -> int | None:
-    """Index after the last `<answer>` of a completion, closed or not; None if there is none.
+    """Index after the last `<answer>` of a completion, closed or not; None: it has no answer.
 
     `strict` looks after the thought, `authors` everywhere, as `read_answer` does.
     """
@@ -129,9 +129,8 @@ def has_format(completion: str, *, thinking: bool = True) -> bool:
 @lru_cache(maxsize=4096)  # scores of two decimals repeat all the time
 def _judge(number: str, limits: tuple[float, float] | None) -> Answer:
     score = float(number)
-    if not math.isfinite(score):
-        return Answer(None, "out_of_range", False)
-    if limits is not None and not limits[0] <= score <= limits[1]:
+    low, high = limits or (-sys.float_info.max, sys.float_info.max)
+    if not low <= score <= high:
         return Answer(None, "out_of_range", False)
     # The authors judge the printed float, not the text: "2.920" is as fine as "2.92".
     decimals = str(score).partition(".")[2].rstrip("0")
@@ -210,9 +209,9 @@ def extend(prefix: Prefix, piece: str, reading: AnswerReading) -> Prefix | float
 
 
 def _strict(text: str) -> Prefix | float | None:
-    said, mark, rest = text.partition("<")
-    number, tag = said.strip(), mark + rest
-    blank = said.lstrip()[len(number) :][:1]  # one stands for all of them
+    before, mark, rest = text.partition("<")
+    number, tag = before.strip(), mark + rest
+    blank = before.lstrip()[len(number) :][:1]  # one stands for all of them
     if not (blank or tag):
         return Prefix(number) if _BEGINNING.fullmatch(number) else None
     if not NUMBER.fullmatch(number) or not tags_agree(tag, ANSWER_END):
@@ -221,17 +220,17 @@ def _strict(text: str) -> Prefix | float | None:
 
 
 def _authors(text: str) -> Prefix | float | None:
-    said, closed, _ = text.partition(_CLOSING)
-    found = AUTHORS_NUMBER.search(said)
+    answer, closed, _ = text.partition(_CLOSING)
+    found = AUTHORS_NUMBER.search(answer)
     if found is None:
-        sign, tag = ("-" if said.endswith("-") else ""), ("<" if said.endswith("<") else "")
+        sign, tag = ("-" if answer.endswith("-") else ""), ("<" if answer.endswith("<") else "")
         return None if closed else Prefix(sign, tag)
-    after = said[found.end() :]
+    after = answer[found.end() :]
     if closed or after not in {"", "."}:
         return float(found.group())
     return Prefix(found.group() + after)
 
 
-def tags_agree(said: str, tag: str) -> bool:
+def tags_agree(text: str, tag: str) -> bool:
     """Whether the text is the beginning of a tag, or begins with it."""
-    return said.startswith(tag) or tag.startswith(said)
+    return text.startswith(tag) or tag.startswith(text)

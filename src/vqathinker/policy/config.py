@@ -1,10 +1,13 @@
-"""The configuration of a policy: InternVL's, with the motion branch and the clip setting.
+"""What a policy is made of: its configuration, its parts, and the pixels that it takes.
 
 Source: docs/method.md, section 2.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
+from torch import Tensor
 from transformers import InternVLConfig, PreTrainedConfig
 
 from vqathinker.errors import InputError
@@ -26,13 +29,9 @@ class VQAThinkerConfig(InternVLConfig):
     model_type = "vqathinker"
 
     def __init__(
-        self,
-        motion: dict[str, Any] | None = None,
-        setting: str | None = None,
-        thinking: bool = True,
-        motion_token: bool = True,
-        **kwargs: Any,
-    ) -> None:
+        self, motion: dict[str, Any] | None = None, setting: str | None = None,
+        thinking: bool = True, motion_token: bool = True, **kwargs: Any,
+    ) -> None:  # fmt: skip
         self.motion = dict(motion or {"encoder": "filter_bank"})
         self.setting = setting
         self.thinking, self.motion_token = thinking, motion_token
@@ -57,6 +56,59 @@ class VQAThinkerConfig(InternVLConfig):
 def ask_as_trained(config: VQAThinkerConfig, prompt: PromptParams) -> None:
     """Write the prompt of training into the configuration, so that evaluation uses it, too."""
     config.thinking, config.motion_token = prompt.thinking, prompt.motion
+
+
+FROZEN = "motion_encoder"  # training may change all parts but this one
+PARTS = {
+    "vision": ("model.vision_tower.",),
+    "projector": ("model.multi_modal_projector.",),
+    FROZEN: ("model.motion_encoder.",),
+    "motion_projector": ("model.motion_projector.",),
+    "language": ("model.language_model.", "lm_head."),
+}
+
+
+def part_of(name: str) -> str:
+    """The part that a tensor belongs to; KeyError if none.
+
+    >>> part_of("model.motion_projector.1.bias")
+    'motion_projector'
+    """
+    for part, prefixes in PARTS.items():
+        if name.startswith(prefixes):
+            return part
+    raise KeyError(name)
+
+
+def shape_mismatches(
+    expected: Mapping[str, Sequence[int]], given: Mapping[str, Sequence[int]]
+) -> list[str]:
+    """One line for each name that is missing, not expected, or of another shape; sorted.
+
+    >>> shape_mismatches({"a": [2], "b": [3]}, {"b": [4], "c": [5]})
+    ['a: missing', 'b: shape [4], expected [3]', 'c: not expected']
+    """
+    lines = [f"{name}: missing" for name in expected.keys() - given.keys()]
+    lines += [f"{name}: not expected" for name in given.keys() - expected.keys()]
+    lines += [
+        f"{name}: shape {list(given[name])}, expected {list(expected[name])}"
+        for name in expected.keys() & given.keys()
+        if tuple(expected[name]) != tuple(given[name])
+    ]
+    return sorted(lines)
+
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def normalise(
+    frames: Tensor, mean: Sequence[float] = IMAGENET_MEAN, std: Sequence[float] = IMAGENET_STD
+) -> Tensor:
+    """Frames uint8 0..255 (…, 3, height, width) → float32, ImageNet mean 0 and deviation 1."""
+    centre = torch.tensor(mean, device=frames.device).view(3, 1, 1)
+    scale = torch.tensor(std, device=frames.device).view(3, 1, 1)
+    return (frames.float() / 255 - centre) / scale
 
 
 _FULL, _SLIDING = "full_attention", "sliding_attention"  # transformers' names

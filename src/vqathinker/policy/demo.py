@@ -18,11 +18,11 @@ from transformers import PreTrainedTokenizerFast
 
 from vqathinker.errors import InputError, reading
 from vqathinker.params.base import DemoBaseParams, StageParams
+from vqathinker.policy.config import normalise
 from vqathinker.policy.folder.checkpoint import save_policy
 from vqathinker.policy.inputs import generation_defaults, prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.motion.filter_bank import FilterBank
-from vqathinker.policy.normalisation import normalise
 from vqathinker.policy.prompt import KINDS, LEVELS, WORDS, degradation_question
 from vqathinker.policy.tiny import build_policy, build_tokenizer
 from vqathinker.products import DEGRADATIONS

@@ -72,7 +72,7 @@ class NumberTokens:
         self, tokenizer: PreTrainedTokenizerBase, reading: AnswerReading = "strict"
     ) -> None:
         texts = {
-            index: tokenizer.decode([index]) for index in sorted(tokenizer.get_vocab().values())
+            token: tokenizer.decode([token]) for token in sorted(tokenizer.get_vocab().values())
         }
         self.reading = reading
         numbers = "".join(text for text in texts.values() if _NUMBER_PART.fullmatch(text))
@@ -99,24 +99,17 @@ def _may_belong(text: str) -> bool:
 
 @torch.no_grad()
 def expected_score(  # noqa: PLR0913  what was said, where it lies, and how far to look
-    policy: VQAThinkerForConditionalGeneration,
-    tokenizer: PreTrainedTokenizerBase,
-    tokens: NumberTokens,
-    prompt_length: int,
-    completion: Sequence[int],
-    cache: DynamicCache,
-    row: int,
-    limits: tuple[float, float] | None,
-    *,
-    how: ExpectationParams = EXPECTATION,
-) -> Expectation:
+    policy: VQAThinkerForConditionalGeneration, tokenizer: PreTrainedTokenizerBase,
+    tokens: NumberTokens, prompt_length: int, completion: Sequence[int], cache: DynamicCache,
+    row: int, limits: tuple[float, float] | None, *, how: ExpectationParams = EXPECTATION,
+) -> Expectation:  # fmt: skip
     """The expectation of the score that closes a completion.
 
     Args:
         tokens: of the tokenizer's vocabulary.
         prompt_length: tokens of the prompt.
-        completion: token ids; what stands behind the last `<answer>` is said anew.
-        cache: that `generate_with_cache` remembers the completion in; stays as it is.
+        completion: token ids; what follows the last `<answer>` is ignored.
+        cache: of `generate_with_cache`, with the completion; not changed.
         row: of the cache.
         limits: lowest and highest score that counts; None: any.
         how: when the search ends.
@@ -236,9 +229,9 @@ def _tokens_before_answer(
     if place is None:
         return None
     for number in range(1, len(completion) + 1):
-        said = tokenizer.decode(completion[:number])
-        if len(said) >= place:
-            return number if said.rstrip() == text[:place] else None
+        beginning = tokenizer.decode(completion[:number])
+        if len(beginning) >= place:
+            return number if beginning.rstrip() == text[:place] else None
     return None
 
 

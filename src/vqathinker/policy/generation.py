@@ -1,8 +1,8 @@
-"""Generate completions: each distinct prompt is run once, whatever the size of its group.
+"""Generate completions: each distinct prompt is computed once, whatever the size of its group.
 
-transformers' DynamicCache joins old and new keys at each step: for 16 completions behind prompts of
-1,700 tokens that is most of a step's time on the CPU. Here a layer keeps space for more tokens
-after its last one and writes there. For decoding only: what is written in place has no gradient.
+transformers' DynamicCache concatenates old and new keys at each step: for 16 completions of prompts
+of 1,700 tokens that is most of a step's time on the CPU. Here a layer allocates space for more
+tokens and writes in place, so it has no gradient.
 """
 
 import hashlib
@@ -16,16 +16,15 @@ from transformers.cache_utils import DynamicLayer
 
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration, rows_at_a_time
 
-_ENDED_SHARE = 0.25  # of a batch, from which on it is worth to drop the ended completions
+_ENDED_SHARE = 0.25  # of a batch, at which ended completions are removed
 SPARE_TOKENS = 128  # that a layer of the cache keeps space for
 
 
 class EncodedPrompts(NamedTuple):
-    """Prompts of equal length with what they show.
+    """Prompts of equal length and the encoded clips that they ask about.
 
     `input_ids` (prompts, length), `frame_features` (prompts, frames, K, hidden) and
-    `motion_features` (prompts, dim) as the policy's encoders give them; dim is 0 without a motion
-    token.
+    `motion_features` (prompts, dim); dim is 0 without a motion token.
     """
 
     input_ids: Tensor
@@ -34,7 +33,7 @@ class EncodedPrompts(NamedTuple):
 
     @staticmethod
     def concatenate(parts: Sequence["EncodedPrompts"]) -> "EncodedPrompts":
-        """The prompts of all parts, one after the other."""
+        """The prompts of all parts in order."""
         return EncodedPrompts(*(torch.cat(field) for field in zip(*parts, strict=True)))
 
 
@@ -60,27 +59,22 @@ class Generated(NamedTuple):
 def prefill(
     policy: VQAThinkerForConditionalGeneration, prompts: EncodedPrompts
 ) -> tuple[DynamicCache, Tensor]:
-    """Run the prompts once, in portions: keys and values, and last states (prompts, 1, hidden)."""
+    """Run the prompts once, in chunks: keys and values, and last states (prompts, 1, hidden)."""
     at_once = rows_at_a_time(prompts.input_ids.shape[1])
     caches, hidden = [], []
     for some in zip(*(part.split(at_once) for part in prompts), strict=True):
-        shown = EncodedPrompts(*some)._asdict()
-        out = policy.model(**shown, past_key_values=preallocated_cache(), use_cache=True)
+        inputs = EncodedPrompts(*some)._asdict()
+        out = policy.model(**inputs, past_key_values=preallocated_cache(), use_cache=True)
         caches.append(out.past_key_values)
         hidden.append(out.last_hidden_state[:, -1:])
     return join_caches(caches), torch.cat(hidden)
 
 
 def generate(
-    policy: VQAThinkerForConditionalGeneration,
-    prompts: EncodedPrompts,
-    rows: Tensor,
-    max_new_tokens: int,
-    end: int,
-    draws: Tensor | None = None,
-    temperature: float = 1.0,
+    policy: VQAThinkerForConditionalGeneration, prompts: EncodedPrompts, rows: Tensor,
+    max_new_tokens: int, end: int, draws: Tensor | None = None, temperature: float = 1.0,
     top_k: int = 0,
-) -> list[list[int]]:
+) -> list[list[int]]:  # fmt: skip
     """Complete prompts; completion i answers prompt `rows[i]`.
 
     Args:
@@ -99,17 +93,10 @@ def generate(
 
 @torch.no_grad()
 def generate_with_cache(  # noqa: PLR0913  as `generate`
-    policy: VQAThinkerForConditionalGeneration,
-    prompts: EncodedPrompts,
-    rows: Tensor,
-    max_new_tokens: int,
-    end: int,
-    draws: Tensor | None = None,
-    temperature: float = 1.0,
-    top_k: int = 0,
-    *,
-    keep: bool = True,
-) -> Generated:
+    policy: VQAThinkerForConditionalGeneration, prompts: EncodedPrompts, rows: Tensor,
+    max_new_tokens: int, end: int, draws: Tensor | None = None, temperature: float = 1.0,
+    top_k: int = 0, *, keep: bool = True,
+) -> Generated:  # fmt: skip
     """As `generate`, with the keys and values of the completions if `keep` is true."""
     was_training = policy.training
     policy.eval()
@@ -185,8 +172,8 @@ def rows_of(cache: DynamicCache, chosen: Tensor | slice, length: int | None = No
 class _PreallocatedLayer(DynamicLayer):
     """A DynamicLayer whose `keys` and `values` are the filled part of a larger tensor.
 
-    Methods that put others in their place (a selection of rows, a repetition) leave the buffers
-    behind; the next update makes new ones.
+    Methods that replace them (a selection of rows) drop the buffers; the next update allocates new
+    ones.
     """
 
     _buffers: tuple[Tensor, Tensor] | None = None
@@ -194,7 +181,7 @@ class _PreallocatedLayer(DynamicLayer):
     def update(
         self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any
     ) -> tuple[Tensor, Tensor]:
-        """Put (rows, heads, tokens, size) behind what is there; all of it comes back."""
+        """Append (rows, heads, tokens, size); returns all keys and values."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
             self.keys, self.values = key_states, value_states

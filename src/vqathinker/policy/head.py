@@ -17,7 +17,7 @@ TOKENS_AT_A_TIME = 128  # 78 MB of float32 logits with InternVL3's vocabulary
 
 
 class TokenScores(NamedTuple):
-    """Of each token its log-probability, and the entropy of what it was drawn from, in nats."""
+    """Log-probability of each token, and entropy of the distribution it was drawn from, in nats."""
 
     log_probs: Tensor
     entropies: Tensor
@@ -48,10 +48,8 @@ def score_tokens(
         float32 (tokens,) each; entropies carry no gradient.
     """
     parts = [
-        checkpoint(_score, head, some, said, temperature, use_reentrant=False)
-        for some, said in zip(
-            hidden.split(TOKENS_AT_A_TIME), ids.split(TOKENS_AT_A_TIME), strict=True
-        )
+        checkpoint(_score, head, *part, temperature, use_reentrant=False)
+        for part in zip(hidden.split(TOKENS_AT_A_TIME), ids.split(TOKENS_AT_A_TIME), strict=True)
     ]
     log_probs, entropies = (torch.cat(part) for part in zip(*parts, strict=True))
     return TokenScores(log_probs, entropies)
@@ -64,5 +62,5 @@ def _score(
     total = logits.logsumexp(-1)
     chosen = logits.gather(-1, ids[:, None])[:, 0] - total
     with torch.no_grad():
-        entropy = torch.special.entr(logits.softmax(-1)).sum(-1)  # 0 for what has no probability
+        entropy = torch.special.entr(logits.softmax(-1)).sum(-1)  # of p = 0 it is 0
     return chosen, entropy

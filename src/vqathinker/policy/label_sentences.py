@@ -10,14 +10,9 @@ from typing import Any
 
 from vqathinker.params.base import RELEASED
 
-# Measured once, with the policy of `make demo` before version 0.1. No other has been measured.
-_DEMO_SET = "demo_train"
-_RELEASED_SET = "lsvq_train"
-_DEMO_ON_REAL_VIDEOS = (
-    "SRCC 0.09 on 97 clips of KoNViD-1k, where 0 is no agreement and 1 is perfect"
-)
+_DEMO_SET, _RELEASED_SET = "demo_train", "lsvq_train"
 # Origins by `datasets.card.label_origin`, for policies whose record has none.
-_KNOWN: dict[str, str] = {_DEMO_SET: "computed", _RELEASED_SET: "judged"}
+_KNOWN = {_DEMO_SET: "computed", _RELEASED_SET: "judged"}
 _MEANINGS: dict[str, str] = {
     "computed": "computed from how the clips were made, not judged by people",
     "judged": "mean opinion scores of people",
@@ -40,14 +35,9 @@ def about_scores(provenance: Mapping[str, Any]) -> str:
     name = training_set(provenance)
     if name is None:
         return f"No training labels are recorded. {_on_real_videos(name)}"
-    meaning = _MEANINGS[_origin_of(name, provenance)]
+    recorded = (provenance.get("trained_on") or {}).get("label_origin")
+    meaning = _MEANINGS[recorded or _KNOWN.get(name, "unknown")]
     return f"The training labels ({name}) are {meaning}. {_on_real_videos(name)}"
-
-
-def _origin_of(name: str, provenance: Mapping[str, Any]) -> str:
-    """As recorded at training; older policies and the released one tell the name alone."""
-    recorded: str | None = (provenance.get("trained_on") or {}).get("label_origin")
-    return recorded or _KNOWN.get(name, "unknown")
 
 
 def describe_labels_of(train_set: str, origins: Mapping[str, str]) -> list[str]:
@@ -68,7 +58,9 @@ def describe_labels_of(train_set: str, origins: Mapping[str, str]) -> list[str]:
 
 def _on_real_videos(train_set: str | None) -> str:
     if train_set == _DEMO_SET:
+        # Measured once, with the policy of `make demo` before version 0.1.
         return (
-            f"On real videos the demo's policy hardly agrees with people: {_DEMO_ON_REAL_VIDEOS}."
+            "On real videos the demo's policy hardly agrees with people: SRCC 0.09 on 97 clips of "
+            "KoNViD-1k, where 0 is no agreement and 1 is perfect."
         )
     return "What a score is worth on real videos was not measured."

@@ -16,10 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vqathinker.params import Kernels
 
-_CAPS: dict["Kernels", dict[str, str]] = {
-    "native": {},
-    "avx2": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "AVX2"},
-}
+_AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "AVX2"}
 _CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -29,9 +26,9 @@ def cap_kernels(kernels: "Kernels") -> None:
     Does nothing on a processor without AVX2, where torch would crash, nor after torch is imported.
     Results record which kernels were used.
     """
-    if "torch" in sys.modules or "avx2" not in _cpuinfo().get("flags", "").split():
+    if kernels == "native" or "torch" in sys.modules or "avx2" not in _cpuinfo().get("flags", ""):
         return
-    for variable, value in _CAPS[kernels].items():
+    for variable, value in _AVX2.items():
         os.environ.setdefault(variable, value)
 
 
@@ -45,12 +42,12 @@ def describe_machine() -> dict[str, Any]:
     """
     import torch  # noqa: PLC0415  see above
 
-    told = _cpuinfo()
-    processor = " ".join(told[name] for name in ("vendor_id", "model name") if name in told)
+    info = _cpuinfo()
+    processor = " ".join(info[name] for name in ("vendor_id", "model name") if name in info)
     return {
         "processor": processor or platform.machine(),
         "kernels": torch.backends.cpu.get_cpu_capability(),
-        "caps": {name: os.environ[name] for name in _CAPS["avx2"] if name in os.environ},
+        "caps": {name: os.environ[name] for name in _AVX2 if name in os.environ},
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }
@@ -58,9 +55,9 @@ def describe_machine() -> dict[str, Any]:
 
 def _cpuinfo() -> dict[str, str]:
     """/proc/cpuinfo of the first processor; empty elsewhere."""
-    told: dict[str, str] = {}
+    info: dict[str, str] = {}
     if _CPUINFO.is_file():
         for line in _CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines():
             name, _, value = line.partition(":")
-            told.setdefault(name.strip(), value.strip())
-    return told
+            info.setdefault(name.strip(), value.strip())
+    return info

@@ -2,9 +2,8 @@
 
 Source: docs/method.md, section 2. Visual tokens of all frames, then the projected motion feature,
 take the places of the `<IMG_CONTEXT>` tokens in order, so the motion token is the last of them.
-A group of rollouts shares its prompt. `forward(completion_ids=…, …)` scores completions in one row
-a video (`policy.packing`), or plainly, with a row for each completion, which is what the packed
-pass is checked against.
+`forward(completion_ids=…, …)` scores completions: in one row per video (`policy.packing`), or in
+plain rows, one per completion, for layers with a sliding window.
 """
 
 import math
@@ -28,42 +27,36 @@ from vqathinker.errors import InputError
 from vqathinker.policy.config import VQAThinkerConfig, has_window
 from vqathinker.policy.head import CompletionScores, score_tokens
 from vqathinker.policy.motion.filter_bank import FilterBank
-from vqathinker.policy.motion.slowfast import TIME_REPEAT, SlowFastR50
+from vqathinker.policy.motion.slowfast import SlowFastR50
 from vqathinker.policy.packing import pack
 
-# Without gradient a batch goes through in portions: what a pass holds grows with its positions, and
-# a step on one GPU has 160 prompts of 1,700 tokens and 192 frames of 1,025 patches. This many keep
-# a GPU busy; the demo's largest step has fewer.
+# Passes without gradient are chunked, which bounds peak memory to one chunk: a step on one GPU has
+# 160 prompts of 1,700 tokens and 192 frames of 1,025 patches. This many keep a GPU busy.
 POSITIONS_AT_A_TIME: Final = 32_768
 
 
 def rows_at_a_time(positions: int) -> int:
-    """Rows of so many positions in a portion: at least one."""
+    """Rows of `positions` each in a chunk: at least one."""
     return max(1, POSITIONS_AT_A_TIME // positions)
 
 
-def build_motion_encoder(config: dict[str, Any]) -> FilterBank | SlowFastR50:
-    """The motion encoder that a policy's configuration names.
+_MOTION_ENCODERS: dict[str, type[FilterBank] | type[SlowFastR50]] = {
+    "filter_bank": FilterBank,
+    "slowfast_r50": SlowFastR50,
+}
 
-    Args:
-        config: {"encoder": "filter_bank", "slow_divisor": 1} or {"encoder": "slowfast_r50",
-            "time_repeat": {"6": 6, "12": 4}}, where only `encoder` is needed. How a clip goes
-            through SlowFast-R50 depends on its number of frames, which differs between training
-            and evaluation, so there is no switch that could be left in the wrong place.
+
+def build_motion_encoder(config: dict[str, Any]) -> FilterBank | SlowFastR50:
+    """The motion encoder that a policy's configuration names: {"encoder": "slowfast_r50"}.
 
     Raises:
-        InputError: the name is not known here, or a value does not fit.
+        InputError: there is none of that name.
     """
     name = config.get("encoder")
-    if name == "filter_bank":
-        return FilterBank(int(config.get("slow_divisor", 1)))
-    if name == "slowfast_r50":
-        table = config.get("time_repeat", TIME_REPEAT)
-        return SlowFastR50({int(frames): int(repeat) for frames, repeat in table.items()})
-    raise InputError(
-        f"motion encoder {name!r} is not known; expected 'filter_bank' or 'slowfast_r50': "
-        "check base.motion.encoder"
-    )
+    if name not in _MOTION_ENCODERS:
+        known = ", ".join(_MOTION_ENCODERS)
+        raise InputError(f"motion.encoder is {name!r}, expected one of {known}")
+    return _MOTION_ENCODERS[name]()
 
 
 class VQAThinkerModel(InternVLModel):
@@ -90,15 +83,15 @@ class VQAThinkerModel(InternVLModel):
     def encode_frames(self, pixel_values: Tensor) -> Tensor:
         """Normalised frames (clips, frames, 3, size, size) → (clips, frames, K, 4 x vision width).
 
-        This is what the image encoder sees, K tokens a frame, before the image projector; with a
-        frozen image encoder it can be kept from step to step.
+        K visual tokens a frame, before the projector; a frozen image encoder gives the same ones in
+        every step.
         """
         clips, frames = pixel_values.shape[:2]
         pixels = pixel_values.flatten(0, 1).to(self.vision_tower.dtype)
         each = 1 + (pixels.shape[-1] // self.config.vision_config.patch_size[0]) ** 2
-        portions = pixels.split(rows_at_a_time(each))
-        seen = [self.vision_tower(pixel_values=some).last_hidden_state[:, 1:] for some in portions]
-        patches = torch.cat(seen)
+        chunks = pixels.split(rows_at_a_time(each))
+        # Without the class token.
+        patches = torch.cat([self.vision_tower(some).last_hidden_state[:, 1:] for some in chunks])
         side = math.isqrt(patches.shape[1])
         grid = patches.view(clips * frames, side, side, -1)
         tokens = self.pixel_shuffle(grid, scale_factor=self.config.downsample_ratio)
@@ -112,7 +105,7 @@ class VQAThinkerModel(InternVLModel):
         return self.pool_motion(self.encode_motion_frames(pixel_values))
 
     def encode_motion_frames(self, pixel_values: Tensor) -> Tensor:
-        """What each frame tells by itself (clips, frames, …), or (clips, frames, 0)."""
+        """Features of single frames (clips, frames, …), or (clips, frames, 0)."""
         if not self.config.motion_token:
             return pixel_values.new_zeros(*pixel_values.shape[:2], 0)
         return self.motion_encoder.encode_frames(pixel_values)
@@ -130,51 +123,46 @@ class VQAThinkerModel(InternVLModel):
             ValueError: prompts have another number of `<IMG_CONTEXT>` than there are tokens.
         """
         text = self.get_input_embeddings()(input_ids)
-        seen = self.multi_modal_projector(frame_features.flatten(1, 2).to(text.dtype))
+        visual = self.multi_modal_projector(frame_features.flatten(1, 2).to(text.dtype))
         if self.config.motion_token:
             motion = self.motion_projector(motion_features.to(text.dtype))[:, None]
-            seen = torch.cat([seen, motion], dim=1)
+            visual = torch.cat([visual, motion], dim=1)  # (clips, frames · K + 1, hidden)
         places = input_ids == self.config.image_token_id
-        if not bool((places.sum(1) == seen.shape[1]).all()):
+        if not bool((places.sum(1) == visual.shape[1]).all()):
             raise ValueError(
                 f"prompts hold {places.sum(1).tolist()} <IMG_CONTEXT> tokens but the clips give "
-                f"{seen.shape[1]}; expected frames x tokens per frame, + 1 for a motion token"
+                f"{visual.shape[1]}; expected frames x tokens per frame, + 1 for a motion token"
             )
-        return text.masked_scatter(places[..., None], seen.to(text.dtype))
+        return text.masked_scatter(places[..., None], visual.to(text.dtype))
 
-    def see(
+    def encode(
         self, pixel_values: Tensor | None, frame_features: Tensor | None,
         motion_features: Tensor | None,
     ) -> tuple[Tensor, Tensor]:  # fmt: skip
-        """Frame and motion features; those that are not given are made of the pixels."""
+        """Frame and motion features; those that are not given are computed from the pixels."""
         if pixel_values is not None and frame_features is None:
             frame_features = self.encode_frames(pixel_values)
         if pixel_values is not None and motion_features is None:
             motion_features = self.encode_motion(pixel_values)
         if frame_features is None or motion_features is None:
-            raise ValueError("a clip is shown by pixel_values, or by frame and motion features")
+            raise ValueError("expected pixel_values, or frame and motion features")
         return frame_features, motion_features
 
     def forward(
-        self,
-        input_ids: Tensor | None = None,
-        pixel_values: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        position_ids: Tensor | None = None,
-        past_key_values: DynamicCache | None = None,
-        inputs_embeds: Tensor | None = None,
-        frame_features: Tensor | None = None,
-        motion_features: Tensor | None = None,
-        **kwargs: Any,
-    ) -> InternVLModelOutputWithPast:
+        self, input_ids: Tensor | None = None, pixel_values: Tensor | None = None,
+        attention_mask: Tensor | None = None, position_ids: Tensor | None = None,
+        past_key_values: DynamicCache | None = None, inputs_embeds: Tensor | None = None,
+        frame_features: Tensor | None = None, motion_features: Tensor | None = None, **kwargs: Any,
+    ) -> InternVLModelOutputWithPast:  # fmt: skip
         """As InternVL's, with clips instead of images; features may be given instead of pixels."""
         if inputs_embeds is None and input_ids is not None:
             if pixel_values is None and frame_features is None:
                 inputs_embeds = self.get_input_embeddings()(input_ids)
             else:
-                seen = self.see(pixel_values, frame_features, motion_features)
-                frame_features = seen[0]
-                inputs_embeds = self.embed(input_ids, *seen)
+                frame_features, motion_features = self.encode(
+                    pixel_values, frame_features, motion_features
+                )
+                inputs_embeds = self.embed(input_ids, frame_features, motion_features)
         out = self.language_model(
             attention_mask=attention_mask, position_ids=position_ids,
             past_key_values=past_key_values, inputs_embeds=inputs_embeds, **kwargs,
@@ -197,24 +185,14 @@ class VQAThinkerForConditionalGeneration(InternVLForConditionalGeneration):
         self.post_init()
 
     def forward(  # noqa: PLR0913, PLR0917  transformers calls it with these
-        self,
-        input_ids: Tensor | None = None,
-        pixel_values: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        position_ids: Tensor | None = None,
-        past_key_values: DynamicCache | None = None,
-        inputs_embeds: Tensor | None = None,
-        labels: Tensor | None = None,
-        logits_to_keep: int | Tensor = 0,
-        frame_features: Tensor | None = None,
-        motion_features: Tensor | None = None,
-        completion_ids: Tensor | None = None,
-        lengths: Tensor | None = None,
-        rows: Tensor | None = None,
-        temperature: float = 1.0,
-        packed: bool = True,
-        **kwargs: Any,
-    ) -> InternVLCausalLMOutputWithPast | CompletionScores:
+        self, input_ids: Tensor | None = None, pixel_values: Tensor | None = None,
+        attention_mask: Tensor | None = None, position_ids: Tensor | None = None,
+        past_key_values: DynamicCache | None = None, inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None, logits_to_keep: int | Tensor = 0,
+        frame_features: Tensor | None = None, motion_features: Tensor | None = None,
+        completion_ids: Tensor | None = None, lengths: Tensor | None = None,
+        rows: Tensor | None = None, temperature: float = 1.0, packed: bool = True, **kwargs: Any,
+    ) -> InternVLCausalLMOutputWithPast | CompletionScores:  # fmt: skip
         """Logits of the prompts, or, with `completion_ids`, scores of the completions' tokens.
 
         Args:
@@ -234,52 +212,34 @@ class VQAThinkerForConditionalGeneration(InternVLForConditionalGeneration):
                 inputs_embeds=inputs_embeds, labels=labels, logits_to_keep=logits_to_keep,
                 frame_features=frame_features, motion_features=motion_features, **kwargs,
             )  # fmt: skip
-        seen = self.model.see(pixel_values, frame_features, motion_features)
+        frames, motion = self.model.encode(pixel_values, frame_features, motion_features)
         # In a packed row neighbours in a completion are far apart, so a window would miss them.
-        packed = packed and not has_window(self.config.text_config)
-        score = self._score_packed if packed else self._score_plainly
-        return score(input_ids, *seen, completion_ids, lengths, rows, temperature)
-
-    def _score_packed(
-        self, input_ids: Tensor, frame_features: Tensor, motion_features: Tensor,
-        completion_ids: Tensor, lengths: Tensor, rows: Tensor, temperature: float,
-    ) -> CompletionScores:  # fmt: skip
-        layout = pack(completion_ids, lengths, rows, *input_ids.shape)
-        prompts = self.model.embed(input_ids, frame_features, motion_features)
-        answers = self.get_input_embeddings()(layout.tokens)
-        hidden = self.model(
-            inputs_embeds=torch.cat([prompts, answers.to(prompts.dtype)], dim=1),
-            attention_mask=layout.mask, position_ids=layout.positions, use_cache=False,
-        ).last_hidden_state  # fmt: skip
-        predictors = hidden.flatten(0, 1)[layout.predicted_by]
-        return self._score(predictors, completion_ids, layout.said, temperature)
-
-    def _score_plainly(
-        self, input_ids: Tensor, frame_features: Tensor, motion_features: Tensor,
-        completion_ids: Tensor, lengths: Tensor, rows: Tensor, temperature: float,
-    ) -> CompletionScores:  # fmt: skip
-        hidden = self.model(
-            input_ids=torch.cat([input_ids[rows], completion_ids[:, :-1]], dim=1),
-            frame_features=frame_features[rows], motion_features=motion_features[rows],
-            use_cache=False,
-        ).last_hidden_state  # fmt: skip
-        place = torch.arange(completion_ids.shape[1], device=lengths.device)
-        said = place < lengths[:, None]
-        predictors = hidden[:, input_ids.shape[1] - 1 :][said]
-        return self._score(predictors, completion_ids, said, temperature)
-
-    def _score(
-        self, predictors: Tensor, completion_ids: Tensor, said: Tensor, temperature: float
-    ) -> CompletionScores:
-        scores = score_tokens(self.next_logits, predictors, completion_ids[said], temperature)
-        blank = torch.zeros(said.shape, device=said.device)
-        return CompletionScores(*(blank.masked_scatter(said, values) for values in scores))
+        if packed and not has_window(self.config.text_config):
+            layout = pack(completion_ids, lengths, rows, *input_ids.shape)
+            prompts = self.model.embed(input_ids, frames, motion)
+            answers = self.get_input_embeddings()(layout.tokens)
+            hidden = self.model(
+                inputs_embeds=torch.cat([prompts, answers.to(prompts.dtype)], dim=1),
+                attention_mask=layout.mask, position_ids=layout.positions, use_cache=False,
+            ).last_hidden_state  # fmt: skip
+            is_token, predictors = layout.is_token, hidden.flatten(0, 1)[layout.predicted_by]
+        else:
+            hidden = self.model(
+                input_ids=torch.cat([input_ids[rows], completion_ids[:, :-1]], dim=1),
+                frame_features=frames[rows], motion_features=motion[rows], use_cache=False,
+            ).last_hidden_state  # fmt: skip
+            place = torch.arange(completion_ids.shape[1], device=lengths.device)
+            is_token = place < lengths[:, None]
+            predictors = hidden[:, input_ids.shape[1] - 1 :][is_token]
+        scores = score_tokens(self.next_logits, predictors, completion_ids[is_token], temperature)
+        blank = torch.zeros(is_token.shape, device=is_token.device)
+        return CompletionScores(*(blank.masked_scatter(is_token, values) for values in scores))
 
     def next_logits(self, hidden: Tensor) -> Tensor:
         """Float32 logits (…, vocabulary) of the token after each of the states (…, hidden).
 
-        `<IMG_CONTEXT>`, which stands for what is seen, has minus infinity: it is neither sampled
-        nor part of the normaliser of log-probabilities.
+        Minus infinity for `<IMG_CONTEXT>`: it is never sampled, and log-probabilities are
+        normalised without it (docs/departures.md, 16).
         """
         logits: Tensor = self.lm_head(hidden).float()
         logits[..., self.config.image_token_id] = -torch.inf
@@ -288,7 +248,7 @@ class VQAThinkerForConditionalGeneration(InternVLForConditionalGeneration):
     def prepare_inputs_for_generation(
         self, *args: Any, is_first_iteration: bool = False, **kwargs: Any
     ) -> dict[str, Any]:
-        """For transformers' `generate`: after the first step the cache holds what a clip shows."""
+        """For transformers' `generate`: after the first step the cache has the visual tokens."""
         inputs: dict[str, Any] = super().prepare_inputs_for_generation(
             *args, is_first_iteration=is_first_iteration, **kwargs
         )

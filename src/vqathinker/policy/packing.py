@@ -1,9 +1,9 @@
-"""Packed rows: the prompt of a video, then all of its completions; each attends to the prompt only.
+"""Packed rows: the prompt of a video, then all of its completions, which do not see each other.
 
-Source: docs/method.md, section 5 (G completions answer one prompt). In plain rows every completion
-has its whole prompt, G × (prompt + completion) tokens. A packed row has prompt + Σ completions, and
-needs no cache, so that layers can be recomputed in backward. Layers with a sliding window cannot
-use it, because the window counts columns.
+Source: docs/method.md, section 5 (G completions answer one prompt). Plain rows repeat the prompt,
+G × (prompt + completion) tokens. A packed row has prompt + Σ completions, and needs no cache, so
+that layers can be recomputed in backward. Layers with a sliding window cannot use it, because the
+window counts columns.
 """
 
 from typing import NamedTuple
@@ -15,28 +15,28 @@ _PROMPT, _PADDING = -1, -2  # owners of a column besides the completions
 
 
 class PackedRows(NamedTuple):
-    """Where everything stands in rows of `prompt length + fed` columns.
+    """Layout of rows of `prompt length + fed` columns.
 
     The last token of a completion predicts nothing and is not fed.
 
-    `tokens` (videos, fed): what follows the prompts, 0 where nothing does. `positions` (videos,
-    columns): they go on from the prompt in every completion. `mask` (videos, 1, columns, columns):
-    true where the query of a row's column sees the key of another. `said` (completions, tokens):
-    true for tokens of a completion, false for its padding. `predicted_by` (said tokens,): for each
-    of them in order the place in the flattened rows whose hidden state predicts it.
+    `tokens` (videos, fed): the completions, padded with 0. `positions` (videos, columns): each
+    completion continues the positions of the prompt. `mask` (videos, 1, columns, columns):
+    true where the query of a row's column sees the key of another. `is_token` (completions,
+    tokens): true for tokens of a completion, false for its padding. `predicted_by` (tokens,): for
+    each of them in order the place in the flattened rows whose hidden state predicts it.
     """
 
     tokens: Tensor
     positions: Tensor
     mask: Tensor
-    said: Tensor
+    is_token: Tensor
     predicted_by: Tensor
 
 
 def pack(
     completion_ids: Tensor, lengths: Tensor, rows: Tensor, videos: int, prompt: int
 ) -> PackedRows:
-    """Lay completions out behind the prompts that they answer.
+    """Lay out completions after the prompts that they answer.
 
     Args:
         completion_ids: padded on the right (completions, tokens).
@@ -46,7 +46,7 @@ def pack(
     """
     number, longest = completion_ids.shape
     place = torch.arange(longest, device=completion_ids.device)
-    said, fed = place < lengths[:, None], place < lengths[:, None] - 1
+    is_token, fed = place < lengths[:, None], place < lengths[:, None] - 1
     before = (rows[:, None] == rows).tril(-1)  # completions of the same video
     offset = torch.where(before, lengths - 1, 0).sum(1)  # CUDA has no integer matrix product
     column = prompt + offset[:, None] + place
@@ -67,5 +67,9 @@ def pack(
     mask = shared & torch.ones(columns, columns, dtype=torch.bool, device=place.device).tril()
     predictor = torch.where(place == 0, prompt - 1, column - 1)
     return PackedRows(
-        tokens[:, prompt:], positions, mask[:, None], said, (row * columns + predictor)[said]
+        tokens[:, prompt:],
+        positions,
+        mask[:, None],
+        is_token,
+        (row * columns + predictor)[is_token],
     )

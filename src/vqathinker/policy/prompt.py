@@ -1,8 +1,7 @@
 """The prompts a policy reads, to the character.
 
 Source: docs/method.md, section 2; authors' `grpo_jsonl.py`, `internvl_module.py` and
-`batch_infer.py` at ee47a40. The wording lies in `prompts.yaml`. The words of the demo's question on
-the kind of degradation are here, too.
+`batch_infer.py` at ee47a40. The wording is in `prompts.yaml`.
 """
 
 from functools import cache
@@ -12,7 +11,7 @@ from typing import Any, Literal
 from vqathinker.errors import InputError
 from vqathinker.phases.yaml12 import parse_yaml
 
-# What the demo's policy sees and says: levels of strength, and words for kinds of degradation.
+# The demo's words: levels of strength, and kinds of degradation.
 LEVELS = ("no", "faint", "slight", "mild", "clear", "strong", "severe", "extreme")
 KINDS = {
     "x264": "compression", "x265": "compression", "vp9": "compression", "blur": "blur",
@@ -53,11 +52,13 @@ def render(
 ) -> str:  # fmt: skip
     """The chat text for a video of `frames` frames, up to where the assistant begins to speak.
 
-    Asked is the paper's question on quality, or another `question` in the place of it.
+    Each frame is `tokens_per_frame` times `<IMG_CONTEXT>` between `<img>` and `</img>`; the motion
+    token is the last `<IMG_CONTEXT>`, alone, after the frames.
 
-    Each frame stands as `tokens_per_frame` times `<IMG_CONTEXT>` between `<img>` and `</img>`; the
-    motion token is the last `<IMG_CONTEXT>`, alone, after the frames. Without `thinking` the answer
-    alone is asked for; without `motion` the line of the motion token is left out.
+    Args:
+        thinking: whether to ask for a thought before the answer.
+        motion: whether the prompt has the line of the motion token.
+        question: replaces the paper's question on quality.
 
     Raises:
         InputError: `frames` or `tokens_per_frame` is below 1.
@@ -65,31 +66,26 @@ def render(
     >>> render("training", frames=1, tokens_per_frame=2).splitlines()[4:6]
     ['Frame1:<img><IMG_CONTEXT><IMG_CONTEXT></img>', 'Motion Feature:<img><IMG_CONTEXT></img>']
     """
-    for name, value in (("frames", frames), ("tokens_per_frame", tokens_per_frame)):
-        if value < 1:
-            raise InputError(
-                f"{name} is {value}; a prompt needs at least 1: check the clip setting"
-            )
+    if frames < 1 or tokens_per_frame < 1:
+        raise InputError(
+            f"frames is {frames}, tokens_per_frame {tokens_per_frame}; expected at least 1: check "
+            "the clip setting"
+        )
     wording = _prompt_parts()
     lines = wording["settings"][setting]
     instruction = wording["instruction" if thinking else "instruction_alone"]
-    moving = lines["motion"].format(image=_image(wording, 1)) if motion else ""
-    user = (
-        lines["opening"]
-        + "".join(
-            lines["frame"].format(number=number, image=_image(wording, tokens_per_frame))
-            for number in range(1, frames + 1)
-        )
-        + moving
-        + lines["closing"].format(
-            question=wording["question"] if question is None else question, instruction=instruction
-        )
+    frame, motion_image = (
+        wording["image"].format(tokens=wording["token"] * tokens)
+        for tokens in (tokens_per_frame, 1)
     )
+    user = lines["opening"]
+    for number in range(1, frames + 1):
+        user += lines["frame"].format(number=number, image=frame)
+    if motion:
+        user += lines["motion"].format(image=motion_image)
+    asked = wording["question"] if question is None else question
+    user += lines["closing"].format(question=asked, instruction=instruction)
     return str(wording["chat"].format(system=wording["system"], user=user))
-
-
-def _image(wording: dict[str, Any], tokens: int) -> str:
-    return str(wording["image"].format(tokens=wording["token"] * tokens))
 
 
 @cache

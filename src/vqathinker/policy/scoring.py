@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerBase
 
 from vqathinker.params import AnswerParams, EvaluationParams, ScoreKind
 from vqathinker.policy.answer import Answer, Completion, read_answer
-from vqathinker.policy.config import attention_window
+from vqathinker.policy.config import attention_window, normalise
 from vqathinker.policy.expectation import Expectation, NumberTokens, expected_score
 from vqathinker.policy.generation import (
     EncodedPrompts,
@@ -26,7 +26,6 @@ from vqathinker.policy.generation import (
 )
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
-from vqathinker.policy.normalisation import normalise
 
 _DECIMALS = 9  # of means and deviations of answers
 
@@ -45,12 +44,11 @@ class ClipScores(NamedTuple):
 
     def of(self, kind: ScoreKind) -> float | None:
         """The score of a kind that was asked for."""
-        scores: dict[ScoreKind, float | None] = {
-            "greedy": self.answer.score,
-            "mean": mean_of(self.samples)[0],
-            "expected": self.expected.score if self.expected else None,
-        }
-        return scores[kind]
+        if kind == "greedy":
+            return self.answer.score
+        if kind == "mean":
+            return mean_of(self.samples)[0]
+        return self.expected.score if self.expected else None
 
 
 def mean_of(samples: Sequence[Answer]) -> tuple[float | None, float | None]:

@@ -8,7 +8,6 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -17,12 +16,11 @@ from transformers import InternVLVisionConfig, PreTrainedTokenizerBase, Qwen2Con
 from vqathinker.errors import InputError
 from vqathinker.params import BaseParams, Parameters, PromptParams
 from vqathinker.params.base import REPOS
-from vqathinker.policy.config import AUTHORS_SETTING, VQAThinkerConfig
+from vqathinker.policy.config import AUTHORS_SETTING, FROZEN, VQAThinkerConfig, part_of
 from vqathinker.policy.demo import PHRASES
 from vqathinker.policy.folder.checkpoint import read_config, read_tokenizer
 from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
-from vqathinker.policy.parts import FROZEN, part_of
 from vqathinker.policy.prompt import Setting, render
 from vqathinker.policy.tiny import build_policy, build_tokenizer
 from vqathinker.video.sampling import ClipSetting, parse_setting
@@ -37,19 +35,12 @@ _TOKENS = 151674  # of InternVL3's vocabulary
 _CONTEXT = 151667  # <IMG_CONTEXT>
 
 
-class _Language(NamedTuple):
-    hidden: int
-    layers: int
-    heads: int
-    key_value_heads: int
-    intermediate: int
-
-
+# Width, layers, heads, heads of keys and values, width of the perceptron of the language model.
 SIZES = {
-    "1B": _Language(896, 24, 14, 2, 4864),
-    "2B": _Language(1536, 28, 12, 2, 8960),
-    "8B": _Language(3584, 28, 28, 4, 18944),
-    "14B": _Language(5120, 48, 40, 8, 13824),
+    "1B": (896, 24, 14, 2, 4864),
+    "2B": (1536, 28, 12, 2, 8960),
+    "8B": (3584, 28, 28, 4, 18944),
+    "14B": (5120, 48, 40, 8, 13824),
 }
 
 
@@ -59,15 +50,15 @@ def config_of(size: str, setting: str = AUTHORS_SETTING) -> VQAThinkerConfig:
     Raises:
         KeyError: no such size.
     """
-    language = SIZES[size]
+    hidden, layers, heads, key_value_heads, intermediate = SIZES[size]
     vision = InternVLVisionConfig(
         hidden_size=1024, num_hidden_layers=24, num_attention_heads=16, intermediate_size=4096,
         attention_bias=True, use_qk_norm=False, image_size=[448, 448], patch_size=[14, 14],
     )  # fmt: skip
     text = Qwen2Config(
-        vocab_size=_TOKENS, hidden_size=language.hidden, num_hidden_layers=language.layers,
-        num_attention_heads=language.heads, num_key_value_heads=language.key_value_heads,
-        intermediate_size=language.intermediate, max_position_embeddings=32768, rms_norm_eps=1e-6,
+        vocab_size=_TOKENS, hidden_size=hidden, num_hidden_layers=layers,
+        num_attention_heads=heads, num_key_value_heads=key_value_heads,
+        intermediate_size=intermediate, max_position_embeddings=32768, rms_norm_eps=1e-6,
         rope_parameters={"rope_type": "dynamic", "factor": 2.0, "rope_theta": 1e6},
         tie_word_embeddings=False,
         bos_token_id=151643, eos_token_id=151645, pad_token_id=151643,

@@ -52,10 +52,15 @@ def last_whole_checkpoint(out: Path, fingerprint: Mapping[str, str]) -> Path | N
     folder, note = out / "checkpoints", out / FINGERPRINT
     restore_folders(folder)
     before = _read(note)
-    if before is not None and before | {PROCESSES: fingerprint[PROCESSES]} == dict(fingerprint):
-        _require_same_processes(folder, before[PROCESSES], fingerprint[PROCESSES])
-    if before != dict(fingerprint):
-        _put_aside(folder, before or {}, fingerprint)
+    changed = [key for key in fingerprint if (before or {}).get(key) != fingerprint[key]]
+    if changed == [PROCESSES] and before and whole_checkpoints(folder):
+        raise TrainingError(
+            f"{folder}: checkpoints of {before[PROCESSES]} processes, but this run has "
+            f"{fingerprint[PROCESSES]}; set training.launch to have the same number, or remove the "
+            "folder to start again"
+        )
+    if changed or before is None:
+        _put_aside(folder, changed)
         with whole_file(note) as part:
             part.write_text(json.dumps(dict(fingerprint), indent=1), encoding="utf-8")
     shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
@@ -67,32 +72,17 @@ def last_whole_checkpoint(out: Path, fingerprint: Mapping[str, str]) -> Path | N
     return None
 
 
-def _put_aside(folder: Path, before: Mapping[str, Any], now: Mapping[str, str]) -> None:
+def _put_aside(folder: Path, changed: list[str]) -> None:
     """Move checkpoints away: they are not deleted, for they may be days of work."""
     if not whole_checkpoints(folder):
         shutil.rmtree(folder, ignore_errors=True)
         return
-    numbers = (
-        n for n in itertools.count(1) if not folder.with_name(f"{folder.name}.before-{n}").exists()
-    )
-    aside = folder.with_name(f"{folder.name}.before-{next(numbers)}")
-    folder.replace(aside)
-    changed = [key for key in now if before.get(key) != now[key]]
+    names = (folder.with_name(f"{folder.name}.before-{n}") for n in itertools.count(1))
+    aside = folder.replace(next(name for name in names if not name.exists()))
     _log.warning(
         "%s: checkpoints of a run with other %s, now in %s; training starts from the beginning. "
-        "Remove that folder if you do not need it",
-        folder,
-        ", ".join(changed),
-        aside.name,
-    )
-
-
-def _require_same_processes(folder: Path, before: str, now: str) -> None:
-    if before != now and whole_checkpoints(folder):
-        raise TrainingError(
-            f"{folder}: checkpoints of {before} processes, but this run has {now}; set "
-            "training.launch to have the same number, or remove the folder to start again"
-        )
+        "Remove that folder if you do not need it", folder, ", ".join(changed), aside.name,
+    )  # fmt: skip
 
 
 def whole_checkpoints(folder: Path) -> list[Path]:

@@ -26,17 +26,10 @@ def unwrap_policy(accelerator: Accelerator, model: Any) -> VQAThinkerForConditio
 
 
 def score_completions(  # noqa: PLR0913  the model, what it scores, and how
-    accelerator: Accelerator,
-    model: Any,
-    sampler: RolloutSampler,
-    videos: Sequence[str],
-    clips: Tensor,
-    completions: Tensor,
-    lengths: Tensor,
-    *,
-    temperature: float = 1.0,
+    accelerator: Accelerator, model: Any, sampler: RolloutSampler, videos: Sequence[str],
+    clips: Tensor, completions: Tensor, lengths: Tensor, *, temperature: float = 1.0,
     at_once: int | None = None,
-) -> CompletionScores:
+) -> CompletionScores:  # fmt: skip
     """Log-probabilities and entropies of completions about the clips of the current step.
 
     Args:

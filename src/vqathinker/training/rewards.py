@@ -2,10 +2,10 @@
 
 Source: docs/method.md, section 3; authors' `grpo_jsonl.py` and `grpo_trainer.py` at ee47a40.
 
-Everything is a pure function of arrays of shape (..., videos, group): `videos` are those that meet
-each other in one batch, `group` the G rollouts of a video; leading axes are batches that do not see
-each other (devices). A score of NaN is a failure. `REWARDS` is the only list of rewards: log,
-history.csv, progress bar, figures and the sum follow it. docs/extending.md shows how to add one.
+All functions are pure, on arrays of shape (..., videos, group): `videos` are compared within one
+batch, `group` are the G rollouts of a video, leading axes are separate batches (devices). A score
+of NaN is a failure. `REWARDS` is the only list of rewards: log, history.csv, progress bar, figures
+and the sum follow it. docs/extending.md shows how to add one.
 
 Departures from the released code, each with the parameter that restores theirs:
 1. A failure (no answer, no number, out of range, cut off: `policy.answer`) gets 0, the lowest
@@ -37,21 +37,21 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class RewardBatch:
-    """What a reward function gets; arrays are (batches, videos, group).
+    """Input of a reward function; arrays are (batches, videos, group).
 
-    Videos of different batches (devices) do not see each other, so means over a batch run over the
-    last two axes.
+    Batches (devices) are separate, so means over a batch run over the last two axes.
 
     Args:
         completions: text, end and number of tokens of each rollout, (batches · videos, group).
-        scores: what the answers say; NaN for a failure.
+        scores: parsed from the answers; NaN for a failure.
         coarse: whether a score has fewer than two significant decimals.
         tokens: length of each completion.
         mos: labels on the training scale, (batches, videos).
         statuses: how many answers have which status.
         params: section `rewards`; the parameters of reward `x` are `params.x`.
         thinking: whether the prompt asks for a thought.
-        copies: the rollouts on perturbed copies of the same videos, if any were made.
+        perturbed: the rollouts on perturbed copies of the same videos, of a group of another size;
+            None unless a weighted reward is in RewardWeights.PERTURBED.
     """
 
     completions: Sequence[Sequence[Completion]]
@@ -62,26 +62,12 @@ class RewardBatch:
     statuses: Counter[AnswerStatus]
     params: RewardsParams
     thinking: bool
-    copies: "RewardBatch | None" = None
-
-    @property
-    def perturbed(self) -> "RewardBatch":
-        """The rollouts on perturbed copies; their group can have another size.
-
-        Raises:
-            ValueError: none were made, because no reward that asks for them has a weight.
-        """
-        if self.copies is None:
-            raise ValueError(
-                "no rollouts on perturbed copies were made; expected the name of the reward that "
-                "reads them in RewardWeights.PERTURBED"
-            )
-        return self.copies
+    perturbed: "RewardBatch | None" = None
 
 
 def read_batch(
     completions: Sequence[Sequence[Completion]], mos: Floats, params: RewardsParams,
-    answer: AnswerParams, batches: int, *, thinking: bool, copies: RewardBatch | None = None,
+    answer: AnswerParams, batches: int, *, thinking: bool, perturbed: RewardBatch | None = None,
 ) -> RewardBatch:  # fmt: skip
     """Read completions (videos, group) of `batches` equal consecutive parts; `mos` (videos,)."""
     shape = (batches, len(completions) // batches, len(completions[0]))
@@ -96,18 +82,14 @@ def read_batch(
         statuses=Counter(each.status for each in answers),
         params=params,
         thinking=thinking,
-        copies=copies,
+        perturbed=perturbed,
     )
 
 
 def regression(
-    scores: ArrayLike,
-    mos: ArrayLike,
-    coarse: ArrayLike = False,
-    *,
-    sigma: float = 0.5,
+    scores: ArrayLike, mos: ArrayLike, coarse: ArrayLike = False, *, sigma: float = 0.5,
     coarse_penalty: float = 0.8,
-) -> Floats:
+) -> Floats:  # fmt: skip
     """Bell-shaped closeness to the MOS: `R = exp(-(y - q)² / (2 σ²)) · c`.
 
     y = `scores` (..., videos, group), q = `mos` (..., videos), both on the training scale; σ =
@@ -143,16 +125,10 @@ def answer_format(completions: Sequence[Sequence[Completion]], *, thinking: bool
 
 
 def temporal(
-    ranking_raw: Floats,
-    regression_raw: Floats,
-    ranking_perturbed: Floats,
-    regression_perturbed: Floats,
-    *,
-    rule: TemporalRule = "batch",
-    bonus: float = 0.3,
-    ranking_above: float = 0.5,
-    regression_above: float = 0.9,
-) -> tuple[Floats, Floats]:
+    ranking_raw: Floats, regression_raw: Floats, ranking_perturbed: Floats,
+    regression_perturbed: Floats, *, rule: TemporalRule = "batch", bonus: float = 0.3,
+    ranking_above: float = 0.5, regression_above: float = 0.9,
+) -> tuple[Floats, Floats]:  # fmt: skip
     """What is added to the ranking and to the regression reward when frame order mattered.
 
     A reward passes when `mean R(raw) ≥ mean R(perturbed)`, where means that differ by less than
@@ -201,11 +177,13 @@ def _format(batch: RewardBatch) -> Floats:
 
 def _temporal(batch: RewardBatch) -> Floats:
     """The two bonuses, each times the weight of the reward that it is added to."""
-    how, weights = batch.params.temporal, batch.params.weights
+    how, weights, perturbed = batch.params.temporal, batch.params.weights, batch.perturbed
+    if perturbed is None:
+        return np.zeros_like(batch.scores)
     to_ranking, to_regression = temporal(
-        _ranking(batch), _regression(batch), _ranking(batch.perturbed),
-        _regression(batch.perturbed), rule=how.rule, bonus=how.bonus,
-        ranking_above=how.ranking_above, regression_above=how.regression_above,
+        _ranking(batch), _regression(batch), _ranking(perturbed), _regression(perturbed),
+        rule=how.rule, bonus=how.bonus, ranking_above=how.ranking_above,
+        regression_above=how.regression_above,
     )  # fmt: skip
     return weights.ranking * to_ranking + weights.regression * to_regression
 
@@ -226,15 +204,10 @@ def reward_weights(weights: RewardWeights) -> dict[str, float]:
         ValueError: a reward without a weight, or a weight without a reward.
     """
     given = {name: float(value) for name, value in weights}
-    for name in REWARDS.keys() - given.keys():
+    if single := REWARDS.keys() ^ given.keys():
         raise ValueError(
-            f"reward {name!r} has no weight; expected a field {name} of RewardWeights in "
-            "params/training.py"
-        )
-    for name in given.keys() - REWARDS.keys():
-        raise ValueError(
-            f"rewards.weights.{name} weighs no reward; expected an entry {name!r} of REWARDS in "
-            "training/rewards.py"
+            f"{', '.join(sorted(single))}: expected both an entry of REWARDS in "
+            "training/rewards.py and a field of RewardWeights in params/training.py"
         )
     return {name: given[name] for name in REWARDS}
 
@@ -265,15 +238,10 @@ class RewardTable:
 
 
 def compute_rewards(
-    completions: Sequence[Sequence[Completion]],
-    mos: Sequence[float],
-    perturbed: Sequence[Sequence[Completion]] | None,
-    params: RewardsParams,
-    answer: AnswerParams,
-    *,
-    devices: int = 1,
-    thinking: bool = True,
-) -> RewardTable:
+    completions: Sequence[Sequence[Completion]], mos: Sequence[float],
+    perturbed: Sequence[Sequence[Completion]] | None, params: RewardsParams, answer: AnswerParams,
+    *, devices: int = 1, thinking: bool = True,
+) -> RewardTable:  # fmt: skip
     """Read and reward G completions for each video; the sum is what GRPO maximises.
 
     `completions` are (videos, group), `perturbed` (videos, any group), None if no weighted reward
@@ -287,42 +255,32 @@ def compute_rewards(
     """
     labels = np.asarray(mos, dtype=float)
     batches = devices if params.ranking.scope == "device" else 1
-    weights, copies = reward_weights(params.weights), None
+    copies = None
     if perturbed is not None:
         copies = read_batch(perturbed, labels, params, answer, batches, thinking=thinking)
     batch = read_batch(
-        completions, labels, params, answer, batches, thinking=thinking, copies=copies
+        completions, labels, params, answer, batches, thinking=thinking, perturbed=copies
     )
     shape = (len(completions), batch.scores.shape[-1])
-    rewards = {name: _compute(name, batch).reshape(shape) for name in weights}
-    for name, weight in weights.items():
-        if weight and not np.isfinite(rewards[name]).all():
+    rewards: dict[str, Floats] = {}
+    total = np.zeros(shape)
+    for name, weight in reward_weights(params.weights).items():
+        values = np.asarray(REWARDS[name](batch), dtype=float)
+        if values.size != batch.scores.size or (weight and not np.isfinite(values).all()):
             raise ValueError(
-                f"reward {name!r} is not a finite number for every rollout; scores are NaN for a "
-                "failure: give those a reward, too, such as 0"
+                f"reward {name!r} has shape {values.shape}; expected {batch.scores.shape}, a "
+                "finite number for each rollout, such as 0 for a failure, whose score is NaN"
             )
-    # A reward of weight 0 is logged and does not touch the sum, whatever its values.
-    weighted = (weight * rewards[name] for name, weight in weights.items() if weight)
+        rewards[name] = values.reshape(shape)
+        if weight:  # a reward of weight 0 is logged and does not touch the sum
+            total = total + weight * rewards[name]
     return RewardTable(
         rewards=rewards,
-        total=sum(weighted, np.zeros(shape)),
+        total=total,
         scores=batch.scores.reshape(shape),
         statuses=batch.statuses,
         perturbed_statuses=Counter() if copies is None else copies.statuses,
     )
-
-
-def _compute(name: str, batch: RewardBatch) -> Floats:
-    """One number for each rollout; 0 if the reward compares with copies that were not made."""
-    if name in RewardWeights.PERTURBED and batch.copies is None:
-        return np.zeros_like(batch.scores)
-    values = np.asarray(REWARDS[name](batch), dtype=float)
-    if values.size != batch.scores.size:
-        raise ValueError(
-            f"reward {name!r} has shape {values.shape}; expected {batch.scores.shape}, a number "
-            "for each rollout"
-        )
-    return values
 
 
 def _not_lower(raw: Floats, perturbed: Floats, over: tuple[int, ...]) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""Rollouts of a training batch: G on each clip, and others on perturbed copies of it.
+"""Rollouts of a training batch: G per clip, and more on perturbed copies of it.
 
 Source: docs/method.md, sections 3.4 and 4. The frames of a clip are encoded once for all of its
 rollouts and, with a frozen image encoder, for the training passes of the same step. A perturbed
@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from vqathinker.policy.config import normalise
 from vqathinker.policy.generation import EncodedPrompts, generate, uniform_numbers
 from vqathinker.policy.inputs import FrameFeatures, encode_blank_frame, encode_frames
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
-from vqathinker.policy.normalisation import normalise
 from vqathinker.video.perturb import PerturbationTable
 from vqathinker.video.store import ClipStore
 
@@ -30,13 +30,13 @@ class Rollouts:
 
 @dataclass
 class RolloutSampler:
-    """Lets a policy answer about clips.
+    """Samples rollouts of a policy on clips.
 
     Args:
         ids: tokens (length,) of the prompt that every clip gets.
         end: the token that ends a completion.
-        vision_frozen: whether the image encoder is; then a clip is encoded once a step.
-        keep_encoded: whether encoded clips stay in memory from step to step, too.
+        vision_frozen: whether the image encoder is frozen; then a clip is encoded once a step.
+        keep_encoded: whether encoded clips stay in memory from step to step.
         copies: perturbed copies of each clip, with one rollout each; 0 for none.
         top_k: how many of the likeliest tokens are drawn from; 0: the whole vocabulary.
     """
@@ -52,32 +52,33 @@ class RolloutSampler:
     copies: int = 0
     perturbations: PerturbationTable | None = None
     top_k: int = 0
-    _encoded: dict[str, FrameFeatures] = field(default_factory=dict)
-    _shown: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    _clip_features: dict[str, FrameFeatures] = field(default_factory=dict)
+    _step_features: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
     _blank: FrameFeatures | None = None
 
     def prompts(
         self, policy: VQAThinkerForConditionalGeneration, videos: Sequence[str]
     ) -> EncodedPrompts:
-        """The prompts of distinct videos, with what they show encoded, without gradient."""
+        """The encoded prompts of distinct videos, without gradient."""
         return self._features(policy, videos).prompts(policy, self.ids)
 
     @torch.no_grad()
     def show(self, policy: VQAThinkerForConditionalGeneration, videos: Sequence[str]) -> None:
-        """Make distinct `videos` those of this step without sampling, for `model_inputs`."""
-        self._keep_shown(videos, self.prompts(policy, videos))
+        """Encode the distinct `videos` of a step without sampling, for `model_inputs`."""
+        prompts = self.prompts(policy, videos)
+        self._step_features = dict(zip(videos, zip(*prompts[1:], strict=True), strict=True))
 
     def model_inputs(
         self, policy: VQAThinkerForConditionalGeneration, videos: Sequence[str]
     ) -> dict[str, Tensor]:
-        """What the policy's forward takes for videos that were sampled or shown in this step.
+        """Inputs of the policy's forward for videos that were sampled or shown in this step.
 
-        Motion features always, for their encoder is frozen; frame features if the image encoder is,
-        else pixels, so that it gets its gradient.
+        Frame features if the image encoder is frozen, else pixels, so that it gets its gradient.
         """
         ids = self.ids.to(policy.device).expand(len(videos), -1)
         frames, motion = (
-            torch.stack(part) for part in zip(*(self._shown[v] for v in videos), strict=True)
+            torch.stack(part)
+            for part in zip(*(self._step_features[v] for v in videos), strict=True)
         )
         inputs = {"input_ids": ids, "motion_features": motion}
         if self.vision_frozen:
@@ -91,26 +92,24 @@ class RolloutSampler:
         """Roll out `group` completions for each of the distinct `videos`.
 
         Copy c of a video at `step` takes perturbation (step · copies + c) modulo those there are.
-        What is drawn for a video depends on it, on `step` and on `seed` alone.
+        The draws for a video depend on the video, `step` and `seed` only.
         """
         features = self._features(policy, videos)
-        rows = torch.arange(len(videos), device=policy.device).repeat_interleave(self.group)
-        parts = [features.prompts(policy, self.ids)]
-        self._keep_shown(videos, parts[0])
-        if self.perturbations is not None and self.copies:
-            copies = self._perturbed_features(policy, videos, features, self.perturbations, step)
+        raw, number = features.prompts(policy, self.ids), len(videos) * self.group
+        self._step_features = dict(zip(videos, zip(*raw[1:], strict=True), strict=True))
+        rows = torch.arange(len(videos)).repeat_interleave(self.group)
+        parts, table = [raw], self.perturbations
+        if table is not None and self.copies:
+            draws = range(step * self.copies, (step + 1) * self.copies)
+            drawn = [[table.get(video, n % table.draws) for n in draws] for video in videos]
+            copies = features.perturbed(drawn, lambda: self._blank_frame(policy, videos[0]))
             parts.append(copies.prompts(policy, self.ids))
-            number = len(videos) * (1 + self.copies)
-            rows = torch.cat([rows, torch.arange(len(videos), number, device=policy.device)])
+            rows = torch.cat([rows, torch.arange(len(videos), len(videos) * (1 + self.copies))])
         done = generate(
-            policy, EncodedPrompts.concatenate(parts), rows, self.max_new_tokens, self.end,
-            self._draws(videos, step, seed), self.temperature, self.top_k,
+            policy, EncodedPrompts.concatenate(parts), rows.to(policy.device), self.max_new_tokens,
+            self.end, self._draws(videos, step, seed), self.temperature, self.top_k,
         )  # fmt: skip
-        number = len(videos) * self.group
         return Rollouts(done[:number], done[number:])
-
-    def _keep_shown(self, videos: Sequence[str], prompts: EncodedPrompts) -> None:
-        self._shown = dict(zip(videos, zip(*prompts[1:], strict=True), strict=True))
 
     def _draws(self, videos: Sequence[str], step: int, seed: int) -> Tensor:
         """For every completion of all videos, then for every one on a perturbed copy."""
@@ -126,22 +125,14 @@ class RolloutSampler:
     ) -> FrameFeatures:
         if not self.keep_encoded:
             return encode_frames(policy, self._pixels(policy, videos))
-        new = [video for video in videos if video not in self._encoded]
+        new = [video for video in videos if video not in self._clip_features]
         if new:
             fresh = encode_frames(policy, self._pixels(policy, new))
-            self._encoded |= {
+            self._clip_features |= {
                 v: FrameFeatures(*(part[i] for part in fresh)) for i, v in enumerate(new)
             }
-        encoded = zip(*(self._encoded[video] for video in videos), strict=True)
+        encoded = zip(*(self._clip_features[video] for video in videos), strict=True)
         return FrameFeatures(*(torch.stack(part) for part in encoded))
-
-    def _perturbed_features(
-        self, policy: VQAThinkerForConditionalGeneration, videos: Sequence[str],
-        features: FrameFeatures, table: PerturbationTable, step: int,
-    ) -> FrameFeatures:  # fmt: skip
-        numbers = range(step * self.copies, (step + 1) * self.copies)
-        drawn = [[table.get(video, n % table.draws) for n in numbers] for video in videos]
-        return features.perturbed(drawn, lambda: self._blank_frame(policy, videos[0]))
 
     def _blank_frame(self, policy: VQAThinkerForConditionalGeneration, like: str) -> FrameFeatures:
         """A blank frame: zero after normalisation, the mean colour."""

@@ -46,16 +46,9 @@ _WITHOUT_EFFECT = {"tensorboard", "keep", "launch", "save_every"}
 
 
 def train(
-    run: str,
-    settings: RunSettings,
-    *,
-    policy: Path,
-    manifest: Path,
-    clips: Sequence[Path],
-    perturbations: Path | None,
-    out: Path,
-    times: Path | None = None,
-) -> None:
+    run: str, settings: RunSettings, *, policy: Path, manifest: Path, clips: Sequence[Path],
+    perturbations: Path | None, out: Path, times: Path | None = None,
+) -> None:  # fmt: skip
     """Train `run` and write `out`/checkpoints/ and `out`/history.csv.
 
     `times` receives the seconds and memory of each step, which differ between equal runs.
@@ -164,12 +157,9 @@ def _labelled_clips(manifest: Path, clips: Sequence[Path]) -> tuple[Dataset, Cli
 
 
 def _fingerprint(
-    settings: RunSettings,
-    policy: Path,
-    manifest: Path,
-    perturbations: Path | None,
+    settings: RunSettings, policy: Path, manifest: Path, perturbations: Path | None,
     clips: Sequence[Path],
-) -> dict[str, str]:
+) -> dict[str, str]:  # fmt: skip
     with_effect = settings.model_dump_json(exclude={"training": _WITHOUT_EFFECT})
     with ThreadPoolExecutor() as pool:  # the paper's clips are 100 GB
         hashes = " ".join(pool.map(sha256_of_file, clips))

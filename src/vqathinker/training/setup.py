@@ -13,14 +13,13 @@ from torch import nn
 from trl import GRPOConfig, SFTConfig
 
 from vqathinker.params import LoraParams, RunSettings
-from vqathinker.policy.config import ask_as_trained
+from vqathinker.policy.config import FROZEN, PARTS, ask_as_trained
 from vqathinker.policy.device import choose_device
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.policy.folder.low_rank import LowRankLinear
 from vqathinker.policy.folder.shards import Shards
 from vqathinker.policy.inputs import prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
-from vqathinker.policy.parts import FROZEN, PARTS
 from vqathinker.training.resumable import ResumableTrainer
 from vqathinker.training.rollouts import RolloutSampler
 from vqathinker.training.supervised import SupervisedTrainer
@@ -121,47 +120,31 @@ def _sampler(
 
 def _supervised_config(settings: RunSettings, out: Path) -> SFTConfig:
     return SFTConfig(
-        per_device_train_batch_size=settings.training.videos_per_device,
-        max_length=None,
-        packing=False,
-        padding_free=False,
-        loss_type="nll",
-        remove_unused_columns=False,
-        dataset_kwargs={"skip_prepare_dataset": True},
-        **_shared_config(settings, out),
-    )
+        per_device_train_batch_size=settings.training.videos_per_device, loss_type="nll",
+        max_length=None, packing=False, padding_free=False, remove_unused_columns=False,
+        dataset_kwargs={"skip_prepare_dataset": True}, **_shared_config(settings, out),
+    )  # fmt: skip
 
 
 def _config(settings: RunSettings, out: Path) -> GRPOConfig:
     how = settings.training
     return GRPOConfig(
+        # Rollouts.
         per_device_train_batch_size=how.videos_per_device * how.group_size,
-        num_generations=how.group_size,
-        max_completion_length=how.max_new_tokens,
-        temperature=how.temperature,
-        top_k=how.top_k,
-        top_p=1.0,
-        min_p=None,
-        repetition_penalty=1.0,
-        beta=0.0,  # set on the trainer, together with the reference
+        num_generations=how.group_size, num_iterations=how.iterations,
+        max_completion_length=how.max_new_tokens, temperature=how.temperature, top_k=how.top_k,
+        top_p=1.0, min_p=None, repetition_penalty=1.0,
+        # Advantages.
+        scale_rewards="group", multi_objective_aggregation="sum_then_normalize",
+        # Loss.
+        loss_type=how.loss_type, epsilon=how.epsilon, epsilon_high=None, delta=None,
+        importance_sampling_level="token", off_policy_mask_threshold=None,
+        top_entropy_quantile=1.0, entropy_coef=0.0, mask_truncated_completions=False,
         use_bias_correction_kl=how.kl_estimator == "unbiased",
-        epsilon=how.epsilon,
-        num_iterations=how.iterations,
-        loss_type=how.loss_type,
-        epsilon_high=None,  # as epsilon
-        delta=None,
-        importance_sampling_level="token",
-        off_policy_mask_threshold=None,
-        top_entropy_quantile=1.0,
-        entropy_coef=0.0,
-        mask_truncated_completions=False,
-        sync_ref_model=False,
-        disable_dropout=False,
-        cast_lm_head_to_fp32=False,
-        scale_rewards="group",
-        multi_objective_aggregation="sum_then_normalize",
+        beta=0.0,  # set on the trainer, together with the reference
+        sync_ref_model=False, disable_dropout=False, cast_lm_head_to_fp32=False,
         **_shared_config(settings, out),
-    )
+    )  # fmt: skip
 
 
 def _shared_config(settings: RunSettings, out: Path) -> dict[str, Any]:
@@ -171,40 +154,26 @@ def _shared_config(settings: RunSettings, out: Path) -> dict[str, Any]:
     """
     how = settings.training
     return {
-        "output_dir": str(out / "checkpoints"),
+        "num_train_epochs": how.epochs, "max_steps": how.max_steps or -1,
         "gradient_accumulation_steps": how.gradient_accumulation,
-        "learning_rate": how.learning_rate,
-        "lr_scheduler_type": how.schedule,
-        "warmup_steps": how.warmup_steps,
-        "num_train_epochs": how.epochs,
-        "max_steps": how.max_steps or -1,
-        "max_grad_norm": how.max_grad_norm,
-        "weight_decay": how.weight_decay,
-        "optim": "adamw_torch_fused",
-        "adam_beta1": 0.9,
-        "adam_beta2": 0.999,
-        "adam_epsilon": 1e-8,
-        "lr_scheduler_kwargs": None,
-        "label_smoothing_factor": 0.0,
-        "neftune_noise_alpha": None,
-        "average_tokens_across_devices": True,
+        "average_tokens_across_devices": True, "label_smoothing_factor": 0.0,
+        "neftune_noise_alpha": None, "seed": settings.seed, "data_seed": settings.seed,
         "full_determinism": False,
-        "bf16": how.precision == "bf16",
-        "fp16": False,
-        "tf32": None,
-        "use_liger_kernel": False,
-        "torch_compile": False,
-        "activation_checkpointing": how.gradient_checkpointing,
+        # Optimiser.
+        "optim": "adamw_torch_fused", "adam_beta1": 0.9, "adam_beta2": 0.999, "adam_epsilon": 1e-8,
+        "learning_rate": how.learning_rate, "weight_decay": how.weight_decay,
+        "max_grad_norm": how.max_grad_norm, "lr_scheduler_type": how.schedule,
+        "lr_scheduler_kwargs": None, "warmup_steps": how.warmup_steps,
+        # Precision and speed.
+        "bf16": how.precision == "bf16", "fp16": False, "tf32": None, "torch_compile": False,
+        "use_liger_kernel": False, "activation_checkpointing": how.gradient_checkpointing,
         "use_cpu": choose_device(settings.device).type == "cpu",
         "ddp_find_unused_parameters": False,
-        "save_strategy": "steps",
-        "save_steps": how.save_every,
+        # Checkpoints and log.
+        "output_dir": str(out / "checkpoints"), "save_strategy": "steps",
+        "save_steps": how.save_every, "report_to": [], "disable_tqdm": True,
         "logging_steps": 1,  # a resumed run would lose what is not logged yet
-        "seed": settings.seed,
-        "data_seed": settings.seed,
-        "report_to": [],
-        "disable_tqdm": True,
-    }
+    }  # fmt: skip
 
 
 def _freeze(policy: VQAThinkerForConditionalGeneration, parts: Sequence[str]) -> None:
@@ -230,13 +199,6 @@ def _lora_config(
     parts = sorted(PARTS.keys() - {FROZEN, *how.parts, *freeze})
     whole = [prefix.strip(".") for part in parts for prefix in PARTS[part]]
     return LoraConfig(
-        r=how.rank,
-        lora_alpha=how.alpha,
-        lora_dropout=0.0,
-        bias="none",
-        init_lora_weights=True,
-        use_rslora=False,
-        use_dora=False,
-        target_modules=layers,
-        modules_to_save=whole or None,
-    )
+        r=how.rank, lora_alpha=how.alpha, lora_dropout=0.0, bias="none", init_lora_weights=True,
+        use_rslora=False, use_dora=False, target_modules=layers, modules_to_save=whole or None,
+    )  # fmt: skip

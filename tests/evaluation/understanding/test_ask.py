@@ -13,9 +13,9 @@ from vqathinker.evaluation.understanding.ask import Manner, ask, option_chances
 from vqathinker.evaluation.understanding.measure import measure_task
 from vqathinker.evaluation.understanding.questions import Question
 from vqathinker.params import AnswerParams, EvaluationParams, UnderstandingParams
+from vqathinker.policy.config import normalise
 from vqathinker.policy.folder.checkpoint import load_policy
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
-from vqathinker.policy.normalisation import normalise
 from vqathinker.video.store import ClipStore
 
 Ask = Callable[..., Answers]

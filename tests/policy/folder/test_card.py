@@ -7,10 +7,8 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-import yaml
 
 from vqathinker.phases.parameters import resolve
-from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.folder.card import ABOUT_RESULTS, model_card, with_results
 from vqathinker.policy.folder.checkpoint import Policy, save_policy
 from vqathinker.policy.inputs import generation_defaults
@@ -24,28 +22,6 @@ def card(config: dict[str, Any]) -> str:
     """Of a run whose temporal reward weighs nothing."""
     settings = resolve(config)["runs"]["grpo-no-temporal"]
     return model_card("grpo/policy", "A policy.\n", config_of("8B"), RUN | {"settings": settings})
-
-
-def test_a_card_tells_method_data_parameters_licence_and_limits(card: str) -> None:
-    assert yaml.safe_load(card.split("---")[1])["library_name"] == "transformers"
-    sections = re.findall(r"^## (.*)$", card, re.MULTILINE)
-    assert sections == [
-        "Method", "Data", "Parameters", "Results", "Limits", "Licence", "How to score a clip",
-    ]  # fmt: skip
-    assert "240 steps of GRPO, rewarded for regression, ranking, format." in card
-    assert "`data/demo_train/manifest.parquet`; clips 6x112" in card
-    assert '"learning_rate": 0.001' in card
-    assert "frames sampled as 12x560" in card
-    assert "InternVL3 (MIT" in card
-    assert ABOUT_RESULTS in card
-
-
-def test_a_base_policy_says_that_nothing_was_learned() -> None:
-    config = VQAThinkerConfig(motion={"encoder": "filter_bank"})
-    card = model_card("base/tiny", "A policy.\n", config, {})
-    assert "No reinforcement learning yet" in card
-    assert "None that has a score." in card
-    assert "InternVL3" not in card.partition("## Licence")[2]
 
 
 def test_results_are_put_in_their_place_and_replaced(card: str) -> None:

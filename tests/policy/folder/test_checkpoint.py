@@ -1,11 +1,8 @@
 """Policy folders: they come back bit by bit, without pickle, and say what is wrong with them."""
 
-import hashlib
 import json
 import pickle
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +19,6 @@ from vqathinker.policy.folder.checkpoint import Policy, load_policy, save_policy
 from vqathinker.policy.folder.export import export
 from vqathinker.policy.folder.hashes import policy_hash
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
-from vqathinker.policy.prompt import training_prompt
 
 Model = VQAThinkerForConditionalGeneration
 Tensors = dict[str, Tensor]
@@ -66,31 +62,6 @@ def test_a_saved_policy_comes_back_bit_by_bit(
     text = "<think>I see clear blur.</think><answer>3.42</answer><|im_end|>"
     assert again.tokenizer(text)["input_ids"] == loaded.tokenizer(text)["input_ids"]
     assert again.tokenizer.decode([again.tokenizer.eos_token_id]) == "<|im_end|>"
-
-
-ELSEWHERE = """
-import hashlib, sys, torch
-from pathlib import Path
-from vqathinker.policy.folder.checkpoint import load_policy
-model, tokenizer, _ = load_policy(Path(sys.argv[1]))
-ids = torch.tensor(tokenizer(sys.argv[2], add_special_tokens=False)["input_ids"])
-pixels = torch.randn((1, 6, 3, 56, 56), generator=torch.Generator().manual_seed(3))
-with torch.no_grad():
-    logits = model(input_ids=ids[None], pixel_values=pixels).logits
-print(hashlib.sha256(logits.numpy().tobytes()).hexdigest())
-"""
-
-
-def test_another_process_gets_the_same_logits_from_the_path_alone(
-    tmp_path: Path, folder: Path, loaded: Policy, ids: Tensor
-) -> None:
-    text = training_prompt(6, 4)
-    args = [sys.executable, "-c", ELSEWHERE, str(folder), text]
-    done = subprocess.run(args, cwd=tmp_path, capture_output=True, text=True, check=True)
-    pixels = torch.randn((1, 6, 3, 56, 56), generator=torch.Generator().manual_seed(3))
-    with torch.no_grad():
-        logits = loaded.model(input_ids=ids[None], pixel_values=pixels).logits
-    assert done.stdout.strip() == hashlib.sha256(logits.numpy().tobytes()).hexdigest()
 
 
 def test_nothing_is_pickled(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from vqathinker.phases.parameters import resolve
+from vqathinker.policy.config import PARTS
 from vqathinker.policy.folder.checkpoint import load_policy
 from vqathinker.policy.folder.describe import describe, format_facts
-from vqathinker.policy.parts import PARTS
 
 
 @pytest.fixture

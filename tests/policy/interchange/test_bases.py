@@ -8,13 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import InternVLVisionConfig, Qwen2Config
-from typer.testing import CliRunner
 
-from vqathinker.cli import app
 from vqathinker.errors import InputError
 from vqathinker.params import OriginalBaseParams, PolicyBaseParams
 from vqathinker.params.base import RELEASED
@@ -197,14 +194,3 @@ def test_a_policy_folder_that_is_not_what_its_record_says_is_refused(
     with pytest.raises(InputError, match="extra: not expected"):
         prepare_policy_base(taken(folder), tmp_path / "base")
     assert not (tmp_path / "base").exists()
-
-
-def test_the_command_takes_what_the_parameters_name(
-    tmp_path: Path, config: dict[str, Any], tiny_base: Path
-) -> None:
-    config["scales"]["demo"]["base"] = taken(tiny_base).model_dump()
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-    args = ["base", "--params", str(tmp_path / "params.yaml"), "--out", str(tmp_path / "mine")]
-    result = CliRunner().invoke(app, args)
-    assert result.exit_code == 0, result.output
-    assert policy_hash(tmp_path / "mine") == policy_hash(tiny_base)

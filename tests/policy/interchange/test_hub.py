@@ -20,7 +20,6 @@ from transformers import (
     Qwen2Config,
 )
 
-from vqathinker.errors import InputError
 from vqathinker.params.base import HubBaseParams
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.policy.inputs import image_token
@@ -93,17 +92,6 @@ def test_every_tensor_of_the_stock_model_is_kept(policy: Policy, repository: Pat
     assert policy.model.lm_head.weight is not policy.model.get_input_embeddings().weight
 
 
-@torch.no_grad()
-def test_frames_and_text_give_what_the_stock_model_gives(policy: Policy, repository: Path) -> None:
-    stock = InternVLForConditionalGeneration.from_pretrained(repository).eval()
-    frames = torch.randn((2, 3, 224, 224), generator=torch.Generator().manual_seed(1))
-    body = policy.model.model
-    ours = body.multi_modal_projector(body.encode_frames(frames[None]))[0]
-    assert torch.equal(ours, stock.get_image_features(pixel_values=frames).pooler_output)
-    ids = torch.tensor([policy.tokenizer("Rate the video.")["input_ids"]])
-    assert torch.equal(policy.model(input_ids=ids).logits, stock(input_ids=ids).logits)
-
-
 def test_the_motion_projector_is_drawn_as_the_authors_draw_it(policy: Policy) -> None:
     norm, first, _, second = policy.model.model.motion_projector
     for linear in (first, second):
@@ -124,12 +112,6 @@ def test_the_motion_encoder_has_the_public_weights(
     sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
     assert policy.provenance["slowfast_sha256"] == sha256
     assert policy.provenance["params"]["motion"]["weights"] == str(weights)
-
-
-def test_answers_end_with_the_turn_and_are_greedy(policy: Policy) -> None:
-    how = policy.model.generation_config
-    assert how.eos_token_id == policy.tokenizer.convert_tokens_to_ids("<|im_end|>")
-    assert (how.do_sample, how.max_new_tokens) == (False, 1024)
 
 
 def test_a_size_is_downloaded_by_name_at_its_revision_without_code_or_pickles(
@@ -177,11 +159,4 @@ def test_a_missing_tensor_is_named(tmp_path: Path, copy: Path, weights: Path) ->
     del tensors[name]
     save_file(tensors, copy / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(HubError, match=r"model\.multi.*layer_norm\.bias$"):
-        prepare_hub_base(params(copy, weights), tmp_path / "base")
-
-
-def test_another_tokenizer_is_refused(tmp_path: Path, copy: Path, weights: Path) -> None:
-    text = (copy / "tokenizer.json").read_text()
-    (copy / "tokenizer.json").write_text(text.replace("<IMG_CONTEXT>", "<IMG>"))
-    with pytest.raises(InputError, match="<IMG_CONTEXT>"):
         prepare_hub_base(params(copy, weights), tmp_path / "base")

@@ -4,12 +4,9 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from vqathinker.errors import InputError
 from vqathinker.policy.interchange.original_layout import from_original, to_original
-from vqathinker.policy.parts import shape_mismatches
 from vqathinker.policy.sizes import config_of
 
 # Of OpenGVLab/InternVL3-8B's config.json, without what only concerns tiles of pictures.
@@ -108,16 +105,3 @@ def test_keys_that_are_left_out_mean_what_they_mean_to_the_authors(
 ) -> None:
     config = from_original(changed(**{f"vision_config__{key}": ...}), IMAGE, False, "12x560")
     assert getattr(config.vision_config, ours) == value
-
-
-SHAPES = st.dictionaries(st.sampled_from("abcdef"), st.tuples(st.integers(1, 3)))
-
-
-@given(expected=SHAPES, given_=SHAPES)
-def test_every_misfit_and_nothing_else_is_listed(
-    expected: dict[str, tuple[int]], given_: dict[str, tuple[int]]
-) -> None:
-    named = [line.partition(":")[0] for line in shape_mismatches(expected, given_)]
-    assert named == sorted(
-        name for name in expected.keys() | given_.keys() if expected.get(name) != given_.get(name)
-    )

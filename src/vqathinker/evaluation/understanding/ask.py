@@ -37,11 +37,11 @@ from vqathinker.hashing import code_digest
 from vqathinker.journal import open_journal
 from vqathinker.params import AnswerParams, Device, EvaluationParams, UnderstandingParams
 from vqathinker.policy.answer import Completion
+from vqathinker.policy.config import normalise
 from vqathinker.policy.folder.checkpoint import Policy
 from vqathinker.policy.generation import EncodedPrompts, generate
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
-from vqathinker.policy.normalisation import normalise
 from vqathinker.policy.scoring import Scorer
 from vqathinker.video.store import ClipStore
 

@@ -40,12 +40,9 @@ class Policy(NamedTuple):
 
 
 def save_policy(
-    model: VQAThinkerForConditionalGeneration,
-    tokenizer: PreTrainedTokenizerBase,
-    folder: Path,
-    about: str,
-    provenance: dict[str, Any],
-) -> None:
+    model: VQAThinkerForConditionalGeneration, tokenizer: PreTrainedTokenizerBase, folder: Path,
+    about: str, provenance: dict[str, Any],
+) -> None:  # fmt: skip
     """Write a policy folder; what was in it is replaced. `about` is the body of its card."""
     with policy_folder(folder, model.config, tokenizer, about, provenance) as part:
         model.save_pretrained(part)
@@ -53,12 +50,9 @@ def save_policy(
 
 @contextmanager
 def policy_folder(
-    folder: Path,
-    config: VQAThinkerConfig | None,
-    tokenizer: PreTrainedTokenizerBase,
-    about: str,
+    folder: Path, config: VQAThinkerConfig | None, tokenizer: PreTrainedTokenizerBase, about: str,
     provenance: dict[str, Any],
-) -> Iterator[Path]:
+) -> Iterator[Path]:  # fmt: skip
     """Yields a folder for weights and configuration, which then replaces `folder` as a whole.
 
     Tokenizer, record and card are added.
@@ -84,12 +78,9 @@ def write_record(
 
 
 def load_policy(
-    folder: Path,
-    device: torch.device | str = "cpu",
-    dtype: torch.dtype | None = torch.float32,
-    *,
+    folder: Path, device: torch.device | str = "cpu", dtype: torch.dtype | None = torch.float32, *,
     merged: bool = False,
-) -> Policy:
+) -> Policy:  # fmt: skip
     """Load a policy folder; its weights go to the device one by one, without a second copy.
 
     Args:

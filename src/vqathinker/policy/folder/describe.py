@@ -8,10 +8,10 @@ import math
 from pathlib import Path
 from typing import Any
 
+from vqathinker.policy.config import FROZEN, PARTS, part_of
 from vqathinker.policy.folder.checkpoint import read_config, read_provenance
 from vqathinker.policy.folder.hashes import policy_hash
 from vqathinker.policy.folder.shards import WIDTHS, Shards
-from vqathinker.policy.parts import FROZEN, PARTS, part_of
 from vqathinker.video.sampling import parse_setting
 
 

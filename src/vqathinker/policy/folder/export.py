@@ -15,12 +15,9 @@ from vqathinker.policy.folder.checkpoint import (
 
 
 def export(
-    run: str,
-    settings: RunSettings,
-    source: Path,
-    out: Path,
+    run: str, settings: RunSettings, source: Path, out: Path,
     evaluation: OwnEvaluation | None = None,
-) -> None:
+) -> None:  # fmt: skip
     """Turn the last checkpoint under `source`/checkpoints into the policy folder `out`.
 
     Adapters are merged into float32 weights, and stay next to them, with those of the policy that

@@ -44,7 +44,7 @@ from vqathinker.policy.interchange.original import (
 from vqathinker.policy.interchange.original_layout import require_tensors
 from vqathinker.policy.interchange.snapshot import NEEDED, HubError, snapshot
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
-from vqathinker.policy.motion.slowfast import TIME_REPEAT, SlowFastR50
+from vqathinker.policy.motion.slowfast import SlowFastR50
 from vqathinker.policy.motion.slowfast_weights import fetch_weights, load_weights
 
 _MADE_BY = "vqathinker.policy.interchange.bases"
@@ -93,13 +93,14 @@ def add_motion_branch(
     stock: InternVLForConditionalGeneration, encoder: SlowFastR50, generator: torch.Generator
 ) -> VQAThinkerForConditionalGeneration:
     """A policy that shares every tensor of `stock`, so an 8B one is in memory once."""
-    told = stock.config.to_dict()
+    theirs = stock.config.to_dict()
     config = VQAThinkerConfig(
-        **{key: value for key, value in told.items() if key not in ("model_type", "architectures")},
-        motion={
-            "encoder": "slowfast_r50",
-            "time_repeat": {str(frames): repeat for frames, repeat in TIME_REPEAT.items()},
+        **{
+            key: value
+            for key, value in theirs.items()
+            if key not in ("model_type", "architectures")
         },
+        motion={"encoder": "slowfast_r50"},
         setting=AUTHORS_SETTING,
     )
     text = stock.get_input_embeddings().weight
@@ -128,10 +129,10 @@ def _initialise_projector(projector: nn.Module, generator: torch.Generator) -> N
 
 
 def _load_stock(folder: Path) -> InternVLForConditionalGeneration:
-    told = read_json(folder / "config.json", "a model's of the hub", "download the folder whole")
-    if told.get("model_type") != "internvl":
+    theirs = read_json(folder / "config.json", "a model's of the hub", "download the folder whole")
+    if theirs.get("model_type") != "internvl":
         raise HubError(
-            f"{folder}: model_type is {told.get('model_type')!r}, expected 'internvl', which is "
+            f"{folder}: model_type is {theirs.get('model_type')!r}, expected 'internvl', which is "
             "transformers' own layout (…-hf); take `vqathinker policy import` for the original one"
         )
     stock, info = InternVLForConditionalGeneration.from_pretrained(

@@ -20,6 +20,7 @@ from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from vqathinker.errors import read_json, reading
+from vqathinker.hashing import sha256_of_file
 from vqathinker.policy.config import AUTHORS_SETTING, VQAThinkerConfig
 from vqathinker.policy.folder.checkpoint import (
     policy_folder,
@@ -27,7 +28,7 @@ from vqathinker.policy.folder.checkpoint import (
     read_provenance,
     read_tokenizer,
 )
-from vqathinker.policy.folder.hashes import file_hashes
+from vqathinker.policy.folder.hashes import HASHED
 from vqathinker.policy.folder.shards import Shards, write_shards
 from vqathinker.policy.inputs import end_answers_with_turns, generation_defaults, image_token
 from vqathinker.policy.interchange.original_layout import (
@@ -57,13 +58,9 @@ def has_motion_encoder(source: Path) -> bool:
 
 
 def import_original(
-    source: Path,
-    out: Path,
-    setting: str = AUTHORS_SETTING,
-    *,
-    encoder: SlowFastR50 | None = None,
+    source: Path, out: Path, setting: str = AUTHORS_SETTING, *, encoder: SlowFastR50 | None = None,
     origin: Mapping[str, Any] | None = None,
-) -> None:
+) -> None:  # fmt: skip
     """Turn a checkpoint in the original layout into the policy folder `out`.
 
     Args:
@@ -89,9 +86,10 @@ def import_original(
     require_tensors(source, _original_shapes(config), shapes)
     plan = {name: original_name(name) for name in own_shapes(config)}
     config.dtype = given[plan["model.language_model.norm.weight"][0]]().dtype
+    hashes = {p.name: sha256_of_file(p) for p in sorted(source.iterdir()) if p.suffix in HASHED}
     provenance = {
         "made_by": "vqathinker policy import", "source": source.name,
-        "sha256": file_hashes(source), "evaluation": {"score": _AUTHORS_SCORE}, **(origin or {}),
+        "sha256": hashes, "evaluation": {"score": _AUTHORS_SCORE}, **(origin or {}),
     }  # fmt: skip
     about = _CARD.format(source=provenance["source"])
     with policy_folder(out, config, tokenizer, about, provenance) as part:

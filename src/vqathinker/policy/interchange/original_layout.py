@@ -16,9 +16,7 @@ from typing import Any
 from transformers import InternVLVisionConfig, Qwen2Config
 
 from vqathinker.errors import InputError
-from vqathinker.policy.config import VQAThinkerConfig
-from vqathinker.policy.motion.slowfast import TIME_REPEAT
-from vqathinker.policy.parts import shape_mismatches
+from vqathinker.policy.config import VQAThinkerConfig, shape_mismatches
 
 _PARTS = {"q_proj": 0, "k_proj": 1, "v_proj": 2}
 _ENCODER = "slowfast_model."
@@ -155,10 +153,7 @@ def from_original(
     text_config = Qwen2Config(**shared, **_attention_window(language), tie_word_embeddings=tied)
     ratio = float(config.get("downsample_ratio", 0.5))
     return VQAThinkerConfig(
-        motion={
-            "encoder": "slowfast_r50",
-            "time_repeat": {str(frames): repeat for frames, repeat in TIME_REPEAT.items()},
-        },
+        motion={"encoder": "slowfast_r50"},
         setting=setting, vision_config=vision_config, text_config=text_config,
         image_token_id=image_token_id,
         image_seq_length=round(vision["image_size"] / vision["patch_size"] * ratio) ** 2,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vqathinker.errors import InputError
-from vqathinker.policy.normalisation import IMAGENET_MEAN, IMAGENET_STD
+from vqathinker.policy.config import IMAGENET_MEAN, IMAGENET_STD
 
 _BLOCK = 14
 _LUMA = (0.299, 0.587, 0.114)
@@ -35,9 +35,8 @@ class FilterBank(nn.Module):
     centre: Tensor
     scale: Tensor
 
-    def __init__(self, slow_divisor: int = 1) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.slow_divisor = slow_divisor
         spatial = _BANDS["luma"] * (1 + len(_SPREAD)) + _BANDS["red"] + _BANDS["blue"]
         self.dim = spatial + 4 + len(_TONES) + 3 * len(_TIMES) + len(_STILL)
         self.register_buffer("cosines", cosine_basis(_BLOCK))
@@ -93,10 +92,9 @@ class FilterBank(nn.Module):
         frames = frame_features.shape[1]
         if frames < 3:
             raise InputError(f"{frames} frames in a clip; the motion encoder needs at least 3")
-        slow = torch.linspace(0, frames - 1, max(1, frames // self.slow_divisor)).long()
         still = self.dim - 3 * len(_TIMES) - len(_STILL)
         appearance, small = frame_features[..., :still], frame_features[..., still:]
-        return torch.cat([appearance[:, slow].mean(1), self._change(small)], dim=1)
+        return torch.cat([appearance.contiguous().mean(1), self._change(small)], dim=1)
 
     def _appearance(self, rgb: Tensor, luma: Tensor) -> Tensor:
         planes = {"luma": luma, "red": rgb[:, 0] - luma, "blue": rgb[:, 2] - luma}

@@ -72,7 +72,7 @@ class _Bottleneck(nn.Module):
 
 
 class _Residual(nn.Module):
-    """A bottleneck beside its input, which is brought to the same shape where it has another."""
+    """A bottleneck added to its input, which is projected if its shape differs."""
 
     def __init__(self, channels: int, width: int, time: int, stride: int) -> None:
         super().__init__()
@@ -83,10 +83,10 @@ class _Residual(nn.Module):
         self.branch2 = _Bottleneck(channels, width, time, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        beside = x
+        shortcut = x
         if self.branch1_conv is not None and self.branch1_norm is not None:
-            beside = self.branch1_norm(self.branch1_conv(x))
-        return (self.branch2(x) + beside).relu_()
+            shortcut = self.branch1_norm(self.branch1_conv(x))
+        return (self.branch2(x) + shortcut).relu_()
 
 
 class _ResidualStage(nn.Module):
@@ -105,7 +105,7 @@ class _ResidualStage(nn.Module):
 
 
 class _Fusion(nn.Module):
-    """Brings the fast pathway to the slow one's frames and puts it beside its channels."""
+    """Reduces the fast pathway to the slow one's frames and concatenates it to the channels."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -169,26 +169,12 @@ TIME_REPEAT: Mapping[int, int] = MappingProxyType({6: 6, 12: 4})
 
 
 class SlowFastR50(nn.Module):
-    """Frozen: all state is in buffers, so no optimiser finds it, and it is never in training mode.
-
-    Args:
-        time_repeat: by the number of frames; see `time_repeats` for any other number.
-
-    Raises:
-        InputError: so few repeats leave less than a window of the pools.
-    """
+    """Frozen: all state is in buffers, so no optimiser finds it; never in training mode."""
 
     dim = STAGES[-1].width * 4 * (FAST_RATIO + 1) // FAST_RATIO  # 2048 slow + 256 fast
 
-    def __init__(self, time_repeat: Mapping[int, int] = TIME_REPEAT) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        for frames, repeat in time_repeat.items():
-            if repeat < time_repeats(frames, {}):
-                raise InputError(
-                    f"time_repeat of {frames} frames is {repeat}; the pools need at least "
-                    f"{time_repeats(frames, {})}: check motion.time_repeat of the configuration"
-                )
-        self.time_repeat = dict(time_repeat)
         self.blocks = nn.ModuleList([build_stem(), *(build_stage(i) for i in range(len(STAGES)))])
         _freeze(self.eval())
 
@@ -197,7 +183,7 @@ class SlowFastR50(nn.Module):
         return super().train(False)
 
     def encode_frames(self, pixel_values: Tensor) -> Tensor:
-        """The frames themselves: convolutions over time leave nothing that one tells alone."""
+        """The frames themselves: no feature of SlowFast is of a single frame."""
         return pixel_values
 
     def pool_frames(self, frame_features: Tensor) -> Tensor:
@@ -216,7 +202,7 @@ class SlowFastR50(nn.Module):
             raise InputError(
                 f"frames of {size} px; SlowFast-R50 needs at least {_SMALLEST}: check the setting"
             )
-        repeat = time_repeats(frames, self.time_repeat)
+        repeat = time_repeats(frames)
         precision = next(self.buffers()).dtype
         with torch.autocast(pixel_values.device.type, enabled=False):
             parts = [
@@ -236,8 +222,8 @@ class SlowFastR50(nn.Module):
         return torch.cat(pooled, dim=1)
 
 
-def time_repeats(frames: int, table: Mapping[int, int] = TIME_REPEAT) -> int:
-    """How often features of so many frames are repeated: by the table, else what fills the pools.
+def time_repeats(frames: int) -> int:
+    """How often features of so many frames are repeated: the authors', else what fills the pools.
 
     By that rule alone the authors' evaluation would repeat 3 times, not 4.
 
@@ -245,7 +231,7 @@ def time_repeats(frames: int, table: Mapping[int, int] = TIME_REPEAT) -> int:
     (4, 2)
     """
     fewest = max(-(-_WINDOWS[0][0] // _slow_frames(frames)), -(-_WINDOWS[1][0] // frames))
-    return table.get(frames, fewest)
+    return TIME_REPEAT.get(frames, fewest)
 
 
 def _freeze(encoder: nn.Module) -> None:

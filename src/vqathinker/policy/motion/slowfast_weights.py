@@ -10,8 +10,8 @@ from torch import Tensor
 
 from vqathinker.errors import InputError, reading
 from vqathinker.hashing import sha256_of_file
+from vqathinker.policy.config import shape_mismatches
 from vqathinker.policy.motion.slowfast import SlowFastR50
-from vqathinker.policy.parts import shape_mismatches
 
 _CLASSIFIER = {"blocks.6.proj.weight", "blocks.6.proj.bias"}
 _COUNTER = "num_batches_tracked"  # of no use in eval mode, and some files leave it out
