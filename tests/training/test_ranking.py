@@ -81,6 +81,6 @@ def test_does_not_depend_on_the_order_of_videos_or_rollouts(batch: Batch, random
 
 
 @pytest.mark.parametrize("mos", [nan, np.inf])
-def test_a_label_that_is_no_number_is_refused_with_its_place(mos: float) -> None:
-    with pytest.raises(ValueError, match=r"\(1,\) is (nan|inf)"):
+def test_a_label_that_is_no_number_is_refused(mos: float) -> None:
+    with pytest.raises(ValueError, match=r"nan|inf"):
         ranking([[1.0], [2.0]], [3.0, mos])

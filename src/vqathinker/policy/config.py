@@ -116,11 +116,7 @@ _FULL, _SLIDING = "full_attention", "sliding_attention"  # transformers' names
 
 def has_window(language: PreTrainedConfig) -> bool:
     """Whether any layer of a language model attends to a window of tokens only."""
-    if kinds := getattr(language, "layer_types", None):
-        return set(kinds) != {_FULL}
-    # Models without kinds of layers: Mistral's window has no switch, older Qwen2's has one.
-    switched_on = getattr(language, "use_sliding_window", True)
-    return bool(switched_on and getattr(language, "sliding_window", None))
+    return set(language.layer_types) != {_FULL}
 
 
 def attention_window(language: PreTrainedConfig) -> int | None:
@@ -131,11 +127,9 @@ def attention_window(language: PreTrainedConfig) -> int | None:
     """
     if not has_window(language):
         return None
-    kinds = set(getattr(language, "layer_types", None) or [])
-    window = getattr(language, "sliding_window", None)
-    if not kinds or not kinds <= {_FULL, _SLIDING} or not window:
+    if not set(language.layer_types) <= {_FULL, _SLIDING}:
         raise InputError(
-            f"text_config: layer_types {sorted(kinds)} with sliding_window {window}; expected "
-            f"{_FULL}, or {_SLIDING} with a window: set evaluation.score to greedy or mean"
+            f"text_config: layer_types {sorted(set(language.layer_types))}; expected {_FULL} or "
+            f"{_SLIDING}: set evaluation.score to greedy or mean"
         )
-    return int(window)
+    return int(language.sliding_window)

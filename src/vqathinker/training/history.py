@@ -3,7 +3,6 @@
 The history is the same for two equal runs, the times are not.
 """
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -104,18 +103,8 @@ def _steps(log: Log) -> pd.DataFrame:
 class ProgressBar(TrainerCallback):
     """A bar with the rewards, or the loss if there are none; silent outside a terminal."""
 
-    def __init__(self, run: str, videos_per_step: int, processes: int) -> None:
-        self.run, self.videos_per_step, self.processes = run, videos_per_step, processes
+    def __init__(self, run: str) -> None:
         self.bar = tqdm(desc=run, disable=None)
-
-    def on_train_begin(self, _: Any, state: Any, __: Any, model: Any, **___: Any) -> None:
-        """Print steps, videos of a step and trained weights, also to a log."""
-        trained = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
-        line = (
-            f"run {self.run}: {state.max_steps:,} steps of {self.videos_per_step} videos on "
-            f"{self.processes} processes, {trained / 1e6:,.1f} million weights trained"
-        )
-        tqdm.write(line, file=sys.stderr)
 
     def on_log(self, _: Any, state: Any, *__: Any, logs: dict[str, Any], **___: Any) -> None:
         """Advance to the step."""

@@ -11,7 +11,6 @@ from scipy.special import ndtr
 Floats = NDArray[np.float64]
 
 _LARGEST = 1e100  # scores are clipped to it, so that no square overflows
-_PAIRS_AT_A_TIME = 1 << 16  # keeps the temporaries in the processor's cache
 
 
 def ranking(scores: ArrayLike, mos: ArrayLike, *, epsilon: float = 1e-6) -> Floats:
@@ -25,7 +24,6 @@ def ranking(scores: ArrayLike, mos: ArrayLike, *, epsilon: float = 1e-6) -> Floa
 
     A group with one valid rollout has variance 0. A video without a valid rollout is nobody's
     opponent; without any opponent (one video in the batch) the reward is 0 for all.
-    Time grows with videos² · group of a batch.
 
     Raises:
         ValueError: shapes do not fit, or a MOS is not finite.
@@ -35,25 +33,18 @@ def ranking(scores: ArrayLike, mos: ArrayLike, *, epsilon: float = 1e-6) -> Floa
            [0.96 , 0.708]])
     """
     y, valid, q = batch_arrays(scores, mos)
-    videos, group = y.shape[-2:]
-    result = np.zeros((y.size // group, group))
-    mean, variance = (part.reshape(-1, videos) for part in _moments(y, valid))
-    present, q = valid.any(axis=-1).reshape(-1, videos), q.reshape(-1, videos)
-    rows = y.reshape(-1, group)  # one row per video, batch after batch
+    mean, variance = _moments(y, valid)  # (..., videos)
+    g = (1 + np.sign(q[..., :, None] - q[..., None, :])) / 2  # (..., i, z)
+    spread = np.sqrt(variance[..., :, None] + variance[..., None, :] + epsilon)
+    present = np.asarray(valid.any(axis=-1))
+    is_opponent = present[..., None, :] & ~np.eye(q.shape[-1], dtype=bool)
 
-    step = max(1, _PAIRS_AT_A_TIME // (group * videos))
-    for start in range(0, len(rows), step):
-        row = np.arange(start, min(start + step, len(rows)))
-        batch, own = np.divmod(row, videos)
-        wins = (1 + np.sign(q[batch, own, None] - q[batch])) / 2  # (row, videos)
-        spread = np.sqrt(variance[batch, own, None] + variance[batch] + epsilon)
-        opponent = present[batch] & (np.arange(videos) != own[:, None])
-        p = ndtr((rows[row, :, None] - mean[batch, None, :]) / spread[:, None, :])
-        g = wins[:, None, :]
-        fidelity = np.sqrt(p * g + epsilon) + np.sqrt((1 - p) * (1 - g) + epsilon)
-        total = np.einsum("rgz,rz->rg", fidelity, opponent.astype(float))
-        result[row] = total / np.maximum(opponent.sum(axis=-1, keepdims=True), 1)
-    return np.where(valid, result.reshape(y.shape), 0.0)
+    p = ndtr((y[..., None] - mean[..., None, None, :]) / spread[..., :, None, :])  # (..., i, j, z)
+    g = g[..., :, None, :]
+    fidelity = np.sqrt(p * g + epsilon) + np.sqrt((1 - p) * (1 - g) + epsilon)
+    total = np.einsum("...jz,...z->...j", fidelity, is_opponent.astype(float))
+    average = total / np.maximum(is_opponent.sum(axis=-1, keepdims=True), 1)
+    return np.where(valid, average, 0.0)
 
 
 def batch_arrays(scores: ArrayLike, mos: ArrayLike) -> tuple[Floats, NDArray[np.bool_], Floats]:
@@ -66,14 +57,11 @@ def batch_arrays(scores: ArrayLike, mos: ArrayLike) -> tuple[Floats, NDArray[np.
         ValueError: shapes do not fit, or a MOS is not finite.
     """
     y, q = np.asarray(scores, dtype=float), np.asarray(mos, dtype=float)
-    if y.ndim < 2 or q.shape != y.shape[:-1]:
+    if y.ndim < 2 or q.shape != y.shape[:-1] or not np.isfinite(q).all():
         raise ValueError(
-            f"scores have shape {y.shape}, mos {q.shape}; expected (..., videos, group) and "
-            "(..., videos)"
+            f"scores have shape {y.shape}, mos {q.shape}: {q.tolist()}; expected (..., videos, "
+            "group) and a finite label for each video"
         )
-    if not np.isfinite(q).all():
-        place = tuple(int(axis) for axis in np.argwhere(~np.isfinite(q))[0])
-        raise ValueError(f"the MOS at {place} is {q[place]}; every video needs a finite label")
     valid = np.isfinite(y)
     limits = (-_LARGEST, _LARGEST)
     return np.clip(np.where(valid, y, 0.0), *limits), valid, np.clip(q, *limits)

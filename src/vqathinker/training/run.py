@@ -105,7 +105,7 @@ def train(
             trainer = build_trainer(policy, rows, store, settings, draws, out, origin)
             trainer.remove_callback(PrinterCallback)
             if state.is_main_process:
-                trainer.add_callback(ProgressBar(run, step_videos, state.num_processes))
+                trainer.add_callback(ProgressBar(run))
                 if how.tensorboard:
                     done = 0 if resume is None else step_of(resume)
                     trainer.add_callback(tensorboard_callback(out / "tensorboard", done))

@@ -1,7 +1,7 @@
-"""Policy folders: safetensors, configuration, tokenizer, a card, and where it all came from.
+"""Policy folders: safetensors, configuration, tokenizer, a card, and the record of their origin.
 
-A folder loads by its path alone, in a fresh process, without remote code and without pickle. Its
-record also keeps how the scores in the policy's tables are made (`OwnEvaluation`).
+A folder loads by its path alone, without remote code and without pickle. Its record also keeps how
+the scores in the policy's tables are made (`OwnEvaluation`).
 """
 
 import json
@@ -168,10 +168,9 @@ def read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
 
 
 class OwnEvaluation(BaseModel):
-    """The parameters of `evaluation` in params.yaml that a score depends on; others are ignored.
+    """The parameters of `evaluation` that a score depends on, with defaults for older folders.
 
-    Every key has a default, for the folders of earlier versions. `score` is the kind that the
-    tables show; None if it is not known.
+    `score` is the kind that the tables show; None if it is not known.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)

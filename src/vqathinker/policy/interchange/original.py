@@ -76,9 +76,9 @@ def import_original(
     shards, theirs = Shards(source), read_json(source / "config.json", *_CONFIG)
     given, shapes = dict(shards), dict(shards.shapes)
     if encoder is not None and not has_motion_encoder(source):
-        lent = _encoder_tensors(encoder)
-        given |= {name: partial(lent.__getitem__, name) for name in lent}
-        shapes |= {name: tuple(tensor.shape) for name, tensor in lent.items()}
+        for name, tensor in encoder.state_dict().items():
+            old, _ = original_name(f"model.motion_encoder.{name}")
+            given[old], shapes[old] = tensor.clone, tuple(tensor.shape)
     tokenizer = _tokenizer(source)
     end_answers_with_turns(tokenizer)
     tied = bool(theirs.get("llm_config", {}).get("tie_word_embeddings")) and _HEAD not in given
@@ -97,11 +97,6 @@ def import_original(
         generation_defaults(tokenizer).save_pretrained(part)
         tensors = ((name, _qkv_part(given[old], third)) for name, (old, third) in plan.items())
         write_shards(part, tensors)
-
-
-def _encoder_tensors(encoder: SlowFastR50) -> dict[str, Tensor]:
-    state = encoder.state_dict()
-    return {original_name(f"model.motion_encoder.{name}")[0]: state[name] for name in state}
 
 
 def export_original(policy: Path, out: Path) -> None:
@@ -125,7 +120,11 @@ def export_original(policy: Path, out: Path) -> None:
     about, record = "In the authors' layout.\n", read_provenance(policy)
     with policy_folder(out, None, read_tokenizer(policy), about, record) as part:
         (part / "config.json").write_text(json.dumps(theirs, indent=2) + "\n", encoding="utf-8")
-        write_shards(part, ((old, _concatenated(parts)) for old, parts in in_order.items()))
+        write_shards(part, ((old, partial(_join, parts)) for old, parts in in_order.items()))
+
+
+def _join(parts: list[Callable[[], Tensor]]) -> Tensor:
+    return parts[0]() if len(parts) == 1 else torch.cat([read() for read in parts])
 
 
 def own_shapes(config: VQAThinkerConfig) -> dict[str, tuple[int, ...]]:
@@ -147,10 +146,6 @@ def _original_shapes(config: VQAThinkerConfig) -> dict[str, tuple[int, ...]]:
 
 def _qkv_part(read: Callable[[], Tensor], part: int | None) -> Callable[[], Tensor]:
     return read if part is None else lambda: read().chunk(3)[part]
-
-
-def _concatenated(parts: list[Callable[[], Tensor]]) -> Callable[[], Tensor]:
-    return parts[0] if len(parts) == 1 else lambda: torch.cat([read() for read in parts])
 
 
 def _tokenizer(source: Path) -> PreTrainedTokenizerBase:
