@@ -219,20 +219,3 @@ def test_it_grows_beyond_its_room(caches: tuple[DynamicCache, DynamicCache]) -> 
     for step in range(SPARE_TOKENS + 3):
         fill(*caches, tokens=1, seed=step)
     require_equal(*caches)
-
-
-@pytest.mark.parametrize("change", ["select", "crop"])
-def test_rows_and_tokens_may_leave_and_others_come(
-    caches: tuple[DynamicCache, DynamicCache], change: str
-) -> None:
-    fill(*caches, tokens=2)
-    for cache in caches:
-        if change == "select":
-            cache.batch_select_indices(torch.tensor([2, 0]))
-        else:
-            cache.crop(-1)
-    require_equal(*caches)
-    rows = {"select": 2, "crop": 3}[change]
-    for step in range(3):
-        fill(*caches, tokens=1, rows=rows, seed=step)
-    require_equal(*caches)

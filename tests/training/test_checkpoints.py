@@ -1,8 +1,6 @@
 """A checkpoint has its name only when it is whole; the last and the best by reward are kept."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,40 +13,6 @@ from vqathinker.training.checkpoints import (
     last_whole_checkpoint,
     prune_checkpoints,
 )
-
-# Saves a step a second time in a child process that ends at its nth system call, where no system
-# call swaps two folders; prints n after each.
-EACH_CALL = """
-import os, sys
-from pathlib import Path
-from vqathinker import atomic
-from vqathinker.training.checkpoints import finish_checkpoint, last_whole_checkpoint
-n, out, run = int(sys.argv[1]), Path(sys.argv[2]), {"processes": "1"}
-(out / "run.json").write_text('{"processes": "1"}')
-folder = out / "checkpoints"
-for again in (False, True):
-    part = folder / ".unfinished"
-    part.mkdir(parents=True)
-    (part / "weights").write_text("new" if again else "old")
-    if not again:
-        finish_checkpoint(part, folder / "checkpoint-4", {})
-if not os.fork():
-    calls = iter(range(1, n + 1))
-    def counted(call):
-        def count(*args, **kwargs):
-            if next(calls, None) == n:
-                os._exit(0)
-            return call(*args, **kwargs)
-        return count
-    for name in ("replace", "fsync", "unlink", "rmdir", "scandir", "open"):
-        setattr(os, name, counted(getattr(os, name)))
-    atomic._exchange = lambda one, other: False
-    finish_checkpoint(part, folder / "checkpoint-4", {})
-    os._exit(3 if next(calls, None) is None else 4)
-ended = os.waitstatus_to_exitcode(os.wait()[1])
-print(last_whole_checkpoint(out, run), *sorted(os.listdir(folder)))
-sys.exit(ended)
-"""
 
 RUN = {"settings": "abc", "policy": "def", "processes": "1"}
 
@@ -105,22 +69,6 @@ def test_checkpoints_of_another_run_are_put_aside_and_this_one_is_noted(
         assert f"checkpoints.before-{number}" in caplog.text
         assert json.loads((out / FINGERPRINT).read_text()) == other
         add_checkpoint(out, 4)
-
-
-def test_checkpoint_survives_a_kill_in_any_system_call(tmp_path: Path) -> None:
-    n, ended = 0, 0
-    while ended == 0:
-        n += 1
-        folder = tmp_path / str(n) / "checkpoints"
-        folder.mkdir(parents=True)
-        done = subprocess.run(
-            [sys.executable, "-c", EACH_CALL, str(n), str(folder.parent)],
-            check=False, capture_output=True, text=True,
-        )  # fmt: skip
-        ended = done.returncode
-        assert done.stdout.split() == [str(folder / "checkpoint-4"), "checkpoint-4"], done.stderr
-    assert ended == 4
-    assert n > 8
 
 
 def test_the_newest_whole_ones_are_kept(out: Path) -> None:

@@ -63,21 +63,6 @@ def prompt_ids(
     return torch.tensor(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
-@torch.no_grad()
-def encode_prompts(
-    policy: VQAThinkerForConditionalGeneration, ids: Tensor, pixel_values: Tensor
-) -> EncodedPrompts:
-    """Encoded clips (clips, frames, 3, size, size) with their prompts.
-
-    `ids` is one prompt for all of them (length,), or one for each, equally long (clips, length).
-    """
-    return EncodedPrompts(
-        ids.to(policy.device).expand(len(pixel_values), -1),
-        policy.model.encode_frames(pixel_values),
-        policy.model.encode_motion(pixel_values),
-    )
-
-
 class FrameFeatures(NamedTuple):
     """What each encoder gives for single frames (clips, frames, …).
 
@@ -89,7 +74,7 @@ class FrameFeatures(NamedTuple):
     motion: Tensor
 
     def prompts(self, policy: VQAThinkerForConditionalGeneration, ids: Tensor) -> EncodedPrompts:
-        """The same prompt (length,) for each clip, with what the clip shows."""
+        """The same prompt (length,) for each clip, or one each (clips, length)."""
         return EncodedPrompts(
             ids.to(policy.device).expand(len(self.image), -1),
             self.image,
@@ -128,3 +113,14 @@ def encode_blank_frame(policy: VQAThinkerForConditionalGeneration, like: Tensor)
     """Features (…) of a blank frame, zero after normalisation, of the size of the frames `like`."""
     pixels = torch.zeros_like(like[:1, :1])
     return FrameFeatures(*(part[0, 0] for part in encode_frames(policy, pixels)))
+
+
+@torch.no_grad()
+def encode_prompts(
+    policy: VQAThinkerForConditionalGeneration, ids: Tensor, pixels: Tensor
+) -> EncodedPrompts:
+    """Encoded clips (clips, frames, 3, size, size) with their prompts.
+
+    `ids` is one prompt for all of them (length,), or one for each, equally long (clips, length).
+    """
+    return encode_frames(policy, pixels).prompts(policy, ids)

@@ -171,20 +171,6 @@ def test_every_tensor_of_a_policy_has_its_place(policy: Policy) -> None:
         original_name("model.elsewhere")
 
 
-def test_an_imported_policy_is_ready_to_be_asked(imported: Path, policy: Policy) -> None:
-    config = policy.model.config
-    assert config.setting == "12x560"
-    assert config.image_token_id == golden()["context_token_id"]
-    assert config.image_seq_length == 256
-    assert policy.provenance["source"] == "checkpoint"
-    assert policy.model.generation_config.max_new_tokens == 1024
-    assert not list(policy.model.train().model.motion_encoder.parameters())
-    assert not any(module.training for module in policy.model.model.motion_encoder.modules())
-    policy.model.eval()
-    names = {path.name for path in imported.iterdir() if path.suffix != ".safetensors"}
-    assert {"README.md", "config.json", "tokenizer.json"} <= names
-
-
 def test_a_policy_of_ours_goes_there_and_comes_back(tmp_path: Path, tiny_base: Path) -> None:
     """With what the golden one has not: normed queries, tied embeddings, two precisions."""
     config = VQAThinkerConfig(
@@ -240,10 +226,3 @@ def test_a_part_that_is_not_there_is_told(
     with pytest.raises(InputError, match=named):
         import_original(spoiled, tmp_path / "policy")
     assert not (tmp_path / "policy").exists()
-
-
-def test_a_tokenizer_without_the_visual_token_is_refused(tmp_path: Path, spoiled: Path) -> None:
-    text = (spoiled / "tokenizer.json").read_text().replace("<IMG_CONTEXT>", "<IMG>")
-    (spoiled / "tokenizer.json").write_text(text)
-    with pytest.raises(InputError, match="<IMG_CONTEXT>"):
-        import_original(spoiled, tmp_path / "policy")

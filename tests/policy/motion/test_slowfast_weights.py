@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from vqathinker.errors import InputError
-from vqathinker.policy.motion.slowfast import SlowFastR50
-from vqathinker.policy.motion.slowfast_weights import fetch_weights, load_weights
+from vqathinker.policy.motion.slowfast import SlowFastR50, fetch_weights, load_weights
 
 FIRST = "blocks.0.multipathway_blocks.0.conv.weight"
 State = dict[str, Tensor]

@@ -44,8 +44,7 @@ from vqathinker.policy.interchange.original import (
 from vqathinker.policy.interchange.original_layout import require_tensors
 from vqathinker.policy.interchange.snapshot import NEEDED, HubError, snapshot
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
-from vqathinker.policy.motion.slowfast import SlowFastR50
-from vqathinker.policy.motion.slowfast_weights import fetch_weights, load_weights
+from vqathinker.policy.motion.slowfast import SlowFastR50, fetch_weights, load_weights
 
 _MADE_BY = "vqathinker.policy.interchange.bases"
 _LARGEST = 0.01  # of the motion projector's first weights
