@@ -13,7 +13,7 @@ import yaml
 from typer.main import get_command
 
 from vqathinker.cli import app
-from vqathinker.cli.options import _repeat_option_names
+from vqathinker.cli.options import repeat_option_names
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -70,7 +70,7 @@ def vqathinker(words: list[str]) -> None:
         return
     options = {name: param for param in command.params for name in param.opts}
     several = {name for name, param in options.items() if getattr(param, "multiple", False)}
-    words = _repeat_option_names(words, several)
+    words = repeat_option_names(words, several)
     given, plain = set(), 0
     while words:
         word = words.pop(0)

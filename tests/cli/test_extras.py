@@ -1,38 +1,30 @@
-"""What a command imports is brought by the smallest installation or by the extra that it names."""
+"""The extra that a command names brings all that its code imports."""
 
+import ast
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from typer.testing import CliRunner
 
-import vqathinker.evaluation
 from vqathinker.cli import app
-from vqathinker.cli.extras import EXTRA_OF_COMMAND, EXTRA_OF_PACKAGE, describe_absent_package
-from vqathinker.hashing import _modules_behind, _names_in
+from vqathinker.cli.errors import EXTRA_OF_COMMAND, EXTRA_OF_PACKAGE, describe_error
 
 # Modules of `vqathinker.cli` with the extra of their commands.
 EXTRA_OF_MODULE = {
-    "absent": "evaluate",
-    "base": "train",
     "clips": "data",
     "data": "data",
     "evaluation": "evaluate",
     "inventory": "data",
-    "judging": "evaluate",
-    "metrics": "evaluate",
-    "perturbed": "evaluate",
     "plan": "tables",
     "policy": None,
     "report": "evaluate",
     "score": "evaluate",  # for the plot of --where; tests/test_package.py scores without it
     "serve": "serve",
-    "thumbnails": "evaluate",
     "training": "train",
     "understanding": "evaluate",
 }
@@ -54,42 +46,40 @@ def brought_by(project: dict, extra: str | None) -> Iterator[str]:
             yield from brought_by(project, inner)
 
 
-@pytest.fixture(scope="module")
-def owners() -> Mapping[str, list[str]]:
-    """Modules with the packages that bring them."""
-    return packages_distributions()
-
-
-def packages_behind(module: str, source: Path, owners: Mapping[str, list[str]]) -> set[str]:
-    """Packages whose modules the code behind a module of `vqathinker.cli` imports anywhere."""
-    files = _modules_behind(Path("cli", f"{module}.py"), source)
-    names = {name.partition(".")[0] for file in files for name in _names_in(file.read_bytes())}
-    names -= sys.stdlib_module_names | {"vqathinker"}
-    names -= {"typing_extensions"}  # for types alone
-    return {canonicalize_name(owner) for name in names for owner in owners[name]}
+def imports_of(module: str, source: Path, seen: set[str]) -> set[str]:
+    """Packages that a module of this package imports, at any depth and inside functions too."""
+    path = source.joinpath(*module.split("."))
+    file = next((p for p in (path.with_suffix(".py"), path / "__init__.py") if p.is_file()), None)
+    if file is None or module in seen:
+        return set()
+    seen.add(module)
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    own = {name for name in names if name.startswith("vqathinker.")}
+    other = {name.partition(".")[0] for name in names - own}
+    return other.union(*(imports_of(name, source, seen) for name in own))
 
 
 @pytest.mark.parametrize(("module", "extra"), EXTRA_OF_MODULE.items())
-def test_an_extra_brings_all_that_its_commands_import(project, root, owners, module, extra):
-    needed = packages_behind(module, root / "src", owners) - {"pydantic-core"}
+def test_an_extra_brings_all_that_its_commands_import(project, root, module, extra):
+    owners = packages_distributions()
     apart = {name for name, owner in EXTRA_OF_PACKAGE.items() if owner != extra}
-    needed -= {canonicalize_name(owner) for name in apart for owner in owners[name]}
+    names = imports_of(f"vqathinker.cli.{module}", root / "src", set())
+    names -= sys.stdlib_module_names | apart | {"vqathinker", "typing_extensions", "pydantic_core"}
+    needed = {canonicalize_name(owner) for name in names for owner in owners[name]}
     assert not needed - set(brought_by(project, extra))
 
 
 def test_every_command_but_those_of_the_smallest_installation_has_an_extra(project):
     commands = {info.callback.__name__ for info in app.registered_commands}
     groups = {group.name for group in app.registered_groups}
-    small = {"policy", "schema", "score"}
-    assert EXTRA_OF_COMMAND.keys() == (commands | groups) - small
-    named = {*EXTRA_OF_COMMAND.values(), *EXTRA_OF_PACKAGE.values()}
-    assert named <= project["optional-dependencies"].keys()
-
-
-def test_all_brings_every_extra_that_a_command_names(project):
+    assert EXTRA_OF_COMMAND.keys() == (commands | groups) - {"policy", "schema", "score"}
     everything = set(brought_by(project, "all"))
-    of_pipeline = {*EXTRA_OF_COMMAND.values(), *EXTRA_OF_PACKAGE.values()} - {"serve"}
-    for extra in of_pipeline:
+    for extra in {*EXTRA_OF_COMMAND.values(), *EXTRA_OF_PACKAGE.values()} - {"serve"}:
         assert set(brought_by(project, extra)) <= everything
 
 
@@ -98,36 +88,16 @@ def test_all_brings_every_extra_that_a_command_names(project):
     [
         ("pandas.io", ["gather", "--out", "x"], "evaluate"),
         ("trl", ["--debug", "train", "grpo"], "train"),
-        ("pyarrow", ["decode"], "data"),
         ("skimage", ["data", "fetch", "demo_train"], "demo"),
-        ("imageio_ffmpeg", ["data", "fetch", "demo_train"], "data"),
+        ("gradio", ["serve"], "serve"),
     ],
 )
-def test_the_extra_is_named_that_brings_what_is_absent(package, words, extra):
-    told = describe_absent_package(ModuleNotFoundError(name=package), words)
-    assert told.endswith(f': pip install "vqathinker[{extra}]"')
-    assert package.partition(".")[0] in told
+def test_a_missing_package_is_named_with_its_extra(package, words, extra):
+    text = describe_error(ModuleNotFoundError(name=package), words)
+    assert f'pip install "vqathinker[{extra}]"' in text
+    assert package.partition(".")[0] in text
 
 
-def test_an_import_that_no_extra_brings_is_a_fault_of_the_program():
-    for name in ("vqathinker.nope", None):
-        assert describe_absent_package(ModuleNotFoundError(name=name), ["train"]) is None
-    assert describe_absent_package(ModuleNotFoundError(name="pandas"), ["schema"]) is None
-
-
-def test_a_command_without_its_extra_says_what_to_install(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "vqathinker.evaluation.predictions", None)
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    for name in [name for name in sys.modules if name.startswith("vqathinker.evaluation")]:
-        monkeypatch.delitem(sys.modules, name)
-    # Imported anew it is another module, which must not stay.
-    monkeypatch.setattr(vqathinker, "evaluation", vqathinker.evaluation)
-    given = tmp_path / "predictions.parquet"
-    given.touch()
-    words = ["gather", "--predictions", str(given), "--out", str(tmp_path / "out.parquet")]
-    done = CliRunner().invoke(app, words)
-    assert done.exit_code == 1
-    assert done.stderr == (
-        "Error: pyarrow is not installed, which `vqathinker gather` needs here: "
-        'pip install "vqathinker[evaluate]"\n'
-    )
+@pytest.mark.parametrize("name", ["vqathinker.nope", None])
+def test_an_import_that_no_extra_brings_is_a_fault_of_the_program(name):
+    assert "in the program" in describe_error(ModuleNotFoundError(name=name), ["train"])

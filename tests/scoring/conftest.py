@@ -19,6 +19,7 @@ RECORD: dict[str, Any] = {
     },
     "trained_on": {
         "set": "mine", "videos": 50, "mos": [float(n) for n in range(101)],
+        "labels": {"values": [0.0, 100.0], "below": [0, 50], "up_to": [0, 50]},
         "side": [48, 64], "fps": [8.0, 30.0], "duration_s": [1.0, 2.0],
     },
 }  # fmt: skip

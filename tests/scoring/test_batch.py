@@ -1,4 +1,4 @@
-"""Many clips: one that is bad stays alone, and after a kill nothing is asked twice."""
+"""Many clips: a bad one stops no other, and after a kill nothing is asked twice."""
 
 import itertools
 from pathlib import Path

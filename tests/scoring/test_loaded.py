@@ -2,6 +2,8 @@
 
 import dataclasses
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import av
@@ -9,13 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import vqathinker
 from vqathinker.errors import InputError
 from vqathinker.evaluation.predict import predict
 from vqathinker.params import AnswerParams, EvaluationParams
-from vqathinker.scoring.loaded import LoadedPolicy, reasoning_of
+from vqathinker.scoring.loaded import LoadedPolicy
 from vqathinker.video.damage import DamagedVideo
 from vqathinker.video.probe import probe
-from vqathinker.video.sampling import frame_indices
 from vqathinker.video.shard import decode_shard
 from vqathinker.video.workers import Limits
 
@@ -92,13 +94,6 @@ def test_frames_of_another_shape_or_type_are_refused_by_name(
         policy.score_frames(frames, name="mine")
 
 
-def test_what_is_sampled_is_what_the_policy_looks_at(policy: LoadedPolicy, videos: Path) -> None:
-    clip = policy.sample(videos / "0.mp4")
-    assert (clip.pixels.shape, clip.pixels.dtype) == ((6, 56, 56, 3), np.uint8)
-    assert (clip.indices, clip.fps, clip.facts.codec) == (tuple(frame_indices(8, 6)), 8.0, "h264")
-    assert policy.sample(videos / "0.mp4", frames=3).pixels.shape[0] == 3
-
-
 def test_a_bad_clip_raises_alone_and_is_a_row_among_many(
     policy: LoadedPolicy, videos: Path, tmp_path: Path
 ) -> None:
@@ -118,12 +113,25 @@ def test_the_percentile_is_the_place_among_the_training_labels(policy: LoadedPol
     assert policy.trained_on.percentile(25.0) == 25.0
     assert policy.trained_on.percentile(-3.0) == 0.0
     assert policy.trained_on.percentile(None) is None
-    assert str(policy).endswith("6x56, learned from mine (50 videos), scores 0 to 100")
+    assert str(policy).endswith("6x56, trained on mine (50 videos), scores 0 to 100")
 
 
-@pytest.mark.parametrize(
-    ("completion", "thought"),
-    [("<think>a <b> c</think>\n<answer>3.4</answer>", "a <b> c"), ("3.4", "3.4"), ("", "")],
-)
-def test_the_reasoning_is_what_stands_before_the_answer(completion: str, thought: str) -> None:
-    assert reasoning_of(completion) == thought
+def test_the_public_names_exist() -> None:
+    assert all(getattr(vqathinker, name) is not None for name in vqathinker.__all__)
+    with pytest.raises(AttributeError):
+        vqathinker.score  # noqa: B018
+
+
+def test_a_program_without_a_main_guard_can_score(
+    talking: Path, videos: Path, policy: LoadedPolicy, tmp_path: Path
+) -> None:
+    """Frames are read in processes that do not run the program again."""
+    program = tmp_path / "mine.py"
+    program.write_text(
+        "from vqathinker import load_policy\n"
+        f"policy = load_policy({str(talking)!r}, device='cpu')\n"
+        f"print(policy.score({str(videos / '0.mp4')!r}).score)\n"
+    )
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{policy.score(videos / '0.mp4').score}\n"
+    assert done.stderr == ""

@@ -1,10 +1,9 @@
-"""Every way to the score of a clip gives the same number, of the same kind, on the same scale."""
+"""Every way to score a clip gives the same number, of the same kind, on the same scale."""
 
 import json
 import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -25,6 +24,7 @@ from vqathinker.policy.folder.checkpoint import load_policy, save_policy
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
 from vqathinker.scoring.batch import compare, score_clips, score_over_time
 from vqathinker.scoring.loaded import LoadedPolicy
+from vqathinker.scoring.results import Method
 from vqathinker.scoring.sample import sample_clip
 from vqathinker.serving.uploads import UploadFolder
 from vqathinker.serving.verdict import judge
@@ -113,7 +113,7 @@ def test_all_ways_give_the_same_score(own: LoadedPolicy, videos: Path, tmp_path:
         "score_frames, all": own.score_frames(all_frames(clip)),
         "score_frames, sampled": own.score_frames(own.sample(clip).pixels),
         "score_sampled": own.score_sampled(own.sample(clip)),
-        "compare": compare(own, videos / "0.mp4", clip).second,
+        "compare": compare(own, str(clip), str(clip)).second,
         "over time": part.result,
         "serve": judge(own, upload, uploads, ClipBounds()).told,
     }
@@ -151,27 +151,33 @@ def test_a_record_with_another_evaluation_is_named(
         LoadedPolicy(folder, "cpu")
 
 
-@pytest.mark.parametrize("options", [(), ("--compare",), ("--where", "--window", "100")])
-def test_the_command_gives_it_too(
-    own: LoadedPolicy, videos: Path, expecting: Path, options: tuple[str, ...]
-) -> None:
-    clips = [str(videos / "1.mp4"), *([str(videos / "0.mp4")] if "--compare" in options else [])]
-    call = ["score", *clips, "--policy", str(expecting), "--format", "json", *options]
-    told = json.loads(CliRunner().invoke(app, call).stdout)
-    assert told["policy"]["method"] == told["policy"]["own_method"] == "expected"
-    assert told["clips"][0]["score"] == round(own.score(videos / "1.mp4").score, 4)
-    assert told["clips"][0]["method"] == "expected"
+def test_sampled_frames_are_not_sampled_again(own: LoadedPolicy, videos: Path) -> None:
+    clip = videos / "1.mp4"
+    pixels = own.sample(clip, 3).pixels
+    assert np.array_equal(own.sample_frames(pixels, count=3).pixels, pixels)
+    assert own.score_frames(pixels, count=3).score == own.score(clip, frames=3).score
 
 
-@pytest.mark.parametrize("frames", [3, 6, 8])
-def test_what_was_sampled_is_not_sampled_again(
-    own: LoadedPolicy, videos: Path, frames: int
+@pytest.mark.parametrize("kind", [None, "greedy"])
+def test_the_command_gives_the_same_score_and_names_its_kind(
+    own: LoadedPolicy, expecting: Path, videos: Path, kind: Method | None
 ) -> None:
     clip = videos / "1.mp4"
-    pixels = own.sample(clip, frames).pixels
-    again = own.sample_frames(pixels, count=frames)
-    assert np.array_equal(again.pixels, pixels)
-    assert own.score_frames(pixels, count=frames).score == own.score(clip, frames=frames).score
+    call = ["score", str(clip), "--policy", str(expecting), *(["--score", kind] if kind else [])]
+    table = CliRunner().invoke(app, call)
+    assert f"score ({kind or 'expected'})" in table.stdout
+    assert "`expected`" in table.stderr
+    content = json.loads(CliRunner().invoke(app, [*call, "--format", "json"]).stdout)
+    assert content["policy"]["own_method"] == "expected"
+    assert content["policy"]["method"] == content["clips"][0]["method"] == (kind or "expected")
+    assert content["clips"][0]["score"] == round(own.score(clip, kind).score, 4)
+
+
+def test_a_policy_that_records_no_kind_of_score_is_greedy(
+    policy: LoadedPolicy, videos: Path
+) -> None:
+    assert policy.method == policy.score(videos / "0.mp4").method == "greedy"
+    assert policy.about()["own_method"] is None
 
 
 @pytest.mark.parametrize(("size", "indices"), [(56, range(6)), (64, frame_indices(6, 6))])
@@ -184,28 +190,6 @@ def test_array_of_what_the_policy_looks_at_is_taken_as_it_is(
     if size == 56:
         assert np.array_equal(clip.pixels, frames)
         assert own.score_frames(frames).warnings == ()
-
-
-def test_another_kind_is_labelled(own: LoadedPolicy, expecting: Path, videos: Path) -> None:
-    clip = str(videos / "1.mp4")
-    plain = CliRunner().invoke(app, ["score", clip, "--policy", str(expecting)])
-    assert "score (expected)" in plain.stdout
-    asked = [clip, "--policy", str(expecting), "--score", "greedy"]
-    other = CliRunner().invoke(app, ["score", *asked])
-    assert "score (greedy)" in other.stdout
-    assert "`expected`" in other.stderr
-    told = json.loads(CliRunner().invoke(app, ["score", *asked, "--format", "json"]).stdout)
-    assert (told["policy"]["method"], told["policy"]["own_method"]) == ("greedy", "expected")
-    assert told["clips"][0]["method"] == "greedy"
-
-
-def test_a_folder_that_records_no_kind_is_asked_greedily_and_says_so(
-    policy: LoadedPolicy, talking: Path, videos: Path
-) -> None:
-    assert policy.method == policy.score(videos / "0.mp4").method == "greedy"
-    assert policy.about()["own_method"] is None
-    call = ["score", str(videos / "0.mp4"), "--policy", str(talking)]
-    assert "records no" in CliRunner().invoke(app, call).stderr
 
 
 @pytest.mark.parametrize(
@@ -221,13 +205,10 @@ def test_command_and_page_say_the_same_range(
 ) -> None:
     pytest.importorskip("gradio", reason="pip install 'vqathinker[serve]'")
     from vqathinker.serving.page import introduction
-    from vqathinker.serving.verdict import Verdict, verdict_html
 
     settings = RECORD["settings"] | {"answer": {"reading": "authors", "range": answer}}
     more = {"trained_on": trained_on, "settings": settings}
     one = LoadedPolicy(with_record(tmp_path / "policy", talking, **more), "cpu")
-    told = one.score_frames(np.full((6, 56, 56, 3), 99, np.uint8))
-    panel = verdict_html(Verdict("a", told=replace(told, score=2.0), scale=one.scale))
-    for text in (str(one), introduction(one, None, ClipBounds()), panel):
+    for text in (str(one), introduction(one, None, ClipBounds())):
         found = re.findall(r"[\d.]+ to [\d.]+", text.partition("Drop another")[0])
         assert found == ([] if ends is None else [ends]), text

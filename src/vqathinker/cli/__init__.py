@@ -1,65 +1,54 @@
-"""The command line: one command per stage of the pipeline, and the only room that sees all others.
+"""The command line: one command per stage of the pipeline.
 
-There is one module for each phase of `vqathinker.phases`, and what that module imports is the
-phase's code; `inventory`, `plan` and `provenance` belong to none. Heavy modules are imported inside
-the commands, so that `--help` answers at once.
+Modules that compute are imported inside the commands, so that `--help` answers at once and each
+command needs only the packages of its extra.
 """
 
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from vqathinker import __version__
 from vqathinker.cli import (
-    absent,
-    base,
     clips,
     data,
     evaluation,
     inventory,
-    judging,
-    metrics,
-    perturbed,
     plan,
     policy,
-    provenance,
     report,
     score,
     serve,
-    thumbnails,
     training,
     understanding,
 )
-from vqathinker.cli.failures import DEBUG, STOPPED, describe_error, exit_code_of, say_stopped
+from vqathinker.cli.errors import DEBUG, STOPPED, describe_error, exit_code_of
 from vqathinker.cli.options import SeveralValues
-
-__all__ = ["app"]
 
 
 class _Commands(TyperGroup):
-    """Ends every failure in one line; a traceback only where it is asked for."""
+    """Reports every failure in one line, with a traceback only if `--debug` is given."""
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **named: Any) -> Any:
-        """Exit code 2 where the command line is wrong, 1 where the job failed."""
+        """Exit code 2 if the command line is wrong, 1 if the job failed."""
         given = sys.argv[1:] if args is None else args
-        asked = [arg for arg in given if arg != DEBUG]  # it may stand behind the command, too
+        words = [arg for arg in given if arg != DEBUG]  # it may also stand after the command
+        _warn_of_other_code()
         try:
-            try:
-                code = super().main(asked, *more, **{**named, "standalone_mode": False})
-            finally:  # behind the output, before the line of an error
-                _warn_of_other_code()
-        except Exception as error:  # noqa: BLE001  whatever it is, it is told in one line
+            code = super().main(words, *more, **{**named, "standalone_mode": False})
+        except Exception as error:  # noqa: BLE001  every error is reported in one line
             if DEBUG in given:
                 traceback.print_exc()
-            typer.echo(describe_error(error, asked), err=True)
+            typer.echo(describe_error(error, words), err=True)
             code = exit_code_of(error)
         if code == STOPPED:
-            typer.echo(say_stopped(" ".join(["vqathinker", *asked][:3])), err=True)
+            command = " ".join(["vqathinker", *words][:3])
+            typer.echo(f"Stopped: {command}. Rerun the same command to resume.", err=True)
         sys.exit(code)
 
 
@@ -68,7 +57,7 @@ def _warn_of_other_code() -> None:
     here, running = Path("src", "vqathinker"), Path(__file__).parents[1]
     if here.is_dir() and not here.samefile(running):
         typer.echo(
-            f"Warning: this command runs the code in {running}, not that in {here}; run "
+            f"Warning: this command runs the code in {running}, not in {here}; run "
             "`export PYTHONPATH=$PWD/src`, or install this checkout",
             err=True,
         )
@@ -79,7 +68,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Video quality assessment by reinforcement learning: every stage from data set to report. "
-    "Snakemake calls these commands in order; each works alone, too.",
+    "Snakemake calls these commands in order; each also works alone.",
 )
 
 
@@ -91,14 +80,15 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Show the version and leave."
-    ),
-    debug: bool = typer.Option(
-        False, DEBUG, help="Show the traceback of an error; may stand behind the command, too."
-    ),
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option(DEBUG, help="Show the traceback of an error; may follow the command.")
+    ] = False,
 ) -> None:
-    """Options of every command; `_Commands` looks after the second one."""
+    """Options of every command; `_Commands` handles `--debug`."""
 
 
 def schema() -> None:
@@ -115,40 +105,47 @@ _PANELS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Your own clips": (score.score, serve.serve),
     "Before it starts": (plan.plan,),
     "Data": (clips.decode, clips.perturb),
-    "Policy": (base.base, training.train, training.export),
+    "Policy": (training.base, training.train, training.export),
     "Evaluation": (
         evaluation.predict,
-        perturbed.perturbed,
+        evaluation.perturbed,
         evaluation.gather,
-        metrics.metrics,
-        metrics.preference,
-        absent.absent,
+        evaluation.metrics,
+        evaluation.preference,
+        evaluation.absent,
     ),
     "Report": (
         report.tables,
         report.figures,
-        thumbnails.thumbnails,
+        clips.thumbnails,
         report.page,
         report.numbers,
         report.summary,
     ),
-    "Provenance": (provenance.explain, provenance.verify, provenance.archive),
+    "Provenance": (report.explain, report.verify, report.archive),
     "Development": (schema,),
 }
 for _panel, _commands in _PANELS.items():
     for _command in _commands:
         app.command(cls=SeveralValues, rich_help_panel=_panel)(_command)
 
-_sets = typer.Typer(
-    no_args_is_help=True, help="Data sets: what is there, bringing it, checking it."
-)
-for _of_sets in (inventory.status, data.fetch, data.manifest, inventory.check, inventory.new):
-    _sets.command()(_of_sets)
-app.add_typer(_sets, name="data", rich_help_panel="Data")
-app.add_typer(policy.policy, name="policy", rich_help_panel="Policy")
-_questions = typer.Typer(
-    no_args_is_help=True, help="Questions beside the score: asking, judging, measuring."
-)
-for _of_questions in (understanding.ask, judging.judge, judging.measure):
-    _questions.command(cls=SeveralValues)(_of_questions)
-app.add_typer(_questions, name="understanding", rich_help_panel="Evaluation")
+
+def _add_group(name: str, panel: str, about: str, *commands: Callable[..., Any]) -> None:
+    group = typer.Typer(no_args_is_help=True, help=about)
+    for command in commands:
+        group.command(command.__name__.rstrip("_"), cls=SeveralValues)(command)
+    app.add_typer(group, name=name, rich_help_panel=panel)
+
+
+_add_group(
+    "data", "Data", "Data sets: what is there, how to get it, whether it is complete.",
+    inventory.status, data.fetch, data.manifest, inventory.check, inventory.new,
+)  # fmt: skip
+_add_group(
+    "policy", "Policy", "Describe policy folders, or change their layout.",
+    policy.import_, policy.export, policy.describe, policy.card,
+)  # fmt: skip
+_add_group(
+    "understanding", "Evaluation", "Questions other than the score: ask, judge, measure.",
+    understanding.ask, understanding.judge, understanding.measure,
+)  # fmt: skip

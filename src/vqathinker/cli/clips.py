@@ -1,7 +1,6 @@
-"""Commands of the phase `clips`: stored frames, and perturbations drawn for them.
+"""Stored frames of videos: decode them, perturb them, draw thumbnails.
 
-Of a manifest they read just the columns they need: no label, and nothing of the code that makes
-manifests, so that a change there does not decode every video again.
+Manifests are read without their labels.
 """
 
 from pathlib import Path
@@ -9,29 +8,30 @@ from typing import Annotated
 
 import typer
 
-from vqathinker.cli.options import DEFAULT_PARAMS, ManifestFile, OutFile, ParamsFile
-from vqathinker.cli.paths import folder_to_read
+from vqathinker.cli.options import (
+    DEFAULT_PARAMS,
+    Clips,
+    ManifestFile,
+    OutDir,
+    OutFile,
+    ParamsFile,
+    folder_option,
+)
 from vqathinker.products import MANIFEST, SOURCE
-
-__all__ = ["decode", "perturb"]
 
 Setting = Annotated[str, typer.Option(help="Frames x size in pixels, for example 6x448.")]
 
 
 def decode(
     manifest: ManifestFile,
-    source: Annotated[
-        Path, typer.Option(**folder_to_read(SOURCE), help="The folder that `fetch` wrote.")
-    ],
+    source: Annotated[Path, folder_option(SOURCE)],
     setting: Setting,
     shard: Annotated[int, typer.Option(min=0, help="Which shard of the set, from 0.")],
     out: OutFile,
     params: ParamsFile = DEFAULT_PARAMS,
     workers: Annotated[int, typer.Option(min=1, help="Videos decoded at a time.")] = 1,
 ) -> None:
-    """Decode one shard of a set's videos, once, into lossless frames.
-
-    A shard that was stopped goes on where it was.
+    """Decode one shard of a set's videos into lossless frames; resumes after a kill.
 
     Example: vqathinker decode --manifest data/demo_content/manifest.parquet --source
     data/demo_content/source --setting 12x560 --shard 0 --out my-clips.safetensors
@@ -40,7 +40,7 @@ def decode(
     from vqathinker.video.workers import Limits, raise_memory_limits
 
     clips = load_section(params, DecodeParams)
-    raise_memory_limits(clips.memory_mb)  # before pandas, which hangs where it gets too little
+    raise_memory_limits(clips.memory_mb)  # before pandas, which hangs if it gets too little
 
     from vqathinker.parquet import read_columns
     from vqathinker.video.sampling import parse_setting
@@ -56,7 +56,7 @@ def decode(
     wanted = parse_setting(setting).frames
     short = rows[(rows["status"] == "ok") & (rows["frames"] < wanted)]
     for video, frames in zip(short["video"], short["frames"], strict=True):
-        typer.echo(f"  {video}: {frames} frames, {wanted} are wanted: some stand twice", err=True)
+        typer.echo(f"  {video}: {frames} frames for {wanted}: some are repeated", err=True)
 
 
 def perturb(
@@ -79,3 +79,15 @@ def perturb(
     provenance = {"setting": setting, "seed": seed, **perturbations.model_dump()}
     write_perturbations(table, out, provenance)
     typer.echo(f"{out}: {perturbations.draws} perturbations of each of {len(videos)} videos")
+
+
+def thumbnails(clips: Clips, out_dir: OutDir) -> None:
+    """Draw a thumbnail of every frame of clips, for the report; name the folder as the benchmark.
+
+    Example: vqathinker thumbnails --clips clips/demo_content/6x112/0000.safetensors
+    --out-dir results/demo/thumbnails/demo_content
+    """
+    from vqathinker.video.thumbnails import write_thumbnails
+
+    drawn = write_thumbnails(clips, out_dir)
+    typer.echo(f"{out_dir}: thumbnails of {drawn} clips")

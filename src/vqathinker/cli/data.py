@@ -1,18 +1,21 @@
-"""Commands of the phase `data`: a set's files, and its manifest."""
+"""Bring the files of a data set, and list its labels in a manifest."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from vqathinker.cli.options import DEFAULT_PARAMS, ParamsFile
-from vqathinker.cli.paths import file_to_read, file_to_write, folder_to_read, folder_to_write
-from vqathinker.products import SOURCE, Product
-
-__all__ = ["fetch", "manifest"]
+from vqathinker.cli.options import (
+    DEFAULT_PARAMS,
+    FILE,
+    NEW_FILE,
+    NEW_FOLDER,
+    ParamsFile,
+    folder_option,
+)
+from vqathinker.products import SOURCE
 
 SetName = Annotated[str, typer.Argument(metavar="SET", help="Name of a set that has a card.")]
-_DOWNLOAD = Product("parameters with a section `download`", "give the project's params.yaml")
 _FOLDER = Path("data")
 _HASHES = Path("data-hashes.csv")
 
@@ -21,15 +24,12 @@ def fetch(
     name: SetName,
     out: Annotated[
         Path | None,
-        typer.Option(
-            **folder_to_write(), help="Folder to write; else data/SET/source as in the pipeline."
-        ),
+        typer.Option(**NEW_FOLDER, help="Folder to write; by default data/SET/source."),
     ] = None,
     receipt: Annotated[
         Path | None,
         typer.Option(
-            **file_to_write(),
-            help="Receipt of every file, bytes and hash; else data/SET/source.json.",
+            **NEW_FILE, help="Bytes and hash of every file; by default data/SET/source.json."
         ),
     ] = None,
     params: ParamsFile = DEFAULT_PARAMS,
@@ -38,9 +38,7 @@ def fetch(
     ] = 1,
     download: Annotated[
         Path | None,
-        typer.Option(
-            **file_to_read(_DOWNLOAD), help="Where section `download` stands, if not in --params."
-        ),
+        typer.Option(**FILE, help="Parameters with section `download`, if not in --params."),
     ] = None,
 ) -> None:
     """Bring the files of a data set: videos and labels. The demo's sets are made on the spot.
@@ -62,18 +60,15 @@ def fetch(
 
 def manifest(
     name: SetName,
-    source: Annotated[
-        Path | None,
-        typer.Option(**folder_to_read(SOURCE), help="The folder that `fetch` wrote, if another."),
-    ] = None,
+    source: Annotated[Path | None, folder_option(SOURCE)] = None,
     out: Annotated[
         Path | None,
-        typer.Option(**file_to_write(), help="File to write; else data/SET/manifest.parquet."),
+        typer.Option(**NEW_FILE, help="File to write; by default data/SET/manifest.parquet."),
     ] = None,
     params: ParamsFile = DEFAULT_PARAMS,
     workers: Annotated[int, typer.Option(min=1, help="Videos probed at a time.")] = 1,
 ) -> None:
-    """List every label of a set with the facts of its video; damaged and missing ones stay in.
+    """List every label of a set with the facts of its video, damaged and missing ones included.
 
     Example: vqathinker data manifest konvid_1k
     """

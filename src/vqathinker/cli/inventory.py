@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vqathinker.cli.options import DEFAULT_PARAMS, ParamsFile
-from vqathinker.cli.paths import file_to_read
-from vqathinker.products import Product
+from vqathinker.cli.options import DEFAULT_PARAMS, FILE, ParamsFile
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,13 +20,10 @@ if TYPE_CHECKING:
     from vqathinker.datasets.inventory import SetState
     from vqathinker.params import DataParams
 
-__all__ = ["check", "new", "status"]
-
 SetNames = Annotated[
     list[str] | None,
     typer.Argument(metavar="[SET]...", help="Sets that have a card; else those of the scale."),
 ]
-_LABELS = Product("a table of labels", "a CSV with a column of videos and one of MOS will do")
 DataFolder = Annotated[Path, typer.Option("--data", help="The folder in which all sets lie.")]
 
 
@@ -104,7 +99,7 @@ def new(
     labels: Annotated[
         Path | None,
         typer.Option(
-            **file_to_read(_LABELS), help="Your labels: columns and number of rows are read there."
+            **FILE, help="Your labels, a CSV file: columns and number of rows are read there."
         ),
     ] = None,
     role: Annotated[Role, typer.Option(help="What the set is for.")] = Role.OUT_OF_DISTRIBUTION,

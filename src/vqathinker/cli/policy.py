@@ -1,4 +1,4 @@
-"""Commands about policy folders, beside the pipeline: they belong to no phase."""
+"""Policy folders: describe them, change their layout, put results into their card."""
 
 import json
 from enum import StrEnum
@@ -7,16 +7,10 @@ from typing import Annotated
 
 import typer
 
-from vqathinker.cli.options import OutFolder
-from vqathinker.cli.paths import file_to_read, folder_to_read
-from vqathinker.products import POLICY, TABLE, Product
+from vqathinker.cli.options import FOLDER, AsJson, OutFolder, files_option
+from vqathinker.products import TABLE
 
-__all__ = ["policy"]
-
-policy = typer.Typer(no_args_is_help=True, help="Look into policy folders, or change their layout.")
-
-_CHECKPOINT = Product("a checkpoint's folder", "download it whole")
-Folder = Annotated[Path, typer.Argument(**folder_to_read(POLICY), help="A policy folder.")]
+Folder = Annotated[Path, typer.Argument(**FOLDER, help="The folder of a policy.")]
 
 
 class Layout(StrEnum):
@@ -25,21 +19,21 @@ class Layout(StrEnum):
     original = "original"
 
 
-@policy.command("import")
 def import_(
     source: Annotated[
         Path,
         typer.Argument(
-            **folder_to_read(_CHECKPOINT) | {"metavar": "SRC"},
+            **FOLDER,
+            metavar="SRC",
             help="A checkpoint in the authors' layout: config.json, tokenizer, safetensors.",
         ),
     ],
     out: OutFolder,
     setting: Annotated[
-        str, typer.Option(help="Frames x size of the clips that it is meant to be asked about.")
+        str, typer.Option(help="Frames x size of the clips that the policy is used with.")
     ] = "12x560",
-) -> None:  # fmt: skip
-    """Turn a checkpoint in the authors' layout into a policy folder, bit by bit.
+) -> None:
+    """Turn a checkpoint in the authors' layout into a policy folder with the same weights.
 
     Example: vqathinker policy import InternVL3-VQAThinker-8B --out models/released
     """
@@ -49,7 +43,6 @@ def import_(
     typer.echo(f"{out}: policy imported from {source}")
 
 
-@policy.command("export")
 def export(
     folder: Folder,
     out: OutFolder,
@@ -57,7 +50,7 @@ def export(
         Layout, typer.Option(help="The layout to write; `original` is the authors'.")
     ] = Layout.original,
 ) -> None:
-    """Write a policy folder in the authors' layout, bit by bit.
+    """Write a policy folder in the authors' layout with the same weights.
 
     Example: vqathinker policy export models/paper/grpo/policy --out original
     """
@@ -67,11 +60,7 @@ def export(
     typer.echo(f"{out}: {folder} in the {layout} layout")
 
 
-@policy.command("describe")
-def describe(
-    folder: Folder,
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON for other programs.")] = False,
-) -> None:
+def describe(folder: Folder, as_json: AsJson = False) -> None:
     """Show what a policy is: sizes, trainable share, setting, hashes, how it was trained.
 
     Example: vqathinker policy describe models/demo/grpo/policy
@@ -83,18 +72,8 @@ def describe(
     typer.echo(json.dumps(facts, indent=1) if as_json else format_facts(facts))
 
 
-@policy.command("card")
-def card(
-    folder: Folder,
-    tables: Annotated[
-        list[Path],
-        typer.Option(
-            **file_to_read(TABLE),
-            help="Markdown; may be repeated.",
-        ),
-    ],
-) -> None:
-    """Put tables of results into a policy's model card.
+def card(folder: Folder, tables: Annotated[list[Path], files_option(TABLE)]) -> None:
+    """Put Markdown tables of results into a policy's model card.
 
     Example: vqathinker policy card models/demo/grpo/policy --tables results/demo/tables/main.md
     """

@@ -1,5 +1,6 @@
-"""Commands of the phase `report`: tables, figures, the page, and a summary on the terminal."""
+"""Tables, figures, the page and its summary; and where their numbers come from."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -7,61 +8,46 @@ import typer
 
 from vqathinker.cli.options import (
     DEFAULT_PARAMS,
+    FOLDER,
+    AsJson,
+    Manifests,
+    OutDir,
     OutFile,
     ParamsFile,
     PredictionFiles,
     PreferenceFiles,
+    TablesFolder,
+    files_option,
+    folder_option,
 )
-from vqathinker.cli.paths import file_to_read, folder_to_read, folder_to_write
 from vqathinker.products import (
     FIGURES,
     HISTORY,
-    MANIFEST,
     METRICS,
     PERTURBED,
-    PREDICTIONS,
-    RESULTS,
     TABLE,
     THUMBNAILS,
     UNDERSTANDING,
 )
 
-__all__ = ["figures", "numbers", "page", "summary", "tables"]
-
-OutDir = Annotated[Path, typer.Option(**folder_to_write(), help="The folder to write.")]
+Results = Annotated[Path, typer.Argument(**FOLDER, help="Results of a scale, as results/demo.")]
+# Typer makes a new list of an empty default for every call.
+# ruff: noqa: B006
 
 
 def tables(
     out_dir: OutDir,
-    metrics: Annotated[
-        list[Path],
-        typer.Option(
-            **file_to_read(METRICS),
-            help="What `metrics` wrote; several may follow. None: published rows alone.",
-        ),
-    ] = [],  # noqa: B006  typer makes a new list for every call
-    predictions: Annotated[
-        list[Path],
-        typer.Option(
-            **file_to_read(PREDICTIONS),
-            help="What the metrics are of: averages and differences get intervals.",
-        ),
-    ] = [],  # noqa: B006
-    manifest: Annotated[
-        list[Path],
-        typer.Option(**file_to_read(MANIFEST), help="Manifests of these; several may follow."),
-    ] = [],  # noqa: B006
-    preference: PreferenceFiles = [],  # noqa: B006
-    understanding: Annotated[
-        list[Path],
-        typer.Option(
-            **file_to_read(UNDERSTANDING),
-            help="What `understanding measure` wrote; several may follow.",
-        ),
-    ] = [],  # noqa: B006
+    metrics: Annotated[list[Path], files_option(METRICS)] = [],
+    predictions: PredictionFiles = [],
+    manifest: Manifests = [],
+    preference: PreferenceFiles = [],
+    understanding: Annotated[list[Path], files_option(UNDERSTANDING)] = [],
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
     """Write every table, as CSV, Markdown and LaTeX: scores, the main table, the ladder of runs.
+
+    Without --metrics there are published rows only. With --predictions and --manifest, averages
+    and differences get intervals.
 
     Example: vqathinker tables --metrics results/demo/metrics/grpo/*.json --predictions
     results/demo/predictions/grpo/*.parquet --manifest data/demo_*/manifest.parquet --out-dir
@@ -76,28 +62,13 @@ def tables(
 
 def figures(
     out_dir: OutDir,
-    predictions: PredictionFiles = [],  # noqa: B006  typer makes a new list for every call
-    manifest: Annotated[
-        list[Path],
-        typer.Option(
-            **file_to_read(MANIFEST),
-            help="Manifests, data/SET/manifest.parquet; several may follow.",
-        ),
-    ] = [],  # noqa: B006
-    history: Annotated[
-        list[Path],
-        typer.Option(
-            **file_to_read(HISTORY),
-            help="Histories, .../RUN/history.csv; several may follow.",
-        ),
-    ] = [],  # noqa: B006
-    preference: PreferenceFiles = [],  # noqa: B006
-    tables: Annotated[
-        Path | None,
-        typer.Option(**folder_to_read(TABLE), help="What `tables` wrote; for ranks of methods."),
-    ] = None,
+    predictions: PredictionFiles = [],
+    manifest: Manifests = [],
+    history: Annotated[list[Path], files_option(HISTORY)] = [],
+    preference: PreferenceFiles = [],
+    tables: Annotated[Path | None, folder_option(TABLE)] = None,
 ) -> None:
-    """Draw how training went, and scores against MOS in several ways; numbers as CSV.
+    """Draw training curves, scores against MOS, and ranks of methods; numbers as CSV.
 
     Example: vqathinker figures --predictions results/demo/predictions/grpo/*.parquet --manifest
     data/demo_*/manifest.parquet --history models/demo/grpo/history.csv --out-dir my-figures
@@ -121,39 +92,20 @@ def figures(
 
 
 def page(
-    tables: Annotated[
-        Path,
-        typer.Option(
-            **folder_to_read(TABLE),
-            help="What `tables` wrote.",
-        ),
-    ],
-    figures: Annotated[
-        Path,
-        typer.Option(
-            **folder_to_read(FIGURES),
-            help="What `figures` wrote.",
-        ),
-    ],
+    tables: TablesFolder,
+    figures: Annotated[Path, folder_option(FIGURES)],
     out: OutFile,
-    predictions: PredictionFiles = [],  # noqa: B006  none where no set is there
-    manifest: Annotated[
-        list[Path],
-        typer.Option(**file_to_read(MANIFEST), help="Manifests; with them points can be opened."),
-    ] = [],  # noqa: B006
-    perturbed: Annotated[
-        list[Path],
-        typer.Option(**file_to_read(PERTURBED), help="What `perturbed` wrote; several may follow."),
-    ] = [],  # noqa: B006
+    predictions: PredictionFiles = [],
+    manifest: Manifests = [],
+    perturbed: Annotated[list[Path], files_option(PERTURBED)] = [],
     thumbnails: Annotated[
-        list[Path],
-        typer.Option(
-            **folder_to_read(THUMBNAILS), help="What `thumbnails` wrote; several may follow."
-        ),
-    ] = [],  # noqa: B006
+        list[Path], typer.Option(**FOLDER, help=f"{THUMBNAILS}; several may follow")
+    ] = [],
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
     """Write the report: one HTML page that needs no network.
+
+    With --manifest, points of figures open the video's facts.
 
     Example: vqathinker page --tables results/demo/tables --figures results/demo/figures
     --predictions results/demo/predictions/grpo/*.parquet --out my-report.html
@@ -172,11 +124,8 @@ def page(
     typer.echo(f"{out}: report of scale {scale}")
 
 
-def numbers(
-    tables: Annotated[Path, typer.Option(**folder_to_read(TABLE), help="What `tables` wrote.")],
-    out_dir: OutDir,
-) -> None:
-    """Write the tables' numbers as JSON files, one for each row, for `dvc metrics show` and diff.
+def numbers(tables: TablesFolder, out_dir: OutDir) -> None:
+    """Write the tables' numbers as JSON, one file per row, for `dvc metrics show` and diff.
 
     Example: vqathinker numbers --tables results/demo/tables --out-dir results/demo/numbers
     """
@@ -186,19 +135,65 @@ def numbers(
     typer.echo(f"{out_dir}: numbers of {written} rows")
 
 
-def summary(
-    results: Annotated[
-        Path,
-        typer.Argument(
-            **folder_to_read(RESULTS),
-            help="For example results/demo.",
-        ),
-    ],
-) -> None:
-    """Show the scores of a scale on the terminal, and where its report lies.
+def summary(results: Results) -> None:
+    """Show the scores of a scale on the terminal, and the path of its report.
 
     Example: vqathinker summary results/demo
     """
     from vqathinker.reporting.summary import print_summary
 
     print_summary(results)
+
+
+def explain(
+    results: Results,
+    table: Annotated[str, typer.Argument(help="Name of a table, such as scoring.")],
+    row: Annotated[str, typer.Argument(help="Name of a row, such as grpo/demo_content.")],
+    column: Annotated[str, typer.Argument(help="Name of a column, such as srcc.")],
+    as_json: AsJson = False,
+) -> None:
+    """Trace a number back to label file and videos, and check whether these have changed.
+
+    Example: vqathinker explain results/demo scoring grpo/demo_content srcc
+    """
+    from vqathinker.reporting.explain import as_text
+    from vqathinker.reporting.explain import explain as explain_cell
+
+    found = explain_cell(results, table, row, column)
+    if not as_json:
+        typer.echo(as_text(found))
+        return
+    chains = [
+        {**chain._asdict(), "links": [link._asdict() for link in chain.links],
+         "videos": [video._asdict() for video in chain.videos]}
+        for chain in found.chains
+    ]  # fmt: skip
+    content = {**found._asdict(), "table": str(found.table), "chains": chains}
+    typer.echo(json.dumps(content, indent=1, ensure_ascii=False))
+
+
+def verify(results: Results) -> None:
+    """Compute metrics and tables again from predictions; exit code 1 if one differs.
+
+    Example: vqathinker verify results/demo
+    """
+    from vqathinker.reporting.verify import verify as verify_results
+
+    wrong = False
+    for finding in verify_results(results):
+        typer.echo(f"{finding.name}: {'DIFFERS' if finding.wrong else 'agrees'}")
+        for line in finding.wrong:
+            typer.echo(f"  {line}")
+        wrong = wrong or bool(finding.wrong)
+    if wrong:
+        raise typer.Exit(1)
+
+
+def archive(results: Results, out: OutFile, params: ParamsFile = DEFAULT_PARAMS) -> None:
+    """Pack results and their provenance as an RO-Crate, without videos and weights.
+
+    Example: vqathinker archive results/demo --out demo.crate.zip
+    """
+    from vqathinker.reporting.archive import archive as pack
+
+    typer.echo(f"{out}: {pack(results, out, params)} files of {results}")

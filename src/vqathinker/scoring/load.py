@@ -25,9 +25,8 @@ def load_policy(policy: str | Path | None = None, device: Device = "auto") -> "L
     """Load the policy that scores clips.
 
     Args:
-        policy: a policy's folder, or a name (see `find_policy`); None: the demo's trained one, in
-            the project's folder.
-        device: auto is the GPU where there is one.
+        policy: a policy's folder, or a name (see `find_policy`).
+        device: auto is the GPU if there is one.
 
     Raises:
         InputError: there is no such policy, with what to do; or no such device; or the folder
@@ -35,15 +34,15 @@ def load_policy(policy: str | Path | None = None, device: Device = "auto") -> "L
     """
     folder = find_policy(policy)
     cap_kernels(_kernels_of(folder))
-    from vqathinker.scoring.loaded import LoadedPolicy  # noqa: PLC0415  torch comes behind the caps
+    from vqathinker.scoring.loaded import LoadedPolicy  # noqa: PLC0415  torch must load after that
 
     return LoadedPolicy(folder, device)
 
 
 def _kernels_of(folder: Path) -> Kernels:
-    """The CPU kernels that the policy was made with, so that its scores are those of its tables."""
+    """The CPU kernels that the policy was made with, so that its scores equal its tables'."""
     if not (folder / PROVENANCE).is_file():
-        return "native"  # it is no whole policy, as loading it will tell
+        return "native"  # loading this folder will fail
     record = read_json(folder / PROVENANCE, "the record of a policy's origin", POLICY.remedy)
     made_with = record.get("settings", {}).get("kernels")
     capped = made_with == "avx2" or (made_with is None and record.get("machine", {}).get("caps"))
@@ -56,17 +55,19 @@ def find_policy(policy: str | Path | None = None) -> Path:
     Args:
         policy: a policy's folder; the name of a run of the project in this folder (`grpo`, or with
             its scale `demo/grpo`); `authors`, the released weights; or a repository of the hub,
-            `owner/name`, in this project's layout or in the authors'. What comes from the hub is
-            brought once, and imported once into `cache_folder`. None: the policy that `make demo`
-            trains.
+            `owner/name`, in this project's layout or in the authors'. A repository is downloaded
+            once, and imported once into `cache_folder`. None: the policy that `make demo` trains.
 
     Raises:
         InputError: there is none, or it cannot be had or imported, with what to do.
     """
+    if Path(policy or DEFAULT).is_dir():
+        return Path(policy or DEFAULT)
     if policy is None:
-        return _default()
-    if Path(policy).is_dir():
-        return Path(policy)
+        raise InputError(
+            f"{DEFAULT}: no such folder, and no policy was named: run `make demo` in the project's "
+            f"folder, or name a policy's folder, or `{AUTHORS}` for the released weights (16 GB)"
+        )
     name = str(policy)
     if name == AUTHORS:
         from vqathinker.params.base import RELEASED  # noqa: PLC0415  pydantic, only here
@@ -85,22 +86,11 @@ def find_policy(policy: str | Path | None = None) -> Path:
 
 def cache_folder() -> Path:
     """Where imported policies stay: $XDG_CACHE_HOME/vqathinker, else ~/.cache/vqathinker."""
-    told = os.environ.get("XDG_CACHE_HOME")
-    return (Path(told) if told else Path.home() / ".cache") / "vqathinker"
-
-
-def _default() -> Path:
-    if DEFAULT.is_dir():
-        return DEFAULT
-    raise InputError(
-        f"{DEFAULT}: not here, and no policy was named: run `make demo` in the project's "
-        "folder, or go there if it has run; or name a policy: a policy's folder, or "
-        f"`{AUTHORS}` for the released weights, which are 16 GB"
-    )
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vqathinker"
 
 
 def _runs() -> dict[str, Path]:
-    """Policies of the project in this folder by name; where two scales have a run, both names."""
+    """Policies of the project in this folder by `run` (of the first scale) and `scale/run`."""
     found: dict[str, Path] = {}
     for path in sorted(Path("models").glob("*/*/policy")):
         run, scale = path.parent.name, path.parent.parent.name
@@ -113,7 +103,7 @@ def _runs() -> dict[str, Path]:
 
 def _of_hub(repo: str) -> Path:
     imported = cache_folder() / "policies" / repo.replace("/", "--")
-    if (imported / "config.json").is_file():  # a folder appears whole
+    if (imported / "config.json").is_file():  # imports are atomic
         return imported
     from vqathinker.policy.interchange.snapshot import (  # noqa: PLC0415  only for the hub
         HubError,
@@ -124,13 +114,12 @@ def _of_hub(repo: str) -> Path:
         folder, _ = snapshot(repo, "main")
     except HubError as error:
         raise InputError(
-            f"{repo}: no folder here, and not to be had from the hub "
-            f"({type(error.__cause__).__name__}): look at the name and at the network; or get it "
-            f"elsewhere with `hf download {repo}`, take `vqathinker policy import` of what came, "
-            "and name the folder that it writes"
+            f"{repo}: no folder here, and the download from the hub failed "
+            f"({type(error.__cause__).__name__}): check the name and the network; or run "
+            f"`hf download {repo}` elsewhere, `vqathinker policy import`, and name the folder"
         ) from error
-    told = read_json(folder / "config.json", "a model's configuration", POLICY.remedy)
-    if told.get("model_type") == _OWN:
+    config = read_json(folder / "config.json", "a model's configuration", POLICY.remedy)
+    if config.get("model_type") == _OWN:
         return folder
     from vqathinker.params.base import OriginalBaseParams  # noqa: PLC0415
     from vqathinker.policy.interchange.bases import prepare_original_base  # noqa: PLC0415

@@ -1,8 +1,8 @@
 """A loaded policy that scores one clip at a time.
 
 Prompts, completions and scores are those of `vqathinker predict`: a clip of a benchmark gets the
-score in its predictions. Each clip is scored by itself, so that its score does not depend on
-others. Answers are drawn with a seed from the clip's frames, whatever its name.
+score in its predictions. Each clip is scored by itself, so its score does not depend on others.
+Answers are drawn with a seed from the clip's frames, so its name does not matter.
 """
 
 import hashlib
@@ -25,13 +25,14 @@ from vqathinker.policy.folder.hashes import PROVENANCE
 from vqathinker.policy.scoring import ClipScores, Scorer, mean_of
 from vqathinker.scoring.results import METHODS, ClipScore, Method
 from vqathinker.scoring.sample import LIMITS, Pixels, SampledClip, sample_clip
-from vqathinker.scoring.trained_on import TrainedOn, what_is_unlike
+from vqathinker.scoring.trained_on import TrainedOn, warnings_about
 from vqathinker.video.damage import DamagedVideo
 from vqathinker.video.decode import resize
 from vqathinker.video.sampling import ClipSetting, frame_indices, parse_setting
 from vqathinker.video.workers import Limits
 
 _STRICT: Final = AnswerParams(reading="strict", range=[0, 5])
+_MOST_TOKENS: Final = 1024
 
 
 class LoadedPolicy:
@@ -40,10 +41,9 @@ class LoadedPolicy:
     Attributes:
         folder: where it was loaded from.
         setting: frames x size that it looks at.
-        method: the kind of score that its tables show, which is its own; greedy where its folder
-            records none.
+        method: the kind of score in its tables; greedy if its folder records none.
         provenance: the record of its origin.
-        trained_on: what that says of the clips and labels that it has learned from.
+        trained_on: the clips and labels that it was trained on, as recorded.
     """
 
     def __init__(self, folder: Path, device: Device = "auto") -> None:
@@ -54,18 +54,23 @@ class LoadedPolicy:
         """
         place = choose_device(device)
         self.folder = folder
-        with _quiet():
+        with _without_progress_bar():
             self._policy = load_policy(folder, place, choose_dtype("auto", place))
         self.provenance: dict[str, Any] = self._policy.provenance
-        self.setting: ClipSetting = parse_setting(self._setting())
+        config = self._policy.model.config
+        setting = config.setting or self.provenance.get("setting") or AUTHORS_SETTING
+        self.setting: ClipSetting = parse_setting(str(setting))
         self.trained_on = TrainedOn.of(self.provenance)
-        settings = self.provenance.get("settings", {})
         self._evaluation = own_evaluation(self.provenance, str(folder / PROVENANCE))
         self._own_method: Method | None = self._evaluation.score
         self.method: Method = self._own_method or "greedy"
-        told = settings.get("answer")
-        self._answer = _STRICT if told is None else AnswerParams.model_validate(told)
-        self._longest = _longest(self._policy.model.generation_config.max_new_tokens, settings)
+        settings = self.provenance.get("settings", {})
+        answer = settings.get("answer")
+        self._answer = _STRICT if answer is None else AnswerParams.model_validate(answer)
+        # As in training, and no more than the folder's generation config allows.
+        limit = self._policy.model.generation_config.max_new_tokens or _MOST_TOKENS
+        trained = settings.get("training", {}).get("max_new_tokens") or _MOST_TOKENS
+        self._max_new_tokens = min(limit, trained)
 
     def score(
         self, clip: str | Path, method: Method | None = None, frames: int | None = None,
@@ -75,15 +80,15 @@ class LoadedPolicy:
 
         Args:
             clip: a video file.
-            method: greedy: the policy's likeliest answer; mean: of drawn answers; expected: over
-                the probabilities of every answer; None: the policy's own, `method`.
-            frames: how many to look at; None: as many as the policy is meant to be asked with.
+            method: greedy: the likeliest answer; mean: of drawn answers; expected: over the
+                probabilities of every answer; None: the policy's own, `method`.
+            frames: how many to look at; None: as many as in training.
             seed: of the drawn answers.
 
         Raises:
-            FileNotFoundError: nothing is there.
+            FileNotFoundError: there is no such file.
             DamagedVideo: the clip cannot be read.
-            DisturbedJobError: the system does not give the file.
+            DisturbedJobError: the system failed to read the file.
         """
         return self.score_sampled(self.sample(clip, frames), method, seed)
 
@@ -91,7 +96,7 @@ class LoadedPolicy:
         self, clips: Iterable[str | Path], method: Method | None = None, frames: int | None = None,
         seed: int = 0,
     ) -> Iterator[ClipScore]:  # fmt: skip
-        """The scores of clips, one by one; one that cannot be read has a `failure` and no score."""
+        """The scores of clips, one by one; an unreadable one has a `failure` and no score."""
         for clip in clips:
             try:
                 yield self.score(clip, method, frames, seed)
@@ -109,12 +114,11 @@ class LoadedPolicy:
         Args:
             frames: uint8 [frames, height, width, 3], RGB 0..255, upright. Either all frames of the
                 clip, which are sampled as those of a file are, or the `pixels` of `sample`. An
-                array of exactly the frames and size that the policy looks at is taken as it is,
-                without warnings, wherever it comes from.
-            method, seed: as `score` has them.
+                array of exactly the frames and size that the policy looks at is used unchanged,
+                without warnings.
+            method, seed: as in `score`.
             name: of the clip, for the result.
-            count: how many frames to look at, as `frames` of `sample`; None: as many as the policy
-                is meant to be asked with.
+            count: how many frames to look at, as `frames` of `sample`; None: as in training.
 
         Raises:
             InputError: another type or shape.
@@ -124,7 +128,7 @@ class LoadedPolicy:
     def sample(
         self, clip: str | Path, frames: int | None = None, limits: Limits = LIMITS
     ) -> SampledClip:
-        """What the policy looks at of a clip; raises as `score`."""
+        """The frames of a clip that the policy looks at; raises as `score`."""
         return sample_clip(Path(clip), self.shape(frames), limits)
 
     def sample_frames(
@@ -137,43 +141,41 @@ class LoadedPolicy:
                 "width, 3]: RGB, 0 to 255"
             )
         shape = self.shape(count)
-        if frames.shape[:3] == (shape.frames, shape.size, shape.size):  # taken as it is
+        if frames.shape[:3] == (shape.frames, shape.size, shape.size):
             return SampledClip(name, frames, tuple(range(shape.frames)), (), None, None)
         indices = frame_indices(len(frames), shape.frames)
-        seen = np.stack([resize(frames[i], shape.size) for i in indices])
-        pixels = np.ascontiguousarray(seen.transpose(0, 2, 3, 1))
+        resized = np.stack([resize(frames[i], shape.size) for i in indices])  # (n, 3, size, size)
+        pixels = np.ascontiguousarray(resized.transpose(0, 2, 3, 1))
         return SampledClip(name, pixels, tuple(indices), (), None, None)
 
     def score_sampled(
         self, clip: SampledClip, method: Method | None = None, seed: int = 0
     ) -> ClipScore:
-        """The score of what `sample` gave; `method` and `seed` as `score` has them."""
+        """The score of a clip of `sample`; `method` and `seed` as in `score`."""
         return self.result_of(clip, self.ask(clip, method, seed), method)
 
     def result_of(
-        self, clip: SampledClip, told: ClipScores, method: Method | None = None
+        self, clip: SampledClip, answers: ClipScores, method: Method | None = None
     ) -> ClipScore:
-        """What the policy said of a clip, `ask`, as a result."""
+        """The answers of `ask` as a result."""
         method = method or self.method
-        low, high, spread = _interval(told, method)
-        score = told.of(method)
+        low, high, spread = _interval(answers, method)
+        score = answers.of(method)
         return ClipScore(
             file=clip.file, score=score, low=low, high=high, spread=spread,
-            reasoning=reasoning_of(told.completion.text), answer_status=told.answer.status,
+            reasoning=reasoning_of(answers.completion.text), answer_status=answers.answer.status,
             method=method, percentile=self.trained_on.percentile(score),
-            warnings=tuple(what_is_unlike(clip, self.setting, self.trained_on)),
+            warnings=tuple(warnings_about(clip, self.setting, self.trained_on)),
         )  # fmt: skip
 
     @property
     def digest(self) -> str:
-        """sha256 over the policy's weights, configuration and tokenizer."""
+        """SHA-256 over the policy's weights, configuration and tokenizer."""
         return str(self.provenance["policy"])
 
     @property
     def scale(self) -> tuple[float, float] | None:
-        """Least and greatest training label; without these, the least and greatest answer that
-        counts as a score; None where any number does.
-        """
+        """Least and greatest training label, or the range of accepted answers; None: any number."""
         mos = self.trained_on.mos
         return (mos[0], mos[-1]) if mos else self._answer.limits
 
@@ -182,26 +184,24 @@ class LoadedPolicy:
 
         Returns:
             `folder`, `sha256`, `setting`, `trained_on` (name of the set), `videos` (of it), `scale`
-            and `own_method` (the kind of score that its tables show; None where its folder records
-            none).
+            and `own_method` (the kind of score in its tables; None if its folder records none).
         """
-        seen = self.trained_on
         return {
             "folder": self.folder.as_posix(), "sha256": self.digest, "setting": str(self.setting),
-            "trained_on": seen.set, "videos": seen.videos,
+            "trained_on": self.trained_on.set, "videos": self.trained_on.videos,
             "scale": None if self.scale is None else list(self.scale),
             "own_method": self._own_method,
         }  # fmt: skip
 
     def __str__(self) -> str:
-        about = self.about()
-        learned = about["trained_on"] or "no scores that are on record"
-        count = f" ({about['videos']} videos)" if about["videos"] else ""
+        trained = self.trained_on.set or "no recorded scores"
+        count = f" ({self.trained_on.videos} videos)" if self.trained_on.videos else ""
         scale = ", scores {:g} to {:g}".format(*self.scale) if self.scale else ""
-        return f"policy {about['folder']}, {about['setting']}, learned from {learned}{count}{scale}"
+        folder = self.folder.as_posix()
+        return f"policy {folder}, {self.setting}, trained on {trained}{count}{scale}"
 
     def describe_method(self, method: Method | None = None) -> str:
-        """A sentence on a kind of score, and on whether it is the one that the tables show."""
+        """A sentence on a kind of score, and on whether it is the one in the policy's tables."""
         asked = method or self.method
         if self._own_method is None:
             own = "the policy's folder records no kind of its own"
@@ -215,59 +215,51 @@ class LoadedPolicy:
         self, clip: SampledClip, method: Method | None = None, seed: int = 0,
         name: str | None = None, beside: Sequence[Method] = (),
     ) -> ClipScores:  # fmt: skip
-        """All that the policy says of a clip.
+        """All answers of the policy to a clip.
 
         `name` seeds the draws instead of the clip's frames; `beside` are further kinds of score.
         """
         how = EvaluationParams(
-            batch_size=1, max_new_tokens=self._longest, precision="auto",
+            batch_size=1, max_new_tokens=self._max_new_tokens, precision="auto",
             score=method or self.method, beside=list(beside),
             sampling=self._evaluation.sampling.model_copy(update={"seed": seed}),
             expectation=self._evaluation.expectation,
         )  # fmt: skip
         scorer = Scorer(self._policy.model, self._policy.tokenizer, how, self._answer)
         frames = torch.from_numpy(np.ascontiguousarray(clip.pixels.transpose(0, 3, 1, 2)))
-        own = name or hashlib.sha256(clip.pixels.tobytes()).hexdigest()
-        [told] = scorer.ask(frames[None], [own])
-        return told
-
-    def _setting(self) -> str:
-        asked_with = self._policy.model.config.setting or self.provenance.get("setting")
-        return str(asked_with or AUTHORS_SETTING)
+        seed_name = name or hashlib.sha256(clip.pixels.tobytes()).hexdigest()
+        [answers] = scorer.ask(frames[None], [seed_name])  # (1, frames, 3, size, size)
+        return answers
 
     def shape(self, frames: int | None) -> ClipSetting:
-        """The setting with another number of frames, where one is given."""
+        """The setting, with another number of frames if one is given."""
         return ClipSetting(frames or self.setting.frames, self.setting.size)
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without transformers' bar, which says nothing of a policy that is there in a moment."""
-    shown = transformers_logging.is_progress_bar_enabled()
+def _without_progress_bar() -> Iterator[None]:
+    """Disable transformers' bar, which is pointless for a policy that loads in a moment."""
+    enabled = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()
     try:
         yield
     finally:
-        if shown:
+        if enabled:
             transformers_logging.enable_progress_bar()
 
 
-def _longest(limit: int | None, settings: dict[str, Any]) -> int:
-    """Tokens of the longest answer: as in training, and no more than the folder says."""
-    trained = settings.get("training", {}).get("max_new_tokens")
-    return min(limit or 1024, trained or 1024)
-
-
-def _interval(told: ClipScores, method: Method) -> tuple[float | None, float | None, float | None]:
-    """Low and high end of the mean's interval by Student's t, and the spread."""
+def _interval(
+    answers: ClipScores, method: Method
+) -> tuple[float | None, float | None, float | None]:
+    """Ends of the 95 % interval of the mean by Student's t, and the standard deviation."""
     if method == "expected":
-        return None, None, told.expected.spread if told.expected else None
+        return None, None, answers.expected.spread if answers.expected else None
     if method == "greedy":
         return None, None, None
-    mean, spread = mean_of(told.samples)
+    mean, spread = mean_of(answers.samples)
     if mean is None or spread is None:
         return None, None, None
-    number = sum(answer.score is not None for answer in told.samples)
+    number = sum(answer.score is not None for answer in answers.samples)
     reach = float(stdtrit(number - 1, 0.975)) * spread / number**0.5
     return mean - reach, mean + reach, spread
 
@@ -281,7 +273,7 @@ def failed(clip: str | Path, method: Method, status: str, reason: str) -> ClipSc
 
 
 def reasoning_of(completion: str) -> str:
-    """The thought of a completion: what stands before its answer, without tags.
+    """The thought before the answer of a completion, without tags.
 
     >>> reasoning_of("<think>I see blur.</think><answer>2.31</answer>")
     'I see blur.'

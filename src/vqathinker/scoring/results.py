@@ -1,13 +1,13 @@
-"""The result of scoring a clip, and its forms: a table, JSON and CSV."""
+"""The result of scoring a clip, and how it is written: table, JSON and CSV."""
 
 import csv
 import dataclasses
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -18,9 +18,9 @@ from vqathinker.scoring.clips import shown_name, written_name
 
 Method = ScoreKind
 METHODS: dict[Method, str] = {
-    "greedy": "the number in its likeliest answer",
-    "mean": "the mean of answers that are drawn",
-    "expected": "the mean over all numbers that it may answer, by their probability",
+    "greedy": "the number in the likeliest answer",
+    "mean": "the mean of drawn answers",
+    "expected": "the mean over all possible answers, weighted by their probability",
 }
 Format = Literal["table", "json", "csv"]
 Row = dict[str, Any]
@@ -33,18 +33,18 @@ class ClipScore:
     """The score of a clip, and what is needed to understand it.
 
     Attributes:
-        file: the clip, as it was given.
-        score: on the scale of the labels that the policy was trained on; None where there is none.
+        file: the clip as it was given.
+        score: on the scale of the labels that the policy was trained on; None if there is none.
         low, high: 95 % interval of the mean of drawn answers; None for other methods.
-        spread: standard deviation of what the policy may say, of `mean` and `expected`; else None.
+        spread: standard deviation of the answers, for `mean` and `expected`; else None.
         reasoning: the thought that the policy wrote before its likeliest answer.
-        answer_status: "ok", a status of `policy.answer` where the answer is no score, "missing", or
-            one of `video.damage.STATUSES` where the clip cannot be read.
+        answer_status: "ok", a status of `policy.answer` if the answer is no score, "missing", or
+            one of `video.damage.STATUSES` if the clip cannot be read.
         method: greedy, mean or expected (see `policy.scoring`).
-        percentile: percent of the training labels below the score, ties counted half; None where
-            the policy does not know its training set.
-        warnings: in what the clip lies outside of what the policy has seen.
-        failure: a sentence about a clip that cannot be read; None for all others.
+        percentile: percent of the training labels below the score, ties counted half; None if the
+            policy does not record its labels.
+        warnings: how the clip differs from the training clips.
+        failure: why the clip cannot be read; None for all others.
     """
 
     file: str
@@ -60,8 +60,16 @@ class ClipScore:
     failure: str | None = None
 
 
+class PartScore(NamedTuple):
+    """The score of a part of a clip, which begins and ends at these seconds."""
+
+    start_s: float
+    end_s: float
+    result: ClipScore
+
+
 def as_row(result: ClipScore, **before: float) -> Row:
-    """The fields of a result by name behind those of `before`, rounded to what they say."""
+    """The rounded fields of a result by name, after those of `before`."""
     row = dataclasses.asdict(result)
     row["file"] = written_name(result.file)
     row["failure"] = result.failure and written_name(result.failure)
@@ -71,58 +79,60 @@ def as_row(result: ClipScore, **before: float) -> Row:
 
 
 def as_json(about: Mapping[str, Any], rows: Sequence[Row], **more: Any) -> str:
-    """An object with `policy`, which is `about`, the list `clips`, and what `more` there is."""
+    """An object with `policy` (`about`), the list `clips`, and `more`."""
     policy = {**about, "folder": written_name(str(about["folder"]))}
     content = {"policy": policy, "clips": list(rows), **more}
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def as_csv(rows: Sequence[Row]) -> str:
-    """A line per row under a line of names; what is not there is empty, and warnings are joined."""
+    """A line of names and a line per row; None is empty, and warnings are joined."""
     text = io.StringIO()
-    names = list(rows[0]) if rows else [field.name for field in dataclasses.fields(ClipScore)]
-    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows({**row, "warnings": "; ".join(row["warnings"])} for row in rows)
     return text.getvalue()
 
 
-def show_scores(results: Iterable[ClipScore], console: Console) -> None:
-    """A line per clip; below the table, in what a clip is unlike what the policy has seen."""
-    results = list(results)
-    table = _table("clip", _score_column(results), *_beside(results), "says")
-    for result in results:
-        said = result.failure or result.reasoning or result.answer_status
-        table.add_row(
-            Text(shown_name(result.file)),
-            _score(result),
-            *(_cell(result, name) for name in _beside(results)),
-            Text(shown_name(said)),
-        )
+def show_scores(results: Sequence[ClipScore], console: Console, last: str = "") -> None:
+    """Print a table with a line per clip, then the warnings, then the line `last`."""
+    optional = {
+        "95 %": [_interval(result) for result in results],
+        "spread": [_number(result.spread) for result in results],
+        "better than": [_percentile(result) for result in results],
+    }
+    columns = {name: cells for name, cells in optional.items() if any(cells)}
+    table = _table("clip", f"score ({results[0].method})", *columns, "says")
+    for number, result in enumerate(results):
+        text = result.failure or result.reasoning or result.answer_status
+        cells = [column[number] for column in columns.values()]
+        name, says = Text(shown_name(result.file)), Text(shown_name(text))
+        table.add_row(name, _number(result.score) or "–", *cells, says)
     console.print(table)
-    for result in results:
-        for warning in result.warnings:
-            console.print(Text(f"{shown_name(result.file)}: {warning}"), soft_wrap=True)
+    warnings = [f"{result.file}: {text}" for result in results for text in result.warnings]
+    for line in filter(None, [*warnings, last]):
+        console.print(Text(shown_name(line)), soft_wrap=True)
 
 
-def show_parts(parts: Iterable[tuple[float, float, ClipScore]], console: Console) -> None:
-    """A line per part of a clip, with a bar between the least and the greatest score.
+def show_parts(parts: Sequence[PartScore], console: Console) -> None:
+    """Print a table with a line per part of a clip, and a bar from the least to the greatest score.
 
-    Below the table stands each warning once, with the number of parts that have it.
+    Each warning is printed once, with the number of parts that have it.
     """
-    parts = list(parts)
-    scores = [result.score for _, _, result in parts if result.score is not None]
+    scores = [part.result.score for part in parts if part.result.score is not None]
     low, high = min(scores, default=0.0), max(scores, default=0.0)
-    table = _table("seconds", _score_column([part[2] for part in parts]), "", "says")
+    table = _table("seconds", f"score ({parts[0].result.method})", "", "says")
     for start, end, result in parts:
-        share = 1.0 if high == low else ((result.score or low) - low) / (high - low)
-        bar = "" if result.score is None else "█" * (1 + round((_BAR - 1) * share))
-        said = result.reasoning or result.answer_status
-        table.add_row(f"{start:.1f} to {end:.1f}", _score(result), bar, Text(said))
+        bar = ""
+        if result.score is not None:
+            share = 1.0 if high == low else (result.score - low) / (high - low)
+            bar = "█" * (1 + round((_BAR - 1) * share))
+        says = Text(shown_name(result.reasoning or result.answer_status))
+        table.add_row(f"{start:.1f} to {end:.1f}", _number(result.score) or "–", bar, says)
     console.print(table)
-    counts = Counter(warning for _, _, result in parts for warning in result.warnings)
-    for warning, count in counts.items():
-        console.print(Text(f"{count} of {len(parts)} parts: {warning}"), soft_wrap=True)
+    counts = Counter(text for part in parts for text in part.result.warnings)
+    for text, count in counts.items():
+        console.print(Text(f"{count} of {len(parts)} parts: {text}"), soft_wrap=True)
 
 
 def _table(*names: str) -> Table:
@@ -133,29 +143,13 @@ def _table(*names: str) -> Table:
     return table
 
 
-def _score_column(results: Sequence[ClipScore]) -> str:
-    return ", ".join(dict.fromkeys(f"score ({result.method})" for result in results)) or "score"
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
 
 
-def _beside(results: Sequence[ClipScore]) -> list[str]:
-    """Columns that some result has something for."""
-    there = {
-        "95 %": any(result.low is not None for result in results),
-        "spread": any(result.spread is not None for result in results),
-        "better than": any(result.percentile is not None for result in results),
-    }
-    return [name for name, wanted in there.items() if wanted]
+def _interval(result: ClipScore) -> str:
+    return "" if result.low is None else f"{result.low:.2f} to {result.high:.2f}"
 
 
-def _cell(result: ClipScore, name: str) -> str:
-    if name == "95 %" and result.low is not None:
-        return f"{result.low:.2f} to {result.high:.2f}"
-    if name == "spread" and result.spread is not None:
-        return f"{result.spread:.2f}"
-    if name == "better than" and result.percentile is not None:
-        return f"{result.percentile:.0f} % of training"
-    return ""
-
-
-def _score(result: ClipScore) -> str:
-    return "–" if result.score is None else f"{result.score:.2f}"
+def _percentile(result: ClipScore) -> str:
+    return "" if result.percentile is None else f"{result.percentile:.0f} % of training"

@@ -16,39 +16,25 @@ from vqathinker.scoring.sample import SampledClip
 from vqathinker.video.probe import Probe
 from vqathinker.video.sampling import ClipSetting
 
-Ends = tuple[float, float]
-_DECIMALS = 4  # of labels on record, and so of what is compared with them
+Range = tuple[float, float]
+_DECIMALS = 4  # of recorded labels, and so of scores that are compared with them
 # Of LSVQ and the sets that the paper evaluates on: 240p and more, 24 to 120 fps, 2 to 20 s.
-_USUAL_SIDE: Ends = (240, 4320)
-_USUAL_FPS: Ends = (20, 120)
-_USUAL_SECONDS: Ends = (2, 20)
-_SLACK = 1.1  # beyond either end of a range, before it is said
+_USUAL_SIDE: Range = (240, 4320)
+_USUAL_FPS: Range = (20, 120)
+_USUAL_SECONDS: Range = (2, 20)
+_SLACK = 1.1  # factor beyond either end of a range before a clip is reported
 
 
 class LabelCounts(NamedTuple):
-    """Some of the labels in rising order, and for each how many labels lie below and up to it.
+    """Some labels in rising order, and how many of all labels lie below and up to each.
 
-    All labels where there are few; else their quantiles, see `training.trained_on`.
+    All labels if there are few, else their quantiles; see `training.trained_on`.
     """
 
     values: tuple[float, ...]
     below: tuple[float, ...]
     up_to: tuple[float, ...]
     total: float
-
-    @classmethod
-    def of_percentiles(cls, mos: tuple[float, ...]) -> Self:
-        """Estimate the counts from equally spaced quantiles, as older policies record them.
-
-        A value that several quantiles share is tied; its labels begin and end half way to the next
-        quantile.
-        """
-        last = len(mos) - 1
-        values, first = np.unique(mos, return_index=True)
-        end = np.append(first[1:], len(mos)) - 1
-        half = 0.5 * (end > first)
-        below, up_to = np.maximum(first - half, 0), np.minimum(end + half, last)
-        return cls(tuple(values), tuple(below), tuple(up_to), last or 1)
 
     def share_below(self, score: float) -> float:
         """Share of the labels below a score, ties counted half; linear between the values."""
@@ -62,14 +48,14 @@ class LabelCounts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TrainedOn:
-    """The training set, as far as it is on record; older policies tell its name alone.
+    """The training set of a policy; every field is None if it is not recorded.
 
     Attributes:
-        set: its name; None where no scores were learned from, or nothing is known.
-        videos: how many had a label and a clip.
+        set: its name.
+        videos: number of videos with a label and a clip.
         mos: the 0th to the 100th percentile of the labels, on the scale of the scores.
+        labels: counts of the labels, for percentiles of scores.
         about: what the labels are, and what scores are worth on real videos.
-        labels: how many labels lie below others; None: not recorded, estimated from `mos`.
         side: least and greatest number of pixels of the shorter side.
         fps: least and greatest frame rate.
         duration_s: least and greatest duration, in seconds.
@@ -80,81 +66,75 @@ class TrainedOn:
     mos: tuple[float, ...] | None = None
     labels: LabelCounts | None = None
     about: str = field(default="", compare=False)
-    side: Ends | None = None
-    fps: Ends | None = None
-    duration_s: Ends | None = None
+    side: Range | None = None
+    fps: Range | None = None
+    duration_s: Range | None = None
 
     @classmethod
-    def of(cls, record: Mapping[str, Any]) -> Self:
-        """Read the record of a policy's origin."""
-        told = record.get("trained_on")
-        if told is None or record.get("source") == RELEASED:
-            return cls(set=training_set(record), about=about_scores(record))
-        ends = {name: tuple(told[name]) for name in ("mos", "side", "fps", "duration_s")
-                if name in told}  # fmt: skip
+    def of(cls, provenance: Mapping[str, Any]) -> Self:
+        """Read a policy's provenance."""
+        record = provenance.get("trained_on")
+        about = about_scores(provenance)
+        if record is None or provenance.get("source") == RELEASED:
+            return cls(set=training_set(provenance), about=about)
+        ranges = {name: tuple(record[name]) for name in ("mos", "side", "fps", "duration_s")
+                  if name in record}  # fmt: skip
         labels = None
-        if counts := told.get("labels"):
+        if counts := record.get("labels"):
             columns = {name: tuple(counts[name]) for name in ("values", "below", "up_to")}
-            labels = LabelCounts(**columns, total=told["videos"])
-        return cls(
-            set=told["set"],
-            videos=told["videos"],
-            labels=labels,
-            about=about_scores(record),
-            **ends,
-        )
+            labels = LabelCounts(**columns, total=record["videos"])
+        return cls(set=record["set"], videos=record["videos"], labels=labels, about=about, **ranges)
 
     def percentile(self, score: float | None) -> float | None:
-        """Percent of the labels below a score, ties counted half, 0..100; None: not known.
+        """Percent of the labels below a score, ties counted half, 0..100; None if not recorded.
 
         As `scipy.stats.percentileofscore(kind="mean")`, with labels and score in four decimals.
         """
-        if score is None or self.mos is None:
+        if score is None or self.labels is None:
             return None
-        labels = self.labels or LabelCounts.of_percentiles(self.mos)
-        return 100 * labels.share_below(round(score, _DECIMALS))
+        return 100 * self.labels.share_below(round(score, _DECIMALS))
 
 
-def what_is_unlike(clip: SampledClip, setting: ClipSetting, seen: TrainedOn) -> Iterator[str]:
-    """A sentence for each; none where frames come from memory, of which nothing is known."""
+def warnings_about(clip: SampledClip, setting: ClipSetting, trained_on: TrainedOn) -> Iterator[str]:
+    """A sentence for each way in which a clip differs from what the policy was trained on."""
     if len(set(clip.indices)) < len(clip.indices):
         yield (
             f"too short: it has fewer frames than the {len(clip.indices)} that the policy looks "
-            "at, so some are shown to it twice"
+            "at, so some are repeated"
         )
     if len(clip.indices) != setting.frames:
-        yield f"{len(clip.indices)} frames were looked at; the policy is used to {setting.frames}"
-    if clip.facts is None:
+        yield f"{len(clip.indices)} frames instead of {setting.frames}, as in training"
+    if clip.facts is None:  # frames came from memory
         return
-    yield from _of_facts(clip.facts, seen)
+    yield from _warnings_about_file(clip.facts, trained_on)
     if clip.hdr:
         yield "HDR: its colours are read as if they were of standard range, and look pale"
     if clip.facts.note:
         yield clip.facts.note
 
 
-def _of_facts(facts: Probe, seen: TrainedOn) -> Iterator[str]:
+def _warnings_about_file(facts: Probe, trained_on: TrainedOn) -> Iterator[str]:
     side = min(facts.width, facts.height)
-    if where := _outside(side, seen.side or _USUAL_SIDE):
-        wanted = _range(seen.side, _USUAL_SIDE, "px")
-        yield f"too {('small', 'large')[where > 0]}: {side} px at its shorter side; {wanted}"
-    if where := _outside(facts.duration_s, seen.duration_s or _USUAL_SECONDS):
-        wanted = _range(seen.duration_s, _USUAL_SECONDS, "s")
-        long = f"too long: {facts.duration_s:g} s; {wanted}: --where scores its parts"
-        yield long if where > 0 else f"too short: {facts.duration_s:g} s; {wanted}"
-    if _outside(facts.fps, seen.fps or _USUAL_FPS):
-        wanted = _range(seen.fps, _USUAL_FPS, "fps")
-        yield f"odd frame rate: {facts.fps:g} frames per second; {wanted}"
+    if where := _outside(side, trained_on.side or _USUAL_SIDE):
+        expected = _describe(trained_on.side, _USUAL_SIDE, "px")
+        yield f"too {('small', 'large')[where > 0]}: {side} px at its shorter side; {expected}"
+    if where := _outside(facts.duration_s, trained_on.duration_s or _USUAL_SECONDS):
+        expected = _describe(trained_on.duration_s, _USUAL_SECONDS, "s")
+        long = f"too long: {facts.duration_s:g} s; {expected}: --where scores its parts"
+        yield long if where > 0 else f"too short: {facts.duration_s:g} s; {expected}"
+    if _outside(facts.fps, trained_on.fps or _USUAL_FPS):
+        expected = _describe(trained_on.fps, _USUAL_FPS, "fps")
+        yield f"odd frame rate: {facts.fps:g} frames per second; {expected}"
     if facts.rotation:
-        yield f"turned: its file says to turn it by {facts.rotation} degrees, which was done"
+        yield f"rotated by {facts.rotation} degrees, as its file says"
 
 
-def _outside(value: float, ends: Ends) -> int:
+def _outside(value: float, ends: Range) -> int:
     """-1 below, 1 above, 0 within."""
     return (value > ends[1] * _SLACK) - (value < ends[0] / _SLACK)
 
 
-def _range(seen: Ends | None, usual: Ends, unit: str) -> str:
-    low, high = seen or usual
-    many = f"{low:g} to {high:g}" if low != high else f"{low:g}"
-    return f"{'the training clips had' if seen else 'usual are'} {many} {unit}"
+def _describe(trained: Range | None, usual: Range, unit: str) -> str:
+    low, high = trained or usual
+    ends = f"{low:g} to {high:g}" if low != high else f"{low:g}"
+    return f"{'the training clips had' if trained else 'usual are'} {ends} {unit}"
