@@ -1,6 +1,7 @@
 """What has its name is whole, whatever happened to its writer."""
 
 import errno
+import os
 import resource
 import signal
 import subprocess
@@ -46,7 +47,7 @@ def test_an_error_leaves_the_file_that_was_there_and_nothing_else(tmp_path: Path
             part.write_text("half")
             raise OSError(28, "No space left on device")
 
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match=str(path)):
         fail()
     assert path.read_text() == "before"
     assert listing(tmp_path) == ["table.csv"]
@@ -76,22 +77,6 @@ def test_an_error_leaves_the_folder_that_was_there_and_nothing_else(tmp_path: Pa
         fail()
     assert listing(path) == ["old"]
     assert listing(tmp_path) == ["policy"]
-
-
-@pytest.mark.parametrize(
-    ("context", "write"),
-    [
-        ("whole_file", "part.write_text('half')"),
-        ("whole_folder", "(part / 'a').write_text('half')"),
-    ],
-)
-def test_a_killed_writer_leaves_nothing_under_the_name(
-    tmp_path: Path, context: str, write: str
-) -> None:
-    code = KILLED.format(context=context, write=write)
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "result")], check=False)
-    assert done.returncode == -signal.SIGKILL
-    assert "result" not in listing(tmp_path)
 
 
 def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
@@ -138,8 +123,10 @@ def test_a_line_that_does_not_fit_leaves_the_file_as_it_was(tmp_path: Path) -> N
 
 def test_what_a_killed_writer_left_goes_and_what_a_living_one_writes_stays(tmp_path: Path) -> None:
     code = KILLED.format(context="whole_file", write="part.write_text('half')")
-    subprocess.run([sys.executable, "-c", code, str(tmp_path / "table.csv")], check=False)
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "table.csv")], check=False)
+    assert done.returncode == -signal.SIGKILL
     assert len(listing(tmp_path)) == 1
+    assert "table.csv" not in listing(tmp_path)
     with whole_file(tmp_path / "table.csv") as part:
         part.write_text("mine")
         other = part.with_name(part.name.replace(part.suffixes[-2], ".1"))  # init is alive
@@ -255,8 +242,9 @@ def test_folder_replaces_a_link_and_leaves_its_target(tmp_path: Path) -> None:
     assert listing(tmp_path) == ["large disk", "policy"]
 
 
-def test_an_error_of_a_write_names_the_file(tmp_path: Path) -> None:
-    path = tmp_path / "table.csv"
-    with pytest.raises(OSError, match="full") as error, whole_file(path):
-        raise OSError(errno.ENOSPC, "full")
-    assert error.value.filename == str(path)
+def test_a_device_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(FileExistsError, match=str(path)), whole_file(path) as part:
+            part.touch()
+    assert listing(tmp_path) == ["pipe"]

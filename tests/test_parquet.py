@@ -20,5 +20,5 @@ def test_the_wanted_columns_are_read_in_their_order(tmp_path: Path) -> None:
 
 def test_a_column_that_is_not_there_is_named(tmp_path: Path) -> None:
     pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "a.parquet")
-    with pytest.raises(InputError, match=r"a\.parquet: has no column b, c; expected a manifest: "):
+    with pytest.raises(InputError, match=r"a\.parquet.* b, c"):
         read_columns(tmp_path / "a.parquet", ["a", "b", "c"], MANIFEST)

@@ -4,7 +4,7 @@
 
     load_policy("models/demo/grpo/policy").score("clip.mp4").score
 
-What stands in `__all__` stays; all else may change.
+The names in `__all__` are the public API; everything else may change.
 """
 
 from importlib import import_module
@@ -20,16 +20,16 @@ __all__ = ["ClipScore", "LoadedPolicy", "SampledClip", "__version__", "load_poli
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "ClipScore": "vqathinker.scoring.results",
-    "LoadedPolicy": "vqathinker.scoring.loaded",
-    "SampledClip": "vqathinker.scoring.sample",
-    "load_policy": "vqathinker.scoring.load",
+_MODULES = {
+    "ClipScore": "results",
+    "LoadedPolicy": "loaded",
+    "SampledClip": "sample",
+    "load_policy": "load",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for, so that the package alone brings neither torch nor a reader."""
-    if name not in _HOMES:
+    """Import on first use, so that `import vqathinker` brings neither torch nor PyAV."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(f"vqathinker.scoring.{_MODULES[name]}"), name)

@@ -1,19 +1,9 @@
-"""Words that a user chooses among, in params.yaml and on the command line.
+"""Words to choose from in params.yaml and on the command line.
 
-They stand apart from the models of params.yaml, so that whoever needs a word imports no pydantic.
+They are apart from the models of params.yaml, so that importing them does not import pydantic.
 """
 
 from typing import Literal
-
-__all__ = [
-    "AnswerReading",
-    "Device",
-    "GpuName",
-    "Kernels",
-    "PerturbationKind",
-    "Precision",
-    "ScoreKind",
-]
 
 AnswerReading = Literal["strict", "authors"]
 Device = Literal["auto", "cpu", "cuda"]

@@ -1,6 +1,6 @@
-"""What was given cannot be used: said in one sentence, with the file, the value and the way out.
+"""Errors about what was given: which file or value, what was expected, what to do.
 
-Libraries and the system have words of their own for it; here they are put into ours.
+Messages of libraries and of the system are replaced by such a sentence here.
 """
 
 import errno
@@ -10,30 +10,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["InputError", "explain", "read_json", "reading"]
-
+_NO_PERMISSION = "may not be used by this user: change its permissions, or choose another place"
+_FULL = "make room, then run the same command again"
 _EXPLAINED = {
     errno.ENOENT: "no such file or folder",
-    errno.EACCES: "may not be used by this user: change its permissions, or take another place",
-    errno.EPERM: "may not be used by this user: change its permissions, or take another place",
-    errno.EROFS: "lies on a disk that cannot be written: take another place",
+    errno.EACCES: _NO_PERMISSION,
+    errno.EPERM: _NO_PERMISSION,
     errno.EISDIR: "is a folder; expected a file",
-    errno.ENOTDIR: "one of the folders in this path is a file",
-    errno.ENOSPC: "the disk is full: make room, then run the same command again",
-    errno.EDQUOT: "your share of the disk is used up: make room, then run the same command again",
-    errno.EFBIG: "larger than a file may be here: look at `ulimit -f` and at the disk's format",
-    errno.EMFILE: "too many open files: raise `ulimit -n`",
-    errno.ENAMETOOLONG: "the path is too long for this disk",
-    errno.EIO: "the disk could not read or write it: look at the disk, or copy the file anew",
+    errno.ENOSPC: f"the disk is full: {_FULL}",
+    errno.EDQUOT: f"your share of the disk is used up: {_FULL}",
 }
 
 
 class InputError(ValueError):
-    """A file or value that was given cannot be used; says which, what was expected, what to do."""
+    """A given file or value cannot be used; says which, what was expected, what to do."""
 
 
 def explain(error: OSError) -> str:
-    """The system's error in one sentence that begins with the path, where one is known.
+    """One sentence about an error of the system; it begins with the path if one is known.
 
     >>> explain(OSError(errno.ENOSPC, "No space left on device", "clips/0.safetensors"))
     'clips/0.safetensors: the disk is full: make room, then run the same command again'
@@ -45,9 +39,10 @@ def explain(error: OSError) -> str:
 
 @contextmanager
 def reading(path: Path, expected: str, remedy: str) -> Iterator[None]:
-    """Whatever goes wrong in this block is that `path` is not `expected`; `remedy` is what to do.
+    """Turn any error in this block into one that says that `path` is not `expected`.
 
-    For the few lines in which a library reads a file, since each library has its own errors.
+    For the few lines in which a library reads a file: each library raises errors of its own.
+    `remedy` says what to do.
 
     Raises:
         InputError: with file, expectation and remedy, whatever the library raised.
@@ -57,7 +52,7 @@ def reading(path: Path, expected: str, remedy: str) -> Iterator[None]:
     except (InputError, MemoryError, ModuleNotFoundError):
         raise
     except OSError as error:
-        # pyarrow raises it without a number.
+        # pyarrow raises FileNotFoundError without a number.
         number = errno.ENOENT if isinstance(error, FileNotFoundError) else error.errno or 0
         known = _EXPLAINED.get(number, "cannot be read")
         raise InputError(f"{path}: {known}; expected {expected}: {remedy}") from error
@@ -70,13 +65,9 @@ def reading(path: Path, expected: str, remedy: str) -> Iterator[None]:
 
 
 def read_json(path: Path, expected: str, remedy: str) -> dict[str, Any]:
-    """The JSON object in a file that should be `expected`; `remedy` is what to do where it is not.
-
-    Raises:
-        InputError: it is not there, cannot be read, or holds something else.
-    """
+    """The JSON object in a file; InputError as of `reading` if it holds anything else."""
     with reading(path, expected, remedy):
         content = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: is not {expected}, or is damaged: {remedy}")
+        if not isinstance(content, dict):
+            raise TypeError(path)
     return content

@@ -39,14 +39,14 @@ class Journal:
 
 @contextmanager
 def open_journal(out: Path, key: Mapping[str, Any]) -> Iterator[Journal]:
-    """The journal of the file `out`, with what an earlier try left, or empty.
+    """The journal of the file `out`, with the entries of an interrupted run.
 
-    One process has it at a time: a killed run can leave its jobs alive, and the next run must not
-    do the same work.
+    Only one process may hold it: a killed workflow can leave its jobs running, and the next run
+    must not do the same work.
 
     Args:
-        out: the result that is being made.
-        key: all that the result depends on. The journal of another key is renamed to
+        out: the result.
+        key: everything that the result depends on. A journal with another key is renamed to
             `.NAME.journal.before`.
 
     Raises:
@@ -55,10 +55,12 @@ def open_journal(out: Path, key: Mapping[str, Any]) -> Iterator[Journal]:
     path = _journal_of(out)
     head = json.dumps(key, sort_keys=True)
     with only_writer(out, lock_of(out), "writes this file"):
-        entries = _read(path, head)
+        if path.is_file() and not path.read_text(encoding="utf-8").startswith(f"{head}\n"):
+            path.replace(path.with_suffix(".journal.before"))
+        entries = read_entries(out)
         with whole_file(path) as part:
-            lines = [head, *map(json.dumps, entries)]
-            part.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+            text = "".join(f"{line}\n" for line in [head, *map(json.dumps, entries)])
+            part.write_text(text, encoding="utf-8")
         with path.open("a", encoding="utf-8") as file:
             yield Journal(entries, path, file)
 
@@ -66,22 +68,11 @@ def open_journal(out: Path, key: Mapping[str, Any]) -> Iterator[Journal]:
 def read_entries(out: Path) -> list[Any]:
     """The entries of the journal of `out`, of whatever key, without locking it."""
     path = _journal_of(out)
-    return _parse(path.read_text(encoding="utf-8").split("\n")[1:]) if path.is_file() else []
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8").split("\n")
+    return [json.loads(line) for line in lines[1:-1]]  # the last line is empty or incomplete
 
 
 def _journal_of(out: Path) -> Path:
     return out.with_name(f".{out.name}.journal")
-
-
-def _read(path: Path, head: str) -> list[Any]:
-    if not path.is_file():
-        return []
-    found, *lines = path.read_text(encoding="utf-8").split("\n")
-    if found != head:
-        path.replace(path.with_suffix(".journal.before"))
-        return []
-    return _parse(lines)
-
-
-def _parse(lines: list[str]) -> list[Any]:
-    return [json.loads(line) for line in lines[:-1]]  # after the last line break: half an entry

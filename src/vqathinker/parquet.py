@@ -1,7 +1,7 @@
-"""Parquet tables: read some columns, and read or write a table with its provenance."""
+"""Parquet tables with provenance in the metadata of their schema."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +23,14 @@ def read_columns(path: Path, columns: Sequence[str], product: Product) -> pd.Dat
         InputError: it is not there, cannot be read, is no parquet file or lacks a column.
     """
     with reading(path, *product):
-        lacking = [name for name in columns if name not in pq.read_schema(path).names]
-    if lacking:
-        raise InputError(f"{path}: has no column {', '.join(lacking)}; expected {product}")
+        present = pq.read_schema(path).names
+    _require(path, "column", columns, present, product)
     with reading(path, *product):
         return pd.read_parquet(path, columns=list(columns))
 
 
 def write_table(path: Path, rows: pa.Table, provenance: dict[str, Any]) -> None:
-    """Write rows, and in the metadata of their schema, as JSON, where they come from."""
+    """Write rows, with their provenance as JSON in the metadata of the schema."""
     origin = {_PROVENANCE: json.dumps(provenance, ensure_ascii=False, sort_keys=True).encode()}
     with whole_file(path) as part:
         pq.write_table(rows.replace_schema_metadata(origin), part)
@@ -40,16 +39,21 @@ def write_table(path: Path, rows: pa.Table, provenance: dict[str, Any]) -> None:
 def read_table(
     path: Path, columns: Sequence[str], keys: Sequence[str], product: Product
 ) -> tuple[pa.Table, dict[str, Any]]:
-    """All rows that `write_table` wrote, without metadata, and where they come from.
+    """The rows of `write_table` without metadata, and their provenance.
 
     Raises:
-        InputError: it is no such file, or lacks one of the columns, or of the keys of provenance.
+        InputError: the file is damaged, or lacks one of the columns or keys of provenance.
     """
     with reading(path, *product):
         rows = pq.read_table(path)
         provenance = json.loads((rows.schema.metadata or {}).get(_PROVENANCE, b"{}"))
-    lacking = [f"column {name}" for name in columns if name not in rows.column_names]
-    lacking += [f"provenance of {key}" for key in keys if key not in provenance]
-    if lacking:
-        raise InputError(f"{path}: no {', no '.join(lacking)}; expected {product}")
+    _require(path, "column", columns, rows.column_names, product)
+    _require(path, "provenance of", keys, provenance, product)
     return rows.replace_schema_metadata(None), provenance
+
+
+def _require(
+    path: Path, what: str, wanted: Sequence[str], present: Container[str], product: Product
+) -> None:
+    if missing := [name for name in wanted if name not in present]:
+        raise InputError(f"{path}: has no {what} {', '.join(missing)}; expected {product}")

@@ -2,8 +2,6 @@
 
 from typing import NamedTuple
 
-__all__ = ["Product"]
-
 
 class Product(NamedTuple):
     """A kind of file or folder, and what to do where it is not there or another."""

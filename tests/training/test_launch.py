@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,35 @@ def test_every_node_of_a_cluster_starts_a_launcher(
     assert options["--num_machines"] == "2"
     assert options["--machine_rank"] == "1"
     assert options["--main_process_ip"] == "gpu1"
+
+
+@pytest.mark.parametrize("lacking", ["scontrol", "SLURM_JOB_NODELIST"])
+def test_nodes_that_cannot_find_each_other_are_refused(
+    lacking: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = None if lacking == "scontrol" else "scontrol"
+    monkeypatch.setattr(launch.shutil, "which", lambda _: found)
+    job = TWO_NODES | SECOND_NODE | ({} if found is None else {"SLURM_JOB_NODELIST": ""})
+    with pytest.raises(InputError, match=lacking):
+        launch_command("fsdp2", ["train"], job, 8)
+
+
+@pytest.mark.skipif(find_spec("deepspeed") is None, reason="DeepSpeed is an extra of the project")
+def test_zero_2_trains_what_plain_processes_train(
+    tmp_path: Path, settings_of: Settings, command: Any
+) -> None:
+    settings = {"max_steps": 2, "learning_rate": 1e-4, "save_every": 1}
+    plain, shared = tmp_path / "plain", tmp_path / "shared"
+    run(command(settings_of(**settings, launch="cpu-2"), plain))
+    trained = command(settings_of(**settings, launch="zero2"), shared)
+    file = Path(launch.__file__).parent / "zero2.yaml"
+    how = ["--num_processes", "2", "--mixed_precision", "no", "--main_process_port", "0"]
+    place = ["--config_file", str(file), "--module", *trained[2:]]
+    run([trained[0], "-m", "accelerate.commands.launch", *how, *place], DS_ACCELERATOR="cpu")
+    assert (shared / "checkpoints" / "checkpoint-2" / "global_step2").is_dir()  # DeepSpeed's own
+    together = weights_after(shared, 2)
+    for name, value in weights_after(plain, 2).items():
+        torch.testing.assert_close(together[name], value, atol=1e-6, rtol=0)
 
 
 def test_fsdp_2_wraps_layers_that_the_policy_has(base_layers: set[str]) -> None:

@@ -22,7 +22,6 @@ from vqathinker.errors import reading
 from vqathinker.hashing import code_digest, sha256_of_file
 from vqathinker.products import MANIFEST
 
-_SOURCE = Path(__file__).parents[2]
 # Entries of a policy's record that its predictions repeat; its settings stay in its folder.
 _OF_POLICY = ("run", "steps", "base", "data", "torch", "machine")
 # Key of a manifest's metadata; vqathinker.datasets.manifest says what it holds.
@@ -50,13 +49,12 @@ def origin_of_policy(folder: Path, record: Mapping[str, Any]) -> dict[str, Any]:
 
 def origin_of_metrics(
     manifest: Path, predictions: Path, given: Mapping[str, Any], parameters: Mapping[str, Any],
-    module: str = "metrics",
 ) -> dict[str, Any]:  # fmt: skip
     """The provenance of metrics: that of the predictions, `given`, and what is new.
 
     New are `manifest_sha256`, and `made_from`: `predictions` and `manifest` (path and sha256),
     `labels` (path and sha256) and `files_sha256` as the manifest records them, else None;
-    `parameters`, and the `code` (of this folder's `module`) and `versions` of what computed them.
+    `parameters`, and the `code` and `versions` that computed them.
     """
     promise, found = promise_of(manifest), named(manifest)
     if (labels := promise.get("labels")) is not None:
@@ -68,7 +66,7 @@ def origin_of_metrics(
         "labels": labels,
         "files_sha256": promise.get("files_sha256"),
         "parameters": dict(parameters),
-        "code": code_digest(Path("evaluation", f"{module}.py"), _SOURCE),
+        "code": code_digest(),
         "versions": versions_of("numpy", "pandas", "pyarrow", "scipy"),
     }
     return {**given, "manifest_sha256": found["sha256"], "made_from": made}

@@ -60,7 +60,7 @@ def predict_perturbed(  # noqa: PLR0913  each decides what is asked or written
     }
     batches = batches_of(here, max(1, how.batch_size // (1 + len(perturbations.kinds))))
     ask = partial(_ask, asked, perturbations, preference.seed)
-    write_answers(out, origin, Path(__file__), batches, ask, times)
+    write_answers(out, origin, "perturbed", batches, ask, times)
 
 
 def _ask(

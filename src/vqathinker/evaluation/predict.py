@@ -56,7 +56,7 @@ def predict(  # noqa: PLR0913  each decides what is asked or written
     """
     asked = load_asked(policy, clips, how, answer, run=run, benchmark=benchmark, device=device)
     batches = batches_of(asked.store.ids, how.batch_size)
-    write_answers(out, asked.origin, Path(__file__), batches, partial(_ask, asked), times)
+    write_answers(out, asked.origin, "predict", batches, partial(_ask, asked), times)
 
 
 def load_asked(
@@ -85,17 +85,16 @@ def batches_of(items: Sequence[T], size: int) -> list[Sequence[T]]:
 
 
 def write_answers(
-    out: Path, origin: Mapping[str, Any], module: Path, batches: Sequence[Sequence[str]],
+    out: Path, origin: Mapping[str, Any], job: str, batches: Sequence[Sequence[str]],
     ask: Callable[[Sequence[str]], Rows], times: Path | None = None,
 ) -> None:  # fmt: skip
     """Ask about every batch that the journal next to `out` lacks, and write all rows.
 
-    `module` is the file whose code makes the rows, named like their job; `ask` returns the rows of
-    a batch; `times` is that of `predict`.
+    Rows depend on the version of `job` in `RESULTS_VERSION`; `ask` returns the rows of a batch;
+    `times` is that of `predict`.
     """
-    package = Path(__file__).parents[1]
-    origin = {**origin, "code": code_digest(module.relative_to(package), package.parent)}
-    with open_journal(out, journal_key(origin, module.stem)) as journal:
+    origin = {**origin, "code": code_digest()}
+    with open_journal(out, journal_key(origin, job)) as journal:
         rows = ask_missing(batches, ask, journal, f"{origin['run']} {origin['benchmark']}")
         write_times(times, rows, "video")
         table = pd.DataFrame(rows, columns=None if rows else list(COLUMNS))

@@ -152,7 +152,7 @@ def write_preference(
         "n_groups": groups.nunique(),
         "kinds": kinds,
         "provenance": origin_of_metrics(
-            manifest, perturbed, given.provenance, {"intervals": how.model_dump()}, "preference"
+            manifest, perturbed, given.provenance, {"intervals": how.model_dump()}
         ),
     }
     plain = {

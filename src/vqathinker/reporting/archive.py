@@ -11,6 +11,7 @@ which builds on Process Run Crate 0.5 and Workflow RO-Crate 1.0, all of RO-Crate
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -29,7 +30,6 @@ from vqathinker.phases.parameters import read_params
 from vqathinker.phases.yaml12 import dump_yaml
 from vqathinker.policy.folder.hashes import PROVENANCE as POLICY_RECORD
 from vqathinker.policy.machine import describe_machine
-from vqathinker.programs import find_program
 from vqathinker.reporting.provenance import Link, locate, read_provenance
 
 # Files and folders of the project; those that do not exist are left out.
@@ -154,7 +154,7 @@ def _code(root: Path) -> dict[str, Any]:
 
 def _git(root: Path, *words: str) -> str | None:
     """What git prints about the repository `root`; None if it is none or git is missing."""
-    program = find_program("git")
+    program = shutil.which("git")
     if program is None or not (root / ".git").exists():  # git would look in the folders above
         return None
     # Git sets GIT_DIR and the like in its hooks; they may point to another repository.

@@ -97,7 +97,7 @@ def write_provenance(
             "sha256": sha256_of_file(path), "key": list(table.key), "rows": rows
         }  # fmt: skip
     content = {
-        "code": code_digest(Path("cli", "report.py"), _PACKAGE.parent),
+        "code": code_digest(),
         "versions": versions_of(),
         "params": params,
         "inputs": {name: [path.as_posix() for path in paths] for name, paths in inputs.items()},

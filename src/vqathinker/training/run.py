@@ -91,7 +91,7 @@ def train(
         "run": run,
         "base": str(policy),
         "inputs": fingerprint,
-        "code": code_digest(Path("training", "run.py"), Path(__file__).parents[2]),
+        "code": code_digest(),
         "data": str(manifest),
         "setting": store.setting,
         "base_policy": {"policy": fingerprint["policy"], **read_provenance(policy)},

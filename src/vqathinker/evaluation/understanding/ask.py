@@ -45,7 +45,6 @@ from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.scoring import Scorer
 from vqathinker.video.store import ClipStore
 
-_SOURCE = Path(__file__).parents[3]
 _OPEN, _CLOSE = "<answer>", "</answer>"
 
 
@@ -88,7 +87,7 @@ def ask(  # noqa: PLR0913  each decides what is asked or written
         **{key: value for key, value in opened.origin.items() if key != "benchmark"},
         "task": task, "asking": own.model_dump(include={"seed", "reading"}),
         "n_questions": len(questions),
-        "code": code_digest(Path("evaluation", "understanding", "ask.py"), _SOURCE),
+        "code": code_digest(),
     }  # fmt: skip
     key = {**journal_key(origin, "ask"), "questions": [repr(question) for question in taken]}
 

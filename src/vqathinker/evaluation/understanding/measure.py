@@ -32,7 +32,6 @@ from vqathinker.evaluation.understanding.questions import LETTERS, Question, rea
 from vqathinker.hashing import code_digest, sha256_of_file
 from vqathinker.params import QuestionKind, TaskParams
 
-_SOURCE = Path(__file__).parents[3]
 _KINDS: tuple[QuestionKind, ...] = get_args(QuestionKind)
 # n: questions (or answers) that the value is over, n_failed: of these without a readable answer;
 # value with low and high, its 95 % interval; chance: what knowing nothing has; reason: why there is
@@ -73,7 +72,7 @@ def write_measures(
             **given.provenance, "judge": None if verdicts is None else verdicts.head,
             "made_from": {
                 "answers": named(answers), "questions": named(questions),
-                "code": code_digest(Path("evaluation", "understanding", "measure.py"), _SOURCE),
+                "code": code_digest(),
                 "versions": versions_of("scipy"),
             },
         },

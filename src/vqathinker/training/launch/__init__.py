@@ -5,6 +5,7 @@ command. Under SLURM a job of several nodes starts one launcher on each node.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,6 @@ from pathlib import Path
 
 from vqathinker.errors import InputError
 from vqathinker.params import Launch
-from vqathinker.programs import find_program
 
 _PORT = 29500
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
@@ -86,7 +86,7 @@ def die_with_launcher() -> None:
 
 def _first_node(environment: Mapping[str, str]) -> str:
     names = environment.get("SLURM_JOB_NODELIST", "")
-    scontrol = find_program("scontrol")
+    scontrol = shutil.which("scontrol")
     if scontrol is None or not names:
         missing = "SLURM_JOB_NODELIST is empty" if scontrol else "scontrol is not on the PATH"
         raise InputError(
