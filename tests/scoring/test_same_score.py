@@ -115,7 +115,7 @@ def test_all_ways_give_the_same_score(own: LoadedPolicy, videos: Path, tmp_path:
         "score_sampled": own.score_sampled(own.sample(clip)),
         "compare": compare(own, str(clip), str(clip)).second,
         "over time": part.result,
-        "serve": judge(own, upload, uploads, ClipBounds()).told,
+        "serve": judge(own, upload, uploads, ClipBounds()).result,
     }
     uploads.close()
     assert {name: (result.score, result.method) for name, result in results.items()} == (

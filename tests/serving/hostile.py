@@ -1,4 +1,4 @@
-"""Files that come to a server which anybody may ask, and what is said of each."""
+"""Hostile uploads, and words of their refusal."""
 
 import struct
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The server by HTTP: what is scored, what is refused, and that nothing stays behind."""
+"""The server over HTTP: clips are scored, everything else is refused, and nothing is kept."""
 
 import socket
 import threading
@@ -87,18 +87,12 @@ def test_a_clip_that_is_too_long_says_so(
 
 def test_a_file_beyond_the_limit_never_reaches_the_disk(served: Served, tmp_path: Path) -> None:
     path = tmp_path / "huge.mp4"
-    for size, words in ((1_200_000, "At most 1 MB are taken"), (1_050_000, "maximum allowed size")):
+    for size in (1_200_000, 1_050_000):  # refused by the gate, and by Gradio
         path.write_bytes(bytes(size))
-        answer = served.send(path)
-        assert answer.status_code == 413
-        assert words in answer.text
-        assert not served.uploads()
-
-
-def test_many_files_in_one_request_are_refused(served: Served) -> None:
+        assert served.send(path).status_code == 413
     many = [("files", (f"{number}.mp4", bytes(400_000))) for number in range(4)]
-    answer = served.client.post("/gradio_api/upload", files=many)
-    assert answer.status_code == 413
+    assert served.client.post("/gradio_api/upload", files=many).status_code == 413
+    assert not served.uploads()
 
 
 @pytest.mark.parametrize("name", ["../../../etc/owned.mp4", "/etc/owned.mp4", "..\\owned.mp4"])
@@ -148,15 +142,12 @@ def test_nothing_is_taken_from_who_does_not_know_the_password(served: Served, cl
     assert not served.uploads()
 
 
-def test_a_stranger_who_made_a_name_mean_this_machine_is_not_let_in(served: Served) -> None:
-    answer = httpx.get(served.address, headers={"host": "evil.example"})
-    assert answer.status_code == 400
-
-
-def test_the_browser_is_told_to_go_nowhere_else(served: Served) -> None:
+def test_another_host_name_is_refused_and_browsers_load_nothing_from_elsewhere(
+    served: Served,
+) -> None:
+    assert httpx.get(served.address, headers={"host": "evil.example"}).status_code == 400
     headers = httpx.get(served.address).headers
     assert "connect-src 'self'" in headers["content-security-policy"]
-    assert headers["x-content-type-options"] == "nosniff"
 
 
 def test_two_who_drop_the_same_clip_both_get_its_score(served: Served, clip: Path) -> None:

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from vqathinker.scoring.loaded import LoadedPolicy
 
 _TITLE: Final = "VQAThinker"
-_UPLOADS_AT_A_TIME = 10  # of the largest size, in all
-_SESSIONS = 50  # whose last scores are known
+_UPLOADS_AT_A_TIME = 10  # of the largest size, on the disk
+_SESSIONS = 50  # whose last scores are remembered
 _SIDES: Final = ("A", "B")
-_QUEUE: Final = "policy"  # one for both sides: a clip at a time
+_QUEUE: Final = "policy"  # shared by both sides, so one clip is scored at a time
 _Judge = Callable[[str], Verdict]
 # Gradio's colours for both themes, the system's own fonts.
 _FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
@@ -72,9 +72,9 @@ class Page:
     """A page that is ready to be served.
 
     Attributes:
-        blocks: as Gradio has it.
-        uploads: where clips lie until they are scored.
-        bounds: of a clip.
+        blocks: the page in Gradio.
+        uploads: where clips are until they are scored.
+        bounds: limits of a clip.
     """
 
     blocks: gr.Blocks
@@ -82,11 +82,11 @@ class Page:
     bounds: ClipBounds
 
     def launch(self, **options: Any) -> None:
-        """Serve the page the way Gradio does, as in a Space; `options` are `Blocks.launch`'s."""
+        """Serve the page with Gradio's server, as in a Space; options of `Blocks.launch`."""
         self.blocks.launch(**{**self._options(), "share": False, **options})
 
     def app(self, password: str | None = None) -> FastAPI:
-        """The page as an application of ASGI, which asks for `password` where there is one."""
+        """The page as an ASGI application that asks for a password, if one is given."""
         outer = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
         asks = {} if password is None else {"auth": partial(_is_password, password)}
         message = "Any name, and the password of this server."
@@ -120,10 +120,10 @@ def build(
     """A page on which a policy scores clips, one at a time.
 
     Args:
-        policy: as `load_policy` takes it, or one that is loaded.
+        policy: as for `load_policy`, or a loaded one.
         device: for a policy that is not loaded yet.
-        method: which score is shown, see `policy.scoring`; None: the policy's own.
-        bounds: of a clip; None: 200 MB, 5 minutes, 4K.
+        method: kind of score, see `policy.scoring`; None: the policy's own.
+        bounds: limits of a clip; None: 200 MB, 5 minutes, 4K.
         waiting: clips that may wait in the queue.
 
     Raises:
@@ -156,7 +156,7 @@ def _layout(verdict_on: _Judge, introduction: str) -> gr.Blocks:
         with gr.Row():
             for side in _SIDES:
                 with gr.Column(min_width=300):
-                    fields[side] = clip_input(f"Clip {side}")
+                    fields[side] = _clip_input(f"Clip {side}")
                     panels[side] = gr.HTML(min_height=40, elem_id=f"clip-{side.lower()}")
         comparison = gr.HTML(elem_id="comparison")
         for side, other in (_SIDES, _SIDES[::-1]):
@@ -174,7 +174,7 @@ def _layout(verdict_on: _Judge, introduction: str) -> gr.Blocks:
 def _answer(
     verdict_on: _Judge, side: str, upload: str | None, other: Verdict | None
 ) -> tuple[None, str, Verdict | None, str]:
-    """What an upload changes: the field is empty again, a panel, the verdict, a comparison."""
+    """New values of the field (empty again), its panel, the verdict and the comparison."""
     if upload is None:
         return None, "", None, ""
     verdict = verdict_on(upload)
@@ -184,13 +184,13 @@ def _answer(
 
 
 def introduction(policy: "LoadedPolicy", method: ScoreKind | None, bounds: ClipBounds) -> str:
-    """What the page says above its fields."""
+    """The text above the fields."""
     scale = " from {:g} to {:g}; higher is better".format(*policy.scale) if policy.scale else ""
     return (
         f"<h1>{_TITLE}</h1><p>Drop a clip: the policy looks at {policy.setting.frames} frames of "
-        f"it, says what it sees, and gives it a score{scale}. Drop another one, and see which is "
-        f"better. Clips of up to {bounds.megabytes:g} MB and {bounds.seconds:g} seconds; none is "
-        f"kept.</p><p>{escape(policy.describe_method(method))}.</p>"
+        f"it, describes what it sees, and gives it a score{scale}. Drop another one to compare "
+        f"them. Clips of up to {bounds.megabytes:g} MB and {bounds.seconds:g} seconds; they are "
+        f"deleted once scored.</p><p>{escape(policy.describe_method(method))}.</p>"
         f"<p>{escape(policy.trained_on.about)}</p>"
     )
 
@@ -199,24 +199,24 @@ def _is_password(password: str, _: str, given: str) -> bool:
     return hmac.compare_digest(password.encode(), given.encode())
 
 
-def clip_input(label: str) -> gr.File:
-    """A field for a file that was uploaded; an address in its place is refused, not fetched.
+def _clip_input(label: str) -> gr.File:
+    """A field for an uploaded file; an address instead is refused, not fetched.
 
-    Two methods of Gradio's field are replaced in the field itself, for Gradio writes a file of
-    types into this folder for every class that is derived from one of its own.
+    Two methods are replaced on the instance: for every subclass of its components Gradio writes a
+    type stub next to the module.
     """
     field = gr.File(label=label, height=140)
-    field.async_move_resource_to_block_cache = _stay_where_it_is
+    field.async_move_resource_to_block_cache = _require_upload
     field.preprocess = _path_of  # Gradio's own leaves an empty file behind
     return field
 
 
-async def _stay_where_it_is(url_or_file_path: object) -> str | None:
+async def _require_upload(url_or_file_path: object) -> str | None:
     if url_or_file_path is None:
         return None
     path = str(url_or_file_path)
     if "://" in path:
-        raise InputError("an address: expected a clip that was uploaded")
+        raise InputError("an address; expected an uploaded clip")
     return path
 
 

@@ -1,4 +1,4 @@
-"""Serve the page until SIGINT or SIGTERM, and let through only the requests that it needs.
+"""Serve the page until SIGINT or SIGTERM, and pass only the requests that it needs.
 
 Gradio accepts any number of files per request, fetches addresses, records, and edits its own code.
 The gate passes the page and clips of limited size, and refuses everything else.
@@ -9,8 +9,9 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import uvicorn
 from starlette.datastructures import Headers, MutableHeaders
@@ -33,10 +34,10 @@ _CLOSED = (
     f"{_API}proxy", f"{_API}file=http", f"{_API}deep_link", f"{_API}dev/", f"{_API}stream/",
     f"{_API}custom_component/", f"{_API}vibe-", f"{_API}run-history/", "/monitoring",
 )  # fmt: skip
-_METHODS = {"GET", "HEAD", "OPTIONS", "POST"}
+_METHODS = {"GET", "HEAD", "OPTIONS"}
 _FORM_BYTES: Final = 100_000  # of a form around a clip, and of every other request
 _SECURITY = {
-    # Gradio's page is made of scripts that it evaluates; none may come from, or go, elsewhere.
+    # Gradio's page evaluates scripts; none may be loaded from, or send data to, elsewhere.
     "content-security-policy": (
         "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
         "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
@@ -55,61 +56,51 @@ def serve(
     password: str | None = None,
     ready: Callable[[str], None] = print,
 ) -> None:
-    """Serve the page until SIGINT or SIGTERM; the folder of uploads is gone then.
+    """Serve the page until SIGINT or SIGTERM, then remove the folder of uploads.
 
     Args:
-        page: what `build` made.
+        page: of `build`.
         host: address to bind to.
-        port: 0: any that is free.
-        password: that is asked for; None: nobody is asked.
-        ready: told the page's address once it can be opened.
+        port: 0 takes a free one.
+        password: to ask visitors for, or None.
+        ready: called with the page's address once it can be opened.
 
     Raises:
         InputError: the address cannot be bound.
     """
     app = page.app(password)
     if host in LOOPBACK:
-        # A page of the web whose name was made to mean this machine is no visitor.
+        # Against DNS rebinding: a web page whose name resolves to this machine is refused.
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK[:2], "["])
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False,
         timeout_graceful_shutdown=_GRACE_S,
     )  # fmt: skip
+    name, family = (f"[{host}]", socket.AF_INET6) if ":" in host else (host, socket.AF_INET)
     try:
-        with _bound(host, port) as listening:
-            signal.signal(signal.SIGTERM, _end)  # uvicorn passes it on when it is done
-            ready(f"http://{_in_address(host)}:{listening.getsockname()[1]}")
-            uvicorn.Server(config).run(sockets=[listening])
-    except KeyboardInterrupt:
-        pass
+        with suppress(KeyboardInterrupt), _bound(host, port, family) as bound:
+            # uvicorn restores this handler and raises the signal again when it is done.
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+            ready(f"http://{name}:{bound.getsockname()[1]}")
+            uvicorn.Server(config).run(sockets=[bound])
     finally:
         page.uploads.close()
 
 
-def _bound(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+def _bound(host: str, port: int, family: socket.AddressFamily) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family)
     except OSError as error:
         raise InputError(
-            f"{host}:{port} cannot be served ({explain(error)}): take another --port, or another "
-            "--host"
+            f"{host}:{port} cannot be served ({explain(error)}): choose another --port or --host"
         ) from error
 
 
-def _in_address(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-def _end(*_: object) -> None:
-    sys.exit(128 + signal.SIGTERM)
-
-
 class Gate:
-    """Middleware around Gradio."""
+    """ASGI middleware around Gradio that limits requests and counts uploads."""
 
     def __init__(self, app: ASGIApp, uploads: UploadFolder, most_bytes: int) -> None:
-        """Let clips of at most `most_bytes` through, as long as `uploads` has room."""
+        """Pass clips of at most `most_bytes`, as long as `uploads` has room."""
         self._app = app
         self._uploads = uploads
         self._most_bytes = most_bytes
@@ -119,76 +110,53 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        refusal = self._refusal(scope)
-        if refusal is not None:
-            await refusal(scope, receive, _with_headers(send))
-        elif _path(scope) == _UPLOAD and scope["method"] == "POST":
-            await self._pass_upload(scope, receive, send)
-        else:
-            await self._app(scope, receive, _with_headers(send))
+        send = _with_headers(send)
+        path = scope["path"].rstrip("/") or "/"
+        is_upload = path == _UPLOAD and scope["method"] == "POST"
+        if refusal := self._refusal(path, scope, is_upload=is_upload):
+            await refusal(scope, receive, send)
+            return
+        if is_upload:
+            # The answer is read here, so it must not be compressed.
+            kept = [header for header in scope["headers"] if header[0] != b"accept-encoding"]
+            scope, send = {**scope, "headers": kept}, self._counting(send)
+        await self._app(scope, receive, send)
 
-    def _refusal(self, scope: Scope) -> PlainTextResponse | None:
-        path, method = _path(scope), scope["method"]
-        if path.startswith(_CLOSED) or method not in _METHODS:
-            return PlainTextResponse("Not found", 404)
-        if method != "POST":
-            return None
-        if not path.startswith(_POSTS):
+    def _refusal(self, path: str, scope: Scope, *, is_upload: bool) -> PlainTextResponse | None:
+        posts = scope["method"] == "POST"
+        allowed = path.startswith(_POSTS) if posts else scope["method"] in _METHODS
+        if path.startswith(_CLOSED) or not allowed:
             return PlainTextResponse("Not found", 404)
         length = Headers(scope=scope).get("content-length", "")
-        if not length.isdigit():
+        if posts and not length.isdigit():
             return PlainTextResponse("Content-Length is missing", 411)
-        return self._upload_refusal(int(length)) if path == _UPLOAD else _too_large(length)
-
-    def _upload_refusal(self, length: int) -> PlainTextResponse | None:
-        if length > self._most_bytes + _FORM_BYTES:
-            megabytes = f"{self._most_bytes / 1e6:g} MB"
-            return PlainTextResponse(f"At most {megabytes} are taken: cut the clip", 413)
-        self._uploads.sweep()
-        if not self._uploads.has_room_for(length):
+        if posts and int(length) > _FORM_BYTES + self._most_bytes * is_upload:
+            limit = f"At most {self._most_bytes / 1e6:g} MB are accepted: cut the clip"
+            return PlainTextResponse(limit if is_upload else "Too large", 413)
+        if is_upload and not self._uploads.has_room_for(int(length)):
             return PlainTextResponse("Too many clips are waiting: try again in a while", 503)
         return None
 
-    async def _pass_upload(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass an upload on, and count the files that come of it."""
-        # Else the answer, which is read here, might be compressed.
-        kept = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
+    def _counting(self, send: Send) -> Send:
+        """Read the paths of an upload from Gradio's answer, a JSON list."""
         body = bytearray()
 
-        async def listen(message: Message) -> None:
+        async def count(message: Message) -> None:
             if message["type"] == "http.response.body":
                 body.extend(message.get("body", b""))
                 if not message.get("more_body", False):
-                    self._uploads.arrived(_paths_in(bytes(body)))
-            await _with_headers(send)(message)
+                    with suppress(ValueError):  # a sentence where the upload failed
+                        paths = json.loads(bytes(body))
+                        self._uploads.arrived(map(Path, paths if isinstance(paths, list) else []))
+            await send(message)
 
-        await self._app({**scope, "headers": kept}, receive, listen)
-
-
-def _path(scope: Scope) -> str:
-    path: str = scope["path"]
-    return path.rstrip("/") or "/"
-
-
-def _too_large(length: str) -> PlainTextResponse | None:
-    return PlainTextResponse("Too large", 413) if int(length) > _FORM_BYTES else None
-
-
-def _paths_in(body: bytes) -> list[Path]:
-    """What Gradio answers to an upload: a list of paths, or a sentence where it failed."""
-    try:
-        answer: Any = json.loads(body)
-    except ValueError:
-        return []
-    return [Path(path) for path in answer] if isinstance(answer, list) else []
+        return count
 
 
 def _with_headers(send: Send) -> Send:
     async def add(message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            for name, value in _SECURITY.items():
-                headers[name] = value
+            MutableHeaders(scope=message).update(_SECURITY)
         await send(message)
 
     return add

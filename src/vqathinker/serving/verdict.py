@@ -31,30 +31,29 @@ if TYPE_CHECKING:
     from vqathinker.scoring.sample import SampledClip
 
 _LIMITS: Final = Limits(timeout_s=30, memory_mb=2000)
-_GONE = "the server has no such upload, or no more: drop the clip again"
-_OURS = "something is wrong with the server, not with the clip: its log says what"
+_GONE = "the server no longer has this upload: drop the clip again"
+_SERVER_FAULT = "the server failed, not the clip: see its log"
 _THUMBNAIL: Final = 320  # pixels of a side
-# Gradio's own templates read these.
+# Gradio's templates interpret these.
 _TEMPLATE_SIGNS = {ord(sign): f"&#{ord(sign)};" for sign in "`${}"}
-_NO_SCORE = "The policy's answer holds no score"
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is said of a clip.
+    """The result for an upload.
 
     Attributes:
-        name: of the clip, as its sender has it.
-        sampled: what the policy looked at; None where the clip was refused.
-        told: what the policy says; None where the clip was refused.
-        answers: the drawn ones that `told.score` is the mean of; none for other methods.
-        scale: least and greatest score, as `LoadedPolicy.scale` has it.
-        refusal: why it was refused, a sentence; None where it was not.
+        name: file name of the clip.
+        sampled: the frames that the policy saw; None if the clip was refused.
+        result: its score; None if the clip was refused.
+        answers: the drawn scores whose mean is the score; none for other methods.
+        scale: least and greatest score, as in `LoadedPolicy.scale`.
+        refusal: a sentence on why it was refused, or None.
     """
 
     name: str
     sampled: "SampledClip | None" = None
-    told: ClipScore | None = None
+    result: ClipScore | None = None
     answers: tuple[float, ...] = ()
     refusal: str | None = None
     scale: tuple[float, float] | None = None
@@ -67,23 +66,23 @@ def judge(
     bounds: ClipBounds,
     method: ScoreKind | None = None,
 ) -> Verdict:
-    """Score an upload, which is gone afterwards; whatever happens becomes a verdict.
+    """Score an upload and delete it; every error becomes a verdict.
 
     `method` None is the policy's own.
     """
     name = upload.name
     try:
-        with uploads.taken(upload) as own:
-            bounds.require_file(own)
-            [facts] = probe_all([own], _LIMITS)
+        with uploads.taken(upload) as clip:
+            bounds.require_file(clip)
+            [facts] = probe_all([clip], _LIMITS)
             if isinstance(facts, DamagedVideo | FileNotFoundError):
                 raise facts
             bounds.require_shown(facts)
-            sampled = policy.sample(own, limits=_LIMITS)
-        told = policy.ask(sampled, method)
-        answers = tuple(each.score for each in told.samples if each.score is not None)
-        result = policy.result_of(sampled, told, method)
-        return Verdict(name, sampled, result, answers, scale=policy.scale)
+            sampled = policy.sample(clip, limits=_LIMITS)
+        answers = policy.ask(sampled, method)
+        drawn = tuple(each.score for each in answers.samples if each.score is not None)
+        result = policy.result_of(sampled, answers, method)
+        return Verdict(name, sampled, result, drawn, scale=policy.scale)
     except DamagedVideo as damage:
         return Verdict(name, refusal=damage.reason)
     except InputError as error:
@@ -92,7 +91,7 @@ def judge(
         return Verdict(name, refusal=_GONE)
     except (DisturbedJobError, WorkerStartError, OSError, RuntimeError, MemoryError):
         traceback.print_exc(file=sys.stderr)
-        return Verdict(name, refusal=_OURS)
+        return Verdict(name, refusal=_SERVER_FAULT)
 
 
 def escape(text: str) -> str:
@@ -105,55 +104,50 @@ def escape(text: str) -> str:
 
 
 def verdict_html(verdict: Verdict) -> str:
-    """All that is known of a clip."""
+    """The panel of a clip."""
     return f'<article class="vq">{"".join(_parts(verdict))}</article>'
 
 
 def comparison_html(a: Verdict | None, b: Verdict | None) -> str:
     """Which of two clips is better; empty where one has no score."""
-    if a is None or b is None or a.told is None or b.told is None:
-        return ""
-    words = _comparison(a, b, a.told.score, b.told.score)
-    return f'<p class="vq-comparison" role="status">{words}</p>' if words else ""
-
-
-def _comparison(a: Verdict, b: Verdict, first: float | None, second: float | None) -> str:
-    if first is None or second is None:
+    first = a and a.result and a.result.score
+    second = b and b.result and b.result.score
+    if a is None or b is None or first is None or second is None:
         return ""
     difference = round(first, 2) - round(second, 2)
-    if not difference:
-        return f"Both clips get the same score, {first:.2f}."
     better, worse = ("A", "B") if difference > 0 else ("B", "A")
     by = f"{abs(difference):.2f} points{_on(a.scale)}"
-    return f"<strong>Clip {better} is better</strong> than clip {worse}, by {by}{_surety(a, b)}."
-
-
-def _surety(a: Verdict, b: Verdict) -> str:
-    """In how many pairs of drawn answers one clip has the higher score; empty where none were."""
-    if not (a.answers and b.answers):
-        return ""
-    share = float(outcomes(*np.meshgrid(a.answers, b.answers)).mean())
-    return f", in {max(share, 1 - share):.0%} of pairs of answers"
+    text = f"<strong>Clip {better} is better</strong> than clip {worse}, by {by}"
+    if not difference:
+        text = f"Both clips get the same score, {first:.2f}"
+    elif a.answers and b.answers:
+        share = float(outcomes(*np.meshgrid(a.answers, b.answers)).mean())
+        text += f", in {max(share, 1 - share):.0%} of pairs of answers"
+    return f'<p class="vq-comparison" role="status">{text}.</p>'
 
 
 def _parts(verdict: Verdict) -> Iterator[str]:
     yield f'<h2 class="vq-name">{escape(verdict.name)}</h2>'
     if verdict.refusal is not None:
         yield f'<p class="vq-refusal" role="alert">Not scored: {escape(verdict.refusal)}.</p>'
-    if verdict.told is not None:
-        yield _score(verdict.told, verdict.scale)
-        yield from _warnings(verdict.told)
-        yield _reasoning(verdict.told)
+    if verdict.result is not None:
+        yield _score(verdict.result, verdict.scale)
+        if verdict.result.warnings:
+            items = "".join(f"<li>{escape(warning)}</li>" for warning in verdict.result.warnings)
+            yield f'<ul class="vq-warnings" aria-label="Warnings">{items}</ul>'
+        words = escape(verdict.result.reasoning) or "<em>none</em>"
+        yield f"<h3>Reasoning</h3><blockquote>{words}</blockquote>"
     if verdict.sampled is not None:
         yield _frames(verdict.sampled)
 
 
-def _score(told: ClipScore, scale: tuple[float, float] | None) -> str:
-    if told.score is None:
-        return f'<p class="vq-refusal" role="alert">{_NO_SCORE} ({escape(told.answer_status)}).</p>'
+def _score(result: ClipScore, scale: tuple[float, float] | None) -> str:
+    if result.score is None:
+        status = f"The policy's answer holds no score ({escape(result.answer_status)})."
+        return f'<p class="vq-refusal" role="alert">{status}</p>'
     return (
-        f'<p class="vq-score"><strong>{told.score:.2f}</strong>{_on(scale)}</p>'
-        f'{_meter(told.score, scale)}<p class="vq-note">{"; ".join(_notes(told))}</p>'
+        f'<p class="vq-score"><strong>{result.score:.2f}</strong>{_on(scale)}</p>'
+        f'{_meter(result.score, scale)}<p class="vq-note">{"; ".join(_notes(result))}</p>'
     )
 
 
@@ -168,25 +162,14 @@ def _meter(score: float, scale: tuple[float, float] | None) -> str:
     return f'<span class="vq-meter" aria-hidden="true"><i style="width:{share:.1f}%"></i></span>'
 
 
-def _notes(told: ClipScore) -> Iterator[str]:
-    yield f"{told.method} score: {METHODS[told.method]}"
-    if told.percentile is not None:
-        yield f"higher than the MOS of {told.percentile:.0f} of 100 clips that it was trained on"
-    if told.low is not None and told.high is not None:
-        yield f"95 % interval {told.low:.2f} to {told.high:.2f}"
-    elif told.spread is not None:
-        yield f"what the policy may say is spread by ±{told.spread:.2f}"
-
-
-def _warnings(told: ClipScore) -> Iterator[str]:
-    if told.warnings:
-        items = "".join(f"<li>{escape(warning)}</li>" for warning in told.warnings)
-        yield f'<ul class="vq-warnings" aria-label="Warnings">{items}</ul>'
-
-
-def _reasoning(told: ClipScore) -> str:
-    words = escape(told.reasoning) or "<em>none</em>"
-    return f"<h3>Reasoning</h3><blockquote>{words}</blockquote>"
+def _notes(result: ClipScore) -> Iterator[str]:
+    yield f"{result.method} score: {METHODS[result.method]}"
+    if result.percentile is not None:
+        yield f"higher than the MOS of {result.percentile:.0f} of 100 clips that it was trained on"
+    if result.low is not None and result.high is not None:
+        yield f"95 % interval {result.low:.2f} to {result.high:.2f}"
+    elif result.spread is not None:
+        yield f"standard deviation of answers ±{result.spread:.2f}"
 
 
 def _frames(clip: "SampledClip") -> str:
@@ -196,7 +179,7 @@ def _frames(clip: "SampledClip") -> str:
         for number, (pixels, index) in enumerate(zip(clip.pixels, clip.indices, strict=True))
     )
     frames, size = clip.pixels.shape[:2]
-    caption = f"The {frames} frames that it looked at, each squeezed into {size}×{size} pixels"
+    caption = f"The {frames} frames that the policy saw, resized to {size}×{size} pixels"
     return f'<h3>{caption}</h3><ol class="vq-frames">{pictures}</ol>{_facts(clip)}'
 
 
@@ -217,7 +200,7 @@ def _facts(clip: "SampledClip") -> str:
 
 
 def _picture(pixels: NDArray[np.uint8]) -> str:
-    """A frame uint8 (height, width, 3) as the address of a JPEG that needs no file."""
+    """A frame uint8 (height, width, 3) as a data URL of a JPEG."""
     image = Image.fromarray(pixels)
     image.thumbnail((_THUMBNAIL, _THUMBNAIL))
     buffer = io.BytesIO()
