@@ -3,7 +3,6 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -31,39 +30,19 @@ def export(run: Path, params: Path, *options: str) -> Result:
     return CliRunner().invoke(app, [str(part) for part in call])
 
 
-def changed(folder: Path, evaluation: Any) -> Path:
-    """params.yaml whose scale has this `evaluation`."""
+def test_the_record_holds_the_settings_of_scores(finished: Path) -> None:
+    for options, score in (((), RECORDED["score"]), (("--score", "mean"), "mean")):
+        result = export(finished, ROOT / "params.yaml", *options)
+        assert result.exit_code == 0, result.output
+        record = json.loads((finished / "policy" / "provenance.json").read_text())
+        assert record["evaluation"] == RECORDED | {"score": score}
+
+
+def test_a_wrong_evaluation_in_the_parameters_is_named(finished: Path, tmp_path: Path) -> None:
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    params["scales"][params["scale"]]["evaluation"] = evaluation
-    path = folder / "params.yaml"
-    path.write_text(yaml.safe_dump(params))
-    return path
-
-
-@pytest.mark.parametrize(
-    ("options", "recorded"),
-    [
-        ((), RECORDED),
-        (("--score", "mean"), RECORDED | {"score": "mean"}),
-    ],
-)
-def test_the_record_holds_the_settings_of_scores(
-    finished: Path, options: tuple[str, ...], recorded: dict[str, Any]
-) -> None:
-    result = export(finished, ROOT / "params.yaml", *options)
-    assert result.exit_code == 0, result.output
-    record = json.loads((finished / "policy" / "provenance.json").read_text())
-    assert record["evaluation"] == recorded
-
-
-@pytest.mark.parametrize(
-    ("evaluation", "key"),
-    [(PARAMS | {"score": "expectd"}, "evaluation.score"), (None, "evaluation")],
-)
-def test_a_wrong_evaluation_in_the_parameters_is_named(
-    finished: Path, tmp_path: Path, evaluation: Any, key: str
-) -> None:
-    result = export(finished, changed(tmp_path, evaluation))
+    params["scales"][params["scale"]]["evaluation"] = PARAMS | {"score": "expectd"}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    result = export(finished, tmp_path / "params.yaml")
     assert result.exit_code == 1
-    assert key in result.output
+    assert "evaluation.score" in result.output
     assert not (finished / "policy").exists()

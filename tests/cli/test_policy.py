@@ -36,6 +36,6 @@ def test_a_folder_that_cannot_be_imported_or_exported_is_refused(
     result = run("import", tmp_path, "--out", tmp_path / "policy")
     assert result.exit_code == 1
     assert "safetensors" in result.output
-    result = run("export", tiny_base, "--layout", "original", "--out", tmp_path / "theirs")
+    result = run("export", tiny_base, "--out", tmp_path / "theirs")
     assert result.exit_code == 1
     assert "filter_bank" in result.output

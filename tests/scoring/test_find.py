@@ -1,4 +1,4 @@
-"""A name means a policy, or the way to one is told."""
+"""A policy is found by folder, name or repository."""
 
 from pathlib import Path
 
@@ -33,20 +33,15 @@ def test_a_name_means_a_folder(project: Path, name: str | None, folder: str) -> 
     assert find_policy(name) == Path(folder)
 
 
-def test_without_a_demo_it_is_told_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match=r"`make demo`.*`authors`"):
+def test_an_unknown_name_is_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match=r"grop.*grpo"):
+        find_policy("grop")
+    monkeypatch.chdir(project / "models")
+    with pytest.raises(InputError, match="make demo"):
         find_policy()
 
 
-def test_a_mistyped_name_is_told_with_the_nearest_one(project: Path) -> None:
-    with pytest.raises(InputError, match=r"grop.*grpo"):
-        find_policy("grop")
-
-
-def test_a_repository_in_this_project_s_layout_is_taken_as_it_is(
+def test_a_repository_in_this_project_s_layout_is_not_imported(
     project: Path, talking: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     brought = "vqathinker.policy.interchange.snapshot.snapshot_download"

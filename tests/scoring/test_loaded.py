@@ -109,13 +109,6 @@ def test_a_bad_clip_raises_alone_and_is_a_row_among_many(
     assert told[2] == policy.score(videos / "0.mp4")
 
 
-def test_the_percentile_is_the_place_among_the_training_labels(policy: LoadedPolicy) -> None:
-    assert policy.trained_on.percentile(25.0) == 25.0
-    assert policy.trained_on.percentile(-3.0) == 0.0
-    assert policy.trained_on.percentile(None) is None
-    assert str(policy).endswith("6x56, trained on mine (50 videos), scores 0 to 100")
-
-
 def test_the_public_names_exist() -> None:
     assert all(getattr(vqathinker, name) is not None for name in vqathinker.__all__)
     with pytest.raises(AttributeError):

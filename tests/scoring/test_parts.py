@@ -1,4 +1,4 @@
-"""The parts of a clip: they cover it, and each shows what is on screen then."""
+"""The parts of a clip cover it, and each shows what is on screen then."""
 
 import json
 import subprocess
@@ -71,11 +71,8 @@ def _of(name: str, *more: str, seconds: float = 3, inputs: tuple[str, ...] = ())
     ("make", "window_s"),
     [
         (_of("even.mp4"), 0.7),
-        (_of("few.mp4", "-vf", "fps=4"), 0.1),
         (_of("one.mkv", seconds=0.05), 0.5),
         (_of("offset.mkv", "-output_ts_offset", "3"), 1),
-        (_of("joined.ts", "-output_ts_offset", "7"), 1),
-        (_of("varies.mkv", "-vf", "select='not(mod(n,7))+eq(n,9)'", "-fps_mode", "vfr"), 0.2),
         (_of("last.mkv", "-vf", "select='lt(n,3)+eq(n,59)'", "-fps_mode", "vfr"), 0.5),
         (_of("sound.mp4", inputs=SOUND), 1),
     ],

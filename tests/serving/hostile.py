@@ -6,9 +6,7 @@ from pathlib import Path
 PLAYLIST = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{address}\n#EXT-X-ENDLIST\n"
 # Name, content and words of the refusal; {address} is that of a server, {clip} a clip's path.
 TEXTS = {
-    "text": ("diary.mp4", "dear diary, this is no video\n", "text, not a video"),
     "hls playlist": ("list.m3u8", PLAYLIST, "text, not a video"),
-    "playlist called mp4": ("list.mp4", PLAYLIST, "text, not a video"),
     "list of clips": (
         "list.ffconcat",
         "ffconcat version 1.0\nfile '{clip}'\n",
@@ -19,8 +17,6 @@ TEXTS = {
         '<?xml version="1.0"?>\n<MPD><Period><BaseURL>{address}</BaseURL></Period></MPD>\n',
         "XML, not a video",
     ),
-    "sdp": ("a.sdp", "v=0\no=- 0 0 IN IP4 127.0.0.1\nm=video 5004 RTP/AVP 96\n", "text, not a"),
-    "subtitles": ("a.srt", "1\n00:00:01,000 --> 00:00:02,000\nhello\n", "text, not a video"),
     "web page": ("a.mp4", "<!DOCTYPE html><title>Quota</title>\n", "a web page, not a video"),
 }
 
@@ -34,8 +30,6 @@ def gif(width: int, height: int) -> bytes:
 
 BYTES = {
     "empty": ("nothing.mp4", b"", "empty file (0 bytes)"),
-    "noise": ("noise.mkv", bytes(range(256)) * 20, "no video container"),
-    "picture": ("a.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 64, "a picture, not a video"),
     "giant": ("giant.gif", gif(65535, 65535), "no frame can be decoded"),
     "wide": ("wide.gif", gif(8000, 8000), "frames of 8000x8000 pixels, at most 9437184"),
 }  # fmt: skip

@@ -95,19 +95,15 @@ def test_a_file_beyond_the_limit_never_reaches_the_disk(served: Served, tmp_path
     assert not served.uploads()
 
 
-@pytest.mark.parametrize("name", ["../../../etc/owned.mp4", "/etc/owned.mp4", "..\\owned.mp4"])
-def test_a_path_in_a_name_leads_nowhere(served: Served, clip: Path, name: str) -> None:
-    [upload] = served.send(clip, name).json()
+def test_names_and_paths_lead_nowhere(served: Served, clip: Path) -> None:
+    [upload] = served.send(clip, "../../../etc/owned.mp4").json()
     assert Path(upload).resolve().is_relative_to(served.folder)
     assert "owned.mp4</h2>" in served.score(upload)
     assert not served.uploads()
-
-
-@pytest.mark.parametrize("path", ["/etc/passwd", "uploads/../../../../../../etc/passwd"])
-def test_a_file_of_the_server_is_no_upload(served: Served, path: str) -> None:
-    shown = served.score(path)
-    assert "root:" not in shown
-    assert 'class="vq-score"' not in shown
+    for path in ("/etc/passwd", "uploads/../../../../../../etc/passwd"):
+        shown = served.score(path)
+        assert "root:" not in shown
+        assert 'class="vq-score"' not in shown
 
 
 def test_an_address_in_the_place_of_an_upload_is_not_fetched(

@@ -24,10 +24,6 @@ def arrive(uploads: UploadFolder, name: str = "a.mp4") -> Path:
     return path
 
 
-def test_nobody_else_may_look_into_it(uploads: UploadFolder) -> None:
-    assert uploads.path.stat().st_mode & 0o777 == 0o700
-
-
 def test_an_upload_is_gone_once_it_was_taken_whatever_happens(uploads: UploadFolder) -> None:
     upload = arrive(uploads)
     owned = []
@@ -79,6 +75,7 @@ def test_only_so_much_fits_and_what_was_forgotten_is_swept(uploads: UploadFolder
 
 def test_it_is_gone_when_it_is_closed(uploads: UploadFolder) -> None:
     arrive(uploads)
+    assert uploads.path.stat().st_mode & 0o777 == 0o700
     uploads.close()
     assert not uploads.path.exists()
     uploads.close()

@@ -7,7 +7,6 @@ command needs only the packages of its extra.
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -38,7 +37,6 @@ class _Commands(TyperGroup):
         """Exit code 2 if the command line is wrong, 1 if the job failed."""
         given = sys.argv[1:] if args is None else args
         words = [arg for arg in given if arg != DEBUG]  # it may also stand after the command
-        _warn_of_other_code()
         try:
             code = super().main(words, *more, **{**named, "standalone_mode": False})
         except Exception as error:  # noqa: BLE001  every error is reported in one line
@@ -50,17 +48,6 @@ class _Commands(TyperGroup):
             command = " ".join(["vqathinker", *words][:3])
             typer.echo(f"Stopped: {command}. Rerun the same command to resume.", err=True)
         sys.exit(code)
-
-
-def _warn_of_other_code() -> None:
-    """An environment that several checkouts share has the package of one of them."""
-    here, running = Path("src", "vqathinker"), Path(__file__).parents[1]
-    if here.is_dir() and not here.samefile(running):
-        typer.echo(
-            f"Warning: this command runs the code in {running}, not in {here}; run "
-            "`export PYTHONPATH=$PWD/src`, or install this checkout",
-            err=True,
-        )
 
 
 app = typer.Typer(

@@ -1,7 +1,6 @@
 """Policy folders: describe them, change their layout, put results into their card."""
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,12 +10,6 @@ from vqathinker.cli.options import FOLDER, AsJson, OutFolder, files_option
 from vqathinker.products import TABLE
 
 Folder = Annotated[Path, typer.Argument(**FOLDER, help="The folder of a policy.")]
-
-
-class Layout(StrEnum):
-    """Layouts that a policy can be exported to."""
-
-    original = "original"
 
 
 def import_(
@@ -46,9 +39,6 @@ def import_(
 def export(
     folder: Folder,
     out: OutFolder,
-    layout: Annotated[
-        Layout, typer.Option(help="The layout to write; `original` is the authors'.")
-    ] = Layout.original,
 ) -> None:
     """Write a policy folder in the authors' layout with the same weights.
 
@@ -57,7 +47,7 @@ def export(
     from vqathinker.policy.interchange.original import export_original
 
     export_original(folder, out)
-    typer.echo(f"{out}: {folder} in the {layout} layout")
+    typer.echo(f"{out}: {folder} in the authors' layout")
 
 
 def describe(folder: Folder, as_json: AsJson = False) -> None:
