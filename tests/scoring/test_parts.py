@@ -15,7 +15,6 @@ from vqathinker.cli import app
 from vqathinker.scoring.batch import score_over_time
 from vqathinker.scoring.loaded import LoadedPolicy
 from vqathinker.scoring.sample import SampledClip, sample_clip, sample_windows
-from vqathinker.scoring.trained_on import TrainedOn, warnings_about
 from vqathinker.video.ffmpeg import ffmpeg_binary
 from vqathinker.video.readers import PyavReader
 from vqathinker.video.sampling import ClipSetting
@@ -109,24 +108,6 @@ def test_sound_that_goes_on_after_the_last_frame_is_told(tmp_path: Path) -> None
     subprocess.run([*command, *SOUND, "-pix_fmt", "yuv420p", str(path)], check=True)
     assert "sound goes on for 7.0 s" in sample_clip(path, SIX).facts.note
     assert all("7.0 s" in part.facts.note for _, _, part in parts_of(path, 1))
-
-
-@pytest.fixture
-def changing(tmp_path: Path) -> Path:
-    """Two seconds of 64x64, then two of 128x96."""
-    small = make_video(tmp_path / "small.ts", MOVES, 2)
-    large = make_video(tmp_path / "large.ts", MOVES.replace("64x64", "128x96"), 2)
-    path = tmp_path / "changing.ts"
-    path.write_bytes(small.read_bytes() + large.read_bytes())
-    return path
-
-
-def test_a_change_of_size_is_a_warning_of_the_clip_and_of_its_parts(changing: Path) -> None:
-    clips = [sample_clip(changing, SIX), *(part for _, _, part in parts_of(changing))]
-    for clip in clips:
-        told = "; ".join(warnings_about(clip, SIX, TrainedOn()))
-        assert "64x64" in told
-        assert "128x96" in told
 
 
 def test_the_command_has_a_row_for_each_part_and_counts_warnings(held: Path, talking: Path) -> None:

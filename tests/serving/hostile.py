@@ -49,33 +49,6 @@ def with_references(mp4: Path, kind: bytes, place: bytes) -> bytes:
     return bytes(changed)
 
 
-def avi_with_a_playlist_as_subtitle(address: str) -> bytes:
-    """An AVI whose subtitle is a playlist: libav once opened what it names."""
-    playlist = PLAYLIST.format(address=address).encode()
-    text = b"GAB2\0" + struct.pack("<HIHI", 2, 0, 4, len(playlist)) + playlist
-    bitmap = struct.pack("<IiiHH4sIiiII", 40, 16, 16, 1, 24, b"\0\0\0\0", 768, 0, 0, 0, 0)
-    video = _header(b"vids", b"\0\0\0\0") + _chunk(b"strf", bitmap)
-    subtitle = _header(b"txts", b"\0\0\0\0") + _chunk(b"strf", b"")
-    main = struct.pack("<14I", 40_000, 0, 0, 0, 1, 0, 2, 0, 16, 16, 0, 0, 0, 0)
-    streams = _list(b"strl", video) + _list(b"strl", subtitle)
-    frames = _chunk(b"01tx", text) + _chunk(b"00db", bytes(768))
-    parts = _list(b"hdrl", _chunk(b"avih", main) + streams) + _list(b"movi", frames)
-    return _chunk(b"RIFF", b"AVI " + parts)
-
-
-def _header(kind: bytes, codec: bytes) -> bytes:
-    numbers = struct.pack("<IHHIIIIIIIIhhhh", 0, 0, 0, 0, 1, 25, 0, 1, 768, 0, 0, 0, 0, 16, 16)
-    return _chunk(b"strh", kind + codec + numbers)
-
-
-def _chunk(name: bytes, content: bytes) -> bytes:
-    return name + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)
-
-
-def _list(name: bytes, content: bytes) -> bytes:
-    return _chunk(b"LIST", name + content)
-
-
 def files(folder: Path, mp4: Path, address: str) -> dict[str, tuple[Path, str]]:
     """Every one of them in the folder: its path, and words of what is said of it."""
     texts = {

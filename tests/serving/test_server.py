@@ -68,16 +68,6 @@ def test_a_hostile_file_is_refused_by_name_and_opens_nothing(
     assert not served.uploads()
 
 
-def test_a_subtitle_that_is_a_playlist_is_never_read(
-    served: Served, tmp_path: Path, stranger: tuple[str, list[bytes]]
-) -> None:
-    path = tmp_path / "a.avi"
-    path.write_bytes(hostile.avi_with_a_playlist_as_subtitle(stranger[0]))
-    [upload] = served.send(path).json()
-    assert 'class="vq-score"' in served.score(upload)
-    assert not stranger[1]
-
-
 def test_a_clip_that_is_too_long_says_so(
     served: Served, make_mp4: Callable[[str, int], Path]
 ) -> None:

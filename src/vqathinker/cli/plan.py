@@ -215,25 +215,19 @@ def _assumptions(forecast: "Plan", tokens: float) -> Iterator[str]:
         f"{planning.SUPERVISED_TOKENS}; memory counts every completion at its maximum"
     )
     yield "each word and each digit of a prompt is one token"
-    yield (
-        "all rollouts of an optimiser step are drawn at once, each with its own copy of the "
-        "prompt's keys and values; the update takes one packed row per video"
-    )
+    yield "all rollouts of an optimiser step are drawn at once, each with its own prompt cache"
+    yield "the update takes one packed row per video"
     yield "AdamW keeps trained weights in float32; several GPUs share it and gradients (ZeRO-2)"
     yield (
         f"{device.name}: {device.matrix / 1e12:g} TFLOP/s, {device.bandwidth / 1e9:g} GB/s, "
         f"{device.link / 1e9:g} GB/s between GPUs, of which {planning.USE_OF_MATRIX:.0%} (FLOP) "
-        f"and {planning.USE_OF_BANDWIDTH:.0%} (bytes) are used; the libraries take "
-        f"{planning.OVERHEAD[device.gpu] / 1e9:.1f} GB"
+        f"and {planning.USE_OF_BANDWIDTH:.0%} (bytes) are used"
     )
-    yield (
-        "runs do not overlap; loading, checkpoints, decoding of videos and questions other than "
-        "the score are not counted"
-    )
+    yield f"the libraries take {planning.OVERHEAD[device.gpu] / 1e9:.1f} GB"
+    yield "runs do not overlap"
+    yield "loading, checkpoints, decoding and questions other than the score are not counted"
     if device.gpu:
-        yield (
-            f"a layer of a token step takes {planning.LAYER_SECONDS * 1e3:.2f} ms on every GPU, as "
-            "measured on an H100, because it waits for kernel launches"
-        )
+        seconds = f"{planning.LAYER_SECONDS * 1e3:.2f} ms"
+        yield f"a layer of a token step takes {seconds} on every GPU, as measured on an H100"
     if forecast.measured:
         yield "seconds of a step are measured for the first run, the others in proportion"

@@ -6,7 +6,7 @@ the usual ranges of the data sets of this field (docs/datasets.md).
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -25,27 +25,6 @@ _USUAL_SECONDS: Range = (2, 20)
 _SLACK = 1.1  # factor beyond either end of a range before a clip is reported
 
 
-class LabelCounts(NamedTuple):
-    """Some labels in rising order, and how many of all labels lie below and up to each.
-
-    All labels if there are few, else their quantiles; see `training.trained_on`.
-    """
-
-    values: tuple[float, ...]
-    below: tuple[float, ...]
-    up_to: tuple[float, ...]
-    total: float
-
-    def share_below(self, score: float) -> float:
-        """Share of the labels below a score, ties counted half; linear between the values."""
-        at = int(np.searchsorted(self.values, score))
-        if at < len(self.values) and self.values[at] == score:
-            return (self.below[at] + self.up_to[at]) / 2 / self.total
-        values = (*self.values[max(at - 1, 0) : at], *self.values[at : at + 1])
-        counts = (*self.up_to[max(at - 1, 0) : at], *self.below[at : at + 1])
-        return float(np.interp(score, values, counts)) / self.total
-
-
 @dataclass(frozen=True, slots=True)
 class TrainedOn:
     """The training set of a policy; every field is None if it is not recorded.
@@ -54,7 +33,8 @@ class TrainedOn:
         set: its name.
         videos: number of videos with a label and a clip.
         mos: the 0th to the 100th percentile of the labels, on the scale of the scores.
-        labels: counts of the labels, for percentiles of scores.
+        labels: `values` of labels in rising order, and how many labels lie `below` and `up_to`
+            each; see `training.trained_on`.
         about: what the labels are, and what scores are worth on real videos.
         side: least and greatest number of pixels of the shorter side.
         fps: least and greatest frame rate.
@@ -64,7 +44,7 @@ class TrainedOn:
     set: str | None = None
     videos: int | None = None
     mos: tuple[float, ...] | None = None
-    labels: LabelCounts | None = None
+    labels: Mapping[str, list[float]] | None = None
     about: str = field(default="", compare=False)
     side: Range | None = None
     fps: Range | None = None
@@ -79,20 +59,30 @@ class TrainedOn:
             return cls(set=training_set(provenance), about=about)
         ranges = {name: tuple(record[name]) for name in ("mos", "side", "fps", "duration_s")
                   if name in record}  # fmt: skip
-        labels = None
-        if counts := record.get("labels"):
-            columns = {name: tuple(counts[name]) for name in ("values", "below", "up_to")}
-            labels = LabelCounts(**columns, total=record["videos"])
-        return cls(set=record["set"], videos=record["videos"], labels=labels, about=about, **ranges)
+        return cls(
+            set=record["set"], videos=record["videos"], labels=record.get("labels"), about=about,
+            **ranges,
+        )  # fmt: skip
 
     def percentile(self, score: float | None) -> float | None:
         """Percent of the labels below a score, ties counted half, 0..100; None if not recorded.
 
-        As `scipy.stats.percentileofscore(kind="mean")`, with labels and score in four decimals.
+        As `scipy.stats.percentileofscore(kind="mean")`, with labels and score in four decimals,
+        and linear between the recorded values.
         """
         if score is None or self.labels is None:
             return None
-        return 100 * self.labels.share_below(round(score, _DECIMALS))
+        score, labels = round(score, _DECIMALS), self.labels
+        at = int(np.searchsorted(labels["values"], score))
+        if labels["values"][at : at + 1] == [score]:
+            count = (labels["below"][at] + labels["up_to"][at]) / 2
+        else:
+            before, after = slice(max(at - 1, 0), at), slice(at, at + 1)
+            values = labels["values"][before] + labels["values"][after]
+            count = float(
+                np.interp(score, values, labels["up_to"][before] + labels["below"][after])
+            )
+        return 100 * count / (self.videos or 1)
 
 
 def warnings_about(clip: SampledClip, setting: ClipSetting, trained_on: TrainedOn) -> Iterator[str]:
