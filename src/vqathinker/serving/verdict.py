@@ -128,9 +128,10 @@ def verdict_html(verdict: Verdict) -> str:
 
 def comparison_html(a: Verdict | None, b: Verdict | None) -> str:
     """Which of two clips is better; empty if one has no score."""
-    first = a and a.result and a.result.score
-    second = b and b.result and b.result.score
-    if a is None or b is None or first is None or second is None:
+    if a is None or b is None or a.result is None or b.result is None:
+        return ""
+    first, second = a.result.score, b.result.score
+    if first is None or second is None:
         return ""
     difference = round(first, 2) - round(second, 2)
     better, worse = ("A", "B") if difference > 0 else ("B", "A")
