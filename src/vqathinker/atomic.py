@@ -42,10 +42,10 @@ def whole_file(path: Path) -> Iterator[Path]:
         _flush(part)
         part.replace(path)
     except OSError as error:
-        _name_the_file(error, path)
+        _name_the_file(error, part, path)
         raise
     finally:
-        part.unlink(missing_ok=True)
+        _remove(part)  # raises no error, which would hide the first one
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -74,7 +74,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
                 _flush(file)
         replace_folder(part, path)
     except OSError as error:
-        _name_the_file(error, path)
+        _name_the_file(error, part, path)
         raise
     finally:
         _remove(part)
@@ -131,9 +131,10 @@ def append_line(path: Path, line: str) -> None:
             raise
 
 
-def _name_the_file(error: OSError, path: Path) -> None:
-    """The system does not say which file a write failed for."""
-    if error.errno in _WRITE_ERRORS and error.filename is None:
+def _name_the_file(error: OSError, part: Path, path: Path) -> None:
+    """Errors name the hidden part, or no file at all if a write failed."""
+    unnamed = error.filename is None and error.errno in _WRITE_ERRORS
+    if unnamed or str(error.filename) == str(part):
         error.filename = str(path)
 
 
