@@ -19,7 +19,6 @@ EXTRA_OF_MODULE = {
     "clips": "data",
     "data": "data",
     "evaluation": "evaluate",
-    "inventory": "data",
     "plan": "tables",
     "policy": None,
     "report": "evaluate",

@@ -17,7 +17,6 @@ from vqathinker.cli import (
     clips,
     data,
     evaluation,
-    inventory,
     plan,
     policy,
     report,
@@ -126,7 +125,7 @@ def _add_group(name: str, panel: str, about: str, *commands: Callable[..., Any])
 
 _add_group(
     "data", "Data", "Data sets: what is there, how to get it, whether it is complete.",
-    inventory.status, data.fetch, data.manifest, inventory.check, inventory.new,
+    data.status, data.fetch, data.manifest, data.check, data.new,
 )  # fmt: skip
 _add_group(
     "policy", "Policy", "Describe policy folders, or change their layout.",
