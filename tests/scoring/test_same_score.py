@@ -27,7 +27,7 @@ from vqathinker.scoring.sample import sample_clip
 from vqathinker.serving.uploads import UploadFolder
 from vqathinker.serving.verdict import judge
 from vqathinker.video.probe import ClipBounds
-from vqathinker.video.sampling import ClipSetting, frame_indices
+from vqathinker.video.sampling import ClipSetting
 from vqathinker.video.store import write_shard
 
 
