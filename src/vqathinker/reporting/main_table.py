@@ -17,9 +17,10 @@ from vqathinker.reporting.formats import (
     Cell,
     Column,
     Grid,
+    Row,
     format_cell,
 )
-from vqathinker.reporting.published import HOW_SURE, METHOD, PUBLISHED, PublishedRow
+from vqathinker.reporting.published import HOW_SURE, METHOD, PUBLISHED
 from vqathinker.reporting.scale import TableScale
 
 Line = dict[str, Any]
@@ -49,7 +50,7 @@ _LEGEND = (
 
 def main_lines(
     scale: TableScale,
-    published: Sequence[PublishedRow],
+    published: Sequence[Row],
     results: Sequence[Mapping[str, Any]],
     average_interval: AverageInterval,
 ) -> list[Line]:
@@ -74,18 +75,17 @@ def main_lines(
     return [{name: line[name] for name in (*MAIN, FILES)} for line in (*theirs, *ours)]
 
 
-def _published_lines(scale: TableScale, published: Sequence[PublishedRow]) -> list[Line]:
-    methods: dict[tuple[str, ...], list[Line]] = {}
+def _published_lines(scale: TableScale, published: Sequence[Row]) -> list[Line]:
+    methods: dict[tuple[Any, ...], list[Line]] = {}  # in the order of the file
     order = list(scale.domains)
-    known = (row for row in published if row.benchmark in scale.domains)
-    for row in sorted(known, key=lambda row: order.index(row.benchmark)):
-        line = _line(
-            scale, **row.model_dump(), n=scale.counts[row.benchmark], ours=False, files=[PUBLISHED]
-        )
-        methods.setdefault(row.key, []).append(line)
-    # In the order of the file, not of the benchmarks.
-    keys = [key for key in dict.fromkeys(row.key for row in published) if key in methods]
-    return [line for key in keys for line in (*methods[key], *_averages(scale, methods[key]))]
+    for row in published:
+        if (name := row["benchmark"]) in scale.domains:
+            key = row["method"], row["training_data"], row["how_sure"] == "independent"
+            line = _line(scale, **row, n=scale.counts[name], ours=False, files=[PUBLISHED])
+            methods.setdefault(key, []).append(line)
+    for own in methods.values():
+        own.sort(key=lambda line: order.index(line["benchmark"]))
+    return [line for own in methods.values() for line in (*own, *_averages(scale, own))]
 
 
 def _our_lines(
