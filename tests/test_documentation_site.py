@@ -36,7 +36,6 @@ LISTS = {
     "understanding": UNDERSTANDING,
     "calibration": plot_data.CALIBRATION,
     "residuals": plot_data.RESIDUALS,
-    "ranks": plot_data.RANKS,
     "scatter": plot_data.JUDGED,
 }
 

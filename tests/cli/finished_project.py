@@ -67,7 +67,7 @@ CALLS = {
     "--understanding <measures.json --out-dir >results/tables",
     "figures": "--predictions <predictions.parquet --manifest <data/mine/manifest.parquet "
     "--history <run/history.csv --preference <preference.json "
-    "--tables <results/tables --out-dir >results/figures",
+    "--out-dir >results/figures",
     "thumbnails": "--clips <clips.safetensors --out-dir >thumbnails/mine",
     "page": "--tables <results/tables --figures <results/figures "
     "--predictions <predictions.parquet --manifest <data/mine/manifest.parquet "

@@ -11,12 +11,10 @@ import pytest
 from PIL import Image
 
 from vqathinker.errors import InputError
-from vqathinker.evaluation.measures import measure_score
 from vqathinker.evaluation.predictions import read_predictions, write_predictions
 from vqathinker.reporting import figures
 from vqathinker.reporting.plot_data import (
     JUDGED,
-    RANKS,
     calibration,
     judged_videos,
     panels_for,
@@ -40,15 +38,6 @@ def judged(score: np.ndarray, mos: np.ndarray, **known: object) -> pd.DataFrame:
     whole = {"run": "grpo", "benchmark": "seen", "content": None, "kind": None, **known}
     table = pd.DataFrame({"video": videos, "mos": mos, "mos_training": mos, "score": score})
     return table.assign(**whole)[list(JUDGED)]
-
-
-def add_spread(path: Path, kind: str, shown: str) -> pd.DataFrame:
-    said = read_predictions(path)
-    spread, noise = np.random.default_rng(0).random((2, len(said.table)))
-    score = said.table["score"] + noise
-    table = said.table.assign(**{kind: score, "score": score, f"{kind}_spread": spread})
-    write_predictions(path, table, said.provenance | {"decoding": {"score": shown}})
-    return table
 
 
 def line(method: str, benchmark: str, srcc: float | None, **other: Any) -> dict[str, Any]:
@@ -77,16 +66,11 @@ EVERY: dict[str, Callable[[Any, Path], None]] = {
     "scatter": of_videos(figures.write_scatters),
     "calibration": of_videos(figures.write_calibration),
     "residuals": of_videos(figures.write_residuals),
-    "uncertainty": lambda scale, out: figures.write_uncertainty(
-        scale.predictions, scale.manifests, out
-    ),
-    "ranks": lambda scale, out: figures.write_ranks(LINES, out),
 }
 
 
 @pytest.mark.parametrize("name", EVERY)
 def test_a_figure_has_pictures_and_numbers(scale: Any, tmp_path: Path, name: str) -> None:
-    add_spread(scale.predictions[2], "mean", "mean")
     EVERY[name](scale, tmp_path)
     per_run = name in {"scatter", "residuals"}
     names = [f"{name}_{run}" for run in ("base", "grpo")] if per_run else [name]
@@ -98,9 +82,10 @@ def test_a_figure_has_pictures_and_numbers(scale: Any, tmp_path: Path, name: str
 
 
 def test_the_same_numbers_give_the_same_bytes(tmp_path: Path) -> None:
+    table = judged(np.linspace(1, 5, 30), np.linspace(1, 5, 30) ** 2)
     for folder in ("one", "two"):
-        figures.write_ranks(LINES, tmp_path / folder)
-    for file in ("ranks.png", "ranks.svg", "ranks.csv"):
+        figures.write_calibration(table, tmp_path / folder)
+    for file in ("calibration.png", "calibration.svg", "calibration.csv"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
@@ -112,8 +97,6 @@ def test_without_anything_to_draw_figures_are_there_all_the_same(
         write_predictions(path, read.table.assign(score=float("nan")), read.provenance)
     table = judged_videos(scale.predictions, scale.manifests)
     figures.write_curves({}, tmp_path)
-    figures.write_ranks([], tmp_path)
-    figures.write_uncertainty(scale.predictions, scale.manifests, tmp_path)
     for write in (figures.write_scatters, figures.write_calibration, figures.write_residuals):
         write(table, tmp_path)
     for name in EVERY:
@@ -150,29 +133,11 @@ def test_what_is_underrated_has_a_positive_residual() -> None:
     assert means["blur"] == pytest.approx(-means["noise"])
 
 
-@pytest.mark.parametrize(("kind", "shown"), [("mean", "mean"), ("expected", "greedy")])
-def test_spread_and_error_stand_beside_each_video(
-    scale: Any, tmp_path: Path, kind: str, shown: str
-) -> None:
-    path = scale.predictions[2]
-    told = add_spread(path, kind, shown)
-    figures.write_uncertainty(scale.predictions, scale.manifests, tmp_path)
-    table = pd.read_csv(tmp_path / "uncertainty.csv")
-    assert set(table["run"]) == {path.parent.name}
-    assert set(table["score"]) == {kind}
-    assert table["video"].tolist() == told.loc[told["score"].notna(), "video"].tolist()
-    labels = pd.read_parquet(scale.manifests[path.stem]).set_index("video")["mos"]
-    expected = measure_score(told, told["video"].map(labels), kind)["spread_error"]
-    assert table["spread"].corr(table["error"], method="spearman") == pytest.approx(expected)
-
-
 def test_equal_methods_share_a_rank_and_a_run_is_ranked_by_the_score_that_counts() -> None:
     table = ranks(LINES)
-    assert tuple(table.columns) == RANKS
     one = table[table["benchmark"] == "one"].set_index("method")["rank"]
     assert one.to_dict() == {"A": 1.5, "C": 1.5, "grpo": 3, "B": 4}
     assert table.loc[table["method"] == "grpo", "srcc"].tolist() == [0.85]
-    assert table["methods"].tolist() == [4, 4, 4, 4, 1]
 
 
 def test_curves_keep_every_column_and_a_reward_that_one_run_has(scale: Any, tmp_path: Path) -> None:

@@ -206,8 +206,8 @@ def test_names_in_plots_are_no_markup(name: str) -> None:
         ),
         *residual_plots(name, pd.DataFrame([{"run": name, "by": "content", "benchmark": name,
                                              "group": name} | numbers])),
-        ranks_plot([{"method": name, "training_data": None, "ours": ours, "benchmark": name,
-                     "rank": 1} for ours in (True, False)]),
+        ranks_plot(pd.DataFrame([{"method": name, "training_data": None, "ours": ours,
+                                  "benchmark": name, "rank": 1} for ours in (True, False)])),
         ladder_plot([{"measure": "srcc", "benchmark": "average", "domain": "d", "row": name,
                       "difference": 0.1, "difference_low": 0.0, "difference_high": 0.2}]),
     ]  # fmt: skip

@@ -68,7 +68,6 @@ rule write_numbers:
 rule draw_figures:
     input:
         key=KEYS.of("figures"),
-        tables="{folder}/tables",
         histories=lambda w: LAYOUT.histories(w.folder),
         predictions=lambda w: LAYOUT.predictions(w.folder),
         manifests=LAYOUT.manifests,
@@ -89,7 +88,7 @@ rule draw_figures:
         **RESOURCES["report"],
     shell:
         "vqathinker figures --history {input.histories:q} --predictions {input.predictions:q}"
-        " --manifest {input.manifests:q} --preference {input.preference:q} --tables {input.tables:q}"
+        " --manifest {input.manifests:q} --preference {input.preference:q}"
         " --out-dir {output:q} 2> {log:q}"
 
 

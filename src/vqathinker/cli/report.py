@@ -25,7 +25,6 @@ from vqathinker.products import (
     HISTORY,
     METRICS,
     PERTURBED,
-    TABLE,
     THUMBNAILS,
     UNDERSTANDING,
 )
@@ -66,27 +65,20 @@ def figures(
     manifest: Manifests = [],
     history: Annotated[list[Path], files_option(HISTORY)] = [],
     preference: PreferenceFiles = [],
-    tables: Annotated[Path | None, folder_option(TABLE)] = None,
 ) -> None:
-    """Draw training curves, scores against MOS, and ranks of methods; numbers as CSV.
+    """Draw training curves and scores against MOS; numbers as CSV.
 
     Example: vqathinker figures --predictions results/demo/predictions/grpo/*.parquet --manifest
     data/demo_*/manifest.parquet --history models/demo/grpo/history.csv --out-dir my-figures
     """
     from vqathinker.reporting import figures as drawn
-    from vqathinker.reporting.formats import read_table
-    from vqathinker.reporting.main_table import MAIN
     from vqathinker.reporting.plot_data import judged_videos
     from vqathinker.reporting.tables import by_set
 
-    manifests = by_set(manifest)
-    judged = judged_videos(predictions, manifests)
+    judged = judged_videos(predictions, by_set(manifest))
     drawn.write_curves({path.parent.name: path for path in history}, out_dir)
     for write in (drawn.write_scatters, drawn.write_calibration, drawn.write_residuals):
         write(judged, out_dir)
-    drawn.write_uncertainty(predictions, manifests, out_dir)
-    if tables is not None:
-        drawn.write_ranks(read_table(tables / "main.csv", MAIN), out_dir)
     drawn.write_preference_figure(preference, out_dir)
     typer.echo(f"{out_dir}: figures of {len(history)} trained runs")
 

@@ -69,8 +69,9 @@ def measure_score(predictions: pd.DataFrame, mos: pd.Series, kind: ScoreKind) ->
     spread_error = None
     if f"{kind}_spread" in predictions.columns and found["plcc"] is not None:
         spread = predictions[f"{kind}_spread"].astype(float)[there]
+        errors = residuals_of(scores, mos).abs()
         known = np.isfinite(spread)
-        spread_error = correlations(spread[known], errors_of(scores, mos)[known])["srcc"]
+        spread_error = correlations(spread[known], errors[known])["srcc"]
     return ScoreMeasures(
         **found,
         n_scored=int(there.sum()),
@@ -86,11 +87,6 @@ def residuals_of(scores: pd.Series, mos: pd.Series) -> pd.Series:
     """
     slope, offset = np.polyfit(scores, mos, 1)
     return mos - (slope * scores + offset)
-
-
-def errors_of(scores: pd.Series, mos: pd.Series) -> pd.Series:
-    """Distance of each MOS from that line, see `residuals_of`."""
-    return residuals_of(scores, mos).abs()
 
 
 def _no_correlation(reason: str) -> Correlations:

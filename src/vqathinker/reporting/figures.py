@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import matplotlib as mpl
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,7 +14,7 @@ from matplotlib.text import Text
 
 from vqathinker.atomic import whole_file
 from vqathinker.reporting import plot_data as data
-from vqathinker.reporting.formats import Row, write_csv
+from vqathinker.reporting.formats import write_csv
 from vqathinker.reporting.preference import read_preference
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -23,9 +22,7 @@ _STYLES = ("-", "--", ":", "-.")
 _COLUMNS = 3  # panels in a line
 _DPI = 130
 _NAMED = 24  # groups whose names still fit next to an axis
-_BINS = 5  # of videos, to show how the error changes with the spread
 _PREFERENCE = ("run", "benchmark", "score", "kind", "n", "preference", "low", "high")
-_MOST = 30  # methods of a panel of ranks, the best by mean rank
 
 Shown = TypeVar("Shown")
 
@@ -66,7 +63,8 @@ def write_scatters(judged: pd.DataFrame, out_dir: Path) -> None:
 
     def draw(axis: Axes, shown: tuple[str, pd.DataFrame]) -> None:
         benchmark, videos = shown
-        _draw_points(axis, videos["mos"], videos["score"])
+        opacity = max(0.1, min(0.7, 60 / len(videos)))
+        axis.scatter(videos["mos"], videos["score"], s=12, alpha=opacity, color=COLOURS[0], lw=0)
         _finish(axis, f"{benchmark} ({len(videos)} videos)", "MOS", "score")
 
     for run, of_run in judged.groupby("run", sort=False):
@@ -118,66 +116,6 @@ def write_residuals(judged: pd.DataFrame, out_dir: Path) -> None:
         empty = f"{run}: no benchmark has contents or kinds of degradation."
         title, path = f"{run}: MOS left over, by group", out_dir / f"residuals_{run}.png"
         _save_panels(path, list(data.residual_dots(table, run)), draw, empty=empty, title=title)
-
-
-def write_uncertainty(
-    predictions: Sequence[Path], manifests: Mapping[str, Path], out_dir: Path
-) -> None:
-    """Draw `uncertainty.png`, error against spread, and write its numbers to `uncertainty.csv`.
-
-    It has a panel for each run and benchmark whose predictions have a spread. The line is the mean
-    error of each fifth of the videos.
-    """
-    table = data.uncertainty(predictions, manifests)
-    _write_numbers(table, out_dir / "uncertainty.csv")
-
-    def draw(axis: Axes, shown: tuple[tuple[str, str], pd.DataFrame]) -> None:
-        (run, benchmark), videos = shown
-        _draw_points(axis, videos["spread"], videos["error"])
-        ordered = videos.sort_values("spread", kind="stable")
-        bins = [ordered.iloc[at] for at in np.array_split(np.arange(len(videos)), _BINS)]
-        middles = [(part["spread"].mean(), part["error"].mean()) for part in bins]
-        axis.plot(*zip(*middles, strict=True), color=COLOURS[1], marker="o", markersize=3)
-        _finish(axis, f"{run}, {benchmark}", f"spread of {videos['score'].iloc[0]}", "error, MOS")
-
-    panels = list(table.groupby(["run", "benchmark"], sort=False))
-    path = out_dir / "uncertainty.png"
-    _save_panels(path, panels, draw, empty="No prediction has a spread.")
-
-
-def write_ranks(lines: Sequence[Row], out_dir: Path) -> None:
-    """Draw `ranks.png`, a panel for each domain and a row for each method, and write `ranks.csv`.
-
-    `lines` are of the main table. A faint dot is a benchmark, the strong one the mean over them. A
-    method with numbers on fewer than half of a domain's benchmarks is only in the CSV.
-    """
-    table = data.ranks(lines)
-    _write_numbers(table, out_dir / "ranks.csv")
-    domains = list(table.groupby("domain", sort=False))
-    best = {name: _best(rows) for name, rows in domains}
-
-    def draw(axis: Axes, shown: tuple[str, pd.DataFrame]) -> None:
-        name, rows = shown
-        for place, method in enumerate(best[name]):
-            own = rows[rows["method"] == method]
-            colour = COLOURS[1] if own["ours"].any() else COLOURS[0]
-            axis.scatter(own["rank"], [place] * len(own), s=9, alpha=0.35, color=colour, lw=0)
-            axis.scatter(own["rank"].mean(), place, s=26, color=colour, lw=0)
-        axis.set_yticks(range(len(best[name])), best[name], fontsize=7)
-        axis.invert_yaxis()
-        _finish(axis, f"{name} ({rows['benchmark'].nunique()} benchmarks)", "rank by SRCC")
-
-    height = 0.6 + 0.22 * max(map(len, best.values()), default=0)
-    empty = "No method has an SRCC."
-    _save_panels(out_dir / "ranks.png", domains, draw, empty=empty, size=(5, height))
-
-
-def _best(rows: pd.DataFrame) -> list[str]:
-    """Methods with numbers on at least half of the benchmarks, by mean rank."""
-    by_method = rows.groupby("method")
-    enough = by_method["benchmark"].nunique() >= rows["benchmark"].nunique() / 2
-    mean = by_method["rank"].mean()[enough].sort_values(kind="stable")
-    return [str(name) for name in mean.index[:_MOST]]
 
 
 def write_preference_figure(preferences: Sequence[Path], out_dir: Path) -> None:
@@ -238,11 +176,6 @@ def _draw_dots(axis: Axes, dots: pd.DataFrame, places: list[str], series: list[s
     named = places if len(places) <= _NAMED else []
     axis.set_yticks(range(len(named)), named, fontsize=7)
     axis.invert_yaxis()
-
-
-def _draw_points(axis: Axes, x: pd.Series, y: pd.Series) -> None:
-    opacity = max(0.1, min(0.7, 60 / len(x)))
-    axis.scatter(x, y, s=12, alpha=opacity, color=COLOURS[0], lw=0)
 
 
 def _save_panels(

@@ -6,28 +6,24 @@ in the colour of its `series`.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata, t
+from scipy.stats import t
 
 from vqathinker.errors import InputError, reading
-from vqathinker.evaluation.measures import errors_of, residuals_of
+from vqathinker.evaluation.measures import residuals_of
 from vqathinker.evaluation.predictions import read_predictions
 from vqathinker.parquet import read_columns
 from vqathinker.products import HISTORY, MANIFEST
 from vqathinker.reporting.formats import Row
 from vqathinker.reporting.main_table import AVERAGES
 
-if TYPE_CHECKING:
-    from vqathinker.params import ScoreKind
-
 JUDGED = ("run", "benchmark", "video", "mos", "score", "mos_training", "content", "kind")
 CALIBRATION = ("run", "benchmark", "bin", "n", "score", "mos", "low", "high")
 RESIDUALS = ("run", "benchmark", "by", "group", "n", "mean", "deviation")
-UNCERTAINTY = ("run", "benchmark", "score", "video", "spread", "error")
-RANKS = ("method", "training_data", "ours", "domain", "benchmark", "srcc", "rank", "methods")
+_RANKED = ("method", "training_data", "ours", "benchmark", "srcc")
 DOTS = ["series", "place", "value", "low", "high"]
 # Columns of history.csv that every run has, to the titles of their panels.
 PANELS = {
@@ -41,7 +37,6 @@ PANELS = {
 _LABELS = ("video", "mos", "mos_training", "content", "kind")
 _BINS = 10
 _FEWEST_OF_BIN = 5  # videos, so that the mean of a bin has an interval
-_FEWEST = 10  # videos, for a line and distances from it
 
 
 def read_judged(
@@ -134,48 +129,20 @@ def residual_dots(table: pd.DataFrame, run: str) -> Iterator[tuple[tuple[str, st
         yield place, panels[place][DOTS]
 
 
-def uncertainty(predictions: Sequence[Path], manifests: Mapping[str, Path]) -> pd.DataFrame:
-    """Spread and error of each video, for predictions that have a spread.
-
-    The spread is that of the score shown in the tables, else of the expectation or of the mean.
-    Columns are `UNCERTAINTY`: `score` is its kind, `error` the distance of the MOS from the line
-    through scores and MOS.
-    """
-    parts = [pd.DataFrame(columns=UNCERTAINTY)]
-    for given in map(read_predictions, predictions):
-        kinds: tuple[ScoreKind, ...] = (given.score, "expected", "mean")
-        kind = next((kind for kind in kinds if f"{kind}_spread" in given.table.columns), None)
-        if kind is None:
-            continue
-        labels = read_columns(manifests[given.benchmark], ["video", "mos"], MANIFEST)
-        known = given.table[["video", kind, f"{kind}_spread"]].dropna().merge(labels, on="video")
-        if len(known) >= _FEWEST and known[kind].nunique() > 1:
-            part = known.assign(
-                run=given.run, benchmark=given.benchmark, score=kind,
-                spread=known[f"{kind}_spread"], error=errors_of(known[kind], known["mos"]),
-            )  # fmt: skip
-            parts.append(part[list(UNCERTAINTY)])
-    return pd.concat(parts[1:] or parts, ignore_index=True)
-
-
 def ranks(lines: Sequence[Row]) -> pd.DataFrame:
     """The rank by SRCC of every method on every benchmark: 1 is the best, equal ones share theirs.
 
     Correlations of different sets differ in size, and one hard set moves an average; ranks do not.
     Of the main table's `lines`, averages, unranked rows and rows without SRCC are left out, and of
-    our runs only the score that the tables show is ranked. Columns are `RANKS`; `methods` is the
-    number of methods that were ranked on the benchmark.
+    our runs only the score that the tables show is ranked.
     """
     counted: dict[tuple[Any, ...], Row] = {}
     for line in lines:
         if line["benchmark"] not in AVERAGES and line["ranked"] and line["srcc"] is not None:
             # The first line of a method is of the score that tables show.
             counted.setdefault((line["method"], line["training_data"], line["benchmark"]), line)
-    table = pd.DataFrame(list(counted.values()), columns=RANKS[:6])
-    of_benchmark = table.groupby("benchmark", sort=False)["srcc"]
-    table["rank"] = of_benchmark.transform(lambda srcc: rankdata(-srcc.to_numpy(dtype=float)))
-    table["methods"] = of_benchmark.transform("size")
-    return table
+    table = pd.DataFrame(list(counted.values()), columns=_RANKED).astype({"srcc": float})
+    return table.assign(rank=table.groupby("benchmark")["srcc"].rank(ascending=False))
 
 
 def preference_dots(rows: Sequence[Row]) -> list[tuple[str, pd.DataFrame]]:

@@ -256,17 +256,16 @@ def _curve(curve: Curve, number: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def ranks_plot(rows: Sequence[Row]) -> Plot | None:
-    """Rank of every method on every benchmark; None if no other method is ranked there."""
-    if all(row["ours"] for row in rows):
+def ranks_plot(table: pd.DataFrame) -> Plot | None:
+    """The `plot_data.ranks` of every method; None if no other method is ranked."""
+    if table["ours"].all():
         return None
     traces = []
-    for method in dict.fromkeys((row["method"], row["training_data"]) for row in rows):
-        own = [row for row in rows if (row["method"], row["training_data"]) == method]
-        ours = bool(own[0]["ours"])
+    for (method, _), own in table.groupby(["method", "training_data"], sort=False, dropna=False):
+        ours = bool(own["ours"].iloc[0])
         traces.append({
-            "type": "scatter", "mode": "lines+markers", "name": plain(method[0]),
-            "x": [plain(row["benchmark"]) for row in own], "y": [row["rank"] for row in own],
+            "type": "scatter", "mode": "lines+markers", "name": plain(method),
+            "x": list(map(plain, own["benchmark"])), "y": own["rank"].tolist(),
             "line": {"color": "@2" if ours else "@line", "width": 3 if ours else 1},
             "hovertemplate": "%{x}: rank %{y}<extra>%{fullData.name}</extra>",
             "showlegend": ours,

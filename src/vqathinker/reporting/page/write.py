@@ -22,6 +22,7 @@ from vqathinker.reporting.ladder import LADDER, ladder_grids
 from vqathinker.reporting.main_table import MAIN, main_grids
 from vqathinker.reporting.page import clips, plots
 from vqathinker.reporting.page.embed import content_policy, own_script, packed, packed_text
+from vqathinker.reporting.plot_data import ranks
 from vqathinker.reporting.preference import COLUMNS as PREFERENCE
 from vqathinker.reporting.preference import preference_grid
 from vqathinker.reporting.scale import TableScale, load_table_scale
@@ -123,6 +124,7 @@ def _tables(known: TableScale, folder: Path) -> dict[str, Any]:
     return {
         **{name: rows[name] for name in (*SCORES, *REMARKS)},
         "benchmarks": list(dict.fromkeys(row["benchmark"] for row in rows["scoring"])),
+        "lines": rows["main"],
         "main": main_grids(known, rows["main"], intervals=True),
         "answer": plots.answer_of(rows["ladder"]),
         "rungs": rows["ladder"],
@@ -150,7 +152,7 @@ def _plots(run: str, tables: Mapping[str, Any], figures: Path) -> dict[str, plot
         "answer": plots.before_and_after(tables["answer"]),
         "curves": plots.curves_plot(pd.DataFrame(numbers("training_curve"))),
         "ladder": plots.ladder_plot(tables["rungs"]),
-        "ranks": plots.ranks_plot(numbers("ranks")),
+        "ranks": plots.ranks_plot(ranks(tables["lines"])),
         "calibration": plots.calibration_plot(pd.DataFrame(numbers("calibration"))),
         "preference": plots.preference_plot(numbers("preference")),
         "attribution": plots.attribution_plot(tables["attributed"]),
