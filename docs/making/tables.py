@@ -82,7 +82,7 @@ def _plan(scale: str) -> Plan:
 
 def published() -> str:
     """The paper's row of its main table, a line for each benchmark of the scale `paper`."""
-    rows = {row.benchmark: row for row in read_published() if row.method == METHOD}
+    rows = {row["benchmark"]: row for row in read_published() if row["method"] == METHOD}
     data = load_all(ROOT / "params.yaml", ["scale=paper"]).data
     lines = [
         "| Benchmark | Domain | Videos | Paper, SRCC | Paper, PLCC | Ours |",
@@ -94,7 +94,7 @@ def published() -> str:
     ):
         for name in names:
             row = rows[name]
-            figures = f"{row.srcc:.3f} | {row.plcc:.3f}"
+            figures = f"{row['srcc']:.3f} | {row['plcc']:.3f}"
             lines.append(
                 f"| `{name}` | {domain} | {data.counts[name]:,} | {figures} | not run yet |"
             )
