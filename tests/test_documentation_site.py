@@ -15,8 +15,7 @@ from vqathinker.datasets.manifest import _SCHEMA as MANIFEST
 from vqathinker.evaluation.predictions import _TYPES as PREDICTIONS
 from vqathinker.evaluation.understanding.answers import _SCHEMA as ANSWERS
 from vqathinker.reporting import plot_data
-from vqathinker.reporting.preference import COLUMNS as PREFERENCE
-from vqathinker.reporting.understanding import COLUMNS as UNDERSTANDING
+from vqathinker.reporting.scores import PREFERENCE_COLUMNS, UNDERSTANDING_COLUMNS
 from vqathinker.training.history import columns as history_columns
 from vqathinker.video.perturb import _TABLE_SCHEMA as PERTURBATIONS
 
@@ -31,9 +30,9 @@ COLUMNS = {
     "History": {re.sub("^rewards/.+", "rewards/<name>", column) for column in history_columns()},
 }
 LISTS = {
-    "preference": PREFERENCE,
-    "attribution": UNDERSTANDING,
-    "understanding": UNDERSTANDING,
+    "preference": PREFERENCE_COLUMNS,
+    "attribution": UNDERSTANDING_COLUMNS,
+    "understanding": UNDERSTANDING_COLUMNS,
     "calibration": plot_data.CALIBRATION,
     "residuals": plot_data.RESIDUALS,
     "scatter": plot_data.JUDGED,

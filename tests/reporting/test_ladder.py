@@ -11,8 +11,8 @@ from vqathinker.evaluation.intervals import average_over_sets, bootstrap, genera
 from vqathinker.evaluation.significance import compare
 from vqathinker.params import IntervalsParams
 from vqathinker.reporting.formats import FILES, markdown
-from vqathinker.reporting.ladder import Agreements, ladder_grids, ladder_lines
-from vqathinker.reporting.scale import TableScale, ladder_rows
+from vqathinker.reporting.ladder import Agreements, ladder_grids, ladder_lines, ladder_rows
+from vqathinker.reporting.main_table import TableScale
 
 N = 40
 INTERVALS = IntervalsParams(resamples=200, seed=1, confidence=0.95)

@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from vqathinker.reporting.formats import FILES
-from vqathinker.reporting.main_table import AVERAGES, MAIN, main_grids, main_lines
+from vqathinker.reporting.main_table import AVERAGES, MAIN, TableScale, main_grids, main_lines
 from vqathinker.reporting.published import PUBLISHED as PUBLISHED_FILE
-from vqathinker.reporting.scale import TableScale
 
 WEIGHTED, EQUAL = AVERAGES
 SCALE = TableScale(

@@ -18,8 +18,11 @@ from vqathinker.reporting.figures import write_curves, write_preference_figure, 
 from vqathinker.reporting.formats import write_table
 from vqathinker.reporting.numbers import write_numbers
 from vqathinker.reporting.plot_data import judged_videos
-from vqathinker.reporting.preference import preference_table, read_preference
-from vqathinker.reporting.understanding import COLUMNS
+from vqathinker.reporting.scores import (
+    UNDERSTANDING_COLUMNS,
+    preference_table,
+    read_preference,
+)
 
 ROWS = "results/demo/numbers/runs"
 
@@ -36,7 +39,7 @@ def tables(scale) -> Path:
     rows = [asked | {"part": "overall"}, asked | {"part": "type", "name": "blur", "value": 1.0}]
     rows.append({"run": "base", "task": "made", "measure": "accuracy", "part": "overall"})
     for name, lines in (("attribution", rows), ("understanding", [])):
-        table = pd.DataFrame(lines, columns=list(COLUMNS)).astype({"n": "Int64"})
+        table = pd.DataFrame(lines, columns=list(UNDERSTANDING_COLUMNS)).astype({"n": "Int64"})
         table.to_csv(scale.tables / f"{name}.csv", index=False)
     return scale.tables
 

@@ -10,7 +10,7 @@ import pytest
 from vqathinker.errors import InputError
 from vqathinker.reporting.figures import write_preference_figure
 from vqathinker.reporting.formats import FILES, write_table
-from vqathinker.reporting.preference import preference_table, read_preference
+from vqathinker.reporting.scores import preference_table, read_preference
 
 KINDS = ("reverse", "random_drop", "all")
 

@@ -20,10 +20,15 @@ from vqathinker.reporting.published import (
     read_published,
     read_published_accuracy,
 )
-from vqathinker.reporting.scores import SCORING, average, read_metrics, score_tables
+from vqathinker.reporting.scores import (
+    SCORING,
+    average,
+    read_metrics,
+    score_tables,
+    understanding_tables,
+)
 from vqathinker.reporting.summary import print_summary
 from vqathinker.reporting.tables import remarks
-from vqathinker.reporting.understanding import understanding_tables
 
 COUNTS = {"ok": 9, "no_answer": 1, "not_a_number": 0, "out_of_range": 0, "cut_off": 0}
 OF_KIND: dict[str, Any] = {

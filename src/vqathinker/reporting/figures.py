@@ -15,7 +15,7 @@ from matplotlib.text import Text
 from vqathinker.atomic import whole_file
 from vqathinker.reporting import plot_data as data
 from vqathinker.reporting.formats import write_csv
-from vqathinker.reporting.preference import read_preference
+from vqathinker.reporting.scores import read_preference
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _STYLES = ("-", "--", ":", "-.")

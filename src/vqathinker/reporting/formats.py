@@ -93,8 +93,8 @@ def flat(tree: Mapping[str, Any], above: str = "") -> dict[str, Any]:
     return leaves
 
 
-def format_cell(value: Any) -> str:
-    """A cell for reading: three decimals, a dash where nothing is defined.
+def format_cell(value: Any, decimals: int = 3) -> str:
+    """A cell for reading; a dash where nothing is defined.
 
     >>> format_cell(0.85512), format_cell(12), format_cell(None), format_cell("demo")
     ('0.855', '12', '–', 'demo')
@@ -103,7 +103,30 @@ def format_cell(value: Any) -> str:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    return f"{value:.{decimals}f}" if isinstance(value, float) else str(value)
+
+
+def interval_text(
+    value: float | None, low: float | None, high: float | None, decimals: int = 3
+) -> str:
+    """A value with its interval, if it has one.
+
+    >>> interval_text(0.85512, 0.84, 0.8666), interval_text(0.85512, None, None)
+    ('0.855 [0.840, 0.867]', '0.855')
+    """
+    if value is None or low is None or high is None:
+        return format_cell(value, decimals)
+    ends = f"{format_cell(low, decimals)}, {format_cell(high, decimals)}"
+    return f"{format_cell(value, decimals)} [{ends}]"
+
+
+def signed(difference: float | None) -> str:
+    """A difference with its sign.
+
+    >>> signed(0.0123), signed(-0.0004), signed(None)
+    ('+0.012', '-0.000', '–')
+    """
+    return "–" if difference is None else f"{difference:+.3f}"
 
 
 def plain_grid(

@@ -4,10 +4,11 @@ Differences are of the same videos, by paired bootstrap. With several seeds the 
 and seeds are drawn as videos are. Holm's correction is over all differences of one measure.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,9 +17,18 @@ from vqathinker.evaluation.agreement import contents_of
 from vqathinker.evaluation.intervals import Agreement, average_over_sets, bootstrap, generator_of
 from vqathinker.evaluation.significance import Seeds, compare, holm, over_seeds
 from vqathinker.params import IntervalsParams
-from vqathinker.reporting.formats import FILES, MEASURES, Cell, Column, Grid, format_cell
-from vqathinker.reporting.main_table import AVERAGES, HEADINGS, interval_text, signed
-from vqathinker.reporting.scale import LadderRow, TableScale
+from vqathinker.reporting.formats import (
+    FILES,
+    MEASURES,
+    Cell,
+    Column,
+    Grid,
+    flat,
+    format_cell,
+    interval_text,
+    signed,
+)
+from vqathinker.reporting.main_table import AVERAGES, HEADINGS, TableScale
 
 Line = dict[str, Any]
 
@@ -35,6 +45,7 @@ _GRIDS = {
     "Backbones": ("backbone",),
     "Frames": ("frames",),
 }
+_NOT_COMPARED = frozenset(("group", "of", "seed"))
 _NOTES = (
     (
         "Averages are weighted by the number of videos, with the 95 % interval; of several seeds "
@@ -46,6 +57,73 @@ _NOTES = (
     ),
     "Holm's p: corrected over all differences of one measure in ladder.csv.",
 )
+
+
+class LadderRow(NamedTuple):
+    """A row: its first run's name, one run for each seed, its group, and what differs."""
+
+    name: str
+    runs: tuple[str, ...]
+    group: str
+    differs: str
+
+
+def ladder_rows(scale: TableScale, runs: Collection[str]) -> list[LadderRow]:
+    """The rows that these runs make, in the order of params.yaml, the method first.
+
+    A row is named by what differs in its resolved parameters; runs that differ only in their seed
+    are one row. Its group is `untrained` for a policy as it is; `training` for another method of
+    training or one `after` another run; `backbone` if only the base policy differs; `frames` if
+    only the clips differ; else `ablation`.
+    """
+    seeds: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for name, row in scale.runs.items():
+        if name in runs:
+            seeds.setdefault(tuple(sorted(_flat(row).items())), []).append(name)
+    method = _flat(scale.runs.get(scale.method, {}))
+    rows = []
+    for flattened, names in seeds.items():
+        own = dict(flattened)
+        if own.get("train") == "false" and own.get("after") == scale.method:
+            # A row that only looks at the method's policy again is trained as the method is.
+            for key in ("train", "after"):
+                own.pop(key)
+                own |= {key: method[key]} if key in method else {}
+        rows.append(_row(names, own, method))
+    return sorted(rows, key=lambda row: row.group != "method")
+
+
+def _row(names: list[str], own: Mapping[str, str], method: Mapping[str, str]) -> LadderRow:
+    keys = [key for key in {**method, **own} if own.get(key) != method.get(key)]
+    if not keys:
+        return LadderRow(names[0], tuple(names), "method", "the method")
+    if own.get("train") == "false":
+        differs = f"{own.get('base.name', '')} as it is"
+        return LadderRow(names[0], tuple(names), "untrained", differs)
+    of_base = {key for key in keys if key.startswith("base.") and key != "base.name"}
+    # A base policy without its motion branch has another name, too, but is no other backbone.
+    only_motion = bool(of_base) and all(key.startswith("base.motion") for key in of_base)
+    named = [key for key in keys if key != "base.name" or not only_motion]
+    if "base.name" in named:  # the name stands for all other parameters of a base policy
+        named = [key for key in named if key not in of_base]
+    sections = {key.split(".")[0] for key in keys}
+    if "training.method" in keys or "after" in keys:
+        group = "training"
+    elif sections == {"base"} and not only_motion:
+        group = "backbone"
+    else:
+        group = "frames" if sections == {"clips"} else "ablation"
+    differs = ", ".join(f"{key} {own.get(key, 'none')}" for key in named)
+    return LadderRow(names[0], tuple(names), group, differs)
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, str]:
+    """Parameters of a run by dotted key, as params.yaml writes them."""
+    leaves = flat({key: value for key, value in row.items() if key not in _NOT_COMPARED})
+    return {
+        key: json.dumps(value) if value is None or isinstance(value, bool) else str(value)
+        for key, value in leaves.items()
+    }
 
 
 @dataclass(eq=False)

@@ -7,8 +7,11 @@ weights. An average over fewer benchmarks than the domain has is not ranked.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
+from vqathinker.params import DataParams, ReportParams, load_section
+from vqathinker.phases.parameters import read_params
 from vqathinker.reporting.formats import (
     BOUNDS,
     COUNTS,
@@ -19,9 +22,10 @@ from vqathinker.reporting.formats import (
     Grid,
     Row,
     format_cell,
+    interval_text,
+    signed,
 )
 from vqathinker.reporting.published import HOW_SURE, METHOD, PUBLISHED
-from vqathinker.reporting.scale import TableScale
 
 Line = dict[str, Any]
 # (run, measure, benchmarks, weights) to the ends of the interval of the average.
@@ -46,6 +50,36 @@ _LEGEND = (
     "weighted by the number of videos; one over fewer benchmarks than the domain has says over how "
     "many, and is not ranked."
 )
+
+
+class TableScale(NamedTuple):
+    """The scale as tables see it.
+
+    `domains` maps each benchmark to its domain, in the order of columns; `counts` to the rows of
+    its label file. `runs` are the resolved rows of params.yaml, `method` the one that others are
+    compared with, `train_set` what all of them are trained on.
+    """
+
+    train_set: str
+    domains: Mapping[str, str]
+    counts: Mapping[str, int]
+    runs: Mapping[str, Mapping[str, Any]]
+    method: str
+
+    def benchmarks(self, domain: str) -> list[str]:
+        """The benchmarks of one domain."""
+        return [name for name, of in self.domains.items() if of == domain]
+
+
+def load_table_scale(path: Path) -> TableScale:
+    """Read it from params.yaml or from the file of a job of the report."""
+    data = load_section(path, DataParams)
+    domains = {
+        **dict.fromkeys(data.in_domain, "in-domain"),
+        **dict.fromkeys(data.out_of_distribution, "out-of-distribution"),
+    }
+    method = load_section(path, ReportParams).method
+    return TableScale(data.train, domains, dict(data.counts), read_params(path)["runs"], method)
 
 
 def main_lines(
@@ -296,23 +330,3 @@ def _our_grid(lines: Sequence[Line], notes: Sequence[str]) -> Grid:
             "lies in our interval."
         )
     return Grid("Our runs", columns, list(of_run.values()), [*legend, *reasons, *notes])
-
-
-def interval_text(value: float | None, low: float | None, high: float | None) -> str:
-    """A value with its interval, if it has one.
-
-    >>> interval_text(0.85512, 0.84, 0.8666), interval_text(0.85512, None, None)
-    ('0.855 [0.840, 0.867]', '0.855')
-    """
-    if value is None or low is None or high is None:
-        return format_cell(value)
-    return f"{format_cell(value)} [{format_cell(low)}, {format_cell(high)}]"
-
-
-def signed(difference: float | None) -> str:
-    """A difference with its sign.
-
-    >>> signed(0.0123), signed(-0.0004), signed(None)
-    ('+0.012', '-0.000', '–')
-    """
-    return "–" if difference is None else f"{difference:+.3f}"

@@ -1,16 +1,30 @@
-"""Tables of scores: a row for each run on each benchmark, and weighted averages.
+"""Tables of scores, of temporal preference, and of quality understanding.
 
 Source of the averages: docs/method.md, section 6 ("Overall": weighted by the number of videos).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from vqathinker.evaluation.preference import ALL
+from vqathinker.params import TaskParams, UnderstandingParams
 from vqathinker.policy.answer import STATUSES
-from vqathinker.products import METRICS
-from vqathinker.reporting.formats import BOUNDS, COUNTS, FILES, MEASURES, Row, Table, read_measured
-from vqathinker.reporting.published import ACCURACY, read_published_accuracy
+from vqathinker.products import METRICS, PREFERENCE, UNDERSTANDING
+from vqathinker.reporting import published
+from vqathinker.reporting.formats import (
+    BOUNDS,
+    COUNTS,
+    FILES,
+    MEASURES,
+    Grid,
+    Row,
+    Table,
+    format_cell,
+    interval_text,
+    plain_grid,
+    read_measured,
+)
 
 SCORING = ("run", "benchmark", "domain", "score", *COUNTS, *MEASURES, *BOUNDS)
 COLUMNS = {
@@ -25,7 +39,17 @@ _TITLES = {
     "scoring": "Scores", "overall": "Averages over benchmarks", "scores": "Kinds of score",
     "answers": "How answers could be read", "measures": "Further measures", "not_scored": "",
 }  # fmt: skip
+PREFERENCE_COLUMNS = (
+    "run", "benchmark", "score", "kind", "n", "n_null", "preference", "low", "high", "ties",
+    "difference", "difference_low", "difference_high", "reason",
+)  # fmt: skip
+UNDERSTANDING_COLUMNS = (
+    "run", "task", "reading", "measure", "part", "name", "n", "n_failed", "value", "low", "high",
+    "chance", "majority", "published", "reason",
+)  # fmt: skip
 _NEEDED = (*SCORING[2 : -len(BOUNDS)], "not_scored", "by_score", "answers", "samples")
+_PREFERENCE_TITLE = "Share of clips scored above their perturbed copies"
+_ATTRIBUTION = ("made", "finevd")
 
 
 def read_metrics(paths: Sequence[Path]) -> list[dict[str, Any]]:
@@ -70,11 +94,11 @@ def score_tables(results: Sequence[Row]) -> list[Table]:
 
 def _measures(result: Row) -> Iterator[Row]:
     """Every measure except those of the other tables; accuracies with the published ones."""
-    published = read_published_accuracy()
+    printed = published.read_published_accuracy()
     for name, found in result.get("measures", {}).items():
         if name not in MEASURES:
-            theirs = published.get((name, result["benchmark"]))
-            files = [*result[FILES], *([] if theirs is None else [ACCURACY])]
+            theirs = printed.get((name, result["benchmark"]))
+            files = [*result[FILES], *([] if theirs is None else [published.ACCURACY])]
             yield {**found, FILES: files, "measure": name, "published": theirs}
 
 
@@ -100,3 +124,97 @@ def average(results: Sequence[Row]) -> Iterator[dict[str, Any]]:
             **{name: sum(row[name] * row["n"] for row in scored) / videos if scored else None
                for name in MEASURES},
         }  # fmt: skip
+
+
+def read_preference(paths: Sequence[Path]) -> list[Row]:
+    """A row for each run, benchmark and kind of perturbation, with its file.
+
+    Raises:
+        InputError: a file is not what `preference` wrote, or two are of the same run and benchmark.
+    """
+    rows: list[Row] = []
+    found = read_measured(paths, PREFERENCE, ("run", "benchmark"), ("score", "kinds"))
+    for (run, benchmark), content in found.items():
+        for kind, own in content["kinds"].items():
+            share, difference = own["preference"], own["difference"]
+            rows.append({
+                "run": run, "benchmark": benchmark, "score": content["score"], "kind": kind,
+                **{name: own[name] for name in ("n", "n_null", "ties")},
+                "preference": share["value"],
+                **{end: share[end] for end in ("low", "high", "reason")},
+                "difference": difference["value"],
+                **{f"difference_{end}": difference[end] for end in ("low", "high")},
+                FILES: content[FILES],
+            })  # fmt: skip
+    return rows
+
+
+def preference_table(rows: Sequence[Row]) -> Table:
+    """The table `preference`: numbers as measured, None with a `reason` if undefined."""
+    return Table(
+        "preference",
+        _PREFERENCE_TITLE,
+        PREFERENCE_COLUMNS,
+        PREFERENCE_COLUMNS[:4],
+        rows,
+        None,
+        [preference_grid(rows)],
+    )
+
+
+def preference_grid(rows: Iterable[Row], title: str = _PREFERENCE_TITLE) -> Grid:
+    """A row for each run on each benchmark, and a column for each kind."""
+    lines: dict[tuple[str, str], dict[str, str]] = {}
+    ties: dict[tuple[str, str], str] = {}
+    for row in rows:
+        pair = row["run"], row["benchmark"]
+        lines.setdefault(pair, {"run": pair[0], "benchmark": pair[1]})[row["kind"]] = interval_text(
+            row["preference"], row["low"], row["high"], 2
+        )
+        if row["kind"] == ALL:
+            ties[pair] = format_cell(row["ties"], 2)
+    shown = [{**line, "ties": ties.get(pair, "–")} for pair, line in lines.items()]
+    return plain_grid(title, list(shown[0]) if shown else ["run", "benchmark"], shown, ())
+
+
+def understanding_tables(
+    params: UnderstandingParams, runs: Iterable[str], measures: Sequence[Path]
+) -> list[Table]:
+    """The tables `attribution` and `understanding`.
+
+    Every task of `params` has rows for each of `runs`: those of `measures`, JSON files, or an empty
+    one with the reason. `published` is what others print for the authors' weights.
+
+    Raises:
+        InputError: two files are of the same run and task, or one is not a file of measures.
+    """
+    found = read_measured(measures, UNDERSTANDING, ("run", "task"), ("reading", "rows"))
+    printed = published.read_published_understanding()
+    rows: dict[str, list[Row]] = {"attribution": [], "understanding": []}
+    for run in runs:
+        for name, task in params.tasks.items():
+            content = found.get((run, name), {"rows": [_absent(task)], FILES: []})
+            head = {"run": run, "task": name, "reading": content.get("reading")}
+            for row in content["rows"]:
+                theirs = printed.get((task.kind, row["measure"], row["part"], row["name"]))
+                files = [*content[FILES], *([] if theirs is None else [published.UNDERSTANDING])]
+                known = {
+                    **dict.fromkeys(UNDERSTANDING_COLUMNS),
+                    **row,
+                    **head,
+                    "published": theirs,
+                    FILES: files,
+                }
+                rows["attribution" if task.kind in _ATTRIBUTION else "understanding"].append(known)
+    return [
+        Table(name, name.title(), UNDERSTANDING_COLUMNS, UNDERSTANDING_COLUMNS[:6], own, 9)
+        for name, own in rows.items()
+    ]
+
+
+def _absent(task: TaskParams) -> Row:
+    return {
+        "measure": "accuracy", "part": "overall", "name": "",
+        "reason": f"not asked: {task.set}, or what the run is trained on, is not there; "
+        f"`vqathinker data status` says what you do, `vqathinker data fetch {task.set}` brings it",
+    }  # fmt: skip

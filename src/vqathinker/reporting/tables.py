@@ -21,15 +21,31 @@ from vqathinker.params import (
 from vqathinker.phases.keys import job_params
 from vqathinker.phases.parameters import read_params
 from vqathinker.reporting.formats import FILES, Row, Table, write_table, write_text
-from vqathinker.reporting.ladder import LADDER, LADDER_KEY, Agreements, ladder_grids, ladder_lines
-from vqathinker.reporting.main_table import MAIN, MAIN_KEY, main_grids, main_lines
+from vqathinker.reporting.ladder import (
+    LADDER,
+    LADDER_KEY,
+    Agreements,
+    ladder_grids,
+    ladder_lines,
+    ladder_rows,
+)
+from vqathinker.reporting.main_table import (
+    MAIN,
+    MAIN_KEY,
+    load_table_scale,
+    main_grids,
+    main_lines,
+)
 from vqathinker.reporting.plot_data import read_judged
-from vqathinker.reporting.preference import preference_table, read_preference
 from vqathinker.reporting.provenance import write_provenance
 from vqathinker.reporting.published import read_published
-from vqathinker.reporting.scale import ladder_rows, load_table_scale
-from vqathinker.reporting.scores import read_metrics, score_tables
-from vqathinker.reporting.understanding import understanding_tables
+from vqathinker.reporting.scores import (
+    preference_table,
+    read_metrics,
+    read_preference,
+    score_tables,
+    understanding_tables,
+)
 
 REMARKS = {"not_there": ("set", "rows", "reason"), "notes": ("benchmark", "note")}
 

@@ -5,6 +5,8 @@ total size of texts has a limit, because they make a page large.
 """
 
 import base64
+import gzip
+import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +19,6 @@ from vqathinker.evaluation.predictions import RAW, Predictions, read_predictions
 from vqathinker.params import PerturbationParams
 from vqathinker.parquet import read_columns
 from vqathinker.products import MANIFEST, PERTURBED
-from vqathinker.reporting.page.embed import packed
 from vqathinker.video.perturb import draw_each_kind
 from vqathinker.video.thumbnails import Thumbnails, webp
 
@@ -145,6 +146,17 @@ def leave_out(run: str, benchmarks: Sequence[Benchmark], limit: int = _TEXTS) ->
             for texts, at in places:
                 texts[at] = texts[at] and False
     return left_out
+
+
+def packed(content: Any) -> str:
+    """JSON, gzipped, in base64: none of its characters means anything to HTML."""
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return packed_text(text)
+
+
+def packed_text(text: str) -> str:
+    """Text, gzipped, in base64; always the same bytes."""
+    return base64.b64encode(gzip.compress(text.encode(), 6, mtime=0)).decode("ascii")
 
 
 def _numbers(column: pd.Series) -> list[float | None]:

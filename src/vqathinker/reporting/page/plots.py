@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from vqathinker.reporting.formats import Row
-from vqathinker.reporting.main_table import AVERAGES, interval_text
+from vqathinker.reporting.formats import Row, interval_text
+from vqathinker.reporting.main_table import AVERAGES
 from vqathinker.reporting.plot_data import (
     DOTS,
     Curve,

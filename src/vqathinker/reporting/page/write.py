@@ -1,10 +1,14 @@
 """The report of a scale as one HTML page that a browser opens without a network.
 
 It has no date, so the same results give the same bytes. Answers of policies are data or escaped
-text, never markup, and a strict policy allows no script but its own.
+text, never markup, and a strict policy allows no script but its own and plotly's, which comes
+gzipped from the installed package.
 """
 
-from collections.abc import Mapping
+import base64
+import hashlib
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,18 +23,17 @@ from vqathinker.policy.label_sentences import describe_labels_of
 from vqathinker.products import FIGURES
 from vqathinker.reporting.formats import NUMBERS, flat, format_cell, read_table, write_text
 from vqathinker.reporting.ladder import LADDER, ladder_grids
-from vqathinker.reporting.main_table import MAIN, main_grids
+from vqathinker.reporting.main_table import MAIN, TableScale, load_table_scale, main_grids
 from vqathinker.reporting.page import clips, plots
-from vqathinker.reporting.page.embed import content_policy, own_script, packed, packed_text
+from vqathinker.reporting.page.clips import packed, packed_text
 from vqathinker.reporting.plot_data import ranks
-from vqathinker.reporting.preference import COLUMNS as PREFERENCE
-from vqathinker.reporting.preference import preference_grid
-from vqathinker.reporting.scale import TableScale, load_table_scale
 from vqathinker.reporting.scores import COLUMNS as SCORES
+from vqathinker.reporting.scores import PREFERENCE_COLUMNS, UNDERSTANDING_COLUMNS, preference_grid
 from vqathinker.reporting.tables import REMARKS
-from vqathinker.reporting.understanding import COLUMNS as UNDERSTANDING
 from vqathinker.video.thumbnails import read_thumbnails
 
+# In this order: later ones call earlier ones.
+_SCRIPTS = ("unpack", "theme", "tables", "frames", "clip", "plots", "points", "find", "start")
 _NOT_SCORED_LISTED = 50
 _ATTRIBUTION = ("run", "task", "n", "n_failed", "value", "low", "high", "chance", "majority")
 _PREFERENCE = "Temporal preference: one row for each run, one column for each kind of perturbation"
@@ -95,7 +98,7 @@ def write_page(
     data = {"run": shown, "runs": list(by_run), "places": places, "plots": content}
     # Texts are unpacked when a clip is opened.
     texts = {f"texts-{number}": packed(one.texts) for number, one in enumerate(benchmarks)}
-    plotly, own_js = str(get_plotlyjs()), own_script()
+    plotly, own_js = str(get_plotlyjs()), _own_script()
     loader = PackageLoader("vqathinker.reporting.page", ".")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
     environment.filters["format_cell"] = format_cell
@@ -103,7 +106,7 @@ def write_page(
         labels=describe_labels_of(known.train_set, origins),
         title=title, scale=scale, runs=list(by_run), shown=shown, **tables,
         style=Path(__file__).with_name("page.css").read_text("utf-8"),
-        policy=content_policy([plotly, own_js], pictures_in_files=sheets.in_files),
+        policy=_content_policy([plotly, own_js], pictures_in_files=sheets.in_files),
         numbers=NUMBERS, listed=_NOT_SCORED_LISTED, plots=drawn,
         picks=picks, in_files=sheets.in_files, left_out=left_out,
         origins=_provenance_table(by_run),
@@ -117,8 +120,8 @@ def write_page(
 def _tables(known: TableScale, folder: Path) -> dict[str, Any]:
     """Every table as the template expects it."""
     columns = {
-        **SCORES, **REMARKS, "main": MAIN, "ladder": LADDER, "preference": PREFERENCE,
-        "attribution": UNDERSTANDING,
+        **SCORES, **REMARKS, "main": MAIN, "ladder": LADDER, "preference": PREFERENCE_COLUMNS,
+        "attribution": UNDERSTANDING_COLUMNS,
     }  # fmt: skip
     rows = {name: read_table(folder / f"{name}.csv", columns[name]) for name in columns}
     return {
@@ -174,3 +177,24 @@ def _provenance_table(predictions: Mapping[str, list[Predictions]]) -> list[tupl
         }
     keys = dict.fromkeys(key for values in by_run.values() for key in values)
     return [(key, [values.get(key, "–") for values in by_run.values()]) for key in keys]
+
+
+def _own_script() -> str:
+    """The page's own script: its files one below the other, in a scope of their own."""
+    folder = files("vqathinker.reporting.page") / "browser"
+    parts = [(folder / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS]
+    return "\n".join(['"use strict";(() => {', *parts, "})();"])
+
+
+def _content_policy(scripts: Iterable[str], *, pictures_in_files: bool) -> str:
+    """The Content-Security-Policy: these scripts, pictures from inside, and nothing else.
+
+    Styles are free, because plotly.js sets them. `pictures_in_files` allows files next to the page.
+    """
+    digests = [hashlib.sha256(script.encode()).digest() for script in scripts]
+    hashes = " ".join(f"'sha256-{base64.b64encode(one).decode()}'" for one in digests)
+    outside = " 'self' file:" if pictures_in_files else ""
+    return (
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "
+        f"img-src data: blob:{outside}; base-uri 'none'; form-action 'none'"
+    )
