@@ -161,7 +161,7 @@ def preference(
 
     how = load_section(params, MetricsParams).intervals
     found = write_preference(manifest, perturbed, out, how)["kinds"][ALL]
-    typer.echo(f"{out}: preference {found['preference'].value}, {found['n']} pairs")
+    typer.echo(f"{out}: preference {found['preference']['value']}, {found['n']} pairs")
 
 
 def absent(

@@ -9,7 +9,7 @@ bootstrap", section 4: the expanded percentile interval). The tests measure the 
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -57,22 +57,13 @@ class Resampled:
     draws: tuple[object, ...]
     reason: str | None = None
 
-    @classmethod
-    def checked(
-        cls,
-        value: float | None,
-        replicates: Floats,
-        n: int,
-        freedom: float,
-        draws: tuple[object, ...],
-        reason: str | None,
-    ) -> Self:
+    def checked(self) -> Self:
         """With a reason instead of replicates where any of them is not defined."""
-        undefined = int(np.isnan(replicates).sum())
+        undefined, reason = int(np.isnan(self.replicates).sum()), self.reason
         if reason is None and undefined:
-            reason = f"not defined in {undefined} of {len(replicates)} resamples of its videos"
-        kept = np.empty(0) if reason else replicates
-        return cls(value, kept, n, freedom, draws, reason)
+            number = len(self.replicates)
+            reason = f"not defined in {undefined} of {number} resamples of its videos"
+        return replace(self, replicates=np.empty(0), reason=reason) if reason else self
 
     def estimate(self, confidence: float = 0.95) -> Estimate:
         """The value, and the interval that covers the true one in `confidence` of all samples."""
@@ -160,7 +151,7 @@ def bootstrap(
     return [
         Agreement(
             *(
-                Resampled.checked(value, one, len(y), number - 1.0, draws, reason)
+                Resampled(value, one, len(y), number - 1.0, draws, reason).checked()
                 for value, one in zip((point["srcc"], point["plcc"]), drawn, strict=True)
             )
         )

@@ -49,15 +49,16 @@ def fit_logistic(scores: ArrayLike, mos: ArrayLike) -> LogisticFit:
     """Fit the curve to `scores` and `mos`, both (videos,); RMSE is in units of the MOS."""
     x, y = np.asarray(scores, dtype=float), np.asarray(mos, dtype=float)
     if reason := correlations(x, y)["reason"]:
-        return _no_fit(reason)
+        return LogisticFit(None, None, None, reason)
     if (different := len(np.unique(x))) < _FEWEST:
-        return _no_fit(f"{different} different scores; the logistic needs {_FEWEST}")
+        reason = f"{different} different scores; the logistic needs {_FEWEST}"
+        return LogisticFit(None, None, None, reason)
     centre, scale = y.mean(), y.std()
     z = (y - centre) / scale
     mapped = centre + scale * min(_candidates(x, z), key=lambda found: _squares(found - z))
     plcc = correlations(mapped, y)["plcc"]
     if plcc is None:
-        return _no_fit("the logistic maps all scores to one")
+        return LogisticFit(None, None, None, "the logistic maps all scores to one")
     return LogisticFit(mapped, plcc, float(np.sqrt(np.mean((mapped - y) ** 2))), None)
 
 
@@ -84,7 +85,7 @@ def resample_logistic(
         drawn = np.concatenate(blocks, axis=1)
     draws = (object(),)
     plcc, rmse = (
-        Resampled.checked(value, replicates, len(y), number - 1.0, draws, reason)
+        Resampled(value, replicates, len(y), number - 1.0, draws, reason).checked()
         for value, replicates in zip((fit.plcc, fit.rmse), drawn, strict=True)
     )
     return plcc, rmse
@@ -137,7 +138,3 @@ def _squares(values: Floats) -> float:
 def _curve(x: Floats, middle: float, width: float) -> Floats:
     with np.errstate(over="ignore"):
         return expit((x - middle) / width)
-
-
-def _no_fit(reason: str) -> LogisticFit:
-    return LogisticFit(None, None, None, reason)

@@ -211,13 +211,7 @@ def write_absent(
     expects. `reason` says which set is absent and which command brings it. `not_scored` is empty,
     because no video is known.
 
-    Args:
-        run: its name.
-        benchmark: its name.
-        lacking: the absent sets: the benchmark, the training set, or both.
-        data: section `data`.
-        how: section `evaluation`; the kinds of scores that there would be.
-        out: JSON file to write.
+    `lacking` names the absent sets: the benchmark, the training set, or both.
 
     Raises:
         CardError: a set has no card, or a wrong one.

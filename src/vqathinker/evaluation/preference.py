@@ -143,22 +143,21 @@ def write_preference(
     found = contents_of(contents.reindex(videos))
     groups = pd.Series(videos.to_numpy() if found is None else found, index=videos, dtype=str)
     kinds = measure_preference(table, given.provenance["perturbations"]["kinds"], groups, how)
-    result = {
+    result: dict[str, Any] = {
         "run": given.run,
         "benchmark": given.benchmark,
         "score": given.score,
         "videos": len(videos),
         "resampled_by": "video" if found is None else "content",
         "n_groups": groups.nunique(),
-        "kinds": kinds,
+        "kinds": {
+            kind: {**one, "preference": one["preference"]._asdict(),
+                   "difference": one["difference"]._asdict()}
+            for kind, one in kinds.items()
+        },
         "provenance": origin_of_metrics(
             manifest, perturbed, given.provenance, {"intervals": how.model_dump()}
         ),
-    }
-    plain = {
-        kind: {**one, "preference": one["preference"]._asdict(),
-               "difference": one["difference"]._asdict()}
-        for kind, one in kinds.items()
     }  # fmt: skip
-    write_json(out, {**result, "kinds": plain})
+    write_json(out, result)
     return result

@@ -7,7 +7,7 @@ the first letter found nor the most similar text is guessed.
 The file is a parquet table with provenance. Columns: `question` (its number), `video` (id; for a
 pair, joined by `_cat_`), `kind` (of the question), `asked` (its words with the options as shown),
 `shown` (options in that order, empty without), `completion` (null where nothing is generated),
-`status` (see `STATUSES`), `said` (the option, or the words of an open answer; null unless ok),
+`status` (see `OptionStatus`), `said` (the option, or the words of an open answer; null unless ok),
 `score` (of a rating), `chances` (log probability of each option as shown, where the likeliest is
 taken). The file contains no right answers. Its provenance has at least `run` and `task`.
 """
@@ -15,7 +15,7 @@ taken). The file contains no right answers. Its provenance has at least `run` an
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 
@@ -26,7 +26,6 @@ from vqathinker.products import ANSWERS
 
 OptionStatus = Literal["ok", "no_answer", "not_an_option", "cut_off", "out_of_range",
                        "not_a_number", "no_clip"]  # fmt: skip
-STATUSES: tuple[OptionStatus, ...] = get_args(OptionStatus)
 _LETTER = re.compile(r"\(?([A-Z])\)?[.:)]?")
 _LETTER_AND_TEXT = re.compile(r"\(?([A-Z])(?:\)|[.:])\s*(.+)", re.DOTALL)
 _TAG = re.compile(r"</?(?:think|answer)>")

@@ -224,16 +224,15 @@ def judge_answers(
         **how.model_dump(include={"model", "rounds", "temperature", "max_tokens"}),
     }  # fmt: skip
     wanted = [(number, turn) for number in sorted(texts) for turn in range(1, how.rounds + 1)]
-    judge = Judge(how, key_of(how)) if wanted else None
     with open_journal(out, {**head, "prompt": PROMPT}) as journal:
         through = {(row["question"], row["round"]) for [row] in journal.entries}
         left = [pair for pair in wanted if pair not in through]
-        for number, turn in tqdm(left, desc=f"{given.run} {given.task}", disable=None):
-            assert judge is not None  # noqa: S101  there is something to be judged
-            verdict = judge.verdict(texts[number])
-            row = {"question": number, "round": turn, **verdict._asdict(), "model": how.model}
-            journal.add([{**row, "prompt": texts[number]}])
-        if judge is not None:
+        if left:  # else no key is needed
+            judge = Judge(how, key_of(how))
+            for number, turn in tqdm(left, desc=f"{given.run} {given.task}", disable=None):
+                verdict = judge.verdict(texts[number])
+                row = {"question": number, "round": turn, **verdict._asdict(), "model": how.model}
+                journal.add([{**row, "prompt": texts[number]}])
             judge.close()
         rows = sorted((row for [row] in journal.entries), key=lambda r: (r["question"], r["round"]))
         lines = [json.dumps(line, ensure_ascii=False) for line in [head, *rows]]

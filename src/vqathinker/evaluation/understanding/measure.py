@@ -151,8 +151,6 @@ def position_rows(answered: Sequence[Answered]) -> Iterator[Row]:
     Without a position bias the shares are those of chance, whatever a policy knows: right options
     are shuffled.
     """
-    if not answered:
-        return
     shown = [list(answer["shown"]) for _, answer in answered]
     right = [options.index(q.right) for (q, _), options in zip(answered, shown, strict=True)]
     named = Counter(
@@ -179,10 +177,8 @@ def _accuracy(part: str, name: str, answered: Sequence[Answered]) -> Row:
     return row | ({"majority": _majority(answered)} if part == "overall" else {})
 
 
-def _majority(answered: Sequence[Answered]) -> float | None:
+def _majority(answered: Sequence[Answered]) -> float:
     """Accuracy of always naming the option that is right most often."""
-    if not answered:
-        return None
     often = Counter(question.right for question, _ in answered)
     guesses = [max(question.options, key=lambda o: (often[o], o)) for question, _ in answered]
     hits = [q.right == guess for (q, _), guess in zip(answered, guesses, strict=True)]
