@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vqathinker.evaluation.logistic import fit_logistic, resample_logistic
+from vqathinker.evaluation.logistic import fit_logistic
 from vqathinker.evaluation.measures import correlations
 
 REAL = Path(__file__).parents[3] / "shared" / "real"
@@ -116,16 +116,3 @@ def test_the_published_plcc_of_dover_is_reached(name, printed):
     raw = correlations(theirs["fused"], theirs["label"])["plcc"]
     assert raw == pytest.approx(printed, abs=6e-4)
     assert raw <= fit_logistic(theirs["fused"], theirs["label"]).plcc < raw + 0.01
-
-
-def test_contents_are_drawn_as_wholes():
-    scores, mos = curved(8)
-    kinds = np.arange(200) % 10
-    alone, together = (
-        resample_logistic(
-            scores, mos + 40 * (kinds == 3), groups, generator=np.random.default_rng(1),
-            resamples=500,
-        )[1].replicates.std()
-        for groups in (None, kinds)
-    )  # fmt: skip
-    assert together > 1.3 * alone

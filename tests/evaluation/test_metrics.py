@@ -92,10 +92,6 @@ class TestEvaluate:
         assert found["by_score"]["greedy"]["n_scored"] == 3
         assert found["by_score"]["greedy"]["distinct"] == 2
 
-    @pytest.mark.parametrize("score", [float("nan"), float("inf")])
-    def test_a_score_that_is_no_number_counts_as_null(self, score: float) -> None:
-        assert judge(predictions(a=1, b=2, c=3, d=score))["n_null"] == 1
-
     @pytest.mark.parametrize(
         ("table", "labels", "complaint"),
         [

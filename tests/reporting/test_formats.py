@@ -3,7 +3,6 @@
 import subprocess
 from pathlib import Path
 
-import pytest
 from tests.programs import latex_or_skip
 
 from vqathinker.reporting.formats import Cell, Column, Grid, latex, markdown, write_csv
@@ -31,14 +30,6 @@ def test_markdown_marks_the_best_bold_and_the_second_in_italics() -> None:
     assert lines[4].endswith("| **0.900** | *0.800* | 12 |")
     assert r"\| ±" in lines[4]
     assert lines[-1] == "- 50 % & more_"
-
-
-@pytest.mark.parametrize(
-    "text", ["demo_indomain", "0.855 [0.840, 0.867]", "+0.012*", "<0.001", "0.8 ± 0.1", "-0.1"]
-)
-def test_markdown_leaves_names_and_numbers_of_ours_readable(text: str) -> None:
-    grid = Grid("t", [Column("name")], [[[Cell(text)]]])
-    assert markdown([grid]).splitlines()[4] == f"| {text} |"
 
 
 def test_latex_compiles(tmp_path: Path) -> None:

@@ -4,11 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from vqathinker.errors import InputError
-from vqathinker.reporting.figures import write_preference_figure
 from vqathinker.reporting.formats import FILES, write_table
 from vqathinker.reporting.scores import preference_table, read_preference
 
@@ -51,15 +49,6 @@ def test_every_run_has_a_row_for_each_kind_and_for_reading_one_row(
         "| base | seen | 0.50 | 0.50 | 0.50 | 0.25 |",
         "| grpo | seen | " + "0.81 [0.69, 0.94] | " * 3 + "0.25 |",
     ]
-
-
-def test_the_figure_names_runs_and_kinds_and_has_its_numbers_as_csv(
-    files: list[Path], tmp_path: Path
-) -> None:
-    write_preference_figure(files, tmp_path)
-    vectors = (tmp_path / "preference.svg").read_text(encoding="utf-8")
-    assert all(f">{text}<" in vectors for text in ("base", "grpo", "seen", "random drop"))
-    assert pd.read_csv(tmp_path / "preference.csv")["preference"].max() == 0.8125
 
 
 def test_two_files_of_one_run_and_files_of_others_are_refused(files: list[Path]) -> None:

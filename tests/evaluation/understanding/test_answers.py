@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from vqathinker.evaluation.understanding.answers import answer_text, read_option
+from vqathinker.evaluation.understanding.answers import read_option
 from vqathinker.evaluation.understanding.measure import Answered, accuracy_rows, position_rows
 from vqathinker.evaluation.understanding.questions import Question, order_of, sample
 from vqathinker.policy.answer import Completion
@@ -62,13 +62,6 @@ def test_one_letter_or_the_text_of_one_option_counts(text: str, said: str) -> No
 )
 def test_anything_else_is_a_failure_with_a_name(text: str, finished: bool, status: str) -> None:
     assert read_option(Completion(text, finished), SHOWN) == (None, status)
-
-
-def test_an_open_answer_is_what_stands_in_the_last_answer_or_all_of_a_text_without_tags() -> None:
-    assert answer_text(Completion("<think>x</think><answer>soft edges</answer>")).text == (
-        "soft edges"
-    )
-    assert answer_text(Completion("Soft edges.\n")).text == "Soft edges."
 
 
 def answered(number: int, right: str, said: str | None, options: tuple[str, ...]) -> Answered:

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 import torch
+from tests.evaluation.conftest import settings
 
 from vqathinker.evaluation.understanding import ask as asking
 from vqathinker.evaluation.understanding.answers import Answers, read_answers
 from vqathinker.evaluation.understanding.ask import Manner, ask, option_chances
 from vqathinker.evaluation.understanding.measure import measure_task
 from vqathinker.evaluation.understanding.questions import Question
-from vqathinker.params import AnswerParams, EvaluationParams, UnderstandingParams
+from vqathinker.params import AnswerParams, UnderstandingParams
 from vqathinker.policy.config import normalise
 from vqathinker.policy.folder.checkpoint import load_policy
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
@@ -39,13 +40,9 @@ OTHERS = [
 def ask_tiny(tmp_path: Path, tiny_base: Path, tiny_clips: Path) -> Ask:
     def run(questions: Sequence[Question], reading: str = "generated", **changes: Any) -> Answers:
         plain = {"tasks": {}, "seed": 7, "max_questions": None, "reading": reading}
-        evaluation = {
-            "batch_size": 4, "max_new_tokens": 4, "score": "greedy", "beside": [],
-            "precision": "fp32", "sampling": {"answers": 2, "temperature": 1.0, "seed": 7},
-        }  # fmt: skip
         manner = Manner(
             UnderstandingParams.model_validate(plain | changes),
-            EvaluationParams.model_validate(evaluation),
+            settings(),
             AnswerParams(reading="strict", range=[0, 5]),
         )
         out = tmp_path / "answers.parquet"

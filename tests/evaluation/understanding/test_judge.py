@@ -105,17 +105,14 @@ def test_nonsense_is_a_failure_and_is_kept(ask: Callable[..., Any], reply: str) 
     assert waited == []  # it answered: asking again until it fits would bend the scores
 
 
-def test_a_limit_of_rates_is_waited_for_as_long_as_it_says(ask: Callable[..., Any]) -> None:
-    verdict, waited = ask((429, {"Retry-After": "7"}, ""), (503, {}, ""))
+@pytest.mark.parametrize("failure", [None, (503, {}, "")])
+def test_a_failure_is_asked_again_and_a_limit_of_rates_is_kept(
+    ask: Callable[..., Any], failure: Any
+) -> None:
+    verdict, waited = ask((429, {"Retry-After": "7"}, ""), failure)
     assert verdict.status == "ok"
     assert waited[0] == 7
     assert 0.5 <= waited[1] <= 1.0  # doubled, half to all of it
-
-
-def test_a_judge_that_stalls_is_asked_again(ask: Callable[..., Any]) -> None:
-    verdict, waited = ask(None)
-    assert verdict.status == "ok"
-    assert len(waited) == 1
 
 
 def test_a_refusal_of_everything_ends_the_job_with_what_to_look_at(ask: Callable[..., Any]) -> None:
