@@ -13,7 +13,6 @@ from vqathinker.evaluation.preference import (
     ALL,
     mean_with_interval,
     measure_preference,
-    outcomes,
     write_preference,
 )
 from vqathinker.params import IntervalsParams
@@ -41,11 +40,6 @@ def contents(of_each: int) -> pd.Series:
 
 RAW = np.linspace(1, 5, len(VIDEOS))
 HALF = np.where(np.arange(len(VIDEOS)) % 2 == 0, -0.1, 0.1)
-
-
-def test_a_win_counts_one_a_tie_one_half_and_rounding_is_a_tie():
-    won = outcomes([3.0, 3.0, 3.0, 3.0], [2.9, 3.1, 3.0, 3.00001])
-    assert won.tolist() == [1.0, 0.0, 0.5, 0.5]
 
 
 def test_a_clip_that_always_scores_higher_has_preference_one_and_wilson_s_interval():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vqathinker.evaluation.intervals import bootstrap
-from vqathinker.evaluation.significance import compare, holm, over_seeds
+from vqathinker.evaluation.significance import compare, over_seeds
 
 
 def runs_of(errors, videos=120, seed=1):
@@ -51,11 +51,6 @@ class TestCompare:
         scores, mos = runs_of([0.3])
         with pytest.raises(ValueError, match="bootstrap"):
             compare(drawn(scores, mos)[0].srcc, drawn(scores, mos)[0].srcc)
-
-
-class TestHolm:
-    def test_by_hand(self):
-        assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
 
 class TestOverSeeds:

@@ -23,6 +23,8 @@ from vqathinker.reporting.formats import (
     Cell,
     Column,
     Grid,
+    Row,
+    Table,
     flat,
     format_cell,
     interval_text,
@@ -37,7 +39,7 @@ LADDER = (
     "n", "value", "low", "high", "spread",
     "n_compared", "difference", "difference_low", "difference_high", "p", "p_holm", "reason",
 )  # fmt: skip
-LADDER_KEY = ("group", "row", "differs", "domain", "benchmark", "measure")
+_KEY = ("group", "row", "differs", "domain", "benchmark", "measure")
 # Title of a grid to its groups of rows, below the method.
 _GRIDS = {
     "Ablation ladder": ("untrained", "ablation"),
@@ -183,6 +185,13 @@ class Agreements:
             resamples=self.params.resamples,
         )
         return dict(zip(fitting, found, strict=True))
+
+
+def ladder_table(scale: TableScale, results: Sequence[Row], agreements: Agreements) -> Table:
+    """The table `ladder` of all runs with predictions; `results` are metrics, for provenance."""
+    files = {(one["run"], one["benchmark"]): one[FILES][0] for one in results}
+    lines = ladder_lines(scale, ladder_rows(scale, agreements.runs), agreements, files)
+    return Table("ladder", "", LADDER, _KEY, lines, 9, ladder_grids(scale, lines))
 
 
 def ladder_lines(

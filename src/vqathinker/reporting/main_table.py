@@ -21,11 +21,12 @@ from vqathinker.reporting.formats import (
     Column,
     Grid,
     Row,
+    Table,
     format_cell,
     interval_text,
     signed,
 )
-from vqathinker.reporting.published import HOW_SURE, METHOD, PUBLISHED
+from vqathinker.reporting.published import HOW_SURE, METHOD, PUBLISHED, read_published
 
 Line = dict[str, Any]
 # (run, measure, benchmarks, weights) to the ends of the interval of the average.
@@ -42,7 +43,7 @@ MAIN = (
     *(name.format(measure) for measure in MEASURES for name in _OF_MEASURE),
     "how_sure", "ranked", "source", "reason",
 )  # fmt: skip
-MAIN_KEY = ("method", "training_data", "score", "domain", "benchmark", "how_sure")
+_KEY = ("method", "training_data", "score", "domain", "benchmark", "how_sure")
 HEADINGS = {"srcc": "SRCC", "plcc": "PLCC"}
 _LEGEND = (
     "The best of a column is bold, the second in italics (underlined in print), at three decimals. "
@@ -80,6 +81,14 @@ def load_table_scale(path: Path) -> TableScale:
     }
     method = load_section(path, ReportParams).method
     return TableScale(data.train, domains, dict(data.counts), read_params(path)["runs"], method)
+
+
+def main_table(
+    scale: TableScale, results: Sequence[Row], interval: AverageInterval, notes: Sequence[str]
+) -> Table:
+    """The table `main`; `notes` stand below the grid of our runs."""
+    lines = main_lines(scale, read_published(), results, interval)
+    return Table("main", "", MAIN, _KEY, lines, 9, main_grids(scale, lines, notes))
 
 
 def main_lines(

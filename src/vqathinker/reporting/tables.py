@@ -21,24 +21,10 @@ from vqathinker.params import (
 from vqathinker.phases.keys import job_params
 from vqathinker.phases.parameters import read_params
 from vqathinker.reporting.formats import FILES, Row, Table, write_table, write_text
-from vqathinker.reporting.ladder import (
-    LADDER,
-    LADDER_KEY,
-    Agreements,
-    ladder_grids,
-    ladder_lines,
-    ladder_rows,
-)
-from vqathinker.reporting.main_table import (
-    MAIN,
-    MAIN_KEY,
-    load_table_scale,
-    main_grids,
-    main_lines,
-)
+from vqathinker.reporting.ladder import Agreements, ladder_table
+from vqathinker.reporting.main_table import load_table_scale, main_table
 from vqathinker.reporting.plot_data import read_judged
 from vqathinker.reporting.provenance import write_provenance
-from vqathinker.reporting.published import read_published
 from vqathinker.reporting.scores import (
     preference_table,
     read_metrics,
@@ -95,17 +81,14 @@ def write_tables(params: Path, inputs: Inputs, out_dir: Path) -> None:
     intervals = load_section(params, MetricsParams).intervals.model_copy(update=resamples)
     judged = read_judged(inputs.predictions, by_set(inputs.manifest))
     agreements = Agreements(judged, intervals)
-    lines = main_lines(scale, read_published(), results, agreements.average_interval)
-    files = {(one["run"], one["benchmark"]): one[FILES][0] for one in results}
-    rungs = ladder_lines(scale, ladder_rows(scale, agreements.runs), agreements, files)
     runs = dict.fromkeys(one["run"] for one in results)
     asked = load_section(params, UnderstandingParams)
     tables = [
         Table("not_there", "", REMARKS["not_there"], ("set",), lacking, csv_only=True),
         Table("notes", "", REMARKS["notes"], ("benchmark",), notes, csv_only=True),
         *score_tables(results),
-        Table("main", "", MAIN, MAIN_KEY, lines, 9, main_grids(scale, lines, sentences)),
-        Table("ladder", "", LADDER, LADDER_KEY, rungs, 9, ladder_grids(scale, rungs)),
+        main_table(scale, results, agreements.average_interval, sentences),
+        ladder_table(scale, results, agreements),
         preference_table(read_preference(inputs.preference)),
         *understanding_tables(asked, runs, inputs.understanding),
     ]
