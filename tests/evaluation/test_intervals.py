@@ -77,7 +77,6 @@ class TestBootstrap:
         both = bootstrap([scores, -scores], mos, generator=rng, resamples=400)
         np.testing.assert_array_equal(both[0].srcc.replicates, one(scores, mos).srcc.replicates)
         np.testing.assert_allclose(both[0].srcc.replicates, -both[1].srcc.replicates, atol=1e-12)
-        assert both[0].srcc.draws == both[1].plcc.draws
 
     @pytest.mark.parametrize(
         ("scores", "mos", "groups", "reason"),

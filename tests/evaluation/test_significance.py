@@ -47,11 +47,6 @@ class TestCompare:
         assert (found.difference, found.low, found.p) == (0, None, None)
         assert "every resample" in found.reason
 
-    def test_runs_of_different_resamples_are_refused(self):
-        scores, mos = runs_of([0.3])
-        with pytest.raises(ValueError, match="bootstrap"):
-            compare(drawn(scores, mos)[0].srcc, drawn(scores, mos)[0].srcc)
-
 
 class TestOverSeeds:
     def test_the_variance_is_that_of_videos_and_that_of_seeds(self):

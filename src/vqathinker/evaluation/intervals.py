@@ -47,14 +47,13 @@ class Resampled:
 
     If it is not defined, `value` is None and `replicates` is empty; `reason` says why, or why there
     is no interval. `n` counts videos; `freedom` is the degrees of freedom of the interval, groups
-    less one. Statistics over the same resamples have the same `draws`.
+    less one.
     """
 
     value: float | None
     replicates: Floats
     n: int
     freedom: float
-    draws: tuple[object, ...]
     reason: str | None = None
 
     def checked(self) -> Self:
@@ -147,11 +146,10 @@ def bootstrap(
     if sound := [at for at, reason in enumerate(reasons) if reason is None]:
         replicates = np.empty((len(runs), 2, resamples))
         replicates[sound] = _replicates(runs[sound], y, numbers, resamples, generator)
-    draws = (object(),)
     return [
         Agreement(
             *(
-                Resampled(value, one, len(y), number - 1.0, draws, reason).checked()
+                Resampled(value, one, len(y), number - 1.0, reason).checked()
                 for value, one in zip((point["srcc"], point["plcc"]), drawn, strict=True)
             )
         )
@@ -168,19 +166,19 @@ def average_over_sets(
     the statistic is not defined in a set, the average is not defined either.
     """
     reason = next((one.reason for one in sets if one.reason), None) if sets else "no set"
-    n, draws = sum(one.n for one in sets), tuple(draw for one in sets for draw in one.draws)
+    n = sum(one.n for one in sets)
     values = [one.value for one in sets if one.value is not None]
     if not sets or len(values) < len(sets):
-        return Resampled(None, np.empty(0), n, 0.0, draws, reason)
+        return Resampled(None, np.empty(0), n, 0.0, reason)
     sizes = np.array([one.n for one in sets] if weights is None else weights, dtype=float)
     shares = sizes / sizes.sum()
     value = float(shares @ np.array(values))
     if reason is not None:
-        return Resampled(value, np.empty(0), n, 0.0, draws, reason)
+        return Resampled(value, np.empty(0), n, 0.0, reason)
     replicates = shares @ np.stack([one.replicates for one in sets])
     variances = [(w * one.replicates.std()) ** 2 for w, one in zip(shares, sets, strict=True)]
     freedom = pooled_freedom(variances, [one.freedom for one in sets])
-    return Resampled(value, replicates, n, freedom, draws)
+    return Resampled(value, replicates, n, freedom)
 
 
 def _replicates(

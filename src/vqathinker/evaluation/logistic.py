@@ -83,9 +83,8 @@ def resample_logistic(
             for counts in resample_counts(numbers, resamples, generator)
         ]
         drawn = np.concatenate(blocks, axis=1)
-    draws = (object(),)
     plcc, rmse = (
-        Resampled(value, replicates, len(y), number - 1.0, draws, reason).checked()
+        Resampled(value, replicates, len(y), number - 1.0, reason).checked()
         for value, replicates in zip((fit.plcc, fit.rmse), drawn, strict=True)
     )
     return plcc, rmse

@@ -81,7 +81,7 @@ def mean_with_interval(
         return Estimate(value, float(low), float(high), None)
     blocks = resample_counts(numbers, how.resamples, generator)
     replicates = np.concatenate([x @ counts / counts.sum(axis=0) for counts in blocks])
-    return Resampled(value, replicates, len(x), number - 1, ()).estimate(how.confidence)
+    return Resampled(value, replicates, len(x), number - 1).estimate(how.confidence)
 
 
 def measure_preference(

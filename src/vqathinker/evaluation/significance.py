@@ -38,18 +38,14 @@ def compare(first: Resampled, second: Resampled, confidence: float = 0.95) -> Co
     `p` is where the interval just touches 0: p < 0.05 says that the 95 % interval leaves 0 out.
     Where no resample reaches 0, it is that of Student's t of the difference over the deviation of
     the resamples, if that is less.
-
-    Raises:
-        ValueError: they come from different resamples.
     """
-    _require_same_draws([first, second])
     difference = None
     if first.value is not None and second.value is not None:
         difference = first.value - second.value
     if reason := first.reason or second.reason:
         return Comparison(difference, None, None, None, reason)
     replicates = first.replicates - second.replicates
-    both = Resampled(difference, replicates, first.n, first.freedom, first.draws)
+    both = Resampled(difference, replicates, first.n, first.freedom)
     found = both.estimate(confidence)
     p = None if found.reason else _two_sided(both)
     return Comparison(difference, found.low, found.high, p, found.reason)
@@ -88,18 +84,14 @@ def over_seeds(runs: Sequence[Resampled], generator: np.random.Generator) -> See
 
     In each resample of the videos the seeds, too, are drawn with replacement; their deviations are
     stretched by sqrt(k / (k - 1)), so that their variance is the unbiased one. One run is itself.
-
-    Raises:
-        ValueError: no run, or runs from different resamples.
     """
-    _require_same_draws(runs)
     first, number = runs[0], len(runs)
     values = [run.value for run in runs if run.value is not None]
     reason = next((run.reason for run in runs if run.reason), None)
     mean = float(np.mean(values)) if len(values) == number else None
     spread = float(np.std(values, ddof=1)) if mean is not None and number > 1 else None
     if reason is not None:
-        return Seeds(Resampled(mean, np.empty(0), first.n, 0.0, first.draws, reason), spread)
+        return Seeds(Resampled(mean, np.empty(0), first.n, 0.0, reason), spread)
     if spread is None:
         return Seeds(first, None)
     replicates = np.mean([run.replicates for run in runs], axis=0)
@@ -107,12 +99,4 @@ def over_seeds(runs: Sequence[Resampled], generator: np.random.Generator) -> See
     drawn = deviations[generator.integers(0, number, (number, len(replicates)))].mean(axis=0)
     variances = [float(replicates.var()), spread**2 / number]
     freedom = pooled_freedom(variances, [first.freedom, number - 1.0])
-    return Seeds(Resampled(mean, replicates + drawn, first.n, freedom, first.draws), spread)
-
-
-def _require_same_draws(runs: Sequence[Resampled]) -> None:
-    if not runs or any(run.draws != runs[0].draws for run in runs):
-        raise ValueError(
-            "expected one or more statistics over the same resamples; resample the runs in one "
-            "call of bootstrap"
-        )
+    return Seeds(Resampled(mean, replicates + drawn, first.n, freedom), spread)
