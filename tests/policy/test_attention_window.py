@@ -1,7 +1,6 @@
-"""Layers that look back a few tokens only: the same numbers by every way, or a plain refusal."""
+"""Layers that look back a few tokens only: the same numbers by every way."""
 
 import copy
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,7 +8,6 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, Qwen2Config, Qwen3Config
 
-from vqathinker.errors import InputError
 from vqathinker.params import EXPECTATION
 from vqathinker.policy import expectation
 from vqathinker.policy.config import attention_window, has_window
@@ -53,13 +51,6 @@ def qwen(**keys: Any) -> Any:
 def test_the_configuration_says_how_far_back_layers_look(config: Any, window: int | None) -> None:
     assert attention_window(config) == window
     assert has_window(config) == (window is not None)
-
-
-def test_other_windows_are_refused_where_a_mask_is_made() -> None:
-    chunked: Any = SimpleNamespace(layer_types=["full_attention", "chunked_attention"])
-    assert has_window(chunked)
-    with pytest.raises(InputError, match="text_config"):
-        attention_window(chunked)
 
 
 @torch.no_grad()

@@ -21,19 +21,9 @@ def half(tiny_base: Path) -> Policy:
     return load_policy(tiny_base, "cpu", torch.bfloat16)
 
 
-def test_auto_is_the_cpu_where_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choose_device("auto") == choose_device("cpu") == CPU
-
-
-def test_a_gpu_that_is_not_there_is_an_error_that_says_what_is_missing(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.version, "cuda", None)
-    with pytest.raises(InputError, match=r"torch \S+ "):
-        choose_device("cuda")
-    monkeypatch.setattr(torch.version, "cuda", "13.0")
     with pytest.raises(InputError, match="CUDA_VISIBLE_DEVICES"):
         choose_device("cuda")
 

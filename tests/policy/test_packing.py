@@ -1,7 +1,6 @@
 """One row a video: the scores and gradients of a row for every completion, and fewer tokens."""
 
 import copy
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -131,28 +130,6 @@ def test_gradients_are_those_of_every_completion_by_itself(
     assert reached == (8 if lora else sum(p.requires_grad for p in plain.parameters()))
 
 
-@pytest.fixture
-def fed(policy: Model) -> Iterator[list[int]]:
-    """Tokens of every call of the language model, padding included."""
-    calls: list[int] = []
-
-    def count(_: nn.Module, __: Any, kwargs: dict[str, Any]) -> None:
-        calls.append(kwargs["inputs_embeds"].shape[:2].numel())
-
-    handle = policy.model.language_model.register_forward_pre_hook(count, with_kwargs=True)
-    yield calls
-    handle.remove()
-
-
-@torch.no_grad()
-def test_a_prompt_is_computed_once_for_all_of_its_completions(
-    policy: Model, ids: Tensor, pixels: Tensor, completions: Tensor, fed: list[int]
-) -> None:
-    video = {"input_ids": ids[None], "pixel_values": pixels[:1], "completion_ids": completions}
-    policy(**video, lengths=LENGTHS, rows=torch.zeros(5, dtype=torch.long))
-    assert fed == [len(ids) + sum(length - 1 for length in LENGTHS.tolist())]
-
-
 def test_a_completion_sees_its_prompt_and_itself_alone() -> None:
     layout = pack(
         torch.tensor([[11, 12, 13], [21, 22, 0], [31, 32, 33]]), torch.tensor([3, 2, 3]),
@@ -181,12 +158,12 @@ def test_the_head_keeps_the_logits_of_a_few_tokens_at_a_time() -> None:
     sizes = []
     head.register_forward_hook(lambda _, __, logits: sizes.append(len(logits)))
 
-    scores = score_tokens(head, hidden, ids, 1.0)
+    log_probs, entropies = score_tokens(head, hidden, ids, 1.0)
     whole = head(hidden.detach()).log_softmax(-1)
-    torch.testing.assert_close(scores.log_probs, whole.gather(-1, ids[:, None])[:, 0])
-    torch.testing.assert_close(scores.entropies, -(whole.exp() * whole).sum(-1))
+    torch.testing.assert_close(log_probs, whole.gather(-1, ids[:, None])[:, 0])
+    torch.testing.assert_close(entropies, -(whole.exp() * whole).sum(-1))
     assert sizes[:3] == [TOKENS_AT_A_TIME, TOKENS_AT_A_TIME, 300 - 2 * TOKENS_AT_A_TIME]
     sizes.clear()
-    scores.log_probs.sum().backward()
+    log_probs.sum().backward()
     assert sum(sizes) == 300  # nothing was kept for backward
     assert max(sizes) == TOKENS_AT_A_TIME

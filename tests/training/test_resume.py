@@ -10,8 +10,8 @@ from filelock import FileLock
 from safetensors.torch import load_file, save_file
 from tests.training.conftest import Rolled, Settings, drop_checkpoints, same_weights
 
+from vqathinker.phases.locks import HeldError
 from vqathinker.training import resumable
-from vqathinker.training.run import TrainingError
 
 
 @pytest.fixture
@@ -32,18 +32,6 @@ def kill(monkeypatch: pytest.MonkeyPatch) -> Any:
     return at
 
 
-def test_a_damaged_last_checkpoint_costs_the_steps_since_the_one_before(
-    tmp_path: Path, training_set: Any, settings_of: Settings, rolled: list[Rolled]
-) -> None:
-    training_set.start(settings_of(max_steps=4), tmp_path / "whole")
-    shutil.copytree(tmp_path / "whole", tmp_path / "damaged")
-    (tmp_path / "damaged" / "checkpoints" / "checkpoint-4" / "optimizer.pt").unlink()
-    rolled.clear()
-    training_set.start(settings_of(max_steps=4), tmp_path / "damaged")
-    assert [batch for batch, _, _ in rolled] == [2, 3]
-    assert same_weights(tmp_path / "damaged", tmp_path / "whole", 4)
-
-
 def test_a_run_that_resumes_in_a_later_epoch_meets_the_videos_of_that_one(
     tmp_path: Path, training_set: Any, settings_of: Settings, rolled: list[Rolled]
 ) -> None:
@@ -62,32 +50,21 @@ def test_a_run_that_resumes_in_a_later_epoch_meets_the_videos_of_that_one(
     assert same_weights(whole, cut, 7)
 
 
-def test_a_run_that_ends_while_it_writes_a_checkpoint_leaves_none_under_the_name(
-    tmp_path: Path, training_set: Any, settings_of: Settings, rolled: list[Rolled], kill: Any
-) -> None:
-    kill("checkpoint-4", before=True)
-    with pytest.raises(KeyboardInterrupt):
-        training_set.start(settings_of(max_steps=4), tmp_path)
-    names = [path.name for path in (tmp_path / "checkpoints").glob("checkpoint-*")]
-    assert names == ["checkpoint-2"]
-    assert not (tmp_path / "history.csv").exists()
-    rolled.clear()
-    training_set.start(settings_of(max_steps=4), tmp_path)
-    assert [batch for batch, _, _ in rolled] == [2, 3]
-
-
-@pytest.mark.parametrize(("method", "kills"), [("grpo", [2, 4]), ("sft", [2])])
+@pytest.mark.parametrize(
+    ("method", "kills"), [("grpo", [(2, False), (4, True)]), ("sft", [(2, False)])]
+)
 def test_a_killed_run_ends_in_the_bytes_of_a_whole_one(
     tmp_path: Path, training_set: Any, settings_of: Settings, kill: Any, method: str,
-    kills: list[int],
+    kills: list[tuple[int, bool]],
 ) -> None:  # fmt: skip
     settings = settings_of(method=method, max_steps=5, videos_per_device=1)
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     training_set.start(settings, whole)
-    for step in kills:
-        kill(f"checkpoint-{step}")
+    for step, before in kills:
+        kill(f"checkpoint-{step}", before=before)
         with pytest.raises(KeyboardInterrupt):
             training_set.start(settings, cut)
+        assert (cut / "checkpoints" / f"checkpoint-{step}").exists() is not before
     training_set.start(settings, cut)
     assert (cut / "history.csv").read_bytes() == (whole / "history.csv").read_bytes()
     assert same_weights(whole, cut, 5)
@@ -150,6 +127,6 @@ def test_a_run_of_other_settings_or_files_starts_anew(
 def test_a_run_that_another_process_trains_is_left_alone(
     tmp_path: Path, training_set: Any, settings_of: Settings, rolled: list[Rolled]
 ) -> None:
-    with FileLock(tmp_path / ".lock"), pytest.raises(TrainingError):
+    with FileLock(tmp_path / ".lock"), pytest.raises(HeldError):
         training_set.start(settings_of(), tmp_path)
     assert rolled == []

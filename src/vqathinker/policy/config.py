@@ -4,6 +4,7 @@ Source: docs/method.md, section 2.
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,13 +15,14 @@ from vqathinker.errors import InputError
 from vqathinker.params import PromptParams
 
 AUTHORS_SETTING = "12x560"  # frames x size in which the authors evaluate
+_LISTED = 12  # an 8B policy has 1,500 tensors
 
 
 class VQAThinkerConfig(InternVLConfig):
     """InternVL's configuration with the motion branch and the prompt.
 
     Args:
-        motion: {"encoder": name, …} of the motion branch; see `build_motion_encoder`.
+        motion: {"encoder": name, …} of the motion branch; see `policy.model.MOTION_ENCODERS`.
         setting: frames x size of the clips for evaluation, "12x560".
         thinking: whether the prompt asks for a thought before the answer.
         motion_token: whether the prompt has the motion token; without it no motion is encoded.
@@ -80,13 +82,13 @@ def part_of(name: str) -> str:
     raise KeyError(name)
 
 
-def shape_mismatches(
-    expected: Mapping[str, Sequence[int]], given: Mapping[str, Sequence[int]]
-) -> list[str]:
-    """One line for each name that is missing, not expected, or of another shape; sorted.
+def require_tensors(
+    source: Path, expected: Mapping[str, Sequence[int]], given: Mapping[str, Sequence[int]]
+) -> None:
+    """Check names and shapes of the tensors in a file or folder.
 
-    >>> shape_mismatches({"a": [2], "b": [3]}, {"b": [4], "c": [5]})
-    ['a: missing', 'b: shape [4], expected [3]', 'c: not expected']
+    Raises:
+        InputError: tensors are missing, not expected or misshapen; the first ones are listed.
     """
     lines = [f"{name}: missing" for name in expected.keys() - given.keys()]
     lines += [f"{name}: not expected" for name in given.keys() - expected.keys()]
@@ -95,41 +97,27 @@ def shape_mismatches(
         for name in expected.keys() & given.keys()
         if tuple(expected[name]) != tuple(given[name])
     ]
-    return sorted(lines)
+    if lines:
+        first = sorted(lines)[:_LISTED]
+        raise InputError("\n  ".join([f"{source}: {len(lines)} tensors do not fit:", *first]))
 
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-def normalise(
-    frames: Tensor, mean: Sequence[float] = IMAGENET_MEAN, std: Sequence[float] = IMAGENET_STD
-) -> Tensor:
+def normalise(frames: Tensor) -> Tensor:
     """Frames uint8 0..255 (…, 3, height, width) → float32, ImageNet mean 0 and deviation 1."""
-    centre = torch.tensor(mean, device=frames.device).view(3, 1, 1)
-    scale = torch.tensor(std, device=frames.device).view(3, 1, 1)
+    centre = torch.tensor(IMAGENET_MEAN, device=frames.device).view(3, 1, 1)
+    scale = torch.tensor(IMAGENET_STD, device=frames.device).view(3, 1, 1)
     return (frames.float() / 255 - centre) / scale
-
-
-_FULL, _SLIDING = "full_attention", "sliding_attention"  # transformers' names
 
 
 def has_window(language: PreTrainedConfig) -> bool:
     """Whether any layer of a language model attends to a window of tokens only."""
-    return set(language.layer_types) != {_FULL}
+    return set(language.layer_types) != {"full_attention"}
 
 
 def attention_window(language: PreTrainedConfig) -> int | None:
-    """Tokens that a layer with a sliding window attends to, its own included; None: no window.
-
-    Raises:
-        InputError: a window of another kind, for which no mask can be made here.
-    """
-    if not has_window(language):
-        return None
-    if not set(language.layer_types) <= {_FULL, _SLIDING}:
-        raise InputError(
-            f"text_config: layer_types {sorted(set(language.layer_types))}; expected {_FULL} or "
-            f"{_SLIDING}: set evaluation.score to greedy or mean"
-        )
-    return int(language.sliding_window)
+    """Tokens that a layer with a sliding window attends to, its own included; None: no window."""
+    return int(language.sliding_window) if has_window(language) else None

@@ -66,7 +66,9 @@ def prepare_base(
         InputError: a clip has no row in `degradations`, or one of a kind there is no word for.
     """
     store = ClipStore(clips)
-    table = _read_degradations(degradations)
+    with reading(degradations, *DEGRADATIONS):
+        table = pd.read_csv(degradations, dtype={"video": str}).set_index("video")
+        table = table.astype({"kind": str, "strength": float})
     unknown = sorted(set(store.ids) - set(table.index)) or sorted(set(table["kind"]) - set(KINDS))
     if unknown:
         raise InputError(
@@ -89,12 +91,6 @@ def prepare_base(
         "made_by": "vqathinker.policy.demo", "params": params.model_dump(), "clips": len(store.ids)
     }  # fmt: skip
     save_policy(policy, tokenizer, out, about, provenance)
-
-
-def _read_degradations(path: Path) -> pd.DataFrame:
-    with reading(path, *DEGRADATIONS):
-        table = pd.read_csv(path, dtype={"video": str}).set_index("video")
-        return table.astype({"kind": str, "strength": float})
 
 
 @torch.no_grad()

@@ -19,12 +19,10 @@ def choose_device(name: Device) -> torch.device:
         return torch.device("cpu")
     if torch.cuda.is_available():
         return torch.device("cuda", torch.cuda.current_device())
-    missing = (
-        f"torch {torch.__version__} was built without CUDA: install a build with it"
-        if torch.version.cuda is None
-        else "torch sees no GPU: look at `nvidia-smi`, the driver and CUDA_VISIBLE_DEVICES"
+    raise InputError(
+        f"device is cuda, but torch {torch.__version__} sees no GPU: look at `nvidia-smi` and "
+        "CUDA_VISIBLE_DEVICES, install a torch with CUDA, or set device to cpu or auto"
     )
-    raise InputError(f"device is cuda, but {missing}, or set device to cpu or auto")
 
 
 def choose_dtype(precision: Precision, device: torch.device) -> torch.dtype:

@@ -6,7 +6,6 @@ backward. So the head runs over a few tokens at a time, and again in backward.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,17 +15,13 @@ from transformers.utils import ModelOutput
 TOKENS_AT_A_TIME = 128  # 78 MB of float32 logits with InternVL3's vocabulary
 
 
-class TokenScores(NamedTuple):
-    """Log-probability of each token, and entropy of the distribution it was drawn from, in nats."""
-
-    log_probs: Tensor
-    entropies: Tensor
-
-
 @dataclass
 class CompletionScores(ModelOutput):
-    """The same of completions padded on the right: float32 (completions, tokens) each, 0 where a
-    completion is padded."""
+    """Scores of the tokens of completions, in nats: float32 (completions, tokens) each.
+
+    Log-probabilities, and entropies of the distributions that tokens were drawn from. They are 0
+    where a completion is padded, on the right.
+    """
 
     log_probs: Tensor
     entropies: Tensor = None  # type: ignore[assignment] # transformers wants a default
@@ -34,7 +29,7 @@ class CompletionScores(ModelOutput):
 
 def score_tokens(
     head: Callable[[Tensor], Tensor], hidden: Tensor, ids: Tensor, temperature: float
-) -> TokenScores:
+) -> list[Tensor]:
     """Score tokens by the hidden states that predict them.
 
     Args:
@@ -45,14 +40,13 @@ def score_tokens(
         temperature: what logits are divided by, as in sampling.
 
     Returns:
-        float32 (tokens,) each; entropies carry no gradient.
+        Log-probabilities and entropies, float32 (tokens,) each; entropies carry no gradient.
     """
     parts = [
         checkpoint(_score, head, *part, temperature, use_reentrant=False)
         for part in zip(hidden.split(TOKENS_AT_A_TIME), ids.split(TOKENS_AT_A_TIME), strict=True)
     ]
-    log_probs, entropies = (torch.cat(part) for part in zip(*parts, strict=True))
-    return TokenScores(log_probs, entropies)
+    return [torch.cat(part) for part in zip(*parts, strict=True)]
 
 
 def _score(

@@ -23,7 +23,6 @@ from transformers.models.internvl.modeling_internvl import (
     InternVLModelOutputWithPast,
 )
 
-from vqathinker.errors import InputError
 from vqathinker.policy.config import VQAThinkerConfig, has_window
 from vqathinker.policy.head import CompletionScores, score_tokens
 from vqathinker.policy.motion.filter_bank import FilterBank
@@ -40,23 +39,10 @@ def rows_at_a_time(positions: int) -> int:
     return max(1, POSITIONS_AT_A_TIME // positions)
 
 
-_MOTION_ENCODERS: dict[str, type[FilterBank] | type[SlowFastR50]] = {
+MOTION_ENCODERS: dict[str, type[FilterBank] | type[SlowFastR50]] = {
     "filter_bank": FilterBank,
     "slowfast_r50": SlowFastR50,
 }
-
-
-def build_motion_encoder(config: dict[str, Any]) -> FilterBank | SlowFastR50:
-    """The motion encoder that a policy's configuration names: {"encoder": "slowfast_r50"}.
-
-    Raises:
-        InputError: there is none of that name.
-    """
-    name = config.get("encoder")
-    if name not in _MOTION_ENCODERS:
-        known = ", ".join(_MOTION_ENCODERS)
-        raise InputError(f"motion.encoder is {name!r}, expected one of {known}")
-    return _MOTION_ENCODERS[name]()
 
 
 class VQAThinkerModel(InternVLModel):
@@ -67,7 +53,7 @@ class VQAThinkerModel(InternVLModel):
 
     def __init__(self, config: VQAThinkerConfig) -> None:
         super().__init__(config)
-        self.motion_encoder = build_motion_encoder(config.motion).float()
+        self.motion_encoder = MOTION_ENCODERS[config.motion["encoder"]]().float()
         width, hidden = self.motion_encoder.dim, config.text_config.hidden_size
         self.motion_projector = nn.Sequential(
             nn.LayerNorm(width), nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, hidden)
@@ -97,21 +83,17 @@ class VQAThinkerModel(InternVLModel):
         tokens = self.pixel_shuffle(grid, scale_factor=self.config.downsample_ratio)
         return tokens.reshape(clips, frames, -1, tokens.shape[-1])
 
-    def encode_motion(self, pixel_values: Tensor) -> Tensor:
-        """Normalised frames (clips, frames, 3, size, size) → float32 features (clips, dim).
-
-        Without a motion token they are empty, (clips, 0), and the encoder computes nothing.
-        """
-        return self.pool_motion(self.encode_motion_frames(pixel_values))
-
     def encode_motion_frames(self, pixel_values: Tensor) -> Tensor:
-        """Features of single frames (clips, frames, …), or (clips, frames, 0)."""
+        """Normalised frames (clips, frames, 3, size, size) → features of each (clips, frames, …).
+
+        Without a motion token they are empty, (clips, frames, 0), and nothing is computed.
+        """
         if not self.config.motion_token:
             return pixel_values.new_zeros(*pixel_values.shape[:2], 0)
         return self.motion_encoder.encode_frames(pixel_values)
 
     def pool_motion(self, frame_features: Tensor) -> Tensor:
-        """Features (clips, dim), or (clips, 0), of frames in whatever order."""
+        """Float32 features (clips, dim), or (clips, 0), of frames in whatever order."""
         if not self.config.motion_token:
             return frame_features[:, 0]
         return self.motion_encoder.pool_frames(frame_features)
@@ -143,15 +125,14 @@ class VQAThinkerModel(InternVLModel):
         if pixel_values is not None and frame_features is None:
             frame_features = self.encode_frames(pixel_values)
         if pixel_values is not None and motion_features is None:
-            motion_features = self.encode_motion(pixel_values)
+            motion_features = self.pool_motion(self.encode_motion_frames(pixel_values))
         if frame_features is None or motion_features is None:
             raise ValueError("expected pixel_values, or frame and motion features")
         return frame_features, motion_features
 
     def forward(
         self, input_ids: Tensor | None = None, pixel_values: Tensor | None = None,
-        attention_mask: Tensor | None = None, position_ids: Tensor | None = None,
-        past_key_values: DynamicCache | None = None, inputs_embeds: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
         frame_features: Tensor | None = None, motion_features: Tensor | None = None, **kwargs: Any,
     ) -> InternVLModelOutputWithPast:  # fmt: skip
         """As InternVL's, with clips instead of images; features may be given instead of pixels."""
@@ -163,10 +144,7 @@ class VQAThinkerModel(InternVLModel):
                     pixel_values, frame_features, motion_features
                 )
                 inputs_embeds = self.embed(input_ids, frame_features, motion_features)
-        out = self.language_model(
-            attention_mask=attention_mask, position_ids=position_ids,
-            past_key_values=past_key_values, inputs_embeds=inputs_embeds, **kwargs,
-        )  # fmt: skip
+        out = self.language_model(inputs_embeds=inputs_embeds, **kwargs)
         return InternVLModelOutputWithPast(
             last_hidden_state=out.last_hidden_state, past_key_values=out.past_key_values,
             hidden_states=out.hidden_states, attentions=out.attentions,
@@ -244,18 +222,6 @@ class VQAThinkerForConditionalGeneration(InternVLForConditionalGeneration):
         logits: Tensor = self.lm_head(hidden).float()
         logits[..., self.config.image_token_id] = -torch.inf
         return logits
-
-    def prepare_inputs_for_generation(
-        self, *args: Any, is_first_iteration: bool = False, **kwargs: Any
-    ) -> dict[str, Any]:
-        """For transformers' `generate`: after the first step the cache has the visual tokens."""
-        inputs: dict[str, Any] = super().prepare_inputs_for_generation(
-            *args, is_first_iteration=is_first_iteration, **kwargs
-        )
-        if not is_first_iteration and kwargs.get("use_cache", True):
-            inputs.pop("frame_features", None)
-            inputs.pop("motion_features", None)
-        return inputs
 
 
 AutoConfig.register(VQAThinkerConfig.model_type, VQAThinkerConfig)

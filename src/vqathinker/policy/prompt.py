@@ -23,16 +23,6 @@ WORDS = tuple(dict.fromkeys(KINDS.values()))
 Setting = Literal["training", "evaluation"]
 
 
-def training_prompt(frames: int = 6, tokens_per_frame: int = 256) -> str:
-    """The whole chat text of a training prompt (see `render`)."""
-    return render("training", frames, tokens_per_frame)
-
-
-def evaluation_prompt(frames: int = 12, tokens_per_frame: int = 400) -> str:
-    """The whole chat text of an evaluation prompt (see `render`)."""
-    return render("evaluation", frames, tokens_per_frame)
-
-
 def degradation_question(options: str) -> str:
     """The demo's question on the kind of degradation; `options` as "A: blur, B: noise"."""
     return str(_prompt_parts()["degradation"].format(options=options))

@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerBase
 
 from vqathinker.params import AnswerParams, EvaluationParams, ScoreKind
 from vqathinker.policy.answer import Answer, Completion, read_answer
-from vqathinker.policy.config import attention_window, normalise
+from vqathinker.policy.config import normalise
 from vqathinker.policy.expectation import Expectation, NumberTokens, expected_score
 from vqathinker.policy.generation import (
     EncodedPrompts,
@@ -64,12 +64,7 @@ def mean_of(samples: Sequence[Answer]) -> tuple[float | None, float | None]:
 
 @dataclass
 class Scorer:
-    """Asks a policy about clips.
-
-    Raises:
-        InputError: `expected` is asked for, and the vocabulary has no token for some digit, or
-            layers have a window of a kind that the search cannot keep to.
-    """
+    """Asks a policy about clips."""
 
     policy: VQAThinkerForConditionalGeneration
     tokenizer: PreTrainedTokenizerBase
@@ -79,7 +74,6 @@ class Scorer:
 
     def __post_init__(self) -> None:
         if "expected" in self.how.kinds:
-            attention_window(self.policy.config.text_config)
             self._tokens = NumberTokens(self.tokenizer, self.answer.reading)
 
     def ask(self, frames: torch.Tensor, videos: Sequence[str]) -> list[ClipScores]:

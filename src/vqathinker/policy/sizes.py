@@ -34,7 +34,6 @@ _PIECES = re.compile(
 _TOKENS = 151674  # of InternVL3's vocabulary
 _CONTEXT = 151667  # <IMG_CONTEXT>
 
-
 # Width, layers, heads, heads of keys and values, width of the perceptron of the language model.
 SIZES = {
     "1B": (896, 24, 14, 2, 4864),

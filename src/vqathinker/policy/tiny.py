@@ -15,7 +15,7 @@ from vqathinker.params import DemoBaseParams
 from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.motion.filter_bank import cosine_basis
-from vqathinker.policy.prompt import degradation_question, evaluation_prompt, training_prompt
+from vqathinker.policy.prompt import degradation_question, render
 
 _PAD, _END, _CONTEXT = "<|endoftext|>", "<|im_end|>", "<IMG_CONTEXT>"
 _SPECIAL = (_PAD, "<|im_start|>", _END, "<img>", "</img>", _CONTEXT)
@@ -30,9 +30,8 @@ def build_tokenizer(phrases: Iterable[str]) -> PreTrainedTokenizerFast:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     tokenizer.decoder = decoders.ByteLevel()
-    prompts = (
-        training_prompt(12, 1), evaluation_prompt(12, 1), *degradation_question("\0").split("\0")
-    )  # fmt: skip
+    prompts = [render("training", 12, 1), render("evaluation", 12, 1)]
+    prompts += degradation_question("\0").split("\0")
     pieces = [piece for prompt in prompts for piece in _between_special(prompt)]
     trainer = trainers.BpeTrainer(
         vocab_size=4096, min_frequency=1, show_progress=False, special_tokens=list(_SPECIAL),

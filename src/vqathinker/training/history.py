@@ -4,7 +4,6 @@ The history is the same for two equal runs, the times are not.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ import pandas as pd
 from scipy.stats import spearmanr
 from tqdm import tqdm
 from transformers import TrainerCallback
-from transformers.integrations import TensorBoardCallback
 
 from vqathinker.policy.answer import FAILURES
 from vqathinker.training.rewards import REWARDS, RewardTable
@@ -113,13 +111,3 @@ class ProgressBar(TrainerCallback):
         names = {"loss": "loss"} | {name: f"rewards/{name}/mean" for name in REWARDS}
         shown = {name: f"{logs[key]:.2f}" for name, key in names.items() if key in logs}
         self.bar.set_postfix(shown)
-
-
-def tensorboard_callback(folder: Path, steps: int) -> TensorBoardCallback:
-    """Write every log row to `folder`; TensorBoard hides earlier events after step `steps`.
-
-    Those are of steps that a resumed run repeats.
-    """
-    from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415  an optional package
-
-    return TensorBoardCallback(SummaryWriter(str(folder), purge_step=steps + 1))

@@ -1,4 +1,7 @@
-"""What GRPO and supervised fine-tuning share: checkpoints, the order of videos, checks, times."""
+"""What GRPO and supervised fine-tuning share: log-probabilities, order of videos, checkpoints.
+
+Source: docs/method.md, section 5; see `policy.packing` for packed rows.
+"""
 
 import math
 import resource
@@ -11,11 +14,13 @@ from typing import Any
 
 import torch
 from datasets import Dataset
+from peft import PeftModel
 from torch import Tensor
 from transformers import Trainer, TrainerCallback
 from trl.distributed import DistributedBackend
 from trl.trainer.utils import RepeatSampler
 
+from vqathinker.policy.head import CompletionScores
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.training.checkpoints import (
     UNFINISHED,
@@ -24,7 +29,6 @@ from vqathinker.training.checkpoints import (
     prune_checkpoints,
     whole_checkpoints,
 )
-from vqathinker.training.log_probs import unwrap_policy
 from vqathinker.training.rollouts import RolloutSampler
 
 _EPOCH_STRIDE = 1_000_003  # between the seeds of two epochs
@@ -56,7 +60,43 @@ class ResumableTrainer(Trainer):
         """The policy with all of its weights gathered, to be run without gradient."""
         whole = self._dist.summon_full_params(self.model_wrapped, recurse=False)
         with whole, torch.no_grad(), self.accelerator.autocast():
-            yield unwrap_policy(self.accelerator, self.model)
+            yield self._unwrapped(self.model)
+
+    def _unwrapped(self, model: Any) -> VQAThinkerForConditionalGeneration:
+        """The policy without the wrappers of accelerate and peft."""
+        inner = self.accelerator.unwrap_model(model)
+        policy: VQAThinkerForConditionalGeneration = (
+            inner.get_base_model() if isinstance(inner, PeftModel) else inner
+        )
+        return policy
+
+    def _score_completions(
+        self, model: Any, clips: Tensor, completions: Tensor, lengths: Tensor, *,
+        temperature: float = 1.0, at_once: int | None = None,
+    ) -> CompletionScores:  # fmt: skip
+        """Log-probabilities and entropies of completions about the clips of the current step.
+
+        Args:
+            model: the policy or its reference, as the accelerator prepared it.
+            clips: the clip of each completion, groups one after the other (completions,).
+            completions: token ids padded on the right (completions, tokens).
+            lengths: tokens of each completion (completions,).
+            temperature: of sampling.
+            at_once: completions of one pass, whole groups; None: all.
+        """
+        parts = []
+        for some in torch.arange(len(clips), device=clips.device).split(at_once or len(clips)):
+            # The prompt of a clip is run once for all of its completions.
+            distinct, rows = torch.unique(clips[some], return_inverse=True)
+            videos = [self._videos[clip] for clip in distinct.tolist()]
+            inputs = self._sampler.model_inputs(self._unwrapped(model), videos)
+            with self.accelerator.autocast():
+                scores: CompletionScores = model(
+                    **inputs, rows=rows, completion_ids=completions[some], lengths=lengths[some],
+                    temperature=temperature,
+                )  # fmt: skip
+            parts.append((scores.log_probs, scores.entropies))
+        return CompletionScores(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """TRL writes files under the final name one by one; here the folder gets its name last."""

@@ -1,24 +1,27 @@
 """One training run: from a base policy, clips and labels to checkpoints and a history."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from datasets import Dataset
 from transformers import PrinterCallback
+from transformers.integrations import TensorBoardCallback
 
 from vqathinker.atomic import whole_file
 from vqathinker.errors import InputError
 from vqathinker.hashing import code_digest, sha256_of_file
-from vqathinker.params import RunSettings, TrainingParams
+from vqathinker.params import RunSettings
 from vqathinker.parquet import read_columns
-from vqathinker.phases.locks import HeldError, only_writer
+from vqathinker.phases.locks import only_writer
 from vqathinker.phases.results_version import RESULTS_VERSION
+from vqathinker.policy.device import choose_device
 from vqathinker.policy.folder.checkpoint import read_provenance
 from vqathinker.policy.folder.hashes import policy_hash
 from vqathinker.products import MANIFEST
@@ -32,10 +35,9 @@ from vqathinker.training.checkpoints import (
 from vqathinker.training.history import (
     ProgressBar,
     history_table,
-    tensorboard_callback,
     times_table,
 )
-from vqathinker.training.setup import build_trainer, join_processes
+from vqathinker.training.setup import build_trainer
 from vqathinker.training.trained_on import describe_labels
 from vqathinker.video.perturb import PerturbationTable
 from vqathinker.video.sampling import parse_setting
@@ -61,7 +63,8 @@ def train(
         InputError: the perturbations are not of these clips, or not there where a reward compares
             with perturbed copies.
         TrainingError: fewer clips have a label than a step needs, tensorboard is not installed,
-            another process trains this run, or a loss or gradient is not finite.
+            or a loss or gradient is not finite.
+        HeldError: another process trains this run.
     """
     how = settings.training
     if how.tensorboard and find_spec("tensorboard") is None:
@@ -69,10 +72,18 @@ def train(
             "training.tensorboard is true, but the package tensorboard is not installed; run "
             '`pip install "vqathinker[tensorboard]"`, or set training.tensorboard to false'
         )
-    state = join_processes(settings)
+    # Finds the other processes of this training, if it was launched as several.
+    state = PartialState(cpu=choose_device(settings.device).type == "cpu")
     rows, store = _labelled_clips(manifest, clips)
     step_videos = how.videos_per_device * how.gradient_accumulation * state.num_processes
-    _require_a_step(run, manifest, len(rows), how, step_videos)
+    if len(rows) < step_videos:
+        raise TrainingError(
+            f"{manifest}: {len(rows)} videos have a label and a clip in {clips[0].parent}, but a "
+            f"step of run {run} needs {step_videos}: training.videos_per_device "
+            f"{how.videos_per_device} x training.gradient_accumulation "
+            f"{how.gradient_accumulation} x the number of processes; lower one of them, or decode "
+            "more videos of this manifest"
+        )
     draws = None if perturbations is None else PerturbationTable(perturbations)
     if draws is not None:
         draws.require(rows["prompt"], parse_setting(store.setting).frames)
@@ -97,7 +108,8 @@ def train(
         "base_policy": {"policy": fingerprint["policy"], **read_provenance(policy)},
         "trained_on": describe_labels(manifest, set(rows["prompt"])),
     }
-    with _only_run(out) if state.is_main_process else nullcontext():
+    lock = only_writer(out, out / ".lock", "trains this run")
+    with lock if state.is_main_process else nullcontext():
         resume = last_whole_checkpoint(out, fingerprint) if state.is_main_process else None
         [resume] = broadcast_object_list([resume])
         log = finished_log(resume) if resume else None
@@ -107,8 +119,12 @@ def train(
             if state.is_main_process:
                 trainer.add_callback(ProgressBar(run))
                 if how.tensorboard:
+                    from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415  optional
+
                     done = 0 if resume is None else step_of(resume)
-                    trainer.add_callback(tensorboard_callback(out / "tensorboard", done))
+                    # TensorBoard hides earlier events of steps that a resumed run repeats.
+                    writer = SummaryWriter(str(out / "tensorboard"), purge_step=done + 1)
+                    trainer.add_callback(TensorBoardCallback(writer))
             trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
             log = trainer.state.log_history
         if state.is_main_process:
@@ -123,35 +139,10 @@ def _write(log: list[dict[str, Any]], out: Path, times: Path | None) -> None:
             times_table(log).to_csv(part, index=False, float_format="%.4f", lineterminator="\n")
 
 
-@contextmanager
-def _only_run(out: Path) -> Iterator[None]:
-    """Single-writer lock for the folder of a run; it ends with the process that holds it."""
-    try:
-        with only_writer(out, out / ".lock", "trains this run"):
-            yield
-    except HeldError as error:
-        raise TrainingError(str(error)) from None
-
-
-def _require_a_step(run: str, manifest: Path, videos: int, how: TrainingParams, step: int) -> None:
-    if videos < step:
-        raise TrainingError(
-            f"{manifest}: {videos} videos have a label and a clip, but a step of run {run} needs "
-            f"{step}: training.videos_per_device {how.videos_per_device} x "
-            f"training.gradient_accumulation {how.gradient_accumulation} x the number of "
-            "processes; lower one of them, or train on more videos"
-        )
-
-
 def _labelled_clips(manifest: Path, clips: Sequence[Path]) -> tuple[Dataset, ClipStore]:
     store = ClipStore(clips)
     table = read_columns(manifest, ["video", "mos_training"], MANIFEST)
     labelled = table[table["video"].isin(set(store.ids))].reset_index(drop=True)
-    if labelled.empty:
-        raise TrainingError(
-            f"{manifest}: none of its {len(table)} videos is among the {len(store.ids)} clips of "
-            f"{clips[0]}; decode the set that the manifest describes"
-        )
     columns = {"prompt": list(labelled["video"]), "mos": list(labelled["mos_training"])}
     return Dataset.from_dict({**columns, "clip": list(range(len(labelled)))}), store
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import PartialState
 from accelerate.utils import DistributedType
 from datasets import Dataset
 from peft import LoraConfig
@@ -28,11 +27,6 @@ from vqathinker.video.perturb import PerturbationTable
 from vqathinker.video.store import ClipStore
 
 _HEAD = "lm_head"  # as large as a third of a small language model's layers, and tied to its words
-
-
-def join_processes(settings: RunSettings) -> PartialState:
-    """Find the other processes of this training, if it was launched as several."""
-    return PartialState(cpu=choose_device(settings.device).type == "cpu")
 
 
 def build_trainer(
@@ -58,7 +52,10 @@ def build_trainer(
         policy, device, half if halved else torch.float32, merged=how.lora is None
     )  # fmt: skip
     ask_as_trained(base.model.config, settings.prompt)
-    _freeze(base.model, settings.frozen)
+    frozen = tuple(prefix for part in settings.frozen for prefix in PARTS[part])
+    for name, parameter in base.model.named_parameters():
+        if name.startswith(frozen):
+            parameter.requires_grad_(False)
     if how.lora is not None:
         _keep_float32(base.model, Shards(policy), how.lora.parts)
     shared = {
@@ -98,7 +95,8 @@ def _keep_float32(
             weight.data = stored[name]().to(weight.device, torch.float32)
             layer = policy.get_submodule(name.rpartition(".")[0])
             if isinstance(layer, LowRankLinear):  # the stored weight holds the change already
-                layer.drop_change()
+                del layer.down, layer.up
+                layer.__class__ = nn.Linear  # type: ignore[assignment]
 
 
 def _sampler(
@@ -174,13 +172,6 @@ def _shared_config(settings: RunSettings, out: Path) -> dict[str, Any]:
         "save_steps": how.save_every, "report_to": [], "disable_tqdm": True,
         "logging_steps": 1,  # a resumed run would lose what is not logged yet
     }  # fmt: skip
-
-
-def _freeze(policy: VQAThinkerForConditionalGeneration, parts: Sequence[str]) -> None:
-    frozen = tuple(prefix for part in parts for prefix in PARTS[part])
-    for name, parameter in policy.named_parameters():
-        if name.startswith(frozen):
-            parameter.requires_grad_(False)
 
 
 def _lora_config(

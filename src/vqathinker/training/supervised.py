@@ -22,7 +22,6 @@ from transformers import PreTrainedTokenizerBase
 from trl import SFTTrainer
 
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
-from vqathinker.training.log_probs import score_completions
 from vqathinker.training.resumable import EpochOrder, ResumableTrainer
 
 
@@ -90,16 +89,11 @@ class SupervisedTrainer(ResumableTrainer, SFTTrainer):
         clips, lengths = inputs["clip"], inputs["lengths"]
         with self._whole_policy() as policy:
             self._sampler.show(policy, [self._videos[clip] for clip in clips.tolist()])
-        scores = score_completions(
-            self.accelerator, model, self._sampler, self._videos, clips, inputs["answers"], lengths
-        )
+        scores = self._score_completions(model, clips, inputs["answers"], lengths)
         loss = -scores.log_probs.sum() / lengths.sum()
         self._require_finite("the loss", loss.detach())
-        self._log_lengths(scores.entropies.sum() / lengths.sum(), lengths)
-        return loss
-
-    def _log_lengths(self, entropy: Tensor, lengths: Tensor) -> None:
-        """Log the columns of history.csv that TRL does not, over all processes."""
+        # Columns of history.csv that TRL does not log, over all processes.
+        entropy = scores.entropies.sum() / lengths.sum()
         tokens = lengths.sum() + len(lengths) * len(self._sampler.ids)
         self.state.num_input_tokens_seen += int(self.accelerator.gather(tokens[None]).sum())
         self._metrics["train"]["num_tokens"] = [self.state.num_input_tokens_seen]
@@ -107,3 +101,4 @@ class SupervisedTrainer(ResumableTrainer, SFTTrainer):
         everywhere = self.accelerator.gather(lengths).float()
         self._record("completions/mean_length", float(everywhere.mean()))
         self._record("completions/max_length", float(everywhere.max()))
+        return loss

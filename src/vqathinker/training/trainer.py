@@ -30,7 +30,6 @@ from vqathinker.params import AnswerParams, RewardsParams
 from vqathinker.policy.answer import Completion
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.training.history import measure
-from vqathinker.training.log_probs import score_completions, unwrap_policy
 from vqathinker.training.resumable import EpochOrder, ResumableTrainer
 from vqathinker.training.rewards import RewardTable, compute_rewards, reward_weights
 
@@ -63,15 +62,12 @@ class VQAThinkerTrainer(ResumableTrainer, GRPOTrainer):
         self.reward_weights = torch.tensor([0.0] * len(weights) + [1.0])  # `_calculate_rewards`
         # TRL would load the reference by the name of its class; ours is not among transformers'.
         self.beta = beta
-        if reference is not None:
-            self.ref_model = self._prepared(reference)
-
-    def _prepared(self, reference: VQAThinkerForConditionalGeneration) -> Any:
-        if self.is_deepspeed_enabled:
-            return prepare_deepspeed(reference, self.accelerator)
-        if self.is_fsdp_enabled:
-            return prepare_fsdp(reference, self.accelerator)
-        return self.accelerator.prepare_model(reference, evaluation_mode=True)
+        if reference is not None and self.is_deepspeed_enabled:
+            self.ref_model = prepare_deepspeed(reference, self.accelerator)
+        elif reference is not None and self.is_fsdp_enabled:
+            self.ref_model = prepare_fsdp(reference, self.accelerator)
+        elif reference is not None:
+            self.ref_model = self.accelerator.prepare_model(reference, evaluation_mode=True)
 
     def _get_train_sampler(self, dataset: Dataset | None = None) -> EpochOrder:
         """TRL's sampler forgets how many epochs there were (departure 6)."""
@@ -158,7 +154,7 @@ class VQAThinkerTrainer(ResumableTrainer, GRPOTrainer):
         table = compute_rewards(
             raw, mos, perturbed if self._sampler.copies else None, self._rewards, self._answer,
             devices=self.args.steps_per_generation,  # all batches of a step are rolled out at once
-            thinking=unwrap_policy(self.accelerator, self.model).config.thinking,
+            thinking=self._unwrapped(self.model).config.thinking,
         )  # fmt: skip
         own = self.accelerator.process_index * len(videos) if everywhere else 0
         return table.part(own, own + len(videos))
@@ -190,9 +186,9 @@ class VQAThinkerTrainer(ResumableTrainer, GRPOTrainer):
         Log-probabilities (and entropies) of completion tokens, (rows, tokens) each.
         """
         assert self._clip is not None  # noqa: S101  set by both callers
-        scores = score_completions(
-            self.accelerator, model, self._sampler, self._videos, self._clip,
-            input_ids[:, -logits_to_keep:], attention_mask[:, -logits_to_keep:].sum(1),
+        scores = self._score_completions(
+            model, self._clip, input_ids[:, -logits_to_keep:],
+            attention_mask[:, -logits_to_keep:].sum(1),
             temperature=self.temperature, at_once=batch_size,
         )  # fmt: skip
         return scores.log_probs, scores.entropies if compute_entropy else None, None

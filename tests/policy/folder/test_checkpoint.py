@@ -77,7 +77,7 @@ def test_nothing_is_pickled(folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "provenance.json"])
 def test_a_folder_that_lacks_a_part_is_no_policy(folder: Path, name: str) -> None:
     (folder / name).unlink()
-    with pytest.raises(InputError, match=rf"policy: .*{name}"):
+    with pytest.raises(InputError, match=name):
         load_policy(folder)
 
 

@@ -62,12 +62,6 @@ def repository(
     return folder
 
 
-@pytest.fixture
-def copy(tmp_path: Path, repository: Path) -> Path:
-    """The snapshot, free to be spoiled."""
-    return shutil.copytree(repository, tmp_path / "copy")
-
-
 def params(repo: Path | str | None, weights: Path, **changes: Any) -> HubBaseParams:
     motion = {"encoder": "slowfast_r50", "weights": str(weights), "sha256": None}
     given = {"name": "internvl3-1b", "kind": "hub", "seed": 3, "revision": "main", "motion": motion}
@@ -147,7 +141,10 @@ def test_without_the_hub_it_is_told_how_to_bring_the_files(
         prepare_hub_base(params(None, weights), tmp_path / "base")
 
 
-def test_another_layout_is_sent_to_the_import(tmp_path: Path, copy: Path, weights: Path) -> None:
+def test_another_layout_is_sent_to_the_import(
+    tmp_path: Path, repository: Path, weights: Path
+) -> None:
+    copy = shutil.copytree(repository, tmp_path / "copy")
     (copy / "config.json").write_text('{"model_type": "internvl_chat"}')
     with pytest.raises(HubError, match=r"model_type.*internvl_chat"):
         prepare_hub_base(params(copy, weights), tmp_path / "base")

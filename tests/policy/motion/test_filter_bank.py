@@ -3,9 +3,9 @@
 import pytest
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, interpolate
+from torch.nn.functional import interpolate
 
-from vqathinker.policy.model import build_motion_encoder
+from vqathinker.policy.model import MOTION_ENCODERS
 from vqathinker.policy.motion.filter_bank import FilterBank
 
 SIZE = 56
@@ -42,20 +42,6 @@ def test_a_clip_s_feature_does_not_depend_on_the_others(encoder: FilterBank) -> 
     torch.testing.assert_close(encoder(clips.flip(0)), together.flip(0))
 
 
-@pytest.mark.parametrize("degraded", ["blurred", "noisy", "darkened", "frozen"])
-def test_degradations_leave_a_trace(encoder: FilterBank, degraded: str) -> None:
-    noise = torch.randn((2, 6, 3, SIZE, SIZE), generator=torch.Generator().manual_seed(1))
-    clip = pan(6, 1) + 0.1 * noise[:1]
-    other = {
-        "blurred": interpolate(avg_pool2d(clip[0], 4), size=SIZE, mode="bilinear")[None],
-        "noisy": clip + 0.3 * noise[1:],
-        "darkened": clip - 1.0,
-        "frozen": clip[:, :1].expand_as(clip),
-    }[degraded]
-    difference = (encoder.raw_features(clip) - encoder.raw_features(other))[0].abs()
-    assert float(difference.max()) > 0.1
-
-
 def test_calibrated_features_are_centred_and_of_unit_deviation(encoder: FilterBank) -> None:
     clips = torch.cat([pan(6, seed % 5, seed) for seed in range(24)])
     measured = encoder.raw_features(clips)
@@ -69,16 +55,9 @@ def test_calibrated_features_are_centred_and_of_unit_deviation(encoder: FilterBa
     torch.testing.assert_close(encoder(clips), encoder.standardise(measured))
 
 
-@pytest.mark.parametrize("config", [{"encoder": "slowfast"}, {}])
-def test_an_unknown_encoder_is_refused_by_name(config: dict[str, str]) -> None:
-    name = repr(config.get("encoder"))
-    with pytest.raises(ValueError, match=rf"motion\.encoder is {name}"):
-        build_motion_encoder(config)
-
-
 @pytest.mark.parametrize("name", ["filter_bank", "slowfast_r50"])
 def test_frames_encoded_once_give_the_feature_of_every_order_of_theirs(name: str) -> None:
-    encoder = build_motion_encoder({"encoder": name}).eval()
+    encoder = MOTION_ENCODERS[name]().eval()
     clip = torch.randn((1, 6, 3, 224, 224), generator=torch.Generator().manual_seed(0))
     order = [5, 0, 0, 3, 1, 2]
     pooled = encoder.pool_frames(encoder.encode_frames(clip)[:, order])

@@ -34,15 +34,18 @@ _DEMO = "nothing but the demo's own videos, and scikit-image's photographs where
 
 def model_card(title: str, about: str, config: VQAThinkerConfig, provenance: dict[str, Any]) -> str:
     """The card as Markdown, from what is on record; `about` says in a sentence what it is."""
-    settings = provenance.get("settings")
-    shape = config.setting
+    settings, shape = provenance.get("settings"), config.setting
     frames = "sampled frames" if shape is None else f"frames sampled as {shape} (frames x size)"
+    own = provenance.get("evaluation", {}).get("score")
+    shown = f"\nTables show its `{own}` score, which `vqathinker score` gives, too." if own else ""
+    labels = provenance.get("trained_on", {}).get("mos")
+    scale = f" ({labels[0]:g} to {labels[-1]:g})" if labels else ""
     template = files("vqathinker.policy.folder").joinpath("card.md").read_text(encoding="utf-8")
     return template.format(
         title=title, about=about, frames=frames, seen_and_said=_seen_and_said(config),
-        method=_describe_method(provenance), score=_describe_score(provenance),
+        method=_describe_method(provenance), score=shown,
         data=_describe_data(provenance), parameters=json.dumps(settings, indent=1),
-        worth=about_scores(provenance), scale=_describe_scale(provenance),
+        worth=about_scores(provenance), scale=scale,
         begin=_BEGIN, results=ABOUT_RESULTS, end=_END, licence=_licence(config),
     )  # fmt: skip
 
@@ -90,11 +93,6 @@ def _describe_method(provenance: dict[str, Any]) -> str:
     return f"{begin}, rewarded for {rewards}."
 
 
-def _describe_score(provenance: dict[str, Any]) -> str:
-    own = provenance.get("evaluation", {}).get("score")
-    return f"\nTables show its `{own}` score, which `vqathinker score` gives, too." if own else ""
-
-
 def _seen_and_said(config: VQAThinkerConfig) -> str:
     seen = "and one motion token" if config.motion_token else "alone, without a motion token"
     if config.thinking:
@@ -111,12 +109,7 @@ def _describe_data(provenance: dict[str, Any]) -> str:
     return f"Scores of `{where}`{clips}. Benchmarks and their labels were not looked at."
 
 
-def _describe_scale(provenance: dict[str, Any]) -> str:
-    labels = provenance.get("trained_on", {}).get("mos")
-    return f" ({labels[0]:g} to {labels[-1]:g})" if labels else ""
-
-
 def _licence(config: VQAThinkerConfig) -> str:
-    if config.motion.get("encoder") == "filter_bank":
-        return _LICENCE.format(parts=_DEMO)
-    return _LICENCE.format(parts=f"{_INTERNVL}, {_SLOWFAST}, and the labels of the training set")
+    made = config.motion.get("encoder") == "filter_bank"
+    parts = _DEMO if made else f"{_INTERNVL}, {_SLOWFAST}, and the labels of the training set"
+    return _LICENCE.format(parts=parts)

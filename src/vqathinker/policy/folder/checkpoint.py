@@ -93,13 +93,6 @@ def load_policy(
         InputError: a part of the folder is missing or cannot be read, tensors do not fit, or the
             weights need more memory than the device has left.
     """
-    needed = ("config.json", "tokenizer.json", PROVENANCE)
-    missing = [name for name in needed if not (folder / name).is_file()]
-    if missing:
-        raise InputError(
-            f"{folder}: no {', no '.join(missing)}; expected a folder written by `vqathinker base` "
-            "or `vqathinker export`"
-        )
     config, provenance = read_config(folder), read_provenance(folder)
     device = torch.device(device)
     shards = Shards(folder)  # whose errors name a damaged file

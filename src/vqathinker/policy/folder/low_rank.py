@@ -34,11 +34,6 @@ class LowRankLinear(nn.Linear):
         low = functional.linear(functional.linear(input, self.down), self.up)
         return super().forward(input) + low
 
-    def drop_change(self) -> None:
-        """Become a plain linear layer again, with the weight as it is."""
-        del self.down, self.up
-        self.__class__ = nn.Linear  # type: ignore[assignment]
-
 
 def low_rank_changes(adapters: Path) -> dict[str, tuple[Tensor, Tensor]]:
     """`down` and `up` in float32 by the name of the weight that `up` @ `down` is added to.

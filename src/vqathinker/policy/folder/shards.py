@@ -26,7 +26,7 @@ class Shards(Mapping[str, Callable[[], Tensor]]):
     `shapes` and `dtypes` ("BF16", "F32", …) are known from the headers.
 
     Raises:
-        InputError: a file is missing or cannot be read, or a name is in two of them.
+        InputError: a file is missing or cannot be read.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -37,8 +37,6 @@ class Shards(Mapping[str, Callable[[], Tensor]]):
             with reading(path, "a file of tensors (safetensors)", "get or write this file again"):
                 file = safe_open(path, framework="pt")
             for name in file.keys():  # noqa: SIM118  it is no mapping
-                if name in self._files:
-                    raise InputError(f"{path}: {name} stands in another file of {folder}, too")
                 part = file.get_slice(name)
                 self._files[name] = file
                 self.shapes[name], self.dtypes[name] = tuple(part.get_shape()), part.get_dtype()
@@ -106,17 +104,6 @@ _FLOATING = {"F64", "F32", "F16", "BF16"}
 WIDTHS = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2}
 
 
-def weight_bytes(shards: Shards, dtype: torch.dtype | None) -> int:
-    """Bytes of the weights at a precision; None: as stored. The motion encoder stays float32."""
-    total = 0
-    for name, shape in shards.shapes.items():
-        width = WIDTHS.get(shards.dtypes[name], 1)
-        if shards.dtypes[name] in _FLOATING and dtype is not None:
-            width = 4 if "motion_encoder." in name else dtype.itemsize
-        total += width * math.prod(shape)
-    return total
-
-
 def free_bytes(device: torch.device) -> int | None:
     """Memory that is available on a device now; None where the system does not tell."""
     if device.type == "cuda":
@@ -137,11 +124,15 @@ def require_memory(
     Raises:
         InputError: the weights alone need more memory than the device has left, with the numbers.
     """
-    needed, free = weight_bytes(shards, dtype), free_bytes(device)
+    needed, free = 0, free_bytes(device)
+    for name, shape in shards.shapes.items():
+        width = WIDTHS.get(shards.dtypes[name], 1)
+        if shards.dtypes[name] in _FLOATING and dtype is not None:
+            width = 4 if "motion_encoder." in name else dtype.itemsize  # it stays float32
+        needed += width * math.prod(shape)
     if free is not None and needed > free:
-        half = weight_bytes(shards, torch.bfloat16)
         raise InputError(
-            f"{folder}: the weights need {needed / 1e9:.1f} GB ({half / 1e9:.1f} GB in bf16), but "
-            f"{device} has {free / 1e9:.1f} GB left: free memory, or take a larger device or a "
-            "smaller policy"
+            f"{folder}: the weights need {needed / 1e9:.1f} GB, but {device} has "
+            f"{free / 1e9:.1f} GB left: free memory, set precision to bf16, or take a larger "
+            "device or a smaller policy"
         )

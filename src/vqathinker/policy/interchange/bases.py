@@ -23,9 +23,8 @@ from vqathinker.params.base import (
     PolicyBaseParams,
     SlowFastParams,
 )
-from vqathinker.policy.config import AUTHORS_SETTING, VQAThinkerConfig
+from vqathinker.policy.config import AUTHORS_SETTING, VQAThinkerConfig, require_tensors
 from vqathinker.policy.folder.checkpoint import (
-    own_evaluation,
     read_config,
     read_provenance,
     read_tokenizer,
@@ -35,13 +34,12 @@ from vqathinker.policy.folder.checkpoint import (
 from vqathinker.policy.folder.hashes import PROVENANCE, policy_hash
 from vqathinker.policy.folder.low_rank import ADAPTERS
 from vqathinker.policy.folder.shards import Shards
-from vqathinker.policy.inputs import end_answers_with_turns, generation_defaults, image_token
+from vqathinker.policy.inputs import end_answers_with_turns, generation_defaults
 from vqathinker.policy.interchange.original import (
     has_motion_encoder,
     import_original,
     own_shapes,
 )
-from vqathinker.policy.interchange.original_layout import require_tensors
 from vqathinker.policy.interchange.snapshot import NEEDED, HubError, snapshot
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.motion.slowfast import SlowFastR50, fetch_weights, load_weights
@@ -66,11 +64,6 @@ def prepare_hub_base(params: HubBaseParams, out: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     end_answers_with_turns(tokenizer)
     stock = _load_stock(folder)
-    if stock.config.image_token_id != image_token(tokenizer):
-        raise HubError(
-            f"{folder}: config.json says that the visual token is {stock.config.image_token_id}, "
-            f"the tokenizer says {image_token(tokenizer)}; get the repository again"
-        )
     policy = add_motion_branch(stock, encoder, torch.Generator().manual_seed(params.seed))
     policy.generation_config = generation_defaults(tokenizer)
     about = _CARD.format(source=params.source, seed=params.seed, revision=_at(commit))
@@ -159,7 +152,6 @@ def prepare_policy_base(params: PolicyBaseParams, out: Path) -> None:
     read_tokenizer(folder)  # whose errors name it
     about = f"The policy in `{params.repo}`{_at(commit)}, as it is.\n"
     record = {**_origin(params, params.repo, commit), "source_provenance": theirs}
-    own_evaluation(theirs, str(folder / PROVENANCE))
     record |= {key: theirs[key] for key in ["evaluation"] if key in theirs}
     with whole_folder(out) as part:
         for path in (path for pattern in NEEDED for path in folder.glob(pattern)):

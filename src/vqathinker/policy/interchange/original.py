@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from vqathinker.errors import read_json, reading
+from vqathinker.errors import InputError, read_json, reading
 from vqathinker.hashing import sha256_of_file
-from vqathinker.policy.config import AUTHORS_SETTING, VQAThinkerConfig
+from vqathinker.policy.config import AUTHORS_SETTING, VQAThinkerConfig, require_tensors
 from vqathinker.policy.folder.checkpoint import (
     policy_folder,
     read_config,
@@ -34,7 +34,6 @@ from vqathinker.policy.inputs import end_answers_with_turns, generation_defaults
 from vqathinker.policy.interchange.original_layout import (
     from_original,
     original_name,
-    require_tensors,
     to_original,
 )
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
@@ -75,7 +74,11 @@ def import_original(
     """
     shards, theirs = Shards(source), read_json(source / "config.json", *_CONFIG)
     given, shapes = dict(shards), dict(shards.shapes)
-    if encoder is not None and not has_motion_encoder(source):
+    if not has_motion_encoder(source):
+        if encoder is None:
+            raise InputError(
+                f"{source}: no tensor {_ENCODER}*; name SlowFast's weights in base.motion.weights"
+            )
         for name, tensor in encoder.state_dict().items():
             old, _ = original_name(f"model.motion_encoder.{name}")
             given[old], shapes[old] = tensor.clone, tuple(tensor.shape)
@@ -83,8 +86,13 @@ def import_original(
     end_answers_with_turns(tokenizer)
     tied = bool(theirs.get("llm_config", {}).get("tie_word_embeddings")) and _HEAD not in given
     config = from_original(theirs, image_token(tokenizer), tied, setting)
-    require_tensors(source, _original_shapes(config), shapes)
-    plan = {name: original_name(name) for name in own_shapes(config)}
+    own = own_shapes(config)
+    plan = {name: original_name(name) for name in own}
+    expected = {
+        old: own[name] if third is None else (3 * own[name][0], *own[name][1:])
+        for name, (old, third) in plan.items()
+    }
+    require_tensors(source, expected, shapes)
     config.dtype = given[plan["model.language_model.norm.weight"][0]]().dtype
     hashes = {p.name: sha256_of_file(p) for p in sorted(source.iterdir()) if p.suffix in HASHED}
     provenance = {
@@ -106,21 +114,16 @@ def export_original(policy: Path, out: Path) -> None:
         InputError: tensors are missing, not expected or misshapen, or the policy has another motion
             encoder than the authors'.
     """
-    given = Shards(policy)
-    config = read_config(policy)
-    theirs = to_original(config)
-    require_tensors(policy, own_shapes(config), given.shapes)
-    sources: dict[str, list[str]] = {}
-    for name in given.shapes.keys() & own_shapes(config).keys():
-        sources.setdefault(original_name(name)[0], []).append(name)
-    in_order = {
-        old: [given[name] for name in sorted(names, key=lambda name: original_name(name)[1] or 0)]
-        for old, names in sorted(sources.items())
-    }
+    given, config = Shards(policy), read_config(policy)
+    theirs, shapes = to_original(config), own_shapes(config)
+    require_tensors(policy, shapes, given.shapes)
+    parts: dict[str, list[Callable[[], Tensor]]] = {}
+    for name in sorted(shapes, key=original_name):  # queries, keys, values in this order
+        parts.setdefault(original_name(name)[0], []).append(given[name])
     about, record = "In the authors' layout.\n", read_provenance(policy)
     with policy_folder(out, None, read_tokenizer(policy), about, record) as part:
         (part / "config.json").write_text(json.dumps(theirs, indent=2) + "\n", encoding="utf-8")
-        write_shards(part, ((old, partial(_join, parts)) for old, parts in in_order.items()))
+        write_shards(part, ((old, partial(_join, some)) for old, some in parts.items()))
 
 
 def _join(parts: list[Callable[[], Tensor]]) -> Tensor:
@@ -134,14 +137,6 @@ def own_shapes(config: VQAThinkerConfig) -> dict[str, tuple[int, ...]]:
     if config.tie_word_embeddings:
         del state["lm_head.weight"]
     return {name: tuple(tensor.shape) for name, tensor in sorted(state.items())}
-
-
-def _original_shapes(config: VQAThinkerConfig) -> dict[str, tuple[int, ...]]:
-    shapes: dict[str, tuple[int, ...]] = {}
-    for name, shape in own_shapes(config).items():
-        old, qkv_part = original_name(name)
-        shapes[old] = shape if qkv_part is None else (3 * shape[0], *shape[1:])
-    return shapes
 
 
 def _qkv_part(read: Callable[[], Tensor], part: int | None) -> Callable[[], Tensor]:

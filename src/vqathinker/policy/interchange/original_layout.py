@@ -8,19 +8,15 @@ three here.
 """
 
 import re
-from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 from transformers import InternVLVisionConfig, Qwen2Config
 
 from vqathinker.errors import InputError
-from vqathinker.policy.config import VQAThinkerConfig, shape_mismatches
+from vqathinker.policy.config import VQAThinkerConfig
 
 _PARTS = {"q_proj": 0, "k_proj": 1, "v_proj": 2}
-_ENCODER = "slowfast_model."
-_LISTED = 12  # an 8B policy has 1,500 tensors
 
 # Ours to theirs; the first pattern that fits the beginning of a name renames it.
 _BODY = {
@@ -74,26 +70,6 @@ def original_name(name: str) -> tuple[str, int | None]:
     return renamed, qkv_part
 
 
-def require_tensors(
-    folder: Path, expected: Mapping[str, Sequence[int]], given: Mapping[str, Sequence[int]]
-) -> None:
-    """Check names and shapes of a folder's tensors.
-
-    Raises:
-        InputError: tensors are missing, not expected or misshapen; the first ones are listed.
-    """
-    wrong = shape_mismatches(expected, given)
-    if not wrong:
-        return
-    lines = [f"{folder}: {len(wrong)} tensors do not fit:", *wrong[:_LISTED]]
-    if len(wrong) > _LISTED:
-        lines.append(f"... and {len(wrong) - _LISTED} more")
-    encoder = [name for name in expected.keys() - given.keys() if name.startswith(_ENCODER)]
-    if encoder and not any(_ENCODER in name for name in given):
-        lines.append("There is no slowfast_model: name SlowFast's weights in base.motion.weights.")
-    raise InputError("\n  ".join(lines))
-
-
 # Fields of the vision tower that only have another name, and of those that have the same.
 _RENAMED = {"qkv_bias": "attention_bias", "qk_normalization": "use_qk_norm"}
 _SAME = (
@@ -111,9 +87,8 @@ _LANGUAGE = (
 # 38002). The golden `policy.json`, the authors' own output, was made that way: without a window its
 # evaluation case is off by 0.06 of the logits' spread. InternVL3-8B's says null: no window.
 _DEFAULT_WINDOW = 4096
-# What must hold, for nothing else is built here, and what InternVLChatConfig takes if it is absent.
+# What must hold, for nothing else is built here. InternVLChatConfig takes -1, v1 for absent keys.
 _FIXED: dict[str, Any] = {"select_layer": -1, "ps_version": "v2"}
-_ABSENT: dict[str, Any] = {"select_layer": -1, "ps_version": "v1"}
 # What InternVisionConfig takes for absent keys; transformers' InternVLVisionConfig differs.
 _ABSENT_VISION: dict[str, Any] = {
     "hidden_size": 3200, "num_hidden_layers": 48, "num_attention_heads": 25,
@@ -142,7 +117,7 @@ def from_original(
     if architecture != _ARCHITECTURE:
         raise InputError(f"llm_config.architectures is {architecture}, expected {_ARCHITECTURE}")
     for key, value in _FIXED.items():
-        if (found := config.get(key, _ABSENT[key])) != value:
+        if (found := {"select_layer": -1, "ps_version": "v1", **config}[key]) != value:
             raise InputError(f"{key} is {found!r}, expected {value!r}")
     shape = {"image_size": [vision["image_size"]] * 2, "patch_size": [vision["patch_size"]] * 2}
     vision = _ABSENT_VISION | vision

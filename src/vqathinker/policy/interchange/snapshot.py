@@ -4,7 +4,6 @@ Imports no torch: kernels are capped after a policy is found (`policy.machine`).
 """
 
 from pathlib import Path
-from typing import NamedTuple
 
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
@@ -16,21 +15,16 @@ class HubError(Exception):
     """A repository cannot be had, or what came is not what was meant."""
 
 
-class Snapshot(NamedTuple):
-    """A folder with a repository's files, and the commit they are of; None for a folder."""
+def snapshot(repo: str, revision: str) -> tuple[Path, str | None]:
+    """The folder with the files of `repo`, owner/name on the hub, and the commit they are of.
 
-    folder: Path
-    commit: str | None
-
-
-def snapshot(repo: str, revision: str) -> Snapshot:
-    """The files of `repo`, owner/name on the hub or a folder, which has no revisions.
+    `repo` may be a folder, which has no commit (None).
 
     Raises:
         HubError: the repository cannot be had here.
     """
     if Path(repo).is_dir():
-        return Snapshot(Path(repo), None)
+        return Path(repo), None
     try:
         path = Path(snapshot_download(repo, revision=revision, allow_patterns=NEEDED))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
@@ -39,4 +33,4 @@ def snapshot(repo: str, revision: str) -> Snapshot:
             f"cannot have it from the hub. Elsewhere: `hf download {repo} --revision {revision}`; "
             "then set base.repo to the folder that it names"
         ) from error
-    return Snapshot(path, path.name)
+    return path, path.name

@@ -13,9 +13,7 @@ Departures from the released code:
    feature. `policy.model.motion_encoder.to(torch.bfloat16)` computes as the rest does.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
@@ -23,7 +21,7 @@ from torch import Tensor, nn
 
 from vqathinker.errors import InputError, reading
 from vqathinker.hashing import sha256_of_file
-from vqathinker.policy.config import shape_mismatches
+from vqathinker.policy.config import require_tensors
 
 FAST_RATIO = 8  # the fast pathway has an eighth of the channels
 ALPHA = 4  # the fast pathway has four times the frames
@@ -137,12 +135,6 @@ class _TwoPathways(nn.Module):
         return self.multipathway_fusion([block(path) for block, path in both])
 
 
-def build_stem() -> nn.Module:
-    """The first block, from both pathways' frames (clips, 3, frames, size, size)."""
-    fast = _STEM // FAST_RATIO
-    return _TwoPathways(_Stem(_STEM, 1), _Stem(fast, 5), _Fusion(fast))
-
-
 def build_stage(number: int) -> nn.Module:
     """Residual stage `number` of `STAGES`, both pathways; the last has no fusion after it."""
     stage = STAGES[number]
@@ -169,7 +161,7 @@ CLIPS_AT_A_TIME = 4  # a step has 128 perturbed copies on one GPU, of 150 MB eac
 
 # How often each frame's features are repeated before the pools, by the number of frames: the
 # authors' training and evaluation.
-TIME_REPEAT: Mapping[int, int] = MappingProxyType({6: 6, 12: 4})
+_TIME_REPEAT = {6: 6, 12: 4}
 
 
 class SlowFastR50(nn.Module):
@@ -179,8 +171,13 @@ class SlowFastR50(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList([build_stem(), *(build_stage(i) for i in range(len(STAGES)))])
-        _freeze(self.eval())
+        fast = _STEM // FAST_RATIO
+        stem = _TwoPathways(_Stem(_STEM, 1), _Stem(fast, 5), _Fusion(fast))
+        self.blocks = nn.ModuleList([stem, *(build_stage(i) for i in range(len(STAGES)))])
+        for module in self.eval().modules():
+            for name, parameter in list(module.named_parameters(recurse=False)):
+                delattr(module, name)
+                module.register_buffer(name, parameter.detach())
 
     def train(self, mode: bool = True) -> "SlowFastR50":  # noqa: ARG002
         """Stay in eval mode."""
@@ -235,14 +232,7 @@ def time_repeats(frames: int) -> int:
     (4, 2)
     """
     fewest = max(-(-_WINDOWS[0][0] // _slow_frames(frames)), -(-_WINDOWS[1][0] // frames))
-    return TIME_REPEAT.get(frames, fewest)
-
-
-def _freeze(encoder: nn.Module) -> None:
-    for module in encoder.modules():
-        for name, parameter in list(module.named_parameters(recurse=False)):
-            delattr(module, name)
-            module.register_buffer(name, parameter.detach())
+    return _TIME_REPEAT.get(frames, fewest)
 
 
 def _slow_frames(frames: int) -> int:
@@ -329,8 +319,7 @@ def load_weights(encoder: SlowFastR50, path: Path) -> None:
     own = encoder.state_dict()
     given = {name: tensor for name, tensor in state.items() if name not in _CLASSIFIER}
     given |= {name: own[name] for name in own if name.endswith(_COUNTER) and name not in given}
-    if wrong := shape_mismatches(_shapes(own), _shapes(given)):
-        raise InputError("\n  ".join([f"{path}: not the weights of SlowFast-R50:", *wrong]))
+    require_tensors(path, _shapes(own), _shapes(given))
     encoder.load_state_dict(given)
 
 
