@@ -18,7 +18,6 @@ from vqathinker.policy.answer import (
     extend,
     has_format,
     read_answer,
-    value_of,
 )
 
 STRICT = AnswerParams(reading="strict", range=[0, 5])
@@ -28,19 +27,14 @@ AUTHORS = AnswerParams(reading="authors", range=None)
 AUTHORS_ANSWERS = [
     ("<think>sharp</think><answer>3.42</answer>", 3.42, False, "as asked"),
     ("<think>sharp</think>\n<answer> 3.42/5 </answer>", 3.42, False, "blanks and a scale"),
-    ("<answer>3.5</answer>", 3.5, True, "one decimal"),
     ("<answer>3.50</answer>", 3.5, True, "trailing zeros do not count"),
-    ("<answer>4</answer>", 4.0, True, "no decimals"),
     ("<answer>0.00001</answer>", 1e-5, True, "printed as 1e-05, which shows no decimal"),
     ("<answer>-1.25</answer>", -1.25, False, "a sign belongs to the number, outside 1..5 or not"),
-    ("<answer>4-5</answer>", 4.0, True, "the first number of a range"),
     ("<answer>.5</answer>", 5.0, True, "a number begins with a digit"),
     ("<answer>1e3</answer>", 1.0, True, "no exponents"),
     ("<answer>3.</answer>", 3.0, True, "a point without decimals ends the number"),
     ("<answer>1.11</answer><answer>2.22</answer>", 2.22, False, "the last answer counts"),
     ("<think><answer>1.00</answer></think><answer>2.31</answer>", 2.31, False, "a first guess"),
-    ("<answer>1.11<answer>2.22</answer>", 1.11, False, "answers do not nest"),
-    ("<answer>1.11</answer><answer>2.22", 1.11, False, "an answer that never ends is none"),
     ("The quality is 3.71 of 5", 3.71, False, "without an answer the whole text is read"),
     ("<answer>٣.٢٥</answer>", 3.25, False, "digits of any script"),
 ]
@@ -53,9 +47,7 @@ AUTHORS_FAILURES = [
         "not_a_number",
         "an empty answer is not looked for elsewhere",
     ),
-    ("3.42 <answer>good</answer>", "not_a_number", "a number outside the answer"),
     ("<answer>3.42</answer><answer>no</answer>", "not_a_number", "the last one has no number"),
-    ("<answer>-inf</answer>", "not_a_number", "infinity in words"),
     (f"<answer>{'9' * 400}</answer>", "out_of_range", "too large for a float"),
 ]
 STRICT_ANSWERS = [
@@ -68,21 +60,17 @@ STRICT_ANSWERS = [
 ]
 STRICT_FAILURES = [
     ("<think>…</think><answer>333.02</answer>", "out_of_range", "no score can be that"),
-    ("<answer>5.01</answer>", "out_of_range", "a little too high"),
     (f"<answer>{'9' * 400}</answer>", "out_of_range", "too large for a float"),
     ("<answer>4/5</answer>", "not_a_number", "a scale behind it"),
-    ("<answer>70%</answer>", "not_a_number", "a unit"),
     ("<answer>3,42</answer>", "not_a_number", "a comma"),
     ("<answer>between 3 and 4, so 3.55</answer>", "not_a_number", "a sentence"),
     ("<answer>.5</answer>", "not_a_number", "no digit before the point"),
-    ("<answer>3.</answer>", "not_a_number", "none behind it"),
     ("<answer>1e0</answer>", "not_a_number", "an exponent"),
     ("<answer>٣.٢٥</answer>", "not_a_number", "digits of another script"),
     ("<answer>1.11<answer>2.22</answer>", "not_a_number", "answers do not nest"),
     ("<think>sharp</think><answer></answer>", "not_a_number", "an empty answer"),
     ("", "no_answer", "nothing"),
     ("The quality is 3.71 of 5", "no_answer", "a number, but no answer"),
-    ("<think>I see 12 frames, 2 of 6 are blurred</think>", "no_answer", "only reasoning"),
     ("<think>I would say <answer>3.42</answer> but", "no_answer", "inside of the reasoning"),
     ("<think>a</think><answer>3.71", "no_answer", "an answer that never ends"),
     ("<ANSWER>2</ANSWER>", "no_answer", "tags are lower case"),
@@ -90,17 +78,12 @@ STRICT_FAILURES = [
 # completion, whether it has the format, why
 FORMATS = [
     ("<think>sharp</think><answer>3.42</answer>", True, "as asked"),
-    ("<think>sharp</think> \n\t<answer>3.42</answer>", True, "blanks between the two"),
     ("<think>\nsharp\n</think><answer>\n3.42\n</answer>", True, "line breaks inside"),
-    ("<think></think><answer></answer>", True, "only tags are looked at"),
     ("<think>a</think><answer>b</answer><answer>c</answer>", True, "other tags may stand inside"),
     ("<think>a<think>b</think><answer>c</answer>", True, "an inner tag is text"),
     (" <think>sharp</think><answer>3.42</answer>", False, "a blank before"),
     ("<think>sharp</think><answer>3.42</answer>\n", False, "a line break after"),
     ("<think>sharp</think> so <answer>3.42</answer>", False, "words between the two"),
-    ("<answer>3.42</answer>", False, "no thinking"),
-    ("<think>sharp</think><answer>3.42", False, "the answer never ends"),
-    ("<think>sharp<answer>3.42</answer>", False, "thinking never ends"),
     ("<think><answer></answer>", False, "one tag cannot serve as two"),
     ("", False, "nothing"),
 ]
@@ -210,16 +193,6 @@ def test_pieces_read_as_the_whole(reading: Any, pieces: list[str], split: int) -
             state = extend(state, piece, reading)
     assert not isinstance(state, Prefix)
     assert state == whole.score
-
-
-@pytest.mark.parametrize(
-    ("said", "value"),
-    [("", None), ("-", None), ("3.", 3.0), ("3.4", 3.4), ("-3", -3.0), ("3 ", None), (" 3", 3.0)],
-)
-def test_the_value_of_a_beginning(said: str, value: float | None) -> None:
-    state = extend(Prefix(), said, "strict")
-    assert isinstance(state, Prefix)
-    assert value_of(state) == value
 
 
 @pytest.mark.parametrize(

@@ -1,25 +1,11 @@
 """What a policy reads: what a clip shows, and the prompt's text with a place for each token."""
 
-import pytest
 import torch
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase
 
 from vqathinker.policy.config import IMAGENET_MEAN, IMAGENET_STD, normalise
-from vqathinker.policy.inputs import encode_prompts, prompt_ids
+from vqathinker.policy.inputs import encode_prompts
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
-from vqathinker.policy.prompt import Setting, render
-
-
-@pytest.mark.parametrize("setting", ["training", "evaluation"])
-@pytest.mark.parametrize(("frames", "tokens"), [(6, 4), (1, 256)])
-def test_a_prompt_goes_through_the_tokenizer_unchanged(
-    tokenizer: PreTrainedTokenizerBase, setting: Setting, frames: int, tokens: int
-) -> None:
-    ids = prompt_ids(tokenizer, setting, frames, tokens)
-    assert tokenizer.decode(ids) == render(setting, frames, tokens)
-    context = tokenizer.convert_tokens_to_ids("<IMG_CONTEXT>")
-    assert int((ids == context).sum()) == frames * tokens + 1
 
 
 def test_every_clip_gets_the_prompt_and_its_own_features(

@@ -49,6 +49,20 @@ def drop_checkpoints(out: Path, after: int) -> None:
     (out / "history.csv").unlink()
 
 
+def by_whole_forwards(
+    policy: Any, clips: Path, videos: list[str], input_ids: torch.Tensor, tokens: int,
+    temperature: float = 1.0,
+) -> torch.Tensor:  # fmt: skip
+    """Log-probabilities (rows, tokens, vocabulary) of the last tokens, without sharing prompts."""
+    from vqathinker.policy.config import normalise
+    from vqathinker.video.store import ClipStore
+
+    pixels = normalise(ClipStore([clips]).batch(videos))
+    logits = policy(input_ids=input_ids, pixel_values=pixels).logits[:, -tokens - 1 : -1]
+    image = torch.arange(logits.shape[-1]) == policy.config.image_token_id  # never sampled
+    return (logits.masked_fill(image, -1e9) / temperature).log_softmax(-1)
+
+
 class Rolled(NamedTuple):
     """One call of `RolloutSampler.sample`."""
 

@@ -50,14 +50,6 @@ def test_a_damaged_one_is_removed_and_the_one_before_is_taken(
     assert names(out) == {"checkpoint-2", "checkpoint-4"}
 
 
-def test_what_a_killed_run_was_writing_is_thrown_away(out: Path) -> None:
-    part = out / "checkpoints" / UNFINISHED / "checkpoint-12"
-    part.mkdir(parents=True)
-    (part / "model.safetensors").write_bytes(bytes(30))
-    assert last_whole_checkpoint(out, RUN) == out / "checkpoints" / "checkpoint-10"
-    assert UNFINISHED not in names(out)
-
-
 def test_checkpoints_of_another_run_are_put_aside_and_this_one_is_noted(
     out: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,6 +1,5 @@
 """A reward is added as docs/extending.md says, and nothing has to be changed elsewhere."""
 
-import importlib.util
 import os
 import re
 import shutil
@@ -9,7 +8,6 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -20,15 +18,8 @@ from pydantic import create_model
 from tests.training.conftest import Settings
 
 from vqathinker.params import RewardWeights, RunSettings
-from vqathinker.training.rewards import REWARDS, RewardTable
+from vqathinker.training.rewards import REWARDS, RewardBatch, RewardTable
 from vqathinker.training.trainer import VQAThinkerTrainer
-
-LENGTH = """
-import numpy as np
-
-def length(batch):
-    return -batch.tokens / 6 + np.arange(batch.tokens.shape[-1])
-"""
 
 
 def with_weights(settings: RunSettings, **weights: float) -> RunSettings:
@@ -38,18 +29,6 @@ def with_weights(settings: RunSettings, **weights: float) -> RunSettings:
     whole = model(**settings.rewards.weights.model_dump(), **weights)
     rewards = settings.rewards.model_copy(update={"weights": whole})
     return settings.model_copy(update={"rewards": rewards})
-
-
-@pytest.fixture
-def module(tmp_path: Path) -> ModuleType:
-    path = tmp_path / "length_reward.py"
-    path.write_text(LENGTH, encoding="utf-8")
-    spec = importlib.util.spec_from_file_location("length_reward", path)
-    assert spec is not None
-    assert spec.loader is not None
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
 
 
 @pytest.fixture
@@ -69,10 +48,13 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> list[tuple[RewardTable, np.ndarra
 
 
 def test_a_reward_of_another_module_is_in_the_advantage_and_in_the_history(
-    tmp_path: Path, training_set: Any, settings_of: Settings, module: ModuleType,
-    monkeypatch: pytest.MonkeyPatch, scored: list[tuple[RewardTable, np.ndarray]],
+    tmp_path: Path, training_set: Any, settings_of: Settings, monkeypatch: pytest.MonkeyPatch,
+    scored: list[tuple[RewardTable, np.ndarray]],
 ) -> None:  # fmt: skip
-    monkeypatch.setitem(REWARDS, "length", module.length)
+    def length(batch: RewardBatch) -> np.ndarray:
+        return -batch.tokens / 6 + np.arange(batch.tokens.shape[-1])
+
+    monkeypatch.setitem(REWARDS, "length", length)
     for weight in (0.5, 0.0):
         settings = with_weights(settings_of(max_steps=1), length=weight)
         training_set.start(settings, tmp_path / str(weight))

@@ -21,18 +21,11 @@ Settings = Callable[..., RunSettings]
 NAN = float("nan")
 
 
-@pytest.fixture(scope="module")
-def finished(
-    tmp_path_factory: pytest.TempPathFactory, training_set: Any, settings_of: Settings
-) -> Path:
-    """The folder of a run of three steps with its times, to be read only."""
-    out = tmp_path_factory.mktemp("run")
-    training_set.start(settings_of(), out, times=out / "times.csv")
-    return out
-
-
-def test_a_history_tells_spread_lengths_clipping_and_errors_of_every_step(finished: Path) -> None:
-    table = pd.read_csv(finished / "history.csv")
+def test_a_history_tells_spread_lengths_clipping_and_errors_of_every_step(
+    tmp_path: Path, training_set: Any, settings_of: Settings
+) -> None:
+    training_set.start(settings_of(), tmp_path)
+    table = pd.read_csv(tmp_path / "history.csv")
     shares = ["failures", "failures_perturbed", "cut_off", "frac_reward_zero_std", "clipped"]
     assert table[shares].apply(lambda column: column.between(0, 1)).all(axis=None)
     assert (table["length"] <= table["longest"]).all()
@@ -40,12 +33,6 @@ def test_a_history_tells_spread_lengths_clipping_and_errors_of_every_step(finish
     assert (table["spread/reward"] > 0).all()
     assert table[["spread/score", "score_error"]].notna().any().all()
     assert table["srcc"].isna().all()  # two videos a step
-
-
-def test_times_go_to_a_file_of_their_own(finished: Path) -> None:
-    times = pd.read_csv(finished / "times.csv")
-    assert times["step"].tolist() == [1, 2, 3]
-    assert (times[["seconds", "tokens_per_second", "memory_mb"]] > 0).all(axis=None)
 
 
 def test_event_files_are_refused_before_training_where_they_cannot_be_written(

@@ -70,7 +70,7 @@ def test_columns_on_rollouts_are_empty_where_a_step_made_none(
     assert pd.read_csv(times)["seconds"].gt(0).all()
 
 
-@pytest.mark.parametrize(("last", "accumulation"), [(1, 3), (2, 1), (3, 3)])
+@pytest.mark.parametrize(("last", "accumulation"), [(1, 3), (2, 1)])
 def test_a_run_that_is_killed_between_two_iterations_ends_in_the_same_bytes(
     tmp_path: Path, training_set: Any, settings_of: Settings, rolled: list[Rolled], last: int,
     accumulation: int,

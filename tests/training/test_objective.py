@@ -5,15 +5,13 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-from tests.training.conftest import Settings
+from tests.training.conftest import Settings, by_whole_forwards
 from torch import Tensor
 
-from vqathinker.policy.config import normalise
 from vqathinker.policy.folder.checkpoint import load_policy
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.training.resumable import ResumableTrainer
 from vqathinker.training.trainer import VQAThinkerTrainer
-from vqathinker.video.store import ClipStore
 
 
 class Step(NamedTuple):
@@ -51,16 +49,11 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[Step]:
     return done
 
 
-def log_probs(
-    policy: VQAThinkerForConditionalGeneration, clips: Path, step: Step, temperature: float = 1.0
-) -> Tensor:
-    """Log-probabilities (completions, tokens) by whole forwards, without sharing of prompts."""
+def log_probs(policy: VQAThinkerForConditionalGeneration, clips: Path, step: Step) -> Tensor:
+    """Log-probabilities (completions, tokens) of what was said."""
     said = step.inputs["completion_ids"]
     ids = torch.cat([step.inputs["prompt_ids"], said], dim=1)
-    pixels = normalise(ClipStore([clips]).batch(step.videos))
-    logits = policy(input_ids=ids, pixel_values=pixels).logits[:, -said.shape[1] - 1 : -1]
-    image = torch.arange(logits.shape[-1]) == policy.config.image_token_id
-    every = (logits.masked_fill(image, -torch.inf) / temperature).log_softmax(-1)
+    every = by_whole_forwards(policy, clips, step.videos, ids, said.shape[1])
     return every.gather(-1, said[..., None])[..., 0]
 
 

@@ -24,14 +24,6 @@ def batches(draw: st.DrawFn, scores: st.SearchStrategy[float]) -> Batch:
     return draw(arrays(float, shape, elements=scores)), mos
 
 
-def test_the_formula_for_two_videos_by_hand() -> None:
-    # means 4 and 2, variances 2 and 0; Φ(1/√2) = 0.7602499389
-    rewards = ranking([[3.0, 5.0], [2.0, 2.0]], [4.0, 1.0], epsilon=EPSILON)
-    root = sqrt(EPSILON)
-    p = 0.7602499389065233
-    np.testing.assert_allclose(rewards[0, 0], sqrt(p + EPSILON) + root, atol=1e-6)
-
-
 @pytest.mark.parametrize("failed", [nan, np.inf, -np.inf])
 def test_a_failed_rollout_gets_zero_and_changes_nothing_for_the_others(failed: float) -> None:
     rewards = ranking([[3.0, 3.5, failed], [2.0, failed, 2.5]], [4.0, 1.0])
@@ -46,19 +38,6 @@ def test_a_video_without_any_answer_is_nobodys_opponent() -> None:
     np.testing.assert_allclose(three[[0, 2]], two)
     assert three[1].tolist() == [0, 0]
     assert ranking([[3.0, 3.5], [nan, nan]], [3.0, 5.0]).tolist() == [[0, 0], [0, 0]]
-
-
-def test_a_batch_larger_than_a_block_is_scored_as_a_loop_would() -> None:
-    rng = np.random.default_rng(1)
-    scores, mos = rng.uniform(1, 5, (200, 4)), rng.integers(1, 5, 200).astype(float)
-    whole = ranking(scores, mos)
-    for video in (0, 99, 199):
-        pairs = [
-            ranking(scores[[video, other]], mos[[video, other]])[0]
-            for other in range(200)
-            if other != video
-        ]
-        np.testing.assert_allclose(whole[video], np.mean(pairs, axis=0))
 
 
 @given(batches(st.one_of(ORDINARY, st.floats())))

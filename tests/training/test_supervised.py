@@ -1,5 +1,6 @@
 """Supervised fine-tuning: clips are answered with their MOS, by the rules of every other run."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,11 @@ import pytest
 import torch
 from tests.training.conftest import Settings
 
-from vqathinker.params import PromptParams, RunSettings
 from vqathinker.policy.config import normalise
 from vqathinker.policy.folder.checkpoint import load_policy
 from vqathinker.policy.folder.export import export
 from vqathinker.policy.generation import generate
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
-from vqathinker.reporting.figures import write_curves
 from vqathinker.training.rollouts import RolloutSampler
 from vqathinker.training.supervised import answer_text
 from vqathinker.video.store import ClipStore
@@ -22,13 +21,8 @@ from vqathinker.video.store import ClipStore
 
 @pytest.fixture
 def sft(settings_of: Settings) -> Settings:
-    """sft(thinking=False, max_steps=2) are the settings of a supervised run."""
-
-    def make(*, thinking: bool = True, **training: Any) -> RunSettings:
-        settings = settings_of(method="sft", **training)
-        return settings.model_copy(update={"prompt": PromptParams(thinking=thinking, motion=True)})
-
-    return make
+    """sft(max_steps=2) are the settings of a supervised run."""
+    return partial(settings_of, method="sft")
 
 
 @pytest.fixture
@@ -45,10 +39,10 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 
 @torch.no_grad()
-def greedy_answers(folder: Path, clips: Path, *, thinking: bool) -> dict[str, str]:
+def greedy_answers(folder: Path, clips: Path) -> dict[str, str]:
     policy, tokenizer, _ = load_policy(folder)
     store = ClipStore([clips])
-    ids = prompt_ids(tokenizer, "training", 6, 4, thinking=thinking)
+    ids = prompt_ids(tokenizer, "training", 6, 4)
     prompts = encode_prompts(policy, ids, normalise(store.batch(store.ids)))
     rows = torch.arange(len(store.ids))
     said = generate(policy, prompts, rows, 24, tokenizer.eos_token_id)
@@ -78,33 +72,25 @@ def test_the_loss_is_the_cross_entropy_of_the_answers_alone(
     assert history["loss"].tolist() == pytest.approx([total / tokens], abs=1e-4)
 
 
-@pytest.mark.parametrize("thinking", [True])
-def test_six_clips_are_learned_by_heart(
-    tmp_path: Path, training_set: Any, sft: Settings, thinking: bool
-) -> None:
+def test_six_clips_are_learned_by_heart(tmp_path: Path, training_set: Any, sft: Settings) -> None:
     steps = {"max_steps": 150, "epochs": 150, "videos_per_device": 6, "save_every": 150}
-    settings = sft(thinking=thinking, learning_rate=1e-2, **steps)
+    settings = sft(learning_rate=1e-2, **steps)
     training_set.start(settings, tmp_path)
     loss = pd.read_csv(tmp_path / "history.csv")["loss"]
     assert loss.iloc[-1] < 0.1 * loss.iloc[0]
     export("grpo", settings, tmp_path, tmp_path / "policy")
-    answers = greedy_answers(tmp_path / "policy", training_set.clips, thinking=thinking)
+    answers = greedy_answers(tmp_path / "policy", training_set.clips)
     for video, mos in training_set.mos.items():
-        assert answers[video] == answer_text(mos, thinking=thinking)
+        assert answers[video] == answer_text(mos, thinking=True)
 
 
-def test_a_history_without_rewards_has_the_optimiser_s_columns_and_can_be_drawn(
-    tmp_path: Path, training_set: Any, sft: Settings, settings_of: Settings
+def test_a_history_without_rewards_has_the_optimiser_s_columns(
+    tmp_path: Path, training_set: Any, sft: Settings
 ) -> None:
-    training_set.start(sft(), tmp_path / "sft", times=tmp_path / "times.csv")
-    training_set.start(settings_of(), tmp_path / "grpo")
-    table = pd.read_csv(tmp_path / "sft" / "history.csv")
+    training_set.start(sft(), tmp_path, times=tmp_path / "times.csv")
+    table = pd.read_csv(tmp_path / "history.csv")
     filled = ["step", "loss", "grad_norm", "learning_rate", "entropy", "length"]
     assert table[filled].notna().all(axis=None)
     assert table[["reward", "kl", "failures"]].isna().all(axis=None)
     times = pd.read_csv(tmp_path / "times.csv")
     assert (times[["seconds", "tokens_per_second", "memory_mb"]] > 0).all(axis=None)
-    histories = {run: tmp_path / run / "history.csv" for run in ("sft", "grpo")}
-    write_curves(histories, tmp_path / "figures")
-    drawn = pd.read_csv(tmp_path / "figures" / "training_curve.csv")
-    assert drawn["run"].value_counts().to_dict() == {"sft": 3, "grpo": 3}

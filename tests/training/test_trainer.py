@@ -7,15 +7,13 @@ from typing import Any, NamedTuple
 import pandas as pd
 import pytest
 import torch
-from tests.training.conftest import Rolled, Settings
+from tests.training.conftest import Rolled, Settings, by_whole_forwards
 from torch import Tensor
 
 from vqathinker.policy.answer import Completion
-from vqathinker.policy.config import normalise
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.training.rewards import RewardTable, compute_rewards
 from vqathinker.training.trainer import VQAThinkerTrainer
-from vqathinker.video.store import ClipStore
 
 
 class Scored(NamedTuple):
@@ -74,15 +72,6 @@ def base(training_set: Any) -> Policy:
     return load_policy(training_set.folder / "base")
 
 
-@torch.no_grad()
-def by_whole_forwards(base: Policy, clips: Path, call: Scored, temperature: float) -> Tensor:
-    """Log-probabilities (rows, tokens, vocabulary) without any sharing of prompts."""
-    pixels = normalise(ClipStore([clips]).batch(call.videos))
-    logits = base.model(input_ids=call.input_ids, pixel_values=pixels).logits
-    logits[..., base.model.config.image_token_id] = -1e9  # never sampled
-    return (logits[:, -call.completion_tokens - 1 : -1] / temperature).log_softmax(-1)
-
-
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
 def test_log_probabilities_are_those_of_sampling(
     tmp_path: Path, training_set: Any, settings_of: Settings, base: Policy, scored: list[Scored],
@@ -92,7 +81,11 @@ def test_log_probabilities_are_those_of_sampling(
     assert len(scored) >= 2  # of the policy and of its reference
     for call in scored:
         assert len(set(call.videos)) == 2
-        expected = by_whole_forwards(base, training_set.clips, call, temperature)
+        with torch.no_grad():
+            expected = by_whole_forwards(
+                base.model, training_set.clips, call.videos, call.input_ids,
+                call.completion_tokens, temperature,
+            )  # fmt: skip
         completions = call.input_ids[:, -call.completion_tokens :]
         chosen = expected.gather(-1, completions[..., None])[..., 0]
         said = call.mask[:, -call.completion_tokens :].bool()

@@ -39,24 +39,22 @@ SUPERVISED_AGAINST = {
 }
 
 
-def source_of(name: str) -> str:
+def source_of(theirs: type, name: str) -> str:
     beside = {"split_tensor_dict": split_tensor_dict, "RepeatSampler": RepeatSampler}
-    return inspect.getsource(beside.get(name) or getattr(GRPOTrainer, name))
+    return inspect.getsource(beside.get(name) or getattr(theirs, name))
 
 
-@pytest.mark.parametrize("name", WRITTEN_AGAINST)
-def test_trl_is_what_the_overrides_were_written_against(name: str) -> None:
-    found = hashlib.sha256(source_of(name).encode()).hexdigest()[:12]
-    assert found == WRITTEN_AGAINST[name], (
-        f"trl's {name} has changed: compare it with src/vqathinker/training/, mend what leans on "
+@pytest.mark.parametrize(
+    ("theirs", "known"), [(GRPOTrainer, WRITTEN_AGAINST), (SFTTrainer, SUPERVISED_AGAINST)]
+)
+def test_trl_is_what_the_overrides_were_written_against(theirs: type, known: Any) -> None:
+    found = {
+        name: hashlib.sha256(source_of(theirs, name).encode()).hexdigest()[:12] for name in known
+    }
+    assert found == known, (
+        "trl has changed: compare what differs with src/vqathinker/training/, mend what leans on "
         "it, and write its new hash here"
     )
-
-
-@pytest.mark.parametrize("name", SUPERVISED_AGAINST)
-def test_trl_is_what_supervised_fine_tuning_was_written_against(name: str) -> None:
-    source = inspect.getsource(getattr(SFTTrainer, name))
-    assert hashlib.sha256(source.encode()).hexdigest()[:12] == SUPERVISED_AGAINST[name]
 
 
 @pytest.mark.parametrize(

@@ -59,13 +59,10 @@ def test_a_changed_folder_is_noticed(folder: Path) -> None:
     assert "NOT AS RECORDED" in format_facts(describe(folder))
 
 
-def test_the_text_tells_setting_motion_and_origin(folder: Path, config: dict[str, Any]) -> None:
+def test_the_text_tells_setting_and_origin(folder: Path) -> None:
     written = json.loads((folder / "config.json").read_text()) | {"setting": "6x56"}
     (folder / "config.json").write_text(json.dumps(written))
-    settings = resolve(config)["runs"]["grpo"]
-    record(folder, run="grpo", steps=10, base="models/base/tiny", settings=settings)
+    record(folder, run="grpo", base="models/base/tiny")
     facts = json.loads(json.dumps(describe(folder)))
     assert (facts["setting"], facts["tokens_per_frame"]) == ("6x56", 4)
-    text = format_facts(facts)
-    for part in ("6x56", '"filter_bank"', "grpo", "models/base/tiny", '"learning_rate": 0.001'):
-        assert part in text
+    assert all(part in format_facts(facts) for part in ("6x56", "filter_bank", "models/base/tiny"))
