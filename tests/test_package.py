@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -147,11 +148,18 @@ def test_help_is_written_by_the_smallest_installation_and_imports_nothing_that_c
 
 def test_a_clip_is_scored_by_the_smallest_installation(target, hidden, talking, tmp_path):
     clip = make_video(tmp_path / "clip.mp4", "testsrc2=size=64x64:rate=8", 1)
-    done = run(target, hidden, "score", str(clip), "--policy", str(talking), "--format", "json")
+    options = ["--policy", str(talking), "--format", "json"]
+    done = run(target, hidden, "score", str(clip), *options)
     assert done.returncode == 0, done.stderr
     (row,) = json.loads(done.stdout)["clips"]
     assert row["file"] == str(clip)
     assert row["answer_status"] == "ok"
+    other = shutil.copy(clip, tmp_path / "other.mp4")
+    done = run(target, hidden, "score", str(clip), str(other), "--compare", *options)
+    assert json.loads(done.stdout)["comparison"] == {"first_better": 0.5, "better": None}
+    done = run(target, hidden, "score", str(clip), "--where", "--plot", "x.svg", *options)
+    assert "vqathinker[evaluate]" in done.stderr
+    assert done.stdout == ""
 
 
 def test_what_the_smallest_installation_lacks_is_told_with_its_extra(target, hidden, tmp_path):

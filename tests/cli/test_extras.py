@@ -22,7 +22,7 @@ EXTRA_OF_MODULE = {
     "plan": "tables",
     "policy": None,
     "report": "evaluate",
-    "score": "evaluate",  # for the plot of --where; tests/test_package.py scores without it
+    "score": "evaluate",  # for --plot; tests/test_package.py scores without it
     "serve": "serve",
     "training": "train",
     "understanding": "evaluate",
@@ -53,7 +53,10 @@ def imports_of(module: str, source: Path, seen: set[str]) -> set[str]:
         return set()
     seen.add(module)
     names: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    blocks = [node for node in ast.walk(tree) if isinstance(node, ast.If)]
+    typing = [block for block in blocks if ast.unparse(block.test) == "TYPE_CHECKING"]
+    for node in set(ast.walk(tree)).difference(*map(ast.walk, typing)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -76,7 +79,7 @@ def test_an_extra_brings_all_that_its_commands_import(project, root, module, ext
 def test_every_command_but_those_of_the_smallest_installation_has_an_extra(project):
     commands = {info.callback.__name__ for info in app.registered_commands}
     groups = {group.name for group in app.registered_groups}
-    assert EXTRA_OF_COMMAND.keys() == (commands | groups) - {"policy", "schema", "score"}
+    assert EXTRA_OF_COMMAND.keys() == (commands | groups) - {"policy", "schema"}
     everything = set(brought_by(project, "all"))
     for extra in {*EXTRA_OF_COMMAND.values(), *EXTRA_OF_PACKAGE.values()} - {"serve"}:
         assert set(brought_by(project, extra)) <= everything

@@ -18,7 +18,8 @@ _COMMANDS: Final = {
     "train": "base train export",
     "evaluate": (
         "predict perturbed gather metrics preference absent understanding "
-        "tables figures thumbnails page numbers summary explain verify archive"
+        "tables figures thumbnails page numbers summary explain verify archive "
+        "score"  # only `--plot`
     ),
     "serve": "serve",
 }

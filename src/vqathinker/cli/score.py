@@ -111,18 +111,9 @@ def score(
     listed = read_list(typer.get_binary_stream("stdin").read(), null=null) if "-" in clips else ()
     found = find_clips(clips, listed)
     named = found.clips
-    if compare and where:
-        raise typer.BadParameter("--compare and --where: expected one of them")
-    wanted = 2 if compare else 1 if where else len(named)
-    if len(named) != wanted:
-        option = "--compare" if compare else "--where"
-        raise typer.BadParameter(f"{option}: {len(named)} clips, expected {wanted}")
-    if compare and form == "csv":
-        raise typer.BadParameter("--format csv: expected table or json with --compare")
-    if plot is not None and (not where or plot.suffix not in {".png", ".svg"}):
-        raise typer.BadParameter(f"{plot}: expected a .png or .svg with --where")
-    if output is not None and output.suffix.lower() in SUFFIXES:  # as in `--output *.mp4`
-        raise typer.BadParameter(f"--output {output}: is a video; expected a file for the results")
+    _require_fitting_options(named, form, output, plot, compare=compare, where=where)
+    if plot is not None:  # before any clip is scored: matplotlib and pandas may be missing
+        from vqathinker.reporting.figures import draw_over_time
     _print_skipped(found.skipped)
     from vqathinker.scoring import batch
     from vqathinker.scoring.load import load_policy
@@ -154,8 +145,6 @@ def score(
         rows = [as_row(part.result, start_s=part.start_s, end_s=part.end_s) for part in parts]
         write(rows, partial(show_parts, parts))
         if plot is not None:
-            from vqathinker.reporting.figures import draw_over_time
-
             scores = [(part.start_s, part.end_s, part.result.score) for part in parts]
             draw_over_time(scores, shown_name(named[0]), plot)
             typer.echo(f"{plot.with_suffix('.png')}: scores over time; also as .svg", err=True)
@@ -167,6 +156,24 @@ def score(
             if journal is not None:
                 journal.remove()
         _report_missing_scores(results)
+
+
+def _require_fitting_options(
+    clips: Sequence[str], form: Format, output: Path | None, plot: Path | None, *,
+    compare: bool, where: bool,
+) -> None:  # fmt: skip
+    if compare and where:
+        raise typer.BadParameter("--compare and --where: expected one of them")
+    wanted = 2 if compare else 1 if where else len(clips)
+    if len(clips) != wanted:
+        option = "--compare" if compare else "--where"
+        raise typer.BadParameter(f"{option}: {len(clips)} clips, expected {wanted}")
+    if compare and form == "csv":
+        raise typer.BadParameter("--format csv: expected table or json with --compare")
+    if plot is not None and (not where or plot.suffix not in {".png", ".svg"}):
+        raise typer.BadParameter(f"{plot}: expected a .png or .svg with --where")
+    if output is not None and output.suffix.lower() in SUFFIXES:  # as in `--output *.mp4`
+        raise typer.BadParameter(f"--output {output}: is a video; expected a file for the results")
 
 
 def _print_skipped(skipped: Sequence[Skipped]) -> None:

@@ -15,7 +15,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.stats import binomtest
 
 from vqathinker.atomic import write_json
@@ -23,6 +23,7 @@ from vqathinker.errors import InputError
 from vqathinker.evaluation.agreement import contents_of
 from vqathinker.evaluation.intervals import Estimate, Resampled, few_groups, generator_of
 from vqathinker.evaluation.origins import origin_of_metrics
+from vqathinker.evaluation.pairs import outcomes
 from vqathinker.evaluation.predictions import RAW, read_predictions
 from vqathinker.evaluation.resampling import group_numbers, resample_counts
 from vqathinker.params import IntervalsParams
@@ -30,7 +31,6 @@ from vqathinker.parquet import read_columns
 from vqathinker.products import MANIFEST, PERTURBED
 
 ALL = "all"  # kinds together
-TIE = 1e-4  # scores nearer than this are equal: rounding moves them as far, and no scale tells it
 
 
 class KindPreference(TypedDict):
@@ -45,17 +45,6 @@ class KindPreference(TypedDict):
     preference: Estimate
     ties: float | None
     difference: Estimate
-
-
-def outcomes(raw: ArrayLike, perturbed: ArrayLike) -> NDArray[np.float64]:
-    """Outcome of each pair of finite scores (n,): 1, 0, or one half for a tie.
-
-    >>> outcomes([3.2, 3.2, 3.2], [3.1, 3.2, 3.3]).tolist()
-    [1.0, 0.5, 0.0]
-    """
-    difference = np.asarray(raw, dtype=float) - np.asarray(perturbed, dtype=float)
-    tied = np.abs(difference).round(9) < TIE  # 3.0001 - 3.0 is a little less than 0.0001
-    return np.where(tied, 0.5, np.where(difference > 0, 1.0, 0.0))
 
 
 def mean_with_interval(

@@ -13,13 +13,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-import numpy as np
-
 from vqathinker.acquisition.download import DownloadContext, download
 from vqathinker.acquisition.errors import OriginError, TransferError
 from vqathinker.acquisition.partial import ExpectedFile
 from vqathinker.acquisition.retry import RetryPolicy
 from vqathinker.acquisition.web import Address, WebFile
+from vqathinker.evaluation.pairs import share_of_wins
 from vqathinker.journal import Journal, open_journal
 from vqathinker.phases.results_version import RESULTS_VERSION
 from vqathinker.scoring.clips import is_address, shown_name
@@ -149,7 +148,6 @@ def compare(
 
     Arguments and errors are those of `LoadedPolicy.score`, for files and addresses.
     """
-    from vqathinker.evaluation.preference import outcomes  # noqa: PLC0415  with pandas, an extra
 
     def ask(clip: str) -> tuple[ClipScore, list[float]]:
         with local_copy(clip) as path:
@@ -159,8 +157,7 @@ def compare(
         return dataclasses.replace(policy.result_of(sampled, answers, method), file=clip), drawn
 
     (one, ours), (other, theirs) = ask(first), ask(second)
-    pairs = np.meshgrid(ours, theirs)
-    return Comparison(one, other, float(outcomes(*pairs).mean()) if pairs[0].size else None)
+    return Comparison(one, other, share_of_wins(ours, theirs) if ours and theirs else None)
 
 
 def score_over_time(

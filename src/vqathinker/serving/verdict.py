@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vqathinker.errors import InputError
-from vqathinker.evaluation.preference import outcomes
+from vqathinker.evaluation.pairs import share_of_wins
 from vqathinker.params import ScoreKind
 from vqathinker.scoring.results import METHODS, ClipScore
 from vqathinker.serving.uploads import UploadFolder
@@ -140,7 +140,7 @@ def comparison_html(a: Verdict | None, b: Verdict | None) -> str:
     if not difference:
         text = f"Both clips get the same score, {first:.2f}"
     elif a.answers and b.answers:
-        share = float(outcomes(*np.meshgrid(a.answers, b.answers)).mean())
+        share = share_of_wins(a.answers, b.answers)
         text += f", in {max(share, 1 - share):.0%} of pairs of answers"
     return f'<p class="vq-comparison" role="status">{text}.</p>'
 
