@@ -4,13 +4,16 @@ Encoders give other bytes in other versions, and every number of the demo follow
 another program is used only if `data.demo.ffmpeg` names it, and recorded in the set's receipt.
 """
 
+import re
+import shutil
 import subprocess
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
 from vqathinker.errors import InputError
-from vqathinker.programs import OLDEST, UnusableError, require_program
+
+_OLDEST = 6  # major version that first has -display_rotation
 
 
 @cache
@@ -36,18 +39,26 @@ def other_ffmpeg(program: str) -> str:
     Raises:
         InputError: it is absent or too old.
     """
-    try:
-        return require_program(program, OLDEST["ffmpeg"])
-    except UnusableError as error:
-        remedy = "name another program, or null for the pinned one"
-        raise InputError(f"data.demo.ffmpeg: {error}; {remedy}") from None
+    path = shutil.which(program)
+    found = re.match(r"n?(\d+)\.", _version_of(path)) if path else None  # a git revision has none
+    if path is None or (found and int(found[1]) < _OLDEST):
+        state = "no such program" if path is None else f"version {_version_of(path)}"
+        raise InputError(
+            f"data.demo.ffmpeg: {program}: {state}; expected version {_OLDEST} or newer: name "
+            "another program, or null for the pinned one"
+        )
+    return path
 
 
 def describe_ffmpeg(other: str | None) -> dict[str, str]:
     """Version and origin of the program that makes videos; `other` is `data.demo.ffmpeg`."""
     path = ffmpeg_binary() if other is None else other_ffmpeg(other)
+    origin = f"imageio-ffmpeg {version('imageio-ffmpeg')}" if other is None else path
+    return {"version": _version_of(path), "from": origin}
+
+
+def _version_of(path: str) -> str:
     command = [path, "-hide_banner", "-version"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     words = done.stdout.decode(errors="replace").partition("\n")[0].split()
-    origin = f"imageio-ffmpeg {version('imageio-ffmpeg')}" if other is None else path
-    return {"version": words[2] if len(words) > 2 else "unknown", "from": origin}
+    return words[2] if len(words) > 2 else "unknown"
