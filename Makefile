@@ -26,7 +26,7 @@ export OMP_NUM_THREADS ?= 1
 SNAKEMAKE := snakemake --cores $(CORES)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ablations run rehearsal repro test chaos test-doors uploads lint audit schema docs clean
+.PHONY: help demo ablations run rehearsal repro test chaos test-doors lint audit schema docs clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -65,9 +65,6 @@ chaos: $(TOOLS) ## kill the tiny pipeline at every kill point, and compare what 
 
 test-doors: $(TOOLS) ## in minutes: a real conda, as root a real SLURM (.ci/packages.txt); README and tutorials typed
 	VQATHINKER_DOORS=1 pytest -o faulthandler_timeout=0 --numprocesses 0 --basetemp="$(CACHE)/pytest-doors" tests/workflow/real
-
-uploads: $(TOOLS) ## drop a hundred clips on the page: memory and disk stay as they were
-	VQATHINKER_UPLOADS=1 pytest -o faulthandler_timeout=0 -s tests/serving/test_hundred_uploads.py --basetemp="$(CACHE)/pytest"
 
 lint: $(TOOLS) ## style, types and the workflow's own checks, without running anything
 	ruff check .

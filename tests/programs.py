@@ -13,7 +13,7 @@ _PACKAGES = {
 
 
 def why_absent(*names: str) -> str | None:
-    """The first of these programs that is missing, and what to install; None where all are there."""
+    """The first of these programs that is missing, and what to install; None if none is."""
     for name in names:
         if shutil.which(name) is None:
             return f"no program {name}: install Debian's package {_PACKAGES.get(name, name)}"

@@ -53,47 +53,6 @@ def test_an_error_leaves_the_file_that_was_there_and_nothing_else(tmp_path: Path
     assert listing(tmp_path) == ["table.csv"]
 
 
-def test_a_folder_takes_the_place_of_another_as_a_whole(tmp_path: Path) -> None:
-    path = tmp_path / "policy"
-    for name in ("old", "new"):
-        with whole_folder(path) as part:
-            (part / "deep").mkdir()
-            (part / "deep" / name).write_text(name)
-    assert listing(path / "deep") == ["new"]
-    assert listing(tmp_path) == ["policy"]
-
-
-def test_an_error_leaves_the_folder_that_was_there_and_nothing_else(tmp_path: Path) -> None:
-    path = tmp_path / "policy"
-    path.mkdir()
-    (path / "old").write_text("old")
-
-    def fail() -> None:
-        with whole_folder(path) as part:
-            (part / "new").write_text("half")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        fail()
-    assert listing(path) == ["old"]
-    assert listing(tmp_path) == ["policy"]
-
-
-def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
-    path = tmp_path / "table.csv"
-    write = "part.write_text('theirs'); print('half way', flush=True); input()"
-    code = KILLED.format(context="whole_file", write=write)
-    with subprocess.Popen(
-        [sys.executable, "-c", code, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as child:
-        assert child.stdout.readline() == b"half way\n"
-        with whole_file(path) as part:
-            part.write_text("ours")
-        child.communicate(b"\n")
-    assert child.returncode == -signal.SIGKILL
-    assert path.read_text() == "ours"
-
-
 def test_lines_are_added_behind_whole_ones(tmp_path: Path) -> None:
     path = tmp_path / "new" / "journal.jsonl"
     append_line(path, "one")

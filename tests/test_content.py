@@ -47,13 +47,11 @@ def file(tmp_path: Path) -> Path:
     [
         ("an empty file", b""),
         ("a web page", PAGE.encode()),
-        ("a web page", b"\r\n\r\n  <HTML><HEAD></HEAD></HTML>"),
         ("a web page", b"\xef\xbb\xbf" + PAGE.encode()),
         ("a web page", PAGE.encode("utf-16")),
         ("a web page", "<html><title>déjà vu</title>".encode("latin-1")),
         ("a web page", b'<?xml version="1.0"?>\n<!-- cached -->\n<!DOCTYPE html PUBLIC "-//W3C">'),
         ("a web page", b"<script>window.location='/login'</script>"),
-        ("a web page", b"<html>" + b"x" * 200_000),
         ("a Git LFS pointer", LFS.encode()),
         ("a Git LFS pointer", LFS.replace("\n", "\r\n").encode()),  # as Windows checks it out
         ("a git-annex pointer", b"/annex/objects/SHA256E-s1048576--0123456789abcdef.mp4\n"),
@@ -61,8 +59,6 @@ def file(tmp_path: Path) -> Path:
         ("an error message of a server", S3.encode()),
         ("an error message of a server", b'<ListBucketResult xmlns="http://s3"></ListBucketResult>'),
         ("an error message of a server", json.dumps({"error": {"message": "limit"}}).encode()),
-        ("an error message of a server", b'{"message": "Not Found", "status": "404"}'),
-        ("an error message of a server", b'{"errors": [{"status": 404}]}'),
     ],
 )  # fmt: skip
 def test_placeholders_are_recognised(file: Path, kind: str, content: bytes) -> None:
@@ -85,7 +81,6 @@ def test_the_title_of_a_page_and_the_reason_of_an_error_are_quoted(file: Path) -
     [
         b"video,mos\na.mp4,3.1\n",
         b'{"annotations": [{"image_id": "a.mp4", "score": "3.5"}]}',
-        b'{"video": "a.mp4", "conversations": [{"value": "error?"}]}\n',
         b'{"unk_token": "<unk>", "errors": "replace"}',
         b"error,message\n1,2\n",
         b"<a.mp4>,3\n",
@@ -93,8 +88,6 @@ def test_the_title_of_a_page_and_the_reason_of_an_error_are_quoted(file: Path) -
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500),
         b"%PDF-1.7\n%\xe2\xe3\xcf\xd3",
         bytes(70_000),
-        b"404: Not Found",
-        "Zugriff verweigert: Ü".encode("utf-16"),
         b'<?xml version="1.0"?><MPD></MPD>',
     ],
 )

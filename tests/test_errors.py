@@ -16,13 +16,6 @@ def test_an_error_of_the_system_names_the_path_and_what_to_do(number: int) -> No
     assert os.strerror(number) not in text
 
 
-def test_a_rare_error_of_the_system_keeps_its_message() -> None:
-    assert explain(OSError(errno.EXDEV, "Invalid cross-device link", "a")) == (
-        "a: Invalid cross-device link"
-    )
-    assert explain(OSError("the reader is gone")) == "the reader is gone"
-
-
 def test_of_two_paths_the_target_is_named() -> None:
     assert explain(OSError(errno.EACCES, "", "from", None, "to")).startswith("to: ")
 
@@ -32,13 +25,6 @@ def test_any_error_of_a_library_names_the_file_and_keeps_its_cause() -> None:
     with pytest.raises(InputError, match=r"a\.bin") as caught, reading(Path("a.bin"), "a", "b"):
         raise error
     assert caught.value.__cause__ is error
-
-
-@pytest.mark.parametrize("error", [InputError("b.bin: of another set"), MemoryError()])
-def test_errors_of_this_package_and_of_memory_pass_through(error: Exception) -> None:
-    with pytest.raises(type(error)) as caught, reading(Path("a.bin"), "a map", "draw it"):
-        raise error
-    assert caught.value is error
 
 
 def test_json_has_to_hold_an_object(tmp_path: Path) -> None:

@@ -29,7 +29,12 @@ SMALL: dict[str, Any] = {
         "speech": {"steps": 1, "batch_size": 2},
     },
     "training": {"group_size": 2, "videos_per_device": 2, "max_steps": 1, "max_new_tokens": 4},
-    "evaluation": {"batch_size": VIDEOS, "max_new_tokens": 4, "sampling": {"answers": 2}},
+    "evaluation": {
+        "batch_size": VIDEOS,
+        "max_new_tokens": 4,
+        "sampling": {"answers": 2},
+        "expectation": {"missing": 0.5, "steps": 2, "branches": 2},
+    },
     "preference": {"benchmarks": ["mine"]},
     "understanding": {"tasks": {"mine": {"kind": "made", "set": "mine", "file": "kinds.csv"}}},
 }

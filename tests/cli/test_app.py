@@ -1,16 +1,12 @@
 """Every command has a help text with a valid example, and fails in one line."""
 
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import pytest
 import typer
-import yaml
 from tests.cli.finished_project import call
 from typer.testing import CliRunner
 
@@ -52,19 +48,6 @@ def test_help_explains_every_option_and_has_a_valid_example(words):
     needed = {param.opts[0] for param in command.params if param.required}
     assert used <= options
     assert {name for name in needed if name.startswith("-")} <= used
-
-
-def test_a_shell_completes_options():
-    typed = "vqathinker predict --bench"
-    asked = {"COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
-    program = "import sys; from vqathinker.cli import app; sys.argv = ['vqathinker']; app()"
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, **asked, "_VQATHINKER_COMPLETE": "complete_bash"},
-        capture_output=True, text=True, timeout=3600, check=False,
-    )  # fmt: skip
-    assert "--benchmark" in done.stdout, done.stderr
-    assert done.stderr == ""
 
 
 several = typer.Typer()
@@ -122,17 +105,6 @@ def test_an_output_that_cannot_be_written_is_named(finished_project: Path) -> No
         assert code == expected
         assert len(lines) == 1
         assert out.partition("/")[0] in lines[0]
-
-
-def test_a_wrong_parameter_is_reported_without_a_traceback(tmp_path, config):
-    config["scales"]["demo"]["data"]["counts"] = {}
-    path = tmp_path / "params.yaml"
-    path.write_text(yaml.safe_dump(config), encoding="utf-8")
-    args = ["data", "fetch", "demo_train", "--params", str(path), "--out", "x", "--receipt", "y"]
-    code, lines = run(*args)
-    assert code == 1
-    assert "counts" in lines[-1]
-    assert "Traceback" not in lines
 
 
 def test_debug_shows_the_traceback_wherever_it_stands(finished_project: Path) -> None:

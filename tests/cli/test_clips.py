@@ -65,15 +65,6 @@ def test_decode_writes_a_shard_and_names_every_faulty_video(source: Path, params
     assert store.failures["bad.mp4"].status == "no_container"
 
 
-def test_decode_without_its_videos_writes_no_shard(source: Path, params: Path) -> None:
-    for name in ("good.mp4", "three.mp4"):
-        (source / name).unlink()
-    result = decode(source, params)
-    assert result.exit_code == 1
-    assert result.stderr.startswith(f"Error: {source} ")
-    assert not list(source.glob("*.safetensors"))
-
-
 def test_decode_refuses_a_video_that_the_manifest_does_not_describe(
     source: Path, params: Path
 ) -> None:

@@ -98,8 +98,3 @@ def test_a_missing_package_is_named_with_its_extra(package, words, extra):
     text = describe_error(ModuleNotFoundError(name=package), words)
     assert f'pip install "vqathinker[{extra}]"' in text
     assert package.partition(".")[0] in text
-
-
-@pytest.mark.parametrize("name", ["vqathinker.nope", None])
-def test_an_import_that_no_extra_brings_is_a_fault_of_the_program(name):
-    assert "in the program" in describe_error(ModuleNotFoundError(name=name), ["train"])

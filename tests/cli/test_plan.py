@@ -42,16 +42,6 @@ def test_another_scale_and_other_values_are_planned_as_json(run: Callable[..., R
     assert plan["assumptions"]
 
 
-@pytest.mark.parametrize("measured", [False, True])
-def test_hours_are_marked_as_measured_or_estimated(
-    run: Callable[..., Result], times: Path, measured: bool
-) -> None:
-    text = run("--gpu", "H100", *(["--rates", str(times)] if measured else [])).output
-    [training] = re.findall(r"(?m)^Training.*", text)
-    assert "estimated" in training
-    assert ("measured" in training) is measured
-
-
 def test_runs_that_cannot_fit_are_named_with_exit_code_1(
     run: Callable[..., Result],
 ) -> None:

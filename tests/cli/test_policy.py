@@ -1,4 +1,4 @@
-"""Commands about policy folders."""
+"""Commands about policy folders, and `export`, which writes one."""
 
 import json
 import shutil
@@ -7,6 +7,7 @@ from pathlib import Path
 from typer.testing import CliRunner, Result
 
 from vqathinker.cli import app
+from vqathinker.phases.parameters import read_params
 
 
 def run(*args: object) -> Result:
@@ -39,3 +40,19 @@ def test_a_folder_that_cannot_be_imported_or_exported_is_refused(
     result = run("export", tiny_base, "--out", tmp_path / "theirs")
     assert result.exit_code == 1
     assert "filter_bank" in result.output
+
+
+def test_an_export_records_the_settings_of_scores(
+    tmp_path: Path, tiny_base: Path, root: Path
+) -> None:
+    checkpoint = shutil.copytree(tiny_base, tmp_path / "run" / "checkpoints" / "checkpoint-1")
+    (checkpoint / "provenance.json").write_text(json.dumps({"base": "models/base/tiny"}))
+    params, out = root / "params.yaml", tmp_path / "policy"
+    wanted = read_params(params)["evaluation"]
+    wanted = {key: wanted[key] for key in ("score", "sampling", "expectation")}
+    call = ["export", "grpo", "--from", tmp_path / "run", "--out", out, "--params", params]
+    for options, score in (((), wanted["score"]), (("--score", "mean"), "mean")):
+        result = CliRunner().invoke(app, [*map(str, call), *options])
+        assert result.exit_code == 0, result.output
+        record = json.loads((out / "provenance.json").read_text())
+        assert record["evaluation"] == wanted | {"score": score}

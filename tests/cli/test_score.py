@@ -113,12 +113,6 @@ def test_options_that_do_not_fit_are_refused_before_any_work(
     assert named in result.stderr
 
 
-def test_an_unknown_policy_is_named(score: Score) -> None:
-    result = score("0.mp4", "--policy", "none")
-    assert result.exit_code == 1
-    assert "none" in result.stderr
-
-
 @pytest.fixture
 def names(tmp_path: Path, finished_project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in which `a.mp4`, ` a.mp4` and a name that is not UTF-8 are three clips."""
@@ -142,20 +136,6 @@ def test_every_listed_file_is_scored_whatever_its_name(
     clips = json.loads(done.stdout)["clips"]
     assert [clip["file"][:12] for clip in clips] == [" a.mp4", "a.mp4", "caf\\xe9.mp4", "b" * 12]
     assert [clip["failure"] is None for clip in clips] == [True, True, True, False]
-
-
-@pytest.mark.parametrize(
-    "options",
-    [("--format", "csv"), (), ("--where", "--window", "0.5", "--plot", "plot.svg")],
-    ids=" ".join,
-)
-def test_a_name_that_is_not_utf8_is_written_with_an_escape(
-    names: Path, score: Score, options: tuple[str, ...]
-) -> None:
-    done = score("-", *options, "--output", "out", stdin=b"caf\xe9.mp4\n")
-    assert done.exit_code == 0, done.output
-    if "--where" not in options:
-        assert "caf\\xe9" in Path("out").read_text(encoding="utf-8")
 
 
 def test_files_of_a_folder_that_are_no_clips_are_listed(names: Path, score: Score) -> None:

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import av
 import numpy as np
 import pandas as pd
 import pytest
@@ -71,16 +70,6 @@ def test_a_score_is_the_same_twice_and_under_another_name(
     assert dataclasses.replace(again, file=once.file) == once
     assert policy.score(other, "mean", seed=1) != again
     assert again.low < again.score < again.high
-
-
-def test_frames_in_memory_have_the_score_of_their_file(policy: LoadedPolicy, videos: Path) -> None:
-    with av.open(str(videos / "1.mp4")) as file:
-        frames = np.stack([f.to_ndarray(format="rgb24", interpolation="POINT")
-                           for f in file.decode(video=0)])  # fmt: skip
-    result = policy.score_frames(frames, "mean")
-    told = policy.score(videos / "1.mp4", "mean")
-    assert (result.file, result.warnings) == ("frames", ())
-    assert dataclasses.replace(result, file=told.file, warnings=told.warnings) == told
 
 
 @pytest.mark.parametrize(

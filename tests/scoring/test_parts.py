@@ -1,6 +1,5 @@
 """The parts of a clip cover it, and each shows what is on screen then."""
 
-import json
 import subprocess
 from collections.abc import Callable
 from itertools import pairwise
@@ -9,9 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.scoring.conftest import make_video
-from typer.testing import CliRunner
 
-from vqathinker.cli import app
 from vqathinker.scoring.batch import score_over_time
 from vqathinker.scoring.loaded import LoadedPolicy
 from vqathinker.scoring.sample import SampledClip, sample_clip, sample_windows
@@ -108,13 +105,3 @@ def test_sound_that_goes_on_after_the_last_frame_is_told(tmp_path: Path) -> None
     subprocess.run([*command, *SOUND, "-pix_fmt", "yuv420p", str(path)], check=True)
     assert "sound goes on for 7.0 s" in sample_clip(path, SIX).facts.note
     assert all("7.0 s" in part.facts.note for _, _, part in parts_of(path, 1))
-
-
-def test_the_command_has_a_row_for_each_part_and_counts_warnings(held: Path, talking: Path) -> None:
-    call = ["score", str(held), "--where", "--window", "2", "--policy", str(talking)]
-    done = CliRunner().invoke(app, [*call, "--format", "json"])
-    parts = json.loads(done.stdout)["clips"]
-    assert [part["start_s"] for part in parts] == pytest.approx([0, 2, 4, 6, 8, 10, 12, 14])
-    still = [any("stands still" in text for text in part["warnings"]) for part in parts]
-    assert still == [False, False, True, True, True, True, False, False]
-    assert "4 of 8 parts: " in CliRunner().invoke(app, call).stdout

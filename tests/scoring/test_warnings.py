@@ -60,9 +60,3 @@ def test_without_a_record_clips_are_compared_with_usual_ones(videos: Path) -> No
     texts = warnings(videos / "0.mp4", trained_on=TrainedOn("mine"))
     begins = [text.partition(":")[0] for text in texts]
     assert begins == ["too small", "too short", "odd frame rate"]
-
-
-def test_a_record_may_hold_the_name_of_the_set_only() -> None:
-    known = TrainedOn.of({"data": "data/lsvq_train/manifest.parquet"})
-    assert known == TrainedOn(set="lsvq_train")
-    assert known.percentile(3.0) is None

@@ -27,10 +27,3 @@ def test_an_empty_password_file_is_refused(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["serve", "--password-file", str(file)])
     assert result.exit_code == 2
     assert str(file) in result.stderr
-
-
-@pytest.mark.parametrize("option", ["--port", "--megabytes", "--waiting"])
-def test_a_negative_number_is_refused(option: str) -> None:
-    result = CliRunner().invoke(app, ["serve", option, "-3"])
-    assert result.exit_code == 2
-    assert option in result.stderr

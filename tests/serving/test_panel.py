@@ -27,18 +27,6 @@ def test_a_score_says_what_it_means() -> None:
     assert "width:64.3%" in shown
 
 
-@pytest.mark.parametrize("score", [-3.0, 17.0])
-def test_a_score_outside_of_the_scale_stays_on_the_meter(score: float) -> None:
-    shown = verdict_html(scored(score))
-    assert f"{score:.2f}" in shown
-    assert "width:0.0%" in shown or "width:100.0%" in shown
-
-
-def test_an_answer_without_a_score_says_so() -> None:
-    result = replace(RESULT, score=None, answer_status="no_tags")
-    assert "(no_tags)" in verdict_html(Verdict("a", result=result))
-
-
 def test_nothing_from_outside_becomes_markup_or_template() -> None:
     result = replace(RESULT, reasoning=SCRIPT, warnings=(SCRIPT,), answer_status=SCRIPT, score=None)
     for verdict in (Verdict(SCRIPT, result=result), Verdict(SCRIPT, refusal=SCRIPT)):

@@ -71,11 +71,3 @@ def test_only_so_much_fits_and_what_was_forgotten_is_swept(uploads: UploadFolder
     os.utime(upload, (0, 0))
     uploads.sweep()
     assert not upload.exists()
-
-
-def test_it_is_gone_when_it_is_closed(uploads: UploadFolder) -> None:
-    arrive(uploads)
-    assert uploads.path.stat().st_mode & 0o777 == 0o700
-    uploads.close()
-    assert not uploads.path.exists()
-    uploads.close()
