@@ -32,7 +32,6 @@ _XML_REASON = re.compile(r"<(Code|Message)>(.*?)</\1>", re.IGNORECASE | re.DOTAL
 _MOST_KEYS_OF_AN_ERROR = 8
 
 _CSV = "save it as CSV"
-_OFFICE = "a workbook of Excel or another document of Office"
 _MAGICS = {
     b"%PDF-": ("a PDF", ""),
     b"\x89PNG\r\n": ("a picture", ""),
@@ -40,13 +39,8 @@ _MAGICS = {
     b"MATLAB 5.0 MAT-file": ("a file of MATLAB", "write it as CSV, with writetable"),
     b"\x89HDF\r\n": ("an HDF5 file, as MATLAB writes too", _CSV),
 }
-# Office documents are zip archives; the name of their first member tells them apart.
-_OFFICE_MEMBERS = {
-    b"[Content_Types].xml": _OFFICE,
-    b"_rels/": _OFFICE,
-    b"xl/": "a workbook of Excel",
-    b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet": "a workbook of LibreOffice",
-}
+# Workbooks are zip archives; the name of their first member tells them apart.
+_WORKBOOK_MEMBERS = (b"[Content_Types].xml", b"_rels/", b"xl/", b"mimetypeapplication/vnd.oasis.")
 _NAME_IN_ZIP = 30  # offset of the first member's name
 
 
@@ -122,9 +116,8 @@ def document_in(path: Path) -> Content | None:
     for magic, (kind, detail) in _MAGICS.items():
         if start.startswith(magic):
             return Content(kind, detail)
-    for name, kind in _OFFICE_MEMBERS.items():
-        if start.startswith(b"PK\x03\x04") and start[_NAME_IN_ZIP:].startswith(name):
-            return Content(kind, _CSV)
+    if start.startswith(b"PK\x03\x04") and start[_NAME_IN_ZIP:].startswith(_WORKBOOK_MEMBERS):
+        return Content("a workbook of Excel or another document of Office", _CSV)
     if len(start) == _START and not any(start):  # an empty tar is shorter
         return Content("nothing but zeros", "the download may be incomplete")
     text = _as_text(start)

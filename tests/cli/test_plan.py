@@ -64,10 +64,8 @@ def test_a_wrong_word_is_refused(run: Callable[..., Result], args: list[str], sa
     assert said in result.output
 
 
-def test_seconds_of_a_step_come_from_a_run_or_a_benchmark(times: Path, tmp_path: Path) -> None:
-    bench = tmp_path / "step.json"
-    bench.write_text(json.dumps({"seconds": {"ours": {"decode": 9.0, "update": 12.0}}}))
-    assert read_step_seconds(times) == read_step_seconds(bench) == 21
+def test_seconds_of_a_step_come_from_a_run(times: Path) -> None:
+    assert read_step_seconds(times) == 21
     for text in ("step,time\n1,2\n", "step,seconds\n1,0\n", ""):
         times.write_text(text, encoding="utf-8")
         with pytest.raises(InputError, match=r"times\.csv"):

@@ -29,7 +29,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["b.mp4", "a.MKV", "b.mp4"], ["b.mp4", "a.MKV"]),
         (["."], ["a.MKV", "b.mp4", "more/c.webm", "odd[1].mp4", "set[1]/d.mp4"]),
         (["set[1]"], ["set[1]/d.mp4"]),
-        (["set[1]/*.mp4"], ["set[1]/d.mp4"]),
         (["*.mp4"], ["b.mp4", "odd[1].mp4"]),
         (["odd[1].mp4"], ["odd[1].mp4"]),
         (["**/*.webm", "notes.txt"], ["more/c.webm", "notes.txt"]),

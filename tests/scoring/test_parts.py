@@ -97,11 +97,3 @@ def test_one_part_is_the_clip_as_it_is_scored_by_itself(
         assert np.array_equal(part.pixels, whole.pixels)
         [told] = score_over_time(policy, path, window_s=100)
         assert told.result == policy.score(path)
-
-
-def test_sound_that_goes_on_after_the_last_frame_is_told(tmp_path: Path) -> None:
-    command = [ffmpeg_binary(), "-loglevel", "error", "-f", "lavfi", "-i", f"{MOVES}:duration=2"]
-    path = tmp_path / "tail.mp4"
-    subprocess.run([*command, *SOUND, "-pix_fmt", "yuv420p", str(path)], check=True)
-    assert "sound goes on for 7.0 s" in sample_clip(path, SIX).facts.note
-    assert all("7.0 s" in part.facts.note for _, _, part in parts_of(path, 1))

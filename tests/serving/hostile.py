@@ -36,30 +36,16 @@ BYTES = {
 SCRIPT = "<img src=x onerror=\"document.title='owned'\">${document.title='owned'}{{value}}"
 
 
-def with_references(mp4: Path, kind: bytes, place: bytes) -> bytes:
-    """The file with its pictures said to lie at another place; its index is at the end."""
-    content = mp4.read_bytes()
-    here = content.index(b"url \0\0\0\1") - 4
-    box = struct.pack(">I4sI", 12 + len(place), kind, 0) + place
-    changed = bytearray(content[:here] + box + content[here + 12 :])
-    for outer in (b"moov", b"trak", b"mdia", b"minf", b"dinf", b"dref"):
-        at = content.rindex(outer, 0, here) - 4
-        (size,) = struct.unpack_from(">I", changed, at)
-        struct.pack_into(">I", changed, at, size + len(box) - 12)
-    return bytes(changed)
-
-
 def files(folder: Path, mp4: Path, address: str) -> dict[str, tuple[Path, str]]:
     """Every one of them in the folder: its path, and words of what is said of it."""
     texts = {
         kind: (name, text.replace("{address}", address).replace("{clip}", str(mp4)).encode(), words)
         for kind, (name, text, words) in TEXTS.items()
     }
-    whole, place = mp4.read_bytes(), address.encode() + b"\0"
+    whole = mp4.read_bytes()
     made: dict[str, tuple[str, bytes, str]] = {
         **texts,
         **BYTES,
-        "reference": ("other.mov", with_references(mp4, b"url ", place), "lie in another file"),
         "cut": ("cut.mp4", whole[: len(whole) // 2], "cut off, or never finished"),
     }  # fmt: skip
     written = {}

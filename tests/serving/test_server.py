@@ -10,7 +10,7 @@ import pytest
 from tests.serving import hostile
 from tests.serving.conftest import Served
 
-KINDS = [*hostile.TEXTS, *hostile.BYTES, "reference", "cut"]
+KINDS = [*hostile.TEXTS, *hostile.BYTES, "cut"]
 
 
 @pytest.fixture(scope="module")

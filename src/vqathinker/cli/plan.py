@@ -45,7 +45,7 @@ def plan(
         Path | None,
         typer.Option(
             **FILE,
-            help="Measured seconds of a step: a run's --times CSV, or the JSON of a benchmark.",
+            help="Measured seconds of a step: the CSV of a run's --times.",
         ),
     ] = None,
     completion: Annotated[
@@ -110,23 +110,13 @@ def choose_device(name: GpuName | None, memory: float | None, *, gpu: bool) -> "
 
 
 def read_step_seconds(path: Path) -> float:
-    """Seconds of a step: the median of a run's --times file, or `seconds.ours` of a benchmark.
-
-    Seconds by phase in the benchmark's JSON are added.
-
-    Raises:
-        InputError: the file is neither, or holds no positive time.
-    """
+    """Median seconds of a step in the --times file of a run; InputError if it holds none."""
     import pandas as pd
 
-    expected = "a CSV with columns step and seconds (`train --times`), or a benchmark's JSON"
+    expected = "a CSV with columns step and seconds (`train --times`)"
     remedy = "give the file of a run on the planned device"
     with reading(path, expected, remedy):
-        if path.suffix == ".json":
-            ours = json.loads(path.read_text(encoding="utf-8"))["seconds"]["ours"]
-            seconds = float(sum(ours.values()) if isinstance(ours, dict) else ours)
-        else:
-            seconds = float(pd.read_csv(path)["seconds"].median())
+        seconds = float(pd.read_csv(path)["seconds"].median())
     if not seconds > 0:
         raise InputError(f"{path}: {seconds} seconds a step; expected more than 0: {remedy}")
     return seconds

@@ -91,9 +91,6 @@ def _expand(clip: str) -> list[str]:
     # os.path.exists is false for names that are too long; Path.exists raises OSError.
     if is_address(clip) or os.path.exists(clip) or not glob.has_magic(clip):  # noqa: PTH110
         return [clip]
-    folder, _, name = clip.rpartition("/")
-    if os.path.isdir(folder):  # noqa: PTH112  such as `set[1]`
-        clip = f"{glob.escape(folder)}/{name}"
     if matched := sorted(glob.glob(clip, recursive=True)):  # noqa: PTH207  absolute ones, too
         return matched
     raise InputError(f"{shown_name(clip)}: matches no file: check the pattern, and quote it")

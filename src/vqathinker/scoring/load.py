@@ -56,7 +56,8 @@ def find_policy(policy: str | Path | None = None) -> Path:
         policy: a policy's folder; the name of a run of the project in this folder (`grpo`, or with
             its scale `demo/grpo`); `authors`, the released weights; or a repository of the hub,
             `owner/name`, in this project's layout or in the authors'. A repository is downloaded
-            once, and imported once into `cache_folder`. None: the policy that `make demo` trains.
+            once, and imported once into $XDG_CACHE_HOME/vqathinker, else ~/.cache/vqathinker.
+            None: the policy that `make demo` trains.
 
     Raises:
         InputError: there is none, or it cannot be had or imported, with what to do.
@@ -84,11 +85,6 @@ def find_policy(policy: str | Path | None = None) -> Path:
     )
 
 
-def cache_folder() -> Path:
-    """Where imported policies stay: $XDG_CACHE_HOME/vqathinker, else ~/.cache/vqathinker."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vqathinker"
-
-
 def _runs() -> dict[str, Path]:
     """Policies of the project in this folder by `run` (of the first scale) and `scale/run`."""
     found: dict[str, Path] = {}
@@ -102,7 +98,8 @@ def _runs() -> dict[str, Path]:
 
 
 def _of_hub(repo: str) -> Path:
-    imported = cache_folder() / "policies" / repo.replace("/", "--")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    imported = cache / "vqathinker" / "policies" / repo.replace("/", "--")
     if (imported / "config.json").is_file():  # imports are atomic
         return imported
     from vqathinker.policy.interchange.snapshot import (  # noqa: PLC0415  only for the hub

@@ -1,17 +1,14 @@
 """Sample the frames of a clip in a separate process, which a broken file cannot bring down."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import av
 import numpy as np
-from av.container import InputContainer
-from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from vqathinker.video.container import open_video
@@ -27,20 +24,13 @@ if TYPE_CHECKING:
 
 # Imported once for all workers.
 WORKER_MODULES: Final = ("vqathinker.scoring.sample", "torch", "vqathinker.video.decode")
-
-_AT_ONCE: Final = 8  # parts that come out of a worker together
-
 LIMITS: Final = Limits(timeout_s=120, memory_mb=2000)  # as `clips` of params.yaml has them
-
+_AT_ONCE: Final = 8  # parts that come out of a worker together
 _EVEN: Final = 2.0  # times the mean distance of frames; a longer one means that a picture is held
-
-_SOUND_SLACK_S: Final = 1.0  # that sound may go on after the last frame
-
 _STILL: Final = "the picture stands still: one frame is on screen during this whole part"
-
 _HDR: Final = {16, 18}  # transfer characteristics of ITU-T H.273: PQ and HLG
-
 Pixels = NDArray[np.uint8]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +64,7 @@ def sample_clip(file: Path, setting: ClipSetting, limits: Limits = LIMITS) -> Sa
         DamagedVideo: it cannot be read, or takes more than `limits`.
         DisturbedJobError: the system does not give the file.
     """
-    preload_modules(*WORKER_MODULES)
-    [(_, outcome)] = run_in_workers(_sample, [(str(file), setting)], limits)
-    if isinstance(outcome, DamagedVideo | FileNotFoundError):
-        raise outcome
-    facts, hdr, clip = outcome
+    facts, hdr, clip = _in_worker(limits, _sample, str(file), setting)
     pixels = np.ascontiguousarray(clip.frames.transpose(0, 2, 3, 1))
     seconds = tuple(clip.seconds)
     return SampledClip(str(file), pixels, tuple(clip.indices), seconds, facts.fps, facts, hdr)
@@ -102,22 +88,23 @@ def sample_windows(
     Raises:
         As `sample_clip`.
     """
-    preload_modules(*WORKER_MODULES)
-    [(_, found)] = run_in_workers(_find_parts, [(str(file), setting.frames, window_s)], limits)
-    if isinstance(found, DamagedVideo | FileNotFoundError):
-        raise found
-    facts, hdr, parts = found
-    groups = [parts[first : first + _AT_ONCE] for first in range(0, len(parts), _AT_ONCE)]
-    for group in groups:
-        asked = (str(file), setting, [indices for _, _, indices in group])
-        [(_, outcome)] = run_in_workers(_read, [asked], limits)
-        if isinstance(outcome, DamagedVideo | FileNotFoundError):
-            raise outcome
-        for (start, end, indices), (frames, seconds) in zip(group, outcome, strict=True):
+    facts, hdr, parts = _in_worker(limits, _find_parts, str(file), setting.frames, window_s)
+    for first in range(0, len(parts), _AT_ONCE):
+        group = parts[first : first + _AT_ONCE]
+        read = _in_worker(limits, _read, str(file), setting, [indices for _, _, indices in group])
+        for (start, end, indices), (frames, seconds) in zip(group, read, strict=True):
             pixels = np.ascontiguousarray(frames.transpose(0, 2, 3, 1))
             own = _facts_of_part(facts, start, end, indices)
             shown = tuple(indices), tuple(seconds)
             yield start, end, SampledClip(str(file), pixels, *shown, facts.fps, own, hdr)
+
+
+def _in_worker(limits: Limits, function: Callable[..., T], *args: Any) -> T:
+    preload_modules(*WORKER_MODULES)
+    [(_, outcome)] = run_in_workers(function, [args], limits)
+    if isinstance(outcome, DamagedVideo | FileNotFoundError):
+        raise outcome
+    return outcome
 
 
 def _facts_of_part(facts: Probe, start: float, end: float, indices: Sequence[int]) -> Probe:
@@ -191,20 +178,7 @@ def _sample(file: str, setting: ClipSetting) -> "tuple[Probe, bool, Clip]":
 
 
 def _look_at(path: Path) -> tuple[Probe, bool]:
-    """In the worker: facts, and whether it is HDR; the note also says where sound goes on alone."""
+    """In the worker: facts, and whether it is HDR."""
     facts = probe(path)
-    with undisturbed(path), open_video(path) as (container, stream):
-        hdr = stream.codec_context.color_trc in _HDR
-        sound_alone_s = _sound_alone_s(container, stream, facts.duration_s)
-    if sound_alone_s > _SOUND_SLACK_S:
-        said = f"its sound goes on for {sound_alone_s:.1f} s after its last frame: not scored"
-        facts = replace(facts, note="; ".join(filter(None, [facts.note, said])))
-    return facts, hdr
-
-
-def _sound_alone_s(container: InputContainer, stream: VideoStream, shown_s: float) -> float:
-    if not container.streams.audio or container.duration is None:
-        return 0.0
-    begins_s = float((stream.start_time or 0) * (stream.time_base or 0))
-    ends_s = (container.duration + max(container.start_time or 0, 0)) / av.time_base
-    return ends_s - begins_s - shown_s
+    with undisturbed(path), open_video(path) as (_, stream):
+        return facts, stream.codec_context.color_trc in _HDR

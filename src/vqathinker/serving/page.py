@@ -57,7 +57,11 @@ class Page:
     def app(self, password: str | None = None) -> FastAPI:
         """The page as an ASGI application that asks for a password, if one is given."""
         outer = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-        asks = {} if password is None else {"auth": partial(_is_password, password)}
+
+        def is_password(_: str, given: str) -> bool:
+            return hmac.compare_digest(str(password).encode(), given.encode())
+
+        asks = {} if password is None else {"auth": is_password}
         message = "Any name, and the password of this server."
         return gr.mount_gradio_app(
             outer, self.blocks, "/", auth_message=message, **self._options(), **asks
@@ -162,10 +166,6 @@ def introduction(policy: "LoadedPolicy", method: ScoreKind | None, bounds: ClipB
         f"deleted once scored.</p><p>{escape(policy.describe_method(method))}.</p>"
         f"<p>{escape(policy.trained_on.about)}</p>"
     )
-
-
-def _is_password(password: str, _: str, given: str) -> bool:
-    return hmac.compare_digest(password.encode(), given.encode())
 
 
 def _clip_input(label: str) -> gr.File:
