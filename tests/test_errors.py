@@ -16,10 +16,6 @@ def test_an_error_of_the_system_names_the_path_and_what_to_do(number: int) -> No
     assert os.strerror(number) not in text
 
 
-def test_of_two_paths_the_target_is_named() -> None:
-    assert explain(OSError(errno.EACCES, "", "from", None, "to")).startswith("to: ")
-
-
 def test_any_error_of_a_library_names_the_file_and_keeps_its_cause() -> None:
     error = KeyError("x")
     with pytest.raises(InputError, match=r"a\.bin") as caught, reading(Path("a.bin"), "a", "b"):

@@ -149,14 +149,13 @@ def test_help_is_written_by_the_smallest_installation_and_imports_nothing_that_c
 def test_a_clip_is_scored_by_the_smallest_installation(target, hidden, talking, tmp_path):
     clip = make_video(tmp_path / "clip.mp4", "testsrc2=size=64x64:rate=8", 1)
     options = ["--policy", str(talking), "--format", "json"]
-    done = run(target, hidden, "score", str(clip), *options)
-    assert done.returncode == 0, done.stderr
-    (row,) = json.loads(done.stdout)["clips"]
-    assert row["file"] == str(clip)
-    assert row["answer_status"] == "ok"
     other = shutil.copy(clip, tmp_path / "other.mp4")
     done = run(target, hidden, "score", str(clip), str(other), "--compare", *options)
-    assert json.loads(done.stdout)["comparison"] == {"first_better": 0.5, "better": None}
+    assert done.returncode == 0, done.stderr
+    content = json.loads(done.stdout)
+    assert [row["file"] for row in content["clips"]] == [str(clip), str(other)]
+    assert {row["answer_status"] for row in content["clips"]} == {"ok"}
+    assert content["comparison"] == {"first_better": 0.5, "better": None}
     done = run(target, hidden, "score", str(clip), "--where", "--plot", "x.svg", *options)
     assert "vqathinker[evaluate]" in done.stderr
     assert done.stdout == ""

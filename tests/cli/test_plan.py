@@ -51,19 +51,6 @@ def test_runs_that_cannot_fit_are_named_with_exit_code_1(
     assert re.search(r"(?m)^.*base.*prediction .* 26\.0 GB", result.output)
 
 
-@pytest.mark.parametrize(
-    ("args", "said"),
-    [
-        (["--gpu", "H1000"], "H100"),
-        (["--config", "training.lorra=null"], "lorra"),
-    ],
-)
-def test_a_wrong_word_is_refused(run: Callable[..., Result], args: list[str], said: str) -> None:
-    result = run(*args)
-    assert result.exit_code in {1, 2}
-    assert said in result.output
-
-
 def test_seconds_of_a_step_come_from_a_run(times: Path) -> None:
     assert read_step_seconds(times) == 21
     for text in ("step,time\n1,2\n", "step,seconds\n1,0\n", ""):

@@ -1,7 +1,6 @@
 """Files, folders, patterns, addresses and lists: clips, each once, in order."""
 
 import codecs
-import errno
 import os
 from pathlib import Path
 
@@ -50,23 +49,6 @@ def test_a_folder_names_what_it_skips(here: Path) -> None:
 def test_a_name_without_clips_is_refused(here: Path, given: str) -> None:
     with pytest.raises(InputError):
         find_clips([given])
-
-
-def test_a_folder_that_may_not_be_listed_is_skipped(
-    here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Permissions do not hold for root."""
-    scandir = os.scandir
-
-    def refuse(path: str) -> object:
-        if Path(path).name == "more":
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", refuse)
-    found = find_clips(["."])
-    assert "more/c.webm" not in found.clips
-    assert "./more" in [one.path for one in found.skipped]
 
 
 def test_links_are_followed_once_and_in_no_circle(tmp_path: Path) -> None:

@@ -47,8 +47,3 @@ def test_nothing_from_outside_becomes_markup_or_template() -> None:
 )
 def test_two_clips_are_compared(a: Verdict, b: Verdict, words: str) -> None:
     assert words in comparison_html(a, b)
-
-
-@pytest.mark.parametrize("other", [None, scored(None), Verdict("b", refusal="no video")])
-def test_nothing_is_compared_without_two_scores(other: Verdict | None) -> None:
-    assert comparison_html(scored(3.0), other) == comparison_html(other, scored(3.0)) == ""
