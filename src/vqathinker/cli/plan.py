@@ -15,7 +15,7 @@ from vqathinker.cli.options import DEFAULT_PARAMS, FILE, AsJson, ParamsFile
 from vqathinker.errors import InputError, reading
 
 if TYPE_CHECKING:
-    from vqathinker.planning import Device, Memory, Plan
+    from vqathinker.planning import Device, Plan
 
 
 class PlanError(ValueError):
@@ -154,10 +154,13 @@ def _describe(forecast: "Plan") -> Iterator[str]:
     made = "none; videos are made on the spot, and are not counted below"
     yield f"\nDownloads: {_sizes(forecast.download) if forecast.download else made}{unknown}"
     yield f"Disk, estimated: {_sizes(forecast.disk)}\n"
-    for run in forecast.runs[:1]:
-        yield from _describe_memory(f"training of {run.name}", run.memory)
-    for name, memory in [*forecast.prediction_memory.items()][:1]:
-        yield from _describe_memory(f"prediction of {name}", memory)
+    training = [(f"training of {run.name}", run.memory) for run in forecast.runs]
+    prediction = [(f"prediction of {run}", m) for run, m in forecast.prediction_memory.items()]
+    for what, memory in [*training[:1], *prediction[:1]]:
+        yield f"Memory of a process, {what}, estimated: {size(memory.peak)} at most"
+        for phase in ("resident", "rollouts", "update"):
+            if parts := getattr(memory, phase):
+                yield f"  {phase}: {_sizes(parts)}"
     speed = "measured for the first run, else estimated" if forecast.measured else "estimated"
     yield f"\nTraining: steps, videos and tokens a step; seconds a step and hours ({speed}); memory"
     for run in forecast.runs:
@@ -183,15 +186,6 @@ def _sizes(numbers: dict[str, int]) -> str:
 
     each = ", ".join(f"{name} {format_bytes(size)}" for name, size in numbers.items() if size)
     return f"{format_bytes(sum(numbers.values()))} ({each})"
-
-
-def _describe_memory(what: str, memory: "Memory") -> Iterator[str]:
-    from vqathinker.datasets.inventory import format_bytes
-
-    yield f"Memory of a process, {what}, estimated: {format_bytes(memory.peak)} at most"
-    for phase in ("resident", "rollouts", "update"):
-        if parts := getattr(memory, phase):
-            yield f"  {phase}: {_sizes(parts)}"
 
 
 def _assumptions(forecast: "Plan", tokens: float) -> Iterator[str]:

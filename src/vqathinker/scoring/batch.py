@@ -24,9 +24,8 @@ from vqathinker.phases.results_version import RESULTS_VERSION
 from vqathinker.scoring.clips import is_address, shown_name
 from vqathinker.scoring.loaded import LoadedPolicy, failed
 from vqathinker.scoring.results import ClipScore, Method, PartScore
-from vqathinker.scoring.sample import LIMITS, sample_windows
+from vqathinker.scoring.sample import sample_windows
 from vqathinker.video.damage import DisturbedJobError
-from vqathinker.video.workers import Limits
 
 # Shorter waits than for data sets: somebody sits before the screen.
 _POLICY: Final = RetryPolicy(attempts=3, longest_retry_after_s=30.0)
@@ -162,7 +161,7 @@ def compare(
 
 def score_over_time(
     policy: LoadedPolicy, clip: Path, method: Method | None = None, frames: int | None = None,
-    seed: int = 0, window_s: float | None = None, limits: Limits = LIMITS,
+    seed: int = 0, window_s: float | None = None,
 ) -> Iterator[PartScore]:  # fmt: skip
     """The score of each part of a clip, in order.
 
@@ -171,9 +170,8 @@ def score_over_time(
         clip: a video file.
         method, frames, seed: as in `LoadedPolicy.score`, with the same errors.
         window_s: approximate length of a part; None: that of the longest training clip, or 8 s.
-        limits: of decoding.
     """
     trained = policy.trained_on.duration_s
     length = window_s or (trained[1] if trained else _USUAL_S)
-    for start, end, part in sample_windows(clip, policy.shape(frames), length, limits):
+    for start, end, part in sample_windows(clip, policy.shape(frames), length):
         yield PartScore(start, end, policy.score_sampled(part, method, seed))
