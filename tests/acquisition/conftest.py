@@ -22,8 +22,8 @@ from cryptography.x509.oid import NameOID
 
 from vqathinker.acquisition.checksum import Checksum
 from vqathinker.acquisition.download import DownloadContext
+from vqathinker.acquisition.errors import RetryPolicy
 from vqathinker.acquisition.partial import ExpectedFile
-from vqathinker.acquisition.retry import RetryPolicy
 from vqathinker.acquisition.unpack import unpack
 
 PLAIN = ExpectedFile("set/file.bin")
@@ -50,7 +50,7 @@ def twenty_megabytes() -> bytes:
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds that the downloads of a test have waited between tries; no time passes."""
     slept: list[float] = []
-    monkeypatch.setattr("vqathinker.acquisition.retry.sleep", slept.append)
+    monkeypatch.setattr("vqathinker.acquisition.errors.sleep", slept.append)
     return slept
 
 

@@ -1,7 +1,7 @@
 """What is an archive by its first bytes, and archives that came in pieces or parts."""
 
 import io
-import shlex
+import re
 import struct
 import zipfile
 from itertools import pairwise
@@ -42,34 +42,18 @@ def test_archives_are_told_by_their_first_bytes(tmp_path, start, found):
 
 
 @pytest.mark.parametrize(
-    ("start", "kind"),
+    ("name", "start"),
     [
-        (b"Rar!\x1a\x07\x01\x00", "RAR"),
-        (b"7z\xbc\xaf\x27\x1c", "7z"),
-        (b"\x28\xb5\x2f\xfd", "zstd"),
+        ("file", b"Rar!\x1a\x07\x01\x00"),
+        ("file", b"7z\xbc\xaf\x27\x1c"),
+        ("set.zip.001", b"any bytes"),
+        ("set.tar.gz.aa", b"any bytes"),
     ],
 )
-def test_archives_of_other_kinds_are_named_and_where_to_unpack_them(tmp_path, start, kind):
-    (tmp_path / "file").write_bytes(start)
-    with pytest.raises(DamagedArchiveError, match=f"{kind}.*source/videos/"):
-        is_archive(tmp_path / "file")
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "set.zip.001",
-        "set.tar.gz.02",
-        "set.tar.gz.aa",
-        "set.tgz.part_ac",
-    ],
-)
-def test_a_piece_names_the_command_that_joins_it_with_others(tmp_path, name):
-    (tmp_path / name).write_bytes(b"any bytes")
-    whole = shlex.quote(str(tmp_path / name.rpartition(".")[0]))
-    with pytest.raises(DamagedArchiveError) as caught:
+def test_other_formats_and_single_pieces_are_refused_by_name(tmp_path, name, start):
+    (tmp_path / name).write_bytes(start)
+    with pytest.raises(DamagedArchiveError, match=re.escape(name)):
         is_archive(tmp_path / name)
-    assert f"`cat {whole}.* > {whole}`" in str(caught.value)
 
 
 @given(
@@ -129,20 +113,13 @@ def write_pieces(folder: Path, pieces: list[bytes]) -> Path:
     return folder / "set.zip"
 
 
-def test_all_files_of_a_zip_in_pieces_come_out(tmp_path, unpack_all):
-    last = write_pieces(tmp_path, split_zip(FILES, [64_000, 128_000, 192_000]))
-    assert is_archive(last)
-    assert [path.name for path in pieces_of_zip(last)] == [
-        "set.z01", "set.z02", "set.z03", "set.zip"
-    ]  # fmt: skip
-    assert unpack_all(last) == FILES
-
-
 @settings(max_examples=20)
 @given(st.sets(st.integers(5, 200_179), max_size=12))
-def test_wherever_it_was_cut_before_its_table_of_contents(tmp_path_factory, borders):
+def test_a_zip_in_pieces_is_unpacked_wherever_it_was_cut(tmp_path_factory, borders):
     folder = tmp_path_factory.mktemp("any")
     last = write_pieces(folder, split_zip(FILES, sorted(borders)))
+    assert is_archive(last)
+    assert len(pieces_of_zip(last)) == len(borders) + 1
     unpack([last], folder / "source", max_files=9, max_bytes=1_000_000)
     assert files_below(folder / "source") == FILES
 

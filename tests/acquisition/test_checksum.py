@@ -25,18 +25,6 @@ def test_a_file_has_the_digest_that_others_compute(tmp_path, algorithm):
     (tmp_path / "file").write_bytes(b"abc")
     checksum = Checksum(algorithm, OF_ABC[algorithm])
     assert checksum.digest_of(tmp_path / "file") == checksum.digest
-    assert checksum.matches(checksum.digest)
-    (tmp_path / "file").write_bytes(b"abd")
-    assert not checksum.matches(checksum.digest_of(tmp_path / "file"))
-
-
-@pytest.mark.parametrize(
-    "digest",
-    ["", "ba7816bf", "BA" * 32, "zz" * 32, "ab" * 33],  # too short to mean one file; no hexadecimal
-)
-def test_what_is_no_checksum_is_refused(digest):
-    with pytest.raises(ValueError, match="sha256"):
-        Checksum("sha256", digest)
 
 
 @pytest.fixture
@@ -57,14 +45,6 @@ def test_what_is_recorded_is_found_with_its_day_and_not_replaced(table):
     assert table.path.read_text() == HEADER + row
 
 
-def test_a_row_goes_on_its_own_line_behind_one_edited_by_hand(table):
-    table.path.write_text(f"{HEADER}a,1,{ONE},2026-01-01,x")
-    table.record("b", 2, TWO, DAY, "y")
-    assert len(table.path.read_text().splitlines()) == 3
-    assert table.find("a") is not None
-    assert table.find("b") is not None
-
-
 @pytest.mark.parametrize(("other", "agrees"), [(ONE, True), (TWO, False)])
 def test_rows_of_a_merge_have_to_agree(table, other, agrees):
     table.path.write_text(f"{HEADER}a,1,{ONE},2026-01-01,x\na,1,{other},2026-01-02,y\n")
@@ -75,18 +55,10 @@ def test_rows_of_a_merge_have_to_agree(table, other, agrees):
             table.find("a")
 
 
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        ("file,hash\na,1\n", 1),
-        ("<<<<<<< HEAD\n", 1),
-        (f"{HEADER}a,1,xyz,2026-01-01,x\n", 2),
-        (f"{HEADER}a\n", 2),
-    ],
-)
-def test_a_table_that_cannot_be_read_names_file_and_line(table, text, line):
+@pytest.mark.parametrize("text", ["file,hash\na,1\n", "<<<<<<< HEAD\n"])
+def test_a_table_with_other_columns_is_refused(table, text):
     table.path.write_text(text)
-    with pytest.raises(InputError, match=f"data-hashes.csv, line {line}"):
+    with pytest.raises(InputError, match=r"data-hashes\.csv"):
         table.find("a")
 
 

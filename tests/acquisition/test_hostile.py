@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from vqathinker.acquisition.archive import safe_path
 from vqathinker.acquisition.errors import DamagedArchiveError, UnsafeError
-from vqathinker.acquisition.safe_path import safe_path
 from vqathinker.acquisition.unpack import unpack
 
 LIMITS = {"max_files": 10, "max_bytes": 1_000_000}
@@ -33,13 +33,6 @@ def zipped_as(name: str, mode: int, content: bytes = b"/etc/passwd") -> bytes:
     info.create_system = 3
     info.external_attr = (mode | 0o777) << 16
     return zipped((info, content))
-
-
-def lying_zip() -> bytes:
-    """A member that says it has 4 bytes and has many."""
-    content = bytearray(zipped(("lie", bytes(500_000))))
-    size = struct.pack("<I", 500_000)
-    return bytes(content.replace(size, struct.pack("<I", 4)))
 
 
 def tarred(*members: tarfile.TarInfo, mode: str = "w", contents: bytes = b"") -> bytes:
@@ -124,14 +117,12 @@ def test_a_hostile_archive_is_refused_and_touches_nothing_outside(kind, outside)
 
 def test_a_member_that_lies_about_its_size_is_found_out(outside):
     archive = outside / "archive"
-    archive.write_bytes(lying_zip())
+    size = struct.pack("<I", 500_000)
+    lying = zipped(("lie", bytes(500_000))).replace(size, struct.pack("<I", 4))
+    archive.write_bytes(lying)
     with pytest.raises(DamagedArchiveError):
         unpack([archive], outside / "target", **LIMITS)
-    assert all(size <= 4 for size in sizes(outside / "target"))
-
-
-def sizes(folder: Path) -> list[int]:
-    return [path.stat().st_size for path in folder.rglob("*")]
+    assert all(path.stat().st_size <= 4 for path in (outside / "target").rglob("*"))
 
 
 def test_a_target_that_is_a_link_of_the_users_own_is_fine(outside):
@@ -144,16 +135,17 @@ def test_a_target_that_is_a_link_of_the_users_own_is_fine(outside):
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["videos/a.mp4", "./videos/a.mp4", "videos//a.mp4", "videos/./a.mp4", "videos/a.mp4/"],
+    ("name", "path"),
+    [
+        ("./videos//a.mp4", "videos/a.mp4"),
+        ("videos/a.mp4/", "videos/a.mp4"),
+        ("..a/b..mp4", "..a/b..mp4"),
+        ("ab:c.mp4", "ab:c.mp4"),
+        ("Ünïcode/视频.mp4", "Ünïcode/视频.mp4"),
+    ],
 )
-def test_a_plain_name_is_a_path_below_the_target(name):
-    assert str(safe_path(name)) == "videos/a.mp4"
-
-
-@pytest.mark.parametrize("name", ["..a/b..mp4", "...", "a b.mp4", "Ünïcode/视频.mp4", "ab:c.mp4"])
-def test_names_that_only_look_odd_are_kept(name):
-    assert str(safe_path(name)) == name
+def test_a_name_below_the_target_is_kept(name, path):
+    assert str(safe_path(name)) == path
 
 
 @pytest.mark.parametrize(

@@ -8,25 +8,11 @@ import textwrap
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.acquisition.conftest import PLAIN, left_beside, published, sha256
+from tests.acquisition.conftest import PLAIN, published, sha256
 
 from vqathinker.acquisition.download import download
 from vqathinker.acquisition.partial import ExpectedFile, PartialFile
 from vqathinker.acquisition.web import WebFile
-
-
-def test_a_download_dropped_at_8_of_20_megabytes_goes_on_from_there(
-    site, twenty_megabytes, tmp_path, context
-):
-    address = site.has("/file", twenty_megabytes, first=[site.whole(until=8_000_000)])
-    target = tmp_path / "file.bin"
-    done = download(PLAIN, [WebFile(address)], target, context)
-    assert target.read_bytes() == twenty_megabytes
-    assert site.ranges_asked() == [None, "bytes=8000000-"]
-    assert site.asked[1].headers["If-Range"] == '"one"'
-    assert (done.size, done.sha256) == (20_000_000, sha256(twenty_megabytes))
-    assert done.origin == str(address)
-    assert left_beside(target) == []
 
 
 def test_a_killed_process_is_continued_by_the_next(site, twenty_megabytes, tmp_path, context):
@@ -36,7 +22,7 @@ def test_a_killed_process_is_continued_by_the_next(site, twenty_megabytes, tmp_p
         from pathlib import Path
         from vqathinker.acquisition.download import DownloadContext, download
         from vqathinker.acquisition.partial import ExpectedFile, PartialFile
-        from vqathinker.acquisition.retry import RetryPolicy
+        from vqathinker.acquisition.errors import RetryPolicy
         from vqathinker.acquisition.web import Address, WebFile
         append = PartialFile.append
         def append_and_tell(part, chunk):
@@ -104,16 +90,6 @@ def test_with_a_published_hash_a_mirror_goes_on_where_another_stopped(
     assert mirror.ranges_asked() == ["bytes=8000000-"]
 
 
-def test_without_a_hash_a_mirror_starts_from_zero(site, make_site, tmp_path, context):
-    failing = [site.whole(until=4), *(site.status(500) for _ in range(3))]
-    first = site.has("/file", b"0123456789", first=failing)
-    mirror = make_site()
-    second = mirror.has("/copy", b"abcdefghij")
-    download(PLAIN, [WebFile(first), WebFile(second)], tmp_path / "file.bin", context)
-    assert (tmp_path / "file.bin").read_bytes() == b"abcdefghij"
-    assert mirror.ranges_asked() == [None]
-
-
 def test_a_wrong_start_from_an_earlier_run_is_found_out_and_replaced(site, tmp_path, context):
     content = b"0123456789"
     expected, target = published(content), tmp_path / "file.bin"
@@ -151,17 +127,6 @@ def test_a_range_that_begins_elsewhere_is_not_appended(site, tmp_path, context):
     assert site.ranges_asked() == [None, "bytes=4-", None]
 
 
-def test_a_note_that_cannot_be_read_means_starting_again(site, tmp_path, context):
-    target = tmp_path / "file.bin"
-    part = PartialFile(target, PLAIN)
-    part.restart("origin", '"one"', None)
-    part.append(b"0123")
-    (tmp_path / "file.bin.part.json").write_text("{half a no")
-    download(PLAIN, [WebFile(site.has("/file", b"0123456789"))], target, context)
-    assert target.read_bytes() == b"0123456789"
-    assert site.ranges_asked() == [None]
-
-
 def test_a_file_that_grows_too_large_stops_and_goes_on_with_more_space(
     site, twenty_megabytes, tmp_path, context
 ):
@@ -172,7 +137,7 @@ def test_a_file_that_grows_too_large_stops_and_goes_on_with_more_space(
         from pathlib import Path
         from vqathinker.acquisition.download import DownloadContext, download
         from vqathinker.acquisition.partial import ExpectedFile
-        from vqathinker.acquisition.retry import RetryPolicy
+        from vqathinker.acquisition.errors import RetryPolicy
         from vqathinker.acquisition.web import Address, WebFile
         origin, context = WebFile(Address({address.url!r})), DownloadContext(RetryPolicy())
         resource.setrlimit(resource.RLIMIT_FSIZE, (8_000_000, 8_000_000))

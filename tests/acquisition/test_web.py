@@ -30,13 +30,6 @@ def tokens_of(site) -> list[str | None]:
     return [asked.headers.get("Authorization") for asked in site.asked]
 
 
-def test_without_the_variable_no_token_is_sent(site, tmp_path, context, monkeypatch):
-    monkeypatch.delenv("A_TOKEN")
-    address = site.has("/file", b"content")
-    download(PLAIN, [WebFile(address, "A_TOKEN")], tmp_path / "file.bin", context)
-    assert tokens_of(site) == [None]
-
-
 def test_the_token_follows_a_redirect_on_its_own_host(site, tmp_path, context):
     site.has("/file", b"content")
     address = site.has("/moved", b"", first=[site.redirect("/file")])

@@ -11,6 +11,7 @@ import re
 import stat
 import struct
 import tarfile
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -19,14 +20,12 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
 from pathlib import Path, PurePosixPath
-from shlex import quote
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import pyzipper
 
 from vqathinker.acquisition.errors import DamagedArchiveError, TransferError, UnsafeError
-from vqathinker.acquisition.safe_path import safe_path
-from vqathinker.acquisition.secret import Secret
+from vqathinker.acquisition.secret import read_secret
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -51,6 +50,14 @@ _PIECE = re.compile(
 _ZIP_END = struct.Struct("<4s2H14x")
 _LONGEST_ZIP_COMMENT, _MOST_PIECES = 0xFFFF, 1000
 _ENCRYPTED, _UTF8, _AES = 0x1, 0x800, 99
+# They change the direction of text (Unicode Standard Annex 9), so a name reads differently.
+_DIRECTION_OVERRIDES = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_NOT_PRINTABLE = {
+    "Cc",
+    "Cs",
+    "Zl",
+    "Zp",
+}  # control characters, no UTF-8, line breaks
 
 
 @dataclass(frozen=True)
@@ -61,14 +68,34 @@ class Member:
         path: safe relative path.
         size: in bytes, as stated by the archive; 0 for a folder.
         open: opens the content of a file; call it before advancing to the next member.
-        same_as: an earlier member, if this is a hard link to it.
     """
 
     path: PurePosixPath
     size: int
     is_folder: bool
     open: Callable[[], BinaryIO]
-    same_as: PurePosixPath | None = None
+
+
+def is_printable_name(name: str) -> bool:
+    """Whether a name may be printed: without control characters and direction overrides.
+
+    Any kind of space is allowed: macOS writes U+202F into the names of screen recordings.
+    """
+    categories = {unicodedata.category(char) for char in name}
+    return not (categories & _NOT_PRINTABLE or _DIRECTION_OVERRIDES & set(name))
+
+
+def safe_path(name: str) -> PurePosixPath:
+    """Convert a name to a relative path that stays below its folder on any system.
+
+    Raises:
+        UnsafeError: it is no such path; the message shows the name escaped.
+    """
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    leads_out = ".." in parts or "\\" in name or re.match("/|[A-Za-z]:", name)
+    if leads_out or not parts or not is_printable_name(name):
+        raise UnsafeError(f"contains {name[:200]!r}, not a safe path below a folder")
+    return PurePosixPath(*parts)
 
 
 def is_archive(path: Path) -> bool:
@@ -88,11 +115,10 @@ def is_archive(path: Path) -> bool:
         if start.startswith(magic):
             raise DamagedArchiveError(f"{path}: is {kind}, which is not supported: {_BY_HAND}")
     if _PIECE.fullmatch(path.name):
-        whole = quote(str(path.with_suffix("")))
-        hint = f"join the pieces, `cat {whole}.* > {whole}`, then move them away"
-        if path.suffix.lower().startswith(".z"):
-            hint = f"add {path.stem}.zip and all other pieces to its folder"
-        raise DamagedArchiveError(f"{path}: is a piece of a split archive: {hint}")
+        raise DamagedArchiveError(
+            f"{path}: is a piece of a split archive: put X.zip next to X.z01, X.z02, …; join other "
+            "pieces in their order with `cat`, then move them away"
+        )
     return start.startswith(_READ_MAGICS) or start[257:262] == b"ustar" or last_piece > 0
 
 
@@ -120,11 +146,8 @@ class _JoinedFiles(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        position = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._position}.get(whence, self._size)
-        if position < 0:
-            raise OSError(f"position {position}, expected 0 or more")
-        self._position = position
-        return position
+        self._position = offset + (0, self._position, self._size)[whence]
+        return self._position
 
     def readinto(self, buffer: "Buffer", /) -> int:
         number = bisect.bisect_right(self._starts, self._position) - 1
@@ -190,8 +213,6 @@ def read_zip(file: BinaryIO, starts: Sequence[int], password_variable: str | Non
         UnsafeError: a member is neither file nor folder, or has an unsafe name.
     """
     last_piece, contents_piece = _last_pieces(file)
-    if last_piece and len(starts) != last_piece + 1:
-        raise DamagedArchiveError(f"has {last_piece + 1} pieces, but {len(starts)} were given")
     try:
         opened: Any = zipfile.ZipFile(file)
         if any(info.compress_type == _AES for info in opened.infolist()):
@@ -209,53 +230,53 @@ def read_zip(file: BinaryIO, starts: Sequence[int], password_variable: str | Non
                 info._end_offset = None  # from the wrong offset; `unpack` counts the bytes
     if any(info.flag_bits & _ENCRYPTED and info.compress_type != _AES for info in infos):
         import fast_zip_decryption  # noqa: F401, PLC0415  patches zipfile
-    return [
-        _zip_member(opened, info, password_variable)
-        for info in infos
-        if info.filename.strip("./\\")  # not the target itself
-    ]
+    members = []
+    for info in infos:
+        name = _name_in_zip(info)
+        if not name.strip("./"):
+            continue  # the target itself
+        path, kind = safe_path(name), stat.S_IFMT(info.external_attr >> 16)
+        if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+            raise UnsafeError(f"contains {str(path)!r}, a link or device: {_BY_HAND}")
+        opener = partial(_open_in_zip, opened, info, password_variable)
+        members.append(Member(path, info.file_size, name.endswith("/"), opener))
+    return members
 
 
-def _zip_member(archive: Any, info: Any, password_variable: str | None) -> Member:
+def _name_in_zip(info: Any) -> str:
     name = str(info.filename)
     if not info.flag_bits & _UTF8:
         # macOS writes UTF-8 without this flag; otherwise it is cp437 (APPNOTE 6.3.10, appendix D).
         with suppress(UnicodeDecodeError):
             name = name.encode("cp437").decode("utf-8")
-    name = name.replace("\\", "/")  # PowerShell separates folders by backslashes
-    path, kind = safe_path(name), stat.S_IFMT(info.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise UnsafeError(f"contains {str(path)!r}, a link or device: {_BY_HAND}")
-    opener = partial(_open_in_zip, archive, info, password_variable)
-    return Member(path, info.file_size, is_folder=name.endswith("/"), open=opener)
+    return name.replace("\\", "/")  # PowerShell separates folders by backslashes
 
 
 def _open_in_zip(archive: Any, info: Any, password_variable: str | None) -> BinaryIO:
     password = None
     if info.flag_bits & _ENCRYPTED:
-        password = Secret.from_environment(password_variable)
+        password = read_secret(password_variable)
         if password is None:
             variable = f"${password_variable}" if password_variable else "the variable of its card"
             raise DamagedArchiveError(
                 f"is encrypted: put the password that its owners mail you into {variable}"
             )
     try:
-        revealed = password and password.reveal().encode()
-        return cast("BinaryIO", archive.open(info, pwd=revealed))
+        pwd = None if password is None else password.get_secret_value().encode()
+        return cast("BinaryIO", archive.open(info, pwd=pwd))
     except NotImplementedError:
         reason = f"has compression method {info.compress_type}, not supported here: {_BY_HAND}"
     except (RuntimeError, zipfile.BadZipFile, pyzipper.BadZipFile):
-        hint = f"; is the password in {password.name} right?" if password else ""
+        hint = f"; is the password in ${password_variable} right?" if password else ""
         reason = f"cannot be opened{hint}"
-    # Raised here without a context, which would keep frames with the password.
     raise DamagedArchiveError(f"{info.filename} {reason}")
 
 
 def read_tar(file: BinaryIO) -> Iterator[Member]:
     """Iterate over the members of a tar file, compressed or not.
 
-    A hard link to an earlier member counts as a copy. Python's filter "data" is not strict enough:
-    it accepts links, C:/a, a/../b and names with escape sequences.
+    Python's filter "data" is not strict enough: it accepts links, C:/a, a/../b and names with
+    escape sequences.
 
     Args:
         file: must be seekable and at its beginning.
@@ -264,24 +285,26 @@ def read_tar(file: BinaryIO) -> Iterator[Member]:
         DamagedArchiveError: not a tar file, a truncated one, or one with trailing bytes.
         UnsafeError: a member is neither file nor folder, or has an unsafe name.
     """
-    came: dict[PurePosixPath, int] = {}
     try:
         with tarfile.open(fileobj=file, mode="r:*") as tar:
             for info in tar:
                 if not info.name.strip("./"):
                     continue  # the target itself
-                member = _tar_member(tar, info, came)
-                came[member.path] = member.size
-                yield member
+                path = safe_path(info.name)
+                if not info.isreg() and not info.isdir():
+                    raise UnsafeError(f"contains {str(path)!r}, a link or device: {_BY_HAND}")
+                opener = cast("Callable[[], BinaryIO]", partial(tar.extractfile, info))
+                yield Member(path, info.size if info.isreg() else 0, info.isdir(), opener)
             stream = cast("BinaryIO", tar.fileobj)  # decompressed
-            # tarfile takes a damaged header or a truncated file for the end.
+            # tarfile takes a damaged header or a truncated file for the end, which is zeros. Read
+            # to the very end, where compression formats have a checksum.
             stream.seek(tar.offset)
-            if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-                raise DamagedArchiveError("is truncated or damaged: download the archive again")
-            # Read to the very end, where compression formats have a checksum; zeros are padding.
-            while block := stream.read(1 << 18):
-                if any(block):
-                    raise DamagedArchiveError(f"contains bytes after its end: {_BY_HAND}")
+            blocks = [any(block) for block in iter(partial(stream.read, 1 << 18), b"")]
+            if not blocks or any(blocks):
+                raise DamagedArchiveError(
+                    f"is truncated, damaged, or has bytes after its end: download it again, or "
+                    f"{_BY_HAND}"
+                )
     except TransferError:
         raise
     except READ_ERRORS:
@@ -290,15 +313,3 @@ def read_tar(file: BinaryIO) -> Iterator[Member]:
             "compressed file, unpack it with gunzip, bunzip2 or unxz below source/videos/ of the "
             "set"
         ) from None
-
-
-def _tar_member(
-    tar: tarfile.TarFile, info: tarfile.TarInfo, came: dict[PurePosixPath, int]
-) -> Member:
-    path = safe_path(info.name)
-    opener = cast("Callable[[], BinaryIO]", partial(tar.extractfile, info))
-    if info.islnk() and (same := safe_path(info.linkname)) in came:
-        return Member(path, came[same], is_folder=False, open=opener, same_as=same)
-    if not info.isreg() and not info.isdir():
-        raise UnsafeError(f"contains {str(path)!r}, a link or device: {_BY_HAND}")
-    return Member(path, info.size if info.isreg() else 0, info.isdir(), opener)

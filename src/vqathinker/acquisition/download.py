@@ -17,19 +17,18 @@ from vqathinker.acquisition.checksum import Checksum, HashTable
 from vqathinker.acquisition.errors import (
     GoneError,
     OriginError,
+    RetryPolicy,
     TransferError,
     WrongContentError,
     require_space,
+    retry,
 )
 from vqathinker.acquisition.partial import (
     ExpectedFile,
     PartialFile,
     ReportProgress,
-    clear_note,
     progress_bar,
 )
-from vqathinker.acquisition.retry import RetryPolicy, retry
-from vqathinker.acquisition.safe_path import safe_path
 from vqathinker.content import document_in, placeholder_in
 from vqathinker.hashing import sha256_of_file
 
@@ -65,8 +64,6 @@ class FolderFile:
                     report(part.size, size)
         except FileNotFoundError:
             raise GoneError("no such file") from None
-        except (IsADirectoryError, PermissionError) as error:
-            raise OriginError(f"cannot be read: {error.strerror}") from None
 
     def __str__(self) -> str:
         return str(self.path)
@@ -124,10 +121,17 @@ def download(
     if expected.checksum is None and context.hash_table is not None:
         expected = replace(expected, checksum=context.hash_table.find(expected.name))
     if target.exists():
-        clear_note(target)  # a process may have been killed before it did
-        return _check_existing(expected, target, context, record=record)
+        size = target.stat().st_size
+        try:
+            sha256 = _verify(expected, target)
+            if record:
+                record_hash(expected, size, sha256, None, context)
+        except WrongContentError as error:
+            message = f"{target}: {error}. Move it away, and run the same command again."
+            raise WrongContentError(message) from None
+        return DownloadedFile(target, size, sha256, None)
     if context.mirror is not None:
-        origins = [FolderFile(context.mirror / safe_path(expected.name)), *origins]
+        origins = [FolderFile(context.mirror / expected.name), *origins]
     part = PartialFile(target, expected)
     try:
         origin, sha256 = _download_from_first(origins, part, context)
@@ -158,7 +162,7 @@ def record_hash(
         return
     today = datetime.now(UTC).date()
     recorded = context.hash_table.record(expected.name, size, sha256, today, origin or _BY_HAND)
-    if not recorded.matches(sha256):  # of a concurrent job
+    if recorded.digest != sha256:  # of a concurrent job
         raise WrongContentError(f"{expected.name}: {_describe_mismatch(recorded, sha256)}")
 
 
@@ -179,7 +183,7 @@ def _verify(expected: ExpectedFile, path: Path) -> str:
     sha256, checksum = sha256_of_file(path), expected.checksum
     if checksum is not None:
         digest = sha256 if checksum.algorithm == "sha256" else checksum.digest_of(path)
-        if not checksum.matches(digest):
+        if checksum.digest != digest:
             raise WrongContentError(_describe_mismatch(checksum, digest))
     return sha256
 
@@ -190,20 +194,6 @@ def _describe_mismatch(expected: Checksum, digest: str) -> str:
         "damaged, or its owner has replaced it. If the owner did, correct the card or delete the "
         "row of the table"
     )
-
-
-def _check_existing(
-    expected: ExpectedFile, target: Path, context: DownloadContext, *, record: bool
-) -> DownloadedFile:
-    size = target.stat().st_size
-    try:
-        sha256 = _verify(expected, target)
-        if record:
-            record_hash(expected, size, sha256, None, context)
-    except WrongContentError as error:
-        message = f"{target}: {error}. Move it away, and run the same command again."
-        raise WrongContentError(message) from None
-    return DownloadedFile(target, size, sha256, None)
 
 
 def _download_from_first(

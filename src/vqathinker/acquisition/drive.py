@@ -12,9 +12,14 @@ import gdown
 import requests
 from gdown.exceptions import DownloadError, FileURLRetrievalError
 
-from vqathinker.acquisition.errors import OriginError, TransferError, TransientError
+from vqathinker.acquisition.errors import (
+    CONNECT_TIMEOUT_S,
+    READ_TIMEOUT_S,
+    OriginError,
+    TransferError,
+    TransientError,
+)
 from vqathinker.acquisition.partial import PartialFile, ReportProgress
-from vqathinker.acquisition.retry import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 
 _log = logging.getLogger(__name__)
 

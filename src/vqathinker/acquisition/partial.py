@@ -23,8 +23,7 @@ from vqathinker.acquisition.errors import OriginError
 # Called with the bytes done and the total bytes, None if unknown.
 ReportProgress = Callable[[int, int | None], None]
 
-# gdown writes .part.drive…; earlier versions left .part.json.new and .part.hub.
-_UNFINISHED = re.compile(r"\.part(\.json(\.new)?)?\Z|\.part\.(drive|hub)")
+_UNFINISHED = re.compile(r"\.part(\.json)?\Z|\.part\.drive")  # the last is gdown's
 
 
 def is_unfinished(name: str) -> bool:
@@ -66,7 +65,11 @@ class PartialFile:
         self.path = target.with_name(f"{target.name}.part")
         self.total = expected.size
         self.resumed = self.size > 0
-        self._note = self._read_note()
+        self._note_path = target.with_name(f"{target.name}.part.json")
+        try:
+            self._note = json.loads(self._note_path.read_text("utf-8"))
+        except (FileNotFoundError, ValueError):
+            self._note = {}
 
     @property
     def size(self) -> int:
@@ -82,10 +85,9 @@ class PartialFile:
         note, checksum = self._note, self.expected.checksum
         if not note or self.size == 0:
             return False, None
-        if checksum is not None and note.get("checksum") == str(checksum):
+        if checksum is not None and note["checksum"] == str(checksum):
             return True, None
-        validator = note.get("validator")
-        return note.get("origin") == origin and validator is not None, validator
+        return note["origin"] == origin and note["validator"] is not None, note["validator"]
 
     def restart(self, origin: str, validator: str | None, total: int | None) -> None:
         """Discard all bytes and note the origin of those that follow.
@@ -100,7 +102,7 @@ class PartialFile:
         checksum = None if self.expected.checksum is None else str(self.expected.checksum)
         self._note = {"origin": origin, "validator": validator, "checksum": checksum}
         # If a kill truncates the note, the next run starts again from zero.
-        _note_of(self.target).write_text(json.dumps(self._note) + "\n", encoding="utf-8")
+        self._note_path.write_text(json.dumps(self._note) + "\n", encoding="utf-8")
         self.path.touch()
 
     def append(self, chunk: bytes) -> None:
@@ -123,31 +125,14 @@ class PartialFile:
         """Remove the bytes and their note."""
         self.path.unlink(missing_ok=True)
         self._note = {}
-        clear_note(self.target)
+        self._note_path.unlink(missing_ok=True)
 
     def finish(self) -> None:
         """Flush the file to disk and rename it to `target`."""
         with self.path.open("rb") as file:
             os.fsync(file.fileno())
         self.path.replace(self.target)
-        clear_note(self.target)
-
-    def _read_note(self) -> dict[str, str | None]:
-        """Origin, validator and expected checksum; empty if there is no valid note."""
-        try:
-            note: dict[str, str | None] = json.loads(_note_of(self.target).read_text("utf-8"))
-        except (FileNotFoundError, ValueError):
-            return {}
-        return note
-
-
-def clear_note(target: Path) -> None:
-    """Remove the note of a file that is complete, or of which nothing is downloaded."""
-    _note_of(target).unlink(missing_ok=True)
-
-
-def _note_of(target: Path) -> Path:
-    return target.with_name(f"{target.name}.part.json")
+        self._note_path.unlink(missing_ok=True)
 
 
 @contextmanager

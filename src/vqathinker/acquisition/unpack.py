@@ -10,10 +10,7 @@ import logging
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from fnmatch import fnmatchcase
-from functools import partial
-from io import FileIO
 from pathlib import Path, PurePosixPath
 
 from vqathinker.acquisition.archive import (
@@ -94,7 +91,8 @@ def unpack(
                 file.seek(0)
                 members = _within_limits(read_tar(file), max_files, max_bytes)
             for member in members:
-                if _is_private(member, patterns):
+                names = str(member.path).lower(), member.path.name.lower()
+                if any(fnmatchcase(name, pattern) for name in names for pattern in patterns):
                     _log.warning("%s: %s has private data and is not kept", archive, member.path)
                     left_out.append(member.path)
                 else:
@@ -124,23 +122,21 @@ def _within_limits(members: Iterable[Member], max_files: int, max_bytes: int) ->
         yield member
 
 
-def _is_private(member: Member, patterns: Sequence[str]) -> bool:
-    paths = [str(path).lower() for path in (member.path, member.same_as) if path is not None]
-    names = [*paths, *(path.rpartition("/")[2] for path in paths)]
-    return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
-
-
 def _place(member: Member, target: Path, temporary: Path) -> None:
     """Write a file or create a folder, unless it exists; ConflictError if another one does."""
     final = target / member.path
-    if member.same_as is not None:
-        member = replace(member, open=partial(FileIO, target / member.same_as))
     try:
         (final if member.is_folder else final.parent).mkdir(parents=True, exist_ok=True)
         if member.is_folder:
             return
         if os.path.lexists(final):
-            _require_content_of(member, final)
+            found = final.lstat()  # links are refused, whatever their target contains
+            same = stat.S_ISREG(found.st_mode) and found.st_size == member.size
+            if same:
+                with final.open("rb") as file:
+                    same = all(file.read(len(chunk)) == chunk for chunk in _read_chunks(member))
+            if not same:
+                raise conflict_error(final)
             return
         with temporary.open("wb") as file:
             for chunk in _read_chunks(member):
@@ -153,15 +149,6 @@ def _place(member: Member, target: Path, temporary: Path) -> None:
         raise
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _require_content_of(member: Member, path: Path) -> None:
-    found = path.lstat()  # links are refused, whatever their target contains
-    if not stat.S_ISREG(found.st_mode) or found.st_size != member.size:
-        raise conflict_error(path)
-    with path.open("rb") as file:
-        if any(file.read(len(chunk)) != chunk for chunk in _read_chunks(member)):
-            raise conflict_error(path)
 
 
 def _read_chunks(member: Member) -> Iterator[bytes]:

@@ -7,32 +7,31 @@ addresses have a credential in their query, so messages and logs contain scheme,
 import hashlib
 import logging
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
-from time import monotonic
 
 import httpx2
+from pydantic import SecretStr
 
 from vqathinker.acquisition.errors import (
+    CONNECT_TIMEOUT_S,
+    READ_TIMEOUT_S,
     GoneError,
     OriginError,
     TransferError,
     TransientError,
+    parse_retry_after,
     require_space,
 )
 from vqathinker.acquisition.partial import PartialFile, ReportProgress
-from vqathinker.acquisition.retry import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, parse_retry_after
-from vqathinker.acquisition.secret import Secret
+from vqathinker.acquisition.secret import read_secret
 
 _log = logging.getLogger(__name__)
 # At lower levels the clients log complete addresses with their signatures.
 for _client in ("httpx2", "httpcore2", "urllib3"):
     logging.getLogger(_client).setLevel(logging.WARNING)
 
-# A connection slower than this over READ_TIMEOUT_S counts as stalled.
-_SLOWEST_BYTES_PER_S = 1000
 _TRANSIENT_STATUSES = {408, 425, 429, 500, 502, 503, 504}
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -102,39 +101,38 @@ class WebFile:
             OriginError: this server does not deliver the file.
             DiskFullError: there is too little space for it.
         """
-        token = Secret.from_environment(self.token_variable)
-        parsed = self.address.parsed
+        token, parsed = read_secret(self.token_variable), self.address.parsed
         if token and parsed.scheme != "https" and parsed.host not in _LOOPBACK:
-            raise OriginError(f"{token.name} is not sent over http://, which anybody can read")
+            raise OriginError(
+                f"${self.token_variable} is not sent over http://, which anybody can read"
+            )
         try:
             self._fetch(part, report, token)
         except httpx2.HTTPError as error:
-            failure = _to_transfer_error(error)
-        else:
-            return
-        raise failure  # here without a context, which would keep frames with the token
+            raise _to_transfer_error(error) from None
 
     def __str__(self) -> str:
         return str(self.address)
 
-    def _fetch(self, part: PartialFile, report: ReportProgress, token: Secret | None) -> None:
+    def _fetch(self, part: PartialFile, report: ReportProgress, token: SecretStr | None) -> None:
         # Identifies the address with its query, without revealing it.
         origin = hashlib.sha256(self.address.url.encode()).hexdigest()[:16]
         # Transfer encodings would change the bytes, which then cannot be resumed.
-        headers = {"Accept-Encoding": "identity", "User-Agent": "vqathinker"}
+        # Headers, unlike a dict, hides the token in tracebacks.
+        headers = httpx2.Headers({"Accept-Encoding": "identity", "User-Agent": "vqathinker"})
         may_continue, validator = part.resume_condition(origin)
         if may_continue:
             headers["Range"] = f"bytes={part.size}-"
             if validator is not None:
                 headers["If-Range"] = validator
-        # The client drops the token at redirects to another scheme, host or port.
+        if token is not None:  # which the client drops at redirects to another host or port
+            headers["Authorization"] = f"Bearer {token.get_secret_value()}"
         client = httpx2.Client(
             timeout=httpx2.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
             follow_redirects=True,
             event_hooks={"request": [self._refuse_leaving_tls]},
         )
-        auth = None if token is None else _bearer(token)
-        with client, client.stream("GET", self.address.url, headers=headers, auth=auth) as response:
+        with client, client.stream("GET", self.address.url, headers=headers) as response:
             _log.info("%s: %d, from byte %d", self, response.status_code, part.size)
             if response.headers.get("Content-Range") == f"bytes */{part.size}":
                 return  # status 416: the file was complete
@@ -142,7 +140,10 @@ class WebFile:
             _begin(response, part, origin)
             if part.total is not None:
                 require_space(part.path, part.total - part.size)
-            _append_body(response, part, report)
+            report(part.size, part.total)
+            for chunk in response.iter_raw():
+                part.append(chunk)
+                report(part.size, part.total)
 
     def _refuse_leaving_tls(self, request: httpx2.Request) -> None:
         if self.address.parsed.scheme == "https" != request.url.scheme:
@@ -170,32 +171,9 @@ class WebFile:
     def _access_hint(self) -> str:
         hint = "it may require a login"
         if self.token_variable is not None:
-            state = "is set" if Secret.from_environment(self.token_variable) else "is not set"
+            state = "is set" if read_secret(self.token_variable) else "is not set"
             hint = f"${self.token_variable} {state}: set it to a token with access"
         return hint if self.page is None else f"{hint}, see {self.page}"
-
-
-def _bearer(token: Secret) -> Callable[[httpx2.Request], httpx2.Request]:
-    def authorize(request: httpx2.Request) -> httpx2.Request:
-        request.headers["Authorization"] = f"Bearer {token.reveal()}"
-        return request
-
-    return authorize
-
-
-def _append_body(response: httpx2.Response, part: PartialFile, report: ReportProgress) -> None:
-    """Append the body; stop if it is too slow for the read timeout to notice."""
-    began, received = monotonic(), 0
-    report(part.size, part.total)
-    for chunk in response.iter_raw():
-        part.append(chunk)
-        report(part.size, part.total)
-        received += len(chunk)
-        seconds = monotonic() - began
-        if seconds >= READ_TIMEOUT_S:
-            if received < _SLOWEST_BYTES_PER_S * seconds:
-                raise TransientError(f"stalled: {received:,} bytes in {seconds:.0f} s")
-            began, received = monotonic(), 0
 
 
 def _begin(response: httpx2.Response, part: PartialFile, origin: str) -> None:
@@ -226,12 +204,10 @@ def _begin(response: httpx2.Response, part: PartialFile, origin: str) -> None:
 
 
 def _to_transfer_error(error: httpx2.HTTPError) -> TransferError:
-    if isinstance(error, httpx2.ConnectTimeout):
-        return TransientError("no connection in time")
-    if isinstance(error, httpx2.TimeoutException):
-        return TransientError("stalled: no byte in time")
-    if isinstance(error, httpx2.ConnectError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return OriginError(f"its TLS certificate is not valid: {error}")
-    if isinstance(error, httpx2.NetworkError | httpx2.RemoteProtocolError | httpx2.ProxyError):
-        return TransientError(f"connection lost: {error}")
+    if isinstance(error, httpx2.TransportError) and not isinstance(
+        error, httpx2.UnsupportedProtocol | httpx2.DecodingError
+    ):
+        return TransientError(f"connection failed: {type(error).__name__} {error}".strip())
     return OriginError(f"request failed: {type(error).__name__}")

@@ -12,8 +12,7 @@ from typing import Any
 
 from vqathinker.acquisition.checksum import HashTable
 from vqathinker.acquisition.download import DownloadContext
-from vqathinker.acquisition.errors import GoneError
-from vqathinker.acquisition.retry import RetryPolicy
+from vqathinker.acquisition.errors import GoneError, RetryPolicy
 from vqathinker.atomic import whole_folder
 from vqathinker.datasets.card import Card, load_card
 from vqathinker.datasets.fetching.drops import UserActionError, require_manual_files

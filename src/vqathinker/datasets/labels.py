@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from vqathinker.acquisition.safe_path import unsafe_character
+from vqathinker.acquisition.archive import is_printable_name
 from vqathinker.datasets import questions, readers
 from vqathinker.datasets.card import Card, LabelError, LabelFile
 from vqathinker.datasets.matching import join_first, plain_path
@@ -118,7 +118,7 @@ def _parse_video_id(row: readers.Row, label: LabelFile) -> str:
         video = plain_path(match.expand(label.rename.becomes))
     # Absolute paths, ~, drives of Windows, and addresses do not lie below the source folder.
     outside = re.match(r"/|~|[\w+.-]+:/", video) or ".." in video.split("/")
-    if not video or outside or unsafe_character(video):
+    if not video or outside or not is_printable_name(video):
         raise LabelError(
             f"{row.place}: video is {row.video!r}, expected a path below videos/ such as "
             "batch1/747.mp4; `rename` in the card can remove a leading folder"

@@ -14,9 +14,8 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from vqathinker.acquisition.download import DownloadContext, download
-from vqathinker.acquisition.errors import OriginError, TransferError
+from vqathinker.acquisition.errors import OriginError, RetryPolicy, TransferError
 from vqathinker.acquisition.partial import ExpectedFile
-from vqathinker.acquisition.retry import RetryPolicy
 from vqathinker.acquisition.web import Address, WebFile
 from vqathinker.evaluation.pairs import share_of_wins
 from vqathinker.journal import Journal, open_journal

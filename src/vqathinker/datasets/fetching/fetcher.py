@@ -28,7 +28,7 @@ from vqathinker.acquisition.download import (
 from vqathinker.acquisition.drive import DriveFile
 from vqathinker.acquisition.errors import OriginError, WrongContentError, conflict_error
 from vqathinker.acquisition.hub import HubFile, list_hub_files
-from vqathinker.acquisition.partial import ExpectedFile, clear_note
+from vqathinker.acquisition.partial import ExpectedFile
 from vqathinker.acquisition.unpack import unpack
 from vqathinker.acquisition.web import Address, WebFile
 from vqathinker.atomic import whole_file
@@ -212,7 +212,6 @@ class FileFetcher:
         drop_path = downloads_folder(self._source) / piece.name
         known = journal.find(piece.name)
         if known and target.is_file() and target.stat().st_size == known.size:
-            clear_note(target)  # a process may have been killed before it did
             return
         if file.manual and not target.exists():
             try:

@@ -21,11 +21,11 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import httpx2
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from tqdm import tqdm
 
-from vqathinker.acquisition.retry import parse_retry_after
-from vqathinker.acquisition.secret import Secret
+from vqathinker.acquisition.errors import parse_retry_after
+from vqathinker.acquisition.secret import read_secret
 from vqathinker.atomic import whole_file
 from vqathinker.errors import InputError, reading
 from vqathinker.evaluation.understanding.answers import read_answers
@@ -82,7 +82,7 @@ class Verdict(NamedTuple):
     reply: str | None
 
 
-def key_of(how: JudgeParams) -> Secret | None:
+def key_of(how: JudgeParams) -> SecretStr | None:
     """The key that `key_env` names; None where none is needed.
 
     Raises:
@@ -90,7 +90,7 @@ def key_of(how: JudgeParams) -> Secret | None:
     """
     if how.key_env is None:
         return None
-    if (key := Secret.from_environment(how.key_env)) is None:
+    if (key := read_secret(how.key_env)) is None:
         raise InputError(
             f"judge.key_env: the environment variable {how.key_env} is not set; put the key in it, "
             "or set judge.key_env: null for a judge that needs none"
@@ -98,7 +98,7 @@ def key_of(how: JudgeParams) -> Secret | None:
     address = httpx2.URL(how.url)
     if address.scheme != "https" and address.host not in _LOOPBACK:
         raise InputError(
-            f"judge.url: {how.url} is not https://, so anybody could read {key.name} on the way"
+            f"judge.url: {how.url} is not https://, so anybody could read ${how.key_env} on the way"
         )
     return key
 
@@ -114,7 +114,7 @@ class Judge:
     """
 
     how: JudgeParams
-    key: Secret | None
+    key: SecretStr | None
     sleep: Callable[[float], None] = time.sleep
     _rng: np.random.Generator = field(default_factory=np.random.default_rng)  # of waits alone
     _client: httpx2.Client = field(init=False)
@@ -152,7 +152,9 @@ class Judge:
                     "max_tokens": self.how.max_tokens,
                     "messages": [{"role": "user", "content": prompt}],
                 },
-                headers={} if key is None else {"Authorization": f"Bearer {key.reveal()}"},
+                headers={}
+                if key is None
+                else {"Authorization": f"Bearer {key.get_secret_value()}"},
             )  # fmt: skip
         except httpx2.TimeoutException:
             return Verdict("timeout", None, None), 0.0
