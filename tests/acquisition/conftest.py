@@ -2,10 +2,9 @@
 
 import hashlib
 import io
-import socket
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -68,14 +67,6 @@ def impatient(context: DownloadContext, monkeypatch: pytest.MonkeyPatch) -> Down
     for module in ("web", "drive"):
         monkeypatch.setattr(f"vqathinker.acquisition.{module}.READ_TIMEOUT_S", 0.2)
     return context
-
-
-@pytest.fixture
-def nobody_listens() -> Iterator[str]:
-    """An address where no server is; it is taken, so that no other test gets it meanwhile."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{taken.getsockname()[1]}/file"
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.acquisition.conftest import files_below
 
-from vqathinker.acquisition.archive import is_archive, open_joined, pieces_of_zip
+from vqathinker.acquisition.archive import is_archive, pieces_of_zip
 from vqathinker.acquisition.errors import DamagedArchiveError
 from vqathinker.acquisition.unpack import unpack
 
@@ -24,14 +24,12 @@ FILES = {f"{n}.mp4": np.random.default_rng(n).bytes(40_000) for n in range(5)}
     ("start", "found"),
     [
         (b"PK\x03\x04", True),
-        (b"PK\x05\x06", True),
         (b"PK00PK\x03\x04", True),  # one piece, written as the first of several
         (b"\x1f\x8b\x08", True),
         (b"BZh91AY&SY", True),
         (b"\xfd7zXZ\x00", True),
         (b"name".ljust(257, b"\0") + b"ustar\x0000", True),
         (b"\0\0\0\x20ftypisom", False),
-        (b"PK\x05\x06" + b"\xff" * 18, True),  # zip64, or no zip
         (b"any bytes, then PK\x05\x06" + b"\xff" * 18, False),
         (b"", False),
     ],
@@ -54,27 +52,6 @@ def test_other_formats_and_single_pieces_are_refused_by_name(tmp_path, name, sta
     (tmp_path / name).write_bytes(start)
     with pytest.raises(DamagedArchiveError, match=re.escape(name)):
         is_archive(tmp_path / name)
-
-
-@given(
-    pieces=st.lists(st.binary(max_size=20), min_size=1, max_size=5),
-    steps=st.lists(st.tuples(st.integers(0, 110), st.integers(0, 50)), max_size=10),
-)
-def test_joined_parts_read_as_their_concatenation(pieces, steps, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("parts")
-    paths = [folder / f"part{number}" for number in range(len(pieces))]
-    for path, piece in zip(paths, pieces, strict=True):
-        path.write_bytes(piece)
-    whole = io.BytesIO(b"".join(pieces))
-    joined, starts, size = open_joined(paths)
-    assert (starts[0], size) == (0, len(whole.getvalue()))
-    with joined:
-        assert joined.read() == whole.read()
-        for position, count in steps:
-            assert joined.seek(position) == whole.seek(position)
-            assert joined.read(count) == whole.read(count)
-            assert joined.tell() == whole.tell()
-        assert joined.seek(-0, io.SEEK_END) == whole.seek(0, io.SEEK_END)
 
 
 def split_zip(files: dict[str, bytes], borders: list[int]) -> list[bytes]:

@@ -6,10 +6,9 @@ from dataclasses import replace
 import pytest
 from tests.acquisition.conftest import PLAIN, left_beside, published, sha256
 
-from vqathinker.acquisition.checksum import Checksum, HashTable
-from vqathinker.acquisition.download import DownloadedFile, download
+from vqathinker.acquisition.checksum import HashTable
+from vqathinker.acquisition.download import download
 from vqathinker.acquisition.errors import TransferError, WrongContentError
-from vqathinker.acquisition.partial import ExpectedFile
 from vqathinker.acquisition.web import WebFile
 
 
@@ -21,15 +20,6 @@ def test_a_wrong_hash_is_an_error_that_names_both_and_leaves_nothing(site, tmp_p
     assert sha256(b"original") in str(caught.value)
     assert str(address) in str(caught.value)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_id_of_a_git_blob_is_checked_too(site, tmp_path, context):
-    # `printf original | git hash-object --stdin`
-    checksum = Checksum("git-sha1", "94f3610c08588440112ed977376f26a8fba169b0")
-    expected = ExpectedFile("set/file.bin", checksum=checksum)
-    right, wrong = site.has("/right", b"original"), site.has("/wrong", b"damaged!")
-    done = download(expected, [WebFile(wrong), WebFile(right)], tmp_path / "file.bin", context)
-    assert done.origin == str(right)
 
 
 def test_when_no_origin_delivers_the_error_says_why_of_each_and_what_to_do(
@@ -60,23 +50,19 @@ def test_the_mirror_folder_comes_first_and_nobody_is_asked(site, tmp_path, conte
     assert site.asked == []
 
 
-def test_what_is_in_place_and_right_is_left_alone(site, tmp_path, context):
+@pytest.mark.parametrize("content", [b"original", b"somebody's work"])
+def test_an_existing_file_is_verified_and_never_overwritten(site, tmp_path, context, content):
     target = tmp_path / "file.bin"
-    target.write_bytes(b"original")
+    target.write_bytes(content)
     origins = [WebFile(site.has("/file", b"original"))]
-    done = download(published(b"original"), origins, target, context)
-    assert done.origin is None
+    if content == b"original":
+        assert download(published(b"original"), origins, target, context).origin is None
+    else:
+        with pytest.raises(WrongContentError, match=re.escape(str(target))):
+            download(published(b"original"), origins, target, context)
     assert site.asked == []
+    assert target.read_bytes() == content
     assert left_beside(target) == []
-
-
-def test_what_is_in_place_and_wrong_is_never_overwritten(site, tmp_path, context):
-    target = tmp_path / "file.bin"
-    target.write_bytes(b"somebody's work")
-    origins = [WebFile(site.has("/file", b"original"))]
-    with pytest.raises(WrongContentError, match=re.escape(str(target))):
-        download(published(b"original"), origins, target, context)
-    assert target.read_bytes() == b"somebody's work"
 
 
 def test_the_first_hash_is_recorded_and_a_later_difference_is_an_error(site, tmp_path, context):
@@ -116,17 +102,3 @@ def test_a_web_page_is_no_file_and_the_next_origin_is_asked(
     right = make_site().has("/file", b"\0original", headers=binary)
     done = download(expected, [WebFile(page), WebFile(right)], target, context)
     assert done.origin == str(right)
-
-
-def test_what_comes_is_told_of_before_it_has_its_name(site, tmp_path, context):
-    told = []
-
-    def note(done: DownloadedFile) -> None:
-        assert not done.path.exists()
-        told.append(done)
-
-    origin = WebFile(site.has("/file", b"original"))
-    done = download(PLAIN, [origin], tmp_path / "file.bin", context, before_placing=note)
-    assert told == [done]
-    download(PLAIN, [origin], tmp_path / "file.bin", context, before_placing=note)
-    assert told == [done]

@@ -5,7 +5,6 @@ it is. Its pages have the parts that gdown 6.5 reads; that Google's still have t
 """
 
 import hashlib
-import sys
 from collections.abc import Callable
 
 import pytest
@@ -97,15 +96,3 @@ def test_a_busy_drive_is_asked_again(drive, tmp_path, context, slept):
     download(PLAIN, [FILE], tmp_path / "train.zip", context)
     assert (tmp_path / "train.zip").read_bytes() == b"content"
     assert len(slept) == 2
-
-
-def test_no_cookie_of_the_user_is_read_or_written(drive, tmp_path, context, monkeypatch):
-    jar = tmp_path / "cookies.txt"
-    cookie = ".google.com\tTRUE\t/\tTRUE\t0\tSID\t5ecret\n"
-    jar.write_text(f"# Netscape HTTP Cookie File\n{cookie}")
-    monkeypatch.setattr(sys.modules["gdown.download"], "DEFAULT_COOKIES_FILE", str(jar))
-    shares(drive, b"content")
-    before = jar.read_text()
-    download(PLAIN, [FILE], tmp_path / "train.zip", context)
-    assert all("Cookie" not in asked.headers for asked in drive.asked)
-    assert jar.read_text() == before

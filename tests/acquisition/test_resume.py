@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.acquisition.conftest import PLAIN, published, sha256
 
 from vqathinker.acquisition.download import download
-from vqathinker.acquisition.partial import ExpectedFile, PartialFile
+from vqathinker.acquisition.partial import PartialFile
 from vqathinker.acquisition.web import WebFile
 
 
@@ -125,31 +125,3 @@ def test_a_range_that_begins_elsewhere_is_not_appended(site, tmp_path, context):
     download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
     assert (tmp_path / "file.bin").read_bytes() == b"0123456789"
     assert site.ranges_asked() == [None, "bytes=4-", None]
-
-
-def test_a_file_that_grows_too_large_stops_and_goes_on_with_more_space(
-    site, twenty_megabytes, tmp_path, context
-):
-    """A limit of the process: the kernel refuses the write, as it does where a disk is full."""
-    address, target = site.has("/file", twenty_megabytes), tmp_path / "file.bin"
-    code = f"""
-        import resource
-        from pathlib import Path
-        from vqathinker.acquisition.download import DownloadContext, download
-        from vqathinker.acquisition.partial import ExpectedFile
-        from vqathinker.acquisition.errors import RetryPolicy
-        from vqathinker.acquisition.web import Address, WebFile
-        origin, context = WebFile(Address({address.url!r})), DownloadContext(RetryPolicy())
-        resource.setrlimit(resource.RLIMIT_FSIZE, (8_000_000, 8_000_000))
-        try:
-            download(ExpectedFile("set/file.bin"), [origin], Path({str(target)!r}), context)
-        except OSError as error:
-            print(error.filename)
-    """
-    arguments = [sys.executable, "-c", textwrap.dedent(code)]
-    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
-    assert done.stdout == f"{target}.part\n"
-    assert not target.exists()
-    download(ExpectedFile("set/file.bin"), [WebFile(address)], target, context)
-    assert target.read_bytes() == twenty_megabytes
-    assert site.ranges_asked() == [None, "bytes=8000000-"]

@@ -202,7 +202,7 @@ def test_links_to_nothing_and_pipes_are_seen_so_that_they_get_a_reason(folder: P
 
 
 def test_files_on_their_way_are_none_of_the_set(folder: Path) -> None:
-    for name in ("2.mp4.part", "2.mp4.part.json", "2.mp4.part.json.new", ".a.zip.part",
+    for name in ("2.mp4.part", "2.mp4.part.json", ".a.zip.part",
                  "2.mp4.part.driveabcd1234.part", ".source.json.123.part"):  # fmt: skip
         (folder / name).touch()
     (folder / "part.mp4").touch()

@@ -131,8 +131,8 @@ class PartialFile:
         """Flush the file to disk and rename it to `target`."""
         with self.path.open("rb") as file:
             os.fsync(file.fileno())
-        self.path.replace(self.target)
         self._note_path.unlink(missing_ok=True)
+        self.path.replace(self.target)
 
 
 @contextmanager

@@ -146,7 +146,7 @@ def test_pieces_of_a_zip_that_were_dropped_are_one_archive(project: Any, video: 
     project.write_card({"name": "the videos"} | DROPPED, videos=["1.mp4"])
     project.downloads.mkdir(parents=True)
     (project.downloads / "set.z01").write_bytes(b"PK\x07\x08 and more")
-    with pytest.raises(TransferError, match=r"set\.z01: .* set\.zip"):
+    with pytest.raises(TransferError, match=r"set\.z01"):
         project.fetch()
     (project.downloads / "set.zip").write_bytes(project.zip_of("1.mp4", content=video))
     project.fetch()
