@@ -8,10 +8,10 @@ import pytest
 
 from vqathinker.datasets.card import Card
 from vqathinker.datasets.fetching.journal import FetchResult
-from vqathinker.datasets.inspection import find_problems
+from vqathinker.datasets.inventory import find_problems
 from vqathinker.datasets.manifest import build_manifest, write_manifest
-from vqathinker.datasets.matching import SourceFolderError
 from vqathinker.datasets.receipt import write_receipt
+from vqathinker.errors import InputError
 
 MakeCard = Callable[..., Card]
 MakeSource = Callable[..., Path]
@@ -119,7 +119,7 @@ def test_files_behind_links_belong_to_the_set(source: Path, tmp_path: Path, card
     assert problem.startswith(f"{source}/videos/2.mp4: 4 bytes")
     (disk / "loop").symlink_to(source / "videos")
     assert any("videos/loop" in problem for problem in problems(source, card))
-    with pytest.raises(SourceFolderError, match="videos/loop"):
+    with pytest.raises(InputError, match="videos/loop"):
         describe(source, card)
 
 

@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 
 from vqathinker.datasets.card import LabelError, load_card
 from vqathinker.datasets.matching import (
-    AmbiguousVideoError,
-    SourceFolderError,
     match_videos,
     video_files,
     walk_files,
 )
+from vqathinker.errors import InputError
 
 # Names as the notes of the cards tell them: set, label id, file below videos/.
 FOUND = [
@@ -74,13 +73,13 @@ def test_a_name_that_only_looks_like_it_is_not_taken(name: str, video: str, file
 def test_two_files_for_one_id_are_an_error_that_names_both(
     name: str, video: str, files: list[str]
 ) -> None:
-    with pytest.raises(AmbiguousVideoError) as caught:
+    with pytest.raises(LabelError) as caught:
         match(name, [video], files)
     assert all(file in str(caught.value) for file in (video, *files))
 
 
 def test_two_ids_for_one_file_are_an_error_that_names_both() -> None:
-    with pytest.raises(AmbiguousVideoError, match=r"A012\.mp4.*'A012\.mp4'.*'A012NEW\.mp4'"):
+    with pytest.raises(LabelError, match=r"A012\.mp4.*'A012\.mp4'.*'A012NEW\.mp4'"):
         match("live_vqc", ["A012.mp4", "A012NEW.mp4"], ["A012.mp4"])
 
 
@@ -105,7 +104,7 @@ def test_the_same_text_in_two_forms_of_unicode_is_one_name() -> None:
     assert match_videos([composed], [decomposed], None) == {composed: decomposed}
     assert match_videos([decomposed], [composed], None) == {decomposed: composed}
     assert match_videos([composed], [decomposed], r"(.+)\.mp4") == {composed: decomposed}
-    with pytest.raises(AmbiguousVideoError, match="2 files"):
+    with pytest.raises(LabelError, match="2 files"):
         match_videos([composed], [composed, decomposed], None)
 
 
@@ -142,7 +141,7 @@ def test_words_name_what_may_differ(words: str, label: str, file: str, found: bo
     ],
 )
 def test_words_never_make_one_of_two(ids: list[str], files: list[str], words: str) -> None:
-    with pytest.raises(AmbiguousVideoError) as caught:
+    with pytest.raises(LabelError) as caught:
         match_videos(ids, files, words)
     assert all(name in str(caught.value) for name in (*ids, *files))
 
@@ -186,11 +185,11 @@ def test_links_to_folders_are_followed(folder: Path) -> None:
 def test_links_that_lead_in_circles_are_refused(folder: Path) -> None:
     (folder / "link").symlink_to(folder.parent / "other")
     (folder.parent / "other" / "back").symlink_to(folder)
-    with pytest.raises(SourceFolderError, match="link/back"):
+    with pytest.raises(InputError, match="link/back"):
         names(folder)
     (folder / "link").unlink()
     (folder / "loop").symlink_to(".")
-    with pytest.raises(SourceFolderError, match="videos/loop"):
+    with pytest.raises(InputError, match="videos/loop"):
         names(folder)
 
 

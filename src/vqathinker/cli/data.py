@@ -181,7 +181,7 @@ def check(
     Example: vqathinker data check konvid_1k
     """
     from vqathinker.datasets.card import load_card
-    from vqathinker.datasets.inspection import find_problems
+    from vqathinker.datasets.inventory import find_problems
     from vqathinker.params import DataParams, load_section
 
     wanted = load_section(params, DataParams)

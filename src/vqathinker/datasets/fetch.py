@@ -57,9 +57,9 @@ def fetch_set(
         UserActionError: the user has to get a file, or a password; all other files are in place.
         TransferError: a file cannot be downloaded or unpacked; the next call resumes.
         LabelError: the labels, which name the videos, cannot be read.
-        InputError: `out` of a made set holds something else.
+        InputError: `out` of a made set holds something else, a file or folder of the set cannot be
+            read, or a link leads in circles.
         HeldError: another process is fetching the set.
-        SourceFolderError: a file or folder of the set cannot be read, or a link leads in circles.
     """
     card = load_card(name, Path(params.cards))
     with open_journal(out, {"set": name}) as entries:

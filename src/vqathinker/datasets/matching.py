@@ -25,14 +25,6 @@ _ENDINGS = {
 _MOST_NAMED = 5
 
 
-class SourceFolderError(InputError):
-    """A folder of a set cannot be listed; the message names it."""
-
-
-class AmbiguousVideoError(LabelError):
-    """A label could mean two files, or two labels mean the same file."""
-
-
 def join_first(names: Sequence[str], most: int = _MOST_NAMED) -> str:
     """The first names of a long list, for messages.
 
@@ -50,7 +42,7 @@ def walk_files(folder: Path) -> Iterator[Path]:
     not. A missing folder has no files.
 
     Raises:
-        SourceFolderError: a link leads back to a folder above it, or a folder cannot be read.
+        InputError: a link leads back to a folder above it, or a folder cannot be read.
     """
     if not folder.is_dir():
         return
@@ -58,12 +50,12 @@ def walk_files(folder: Path) -> Iterator[Path]:
         place = Path(root)
         above = [folder, *(each for each in place.parents if each.is_relative_to(folder))]
         if place != folder and place.resolve() in {each.resolve() for each in above}:
-            raise SourceFolderError(f"{place}: this link leads back to a folder above; remove it")
+            raise InputError(f"{place}: this link leads back to a folder above; remove it")
         yield from (place / name for name in names if not is_unfinished(name))
 
 
 def _refuse(error: OSError) -> NoReturn:
-    raise SourceFolderError(f"{error.filename}: cannot be read ({error.strerror})") from None
+    raise InputError(f"{error.filename}: cannot be read ({error.strerror})") from None
 
 
 def video_files(folder: Path) -> list[str]:
@@ -99,9 +91,9 @@ def match_videos(ids: Iterable[str], files: Iterable[str], match: str | None) ->
         Id to file, without the ids that have no file.
 
     Raises:
-        AmbiguousVideoError: two files match one id, or one file matches two ids. A path that equals
-            the id comes before one that ends in it, and that before one that only resembles it.
-        LabelError: an id does not match the regular expression.
+        LabelError: two files match one id, one file matches two ids, or an id does not match the
+            regular expression. A path that equals the id comes before one that ends in it, and that
+            before one that only resembles it.
     """
     ids, files = list(ids), sorted(set(files))
     words = set((match or "").split())
@@ -113,13 +105,13 @@ def match_videos(ids: Iterable[str], files: Iterable[str], match: str | None) ->
     taken: dict[str, str] = {}
     for video, found in candidates.items():
         if len(found) > 1:
-            raise AmbiguousVideoError(
+            raise LabelError(
                 f"video {video!r} could be each of {len(found)} files: {join_first(found)}; keep "
                 "one of them"
             )
         for file in found:
             if file in taken:
-                raise AmbiguousVideoError(f"{file} matches both {taken[file]!r} and {video!r}")
+                raise LabelError(f"{file} matches both {taken[file]!r} and {video!r}")
             taken[file] = video
             matched[video] = file
     return matched

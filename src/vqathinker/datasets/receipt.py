@@ -16,7 +16,7 @@ from tqdm import tqdm
 from vqathinker.atomic import whole_file
 from vqathinker.datasets.card import Card
 from vqathinker.datasets.fetching.journal import FetchResult
-from vqathinker.datasets.matching import SourceFolderError, walk_files
+from vqathinker.datasets.matching import walk_files
 from vqathinker.errors import InputError, read_json
 from vqathinker.hashing import sha256_of_file
 
@@ -44,7 +44,7 @@ def write_receipt(
         of the hub); gone (names of files that are gone at their origin and may be).
 
     Raises:
-        SourceFolderError: a file or folder cannot be read, or a link leads in circles.
+        InputError: a file or folder cannot be read, or a link leads in circles.
     """
     made_by = _BY_HAND if result.by_hand else "vqathinker.datasets.fetching"
     content: dict[str, Any] = {
@@ -98,7 +98,7 @@ def _file_entries(card: Card, source: Path) -> list[dict[str, Any]]:
         try:
             size, sha256 = path.stat().st_size, sha256_of_file(path)
         except OSError as error:
-            raise SourceFolderError(f"{path}: cannot be read ({error.strerror})") from None
+            raise InputError(f"{path}: cannot be read ({error.strerror})") from None
         name = path.relative_to(source).as_posix()
         entries.append({"path": name, "bytes": size, "sha256": sha256})
     return entries

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from vqathinker.acquisition.errors import TransferError
-from vqathinker.datasets.inspection import find_problems
+from vqathinker.datasets.inventory import find_problems
 
 
 def test_an_open_set_comes_from_its_mirror_and_its_manifest_is_whole(
