@@ -108,46 +108,24 @@ def make_certificate(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., 
 Files = dict[str, bytes]
 
 
-def zip_of(files: Files) -> bytes:
+def pack(kind: str, files: Files, password: str | None = None) -> bytes:
+    """pack("tar.gz", files) is an archive; pack("zip", files, password) one encrypted by AES."""
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
+    if kind == "zip":
+        opened = pyzipper.AESZipFile if password else zipfile.ZipFile
+        with opened(out, "w", zipfile.ZIP_DEFLATED) as archive:
+            if password:
+                archive.setencryption(pyzipper.WZ_AES)
+                archive.setpassword(password.encode())
+            for name, content in files.items():
+                archive.writestr(name, content)
+    else:
+        with tarfile.open(fileobj=out, mode=f"w:{kind[4:]}") as archive:
+            for name, content in files.items():
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                archive.addfile(info, io.BytesIO(content))
     return out.getvalue()
-
-
-def tar_of(files: Files, mode: str = "w") -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode=mode) as archive:
-        for name, content in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    return out.getvalue()
-
-
-def aes_zip_of(files: Files, password: str) -> bytes:
-    out = io.BytesIO()
-    with pyzipper.AESZipFile(out, "w", encryption=pyzipper.WZ_AES) as archive:
-        archive.setpassword(password.encode())
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return out.getvalue()
-
-
-FORMATS: dict[str, Callable[..., bytes]] = {
-    "zip": zip_of,
-    "tar": tar_of,
-    "tar.gz": lambda files: tar_of(files, "w:gz"),
-    "tar.bz2": lambda files: tar_of(files, "w:bz2"),
-    "tar.xz": lambda files: tar_of(files, "w:xz"),
-    "aes": aes_zip_of,
-}
-
-
-def pack(kind: str, *what: Any) -> bytes:
-    """pack("tar.gz", files) is an archive; pack("aes", files, password) an encrypted one."""
-    return FORMATS[kind](*what)
 
 
 def files_below(folder: Path) -> Files:

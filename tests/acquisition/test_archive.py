@@ -106,10 +106,3 @@ def test_a_piece_that_is_not_there_is_named(tmp_path, unpack_all):
     (tmp_path / "set.z02").unlink()
     with pytest.raises(DamagedArchiveError, match=r"set\.z02"):
         unpack_all(last)
-
-
-def test_with_private_data_in_it_all_pieces_go(tmp_path, unpack_all):
-    files = {"raters.csv": b"10.0.0.1", "1.mp4": FILES["1.mp4"]}
-    last = write_pieces(tmp_path, split_zip(files, [500]))
-    assert list(unpack_all(last, private=["raters.csv"])) == ["1.mp4"]
-    assert [path.name for path in tmp_path.iterdir()] == ["source"]

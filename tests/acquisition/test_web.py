@@ -121,7 +121,6 @@ def test_a_body_longer_than_the_file_is_cut_short(site, tmp_path, context):
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
-        ("https://example.org/a/b.zip", "https://example.org/a/b.zip"),
         (
             "https://example.org:8443/b.zip?rlkey=hidden&dl=1#top",
             "https://example.org:8443/b.zip?…",
@@ -140,11 +139,9 @@ def test_an_address_is_shown_without_query_and_fragment(url, shown):
     "url",
     [
         "ftp://example.org/b.zip",
-        "file:///etc/passwd",
         "https://user:hidden@example.org/b.zip",
         # Some parsers take example.org for the host of this, others evil.example.
         "https://example.org\\@evil.example/b.zip?k=hidden",
-        "https://user:hidden@[::1/b.zip?k=hidden",
         "",
     ],
 )

@@ -209,12 +209,3 @@ def test_a_stand_in_changes_rows_sizes_and_hashes_and_nothing_else(tmp_path: Pat
     for ours, theirs in zip(stand_in.files, real.files, strict=True):
         stated = {"bytes", "about_bytes", "sha256"}
         assert ours.model_dump(exclude=stated) == theirs.model_dump(exclude=stated)
-
-
-def test_parts_of_an_archive_lose_the_real_ones_hashes_too(tmp_path: Path) -> None:
-    parts = {"1Runner_partsaa": {"bytes": 3, "sha256": "cd" * 32}}
-    told = {"live_yt_hfr": {"expected": 16, "files": parts}}
-    (tmp_path / STAND_INS).write_text(json.dumps(told), encoding="utf-8")
-    card = load_card("live_yt_hfr", tmp_path)
-    first, second = next(file.parts for file in card.files if file.name == "1Runner.zip")
-    assert (first.bytes, first.sha256, second.bytes) == (3, "cd" * 32, None)

@@ -123,15 +123,6 @@ def test_files_behind_links_belong_to_the_set(source: Path, tmp_path: Path, card
         describe(source, card)
 
 
-def test_a_link_to_nothing_is_said_and_left_out_of_the_receipt(
-    source: Path, card: Card, caplog: pytest.LogCaptureFixture
-) -> None:
-    (source / "videos" / "3.mp4").symlink_to("/nowhere/3.mp4")
-    describe(source, card)
-    assert "3.mp4" in caplog.text
-    assert problems(source, card) == []
-
-
 def test_files_that_came_after_the_receipt_are_named(source: Path, card: Card) -> None:
     (source / "videos" / "3.mp4").write_bytes(b"another")
     (source / "videos" / "4.mp4.part").write_bytes(b"unfinished")

@@ -1,7 +1,6 @@
 """A set is brought as its card says, from servers on loopback to files in the source folder."""
 
 import hashlib
-import json
 from typing import Any
 
 import pytest
@@ -96,40 +95,6 @@ def test_a_killed_fetch_goes_on_and_brings_nothing_twice(project: Any, video: by
     assert project.asked() == ["/b.zip"]
     assert project.site.sent == len(content) - 600
     assert project.statuses() == {"1.mp4": "ok", "2.mp4": "ok"}
-
-
-def test_a_fetch_killed_before_unpacking_does_not_download_again(
-    project: Any, video: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from vqathinker.datasets.fetching import fetcher
-
-    def killed(*args: Any, **more: Any) -> None:
-        raise KeyboardInterrupt
-
-    urls = project.has("a.zip", project.zip_of("1.mp4", content=video))
-    project.write_card(project.archive("a.zip", urls=urls), videos=["1.mp4"])
-    with monkeypatch.context() as patch:
-        patch.setattr(fetcher, "unpack", killed)
-        with pytest.raises(KeyboardInterrupt):
-            project.fetch()
-    project.asked()
-    receipt = project.fetch()
-    assert project.asked() == []
-    assert receipt["downloads"][1]["origin"] == urls[0]
-    assert not any(project.downloads.iterdir())
-
-
-def test_a_journal_with_half_a_line_is_resumed(project: Any, video: bytes) -> None:
-    urls = project.has("a.zip", project.zip_of("1.mp4", content=video))
-    project.write_card(project.archive("a.zip", urls=urls), videos=["1.mp4"])
-    project.fetch()
-    journal = project.home / ".source.journal"
-    lines = journal.read_text(encoding="utf-8")
-    journal.write_text(lines[: len(lines) - 20], encoding="utf-8")
-    for _ in range(2):
-        assert project.fetch()["downloads"][1]["name"] == "a.zip"
-    last = json.loads(journal.read_text(encoding="utf-8").splitlines()[-1])
-    assert last["fetched"]["files"] == {"videos/a/1.mp4": len(video)}
 
 
 def test_videos_of_which_one_has_vanished_are_listed_and_missing(

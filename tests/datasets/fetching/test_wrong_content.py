@@ -1,7 +1,6 @@
 """A web page, a pointer or an error message is never called a set's file, however it came."""
 
 import os
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,13 +12,10 @@ from vqathinker.phases.locks import HeldError
 
 PAGE = b"<!DOCTYPE html><html><title>Quota exceeded</title></html>\n"
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:%064d\nsize 123456\n" % 1
-S3 = b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>"
 NO_DATA = {
     "a web page": PAGE,
     "a Git LFS pointer": LFS,
-    "an error message of a server": S3,
     "text": b"Too many people have asked for this file today.\n",
-    "an empty file": b"",
 }
 KINDS = pytest.mark.parametrize(("kind", "content"), NO_DATA.items(), ids=NO_DATA)
 LIMITS = {"files": 10, "bytes": 10**7}
@@ -77,16 +73,6 @@ def test_what_the_user_has_dropped_is_refused_and_stays(
     assert project.statuses() == {"1.mp4": "ok"}
 
 
-def test_a_mirror_folder_that_holds_one_is_skipped(
-    project: Any, video: bytes, tmp_path: Path
-) -> None:
-    write_archive_card(project, project.zip_of("1.mp4", content=video), **AUTO)
-    (tmp_path / "mirror" / "small").mkdir(parents=True)
-    (tmp_path / "mirror" / "small" / "a").write_bytes(PAGE)
-    receipt = project.fetch(mirror=str(tmp_path / "mirror"))
-    assert receipt["downloads"][1]["origin"] == project.site.url("/a")
-
-
 def test_a_single_video_is_refused_too(project: Any, video: bytes) -> None:
     project.has("1.mp4", PAGE)
     file = {"name": "{video}", "per_video": True, "urls": [project.site.url("/{video}")],
@@ -108,15 +94,6 @@ def test_a_label_file_is_refused_too(project: Any) -> None:
         project.fetch()
     assert list(project.home.rglob("*.json")) == []
     assert not (project.folder / "data-hashes.csv").exists()
-
-
-def test_questions_in_json_are_no_videos_and_may_be_text(project: Any, video: bytes) -> None:
-    urls = project.has("questions.json", b'[{"question": "Which?"}]')
-    project.write_card({"name": "questions.json", "urls": urls}, videos=["1.mp4"])
-    (project.source / "videos").mkdir(parents=True)
-    (project.source / "questions.json").write_bytes(b'[{"question": "Which?"}]')
-    receipt = project.fetch()
-    assert [file["path"] for file in receipt["files"]] == ["labels.json", "questions.json"]
 
 
 def test_a_damaged_archive_is_not_the_right_one_ever_after(project: Any, video: bytes) -> None:
