@@ -71,12 +71,9 @@ def impatient(context: DownloadContext, monkeypatch: pytest.MonkeyPatch) -> Down
 
 @pytest.fixture(scope="session")
 def make_certificate(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Path, Path]]:
-    """make_certificate("name", days=1) is a certificate, its own authority, and its key.
+    """make_certificate("name") is a certificate, its own authority, and its key."""
 
-    It is valid from a year ago until `days` from now.
-    """
-
-    def make(*names: str, days: int = 1) -> tuple[Path, Path]:
+    def make(*names: str) -> tuple[Path, Path]:
         folder = tmp_path_factory.mktemp("certificate")
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
@@ -91,8 +88,8 @@ def make_certificate(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., 
             .issuer_name(subject)
             .public_key(key.public_key())
             .serial_number(1)
-            .not_valid_before(now - timedelta(days=365))
-            .not_valid_after(now + timedelta(days=days))
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=1))
             .add_extension(x509.SubjectAlternativeName(hosts), critical=False)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .sign(key, hashes.SHA256())

@@ -21,25 +21,6 @@ FILES = {f"{n}.mp4": np.random.default_rng(n).bytes(40_000) for n in range(5)}
 
 
 @pytest.mark.parametrize(
-    ("start", "found"),
-    [
-        (b"PK\x03\x04", True),
-        (b"PK00PK\x03\x04", True),  # one piece, written as the first of several
-        (b"\x1f\x8b\x08", True),
-        (b"BZh91AY&SY", True),
-        (b"\xfd7zXZ\x00", True),
-        (b"name".ljust(257, b"\0") + b"ustar\x0000", True),
-        (b"\0\0\0\x20ftypisom", False),
-        (b"any bytes, then PK\x05\x06" + b"\xff" * 18, False),
-        (b"", False),
-    ],
-)
-def test_archives_are_told_by_their_first_bytes(tmp_path, start, found):
-    (tmp_path / "file").write_bytes(start)
-    assert is_archive(tmp_path / "file") is found
-
-
-@pytest.mark.parametrize(
     ("name", "start"),
     [
         ("file", b"Rar!\x1a\x07\x01\x00"),

@@ -1,7 +1,6 @@
 """Labels: read in order, and refused with file and place when they cannot be right."""
 
 import hashlib
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -109,14 +108,3 @@ class TestOtherLists:
             f"{tmp_path}/other.txt: 1 videos have no row: b.mp4",
             f"{tmp_path}/other.txt: 1 labels differ from labels.csv: a.mp4 (60 and 20 × 3.1)",
         ]
-
-
-def test_a_set_of_questions_has_no_mos(tmp_path: Path, make_card: MakeCard) -> None:
-    line = (
-        '{"video": "\ufeffa.mp4", "conversations": [{"from": "human", "value": '
-        '"Which?{A:[Noise], B:[Color]}"}, {"from": "ai", "value": "B"}]}\n'
-    )
-    card = make_card(label={"file": "q.jsonl", "reader": "finevd", "scale": None})
-    labels = read_labels(source_with(tmp_path, line, "q.jsonl"), card)
-    assert labels["video"].tolist() == ["a.mp4"]
-    assert math.isnan(labels["mos"].iloc[0])

@@ -78,12 +78,7 @@ def conflict_error(path: Path) -> ConflictError:
 
 
 def require_space(path: Path, needed: int) -> None:
-    """Raise DiskFullError unless `needed` bytes are free on the disk of `path`.
-
-    Args:
-        path: file or folder to write; its parent folder exists.
-        needed: bytes still to be written.
-    """
+    """Raise DiskFullError unless `needed` bytes are free on the disk of a file or folder."""
     free = shutil.disk_usage(path if path.is_dir() else path.parent).free
     if needed > free:
         raise DiskFullError(
@@ -141,9 +136,7 @@ def retry(
 def parse_retry_after(value: str | None, now: datetime) -> float | None:
     """Seconds that a Retry-After header (RFC 9110) asks for; None if it is absent or malformed.
 
-    Args:
-        value: seconds or an HTTP date.
-        now: with a time zone; a date before it gives 0.
+    It holds seconds or an HTTP date; a date before `now` gives 0.
     """
     if value and value.strip().isdecimal():
         return float(value)

@@ -75,7 +75,7 @@ def unpack(
     temporary = target / f".{archive.name}.part"
     patterns = [pattern.lower() for pattern in private]
     placed: list[PurePosixPath] = []
-    left_out: list[PurePosixPath] = []
+    has_private = False
     try:
         file, starts, size = open_joined(parts)
         with file, progress_bar(f"unpacking {archive.name}") as report:
@@ -94,7 +94,7 @@ def unpack(
                 names = str(member.path).lower(), member.path.name.lower()
                 if any(fnmatchcase(name, pattern) for name in names for pattern in patterns):
                     _log.warning("%s: %s has private data and is not kept", archive, member.path)
-                    left_out.append(member.path)
+                    has_private = True
                 else:
                     _place(member, target, temporary)
                     placed += [] if member.is_folder else [member.path]
@@ -103,7 +103,7 @@ def unpack(
     except TransferError as error:
         raise type(error)(f"{archive}: {error}") from None
     _log.info("%s: %d files in place", archive, len(placed))
-    if left_out:
+    if has_private:
         for part in parts:
             part.unlink(missing_ok=True)
     return placed

@@ -37,16 +37,6 @@ def test_the_next_call_knows_what_was_fetched(source: Path) -> None:
             assert known.revision_of("owner/others") is None
 
 
-def test_videos_are_the_users_until_a_first_one_was_fetched(source: Path) -> None:
-    journal = FetchJournal(source)
-    assert not journal.has_manual_videos()
-    (source / "videos").mkdir(parents=True)
-    (source / "videos" / "1.mp4").touch()
-    assert journal.has_manual_videos()
-    journal.begin_videos()
-    assert not journal.has_manual_videos()
-
-
 def test_a_file_is_in_place_while_all_it_became_is_there_in_its_size(tmp_path: Path) -> None:
     assert not ARCHIVE.is_in_place(tmp_path)
     unpacked = replace(ARCHIVE, files={"1.mp4": 3, "2.mp4": 4})

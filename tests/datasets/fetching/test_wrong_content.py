@@ -87,15 +87,6 @@ def test_a_single_video_is_refused_too(project: Any, video: bytes) -> None:
     assert project.statuses() == {"1.mp4": "ok"}
 
 
-def test_a_label_file_is_refused_too(project: Any) -> None:
-    project.write_card(videos=["1.mp4"])
-    project.has("labels.json", LFS)
-    with pytest.raises(TransferError, match="is a Git LFS pointer"):
-        project.fetch()
-    assert list(project.home.rglob("*.json")) == []
-    assert not (project.folder / "data-hashes.csv").exists()
-
-
 def test_a_damaged_archive_is_not_the_right_one_ever_after(project: Any, video: bytes) -> None:
     """Nobody publishes its hash, so the first that could be read is recorded."""
     content = project.zip_of("1.mp4", content=video)
