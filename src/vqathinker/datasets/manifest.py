@@ -6,7 +6,6 @@ that the set should have, so that tables can tell when rows are missing.
 """
 
 import json
-import math
 import re
 from pathlib import Path
 from typing import Any
@@ -73,7 +72,11 @@ def build_manifest(
         DisturbedJobError: a video could not be probed, for a reason outside the video.
     """
     labels = read_labels(source, card)
-    _require_row_count(source / card.label.file, len(labels), card, expected)
+    stated = {"its card": card.expected, f"data.counts.{card.name} in params.yaml": expected}
+    wrong = [f"{origin} says {n}" for origin, n in stated.items() if n not in {None, len(labels)}]
+    if wrong:
+        found = f"{source / card.label.file}: {len(labels)} rows, but {', '.join(wrong)}"
+        raise LabelError(f"{found}; correct what is wrong")
     made = _read_degradations(source / "degradations.csv") if card.made else {}
     folder = card.videos_folder
     matched = match_videos(labels["video"], video_files(source / folder), card.match)
@@ -81,13 +84,17 @@ def build_manifest(
     pairs = list(zip(labels["video"], labels["mos"], strict=True))
     probed = probe_all([source / file for file in files], workers=workers)
     found = tqdm(probed, desc=f"probing {card.name}", total=len(files), disable=None)
+    scale, divisor = card.label.scale, card.label.training_scale_divisor
+    is_rising = card.label.direction == "higher"
     rows = []
     for (video, published), file, facts in zip(pairs, files, found, strict=True):
-        mos = _oriented_mos(published, card)
+        # Mirrored on the scale, so that higher is better.
+        mos = published if scale is None or is_rising else scale[0] + scale[1] - published
         label = {
             "video": video,
             "mos": mos,
-            "mos_training": _training_mos(mos, card),
+            # round(MOS / 20, 6) for LSVQ (docs/method.md, section 5)
+            "mos_training": round(mos / divisor, 6) if divisor else mos,
             "split": card.split,
             "domain": card.domain,
             "content": _content_id(video, card),
@@ -144,18 +151,6 @@ def _to_frame(table: pa.Table) -> pd.DataFrame:
     return table.to_pandas(types_mapper=whole_numbers.get)
 
 
-def _require_row_count(path: Path, rows: int, card: Card, configured: int | None) -> None:
-    expected = {"its card": card.expected, f"data.counts.{card.name} in params.yaml": configured}
-    wrong = [f"{origin} says {n}" for origin, n in expected.items() if n not in {None, rows}]
-    if wrong:
-        raise LabelError(f"{path}: {rows} rows, but {', '.join(wrong)}; correct what is wrong")
-
-
-def _oriented_mos(mos: float, card: Card) -> float:
-    scale = card.label.scale
-    return mos if scale is None or card.label.direction == "higher" else scale[0] + scale[1] - mos
-
-
 def _content_id(video: str, card: Card) -> str | None:
     if card.content is None:
         return None
@@ -163,12 +158,6 @@ def _content_id(video: str, card: Card) -> str | None:
         pattern = card.content
         raise LabelError(f"card {card.name}: video {video!r} does not match `content`, {pattern}")
     return found[1]
-
-
-def _training_mos(mos: float, card: Card) -> float:
-    """MOS on the training scale: round(MOS / 20, 6) for LSVQ (docs/method.md, section 5)."""
-    divisor = card.label.training_scale_divisor
-    return mos if divisor is None or math.isnan(mos) else round(mos / divisor, 6)
 
 
 def _read_degradations(path: Path) -> dict[str, dict[str, str]]:

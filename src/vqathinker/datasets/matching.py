@@ -98,7 +98,12 @@ def match_videos(ids: Iterable[str], files: Iterable[str], match: str | None) ->
     ids, files = list(ids), sorted(set(files))
     words = set((match or "").split())
     if words <= {*MATCH_WORDS}:
-        candidates = _by_path(ids, files, words)
+        candidates = _by_end(ids, files, ())
+        # A file that has the very name of a label belongs to no other label.
+        named = {file for found in candidates.values() for file in found}
+        if words:
+            rest = [video for video in ids if not candidates[video]]
+            candidates |= _by_end(rest, [file for file in files if file not in named], words)
     else:
         candidates = _by_pattern(ids, files, str(match))
     matched: dict[str, str] = {}
@@ -138,19 +143,6 @@ def _by_pattern(ids: Sequence[str], files: Sequence[str], pattern: str) -> dict[
             raise LabelError(f"video {video!r} does not match `match` of the card, {pattern}")
         candidates[video] = table.get(found.groups(""), [])
     return candidates
-
-
-def _by_path(
-    ids: Sequence[str], files: Sequence[str], words: Collection[str]
-) -> dict[str, list[str]]:
-    """Files whose path is the id, or else ends in it, or else does so apart from the words."""
-    found = _by_end(ids, files, ())
-    if words:
-        # A file that has the very name of a label belongs to no other label.
-        taken = {file for candidates in found.values() for file in candidates}
-        rest = [video for video in ids if not found[video]]
-        found |= _by_end(rest, [file for file in files if file not in taken], words)
-    return found
 
 
 def _by_end(

@@ -155,13 +155,12 @@ class FileFetcher:
             return piece._replace(origins=(DriveFile(stated.drive_id),))
         if isinstance(stated, RemoteFile) and stated.hub is not None:
             return self._resolve_hub(piece, stated.hub, stated.name)
-        return piece._replace(origins=tuple(self._web_file(url) for url in stated.urls))
-
-    def _web_file(self, url: str) -> WebFile:
-        address, page = Address(url), self._card.access.page
-        if page is not None and address.parsed.host == self._page_host:
-            return WebFile(address, self._token, page)
-        return WebFile(address, None, None)
+        origins = []
+        for address in map(Address, stated.urls):
+            access = (self._token, self._card.access.page)
+            own = address.parsed.host == self._page_host
+            origins.append(WebFile(address, *access) if own else WebFile(address))
+        return piece._replace(origins=tuple(origins))
 
     def _resolve_hub(self, piece: _Piece, hub: HubSource, path: str) -> _Piece:
         expected, mirror = piece.expected, self._context.mirror
