@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from vqathinker.acquisition.archive import safe_path
 from vqathinker.acquisition.errors import DamagedArchiveError, UnsafeError
+from vqathinker.acquisition.safe_path import safe_path
 from vqathinker.acquisition.unpack import unpack
 
 LIMITS = {"max_files": 10, "max_bytes": 1_000_000}

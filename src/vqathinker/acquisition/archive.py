@@ -11,7 +11,6 @@ import re
 import stat
 import struct
 import tarfile
-import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 import pyzipper
 
 from vqathinker.acquisition.errors import DamagedArchiveError, TransferError, UnsafeError
+from vqathinker.acquisition.safe_path import safe_path
 from vqathinker.acquisition.secret import read_secret
 
 if TYPE_CHECKING:
@@ -50,14 +50,6 @@ _PIECE = re.compile(
 _ZIP_END = struct.Struct("<4s2H14x")
 _LONGEST_ZIP_COMMENT, _MOST_PIECES = 0xFFFF, 1000
 _ENCRYPTED, _UTF8, _AES = 0x1, 0x800, 99
-# They change the direction of text (Unicode Standard Annex 9), so a name reads differently.
-_DIRECTION_OVERRIDES = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_NOT_PRINTABLE = {
-    "Cc",
-    "Cs",
-    "Zl",
-    "Zp",
-}  # control characters, no UTF-8, line breaks
 
 
 @dataclass(frozen=True)
@@ -74,28 +66,6 @@ class Member:
     size: int
     is_folder: bool
     open: Callable[[], BinaryIO]
-
-
-def is_printable_name(name: str) -> bool:
-    """Whether a name may be printed: without control characters and direction overrides.
-
-    Any kind of space is allowed: macOS writes U+202F into the names of screen recordings.
-    """
-    categories = {unicodedata.category(char) for char in name}
-    return not (categories & _NOT_PRINTABLE or _DIRECTION_OVERRIDES & set(name))
-
-
-def safe_path(name: str) -> PurePosixPath:
-    """Convert a name to a relative path that stays below its folder on any system.
-
-    Raises:
-        UnsafeError: it is no such path; the message shows the name escaped.
-    """
-    parts = [part for part in name.split("/") if part not in ("", ".")]
-    leads_out = ".." in parts or "\\" in name or re.match("/|[A-Za-z]:", name)
-    if leads_out or not parts or not is_printable_name(name):
-        raise UnsafeError(f"contains {name[:200]!r}, not a safe path below a folder")
-    return PurePosixPath(*parts)
 
 
 def is_archive(path: Path) -> bool:

@@ -11,7 +11,6 @@ from io import StringIO
 from pathlib import Path
 from typing import Literal
 
-import pandas as pd
 from filelock import lock_descriptor
 
 from vqathinker.atomic import append_line
@@ -69,15 +68,21 @@ class HashTable:
         if not self.path.is_file() or self.path.stat().st_size == 0:
             return None
         expected = f"a table with the columns {','.join(_COLUMNS)}"
-        with reading(self.path, expected, "correct it, or get it back from git"):
-            table = pd.read_csv(self.path, dtype=str, usecols=_COLUMNS)
-        rows = table[table["name"] == name].drop_duplicates("sha256")
-        if len(rows) > 1:
+        with (
+            reading(self.path, expected, "correct it, or get it back from git"),
+            self.path.open(encoding="utf-8", newline="") as file,
+        ):
+            table = csv.DictReader(file)
+            if table.fieldnames != _COLUMNS:
+                raise ValueError(table.fieldnames)
+            rows = [row for row in table if row["name"] == name]
+        digests = {row["sha256"] for row in rows}
+        if len(digests) > 1:
             raise InputError(
-                f"{self.path}: {len(rows)} hashes for {name}; delete the rows of the wrong ones"
+                f"{self.path}: {len(digests)} hashes for {name}; delete the rows of the wrong ones"
             )
-        for row in rows.itertuples():
-            return Checksum("sha256", str(row.sha256), f"{self.path}, recorded {row.date}")
+        for row in rows:
+            return Checksum("sha256", row["sha256"], f"{self.path}, recorded {row['date']}")
         return None
 
     def record(self, name: str, size: int, sha256: str, day: date, address: str) -> Checksum:

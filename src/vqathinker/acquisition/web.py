@@ -206,8 +206,8 @@ def _begin(response: httpx2.Response, part: PartialFile, origin: str) -> None:
 def _to_transfer_error(error: httpx2.HTTPError) -> TransferError:
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return OriginError(f"its TLS certificate is not valid: {error}")
-    if isinstance(error, httpx2.TransportError) and not isinstance(
-        error, httpx2.UnsupportedProtocol | httpx2.DecodingError
+    if isinstance(error, httpx2.UnsupportedProtocol) or not isinstance(
+        error, httpx2.TransportError
     ):
-        return TransientError(f"connection failed: {type(error).__name__} {error}".strip())
-    return OriginError(f"request failed: {type(error).__name__}")
+        return OriginError(f"request failed: {type(error).__name__}")
+    return TransientError(f"connection failed: {type(error).__name__} {error}".strip())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from vqathinker.acquisition.archive import is_printable_name
+from vqathinker.acquisition.safe_path import is_printable_name
 from vqathinker.datasets import questions, readers
 from vqathinker.datasets.card import Card, LabelError, LabelFile
 from vqathinker.datasets.matching import join_first, plain_path

@@ -75,8 +75,8 @@ def build_manifest(
     stated = {"its card": card.expected, f"data.counts.{card.name} in params.yaml": expected}
     wrong = [f"{origin} says {n}" for origin, n in stated.items() if n not in {None, len(labels)}]
     if wrong:
-        found = f"{source / card.label.file}: {len(labels)} rows, but {', '.join(wrong)}"
-        raise LabelError(f"{found}; correct what is wrong")
+        message = f"{source / card.label.file}: {len(labels)} rows, but {', '.join(wrong)}"
+        raise LabelError(f"{message}; correct what is wrong")
     made = _read_degradations(source / "degradations.csv") if card.made else {}
     folder = card.videos_folder
     matched = match_videos(labels["video"], video_files(source / folder), card.match)
