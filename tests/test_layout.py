@@ -144,7 +144,7 @@ def test_preference_is_measured_on_its_benchmarks(demo, paper):
         f"results/demo/preference/{run}/demo_indomain.json" for run in ("base", "grpo")
     ]
     assert len(paper.preferences(paper.results)) == 2 * 2
-    assert paper.shard_perturbed("grpo", "live_yt_hfr") == [
+    assert paper.shard_predictions("grpo", "live_yt_hfr", "perturbed") == [
         f"predictions/paper/grpo/live_yt_hfr/perturbed/{i:04d}.parquet" for i in range(2)
     ]
 

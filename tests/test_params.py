@@ -109,7 +109,7 @@ def demo(**sections: Any) -> dict[str, Any]:
          ['"12-560"', "x[1-9]"]),
         ({"seed": -1}, "seed", ["-1", "0"]),
         ({"download": {"bring": "some"}}, "download.bring", ['"some"', "'open'", "list"]),
-        (demo(base={"kind": "hubb"}), "scales.demo.base.kind", ['"hubb"', "'policy'"]),
+        (demo(base={"kind": "hubb"}), "scales.demo.base", ["'hubb'", "'policy'"]),
         (demo(base={"seed": -1}), "scales.demo.base.seed", ["-1", "0"]),
         (demo(training={"keep_encoded": True, "freeze": []}), "scales.demo.training.keep_encoded",
          ["true", "vision"]),

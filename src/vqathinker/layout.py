@@ -5,7 +5,6 @@ with forward slashes, as Snakemake compares them.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from vqathinker.phases.cards import owner_of_files
 from vqathinker.phases.parameters import bases_of
 
 
-@dataclass(frozen=True)
 class Layout:
     """Paths and lists of one scale, from its resolved parameters.
 
@@ -23,60 +21,38 @@ class Layout:
         params: resolved parameters.
         absent: absent sets, see `phases.cards`. No list contains what follows from them, except
             `metrics` and `absent_pairs`.
+        scale: the scale's name, as in params.yaml.
+        train_set: the data set that policies are trained on.
+        benchmarks: the test sets, in-domain ones first.
+        sets: every data set of this scale.
+        present: every data set of this scale that is not absent.
+        results: the folder of predictions, metrics, tables, figures and report.
+        ablations: the folder of tables, figures and report of every run.
+        predicted: the folder of the predictions of single clip shards.
+        understanding: the folder of answers to questions, and of their measures.
+        manifests: manifests of the present benchmarks.
+        thumbnails: folders with thumbnails of the clips of the present benchmarks.
     """
 
-    params: Mapping[str, Any]
-    absent: Collection[str] = ()
-
-    @property
-    def scale(self) -> str:
-        """The scale's name, as in params.yaml."""
-        return str(self.params["scale"])
-
-    @property
-    def train_set(self) -> str:
-        """The data set that policies are trained on."""
-        return str(self.params["data"]["train"])
-
-    @property
-    def benchmarks(self) -> list[str]:
-        """The test sets, in-domain ones first."""
-        data = self.params["data"]
-        return [*data["in_domain"], *data["out_of_distribution"]]
-
-    @property
-    def sets(self) -> list[str]:
-        """Every data set of this scale."""
-        return [self.train_set, *self.benchmarks]
-
-    @property
-    def present(self) -> list[str]:
-        """Every data set of this scale that is not absent."""
-        return [name for name in self.sets if name not in self.absent]
-
-    @property
-    def results(self) -> str:
-        """The folder of predictions, metrics, tables, figures and report."""
-        return f"results/{self.scale}"
-
-    @property
-    def predicted(self) -> str:
-        """The folder of the predictions of single clip shards."""
-        return f"predictions/{self.scale}"
-
-    @property
-    def ablations(self) -> str:
-        """The folder of tables, figures and report of every run."""
-        return f"{self.results}/ablations"
+    def __init__(self, params: Mapping[str, Any], absent: Collection[str] = ()) -> None:
+        """Set the attributes."""
+        self.params, self.absent = params, absent
+        self.scale, data = str(params["scale"]), params["data"]
+        self.train_set = str(data["train"])
+        self.benchmarks: list[str] = [*data["in_domain"], *data["out_of_distribution"]]
+        self.sets = [self.train_set, *self.benchmarks]
+        self.present = [name for name in self.sets if name not in absent]
+        self.results = f"results/{self.scale}"
+        self.ablations = f"{self.results}/ablations"
+        self.predicted = f"predictions/{self.scale}"
+        self.understanding = f"{self.results}/understanding"
+        tested = [name for name in self.benchmarks if name not in absent]
+        self.manifests = [self.manifest(name) for name in tested]
+        self.thumbnails = [f"{self.results}/thumbnails/{name}" for name in tested]
 
     def manifest(self, name: str) -> str:
         """The manifest of a data set."""
         return f"data/{name}/manifest.parquet"
-
-    @property
-    def manifests(self) -> list[str]:
-        """Manifests of the present benchmarks."""
-        return [self.manifest(name) for name in self.benchmarks if name not in self.absent]
 
     def receipt(self, name: str) -> str:
         """The receipt of a data set: every file that was downloaded or made."""
@@ -123,8 +99,7 @@ class Layout:
 
     def base_policies(self, folder: str) -> list[str]:
         """Folders of the base policies of the runs of a results folder."""
-        runs = dict.fromkeys(run for run, _ in self._pairs(folder))
-        return list(dict.fromkeys(self._first_policy(run) for run in runs))
+        return list(dict.fromkeys(self._first_policy(run) for run, _ in self._pairs(folder)))
 
     def _first_policy(self, run: str) -> str:
         return f"models/base/{self.params['runs'][run]['base']['name']}"
@@ -197,15 +172,10 @@ class Layout:
         grid = self._pairs(folder)
         return [f"{self.results}/predictions/{run}/{name}.parquet" for run, name in grid]
 
-    def shard_predictions(self, run: str, name: str) -> list[str]:
-        """Predictions of a run on each clip shard of a benchmark."""
-        folder = f"{self.predicted}/{run}/{name}"
-        return [f"{folder}/{Path(shard).stem}.parquet" for shard in self.shards(name, run)]
-
-    def shard_perturbed(self, run: str, name: str) -> list[str]:
-        """Scores of a run on the perturbed copies of each clip shard of a benchmark."""
-        folder = f"{self.predicted}/{run}/{name}/perturbed"
-        return [f"{folder}/{Path(shard).stem}.parquet" for shard in self.shards(name, run)]
+    def shard_predictions(self, run: str, name: str, folder: str = "") -> list[str]:
+        """Predictions of a run on each clip shard of a benchmark; `folder` may be "perturbed"."""
+        names = [f"{Path(shard).stem}.parquet" for shard in self.shards(name, run)]
+        return [Path(self.predicted, run, name, folder, file).as_posix() for file in names]
 
     def metrics(self, folder: str) -> list[str]:
         """Metrics of the runs of a results folder on every benchmark, also on absent ones."""
@@ -221,17 +191,6 @@ class Layout:
         """Scores of clips and of their perturbed copies, from which `preferences` are computed."""
         grid = self._compared(folder)
         return [f"{self.results}/perturbed/{run}/{name}.parquet" for run, name in grid]
-
-    @property
-    def thumbnails(self) -> list[str]:
-        """Folders with thumbnails of the clips of the present benchmarks."""
-        names = self.benchmarks
-        return [f"{self.results}/thumbnails/{name}" for name in names if name not in self.absent]
-
-    @property
-    def understanding(self) -> str:
-        """The folder of answers to questions, and of their measures."""
-        return f"{self.results}/understanding"
 
     @property
     def tasks(self) -> dict[str, Mapping[str, Any]]:

@@ -28,7 +28,7 @@ rule perturbed:
 
 use rule gather as gather_perturbed with:
     input:
-        lambda w: LAYOUT.shard_perturbed(w.run, w.benchmark),
+        lambda w: LAYOUT.shard_predictions(w.run, w.benchmark, "perturbed"),
     output:
         f"{LAYOUT.results}/perturbed/{{run}}/{{benchmark}}.parquet",
     log:

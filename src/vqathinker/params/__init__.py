@@ -54,7 +54,7 @@ from vqathinker.params.evaluation import (
     ThreadsParams,
     UnderstandingParams,
 )
-from vqathinker.params.faults import describe_faults, faults_of
+from vqathinker.params.faults import describe_faults, written_path
 from vqathinker.params.model import Model, Name, Named, Section, Whole
 from vqathinker.params.training import (
     AnswerParams,
@@ -205,7 +205,8 @@ def _check(path: Path, value: Any, model: Any, key: str) -> Any:
     try:
         return TypeAdapter(model).validate_python(value)
     except ValidationError as error:
-        faults = describe_faults(error, value, Model, key)
+        above = [key] if key else []
+        faults = describe_faults(error, value, Model, lambda path: [*above, *path])
         raise ParameterError("\n".join(f"{path}: {fault}" for fault in faults)) from None
 
 
@@ -236,11 +237,13 @@ def require_valid(params: Tree, config: Tree) -> None:
     Raises:
         ParameterError: a parameter is missing, unknown or out of range.
     """
-    faults = list[str]()
+    faults: list[str] = []
     try:
         Parameters.model_validate(params)
     except ValidationError as error:
-        faults += faults_of(error, params, config, Model)
+        faults = describe_faults(
+            error, params, Model, lambda path: written_path(path, params, config)
+        )
     for name, rows in config["scales"].items():
         # A mistyped scale is neither complete nor the one that is named.
         if name != params["scale"] and not {"data", "runs"} <= {*(rows or {})}:

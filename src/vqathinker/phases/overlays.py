@@ -16,8 +16,6 @@ from vqathinker.phases.yaml12 import read_scalar, read_yaml
 
 Schema = Mapping[str, Any]
 
-_TYPES = {bool: {"boolean"}, int: {"integer", "number"}, float: {"number"}, type(None): {"null"}}
-
 
 def resolve_overlays(settings: Any, schema: Schema) -> tuple[Tree, Tree]:
     """Parameters of a run of the workflow: merged as in a file, and resolved.
@@ -30,9 +28,8 @@ def resolve_overlays(settings: Any, schema: Schema) -> tuple[Tree, Tree]:
         InputError: a file cannot be read, or changes nothing; see `lay_over`.
     """
     own = [path for path in [Path("params.yaml")] if path.exists()]
-    files = read_files(settings.configfiles)
     params = {} if settings.replace_workflow_config else read_files(own)
-    config = coerce(settings.config, schema)
+    files, config = read_files(settings.configfiles), coerce(settings.config, schema)
     return merge(merge(params, files), config), resolve(lay_over(params, files, config))
 
 
@@ -110,19 +107,16 @@ def coerce(value: Any, schema: Schema, path: Sequence[Any] = ()) -> Any:
     read = read_scalar(value)
     keys = path[2:] if path[:1] == ["scales"] else path
     types = {each.get("type") for each in _at_path(keys, schema)}
-    return value if "string" in types and not _TYPES.get(type(read), set()) & types else read
+    return value if "string" in types and not (read is None and "null" in types) else read
 
 
 def _at_path(path: Sequence[Any], schema: Schema) -> list[Schema]:
     """What the schema allows at a path, as a list of alternatives."""
     found = [*_alternatives(schema, schema)]
     for key in path:
-        below = [
-            each["items"] if isinstance(key, int) else each["properties"][key]
-            for each in found
-            if ("items" in each if isinstance(key, int) else key in each.get("properties", {}))
-        ]
+        below = [each["items"] for each in found if isinstance(key, int) and "items" in each]
         for each in found:
+            below += [of for name, of in each.get("properties", {}).items() if name == key]
             patterns = each.get("patternProperties", {}).items()
             below += [of for pattern, of in patterns if re.search(pattern, str(key))]
         found = [one for each in below for one in _alternatives(each, schema)]

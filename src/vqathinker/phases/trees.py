@@ -22,8 +22,8 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Tree:
     return merged
 
 
-def at(tree: Any, path: Sequence[Any]) -> Any:
-    """The value at a path; None if the path leads nowhere.
+def at(tree: Any, path: Sequence[Any], default: Any = None) -> Any:
+    """The value at a path, or `default` if the path leads nowhere.
 
     >>> at({"a": {"b": [1, 2]}}, ["a", "b", 1]), at({"a": 1}, ["a", "b"])
     (2, None)
@@ -31,13 +31,12 @@ def at(tree: Any, path: Sequence[Any]) -> Any:
     try:
         return functools.reduce(operator.getitem, path, tree)
     except (KeyError, IndexError, TypeError):
-        return None
+        return default
 
 
 def holds(tree: Any, path: Sequence[Any]) -> bool:
     """Whether a path leads to a value, which may be None."""
-    above = at(tree, path[:-1])
-    return at(tree, path) is not None or (isinstance(above, Mapping) and path[-1] in above)
+    return at(tree, path, ...) is not ...
 
 
 def leaves(tree: Mapping[str, Any], *above: str) -> Iterator[tuple[tuple[str, ...], Any]]:
