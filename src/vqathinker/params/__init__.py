@@ -8,14 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import (
-    Field,
-    TypeAdapter,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from vqathinker.choices import Device, Kernels, Precision, ScoreKind
 from vqathinker.params.base import (
@@ -105,20 +98,15 @@ class Parameters(Model):
     threads: ThreadsParams
     resources: ResourcesParams
 
-    @field_validator("preference")
-    @classmethod
-    def _require_benchmarks(
-        cls, preference: PreferenceParams, info: ValidationInfo
-    ) -> PreferenceParams:
-        if "data" in info.data:
-            known = [*info.data["data"].in_domain, *info.data["data"].out_of_distribution]
-            for name in set(preference.benchmarks) - {*known}:
-                hint = nearest(name, known)
-                raise ValueError(
-                    f"benchmarks has {name!r}, expected benchmarks of the scale: "
-                    f"{', '.join(known)}{hint}"
-                )
-        return preference
+    @model_validator(mode="after")
+    def _require_benchmarks(self) -> Self:
+        known = [*self.data.in_domain, *self.data.out_of_distribution]
+        for name in set(self.preference.benchmarks) - {*known}:
+            raise ValueError(
+                f"preference.benchmarks has {name!r}, expected benchmarks of the scale: "
+                f"{', '.join(known)}{nearest(name, known)}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _require_one_base_per_name(self) -> Self:

@@ -13,7 +13,6 @@ from pathlib import Path
 _STARTED = Path(".snakemake/incomplete")  # a file for each output of an unfinished job
 _SLURM_LOGS = Path(".snakemake/slurm_logs")  # of the executor, once it was used
 _RUN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
-_NAMED = 5
 
 
 def jobs_left() -> dict[str, str]:
@@ -52,7 +51,6 @@ def describe_left(jobs: dict[str, str]) -> str:
     >>> print(describe_left({"7": "RUNNING"}))
     SLURM still has jobs of an earlier run of this folder: 7 (RUNNING). `scancel 7` cancels them.
     """
-    named = ", ".join(f"{job} ({state})" for job, state in sorted(jobs.items())[:_NAMED])
-    more = f", {len(jobs) - _NAMED} more" if len(jobs) > _NAMED else ""
+    named = ", ".join(f"{job} ({state})" for job, state in sorted(jobs.items()))
     cancel = f"`scancel {' '.join(sorted(jobs))}` cancels them."
-    return f"SLURM still has jobs of an earlier run of this folder: {named}{more}. {cancel}"
+    return f"SLURM still has jobs of an earlier run of this folder: {named}. {cancel}"

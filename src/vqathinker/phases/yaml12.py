@@ -75,10 +75,7 @@ def parse_yaml(text: str | bytes) -> Any:
     Raises:
         yaml.YAMLError: it is not YAML, or has a duplicate key.
     """
-    try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506  it is a safe loader
-    except ValueError as error:  # !!int x
-        raise yaml.YAMLError(str(error)) from error
+    return yaml.load(text, Loader=_Loader)  # noqa: S506  it is a safe loader
 
 
 def read_scalar(text: str) -> Any:
