@@ -10,14 +10,16 @@ from pathlib import Path
 import pytest
 
 from vqathinker.errors import InputError
-from vqathinker.phases.gpus import check_gpus, claim_gpus, count_gpus
+from vqathinker.phases import gpus as gpus_module
+from vqathinker.phases.gpus import check_gpus, claim_gpus, visible_gpus
 
 # Claims GPUs, prints them, and holds them until its input ends; "become": as another program.
 CLAIM = """
 import os, sys
 from pathlib import Path
-from vqathinker.phases.gpus import claim_gpus
-claim_gpus(int(sys.argv[1]), "auto", devices=Path(os.environ["TMPDIR"]))
+from vqathinker.phases import gpus
+gpus.DEVICES = Path(os.environ["TMPDIR"])
+gpus.claim_gpus(int(sys.argv[1]), "auto")
 print(os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
 if sys.argv[2:]:
     os.execvp("cat", ["cat"])
@@ -26,19 +28,14 @@ sys.stdin.read()
 
 
 @pytest.fixture
-def devices(tmp_path: Path) -> Path:
-    """A folder with the device files of eight GPUs."""
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """A machine with eight GPUs, none of them chosen; the locks are in the folder of this test."""
     for name in (*(f"nvidia{n}" for n in range(8)), "nvidiactl", "nvidia-uvm"):
         (tmp_path / name).touch()
-    return tmp_path
-
-
-@pytest.fixture
-def environment(devices: Path) -> dict[str, str]:
-    """No GPU is chosen yet; the locks are in the folder of this test."""
-    said = ("CUDA_VISIBLE_DEVICES", "SLURM", "LOCAL_RANK")
-    plain = {name: value for name, value in os.environ.items() if not name.startswith(said)}
-    return plain | {"TMPDIR": str(devices)}
+    monkeypatch.setattr(gpus_module, "DEVICES", tmp_path)
+    for name in ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "SLURM_JOB_ID", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    return {**os.environ, "TMPDIR": str(tmp_path)}
 
 
 @contextmanager
@@ -85,21 +82,27 @@ def test_a_gpu_is_free_when_its_process_is_killed(environment, become):
         (1, "cuda", {"LOCAL_RANK": "0"}),
     ],
 )
-def test_nothing_is_claimed_without_need(devices, wanted, device, said):
-    environment = dict(said)
-    claim_gpus(wanted, device, environment, devices)
-    assert environment == said
+@pytest.mark.usefixtures("environment")
+def test_nothing_is_claimed_without_need(monkeypatch, wanted, device, said):
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+    before = dict(os.environ)
+    claim_gpus(wanted, device)
+    assert os.environ == before
 
 
-def test_more_gpus_than_exist_are_refused(devices):
+@pytest.mark.usefixtures("environment")
+def test_more_gpus_than_exist_are_refused():
     with pytest.raises(InputError, match=r"--gpus 9: .* 8 "):
-        claim_gpus(9, "auto", {}, devices)
+        claim_gpus(9, "auto")
 
 
 @pytest.mark.parametrize(("chosen", "number"), [("", 0), ("GPU-8f2a", 1), ("1,-1,2", 1)])
-def test_visible_gpus_are_counted_as_cuda_counts_them(devices, chosen, number):
-    assert count_gpus({"CUDA_VISIBLE_DEVICES": chosen}) == number
-    assert count_gpus({}, devices) == 8
+@pytest.mark.usefixtures("environment")
+def test_visible_gpus_are_those_that_cuda_sees(monkeypatch, chosen, number):
+    assert visible_gpus() == [*"01234567"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
+    assert len(visible_gpus()) == number
 
 
 RESOURCES = {"train": {"gpu": 8}, "predict": {"gpu": 1}}

@@ -23,7 +23,7 @@ if (SOURCE / "vqathinker").is_dir():
 from vqathinker.layout import Layout
 from vqathinker.params import resolve_config
 from vqathinker.phases.cards import absent_sets, describe_absent
-from vqathinker.phases.gpus import check_gpus, count_gpus
+from vqathinker.phases.gpus import check_gpus, visible_gpus
 from vqathinker.phases.keys import RESOLVED, JobKeys, key_path
 from vqathinker.phases.locks import hold_folder
 from vqathinker.phases.pulled import settle_pulled
@@ -70,13 +70,13 @@ if workflow.is_main_process:
 if not workflow.remote_exec and "gpu" not in workflow.global_resources:
     is_local = workflow.global_resources["_nodes"].value is None
     if is_local or (MAIN and command_line().executor in {None, "local"}):
-        workflow.register_resource("gpu", max(1, count_gpus()))
+        workflow.register_resource("gpu", max(1, len(visible_gpus())))
 
 
 onstart:
     if workflow.local_exec and not workflow.touch:
         rules_to_run = {job.rule.name for job in workflow.dag.needrun_jobs()}
-        if warning := check_gpus(PARAMS, rules_to_run, count_gpus()):
+        if warning := check_gpus(PARAMS, rules_to_run, len(visible_gpus())):
             logger.warning(warning)
     for line in describe_absent(PARAMS, ABSENT):
         logger.info(line)

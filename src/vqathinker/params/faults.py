@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from vqathinker.phases.parameters import BASE, CLIPS, OF, RUN_SECTIONS
-from vqathinker.phases.trees import at, holds
+from vqathinker.phases.trees import at
 from vqathinker.phases.words import nearest, shorten
 
 Path = Sequence[Any]
@@ -59,7 +59,7 @@ def _path(detail: ErrorDetails, content: Any) -> Path:
     path = list[Any]()
     for number, key in enumerate(detail["loc"], start=1):
         is_missing = detail["type"] == "missing" and number == len(detail["loc"])
-        if is_missing or holds(content, [*path, key]):
+        if is_missing or at(content, [*path, key], ...) is not ...:  # may be None
             path.append(key)
     return path
 
@@ -82,6 +82,6 @@ def written_path(path: Path, params: Mapping[str, Any], config: Mapping[str, Any
             candidates.append([*path[2:]])
     for candidate in candidates if path else []:  # a fault of all parameters has no path
         for written in (["scales", config["scale"], *candidate], candidate):
-            if holds(config, written):
+            if at(config, written, ...) is not ...:
                 return written
     return candidates[-1]  # it is missing

@@ -10,13 +10,13 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Mapping, MutableMapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from vqathinker.errors import InputError
 
-_DEVICES = Path("/dev")
+DEVICES = Path("/dev")
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 _ALLOCATION = "SLURM_JOB_ID"  # SLURM numbers the GPUs of each allocation from 0
 _LAUNCHED = "LOCAL_RANK"  # set by a launcher, which has claimed for all its processes
@@ -26,28 +26,15 @@ _GROUPS = {"train": "train", "predict": "predict", "perturbed": "predict", "ask"
 _held: list[IO[str]] = []
 
 
-def count_gpus(environment: Mapping[str, str] = os.environ, devices: Path = _DEVICES) -> int:
-    """Number of GPUs that a process may use: CUDA_VISIBLE_DEVICES, else the device files.
-
-    >>> count_gpus({"CUDA_VISIBLE_DEVICES": "2,5"}), count_gpus({"CUDA_VISIBLE_DEVICES": ""})
-    (2, 0)
-    """
-    return len(_names(environment, devices))
-
-
-def _names(environment: Mapping[str, str], devices: Path) -> list[str]:
-    if _VISIBLE in environment:
-        listed = [each.strip() for each in environment[_VISIBLE].split(",") if each.strip()]
+def visible_gpus() -> list[str]:
+    """GPUs that this process may use: CUDA_VISIBLE_DEVICES, else numbers of the device files."""
+    if _VISIBLE in os.environ:
+        listed = [each.strip() for each in os.environ[_VISIBLE].split(",") if each.strip()]
         return listed[: listed.index("-1")] if "-1" in listed else listed  # as CUDA reads it
-    return [str(number) for number, _ in enumerate(devices.glob("nvidia[0-9]*"))]
+    return [str(number) for number, _ in enumerate(DEVICES.glob("nvidia[0-9]*"))]
 
 
-def claim_gpus(
-    wanted: int,
-    device: str,
-    environment: MutableMapping[str, str] = os.environ,
-    devices: Path = _DEVICES,
-) -> None:
+def claim_gpus(wanted: int, device: str) -> None:
     """Claim GPUs for this process and its children until it ends; wait while too few are free.
 
     Sets CUDA_VISIBLE_DEVICES. Claims nothing on the CPU, on a machine without GPUs, and if
@@ -56,27 +43,25 @@ def claim_gpus(
     Args:
         wanted: number of GPUs; 0 claims none, and all are visible.
         device: `auto`, `cpu` or `cuda`.
-        environment: where CUDA_VISIBLE_DEVICES is read and set.
-        devices: the folder with the GPUs' device files.
 
     Raises:
         InputError: there are fewer.
     """
-    names = _names(environment, devices)
-    if not (wanted and names) or device == "cpu" or _LAUNCHED in environment:
+    names = visible_gpus()
+    if not (wanted and names) or device == "cpu" or _LAUNCHED in os.environ:
         return
     if wanted > len(names):
         raise InputError(
             f"--gpus {wanted}: expected at most the {len(names)} GPUs of this machine: set "
             "resources in params.yaml, or use another machine"
         )
-    if _VISIBLE in environment and wanted == len(names):
+    if _VISIBLE in os.environ and wanted == len(names):
         return
-    owner = "-".join([str(os.getuid()), *filter(None, [environment.get(_ALLOCATION)])])
+    owner = "-".join([str(os.getuid()), *filter(None, [os.environ.get(_ALLOCATION)])])
     folder = Path(tempfile.gettempdir(), f"vqathinker-gpus-{owner}")
     folder.mkdir(mode=0o700, exist_ok=True)
-    environment.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
-    environment[_VISIBLE] = ",".join(_take(wanted, names, folder))
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+    os.environ[_VISIBLE] = ",".join(_take(wanted, names, folder))
 
 
 def _take(wanted: int, names: list[str], folder: Path) -> list[str]:

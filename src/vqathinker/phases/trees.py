@@ -34,11 +34,6 @@ def at(tree: Any, path: Sequence[Any], default: Any = None) -> Any:
         return default
 
 
-def holds(tree: Any, path: Sequence[Any]) -> bool:
-    """Whether a path leads to a value, which may be None."""
-    return at(tree, path, ...) is not ...
-
-
 def leaves(tree: Mapping[str, Any], *above: str) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Path and value of everything that is not a mapping, or an empty one.
 
