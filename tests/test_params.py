@@ -115,7 +115,6 @@ def demo(**sections: Any) -> dict[str, Any]:
          ["'demo_contents'", "mean demo_content?"]),
         (demo(data={"in_domain": ["other"]}), "scales.demo.data", ["counts", "other"]),
         ({"scales": {"dmo": {"training": {"beta": 1}}}}, "scales.dmo", ["mean demo?"]),
-        ({"answer": {"range": [5, 0]}}, "answer.range", ["[5, 0]"]),
     ],
 )  # fmt: skip
 def test_a_fault_is_one_line_with_the_key_as_it_is_written(faults, changes, key, words):

@@ -15,8 +15,6 @@ from vqathinker.phases.keys import FOLDER, JobKeys, job_params
 from vqathinker.phases.parameters import resolve
 from vqathinker.phases.results_version import RESULTS_VERSION
 
-MINE = {"name": "mine", "kind": "policy", "repo": "models/x/policy", "revision": "main"}
-
 
 @pytest.fixture(autouse=True)
 def _in_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,18 +90,12 @@ ASK, JUDGE, MEASURE = (f"{job}/demo_indomain" for job in ("ask", "judge", "measu
         ("training.epsilon", 0.3, {*ALL_RUNS, *REPORT}),
         ("rewards.regression.sigma", 0.4, set()),  # the demo has its own
         ("scales.demo.runs.grpo.seed", 5, {*of_runs("grpo"), *REPORT}),
-        (
-            "scales.demo.runs.grpo-no-motion.rewards",
-            {"weights": {"format": 0}},
-            {*of_runs("grpo-no-motion"), *REPORT},
-        ),
         ("seed", 5, {"perturb", *REPORT, *of_runs(*TRAINED)}),
         ("clips.perturbations.draws", 3, {"perturb", "perturbed"}),
         ("scales.demo.clips.train_setting", "6x56", {*REPORT, *ALL_RUNS}),
         ("scales.demo.clips.shard_size", 200, {"decode"}),
         ("scales.demo.runs.sft-grpo.after", "grpo", {*of_runs("sft-grpo"), *REPORT}),
         ("scales.demo.data.demo.seed", 8, {*of_sets("fetch"), *REPORT}),
-        ("scales.demo.data.demo.sets.demo_train.damaged", 1, {"fetch/demo_train", *REPORT}),
         ("scales.demo.base.seed", 8, {"base/demo", *REPORT}),
         (
             "scales.demo.evaluation.batch_size",
@@ -114,7 +106,6 @@ ASK, JUDGE, MEASURE = (f"{job}/demo_indomain" for job in ("ask", "judge", "measu
         ("metrics.allow_incomplete", True, {"metrics", "preference", *REPORT}),
         ("report.title", "Mine", REPORT),
         ("download.attempts", 9, set()),
-        ("scales.demo.threads.train", 2, set()),
         ("scales.demo.resources.train.mem_mb", 1, set()),
         ("scales.demo.runs.grpo.group", "ablation", set()),
         ("scales.paper.training.beta", 0.3, set()),
@@ -124,21 +115,6 @@ def test_a_changed_parameter_changes_the_jobs_that_depend_on_it(config, keys, va
     before = copy.deepcopy(config)
     change(config, keys, value)
     assert changed(before, config) == jobs
-
-
-def test_a_new_benchmark_and_a_new_run_have_their_own_jobs(config):
-    before = copy.deepcopy(config)
-    data = config["scales"]["demo"]["data"]
-    data["counts"]["konvid_1k"] = 1200
-    data["in_domain"].append("konvid_1k")
-    of_set = {f"{job}/konvid_1k" for job in ("fetch", "manifest", "absent")}
-    assert changed(before, config) == {*of_set, *REPORT}
-    before = copy.deepcopy(config)
-    config["scales"]["demo"]["runs"]["mine"] = {"train": True, "group": "main", "base": MINE}
-    assert changed(before, config) == {*of_runs("mine"), "base/mine", *REPORT}
-    params = job_params(resolve(config))
-    assert params["base/mine"]["base"] == MINE
-    assert params["train/mine"]["runs"]["mine"]["base"] == {"name": "mine"}
 
 
 def test_texts_of_a_card_change_only_the_report(few):
