@@ -62,7 +62,7 @@ from vqathinker.params.training import (
 )
 from vqathinker.phases.overlays import coerce, resolve_overlays
 from vqathinker.phases.parameters import read_params, resolve
-from vqathinker.phases.trees import Tree
+from vqathinker.phases.trees import Tree, only
 from vqathinker.phases.words import nearest
 from vqathinker.phases.yaml12 import dump_yaml
 
@@ -170,7 +170,7 @@ def load_run(path: Path, name: str) -> RunSettings:
             f"{path}: runs has no row {name!r}, expected one of {', '.join(rows)}"
             f"{nearest(name, rows)}"
         )
-    row = {key: rows[name][key] for key in RunSettings.model_fields if key in rows[name]}
+    row = only(rows[name], *RunSettings.model_fields)
     return _check(path, row, RunSettings, f"runs.{name}")
 
 

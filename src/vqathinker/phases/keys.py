@@ -18,7 +18,7 @@ from vqathinker.errors import InputError
 from vqathinker.phases.cards import STAND_INS, WORDS, owner_of_files, read_card
 from vqathinker.phases.parameters import AFTER, BASE, CLIPS, RUN_SECTIONS, SETTINGS, bases_of
 from vqathinker.phases.results_version import RESULTS_VERSION
-from vqathinker.phases.trees import Tree, leaves
+from vqathinker.phases.trees import Tree, leaves, only, without
 from vqathinker.phases.words import shorten
 
 FOLDER = Path("workflow/keys")
@@ -37,24 +37,24 @@ def job_params(params: Mapping[str, Any], absent: Collection[str] = ()) -> dict[
         params: resolved parameters.
         absent: absent sets, see `phases.cards`.
     """
-    asking = _only(params, "evaluation", "answer", "kernels", "device")
-    drawing = {CLIPS: _only(params[CLIPS], "perturbations")}
-    report = _only(params, "scale", "report", "data", "metrics", "understanding")
+    asking = only(params, "evaluation", "answer", "kernels", "device")
+    drawing = {CLIPS: only(params[CLIPS], "perturbations")}
+    report = only(params, "scale", "report", "data", "metrics", "understanding")
     # Tables describe how runs differ, but do not depend on the report that lists a run.
-    report["runs"] = {name: _without(row, "group") for name, row in params["runs"].items()}
+    report["runs"] = {name: without(row, "group") for name, row in params["runs"].items()}
     benchmarks = [*params["data"]["in_domain"], *params["data"]["out_of_distribution"]]
     report["cards"] = {name: read_card(name, params) for name in benchmarks}  # titles and notes
     found = {
-        "decode": {CLIPS: _only(params[CLIPS], "shard_size", "timeout_s", "memory_mb", "reader")},
+        "decode": {CLIPS: only(params[CLIPS], "shard_size", "timeout_s", "memory_mb", "reader")},
         "perturb": {"seed": params["seed"], **drawing},
         "predict": asking,
         "perturbed": {
             **asking,
             **drawing,
-            "preference": _only(params["preference"], "videos", "seed"),
+            "preference": only(params["preference"], "videos", "seed"),
         },
-        "metrics": _only(params, "metrics"),
-        "preference": _only(params, "metrics"),
+        "metrics": only(params, "metrics"),
+        "preference": only(params, "metrics"),
         "tables": report,
         "numbers": {},
         "figures": {},
@@ -79,12 +79,12 @@ def job_params(params: Mapping[str, Any], absent: Collection[str] = ()) -> dict[
 
 
 def _of_set(name: str, params: Mapping[str, Any]) -> dict[str, Tree]:
-    data, card = params["data"], {"card": _without(read_card(name, params), *WORDS)}
+    data, card = params["data"], {"card": without(read_card(name, params), *WORDS)}
     stand_ins = Path(data["cards"], STAND_INS)
     if stand_ins.is_file():
         card["stand_ins"] = json.loads(stand_ins.read_text(encoding="utf-8")).get(name)
-    own = {"cards": data["cards"], "counts": _only(data["counts"], name), "demo": None}
-    made = data["demo"] and {**data["demo"], "sets": _only(data["demo"]["sets"], name)}
+    own = {"cards": data["cards"], "counts": only(data["counts"], name), "demo": None}
+    made = data["demo"] and {**data["demo"], "sets": only(data["demo"]["sets"], name)}
     return {
         f"fetch/{name}": {"data": {**own, "demo": made}, **card},
         f"manifest/{name}": {"data": own, **card},
@@ -94,9 +94,9 @@ def _of_set(name: str, params: Mapping[str, Any]) -> dict[str, Tree]:
 
 def _of_run(name: str, row: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Tree]:
     # The content of the policy to start from is known by the time of its folder, another input.
-    held = _only(row, *RUN_SECTIONS, AFTER) | {BASE: {"name": row[BASE]["name"]}}
-    held |= {CLIPS: _only(row[CLIPS], SETTINGS[0])}
-    own = _only(params["evaluation"], "score", "sampling", "expectation")
+    held = only(row, *RUN_SECTIONS, AFTER) | {BASE: {"name": row[BASE]["name"]}}
+    held |= {CLIPS: only(row[CLIPS], SETTINGS[0])}
+    own = only(params["evaluation"], "score", "sampling", "expectation")
     runs = {"runs": {name: held}}
     return {f"train/{name}": runs, f"export/{name}": {**runs, "evaluation": own}}
 
@@ -106,14 +106,6 @@ def _sets_of(params: Mapping[str, Any]) -> list[str]:
     data = params["data"]
     named = [data["train"], *data["in_domain"], *data["out_of_distribution"], *data["counts"]]
     return list(dict.fromkeys([*named, *(owner_of_files(name, params) for name in named)]))
-
-
-def _only(tree: Mapping[str, Any], *keys: str) -> Tree:
-    return {key: tree[key] for key in keys if key in tree}
-
-
-def _without(tree: Mapping[str, Any], *keys: str) -> Tree:
-    return {key: value for key, value in tree.items() if key not in keys}
 
 
 def key_path(scale: str, key: str) -> Path:

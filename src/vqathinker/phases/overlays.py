@@ -11,7 +11,7 @@ from typing import Any
 
 from vqathinker.errors import InputError, read_json
 from vqathinker.phases.parameters import resolve
-from vqathinker.phases.trees import Tree, at, leaves, merge
+from vqathinker.phases.trees import Tree, at, leaves, merge, without
 from vqathinker.phases.yaml12 import read_scalar, read_yaml
 
 Schema = Mapping[str, Any]
@@ -70,7 +70,7 @@ def lay_over(params: Tree, files: Tree, config: Tree) -> Tree:
     if not isinstance(of_scale, Mapping):
         return merged  # `resolve` reports the unknown scale
     own = at(merge(files, config), path) or {}
-    shared, config = _without_scales(files), _without_scales(config)
+    shared, config = (without(tree, "scale", "scales") for tree in (files, config))
     for key, value in leaves(shared):
         hiding = at(of_scale, key)
         if hiding not in (None, value) and at(config, key) is None and at(own, key) is None:
@@ -80,10 +80,6 @@ def lay_over(params: Tree, files: Tree, config: Tree) -> Tree:
             )
     of_scale = merge(merge(merge(of_scale, shared), own), config)
     return merge(merged, {"scales": {path[1]: of_scale}})
-
-
-def _without_scales(tree: Mapping[str, Any]) -> Tree:
-    return {key: value for key, value in tree.items() if key not in {"scale", "scales"}}
 
 
 def coerce(value: Any, schema: Schema, path: Sequence[Any] = ()) -> Any:

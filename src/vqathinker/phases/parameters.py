@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from vqathinker.errors import InputError, reading
-from vqathinker.phases.trees import Tree, merge
+from vqathinker.phases.trees import Tree, merge, only, without
 from vqathinker.phases.words import nearest
 from vqathinker.phases.yaml12 import parse_yaml, read_yaml
 
@@ -39,16 +39,16 @@ def resolve(config: Mapping[str, Any], source: str = "params.yaml") -> Tree:
     if scale not in scales:
         hint = nearest(str(scale), scales)
         raise InputError(f"{source}: scale is {scale!r}, expected one of {', '.join(scales)}{hint}")
-    params = merge({key: value for key, value in config.items() if key != "scales"}, scales[scale])
+    params = merge(without(config, "scales"), scales[scale])
     runs = params.get("runs")
     if not isinstance(runs, Mapping) or not all(isinstance(row, Mapping) for row in runs.values()):
         raise InputError(
             f"{source}: runs of scale {scale} is {runs!r}, expected rows such as "
             "grpo: {train: true, group: main}"
         )
-    shared = {key: params[key] for key in RUN_SECTIONS if key in params}
+    shared = only(params, *RUN_SECTIONS)
     if isinstance(params.get(CLIPS), Mapping):
-        shared[CLIPS] = {key: params[CLIPS][key] for key in SETTINGS if key in params[CLIPS]}
+        shared[CLIPS] = only(params[CLIPS], *SETTINGS)
     rows = dict(_with_seeds(runs, params.get("seed"), source))
     params["runs"] = {}
     for name, row in rows.items():
@@ -77,7 +77,7 @@ def _with_seeds(
                 f"{where}.{SEEDS} is {seeds!r}, expected a list of distinct whole numbers without "
                 f"the row's own seed {own}, in a row that is trained"
             )
-        plain = {key: value for key, value in row.items() if key != SEEDS} | {OF: None}
+        plain = without(row, SEEDS) | {OF: None}
         yield name, plain
         for seed in seeds:
             further = f"{name}-seed{seed}"

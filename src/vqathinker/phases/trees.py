@@ -34,6 +34,16 @@ def at(tree: Any, path: Sequence[Any], default: Any = None) -> Any:
         return default
 
 
+def only(tree: Mapping[str, Any], *keys: str) -> Tree:
+    """Those of the keys that there are, with their values."""
+    return {key: tree[key] for key in keys if key in tree}
+
+
+def without(tree: Mapping[str, Any], *keys: str) -> Tree:
+    """Every other key, with its value."""
+    return {key: value for key, value in tree.items() if key not in keys}
+
+
 def leaves(tree: Mapping[str, Any], *above: str) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Path and value of everything that is not a mapping, or an empty one.
 
