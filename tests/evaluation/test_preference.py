@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from vqathinker.errors import InputError
-from vqathinker.evaluation.pairs import outcomes
 from vqathinker.evaluation.predictions import write_predictions
 from vqathinker.evaluation.preference import (
     ALL,
