@@ -62,12 +62,24 @@ class Project:
         self.started.append(subprocess.Popen(command, **how))
         return self.started[-1]
 
+    def kill(self, run: "subprocess.Popen[str]", how: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal to the process group of a run, and wait until it has ended.
+
+        Snakemake sometimes survives SIGTERM, as it waits for a job that is dead. Batch systems send
+        SIGKILL after a while, and so does this.
+        """
+        os.killpg(run.pid, how)
+        try:
+            run.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            os.killpg(run.pid, signal.SIGKILL)
+            run.wait()
+
     def end_all(self) -> None:
-        """End what was started and is still there, as where a test failed."""
+        """End runs that were started and are still alive, because a test failed."""
         for run in self.started:
             if run.poll() is None:
-                os.killpg(run.pid, signal.SIGKILL)
-                run.wait()
+                self.kill(run)
 
     def hold(self, command: str) -> None:
         """Let the stand-in wait in a command, for the run to be killed there."""

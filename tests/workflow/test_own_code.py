@@ -50,11 +50,3 @@ def test_jobs_of_a_module_keep_the_shell_prefix_of_the_importing_workflow(quick,
     own = quick.folder / "src" / "vqathinker" / "__init__.py"
     assert imported(*RUN, "--", RECEIPT) == {str(own)}
     assert (folder / "prefixed").exists()
-
-
-def test_a_command_typed_in_another_checkout_warns(quick, root):
-    quick.environment["PYTHONPATH"] = str(root / "src")
-    command = (sys.executable, "-m", "vqathinker", "schema")
-    assert str(root / "src" / "vqathinker") in quick.run(*command)
-    quick.environment["PYTHONPATH"] = str(quick.folder / "src")
-    assert "Warning" not in quick.run(*command)
