@@ -223,6 +223,18 @@ class VQAThinkerForConditionalGeneration(InternVLForConditionalGeneration):
         logits[..., self.config.image_token_id] = -torch.inf
         return logits
 
+    def prepare_inputs_for_generation(
+        self, *args: Any, is_first_iteration: bool = False, **kwargs: Any
+    ) -> dict[str, Any]:
+        """For transformers' `generate`: after the first step the cache has the visual tokens."""
+        inputs: dict[str, Any] = super().prepare_inputs_for_generation(
+            *args, is_first_iteration=is_first_iteration, **kwargs
+        )
+        if not is_first_iteration and kwargs.get("use_cache", True):
+            inputs.pop("frame_features", None)
+            inputs.pop("motion_features", None)
+        return inputs
+
 
 AutoConfig.register(VQAThinkerConfig.model_type, VQAThinkerConfig)
 AutoModelForImageTextToText.register(VQAThinkerConfig, VQAThinkerForConditionalGeneration)

@@ -173,6 +173,6 @@ def test_the_ffmpeg_that_the_parameters_name_makes_the_set_or_is_refused(
         make_set("demo_train", how, tmp_path / "set")
         assert "c000_v0" in (tmp_path / "calls.txt").read_text()
     else:
-        with pytest.raises(InputError, match=r"data\.demo\.ffmpeg.*5\.1\.9.*6\.0"):
+        with pytest.raises(InputError, match=r"data\.demo\.ffmpeg.*5\.1\.9.*6"):
             make_set("demo_train", how, tmp_path / "set")
         assert not (tmp_path / "set").exists()
