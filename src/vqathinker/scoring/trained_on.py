@@ -68,11 +68,14 @@ class TrainedOn:
         """Percent of the labels below a score, ties counted half, 0..100; None if not recorded.
 
         As `scipy.stats.percentileofscore(kind="mean")`, with labels and score in four decimals,
-        and linear between the recorded values.
+        and linear between the recorded values. Older policies record `mos` alone.
         """
-        if score is None or self.labels is None:
+        if score is None or self.mos is None:
             return None
-        score, labels = round(score, _DECIMALS), self.labels
+        labels, total = self.labels, self.videos or 1
+        if labels is None:
+            labels, total = _estimate_counts(self.mos), len(self.mos) - 1
+        score = round(score, _DECIMALS)
         at = int(np.searchsorted(labels["values"], score))
         if labels["values"][at : at + 1] == [score]:
             count = (labels["below"][at] + labels["up_to"][at]) / 2
@@ -82,7 +85,19 @@ class TrainedOn:
             count = float(
                 np.interp(score, values, labels["up_to"][before] + labels["below"][after])
             )
-        return 100 * count / (self.videos or 1)
+        return 100 * count / total
+
+
+def _estimate_counts(mos: tuple[float, ...]) -> dict[str, list[float]]:
+    """`TrainedOn.labels` in units of one percentile.
+
+    A value that several percentiles share is tied; its labels begin and end half way to the next.
+    """
+    values, first = np.unique(mos, return_index=True)
+    last = np.append(first[1:], len(mos)) - 1
+    half = 0.5 * (last > first)
+    below, up_to = np.maximum(first - half, 0), np.minimum(last + half, len(mos) - 1)
+    return {"values": values.tolist(), "below": below.tolist(), "up_to": up_to.tolist()}
 
 
 def warnings_about(clip: SampledClip, setting: ClipSetting, trained_on: TrainedOn) -> Iterator[str]:
