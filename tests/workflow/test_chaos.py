@@ -10,7 +10,6 @@ import random
 import re
 import shutil
 import signal
-import socket
 import sys
 import time
 from collections import Counter
@@ -207,24 +206,3 @@ def test_nothing_is_left_over(killed):
     assert [n for n in names if re.search(r"\.(part|journal|rows|lock|before)$", n)] == []
     assert ".unfinished" not in names
     assert "Nothing to be done" in killed.run(*COMMAND)
-
-
-@LONG
-def test_a_job_that_outlives_snakemake_keeps_the_next_run_out_of_its_folder(killed):
-    before, run_folder = results_of(killed), killed.folder / "models" / "demo" / "grpo"
-    (run_folder / "history.csv").unlink()
-    killed.hold(json.dumps({"last": {"path": r"history\.csv$"}}))
-    command = (*COMMAND, "--", "models/demo/grpo/history.csv")
-    run = killed.start(*command)
-    killed.wait_until_held(run)
-    os.kill(run.pid, signal.SIGKILL)
-    run.wait()
-    job = json.loads((run_folder / ".lock").read_text(encoding="utf-8"))["pid"]
-    code, said = killed.tried(*command)
-    os.kill(job, signal.SIGKILL)
-    assert code == 1
-    assert f"another process trains this run: process {job} on {socket.gethostname()}" in said
-    assert not (run_folder / "history.csv").exists()
-    killed.run(*command)
-    assert results_of(killed) == before
-    assert (run_folder / "history.csv").is_file()
