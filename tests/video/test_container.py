@@ -1,6 +1,7 @@
 """Opening a file: what is no video has a status, and nothing else is opened."""
 
 import os
+import struct
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -88,3 +89,22 @@ def test_a_name_is_never_an_address(tmp_path: Path, mp4: Path) -> None:
     path.write_bytes(mp4.read_bytes())
     with open_video(path) as (_, stream):
         assert stream.width == 96
+
+
+def test_a_file_that_an_mp4_refers_to_is_not_opened(make_clip: MakeClip, tmp_path: Path) -> None:
+    """FFmpeg ignores data references by default; ISO/IEC 14496-12, 8.7.2."""
+    secret = tmp_path / "secret"
+    os.mkfifo(secret)  # whoever opened it would wait forever
+    content = make_clip("referring.mp4", "h264").read_bytes()
+    here = content.index(b"url \0\0\0\1") - 4
+    place = f"file://{secret}\0".encode()
+    box = struct.pack(">I4sI", 12 + len(place), b"url ", 0) + place
+    changed = bytearray(content[:here] + box + content[here + 12 :])
+    for outer in (b"moov", b"trak", b"mdia", b"minf", b"dinf", b"dref"):
+        at = content.rindex(outer, 0, here) - 4
+        (size,) = struct.unpack_from(">I", changed, at)
+        struct.pack_into(">I", changed, at, size + len(box) - 12)
+    path = tmp_path / "other.mov"
+    path.write_bytes(changed)
+    with open_video(path) as (opened, stream):
+        assert next(opened.decode(stream)).width
