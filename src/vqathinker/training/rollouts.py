@@ -125,12 +125,12 @@ class RolloutSampler:
     ) -> FrameFeatures:
         if not self.keep_encoded:
             return encode_frames(policy, self._pixels(policy, videos))
-        new = [video for video in videos if video not in self._clip_features]
-        if new:
-            fresh = encode_frames(policy, self._pixels(policy, new))
-            self._clip_features |= {
-                v: FrameFeatures(*(part[i] for part in fresh)) for i, v in enumerate(new)
-            }
+        for video in videos:
+            if video not in self._clip_features:
+                # One at a time: rounding depends on the size of a batch, and after a resumption
+                # other clips are in memory than in a run that was not interrupted.
+                fresh = encode_frames(policy, self._pixels(policy, [video]))
+                self._clip_features[video] = FrameFeatures(*(part[0] for part in fresh))
         encoded = zip(*(self._clip_features[video] for video in videos), strict=True)
         return FrameFeatures(*(torch.stack(part) for part in encoded))
 
