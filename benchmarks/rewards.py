@@ -55,7 +55,7 @@ PARAMS = RewardsParams.model_validate(
         "ranking": {"scope": "device", "epsilon": EPSILON},
         "temporal": {
             "rule": "batch",
-            "copies": None,
+            "perturbed_rollouts": None,
             "bonus": 0.3,
             "ranking_above": 0.5,
             "regression_above": 0.9,
@@ -64,7 +64,7 @@ PARAMS = RewardsParams.model_validate(
     }
 )
 
-AUTHORS = AnswerParams(reading="authors", range=None)
+AUTHORS = AnswerParams(parsing="authors", range=None)
 
 
 def main() -> None:

@@ -34,13 +34,13 @@ from vqathinker.video.store import ClipStore, write_shard
 
 DEMO_POLICY = Path("models/demo/grpo/policy")
 DEMO_CLIPS = Path("clips/demo_indomain/6x112")
-ANSWER = AnswerParams(reading="strict", range=[0, 5])
+ANSWER = AnswerParams(parsing="strict", range=[0, 5])
 TINY = {
     "name": "tiny", "kind": "demo", "seed": 1, "motion": {"encoder": "filter_bank"},
     "vision": {"hidden_size": 32, "layers": 1, "heads": 2, "patch_size": 14},
     "text": {"hidden_size": 32, "layers": 2, "heads": 2},
     "perception": {"steps": 1, "batch_size": 2, "learning_rate": 1e-3},
-    "speech": {"steps": 1, "batch_size": 2, "learning_rate": 1e-3},
+    "answer_format": {"steps": 1, "batch_size": 2, "learning_rate": 1e-3},
 }  # fmt: skip
 
 
@@ -93,7 +93,7 @@ def _how(arguments: argparse.Namespace, beside: list[str]) -> EvaluationParams:
     sampling = {"answers": arguments.answers, "temperature": 1.0, "seed": 1}
     return EvaluationParams.model_validate(
         {"batch_size": arguments.batch, "max_new_tokens": arguments.tokens, "score": "greedy",
-         "beside": beside, "precision": "fp32", "sampling": sampling}
+         "extra_scores": beside, "precision": "fp32", "sampling": sampling}
     )  # fmt: skip
 
 

@@ -65,7 +65,7 @@ TINY_BASE = {
     "vision": {"hidden_size": 32, "layers": 1, "heads": 2, "patch_size": 14},
     "text": {"hidden_size": 32, "layers": 2, "heads": 2},
     "perception": {"steps": 3, "batch_size": 4, "learning_rate": 1.0e-3},
-    "speech": {"steps": 3, "batch_size": 4, "learning_rate": 1.0e-3},
+    "answer_format": {"steps": 3, "batch_size": 4, "learning_rate": 1.0e-3},
 }
 PHRASES = ("I see", ".", " clear", " blur", " noise")
 

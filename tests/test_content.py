@@ -1,4 +1,4 @@
-"""Web pages, pointers, error messages and documents are recognised; data is left alone."""
+"""Web pages, pointers, error messages and documents are recognised, and videos are not."""
 
 import io
 import json
@@ -53,12 +53,12 @@ def file(tmp_path: Path) -> Path:
         ("a web page", b'<?xml version="1.0"?>\n<!-- cached -->\n<!DOCTYPE html PUBLIC "-//W3C">'),
         ("a web page", b"<script>window.location='/login'</script>"),
         ("a Git LFS pointer", LFS.encode()),
-        ("a Git LFS pointer", LFS.replace("\n", "\r\n").encode()),  # as Windows checks it out
+        ("a Git LFS pointer", LFS.replace("\n", "\r\n").encode()),  # a checkout on Windows
         ("a git-annex pointer", b"/annex/objects/SHA256E-s1048576--0123456789abcdef.mp4\n"),
-        ("a pointer of DVC", b"outs:\n- md5: 0123456789abcdef0123456789abcdef\n  size: 5\n"),
-        ("an error message of a server", S3.encode()),
-        ("an error message of a server", b'<ListBucketResult xmlns="http://s3"></ListBucketResult>'),
-        ("an error message of a server", json.dumps({"error": {"message": "limit"}}).encode()),
+        ("a DVC pointer", b"outs:\n- md5: 0123456789abcdef0123456789abcdef\n  size: 5\n"),
+        ("a server's error message", S3.encode()),
+        ("a server's error message", b'<ListBucketResult xmlns="http://s3"></ListBucketResult>'),
+        ("a server's error message", json.dumps({"error": {"message": "limit"}}).encode()),
     ],
 )  # fmt: skip
 def test_placeholders_are_recognised(file: Path, kind: str, content: bytes) -> None:
@@ -68,7 +68,7 @@ def test_placeholders_are_recognised(file: Path, kind: str, content: bytes) -> N
         assert found.kind == kind
 
 
-def test_the_title_of_a_page_and_the_reason_of_an_error_are_quoted(file: Path) -> None:
+def test_message_quotes_title_of_a_page_and_reason_of_an_error(file: Path) -> None:
     for content, quoted in ((PAGE, "Quota exceeded"), (S3, "Access Denied")):
         file.write_text(content)
         found = placeholder_in(file)
@@ -113,13 +113,13 @@ DATA = {
 
 
 @pytest.mark.parametrize("content", DATA.values(), ids=DATA)
-def test_videos_and_archives_are_left_alone(file: Path, content: bytes) -> None:
+def test_videos_and_archives_are_not_documents(file: Path, content: bytes) -> None:
     file.write_bytes(content)
     assert document_in(file) is None
 
 
 @given(st.one_of(st.binary(max_size=300), st.text(max_size=300).map(str.encode)))
-def test_any_bytes_have_an_answer_that_moves_no_cursor(
+def test_description_of_any_bytes_is_printable(
     tmp_path_factory: pytest.TempPathFactory, content: bytes
 ) -> None:
     file = tmp_path_factory.getbasetemp() / "any"

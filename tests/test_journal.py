@@ -1,11 +1,11 @@
-"""Entries of an interrupted job are found again, and only by the same job."""
+"""An interrupted job finds its entries again, and another job does not."""
 
 from pathlib import Path
 
 from vqathinker.journal import open_journal
 
 
-def test_same_job_finds_its_entries_without_a_half_line(tmp_path: Path) -> None:
+def test_job_finds_its_entries_without_an_incomplete_line(tmp_path: Path) -> None:
     out, entries = tmp_path / "out.csv", [[{"video": "a"}], [{"video": "b", "score": None}]]
     with open_journal(out, {"seed": 7}) as journal:
         for entry in entries:
@@ -20,7 +20,7 @@ def test_same_job_finds_its_entries_without_a_half_line(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_journal_of_another_job_is_put_aside(tmp_path: Path) -> None:
+def test_journal_of_another_job_is_renamed(tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
     with open_journal(out, {"seed": 7}) as journal:
         journal.add("a")

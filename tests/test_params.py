@@ -1,4 +1,4 @@
-"""params.yaml is valid at every scale, and a mistake in it is named by its key."""
+"""params.yaml is valid at every scale, and errors name the key."""
 
 from pathlib import Path
 from typing import Any
@@ -43,8 +43,8 @@ def params_file(tmp_path: Path, config: dict[str, Any]):
 
 
 @pytest.fixture
-def faults(config):
-    """faults(changes) are those of params.yaml with these changes laid over it."""
+def errors(config):
+    """errors(changes) are the errors of params.yaml with these changes."""
 
     def find(changes: dict[str, Any]) -> list[str]:
         changed = merge(config, changes)
@@ -58,18 +58,18 @@ def faults(config):
 
 
 @pytest.mark.parametrize("scale", SCALES)
-def test_every_scale_is_valid(root, config, params_file, faults, scale):
+def test_every_scale_is_valid(root, config, params_file, errors, scale):
     assert load_all(params_file(scale=scale)).scale == scale
-    assert faults({"scale": scale}) == []
+    assert errors({"scale": scale}) == []
     validate(resolve(config | {"scale": scale}), str(root / SCHEMA), set_default=False)
     assert sorted(config["scales"]) == sorted(SCALES)
 
 
-def test_the_committed_schema_is_that_of_the_models(root):
+def test_committed_schema_is_current(root):
     assert (root / SCHEMA).read_text(encoding="utf-8") == json_schema(), "run `make schema`"
 
 
-def test_the_shared_sections_are_the_method_of_the_paper(params_file):
+def test_shared_sections_have_the_values_of_the_paper(params_file):
     """Values of docs/method.md, sections 3 to 6; the authors' code at ee47a40."""
     paper = load_all(params_file(scale="paper"))
     training, rewards = paper.training, paper.rewards
@@ -100,7 +100,7 @@ def demo(**sections: Any) -> dict[str, Any]:
         (demo(clips={"shard_size": "256"}), "scales.demo.clips.shard_size", ['"256"', "integer"]),
         (demo(clips={"test_setting": "12-560"}), "scales.demo.clips.test_setting",
          ['"12-560"', "x[1-9]"]),
-        ({"download": {"bring": "some"}}, "download.bring", ['"some"', "'open'", "list"]),
+        ({"download": {"fetch": "some"}}, "download.fetch", ['"some"', "'open'", "list"]),
         (demo(base={"kind": "hubb"}), "scales.demo.base", ["'hubb'", "'policy'"]),
         (demo(training={"keep_encoded": True, "freeze": []}), "scales.demo.training.keep_encoded",
          ["true", "vision"]),
@@ -117,28 +117,28 @@ def demo(**sections: Any) -> dict[str, Any]:
         ({"scales": {"dmo": {"training": {"beta": 1}}}}, "scales.dmo", ["mean demo?"]),
     ],
 )  # fmt: skip
-def test_a_fault_is_one_line_with_the_key_as_it_is_written(faults, changes, key, words):
-    (line,) = faults(changes)
+def test_error_is_one_line_with_the_key_in_the_file(errors, changes, key, words):
+    (line,) = errors(changes)
     assert line.startswith((f"{key} ", f"{key}:"))
     for word in words:
         assert word in line
 
 
-def test_all_faults_and_missing_keys_are_named_at_once(config, faults):
+def test_all_errors_are_reported_at_once(config, errors):
     del config["training"]["beta"]
-    lines = faults({"scale": "paper", "sale": 1, "report": {"title": None}})
+    lines = errors({"scale": "paper", "sale": 1, "report": {"title": None}})
     assert {line.split()[0] for line in lines} == {"training.beta", "sale", "report.title"}
 
 
 @pytest.mark.parametrize("scale", SCALES)
-def test_counts_are_those_of_the_cards(params_file, scale):
-    """The Snakefile needs them without reading a card, and both sources must agree."""
+def test_counts_agree_with_the_cards(params_file, scale):
+    """The Snakefile reads the counts from params.yaml, and commands from the cards."""
     data = load_section(params_file(scale=scale), DataParams)
     cards = {name: load_card(name) for name in data.counts}
     assert data.counts == {name: card.expected or data.counts[name] for name, card in cards.items()}
 
 
-def test_a_run_is_the_shared_sections_overlaid_with_its_row(config, params_file):
+def test_row_overrides_the_shared_sections(config, params_file):
     config["scales"]["demo"]["runs"]["mine"] = {
         "train": True,
         "group": "ablation",
@@ -155,20 +155,18 @@ def test_a_run_is_the_shared_sections_overlaid_with_its_row(config, params_file)
     assert load_all(path).runs["mine"].base == PolicyBaseParams.model_validate(MINE)
 
 
-def test_a_fault_names_the_file_too(config, params_file):
+def test_error_names_the_file(config, params_file):
     config["scales"]["demo"]["clips"]["shard_size"] = 0
     with pytest.raises(ParameterError, match=r"params\.yaml: clips\.shard_size is 0"):
         load_section(params_file(), ClipsParams)
 
 
-def test_an_unknown_run_is_answered_with_those_that_exist(params_file):
+def test_unknown_run_is_refused_with_a_list_of_runs(params_file):
     with pytest.raises(ParameterError, match=r"'grop'.* grpo"):
         load_run(params_file(), "grop")
 
 
-def test_sections_are_read_from_the_file_of_a_job_as_from_params_yaml(
-    tmp_path, config, params_file, monkeypatch
-):
+def test_job_key_has_the_same_sections_as_params_yaml(tmp_path, config, params_file, monkeypatch):
     monkeypatch.chdir(tmp_path)
     keys, path = JobKeys(resolve(config)), params_file()
     keys.write()

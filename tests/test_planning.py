@@ -1,4 +1,4 @@
-"""Plans follow from params.yaml; memory is what torch really holds."""
+"""Plans follow from params.yaml, and planned memory equals that of torch."""
 
 import json
 from collections.abc import Callable
@@ -9,12 +9,12 @@ import torch
 
 from vqathinker.errors import InputError
 from vqathinker.params import LoraParams, Parameters, load_all
-from vqathinker.planning import CPU, DEVICES, LONGEST, Plan, Training, make_plan
+from vqathinker.planning import CPU, DEVICES, LONGEST, Plan, TrainingStep, make_plan
 from vqathinker.policy.config import PARTS
 from vqathinker.policy.folder.checkpoint import load_policy
 from vqathinker.policy.sizes import PolicySizes, config_of, measure
 
-Jobs = Callable[..., Training]
+Jobs = Callable[..., TrainingStep]
 H100 = DEVICES["H100"]
 
 
@@ -36,14 +36,14 @@ def plan(paper: Parameters, root: Path, monkeypatch: pytest.MonkeyPatch) -> Plan
 
 @pytest.fixture
 def job_of(paper: Parameters) -> Jobs:
-    """The paper's run of another policy, with other processes or training parameters."""
+    """The paper's run with another policy, number of processes or training parameters."""
 
     def make(
         sizes: PolicySizes, processes: int = 1, *, gpu: bool = True, **how: object
-    ) -> Training:
+    ) -> TrainingStep:
         run = paper.runs["grpo"]
         run = run.model_copy(update={"training": run.training.model_copy(update=how)})
-        return Training(run, sizes, H100 if gpu else CPU, processes)
+        return TrainingStep(run, sizes, H100 if gpu else CPU, processes)
 
     return make
 
@@ -54,10 +54,10 @@ def bytes_of(tensors: list[torch.Tensor]) -> int:
 
 @pytest.mark.parametrize("freeze", [[], ["vision"]])
 @pytest.mark.parametrize("half", [False, True])
-def test_a_step_holds_these_weights_gradients_and_moments(
+def test_planned_memory_is_that_of_weights_gradients_and_moments(
     tiny_base: Path, job_of: Jobs, freeze: list[str], half: bool
 ) -> None:
-    """In half precision the optimiser has a copy of the weights in float32."""
+    """In half precision, the optimiser has a copy of the weights in float32."""
     policy = load_policy(tiny_base).model
     sizes = measure(policy.config)
     for part in freeze:
@@ -79,7 +79,7 @@ def test_a_step_holds_these_weights_gradients_and_moments(
     assert planned["reference"] == planned["weights"]
 
 
-def test_adapters_need_no_reference_and_checkpointing_keeps_less(
+def test_adapters_need_no_reference_and_checkpointing_saves_memory(
     sizes_8b: PolicySizes, job_of: Jobs
 ) -> None:
     lora = LoraParams(rank=64, alpha=128.0, parts=["language"])
@@ -90,27 +90,27 @@ def test_adapters_need_no_reference_and_checkpointing_keeps_less(
     assert whole > 20 * plain.memory().update["activations"]
 
 
-def test_the_paper_s_run_follows_from_params(plan: Plan, paper: Parameters) -> None:
+def test_steps_and_tokens_of_the_paper(plan: Plan, paper: Parameters) -> None:
     run = plan.runs[0]
     assert plan.videos["lsvq_train"] == 28_056
     assert (plan.processes, run.videos_per_step, paper.training.epochs) == (8, 32, 3)
-    assert run.steps == 3 * (28_056 // 32)  # TRL leaves the last 24 to the next shuffle
+    assert run.steps == 3 * (28_056 // 32)  # an epoch drops the last 24 videos
     assert run.tokens_per_step == 32 * (plan.prompts["training"] + 4 * 200)
     assert plan.prompts["training"] - (6 * 256 + 1) in range(150, 250)
     assert plan.prompts["evaluation"] - (12 * 400 + 1) in range(150, 250)
     assert run.memory.peak < H100.memory
 
 
-def test_clips_take_a_byte_for_every_colour_of_every_pixel(plan: Plan) -> None:
+def test_clips_need_three_bytes_per_pixel(plan: Plan) -> None:
     tested = sum(plan.videos.values()) - 28_056
     expected = 28_056 * 6 * 448**2 * 3 + tested * 12 * 560**2 * 3
-    expected += 28_056 * 12 * 448**2 * 3 + tested * 6 * 560**2 * 3  # of frames-12 and frames-6
+    expected += 28_056 * 12 * 448**2 * 3 + tested * 6 * 560**2 * 3  # frames-12 and frames-6
     assert plan.disk["clips"] == expected
     assert plan.download["lsvq_train"] == 73_000_000_000
     assert "live_vqc" in plan.unpublished
 
 
-def test_measured_seconds_take_the_place_of_assumed_ones(paper: Parameters, plan: Plan) -> None:
+def test_measured_seconds_scale_the_estimates(paper: Parameters, plan: Plan) -> None:
     measured = make_plan(paper, H100, 200, 21.0)
     assert measured.measured
     assert measured.runs[0].hours == pytest.approx(measured.runs[0].steps * 21 / 3600)
@@ -118,7 +118,7 @@ def test_measured_seconds_take_the_place_of_assumed_ones(paper: Parameters, plan
     assert measured.runs[4].seconds_per_step == pytest.approx(21 * ratio)
 
 
-def test_supervised_fine_tuning_is_planned_without_rollouts(plan: Plan) -> None:
+def test_supervised_fine_tuning_needs_no_rollouts(plan: Plan) -> None:
     runs = {run.name: run for run in plan.runs}
     sft, grpo = runs["sft"], runs["grpo"]
     assert sft.steps == grpo.steps
@@ -131,7 +131,7 @@ def test_supervised_fine_tuning_is_planned_without_rollouts(plan: Plan) -> None:
 
 
 @pytest.mark.parametrize(("scale", "gpu"), [("single-gpu", "A100-80G"), ("paper", "H100")])
-def test_every_run_fits_the_gpus_of_its_scale(
+def test_all_runs_fit_the_gpus_of_their_scale(
     root: Path, monkeypatch: pytest.MonkeyPatch, scale: str, gpu: str
 ) -> None:
     monkeypatch.chdir(root)
@@ -141,26 +141,19 @@ def test_every_run_fits_the_gpus_of_its_scale(
     assert max(needed) < DEVICES[gpu].memory
 
 
-def test_the_demo_is_planned_on_the_cpu(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(root)
-    plan = make_plan(load_all(root / "params.yaml"), CPU)
-    assert {run.steps for run in plan.runs} == {160}
-    assert not plan.download
-
-
-def test_a_base_policy_that_nobody_knows_cannot_be_planned(paper: Parameters) -> None:
+def test_unknown_base_policy_cannot_be_planned(paper: Parameters) -> None:
     base = paper.base.model_copy(update={"name": "other", "repo": "someone/other"})
     with pytest.raises(InputError, match="other"):
         make_plan(paper.model_copy(update={"base": base}), H100)
 
 
-def test_token_steps_take_as_long_as_those_that_were_measured(
-    paper: Parameters, root: Path
-) -> None:
+def test_token_steps_take_as_long_as_measured(paper: Parameters, root: Path) -> None:
     path = root / "benchmarks" / "results" / "2026-11-27-h100" / "grpo-2b.json"
-    seen = json.loads(path.read_text(encoding="utf-8"))
-    steps = seen["counts"]["tokens"]["ours"]["decode"]["token_steps"]
+    measured = json.loads(path.read_text(encoding="utf-8"))
+    steps = measured["counts"]["tokens"]["ours"]["decode"]["token_steps"]
     sizes = measure(config_of("2B"))
     for device in (H100, DEVICES["B200"]):
-        decode = Training(paper.runs["grpo"], sizes, device, 1).seconds(steps / LONGEST)["decode"]
-        assert decode == pytest.approx(seen["seconds"]["ours"]["decode"], rel=0.02)
+        decode = TrainingStep(paper.runs["grpo"], sizes, device, 1).seconds(steps / LONGEST)[
+            "decode"
+        ]
+        assert decode == pytest.approx(measured["seconds"]["ours"]["decode"], rel=0.02)

@@ -29,7 +29,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import on first use, so that `import vqathinker` brings neither torch nor PyAV."""
+    """Import on first use, so that `import vqathinker` imports neither torch nor PyAV."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"vqathinker.scoring.{_MODULES[name]}"), name)

@@ -1,11 +1,11 @@
 """Atomic writes for files, folders and lines.
 
-A name holds the complete old or the complete new content at every instant, even if the writer is
-killed, the disk is full, or another process writes the same name. The next write removes what a
-killed one left.
+At every instant a file has the complete old or the complete new content, even if the writer is
+killed, the disk is full, or another process writes the same file. A folder has no name between two
+renames; if the process is killed then, the next write restores the old folder. The next write also
+removes temporary files of killed processes.
 """
 
-import ctypes
 import errno
 import glob
 import json
@@ -18,16 +18,13 @@ from pathlib import Path
 from typing import Any
 
 _WRITE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
-_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
-# NFS and other file systems answer EINVAL; containers that filter system calls, EPERM.
-_NO_EXCHANGE = {errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM}
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a path next to `path` to write to; the file is renamed to `path` when it is on disk.
+    """Yield a temporary path to write to, which is flushed to disk and renamed to `path`.
 
-    The folder of `path` is created. After an error `path` is unchanged and nothing else is left.
+    The parent folder is created. After an error, `path` is unchanged and no other file remains.
 
     Raises:
         FileExistsError: `path` is a folder or a device such as /dev/null.
@@ -36,20 +33,20 @@ def whole_file(path: Path) -> Iterator[Path]:
         raise FileExistsError(errno.EEXIST, "exists and is not a file", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(path)
-    part = _part_of(path)
+    part = _temporary_path(path)
     try:
         yield part
         _flush(part)
         part.replace(path)
     except OSError as error:
-        _name_the_file(error, part, path)
+        _set_file_name(error, part, path)
         raise
     finally:
-        _remove(part)  # raises no error, which would hide the first one
+        _remove(part)  # never raises, which would hide the original error
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write indented JSON in UTF-8; raises ValueError if `content` holds NaN or infinity."""
+    """Write indented JSON in UTF-8. Raises ValueError if `content` contains NaN or infinity."""
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
     with whole_file(path) as part:
         part.write_text(text + "\n", encoding="utf-8")
@@ -57,14 +54,14 @@ def write_json(path: Path, content: Any) -> None:
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty folder next to `path` to fill; it then replaces what is at `path`.
+    """Yield an empty temporary folder to fill, which then replaces `path`.
 
-    After an error `path` is unchanged and nothing else is left.
+    After an error, `path` is unchanged and no other folder remains.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _restore(path)
     _remove_abandoned(path)
-    part = _part_of(path)
+    part = _temporary_path(path)
     _remove(part)
     part.mkdir()
     try:
@@ -74,54 +71,50 @@ def whole_folder(path: Path) -> Iterator[Path]:
                 _flush(file)
         replace_folder(part, path)
     except OSError as error:
-        _name_the_file(error, part, path)
+        _set_file_name(error, part, path)
         raise
     finally:
         _remove(part)
 
 
 def replace_folder(new: Path, path: Path) -> None:
-    """Rename the folder `new` to `path` and remove what was there.
+    """Rename the folder `new` to `path` and remove the old folder.
 
-    One system call swaps the two. On file systems without it, `path` does not exist for an
-    instant; if the process is killed then, `restore_folders` or the next `whole_folder` for `path`
-    brings the old folder back.
+    `path` does not exist between two renames. If the process is killed then, `restore_folders` or
+    the next `whole_folder` for `path` restores the old folder.
     """
-    if not os.path.lexists(path):
+    if os.path.lexists(path):
+        _remove(_old_path(path))
+        path.replace(_old_path(path))
+    try:
         new.replace(path)
-    elif not _exchange(new, path):
-        _remove(_before(path))
-        try:
-            path.replace(_before(path))
-            new.replace(path)
-        finally:
-            _restore(path)
-    _remove(new)
-    _remove(_before(path))
+    finally:
+        _restore(path)
+    _remove(_old_path(path))
 
 
 def restore_folders(parent: Path) -> None:
-    """Bring back the folders in `parent` that a killed `replace_folder` had renamed.
+    """Restore the folders in `parent` that a killed `replace_folder` had renamed.
 
-    An old folder is removed if its successor is already in place.
+    An old folder is removed if the new one already has its name.
     """
-    for before in parent.glob(".*.before"):
-        _restore(before.with_name(before.name.removeprefix(".").removesuffix(".before")))
-        _remove(before)
+    for old in parent.glob(".*.before"):
+        _restore(old.with_name(old.name.removeprefix(".").removesuffix(".before")))
+        _remove(old)
 
 
 def append_line(path: Path, line: str) -> None:
-    """Append a line to the file at `path` and flush it to disk; the file is created if needed.
+    """Append a line to a file and flush it to disk. The file is created if needed.
 
-    After an error the file is as it was. A half-written last line is ended first. Several
-    processes may append to one file.
+    After an error, the file is unchanged. If the last line is incomplete, the new one starts on a
+    line of its own. Several processes may append to the same file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab+", buffering=0) as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - 1))
-        begin = "" if file.read(1) in (b"", b"\n") else "\n"
-        content = f"{begin}{line}\n".encode()
+        newline = "" if file.read(1) in (b"", b"\n") else "\n"
+        content = f"{newline}{line}\n".encode()
         try:
             if file.write(content) != len(content):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
@@ -131,40 +124,29 @@ def append_line(path: Path, line: str) -> None:
             raise
 
 
-def _name_the_file(error: OSError, part: Path, path: Path) -> None:
-    """Errors name the hidden part, or no file at all if a write failed."""
+def _set_file_name(error: OSError, part: Path, path: Path) -> None:
+    # A failed write names no file, and other errors name the temporary one.
     unnamed = error.filename is None and error.errno in _WRITE_ERRORS
     if unnamed or str(error.filename) == str(part):
         error.filename = str(path)
 
 
-def _part_of(path: Path) -> Path:
+def _temporary_path(path: Path) -> Path:
     return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.part")
 
 
-def _before(path: Path) -> Path:
-    """The old folder between two renames; every process must find it, so no process is named."""
+def _old_path(path: Path) -> Path:
+    # The name of the old folder between two renames. Any process must be able to find it.
     return path.with_name(f".{path.name}.before")
 
 
 def _restore(path: Path) -> None:
-    if not os.path.lexists(path) and os.path.lexists(_before(path)):
-        _before(path).replace(path)
-
-
-def _exchange(one: Path, other: Path) -> bool:
-    """Swap two names in one step; False if the file system cannot."""
-    names = os.fsencode(one), os.fsencode(other)
-    libc = ctypes.CDLL(None, use_errno=True)  # Python has no renameat2
-    if libc.renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE) == 0:
-        return True
-    if (code := ctypes.get_errno()) in _NO_EXCHANGE:
-        return False
-    raise OSError(code, os.strerror(code), str(one), None, str(other))
+    if not os.path.lexists(path) and os.path.lexists(_old_path(path)):
+        _old_path(path).replace(path)
 
 
 def _remove(path: Path) -> None:
-    """Remove a folder, file or link as far as possible; the next write removes the rest."""
+    # As far as possible: the next write removes the rest.
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -173,17 +155,17 @@ def _remove(path: Path) -> None:
 
 
 def _remove_abandoned(path: Path) -> None:
-    """Remove parts of dead processes of this host; other hosts' processes cannot be checked."""
+    # Of this host only, because processes of other hosts cannot be checked.
     for part in path.parent.glob(f".{glob.escape(path.name)}.{socket.gethostname()}.*.part"):
         try:
             os.kill(int(part.suffixes[-2][1:]), 0)
         except ProcessLookupError:
             _remove(part)
-        except PermissionError:  # alive, and another user's
+        except PermissionError:  # the process lives and belongs to another user
             pass
 
 
 def _flush(path: Path) -> None:
-    """After a power failure the name could otherwise exist without its content."""
+    # After a power failure, the name could otherwise exist without the content.
     with path.open("rb") as file:
         os.fsync(file.fileno())

@@ -1,11 +1,11 @@
-"""Words to choose from in params.yaml and on the command line.
+"""Allowed values of parameters and command-line options.
 
-They are apart from the models of params.yaml, so that importing them does not import pydantic.
+They are separate from the models of params.yaml, so that importing them does not import pydantic.
 """
 
 from typing import Literal
 
-AnswerReading = Literal["strict", "authors"]
+AnswerParsing = Literal["strict", "authors"]
 Device = Literal["auto", "cpu", "cuda"]
 GpuName = Literal["B200", "H200", "H100", "A100-80G", "A100-40G", "L40S", "RTX-4090"]
 Kernels = Literal["native", "avx2"]

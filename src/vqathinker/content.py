@@ -1,9 +1,9 @@
-"""Recognise files that are not data: what came instead of a download, and documents.
+"""Recognise files that are not the expected data, such as web pages, pointers and documents.
 
-The bytes decide, not the name: a quota page is called a.mp4, and so is the pointer that a clone
-without Git LFS leaves. Anything that is not recognised here is left to the reader of the format.
-Sources: git-lfs/docs/spec.md, git-annex's docs/internals/pointer_file, the error answers of S3,
-Google Cloud Storage and Azure, and file(1) for the magic bytes.
+The content decides, not the name: a quota page can be named a.mp4, and so can the pointer that a
+clone without Git LFS contains. Files that are not recognised here are left to the reader of their
+format. Sources: git-lfs/docs/spec.md, git-annex's docs/internals/pointer_file, error responses of
+S3, Google Cloud Storage and Azure, and file(1) for the magic bytes.
 """
 
 import codecs
@@ -13,11 +13,11 @@ import textwrap
 from pathlib import Path
 from typing import Any, NamedTuple
 
-_START = 1 << 16  # bytes that are looked at
+_START = 1 << 16  # bytes that are inspected
 _POINTERS = {
     r"version https://(git-lfs|hawser)\.github\.com/spec/": ("a Git LFS pointer", "git lfs pull"),
     r"(\S*/)?annex/objects/\S+\s*\Z": ("a git-annex pointer", "git annex get"),
-    r"(md5: \S+\s+)?(frozen: \w+\s+)?outs:\s+- ": ("a pointer of DVC", "dvc pull"),
+    r"(md5: \S+\s+)?(frozen: \w+\s+)?outs:\s+- ": ("a DVC pointer", "dvc pull"),
 }
 _PROLOG = re.compile(r"\s*(?:(?:<!--.*?-->|<\?.*?\?>)\s*)*", re.DOTALL)
 _HTML = re.compile(
@@ -29,27 +29,27 @@ _XML_ERROR = re.compile(
     r"<(error|errors|errorresponse|listbucketresult|enumerationresults)\b", re.IGNORECASE
 )
 _XML_REASON = re.compile(r"<(Code|Message)>(.*?)</\1>", re.IGNORECASE | re.DOTALL)
-_MOST_KEYS_OF_AN_ERROR = 8
+_MAX_ERROR_KEYS = 8
 
 _CSV = "save it as CSV"
 _MAGICS = {
     b"%PDF-": ("a PDF", ""),
     b"\x89PNG\r\n": ("a picture", ""),
-    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": ("a document of Excel or Word", _CSV),
-    b"MATLAB 5.0 MAT-file": ("a file of MATLAB", "write it as CSV, with writetable"),
-    b"\x89HDF\r\n": ("an HDF5 file, as MATLAB writes too", _CSV),
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": ("an Excel or Word document", _CSV),
+    b"MATLAB 5.0 MAT-file": ("a MATLAB file", "write it as CSV with writetable"),
+    b"\x89HDF\r\n": ("an HDF5 file, which MATLAB also writes", _CSV),
 }
-# Workbooks are zip archives; the name of their first member tells them apart.
+# Workbooks are zip archives. The name of the first member distinguishes them from others.
 _WORKBOOK_MEMBERS = (b"[Content_Types].xml", b"_rels/", b"xl/", b"mimetypeapplication/vnd.oasis.")
 _NAME_IN_ZIP = 30  # offset of the first member's name
 
 
 class Content(NamedTuple):
-    """What a file is.
+    """What a file contains.
 
     Args:
-        kind: with its article, "a web page".
-        detail: more about it, or what to do with it; may be empty.
+        kind: with an article, such as "a web page".
+        detail: more about it, or what to do; may be empty.
     """
 
     kind: str
@@ -61,7 +61,7 @@ class Content(NamedTuple):
         return self.kind in {"text", "JSON"}
 
     def instead_of(self, wanted: str) -> str:
-        """In words, for a message.
+        """Part of a message that names both.
 
         >>> Content("a web page", "its title is 'Quota'").instead_of("an archive")
         "a web page, not an archive (its title is 'Quota')"
@@ -70,19 +70,19 @@ class Content(NamedTuple):
 
 
 def placeholder_in(path: Path) -> Content | None:
-    """What was stored at `path` instead of any file; None if nothing of the kind.
+    """The placeholder that was stored instead of a file; None if the file is no placeholder.
 
-    An empty file, a web page, a pointer of Git LFS, git-annex or DVC, or the error message of a
-    server in XML or JSON. Raises OSError if `path` cannot be read.
+    A placeholder is an empty file, a web page, a pointer of Git LFS, git-annex or DVC, or a
+    server's error message in XML or JSON. Raises OSError if `path` cannot be read.
     """
     start = _read_start(path)
     if not start:
         return Content("an empty file")
-    text = _as_text(start) or start.decode("latin-1")  # a page declares its encoding inside
+    text = _as_text(start) or start.decode("latin-1")  # a page declares its encoding in its text
     text = text.lstrip("\ufeff \t\r\n")
     for pattern, (kind, command) in _POINTERS.items():
         if re.match(pattern, text):
-            return Content(kind, f"`{command}`, where it comes from, gets the file")
+            return Content(kind, f"run `{command}` where it comes from")
     prolog = _PROLOG.match(text)
     body = text[prolog.end() :] if prolog else text
     if _HTML.match(body):
@@ -90,25 +90,25 @@ def placeholder_in(path: Path) -> Content | None:
         return Content("a web page", f"its title is {_quoted(title[1])}" if title else "")
     if root := _XML_ERROR.match(body):
         reasons = ": ".join(_quoted(found[2]) for found in _XML_REASON.finditer(body))
-        return Content("an error message of a server", reasons or f"XML, {root[1]}")
+        return Content("a server's error message", reasons or f"XML, {root[1]}")
     return _json_error(text)
 
 
 def _json_error(text: str) -> Content | None:
     content = _parse_json(text)
-    if isinstance(content, dict) and len(content) <= _MOST_KEYS_OF_AN_ERROR:
+    if isinstance(content, dict) and len(content) <= _MAX_ERROR_KEYS:
         reasons = (content.get(key) for key in ("error", "errors", "message", "detail"))
         reason = next(filter(None, reasons), None)
         if reason not in (None, "replace"):  # a tokenizer's settings have "errors": "replace"
-            return Content("an error message of a server", _quoted(str(reason)))
+            return Content("a server's error message", _quoted(str(reason)))
     return None
 
 
 def document_in(path: Path) -> Content | None:
-    """What is at `path` if it is neither a video nor an archive; None if it may be one.
+    """The content of a file that is neither a video nor an archive; None if it may be one.
 
-    A placeholder as in `placeholder_in`, text of any kind, zeros only, or a document. Raises
-    OSError if `path` cannot be read.
+    Recognises placeholders, text of any kind, files of zeros, and documents. Raises OSError if
+    `path` cannot be read.
     """
     if placeholder := placeholder_in(path):
         return placeholder
@@ -117,9 +117,9 @@ def document_in(path: Path) -> Content | None:
         if start.startswith(magic):
             return Content(kind, detail)
     if start.startswith(b"PK\x03\x04") and start[_NAME_IN_ZIP:].startswith(_WORKBOOK_MEMBERS):
-        return Content("a workbook of Excel or another document of Office", _CSV)
-    if len(start) == _START and not any(start):  # an empty tar is shorter
-        return Content("nothing but zeros", "the download may be incomplete")
+        return Content("an Excel workbook or another Office document", _CSV)
+    if len(start) == _START and not any(start):  # an empty tar has zeros, but is shorter
+        return Content("a file of zeros", "the download may be incomplete")
     text = _as_text(start)
     if text is None or text.startswith("YUV4MPEG2"):  # raw video begins with a line of text
         return None
@@ -141,7 +141,7 @@ def _parse_json(text: str) -> Any:
 
 
 def _as_text(start: bytes) -> str | None:
-    """The start of a file as text; None if it holds control characters other than blanks."""
+    """The start of a file as text; None if it has control characters other than white space."""
     is_utf16 = start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     decoder = codecs.getincrementaldecoder("utf-16" if is_utf16 else "utf-8-sig")()
     try:
@@ -152,5 +152,5 @@ def _as_text(start: bytes) -> str | None:
 
 
 def _quoted(text: str) -> str:
-    """The first words without tags; `repr` escapes what could move a cursor."""
+    # repr escapes characters that could move the cursor of a terminal.
     return repr(textwrap.shorten(re.sub(r"<[^>]*>", " ", text), 60, placeholder="…"))

@@ -1,6 +1,6 @@
-"""Errors about what was given: which file or value, what was expected, what to do.
+"""Errors about input files and values, with the expected value and a remedy.
 
-Messages of libraries and of the system are replaced by such a sentence here.
+Errors of libraries and of the operating system are turned into such messages here.
 """
 
 import errno
@@ -10,42 +10,47 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-_NO_PERMISSION = "may not be used by this user: change its permissions, or choose another place"
-_FULL = "make room, then run the same command again"
+_NO_PERMISSION = "permission denied; change the permissions, or choose another place"
+_FULL = "free some space, then run the same command again"
 _EXPLAINED = {
     errno.ENOENT: "no such file or folder",
     errno.EACCES: _NO_PERMISSION,
     errno.EPERM: _NO_PERMISSION,
     errno.EISDIR: "is a folder; expected a file",
     errno.ENOSPC: f"the disk is full: {_FULL}",
-    errno.EDQUOT: f"your share of the disk is used up: {_FULL}",
+    errno.EDQUOT: f"your disk quota is used up: {_FULL}",
 }
 
 
 class InputError(ValueError):
-    """A given file or value cannot be used; says which, what was expected, what to do."""
+    """An input file or value is wrong; the message names the expected value and a remedy."""
 
 
 def explain(error: OSError) -> str:
-    """One sentence about an error of the system; it begins with the path if one is known.
+    """One sentence about an operating system error, starting with the path if it is known.
 
     >>> explain(OSError(errno.ENOSPC, "No space left on device", "clips/0.safetensors"))
-    'clips/0.safetensors: the disk is full: make room, then run the same command again'
+    'clips/0.safetensors: the disk is full: free some space, then run the same command again'
     """
-    what = _EXPLAINED.get(error.errno or 0) or error.strerror or str(error)
-    where = error.filename2 or error.filename
-    return f"{where}: {what}" if where else what
+    problem = _EXPLAINED.get(error.errno or 0) or error.strerror or str(error)
+    path = error.filename2 or error.filename
+    return f"{path}: {problem}" if path else problem
 
 
 @contextmanager
 def reading(path: Path, expected: str, remedy: str) -> Iterator[None]:
-    """Turn any error in this block into one that says that `path` is not `expected`.
+    """Turn any error in this block into an InputError about the file that is read.
 
-    For the few lines in which a library reads a file: each library raises errors of its own.
-    `remedy` says what to do.
+    Use it around the few lines in which a library reads the file, because each library raises
+    different errors.
+
+    Args:
+        path: the file.
+        expected: kind of the expected file, such as "a manifest".
+        remedy: advice for the user.
 
     Raises:
-        InputError: with file, expectation and remedy, whatever the library raised.
+        InputError: the library raised any error.
     """
     try:
         yield
@@ -58,14 +63,14 @@ def reading(path: Path, expected: str, remedy: str) -> Iterator[None]:
         raise InputError(f"{path}: {known}; expected {expected}: {remedy}") from error
     except UnicodeDecodeError as error:
         raise InputError(
-            f"{path}: the byte at offset {error.start} is no UTF-8; expected {expected}: {remedy}"
+            f"{path}: the byte at offset {error.start} is not UTF-8; expected {expected}: {remedy}"
         ) from error
     except Exception as error:
         raise InputError(f"{path}: is not {expected}, or is damaged: {remedy}") from error
 
 
 def read_json(path: Path, expected: str, remedy: str) -> dict[str, Any]:
-    """The JSON object in a file; InputError as of `reading` if it holds anything else."""
+    """The JSON object in a file. Raises InputError as `reading` does, also for other JSON."""
     with reading(path, expected, remedy):
         content = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict):

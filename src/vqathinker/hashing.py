@@ -1,4 +1,4 @@
-"""Hashes of files and of this package's code, which provenance records."""
+"""Hashes of files and of this package's code, for provenance."""
 
 import functools
 import hashlib
@@ -6,16 +6,16 @@ from pathlib import Path
 
 
 def sha256_of_file(path: Path) -> str:
-    """SHA-256 of a file in hexadecimal; raises OSError if it cannot be read."""
+    """SHA-256 of a file in hexadecimal. Raises OSError if the file cannot be read."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @functools.cache
 def code_digest() -> str:
-    """One SHA-256 over every file of this package, wherever it is installed.
+    """SHA-256 over all files of this package.
 
-    It is recorded only: a change of code makes no result out of date.
+    It is only recorded: a change of code makes no result out of date.
     """
     package = Path(__file__).parent
     files = (path for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc")

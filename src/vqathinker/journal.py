@@ -1,8 +1,8 @@
-"""A journal of finished work, kept next to a result until the result is complete.
+"""A journal of finished work next to a result, with which an interrupted job resumes.
 
-It is a hidden file, `.NAME.journal`. The first line describes the job; every other line is one
-entry in JSON. A half-written last line is dropped, and the journal of another job is put aside. A
-job that is started again only does the work without an entry, and ends in the same bytes.
+It is a hidden file, `.NAME.journal`. The first line describes the job, and each further line is one
+entry in JSON. An incomplete last line is dropped, and the journal of another job is renamed. A
+resumed job does only the work that has no entry and writes the same bytes.
 """
 
 import json
@@ -14,50 +14,49 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from vqathinker.atomic import whole_file
-from vqathinker.phases.locks import lock_of, only_writer
+from vqathinker.phases.locks import lock_path, single_writer
 
 
 @dataclass(frozen=True)
 class Journal:
-    """The entries of one job, in the order in which they were added."""
+    """The entries of one job, in the order of their addition."""
 
     entries: list[Any]
     _path: Path
     _file: TextIO
 
     def add(self, entry: Any) -> None:
-        """Write an entry; the next try finds it as soon as this returns."""
+        """Write an entry to disk."""
         self.entries.append(entry)
         self._file.write(json.dumps(entry) + "\n")
         self._file.flush()
         os.fsync(self._file.fileno())
 
     def remove(self) -> None:
-        """Delete the journal, once the result is whole."""
+        """Delete the journal after the result is complete."""
         self._path.unlink()
 
 
 @contextmanager
-def open_journal(out: Path, key: Mapping[str, Any]) -> Iterator[Journal]:
-    """The journal of the file `out`, with the entries of an interrupted run.
+def open_journal(output: Path, key: Mapping[str, Any]) -> Iterator[Journal]:
+    """The journal of the file `output`, with the entries of an interrupted run.
 
-    Only one process may hold it: a killed workflow can leave its jobs running, and the next run
-    must not do the same work.
+    Only one process may open it, because jobs of a killed workflow can still be running.
 
     Args:
-        out: the result.
+        output: the result.
         key: everything that the result depends on. A journal with another key is renamed to
             `.NAME.journal.before`.
 
     Raises:
-        HeldError: another process makes the same file.
+        LockedError: another process writes the same file.
     """
-    path = _journal_of(out)
+    path = _journal_path(output)
     head = json.dumps(key, sort_keys=True)
-    with only_writer(out, lock_of(out), "writes this file"):
+    with single_writer(output, lock_path(output), "writes this file"):
         if path.is_file() and not path.read_text(encoding="utf-8").startswith(f"{head}\n"):
             path.replace(path.with_suffix(".journal.before"))
-        entries = read_entries(out)
+        entries = read_entries(output)
         with whole_file(path) as part:
             text = "".join(f"{line}\n" for line in [head, *map(json.dumps, entries)])
             part.write_text(text, encoding="utf-8")
@@ -65,14 +64,14 @@ def open_journal(out: Path, key: Mapping[str, Any]) -> Iterator[Journal]:
             yield Journal(entries, path, file)
 
 
-def read_entries(out: Path) -> list[Any]:
-    """The entries of the journal of `out`, of whatever key, without locking it."""
-    path = _journal_of(out)
+def read_entries(output: Path) -> list[Any]:
+    """The entries of the journal of `output` with any key, without locking it."""
+    path = _journal_path(output)
     if not path.is_file():
         return []
     lines = path.read_text(encoding="utf-8").split("\n")
     return [json.loads(line) for line in lines[1:-1]]  # the last line is empty or incomplete
 
 
-def _journal_of(out: Path) -> Path:
-    return out.with_name(f".{out.name}.journal")
+def _journal_path(output: Path) -> Path:
+    return output.with_name(f".{output.name}.journal")

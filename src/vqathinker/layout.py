@@ -1,61 +1,60 @@
 """Paths of everything that the pipeline makes, as functions of the resolved parameters.
 
-The rules of the Snakefile get their inputs from here. Paths are relative to the project's root,
-with forward slashes, as Snakemake compares them.
+The rules of the Snakefile take their inputs from here. Paths are relative to the project's root and
+have forward slashes, because Snakemake compares them as text.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from vqathinker.phases.cards import owner_of_files
-from vqathinker.phases.parameters import bases_of
+from vqathinker.phases.parameters import bases_of, benchmarks_of, sets_of
 
 
 class Layout:
     """Paths and lists of one scale, from its resolved parameters.
 
-    A results folder is `results`, with the runs of group main, or `ablations`, with every run.
+    A results folder is `results`, with the runs of group main, or `ablations`, with all runs.
 
     Attributes:
         params: resolved parameters.
-        absent: absent sets, see `phases.cards`. No list contains what follows from them, except
-            `metrics` and `absent_pairs`.
-        scale: the scale's name, as in params.yaml.
-        train_set: the data set that policies are trained on.
-        benchmarks: the test sets, in-domain ones first.
-        sets: every data set of this scale.
-        present: every data set of this scale that is not absent.
-        results: the folder of predictions, metrics, tables, figures and report.
-        ablations: the folder of tables, figures and report of every run.
-        predicted: the folder of the predictions of single clip shards.
-        understanding: the folder of answers to questions, and of their measures.
-        manifests: manifests of the present benchmarks.
-        thumbnails: folders with thumbnails of the clips of the present benchmarks.
+        missing: missing sets, see `phases.cards`. Lists leave out what depends on them, except
+            `metrics` and `missing_pairs`.
+        scale: name of the scale, as in params.yaml.
+        train_set: data set that policies are trained on.
+        benchmarks: test sets, in-domain ones first.
+        sets: the training set and the test sets.
+        existing: the sets that are not missing.
+        results: folder of predictions, metrics, tables, figures and report.
+        ablations: folder of tables, figures and report of all runs.
+        shard_folder: folder of the predictions on single clip shards.
+        understanding: folder of answers to questions, and of their measures.
+        manifests: manifests of the existing benchmarks.
+        thumbnails: folders with thumbnails of the clips of the existing benchmarks.
     """
 
-    def __init__(self, params: Mapping[str, Any], absent: Collection[str] = ()) -> None:
+    def __init__(self, params: Mapping[str, Any], missing: Collection[str] = ()) -> None:
         """Set the attributes."""
-        self.params, self.absent = params, absent
-        self.scale, data = str(params["scale"]), params["data"]
-        self.train_set = str(data["train"])
-        self.benchmarks: list[str] = [*data["in_domain"], *data["out_of_distribution"]]
-        self.sets = [self.train_set, *self.benchmarks]
-        self.present = [name for name in self.sets if name not in absent]
+        self.params, self.missing = params, missing
+        self.scale, self.train_set = str(params["scale"]), str(params["data"]["train"])
+        self.benchmarks, self.sets = benchmarks_of(params), sets_of(params)
+        self.existing = [name for name in self.sets if name not in missing]
         self.results = f"results/{self.scale}"
         self.ablations = f"{self.results}/ablations"
-        self.predicted = f"predictions/{self.scale}"
+        self.shard_folder = f"predictions/{self.scale}"
         self.understanding = f"{self.results}/understanding"
-        tested = [name for name in self.benchmarks if name not in absent]
-        self.manifests = [self.manifest(name) for name in tested]
-        self.thumbnails = [f"{self.results}/thumbnails/{name}" for name in tested]
+        benchmarks = [name for name in self.benchmarks if name not in missing]
+        self.manifests = [self.manifest(name) for name in benchmarks]
+        self.thumbnails = [f"{self.results}/thumbnails/{name}" for name in benchmarks]
 
     def manifest(self, name: str) -> str:
         """The manifest of a data set."""
         return f"data/{name}/manifest.parquet"
 
     def receipt(self, name: str) -> str:
-        """The receipt of a data set: every file that was downloaded or made."""
+        """The receipt of a data set, which lists every downloaded or generated file."""
         return f"data/{name}/source.json"
 
     def shared_receipts(self, name: str) -> list[str]:
@@ -69,7 +68,7 @@ class Layout:
         return str(clips["train_setting" if name == self.train_set else "test_setting"])
 
     def shards(self, name: str, run: str | None = None) -> list[str]:
-        """Clip shards of a set for a run, or for the scale; the labels give their number."""
+        """Clip shards of a set for a run, or for the scale. `data.counts` gives their number."""
         rows, size = self.params["data"]["counts"][name], self.params["clips"]["shard_size"]
         folder = f"clips/{name}/{self.setting(name, run)}"
         return [f"{folder}/{shard:04d}.safetensors" for shard in range(-(-rows // size))]
@@ -83,17 +82,17 @@ class Layout:
         return f"clips/{self.train_set}/{self.setting(self.train_set, run)}/perturbations.parquet"
 
     def clips(self, folder: str) -> list[str]:
-        """Clips and perturbations of the runs of a results folder, and those of the scale."""
-        found: list[str] = []
+        """Clips and perturbations for the runs of a results folder, and those of the scale."""
+        paths: list[str] = []
         for run in (None, *self.runs(folder)):
             trains = run is None or self.params["runs"][run]["train"]
-            sets = [name for name in self.present if trains or name != self.train_set]
-            found += [shard for name in sets for shard in self.shards(name, run)]
-            found += [self.perturbations(run)] if self.train_set in sets else []
-        return list(dict.fromkeys(found))
+            sets = [name for name in self.existing if trains or name != self.train_set]
+            paths += [shard for name in sets for shard in self.shards(name, run)]
+            paths += [self.perturbations(run)] if self.train_set in sets else []
+        return list(dict.fromkeys(paths))
 
     def base_policy(self, run: str) -> str:
-        """The folder of the policy that a run starts from: another run's, or a base policy."""
+        """Folder of the policy that a run starts from: another run's, or a base policy."""
         after = self.params["runs"][run]["after"]
         return self._first_policy(run) if after is None else self.policy(after)
 
@@ -105,25 +104,21 @@ class Layout:
         return f"models/base/{self.params['runs'][run]['base']['name']}"
 
     def base_clips(self, name: str) -> list[str]:
-        """Clips that the demo's base policy is pretrained on; other kinds need none."""
-        made = bases_of(self.params)[name]["kind"] == "demo"
-        return self.shards(self.train_set) if made else []
+        """Clips on which the demo's base policy is pretrained; empty for other base policies."""
+        is_demo = bases_of(self.params)[name]["kind"] == "demo"
+        return self.shards(self.train_set) if is_demo else []
 
     def base_files(self, name: str, *files: str) -> list[str]:
-        """Files below the folder of the set of `base_clips`; none without these clips."""
+        """Files in the folder of the training set, if the base policy is pretrained on it."""
         return [f"data/{self.train_set}/{file}" for file in files if self.base_clips(name)]
 
-    def trained_policy(self, run: str) -> str:
-        """The folder of the exported policy of a trained run."""
-        return f"models/{self.scale}/{run}/policy"
-
     def policy(self, run: str) -> str:
-        """The folder of the policy that a run evaluates."""
+        """Folder of the policy that a run evaluates."""
         trained = self.params["runs"][run]["train"]
-        return self.trained_policy(run) if trained else self.base_policy(run)
+        return f"models/{self.scale}/{run}/policy" if trained else self.base_policy(run)
 
     def history(self, run: str) -> str:
-        """Rewards over steps of a trained run."""
+        """Training history of a run."""
         return f"models/{self.scale}/{run}/history.csv"
 
     def runs(self, folder: str) -> list[str]:
@@ -133,68 +128,67 @@ class Layout:
 
     def policies(self, folder: str) -> list[str]:
         """Folders of the policies that the runs of a results folder evaluate."""
-        return [self.policy(run) for run in self.runs(folder) if not self._untrained(run)]
+        return [self.policy(run) for run in self.runs(folder) if not self._cannot_train(run)]
 
     def histories(self, folder: str) -> list[str]:
         """Histories of the trained runs of a results folder."""
         trained = [run for run in self.runs(folder) if self.params["runs"][run]["train"]]
-        return [self.history(run) for run in trained if not self._untrained(run)]
+        return [self.history(run) for run in trained if not self._cannot_train(run)]
 
-    def lacking(self, run: str, benchmark: str) -> list[str]:
-        """Absent sets that the scores of a run on a benchmark depend on."""
+    def missing_for(self, run: str, benchmark: str) -> list[str]:
+        """Missing sets that the scores of a run on a benchmark depend on."""
         return [
-            *([benchmark] if benchmark in self.absent else []),
-            *([self.train_set] if self._untrained(run) else []),
+            *([benchmark] if benchmark in self.missing else []),
+            *([self.train_set] if self._cannot_train(run) else []),
         ]
 
-    def _untrained(self, run: str) -> bool:
+    def _cannot_train(self, run: str) -> bool:
         """Whether a run, or one that it starts from, lacks its training set."""
         row = self.params["runs"][run]
-        trained = row["train"] or (row["after"] is not None and self._untrained(row["after"]))
-        return bool(trained) and self.train_set in self.absent
+        trained = row["train"] or (row["after"] is not None and self._cannot_train(row["after"]))
+        return bool(trained) and self.train_set in self.missing
 
     @property
-    def absent_pairs(self) -> list[tuple[str, str]]:
-        """Runs and benchmarks whose scores depend on an absent set."""
-        grid = ((run, name) for run in self.runs(self.ablations) for name in self.benchmarks)
-        return [pair for pair in grid if self.lacking(*pair)]
+    def missing_pairs(self) -> list[tuple[str, str]]:
+        """Runs and benchmarks whose scores depend on a missing set."""
+        pairs = product(self.runs(self.ablations), self.benchmarks)
+        return [pair for pair in pairs if self.missing_for(*pair)]
 
     def _pairs(self, folder: str) -> list[tuple[str, str]]:
-        grid = ((run, name) for run in self.runs(folder) for name in self.benchmarks)
-        return [pair for pair in grid if not self.lacking(*pair)]
+        pairs = product(self.runs(folder), self.benchmarks)
+        return [pair for pair in pairs if not self.missing_for(*pair)]
 
-    def _compared(self, folder: str) -> list[tuple[str, str]]:
-        asked = self.params["preference"]["benchmarks"]
-        return [pair for pair in self._pairs(folder) if pair[1] in asked]
+    def _preference_pairs(self, folder: str) -> list[tuple[str, str]]:
+        benchmarks = self.params["preference"]["benchmarks"]
+        return [pair for pair in self._pairs(folder) if pair[1] in benchmarks]
+
+    def _files(self, kind: str, suffix: str, pairs: Iterable[tuple[str, str]]) -> list[str]:
+        return [f"{self.results}/{kind}/{run}/{name}.{suffix}" for run, name in pairs]
 
     def predictions(self, folder: str) -> list[str]:
-        """Predictions of the runs of a results folder on the present benchmarks."""
-        grid = self._pairs(folder)
-        return [f"{self.results}/predictions/{run}/{name}.parquet" for run, name in grid]
+        """Predictions of the runs of a results folder on the existing benchmarks."""
+        return self._files("predictions", "parquet", self._pairs(folder))
 
     def shard_predictions(self, run: str, name: str, folder: str = "") -> list[str]:
         """Predictions of a run on each clip shard of a benchmark; `folder` may be "perturbed"."""
-        names = [f"{Path(shard).stem}.parquet" for shard in self.shards(name, run)]
-        return [Path(self.predicted, run, name, folder, file).as_posix() for file in names]
+        files = [f"{Path(shard).stem}.parquet" for shard in self.shards(name, run)]
+        return [Path(self.shard_folder, run, name, folder, file).as_posix() for file in files]
 
     def metrics(self, folder: str) -> list[str]:
-        """Metrics of the runs of a results folder on every benchmark, also on absent ones."""
-        runs, names = self.runs(folder), self.benchmarks
-        return [f"{self.results}/metrics/{run}/{name}.json" for run in runs for name in names]
+        """Metrics of the runs of a results folder on every benchmark, including missing ones."""
+        return self._files("metrics", "json", product(self.runs(folder), self.benchmarks))
 
     def preferences(self, folder: str) -> list[str]:
         """Temporal preference of the runs of a results folder on `preference.benchmarks`."""
-        grid = self._compared(folder)
-        return [f"{self.results}/preference/{run}/{name}.json" for run, name in grid]
+        return self._files("preference", "json", self._preference_pairs(folder))
 
-    def perturbed(self, folder: str) -> list[str]:
-        """Scores of clips and of their perturbed copies, from which `preferences` are computed."""
-        grid = self._compared(folder)
-        return [f"{self.results}/perturbed/{run}/{name}.parquet" for run, name in grid]
+    def perturbed_predictions(self, folder: str) -> list[str]:
+        """Predictions on clips and their perturbed copies, from which `preferences` follow."""
+        return self._files("perturbed", "parquet", self._preference_pairs(folder))
 
     @property
     def tasks(self) -> dict[str, Mapping[str, Any]]:
-        """Tasks whose videos are made, or whose set has a receipt."""
+        """Question tasks whose videos are generated, or whose set has a receipt."""
         return {
             name: task
             for name, task in self.params["understanding"]["tasks"].items()
@@ -210,18 +204,16 @@ class Layout:
         """The data set with the videos of a task."""
         return str(self.params["understanding"]["tasks"][task]["set"])
 
-    def judged(self, run: str, task: str) -> list[str]:
-        """The judge's verdicts on the open answers of a run; none without a judge."""
+    def verdicts(self, run: str, task: str) -> list[str]:
+        """The judge's verdicts on the open-ended answers of a run; none without a judge."""
         path = f"{self.understanding}/judged/{run}/{task}.jsonl"
         return [] if self.params["judge"] is None else [path]
 
-    def understood(self, folder: str) -> list[str]:
-        """Measures of the runs of a results folder on every task of `tasks`."""
-        runs = [run for run in self.runs(folder) if not self._untrained(run)]
-        grid = ((run, task) for run in runs for task in self.tasks)
-        return [f"{self.understanding}/measures/{run}/{task}.json" for run, task in grid]
+    def understanding_measures(self, folder: str) -> list[str]:
+        """Measures of the runs of a results folder on all `tasks`."""
+        runs = [run for run in self.runs(folder) if not self._cannot_train(run)]
+        return self._files("understanding/measures", "json", product(runs, self.tasks))
 
     def report(self, folder: str) -> list[str]:
-        """Final outputs of a results folder: tables, their numbers, figures and the page."""
-        names = ("tables", "figures", "report.html", "numbers")
-        return [f"{folder}/{name}" for name in names]
+        """Final outputs of a results folder: tables, figures, report page, numbers as JSON."""
+        return [f"{folder}/{name}" for name in ("tables", "figures", "report.html", "numbers")]

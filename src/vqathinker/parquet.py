@@ -1,4 +1,4 @@
-"""Parquet tables with provenance in the metadata of their schema."""
+"""Parquet tables with provenance in the schema's metadata."""
 
 import json
 from collections.abc import Container, Sequence
@@ -17,10 +17,10 @@ _PROVENANCE = b"provenance"  # key of the schema's metadata
 
 
 def read_columns(path: Path, columns: Sequence[str], product: Product) -> pd.DataFrame:
-    """These columns of `path`, which should be that product.
+    """The given columns of a parquet file that should be `product`.
 
     Raises:
-        InputError: it is not there, cannot be read, is no parquet file or lacks a column.
+        InputError: the file is missing, damaged or not parquet, or lacks a column.
     """
     with reading(path, *product):
         present = pq.read_schema(path).names
@@ -30,7 +30,7 @@ def read_columns(path: Path, columns: Sequence[str], product: Product) -> pd.Dat
 
 
 def write_table(path: Path, rows: pa.Table, provenance: dict[str, Any]) -> None:
-    """Write rows, with their provenance as JSON in the metadata of the schema."""
+    """Write rows, with their provenance as JSON in the schema's metadata."""
     origin = {_PROVENANCE: json.dumps(provenance, ensure_ascii=False, sort_keys=True).encode()}
     with whole_file(path) as part:
         pq.write_table(rows.replace_schema_metadata(origin), part)
@@ -39,10 +39,10 @@ def write_table(path: Path, rows: pa.Table, provenance: dict[str, Any]) -> None:
 def read_table(
     path: Path, columns: Sequence[str], keys: Sequence[str], product: Product
 ) -> tuple[pa.Table, dict[str, Any]]:
-    """The rows of `write_table` without metadata, and their provenance.
+    """Rows and provenance as written by `write_table`; the rows have no metadata.
 
     Raises:
-        InputError: the file is damaged, or lacks one of the columns or keys of provenance.
+        InputError: the file is damaged, or lacks a column or a key of the provenance.
     """
     with reading(path, *product):
         rows = pq.read_table(path)
@@ -53,7 +53,7 @@ def read_table(
 
 
 def _require(
-    path: Path, what: str, wanted: Sequence[str], present: Container[str], product: Product
+    path: Path, kind: str, required: Sequence[str], present: Container[str], product: Product
 ) -> None:
-    if missing := [name for name in wanted if name not in present]:
-        raise InputError(f"{path}: has no {what} {', '.join(missing)}; expected {product}")
+    if missing := [name for name in required if name not in present]:
+        raise InputError(f"{path}: has no {kind} {', '.join(missing)}; expected {product}")

@@ -1,7 +1,7 @@
-"""Forecast of a scale before it starts: downloads, disk, memory of a GPU, steps, tokens, hours.
+"""Forecast of a scale: downloads, disk space, GPU memory, steps, tokens and hours.
 
-Weights are counted on the policy itself, built without memory. Seconds follow from arithmetic and
-memory traffic at an assumed share of the device's peak, or from measured seconds of a step.
+Weights are counted on the policy itself, which is built without memory. Seconds follow from
+operations and memory traffic at an assumed share of the device's peak, or from a measured step.
 """
 
 import math
@@ -22,30 +22,32 @@ from vqathinker.policy.motion.slowfast import CLIPS_AT_A_TIME
 from vqathinker.policy.sizes import PolicySizes, measure_bases
 from vqathinker.video.sampling import ClipSetting, parse_setting
 
-# Assumptions. Only LAYER_SECONDS is measured, on one kind of GPU; all else is estimated.
-COMPLETION_TOKENS: Final = 200  # mean length of an answer of InternVL3 that thinks first
-SUPERVISED_TOKENS: Final = 16  # of the answer that supervised fine-tuning learns, with its end
-LONGEST: Final = 2.0  # the longest completion of a batch, in mean lengths
-BUCKET_WEIGHTS: Final = 500_000_000  # gradients that ZeRO-2 sends at once, DeepSpeed's default
+# Assumptions. Only LAYER_SECONDS is measured, on one kind of GPU; the others are estimates.
+COMPLETION_TOKENS: Final = 200  # mean length of InternVL3's answer with reasoning
+SUPERVISED_TOKENS: Final = 16  # answer that supervised fine-tuning learns, with its end token
+LONGEST: Final = 2.0  # longest completion of a batch, in mean lengths
+BUCKET_SIZE: Final = 500_000_000  # gradients that ZeRO-2 sends at once; DeepSpeed's default
 OVERHEAD: Final = {True: 2_000_000_000, False: 700_000_000}  # bytes of the libraries: GPU, CPU
-USE_OF_MATRIX: Final = 0.4  # of the peak, in passes over whole prompts
-USE_OF_BANDWIDTH: Final = 0.6  # of the peak, in token steps, in the optimiser, between GPUs
-OPTIMISER_BYTES: Final = 32  # a weight: reads gradient, master, moments; writes three and the copy
-# A token step takes at least this long per layer of the language model, however small the batch,
-# because it waits for kernel launches. Measured on an H100 with the 28 layers of InternVL3-2B and
+USE_OF_MATRIX: Final = 0.4  # of the peak, in forward and backward passes
+USE_OF_BANDWIDTH: Final = 0.6  # of the peak, in token steps, the optimiser, and between GPUs
+OPTIMISER_BYTES: Final = (
+    32  # per weight: reads gradient, master, moments; writes these and the copy
+)
+# Minimum of a token step per layer of the language model, even for a small batch, because the step
+# waits for kernel launches. Measured on an H100 with the 28 layers of InternVL3-2B and
 # 16 rows: benchmarks/results/2026-11-27-h100/grpo-2b.json.
 LAYER_SECONDS: Final = 29.8e-3 / 28
 SLOWFAST_FILE: Final = 4 * 34_570_000  # bytes, with its classifier
-SLOWFAST_BYTES: Final = 120  # of memory for a pixel of a frame: 25 MB for 6x196 on the CPU
-SLOWFAST_FLOPS: Final = 131.4e9 / (32 * 256**2)  # a pixel, as published for 32 frames of 256 x 256
+SLOWFAST_BYTES: Final = 120  # of memory per pixel of a frame: 25 MB for 6x196 on the CPU
+SLOWFAST_FLOPS: Final = 131.4e9 / (32 * 256**2)  # per pixel; published for 32 frames of 256 x 256
 
 
 @dataclass(frozen=True)
 class Device:
-    """A GPU as its maker's data sheet says: bytes that a process can have, FLOP/s and bytes/s.
+    """A GPU as in its data sheet: usable bytes of memory, FLOP/s, and bytes/s.
 
-    `matrix` is of products in bf16 on tensor cores, without sparsity, `single` in float32;
-    `bandwidth` to its own memory, `link` one way to another GPU of the machine.
+    `matrix` is FLOP/s of dense bf16 products on tensor cores, `single` in float32. `bandwidth` is
+    that of its own memory, `link` one way to another GPU of the machine.
     """
 
     name: str
@@ -69,12 +71,12 @@ DEVICES = {
         Device("RTX-4090", 23 << 30, 165e12, 82.6e12, 1.008e12, 32e9),
     )
 }
-CPU = Device("CPU", 0, 50e9, 50e9, 10e9, 10e9, gpu=False)  # a core of a few years ago
+CPU = Device("CPU", 0, 50e9, 50e9, 10e9, 10e9, gpu=False)  # one core, some years old
 
 
 @dataclass
 class Memory:
-    """Bytes of a process by part: what stays, two phases that take turns, and the most at once."""
+    """Bytes of a process by part: always resident, in each of two alternating phases, and peak."""
 
     resident: dict[str, int]
     rollouts: dict[str, int]
@@ -90,9 +92,8 @@ class Memory:
 class Generation:
     """Rollouts of an optimiser step, or predictions of a batch, in one process.
 
-    At once, `videos` are encoded, `prompts` prefilled and `rows` decoded. A prompt has `prompt`
-    tokens, with the motion token or without, the longest completion `longest`; a number that is
-    computed with has `width` bytes.
+    The process encodes `videos`, prefills `prompts` and decodes `rows` at once. A prompt has
+    `prompt` tokens and a completion at most `longest`. Numbers have `width` bytes.
     """
 
     policy: PolicySizes
@@ -107,7 +108,7 @@ class Generation:
     rows: int
 
     def memory(self) -> dict[str, int]:
-        """Keys and values of every row, and one layer of the prefill and of the image encoder."""
+        """Bytes of keys and values, and of one layer of the prefill and of the image encoder."""
         text, vision = self.policy.config.text_config, self.policy.config.vision_config
         patches = self.policy.patches(self.clip.size)
         in_text = self.width * (3 * text.intermediate_size + 4 * text.hidden_size)
@@ -123,11 +124,11 @@ class Generation:
         }
 
     def seconds(self, completion: float) -> dict[str, float]:
-        """Of each phase; a token step reads all weights, and the cache of the rows still going."""
+        """Seconds of each phase. A token step reads all weights and the cache of open rows."""
         policy, device, length = self.policy, self.device, min(completion, self.longest)
         text, matrix = policy.config.text_config, USE_OF_MATRIX * device.matrix
         slowfast = self.motion and policy.config.motion["encoder"] == "slowfast_r50"
-        pixels = self.prompts * self.clip.frames * self.clip.size**2  # copies move in another way
+        pixels = self.prompts * self.clip.frames * self.clip.size**2  # a copy has other motion
         motion = slowfast * pixels * SLOWFAST_FLOPS / (USE_OF_MATRIX * device.single)
         weights = policy.body + text.vocab_size * text.hidden_size
         steps = min(LONGEST * length, self.longest)
@@ -144,25 +145,27 @@ class Generation:
         }
 
 
-class Training:
-    """What one process does in an optimiser step of a run; several GPUs share by ZeRO-2."""
+class TrainingStep:
+    """One process in an optimiser step of a run. Several GPUs shard by ZeRO-2."""
 
     def __init__(self, run: RunParams, policy: PolicySizes, device: Device, processes: int) -> None:
         how = run.training
-        if how.method == "sft":  # an update on one short completion of each video
-            alone = {"group_size": 1, "beta": 0.0, "max_new_tokens": SUPERVISED_TOKENS}
-            how = how.model_copy(update=alone)
+        if how.method == "sft":  # one short completion per video
+            sft = {"group_size": 1, "beta": 0.0, "max_new_tokens": SUPERVISED_TOKENS}
+            how = how.model_copy(update=sft)
         adapted = how.lora.parts if how.lora else []
         whole = set(PARTS) - {FROZEN, *run.frozen, *adapted}
         self.how, self.policy, self.device, self.processes = how, policy, device, processes
         self.adapters = sum(how.lora.rank * policy.adapted[part] for part in adapted if how.lora)
         self.trained = self.adapters + sum(policy.weights[part] for part in whole)
-        self.reference = how.beta > 0 and how.lora is None  # adapters can be switched off instead
+        self.reference = (
+            how.beta > 0 and how.lora is None
+        )  # the reference is the policy without its adapters
         self.trains_vision = "vision" not in run.frozen
         self.width = 2 if device.gpu and how.precision == "bf16" else 4
-        self.shares = processes if device.gpu else 1  # of gradients and optimiser
-        self.moments = 12 if self.width == 2 else 8  # bytes a weight, with AdamW's float32 copy
-        # TRL rolls out a whole optimiser step at once; a perturbed copy has a prompt of its own.
+        self.shards = processes if device.gpu else 1  # of gradients and optimiser state
+        self.moments = 12 if self.width == 2 else 8  # bytes per weight, with AdamW's float32 copy
+        # TRL rolls out a whole optimiser step at once. Each perturbed copy has its own prompt.
         videos, clip = how.videos_per_device * how.gradient_accumulation, run.clips.train_setting
         self.clip = parse_setting(clip)
         self.rollouts = Generation(
@@ -172,37 +175,37 @@ class Training:
         )  # fmt: skip
 
     def row_tokens(self, completion: float) -> float:
-        """Tokens of a video's packed row: its prompt once, then every completion of its group."""
+        """Tokens of a video's packed row: its prompt once, then all completions of its group."""
         length = min(completion, self.how.max_new_tokens)
         return self.rollouts.prompt + self.how.group_size * length
 
     def steps(self, videos: int) -> int:
-        """Optimiser steps on that number of videos; an epoch drops those that fill no step."""
+        """Optimiser steps on that number of videos. An epoch drops videos that fill no step."""
         batches = max(1, videos // (self.rollouts.videos * self.processes))
-        every = math.ceil(self.how.epochs * batches * self.how.iterations)
-        return self.how.max_steps or every
+        steps = math.ceil(self.how.epochs * batches * self.how.iterations)
+        return self.how.max_steps or steps
 
     def memory(self) -> Memory:
-        """Of one process, if every completion is as long as it may be."""
+        """Memory of one process if all completions have the maximum length."""
         policy, width, rollouts = self.policy, self.width, self.rollouts.memory()
-        gradient, shared = 2 if self.shares > 1 and width == 2 else 4, self.shares > 1
+        gradient, shared = 2 if self.shards > 1 and width == 2 else 4, self.shards > 1
         resident = {
             "weights": policy.bytes_at(width) + width * self.adapters,
-            "gradients": gradient * self.trained // self.shares,
-            "optimiser": self.moments * self.trained // self.shares,
+            "gradients": gradient * self.trained // self.shards,
+            "optimiser": self.moments * self.trained // self.shards,
             "reference": policy.bytes_at(width) if self.reference else 0,
-            "gradient buckets": gradient * min(BUCKET_WEIGHTS, self.trained) if shared else 0,
+            "gradient buckets": gradient * min(BUCKET_SIZE, self.trained) if shared else 0,
             "libraries": OVERHEAD[self.device.gpu],
         }
         if self.rollouts.motion and policy.weights[FROZEN]:
-            # Frames of every clip and copy in float32, and what SlowFast makes of a few of them.
+            # Frames of all clips and copies in float32, and SlowFast's activations for a few.
             clips, pixels = self.rollouts.prompts, self.clip.frames * self.clip.size**2
             slowfast = SLOWFAST_BYTES * min(clips, CLIPS_AT_A_TIME)
             rollouts["motion"] = pixels * (12 * clips + slowfast)
         return Memory(resident, rollouts if self.how.method == "grpo" else {}, self._update())
 
     def _update(self) -> dict[str, int]:
-        """Bytes of forward and backward over the packed rows of a device's batch."""
+        """Bytes of the forward and backward pass over the packed rows of a device batch."""
         how, width, policy = self.how, self.width, self.policy
         text, vision = policy.config.text_config, policy.config.vision_config
         row = int(self.row_tokens(how.max_new_tokens))
@@ -214,7 +217,7 @@ class Training:
         kept, passing = 0, 0
         for layers, positions, saved in stacks:
             layer = positions * width * (3 * layers.intermediate_size + layers.hidden_size)
-            if how.gradient_checkpointing:  # keeps a layer's input, and computes the rest again
+            if how.gradient_checkpointing:  # keeps the input of each layer and recomputes the rest
                 kept += positions * width * layers.hidden_size * layers.num_hidden_layers
                 layer += positions * saved
             else:
@@ -227,7 +230,7 @@ class Training:
         }  # fmt: skip
 
     def seconds(self, completion: float) -> dict[str, float]:
-        """Of each phase of an optimiser step, with completions of that mean length."""
+        """Seconds of each phase of an optimiser step, with completions of that mean length."""
         how, device, rollouts = self.how, self.device, self.rollouts.seconds(completion)
         if how.method == "sft":
             rollouts |= {"prefill": 0.0, "decode": 0.0}
@@ -235,11 +238,11 @@ class Training:
         packed = videos * self.policy.text_flops(self.rollouts.prompt, how.group_size, length)
         vision = videos * self.policy.vision_flops(self.clip) * self.trains_vision
         again, matrix = int(how.gradient_checkpointing), USE_OF_MATRIX * device.matrix
-        passes = (2 if how.lora else 3) + again  # adapters need no gradient of the weights
-        # ZeRO-2 hands gradients out after every device batch and gathers the weights once.
-        batches = how.gradient_accumulation if self.shares > 1 else 2
+        passes = (2 if how.lora else 3) + again  # adapters need no gradients of the weights
+        # ZeRO-2 reduces gradients after each device batch and gathers the weights once.
+        batches = how.gradient_accumulation if self.shards > 1 else 2
         sent = self.width * self.trained * (batches + 1) * (1 - 1 / self.processes)
-        optimiser = OPTIMISER_BYTES * self.trained / self.shares
+        optimiser = OPTIMISER_BYTES * self.trained / self.shards
         return rollouts | {
             "reference": (packed + vision * self.reference) / matrix if how.beta else 0.0,
             "update": (passes * packed + (3 + again) * vision) / matrix,
@@ -250,24 +253,24 @@ class Training:
 
 def plan_prediction(
     how: EvaluationParams, device: Device, completion: float, policy: PolicySizes,
-    clip: ClipSetting, asked: PromptParams,
+    clip: ClipSetting, prompt: PromptParams,
 ) -> tuple[Memory, float]:  # fmt: skip
-    """Memory of a batch, and hours of a clip: a greedy answer, and those of the mean."""
+    """Memory of a batch, and hours per clip: a greedy answer, and the samples of the mean."""
     videos, width = how.batch_size, 2 if device.gpu else 4
-    drawn = how.sampling.answers if "mean" in how.kinds else 0
+    samples = how.sampling.answers if "mean" in how.kinds else 0
     batch = Generation(
-        policy, device, width, clip, asked.motion,
-        policy.prompt_tokens("evaluation", clip, asked), how.max_new_tokens,
-        videos, videos, videos * max(1, drawn),
+        policy, device, width, clip, prompt.motion,
+        policy.prompt_tokens("evaluation", clip, prompt), how.max_new_tokens,
+        videos, videos, videos * max(1, samples),
     )  # fmt: skip
     resident = {"weights": policy.bytes_at(width), "libraries": OVERHEAD[device.gpu]}
-    seconds = replace(batch, rows=videos * (1 + drawn)).seconds(completion)
+    seconds = replace(batch, rows=videos * (1 + samples)).seconds(completion)
     return Memory(resident, batch.memory(), {}), sum(seconds.values()) / videos / 3600
 
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A run that is trained; `phases` are estimated seconds of one step."""
+    """A trained run. `phases` are estimated seconds of one step."""
 
     name: str
     steps: int
@@ -281,10 +284,10 @@ class PlannedRun:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a scale takes with all its sets, if nothing runs side by side.
+    """What a scale takes with all its sets, if jobs run one after the other.
 
-    `weights` by part, `prompts` in tokens and `predictions` (clips and hours on each benchmark) are
-    those of the scale's base policy. `download` and `disk` are bytes; the sizes of the sets in
+    `weights` by part, `prompts` in tokens and `predictions` (clips and hours per benchmark) are
+    those of the scale's base policy. `download` and `disk` are bytes. The sizes of the sets in
     `unpublished` are not known.
     """
 
@@ -308,35 +311,37 @@ def make_plan(
     params: Parameters, device: Device, completion: float = COMPLETION_TOKENS,
     measured: float | None = None,
 ) -> Plan:  # fmt: skip
-    """Plan a scale for a device, with completions of that mean length.
+    """Plan a scale for a device, with completions of that mean length in tokens.
 
-    `measured` are seconds of a step of the first trained run; those of the others follow in
-    proportion to the estimates.
+    `measured` is the duration in seconds of a step of the first trained run. Durations of other
+    runs are scaled by the same factor.
 
     Raises:
-        InputError: the size of a base policy that is trained is not known before it is fetched.
+        InputError: the size of a base policy that is trained is unknown until it is downloaded.
     """
     layout, counts = Layout(params.model_dump()), params.data.counts
     bases, preference = measure_bases(params), params.preference
-    own, train = bases[params.base.name], parse_setting(params.clips.train_setting)
+    base, train = bases[params.base.name], parse_setting(params.clips.train_setting)
     test = parse_setting(params.clips.test_setting)
     processes = 2 if params.training.launch == "cpu-2" else max(1, params.resources.train.gpu)
     clips = {name: counts[name] for name in layout.benchmarks}
-    drawn = [min(preference.videos or counts[name], counts[name]) for name in preference.benchmarks]
-    if drawn:  # each clip, and a copy of every kind
-        clips["temporal preference"] = sum(drawn) * (1 + len(params.clips.perturbations.kinds))
-    runs, jobs, memory = list[PlannedRun](), list[Training](), dict[str, Memory]()
+    sampled = [
+        min(preference.videos or counts[name], counts[name]) for name in preference.benchmarks
+    ]
+    if sampled:  # each clip, and one copy per kind of perturbation
+        clips["temporal preference"] = sum(sampled) * (1 + len(params.clips.perturbations.kinds))
+    runs, jobs, memory = list[PlannedRun](), list[TrainingStep](), dict[str, Memory]()
     hours, factor = 0.0, 1.0
     predict = partial(plan_prediction, params.evaluation, device, completion)
     for name, row in params.runs.items():
-        # The size of a policy that is only evaluated may be unknown: it counts as the scale's.
-        policy = bases[row.base.name] if row.train else own
+        # The size of a policy that is only evaluated can be unknown, so take the scale's base.
+        policy = bases[row.base.name] if row.train else base
         clip = parse_setting(row.clips.test_setting)
-        memory[name], each = predict(policy, clip, row.prompt)
-        hours += each * sum(clips.values())
+        memory[name], per_clip = predict(policy, clip, row.prompt)
+        hours += per_clip * sum(clips.values())
         if not row.train:
             continue
-        job = Training(row, policy, device, processes)
+        job = TrainingStep(row, policy, device, processes)
         jobs.append(job)
         steps, videos = job.steps(counts[params.data.train]), job.rollouts.videos * processes
         phases, tokens = job.seconds(completion), videos * job.row_tokens(completion)
@@ -346,28 +351,28 @@ def make_plan(
             PlannedRun(name, steps, videos, round(tokens), job.memory(), phases, seconds,
                        steps * seconds / 3600)
         )  # fmt: skip
-    _, each = predict(own, test, params.prompt)
-    trained = sum(run.hours for run in runs)
+    _, per_clip = predict(base, test, params.prompt)
+    training = sum(run.hours for run in runs)
     download, unpublished, disk = _disk(params, layout, bases, jobs)
     return Plan(
         scale=params.scale, device=device, processes=processes, measured=measured is not None,
-        videos={name: counts[name] for name in layout.sets}, weights=own.weights,
+        videos={name: counts[name] for name in layout.sets}, weights=base.weights,
         prompts={
-            "training": own.prompt_tokens("training", train, params.prompt),
-            "evaluation": own.prompt_tokens("evaluation", test, params.prompt),
+            "training": base.prompt_tokens("training", train, params.prompt),
+            "evaluation": base.prompt_tokens("evaluation", test, params.prompt),
         },
         download=download, unpublished=unpublished, disk=disk, runs=runs,
         prediction_memory=memory,
-        predictions={name: (number, number * each) for name, number in clips.items()},
-        hours={"training": trained, "prediction": hours, "all": trained + hours},
+        predictions={name: (number, number * per_clip) for name, number in clips.items()},
+        hours={"training": training, "prediction": hours, "all": training + hours},
     )  # fmt: skip
 
 
 def _disk(
     params: Parameters, layout: Layout, bases: Mapping[str, PolicySizes],
-    jobs: Iterable[Training],
+    jobs: Iterable[TrainingStep],
 ) -> tuple[dict[str, int], list[str], dict[str, int]]:  # fmt: skip
-    """Bytes to download, sets of unknown size, and bytes of each folder when all is done."""
+    """Bytes to download, sets of unknown size, and final bytes of each folder."""
     download, unpublished, data = dict[str, int](), list[str](), 0
     for name in layout.sets:
         card = load_card(name, Path(params.data.cards))
@@ -380,7 +385,7 @@ def _disk(
     for base in (params.base, *(row.base for row in params.runs.values())):
         if base.kind == "demo" or base.name not in bases or Path(base.source).is_dir():
             continue
-        weights = bases[base.name].weights  # two bytes each; the hub's InternVL3 has no motion
+        weights = bases[base.name].weights  # 2 bytes each; InternVL3 on the hub has no motion
         motion = weights[FROZEN] + weights["motion_projector"] if base.kind == "hub" else 0
         name = "base policy" if base == params.base else f"base policy {base.name}"
         download[name] = 2 * (sum(weights.values()) - motion)
@@ -391,7 +396,7 @@ def _disk(
     clips = sum(params.data.counts[name] * parse_setting(at).clip_bytes for name, at in shards)
     width = 4 if params.base.kind == "demo" else 2
     models = sum(sizes.bytes_at(width) for sizes in bases.values())
-    for job in jobs:  # the best checkpoint may be another than the last ones
+    for job in jobs:  # weights of the result, and checkpoints
         policy, kept = job.policy.bytes_at(width), job.how.keep
         models += policy + kept * (policy + job.moments * job.trained)
     disk = {"data": data, "clips": clips, "models": models}

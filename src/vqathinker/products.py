@@ -1,43 +1,39 @@
-"""What the files are that commands hand to each other, and how each is made: for error messages."""
+"""Names of the files that commands exchange, and how to make each, for error messages."""
 
 from typing import NamedTuple
 
 
 class Product(NamedTuple):
-    """A kind of file or folder, and what to do where it is not there or another."""
+    """A kind of file or folder, and what to do if it is missing or wrong."""
 
     name: str
     remedy: str
 
     def __str__(self) -> str:
-        """To stand after "expected"."""
+        """The phrase that follows "expected"."""
         return f"{self.name}: {self.remedy}"
 
 
-SOURCE = Product("the files of a set", "bring them with `vqathinker data fetch`")
+SOURCE = Product("the files of a set", "fetch them with `vqathinker data fetch`")
 MANIFEST = Product("a manifest", "write it with `vqathinker data manifest`")
 CLIPS = Product("a shard of clips", "write it with `vqathinker decode`")
-PERTURBATIONS = Product(
-    "a table of perturbations", "draw them with `vqathinker perturb` for this set"
-)
+PERTURBATIONS = Product("a table of perturbations", "draw them with `vqathinker perturb`")
 DEGRADATIONS = Product(
-    "a CSV with video, kind and strength of each clip's degradation",
-    "`vqathinker data fetch` writes it with a made set",
+    "a CSV file with video, kind and strength of each degradation",
+    "write it with `vqathinker data fetch`",
 )
-POLICY = Product(
-    "a policy's folder", "write it with `vqathinker base`, `export` or `policy import`"
-)
-RUN = Product("a run's folder", "write it with `vqathinker train`")
-HISTORY = Product("a history of training", "write it with `vqathinker train`")
+POLICY = Product("a policy folder", "write it with `vqathinker base`, `export` or `policy import`")
+RUN = Product("the folder of a run", "write it with `vqathinker train`")
+HISTORY = Product("a training history", "write it with `vqathinker train`")
 PREDICTIONS = Product("predictions", "write them with `vqathinker predict`")
 METRICS = Product("metrics of one run on one benchmark", "write them with `vqathinker metrics`")
 PERTURBED = Product("predictions on perturbed copies", "write them with `vqathinker perturbed`")
 PREFERENCE = Product(
     "temporal preference of one run on one benchmark", "write it with `vqathinker preference`"
 )
-QUESTIONS = Product("the questions of a task", "bring them with `vqathinker data fetch`")
+QUESTIONS = Product("the questions of a task", "fetch them with `vqathinker data fetch`")
 ANSWERS = Product("answers to questions", "write them with `vqathinker understanding ask`")
-JUDGED = Product("what a judge said of answers", "write it with `vqathinker understanding judge`")
+JUDGED = Product("verdicts of a judge", "write them with `vqathinker understanding judge`")
 UNDERSTANDING = Product(
     "measures of answers to questions", "write them with `vqathinker understanding measure`"
 )

@@ -26,7 +26,7 @@ SMALL: dict[str, Any] = {
         "vision": {"hidden_size": 32, "layers": 1, "heads": 2, "patch_size": 14},
         "text": {"hidden_size": 32, "layers": 2, "heads": 2},
         "perception": {"steps": 1, "batch_size": 2},
-        "speech": {"steps": 1, "batch_size": 2},
+        "answer_format": {"steps": 1, "batch_size": 2},
     },
     "training": {"group_size": 2, "videos_per_device": 2, "max_steps": 1, "max_new_tokens": 4},
     "evaluation": {

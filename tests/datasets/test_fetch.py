@@ -27,7 +27,7 @@ PARAMS = DataParams.model_validate({
              "unseen_kinds": ["downscale"], "sets": {}},
 })  # fmt: skip
 SETTINGS = DownloadParams.model_validate(
-    {"mirror": None, "keep_archives": False, "attempts": 1, "bring": "open"}
+    {"mirror": None, "keep_archives": False, "attempts": 1, "fetch": "open"}
 )
 
 

@@ -106,7 +106,7 @@ def test_maxwell_s_values_get_the_names_of_the_other_file(read: Read) -> None:
         (HFR, "File Names,a,b\nDMOS,1,2\n", "'MOS'.*File Names, DMOS"),
         (HFR, "File Names,a,b\nMOS,1\n", "column 3: mos is ''"),
         (AUTHORS, "<!DOCTYPE html><html></html>", "is a web page"),
-        (NAMED, b"PK\x03\x04" + b"\0" * 26 + b"[Content_Types].xml", "is a workbook of Excel"),
+        (NAMED, b"PK\x03\x04" + b"\0" * 26 + b"[Content_Types].xml", "is an Excel workbook"),
     ],
 )
 def test_a_wrong_format_is_named_with_its_place(

@@ -28,10 +28,10 @@ def ask(tmp_path: Path, tiny_clips: Path) -> Ask:
     """ask(policy, batch_size=2, …) are its predictions on the tiny clips."""
 
     def run(
-        policy: Path, batch_size: int = 4, score: str = "greedy", beside: Sequence[str] = (),
+        policy: Path, batch_size: int = 4, score: str = "greedy", extra_scores: Sequence[str] = (),
         max_new_tokens: int = 4,
     ) -> Predictions:  # fmt: skip
-        how = settings(batch_size, score, beside, max_new_tokens)
+        how = settings(batch_size, score, extra_scores, max_new_tokens)
         out = tmp_path / "predictions" / "grpo" / "demo_content.parquet"
         predict(policy, [tiny_clips], how, AUTHORS, run="grpo", benchmark="demo_content", out=out)
         return read_predictions(out)
@@ -62,7 +62,7 @@ def test_a_completion_is_the_greedy_one_on_the_evaluation_prompt(
 
 @pytest.mark.parametrize("batch_size", [1, 100])
 def test_predictions_do_not_depend_on_the_batch(tiny_base: Path, ask: Ask, batch_size: int) -> None:
-    kinds = {"score": "expected", "beside": ["mean"]}
+    kinds = {"score": "expected", "extra_scores": ["mean"]}
     one, other = ask(tiny_base, 3, **kinds).table, ask(tiny_base, batch_size, **kinds).table
     pd.testing.assert_frame_equal(one, other)
 
@@ -71,11 +71,11 @@ def test_predictions_do_not_depend_on_the_batch(tiny_base: Path, ask: Ask, batch
 def test_the_score_is_the_kind_that_was_asked_for_and_the_others_stand_beside_it(
     tiny_base: Path, ask: Ask, score: str
 ) -> None:
-    beside = ["mean", "expected"]
-    said = ask(tiny_base, score=score, beside=beside)
+    extra_scores = ["mean", "expected"]
+    said = ask(tiny_base, score=score, extra_scores=extra_scores)
     assert said.score == score
     pd.testing.assert_series_equal(said.table["score"], said.table[score], check_names=False)
-    assert {"greedy", *beside} <= set(said.table.columns)
+    assert {"greedy", *extra_scores} <= set(said.table.columns)
 
 
 def test_wall_times_go_to_a_file_of_their_own_and_leave_the_predictions_the_same_bytes(
@@ -99,7 +99,7 @@ def test_predictions_tell_where_they_come_from(tiny_base: Path, tiny_clips: Path
     assert said.provenance["policy"] == policy_hash(tiny_base)
     assert said.provenance["setting"] == "6x56"
     assert said.provenance["decoding"]["max_new_tokens"] == 3
-    assert said.provenance["answer"] == {"reading": "authors", "range": None}
+    assert said.provenance["answer"] == {"parsing": "authors", "range": None}
     assert said.provenance["clips"] == [hashlib.sha256(tiny_clips.read_bytes()).hexdigest()]
 
 

@@ -13,7 +13,7 @@ from vqathinker.errors import InputError
 from vqathinker.phases import gpus as gpus_module
 from vqathinker.phases.gpus import check_gpus, claim_gpus, visible_gpus
 
-# Claims GPUs, prints them, and holds them until its input ends; "become": as another program.
+# Claims GPUs, prints them, keeps them until its input ends. With a 2nd argument, execs a program.
 CLAIM = """
 import os, sys
 from pathlib import Path
@@ -29,7 +29,7 @@ sys.stdin.read()
 
 @pytest.fixture
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """A machine with eight GPUs, none of them chosen; the locks are in the folder of this test."""
+    """A machine with eight GPUs and no restriction, with locks in the test's folder."""
     for name in (*(f"nvidia{n}" for n in range(8)), "nvidiactl", "nvidia-uvm"):
         (tmp_path / name).touch()
     monkeypatch.setattr(gpus_module, "DEVICES", tmp_path)
@@ -47,33 +47,33 @@ def job(environment: dict[str, str], *words: str) -> Iterator["subprocess.Popen[
         process.kill()
 
 
-def got(process: "subprocess.Popen[str]") -> set[str]:
+def claimed(process: "subprocess.Popen[str]") -> set[str]:
     return set(process.stdout.readline().strip().split(","))
 
 
 def test_concurrent_jobs_claim_different_gpus(environment):
     with ExitStack() as stack:
         jobs = [stack.enter_context(job(environment, n)) for n in ("1", "1", "4", "2")]
-        taken = [got(each) for each in jobs]
-    assert [len(each) for each in taken] == [1, 1, 4, 2]
-    assert set.union(*taken) == set("01234567")
+        found = [claimed(process) for process in jobs]
+    assert [len(gpus) for gpus in found] == [1, 1, 4, 2]
+    assert set.union(*found) == set("01234567")
 
 
-@pytest.mark.parametrize("become", [(), ("become",)])
-def test_a_gpu_is_free_when_its_process_is_killed(environment, become):
-    """Training becomes its launcher, which must keep the claimed GPUs."""
-    with job(environment, "8", *become) as first:
-        assert got(first) == set("01234567")
+@pytest.mark.parametrize("exec_argument", [(), ("exec",)])
+def test_gpu_is_free_after_its_process_is_killed(environment, exec_argument):
+    """Training replaces its process by a launcher, which must keep the claimed GPUs."""
+    with job(environment, "8", *exec_argument) as first:
+        assert claimed(first) == set("01234567")
         with job(environment, "1") as second:
             assert "1 of 8" in second.stderr.readline()
             assert second.poll() is None
             first.kill()
             first.wait()
-            assert len(got(second)) == 1
+            assert len(claimed(second)) == 1
 
 
 @pytest.mark.parametrize(
-    ("wanted", "device", "said"),
+    ("wanted", "device", "variables"),
     [
         (1, "cpu", {}),
         (0, "auto", {}),
@@ -83,8 +83,8 @@ def test_a_gpu_is_free_when_its_process_is_killed(environment, become):
     ],
 )
 @pytest.mark.usefixtures("environment")
-def test_nothing_is_claimed_without_need(monkeypatch, wanted, device, said):
-    for name, value in said.items():
+def test_no_gpu_is_claimed_without_need(monkeypatch, wanted, device, variables):
+    for name, value in variables.items():
         monkeypatch.setenv(name, value)
     before = dict(os.environ)
     claim_gpus(wanted, device)
@@ -92,16 +92,16 @@ def test_nothing_is_claimed_without_need(monkeypatch, wanted, device, said):
 
 
 @pytest.mark.usefixtures("environment")
-def test_more_gpus_than_exist_are_refused():
+def test_request_for_too_many_gpus_is_refused():
     with pytest.raises(InputError, match=r"--gpus 9: .* 8 "):
         claim_gpus(9, "auto")
 
 
-@pytest.mark.parametrize(("chosen", "number"), [("", 0), ("GPU-8f2a", 1), ("1,-1,2", 1)])
+@pytest.mark.parametrize(("visible", "number"), [("", 0), ("GPU-8f2a", 1), ("1,-1,2", 1)])
 @pytest.mark.usefixtures("environment")
-def test_visible_gpus_are_those_that_cuda_sees(monkeypatch, chosen, number):
+def test_visible_gpus_are_those_that_cuda_uses(monkeypatch, visible, number):
     assert visible_gpus() == [*"01234567"]
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert len(visible_gpus()) == number
 
 
@@ -120,7 +120,7 @@ PAPER = {"scale": "paper", "device": "auto", "resources": RESOURCES}
         (PAPER, {"fetch"}, 0, None),
     ],
 )
-def test_a_run_is_refused_or_warned_of_missing_gpus(params, rules, gpus, outcome):
+def test_run_without_enough_gpus_is_refused_or_warned(params, rules, gpus, outcome):
     if outcome is InputError:
         with pytest.raises(InputError, match="paper"):
             check_gpus(params, rules, gpus)

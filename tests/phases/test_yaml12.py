@@ -1,4 +1,4 @@
-"""The reader of YAML has the types of YAML 1.2, and the writer is readable for either version."""
+"""YAML is read with the types of YAML 1.2 and written so that both versions read it equally."""
 
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ def test_scalars_are_those_of_the_core_schema(text: str, value: Any) -> None:
         assert read_scalar(text) == value
 
 
-def test_merge_keys_lay_a_row_over_others() -> None:
+def test_merge_keys_merge_rows() -> None:
     text = "a: &a {x: 1, y: 2}\nb: &b\n  <<: *a\n  y: 3\nc:\n  <<: [*b, {z: 4}]\n  x: 5\n"
     assert parse_yaml(text)["c"] == {"x": 5, "y": 3, "z": 4}
 
@@ -53,7 +53,7 @@ def test_merge_keys_lay_a_row_over_others() -> None:
         ("a: &a {b: 1}\nc:\n  <<: *a\n  d: 1\n  d: 2", 5),
     ],
 )
-def test_a_duplicate_key_is_refused_with_its_line(tmp_path: Path, text: str, line: int) -> None:
+def test_duplicate_key_is_refused_with_its_line(tmp_path: Path, text: str, line: int) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=rf"params\.yaml, line {line}: "):
@@ -72,8 +72,8 @@ SCALARS = st.one_of(
 
 
 @given(st.dictionaries(st.text(), st.lists(SCALARS)))
-def test_readers_of_either_version_read_back_what_is_written(tree: dict[str, Any]) -> None:
+def test_readers_of_both_versions_read_the_same_values(tree: dict[str, Any]) -> None:
     text = dump_yaml(tree)
     for read in (parse_yaml(text), yaml.safe_load(text)):
         assert read == tree
-        assert repr(read) == repr(tree)  # 1 is no 1.0, and no True
+        assert repr(read) == repr(tree)  # 1 differs from 1.0 and True

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vqathinker.choices import AnswerReading
+from vqathinker.choices import AnswerParsing
 from vqathinker.params import AnswerParams
 from vqathinker.policy.answer import (
     STATUSES,
@@ -20,8 +20,8 @@ from vqathinker.policy.answer import (
     read_answer,
 )
 
-STRICT = AnswerParams(reading="strict", range=[0, 5])
-AUTHORS = AnswerParams(reading="authors", range=None)
+STRICT = AnswerParams(parsing="strict", range=[0, 5])
+AUTHORS = AnswerParams(parsing="authors", range=None)
 
 # completion, score, coarse, why
 AUTHORS_ANSWERS = [
@@ -120,7 +120,7 @@ def test_without_an_answer_one_that_reached_its_longest_length_was_cut_off(
 def test_the_range_is_a_parameter() -> None:
     completion = Completion("<answer>97.25</answer>")
     for limits, status in (([0, 100], "ok"), ([0, 5], "out_of_range"), (None, "ok")):
-        how = AnswerParams(reading="strict", range=limits)
+        how = AnswerParams(parsing="strict", range=limits)
         assert read_answer(completion, how).status == status
 
 
@@ -181,11 +181,11 @@ ANSWER_PIECES = st.lists(
 )
 
 
-@pytest.mark.parametrize("reading", get_args(AnswerReading))
+@pytest.mark.parametrize("reading", get_args(AnswerParsing))
 @given(pieces=ANSWER_PIECES, split=st.integers(1, len(CLOSE)))
 def test_pieces_read_as_the_whole(reading: Any, pieces: list[str], split: int) -> None:
     whole = read_answer(
-        Completion(f"<answer>{''.join(pieces)}{CLOSE}"), AnswerParams(reading=reading, range=None)
+        Completion(f"<answer>{''.join(pieces)}{CLOSE}"), AnswerParams(parsing=reading, range=None)
     )
     state: Any = Prefix()
     for piece in [*pieces, CLOSE[:split], CLOSE[split:]]:

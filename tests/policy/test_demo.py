@@ -22,7 +22,7 @@ from vqathinker.policy.prompt import KINDS, WORDS
 from vqathinker.policy.tiny import build_policy, build_tokenizer
 from vqathinker.video.store import ClipStore
 
-STRICT = AnswerParams(reading="strict", range=[0, 5])
+STRICT = AnswerParams(parsing="strict", range=[0, 5])
 
 Source = Callable[..., Path]
 

@@ -47,12 +47,12 @@ def test_a_policy_in_half_precision_gives_every_kind_of_score(
 ) -> None:
     how = EvaluationParams.model_validate(
         {
-            "batch_size": 3, "max_new_tokens": 6, "score": "expected", "beside": ["mean"],
+            "batch_size": 3, "max_new_tokens": 6, "score": "expected", "extra_scores": ["mean"],
             "precision": "bf16",
             "sampling": {"answers": 2, "temperature": 1.0, "seed": 7},
         }
     )  # fmt: skip
-    scorer = Scorer(half.model, half.tokenizer, how, AnswerParams(reading="authors", range=None))
+    scorer = Scorer(half.model, half.tokenizer, how, AnswerParams(parsing="authors", range=None))
     told = scorer.score(encode_prompts(half.model, ids, pixels), ["a", "b", "c"])
     assert len(told) == 3
     assert all(len(each.samples) == 2 and each.expected is not None for each in told)

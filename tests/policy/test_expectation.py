@@ -123,7 +123,7 @@ def test_the_missing_mass_bounds_the_error(
 
 
 def answer_params(reading: Any) -> AnswerParams:
-    return AnswerParams(reading=reading, range=list(LIMITS))
+    return AnswerParams(parsing=reading, range=list(LIMITS))
 
 
 def test_a_branch_that_is_left_counts_with_the_number_that_it_begins_with(

@@ -14,7 +14,7 @@ from vqathinker.policy.scoring import Scorer, mean_of
 from vqathinker.video.store import ClipStore
 
 VIDEOS = ["clip0.mp4", "clip1.mp4", "clip2.mp4"]
-AUTHORS = AnswerParams(reading="authors", range=None)
+AUTHORS = AnswerParams(parsing="authors", range=None)
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +28,12 @@ def prompts(base: Policy, tiny_clips: Path) -> EncodedPrompts:
     return encode_prompts(base.model, ids, normalise(ClipStore([tiny_clips]).batch(VIDEOS)))
 
 
-def scorer(base: Policy, score: str, *beside: str, seed: int = 7, answers: int = 4) -> Scorer:
+def scorer(base: Policy, score: str, *extra_scores: str, seed: int = 7, answers: int = 4) -> Scorer:
     how = {
         "batch_size": 1,
         "max_new_tokens": 8,
         "score": score,
-        "beside": list(beside),
+        "extra_scores": list(extra_scores),
         "precision": "fp32",
         "sampling": {"answers": answers, "temperature": 1.0, "seed": seed},
     }

@@ -27,7 +27,7 @@ def project(tmp_path: Path, config: dict[str, Any]) -> Path:
     scales: dict[str, Any] = with_rehearsals(config, counts())["scales"]
     for scale in scales.values():
         scale["clips"]["shard_size"] = 100_000
-        scale.setdefault("download", {})["bring"] = "all"
+        scale.setdefault("download", {})["fetch"] = "all"
     params = yaml.safe_dump({**config, "scales": scales}, sort_keys=False)
     (tmp_path / "params.yaml").write_text(params, encoding="utf-8")
     return tmp_path

@@ -37,7 +37,7 @@ MAY_CHANGE = {
     },
     "hosts": {
         "data.cards",
-        "download.bring",
+        "download.fetch",
         "judge",
         "metrics.allow_incomplete",
         "report.title",

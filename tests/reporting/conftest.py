@@ -137,7 +137,7 @@ def job() -> dict[str, Any]:
     runs = {"base": {"train": False, "seed": 42}, "grpo": {"train": True, "seed": 42}}
     report = {"title": "Mine", "method": "grpo", "resamples": 200}
     metrics = {"allow_incomplete": False, "intervals": QUICK.model_dump()}
-    understanding = {"tasks": {}, "seed": 7, "max_questions": None, "reading": "generated"}
+    understanding = {"tasks": {}, "seed": 7, "max_questions": None, "answer_by": "generated"}
     params = {
         "data": data,
         "understanding": understanding,

@@ -41,7 +41,7 @@ QUESTIONS = UnderstandingParams.model_validate(
             "demo_indomain": {"kind": "made", "set": "demo_indomain", "file": "degradations.csv"},
             "q_bench_video": {"kind": "q_bench_video", "set": "q_bench_video", "file": "dev.json"},
         },
-        "seed": 7, "max_questions": None, "reading": "generated",
+        "seed": 7, "max_questions": None, "answer_by": "generated",
     }
 )  # fmt: skip
 ACCURACY = row_of("accuracy", "overall", "", n=3, n_failed=0, value=2 / 3, low=0.2, high=0.94,

@@ -15,7 +15,7 @@ preload_modules("vqathinker.scoring.sample", "torch", "vqathinker.video.decode")
 RECORD: dict[str, Any] = {
     "data": "data/mine/manifest.parquet",
     "settings": {
-        "answer": {"reading": "authors", "range": None}, "training": {"max_new_tokens": 8},
+        "answer": {"parsing": "authors", "range": None}, "training": {"max_new_tokens": 8},
     },
     "trained_on": {
         "set": "mine", "videos": 50, "mos": [float(n) for n in range(101)],

@@ -22,7 +22,7 @@ from vqathinker.video.workers import Limits
 
 HOW = {
     "batch_size": 4, "max_new_tokens": 8, "precision": "fp32", "score": "mean",
-    "beside": ["expected"], "sampling": {"answers": 16, "temperature": 1.0, "seed": 7},
+    "extra_scores": ["expected"], "sampling": {"answers": 16, "temperature": 1.0, "seed": 7},
 }  # fmt: skip
 
 
@@ -36,7 +36,7 @@ def predictions(
     rows = {"video": names, "file": names, "status": "ok"}
     rows["frames"] = [probe(videos / name).frames for name in names]
     decode_shard(pd.DataFrame(rows), videos, "6x56", folder / "clips", Limits(60, 2000))
-    answer = AnswerParams(reading="authors", range=None)
+    answer = AnswerParams(parsing="authors", range=None)
     how = EvaluationParams.model_validate(HOW)
     out = folder / "out.parquet"
     predict(talking, [folder / "clips"], how, answer, run="a", benchmark="b", out=out)

@@ -94,7 +94,7 @@ def predicted(own: LoadedPolicy, clip: Path, folder: Path, **more: object) -> fl
     indices = torch.tensor([sampled.indices])
     write_shard(folder / "shard", [clip.name], frames, indices, {}, "6x56", {})
     how = EvaluationParams.model_validate(HOW | {"batch_size": 1, "score": "expected"} | more)
-    answer = AnswerParams(reading="authors", range=None)
+    answer = AnswerParams(parsing="authors", range=None)
     out = folder / "out.parquet"
     predict(own.folder, [folder / "shard"], how, answer, run="a", benchmark="b", out=out)
     return pd.read_parquet(out)["score"].item()
@@ -180,7 +180,7 @@ def test_the_command_gives_the_same_score_and_names_its_kind(
 def test_the_scale_is_that_of_labels_or_of_answers(
     tmp_path: Path, talking: Path, trained_on: dict | None, answer: list | None, scale: tuple | None
 ) -> None:
-    settings = RECORD["settings"] | {"answer": {"reading": "authors", "range": answer}}
+    settings = RECORD["settings"] | {"answer": {"parsing": "authors", "range": answer}}
     more = {"trained_on": trained_on, "settings": settings}
     one = LoadedPolicy(with_record(tmp_path / "policy", talking, **more), "cpu")
     assert one.scale == scale

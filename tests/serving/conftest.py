@@ -103,7 +103,7 @@ def hostile_policy(
         policy.lm_head.weight[row] = share * hidden.mean((0, 1))
     folder = tmp_path_factory.mktemp("hostile") / "policy"
     policy.config.setting = "6x56"
-    answer = {"reading": "authors", "range": None}
+    answer = {"parsing": "authors", "range": None}
     settings = {"training": {"max_new_tokens": 2}, "answer": answer}
     save_policy(policy, tokenizer, folder, "", {"settings": settings})
     return folder

@@ -23,7 +23,7 @@ TRAINING = {
     "launch": "single", "save_every": 2, "keep": 9,
 }  # fmt: skip
 # The base policy says digits without tags, which a strict reading takes for no answer.
-AUTHORS = {"reading": "authors", "range": None}
+AUTHORS = {"parsing": "authors", "range": None}
 WEIGHTS = {"regression": 1.0, "ranking": 1.0, "format": 1.0, "temporal": 1.0}
 
 
@@ -157,7 +157,7 @@ def settings_of(root: Path) -> Settings:
         rewards: dict[str, Any] | None = None, **training: Any,
     ) -> RunSettings:  # fmt: skip
         rewards = {
-            "weights": WEIGHTS | (weights or {}), "temporal": temporal or {"copies": 2},
+            "weights": WEIGHTS | (weights or {}), "temporal": temporal or {"perturbed_rollouts": 2},
             **(rewards or {}),
         }  # fmt: skip
         changed = {

@@ -10,7 +10,7 @@ from filelock import FileLock
 from safetensors.torch import load_file, save_file
 from tests.training.conftest import Rolled, Settings, drop_checkpoints, same_weights
 
-from vqathinker.phases.locks import HeldError
+from vqathinker.phases.locks import LockedError
 from vqathinker.training import resumable
 
 
@@ -127,6 +127,6 @@ def test_a_run_of_other_settings_or_files_starts_anew(
 def test_a_run_that_another_process_trains_is_left_alone(
     tmp_path: Path, training_set: Any, settings_of: Settings, rolled: list[Rolled]
 ) -> None:
-    with FileLock(tmp_path / ".lock"), pytest.raises(HeldError):
+    with FileLock(tmp_path / ".lock"), pytest.raises(LockedError):
         training_set.start(settings_of(), tmp_path)
     assert rolled == []

@@ -43,7 +43,7 @@ def params(**sections: Any) -> RewardsParams:
         "ranking": {"scope": "device", "epsilon": EPSILON},
         "temporal": {
             "rule": "batch",
-            "copies": None,
+            "perturbed_rollouts": None,
             "bonus": 0.3,
             "ranking_above": 0.5,
             "regression_above": 0.9,
@@ -55,8 +55,8 @@ def params(**sections: Any) -> RewardsParams:
     return RewardsParams.model_validate(authors)
 
 
-AUTHORS = AnswerParams(reading="authors", range=None)
-STRICT = AnswerParams(reading="strict", range=[0, 5])
+AUTHORS = AnswerParams(parsing="authors", range=None)
+STRICT = AnswerParams(parsing="strict", range=[0, 5])
 
 
 def say(*scores: float | str) -> list[Completion]:

@@ -135,7 +135,7 @@ def test_completions_that_reach_their_longest_length_are_told_from_others(
     tmp_path: Path, training_set: Any, settings_of: Settings, rolled: list[Rolled],
     rewarded: list[dict[str, Any]], base: Policy,
 ) -> None:  # fmt: skip
-    strict = {"reading": "strict", "range": [0, 5]}
+    strict = {"parsing": "strict", "range": [0, 5]}
     training_set.start(settings_of(seed=1, answer=strict, max_steps=2), tmp_path)
     history = pd.read_csv(tmp_path / "history.csv")
     end = base.tokenizer.eos_token_id

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from tests.video.misbehaviour import decode_unless_blocked
 
 from vqathinker.errors import InputError
-from vqathinker.phases.locks import HeldError, lock_of, only_writer
+from vqathinker.phases.locks import LockedError, lock_path, single_writer
 from vqathinker.video.damage import DisturbedJobError, Failure
 from vqathinker.video.decode import decode_clip
 from vqathinker.video.sampling import ClipSetting
@@ -105,7 +105,7 @@ def test_videos_that_are_gone_fail_the_job(mp4: Path, tmp_path: Path) -> None:
 
 def test_a_shard_is_made_by_one_process_at_a_time(mp4: Path, tmp_path: Path) -> None:
     out = tmp_path / "shard"
-    with only_writer(out, lock_of(out), "writes"), pytest.raises(HeldError, match="shard"):
+    with single_writer(out, lock_path(out), "writes"), pytest.raises(LockedError, match="shard"):
         decode(rows_of([mp4]), out)
     decode(rows_of([mp4]), out)
     assert [path.name for path in tmp_path.iterdir()] == [out.name]

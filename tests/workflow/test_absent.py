@@ -10,9 +10,9 @@ from tests.workflow.test_snakefile import REPORT, REPORTED, planned
 
 pytestmark = pytest.mark.workflow
 
-NOTHING = ("--config", "scale=paper", "download={bring: nothing}")
+NOTHING = ("--config", "scale=paper", "download={fetch: nothing}")
 SMALL: dict[str, Any] = {
-    "download": {"bring": "nothing"},
+    "download": {"fetch": "nothing"},
     "scale": "paper",
     "scales": {
         "paper": {
@@ -46,7 +46,7 @@ def test_a_set_that_comes_later_redoes_what_depends_on_it_and_one_that_goes_its_
     own = quick.folder / "own.yaml"
     own.write_text(yaml.safe_dump(SMALL), encoding="utf-8")
     said = quick.snakemake("--configfile", "own.yaml")
-    assert "download.bring is nothing" in said
+    assert "download.fetch is nothing" in said
     assert ": live_yt_gaming." in said
     assert ": lsvq_train. Not trained: grpo, " in said
     calls = quick.calls()

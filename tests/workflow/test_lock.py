@@ -29,7 +29,7 @@ def test_a_second_run_is_refused_while_the_first_lives(quick, first, second):
     quick.wait_until_held(run)
     code, said = quick.tried(*DOORS[second])
     assert code != 0
-    assert "HeldError" in said
+    assert "LockedError" in said
     assert "decode" in quick.run("snakemake", "--dry-run")
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
@@ -45,7 +45,7 @@ def test_jobs_that_outlive_their_run_keep_the_next_one_out(quick):
     os.kill(job, 0)
     code, said = quick.tried("snakemake", "--cores", "2")
     assert code == 1
-    assert "HeldError" in said
+    assert "LockedError" in said
     os.killpg(run.pid, signal.SIGKILL)
     while quick.tried("snakemake", "--cores", "2", "--", "keys")[0]:
         time.sleep(0.1)  # until the system has ended it

@@ -1,15 +1,15 @@
-"""Clips: sampled frames, decoded once, and the perturbations drawn for them."""
+"""Clips: sampled frames, which are decoded once, and their perturbations."""
 
 
 rule clips:
-    """Sampled frames of every video, and the perturbations drawn for them."""
+    """Sampled frames of all videos, and their perturbations."""
     input:
         LAYOUT.clips(LAYOUT.results),
 
 
 rule decode:
     input:
-        key=KEYS.of("decode"),
+        key=KEYS.input_function("decode"),
         receipt="data/{set}/source.json",
         manifest="data/{set}/manifest.parquet",
     output:
@@ -32,7 +32,7 @@ rule decode:
 
 rule perturb:
     input:
-        key=KEYS.of("perturb"),
+        key=KEYS.input_function("perturb"),
         manifest="data/{set}/manifest.parquet",
     output:
         "clips/{set}/{setting}/perturbations.parquet",

@@ -1,15 +1,15 @@
-"""Data sets: files as published or made, and one manifest row for every label."""
+"""Data sets: downloaded or generated files, and manifests with one row per label."""
 
 
 rule data:
-    """Videos, labels and the manifest of every set."""
+    """Videos, labels and manifests of all sets."""
     input:
-        [LAYOUT.manifest(name) for name in LAYOUT.present],
+        [LAYOUT.manifest(name) for name in LAYOUT.existing],
 
 
 rule fetch:
     input:
-        key=KEYS.of("fetch/{set}"),
+        key=KEYS.input_function("fetch/{set}"),
         shared=lambda w: LAYOUT.shared_receipts(w.set),
     output:
         receipt="data/{set}/source.json",
@@ -31,7 +31,7 @@ rule fetch:
 
 rule manifest:
     input:
-        key=KEYS.of("manifest/{set}"),
+        key=KEYS.input_function("manifest/{set}"),
         receipt="data/{set}/source.json",
     output:
         "data/{set}/manifest.parquet",

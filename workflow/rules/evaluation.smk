@@ -1,14 +1,14 @@
-"""Predictions, which no label reaches, and metrics, which compare them with test MOS."""
+"""Predictions, which use no label, and metrics, which compare them with the MOS."""
 
 
 rule predictions:
-    """Predictions of every policy on every benchmark."""
+    """Predictions of all main runs on all benchmarks."""
     input:
         LAYOUT.predictions(LAYOUT.results),
 
 
 rule evaluation:
-    """Metrics on every benchmark, and temporal preference."""
+    """Metrics on all benchmarks, and temporal preference."""
     input:
         LAYOUT.metrics(LAYOUT.results),
         LAYOUT.preferences(LAYOUT.results),
@@ -16,11 +16,11 @@ rule evaluation:
 
 rule predict:
     input:
-        key=KEYS.of("predict"),
+        key=KEYS.input_function("predict"),
         policy=lambda w: LAYOUT.policy(w.run),
         clips=lambda w: LAYOUT.shard(w.benchmark, w.run, w.shard),
     output:
-        f"{LAYOUT.predicted}/{{run}}/{{benchmark}}/{{shard}}.parquet",
+        f"{LAYOUT.shard_folder}/{{run}}/{{benchmark}}/{{shard}}.parquet",
     log:
         f"logs/predict/{LAYOUT.scale}/{{run}}/{{benchmark}}/{{shard}}.log",
         times=f"logs/predict/{LAYOUT.scale}/{{run}}/{{benchmark}}/{{shard}}.times.csv",
@@ -46,7 +46,6 @@ rule gather:
         f"logs/gather/{LAYOUT.scale}/{{run}}/{{benchmark}}.log",
     conda:
         "../../envs/policy.yaml"
-    threads: THREADS["report"]
     resources:
         **RESOURCES["report"],
     shell:
@@ -55,7 +54,7 @@ rule gather:
 
 rule metrics:
     input:
-        key=KEYS.of("metrics"),
+        key=KEYS.input_function("metrics"),
         predictions=f"{LAYOUT.results}/predictions/{{run}}/{{benchmark}}.parquet",
         manifest="data/{benchmark}/manifest.parquet",
         clips=lambda w: LAYOUT.shards(w.benchmark, w.run),
@@ -65,7 +64,6 @@ rule metrics:
         f"logs/metrics/{LAYOUT.scale}/{{run}}/{{benchmark}}.log",
     conda:
         "../../envs/policy.yaml"
-    threads: THREADS["report"]
     resources:
         **RESOURCES["report"],
     shell:
@@ -81,19 +79,18 @@ rule absent:
     log:
         f"logs/absent/{LAYOUT.scale}/{{pair}}.log",
     wildcard_constraints:
-        pair="|".join(re.escape("/".join(pair)) for pair in LAYOUT.absent_pairs)
+        pair="|".join(re.escape("/".join(pair)) for pair in LAYOUT.missing_pairs)
         or "(?!)",
     localrule: True
     conda:
         "../../envs/policy.yaml"
-    threads: THREADS["report"]
     resources:
         **RESOURCES["report"],
     params:
-        of=lambda w: w.pair.split("/"),
-        lacking=lambda w: LAYOUT.lacking(*w.pair.split("/")),
+        run_and_benchmark=lambda w: w.pair.split("/"),
+        missing=lambda w: LAYOUT.missing_for(*w.pair.split("/")),
     shell:
-        "vqathinker absent {params.of:q} --lacking {params.lacking:q}"
+        "vqathinker absent {params.run_and_benchmark:q} --lacking {params.missing:q}"
         " --params {input.key:q} --out {output:q} 2> {log:q}"
 
 

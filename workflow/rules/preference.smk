@@ -1,14 +1,14 @@
-"""Temporal preference: clips compared with their perturbed copies, without labels."""
+"""Temporal preference: how often clips score above their perturbed copies, without labels."""
 
 
 rule perturbed:
     input:
-        key=KEYS.of("perturbed"),
+        key=KEYS.input_function("perturbed"),
         policy=lambda w: LAYOUT.policy(w.run),
         manifest="data/{benchmark}/manifest.parquet",
         clips=lambda w: LAYOUT.shard(w.benchmark, w.run, w.shard),
     output:
-        f"{LAYOUT.predicted}/{{run}}/{{benchmark}}/perturbed/{{shard}}.parquet",
+        f"{LAYOUT.shard_folder}/{{run}}/{{benchmark}}/perturbed/{{shard}}.parquet",
     log:
         f"logs/perturbed/{LAYOUT.scale}/{{run}}/{{benchmark}}/{{shard}}.log",
         times=f"logs/perturbed/{LAYOUT.scale}/{{run}}/{{benchmark}}/{{shard}}.times.csv",
@@ -37,7 +37,7 @@ use rule gather as gather_perturbed with:
 
 rule preference:
     input:
-        key=KEYS.of("preference"),
+        key=KEYS.input_function("preference"),
         perturbed=f"{LAYOUT.results}/perturbed/{{run}}/{{benchmark}}.parquet",
         manifest="data/{benchmark}/manifest.parquet",
     output:
@@ -46,7 +46,6 @@ rule preference:
         f"logs/preference/{LAYOUT.scale}/{{run}}/{{benchmark}}.log",
     conda:
         "../../envs/policy.yaml"
-    threads: THREADS["report"]
     resources:
         **RESOURCES["report"],
     shell:

@@ -1,14 +1,14 @@
-"""Tables, figures and the page, of the main runs or of every run."""
+"""Tables, figures and report page, of the main runs or of all runs."""
 
 
 rule tables:
-    """Tables of scores and of answers to questions."""
+    """Tables of scores, temporal preference and quality understanding."""
     input:
         f"{LAYOUT.results}/tables",
 
 
 rule figures:
-    """Curves and scatter plots."""
+    """Training curves, scatter plots and temporal preference."""
     input:
         f"{LAYOUT.results}/figures",
 
@@ -21,12 +21,12 @@ rule report:
 
 rule write_tables:
     input:
-        key=KEYS.of("tables"),
+        key=KEYS.input_function("tables"),
         metrics=lambda w: LAYOUT.metrics(w.folder),
         predictions=lambda w: LAYOUT.predictions(w.folder),
         manifests=LAYOUT.manifests,
         preference=lambda w: LAYOUT.preferences(w.folder),
-        understanding=lambda w: LAYOUT.understood(w.folder),
+        understanding=lambda w: LAYOUT.understanding_measures(w.folder),
     output:
         report(
             directory("{folder}/tables"),
@@ -38,7 +38,6 @@ rule write_tables:
         "logs/write_tables/{folder}.log",
     conda:
         "../../envs/report.yaml"
-    threads: THREADS["report"]
     resources:
         **RESOURCES["report"],
     shell:
@@ -50,7 +49,7 @@ rule write_tables:
 
 rule write_numbers:
     input:
-        key=KEYS.of("numbers"),
+        key=KEYS.input_function("numbers"),
         tables="{folder}/tables",
     output:
         directory("{folder}/numbers"),
@@ -58,7 +57,6 @@ rule write_numbers:
         "logs/numbers/{folder}.log",
     conda:
         "../../envs/report.yaml"
-    threads: THREADS["report"]
     resources:
         **RESOURCES["report"],
     shell:
@@ -67,7 +65,7 @@ rule write_numbers:
 
 rule draw_figures:
     input:
-        key=KEYS.of("figures"),
+        key=KEYS.input_function("figures"),
         histories=lambda w: LAYOUT.histories(w.folder),
         predictions=lambda w: LAYOUT.predictions(w.folder),
         manifests=LAYOUT.manifests,
@@ -83,7 +81,6 @@ rule draw_figures:
         "logs/draw_figures/{folder}.log",
     conda:
         "../../envs/report.yaml"
-    threads: THREADS["report"]
     resources:
         **RESOURCES["report"],
     shell:
@@ -93,14 +90,14 @@ rule draw_figures:
 
 
 rule thumbnails:
-    """Thumbnails of the clips of the benchmarks, for the page."""
+    """Thumbnails of the benchmarks' clips, for the report page."""
     input:
         LAYOUT.thumbnails,
 
 
 rule draw_thumbnails:
     input:
-        key=KEYS.of("thumbnails"),
+        key=KEYS.input_function("thumbnails"),
         clips=lambda w: LAYOUT.shards(w.benchmark),
     output:
         directory(f"{LAYOUT.results}/thumbnails/{{benchmark}}"),
@@ -108,7 +105,6 @@ rule draw_thumbnails:
         f"logs/draw_thumbnails/{LAYOUT.scale}/{{benchmark}}.log",
     conda:
         "../../envs/policy.yaml"
-    threads: THREADS["report"]
     resources:
         **RESOURCES["report"],
     shell:
@@ -117,12 +113,12 @@ rule draw_thumbnails:
 
 rule write_page:
     input:
-        key=KEYS.of("page"),
+        key=KEYS.input_function("page"),
         tables="{folder}/tables",
         figures="{folder}/figures",
         predictions=lambda w: LAYOUT.predictions(w.folder),
         manifests=LAYOUT.manifests,
-        perturbed=lambda w: LAYOUT.perturbed(w.folder),
+        perturbed=lambda w: LAYOUT.perturbed_predictions(w.folder),
         thumbnails=LAYOUT.thumbnails,
     output:
         report("{folder}/report.html", caption="../report/page.rst", category="Report"),
@@ -130,7 +126,6 @@ rule write_page:
         "logs/write_page/{folder}.log",
     conda:
         "../../envs/report.yaml"
-    threads: THREADS["report"]
     resources:
         **RESOURCES["report"],
     shell:

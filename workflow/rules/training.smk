@@ -1,21 +1,21 @@
-"""Policies: base policies, training runs, and exported policies."""
+"""Policies: base policies, training, and export."""
 
 
 rule bases:
-    """The policies that training starts from."""
+    """Policies that training starts from."""
     input:
         LAYOUT.base_policies(LAYOUT.results),
 
 
 rule policies:
-    """The trained policies."""
+    """Policies of all main runs."""
     input:
         LAYOUT.policies(LAYOUT.results),
 
 
 rule base:
     input:
-        key=KEYS.of("base/{name}"),
+        key=KEYS.input_function("base/{name}"),
         receipts=lambda w: LAYOUT.base_files(w.name, "source.json"),
         clips=lambda w: LAYOUT.base_clips(w.name),
     output:
@@ -38,7 +38,7 @@ rule base:
 
 rule train:
     input:
-        key=KEYS.of("train/{run}"),
+        key=KEYS.input_function("train/{run}"),
         policy=lambda w: LAYOUT.base_policy(w.run),
         manifest=LAYOUT.manifest(LAYOUT.train_set),
         clips=lambda w: LAYOUT.shards(LAYOUT.train_set, w.run),
@@ -65,10 +65,10 @@ rule train:
 
 rule export:
     input:
-        key=KEYS.of("export/{run}"),
+        key=KEYS.input_function("export/{run}"),
         history=LAYOUT.history("{run}"),
     output:
-        directory(LAYOUT.trained_policy("{run}")),
+        directory(f"models/{LAYOUT.scale}/{{run}}/policy"),
     log:
         f"logs/export/{LAYOUT.scale}/{{run}}.log",
     conda:

@@ -1,15 +1,15 @@
-"""Questions in addition to the score: asked without the right answers, measured with them."""
+"""Quality understanding: answers to questions, their verdicts, and their measures."""
 
 
 rule understanding:
-    """Measures of the answers to questions."""
+    """Measures of answers to questions."""
     input:
-        LAYOUT.understood(LAYOUT.results),
+        LAYOUT.understanding_measures(LAYOUT.results),
 
 
 rule ask:
     input:
-        key=KEYS.of("ask/{task}"),
+        key=KEYS.input_function("ask/{task}"),
         policy=lambda w: LAYOUT.policy(w.run),
         receipt=lambda w: LAYOUT.receipt(LAYOUT.task_set(w.task)),
         clips=lambda w: LAYOUT.shards(LAYOUT.task_set(w.task), w.run),
@@ -35,7 +35,7 @@ rule ask:
 
 rule judge:
     input:
-        key=KEYS.of("judge/{task}"),
+        key=KEYS.input_function("judge/{task}"),
         receipt=lambda w: LAYOUT.receipt(LAYOUT.task_set(w.task)),
         answers=f"{LAYOUT.understanding}/answers/{{run}}/{{task}}.parquet",
     output:
@@ -45,7 +45,6 @@ rule judge:
     localrule: True
     conda:
         "../../envs/policy.yaml"
-    threads: THREADS["report"]
     resources:
         **RESOURCES["report"],
     params:
@@ -57,17 +56,16 @@ rule judge:
 
 rule measure:
     input:
-        key=KEYS.of("measure/{task}"),
+        key=KEYS.input_function("measure/{task}"),
         receipt=lambda w: LAYOUT.receipt(LAYOUT.task_set(w.task)),
         answers=f"{LAYOUT.understanding}/answers/{{run}}/{{task}}.parquet",
-        judged=lambda w: LAYOUT.judged(w.run, w.task),
+        judged=lambda w: LAYOUT.verdicts(w.run, w.task),
     output:
         f"{LAYOUT.understanding}/measures/{{run}}/{{task}}.json",
     log:
         f"logs/measure/{LAYOUT.scale}/{{run}}/{{task}}.log",
     conda:
         "../../envs/policy.yaml"
-    threads: THREADS["report"]
     resources:
         **RESOURCES["report"],
     params:

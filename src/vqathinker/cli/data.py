@@ -119,8 +119,8 @@ def status(
     from vqathinker.datasets.card import card_names, load_card
     from vqathinker.datasets.inventory import disk_needs, format_bytes, read_set_state
     from vqathinker.params import DataParams, load_section
-    from vqathinker.phases.cards import absent_sets, describe_absent
-    from vqathinker.phases.parameters import DOWNLOAD, read_params
+    from vqathinker.phases.cards import describe_missing, missing_sets
+    from vqathinker.phases.parameters import read_params
 
     wanted = load_section(params, DataParams)
     folder = Path(wanted.cards)
@@ -140,8 +140,8 @@ def status(
     if disk.needed > disk.free:
         typer.secho("This disk is too small.", fg="red", bold=True)
     resolved = read_params(params)
-    if DOWNLOAD in resolved and not (everything or names):  # a job's file has no such section
-        for line in describe_absent(resolved, absent_sets(resolved, data=data)):
+    if "download" in resolved and not (everything or names):  # a job's file has no such section
+        for line in describe_missing(resolved, missing_sets(resolved, data=data)):
             typer.echo(line)
 
 

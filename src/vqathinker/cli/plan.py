@@ -58,7 +58,7 @@ def plan(
     Example: vqathinker plan --scale paper --gpu H100
     """
     from vqathinker.params import load_all
-    from vqathinker.phases.cards import absent_sets, describe_absent
+    from vqathinker.phases.cards import describe_missing, missing_sets
     from vqathinker.planning import COMPLETION_TOKENS, make_plan
 
     wanted = load_all(params, [*([f"scale={scale}"] if scale else []), *(config or [])])
@@ -66,7 +66,7 @@ def plan(
     seconds = None if rates is None else read_step_seconds(rates)
     tokens = completion or COMPLETION_TOKENS
     forecast, resolved = make_plan(wanted, device, tokens, seconds), wanted.model_dump()
-    missing = list(describe_absent(resolved, absent_sets(resolved)))
+    missing = list(describe_missing(resolved, missing_sets(resolved)))
     assumptions, refusals = list(_assumptions(forecast, tokens)), list(_refusals(forecast))
     if as_json:
         more = {"completion": tokens, "left_out": missing, "refusals": refusals}

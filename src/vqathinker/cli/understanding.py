@@ -17,7 +17,7 @@ from vqathinker.cli.options import (
     file_option,
     prepare_device,
 )
-from vqathinker.phases.words import nearest
+from vqathinker.phases.hints import nearest
 from vqathinker.products import ANSWERS, JUDGED, QUESTIONS
 
 if TYPE_CHECKING:

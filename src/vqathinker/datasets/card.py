@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from vqathinker.datasets.remote_file import RemoteFile, StrictModel, Variable
 from vqathinker.errors import InputError, read_json
-from vqathinker.params.faults import describe_faults
+from vqathinker.params.errors import describe_errors
 from vqathinker.phases.cards import CARDS, STAND_INS
 from vqathinker.phases.yaml12 import read_yaml
 
@@ -238,7 +238,7 @@ def load_card(name: str, folder: Path | None = None) -> Card:
     try:
         card = Card.model_validate(content)
     except ValidationError as error:
-        lines = [f"{file}: {line}" for line in describe_faults(error, content, StrictModel)]
+        lines = [f"{file}: {line}" for line in describe_errors(error, content, StrictModel)]
         raise CardError("\n".join(lines)) from None
     if card.name != name:
         raise CardError(f"{file}: its name is {card.name!r}, expected {name!r}, that of the file")

@@ -59,7 +59,7 @@ def fetch_set(
         LabelError: the labels, which name the videos, cannot be read.
         InputError: `out` of a made set holds something else, a file or folder of the set cannot be
             read, or a link leads in circles.
-        HeldError: another process is fetching the set.
+        LockedError: another process is fetching the set.
     """
     card = load_card(name, Path(params.cards))
     with open_journal(out, {"set": name}) as entries:

@@ -13,7 +13,7 @@ from vqathinker.datasets.labels import read_label_file
 from vqathinker.datasets.matching import plain_path
 from vqathinker.datasets.readers import read_table
 from vqathinker.datasets.remote_file import StrictModel
-from vqathinker.params.faults import describe_faults
+from vqathinker.params.errors import describe_errors
 from vqathinker.phases.yaml12 import parse_yaml
 
 # The only names that a column is recognised by, in any case.
@@ -98,7 +98,7 @@ def write_card(
     try:
         card = Card.model_validate(content)
     except ValidationError as error:
-        raise CardError("\n".join(describe_faults(error, content, StrictModel))) from None
+        raise CardError("\n".join(describe_errors(error, content, StrictModel))) from None
     if labels:
         try:
             rows = len(read_label_file(labels, card.label))

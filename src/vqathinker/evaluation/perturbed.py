@@ -48,7 +48,7 @@ def predict_perturbed(  # noqa: PLR0913  each decides what is asked or written
     asked is about those that have a clip in `clips`. Of scores there are the greedy one and the one
     that tables show. Bytes, kills and `times` are as `predict` has them.
     """
-    how = how.model_copy(update={"beside": []})
+    how = how.model_copy(update={"extra_scores": []})
     asked = load_asked(policy, clips, how, answer, run=run, benchmark=benchmark, device=device)
     chosen = choose_videos(videos, preference.videos, preference.seed)
     here = [video for video in asked.store.ids if video in chosen]

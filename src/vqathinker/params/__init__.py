@@ -1,7 +1,8 @@
 """params.yaml, validated and typed: one model per section, which documents each key.
 
-params.yaml holds every value. Newer keys have its value as their default, so that older files stay
-valid. `vqathinker schema` writes `workflow/schemas/params.schema.yaml` from these models.
+params.yaml holds all values. Keys that were added later have the same value as their default here,
+so that older files stay valid. `vqathinker schema` writes `workflow/schemas/params.schema.yaml`
+from these models.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,7 @@ from vqathinker.params.data import (
     ReaderName,
     SetParams,
 )
+from vqathinker.params.errors import describe_errors, path_in_file
 from vqathinker.params.evaluation import (
     EXPECTATION,
     CompareParams,
@@ -47,8 +49,7 @@ from vqathinker.params.evaluation import (
     ThreadsParams,
     UnderstandingParams,
 )
-from vqathinker.params.faults import describe_faults, written_path
-from vqathinker.params.model import Model, Name, Named, Section, Whole
+from vqathinker.params.model import ByName, Model, Name, Section, Whole
 from vqathinker.params.training import (
     AnswerParams,
     Launch,
@@ -60,17 +61,16 @@ from vqathinker.params.training import (
     RunSettings,
     TrainingParams,
 )
-from vqathinker.phases.overlays import coerce, resolve_overlays
-from vqathinker.phases.parameters import read_params, resolve
+from vqathinker.phases.hints import nearest
+from vqathinker.phases.parameters import merge_config, parse_scalars, read_params, resolve
 from vqathinker.phases.trees import Tree, only
-from vqathinker.phases.words import nearest
 from vqathinker.phases.yaml12 import dump_yaml
 
 S = TypeVar("S", bound=Section)
 
 
 class ParameterError(ValueError):
-    """A value in params.yaml, or in the file of a job, is not what its model expects."""
+    """A value in params.yaml, or in the file of a job, is missing, unknown or wrong."""
 
 
 class Parameters(Model):
@@ -86,15 +86,15 @@ class Parameters(Model):
     rewards: RewardsParams
     answer: AnswerParams
     prompt: PromptParams
-    runs: Named[RunParams] = Field(min_length=1)
+    runs: ByName[RunParams] = Field(min_length=1)
     evaluation: EvaluationParams
     preference: PreferenceParams
     metrics: MetricsParams
     understanding: UnderstandingParams
-    judge: JudgeParams | None = Field(description="of open answers; null: they have no score")
+    judge: JudgeParams | None = Field(description="judge of open-ended answers; null: no score")
     report: ReportParams
-    kernels: Kernels = Field(description="of torch on the CPU; avx2: none newer than that")
-    device: Device = Field(description="of the policy; auto: the GPU if there is one")
+    kernels: Kernels = Field(description="CPU kernels of torch; avx2: no newer instructions")
+    device: Device = Field(description="device of the policy; auto: a GPU if available")
     threads: ThreadsParams
     resources: ResourcesParams
 
@@ -103,35 +103,35 @@ class Parameters(Model):
         known = [*self.data.in_domain, *self.data.out_of_distribution]
         for name in set(self.preference.benchmarks) - {*known}:
             raise ValueError(
-                f"preference.benchmarks has {name!r}, expected benchmarks of the scale: "
+                f"preference.benchmarks has {name!r}, expected benchmarks of the scale, "
                 f"{', '.join(known)}{nearest(name, known)}"
             )
         return self
 
     @model_validator(mode="after")
     def _require_one_base_per_name(self) -> Self:
-        # The name is the folder of the base policy.
+        # The name is the folder of the base policy, so equal names must mean equal policies.
         bases = {f"runs.{name}.base": row.base for name, row in self.runs.items()}
         bases = {"base": self.base, **bases}
         first = {base.name: key for key, base in reversed(bases.items())}
         for key, base in bases.items():
             if base != bases[first[base.name]]:
                 raise ValueError(
-                    f"{key}.name is {base.name!r}, but {first[base.name]} has this name and "
-                    "differs in other keys; expected another name"
+                    f"{key}.name is {base.name!r}, but {first[base.name]} has the same name and "
+                    "different keys; choose another name"
                 )
         return self
 
 
 def load_all(path: Path, changes: Sequence[str] = ()) -> Parameters:
-    """All parameters of params.yaml, at the scale it names.
+    """All parameters of params.yaml, at the scale that it names.
 
     Args:
-        path: of params.yaml.
-        changes: such as "scale=paper" or "training.lora=null".
+        path: path of params.yaml.
+        changes: overrides such as "scale=paper" or "training.lora=null".
 
     Raises:
-        InputError: a change is no KEY=VALUE.
+        InputError: a change is not KEY=VALUE.
         ParameterError: a value is missing, unknown or out of range.
     """
     return _check(path, read_params(path, changes), Parameters, "")
@@ -141,7 +141,7 @@ def load_section(path: Path, section: type[S]) -> S:
     """One section of params.yaml, or the part of it in the file of a job.
 
     Raises:
-        ParameterError: the section is not there, or a value in it is missing, unknown or wrong.
+        ParameterError: the section, or a value in it, is missing, unknown or wrong.
     """
     part = _part(path, section.KEY)
     if isinstance(part, Mapping) and part.keys() <= section.model_fields.keys():
@@ -153,7 +153,7 @@ def load_value(path: Path, key: str) -> Any:
     """The value of a key of params.yaml, or of the file of a job: `seed`, `base`, `device` …
 
     Raises:
-        ParameterError: it is not there, or is wrong.
+        ParameterError: it is missing or wrong.
     """
     return _check(path, _part(path, key), _model_of(key), key)
 
@@ -162,7 +162,7 @@ def load_run(path: Path, name: str) -> RunSettings:
     """Seed, training and rewards of one run, from params.yaml or from the file of its job.
 
     Raises:
-        ParameterError: no such run, or a value of it is missing, unknown or wrong.
+        ParameterError: the run does not exist, or a value of it is missing, unknown or wrong.
     """
     rows = _part(path, "runs")
     if name not in rows:
@@ -184,7 +184,7 @@ def _part(path: Path, key: str) -> Any:
     if key not in params:
         raise ParameterError(
             f"{path}: has no section {key!r}, only {', '.join(params)}; "
-            "give params.yaml, or the file of a job that depends on it"
+            "pass params.yaml, or the file of a job that depends on this section"
         )
     return params[key]
 
@@ -194,57 +194,58 @@ def _check(path: Path, value: Any, model: Any, key: str) -> Any:
         return TypeAdapter(model).validate_python(value)
     except ValidationError as error:
         above = [key] if key else []
-        faults = describe_faults(error, value, Model, lambda path: [*above, *path])
-        raise ParameterError("\n".join(f"{path}: {fault}" for fault in faults)) from None
+        lines = describe_errors(error, value, Model, lambda path: [*above, *path])
+        raise ParameterError("\n".join(f"{path}: {line}" for line in lines)) from None
 
 
 def resolve_config(config: Tree, settings: Any) -> Tree:
     """The resolved parameters of a run of the workflow.
 
     Args:
-        config: as Snakemake has it.
-        settings: Snakemake's `config_settings`; None in a module, whose importing workflow passes
-            all parameters in `config`.
+        config: Snakemake's `config`.
+        settings: Snakemake's `config_settings`. None in a module, because the importing workflow
+            passes all parameters in `config`.
 
     Raises:
-        ParameterError: a parameter is missing, unknown or out of range; a line for each.
+        ParameterError: a parameter is missing, unknown or out of range; one line for each.
         InputError: a file cannot be read, or the scale is unknown.
     """
-    schema = Parameters.model_json_schema()
     if settings is None:
-        params = resolve(coerce(config, schema))
+        config = parse_scalars(config)
     else:
-        config, params = resolve_overlays(settings, schema)
+        replace = settings.replace_workflow_config
+        config = merge_config(settings.configfiles, settings.config, replace_params=replace)
+    params = resolve(config)
     require_valid(params, config)
     return params
 
 
 def require_valid(params: Tree, config: Tree) -> None:
-    """Validate resolved parameters; a fault is named by its key in `config`.
+    """Validate resolved parameters. Errors name the key in `config`.
 
     Raises:
         ParameterError: a parameter is missing, unknown or out of range.
     """
-    faults: list[str] = []
+    errors: list[str] = []
     try:
         Parameters.model_validate(params)
     except ValidationError as error:
-        faults = describe_faults(
-            error, params, Model, lambda path: written_path(path, params, config)
+        errors = describe_errors(
+            error, params, Model, lambda path: path_in_file(path, params, config)
         )
     for name, rows in config["scales"].items():
-        # A mistyped scale is neither complete nor the one that is named.
+        # If somebody mistypes a scale, the mistyped one has only the keys that they override.
         if name != params["scale"] and not {"data", "runs"} <= {*(rows or {})}:
             hint = nearest(name, (other for other in config["scales"] if other != name))
-            faults.append(f"scales.{name} has no data and runs, so it is no scale{hint}")
-    if faults:
-        raise ParameterError("\n".join(f"params.yaml: {fault}" for fault in faults))
+            errors.append(f"scales.{name} has no data and runs, which every scale needs{hint}")
+    if errors:
+        raise ParameterError("\n".join(f"params.yaml: {line}" for line in errors))
 
 
 def json_schema() -> str:
-    """The JSON schema of the resolved parameters, as YAML with a note on its origin."""
+    """The JSON schema of the resolved parameters, as YAML that names its origin."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     schema |= Parameters.model_json_schema()
-    return "# Made by `vqathinker schema` from src/vqathinker/params.\n" + dump_yaml(
+    return "# Written by `vqathinker schema` from src/vqathinker/params.\n" + dump_yaml(
         schema, allow_unicode=True, width=100
     )

@@ -1,7 +1,4 @@
-"""Section `base`: the policy that a run starts from.
-
-A row of `runs` may have a `base` of its own.
-"""
+"""Section `base`: the policy that a run starts from. A row of `runs` can have its own `base`."""
 
 from typing import Annotated, Literal, Self
 
@@ -9,29 +6,29 @@ from pydantic import Field, model_validator
 
 from vqathinker.params.model import Count, Model, Name, Positive, Section, Whole
 
-# InternVL3 in the layout of transformers, by the name of the base policy.
+# InternVL3 in the layout of transformers, by name of the base policy.
 REPOS = {
     f"internvl3-{size.lower()}": f"OpenGVLab/InternVL3-{size}-hf"
     for size in ("1B", "2B", "8B", "14B")
 }
 
-# The authors' released weights, in their layout; also `runs.released` of params.yaml.
+# The authors' released weights, in their layout. Keep equal to `runs.released` of params.yaml.
 RELEASED = "kkkkkklinhan/InternVL3-VQAThinker-8B"
 
 
 class FilterBankParams(Model):
-    """Motion encoder of the demo: fixed filters, without weights to train or download."""
+    """The demo's motion encoder: fixed filters, with no weights to train or download."""
 
     encoder: Literal["filter_bank"]
 
 
 class SlowFastParams(Model):
-    """Motion encoder of the paper, frozen."""
+    """The paper's motion encoder, frozen."""
 
     encoder: Literal["slowfast_r50"]
-    weights: str = Field(min_length=1, description="path or address of pytorchvideo's file")
+    weights: str = Field(min_length=1, description="path or URL of pytorchvideo's file")
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
-        description="expected hash of the file; null: accept any, and record its hash"
+        description="expected SHA-256 of the file; null: accept any file and record its hash"
     )
 
 
@@ -50,7 +47,7 @@ class VisionSize(TextSize):
 
 
 class StageParams(Model):
-    """A stage of preparing the demo's policy."""
+    """A pretraining stage of the demo's policy."""
 
     steps: Count
     batch_size: Count
@@ -62,24 +59,24 @@ class _Base(Section, key="base"):
 
 
 class DemoBaseParams(_Base):
-    """A tiny policy, built and pretrained locally."""
+    """A tiny policy that is built and pretrained locally."""
 
     kind: Literal["demo"]
     seed: Whole
     motion: FilterBankParams
     vision: VisionSize
     text: TextSize
-    perception: StageParams = Field(description="kind and strength of a degradation, no MOS")
-    speech: StageParams = Field(description="the answer format, with scores unrelated to the clip")
+    perception: StageParams = Field(description="learn kind and strength of degradations; no MOS")
+    answer_format: StageParams = Field(description="learn the answer format with random scores")
 
 
 class HubBaseParams(_Base):
-    """InternVL3 from the Hugging Face hub, with a new motion projector and SlowFast's weights."""
+    """InternVL3 from the Hugging Face hub, with SlowFast and a new motion projector."""
 
     kind: Literal["hub"]
-    seed: Whole = Field(description="of the motion projector's weights")
+    seed: Whole = Field(description="initialises the motion projector")
     repo: str | None = Field(
-        description="owner/name on the hub, or a folder; null: the entry of REPOS for `name`"
+        description="owner/name on the hub, or a folder; null: implied by `name`"
     )
     revision: str = Field(min_length=1, description="branch, tag or commit")
     motion: SlowFastParams
@@ -87,7 +84,7 @@ class HubBaseParams(_Base):
     @model_validator(mode="after")
     def _require_repo(self) -> Self:
         if self.repo is None and self.name not in REPOS:
-            raise ValueError(f"repo is null, and name is none of {', '.join(REPOS)}")
+            raise ValueError(f"repo is null, so name must be one of {', '.join(REPOS)}")
         return self
 
     @property
@@ -107,17 +104,17 @@ class _StoredBase(_Base):
 
 
 class PolicyBaseParams(_StoredBase):
-    """A policy in this project's layout: a folder written by `export`, used unchanged."""
+    """A policy folder as `export` writes it, used unchanged."""
 
     kind: Literal["policy"]
 
 
 class OriginalBaseParams(_StoredBase):
-    """Weights in the authors' layout: InternVL's original one, with SlowFast and its projector."""
+    """Weights in the authors' layout: original InternVL with SlowFast and its projector."""
 
     kind: Literal["original"]
     motion: SlowFastParams | None = Field(
-        description="SlowFast's weights for a checkpoint without them; null: it has its own"
+        description="SlowFast's weights if the checkpoint has none; else null"
     )
 
 

@@ -5,68 +5,77 @@ from typing import Literal, get_args
 from pydantic import Field
 
 from vqathinker.choices import Precision, ScoreKind
-from vqathinker.params.model import Count, Model, Name, Named, NotNegative, Positive, Section, Whole
+from vqathinker.params.model import (
+    ByName,
+    Count,
+    Model,
+    Name,
+    NotNegative,
+    Positive,
+    Section,
+    Whole,
+)
 
 QuestionKind = Literal["choice", "rating", "open"]
 TaskKind = Literal["made", "finevd", "maxwell", "q_bench_video", "description"]
-OptionReading = Literal["generated", "letters", "texts"]
+AnswerBy = Literal["generated", "letters", "texts"]
 
 
 class SamplingParams(Model):
-    """How the answers are drawn whose mean is the score `mean`."""
+    """How the answers that the score `mean` averages are sampled."""
 
-    answers: int = Field(ge=2, description="of one clip, which share one prefill")
+    answers: int = Field(ge=2, description="per clip")
     temperature: Positive
     seed: Whole
 
 
 class ExpectationParams(Model):
-    """When the search for the numbers of the score `expected` ends, for each clip."""
+    """When the search for all numbers ends that the score `expected` averages, for each clip."""
 
-    missing: float = Field(gt=0, lt=1, description="probability that may remain unexplored")
-    steps: Count = Field(description="forward steps at most")
-    branches: Count = Field(description="prefixes of numbers tried at most")
+    missing: float = Field(gt=0, lt=1, description="probability that may stay unexplored")
+    steps: Count = Field(description="maximum number of forward steps")
+    branches: Count = Field(description="maximum number of prefixes")
 
 
-# Also for `score` and other commands that work without params.yaml.
+# Commands such as `score` need these values without params.yaml.
 EXPECTATION = ExpectationParams(missing=1e-3, steps=256, branches=65536)
 
 
 class EvaluationParams(Section, key="evaluation"):
-    """Prediction (docs/method.md, section 6); the greedy score is always computed."""
+    """Prediction (docs/method.md, section 6). The greedy score is always computed."""
 
     batch_size: Count
     max_new_tokens: Count
     precision: Precision = Field(description="auto: bf16 on a GPU, fp32 on the CPU")
-    score: ScoreKind = Field(description="which one the tables show as the score")
-    beside: list[ScoreKind] = Field(description="additional scores")
+    score: ScoreKind = Field(description="score that tables show")
+    extra_scores: list[ScoreKind] = Field(description="further scores to compute")
     sampling: SamplingParams
     expectation: ExpectationParams = EXPECTATION
 
     @property
     def kinds(self) -> tuple[ScoreKind, ...]:
-        """Every score that is computed, greedy first."""
-        wanted = {"greedy", self.score, *self.beside}
+        """All scores that are computed, greedy first."""
+        wanted = {"greedy", self.score, *self.extra_scores}
         return tuple(kind for kind in get_args(ScoreKind) if kind in wanted)
 
 
 class CompareParams(Section, key="preference"):
-    """Which clips are compared with perturbed copies of themselves."""
+    """Which clips are compared with their perturbed copies."""
 
-    videos: Count | None = Field(description="drawn from each benchmark; null: all of them")
-    seed: Whole = Field(description="of the videos and of their perturbations")
+    videos: Count | None = Field(description="drawn from each benchmark; null: all")
+    seed: Whole = Field(description="for drawing videos and perturbations")
 
 
 class PreferenceParams(CompareParams):
     """Temporal preference: how often a clip scores above its perturbed copies."""
 
-    benchmarks: list[Name] = Field(description="test sets of the scale; may be empty")
+    benchmarks: list[Name] = Field(description="test sets of the scale; empty: skip")
 
 
 class IntervalsParams(Model):
-    """Confidence intervals of measures."""
+    """Confidence intervals of metrics."""
 
-    resamples: int = Field(ge=100, description="of the videos, or contents, of a benchmark")
+    resamples: int = Field(ge=100, description="bootstrap resamples")
     seed: Whole
     confidence: float = Field(ge=0.5, lt=1, description="nominal coverage")
 
@@ -74,60 +83,59 @@ class IntervalsParams(Model):
 class MetricsParams(Section, key="metrics"):
     """How metrics are computed."""
 
-    allow_incomplete: bool = Field(description="also score benchmarks that lack videos")
+    allow_incomplete: bool = Field(description="compute metrics even if videos are missing")
     intervals: IntervalsParams
 
 
 class TaskParams(Model):
-    """A set of questions."""
+    """A set of questions about videos."""
 
-    kind: TaskKind = Field(description="source of the questions, and format of their file")
+    kind: TaskKind = Field(description="source and file format of the questions")
     set: Name = Field(description="data set with the videos")
-    file: str = Field(min_length=1, description="of the questions, below data/<set>/source")
+    file: str = Field(min_length=1, description="file of questions in data/<set>/source")
 
 
 class UnderstandingParams(Section, key="understanding"):
-    """Questions in addition to the score (docs/understanding.md)."""
+    """Quality-understanding questions (docs/understanding.md)."""
 
-    tasks: Named[TaskParams]
-    seed: Whole = Field(description="of the order of options, and of the selected questions")
-    max_questions: Count | None = Field(description="of a task, drawn by the seed; null: all")
-    reading: OptionReading = Field(
-        description="generated: the policy's text | letters, texts: the most likely option"
+    tasks: ByName[TaskParams]
+    seed: Whole = Field(description="for the order of options and the choice of questions")
+    max_questions: Count | None = Field(description="per task; null: all")
+    answer_by: AnswerBy = Field(
+        description="generated: the generated answer | letters, texts: the most likely option"
     )
 
 
 class JudgeParams(Model):
-    """A model behind an OpenAI-compatible address that scores open answers."""
+    """An LLM with an OpenAI-compatible API that scores open-ended answers."""
 
-    url: str = Field(pattern=r"^https?://\S+$", description="up to and with /v1")
+    url: str = Field(pattern=r"^https?://\S+$", description="up to and including /v1")
     model: str = Field(min_length=1)
-    key_env: str | None = Field(description="environment variable with the key; null: none needed")
-    rounds: Count = Field(description="times that each answer is judged")
+    key_env: str | None = Field(description="environment variable with the API key; null: no key")
+    rounds: Count = Field(description="number of times that each answer is judged")
     temperature: NotNegative
-    max_tokens: Count = Field(description="longest answer of the judge")
-    timeout_s: Positive = Field(description="seconds for one answer of the judge")
-    attempts: Count = Field(description="tries of one question before it counts as failed")
-    first_wait_s: Positive = Field(description="before the second try; doubles with each other")
-    longest_wait_s: Positive = Field(description="upper bound of the waits, also of Retry-After")
+    max_tokens: Count = Field(description="maximum length of a verdict")
+    timeout_s: Positive = Field(description="time limit of one request")
+    attempts: Count = Field(description="attempts before a verdict counts as failed")
+    first_wait_s: Positive = Field(description="before the second attempt; then doubles")
+    longest_wait_s: Positive = Field(description="maximum wait, also if the server asks for more")
 
 
 class ReportParams(Section, key="report"):
     """Tables, figures and the report page."""
 
     title: str = Field(min_length=1)
-    method: Name = Field(description="run that tables compare the others with")
-    resamples: int = Field(ge=100, description="of averages, and of differences between runs")
+    method: Name = Field(description="run that the other runs are compared with in tables")
+    resamples: int = Field(ge=100, description="for averages and for differences between runs")
 
 
 class ThreadsParams(Section, key="threads"):
-    """Threads of one job; no result may depend on them, nor on `resources`."""
+    """Threads of one job, by group of rules. Results depend neither on them nor on `resources`."""
 
     video: Count = Field(description="fetch, manifest, decode, perturb")
     base: Count
     train: Count
     predict: Count = Field(description="export, predict")
-    report: Count = Field(description="metrics, tables, figures, page")
 
 
 class JobResources(Model):
@@ -139,7 +147,7 @@ class JobResources(Model):
 
 
 class ResourcesParams(Section, key="resources"):
-    """Resources of jobs, by the same groups of rules as `threads`."""
+    """Resources of one job, by group of rules."""
 
     video: JobResources
     base: JobResources

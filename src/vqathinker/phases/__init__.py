@@ -1,4 +1,4 @@
-"""What the workflow decides before a job starts: parameters, what is out of date, what exists.
+"""What the workflow decides before a job starts: parameters, job keys, missing sets, locks.
 
-The Snakefile imports these modules, so they do without pandas, numpy and torch.
+The Snakefile imports these modules, so they import neither pandas nor torch.
 """

@@ -1,4 +1,4 @@
-"""What each job depends on: one small file per job, `workflow/keys/<scale>/<job>.json`.
+"""Job keys: one small file per job, `workflow/keys/<scale>/<job>.json`.
 
 It holds the resolved parameters that the job depends on and the version of its results. It is an
 input of the job's rule, and the command reads its parameters only from there. A job is out of date
@@ -15,46 +15,44 @@ from typing import Any
 
 from vqathinker.atomic import whole_file
 from vqathinker.errors import InputError
-from vqathinker.phases.cards import STAND_INS, WORDS, owner_of_files, read_card
-from vqathinker.phases.parameters import AFTER, BASE, CLIPS, RUN_SECTIONS, SETTINGS, bases_of
+from vqathinker.phases.cards import DESCRIPTIVE_KEYS, STAND_INS, owner_of_files, read_card
+from vqathinker.phases.hints import shorten
+from vqathinker.phases.parameters import RUN_SECTIONS, bases_of, benchmarks_of, sets_of
 from vqathinker.phases.results_version import RESULTS_VERSION
 from vqathinker.phases.trees import Tree, leaves, only, without
-from vqathinker.phases.words import shorten
 
 FOLDER = Path("workflow/keys")
 RESOLVED = "params"  # all parameters of the scale; input of no rule
 
 # Jobs whose outputs all scales share: data/, clips/, models/base/.
 _SHARED = {"fetch", "manifest", "decode", "perturb", "base"}
-_FOLDERS = ("train", "export", "ask", "judge", "measure")  # dependencies of DVC, even if empty
-_SHOWN = 3  # of the jobs and of their changes in a message
+_FOLDERS = ("train", "export", "ask", "judge", "measure")  # DVC needs them even if they are empty
+_MAX_LISTED = 3  # jobs or changes in a message
 
 
-def job_params(params: Mapping[str, Any], absent: Collection[str] = ()) -> dict[str, Tree]:
+def job_params(params: Mapping[str, Any], missing: Collection[str] = ()) -> dict[str, Tree]:
     """Parameters of every job by its key: the rule, or RULE/NAME for one set, run, base or task.
 
     Args:
         params: resolved parameters.
-        absent: absent sets, see `phases.cards`.
+        missing: missing sets, see `phases.cards`.
     """
-    asking = only(params, "evaluation", "answer", "kernels", "device")
-    drawing = {CLIPS: only(params[CLIPS], "perturbations")}
+    predict = only(params, "evaluation", "answer", "kernels", "device")
+    perturb = {"clips": only(params["clips"], "perturbations")}
+    preference = {"preference": only(params["preference"], "videos", "seed")}
+    metrics = only(params, "metrics")
+    decode = only(params["clips"], "shard_size", "timeout_s", "memory_mb", "reader")
     report = only(params, "scale", "report", "data", "metrics", "understanding")
-    # Tables describe how runs differ, but do not depend on the report that lists a run.
+    # Tables describe how runs differ. The group only decides which report lists a run.
     report["runs"] = {name: without(row, "group") for name, row in params["runs"].items()}
-    benchmarks = [*params["data"]["in_domain"], *params["data"]["out_of_distribution"]]
-    report["cards"] = {name: read_card(name, params) for name in benchmarks}  # titles and notes
-    found = {
-        "decode": {CLIPS: only(params[CLIPS], "shard_size", "timeout_s", "memory_mb", "reader")},
-        "perturb": {"seed": params["seed"], **drawing},
-        "predict": asking,
-        "perturbed": {
-            **asking,
-            **drawing,
-            "preference": only(params["preference"], "videos", "seed"),
-        },
-        "metrics": only(params, "metrics"),
-        "preference": only(params, "metrics"),
+    report["cards"] = {name: read_card(name, params) for name in benchmarks_of(params)}
+    jobs: dict[str, Tree] = {
+        "decode": {"clips": decode},
+        "perturb": {"seed": params["seed"], **perturb},
+        "predict": predict,
+        "perturbed": {**predict, **perturb, **preference},
+        "metrics": metrics,
+        "preference": metrics,
         "tables": report,
         "numbers": {},
         "figures": {},
@@ -62,50 +60,43 @@ def job_params(params: Mapping[str, Any], absent: Collection[str] = ()) -> dict[
         "page": report,
     }
     for name, task in params["understanding"]["tasks"].items():
-        asked = {"understanding": {**params["understanding"], "tasks": {name: task}}}
-        found[f"ask/{name}"] = {**asking, **asked}
-        found[f"judge/{name}"] = {**asked, "judge": params["judge"]}
-        found[f"measure/{name}"] = asked
-    for name in _sets_of(params):
-        found |= _of_set(name, params)
-        lacking = [each for each in (name, params["data"]["train"]) if each in absent]
-        found[f"absent/{name}"]["lacking"] = lacking
+        questions = {"understanding": {**params["understanding"], "tasks": {name: task}}}
+        jobs[f"ask/{name}"] = {**predict, **questions}
+        jobs[f"judge/{name}"] = {**questions, "judge": params["judge"]}
+        jobs[f"measure/{name}"] = questions
+    sets = [*sets_of(params), *params["data"]["counts"]]  # counts also has the sets of tasks
+    for name in dict.fromkeys([*sets, *(owner_of_files(name, params) for name in sets)]):
+        jobs |= _jobs_of_set(name, params, missing)
     for name, base in bases_of(params).items():
-        found[f"base/{name}"] = {"kernels": params["kernels"], BASE: base}
+        jobs[f"base/{name}"] = {"kernels": params["kernels"], "base": base}
     for name, row in params["runs"].items():
         if row["train"]:
-            found |= _of_run(name, row, params)
-    return found
+            # The name of the base suffices: its folder is another input of the job.
+            settings = only(row, *RUN_SECTIONS, "after") | {
+                "base": only(row["base"], "name"),
+                "clips": only(row["clips"], "train_setting"),
+            }
+            scores = only(params["evaluation"], "score", "sampling", "expectation")
+            jobs[f"train/{name}"] = {"runs": {name: settings}}
+            jobs[f"export/{name}"] = {"runs": {name: settings}, "evaluation": scores}
+    return jobs
 
 
-def _of_set(name: str, params: Mapping[str, Any]) -> dict[str, Tree]:
-    data, card = params["data"], {"card": without(read_card(name, params), *WORDS)}
+def _jobs_of_set(name: str, params: Mapping[str, Any], missing: Collection[str]) -> dict[str, Tree]:
+    data, card = params["data"], {"card": without(read_card(name, params), *DESCRIPTIVE_KEYS)}
     stand_ins = Path(data["cards"], STAND_INS)
     if stand_ins.is_file():
         card["stand_ins"] = json.loads(stand_ins.read_text(encoding="utf-8")).get(name)
-    own = {"cards": data["cards"], "counts": only(data["counts"], name), "demo": None}
-    made = data["demo"] and {**data["demo"], "sets": only(data["demo"]["sets"], name)}
-    return {
-        f"fetch/{name}": {"data": {**own, "demo": made}, **card},
-        f"manifest/{name}": {"data": own, **card},
-        f"absent/{name}": {"data": own, **card, "evaluation": params["evaluation"]},
+    labels = {"cards": data["cards"], "counts": only(data["counts"], name), "demo": None}
+    demo = data["demo"] and {**data["demo"], "sets": only(data["demo"]["sets"], name)}
+    skip = only(params, "evaluation") | {
+        "missing": [other for other in (name, data["train"]) if other in missing]
     }
-
-
-def _of_run(name: str, row: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Tree]:
-    # The content of the policy to start from is known by the time of its folder, another input.
-    held = only(row, *RUN_SECTIONS, AFTER) | {BASE: {"name": row[BASE]["name"]}}
-    held |= {CLIPS: only(row[CLIPS], SETTINGS[0])}
-    own = only(params["evaluation"], "score", "sampling", "expectation")
-    runs = {"runs": {name: held}}
-    return {f"train/{name}": runs, f"export/{name}": {**runs, "evaluation": own}}
-
-
-def _sets_of(params: Mapping[str, Any]) -> list[str]:
-    """Sets of the scale, those of its tasks, and those whose files they share."""
-    data = params["data"]
-    named = [data["train"], *data["in_domain"], *data["out_of_distribution"], *data["counts"]]
-    return list(dict.fromkeys([*named, *(owner_of_files(name, params) for name in named)]))
+    return {
+        f"fetch/{name}": {"data": {**labels, "demo": demo}, **card},
+        f"manifest/{name}": {"data": labels, **card},
+        f"absent/{name}": {"data": labels, **card, **skip},
+    }
 
 
 def key_path(scale: str, key: str) -> Path:
@@ -117,26 +108,30 @@ class JobKeys:
     """The files of every job of a scale, compared with its resolved parameters.
 
     Attributes:
-        changes: which jobs are out of date and why; empty before the first run.
+        changes: which jobs are out of date and why, one line each; empty before the first run.
     """
 
-    def __init__(self, params: Mapping[str, Any], absent: Collection[str] = ()) -> None:
-        """Read the files; nothing is written."""
-        self._scale, self._resolved = str(params["scale"]), _plain({"params": params})
+    def __init__(self, params: Mapping[str, Any], missing: Collection[str] = ()) -> None:
+        """Read the files without writing any."""
+        self._scale, self._resolved = str(params["scale"]), _as_json({"params": params})
         self._contents = {
-            key: _plain({"version": RESULTS_VERSION[_rule(key)], "params": of})
-            for key, of in job_params(params, absent).items()
+            key: _as_json({"version": RESULTS_VERSION[_rule(key)], "params": content})
+            for key, content in job_params(params, missing).items()
         }
+        # None: the file does not exist yet, or its content changes.
         self._paths = {key: self._valid_file(key) for key in self._contents}
-        jobs: dict[tuple[str, ...], list[str]] = {}
-        for key in (key for key, path in self._paths.items() if path is None):
-            changes = changes_between(_read(self._own(key)), self._contents[key])
-            prefix = f"runs.{key.partition('/')[2]}."  # the same change of several runs is one line
-            why = tuple(change.replace(prefix, "", 1) for change in changes)
-            if why:
-                jobs.setdefault(why, []).append(key)
+        jobs_by_change: dict[tuple[str, ...], list[str]] = {}
+        for key, path in self._paths.items():
+            before = {} if path else _read(self._own_path(key))
+            if before:
+                changes = changes_between(before, self._contents[key])
+                # Without the run's name, equal changes of several runs make one line.
+                prefix = f"runs.{key.partition('/')[2]}."
+                short = tuple(change.replace(prefix, "", 1) for change in changes)
+                jobs_by_change.setdefault(short, []).append(key)
         self.changes = [
-            f"Out of date: {_some(keys)}, for {_some(why)}" for why, keys in jobs.items()
+            f"Out of date: {_list_some(keys)}, because {_list_some(changes)}"
+            for changes, keys in jobs_by_change.items()
         ]
 
     def __getitem__(self, key: str) -> str:
@@ -148,10 +143,10 @@ class JobKeys:
         if key not in self._contents:
             names = [other for other in self._contents if _rule(other) == _rule(key)]
             raise InputError(f"no job {key!r}, expected one of {', '.join(names)}")
-        return (self._paths[key] or self._own(key)).as_posix()
+        return (self._paths[key] or self._own_path(key)).as_posix()
 
-    def of(self, key: str) -> Callable[[Mapping[str, str]], str]:
-        """Input function of a rule; `key` contains its wildcards in braces."""
+    def input_function(self, key: str) -> Callable[[Mapping[str, str]], str]:
+        """Input function of a rule; `key` contains the rule's wildcards in braces."""
         return lambda wildcards: self[key.format(**dict(wildcards.items()))]
 
     def write(self) -> None:
@@ -161,14 +156,15 @@ class JobKeys:
         for rule in _FOLDERS:
             (FOLDER / self._scale / rule).mkdir(parents=True, exist_ok=True)
         for key, path in self._paths.items():
-            if path != self._own(key):
-                _write(self._own(key), self._contents[key])
-                if path is not None:
-                    shutil.copystat(path, self._own(key))
-            self._paths[key] = self._own(key)
+            own = self._own_path(key)
+            if path != own:
+                _write(own, self._contents[key])
+                if path is not None:  # the outputs were made for this file of another scale
+                    shutil.copystat(path, own)
+            self._paths[key] = own
 
-    def write_elsewhere(self) -> None:
-        """Write changed files to a temporary folder, for a dry run; it is removed at exit."""
+    def write_temporary(self) -> None:
+        """Write changed files to a temporary folder for a dry run; it is removed at exit."""
         folder = tempfile.mkdtemp(prefix="vqathinker-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         for key, path in self._paths.items():
@@ -176,18 +172,19 @@ class JobKeys:
                 self._paths[key] = Path(folder, f"{key}.json")
                 _write(Path(folder, f"{key}.json"), self._contents[key])
 
-    def _own(self, key: str) -> Path:
+    def _own_path(self, key: str) -> Path:
         return key_path(self._scale, key)
 
     def _valid_file(self, key: str) -> Path | None:
-        """The file for which the job's outputs were made last, if it has the current content.
+        """The file for which the job's outputs were made last, if its content is current.
 
-        For outputs that scales share, it may be the file of another scale.
+        If scales share the outputs, it may be the file of another scale.
         """
-        files = FOLDER.glob(f"*/{key}.json") if _rule(key) in _SHARED else [self._own(key)]
+        own = self._own_path(key)
+        files = FOLDER.glob(f"*/{key}.json") if _rule(key) in _SHARED else [own]
         last = max(
             (path for path in files if path.is_file()),
-            key=lambda path: (path.stat().st_mtime_ns, path == self._own(key)),
+            key=lambda path: (path.stat().st_mtime_ns, path == own),
             default=None,
         )
         return last if last and _read(last) == self._contents[key] else None
@@ -197,13 +194,12 @@ def _rule(key: str) -> str:
     return key.partition("/")[0]
 
 
-def _plain(content: Tree) -> Tree:
-    """The content as it is read back from JSON."""
+def _as_json(content: Tree) -> Tree:
+    """The content as it would be read from a file, where all keys are text."""
     return dict(json.loads(json.dumps(content)))
 
 
 def _read(path: Path) -> Tree:
-    """Content of a file; empty if there is none, or no valid one."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
@@ -218,26 +214,26 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def changes_between(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Differences of two contents of a file; none if it did not exist before.
+    """Differences of two contents of a file, one phrase each.
 
-    >>> changes_between({"version": 1, "params": {"seed": 1}}, {"version": 2, "params": {}})
-    ['seed was 1, is not set', 'version was 1, is 2']
+    >>> changes_between({"version": 1, "params": {"seed": 1}}, {"version": 2, "params": {"a": 3}})
+    ['a was not set, is 3', 'seed was 1, is not set', 'version was 1, is 2']
     """
     old, new = (
-        {".".join(path).removeprefix("params."): value for path, value in leaves(content)}
+        {".".join(path).removeprefix("params."): [value] for path, value in leaves(content)}
         for content in (before, now)
     )
     return [
-        f"{key} was {_shown(old, key)}, is {_shown(new, key)}"
+        f"{key} was {_describe(old.get(key))}, is {_describe(new.get(key))}"
         for key in sorted(old.keys() | new.keys())
-        if before and key != "params" and (key in old, old.get(key)) != (key in new, new.get(key))
+        if old.get(key) != new.get(key)
     ]
 
 
-def _shown(values: Tree, key: str) -> str:
-    return shorten(values[key]) if key in values else "not set"
+def _describe(value: list[Any] | None) -> str:
+    return shorten(value[0]) if value else "not set"
 
 
-def _some(items: Sequence[str]) -> str:
-    more = len(items) - _SHOWN
-    return ", ".join(items[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+def _list_some(items: Sequence[str]) -> str:
+    more = len(items) - _MAX_LISTED
+    return ", ".join(items[:_MAX_LISTED]) + (f" and {more} more" if more > 0 else "")

@@ -1,35 +1,32 @@
-"""From params.yaml to the parameters of one scale, with one complete row per run."""
+"""Parameters of one scale, resolved from params.yaml, with one complete row per run."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from vqathinker.errors import InputError, reading
+from vqathinker.phases.hints import nearest
 from vqathinker.phases.trees import Tree, merge, only, without
-from vqathinker.phases.words import nearest
-from vqathinker.phases.yaml12 import parse_yaml, read_yaml
+from vqathinker.phases.yaml12 import parse_yaml, read_scalar, read_yaml
 
-BASE, CLIPS, DOWNLOAD = "base", "clips", "download"
-SEEDS, OF, AFTER = "seeds", "of", "after"  # keys of rows
-SETTINGS = ("train_setting", "test_setting")  # of clips; a row may have its own
 RUN_SECTIONS = ("seed", "training", "rewards", "answer", "prompt", "kernels", "device")
-_EXPECTED = ("parameters, or those of a job", "give a params.yaml as the shipped one")
+_EXPECTED = ("parameters", "pass a file like the project's params.yaml, or one of workflow/keys")
 
 
 def resolve(config: Mapping[str, Any], source: str = "params.yaml") -> Tree:
-    """The parameters of the scale that `config` names, with `scales` merged in.
+    """The parameters of the scale that `config` names.
 
-    Each row of `runs` gets its complete `seed`, `training`, `rewards` and so on: the shared
-    sections, overlaid with the row. `base` is not merged, as kinds of base have different keys.
-    `clips` are the settings of frames and size. A row NAME with `seeds: [43, 44]` also makes the
-    rows NAME-seed43 and NAME-seed44 with `of: NAME` and group ablation. A row with `after: RUN` has
-    the `base` of that run, whose policy it starts from.
+    Values of the scale override the shared sections, and each row of `runs` overrides both: it gets
+    a complete `seed`, `training`, `rewards` and so on. A `base` replaces the shared one as a whole,
+    because kinds of bases have different keys. A row NAME with `seeds: [43, 44]` adds the rows
+    NAME-seed43 and NAME-seed44 with `of: NAME` and group ablation. A row with `after: RUN` has the
+    `base` of that run and starts from its policy.
 
     Args:
         config: content of params.yaml.
-        source: its name, for messages.
+        source: name of the file, for messages.
 
     Raises:
         InputError: the scale is unknown, or a row of `runs` cannot be resolved.
@@ -40,80 +37,84 @@ def resolve(config: Mapping[str, Any], source: str = "params.yaml") -> Tree:
         hint = nearest(str(scale), scales)
         raise InputError(f"{source}: scale is {scale!r}, expected one of {', '.join(scales)}{hint}")
     params = merge(without(config, "scales"), scales[scale])
-    runs = params.get("runs")
-    if not isinstance(runs, Mapping) or not all(isinstance(row, Mapping) for row in runs.values()):
+    rows = params.get("runs")
+    if not isinstance(rows, Mapping) or not all(isinstance(row, Mapping) for row in rows.values()):
         raise InputError(
-            f"{source}: runs of scale {scale} is {runs!r}, expected rows such as "
+            f"{source}: runs of scale {scale} is {rows!r}, expected rows such as "
             "grpo: {train: true, group: main}"
         )
     shared = only(params, *RUN_SECTIONS)
-    if isinstance(params.get(CLIPS), Mapping):
-        shared[CLIPS] = only(params[CLIPS], *SETTINGS)
-    rows = dict(_with_seeds(runs, params.get("seed"), source))
+    if isinstance(params.get("clips"), Mapping):
+        shared["clips"] = only(params["clips"], "train_setting", "test_setting")
+    rows = dict(_with_seeds(rows, params.get("seed"), source))
     params["runs"] = {}
     for name, row in rows.items():
-        first = rows[_chain(name, rows, source)[-1]]
-        bases = [each[BASE] for each in (row, first, params) if BASE in each]
-        base = {BASE: bases[0]} if bases else {}
-        params["runs"][name] = base | merge(shared, row) | {AFTER: row.get(AFTER)}
+        first = rows[_start_of(name, rows, source)]
+        base = only(params, "base") | only(first, "base")
+        params["runs"][name] = base | merge(shared, row) | {"after": row.get("after")}
     return params
 
 
+def _start_of(name: str, rows: Mapping[str, Tree], source: str) -> str:
+    """The row whose base policy a run starts from, directly or through `after`."""
+    path = [name]
+    while (after := rows[path[-1]].get("after")) is not None:
+        if after not in rows or after in path or "base" in rows[path[-1]]:
+            raise InputError(
+                f"{source}: runs.{path[-1]}.after is {after!r}, expected another row that does "
+                f"not depend on this one, and no base in this row{nearest(str(after), rows)}"
+            )
+        path.append(after)
+    return path[-1]
+
+
 def _with_seeds(
-    runs: Mapping[str, Mapping[str, Any]], shared_seed: Any, source: str
+    rows: Mapping[str, Mapping[str, Any]], shared_seed: Any, source: str
 ) -> Iterator[tuple[str, Tree]]:
-    """Every row by name, followed by its rows for further seeds."""
-    for name, row in runs.items():
+    """Every row by name, each followed by its rows for further seeds."""
+    for name, row in rows.items():
         where, trained = f"{source}: runs.{name}", row.get("train") is not False
         if not trained and "prompt" in row:
             raise InputError(
-                f"{where} has train: false and a prompt, but a policy keeps the prompt of its "
-                "training; remove the prompt, or train the run"
+                f"{where} has train: false and a prompt, but a policy keeps the prompt that it "
+                "was trained with; remove the prompt, or train the run"
             )
-        seeds, own = row.get(SEEDS, []), row.get("seed", shared_seed)
+        seeds, own = row.get("seeds", []), row.get("seed", shared_seed)
         valid = isinstance(seeds, list) and all(type(seed) is int and seed >= 0 for seed in seeds)
         if not valid or len({*seeds, own}) != len(seeds) + 1 or (seeds and not trained):
             raise InputError(
-                f"{where}.{SEEDS} is {seeds!r}, expected a list of distinct whole numbers without "
-                f"the row's own seed {own}, in a row that is trained"
+                f"{where}.seeds is {seeds!r}, expected a list of distinct whole numbers other than "
+                f"the row's own seed {own}, in a row with train: true"
             )
-        plain = without(row, SEEDS) | {OF: None}
+        plain = without(row, "seeds") | {"of": None}
         yield name, plain
         for seed in seeds:
             further = f"{name}-seed{seed}"
-            if further in runs:
-                raise InputError(f"{where}.{SEEDS} has {seed}, but there is a row {further}")
-            yield further, plain | {"seed": seed, "group": "ablation", OF: name}
-
-
-def _chain(name: str, runs: Mapping[str, Any], source: str) -> list[str]:
-    """A run, the one that it starts after, and so on to one that starts from a base policy."""
-    chain = [name]
-    while (before := runs[chain[-1]].get(AFTER)) is not None:
-        where, others = f"{source}: runs.{chain[-1]}", [run for run in runs if run != chain[-1]]
-        if BASE in runs[chain[-1]]:
-            raise InputError(f"{where} has {AFTER}: {before} and a base; expected one of the two")
-        if before not in others:
-            hint = nearest(str(before), others)
-            raise InputError(
-                f"{where}.{AFTER} is {before!r}, expected another row: {', '.join(others)}{hint}"
-            )
-        if before in chain:
-            raise InputError(
-                f"{where}.{AFTER} is {before!r}, which is a circle: {' after '.join(chain)}"
-            )
-        chain.append(before)
-    return chain
+            if further in rows:
+                raise InputError(
+                    f"{where}.seeds has {seed}, but there already is a row {further}; rename it"
+                )
+            yield further, plain | {"seed": seed, "group": "ablation", "of": name}
 
 
 def bases_of(params: Mapping[str, Any]) -> dict[str, Tree]:
-    """Every base policy of resolved parameters by name: that of the scale, and those of rows.
+    """All base policies of resolved parameters by name: the scale's and those of rows.
 
     >>> bases_of({"base": {"name": "a"}, "runs": {"mine": {"base": {"name": "b"}}}})
     {'a': {'name': 'a'}, 'b': {'name': 'b'}}
     """
-    bases = [params[BASE], *(row[BASE] for row in params["runs"].values())]
+    bases = [params["base"], *(row["base"] for row in params["runs"].values())]
     return {base["name"]: base for base in bases}
+
+
+def benchmarks_of(params: Mapping[str, Any]) -> list[str]:
+    """The test sets of a scale, in-domain ones first."""
+    return [*params["data"]["in_domain"], *params["data"]["out_of_distribution"]]
+
+
+def sets_of(params: Mapping[str, Any]) -> list[str]:
+    """The training set and the test sets of a scale, each once."""
+    return list(dict.fromkeys([params["data"]["train"], *benchmarks_of(params)]))
 
 
 def read_params(path: Path, changes: Sequence[str] = ()) -> Tree:
@@ -121,24 +122,27 @@ def read_params(path: Path, changes: Sequence[str] = ()) -> Tree:
 
     Args:
         path: the file.
-        changes: such as "scale=paper" or "training.lora=null", laid over the scale of params.yaml.
+        changes: overrides such as "scale=paper" or "training.lora=null", for params.yaml only.
 
     Raises:
-        InputError: the file cannot be read, is no mapping, or names an unknown scale; a change is
-            no KEY=VALUE.
+        InputError: the file cannot be read, is not a mapping, or names an unknown scale; a change
+            is not KEY=VALUE.
     """
-    content = read_yaml(path, *_EXPECTED)
-    with reading(path, *_EXPECTED):
-        content = dict(content)
+    content = _read(path)
     if isinstance(content.get("params"), Mapping):
         return dict(content["params"])
     for change in changes:
-        content = merge(content, _parse_change(change, content))
+        content = override(content, _parse_change(change))
     return resolve(content, str(path))
 
 
-def _parse_change(change: str, content: Mapping[str, Any]) -> Tree:
-    """A change as a part of params.yaml: `scale` itself, or a value of the scale."""
+def _read(path: Path) -> Tree:
+    content = read_yaml(path, *_EXPECTED)
+    with reading(path, *_EXPECTED):
+        return dict(content)
+
+
+def _parse_change(change: str) -> Tree:
     key, equals, text = change.partition("=")
     if not (key and equals):
         raise InputError(f"{change!r}: expected KEY=VALUE, such as training.lora=null")
@@ -146,7 +150,59 @@ def _parse_change(change: str, content: Mapping[str, Any]) -> Tree:
         tree: Any = parse_yaml(text)
     except yaml.YAMLError as error:
         raise InputError(f"{change!r}: the value is not YAML") from error
-    above = [] if key == "scale" else ["scales", str(content.get("scale"))]
-    for name in reversed([*above, *key.split(".")]):
+    for name in reversed(key.split(".")):
         tree = {name: tree}
     return dict(tree)
+
+
+def merge_config(files: Iterable[Path], config: Mapping[str, Any], *, replace_params: bool) -> Tree:
+    """params.yaml, overridden by the files of `--configfile` and then by the values of `--config`.
+
+    The files are read again, because Snakemake reads YAML 1.1, where 2e-6 is text and 1:30 is 90.
+
+    Args:
+        files: YAML 1.2 or JSON.
+        config: values of `--config` as Snakemake parses them.
+        replace_params: whether the files replace params.yaml.
+
+    Raises:
+        InputError: a file cannot be read, or is not a mapping.
+    """
+    path, changes = Path("params.yaml"), Tree()
+    params = {} if replace_params or not path.exists() else _read(path)
+    for file in files:
+        changes = merge(changes, _read(file))
+    return override(override(params, changes | only(config, "scale")), parse_scalars(config))
+
+
+def override(params: Mapping[str, Any], changes: Mapping[str, Any]) -> Tree:
+    """`params` with the changes, which apply to the scale that `changes` or `params` name.
+
+    In params.yaml, values of a scale hide those of the shared sections. A shared value of `changes`
+    nevertheless applies to the scale, unless `changes` also has a value for this scale.
+
+    >>> params = {"scale": "demo", "seed": 1, "scales": {"demo": {"training": {"epsilon": 0.2}}}}
+    >>> override(params, {"training": {"epsilon": 0.1}})["scales"]
+    {'demo': {'training': {'epsilon': 0.1}}}
+    """
+    scale, own = changes.get("scale", params.get("scale")), changes.get("scales") or {}
+    scales = merge(params.get("scales") or {}, own)
+    if scale in scales:  # `resolve` reports an unknown one
+        shared = without(changes, "scale", "scales")
+        scales[scale] = merge(merge(scales[scale], shared), own.get(scale) or {})
+    return {**params, "scale": scale, "scales": scales}
+
+
+def parse_scalars(value: Any) -> Any:
+    """`value` with each text in it parsed as a YAML 1.2 scalar.
+
+    Snakemake passes values inside {…} of `--config` as text.
+
+    >>> parse_scalars({"rate": "2e-6", "title": "Mine", "kinds": ["reverse"]})
+    {'rate': 2e-06, 'title': 'Mine', 'kinds': ['reverse']}
+    """
+    if isinstance(value, Mapping):
+        return {key: parse_scalars(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [parse_scalars(item) for item in value]
+    return read_scalar(value) if isinstance(value, str) else value

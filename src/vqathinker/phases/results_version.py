@@ -1,32 +1,32 @@
-"""Versions of results: one integer for each kind of job, and one line for each change of it.
+"""Versions of results: one integer for each kind of job, with one line for each change.
 
-A job is out of date if its parameters or this number change. Code and versions of packages do not
-count; provenance records them. If you change the output of a job on purpose, add a line here: the
-job and all that depend on it then rerun. tests/workflow/test_pipeline.py compares the outputs of a
-tiny pipeline with recorded ones.
+A job is out of date if its parameters or this number change. Code and package versions do not
+count; they are recorded in the provenance. If you change the output of a job on purpose, add a line
+here: that job and all that depend on it then rerun. tests/workflow/test_pipeline.py compares the
+outputs of a tiny pipeline with recorded ones.
 """
 
 _CHANGES: dict[str, tuple[str, ...]] = {
-    "fetch": ("files of cards; videos of the demo by the pinned ffmpeg",),
-    "manifest": ("a row for each label, with the facts of its video",),
+    "fetch": ("files named by cards; videos of the demo from the pinned ffmpeg",),
+    "manifest": ("one row per label, with properties of its video",),
     "decode": ("sampled frames, uint8",),
-    "perturb": ("frame indices and masks of six kinds of perturbation",),
-    "base": ("base policies: made, of the hub, a policy folder, original weights",),
+    "perturb": ("frame indices and masks of six kinds of perturbations",),
+    "base": ("base policies: demo, hub, policy folder, authors' weights",),
     "train": ("GRPO with the k3 estimator, log-probabilities without <IMG_CONTEXT>",),
-    "export": ("adapters merged in float32",),
+    "export": ("policies with adapters merged in float32",),
     "predict": ("greedy, mean and expected scores",),
     "perturbed": ("scores of clips and of their perturbed copies",),
-    "metrics": ("SRCC, PLCC after the logistic fit, intervals",),
-    "absent": ("empty metrics of an absent set",),
-    "preference": ("share of perturbed copies that score below the clip",),
+    "metrics": ("SRCC, PLCC after the logistic fit, confidence intervals",),
+    "absent": ("empty metrics of a missing set",),
+    "preference": ("share of perturbed copies that score below their clip",),
     "ask": ("answers to questions",),
-    "judge": ("scores of open answers by a judge",),
-    "measure": ("accuracies and correlations of answers",),
-    "tables": ("tables of scores, and their provenance", "provenance of all tables in one file"),
-    "numbers": ("numbers of tables, for DVC",),
+    "judge": ("a judge's scores of open-ended answers",),
+    "measure": ("accuracy and correlation of answers",),
+    "tables": ("tables with provenance", "provenance of all tables in one file"),
+    "numbers": ("numbers of the tables as JSON, for DVC",),
     "figures": ("curves, scatter plots, calibration",),
     "thumbnails": ("thumbnails of clips",),
-    "page": ("the report",),
+    "page": ("the report page",),
 }
 
 RESULTS_VERSION = {job: len(changes) for job, changes in _CHANGES.items()}

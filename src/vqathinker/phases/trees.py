@@ -1,4 +1,4 @@
-"""Mappings of mappings: merging, values by path, and all leaves."""
+"""Nested mappings: merge them, look up a path, list all leaves."""
 
 import functools
 import operator
@@ -9,7 +9,7 @@ Tree = dict[str, Any]
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Tree:
-    """`below` with `above` laid over it: mappings key by key, anything else replaced as a whole.
+    """`below`, overridden by `above`: mappings key by key, anything else as a whole.
 
     >>> merge({"a": {"x": 1, "y": 2}, "b": [1, 2]}, {"a": {"y": 3}, "b": [4]})
     {'a': {'x': 1, 'y': 3}, 'b': [4]}
@@ -23,7 +23,7 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Tree:
 
 
 def at(tree: Any, path: Sequence[Any], default: Any = None) -> Any:
-    """The value at a path, or `default` if the path leads nowhere.
+    """The value at a path, or `default` if the path does not exist.
 
     >>> at({"a": {"b": [1, 2]}}, ["a", "b", 1]), at({"a": 1}, ["a", "b"])
     (2, None)
@@ -35,17 +35,17 @@ def at(tree: Any, path: Sequence[Any], default: Any = None) -> Any:
 
 
 def only(tree: Mapping[str, Any], *keys: str) -> Tree:
-    """Those of the keys that there are, with their values."""
+    """The given keys with their values; keys that do not exist are left out."""
     return {key: tree[key] for key in keys if key in tree}
 
 
 def without(tree: Mapping[str, Any], *keys: str) -> Tree:
-    """Every other key, with its value."""
+    """All other keys with their values."""
     return {key: value for key, value in tree.items() if key not in keys}
 
 
 def leaves(tree: Mapping[str, Any], *above: str) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Path and value of everything that is not a mapping, or an empty one.
+    """Path and value of everything that is not a mapping, and of empty mappings.
 
     >>> list(leaves({"a": {"b": 1, "c": {}}, "d": [2]}))
     [(('a', 'b'), 1), (('a', 'c'), {}), (('d',), [2])]

@@ -1,8 +1,8 @@
-"""The one reader and writer of YAML: PyYAML with the types of YAML 1.2 instead of 1.1.
+"""The project's reader and writer of YAML: PyYAML with the types of YAML 1.2 instead of 1.1.
 
 2e-6 is a number, 010 is ten, and 1:30, on, 1_000 and 2026-11-27 are text, as in DVC and in the core
-schema (https://yaml.org/spec/1.2.2/#103-core-schema). ruamel.yaml also has these types, but takes
-ten times as long for params.yaml, which Snakemake reads at every start.
+schema (https://yaml.org/spec/1.2.2/#103-core-schema). ruamel.yaml has the same types, but takes ten
+times as long to read params.yaml, which every job of Snakemake does.
 """
 
 import re
@@ -22,7 +22,7 @@ _TYPES = {  # pattern, and the characters with which a value may begin
         r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
         list("-+.0123456789"),
     ),
-    "merge": ("<<", ["<"]),  # of YAML 1.1; params.yaml uses it to lay one row over another
+    "merge": ("<<", ["<"]),  # of YAML 1.1; params.yaml merges rows with it
 }
 
 
@@ -34,7 +34,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         self._checked: set[yaml.Node] = set()
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Refuse duplicate keys, before merge keys add those of other mappings."""
+        """Refuse duplicate keys. PyYAML calls this before merge keys add other mappings."""
         keys: set[tuple[str, str]] = set()
         for key, _ in [] if node in self._checked else node.value:
             if not isinstance(key, yaml.ScalarNode) or key.tag == _MERGE:
@@ -49,7 +49,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes text that YAML 1.1 or 1.2 would read as another type."""
+    """Writes quotes around text that YAML 1.1 or 1.2 would read as another type."""
 
 
 def _integer(loader: _Loader, node: yaml.ScalarNode) -> int:
@@ -73,13 +73,13 @@ def parse_yaml(text: str | bytes) -> Any:
     {'a': 2e-06, 'b': 10, 'c': 'on', 'd': '1:30', 'e': None}
 
     Raises:
-        yaml.YAMLError: it is not YAML, or has a duplicate key.
+        yaml.YAMLError: the text is not YAML, or has a duplicate key.
     """
     return yaml.load(text, Loader=_Loader)  # noqa: S506  it is a safe loader
 
 
 def read_scalar(text: str) -> Any:
-    """A plain word as a number, truth value, null, or text.
+    """A plain YAML scalar as a number, Boolean, null or text.
 
     >>> [read_scalar(word) for word in ("2e-6", "true", "null", "1:30", "[open")]
     [2e-06, True, None, '1:30', '[open']
@@ -90,10 +90,15 @@ def read_scalar(text: str) -> Any:
 
 
 def read_yaml(path: Path, expected: str, remedy: str) -> Any:
-    """The content of a YAML file that should be `expected`; `remedy` says what to do otherwise.
+    """The content of a YAML file.
+
+    Args:
+        path: the file.
+        expected: kind of the expected file, for messages.
+        remedy: advice for the user, for messages.
 
     Raises:
-        InputError: the file cannot be read, or is not YAML; the message gives the line.
+        InputError: the file cannot be read, or is not YAML. The message gives the line.
     """
     with reading(path, expected, remedy):
         text = path.read_text(encoding="utf-8")
@@ -103,11 +108,11 @@ def read_yaml(path: Path, expected: str, remedy: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         place = f"{path}, line {mark.line + 1}" if mark else str(path)
         raise InputError(
-            f"{place}: is not YAML ({getattr(error, 'problem', None) or error}); look for a "
-            "missing colon or quote. Put text with colons, # or quotes between single quotes"
+            f"{place}: is not YAML ({getattr(error, 'problem', None) or error}). Look for a "
+            "missing colon or quote, and put text that contains : or # in single quotes."
         ) from error
 
 
-def dump_yaml(tree: Any, **style: Any) -> str:
-    """YAML of plain values, which readers of either version read back unchanged."""
-    return yaml.dump(tree, Dumper=_Dumper, **{"sort_keys": False, **style})
+def dump_yaml(value: Any, **style: Any) -> str:
+    """YAML text of plain values. Readers of YAML 1.1 and 1.2 read the same values back."""
+    return yaml.dump(value, Dumper=_Dumper, **{"sort_keys": False, **style})

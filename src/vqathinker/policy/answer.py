@@ -4,7 +4,7 @@ Source: docs/method.md, section 3; authors' `grpo_jsonl.py` and `batch_infer.py`
 
 Departures from the released code:
 1. An answer that is not one number is a failure with a name, where the authors take the first
-   number in it, or in the whole text. `answer.reading: authors` is theirs.
+   number in it, or in the whole text. `answer.parsing: authors` is theirs.
 2. A number out of `answer.range` is a failure too: one score of 333 would outweigh all others. With
    `answer.range: null` any number counts, as theirs.
 3. A failure has no score, where the authors draw a random number (training) or say 3.00
@@ -22,7 +22,7 @@ import sys
 from functools import lru_cache
 from typing import Literal, NamedTuple, get_args
 
-from vqathinker.choices import AnswerReading
+from vqathinker.choices import AnswerParsing
 from vqathinker.params import AnswerParams
 
 AnswerStatus = Literal["ok", "no_answer", "not_a_number", "out_of_range", "cut_off"]
@@ -69,13 +69,13 @@ def read_answer(completion: Completion, how: AnswerParams) -> Answer:
             inside of the thought. `authors` takes the first `-?\\d+(\\.\\d+)?` of the last answer,
             or of the whole text if no answer is complete.
 
-    >>> how = AnswerParams(reading="strict", range=[0, 5])
+    >>> how = AnswerParams(parsing="strict", range=[0, 5])
     >>> read_answer(Completion("<think>sharp</think><answer>3.42</answer>"), how)
     Answer(score=3.42, status='ok', coarse=False)
     >>> read_answer(Completion("<think>sharp</think><answer>4/5</answer>"), how).status
     'not_a_number'
     """
-    text, strict = completion.text, how.reading == "strict"
+    text, strict = completion.text, how.parsing == "strict"
     start, end = _last_answer(text, _thought_end(text) if strict else 0)
     there = end >= 0
     if strict:
@@ -88,7 +88,7 @@ def read_answer(completion: Completion, how: AnswerParams) -> Answer:
     return Answer(None, "not_a_number" if there else unread, False)
 
 
-def answer_begins(text: str, reading: AnswerReading) -> int | None:
+def answer_begins(text: str, reading: AnswerParsing) -> int | None:
     """Index after the last `<answer>` of a completion, closed or not; None: it has no answer.
 
     `strict` looks after the thought, `authors` everywhere, as `read_answer` does.
@@ -185,13 +185,13 @@ def value_of(prefix: Prefix) -> float | None:
 
 
 @lru_cache(maxsize=1 << 16)
-def extend(prefix: Prefix, piece: str, reading: AnswerReading) -> Prefix | float | None:
+def extend(prefix: Prefix, piece: str, reading: AnswerParsing) -> Prefix | float | None:
     """The prefix extended by a piece of text.
 
     Args:
         prefix: the text after `<answer>`.
         piece: the text of the next token.
-        reading: as `answer.reading` has it.
+        reading: as `answer.parsing` has it.
 
     Returns:
         The score, once no continuation can change it; None once there can be none.

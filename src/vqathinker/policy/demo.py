@@ -83,7 +83,7 @@ def prepare_base(
     encoded = _encode(policy, store, table)
     generator = torch.Generator().manual_seed(params.seed)
     _train_perception(policy, encoded, params.perception, generator)
-    _train_speech(policy, tokenizer, encoded, params.speech, generator)
+    _train_speech(policy, tokenizer, encoded, params.answer_format, generator)
     policy.requires_grad_(True)
     policy.generation_config = generation_defaults(tokenizer)
     about = _CARD.format(clips=len(store.ids), degradations=degradations, levels=len(LEVELS))

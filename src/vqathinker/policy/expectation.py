@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedTokenizerBase
 
-from vqathinker.choices import AnswerReading
+from vqathinker.choices import AnswerParsing
 from vqathinker.params import EXPECTATION, ExpectationParams
 from vqathinker.policy.answer import ANSWER_END, Prefix, answer_begins, extend, tags_agree, value_of
 from vqathinker.policy.config import attention_window
@@ -64,7 +64,7 @@ class NumberTokens:
     """
 
     def __init__(
-        self, tokenizer: PreTrainedTokenizerBase, reading: AnswerReading = "strict"
+        self, tokenizer: PreTrainedTokenizerBase, reading: AnswerParsing = "strict"
     ) -> None:
         self.reading = reading
         self.usable = [
@@ -207,7 +207,7 @@ def _moments(values: Sequence[tuple[float, float]]) -> tuple[float | None, float
 
 
 def _tokens_before_answer(
-    tokenizer: PreTrainedTokenizerBase, completion: Sequence[int], reading: AnswerReading
+    tokenizer: PreTrainedTokenizerBase, completion: Sequence[int], reading: AnswerParsing
 ) -> int | None:
     """Tokens up to the end of the last `<answer>`; None where none ends with a token."""
     text = tokenizer.decode(completion)

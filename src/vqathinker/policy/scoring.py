@@ -74,7 +74,7 @@ class Scorer:
 
     def __post_init__(self) -> None:
         if "expected" in self.how.kinds:
-            self._tokens = NumberTokens(self.tokenizer, self.answer.reading)
+            self._tokens = NumberTokens(self.tokenizer, self.answer.parsing)
 
     def ask(self, frames: torch.Tensor, videos: Sequence[str]) -> list[ClipScores]:
         """Ask about each clip once.

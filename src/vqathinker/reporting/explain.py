@@ -16,7 +16,7 @@ from vqathinker.datasets.receipt import files_digest, read_receipt
 from vqathinker.errors import InputError, read_json, reading
 from vqathinker.hashing import sha256_of_file
 from vqathinker.parquet import read_columns
-from vqathinker.phases.words import nearest
+from vqathinker.phases.hints import nearest
 from vqathinker.policy.folder.hashes import policy_hash
 from vqathinker.products import MANIFEST, METRICS, TABLE
 from vqathinker.reporting.provenance import Link, locate, read_provenance, row_name

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from vqathinker.choices import Device, Kernels
 from vqathinker.errors import InputError, read_json
-from vqathinker.phases.words import nearest
+from vqathinker.phases.hints import nearest
 from vqathinker.policy.folder.hashes import PROVENANCE
 from vqathinker.policy.machine import cap_kernels
 from vqathinker.products import POLICY

@@ -31,7 +31,7 @@ from vqathinker.video.decode import resize
 from vqathinker.video.sampling import ClipSetting, frame_indices, parse_setting
 from vqathinker.video.workers import Limits
 
-_STRICT: Final = AnswerParams(reading="strict", range=[0, 5])
+_STRICT: Final = AnswerParams(parsing="strict", range=[0, 5])
 _MOST_TOKENS: Final = 1024
 
 
@@ -221,7 +221,7 @@ class LoadedPolicy:
         """
         how = EvaluationParams(
             batch_size=1, max_new_tokens=self._max_new_tokens, precision="auto",
-            score=method or self.method, beside=list(beside),
+            score=method or self.method, extra_scores=list(beside),
             sampling=self._evaluation.sampling.model_copy(update={"seed": seed}),
             expectation=self._evaluation.expectation,
         )  # fmt: skip

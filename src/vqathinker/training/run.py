@@ -19,7 +19,7 @@ from vqathinker.errors import InputError
 from vqathinker.hashing import code_digest, sha256_of_file
 from vqathinker.params import RunSettings
 from vqathinker.parquet import read_columns
-from vqathinker.phases.locks import only_writer
+from vqathinker.phases.locks import single_writer
 from vqathinker.phases.results_version import RESULTS_VERSION
 from vqathinker.policy.device import choose_device
 from vqathinker.policy.folder.checkpoint import read_provenance
@@ -64,7 +64,7 @@ def train(
             with perturbed copies.
         TrainingError: fewer clips have a label than a step needs, tensorboard is not installed,
             or a loss or gradient is not finite.
-        HeldError: another process trains this run.
+        LockedError: another process trains this run.
     """
     how = settings.training
     if how.tensorboard and find_spec("tensorboard") is None:
@@ -108,7 +108,7 @@ def train(
         "base_policy": {"policy": fingerprint["policy"], **read_provenance(policy)},
         "trained_on": describe_labels(manifest, set(rows["prompt"])),
     }
-    lock = only_writer(out, out / ".lock", "trains this run")
+    lock = single_writer(out, out / ".lock", "trains this run")
     with lock if state.is_main_process else nullcontext():
         resume = last_whole_checkpoint(out, fingerprint) if state.is_main_process else None
         [resume] = broadcast_object_list([resume])

@@ -86,7 +86,7 @@ def decode_shard(
         InputError: decord is requested and not installed.
         DisturbedJobError: videos are gone, the shard cannot be written, or as `run_in_workers`.
             What was decoded is kept for the next try.
-        HeldError: another process makes this shard.
+        LockedError: another process makes this shard.
     """
     usable = rows[rows["status"] == "ok"]
     job = _ShardJob(

@@ -16,7 +16,7 @@ from vqathinker.params import DataParams, DownloadParams
 
 LIMITS = {"files": 10, "bytes": 10**7}
 SETTINGS = {
-    "mirror": None, "keep_archives": False, "attempts": 2, "bring": "open",
+    "mirror": None, "keep_archives": False, "attempts": 2, "fetch": "open",
 }  # fmt: skip
 PARAMS = {
     "train": "small", "in_domain": [], "out_of_distribution": [], "counts": {"small": 1},

@@ -8,7 +8,7 @@ import pytest
 from vqathinker.acquisition.errors import TransferError
 from vqathinker.datasets.fetching.journal import FetchJournal
 from vqathinker.journal import open_journal
-from vqathinker.phases.locks import HeldError
+from vqathinker.phases.locks import LockedError
 
 PAGE = b"<!DOCTYPE html><html><title>Quota exceeded</title></html>\n"
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:%064d\nsize 123456\n" % 1
@@ -125,7 +125,7 @@ def test_two_processes_do_not_fetch_the_same_set(project: Any) -> None:
     project.write_card(videos=["1.mp4"])
     with (
         open_journal(project.source, {"set": "small"}),
-        pytest.raises(HeldError, match=str(os.getpid())),
+        pytest.raises(LockedError, match=str(os.getpid())),
     ):
         project.fetch()
     assert project.asked() == []

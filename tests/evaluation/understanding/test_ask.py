@@ -39,11 +39,11 @@ OTHERS = [
 @pytest.fixture
 def ask_tiny(tmp_path: Path, tiny_base: Path, tiny_clips: Path) -> Ask:
     def run(questions: Sequence[Question], reading: str = "generated", **changes: Any) -> Answers:
-        plain = {"tasks": {}, "seed": 7, "max_questions": None, "reading": reading}
+        plain = {"tasks": {}, "seed": 7, "max_questions": None, "answer_by": reading}
         manner = Manner(
             UnderstandingParams.model_validate(plain | changes),
             settings(),
-            AnswerParams(reading="strict", range=[0, 5]),
+            AnswerParams(parsing="strict", range=[0, 5]),
         )
         out = tmp_path / "answers.parquet"
         ask(tiny_base, [tiny_clips], questions, manner, run="grpo", task="mine", out=out)

@@ -155,7 +155,7 @@ def answers(tmp_path: Path) -> Path:
         for n in range(3)
     ]  # fmt: skip
     path = tmp_path / "answers.parquet"
-    write_answers(path, rows, {"run": "grpo", "task": "mine", "asking": {"reading": "generated"}})
+    write_answers(path, rows, {"run": "grpo", "task": "mine", "asking": {"answer_by": "generated"}})
     return path
 
 

@@ -85,7 +85,7 @@ def ask(  # noqa: PLR0913  each decides what is asked or written
     there = [one for one in taken if one not in clipless]
     origin = {
         **{key: value for key, value in opened.origin.items() if key != "benchmark"},
-        "task": task, "asking": own.model_dump(include={"seed", "reading"}),
+        "task": task, "asking": own.model_dump(include={"seed", "answer_by"}),
         "n_questions": len(questions),
         "code": code_digest(),
     }  # fmt: skip
@@ -135,7 +135,7 @@ def _answer(
     kind = batch[0].question.kind
     if kind == "rating":
         return _rate(loaded, prompts, batch, how)
-    if kind == "choice" and how.understanding.reading != "generated":
+    if kind == "choice" and how.understanding.answer_by != "generated":
         return _choose(loaded, prompts, batch, how)
     return _say(loaded, prompts, batch, how)
 
@@ -165,7 +165,7 @@ def _choose(
     loaded: Policy, prompts: EncodedPrompts, batch: Sequence[_Asked], how: Manner
 ) -> Iterator[dict[str, Any]]:
     shown = [asked.shown for asked in batch]
-    letters = how.understanding.reading == "letters"
+    letters = how.understanding.answer_by == "letters"
     chances = option_chances(loaded.model, loaded.tokenizer, prompts, shown, letters=letters)
     for asked, each in zip(batch, chances, strict=True):
         yield _row(asked, ParsedAnswer(asked.shown[each.index(max(each))], "ok"), chances=each)

@@ -64,7 +64,7 @@ def write_measures(
     asked = read_task(task.kind, questions)
     result = {
         "run": given.run, "task": given.task, "kind": task.kind, "set": task.set,
-        "reading": given.provenance["asking"]["reading"],
+        "reading": given.provenance["asking"]["answer_by"],
         "n": len(given.rows),
         "statuses": dict(sorted(Counter(row["status"] for row in given.rows).items())),
         "rows": measure_task(asked, given, f"{answers} and {questions}", verdicts),

@@ -1,4 +1,4 @@
-"""Times of files after `dvc pull`, so that Snakemake does not make them again.
+"""Times of files after `dvc pull`, so that Snakemake does not make the files again.
 
 Snakemake compares times, but DVC gives files the time of the pull. Outputs of stages that
 `dvc repro` would skip therefore get the time of the latest file in workflow/keys.
@@ -18,15 +18,15 @@ from vqathinker.phases.parameters import read_params
 from vqathinker.phases.trees import Tree
 from vqathinker.phases.yaml12 import parse_yaml
 
-_LOCK, _SETTLED = Path("dvc.lock"), Path(".snakemake/settled")
+_LOCK, _DONE = Path("dvc.lock"), Path(".snakemake/settled")  # the SHA-256 of the last dvc.lock
 _KEYS = "keys"  # the stage that writes workflow/keys, as this run of Snakemake has just done
 
 
-def settle_pulled(params: Tree, outputs: Collection[Pattern[str]]) -> str | None:
-    """Set the times once for each dvc.lock, after workflow/keys was written; returns a notice.
+def reset_pulled_times(params: Tree, outputs: Collection[Pattern[str]]) -> str | None:
+    """Set the times once for each dvc.lock, after workflow/keys is written; returns a notice.
 
-    Does nothing without DVC, inside a stage of DVC, or if `params` are not those of params.yaml,
-    which are all that DVC knows.
+    Nothing happens without DVC, inside a stage of DVC, or if `params` differ from params.yaml,
+    because DVC knows only that file.
 
     Args:
         params: the resolved parameters of this run.
@@ -38,31 +38,32 @@ def settle_pulled(params: Tree, outputs: Collection[Pattern[str]]) -> str | None
         return None
     text = _LOCK.read_bytes()
     digest = hashlib.sha256(text).hexdigest()
-    settled = _SETTLED.is_file() and _SETTLED.read_text(encoding="utf-8") == digest
-    if settled or read_params(Path("params.yaml")) != params:
+    done = _DONE.is_file() and _DONE.read_text(encoding="utf-8") == digest
+    if done or read_params(Path("params.yaml")) != params:
         return None
-    # Frames are never pulled, and DVC skips stages for which only data are missing.
+    # --allow-missing: clips are never pulled, so DVC must skip stages that only lack data.
     command = [program, "repro", "--dry", "--allow-missing"]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    if done.returncode:
-        return f"`dvc repro --dry` failed; pulled files may be made again: {done.stderr.strip()}"
-    skipped = skipped_stages(done.stdout)
+    dry_run = subprocess.run(command, check=False, capture_output=True, text=True)
+    if dry_run.returncode:
+        reason = dry_run.stderr.strip()
+        return f"`dvc repro --dry` failed, so pulled files may be made again: {reason}"
+    skipped = skipped_stages(dry_run.stdout)
     stages, latest = parse_yaml(text)["stages"], max(path.stat().st_mtime_ns for path in keys)
     for out in (Path(out["path"]) for name in skipped for out in stages[name]["outs"]):
         for path in [out, *out.rglob("*")]:
-            # Snakemake keeps the time of a directory output in a file inside of it.
+            # Snakemake stores the time of an output folder in a file inside it.
             output = path.parent if path.name == ".snakemake_timestamp" else path
-            if path.is_file() and any(each.match(output.as_posix()) for each in outputs):
+            if path.is_file() and any(pattern.match(output.as_posix()) for pattern in outputs):
                 os.utime(path, ns=(latest, latest), follow_symlinks=False)
-    _SETTLED.parent.mkdir(exist_ok=True)
-    _SETTLED.write_text(digest, encoding="utf-8")
+    _DONE.parent.mkdir(exist_ok=True)
+    _DONE.write_text(digest, encoding="utf-8")
     return f"Up to date according to dvc.lock: {', '.join(skipped)}." if skipped else None
 
 
 def skipped_stages(output: str) -> list[str]:
-    """Stages that `dvc repro --dry` skips before the first one that it runs.
+    """Stages that `dvc repro --dry` skips before the first one that it would run.
 
-    Later ones may follow from that one: DVC does not update its outputs in a dry run.
+    Later stages may depend on that one, whose outputs DVC does not update in a dry run.
 
     >>> skipped_stages("Running stage 'keys':\\nStage 'data' didn't change, skipping\\n")
     ['data']

@@ -1,21 +1,25 @@
-"""Hints and values in error messages."""
+"""Values and suggestions in error messages."""
 
 import difflib
 import json
 from collections.abc import Iterable
 from typing import Any
 
-_LONGEST = 60
+_MAX_LENGTH = 60
 
 
 def shorten(value: Any) -> str:
-    """A value as it would stand in the file, cut if it is long."""
+    """A value as JSON, cut after 60 characters.
+
+    >>> shorten({"title": "Mine"})
+    '{"title": "Mine"}'
+    """
     text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return text if len(text) <= _MAX_LENGTH else f"{text[: _MAX_LENGTH - 1]}…"
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """A hint for a mistyped word, to be appended to a message; empty if no word is similar.
+    """A suggestion to append to a message about an unknown word; empty if no word is similar.
 
     >>> nearest("grup_size", ["group_size", "schedule"])
     '; did you mean group_size?'

@@ -1,4 +1,4 @@
-"""What of dvc.lock is up to date, whatever is not there."""
+"""Files of stages that DVC would skip get the time of the job keys after `dvc pull`."""
 
 import os
 import re
@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from vqathinker.phases.dvc_pull import reset_pulled_times, skipped_stages
 from vqathinker.phases.keys import key_path
 from vqathinker.phases.parameters import resolve
-from vqathinker.phases.pulled import settle_pulled, skipped_stages
 
 STAGES = {"data": {"outs": [{"path": "data", "md5": "d"}]}}
 SKIPPED, RUN = "Stage '{}' didn't change, skipping", "Running stage '{}':\n> snakemake"
@@ -25,14 +25,14 @@ SKIPPED, RUN = "Stage '{}' didn't change, skipping", "Running stage '{}':\n> sna
         ({"keys": RUN, "data": RUN, "train": SKIPPED}, []),
     ],
 )
-def test_no_stage_after_one_that_runs_is_up_to_date(stages, skipped):
+def test_stages_after_one_that_runs_are_not_up_to_date(stages, skipped):
     output = "\n".join(text.format(name) for name, text in stages.items())
     assert skipped_stages(output) == skipped
 
 
 @pytest.fixture
 def times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: dict[str, Any]) -> list[Path]:
-    """After a pull of the stage `data`: an output, one more file, and the file of a job."""
+    """After a pull of the stage `data`: an output, another file, and a job key."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.delenv("DVC_STAGE", raising=False)
@@ -56,28 +56,22 @@ def times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: dict[str, Any
 OUTPUTS = [re.compile(r"data/(?P<set>[^/]+)/manifest\.parquet$")]
 
 
-def test_outputs_get_the_time_of_the_files_of_jobs_once_and_nothing_else_does(times, config):
+def test_only_outputs_get_the_time_of_job_keys_and_only_once(times, config):
     output, other, key = times
-    assert "dvc.lock: data" in settle_pulled(resolve(config), OUTPUTS)
+    assert "dvc.lock: data" in reset_pulled_times(resolve(config), OUTPUTS)
     assert [path.stat().st_mtime for path in (output, other, key)] == [1002, 1001, 1002]
-    assert settle_pulled(resolve(config), OUTPUTS) is None
+    assert reset_pulled_times(resolve(config), OUTPUTS) is None
     assert Path("asked.txt").read_text(encoding="utf-8") == "asked\n"
 
 
-def test_other_parameters_than_those_of_the_file_settle_nothing(times, config):
-    """DVC knows only what stands in params.yaml; `--config` may say otherwise."""
-    assert settle_pulled(resolve({**config, "seed": 7}), OUTPUTS) is None
+def test_overridden_parameters_change_no_times(times, config):
+    """DVC knows only params.yaml, not `--config`."""
+    assert reset_pulled_times(resolve({**config, "seed": 7}), OUTPUTS) is None
     assert times[0].stat().st_mtime == 1000
     assert not Path("asked.txt").exists()
 
 
-def test_a_stage_of_dvc_settles_nothing(times, config, monkeypatch):
-    monkeypatch.setenv("DVC_STAGE", "data")
-    assert settle_pulled(resolve(config), OUTPUTS) is None
-    assert times[0].stat().st_mtime == 1000
-
-
-def test_a_dvc_that_fails_is_told_of(times, config):
+def test_failure_of_dvc_is_reported(times, config):
     Path("dvc").write_text("#!/bin/sh\necho 'ERROR: locked' >&2\nexit 1\n", encoding="utf-8")
-    assert "ERROR: locked" in settle_pulled(resolve(config), OUTPUTS)
+    assert "ERROR: locked" in reset_pulled_times(resolve(config), OUTPUTS)
     assert times[0].stat().st_mtime == 1000
