@@ -1,14 +1,14 @@
-"""How fast clips are decoded and read, and how much memory a shard takes.
+"""Benchmark decoding and reading of clips, and the memory for decoding a shard.
 
-On the same files, made on the spot, in one run, each way in as many processes as there are cores:
-- stage: `decode_shard`, that is what `vqathinker decode` does, writing included;
+All methods decode the same generated files in one run, with one process per core:
+- stage: `decode_shard`, as in `vqathinker decode`, including writing;
 - authors: decord in one thread, one frame at a time, PIL's bicubic, normalised floats;
-- ffmpeg: a bare `ffmpeg -f null`, which decodes every frame and does nothing with it;
-- before, with `--before SRC`: the stage of another checkout, SRC its folder `src`, against ours in
-  an equal process of its own.
+- ffmpeg: `ffmpeg -f null`, which decodes all frames and discards them;
+- before, with `--before SRC`: the stage of another checkout with source folder SRC; both checkouts
+  run in separate processes.
 
-A training batch is 2 videos, each 4 times as it is and 4 times perturbed: read from the store and
-normalised, against decoded as the authors do. Peak memory is that of all processes of a shard.
+A training batch has 2 videos, each 4 times unchanged and 4 times perturbed. Reading it from the
+store is compared with decoding as the authors do. Peak memory is the sum over all processes.
 """
 
 import argparse
@@ -31,8 +31,8 @@ import ffmpeg
 import numpy as np
 import pandas as pd
 import torch
-from made_videos import VIDEOS, X264, encode_video
 from PIL import Image
+from sample_videos import VIDEOS, X264, encode_video
 from stage import decode_to_shard, resident_mib, stage_command
 
 from vqathinker.choices import PerturbationKind
@@ -59,9 +59,9 @@ def main() -> None:
     """Time every file and write the report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
-    parser.add_argument("--repeats", type=int, default=3, help="timings of which the best counts")
-    parser.add_argument("--quick", action="store_true", help="tiny videos, to see that it runs")
-    parser.add_argument("--before", type=Path, help="folder `src` of another checkout")
+    parser.add_argument("--repeats", type=int, default=3, help="timings; the best one counts")
+    parser.add_argument("--quick", action="store_true", help="use tiny videos, to test the script")
+    parser.add_argument("--before", type=Path, help="`src` of another checkout to compare with")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def measure(folder: Path, quick: bool, repeats: int, before: Path | None) -> dict[str, Any]:
-    """The whole report."""
+    """Run all benchmarks and return the report."""
     seconds: dict[str, Any] = {}
     clips = CORES * (1 if quick else 2)
     files = {name: encode_video(folder, name, quick) for name in VIDEOS}
@@ -85,7 +85,7 @@ def measure(folder: Path, quick: bool, repeats: int, before: Path | None) -> dic
     memory = {str(n): peak_memory(folder, n) for n in ((5, 50) if quick else (10, 1000))}
     few, many = memory.values()
     return {
-        "what": f"decoding of {clips} clips {SETTING}, {CORES} at a time; a batch; memory",
+        "what": f"decoding of {clips} clips {SETTING}, {CORES} in parallel; a batch; memory",
         "ratios": {name: ratios_of(row) for name, row in seconds.items()},
         "targets": "1.7 times authors and 0.9 times ffmpeg on 1080p h264; batch 50; memory flat",
         "seconds": seconds,
@@ -98,13 +98,13 @@ def measure(folder: Path, quick: bool, repeats: int, before: Path | None) -> dic
 
 
 def ratios_of(row: dict[str, float]) -> dict[str, float]:
-    """How many times as fast as each baseline we are."""
+    """Speed relative to each baseline."""
     ours = next(iter(row.values()))
     return {f"times {name}": value / ours for name, value in list(row.items())[1:]}
 
 
 def time_file(file: Path, clips: int, folder: Path, repeats: int) -> dict[str, float]:
-    """Seconds of each way for `clips` clips of one file."""
+    """Seconds that each method needs for `clips` clips of one file."""
     rows, files = rows_of(file, clips), [file] * clips
     with (
         ProcessPoolExecutor(CORES, get_context("spawn")) as pool,
@@ -115,7 +115,7 @@ def time_file(file: Path, clips: int, folder: Path, repeats: int) -> dict[str, f
             "authors": lambda: list(pool.map(authors_shape, files)),
             "ffmpeg": lambda: list(threads.map(decode_to_nothing, files)),
         }
-        list(pool.map(authors_shape, files))  # so that its imports are not counted
+        list(pool.map(authors_shape, files))  # imports are not timed
         ways["stage"]()
         return {name: min(repeats_s) for name, repeats_s in time_in_turn(ways, repeats).items()}
 
@@ -123,7 +123,7 @@ def time_file(file: Path, clips: int, folder: Path, repeats: int) -> dict[str, f
 def compare_checkouts(
     file: Path, clips: int, folder: Path, repeats: int, before: Path
 ) -> dict[str, float]:
-    """Seconds of the stage, ours and another checkout's, in turn, each in its own process."""
+    """Seconds of this checkout and another one, alternating, in separate processes."""
     rows = folder / "rows.parquet"
     rows_of(file, clips).to_parquet(rows)
     command = stage_command(rows, folder / "stage.safetensors", SETTING, CORES, times=2)
@@ -140,13 +140,13 @@ def compare_checkouts(
 
 
 def rows_of(file: Path, clips: int) -> pd.DataFrame:
-    """A manifest's rows of as many videos, all the same file."""
+    """Manifest rows for `clips` videos that are all the same file."""
     names, frames = [str(n) for n in range(clips)], probe(file).frames
     return pd.DataFrame({"video": names, "file": str(file), "frames": frames, "status": "ok"})
 
 
 def time_in_turn(ways: dict[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
-    """Seconds of every repeat, the ways in turn so that a busy moment hits all of them."""
+    """Seconds of all repeats; the methods alternate, so that load affects all of them."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(repeats):
         for name, way in ways.items():
@@ -157,7 +157,7 @@ def time_in_turn(ways: dict[str, Callable[[], object]], repeats: int) -> dict[st
 
 
 def decode_as_authors(file: Path) -> torch.Tensor:
-    """Normalised frames (T,3,S,S) float32, as the authors' loader makes them."""
+    """Normalised frames (T,3,S,S) float32, as in the authors' loader."""
     video = decord.VideoReader(str(file), num_threads=1)
     frames = []
     for index in frame_indices(len(video), FRAMES):
@@ -168,25 +168,25 @@ def decode_as_authors(file: Path) -> torch.Tensor:
 
 
 def authors_shape(file: Path) -> tuple[int, ...]:
-    """In a process of its own; frames are not sent back."""
+    """Decode in a worker process, without sending frames back."""
     torch.set_num_threads(1)
     return tuple(decode_as_authors(file).shape)
 
 
 def normalised(frames: torch.Tensor) -> torch.Tensor:
-    """(…,3,S,S) uint8 as the policy takes it."""
+    """Normalise (…,3,S,S) uint8 for the policy."""
     return frames.float().div(255).sub(MEAN).div(DEVIATION)
 
 
 def decode_to_nothing(file: Path) -> None:
-    """Every frame of the file, decoded and thrown away by ffmpeg."""
+    """Decode every frame with ffmpeg and discard it."""
     quiet = ("-loglevel", "error", "-nostdin")
     command = [ffmpeg_binary(), *quiet, "-i", str(file), "-f", "null", "-"]
     subprocess.run(command, check=True)
 
 
 def time_batch(files: Sequence[Path], folder: Path, repeats: int) -> dict[str, float]:
-    """Seconds for the frames of a batch, from the store and by decoding, in one process."""
+    """Seconds to read the frames of a batch from the store and to decode them, in one process."""
     rows = pd.DataFrame(
         [{"video": file.name, "file": str(file), "frames": probe(file).frames, "status": "ok"}
          for file in files]
@@ -201,7 +201,7 @@ def time_batch(files: Sequence[Path], folder: Path, repeats: int) -> dict[str, f
 
 
 def read_batch(store: ClipStore) -> list[torch.Tensor]:
-    """Every rollout's own frames, perturbed for the second half of each group."""
+    """Frames of every rollout; the second half of each group is perturbed."""
     generator, batch = np.random.default_rng(0), []
     for video in store.ids:
         batch += [normalised(store.frames(video)) for _ in range(GROUP)]
@@ -214,7 +214,7 @@ def read_batch(store: ClipStore) -> list[torch.Tensor]:
 
 
 def peak_memory(folder: Path, clips: int) -> float:
-    """MiB of all processes together while a shard of `clips` small clips is decoded."""
+    """Peak memory in MiB of all processes while a shard of `clips` small clips is decoded."""
     small = folder / "small.mp4"
     if not small.exists():
         source = ffmpeg.input("testsrc2=size=192x144:rate=20:duration=1", f="lavfi")

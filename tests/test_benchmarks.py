@@ -27,7 +27,7 @@ SMALL = {
 }
 WITH_DEMO = {"gpu/demo.py"}
 # What decode.py and grpo_step.py are made of.
-PIECES = ("stage.py", "made_videos.py", "grpo/")
+PIECES = ("stage.py", "sample_videos.py", "grpo/")
 SHARED = {"what", "ratios", "seconds", "counts", "machine", "versions"}
 
 

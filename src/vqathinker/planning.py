@@ -376,7 +376,9 @@ def _disk(
     download, unpublished, data = dict[str, int](), list[str](), 0
     for name in layout.sets:
         card = load_card(name, Path(params.data.cards))
-        fetched, stored = (0, 0) if card.made else (download_bytes(card), stored_bytes(card))
+        fetched, stored = (
+            (0, 0) if card.is_synthetic else (download_bytes(card), stored_bytes(card))
+        )
         if fetched is None or stored is None:
             unpublished.append(name)
         if fetched:

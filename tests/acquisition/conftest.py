@@ -1,4 +1,4 @@
-"""What tests share: a context, certificates, an address where nobody listens, archives."""
+"""Shared fixtures: download context, certificates and archives."""
 
 import hashlib
 import io
@@ -36,7 +36,7 @@ def published(content: bytes) -> ExpectedFile:
     return ExpectedFile("set/file.bin", len(content), Checksum("sha256", sha256(content)))
 
 
-def left_beside(target: Path) -> list[str]:
+def other_files(target: Path) -> list[str]:
     return sorted(path.name for path in target.parent.iterdir() if path != target)
 
 
@@ -46,23 +46,23 @@ def twenty_megabytes() -> bytes:
 
 
 @pytest.fixture
-def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Seconds that the downloads of a test have waited between tries; no time passes."""
-    slept: list[float] = []
-    monkeypatch.setattr("vqathinker.acquisition.errors.sleep", slept.append)
-    return slept
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Record the waits between attempts in seconds, without sleeping."""
+    waits: list[float] = []
+    monkeypatch.setattr("vqathinker.acquisition.errors.sleep", waits.append)
+    return waits
 
 
 @pytest.fixture
-def context(slept: list[float]) -> DownloadContext:
-    return DownloadContext(RetryPolicy(attempts=3, longest_retry_after_s=60.0))
+def context(waits: list[float]) -> DownloadContext:
+    return DownloadContext(RetryPolicy(attempts=3, max_retry_after_s=60.0))
 
 
 @pytest.fixture
-def impatient(context: DownloadContext, monkeypatch: pytest.MonkeyPatch) -> DownloadContext:
-    """A context for servers that never say another word: how long they are waited for is no matter.
+def short_timeouts(context: DownloadContext, monkeypatch: pytest.MonkeyPatch) -> DownloadContext:
+    """A context with short timeouts, for servers that stall.
 
-    Whatever has to come must not come from a server under it, for a busy machine may be late.
+    Do not use it for a server that has to respond, which may be slow on a busy machine.
     """
     for module in ("web", "drive"):
         monkeypatch.setattr(f"vqathinker.acquisition.{module}.READ_TIMEOUT_S", 0.2)
@@ -71,7 +71,7 @@ def impatient(context: DownloadContext, monkeypatch: pytest.MonkeyPatch) -> Down
 
 @pytest.fixture(scope="session")
 def make_certificate(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Path, Path]]:
-    """make_certificate("name") is a certificate, its own authority, and its key."""
+    """make_certificate("name") returns the paths of a self-signed certificate and its key."""
 
     def make(*names: str) -> tuple[Path, Path]:
         folder = tmp_path_factory.mktemp("certificate")
@@ -106,7 +106,7 @@ Files = dict[str, bytes]
 
 
 def pack(kind: str, files: Files, password: str | None = None) -> bytes:
-    """pack("tar.gz", files) is an archive; pack("zip", files, password) one encrypted by AES."""
+    """Build an archive: pack("tar.gz", files); pack("zip", files, password) encrypts with AES."""
     out = io.BytesIO()
     if kind == "zip":
         opened = pyzipper.AESZipFile if password else zipfile.ZipFile
@@ -126,7 +126,7 @@ def pack(kind: str, files: Files, password: str | None = None) -> bytes:
 
 
 def files_below(folder: Path) -> Files:
-    """Content of every file in a folder, by its path."""
+    """Contents of all files below a folder, by relative path."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob("*")
@@ -136,7 +136,7 @@ def files_below(folder: Path) -> Files:
 
 @pytest.fixture
 def unpack_all(tmp_path: Path) -> Callable[..., Files]:
-    """unpack_all(path, …) unpacks into `tmp_path`/source; the content of every file there."""
+    """unpack_all(path, …) unpacks into `tmp_path`/source and returns the contents of all files."""
 
     def unpack_all(*parts: Path, **more: Any) -> Files:
         limits = {"max_files": 1000, "max_bytes": 100_000_000} | more
@@ -148,7 +148,7 @@ def unpack_all(tmp_path: Path) -> Callable[..., Files]:
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Callable[[bytes], Path]:
-    """archive(content) is a file in a folder of its own; its name says nothing of its kind."""
+    """archive(content) writes a file without a suffix into a separate folder."""
 
     def write(content: bytes) -> Path:
         (tmp_path / "download").mkdir(exist_ok=True)

@@ -1,7 +1,8 @@
-"""Google Drive: its warning page, its quota, and resuming, from a stand-in behind a proxy.
+"""Google Drive: warning page, quota and resuming, with a fake server behind a proxy.
 
-The stand-in answers for drive.google.com with a certificate that the test trusts, so gdown runs as
-it is. Its pages have the parts that gdown 6.5 reads; that Google's still have them, it cannot show.
+The fake server answers for drive.google.com with a certificate that the test trusts, so gdown runs
+unmodified. Its pages contain the elements that gdown 6.5 parses. It cannot show that Google's pages
+still contain them.
 """
 
 import hashlib
@@ -55,7 +56,7 @@ def shares(site, content: bytes, **more) -> None:
     site.has(GET, content, headers=headers, **more)
 
 
-def test_a_file_comes_from_behind_its_warning_page(drive, tmp_path, context):
+def test_download_passes_warning_page(drive, tmp_path, context):
     shares(drive, b"content")
     done = download(PLAIN, [FILE], tmp_path / "train.zip", context)
     assert (tmp_path / "train.zip").read_bytes() == b"content"
@@ -64,7 +65,7 @@ def test_a_file_comes_from_behind_its_warning_page(drive, tmp_path, context):
     assert [entry.name for entry in tmp_path.iterdir()] == ["train.zip"]
 
 
-def test_what_another_run_got_is_continued(drive, twenty_megabytes, tmp_path, context):
+def test_partial_download_of_earlier_run_is_resumed(drive, twenty_megabytes, tmp_path, context):
     gone = [drive.status(404, **AS_A_FILE) for _ in range(2)]
     shares(drive, twenty_megabytes, first=[drive.whole(until=8_000_000), *gone])
     with pytest.raises(TransferError, match="404"):
@@ -75,12 +76,12 @@ def test_what_another_run_got_is_continued(drive, twenty_megabytes, tmp_path, co
     expected = ExpectedFile("vdpve/train.zip", len(twenty_megabytes), checksum)
     download(expected, [FILE], tmp_path / "train.zip", context)
     assert (tmp_path / "train.zip").read_bytes() == twenty_megabytes
-    # gdown drops up to half a megabyte of what came.
+    # gdown discards up to half a megabyte of the partial file.
     asked = [asked for asked in drive.ranges_asked() if asked is not None]
     assert int(asked[-1].removeprefix("bytes=").removesuffix("-")) > 7_000_000
 
 
-def test_a_used_up_quota_says_when_to_come_back(drive, tmp_path, context):
+def test_exceeded_quota_says_when_to_retry(drive, tmp_path, context):
     drive.has(ASK, b"", always=drive.status(200, QUOTA_PAGE.encode(), **AS_A_PAGE))
     with pytest.raises(TransferError, match="24 hours") as caught:
         download(PLAIN, [FILE], tmp_path / "train.zip", context)
@@ -88,11 +89,11 @@ def test_a_used_up_quota_says_when_to_come_back(drive, tmp_path, context):
     assert len(drive.asked) == 1
 
 
-def test_a_busy_drive_is_asked_again(drive, tmp_path, context, slept):
+def test_status_503_is_retried(drive, tmp_path, context, waits):
     busy_at_the_file = [drive.status(503, **AS_A_FILE)]
     shares(drive, b"content", first=busy_at_the_file)
     busy_at_the_page = drive.status(503, b"<p>busy</p>", Content_Type="text/html")
     drive.files[ASK].first.append(busy_at_the_page)
     download(PLAIN, [FILE], tmp_path / "train.zip", context)
     assert (tmp_path / "train.zip").read_bytes() == b"content"
-    assert len(slept) == 2
+    assert len(waits) == 2

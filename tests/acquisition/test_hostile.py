@@ -1,4 +1,4 @@
-"""Hostile archives: nothing outside the target, whatever they say."""
+"""Hostile archives never write outside the target."""
 
 import io
 import os
@@ -35,9 +35,9 @@ def zipped_as(name: str, mode: int, content: bytes = b"/etc/passwd") -> bytes:
     return zipped((info, content))
 
 
-def tarred(*members: tarfile.TarInfo, mode: str = "w", contents: bytes = b"") -> bytes:
+def tarred(*members: tarfile.TarInfo, contents: bytes = b"") -> bytes:
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode=mode, format=tarfile.GNU_FORMAT) as archive:
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for member in members:
             archive.addfile(member, io.BytesIO(contents) if member.isreg() else None)
     return out.getvalue()
@@ -59,7 +59,6 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "zip: a name with a line break": lambda: zipped(("a\n../evil", b"evil")),
     "zip: a symbolic link": lambda: zipped_as("evil", stat.S_IFLNK),
     "zip: a device": lambda: zipped_as("evil", stat.S_IFCHR),
-    "zip: a bomb": lambda: zipped(("bomb", bytes(900_000))),
     "zip: many bytes": lambda: zipped(*((f"{n}", os.urandom(200_000)) for n in range(6))),
     "zip: many files": lambda: zipped(*((f"{n}", b"") for n in range(20))),
     "tar: absolute": lambda: tarred(member(ABSOLUTE)),
@@ -67,9 +66,6 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "tar: a symbolic link": lambda: tarred(member("evil", tarfile.SYMTYPE, "/etc/passwd")),
     "tar: a hard link": lambda: tarred(member("evil", tarfile.LNKTYPE, "/etc/passwd")),
     "tar: a character device": lambda: tarred(member("null", tarfile.CHRTYPE)),
-    "tar: a bomb": lambda: tarred(
-        member("bomb", size=900_000), mode="w:gz", contents=bytes(900_000)
-    ),
     "tar: many bytes": lambda: tarred(member("large", size=2_000_000), contents=bytes(2_000_000)),
     "tar: many files": lambda: tarred(*(member(f"{n}") for n in range(20))),
     "tar: a name that is no text": lambda: tarred(member("a\udcffb")),
@@ -77,7 +73,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
 
 
 def tree(folder: Path) -> dict[str, tuple[int, bytes | None]]:
-    """Everything below a folder: kind, and content of files."""
+    """Mode of everything below a folder, and content of files."""
     found = {}
     for path in sorted(folder.rglob("*")):
         mode = path.lstat().st_mode
@@ -94,7 +90,7 @@ def outside(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_a_hostile_archive_is_refused_and_touches_nothing_outside(kind, outside):
+def test_hostile_archive_is_rejected_and_writes_nothing_outside(kind, outside):
     archive = outside / "archive"
     archive.write_bytes(HOSTILE[kind]())
     before = tree(outside)
@@ -106,13 +102,13 @@ def test_a_hostile_archive_is_refused_and_touches_nothing_outside(kind, outside)
     assert after == before
     for mode, content in inside.values():
         assert stat.S_ISREG(mode)
-        assert content in (b"", b"good")  # of a tar, what came before
+        assert content in (b"", b"good")  # of a tar, members before the hostile one
     if kind.startswith("zip"):
         assert inside == {}
     assert not Path(ABSOLUTE).exists()
 
 
-def test_a_member_that_lies_about_its_size_is_found_out(outside):
+def test_member_with_wrong_size_raises(outside):
     archive = outside / "archive"
     size = struct.pack("<I", 500_000)
     lying = zipped(("lie", bytes(500_000))).replace(size, struct.pack("<I", 4))
@@ -132,7 +128,7 @@ def test_a_member_that_lies_about_its_size_is_found_out(outside):
         ("Ünïcode/视频.mp4", "Ünïcode/视频.mp4"),
     ],
 )
-def test_a_name_below_the_target_is_kept(name, path):
+def test_safe_names_are_kept(name, path):
     assert str(safe_path(name)) == path
 
 
@@ -140,7 +136,7 @@ def test_a_name_below_the_target_is_kept(name, path):
     "name",
     ["", "/", ".", "./", "a/../b", "..", "/a", "C:", "c:a", "a\\b", "a\0", "\x1b[2J"],
 )
-def test_names_that_mean_another_place_are_refused(name):
+def test_unsafe_names_are_rejected(name):
     with pytest.raises(UnsafeError) as caught:
         safe_path(name)
     assert str(caught.value).isprintable()

@@ -1,4 +1,4 @@
-"""The hub: files of one commit, with the hub's hashes, from a stand-in of it on loopback."""
+"""Files of one commit on the hub, with the hub's hashes, from a fake hub."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ INFO = f"/api/datasets/{NAME}/revision/{COMMIT}?blobs=true"
 
 
 class Hub:
-    """A repository as the hub's routes show it; large files lie on a host of their own."""
+    """A repository with the hub's routes; large files are on a separate host."""
 
     def __init__(self, site, storage, *, gated: bool = False) -> None:
         self.site, self.storage, self.gated = site, storage, gated
@@ -91,7 +91,7 @@ def listed(context: DownloadContext, revision: str = COMMIT) -> dict[str, HubFil
 
 
 def fetch(folder: Path, context: DownloadContext) -> list[str]:
-    """Everything of the repository, as a caller gets it."""
+    """Download the whole repository as callers do."""
     files = listed(context)
     for path, file in files.items():
         expected = ExpectedFile(f"set/{path}", file.size, file.checksum)
@@ -99,7 +99,7 @@ def fetch(folder: Path, context: DownloadContext) -> list[str]:
     return sorted(files)
 
 
-def test_a_repository_comes_whole_and_in_its_folders(hub, tmp_path, context):
+def test_whole_repository_is_downloaded_with_folders(hub, tmp_path, context):
     hub.add("video.tar.gz", b"many bytes", large=True)
     hub.add("folder/README.md", b"# Videos\n", large=False)
     assert fetch(tmp_path, context) == ["folder/README.md", "video.tar.gz"]
@@ -111,7 +111,7 @@ def test_a_repository_comes_whole_and_in_its_folders(hub, tmp_path, context):
 
 
 @pytest.mark.parametrize("large", [True, False])
-def test_a_file_that_is_not_what_the_hub_says_is_refused(hub, tmp_path, context, large):
+def test_file_with_other_hash_than_hub_is_rejected(hub, tmp_path, context, large):
     hub.add("video.zip", b"original", large=large)
     place = hub.storage if large else hub.site
     (path,) = [path for path, served in place.files.items() if served.content == b"original"]
@@ -121,7 +121,7 @@ def test_a_file_that_is_not_what_the_hub_says_is_refused(hub, tmp_path, context,
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_token_goes_to_the_hub_and_not_to_its_storage(gated, tmp_path, context, caplog):
+def test_token_is_sent_to_hub_but_not_to_storage(gated, tmp_path, context, caplog):
     caplog.set_level(logging.DEBUG)
     gated.add("data.zip", b"original", large=True)
     fetch(tmp_path, context)
@@ -132,9 +132,7 @@ def test_the_token_goes_to_the_hub_and_not_to_its_storage(gated, tmp_path, conte
 
 
 @pytest.mark.parametrize(("token", "state"), [(None, "not set"), ("hf_0ther", "set")])
-def test_a_gated_repository_says_which_page_to_visit_and_what_the_token_is(
-    gated, context, monkeypatch, token, state
-):
+def test_gated_repository_names_page_and_state_of_token(gated, context, monkeypatch, token, state):
     monkeypatch.delenv("A_TOKEN")
     if token is not None:
         monkeypatch.setenv("A_TOKEN", token)
@@ -143,10 +141,3 @@ def test_a_gated_repository_says_which_page_to_visit_and_what_the_token_is(
     assert f"{gated.site.url('')}/datasets/{NAME}" in str(caught.value)
     assert f"$A_TOKEN is {state}" in str(caught.value)
     assert "hf_0ther" not in str(caught.value)
-
-
-def test_a_hub_that_is_busy_is_asked_again(hub, tmp_path, context, slept):
-    hub.add("video.zip", b"original", large=True)
-    hub.site.files[INFO].first = [hub.site.status(500), hub.site.status(429)]
-    assert fetch(tmp_path, context) == ["video.zip"]
-    assert len(slept) == 2

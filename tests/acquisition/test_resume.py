@@ -1,4 +1,4 @@
-"""Resuming: every byte that came is kept, and none that belongs to another file."""
+"""Downloaded bytes are kept and resumed, except those of another file."""
 
 import signal
 import subprocess
@@ -15,7 +15,7 @@ from vqathinker.acquisition.partial import PartialFile
 from vqathinker.acquisition.web import WebFile
 
 
-def test_a_killed_process_is_continued_by_the_next(site, twenty_megabytes, tmp_path, context):
+def test_download_of_killed_process_is_resumed(site, twenty_megabytes, tmp_path, context):
     address = site.has("/file", twenty_megabytes, first=[site.stall(until=8_000_000)])
     target = tmp_path / "file.bin"
     code = f"""
@@ -46,7 +46,7 @@ def test_a_killed_process_is_continued_by_the_next(site, twenty_megabytes, tmp_p
 
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(0, 999), max_size=8))
-def test_a_file_arrives_whole_wherever_its_connections_drop(site, tmp_path, context, cuts):
+def test_dropped_connections_are_resumed_at_any_byte(site, tmp_path, context, cuts):
     content = bytes(range(250)) * 4
     cuts = sorted(set(cuts) - {0})
     address = site.has("/file", content, first=[site.whole(until=cut) for cut in cuts])
@@ -58,7 +58,7 @@ def test_a_file_arrives_whole_wherever_its_connections_drop(site, tmp_path, cont
     assert site.ranges_asked() == [None, *(f"bytes={cut}-" for cut in cuts)]
 
 
-def test_a_file_that_changed_meanwhile_is_not_spliced(site, tmp_path, context):
+def test_file_that_changed_on_server_is_restarted(site, tmp_path, context):
     def drop_and_change(handler, served) -> None:
         site.whole(until=5)(handler, served)
         site.has("/file", b"new content", headers={"ETag": '"two"'})
@@ -70,14 +70,14 @@ def test_a_file_that_changed_meanwhile_is_not_spliced(site, tmp_path, context):
 
 
 @pytest.mark.parametrize("headers", [{}, {"ETag": 'W/"weak"'}])
-def test_without_a_validator_or_a_hash_nothing_is_continued(site, tmp_path, context, headers):
+def test_no_resume_without_validator_or_hash(site, tmp_path, context, headers):
     address = site.has("/file", b"0123456789", headers=headers, first=[site.whole(until=4)])
     download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
     assert (tmp_path / "file.bin").read_bytes() == b"0123456789"
     assert site.ranges_asked() == [None, None]
 
 
-def test_with_a_published_hash_a_mirror_goes_on_where_another_stopped(
+def test_with_published_hash_another_origin_resumes(
     site, make_site, twenty_megabytes, tmp_path, context
 ):
     failing = [site.whole(until=8_000_000), *(site.status(500) for _ in range(3))]
@@ -90,7 +90,7 @@ def test_with_a_published_hash_a_mirror_goes_on_where_another_stopped(
     assert mirror.ranges_asked() == ["bytes=8000000-"]
 
 
-def test_a_wrong_start_from_an_earlier_run_is_found_out_and_replaced(site, tmp_path, context):
+def test_wrong_bytes_of_earlier_run_are_replaced(site, tmp_path, context):
     content = b"0123456789"
     expected, target = published(content), tmp_path / "file.bin"
     part = PartialFile(target, expected)
@@ -102,7 +102,7 @@ def test_a_wrong_start_from_an_earlier_run_is_found_out_and_replaced(site, tmp_p
     assert site.ranges_asked() == ["bytes=4-", None]
 
 
-def test_a_part_that_turns_out_whole_when_the_server_says_so_is_kept(site, tmp_path, context):
+def test_complete_partial_file_is_kept_on_416(site, tmp_path, context):
     address, target = site.has("/file", b"0123456789"), tmp_path / "file.bin"
     part = PartialFile(target, PLAIN)
     part.restart(sha256(address.url.encode())[:16], '"one"', None)
@@ -112,7 +112,7 @@ def test_a_part_that_turns_out_whole_when_the_server_says_so_is_kept(site, tmp_p
     assert site.ranges_asked() == ["bytes=10-"]
 
 
-def test_a_range_that_begins_elsewhere_is_not_appended(site, tmp_path, context):
+def test_wrong_range_is_not_appended(site, tmp_path, context):
     def another_part(handler, served) -> None:
         handler.send_response(206)
         handler.send_header("Content-Range", "bytes 0-9/10")

@@ -1,4 +1,4 @@
-"""Web servers: who gets the token, and what is refused."""
+"""Web servers: where tokens are sent, and which responses are rejected."""
 
 from collections.abc import Callable
 
@@ -30,7 +30,7 @@ def tokens_of(site) -> list[str | None]:
     return [asked.headers.get("Authorization") for asked in site.asked]
 
 
-def test_the_token_follows_a_redirect_on_its_own_host(site, tmp_path, context):
+def test_token_is_kept_on_redirect_to_same_host(site, tmp_path, context):
     site.has("/file", b"content")
     address = site.has("/moved", b"", first=[site.redirect("/file")])
     download(PLAIN, [WebFile(address, "A_TOKEN")], tmp_path / "file.bin", context)
@@ -39,7 +39,9 @@ def test_the_token_follows_a_redirect_on_its_own_host(site, tmp_path, context):
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"], ids=["host", "port"])
-def test_the_token_does_not_follow_a_redirect_to_another(site, make_site, tmp_path, context, host):
+def test_token_is_dropped_on_redirect_to_other_host_or_port(
+    site, make_site, tmp_path, context, host
+):
     other = make_site() if host == "127.0.0.1" else site
     other.has("/file", b"content")
     address = site.has("/moved", b"", first=[site.redirect(other.url("/file", host))])
@@ -50,7 +52,7 @@ def test_the_token_does_not_follow_a_redirect_to_another(site, make_site, tmp_pa
     assert TOKEN not in str(other.asked[-1])
 
 
-def test_no_redirect_leads_out_of_tls(tls_site, site, tmp_path, context):
+def test_redirect_from_https_to_http_is_rejected(tls_site, site, tmp_path, context):
     site.has("/file", b"content")
     address = tls_site.has("/moved", b"", first=[tls_site.redirect(site.url("/file"))])
     with pytest.raises(TransferError, match="http://127"):
@@ -58,13 +60,13 @@ def test_no_redirect_leads_out_of_tls(tls_site, site, tmp_path, context):
     assert site.asked == []
 
 
-def test_a_token_is_never_sent_in_the_clear(tmp_path, context):
+def test_token_is_not_sent_over_http(tmp_path, context):
     origin = WebFile(Address("http://example.invalid/file"), "A_TOKEN")
     with pytest.raises(TransferError, match=r"\$A_TOKEN"):
         download(PLAIN, [origin], tmp_path / "file.bin", context)
 
 
-def test_an_invalid_certificate_leads_to_the_next_origin(
+def test_invalid_certificate_falls_back_to_next_origin(
     make_site, make_certificate, tmp_path, context, monkeypatch, caplog
 ):
     certificate, other = make_certificate("127.0.0.1"), make_certificate("127.0.0.1")
@@ -76,22 +78,22 @@ def test_an_invalid_certificate_leads_to_the_next_origin(
     assert "certificate" in caplog.text
 
 
-def test_a_refusal_says_what_the_token_needs(site, tmp_path, context):
+def test_403_names_token_variable_and_page(site, tmp_path, context):
     address = site.has("/file", b"content", first=[site.status(403)])
     origin = WebFile(address, "A_TOKEN", page="https://example.org/terms")
     with pytest.raises(TransferError, match=r"403.*\$A_TOKEN.*https://example\.org/terms"):
         download(PLAIN, [origin], tmp_path / "file.bin", context)
 
 
-def test_a_login_page_is_not_taken_for_the_file(site, tmp_path, context):
+def test_login_page_is_rejected(site, tmp_path, context):
     headers = {"Content-Type": "text/html; charset=utf-8"}
     address = site.has("/file.zip", b"<html>Please log in</html>", headers=headers)
-    with pytest.raises(TransferError, match="a web page came instead of the file"):
+    with pytest.raises(TransferError, match="web page"):
         download(PLAIN, [WebFile(address)], tmp_path / "file.zip", context)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_whose_end_nobody_knows_is_refused(site, tmp_path, context):
+def test_response_without_length_is_rejected(site, tmp_path, context):
     def until_the_connection_ends(handler, served) -> None:
         handler.send_response(200)
         handler.end_headers()
@@ -102,7 +104,7 @@ def test_a_file_whose_end_nobody_knows_is_refused(site, tmp_path, context):
         download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
 
 
-def test_a_body_longer_than_the_file_is_cut_short(site, tmp_path, context):
+def test_response_longer_than_expected_is_aborted(site, tmp_path, context):
     def endless(handler, served) -> None:
         handler.protocol_version = "HTTP/1.1"
         handler.send_response(200)
@@ -126,7 +128,7 @@ def test_a_body_longer_than_the_file_is_cut_short(site, tmp_path, context):
         ("HTTPS://Example.ORG/b.zip", "https://example.org/b.zip"),
     ],
 )
-def test_an_address_is_shown_without_query_and_fragment(url, shown):
+def test_str_of_address_omits_query_and_fragment(url, shown):
     address = Address(url)
     assert str(address) == f"{address}" == shown
     assert "hidden" not in repr(address)
@@ -138,12 +140,12 @@ def test_an_address_is_shown_without_query_and_fragment(url, shown):
     [
         "ftp://example.org/b.zip",
         "https://user:hidden@example.org/b.zip",
-        # Some parsers take example.org for the host of this, others evil.example.
+        # Parsers disagree about the host: example.org or evil.example.
         "https://example.org\\@evil.example/b.zip?k=hidden",
         "",
     ],
 )
-def test_what_is_no_address_of_the_web_is_refused_without_showing_it_all(url):
+def test_invalid_address_is_rejected_without_showing_secrets(url):
     with pytest.raises(ValueError, match="expected an address") as caught:
         Address(url)
     assert "hidden" not in str(caught.value)

@@ -52,7 +52,7 @@ def test_no_value_of_a_secret_is_shown(run: Run) -> None:
     before = run("status", "finevd").output
     environment = {"HF_TOKEN": "hf_do_not_show"}
     after = run("status", "finevd", **environment).output
-    assert "into the variable HF_TOKEN" in before
+    assert "environment variable HF_TOKEN" in before
     assert "HF_TOKEN" not in after
     assert "hf_do_not_show" not in after
 

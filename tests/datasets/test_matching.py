@@ -1,4 +1,4 @@
-"""A label id finds its one file by the card's rule, and never one of two."""
+"""Matching of label ids with files."""
 
 import itertools
 import os
@@ -16,7 +16,7 @@ from vqathinker.datasets.matching import (
 )
 from vqathinker.errors import InputError
 
-# Names as the notes of the cards tell them: set, label id, file below videos/.
+# From the notes of the cards: set, label id, file below videos/.
 FOUND = [
     ("live_yt_hfr", "1Runner_crf_0_24fps.mp4", "1Runner/1Runner_crf_0_24fps.webm"),
     ("live_yt_hfr", "1Runner_crf_0_24fps.mp4", "1Runner_crf_0_24fps.mp4"),
@@ -52,12 +52,12 @@ def match(name: str, ids: list[str], files: list[str]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("name", "video", "file"), FOUND)
-def test_an_id_finds_the_file_under_its_name_on_disk(name: str, video: str, file: str) -> None:
+def test_id_matches_file_on_disk(name: str, video: str, file: str) -> None:
     assert match(name, [video], ["other/z.mp4", file]) == {video: file}
 
 
 @pytest.mark.parametrize(("name", "video", "file"), NOT_FOUND)
-def test_a_name_that_only_looks_like_it_is_not_taken(name: str, video: str, file: str) -> None:
+def test_similar_name_does_not_match(name: str, video: str, file: str) -> None:
     assert match(name, [video], [file]) == {}
 
 
@@ -70,20 +70,18 @@ def test_a_name_that_only_looks_like_it_is_not_taken(name: str, video: str, file
         ("lsvq_test", "b1/7.mp4", ["x/b1/7.mp4", "y/b1/7.mp4"]),
     ],
 )
-def test_two_files_for_one_id_are_an_error_that_names_both(
-    name: str, video: str, files: list[str]
-) -> None:
+def test_two_files_for_one_id_raise(name: str, video: str, files: list[str]) -> None:
     with pytest.raises(LabelError) as caught:
         match(name, [video], files)
     assert all(file in str(caught.value) for file in (video, *files))
 
 
-def test_two_ids_for_one_file_are_an_error_that_names_both() -> None:
+def test_two_ids_for_one_file_raise() -> None:
     with pytest.raises(LabelError, match=r"A012\.mp4.*'A012\.mp4'.*'A012NEW\.mp4'"):
         match("live_vqc", ["A012.mp4", "A012NEW.mp4"], ["A012.mp4"])
 
 
-def test_an_id_of_another_form_is_refused() -> None:
+def test_id_that_does_not_match_pattern_raises() -> None:
     with pytest.raises(LabelError, match=r"'clip\.mp4'"):
         match("konvid_1k", ["clip.mp4"], [])
 
@@ -91,7 +89,7 @@ def test_an_id_of_another_form_is_refused() -> None:
 PATHS = ["/".join(parts) for n in (1, 2, 3) for parts in itertools.product(("a", "b"), repeat=n)]
 
 
-def test_what_archives_add_is_no_video(tmp_path: Path) -> None:
+def test_hidden_files_and_macosx_are_skipped(tmp_path: Path) -> None:
     for name in ("a/1.mp4", "a/._1.mp4", ".DS_Store", "__MACOSX/a/1.mp4", ".ipynb_checkpoints/2"):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +97,7 @@ def test_what_archives_add_is_no_video(tmp_path: Path) -> None:
     assert video_files(tmp_path) == ["a/1.mp4"]
 
 
-def test_the_same_text_in_two_forms_of_unicode_is_one_name() -> None:
+def test_unicode_normalization_forms_match() -> None:
     composed, decomposed = "é/é.mp4", "e\u0301/e\u0301.mp4"
     assert match_videos([composed], [decomposed], None) == {composed: decomposed}
     assert match_videos([decomposed], [composed], None) == {decomposed: composed}
@@ -108,8 +106,8 @@ def test_the_same_text_in_two_forms_of_unicode_is_one_name() -> None:
         match_videos([composed], [composed, decomposed], None)
 
 
-def test_a_file_with_backslashes_in_its_name_is_the_path_that_they_mean() -> None:
-    """As some programs leave when they unpack archives of Windows."""
+def test_backslashes_in_file_name_match_path() -> None:
+    """Some programs create such names when they unpack archives from Windows."""
     assert match_videos(["b1/a.mp4"], ["b1\\a.mp4"], None) == {"b1/a.mp4": "b1\\a.mp4"}
 
 
@@ -120,7 +118,7 @@ def test_a_file_with_backslashes_in_its_name_is_the_path_that_they_mean() -> Non
         ("any-ending", "a", "x/a.mp4", True),
         ("any-ending", "a.avi", "x/a.MP4", True),
         ("any-ending", "run_23.98fps", "run_23.98fps.webm", True),
-        ("any-ending", "a.b", "a.c", False),  # these are not endings of videos
+        ("any-ending", "a.b", "a.c", False),  # not suffixes of videos
         ("any-case", "straße.mp4", "STRASSE.mp4", True),
         ("any-case", "B1/a.mp4", "x/b1/A.mp4", True),
         ("any-folder", "b1/a.mp4", "c/a.mp4", True),
@@ -128,7 +126,7 @@ def test_a_file_with_backslashes_in_its_name_is_the_path_that_they_mean() -> Non
         ("any-case any-ending", "A", "x/a.mp4", True),
     ],
 )
-def test_words_name_what_may_differ(words: str, label: str, file: str, found: bool) -> None:
+def test_match_options(words: str, label: str, file: str, found: bool) -> None:
     assert match_videos([label], [file], words) == ({label: file} if found else {})
 
 
@@ -140,7 +138,7 @@ def test_words_name_what_may_differ(words: str, label: str, file: str, found: bo
         (["A.mp4", "a.mp4"], ["a.MP4"], "any-case"),
     ],
 )
-def test_words_never_make_one_of_two(ids: list[str], files: list[str], words: str) -> None:
+def test_match_options_never_merge_two_names(ids: list[str], files: list[str], words: str) -> None:
     with pytest.raises(LabelError) as caught:
         match_videos(ids, files, words)
     assert all(name in str(caught.value) for name in (*ids, *files))
@@ -150,17 +148,15 @@ def test_words_never_make_one_of_two(ids: list[str], files: list[str], words: st
     st.lists(st.sampled_from(PATHS), unique=True, max_size=8),
     st.sets(st.sampled_from(["any-ending", "any-case"])),
 )
-def test_with_any_words_files_named_as_their_ids_are_found(
-    files: list[str], words: set[str]
-) -> None:
-    """Whatever other paths end in an id: its own path wins."""
+def test_exact_names_match_with_any_options(files: list[str], words: set[str]) -> None:
+    """An exact path has priority over other paths that end in the id."""
     names = [f"{file}.mp4" for file in files]
     assert match_videos(names, names, " ".join(words)) == {name: name for name in names}
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """videos/ with one file, and a folder of another disk with two."""
+    """videos/ with one file, and another folder with two."""
     (tmp_path / "videos").mkdir()
     (tmp_path / "videos" / "1.mp4").write_bytes(b"one")
     (tmp_path / "other" / "deep").mkdir(parents=True)
@@ -182,7 +178,7 @@ def test_links_to_folders_are_followed(folder: Path) -> None:
     assert names(folder.parent / "nowhere") == []
 
 
-def test_links_that_lead_in_circles_are_refused(folder: Path) -> None:
+def test_circular_links_are_rejected(folder: Path) -> None:
     (folder / "link").symlink_to(folder.parent / "other")
     (folder.parent / "other" / "back").symlink_to(folder)
     with pytest.raises(InputError, match="link/back"):
@@ -193,16 +189,8 @@ def test_links_that_lead_in_circles_are_refused(folder: Path) -> None:
         names(folder)
 
 
-def test_links_to_nothing_and_pipes_are_seen_so_that_they_get_a_reason(folder: Path) -> None:
+def test_broken_links_and_pipes_are_listed(folder: Path) -> None:
     (folder / "gone.mp4").symlink_to(folder / "nowhere.mp4")
     (folder / "itself.mp4").symlink_to("itself.mp4")
     os.mkfifo(folder / "pipe.mp4")
     assert names(folder) == ["1.mp4", "gone.mp4", "itself.mp4", "pipe.mp4"]
-
-
-def test_files_on_their_way_are_none_of_the_set(folder: Path) -> None:
-    for name in ("2.mp4.part", "2.mp4.part.json", ".a.zip.part",
-                 "2.mp4.part.driveabcd1234.part", ".source.json.123.part"):  # fmt: skip
-        (folder / name).touch()
-    (folder / "part.mp4").touch()
-    assert names(folder) == ["1.mp4", "part.mp4"]

@@ -1,4 +1,4 @@
-"""The card of your own data set: a CSV and videos are enough, whatever program wrote the CSV."""
+"""Cards for your own data sets, from tables of various programs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ from vqathinker.datasets.labels import read_label_file
 from vqathinker.datasets.manifest import build_manifest
 from vqathinker.datasets.new_card import write_card
 
-WAY = {"role": "in-domain", "scale": (1.0, 5.0)}
+OPTIONS = {"role": "in-domain", "scale": (1.0, 5.0)}
 FILES = {
     "a spreadsheet, as CSV": '\ufeff"MOS";"file name";"video"\r\n"3,1";"x";"a.mp4"\r\n;;\r\n',
     "tabs": "Video_Name\tstd\tMOS\na.mp4\t0.5\t3.1\n",
@@ -24,7 +24,7 @@ FILES = {
 
 @pytest.fixture
 def labels(tmp_path: Path) -> Callable[[str], Path]:
-    """labels(text) is a file with it."""
+    """labels(text) writes a file."""
 
     def write(text: str) -> Path:
         (tmp_path / "given.csv").write_text(text, encoding="utf-8")
@@ -33,7 +33,7 @@ def labels(tmp_path: Path) -> Callable[[str], Path]:
     return write
 
 
-def test_it_is_a_card_and_every_choice_has_a_comment(tmp_path: Path) -> None:
+def test_written_card_is_valid_and_commented(tmp_path: Path) -> None:
     written = write_card("mine", tmp_path / "cards", None, role="train", scale=(-1.5, 100.0))
     card = load_card("mine", tmp_path / "cards")
     assert written == card
@@ -43,11 +43,9 @@ def test_it_is_a_card_and_every_choice_has_a_comment(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", FILES.values(), ids=FILES)
-def test_the_card_reads_the_file_that_it_was_made_from(
-    tmp_path: Path, labels: Callable[[str], Path], text: str
-) -> None:
+def test_card_reads_its_labels(tmp_path: Path, labels: Callable[[str], Path], text: str) -> None:
     path = labels(text)
-    write_card("mine", tmp_path, path, **WAY)
+    write_card("mine", tmp_path, path, **OPTIONS)
     card = load_card("mine", tmp_path)
     table = read_label_file(path, card.label)
     assert len(table) == card.expected
@@ -56,7 +54,7 @@ def test_the_card_reads_the_file_that_it_was_made_from(
     assert table["mos"].iloc[0] == 3.1
 
 
-def test_columns_and_match_may_be_given(tmp_path: Path, make_source: Callable[..., Path]) -> None:
+def test_explicit_columns_and_match(tmp_path: Path, make_source: Callable[..., Path]) -> None:
     source = make_source([], ["x/0001_cut.mp4", "x/2.mp4"])
     for name, text, columns in (
         ("named", "clip: name,a,b\n1,0.5,3.5\n2,0.5,2\n", ("clip: name", "b")),
@@ -64,7 +62,7 @@ def test_columns_and_match_may_be_given(tmp_path: Path, make_source: Callable[..
     ):
         (source / "labels.csv").write_text(text)
         match = r"0*(\d+)(?:_[^/]*)?(?:\.mp4)?"
-        write_card(name, tmp_path, source / "labels.csv", columns=columns, match=match, **WAY)
+        write_card(name, tmp_path, source / "labels.csv", columns=columns, match=match, **OPTIONS)
         manifest = build_manifest(source, load_card(name, tmp_path))
         assert manifest["file"].tolist() == ["videos/x/0001_cut.mp4", "videos/x/2.mp4"]
         assert manifest["mos"].tolist() == [3.5, 2]
@@ -81,14 +79,14 @@ def test_columns_and_match_may_be_given(tmp_path: Path, make_source: Callable[..
         ("video,mos\na.mp4,3\n", ("0", None)),
     ],
 )
-def test_unclear_columns_are_asked_for_with_the_first_rows(
+def test_ambiguous_columns_show_first_rows(
     tmp_path: Path,
     labels: Callable[[str], Path],
     text: str,
     columns: tuple[str | None, str | None],
 ) -> None:
     with pytest.raises(LabelError) as caught:
-        write_card("mine", tmp_path / "cards", labels(text), columns=columns, **WAY)
+        write_card("mine", tmp_path / "cards", labels(text), columns=columns, **OPTIONS)
     message = str(caught.value)
     assert all(word in message for word in ("given.csv", "--video-column", "--mos-column"))
     assert all(cell in message for cell in text.replace("\n", ",").split(","))
@@ -107,24 +105,24 @@ def test_unclear_columns_are_asked_for_with_the_first_rows(
         ("mine", "", "given.csv"),
     ],
 )
-def test_what_cannot_become_a_card_is_refused_and_nothing_is_written(
+def test_invalid_input_writes_no_card(
     tmp_path: Path, labels: Callable[[str], Path], name: str, text: str, complaint: str
 ) -> None:
     with pytest.raises((CardError, LabelError), match=complaint):
-        write_card(name, tmp_path / "cards", labels(text), **WAY)
+        write_card(name, tmp_path / "cards", labels(text), **OPTIONS)
     assert not (tmp_path / "cards").exists()
 
 
-def test_a_card_is_never_overwritten(tmp_path: Path) -> None:
-    write_card("mine", tmp_path, None, **WAY)
+def test_card_is_never_overwritten(tmp_path: Path) -> None:
+    write_card("mine", tmp_path, None, **OPTIONS)
     (tmp_path / "mine.yaml").write_text("name: mine  # years of work\n")
     with pytest.raises(CardError, match="mine"):
-        write_card("mine", tmp_path, None, **WAY)
+        write_card("mine", tmp_path, None, **OPTIONS)
     assert "years of work" in (tmp_path / "mine.yaml").read_text()
 
 
 @pytest.mark.parametrize("name", ["2024", "null", "on"])
-def test_a_name_that_yaml_takes_for_something_else_is_a_name(tmp_path: Path, name: str) -> None:
-    write_card(name, tmp_path, None, **WAY)
+def test_names_that_yaml_reads_as_other_types(tmp_path: Path, name: str) -> None:
+    write_card(name, tmp_path, None, **OPTIONS)
     card: Card = load_card(name, tmp_path)
     assert card.name == name

@@ -1,7 +1,7 @@
-"""The real label files, where they lie beside the project: counts and values as collected.
+"""The real label files, if available next to the project: counts and values.
 
-Golden values: collected once (printed to four decimals or to the digits of the file),
-computed from the files themselves at the commits that the cards name.
+Golden values were computed once from the files at the commits that the cards name, with four
+decimals or the digits of the file.
 """
 
 from pathlib import Path
@@ -33,7 +33,7 @@ AUTHORS = {
     "waterloo_ivc_4k": (1200, 0.74, 97.59, 54.6665, "HEVC_01_960x540_1.mp4"),
     "vdpve": (839, 19.8900651, 84.4219161, 49.5148, "A0023_01.mp4"),
 }
-# As the owners describe their sets: games, games, contents, contents, sources.
+# As documented by the owners: games, games, contents, contents, sources.
 CONTENTS = {
     "live_yt_gaming": 59,
     "cgvds": 15,
@@ -44,7 +44,7 @@ CONTENTS = {
     "live_vqc": 585,
     "youtube_ugc": 1020,
 }
-HERE = {  # file of a card to where it lies here, as MANIFEST.csv lists them
+HERE = {  # file of a card: path in the folder, as listed in MANIFEST.csv
     "train_labels.txt": "dover/lsvq_train_labels.txt",
     "labels_test.txt": "dover/lsvq_test_labels.txt",
     "labels.txt": "dover/konvid_labels.txt",
@@ -57,7 +57,7 @@ HERE = {  # file of a card to where it lies here, as MANIFEST.csv lists them
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """A source folder with every label file under the name that cards give it."""
+    """A source folder with every label file under its name in the cards."""
     for path in (LABELS / "vqathinker").iterdir():
         (tmp_path / path.name).symlink_to(path)
     for name, place in HERE.items():
@@ -70,7 +70,7 @@ def labels_of(name: str, source: Path) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("name", sorted(AUTHORS))
-def test_an_authors_file_is_read_as_it_was_counted(name: str, source: Path) -> None:
+def test_statistics_of_authors_files(name: str, source: Path) -> None:
     n, low, high, mean, first = AUTHORS[name]
     labels = labels_of(name, source)
     assert len(labels) == labels["video"].nunique() == n == load_card(name).expected
@@ -80,7 +80,7 @@ def test_an_authors_file_is_read_as_it_was_counted(name: str, source: Path) -> N
     assert labels["video"].iloc[0] == first
 
 
-def test_lsvq_train_has_28056_videos_that_no_test_has(source: Path) -> None:
+def test_lsvq_train_has_28056_videos_outside_test_sets(source: Path) -> None:
     train = labels_of("lsvq_train", source)
     assert train["video"].nunique() == len(train) == 28056
     assert (train["mos"].min(), train["mos"].max()) == (
@@ -102,24 +102,24 @@ def test_lists_of_other_projects_agree_with_the_authors(name: str, source: Path)
     assert find_disagreements(source, card) == []
 
 
-def test_maxwell_s_two_files_belong_together(source: Path) -> None:
+def test_maxwell_combines_two_files(source: Path) -> None:
     labels = labels_of("maxwell", source)
     assert len(labels) == 909
     assert labels["video"].iloc[0] == "0000.mp4"
     assert labels["mos"].iloc[0] == pytest.approx(1.028571429)
 
 
-def test_finevd_asks_about_1016_videos_and_names_five_distortions(source: Path) -> None:
-    asked = list(read_questions(source / "abcd2_test.jsonl"))
-    assert len({question.video for question in asked}) == len(asked) == 1016
-    assert {option for question in asked for option in question.options.values()} == {
+def test_finevd_has_1016_videos_and_five_distortions(source: Path) -> None:
+    questions = list(read_questions(source / "abcd2_test.jsonl"))
+    assert len({question.video for question in questions}) == len(questions) == 1016
+    assert {option for question in questions for option in question.options.values()} == {
         "Blur", "Color", "Noise", "Artifact", "Temporal", "Video quality is good",
     }  # fmt: skip
     assert len(labels_of("finevd", source)) == 1016
 
 
 @pytest.mark.parametrize("name", sorted(CONTENTS))
-def test_the_card_s_rule_finds_as_many_contents_as_there_are(name: str, source: Path) -> None:
+def test_content_pattern_finds_known_number_of_contents(name: str, source: Path) -> None:
     card = load_card(name)
     shown = labels_of(name, source)["video"].str.extract(f"^{card.content}$", expand=False)
     assert shown.notna().all()
@@ -127,7 +127,7 @@ def test_the_card_s_rule_finds_as_many_contents_as_there_are(name: str, source: 
 
 
 def on_disk(name: str, video: str) -> str:
-    """Where a video lies according to the notes of its card."""
+    """Path of a video according to the notes of its card."""
     if name == "live_yt_hfr":
         return f"{video.partition('_')[0]}/{video.removesuffix('.mp4')}.webm"
     if name == "waterloo_ivc_4k":
@@ -136,7 +136,7 @@ def on_disk(name: str, video: str) -> str:
 
 
 @pytest.mark.parametrize("name", [*sorted(AUTHORS), "lsvq_train", "maxwell", "finevd"])
-def test_every_label_finds_its_one_file(name: str, source: Path) -> None:
+def test_every_label_matches_one_file(name: str, source: Path) -> None:
     videos = labels_of(name, source)["video"]
     files = {video: on_disk(name, video) for video in videos}
     assert match_videos(videos, files.values(), load_card(name).match) == files

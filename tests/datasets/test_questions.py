@@ -1,4 +1,4 @@
-"""Questions of FineVD: options and the right letter, whatever their number and order."""
+"""Questions of FineVD: options and correct letter."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ def questions(folder: Path, *lines: str) -> list[Any]:
     return list(read_questions(path))
 
 
-def test_a_question_has_its_options_and_the_right_one(tmp_path: Path) -> None:
+def test_question_options_and_answer(tmp_path: Path) -> None:
     five = "?{A:[Blur], B:[Noise], C:[Color], D:[Artifact], E:[Temporal]}"
     first, second = questions(tmp_path, line(), line("b.mp4", five, "E"))
     assert first.video == "a.mp4"
@@ -35,7 +35,7 @@ def test_a_question_has_its_options_and_the_right_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("start", ["", "\ufeff"])
-def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path, start: str) -> None:
+def test_byte_order_mark_is_removed(tmp_path: Path, start: str) -> None:
     [question] = questions(tmp_path, start + line("\ufeffa.mp4"))
     assert question.video == "a.mp4"
 
@@ -51,8 +51,6 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path, start: s
         (line(answer="D"), "answer is 'D'.* A, B, C"),
     ],
 )
-def test_what_is_no_question_is_named_with_its_line(
-    tmp_path: Path, text: str, complaint: str
-) -> None:
+def test_invalid_question_is_reported_with_line(tmp_path: Path, text: str, complaint: str) -> None:
     with pytest.raises(LabelError, match=complaint):
         questions(tmp_path, text)

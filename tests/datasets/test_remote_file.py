@@ -1,4 +1,4 @@
-"""Files of a card: exactly one origin, a folder of its own for each archive, nothing half said."""
+"""Files of a card: exactly one origin, consistent keys, separate folders for archives."""
 
 from typing import Any
 
@@ -27,16 +27,16 @@ def archive(**changes: Any) -> RemoteFile:
         ("KoNViD_1k_videos.zip", "videos/KoNViD_1k_videos"),
     ],
 )
-def test_an_archive_is_unpacked_into_a_folder_of_its_own(name: str, folder: str) -> None:
+def test_archive_is_unpacked_into_folder_with_its_name(name: str, folder: str) -> None:
     assert archive(name=name).folder() == folder
 
 
-def test_other_files_lie_in_the_source_folder_or_where_the_card_says() -> None:
+def test_default_and_explicit_folder() -> None:
     assert remote(name="labels.csv").folder() == "."
     assert archive(into="videos").folder() == "videos"
 
 
-def test_what_a_person_drops_goes_by_its_own_name() -> None:
+def test_folder_of_manual_file_follows_its_actual_name() -> None:
     manual = {"page": "https://example.org", "drop": "*"}
     file = remote(name="the archives", urls=[], manual=manual, unpack="auto", limits=LIMITS)
     assert file.folder("HEVC.zip") == "videos/HEVC"
@@ -63,15 +63,6 @@ def test_what_a_person_drops_goes_by_its_own_name() -> None:
         ({"urls": [], "hub": {"repo": "owner/name", "revision": "main"}}, "hub.revision"),
     ],
 )
-def test_what_does_not_fit_together_is_refused(changes: dict[str, Any], complaint: str) -> None:
+def test_inconsistent_entries_are_rejected(changes: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValidationError, match=complaint):
         remote(**changes)
-
-
-def test_sizes_are_exact_or_rough_or_the_sum_of_parts_or_not_known() -> None:
-    parts = [{"name": f"a{i}", "urls": [URL], "bytes": 4} for i in range(3)]
-    assert remote(bytes=5, about_bytes=6).known_bytes == 5
-    assert remote(about_bytes=6).known_bytes == 6
-    assert archive(urls=[], parts=parts).known_bytes == 12
-    assert archive(urls=[], parts=[parts[0] | {"bytes": None}]).known_bytes is None
-    assert remote().known_bytes is None

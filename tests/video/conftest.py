@@ -1,4 +1,4 @@
-"""Real little video files, made by ffmpeg once for all tests of this folder."""
+"""Small video files, encoded by ffmpeg once per session."""
 
 import subprocess
 from collections.abc import Callable
@@ -12,10 +12,10 @@ from vqathinker.video.workers import preload_modules
 MakeClip = Callable[..., Path]
 Patch = Callable[..., Path]
 
-# Children of every test start from a server that has imported torch once.
+# Workers of all tests are forked from a server that has imported torch once.
 preload_modules("vqathinker.video.shard", "vqathinker.video.decode")
 
-# A moving test picture: 96x64 pixels, 20 frames a second, 2 s, so 40 frames.
+# A moving test pattern: 96x64 pixels, 20 frames/s, 2 s, 40 frames.
 PICTURE = ("-f", "lavfi", "-i", "testsrc2=size=96x64:rate=20:duration=2")
 CODECS = {
     "h264": "-c:v libx264 -preset ultrafast -pix_fmt yuv420p",
@@ -37,7 +37,7 @@ CODECS = {
 
 @pytest.fixture(scope="session")
 def make_clip(tmp_path_factory: pytest.TempPathFactory) -> MakeClip:
-    """make_clip(name, codec, *more output options, inputs=...) encodes a file and returns it."""
+    """make_clip(name, codec, *output options, inputs=...) encodes a file and returns its path."""
     folder = tmp_path_factory.mktemp("clips")
 
     def make(name: str, codec: str, *output: str, inputs: tuple[str, ...] = PICTURE) -> Path:
@@ -51,14 +51,14 @@ def make_clip(tmp_path_factory: pytest.TempPathFactory) -> MakeClip:
 
 
 def encoded(name: str, codec: str, *output: str, inputs: tuple[str, ...] = PICTURE):
-    """A fixture: one encoded file."""
+    """Define a fixture: an encoded file."""
     return pytest.fixture(scope="session")(
         lambda make_clip: make_clip(name, codec, *output, inputs=inputs)
     )
 
 
 def copied(name: str, source: str, *options: str, output: tuple[str, ...] = ()):
-    """A fixture: a copy of the streams of the file that another fixture makes."""
+    """Define a fixture: a remuxed copy of the file of another fixture."""
 
     @pytest.fixture(scope="session")
     def copy(make_clip: MakeClip, request: pytest.FixtureRequest) -> Path:
@@ -78,22 +78,22 @@ av1_in_mp4 = encoded("av1.mp4", "av1")
 ten_bit = encoded("ten.mp4", "hevc", "-pix_fmt", "yuv420p10le", "-tag:v", "hvc1")
 full_range = encoded("full.mp4", "h264", "-pix_fmt", "yuvj420p", "-colorspace", "bt709")
 three_frames = encoded("three.mp4", "h264", "-frames:v", "3")
-# The first 10 frames, then every sixth: 15 frames of changing length.
+# The first 10 frames, then every sixth: 15 frames of varying duration.
 SOME = "select='lt(n,10)+not(mod(n,6))'"
 variable_rate = encoded("variable.mp4", "h264", "-vf", SOME, "-fps_mode", "vfr")
-# Groups of 8 pictures, open or not; some of the B pictures are referred to, some are not.
+# Open or closed groups of 8 frames; only some of the B-frames are references.
 GROUPS = ("-preset", "medium", "-g", "8", "-bf", "3", "-x264-params")
 groups = encoded("groups.mp4", "h264", *GROUPS, "open-gop=1:b-pyramid=normal:scenecut=0")
 closed_groups = encoded("closed.mp4", "h264", *GROUPS, "b-pyramid=normal:scenecut=0")
-# Its index (moov) before the pictures: a cut leaves the header whole.
+# The index (moov) precedes the frames, so that truncation keeps the header intact.
 index_first = copied("index.mp4", "mp4", output=("-movflags", "+faststart"))
-# Stored lying, shown upright: a display matrix turns it.
+# Stored in landscape, displayed in portrait, because of a display matrix.
 portrait = copied("portrait.mp4", "mp4", "-display_rotation", "90")
 upside_down = copied("upside.mp4", "mp4", "-display_rotation", "180")
 turned_groups = copied("turned.mp4", "groups", "-display_rotation", "90")
-# Cut without encoding anew: an edit list hides the 14 frames before 0.7 s.
+# Cut without re-encoding: an edit list hides the 14 frames before 0.7 s.
 edited = copied("edited.mp4", "mp4", "-ss", "0.7")
-# One frame of more pixels than are decoded.
+# One frame that exceeds the limit of pixels.
 BLACK = ("-f", "lavfi", "-i", "color=size=9000x9000:rate=1")
 huge = encoded("huge.mov", "mjpeg", "-frames:v", "1", inputs=BLACK)
 TONE = ("-f", "lavfi", "-i", "sine=duration=1")
@@ -102,7 +102,7 @@ audio_only = encoded("sound.mp4", "copy", "-c:a", "aac", inputs=TONE)
 
 @pytest.fixture
 def patched(tmp_path: Path) -> Patch:
-    """patched(path, name, at, content) is a copy of the file with other bytes from `at` on."""
+    """patched(path, name, at, content) writes a copy with `content` at offset `at`."""
 
     def patch(path: Path, name: str, at: int, content: bytes) -> Path:
         data = bytearray(path.read_bytes())
@@ -115,7 +115,7 @@ def patched(tmp_path: Path) -> Patch:
 
 @pytest.fixture(scope="session")
 def overwritten(index_first: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A whole header and the right size, but the last pictures are rubbish."""
+    """Intact header and size, but the last frames are overwritten."""
     data = index_first.read_bytes()
     kept = len(data) * 6 // 10
     path = tmp_path_factory.mktemp("overwritten") / "overwritten.mp4"
@@ -125,7 +125,7 @@ def overwritten(index_first: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture
 def cut(tmp_path: Path) -> Callable[[Path], Path]:
-    """cut(path) is a copy of the first half of the file."""
+    """cut(path) writes a copy of the first half of the file."""
 
     def half(path: Path) -> Path:
         data = path.read_bytes()

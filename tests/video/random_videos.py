@@ -1,4 +1,4 @@
-"""Small videos as strangers may make them, each given by a number."""
+"""Small random videos with many formats and peculiarities, each determined by a number."""
 
 import subprocess
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from vqathinker.video.ffmpeg import ffmpeg_binary
 X264 = ("-c:v", "libx264", "-preset", "veryfast")
 X265 = ("-c:v", "libx265", "-preset", "ultrafast")
 VP9 = ("-c:v", "libvpx-vp9", "-deadline", "good", "-cpu-used", "5")
-# Encoder, and the endings of the containers it is put into.
+# Encoder options, and suffixes of possible containers.
 ENCODERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "h264": (X264, ("mp4", "mov", "mkv", "avi", "ts", "flv", "mpg", "h264", "nut")),
     "hevc": (X265, ("mp4", "mov", "mkv", "ts", "hevc")),
@@ -33,7 +33,7 @@ ENCODERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 PIXELS = {"h264": ("yuv420p", "yuvj420p", "yuv444p", "yuv420p10le"),
           "hevc": ("yuv420p", "yuv420p10le"), "mjpeg": ("yuvj420p",),
           "prores": ("yuv422p10le",), "gif": ("rgb8",)}  # fmt: skip
-# MPEG-1 and 2 know no others.
+# The rates that MPEG-1 and MPEG-2 support.
 RATES = ("24", "25", "30000/1001", "30", "50")
 MORE_RATES = ("7", "12.5", "15", "24000/1001", "60", "120")
 HAVE_B_FRAMES = {"h264", "hevc", "mpeg4", "mpeg2", "mpeg1"}
@@ -43,19 +43,19 @@ MPEG = {"mpeg1", "mpeg2"}
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one video is made."""
+    """How to encode one video."""
 
     picture: str
-    encode: tuple[str, ...]  # options of the first call of ffmpeg, after its inputs
+    encode: tuple[str, ...]  # output options of the first ffmpeg call
     container: str
-    has_sound: bool  # a second stream, which begins earlier
-    before_copy: tuple[str, ...]  # options of a second call, which copies the streams
-    behind_copy: tuple[str, ...]
-    copies: int  # how often the file is written one after the other
+    has_sound: bool  # a second stream, which starts earlier
+    before_copy: tuple[str, ...]  # options of a second call, which remuxes
+    after_copy: tuple[str, ...]
+    copies: int  # the file is concatenated this many times
 
 
 def draw_recipe(number: int) -> Recipe:
-    """The recipe of this number, the same on every machine."""
+    """Draw the recipe with this number; it is the same on every machine."""
     dice = _Dice(np.random.default_rng(number))
     codec = dice.one_of((*ENCODERS, *4 * ("h264", "hevc")))
     encoder, containers = ENCODERS[codec]
@@ -70,15 +70,15 @@ def draw_recipe(number: int) -> Recipe:
     encode += ["-frames:v", str(frames), "-g", str(dice.number(1, 30))]
     encode += _encoder_options(codec, container, height, dice)
     encode += _times(container, dice)
-    before_copy, behind_copy = _cut(codec, container, frames, dice)
+    before_copy, after_copy = _cut(codec, container, frames, dice)
     return Recipe(
         picture=f"testsrc2=size={width}x{height}:rate={rate}",
         encode=tuple(encode),
         container=container,
         has_sound=container in {"mp4", "mov", "mkv", "ts", "avi"} and dice.happens(0.25),
         before_copy=(*before_copy, *_orientation(container, dice)),
-        behind_copy=behind_copy,
-        # Where a cut went through an open group, pictures at the joint are damaged for all players.
+        after_copy=after_copy,
+        # After a cut through an open group, frames at the splice are damaged in all players.
         copies=2 if container in {"ts", "mpg"} and not before_copy and dice.happens(0.4) else 1,
     )
 
@@ -91,7 +91,7 @@ class _Dice:
         return options[self.number(0, len(options))]
 
     def number(self, low: int, high: int) -> int:
-        """From low on, below high."""
+        """Integer in low..high-1."""
         return int(self.generator.integers(low, high))
 
     def happens(self, share: float) -> bool:
@@ -108,7 +108,7 @@ def _encoder_options(codec: str, container: str, height: int, dice: _Dice) -> li
         options += ["-flags", "+ilme+ildct"] if height % 4 == 0 and dice.happens(0.3) else []
     if codec == "hevc":
         options += ["-x265-params", f"log-level=none:open-gop={dice.number(0, 2)}"]
-    if codec in {"vp8", "vp9"}:  # pictures that are only referred to
+    if codec in {"vp8", "vp9"}:  # frames that are references only
         options += ["-auto-alt-ref", "1", "-lag-in-frames", "12", "-b:v", "200k"]
     if container in {"mp4", "mov"}:
         flags = ("+faststart", "+frag_keyframe+empty_moov", "+negative_cts_offsets")
@@ -117,7 +117,7 @@ def _encoder_options(codec: str, container: str, height: int, dice: _Dice) -> li
 
 
 def _times(container: str, dice: _Dice) -> list[str]:
-    """Frames that are left out, and a clock that does not begin at 0."""
+    """Options that drop frames or start the clock late."""
     filters, options = [], []
     if container not in {"gif", "y4m", "h264", "hevc", "m4v", "mxf", "mpg"} and dice.happens(0.3):
         every, first = dice.number(2, 5), dice.number(0, 20)
@@ -131,7 +131,7 @@ def _times(container: str, dice: _Dice) -> list[str]:
 def _cut(
     codec: str, container: str, frames: int, dice: _Dice
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """A part of the file is left out at its start or end, and nothing is encoded anew."""
+    """Options of a remux that cuts the start or end."""
     if container not in REMUXED or not dice.happens(0.4):
         return (), ()
     at = dice.number(0, 1 + 1000 * frames // 60) / 1000
@@ -150,13 +150,13 @@ def _orientation(container: str, dice: _Dice) -> tuple[str, ...]:
 
 
 def make_video(recipe: Recipe, folder: Path) -> Path:
-    """Make the video in an empty folder."""
+    """Encode the video in an empty folder."""
     path, cut = folder / f"video.{recipe.container}", folder / f"copy.{recipe.container}"
     inputs = ["-f", "lavfi", "-i", recipe.picture]
     sound = ["-f", "lavfi", "-i", "sine=duration=1", "-c:a", "mp2"] if recipe.has_sound else []
     _ffmpeg(*inputs, *sound, *recipe.encode, str(path))
-    if recipe.before_copy or recipe.behind_copy:
-        copy = ("-map", "0", "-c", "copy", *recipe.behind_copy)
+    if recipe.before_copy or recipe.after_copy:
+        copy = ("-map", "0", "-c", "copy", *recipe.after_copy)
         _ffmpeg(*recipe.before_copy, "-i", str(path), *copy, str(cut))
         path = cut
     content = path.read_bytes()

@@ -1,4 +1,4 @@
-"""Opening a file: what is no video has a status, and nothing else is opened."""
+"""Opening files: statuses of unusable ones, and no access to other files."""
 
 import os
 import struct
@@ -40,17 +40,17 @@ PAGE = b"<!DOCTYPE html><html><title>Quota exceeded</title></html>\n"
     ],
     ids=["empty", "subtitles", "playlist", "pointer", "page", "garbage"],
 )
-def test_a_file_that_is_no_video_says_what_it_is(
+def test_non_video_file_is_described(
     mp4: Path, tmp_path: Path, content: bytes, status: str, named: str
 ) -> None:
-    (tmp_path / "plain.mp4").write_bytes(mp4.read_bytes())  # what the playlist names
+    (tmp_path / "plain.mp4").write_bytes(mp4.read_bytes())  # the playlist refers to it
     (tmp_path / "clip.mp4").write_bytes(content)
     found = damage(tmp_path / "clip.mp4")
     assert found.status == status
     assert named in found.reason
 
 
-def test_damage_of_an_mp4(
+def test_statuses_of_damaged_mp4(
     mp4: Path, audio_only: Path, huge: Path, patched: Patch, cut: Callable[[Path], Path]
 ) -> None:
     codec = mp4.read_bytes().index(b"avc1\0")
@@ -59,14 +59,14 @@ def test_damage_of_an_mp4(
     assert statuses == ["no_index", "no_video_stream", "too_large", "no_decoder"]
 
 
-def test_neither_a_pipe_nor_a_folder_is_waited_for(tmp_path: Path) -> None:
+def test_pipe_and_folder_do_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.mp4")
     assert [damage(path).status for path in (tmp_path / "pipe.mp4", tmp_path)] == 2 * ["not_a_file"]
 
 
 @pytest.fixture
 def locked(mp4: Path) -> Iterator[Path]:
-    """A video that may not be read, seen by somebody who is not root."""
+    """A video without read permission, for a user other than root."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "locked.mp4"
         path.write_bytes(mp4.read_bytes())
@@ -79,22 +79,22 @@ def locked(mp4: Path) -> Iterator[Path]:
         os.seteuid(was)
 
 
-def test_a_file_that_may_not_be_read_is_not_called_damaged(locked: Path) -> None:
+def test_unreadable_file_is_not_recorded_as_damage(locked: Path) -> None:
     with pytest.raises(PermissionError), open_video(locked):
         pass
 
 
-def test_a_name_is_never_an_address(tmp_path: Path, mp4: Path) -> None:
-    path = tmp_path / "clip:1.mp4"  # a colon ends the name of a protocol
+def test_colon_in_name_is_no_protocol(tmp_path: Path, mp4: Path) -> None:
+    path = tmp_path / "clip:1.mp4"  # libav could parse "clip" as a protocol
     path.write_bytes(mp4.read_bytes())
     with open_video(path) as (_, stream):
         assert stream.width == 96
 
 
-def test_a_file_that_an_mp4_refers_to_is_not_opened(make_clip: MakeClip, tmp_path: Path) -> None:
+def test_external_data_reference_is_not_opened(make_clip: MakeClip, tmp_path: Path) -> None:
     """FFmpeg ignores data references by default; ISO/IEC 14496-12, 8.7.2."""
     secret = tmp_path / "secret"
-    os.mkfifo(secret)  # whoever opened it would wait forever
+    os.mkfifo(secret)  # opening it would block
     content = make_clip("referring.mp4", "h264").read_bytes()
     here = content.index(b"url \0\0\0\1") - 4
     place = f"file://{secret}\0".encode()

@@ -1,4 +1,4 @@
-"""Temporal perturbations: what each kind may do, how often each comes, and the file of draws."""
+"""Temporal perturbations: properties and frequencies of each kind, and the table of draws."""
 
 import json
 from collections import Counter
@@ -41,7 +41,7 @@ def drawn(kind: str, frames: int, seed: int, **extent: int) -> Perturbation:
 
 
 @given(kind=st.sampled_from(KINDS), frames=lengths, seed=seeds)
-def test_every_kind_keeps_the_length_and_stays_inside(kind: str, frames: int, seed: int) -> None:
+def test_every_kind_keeps_length_and_range(kind: str, frames: int, seed: int) -> None:
     found = drawn(kind, frames, seed)
     assert found.kind == kind
     assert len(found.indices) == len(found.blank) == frames
@@ -50,7 +50,7 @@ def test_every_kind_keeps_the_length_and_stays_inside(kind: str, frames: int, se
 
 
 @given(frames=lengths, seed=seeds, window=st.integers(2, 8))
-def test_shuffles_permute_the_clip_or_each_window(frames: int, seed: int, window: int) -> None:
+def test_shuffles_permute_clip_or_windows(frames: int, seed: int, window: int) -> None:
     assert sorted(drawn("shuffle", frames, seed).indices) == list(range(frames))
     indices = drawn("local_shuffle", frames, seed, window=window).indices
     for start in range(0, frames, window):
@@ -66,9 +66,7 @@ def test_reverse_and_jitter(frames: int, seed: int, most: int) -> None:
 
 
 @given(frames=st.integers(2, 24), seed=seeds)
-def test_duplicate_puts_one_to_three_copies_of_one_frame_in_one_place(
-    frames: int, seed: int
-) -> None:
+def test_duplicate_inserts_one_to_three_copies_at_one_position(frames: int, seed: int) -> None:
     indices = drawn("duplicate", frames, seed).indices
     assert any(
         len(set(indices[place : place + count])) == 1
@@ -83,7 +81,7 @@ def is_rising(indices: tuple[int, ...]) -> bool:
 
 
 @given(frames=lengths, seed=seeds)
-def test_random_drop_blanks_one_to_three_frames_in_place(frames: int, seed: int) -> None:
+def test_random_drop_blanks_one_to_three_frames(frames: int, seed: int) -> None:
     found = drawn("random_drop", frames, seed)
     assert found.indices == tuple(range(frames))
     assert 1 <= sum(found.blank) <= min(3, frames)
@@ -97,8 +95,8 @@ def test_random_drop_blanks_one_to_three_frames_in_place(frames: int, seed: int)
         (["jitter"], lambda found: found.indices[2] - 2, {-1, 0, 1}),
     ],
 )
-def test_outcomes_come_equally_often(kinds, outcome, expected) -> None:
-    """3,000 draws, give or take five standard deviations of a binomial distribution."""
+def test_outcomes_are_uniform(kinds, outcome, expected) -> None:
+    """3,000 draws, within five standard deviations of a binomial distribution."""
     generator = np.random.default_rng(0)
     counts = Counter(outcome(draw_perturbation(6, generator, kinds, params())) for _ in range(3000))
     share = 1 / len(expected)
@@ -111,7 +109,7 @@ def as_dict(table: pd.DataFrame) -> dict[tuple[str, int], tuple[str, list[int], 
     return {(row.video, row.draw): (row.kind, row.indices, row.blank) for row in table.itertuples()}
 
 
-def test_draws_depend_on_video_and_seed_and_not_on_other_videos_or_their_number() -> None:
+def test_draws_depend_only_on_video_and_seed() -> None:
     together = as_dict(draw_perturbations(["a.mp4", "b.mp4", "c.mp4"], 6, 42, params()))
     assert as_dict(draw_perturbations(["c.mp4", "b.mp4", "a.mp4"], 6, 42, params())) == together
     alone = as_dict(draw_perturbations(["b.mp4"], 6, 42, params()))
@@ -124,16 +122,14 @@ def test_draws_depend_on_video_and_seed_and_not_on_other_videos_or_their_number(
 
 
 @given(frames=st.integers(2, 24), seed=st.integers(0, 1000))
-def test_one_of_each_kind_changes_the_clip_in_the_order_of_the_kinds(
-    frames: int, seed: int
-) -> None:
+def test_draw_each_kind_changes_clip(frames: int, seed: int) -> None:
     found = draw_each_kind("a.mp4", frames, seed, params())
     assert tuple(one.kind for one in found) == KINDS
     assert all(one.indices != tuple(range(frames)) or any(one.blank) for one in found)
     assert draw_each_kind("a.mp4", frames, seed, params(kinds=["jitter"])) == [found[3]]
 
 
-def test_the_table_gives_back_what_was_drawn_and_is_the_same_file_each_time(tmp_path: Path) -> None:
+def test_table_roundtrip_is_deterministic(tmp_path: Path) -> None:
     rows = draw_perturbations(["a.mp4", "b/c.mp4"], 6, 42, params())
     for name in ("one", "two"):
         write_perturbations(rows, tmp_path / name, {"seed": 42})
@@ -146,7 +142,7 @@ def test_the_table_gives_back_what_was_drawn_and_is_the_same_file_each_time(tmp_
     assert json.loads(metadata[b"provenance"]) == {"seed": 42}
 
 
-def test_draws_that_are_not_there_are_named(tmp_path: Path) -> None:
+def test_missing_draws_are_named(tmp_path: Path) -> None:
     path = tmp_path / "p.parquet"
     write_perturbations(draw_perturbations(["a.mp4"], 6, 42, params()), path, {})
     table = PerturbationTable(path)

@@ -1,4 +1,4 @@
-"""Probing: facts of real files, and a status for each file that cannot be used."""
+"""Probing: facts of intact files, and statuses of unusable ones."""
 
 import os
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def damage(path: Path) -> Failure:
     return caught.value.failure
 
 
-def test_facts_of_an_mp4(mp4: Path) -> None:
+def test_probe_of_mp4(mp4: Path) -> None:
     assert probe(mp4) == Probe(
         width=96, height=64, fps=20.0, frames=40, duration_s=2.0, codec="h264",
         pixel_format="yuv420p", rotation=0,
@@ -33,7 +33,7 @@ def test_facts_of_an_mp4(mp4: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("webm", {"codec": "vp9"}),  # whose header has no number of frames
+        ("webm", {"codec": "vp9"}),  # its header has no number of frames
         ("mkv", {"codec": "hevc"}),
         ("avi", {"codec": "mpeg4", "duration_s": 2.0}),
         ("vp9_in_mp4", {"codec": "vp9"}),
@@ -47,7 +47,7 @@ def test_facts_of_an_mp4(mp4: Path) -> None:
         ("three_frames", {"frames": 3}),
     ],
 )
-def test_facts_of_other_files(
+def test_probe_of_other_formats(
     name: str, expected: dict[str, object], request: pytest.FixtureRequest
 ) -> None:
     facts = probe(request.getfixturevalue(name))
@@ -55,7 +55,7 @@ def test_facts_of_other_files(
     assert {key: getattr(facts, key) for key in asked} == asked
 
 
-def test_a_cut_file_says_how_much_is_left(
+def test_truncated_file_is_reported(
     index_first: Path, webm: Path, mkv: Path, cut: Callable[[Path], Path]
 ) -> None:
     for path, promised in ((index_first, "40 frames"), (webm, "2.00 s"), (mkv, "2.00 s")):
@@ -64,23 +64,19 @@ def test_a_cut_file_says_how_much_is_left(
         assert promised in reason
 
 
-def test_frames_that_a_header_promises_are_compared_and_not_believed(
-    mp4: Path, patched: Patch
-) -> None:
+def test_frame_count_of_header_is_not_trusted(mp4: Path, patched: Patch) -> None:
     content = mp4.read_bytes()
-    # The table of frame durations (stts) is made to speak of 400 frames; players play 40.
+    # Change the table of frame durations (stts) to 400 frames; players play 40.
     lie = patched(mp4, "more.mp4", content.index(b"stts") + 12, (400).to_bytes(4, "big"))
     found = probe(lie)
     assert "400 frames" in found.note
     assert found == replace(probe(mp4), note=found.note)
-    # The table of frame sizes (stsz) is made to end after 20 of 40 frames.
+    # Change the table of frame sizes (stsz) to end after 20 of 40 frames.
     lie = patched(mp4, "fewer.mp4", content.index(b"stsz") + 12, (20).to_bytes(4, "big"))
     assert damage(lie).status == "cut_short"
 
 
-def test_many_files_are_probed_in_order_whatever_some_of_them_are(
-    mp4: Path, webm: Path, tmp_path: Path
-) -> None:
+def test_probe_all_keeps_order(mp4: Path, webm: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.mp4")
     (tmp_path / "empty.mp4").touch()
     paths = [mp4, tmp_path / "pipe.mp4", tmp_path / "gone.mp4", tmp_path / "empty.mp4", webm]
@@ -90,12 +86,12 @@ def test_many_files_are_probed_in_order_whatever_some_of_them_are(
     assert [getattr(found[n], "status", None) for n in (1, 3)] == ["not_a_file", "empty"]
 
 
-def test_clips_within_their_bounds_pass_and_others_are_refused(mp4: Path) -> None:
+def test_clip_bounds(mp4: Path) -> None:
     facts = replace(probe(mp4), width=1920, height=1080, duration_s=10.0)
     ClipBounds(megabytes=1).require_file(mp4)
-    ClipBounds(seconds=10, pixels=1920 * 1080).require_shown(facts)
+    ClipBounds(seconds=10, pixels=1920 * 1080).require_video(facts)
     with pytest.raises(InputError, match="MB"):
         ClipBounds(megabytes=0.001).require_file(mp4)
     for bounds, named in ((ClipBounds(seconds=9), "10 s"), (ClipBounds(pixels=9), "1920x1080")):
         with pytest.raises(InputError, match=named):
-            bounds.require_shown(facts)
+            bounds.require_video(facts)

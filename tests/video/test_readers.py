@@ -1,4 +1,4 @@
-"""Two readers that agree, and frames that are those of their index whatever is left out."""
+"""Both readers agree, and skipping packets does not change frames."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,33 +23,33 @@ EIGHT_BIT = ["mp4", "index_first", "webm", "mkv", "portrait", "upside_down", "th
 EVERY = [*EIGHT_BIT, "groups", "turned_groups", "ten_bit", "av1_in_mp4", "avi", "edited"]
 
 
-def as_it_is(pixels: Pixels) -> Pixels:
+def copy_frame(pixels: Pixels) -> Pixels:
     return pixels.copy()
 
 
 def by_pyav(path: Path, indices: list[int]) -> tuple[Pixels, list[float]]:
     with PyavReader(path) as video:
-        frames, seconds = video.read(indices, as_it_is)
+        frames, seconds = video.read(indices, copy_frame)
     return np.stack(frames), seconds
 
 
 def every_frame(path: Path) -> tuple[Pixels, list[float]]:
-    """All frames, decoded one after the other and nothing left out."""
+    """All frames, decoded sequentially without skipping."""
     with av.open(str(path)) as container:
         frames = list(container.decode(video=0))
-        way = {"format": "rgb24", "interpolation": "POINT"}
-        pixels = [np.rot90(f.to_ndarray(**way), round(f.rotation / 90)) for f in frames]
+        options = {"format": "rgb24", "interpolation": "POINT"}
+        pixels = [np.rot90(f.to_ndarray(**options), round(f.rotation / 90)) for f in frames]
     return np.stack(pixels), [float(frame.time - frames[0].time) for frame in frames]
 
 
 @pytest.mark.parametrize("name", EIGHT_BIT)
-def test_decord_and_pyav_agree_to_the_bit(name: str, request: pytest.FixtureRequest) -> None:
+def test_decord_and_pyav_agree_exactly(name: str, request: pytest.FixtureRequest) -> None:
     path = request.getfixturevalue(name)
     facts = probe(path)
     indices = frame_indices(facts.frames, 6)
     with DecordReader(path) as video:
         assert video.frames == facts.frames
-        expected, expected_seconds = video.read(indices, as_it_is)
+        expected, expected_seconds = video.read(indices, copy_frame)
     found, seconds = by_pyav(path, indices)
     assert found.shape == (6, facts.height, facts.width, 3)
     np.testing.assert_array_equal(found, np.stack(expected))
@@ -58,7 +58,7 @@ def test_decord_and_pyav_agree_to_the_bit(name: str, request: pytest.FixtureRequ
 
 @pytest.mark.parametrize("name", EVERY)
 @pytest.mark.parametrize("wanted", [[0, 13, -1], [1, 9, 17], [13], [4, 4, 5]])
-def test_frames_are_those_of_the_indices_and_of_their_times(
+def test_frames_and_times_at_indices(
     name: str, wanted: list[int], request: pytest.FixtureRequest
 ) -> None:
     path = request.getfixturevalue(name)
@@ -69,10 +69,8 @@ def test_frames_are_those_of_the_indices_and_of_their_times(
     assert seconds == pytest.approx([times[index] for index in indices], abs=1e-6)
 
 
-def test_what_no_wanted_frame_needs_is_not_decoded(
-    groups: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Frame 20 lies in the third group of 8, behind B pictures that nothing refers to."""
+def test_unneeded_packets_are_not_decoded(groups: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frame 20 is in the third group of 8, after unreferenced B-frames."""
     decoded = []
 
     def counted(*what):
@@ -86,10 +84,8 @@ def test_what_no_wanted_frame_needs_is_not_decoded(
     assert 0 < len(decoded) <= 6
 
 
-def test_a_container_that_calls_every_picture_a_key_frame_is_not_believed(
-    mp4: Path, tmp_path: Path
-) -> None:
-    """Without its table of key frames (stss), an mp4 says that all are."""
+def test_wrong_key_frame_flags(mp4: Path, tmp_path: Path) -> None:
+    """Without a table of key frames (stss), an mp4 declares all frames as key frames."""
     data = mp4.read_bytes()
     assert data.count(b"stss") == 1
     (tmp_path / "all.mp4").write_bytes(data.replace(b"stss", b"free"))
@@ -98,8 +94,8 @@ def test_a_container_that_calls_every_picture_a_key_frame_is_not_believed(
     np.testing.assert_array_equal(found, pixels[[17, 30]])
 
 
-def test_hidden_frames_are_never_sampled(edited: Path) -> None:
-    """decord counts all 40 frames of the edited file and repeats its last one in silence."""
+def test_hidden_frames_are_not_sampled(edited: Path) -> None:
+    """decord counts all 40 frames of the edited file and silently repeats the last one."""
     with pytest.raises(DamagedVideo) as caught:
         DecordReader(edited)
     assert caught.value.status == "wrong_count"
@@ -109,10 +105,10 @@ def test_hidden_frames_are_never_sampled(edited: Path) -> None:
 
 @pytest.mark.parametrize("place", [0.35, 0.5, 0.65])
 @pytest.mark.parametrize("name", ["index_first", "webm", "mkv"])
-def test_a_tenth_of_the_bytes_flipped_in_the_middle_is_noticed(
+def test_flipped_tenth_of_file_is_detected(
     name: str, place: float, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    """Decoders that conceal give other pictures and no error; lost packets shift all indices."""
+    """Decoders may conceal damage without an error, and lost packets shift all indices."""
     data = np.frombuffer(request.getfixturevalue(name).read_bytes(), np.uint8).copy()
     start = int(len(data) * place)
     data[start : start + len(data) // 10] ^= 0xFF

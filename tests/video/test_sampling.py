@@ -1,4 +1,4 @@
-"""Frame sampling: the authors' indices, and settings by name."""
+"""Frame sampling: the authors' indices, and parsing of settings."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from vqathinker.errors import InputError
 from vqathinker.video.sampling import frame_indices, parse_setting
 
-# Golden values: the authors' `get_index` at ee47a40, see frames.json in the folder of goldens.
+# Golden values: `get_index` of the authors' code at ee47a40, in frames.json.
 GOLDENS = Path(os.environ["VQATHINKER_GOLDENS"])
 
 
@@ -23,12 +23,12 @@ def golden_cases() -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     "case", golden_cases(), ids=lambda case: f"{case['num_frames']}-{case['num_segments']}"
 )
-def test_indices_are_the_authors(case: dict[str, Any]) -> None:
+def test_indices_equal_authors(case: dict[str, Any]) -> None:
     assert frame_indices(case["num_frames"], case["num_segments"]) == case["indices"]
 
 
 @given(frames=st.integers(1, 5000), segments=st.integers(1, 64))
-def test_indices_rise_and_lie_in_the_video(frames: int, segments: int) -> None:
+def test_indices_are_sorted_and_in_range(frames: int, segments: int) -> None:
     indices = frame_indices(frames, segments)
     assert len(indices) == segments
     assert indices == sorted(indices)
@@ -36,12 +36,12 @@ def test_indices_rise_and_lie_in_the_video(frames: int, segments: int) -> None:
     assert indices[-1] < frames
 
 
-def test_no_frames_are_refused() -> None:
+def test_zero_frames_raise() -> None:
     with pytest.raises(InputError):
         frame_indices(0, 6)
 
 
 @pytest.mark.parametrize("name", ["", "6x", "0x448", "6x448x3", "6 x 448"])
-def test_a_wrong_setting_is_named(name: str) -> None:
+def test_invalid_setting_is_named(name: str) -> None:
     with pytest.raises(InputError, match=f"'{name}'"):
         parse_setting(name)

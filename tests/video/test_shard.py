@@ -1,4 +1,4 @@
-"""Shards: damage has a status, the rest is decoded, and a shard that was stopped is resumed."""
+"""Shards: damaged videos get a status, the others are decoded, interrupted jobs resume."""
 
 import errno
 import os
@@ -13,11 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from safetensors.torch import load_file
-from tests.video.misbehaviour import decode_unless_blocked
+from tests.video.failing_jobs import decode_unless_blocked
 
 from vqathinker.errors import InputError
-from vqathinker.phases.locks import LockedError, lock_path, single_writer
-from vqathinker.video.damage import DisturbedJobError, Failure
+from vqathinker.video.damage import Failure, JobError
 from vqathinker.video.decode import decode_clip
 from vqathinker.video.sampling import ClipSetting
 from vqathinker.video.shard import decode_shard, shard_rows
@@ -29,7 +28,7 @@ SETTING = "6x32"
 
 
 def rows_of(paths: list[Path], frames: int = 40) -> pd.DataFrame:
-    """Manifest rows, as if the files had been whole videos when the manifest was made."""
+    """Manifest rows as if the files were intact videos."""
     rows = [{"video": p.name, "file": str(p), "status": "ok", "frames": frames} for p in paths]
     return pd.DataFrame(rows)
 
@@ -40,7 +39,7 @@ def decode(
     return decode_shard(rows, Path(), SETTING, out, limits, workers=workers)
 
 
-def test_damaged_videos_have_a_status_and_the_others_are_decoded(
+def test_damaged_videos_get_status_and_others_are_decoded(
     mp4: Path, webm: Path, three_frames: Path, index_first: Path, overwritten: Path,
     audio_only: Path, cut: Callable[[Path], Path], tmp_path: Path,
 ) -> None:  # fmt: skip
@@ -71,7 +70,7 @@ def test_damaged_videos_have_a_status_and_the_others_are_decoded(
         assert tensors["seconds"][row].tolist() == clip.seconds
 
 
-def test_a_video_that_needs_too_much_memory_is_named_and_the_next_one_decoded(
+def test_out_of_memory_video_does_not_stop_shard(
     mp4: Path, make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
     wide = ("-f", "lavfi", "-i", "color=size=6000x6000:rate=1")
@@ -82,36 +81,28 @@ def test_a_video_that_needs_too_much_memory_is_named_and_the_next_one_decoded(
     assert ClipStore([tmp_path / "shard"]).ids == [mp4.name]
 
 
-def test_a_video_that_waits_for_something_outside_fails_the_job_and_is_decoded_later(
+def test_stalled_video_fails_job_and_is_decoded_later(
     mp4: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copy(mp4, tmp_path / "blocked.mp4")
     rows, out = rows_of([tmp_path / "blocked.mp4", mp4]), tmp_path / "out" / "shard"
     with monkeypatch.context() as patches:
         patches.setattr("vqathinker.video.shard.decode_into_row", decode_unless_blocked)
-        with pytest.raises(DisturbedJobError, match=r"blocked\.mp4"):
+        with pytest.raises(JobError, match=r"blocked\.mp4"):
             decode(rows, out, Limits(timeout_s=1, memory_mb=1500))
     assert not out.exists()
     assert decode(rows, out) == {}
     assert ClipStore([out]).ids == ["blocked.mp4", mp4.name]
 
 
-def test_videos_that_are_gone_fail_the_job(mp4: Path, tmp_path: Path) -> None:
+def test_missing_videos_fail_job(mp4: Path, tmp_path: Path) -> None:
     rows, out = rows_of([mp4, tmp_path / "a.mp4", tmp_path / "b.mp4"]), tmp_path / "shard"
-    with pytest.raises(DisturbedJobError, match=f"{tmp_path / 'a.mp4'}"):
+    with pytest.raises(JobError, match=f"{tmp_path / 'a.mp4'}"):
         decode_shard(rows, tmp_path, SETTING, out, LIMITS)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_shard_is_made_by_one_process_at_a_time(mp4: Path, tmp_path: Path) -> None:
-    out = tmp_path / "shard"
-    with single_writer(out, lock_path(out), "writes"), pytest.raises(LockedError, match="shard"):
-        decode(rows_of([mp4]), out)
-    decode(rows_of([mp4]), out)
-    assert [path.name for path in tmp_path.iterdir()] == [out.name]
-
-
-def test_a_shard_that_cannot_be_written_is_named_and_what_was_decoded_stays(
+def test_unwritable_shard_keeps_progress(
     mp4: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -119,12 +110,12 @@ def test_a_shard_that_cannot_be_written_is_named_and_what_was_decoded_stays(
 
     out = tmp_path / "shard"
     monkeypatch.setattr("vqathinker.video.shard.write_shard_file", full)
-    with pytest.raises(DisturbedJobError, match=f"{out}.*No space left"):
+    with pytest.raises(JobError, match=f"{out}.*No space left"):
         decode(rows_of([mp4]), out)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".shard.journal", ".shard.rows"]
 
 
-def test_rows_without_a_usable_video_are_passed_over(mp4: Path, tmp_path: Path) -> None:
+def test_rows_with_other_status_are_skipped(mp4: Path, tmp_path: Path) -> None:
     rows = rows_of([mp4, mp4, mp4])
     rows["video"] = ["good", "gone", "broken"]
     rows["status"] = ["ok", "missing", "corrupt"]
@@ -132,18 +123,18 @@ def test_rows_without_a_usable_video_are_passed_over(mp4: Path, tmp_path: Path) 
     assert ClipStore([tmp_path / "0000.safetensors"]).ids == ["good"]
 
 
-def test_a_shard_in_which_nothing_can_be_decoded_is_still_a_shard(
+def test_shard_without_clips_is_valid(
     overwritten: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "0000.safetensors"
     decode(rows_of([overwritten]), out)
-    assert capfd.readouterr() == ("", "")  # neither a progress bar nor messages of decoders
+    assert capfd.readouterr() == ("", "")  # neither progress bar nor decoder messages
     assert ClipStore([out]).ids == []
     assert list(ClipStore([out]).failures) == [overwritten.name]
     assert [path.name for path in tmp_path.iterdir()] == [out.name]
 
 
-def test_a_shard_records_how_it_was_made(mp4: Path, tmp_path: Path) -> None:
+def test_provenance_of_shard(mp4: Path, tmp_path: Path) -> None:
     pytest.importorskip("decord", reason="decord is built for Linux on x86-64 only")
     for reader, versions in (("pyav", {"av", "torch"}), ("decord", {"av", "decord", "torch"})):
         out = tmp_path / reader
@@ -153,10 +144,8 @@ def test_a_shard_records_how_it_was_made(mp4: Path, tmp_path: Path) -> None:
         assert made.keys() == versions
 
 
-def test_decord_that_is_not_installed_is_named(
-    mp4: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """There is no decord for ARM."""
+def test_missing_decord_raises(mp4: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """decord is not available for ARM."""
 
     def version(name: str) -> str:
         raise PackageNotFoundError(name)
@@ -166,7 +155,7 @@ def test_decord_that_is_not_installed_is_named(
         decode_shard(rows_of([mp4]), Path(), SETTING, tmp_path / "shard", LIMITS, "decord")
 
 
-def test_shards_cover_the_manifest_in_order() -> None:
+def test_shards_cover_manifest_in_order() -> None:
     manifest = pd.DataFrame({"video": list("abcde")})
     shards = ["".join(shard_rows(manifest, shard, 2)["video"]) for shard in range(3)]
     assert shards == ["ab", "cd", "e"]
@@ -176,18 +165,18 @@ def test_shards_cover_the_manifest_in_order() -> None:
 
 @pytest.fixture
 def many(mp4: Path, webm: Path, overwritten: Path, tmp_path: Path) -> pd.DataFrame:
-    """Thirty videos, some of them damaged, under names of their own."""
+    """Thirty videos with distinct names, some of them damaged."""
     rows = rows_of([(mp4, webm, overwritten)[number % 3] for number in range(30)])
     return rows.assign(video=[f"{number}.mp4" for number in range(30)])
 
 
-def test_the_bytes_do_not_depend_on_the_workers(many: pd.DataFrame, tmp_path: Path) -> None:
+def test_bytes_do_not_depend_on_workers(many: pd.DataFrame, tmp_path: Path) -> None:
     decode(many, tmp_path / "one")
     decode(many, tmp_path / "two", workers=3)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
-STOPS_HALF_WAY = """
+INTERRUPTED_PROGRAM = """
 import signal, sys
 from pathlib import Path
 import pandas as pd
@@ -208,13 +197,13 @@ if __name__ == "__main__":
 """
 
 
-def test_a_shard_killed_half_way_goes_on_and_ends_in_the_same_bytes(
+def test_killed_shard_resumes_to_same_bytes(
     many: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decode(many, tmp_path / "whole")
     out = tmp_path / "killed"
     many.to_parquet(tmp_path / "rows.parquet")
-    (tmp_path / "program.py").write_text(STOPS_HALF_WAY)
+    (tmp_path / "program.py").write_text(INTERRUPTED_PROGRAM)
     command = [sys.executable, tmp_path / "program.py", tmp_path / "rows.parquet", out, SETTING]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -229,7 +218,7 @@ def test_a_shard_killed_half_way_goes_on_and_ends_in_the_same_bytes(
 
 @pytest.fixture
 def half_done(many: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A shard that stopped when its 30 videos were decoded, before it was assembled."""
+    """A shard that was interrupted after all 30 videos were decoded, before its assembly."""
     out = tmp_path / "shard"
     stop_before_assembly(many, out, monkeypatch)
     return out
@@ -249,22 +238,22 @@ def stop_before_assembly(rows: pd.DataFrame, out: Path, monkeypatch: pytest.Monk
 def decoded_again(
     rows: pd.DataFrame, out: Path, monkeypatch: pytest.MonkeyPatch, limits: Limits = LIMITS
 ) -> list[int]:
-    """Rows that a second try decodes."""
+    """Rows that a second run decodes."""
     again: list[int] = []
 
-    def noted(function, items, *others):
+    def recorded(function, items, *others):
         again.extend(item[-1] for item in items)
         return run_in_workers(function, items, *others)
 
-    monkeypatch.setattr("vqathinker.video.shard.run_in_workers", noted)
+    monkeypatch.setattr("vqathinker.video.shard.run_in_workers", recorded)
     decode(rows, out, limits)
     return again
 
 
-def test_only_what_is_not_whole_is_decoded_again(
+def test_only_damaged_progress_is_decoded_again(
     many: pd.DataFrame, half_done: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Half a line of the journal, and frames that are not what was written."""
+    """Half a line in the journal, and overwritten frames."""
     journal = half_done.with_name(".shard.journal")
     journal.write_text(journal.read_text()[:-30])
     with half_done.with_name(".shard.rows").open("r+b") as rows:
@@ -274,14 +263,14 @@ def test_only_what_is_not_whole_is_decoded_again(
     assert len(ClipStore([half_done])) == 20
 
 
-def test_another_job_begins_anew(
+def test_changed_parameters_restart_job(
     many: pd.DataFrame, half_done: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = Limits(timeout_s=3599, memory_mb=1500)
     assert decoded_again(many, half_done, monkeypatch, other) == list(range(30))
 
 
-def test_a_video_that_was_replaced_is_decoded_again(
+def test_replaced_video_is_decoded_again(
     mp4: Path, webm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths = [tmp_path / "a.mp4", tmp_path / "b.mp4"]

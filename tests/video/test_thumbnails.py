@@ -1,4 +1,4 @@
-"""Claims about thumbnails of clips."""
+"""Thumbnails of clips."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ CLIPS, FRAMES = 20, 3
 
 @pytest.fixture
 def shard(tmp_path: Path) -> Path:
-    """Clip by clip and frame by frame another grey."""
+    """Every frame of every clip has a different grey level."""
     grey = 4 * torch.arange(CLIPS * FRAMES, dtype=torch.uint8).view(CLIPS, FRAMES, 1, 1, 1)
     indices = torch.arange(FRAMES).expand(CLIPS, FRAMES)
     ids = [f"{number:02d}.mp4" for number in range(CLIPS)]
@@ -23,7 +23,7 @@ def shard(tmp_path: Path) -> Path:
     return path
 
 
-def test_every_frame_of_every_clip_is_on_a_sheet(shard: Path, tmp_path: Path) -> None:
+def test_sheets_contain_all_frames(shard: Path, tmp_path: Path) -> None:
     assert write_thumbnails([shard], tmp_path / "mine") == CLIPS
     found = read_thumbnails([tmp_path / "mine"])["mine"]
     assert (found.frames, found.px, len(found.sheets)) == (FRAMES, 80, 2)
@@ -31,19 +31,19 @@ def test_every_frame_of_every_clip_is_on_a_sheet(shard: Path, tmp_path: Path) ->
         strip = found.strip(video)
         assert strip.size == (FRAMES * 80, 80)
         for frame in range(FRAMES):
-            told = strip.getpixel((frame * 80 + 40, 40))[0]
-            assert told == pytest.approx(4 * (number * FRAMES + frame), abs=6)
+            grey = strip.getpixel((frame * 80 + 40, 40))[0]
+            assert grey == pytest.approx(4 * (number * FRAMES + frame), abs=6)
     assert found.strip("other.mp4") is None
 
 
-def test_the_same_clips_give_the_same_bytes(shard: Path, tmp_path: Path) -> None:
+def test_same_clips_give_same_bytes(shard: Path, tmp_path: Path) -> None:
     for name in ("first", "second"):
         write_thumbnails([shard], tmp_path / name)
     for path in sorted((tmp_path / "first").iterdir()):
         assert path.read_bytes() == (tmp_path / "second" / path.name).read_bytes()
 
 
-def test_a_folder_of_something_else_is_refused(shard: Path, tmp_path: Path) -> None:
+def test_invalid_folder_is_rejected(shard: Path, tmp_path: Path) -> None:
     write_thumbnails([shard], tmp_path / "mine")
     (tmp_path / "mine" / "0001.webp").write_bytes(b"RIFF")
     with pytest.raises(InputError, match=r"0001\.webp"):

@@ -1,4 +1,4 @@
-"""Workers that hang, run out of memory or crash: each failure has a status, the others continue."""
+"""Workers that hang, crash or run out of memory: failures get a status, others continue."""
 
 import os
 import resource
@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.video.misbehaviour import behave, tries
+from tests.video.failing_jobs import attempts, behave
 
-from vqathinker.video.damage import DamagedVideo, DisturbedJobError
+from vqathinker.video.damage import DamagedVideo, JobError
 from vqathinker.video.workers import Limits, run_in_workers
 
 LIMITS = Limits(timeout_s=3600, memory_mb=600)
@@ -20,7 +20,7 @@ def run(*behaviours: str, limits: Limits = LIMITS, workers: int = 1) -> dict[int
     return dict(run_in_workers(behave, items, limits, workers))
 
 
-def test_failures_have_a_status_and_the_other_videos_a_result() -> None:
+def test_failures_get_status_and_others_a_result() -> None:
     found = run("memory", "torch memory", "well", "crash", "exit", "damaged", "gone", "well")
     videos = {n: one for n, one in found.items() if isinstance(one, DamagedVideo)}
     assert {number: video.status for number, video in videos.items()} == {
@@ -32,62 +32,64 @@ def test_failures_have_a_status_and_the_other_videos_a_result() -> None:
     }
     assert all(video.path == Path(f"{number}.mp4") for number, video in videos.items())
     assert "SIGSEGV" in videos[3].reason
-    assert "exit code 7" in videos[4].reason
+    assert "code 7" in videos[4].reason
     assert isinstance(found[6], FileNotFoundError)
     assert [str(found[number]).split()[0] for number in (2, 7)] == ["2.mp4", "7.mp4"]
 
 
-def test_too_much_processor_time_twice_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vqathinker.video.workers._PATIENCE", 1000)  # however busy the machine is
+def test_exceeding_processor_time_twice_is_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "vqathinker.video.workers._RETRY_TIMEOUT_FACTOR", 1000
+    )  # even on a busy machine
     found = run("spin", "well", limits=Limits(timeout_s=1, memory_mb=600))
     assert isinstance(found[0], DamagedVideo)
     assert found[0].status == "timeout"
     assert str(found[1]).startswith("1.mp4")
 
 
-def test_waiting_for_something_outside_is_no_damage(tmp_path: Path) -> None:
+def test_stalling_is_not_recorded_as_damage(tmp_path: Path) -> None:
     video = tmp_path / "waits.mp4"
-    with pytest.raises(DisturbedJobError, match=r"waits\.mp4"):
+    with pytest.raises(JobError, match=r"waits\.mp4"):
         list(run_in_workers(behave, [(video, "hang")], Limits(1, 600)))
-    assert tries(video) == 2
+    assert attempts(video) == 2
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_what_went_wrong_once_leaves_no_trace(workers: int, tmp_path: Path) -> None:
+def test_single_failures_are_retried(workers: int, tmp_path: Path) -> None:
     kinds = ["killed once", "disturbed once", "memory once", "hangs once"]
     items = [(tmp_path / kind, kind) for kind in kinds] + [(tmp_path / "next", "well")]
     found = dict(run_in_workers(behave, items, Limits(2, 600), workers))
     names = {number: str(found[number]).rpartition(" ")[0] for number in found}
     assert names == {number: str(path) for number, (path, _) in enumerate(items)}
-    assert [tries(tmp_path / kind) for kind in kinds] == [2, 2, 2, 2]
+    assert [attempts(tmp_path / kind) for kind in kinds] == [2, 2, 2, 2]
 
 
 @pytest.mark.parametrize(("behaviour", "named"), [("kill", "SIGKILL"), ("disturb", "disk stalls")])
-def test_what_the_outside_does_twice_ends_the_job_in_one_line(behaviour: str, named: str) -> None:
-    with pytest.raises(DisturbedJobError, match=named) as caught:
+def test_external_failure_twice_ends_job(behaviour: str, named: str) -> None:
+    with pytest.raises(JobError, match=named) as caught:
         run(behaviour, workers=2)
     assert "0.mp4" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_a_fault_of_this_program_is_no_damage() -> None:
+def test_bug_is_not_recorded_as_damage() -> None:
     with pytest.raises(RuntimeError, match=r"0\.mp4") as caught:
         run("bug")
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
-def test_what_cannot_be_written_ends_the_job_at_once() -> None:
+def test_write_error_ends_job() -> None:
     with pytest.raises(OSError, match="No space left"):
         run("full disk", "spin")
 
 
-def test_one_worker_takes_many_videos_in_order() -> None:
+def test_single_worker_processes_videos_in_order() -> None:
     found = run(*["well"] * 9)
     assert list(found) == list(range(9))
     assert len({str(outcome).rpartition(" ")[2] for outcome in found.values()}) == 1
 
 
-def test_no_worker_outlives_the_work(tmp_path: Path) -> None:
+def test_workers_end_with_the_iterator(tmp_path: Path) -> None:
     items = [(tmp_path / "a", "well"), (tmp_path / "b", "hang")]
     outcomes = run_in_workers(behave, items, LIMITS)
     _, answer = next(outcomes)
@@ -96,8 +98,8 @@ def test_no_worker_outlives_the_work(tmp_path: Path) -> None:
         os.kill(int(answer.rpartition(" ")[2]), 0)
 
 
-def test_a_worker_that_hangs_ends_itself_if_its_parent_is_gone() -> None:
-    """By its own alarm, after the time limit."""
+def test_hanging_worker_has_alarm() -> None:
+    """The alarm fires after the time limit."""
     seconds_left = float(str(run("alarm")[0]))
     assert LIMITS.timeout_s < seconds_left <= LIMITS.timeout_s + 600
 
@@ -128,10 +130,10 @@ except WorkerStartError as error:
         ("RLIMIT_NOFILE", 0, 0, "ulimit -n"),
     ],
 )
-def test_a_soft_limit_is_raised_and_a_hard_one_named(
+def test_soft_limit_is_raised_and_hard_limit_named(
     mp4: Path, limit: str, soft: int, hard: int | None, found: str
 ) -> None:
-    """Under a limit that is too low, healthy videos would be called damaged."""
+    """With a lower limit, intact videos would count as damaged."""
     mib = 1024**2
     limits = (str(soft * mib), str(resource.RLIM_INFINITY if hard is None else hard * mib))
     command = [sys.executable, "-c", PROBE_UNDER_LIMIT, mp4, limit, *limits]

@@ -1,6 +1,6 @@
-"""Published checksums of files, and a table of hashes for files without a published one.
+"""Published checksums, and a table of hashes for files whose owners publish none.
 
-Cards and the hub's LFS pointers give SHA-256; the hub gives git's blob id of small files.
+Cards and the hub's LFS pointers give SHA-256. For small files, the hub gives git's blob id.
 """
 
 import csv
@@ -25,9 +25,9 @@ class Checksum:
     """Digest of a file.
 
     Args:
-        algorithm: git-sha1 is git's blob id.
+        algorithm: "git-sha1" is git's blob id.
         digest: hexadecimal, lower case.
-        source: who published it, for messages.
+        source: where it was published; used in messages.
     """
 
     algorithm: Literal["sha256", "git-sha1"]
@@ -35,7 +35,7 @@ class Checksum:
     source: str = "its card"
 
     def digest_of(self, path: Path) -> str:
-        """Digest of a file by this algorithm."""
+        """Compute the digest of a file with this algorithm."""
         if self.algorithm == "sha256":
             return sha256_of_file(path)
         digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
@@ -50,26 +50,26 @@ class Checksum:
 
 @dataclass(frozen=True)
 class HashTable:
-    """Hashes of first downloads in the CSV file `path`, which is kept in git.
+    """CSV file with the hashes of first downloads; it is meant to be committed to git.
 
-    One row per file: name, bytes, sha256, date, address. The first download adds the row, and later
-    ones on any machine must match it. Rows are added under a lock, so concurrent jobs can share the
-    table. Delete a row to accept a new version of its file.
+    One row per file: name, bytes, sha256, date, address. The first download adds the row. Later
+    downloads, on any machine, must match it. A lock lets concurrent jobs share the table. To accept
+    a new version of a file, delete its row.
     """
 
     path: Path
 
     def find(self, name: str) -> Checksum | None:
-        """Recorded hash of the file `name`, or None.
+        """Look up the hash of the file `name`; None if it is not recorded.
 
         Raises:
-            InputError: the table is malformed, or has two hashes for the name.
+            InputError: the table is malformed, or has two different hashes for the name.
         """
         if not self.path.is_file() or self.path.stat().st_size == 0:
             return None
         expected = f"a table with the columns {','.join(_COLUMNS)}"
         with (
-            reading(self.path, expected, "correct it, or get it back from git"),
+            reading(self.path, expected, "correct it, or restore it from git"),
             self.path.open(encoding="utf-8", newline="") as file,
         ):
             table = csv.DictReader(file)
@@ -79,30 +79,25 @@ class HashTable:
         digests = {row["sha256"] for row in rows}
         if len(digests) > 1:
             raise InputError(
-                f"{self.path}: {len(digests)} hashes for {name}; delete the rows of the wrong ones"
+                f"{self.path}: {len(digests)} different hashes for {name}; delete the wrong rows"
             )
         for row in rows:
             return Checksum("sha256", row["sha256"], f"{self.path}, recorded {row['date']}")
         return None
 
-    def record(self, name: str, size: int, sha256: str, day: date, address: str) -> Checksum:
-        """Add the hash of a file unless the table has one.
+    def record(self, name: str, size: int, sha256: str, day: date, address: str) -> None:
+        """Add the hash of a file unless the table has one. Raises InputError like `find`.
 
-        Returns the hash in the table, which a concurrent job may have added. `size` is in bytes,
-        `address` is that of the origin, without secrets.
-
-        Raises:
-            InputError: see `find`.
+        `size` is in bytes. `address` is that of the origin, without secrets.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as file:
             lock_descriptor(file.fileno())
-            if known := self.find(name):
-                return known
+            if self.find(name):
+                return
             rows = StringIO()
             writer = csv.writer(rows, lineterminator="\n")
             if self.path.stat().st_size == 0:
                 writer.writerow(_COLUMNS)
             writer.writerow([name, size, sha256, day.isoformat(), address])
             append_line(self.path, rows.getvalue().removesuffix("\n"))
-        return Checksum("sha256", sha256, f"{self.path}, recorded {day.isoformat()}")

@@ -1,8 +1,8 @@
-"""Download a file from the first origin that delivers it completely and with the right hash.
+"""Download a file from the first origin that delivers it complete and with the right hash.
 
-The local mirror folder is tried first, then each origin. Bytes are kept between attempts, origins
-and runs. The file gets its name only after verification, which also refuses web pages and error
-messages that servers send in place of a file.
+The mirror folder is tried first, then each origin in order. Downloaded bytes are kept between
+attempts, origins and runs. The file gets its final name only after verification, which also refuses
+web pages and error messages that a server sent instead of the file.
 """
 
 import logging
@@ -13,9 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from vqathinker.acquisition.checksum import Checksum, HashTable
+from vqathinker.acquisition.checksum import HashTable
 from vqathinker.acquisition.errors import (
-    GoneError,
+    NotFoundError,
     OriginError,
     RetryPolicy,
     TransferError,
@@ -34,19 +34,19 @@ from vqathinker.hashing import sha256_of_file
 
 _log = logging.getLogger(__name__)
 
-_BY_HAND = "put in place by the user"
+FROM_USER = "put in place by the user"
 
 
 class Origin(Protocol):
-    """Source of a file: `WebFile`, `DriveFile` or `FolderFile`; its `str` contains no secret."""
+    """Source of a file: `WebFile`, `DriveFile` or `LocalFile`; its `str` contains no secret."""
 
     def fetch(self, part: PartialFile, report: ReportProgress) -> None:
-        """Try once to complete `part`; see `WebFile.fetch`."""
+        """Make one attempt to complete `part`; see `WebFile.fetch`."""
 
 
 @dataclass(frozen=True)
-class FolderFile:
-    """A file in a local folder, such as a mirror for machines without internet; it is copied."""
+class LocalFile:
+    """A file to copy from a local folder, such as a mirror for machines without internet."""
 
     path: Path
 
@@ -55,15 +55,13 @@ class FolderFile:
         try:
             with self.path.open("rb") as file:
                 size = self.path.stat().st_size
-                if part.expected.size not in (None, size):
-                    raise OriginError(f"has {size:,} bytes, expected {part.expected.size:,}")
                 part.restart(str(self), None, size)
                 require_space(part.path, size)
                 while chunk := file.read(1 << 20):
                     part.append(chunk)
                     report(part.size, size)
         except FileNotFoundError:
-            raise GoneError("no such file") from None
+            raise NotFoundError("no such file") from None
 
     def __str__(self) -> str:
         return str(self.path)
@@ -71,12 +69,12 @@ class FolderFile:
 
 @dataclass(frozen=True)
 class DownloadContext:
-    """Settings of all downloads of a run.
+    """Settings shared by all downloads of a run.
 
     Args:
-        policy: of retries.
-        hash_table: hashes of files without a published one; None records nothing.
-        mirror: folder that is tried first.
+        policy: when to retry.
+        hash_table: hashes of files whose owners publish none; None records nothing.
+        mirror: folder to try first.
     """
 
     policy: RetryPolicy
@@ -86,7 +84,7 @@ class DownloadContext:
 
 @dataclass(frozen=True)
 class DownloadedFile:
-    """A verified file; `size` in bytes, `origin` None if the file existed before."""
+    """A verified file: `size` in bytes; `origin` is None if the file already existed."""
 
     path: Path
     size: int
@@ -100,38 +98,33 @@ def download(
     target: Path,
     context: DownloadContext,
     *,
-    record: bool = True,
-    before_placing: Callable[["DownloadedFile"], None] = lambda _: None,
+    on_verified: Callable[["DownloadedFile"], None] = lambda _: None,
 ) -> DownloadedFile:
-    """Download a file, or verify that it exists.
+    """Download a file, or verify an existing one.
 
     Args:
         expected: name of the file; size and checksum if published.
         origins: tried in this order, after the mirror folder.
         target: file to write. An existing file is verified and never overwritten.
         context: shared settings.
-        record: whether to record the hash of a file without a published one; see `record_hash`.
-        before_placing: called with a verified download before the file gets its name.
+        on_verified: called after verification, before the file gets its final name.
 
     Raises:
-        GoneError: no origin has such a file.
-        TransferError: no origin delivers it (the message gives each reason), there is too little
-            space, or the existing file is not the expected one.
+        NotFoundError: no origin has the file.
+        TransferError: no origin delivers the file (the message gives the reason for each), the disk
+            is full, or the existing file is not the expected one.
     """
     if expected.checksum is None and context.hash_table is not None:
         expected = replace(expected, checksum=context.hash_table.find(expected.name))
     if target.exists():
-        size = target.stat().st_size
         try:
             sha256 = _verify(expected, target)
-            if record:
-                record_hash(expected, size, sha256, None, context)
         except WrongContentError as error:
-            message = f"{target}: {error}. Move it away, and run the same command again."
+            message = f"{target}: {error}. Move it elsewhere and rerun the same command."
             raise WrongContentError(message) from None
-        return DownloadedFile(target, size, sha256, None)
+        return DownloadedFile(target, target.stat().st_size, sha256, None)
     if context.mirror is not None:
-        origins = [FolderFile(context.mirror / expected.name), *origins]
+        origins = [LocalFile(context.mirror / expected.name), *origins]
     part = PartialFile(target, expected)
     try:
         origin, sha256 = _download_from_first(origins, part, context)
@@ -139,35 +132,28 @@ def download(
         if part.size == 0:
             part.discard()
         raise
-    done = DownloadedFile(target, part.size, sha256, origin)
-    _log.info("%s: %d bytes from %s", expected.name, done.size, origin)
-    if record:
-        record_hash(expected, done.size, sha256, origin, context)
-    before_placing(done)
+    downloaded = DownloadedFile(target, part.size, sha256, origin)
+    _log.info("%s: %d bytes from %s", expected.name, downloaded.size, origin)
+    on_verified(downloaded)
     part.finish()
-    return done
+    return downloaded
 
 
 def record_hash(
     expected: ExpectedFile, size: int, sha256: str, origin: str | None, context: DownloadContext
 ) -> None:
-    """Record the hash of a file without a published one in the table of the context.
+    """Record the hash of a download in the table, unless its owner publishes one.
 
-    `origin` is None if the user put the file in place.
-
-    Raises:
-        WrongContentError: a different hash is recorded.
+    Call this only after the file was read successfully: otherwise the hash of a damaged archive
+    would count as the right one. `origin` is None if the user supplied the file.
     """
-    if expected.checksum is not None or context.hash_table is None:
-        return
-    today = datetime.now(UTC).date()
-    recorded = context.hash_table.record(expected.name, size, sha256, today, origin or _BY_HAND)
-    if recorded.digest != sha256:  # of a concurrent job
-        raise WrongContentError(f"{expected.name}: {_describe_mismatch(recorded, sha256)}")
+    if expected.checksum is None and context.hash_table is not None:
+        today = datetime.now(UTC).date()
+        context.hash_table.record(expected.name, size, sha256, today, origin or FROM_USER)
 
 
-def require_content(expected: ExpectedFile, path: Path) -> None:
-    """Raise WrongContentError, without the path, for web pages, error messages and the like."""
+def require_no_placeholder(expected: ExpectedFile, path: Path) -> None:
+    """Raise WrongContentError, without the path, for web pages, pointers and error messages."""
     found = document_in(path) if expected.is_binary else placeholder_in(path)
     if found is not None and expected.size != 0:
         wanted = "an archive and not a video" if expected.is_binary else "the file"
@@ -175,8 +161,8 @@ def require_content(expected: ExpectedFile, path: Path) -> None:
 
 
 def _verify(expected: ExpectedFile, path: Path) -> str:
-    """SHA-256 of the expected file; WrongContentError, without the path, for any other."""
-    require_content(expected, path)
+    """Return the SHA-256 of a file; raise WrongContentError, without the path, if it is wrong."""
+    require_no_placeholder(expected, path)
     size = path.stat().st_size
     if expected.size not in (None, size):
         raise WrongContentError(f"has {size:,} bytes, expected {expected.size:,}")
@@ -184,54 +170,47 @@ def _verify(expected: ExpectedFile, path: Path) -> str:
     if checksum is not None:
         digest = sha256 if checksum.algorithm == "sha256" else checksum.digest_of(path)
         if checksum.digest != digest:
-            raise WrongContentError(_describe_mismatch(checksum, digest))
+            raise WrongContentError(
+                f"has {checksum.algorithm} {digest}, expected {checksum.digest} "
+                f"({checksum.source}): it is damaged, or its owner has replaced it. If it was "
+                "replaced, correct the card or delete the row of the table"
+            )
     return sha256
-
-
-def _describe_mismatch(expected: Checksum, digest: str) -> str:
-    return (
-        f"has {expected.algorithm} {digest}, expected {expected.digest} ({expected.source}): it is "
-        "damaged, or its owner has replaced it. If the owner did, correct the card or delete the "
-        "row of the table"
-    )
 
 
 def _download_from_first(
     origins: Sequence[Origin], part: PartialFile, context: DownloadContext
 ) -> tuple[str, str]:
-    """Name of the first origin that delivers the file, and the SHA-256 of the file."""
-    reasons, gone = [], True
+    """Return the first origin that delivers the file, and the SHA-256 of the file."""
+    reasons, all_not_found = [], True
     for origin in origins:
         try:
             return str(origin), _download_from(origin, part, context.policy)
         except OriginError as error:
             _log.warning("%s: %s: %s", part.expected.name, origin, error)
             reasons.append(f"\n  {origin}: {error}")
-            gone = gone and isinstance(error, GoneError)
-    place = "" if context.mirror is None else f" or to {context.mirror / part.expected.name}"
-    kept = f": it goes on from the {part.size:,} bytes that are here" if part.size else ""
-    raise (GoneError if gone and origins else TransferError)(
+            all_not_found = all_not_found and isinstance(error, NotFoundError)
+    mirror_hint = "" if context.mirror is None else f" or {context.mirror / part.expected.name}"
+    resume_hint = f" to resume from the {part.size:,} bytes downloaded so far" if part.size else ""
+    raise (NotFoundError if all_not_found and origins else TransferError)(
         f"{part.expected.name}: no origin delivers it.{''.join(reasons)}"
-        f"\nRun the same command again later{kept}. Or get the file by other ways and put it to "
-        f"{part.target}{place}."
+        f"\nRerun the same command later{resume_hint}, or obtain the file elsewhere and save it as "
+        f"{part.target}{mirror_hint}."
     )
 
 
 def _download_from(origin: Origin, part: PartialFile, policy: RetryPolicy) -> str:
-    """SHA-256 of the file after a download from this origin."""
-    expected = part.expected
-    if expected.size is not None and part.size > expected.size:
-        part.discard()
-    part.resumed = part.size > 0
-    # Only a checksum can verify that existing bytes are the complete file.
+    """Download from one origin; return the SHA-256 of the file."""
+    expected, part.resumed = part.expected, part.size > 0
+    # Without a checksum, nothing proves that the existing bytes are the complete file.
     if expected.checksum is None or part.size != expected.size:
         with progress_bar(expected.name) as show:
-            # gdown writes to its own file, so the size of `part` does not show its progress.
+            # gdown writes to its own file, so the size of `part` says nothing about its progress.
             received = [part.size]
 
-            def report(done: int, total: int | None) -> None:
-                received[0] = done
-                show(done, total)
+            def report(downloaded: int, total: int | None) -> None:
+                received[0] = downloaded
+                show(downloaded, total)
 
             retry(partial(origin.fetch, part, report), policy, lambda: received[0])
     try:
@@ -241,6 +220,6 @@ def _download_from(origin: Origin, part: PartialFile, policy: RetryPolicy) -> st
         part.discard()
         if not resumed:
             raise
-    # The bytes from before may have been wrong, so download all once more.
-    _log.warning("%s: wrong after resuming, starting again from zero", expected.name)
+    # The bytes of the earlier download may be the wrong ones, so start over.
+    _log.warning("%s: wrong content after resuming, restarting from zero", expected.name)
     return _download_from(origin, part, policy)

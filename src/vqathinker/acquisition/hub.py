@@ -1,8 +1,8 @@
-"""Files of a data set on the Hugging Face hub, at one commit, with the hub's hashes.
+"""List the files of a data set on the Hugging Face hub, at one commit, with the hub's hashes.
 
-huggingface_hub lists files, hashes and addresses and checks access. `WebFile` downloads: after a
-kill, huggingface_hub 2.4 starts again from zero (`_download_to_tmp_and_move`), and these archives
-have gigabytes.
+huggingface_hub lists files, hashes and addresses and checks access. `WebFile` downloads them,
+because huggingface_hub 2.4 restarts an interrupted download from zero (`_download_to_tmp_and_move`)
+and these archives have gigabytes.
 """
 
 import logging
@@ -47,11 +47,11 @@ def list_hub_files(
     Args:
         name: owner/name.
         revision: commit or branch.
-        policy: of retries.
+        policy: when to retry.
         token_variable: environment variable with a token, if any.
 
     Returns:
-        The commit, and its files by their path.
+        The commit, and its files by path.
 
     Raises:
         OriginError: no such repository or revision, no access, or the hub cannot be reached.
@@ -72,10 +72,7 @@ def list_hub_files(
             raise _to_transfer_error(error, page, token_variable) from None
 
     info = retry(attempt, policy)
-    commit = info.sha or ""
-    if not commit or (len(revision) == 40 and commit != revision):
-        raise OriginError(f"{page}: asked for {revision}, the hub answers for {commit}")
-    files = {}
+    commit, files = info.sha or revision, {}
     for file in info.siblings or []:
         if file.lfs is not None:
             checksum = Checksum("sha256", file.lfs.sha256, "the hub")
@@ -98,7 +95,7 @@ def _to_transfer_error(error: Exception, page: str, token_variable: str | None) 
         state = "set" if read_secret(token_variable) else "not set"
         hint = "" if token_variable is None else f" (${token_variable} is {state})"
         return OriginError(
-            f"{page}: does not exist, or you have no access: accept the terms on the page and put "
+            f"{page}: does not exist, or you have no access. Accept the terms on the page and put "
             f"your token into the environment{hint}"
         )
     return OriginError(f"{page}: {error}")

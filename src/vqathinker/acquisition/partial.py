@@ -1,8 +1,8 @@
-"""Partial files: the bytes downloaded so far, and a note on their origin.
+"""Partial files: the bytes downloaded so far, and a note about their origin.
 
-`X.part` contains the first bytes of `X`. `X.part.json` names their origin, so that a later process
-knows whether it can resume them. `X` is created by renaming when it is complete. Neither partial
-file nor note belongs to a data set; `is_unfinished` recognises their names.
+`X.part` holds the first bytes of `X`. `X.part.json` records their origin, so that a later process
+knows whether it can resume. `X.part` is renamed to `X` when it is complete. Neither file belongs to
+a data set; `is_partial_file` recognises their names.
 """
 
 import json
@@ -20,16 +20,16 @@ from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
 from vqathinker.acquisition.checksum import Checksum
 from vqathinker.acquisition.errors import OriginError
 
-# Called with the bytes done and the total bytes, None if unknown.
+# Called with the bytes done and the total number of bytes (None if unknown).
 ReportProgress = Callable[[int, int | None], None]
 
 _UNFINISHED = re.compile(r"\.part(\.json)?\Z|\.part\.drive")  # the last is gdown's
 
 
-def is_unfinished(name: str) -> bool:
-    """Whether a name is that of a partial file or its note.
+def is_partial_file(name: str) -> bool:
+    """Whether a file name is that of a partial file or its note.
 
-    >>> [is_unfinished(name) for name in ("a.mp4.part", "a.mp4.part.json", "a.part.mp4")]
+    >>> [is_partial_file(name) for name in ("a.mp4.part", "a.mp4.part.json", "a.part.mp4")]
     [True, True, False]
     """
     return _UNFINISHED.search(name) is not None
@@ -37,13 +37,13 @@ def is_unfinished(name: str) -> bool:
 
 @dataclass(frozen=True)
 class ExpectedFile:
-    """What is published about a file.
+    """Published facts about a file.
 
     Args:
         name: unique path for messages and the mirror folder: "konvid_1k/KoNViD_1k_videos.zip".
         size: in bytes.
         checksum: of its content.
-        is_binary: whether it is an archive or a video; text and documents are then refused.
+        is_binary: True for archives and videos, for which text and documents are refused.
     """
 
     name: str
@@ -53,10 +53,10 @@ class ExpectedFile:
 
 
 class PartialFile:
-    """The downloaded bytes of `target`; its folder is created.
+    """The bytes of `target` downloaded so far. Creates the folder of `target`.
 
-    `resumed` says whether some of them come from an earlier run or another origin, `total` is the
-    size of the complete file or None.
+    `resumed` is True if some bytes come from an earlier run or another origin. `total` is the size
+    of the complete file, or None.
     """
 
     def __init__(self, target: Path, expected: ExpectedFile) -> None:
@@ -77,10 +77,10 @@ class PartialFile:
         return self.path.stat().st_size if self.path.exists() else 0
 
     def resume_condition(self, origin: str) -> tuple[bool, str | None]:
-        """Whether an origin can resume these bytes, and the value of If-Range, if any.
+        """Whether an origin may resume these bytes, and the value of If-Range, if any.
 
-        With a known checksum, any origin can. Otherwise only the origin with the same fingerprint
-        can, and only if it sent a validator.
+        With a known checksum, any origin may. Otherwise only the origin with the same fingerprint
+        may, and only if it sent a validator.
         """
         note, checksum = self._note, self.expected.checksum
         if not note or self.size == 0:
@@ -90,7 +90,7 @@ class PartialFile:
         return note["origin"] == origin and note["validator"] is not None, note["validator"]
 
     def restart(self, origin: str, validator: str | None, total: int | None) -> None:
-        """Discard all bytes and note the origin of those that follow.
+        """Discard all bytes and record the origin of the new ones.
 
         Args:
             origin: fingerprint of the origin.
@@ -101,7 +101,7 @@ class PartialFile:
         self.total, self.resumed = total, False
         checksum = None if self.expected.checksum is None else str(self.expected.checksum)
         self._note = {"origin": origin, "validator": validator, "checksum": checksum}
-        # If a kill truncates the note, the next run starts again from zero.
+        # Not atomic: if a kill truncates the note, the next run restarts from zero.
         self._note_path.write_text(json.dumps(self._note) + "\n", encoding="utf-8")
         self.path.touch()
 
@@ -109,16 +109,16 @@ class PartialFile:
         """Append bytes.
 
         Raises:
-            OSError: they cannot be written; those that were written are kept.
+            OSError: the bytes cannot be written completely; those written so far are kept.
             OriginError: the file would exceed its total size.
         """
         if self.total is not None and self.size + len(chunk) > self.total:
-            raise OriginError(f"sent more than the {self.total:,} bytes of the file")
+            raise OriginError(f"sent more than the expected {self.total:,} bytes")
         try:
             with self.path.open("ab") as file:
                 file.write(chunk)
         except OSError as error:
-            error.filename = str(self.path)  # a failed write does not name it
+            error.filename = str(self.path)  # Python does not set it when a write fails
             raise
 
     def discard(self) -> None:
@@ -137,7 +137,7 @@ class PartialFile:
 
 @contextmanager
 def progress_bar(description: str) -> Iterator[ReportProgress]:
-    """Show a bar on a terminal while the block runs; yields the function that updates it."""
+    """Show a progress bar on a terminal; yields the function that updates it."""
     console = Console(stderr=True)
     columns = *Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn()
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:

@@ -8,12 +8,12 @@ from vqathinker.errors import InputError
 
 
 def read_secret(variable: str | None) -> SecretStr | None:
-    """Read an environment variable; None if it is empty, unset, or no name is given.
+    """Read an environment variable; None if it is unset or empty, or `variable` is None.
 
     Raises:
-        InputError: it contains characters that are not printable; they are not shown.
+        InputError: the value contains unprintable characters; the message does not show it.
     """
     text = os.environ.get(variable, "").strip() if variable else ""
     if not text.isprintable():
-        raise InputError(f"${variable}: contains a line break or a control character")
+        raise InputError(f"${variable}: contains a line break or a control character; remove it")
     return SecretStr(text) if text else None

@@ -37,10 +37,10 @@ def decode(
     data/demo_content/source --setting 12x560 --shard 0 --out my-clips.safetensors
     """
     from vqathinker.params import DecodeParams, load_section
-    from vqathinker.video.workers import Limits, raise_memory_limits
+    from vqathinker.video.workers import Limits, raise_soft_memory_limits
 
     clips = load_section(params, DecodeParams)
-    raise_memory_limits(clips.memory_mb)  # before pandas, which hangs if it gets too little
+    raise_soft_memory_limits(clips.memory_mb)  # before pandas, which hangs if it gets too little
 
     from vqathinker.parquet import read_columns
     from vqathinker.video.sampling import parse_setting

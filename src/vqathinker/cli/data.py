@@ -85,7 +85,7 @@ def manifest(
     Example: vqathinker data manifest konvid_1k
     """
     from vqathinker.datasets.card import load_card
-    from vqathinker.datasets.inventory import find_videos
+    from vqathinker.datasets.inventory import count_videos
     from vqathinker.datasets.manifest import build_manifest, write_manifest
     from vqathinker.params import SetParams, load_section
 
@@ -97,7 +97,7 @@ def manifest(
     write_manifest(table, out, card, source, Path(data.cards))
     bad = int((table["status"] != "ok").sum())
     typer.echo(f"{name}: {len(table)} videos, {bad} of them missing or damaged")
-    if (table["status"] == "missing").all() and (hint := find_videos(source, card)[1]):
+    if (table["status"] == "missing").all() and (hint := count_videos(source, card)[1]):
         typer.echo(f"{name}: {hint}")
     noted = table[(table["status"] == "ok") & table["reason"].notna()]
     for video, note in zip(noted["video"], noted["reason"], strict=True):
@@ -117,7 +117,7 @@ def status(
     Example: vqathinker data status konvid_1k
     """
     from vqathinker.datasets.card import card_names, load_card
-    from vqathinker.datasets.inventory import disk_needs, format_bytes, read_set_state
+    from vqathinker.datasets.inventory import format_bytes, read_set_state, required_disk_space
     from vqathinker.params import DataParams, load_section
     from vqathinker.phases.cards import describe_missing, missing_sets
     from vqathinker.phases.parameters import read_params
@@ -133,11 +133,10 @@ def status(
     # Lines are not wrapped: addresses and commands are there to be copied.
     for state in states:
         typer.echo(f"{state.card.name}: {state.next_step}")
-    disk = disk_needs(states, data)
-    unknown = f" Sizes not published (?): {', '.join(disk.unknown)}." if disk.unknown else ""
-    needed, free = format_bytes(disk.needed), format_bytes(disk.free)
-    typer.echo(f"\nDisk: {needed} needed, {free} free.{unknown}")
-    if disk.needed > disk.free:
+    needed, free, unknown = required_disk_space(states, data)
+    note = f" Sizes not published (?): {', '.join(unknown)}." if unknown else ""
+    typer.echo(f"\nDisk: {format_bytes(needed)} needed, {format_bytes(free)} free.{note}")
+    if needed > free:
         typer.secho("This disk is too small.", fg="red", bold=True)
     resolved = read_params(params)
     if "download" in resolved and not (everything or names):  # a job's file has no such section

@@ -1,8 +1,8 @@
-"""The manifest of a set: one row for every row of its label file, none dropped silently.
+"""The manifest of a set: one row per label, none dropped silently.
 
-A row whose video is missing or damaged keeps its label and gets a status and a reason, so that all
-later counts (n, n_missing, n_damaged) follow from the file. The file also holds the number of rows
-that the set should have, so that tables can tell when rows are missing.
+A row whose video is missing or damaged keeps its label and gets a status and a reason. All later
+counts (n, n_missing, n_damaged) are computed from this file. Its metadata holds the expected number
+of rows, so that tables can report an incomplete set.
 """
 
 import json
@@ -26,7 +26,7 @@ from vqathinker.products import MANIFEST
 from vqathinker.video.damage import DamagedVideo
 from vqathinker.video.probe import Probe, probe_all
 
-# Key of the file's metadata, see `write_manifest`.
+# Key in the metadata of the parquet file, see `write_manifest`.
 SET_KEY = "set"
 
 _SCHEMA = pa.schema(
@@ -55,29 +55,30 @@ _SCHEMA = pa.schema(
 def build_manifest(
     source: Path, card: Card, expected: int | None = None, workers: int = 1
 ) -> pd.DataFrame:
-    """Join the labels of a set with the facts of its video files.
+    """Join the labels of a set with facts about its video files.
 
     Args:
-        source: the set's folder, with the label file and `videos/`.
-        expected: rows the label file must have (data.counts); None: as many as the card says.
-        workers: number of videos that are probed at a time.
+        source: source folder of the set, with the label file and `videos/`.
+        expected: number of rows in params.yaml (data.counts), or None.
+        workers: number of videos to probe in parallel.
 
     Returns:
-        One row per label, in the label file's order, with the columns of docs/reference/files.md.
-        Facts of a video (see `video.probe.Probe`) are None if it is missing or damaged.
+        One row per label, in the order of the label file, with the columns of
+        docs/reference/files.md. Facts of a video (see `video.probe.Probe`) are None if it is
+        missing or damaged.
 
     Raises:
-        LabelError: the label file is not valid, has another number of rows, or a label could mean
-            two files.
-        DisturbedJobError: a video could not be probed, for a reason outside the video.
+        LabelError: the label file is not valid, has an unexpected number of rows, or a label
+            matches two files.
+        JobError: a video could not be probed, for a reason outside the video.
     """
     labels = read_labels(source, card)
-    stated = {"its card": card.expected, f"data.counts.{card.name} in params.yaml": expected}
-    wrong = [f"{origin} says {n}" for origin, n in stated.items() if n not in {None, len(labels)}]
+    counts = {"its card": card.expected, f"data.counts.{card.name} in params.yaml": expected}
+    wrong = [f"{origin} says {n}" for origin, n in counts.items() if n not in {None, len(labels)}]
     if wrong:
         message = f"{source / card.label.file}: {len(labels)} rows, but {', '.join(wrong)}"
-        raise LabelError(f"{message}; correct what is wrong")
-    made = _read_degradations(source / "degradations.csv") if card.made else {}
+        raise LabelError(f"{message}; correct the wrong one")
+    degradations = _read_degradations(source / "degradations.csv") if card.is_synthetic else {}
     folder = card.videos_folder
     matched = match_videos(labels["video"], video_files(source / folder), card.match)
     files = [f"{folder}/{matched.get(video, video)}" for video in labels["video"]]
@@ -95,10 +96,10 @@ def build_manifest(
             "mos": mos,
             # round(MOS / 20, 6) for LSVQ (docs/method.md, section 5)
             "mos_training": round(mos / divisor, 6) if divisor else mos,
-            "split": card.split,
+            "split": "train" if card.role == "train" else "test",
             "domain": card.domain,
             "content": _content_id(video, card),
-            **made.get(video, {}),
+            **degradations.get(video, {}),
         }
         rows.append(label | _file_facts(file, facts))
     return _to_frame(pa.Table.from_pylist(rows, schema=_SCHEMA))
@@ -113,16 +114,16 @@ def write_manifest(
 ) -> None:
     """Write a manifest as parquet, atomically.
 
-    Its metadata has the key `SET_KEY`: JSON with set, expected (rows or null) and made. With
-    `source` also labels (file and sha256), label_origin (see `card.label_origin`) and files_sha256
-    (see `receipt.files_digest`; null if there is no receipt).
+    The key `SET_KEY` of its metadata holds JSON: set, expected (rows or null) and made (whether the
+    project generated the set). With `source` also labels (file and sha256), label_origin (see
+    `card.label_origin`) and files_sha256 (see `receipt.files_digest`; null without a receipt).
 
     Args:
         source: the folder that the manifest was built from.
-        cards: folder of your own cards, in which a rehearsal names its stand-ins.
+        cards: folder of your own cards, where a rehearsal puts its stand-ins.
     """
     table = pa.Table.from_pandas(manifest, schema=_SCHEMA, preserve_index=False)
-    facts: dict[str, Any] = {"set": card.name, "expected": card.expected, "made": card.made}
+    facts: dict[str, Any] = {"set": card.name, "expected": card.expected, "made": card.is_synthetic}
     if source is not None:
         receipt = source.with_name(f"{source.name}.json")
         digest = sha256_of_file(source / card.label.file)
@@ -147,7 +148,7 @@ def read_manifest(path: Path) -> pd.DataFrame:
 
 
 def _to_frame(table: pa.Table) -> pd.DataFrame:
-    whole_numbers = {pa.int64(): pd.Int64Dtype()}  # None stays None instead of making floats
+    whole_numbers = {pa.int64(): pd.Int64Dtype()}  # otherwise None turns the column into floats
     return table.to_pandas(types_mapper=whole_numbers.get)
 
 
@@ -161,7 +162,7 @@ def _content_id(video: str, card: Card) -> str | None:
 
 
 def _read_degradations(path: Path) -> dict[str, dict[str, str]]:
-    """Content and kind of degradation of each video; empty without the file."""
+    """Content and kind of degradation by video; empty if there is no such file."""
     if not path.is_file():
         return {}
     table = pd.read_csv(path, dtype=str, index_col="video")

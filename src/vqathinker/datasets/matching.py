@@ -1,10 +1,10 @@
-"""From label ids to files on disk: list the videos of a set, and find the one of each label.
+"""Match label ids with video files: list the videos of a set and find the one for each label.
 
-Names differ between labels and disks, see the notes of the cards: LIVE-YT-HFR's .mp4 are .webm,
-Waterloo's HEVC_01_960x540_1.mp4 is HEVC/01/960x540_1.mp4, KoNViD uses the leading digits, nine
-videos of LIVE-VQC end in NEW. `match` in a card tells what the two names have in common. Three
-differences never count: ./ before a path, backslashes for slashes, and the Unicode form of an
-accent (Unicode Standard Annex 15: NFC on Windows and Linux, NFD on macOS).
+File names differ from labels (see the notes of the cards): LIVE-YT-HFR's .mp4 are .webm files,
+Waterloo's HEVC_01_960x540_1.mp4 is HEVC/01/960x540_1.mp4, KoNViD's ids are the leading digits, nine
+names of LIVE-VQC end in NEW. `match` in a card defines the correspondence. Three differences are
+always ignored: a leading ./, backslashes for slashes, and the Unicode form of accents (Unicode
+Standard Annex 15: NFC on Windows and Linux, NFD on macOS).
 """
 
 import os
@@ -14,21 +14,21 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from vqathinker.acquisition.partial import is_unfinished
-from vqathinker.datasets.card import MATCH_WORDS, LabelError
+from vqathinker.acquisition.partial import is_partial_file
+from vqathinker.datasets.card import MATCH_OPTIONS, LabelError
 from vqathinker.errors import InputError
 
-_ENDINGS = {
+_VIDEO_SUFFIXES = {
     "3gp", "asf", "avi", "flv", "gif", "h264", "h265", "hevc", "m2ts", "m4v", "mjpeg", "mkv", "mov",
     "mp4", "mpeg", "mpg", "mts", "mxf", "ogv", "ts", "vob", "webm", "wmv", "y4m", "yuv",
 }  # fmt: skip
-_MOST_NAMED = 5
+_MAX_LISTED = 5
 
 
-def join_first(names: Sequence[str], most: int = _MOST_NAMED) -> str:
-    """The first names of a long list, for messages.
+def format_names(names: Sequence[str], most: int = _MAX_LISTED) -> str:
+    """Format the first names of a list for a message.
 
-    >>> join_first(["a", "b", "c"], 3), join_first(["a", "b", "c"], 1)
+    >>> format_names(["a", "b", "c"], 3), format_names(["a", "b", "c"], 1)
     ('a, b, c', 'a and 2 more')
     """
     more = f" and {len(names) - most} more" if len(names) > most else ""
@@ -36,42 +36,42 @@ def join_first(names: Sequence[str], most: int = _MOST_NAMED) -> str:
 
 
 def walk_files(folder: Path) -> Iterator[Path]:
-    """Yield every file below `folder`, through links to files and folders, in any order.
+    """Yield every file below `folder` in any order, following links.
 
-    Pipes and broken links are included, so that they get a reason later. Unfinished downloads are
-    not. A missing folder has no files.
+    Pipes and broken links are included, so that a later step reports them. Partial downloads are
+    skipped. A missing folder counts as empty.
 
     Raises:
         InputError: a link leads back to a folder above it, or a folder cannot be read.
     """
     if not folder.is_dir():
         return
-    for root, _, names in os.walk(folder, onerror=_refuse, followlinks=True):
+    for root, _, names in os.walk(folder, onerror=_raise_unreadable, followlinks=True):
         place = Path(root)
         above = [folder, *(each for each in place.parents if each.is_relative_to(folder))]
         if place != folder and place.resolve() in {each.resolve() for each in above}:
-            raise InputError(f"{place}: this link leads back to a folder above; remove it")
-        yield from (place / name for name in names if not is_unfinished(name))
+            raise InputError(f"{place}: this link leads back to a folder above it; remove it")
+        yield from (place / name for name in names if not is_partial_file(name))
 
 
-def _refuse(error: OSError) -> NoReturn:
+def _raise_unreadable(error: OSError) -> NoReturn:
     raise InputError(f"{error.filename}: cannot be read ({error.strerror})") from None
 
 
 def video_files(folder: Path) -> list[str]:
-    """Every file below `folder` as a sorted path from there, see `walk_files`.
+    """List every file below `folder` as a sorted relative path, see `walk_files`.
 
-    Hidden files, and `__MACOSX` from archives of macOS, are left out.
+    Hidden files and `__MACOSX`, which archives from macOS contain, are skipped.
     """
     paths = (path.relative_to(folder) for path in walk_files(folder))
     ignored = re.compile(r"(.*/)?(\.|__MACOSX/)")
     return sorted(name for path in paths if not ignored.match(name := path.as_posix()))
 
 
-def plain_path(name: str) -> str:
-    """A path with forward slashes, in NFC, without ./ and doubled slashes.
+def normalize_path(name: str) -> str:
+    """Convert a path to forward slashes and NFC, and remove ./ and doubled slashes.
 
-    >>> plain_path("./sub\\\\a.mp4"), plain_path("/data//a.mp4")
+    >>> normalize_path("./sub\\\\a.mp4"), normalize_path("/data//a.mp4")
     ('sub/a.mp4', '/data/a.mp4')
     """
     path = unicodedata.normalize("NFC", name).replace("\\", "/")
@@ -82,92 +82,96 @@ def plain_path(name: str) -> str:
 def match_videos(ids: Iterable[str], files: Iterable[str], match: str | None) -> dict[str, str]:
     """Find the file of each label id.
 
+    Without a regular expression, a path that equals the id has priority over a path that ends in
+    it, and both have priority over a path that agrees only up to `match`.
+
     Args:
         files: paths below videos/, with forward slashes.
-        match: see `Card`. A regular expression applies to the id, and to the end of a path from a
-            folder on. With words or None, the id is a path, or the end of one from a folder on.
+        match: see `Card`. A regular expression must match the end of the id and of the path, from
+            the start of a folder or file name.
 
     Returns:
-        Id to file, without the ids that have no file.
+        Files by id, without the ids that have no file.
 
     Raises:
         LabelError: two files match one id, one file matches two ids, or an id does not match the
-            regular expression. A path that equals the id comes before one that ends in it, and that
-            before one that only resembles it.
+            regular expression.
     """
     ids, files = list(ids), sorted(set(files))
     words = set((match or "").split())
-    if words <= {*MATCH_WORDS}:
-        candidates = _by_end(ids, files, ())
-        # A file that has the very name of a label belongs to no other label.
+    if words <= {*MATCH_OPTIONS}:
+        candidates = _match_by_path(ids, files, ())
+        # A file whose path equals a label belongs to no other label.
         named = {file for found in candidates.values() for file in found}
         if words:
             rest = [video for video in ids if not candidates[video]]
-            candidates |= _by_end(rest, [file for file in files if file not in named], words)
+            candidates |= _match_by_path(rest, [file for file in files if file not in named], words)
     else:
-        candidates = _by_pattern(ids, files, str(match))
+        candidates = _match_by_pattern(ids, files, str(match))
     matched: dict[str, str] = {}
-    taken: dict[str, str] = {}
+    id_of_file: dict[str, str] = {}
     for video, found in candidates.items():
         if len(found) > 1:
             raise LabelError(
-                f"video {video!r} could be each of {len(found)} files: {join_first(found)}; keep "
-                "one of them"
+                f"video {video!r} matches {len(found)} files: {format_names(found)}; keep one of "
+                "them"
             )
         for file in found:
-            if file in taken:
-                raise LabelError(f"{file} matches both {taken[file]!r} and {video!r}")
-            taken[file] = video
+            if file in id_of_file:
+                raise LabelError(f"{file} matches both {id_of_file[file]!r} and {video!r}")
+            id_of_file[file] = video
             matched[video] = file
     return matched
 
 
 def describe_mismatch(ids: Sequence[str], files: Sequence[str]) -> str:
-    """How labels and files look, for a set of which labels find no video."""
-    shown = [", ".join(map(repr, names[:3])) for names in (ids, files)]
+    """Message for a set in which no label matches a file, with examples of both."""
+    examples = [", ".join(map(repr, names[:3])) for names in (ids, files)]
     return (
-        f"labels such as {shown[0]} find no video among files such as {shown[1]}; `match` in the "
-        "card says what both have in common (docs/datasets.md)"
+        f"no label (such as {examples[0]}) matches a file (such as {examples[1]}); set `match` in "
+        "the card (docs/datasets.md)"
     )
 
 
-def _by_pattern(ids: Sequence[str], files: Sequence[str], pattern: str) -> dict[str, list[str]]:
+def _match_by_pattern(
+    ids: Sequence[str], files: Sequence[str], pattern: str
+) -> dict[str, list[str]]:
     regex = re.compile(rf"(?:^|/)(?:{pattern})\Z")
     table: dict[tuple[str, ...], list[str]] = {}
     for file in files:
-        if found := regex.search(plain_path(file)):
+        if found := regex.search(normalize_path(file)):
             table.setdefault(found.groups(""), []).append(file)
     candidates = {}
     for video in ids:
-        if not (found := regex.search(plain_path(video))):
+        if not (found := regex.search(normalize_path(video))):
             raise LabelError(f"video {video!r} does not match `match` of the card, {pattern}")
         candidates[video] = table.get(found.groups(""), [])
     return candidates
 
 
-def _by_end(
+def _match_by_path(
     ids: Sequence[str], files: Sequence[str], words: Collection[str]
 ) -> dict[str, list[str]]:
-    """Files whose path is the id, or else ends in it from a folder on."""
-    keys = {video: _key(video, words) for video in ids}
+    """Files whose path equals the id; otherwise, files whose path ends in it."""
+    keys = {video: _match_key(video, words) for video in ids}
     wanted = set(keys.values())
-    whole: dict[str, list[str]] = {}
-    ends: dict[str, list[str]] = {}
+    by_path: dict[str, list[str]] = {}
+    by_end: dict[str, list[str]] = {}
     for file in files:
-        end = _key(file, words)
-        whole.setdefault(end, []).append(file)
+        end = _match_key(file, words)
+        by_path.setdefault(end, []).append(file)
         while "/" in end:
             end = end.partition("/")[2]
             if end in wanted:
-                ends.setdefault(end, []).append(file)
-    return {video: whole.get(key) or ends.get(key, []) for video, key in keys.items()}
+                by_end.setdefault(end, []).append(file)
+    return {video: by_path.get(key) or by_end.get(key, []) for video, key in keys.items()}
 
 
-def _key(name: str, words: Collection[str]) -> str:
-    """A path without what the words name."""
-    path = plain_path(name)
+def _match_key(name: str, words: Collection[str]) -> str:
+    """A path reduced to the parts that must be equal."""
+    path = normalize_path(name)
     stem, _, ending = path.rpartition(".")
-    if "any-ending" in words and stem and ending.lower() in _ENDINGS:
+    if "any-ending" in words and stem and ending.lower() in _VIDEO_SUFFIXES:
         path = stem
     if "any-case" in words:
         path = unicodedata.normalize("NFC", path.casefold())

@@ -1,4 +1,4 @@
-"""Write the card of your own data set: a table of labels and a folder of videos are enough."""
+"""Write a card for your own data set, given a table of labels and a folder of videos."""
 
 import json
 import posixpath
@@ -10,45 +10,45 @@ from pydantic import ValidationError
 from vqathinker.atomic import whole_file
 from vqathinker.datasets.card import Card, CardError, LabelError, card_names
 from vqathinker.datasets.labels import read_label_file
-from vqathinker.datasets.matching import plain_path
+from vqathinker.datasets.matching import normalize_path
 from vqathinker.datasets.readers import read_table
 from vqathinker.datasets.remote_file import StrictModel
 from vqathinker.params.errors import describe_errors
 from vqathinker.phases.yaml12 import parse_yaml
 
-# The only names that a column is recognised by, in any case.
+# Columns are recognised only by these names, ignoring case.
 _VIDEO_NAMES = ("video", "video_name", "videoname", "file", "filename", "file_name", "name")
 _MOS_NAMES = ("mos", "score")
-_ROWS_SHOWN = 4
+_PREVIEW_ROWS = 4
 
 _TEMPLATE = """\
 # Card of your own data set. All keys are explained in docs/datasets.md.
 name: {name}
-title: {name}                   # as tables show it
+title: {name}                   # name in tables
 role: {role}                    # train | in-domain | out-of-distribution
 homepage: null
-licence: not stated             # its name; terms of use go into `terms`
+licence: not stated             # name of the licence; put terms of use into `terms`
 citation: none
-expected: {expected}            # rows of the label file; a set with fewer is an error. null: any
+expected: {expected}            # rows of the label file; another number is an error. null: any
 access:
   kind: local                   # you have the files
   say: >-
-    Where the files came from, so that somebody else could ask for them.
+    Where the files came from, so that others can request them.
 labels:
   - file: labels.csv            # save it as data/{name}/source/labels.csv
     reader: {reader}            # csv: the first line names the columns | comma: positions, from 0
                                 # The first line tells the separator: tabs, semicolons or commas.
     columns: {{video: {video}, mos: {mos}}}
 {rename}    scale: [{low:g}, {high:g}]  # lowest and highest possible MOS
-    direction: higher           # which is better; lower: for distances such as DMOS
-    training_scale_divisor: null  # MOS / this is what training sees, which should be in 1 to 5
-# Videos lie below data/{name}/source/videos/, which may be a link. The label a/1.mp4 is the video
-# at that path, or at a path that ends in it. If names differ, list what may differ: any-ending,
-# any-case, any-folder. Or give a regular expression whose groups are equal in label and path:
-# '0*(\\d+)(?:_[^/]*)?\\.mp4' finds 0012_cut.mp4 for 12.mp4.
+    direction: higher           # which MOS is better; lower: for distances such as DMOS
+    training_scale_divisor: null  # training uses MOS / this, which should be within 1 to 5
+# Put the videos into data/{name}/source/videos/, which may be a link. The label a/1.mp4 matches the
+# video at that path, or at a path that ends in it. If names differ, list the ways in which they may
+# differ: any-ending, any-case, any-folder. Or give a regular expression whose groups are equal in
+# label and path: '0*(\\d+)(?:_[^/]*)?\\.mp4' matches 12.mp4 with 0012_cut.mp4.
 match: {match}
-# A regular expression whose group names what a video shows, for intervals that respect contents:
-# '([^_]+)_.+' takes the part before the first _. null: unknown.
+# A regular expression whose group is the source content of a video; intervals are computed over
+# contents. '([^_]+)_.+' takes the part before the first _. null: unknown.
 content: null
 notes: []
 """
@@ -64,27 +64,29 @@ def write_card(
     columns: tuple[str | None, str | None] = (None, None),
     match: str | None = None,
 ) -> Card:
-    """Write a commented card for the set `name` into `folder`, and return its content.
+    """Write a commented card for the set `name` into `folder`, and return the card.
 
-    The labels are read with the card before it is written.
+    Before the card is written, it is used to read the labels.
 
     Args:
         folder: of your own cards (`data.cards` in params.yaml).
-        labels: table to take columns and number of rows from; None leaves them to be filled in.
+        labels: table with labels, for columns and number of rows; None: you fill them in later.
         scale: lowest and highest possible MOS.
-        columns: video and MOS in `labels`, by name, or by position in a table without a line of
-            names; None: the only column with a usual name.
-        match: what labels and paths have in common, see `Card`.
+        columns: columns of video and MOS in `labels`: their names, or positions in a table without
+            a header; None: the only column with a common name.
+        match: how labels and paths correspond, see `Card`.
 
     Raises:
         CardError: the name or `match` is not valid, or a card of that name exists.
-        LabelError: `labels` cannot be read, or its columns are not known.
+        LabelError: `labels` cannot be read, or its columns are not recognised.
     """
     if name in card_names(folder):
-        raise CardError(f"{name!r} has a card already; take another name, or edit that card")
+        raise CardError(
+            f"a card named {name!r} already exists; use another name, or edit that card"
+        )
     video, mos, rename = _read_layout(labels, columns) if labels else ("video", "mos", "")
     facts = {
-        "name": json.dumps(name),  # quoted: 2024 and null are names, too
+        "name": json.dumps(name),  # quoted, because YAML reads 2024 and null as other types
         "role": role,
         "reader": "comma" if isinstance(video, int) else "csv",
         "video": json.dumps(video, ensure_ascii=False),
@@ -103,7 +105,7 @@ def write_card(
         try:
             rows = len(read_label_file(labels, card.label))
         except LabelError as error:
-            hint = "no card is written; correct the labels, or name --scale and columns"
+            hint = "no card was written; correct the labels, or give --scale and the columns"
             raise LabelError(f"{error}; {hint}") from None
         card = card.model_copy(update={"expected": rows})
     with whole_file(folder / f"{name}.yaml") as part:
@@ -115,7 +117,7 @@ def write_card(
 def _read_layout(
     labels: Path, columns: tuple[str | None, str | None]
 ) -> tuple[str | int, str | int, str]:
-    """Columns of video and MOS, and the line `rename` if the videos are absolute paths."""
+    """Columns of video and MOS, and the line `rename` if the videos have absolute paths."""
     table = read_table(labels)
     names = [*table.iloc[0]]
     video, mos = columns
@@ -124,27 +126,27 @@ def _read_layout(
         found: tuple[str | int, str | int] = video_at, int(mos)
         cells = table.get(video_at, [])
     else:
-        named = [_find_name(names, video, _VIDEO_NAMES), _find_name(names, mos, _MOS_NAMES)]
+        named = [_find_column(names, video, _VIDEO_NAMES), _find_column(names, mos, _MOS_NAMES)]
         if None in named:
-            shown = " | ".join(", ".join(row) for row in table.values[:_ROWS_SHOWN])
+            preview = " | ".join(", ".join(row) for row in table.values[:_PREVIEW_ROWS])
             raise LabelError(
-                f"{labels}: which columns hold videos and MOS? It begins with {shown}. Give "
-                "--video-column and --mos-column: names from the first line, or positions from 0 "
-                "if the first line is a row like the others"
+                f"{labels}: cannot identify the columns of videos and MOS. It starts with "
+                f"{preview}. Give --video-column and --mos-column: names from the first line, or "
+                "positions from 0 if there is no header"
             )
         found = str(named[0]), str(named[1])
         cells = table.iloc[1:, names.index(found[0])]
-    return *found, _rename_line([plain_path(cell) for cell in cells])
+    return *found, _rename_line([normalize_path(cell) for cell in cells])
 
 
-def _find_name(names: list[str], given: str | None, usual: tuple[str, ...]) -> str | None:
-    """The only column that is called as given, or in a usual way."""
-    found = [name for name in names if (name == given if given else name.casefold() in usual)]
+def _find_column(names: list[str], given: str | None, common: tuple[str, ...]) -> str | None:
+    """The only column with the given name, or with a common one; None if there is no such one."""
+    found = [name for name in names if (name == given if given else name.casefold() in common)]
     return found[0] if len(found) == 1 else None
 
 
 def _rename_line(videos: list[str]) -> str:
-    """A line of the card that removes the folder which absolute paths share."""
+    """A line of the card that removes the common folder of absolute paths."""
     if not videos or not all(re.match(r"/|[A-Za-z]:/", video) for video in videos):
         return ""
     folder = posixpath.commonpath([posixpath.dirname(video) for video in videos]).rstrip("/")

@@ -1,19 +1,19 @@
-"""Questions of FineVD and Q-Bench-Video.
+"""Read the questions of FineVD and Q-Bench-Video.
 
-FineVD asks about distortions, with a letter to choose. Source: abcd2_*.jsonl of IntMeGroup/FineVQ
+FineVD has multiple-choice questions about distortions. Source: abcd2_*.jsonl of IntMeGroup/FineVQ
 at 2dd8bc6. One line: {"video": "0_00.mp4", "conversations": [{"value": "Which …{A:[Noise],
-B:[Color]}(…)"}, {"value": "B"}]}. The first name in some of these files begins with a byte order
+B:[Color]}(…)"}, {"value": "B"}]}. In some of these files, the first name starts with a byte order
 mark.
 
-Q-Bench-Video asks yes or no, what or how, and open-ended questions, about one video or two. Source:
-the fields that GPT_test.py of Q-Future/Q-Bench-Video at c9ca173 reads: `video_name`, `question`,
+Q-Bench-Video has yes/no, what/how and open-ended questions about one or two videos. Source: the
+fields that GPT_test.py of Q-Future/Q-Bench-Video at c9ca173 reads: `video_name`, `question`,
 `answers` (a list of texts without letters), `question_type`, `context`; and `correct_choice`, which
-only the development file has. The file itself was not available when this was written, so these
-assumptions are checked, and anything else is an error with its place:
+only the development file has. The file itself was not available when this code was written, so
+these assumptions are checked, and violations are errors that name their location:
 
-1. `correct_choice` is a letter of the options ("A" or "A."), or the text of one. For an open-ended
-   question it is the reference, unless `answers` holds just that.
-2. A pair is `a.mp4_cat_b.mp4`; the first `.mp4` may be missing, and the last one may come twice.
+1. `correct_choice` is the letter of an option ("A" or "A.") or its text. For an open-ended question
+   it is the reference answer, unless `answers` has exactly one element.
+2. A pair is `a.mp4_cat_b.mp4`; the first `.mp4` may be missing, and the last one may be doubled.
 3. Quality concerns are published separately. They are read from a field `concern`, if there is one:
    technical, aesthetic, temporal or aigc.
 """
@@ -32,7 +32,7 @@ _BYTE_ORDER_MARK = "\ufeff"
 
 
 class Question(NamedTuple):
-    """One question of FineVD: its place, video, text, options by letter, and the right letter."""
+    """One question of FineVD: location, video, text, options by letter, and the correct letter."""
 
     place: str
     video: str
@@ -42,10 +42,10 @@ class Question(NamedTuple):
 
 
 def read_questions(path: Path) -> Iterator[Question]:
-    """Yield the questions of a file of FineVD.
+    """Yield the questions of a FineVD file.
 
     Raises:
-        LabelError: the file cannot be read, or a line is not such a question.
+        LabelError: the file cannot be read, or a line has another format.
     """
     for number, line in enumerate(read_label_text(path).split("\n"), 1):
         if line.strip():
@@ -63,7 +63,7 @@ def _parse_question(line: str, place: str) -> Question:
     found = _OPTIONS.findall(text)
     options = dict(found)
     if len(options) < 2 or len(options) != len(found):
-        raise LabelError(f"{place}: has the options {found}, expected two or more that differ")
+        raise LabelError(f"{place}: options are {found}, expected at least two, all different")
     letter = answer.strip()
     if letter not in options:
         raise LabelError(f"{place}: answer is {answer!r}, expected one of {', '.join(options)}")
@@ -80,10 +80,10 @@ _LETTERS = "ABCDEFGH"
 
 
 class QBenchQuestion(NamedTuple):
-    """One question of Q-Bench-Video about one video or two.
+    """One question of Q-Bench-Video about one or two videos.
 
-    `right` is the text of the right option, or the reference for an open-ended question; None if
-    answers are withheld. `concern` is None if the file has no such field.
+    `right` is the text of the correct option, or the reference answer to an open-ended question;
+    None if the answers are not public. `concern` is None if the file has no such field.
     """
 
     place: str
@@ -96,17 +96,17 @@ class QBenchQuestion(NamedTuple):
 
 
 def read_q_bench(path: Path) -> Iterator[QBenchQuestion]:
-    """Yield the questions of a file of Q-Bench-Video.
+    """Yield the questions of a Q-Bench-Video file.
 
     Raises:
-        LabelError: the file cannot be read, or does not meet the assumptions above.
+        LabelError: the file cannot be read, or violates the assumptions of this module.
     """
     try:
         items: Any = json.loads(read_label_text(path))
     except json.JSONDecodeError as error:
         raise LabelError(f"{path}: is not JSON ({error})") from None
     if not isinstance(items, list):
-        raise LabelError(f"{path}: is not a list of questions")
+        raise LabelError(f"{path}: expected a JSON list of questions")
     for number, item in enumerate(items, 1):
         place = f"{path}, question {number}"
         try:
@@ -117,7 +117,7 @@ def read_q_bench(path: Path) -> Iterator[QBenchQuestion]:
 
 
 def videos_of(name: str) -> tuple[str, ...]:
-    """The video, or the two videos, of a `video_name`.
+    """Split a `video_name` into its one or two videos.
 
     >>> videos_of("7.mp4"), videos_of("a_cat_b.mp4"), videos_of("a.mp4_cat_b.mp4.mp4")
     (('7.mp4',), ('a.mp4', 'b.mp4'), ('a.mp4', 'b.mp4'))
@@ -131,7 +131,7 @@ def videos_of(name: str) -> tuple[str, ...]:
 
 def _parse_q_bench(item: Mapping[str, Any], place: str) -> QBenchQuestion:
     name, text = str(item["video_name"]), str(item["question"]).strip()
-    first_type = str(item["question_type"]).partition(",")[0].casefold()  # of several
+    first_type = str(item["question_type"]).partition(",")[0].casefold()  # there may be several
     kind = _TYPES.get("".join(filter(str.isalpha, first_type)))
     if kind is None:
         given, expected = item["question_type"], "yes/no, what/how or open_ended"
@@ -151,7 +151,9 @@ def _parse_q_bench(item: Mapping[str, Any], place: str) -> QBenchQuestion:
         reference = choice or (options[0] if len(options) == 1 else None)
         return QBenchQuestion(place, videos_of(name), text, (), reference, kind, concern)
     if len(set(options)) < 2 or len(set(options)) != len(options):
-        raise LabelError(f"{place}: answers is {list(options)}, expected two or more that differ")
+        raise LabelError(
+            f"{place}: answers is {list(options)}, expected at least two, all different"
+        )
     right = None if choice is None else _right_option(choice, options, place)
     return QBenchQuestion(place, videos_of(name), text, options, right, kind, concern)
 
@@ -167,13 +169,13 @@ def _right_option(choice: str, options: tuple[str, ...], place: str) -> str:
 
 
 def read_finevd_rows(path: Path, _label: LabelFile) -> Iterator[Row]:
-    """Yield a row without MOS for each question of FineVD."""
+    """Yield a row without MOS per question of FineVD."""
     for question in read_questions(path):
         yield Row(question.place, question.video, None)
 
 
 def read_q_bench_rows(path: Path, label: LabelFile) -> Iterator[Row]:
-    """Yield a row without MOS for each video in the questions of the file and of `label.names`."""
+    """Yield a row without MOS per video in the questions of the file and of `label.names`."""
     paths = [path, *([path.with_name(label.names)] if label.names else [])]
     places = {
         video: question.place

@@ -1,7 +1,7 @@
-"""The receipt of a set: every file in its source folder with size and hash, and the downloads.
+"""The receipt of a set: size and hash of every file in its source folder, and the downloads.
 
-Later stages depend on it, and `vqathinker data check` compares the disk with it. Files behind links
-belong to the set.
+Later stages depend on it, and `vqathinker data check` compares the disk with it. Links are
+followed.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from vqathinker.acquisition.download import FROM_USER
 from vqathinker.atomic import whole_file
 from vqathinker.datasets.card import Card
 from vqathinker.datasets.fetching.journal import FetchResult
@@ -21,8 +22,6 @@ from vqathinker.errors import InputError, read_json
 from vqathinker.hashing import sha256_of_file
 
 _log = logging.getLogger(__name__)
-
-_BY_HAND = "put in place by the user"
 
 
 def write_receipt(
@@ -35,27 +34,27 @@ def write_receipt(
     """Write the receipt of the set in the folder `source`.
 
     Args:
-        result: what was fetched; empty for a made set.
-        ffmpeg: version and origin of the program that made the set; None for other sets.
+        result: of fetching; empty for a demo set.
+        ffmpeg: version and origin of the program that encoded a demo set; None for other sets.
 
     Returns:
-        The receipt: set; files (path relative to `source`, bytes, sha256), by path; made_by;
-        ffmpeg, of a made set only; downloads (name, origin without query, bytes, sha256, revision
-        of the hub); gone (names of files that are gone at their origin and may be).
+        The receipt: set; files (path relative to `source`, bytes, sha256), sorted by path; made_by;
+        ffmpeg (demo sets only); downloads (name, origin without query, bytes, sha256, commit on the
+        hub); gone (names of `may_vanish` files that no origin has).
 
     Raises:
-        InputError: a file or folder cannot be read, or a link leads in circles.
+        InputError: a file or folder cannot be read, or a link leads back to a folder above it.
     """
-    made_by = _BY_HAND if result.by_hand else "vqathinker.datasets.fetching"
+    made_by = FROM_USER if result.is_manual else "vqathinker.datasets.fetching"
     content: dict[str, Any] = {
         "set": card.name,
         "files": _file_entries(card, source),
-        "made_by": "vqathinker.datasets.made.demo" if card.made else made_by,
+        "made_by": "vqathinker.datasets.synthetic.demo" if card.is_synthetic else made_by,
         **({} if ffmpeg is None else {"ffmpeg": dict(ffmpeg)}),
         "downloads": [
             {
                 "name": fetched.name,
-                "origin": fetched.origin or _BY_HAND,
+                "origin": fetched.origin or FROM_USER,
                 "bytes": fetched.size,
                 "sha256": fetched.sha256,
                 "revision": fetched.revision,
@@ -75,7 +74,7 @@ def read_receipt(path: Path) -> dict[str, Any]:
     Raises:
         InputError: the file is missing or not a receipt.
     """
-    expected, remedy = "a receipt", "write it again with `vqathinker data fetch`"
+    expected, remedy = "a receipt", "recreate it with `vqathinker data fetch`"
     receipt = read_json(path, expected, remedy)
     files = receipt.get("files")
     if not isinstance(files, list) or not all({"path", "sha256", "bytes"} <= {*f} for f in files):
@@ -84,7 +83,7 @@ def read_receipt(path: Path) -> dict[str, Any]:
 
 
 def files_digest(receipt: Mapping[str, Any]) -> str:
-    """sha256 over path and hash of every file of a receipt."""
+    """SHA-256 over the paths and hashes of all files of a receipt."""
     listed = sorted((file["path"], file["sha256"]) for file in receipt["files"])
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 
@@ -93,7 +92,7 @@ def _file_entries(card: Card, source: Path) -> list[dict[str, Any]]:
     entries = []
     for path in tqdm(sorted(walk_files(source)), desc=f"hashing {card.name}", disable=None):
         if not path.is_file():
-            _log.warning("%s: is not a regular file, and left out of the receipt", path)
+            _log.warning("%s: not a regular file; not listed in the receipt", path)
             continue
         try:
             size, sha256 = path.stat().st_size, sha256_of_file(path)

@@ -24,10 +24,10 @@ from vqathinker.scoring.clips import is_address, shown_name
 from vqathinker.scoring.loaded import LoadedPolicy, failed
 from vqathinker.scoring.results import ClipScore, Method, PartScore
 from vqathinker.scoring.sample import sample_windows
-from vqathinker.video.damage import DisturbedJobError
+from vqathinker.video.damage import JobError
 
 # Shorter waits than for data sets: somebody sits before the screen.
-_POLICY: Final = RetryPolicy(attempts=3, longest_retry_after_s=30.0)
+_POLICY: Final = RetryPolicy(attempts=3, max_retry_after_s=30.0)
 _TOSS_UP = 0.6  # share of pairs up to which neither clip is called better
 _USUAL_S = 8.0  # length of clips in the sets that the paper trains on
 
@@ -74,7 +74,7 @@ def _score(
             [result] = policy.score_many([path], method, frames, seed)
     except TransferError as error:
         return failed(clip, method, "missing", " ".join(str(error).split()))
-    except (DisturbedJobError, OSError) as error:
+    except (JobError, OSError) as error:
         return failed(clip, method, "disturbed", str(error))
     return dataclasses.replace(result, file=clip)
 

@@ -88,7 +88,7 @@ class LoadedPolicy:
         Raises:
             FileNotFoundError: there is no such file.
             DamagedVideo: the clip cannot be read.
-            DisturbedJobError: the system failed to read the file.
+            JobError: the system failed to read the file.
         """
         return self.score_sampled(self.sample(clip, frames), method, seed)
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqathinker.video.container import open_video
-from vqathinker.video.damage import DamagedVideo, undisturbed
+from vqathinker.video.damage import DamagedVideo, require_stable_file
 from vqathinker.video.probe import Probe, probe
 from vqathinker.video.readers import PyavReader
 from vqathinker.video.sampling import ClipSetting, frame_indices
@@ -62,7 +62,7 @@ def sample_clip(file: Path, setting: ClipSetting, limits: Limits = LIMITS) -> Sa
     Raises:
         FileNotFoundError: nothing is there.
         DamagedVideo: it cannot be read, or takes more than `limits`.
-        DisturbedJobError: the system does not give the file.
+        JobError: the system does not give the file.
     """
     facts, hdr, clip = _in_worker(limits, _sample, str(file), setting)
     pixels = np.ascontiguousarray(clip.frames.transpose(0, 2, 3, 1))
@@ -119,7 +119,7 @@ def _find_parts(
     """In the worker: facts, whether it is HDR, and each part with its frames."""
     path = Path(file)
     facts, hdr = _look_at(path)
-    with undisturbed(path), PyavReader(path) as reader:
+    with require_stable_file(path), PyavReader(path) as reader:
         seconds, total = reader.timeline.seconds, reader.timeline.duration_s
     number = max(1, round(total / window_s))
     if number == 1:  # the whole clip, sampled as `sample_clip` does
@@ -156,7 +156,7 @@ def _read(
 
     torch.set_num_threads(1)
     path, read = Path(file), []
-    with undisturbed(path), PyavReader(path) as reader:
+    with require_stable_file(path), PyavReader(path) as reader:
         for indices in parts:
             frames, seconds = reader.read(indices, partial(resize, size=setting.size))
             read.append((np.stack(frames), seconds))
@@ -172,7 +172,7 @@ def _sample(file: str, setting: ClipSetting) -> "tuple[Probe, bool, Clip]":
     torch.set_num_threads(1)
     path = Path(file)
     facts, hdr = _look_at(path)
-    with undisturbed(path):
+    with require_stable_file(path):
         clip = decode_clip(path, setting, facts.frames, "pyav")
     return facts, hdr, clip
 
@@ -180,5 +180,5 @@ def _sample(file: str, setting: ClipSetting) -> "tuple[Probe, bool, Clip]":
 def _look_at(path: Path) -> tuple[Probe, bool]:
     """In the worker: facts, and whether it is HDR."""
     facts = probe(path)
-    with undisturbed(path), open_video(path) as (_, stream):
+    with require_stable_file(path), open_video(path) as (_, stream):
         return facts, stream.codec_context.color_trc in _HDR

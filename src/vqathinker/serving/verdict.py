@@ -22,7 +22,7 @@ from vqathinker.evaluation.pairs import share_of_wins
 from vqathinker.params import ScoreKind
 from vqathinker.scoring.results import METHODS, ClipScore
 from vqathinker.serving.uploads import UploadFolder
-from vqathinker.video.damage import DamagedVideo, DisturbedJobError
+from vqathinker.video.damage import DamagedVideo, JobError
 from vqathinker.video.probe import ClipBounds, probe_all
 from vqathinker.video.workers import Limits, WorkerStartError
 
@@ -77,7 +77,7 @@ def judge(
             [facts] = probe_all([clip], _LIMITS)
             if isinstance(facts, DamagedVideo | FileNotFoundError):
                 raise facts
-            bounds.require_shown(facts)
+            bounds.require_video(facts)
             sampled = policy.sample(clip, limits=_LIMITS)
         answers = policy.ask(sampled, method)
         drawn = tuple(each.score for each in answers.samples if each.score is not None)
@@ -89,7 +89,7 @@ def judge(
         return Verdict(name, refusal=str(error))
     except FileNotFoundError:
         return Verdict(name, refusal=_GONE)
-    except (DisturbedJobError, WorkerStartError, OSError, RuntimeError, MemoryError):
+    except (JobError, WorkerStartError, OSError, RuntimeError, MemoryError):
         traceback.print_exc(file=sys.stderr)
         return Verdict(name, refusal=_SERVER_FAULT)
 

@@ -1,8 +1,8 @@
-"""Open a video file with PyAV and pick its video stream, or name what is wrong with the file.
+"""Open a video file with PyAV and select its video stream, or explain why this is impossible.
 
-Files come from strangers, so only local files and known containers are opened (a playlist called
-.mp4 would fetch the addresses in it). Frames of more than `MAX_PIXELS` are refused before they are
-decoded, and by the decoder too, since headers may lie.
+Files are untrusted. Only local files in known containers are opened, because a playlist named .mp4
+would make libav fetch the addresses in it. Frames of more than `MAX_PIXELS` are refused, both by
+this module and by the decoder, because headers may be wrong.
 """
 
 from collections.abc import Iterator
@@ -26,40 +26,40 @@ _CONTAINERS = (
     "rm",
 )  # fmt: skip
 _OPEN_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": ",".join(_CONTAINERS)}
-# The first box of an mp4 or QuickTime file.
+# Types of the first box of an mp4 or QuickTime file.
 _FIRST_MP4_BOXES = {b"ftyp", b"mdat", b"moov", b"free", b"skip", b"wide", b"pnot"}
-# `map_auto_video` of FFmpeg's fftools/ffmpeg_mux_init.c: the mark "default" counts that much.
-_DEFAULT_COUNTS_AS_PIXELS = 5_000_000
+# ffmpeg selects the stream with the most pixels and adds this to one flagged as default
+# (`map_auto_video` of fftools/ffmpeg_mux_init.c).
+_DEFAULT_FLAG_PIXELS = 5_000_000
 
 
 @contextmanager
 def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Open a video; its stream decodes in one thread.
-
-    With frame threads, libav drops the marks of broken frames (measured).
+    """Open a video; yields its container and its video stream.
 
     Raises:
-        OSError: nothing is there, or the system refuses to read it.
+        OSError: the file does not exist or cannot be read.
         DamagedVideo: not_a_file, empty, no_container, no_index, no_video_stream, no_decoder or
             too_large.
     """
     first_bytes = _read_first_bytes(path)
     try:
-        # "file:" keeps a colon in the name from being read as a protocol.
+        # Without "file:", libav would parse the part of a name before a colon as a protocol.
         container = av.open(f"file:{path}", options=_OPEN_OPTIONS)
     except av.error.MemoryError:
         raise
     except av.error.FFmpegError as error:
-        raise _opening_failure(path, first_bytes, error) from error
+        raise _explain_open_error(path, first_bytes, error) from error
     with container:
-        stream = _shown_stream(container)
+        stream = _default_stream(container)
         if stream is None:
             raise DamagedVideo(path, "no_video_stream", "no video stream in the file")
         if stream.codec_context is None:
-            raise DamagedVideo(path, "no_decoder", "no decoder for the codec of its video stream")
+            raise DamagedVideo(path, "no_decoder", "no decoder for the codec of the video stream")
         if stream.width * stream.height > MAX_PIXELS:
             reason = f"frames of {stream.width}x{stream.height} pixels, more than {MAX_PIXELS}"
             raise DamagedVideo(path, "too_large", reason)
+        # With frame threads, libav drops the flags of corrupt frames (measured).
         stream.codec_context.thread_count = 1
         stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         yield container, stream
@@ -75,7 +75,9 @@ def _read_first_bytes(path: Path) -> bytes:
     return first_bytes
 
 
-def _opening_failure(path: Path, first_bytes: bytes, error: av.error.FFmpegError) -> DamagedVideo:
+def _explain_open_error(
+    path: Path, first_bytes: bytes, error: av.error.FFmpegError
+) -> DamagedVideo:
     if (other := document_in(path)) is not None:
         reason = f"no video container: {other.instead_of('a video')}"
         return DamagedVideo(path, "no_container", reason)
@@ -86,13 +88,13 @@ def _opening_failure(path: Path, first_bytes: bytes, error: av.error.FFmpegError
     return DamagedVideo(path, "no_container", reason)
 
 
-def _shown_stream(container: InputContainer) -> VideoStream | None:
-    """The stream that ffmpeg shows. Cover pictures, which are video streams to libav, are none."""
+def _default_stream(container: InputContainer) -> VideoStream | None:
+    """Select the video stream that ffmpeg selects, skipping cover pictures."""
 
     def score(stream: VideoStream) -> int:
-        # A stream without a decoder has no size.
+        # A stream without a decoder has no width and height.
         pixels: int = getattr(stream, "width", 0) * getattr(stream, "height", 0)
-        return pixels + _DEFAULT_COUNTS_AS_PIXELS * bool(stream.disposition & Disposition.default)
+        return pixels + _DEFAULT_FLAG_PIXELS * bool(stream.disposition & Disposition.default)
 
     streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     return max(streams, key=score, default=None)

@@ -1,7 +1,7 @@
-"""The ffmpeg program: the one in the pinned package imageio-ffmpeg, whatever is on the PATH.
+"""Find the ffmpeg program: that of the pinned package imageio-ffmpeg, regardless of the PATH.
 
-Encoders give other bytes in other versions, and every number of the demo follows from them. So
-another program is used only if `data.demo.ffmpeg` names it, and recorded in the set's receipt.
+Encoders of other versions produce other bytes, and all results of the demo depend on them. Another
+program is used only if `data.demo.ffmpeg` names it. The receipt of the set records it.
 """
 
 import re
@@ -13,46 +13,47 @@ from pathlib import Path
 
 from vqathinker.errors import InputError
 
-_OLDEST = 6  # major version that first has -display_rotation
+_MIN_VERSION = 6  # the first major version with -display_rotation
 
 
 @cache
 def ffmpeg_binary() -> str:
-    """Path of the pinned ffmpeg program. Raises FileNotFoundError: none for this platform."""
+    """Path of the pinned ffmpeg; raises FileNotFoundError if there is none for this platform."""
     import imageio_ffmpeg  # noqa: PLC0415  of the extra `data`
 
-    # Its get_ffmpeg_exe() takes IMAGEIO_FFMPEG_EXE first, and falls back on conda and the PATH.
+    # Not get_ffmpeg_exe(): it prefers IMAGEIO_FFMPEG_EXE and falls back to conda and the PATH.
     folder = Path(imageio_ffmpeg.__file__).parent / "binaries"
     found = sorted(folder.glob("ffmpeg-*"))
     if not found:
         raise FileNotFoundError(
-            f"{folder}: the package imageio-ffmpeg has no ffmpeg for this platform; name one of "
-            "your own with data.demo.ffmpeg in params.yaml"
+            f"{folder}: the package imageio-ffmpeg has no ffmpeg for this platform; set "
+            "data.demo.ffmpeg in params.yaml to your own"
         )
     return str(found[0])
 
 
 @cache
-def other_ffmpeg(program: str) -> str:
-    """Path of the program that `data.demo.ffmpeg` names, a path or a name on the PATH.
+def configured_ffmpeg(program: str) -> str:
+    """Path of the program in `data.demo.ffmpeg`, which is a path or a command name.
 
     Raises:
-        InputError: it is absent or too old.
+        InputError: the program does not exist or is too old.
     """
     path = shutil.which(program)
-    found = re.match(r"n?(\d+)\.", _version_of(path)) if path else None  # a git revision has none
-    if path is None or (found and int(found[1]) < _OLDEST):
+    # Builds from git have a revision instead of a version; they are accepted.
+    found = re.match(r"n?(\d+)\.", _version_of(path)) if path else None
+    if path is None or (found and int(found[1]) < _MIN_VERSION):
         state = "no such program" if path is None else f"version {_version_of(path)}"
         raise InputError(
-            f"data.demo.ffmpeg: {program}: {state}; expected version {_OLDEST} or newer: name "
+            f"data.demo.ffmpeg: {program}: {state}; expected version {_MIN_VERSION} or newer: set "
             "another program, or null for the pinned one"
         )
     return path
 
 
 def describe_ffmpeg(other: str | None) -> dict[str, str]:
-    """Version and origin of the program that makes videos; `other` is `data.demo.ffmpeg`."""
-    path = ffmpeg_binary() if other is None else other_ffmpeg(other)
+    """Version and origin of the program that encodes videos; `other` is `data.demo.ffmpeg`."""
+    path = ffmpeg_binary() if other is None else configured_ffmpeg(other)
     origin = f"imageio-ffmpeg {version('imageio-ffmpeg')}" if other is None else path
     return {"version": _version_of(path), "from": origin}
 

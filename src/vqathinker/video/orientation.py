@@ -1,9 +1,9 @@
-"""Size and orientation of a frame as it is displayed, from its display matrix as ffmpeg applies it.
+"""Displayed size and orientation of a frame, from its display matrix, as ffmpeg applies it.
 
 Source: `get_rotation` of FFmpeg's fftools/cmdutils.c, and the filters that fftools/ffmpeg_filter.c
-inserts for its result. Rotations by multiples of 90 degrees are applied, mirrored or not. For other
-angles ffmpeg turns the picture inside the frame, with black corners, and most players do not turn
-it at all: such frames are used as stored.
+inserts for its result. Rotations by multiples of 90 degrees are applied, with or without mirroring.
+For other angles, ffmpeg rotates the picture inside the frame, with black corners, and most players
+do not rotate at all: such frames are used as stored.
 """
 
 import math
@@ -21,15 +21,15 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Orientation:
-    """What makes a stored frame upright."""
+    """Transform from a stored frame to an upright one: flips first, then the transposition."""
 
     degrees: int = 0  # clockwise rotation by the display matrix, 0 to 359
-    flips_rows: bool = False  # first
+    flips_rows: bool = False
     flips_columns: bool = False
-    swaps_sides: bool = False  # last: rows become columns
+    swaps_sides: bool = False  # rows become columns
 
     def apply(self, pixels: Pixels) -> Pixels:
-        """(H,W,3) as stored to (H,W,3) or (W,H,3) upright, contiguous."""
+        """Convert (H,W,3) as stored to (H,W,3) or (W,H,3) upright, contiguous."""
         rows, columns = -1 if self.flips_rows else 1, -1 if self.flips_columns else 1
         flipped = pixels[::rows, ::columns]
         upright = flipped.transpose(1, 0, 2) if self.swaps_sides else flipped
@@ -37,7 +37,7 @@ class Orientation:
 
 
 class FrameShape(NamedTuple):
-    """What a frame looks like apart from its pixels; width and height as displayed."""
+    """Format of a frame; width and height as displayed."""
 
     width: int
     height: int
@@ -46,7 +46,7 @@ class FrameShape(NamedTuple):
 
 
 def shape_of(frame: VideoFrame) -> FrameShape:
-    """The shape of a decoded frame."""
+    """Return the format of a decoded frame."""
     orientation = orientation_of(frame)
     sides = (frame.width, frame.height)
     width, height = sides[::-1] if orientation.swaps_sides else sides
@@ -54,14 +54,14 @@ def shape_of(frame: VideoFrame) -> FrameShape:
 
 
 def orientation_of(frame: VideoFrame) -> Orientation:
-    """The orientation of a decoded frame; without a display matrix it is as stored."""
-    side_data: Any = frame.side_data  # PyAV's stubs give it other keys
+    """Return the orientation of a decoded frame; the default without a display matrix."""
+    side_data: Any = frame.side_data  # PyAV's type stubs declare other keys
     if Type.DISPLAYMATRIX not in side_data:
         return Orientation()
-    return _orientation_by(np.frombuffer(side_data[Type.DISPLAYMATRIX], np.int32).tolist())
+    return _orientation_from_matrix(np.frombuffer(side_data[Type.DISPLAYMATRIX], np.int32).tolist())
 
 
-def _orientation_by(matrix: Sequence[int]) -> Orientation:
+def _orientation_from_matrix(matrix: Sequence[int]) -> Orientation:
     a, b, _, c, d, *_ = matrix
     width, height = math.hypot(a, c), math.hypot(b, d)
     if not width or not height:

@@ -1,8 +1,8 @@
-"""The packets of a video stream, and what a header promises of them.
+"""Read the packets of a video stream and compare them with the header.
 
-Decoders end a truncated file silently (decord samples the half that is left), so where a header
-gives the duration of a video, a missing end is noticed. Its number of frames is not believed:
-players show what is there, and so does this project.
+Decoders end a truncated file silently (decord samples the remaining half), so the duration of the
+packets is compared with that of the header. The number of frames in a header is not trusted:
+players show the frames that exist, and so does this project.
 """
 
 import re
@@ -22,56 +22,54 @@ from vqathinker.video.damage import DamagedVideo
 if TYPE_CHECKING:
     from av.packet import Packet
 
-# Where recordings are joined, the demultiplexer misses bytes of a whole packet, and notices that a
-# little before the next packets come out of it.
-_JOINT_SEEN_BEFORE = 2
-_NOTHING_FOUND = "max resync size reached"  # whether packets are missing, their counters say
-# Containers whose header gives the duration; for others libav estimates it. ASF (wmv) gives that of
-# the longest stream only.
-_PROMISING_CONTAINERS = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "flv", "mxf"}
-# A stream may end a little early: rounding, a last frame without duration.
+# At a splice of two recordings, the demuxer flags a packet as corrupt, at most this many packets
+# before the key frame of the second recording.
+_PACKETS_BEFORE_SPLICE = 2
+_RESYNC_MESSAGE = "max resync size reached"  # no damage: lost packets show in their counters
+# Containers whose header gives the duration; libav estimates it for others. ASF (wmv) is not one of
+# them, as it gives the duration of the longest stream only.
+_CONTAINERS_WITH_DURATION = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "flv", "mxf"}
+# Tolerance: durations are rounded, and the last frame may have none.
 _DURATION_SLACK_S = 0.5
 _DURATION_SLACK_SHARE = 0.05
 _MATROSKA_DURATION = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 
 
 class PacketInfo(NamedTuple):
-    """One packet; times are in ticks of its stream."""
+    """One packet; times are in ticks (units of the stream's time base)."""
 
     pts: int | None
     dts: int | None
     duration: int
     size: int
     is_key: bool
-    is_shown: bool  # False where an edit list hides its frame
-    is_marked_corrupt: bool = False
+    is_displayed: bool  # False if an edit list hides its frame
+    is_flagged_corrupt: bool = False
 
 
 class PacketScan(NamedTuple):
     """All packets of a stream."""
 
-    packets: list[PacketInfo]  # without empty ones, which say that a frame stays on screen
-    # The demultiplexer continues after damage; lost packets would shift all later indices.
+    packets: list[PacketInfo]  # without empty ones, which repeat the previous frame
+    # First error, or None. The demuxer continues after damage, but later frame indices are shifted.
     demuxer_error: str | None
-    span: tuple[int, int] | None  # begin of the first and end of the last packet, in ticks
+    span: tuple[int, int] | None  # start of the first and end of the last packet, in ticks
 
 
 def demux_to_end(container: InputContainer, stream: VideoStream) -> Iterator["Packet[VideoStream]"]:
-    """Packets up to the end of the file, as ffmpeg reads them.
-
-    A demultiplexer that finds no packet in 64 KiB, such as zeros that a recorder wrote ahead, asks
-    to be called again.
-    """
+    """Yield packets up to the end of the file, as ffmpeg does."""
     while True:
         try:
             yield from container.demux(stream)
         except av.error.BlockingIOError:
+            # The demuxer found no packet in 64 KiB, for example in zeros that a recorder has
+            # preallocated, and expects to be called again.
             continue
         return
 
 
 def scan_packets(container: InputContainer, stream: VideoStream, path: Path) -> PacketScan:
-    """Read every packet up to the end. Raises DamagedVideo: corrupt, where reading stops."""
+    """Read all packets. Raises DamagedVideo (corrupt) if reading stops before the end."""
     packets: list[PacketInfo] = []
     begins: list[int] = []
     ends: list[int] = []
@@ -95,7 +93,7 @@ def scan_packets(container: InputContainer, stream: VideoStream, path: Path) -> 
     of_demuxer = (
         text.strip()
         for _, source, text in errors
-        if source == container.format.name and not text.startswith(_NOTHING_FOUND)
+        if source == container.format.name and not text.startswith(_RESYNC_MESSAGE)
     )
     return PacketScan(packets, next(of_demuxer, None), (min(begins), max(ends)) if ends else None)
 
@@ -103,7 +101,7 @@ def scan_packets(container: InputContainer, stream: VideoStream, path: Path) -> 
 @contextmanager
 def _captured_errors() -> Iterator[list[tuple[int, str, str]]]:
     """Collect libav's error messages of this thread: level, name of the format or codec, text."""
-    # PyAV drops repeated messages, and with them the first one of a second damaged file.
+    # PyAV drops repeated messages, which would include the first one of a second damaged file.
     level, skips_repeated = av.logging.get_level(), av.logging.get_skip_repeated()
     av.logging.set_level(av.logging.ERROR)
     av.logging.set_skip_repeated(False)
@@ -115,55 +113,52 @@ def _captured_errors() -> Iterator[list[tuple[int, str, str]]]:
         av.logging.set_skip_repeated(skips_repeated)
 
 
-def marked_damage(packets: Sequence[PacketInfo]) -> int | None:
-    """Index of the first packet with missing bytes, or None.
-
-    The demultiplexer marks a packet as corrupt, too, where two whole recordings are joined; a key
-    frame follows then.
-    """
+def find_corrupt_packet(packets: Sequence[PacketInfo]) -> int | None:
+    """Index of the first packet with missing bytes, or None."""
     for number, packet in enumerate(packets):
-        following = packets[number + 1 : number + 1 + _JOINT_SEEN_BEFORE]
-        if packet.is_marked_corrupt and not any(other.is_key for other in following):
+        # At a splice of two intact recordings, a packet is flagged too, but a key frame follows.
+        following = packets[number + 1 : number + 1 + _PACKETS_BEFORE_SPLICE]
+        if packet.is_flagged_corrupt and not any(other.is_key for other in following):
             return number
     return None
 
 
-def require_whole_index(stream: VideoStream, path: Path) -> None:
-    """Raise DamagedVideo, cut_short, if an index of all frames leads beyond the end of the file."""
+def require_complete_index(stream: VideoStream, path: Path) -> None:
+    """Raise DamagedVideo (cut_short) if the index lists frames beyond the end of the file."""
     index = list(stream.index_entries or [])
     if not index or len(index) != stream.frames:
         return
     file_size = path.stat().st_size
-    held = sum(entry.pos + entry.size <= file_size for entry in index)
-    if held < len(index):
-        reason = f"cut short: the header promises {len(index)} frames, the file holds {held}"
+    complete = sum(entry.pos + entry.size <= file_size for entry in index)
+    if complete < len(index):
+        reason = f"truncated: the header states {len(index)} frames, the file contains {complete}"
         raise DamagedVideo(path, "cut_short", reason)
 
 
-def require_promised_duration(
+def require_declared_duration(
     container: InputContainer, stream: VideoStream, span: tuple[int, int] | None, path: Path
 ) -> None:
-    """Raise DamagedVideo, cut_short, if `span` (see `PacketScan`) is less than the header says."""
-    promised_s = _promised_duration(container, stream)
-    if promised_s is None:
+    """Raise DamagedVideo (cut_short) if `span` (see `PacketScan`) is shorter than in the header."""
+    declared_s = _declared_duration(container, stream)
+    if declared_s is None:
         return
     begin, end = span or (0, 0)
-    # Some headers count from the first frame, hidden or not, others from the clock's zero.
-    held_s = float(max(end, end - begin) * (stream.time_base or 0))
-    slack_s = max(_DURATION_SLACK_S, _DURATION_SLACK_SHARE * promised_s)
-    if held_s < promised_s - slack_s:
-        reason = f"cut short: the header promises {promised_s:.2f} s, the file holds {held_s:.2f} s"
+    # Some headers count from the first frame, hidden or not, others from time zero.
+    found_s = float(max(end, end - begin) * (stream.time_base or 0))
+    slack_s = max(_DURATION_SLACK_S, _DURATION_SLACK_SHARE * declared_s)
+    if found_s < declared_s - slack_s:
+        reason = f"truncated: the header states {declared_s:.2f} s, the file has {found_s:.2f} s"
         raise DamagedVideo(path, "cut_short", reason)
 
 
-def _promised_duration(container: InputContainer, stream: VideoStream) -> float | None:
-    """Seconds of the video stream; None where the header gives none."""
-    if container.format.name not in _PROMISING_CONTAINERS:
+def _declared_duration(container: InputContainer, stream: VideoStream) -> float | None:
+    """Duration of the video stream in seconds; None if the header does not give it."""
+    if container.format.name not in _CONTAINERS_WITH_DURATION:
         return None
     if stream.duration:
         return float(stream.duration * (stream.time_base or 0))
-    if written := _MATROSKA_DURATION.fullmatch(stream.metadata.get("DURATION", "")):
-        return int(written[1]) * 3600 + int(written[2]) * 60 + float(written[3])
+    if tag := _MATROSKA_DURATION.fullmatch(stream.metadata.get("DURATION", "")):
+        return int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3])
     if container.duration and len(container.streams) == 1:
         return container.duration / av.time_base
     return None

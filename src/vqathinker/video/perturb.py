@@ -1,12 +1,12 @@
-"""The six temporal perturbations, as index lists and blanking masks over a clip's T frames.
+"""The six temporal perturbations: index lists and blanking masks over the T frames of a clip.
 
-Source: docs/method.md, section 4; `apply_temporal_perturbation` of the authors' code at ee47a40,
-whose distributions these follow. A perturbation is applied to stored frames: nothing is decoded
-again and no pixel is stored twice.
+Source: docs/method.md, section 4, and `apply_temporal_perturbation` of the authors' code at
+ee47a40; the distributions are the same. Perturbations are applied to stored frames, so that no
+video is decoded twice and no pixel stored twice.
 
 Departure from the authors' code:
-1. Draws come from a generator seeded by (seed, video id) instead of the global one, so they can be
-   repeated and do not depend on the order of the videos.
+1. Draws come from a generator seeded with (seed, video id) instead of the global one. They are
+   reproducible and do not depend on the order of the videos.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from vqathinker.params import PerturbationParams
 from vqathinker.products import PERTURBATIONS
 
 KINDS: tuple[str, ...] = get_args(PerturbationKind)
-_TRIES = 100  # at most one draw in thirty leaves a clip unchanged
+_MAX_DRAWS = 100  # a draw leaves the clip unchanged with a probability of at most 1/30
 _TABLE_SCHEMA = pa.schema(
     {
         "video": pa.string(),
@@ -42,12 +42,12 @@ _TABLE_SCHEMA = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class Perturbation:
-    """What happens to the T frames of a clip.
+    """A perturbation of a clip of T frames.
 
     Attributes:
         kind: one of `KINDS`.
         indices: T indices in 0..T-1: frame t of the perturbed clip is frame indices[t] of the clip.
-        blank: T booleans: if true, frame t is zero after normalisation, that is the mean colour.
+        blank: T booleans: if True, frame t is zero after normalisation, i.e. the mean colour.
     """
 
     kind: str
@@ -61,11 +61,11 @@ def draw_perturbation(
     kinds: Sequence[str],
     params: PerturbationParams,
 ) -> Perturbation:
-    """Draw one perturbation of a clip of `num_frames` frames, its kind uniformly from `kinds`.
+    """Draw one perturbation of a clip of `num_frames` frames, with a kind uniform over `kinds`.
 
-    `params` is `clips.perturbations` of params.yaml. The paper's values: windows of 4 frames, an
-    offset of 1, at most 3 copies and 3 blank frames. Short clips get at most T-1 copies, as in the
-    authors' code, and T blank frames.
+    `params` is `clips.perturbations` of params.yaml. The paper uses windows of 4 frames, an offset
+    of 1, at most 3 copies and 3 blank frames. Short clips get at most T-1 copies, as in the
+    authors' code, and at most T blank frames.
     """
     kind = kinds[int(generator.integers(len(kinds)))]
     indices, blanked = list(range(num_frames)), set[int]()
@@ -82,13 +82,13 @@ def draw_perturbation(
             indices = _duplicate(num_frames, params.duplicate_max, generator)
         case "random_drop":
             blanked = set(_sample_frames(num_frames, min(params.drop_max, num_frames), generator))
-        case _:  # otherwise a new kind would leave every clip as it is
+        case _:  # otherwise a new kind would silently leave every clip unchanged
             raise NotImplementedError(f"perturbation kind {kind!r} has no case in perturb")
     return Perturbation(kind, tuple(indices), tuple(t in blanked for t in range(num_frames)))
 
 
 def _local_shuffle(frames: int, window: int, generator: np.random.Generator) -> list[int]:
-    """Random order inside each window; the last window may be shorter."""
+    """Random order within each window; the last window may be shorter."""
     indices: list[int] = []
     for start in range(0, frames, window):
         order = generator.permutation(min(window, frames - start))
@@ -97,23 +97,23 @@ def _local_shuffle(frames: int, window: int, generator: np.random.Generator) -> 
 
 
 def _jitter(frames: int, max_offset: int, generator: np.random.Generator) -> list[int]:
-    """Each index moved by -max_offset..max_offset, clamped to the clip."""
+    """Each index shifted by a uniform offset in -max_offset..max_offset, clamped to the clip."""
     offsets = generator.integers(-max_offset, max_offset, size=frames, endpoint=True)
     return [int(i) for i in np.clip(np.arange(frames) + offsets, 0, frames - 1)]
 
 
 def _duplicate(frames: int, max_copies: int, generator: np.random.Generator) -> list[int]:
-    """Copies of one frame put in at one random place; as many of the other places left out."""
+    """Copies of one frame inserted at a random position; the same number of frames is removed."""
     copied = int(generator.integers(frames))
     position = int(generator.integers(frames, endpoint=True))
-    left_out = _sample_frames(frames, max(1, min(max_copies, frames - 1)), generator)
-    before = [i for i in range(position) if i not in left_out]
-    after = [i for i in range(position, frames) if i not in left_out]
-    return [*before, *[copied] * len(left_out), *after]
+    removed = _sample_frames(frames, max(1, min(max_copies, frames - 1)), generator)
+    before = [i for i in range(position) if i not in removed]
+    after = [i for i in range(position, frames) if i not in removed]
+    return [*before, *[copied] * len(removed), *after]
 
 
 def _sample_frames(frames: int, max_count: int, generator: np.random.Generator) -> list[int]:
-    """1..max_count different frames: their number uniform, and given it, which ones."""
+    """Draw 1..max_count distinct frames: a uniform number, then a uniform subset."""
     count = int(generator.integers(1, max_count, endpoint=True))
     return [int(i) for i in generator.permutation(frames)[:count]]
 
@@ -121,10 +121,10 @@ def _sample_frames(frames: int, max_count: int, generator: np.random.Generator) 
 def draw_perturbations(
     video_ids: Iterable[str], frames: int, seed: int, params: PerturbationParams
 ) -> pd.DataFrame:
-    """Draw `params.draws` perturbations for each video, one row each, draw 0 first.
+    """Draw `params.draws` perturbations per video, one row each, starting with draw 0.
 
-    Each video has its own generator, seeded by (seed, video id): its rows do not depend on the
-    other videos, and more draws leave the first ones unchanged.
+    Each video has a separate generator, seeded with (seed, video id). Its rows do not depend on
+    other videos, and a larger number of draws does not change the first ones.
 
     Returns:
         Columns video, draw, kind, indices (T integers) and blank (T booleans).
@@ -141,15 +141,15 @@ def draw_perturbations(
 def draw_each_kind(
     video: str, frames: int, seed: int, params: PerturbationParams
 ) -> list[Perturbation]:
-    """Draw one perturbation of each of `params.kinds`, in their order, that changes the clip.
+    """Draw one perturbation per kind in `params.kinds` that changes the clip.
 
-    A draw that leaves every frame in its place is repeated (a clip of one frame only changes if it
-    is blanked). The result depends on seed, video and kind only.
+    A draw that changes nothing is repeated, up to a limit: a clip of one frame changes only if it
+    is blanked. The result depends on seed, video and kind only.
     """
     drawn = []
     for kind in params.kinds:
         generator = _video_generator(f"{kind}/{video}", seed)
-        for _ in range(_TRIES):
+        for _ in range(_MAX_DRAWS):
             found = draw_perturbation(frames, generator, [kind], params)
             if found.indices != tuple(range(frames)) or any(found.blank):
                 break
@@ -158,7 +158,7 @@ def draw_each_kind(
 
 
 def _video_generator(video: str, seed: int) -> np.random.Generator:
-    # Python's own hash of a string differs from one process to the next.
+    # SHA-256, because Python's hash() of a string differs between processes.
     words = np.frombuffer(hashlib.sha256(video.encode()).digest(), dtype="<u4")
     return np.random.Generator(np.random.PCG64([seed, *(int(word) for word in words)]))
 
@@ -166,7 +166,7 @@ def _video_generator(video: str, seed: int) -> np.random.Generator:
 def write_perturbations(table: pd.DataFrame, path: Path, provenance: Mapping[str, Any]) -> None:
     """Write the rows of `draw_perturbations` as parquet, atomically.
 
-    `provenance` says how the rows were drawn; the schema's metadata has it as JSON.
+    `provenance` describes how the rows were drawn. It is stored as JSON in the schema's metadata.
     """
     columns = pa.Table.from_pandas(table, schema=_TABLE_SCHEMA, preserve_index=False)
     metadata = {b"provenance": json.dumps(dict(provenance), sort_keys=True).encode()}
@@ -175,10 +175,10 @@ def write_perturbations(table: pd.DataFrame, path: Path, provenance: Mapping[str
 
 
 class PerturbationTable:
-    """Look-up of drawn perturbations, `draws` of each video."""
+    """Lookup table of drawn perturbations, `draws` per video."""
 
     def __init__(self, path: Path) -> None:
-        """Read what `write_perturbations` wrote. Raises InputError: it is something else."""
+        """Read a file of `write_perturbations`. Raises InputError for any other file."""
         self._path = path
         with reading(path, *PERTURBATIONS):
             columns = pq.read_table(path).combine_chunks()
@@ -188,11 +188,11 @@ class PerturbationTable:
             self._blank = _flattened_column(columns, "blank").reshape(rows, -1)
             videos = columns["video"].to_pylist()
             self.draws = 1 + max(columns["draw"].to_pylist(), default=-1)
-        # Backwards, so that the first row of each video stays.
+        # Reversed, so that the first row of each video wins.
         self._first_row = {video: row for row, video in reversed(list(enumerate(videos)))}
 
     def require(self, videos: Iterable[str], frames: int) -> None:
-        """Raise InputError unless each video has draws for clips of `frames` frames."""
+        """Raise InputError unless every video has draws for clips of `frames` frames."""
         lacking = sorted({*videos} - self._first_row.keys())
         if lacking or self._indices.shape[1] != frames:
             found = f"clips of {self._indices.shape[1]} frames of {len(self._first_row)} videos"
@@ -206,8 +206,8 @@ class PerturbationTable:
         """A draw of a video. Raises KeyError: no such video, or `draw` not in 0..draws-1."""
         first_row = self._first_row.get(video)
         if first_row is None or not 0 <= draw < self.draws:
-            held = f"draws 0..{self.draws - 1} of {len(self._first_row)} videos"
-            raise KeyError(f"{self._path}: no draw {draw} of video {video!r}; it holds {held}")
+            known = f"draws 0..{self.draws - 1} of {len(self._first_row)} videos"
+            raise KeyError(f"{self._path}: no draw {draw} of video {video!r}; it has {known}")
         row = first_row + draw
         indices = tuple(int(i) for i in self._indices[row])
         return Perturbation(self._kinds[row], indices, tuple(bool(b) for b in self._blank[row]))

@@ -1,15 +1,16 @@
-"""The readers of frames: PyAV, the default, and decord, the authors'.
+"""Read sampled frames, with PyAV (the default) or decord (the authors' reader).
 
-PyavReader decodes what the wanted frames need: the packets from the key frame before each on,
-without those that no other frame refers to. Frames are identified by their presentation time, so
-this is exact at any frame rate. If the packets do not determine the frames, or something else comes
-out of the decoder, everything is decoded. A few flipped bytes may pass every decoder, since video
-streams hold no checksums; damage to a tenth of a file was noticed each time.
+PyavReader decodes only the packets that the wanted frames need: those from the preceding key frame
+on, without unreferenced frames. Frames are identified by their presentation time, so this is exact
+at any frame rate. If the packets do not determine the frames, or the decoder returns other frames,
+the whole video is decoded. A few flipped bytes may pass every decoder, because video streams have
+no checksums; damage to a tenth of a file was detected in every test.
 
-DecordReader agrees with it bit for bit on 8-bit video; on 10-bit video they round differently.
-Measured: decord returns frames up to three later than requested in open groups of pictures, repeats
-frames silently where a file is cut short or an edit list hides frames, mirrors nothing, has no AV1,
-and conceals some damaged frames. So what PyAV finds wrong, or counts otherwise, is an error there.
+DecordReader agrees bit for bit on 8-bit video; on 10-bit video, rounding differs. Measured: decord
+returns frames up to three positions late in open groups of pictures, silently repeats frames if a
+file is truncated or an edit list hides frames, ignores mirroring, does not support AV1, and
+conceals some damaged frames. Therefore, DecordReader raises DamagedVideo if PyAV finds damage or
+counts a different number of frames.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -28,24 +29,24 @@ from vqathinker.video.container import open_video
 from vqathinker.video.damage import DamagedVideo
 from vqathinker.video.orientation import Pixels, orientation_of
 from vqathinker.video.packets import PacketInfo
-from vqathinker.video.shown_frames import decode_every_frame, find_shown_frames
+from vqathinker.video.scan import decode_all_frames, scan_video
 
 FrameTransform = Callable[[Pixels], Pixels]
 
 
 class PacketMismatchError(Exception):
-    """Something else came out of the decoder than the packets promise."""
+    """The decoder returned other frames than the packets announce."""
 
 
 class PyavReader:
-    """Reads with PyAV; `timeline` says when each of its `frames` frames is shown."""
+    """Reads with PyAV; `timeline` has the presentation times of the `frames` frames."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file and find out what it shows. Raises OSError, and DamagedVideo as `probe`."""
+        """Open and scan the file. Raises OSError, and DamagedVideo as `probe`."""
         self._path = path
         with ExitStack() as stack:
             self._container, self._stream = stack.enter_context(open_video(path))
-            self._packets, self.timeline = find_shown_frames(self._container, self._stream, path)
+            self._packets, self.timeline = scan_video(self._container, self._stream, path)
             self._opened = stack.pop_all()
         self.frames = self.timeline.frames
 
@@ -58,11 +59,10 @@ class PyavReader:
     def read(
         self, indices: Sequence[int], transform: FrameTransform
     ) -> tuple[list[Pixels], list[float]]:
-        """Frames at `indices`, each (H,W,3) RGB passed through `transform`, and their seconds.
+        """Read the frames at `indices`, (H,W,3) RGB, apply `transform`, and return them and times.
 
         Raises:
-            DamagedVideo: damaged_start, corrupt, or wrong_count: other frames come out of the
-                decoder than its packets promise.
+            DamagedVideo: damaged_start, corrupt or wrong_count.
         """
         frames = None
         if self.timeline.pts is not None:
@@ -74,7 +74,7 @@ class PyavReader:
     def _read_ranges(
         self, wanted_pts: Sequence[int], transform: FrameTransform
     ) -> list[Pixels] | None:
-        """The frames of these times; None if something else comes out of the decoder."""
+        """Decode the frames at these times only; None if the decoder returns other frames."""
         wanted = set(wanted_pts)
         pixels_at: dict[int, Pixels] = {}
         try:
@@ -84,37 +84,35 @@ class PyavReader:
         except av.error.MemoryError:
             raise
         except (PacketMismatchError, av.error.FFmpegError):
-            return None  # perhaps the container calls other frames key frames, too
+            return None  # perhaps the container flags too many frames as key frames
         if len(pixels_at) < len(wanted):
             return None
         return [pixels_at[pts] for pts in wanted_pts]
 
     def _read_every_frame(self, indices: Sequence[int], transform: FrameTransform) -> list[Pixels]:
-        """The frames of these numbers, from a decoder that leaves nothing out."""
+        """Decode the whole video and return the frames at `indices`."""
         wanted = set(indices)
         pixels_at: dict[int, Pixels] = {}
         decoded = 0
         with open_video(self._path) as (container, stream):
-            for frame in decode_every_frame(container, stream, self._packets, self._path):
+            for frame in decode_all_frames(container, stream, self._packets, self._path):
                 if decoded in wanted:
                     pixels_at[decoded] = transform(_upright_rgb(frame))
                 decoded += 1
         if decoded != self.frames:
-            reason = f"its packets promise {self.frames} frames, {decoded} come out of the decoder"
+            reason = f"its packets announce {self.frames} frames, the decoder returns {decoded}"
             raise DamagedVideo(self._path, "wrong_count", reason)
         return [pixels_at[index] for index in indices]
 
 
 def _plan_ranges(packets: Sequence[PacketInfo], wanted: set[int]) -> list[tuple[int, int]]:
-    """First and last positions of the packets that the frames at the times `wanted` need.
-
-    Each range begins with a key frame that is shown before the wanted frame: frames that follow a
-    key frame and are shown before it (an open group of pictures) may refer to the group before.
-    """
-    pts = [packet.pts or 0 for packet in packets]  # each has one, see `timeline_of_packets`
-    position_of = {packet.pts: number for number, packet in enumerate(packets) if packet.is_shown}
+    """Packet ranges (first and last position) to decode for the frames at the times `wanted`."""
+    pts = [packet.pts or 0 for packet in packets]  # never None here, see `timeline_of_packets`
+    position_of = {p.pts: number for number, p in enumerate(packets) if p.is_displayed}
     ranges: list[tuple[int, int]] = []
     for last in sorted(position_of[time] for time in wanted):
+        # The key frame must be displayed before the wanted frame: frames that follow a key frame
+        # and are displayed before it (open group of pictures) may refer to the previous group.
         first = next(n for n in range(last, -1, -1) if packets[n].is_key and pts[n] <= pts[last])
         if ranges and first <= ranges[-1][1] + 1:
             first = ranges.pop()[0]
@@ -125,11 +123,11 @@ def _plan_ranges(packets: Sequence[PacketInfo], wanted: set[int]) -> list[tuple[
 def _decode_ranges(
     container: InputContainer, stream: VideoStream, packets: Sequence[PacketInfo], wanted: set[int]
 ) -> Iterator[VideoFrame]:
-    """Frames that come out of the decoder when it is fed what the frames at `wanted` need.
+    """Yield the frames that the decoder returns for the packets that `wanted` needs.
 
     Raises:
-        PacketMismatchError: a frame is damaged, a range does not begin with a key frame, packets do
-            not show a frame each, or the container cannot seek to its start.
+        PacketMismatchError: a frame is damaged, a range does not start with a key frame, a packet
+            does not give exactly one frame, or the container cannot seek to its start.
     """
     context = stream.codec_context
     can_skip = _can_skip_unreferenced(stream)
@@ -143,14 +141,14 @@ def _decode_ranges(
                 continue
             if (packet.pts, packet.size) != (packets[number].pts, packets[number].size):
                 raise PacketMismatchError
-            fed += packets[number].is_shown
-            # NONREF leaves out what no other frame refers to, which a wanted frame may be.
+            fed += packets[number].is_displayed
+            # NONREF skips frames that no other frame refers to; a wanted frame may be one of them.
             context.skip_frame = "NONREF" if can_skip and packet.pts not in wanted else "DEFAULT"
             frames = context.decode(packet)
             if number == last:
-                frames += context.decode(None)  # those that wait in the decoder
+                frames += context.decode(None)  # flush delayed frames
             for frame in frames:
-                # A decoder starts at a key frame only; some containers call other frames so, too.
+                # Decoding can start at a key frame only; some containers flag other frames, too.
                 starts = decoded or first == 0 or (frame.key_frame and frame.pts == start)
                 if frame.is_corrupt or not starts:
                     raise PacketMismatchError
@@ -164,13 +162,11 @@ def _decode_ranges(
 
 
 def _can_skip_unreferenced(stream: VideoStream) -> bool:
-    """Whether the decoder can leave out frames that no other refers to, and no others.
-
-    H.264 and MPEG mark them. HEVC marks what its own temporal layer does not refer to, so a stream
-    must say, in byte 21 of its header (hvcC), that it has a single layer. Others ignore the option;
-    in VP9 and AV1, the probabilities learned from a frame count as a reference, too.
-    """
+    """Whether the decoder can skip exactly the frames that no other frame refers to."""
     context = stream.codec_context
+    # H.264 and MPEG flag these frames. HEVC flags frames without references from the same temporal
+    # layer, so the stream must have a single layer, according to byte 21 of its header (hvcC).
+    # Other decoders ignore NONREF. In VP9 and AV1, frames also inherit adapted probabilities.
     if context.codec.canonical_name == "hevc":
         header = context.extradata or b""
         return len(header) > 21 and header[0] == 1 and (header[21] >> 3) & 7 == 1
@@ -178,32 +174,30 @@ def _can_skip_unreferenced(stream: VideoStream) -> bool:
 
 
 def _upright_rgb(frame: VideoFrame) -> Pixels:
-    """RGB of a frame, upright.
-
-    Chroma is repeated, not interpolated: so do the converters of all three libraries on 8 bits,
-    and on 10 bits it comes closest to decord (measured).
-    """
+    """Convert a frame to upright RGB, (H,W,3) uint8."""
+    # POINT repeats chroma samples instead of interpolating them, as ffmpeg, PyAV and decord do for
+    # 8 bits. For 10 bits, it is closest to decord (measured).
     pixels = _as_progressive(frame).to_ndarray(format="rgb24", interpolation="POINT", threads=1)
     return orientation_of(frame).apply(pixels.astype(np.uint8, copy=False))
 
 
 def _as_progressive(frame: VideoFrame) -> VideoFrame:
-    """A frame whose lines are converted in their order: ffmpeg and decord do so in all frames."""
+    """Clear the interlaced flag: ffmpeg and decord convert all frames line by line."""
     if not frame.interlaced_frame:
         return frame
     try:
         copy = VideoFrame.from_ndarray(frame.to_ndarray(), format=frame.format.name)
     except (ValueError, AssertionError):
-        return frame  # a pixel format that PyAV gives to no array
+        return frame  # PyAV cannot convert this pixel format to an array
     copy.colorspace, copy.color_range = frame.colorspace, frame.color_range
     return copy
 
 
 class DecordReader:
-    """Reads with decord, an optional package."""
+    """Reads with decord, which is an optional dependency."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file. Raises DamagedVideo, also if decord counts other frames than PyAV."""
+        """Open the file. Raises DamagedVideo, also if decord and PyAV count different frames."""
         import decord  # noqa: PLC0415  not built for every platform
 
         decord.logging.set_level(decord.logging.QUIET)
@@ -217,7 +211,7 @@ class DecordReader:
             raise DamagedVideo(path, "no_decoder", "decord cannot open it") from error
         self.frames = len(self._video)
         if self.frames != self._timeline.frames:
-            reason = f"decord counts {self.frames} frames, {self._timeline.frames} are shown"
+            reason = f"decord counts {self.frames} frames instead of {self._timeline.frames}"
             raise DamagedVideo(path, "wrong_count", reason)
 
     def __enter__(self) -> Self:
@@ -229,7 +223,7 @@ class DecordReader:
     def read(
         self, indices: Sequence[int], transform: FrameTransform
     ) -> tuple[list[Pixels], list[float]]:
-        """As `PyavReader.read`. Raises DamagedVideo, corrupt."""
+        """See `PyavReader.read`. Raises DamagedVideo (corrupt)."""
         try:
             pixels: Pixels = self._video.get_batch(list(indices)).asnumpy()
         except self._errors as error:

@@ -1,4 +1,4 @@
-"""Which frames of a video a clip holds: segment centres, as the authors sample them.
+"""Sample frame indices at segment centres, as the authors do.
 
 Source: docs/method.md, section 2; `get_index` of the authors' training and evaluation code
 at ee47a40.
@@ -12,7 +12,7 @@ from vqathinker.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class ClipSetting:
-    """Shape of every clip of a store: `frames` frames of `size` × `size` pixels."""
+    """Shape of all clips in a store: `frames` frames of `size` × `size` pixels."""
 
     frames: int
     size: int
@@ -22,7 +22,7 @@ class ClipSetting:
 
     @property
     def clip_bytes(self) -> int:
-        """Bytes of one clip, RGB with one byte each."""
+        """Size of one clip in bytes, as 8-bit RGB."""
         return self.frames * 3 * self.size**2
 
 
@@ -35,24 +35,24 @@ def parse_setting(name: str) -> ClipSetting:
     match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", name)
     if match is None:
         raise InputError(
-            f"setting {name!r} is not FRAMESxSIZE; write for example 6x448 in clips of params.yaml"
+            f"setting {name!r}: expected FRAMESxSIZE, such as 6x448; correct `clips` in params.yaml"
         )
     return ClipSetting(frames=int(match[1]), size=int(match[2]))
 
 
 def frame_indices(num_frames: int, num_segments: int) -> list[int]:
-    """Indices of the `num_segments` frames that represent a video of `num_frames` frames.
+    """Sample `num_segments` frame indices from a video of `num_frames` frames.
 
     With s = (num_frames - 1) / num_segments, index i is int(s / 2 + round(s · i)), rounding halves
-    to even. Indices rise and lie in 0..num_frames-1; a video shorter than `num_segments` repeats
-    frames. Raises InputError if either number is below 1.
+    to even. Indices do not decrease and are within 0..num_frames-1. A video with fewer than
+    `num_segments` frames repeats some. Raises InputError if either number is below 1.
 
     >>> frame_indices(240, 6)
     [19, 59, 99, 139, 178, 218]
     """
     if num_frames < 1 or num_segments < 1:
         raise InputError(
-            f"cannot take {num_segments} frames of a video of {num_frames}: both must be at least 1"
+            f"cannot sample {num_segments} of {num_frames} frames: both numbers must be at least 1"
         )
     segment = (num_frames - 1) / num_segments
     return [int(segment / 2 + round(segment * i)) for i in range(num_segments)]

@@ -1,9 +1,9 @@
-"""Decode a shard of videos into the clip store, in worker processes, and resume it.
+"""Decode a shard of videos into the clip store, in worker processes; resume after interruptions.
 
-Two hidden files next to the shard hold what is done: `.NAME.rows` has the frames of video n at
-n clips from its start, `.NAME.journal` an entry for each decoded video. Once all videos are done,
-they become the shard, in the order of the manifest, so that its bytes do not depend on
-interruptions. No process holds more than one clip in memory.
+Two hidden files next to the shard hold the progress: `.NAME.rows` has the frames of video n at an
+offset of n clips, and `.NAME.journal` one entry per decoded video. When all videos are done, the
+shard is assembled in the order of the manifest, so that its bytes do not depend on interruptions.
+No process holds more than one clip in memory.
 """
 
 import os
@@ -25,16 +25,16 @@ from vqathinker.journal import open_journal
 from vqathinker.phases.results_version import RESULTS_VERSION
 from vqathinker.video.damage import (
     DamagedVideo,
-    DisturbedJobError,
     Failure,
+    JobError,
+    require_stable_file,
     size_and_time,
-    undisturbed,
 )
 from vqathinker.video.sampling import ClipSetting, parse_setting
 from vqathinker.video.shard_file import write_shard_file
 from vqathinker.video.workers import Limits, preload_modules, run_in_workers
 
-if TYPE_CHECKING:  # workers import this module and do without
+if TYPE_CHECKING:  # workers import this module and do not need these
     import pandas as pd
 
     from vqathinker.params import ReaderName
@@ -43,16 +43,16 @@ DecodedRow = tuple[list[int], list[float], int]
 
 
 def shard_rows(manifest: "pd.DataFrame", shard: int, shard_size: int) -> "pd.DataFrame":
-    """Rows of one shard: `shard_size` rows of the manifest in its order, the last may hold fewer.
+    """Return the manifest rows of one shard: `shard_size` consecutive rows, fewer in the last.
 
-    Raises InputError when the manifest has no such shard.
+    Raises InputError if the manifest has no such shard.
     """
     rows = manifest.iloc[shard * shard_size : (shard + 1) * shard_size]
     if shard < 0 or rows.empty:
         shards = -(-len(manifest) // shard_size)
         raise InputError(
-            f"no shard {shard}: {len(manifest)} videos in shards of {shard_size} make {shards}; "
-            "check shard_size and data.counts in params.yaml"
+            f"no shard {shard}: {len(manifest)} videos give {shards} shards of {shard_size}; check "
+            "shard_size and data.counts in params.yaml"
         )
     return rows
 
@@ -68,25 +68,26 @@ def decode_shard(
 ) -> dict[str, Failure]:
     """Decode the videos of some manifest rows into one shard file.
 
-    Rows whose status is not "ok" are skipped: the manifest already says why. A video that turns out
-    to be damaged does not stop the shard.
+    Rows whose status is not "ok" are skipped, because the manifest already states the reason. A
+    video that turns out to be damaged does not stop the job.
 
     Args:
         rows: manifest rows, see `datasets.manifest`.
-        source: folder that the column `file` starts from.
+        source: folder that the paths in column `file` are relative to.
         setting: "TxS", for example 6x448.
-        out, limits: the shard file; limits of one video.
+        out: the shard file.
+        limits: for each video.
         reader: pyav or decord, see `decode`.
-        workers: number of processes, of one thread each.
+        workers: number of single-threaded processes.
 
     Returns:
-        Why videos could not be decoded; the shard records it, too.
+        Failures by video id; the shard records them, too.
 
     Raises:
-        InputError: decord is requested and not installed.
-        DisturbedJobError: videos are gone, the shard cannot be written, or as `run_in_workers`.
-            What was decoded is kept for the next try.
-        LockedError: another process makes this shard.
+        InputError: decord is requested but not installed.
+        JobError: videos have disappeared, the shard cannot be written, or see `run_in_workers`.
+            Decoded videos are kept for the next call.
+        LockedError: another process decodes this shard.
     """
     usable = rows[rows["status"] == "ok"]
     job = _ShardJob(
@@ -97,11 +98,12 @@ def decode_shard(
         reader=reader,
     )
     provenance = {"reader": reader, **_reader_versions(reader)}
-    if gone := [file for file in job.files if not os.path.lexists(file)]:
-        raise DisturbedJobError(
-            f"{source} on {platform.node()}: {len(gone)} of {len(job.files)} videos of this shard "
-            f"are gone since the manifest was made, the first is {gone[0]}; mount or bring back "
-            "the folder, or make the manifest again, `vqathinker data manifest`"
+    if missing_files := [file for file in job.files if not os.path.lexists(file)]:
+        raise JobError(
+            f"{source} on {platform.node()}: {len(missing_files)} of {len(job.files)} videos of "
+            "this shard have disappeared since the manifest was created, the first is "
+            f"{missing_files[0]}; mount or restore the folder, or recreate the manifest "
+            "(`vqathinker data manifest`)"
         )
     version = RESULTS_VERSION["decode"]
     key = {"job": asdict(job), "limits": asdict(limits), "results_version": version}
@@ -110,10 +112,10 @@ def decode_shard(
         with open_journal(out, key) as journal:
             if not journal.entries:
                 rows_path.unlink(missing_ok=True)
-            with rows_path.open("ab") as file:  # sparse at first
+            with rows_path.open("ab") as file:  # a sparse file
                 file.truncate(len(job.videos) * job.shape.clip_bytes)
-            done = _valid_entries(job, journal.entries, rows_path)
-            missing = [row for row in range(len(job.files)) if row not in done]
+            finished = _valid_entries(job, journal.entries, rows_path)
+            missing = [row for row in range(len(job.files)) if row not in finished]
             tasks = [
                 (job.files[row], job.shape, job.expected_frames[row], reader, rows_path, row)
                 for row in missing
@@ -125,24 +127,24 @@ def decode_shard(
                 disable=not sys.stderr.isatty(),
             ):  # fmt: skip
                 row = missing[task]
-                done[row] = _journal_entry(row, job.files[row], outcome)
-                journal.add(done[row])
-            entries = [done[row] for row in sorted(done)]
+                finished[row] = _journal_entry(row, job.files[row], outcome)
+                journal.add(finished[row])
+            entries = [finished[row] for row in sorted(finished)]
             failures = _assemble_shard(job, entries, rows_path, out, provenance)
             journal.remove()
             rows_path.unlink()
     except OSError as error:
-        raise DisturbedJobError(
-            f"{out}: cannot be written ({error.strerror or error}); until it is complete it takes "
-            f"twice {len(job.videos) * job.shape.clip_bytes} bytes: check the disk, your quota or "
-            "`ulimit -f`, and start again"
+        raise JobError(
+            f"{out}: cannot be written ({error.strerror or error}); decoding temporarily needs "
+            f"2 × {len(job.videos) * job.shape.clip_bytes} bytes: check the disk, your quota or "
+            "`ulimit -f`, then rerun"
         ) from error
     return failures
 
 
 @dataclass(frozen=True)
 class _ShardJob:
-    """What the clips of a shard depend on."""
+    """Inputs that determine the clips of a shard."""
 
     videos: list[str]
     files: list[str]
@@ -161,8 +163,8 @@ def _reader_versions(reader: "ReaderName") -> dict[str, str]:
         return {name: metadata.version(name) for name in names}
     except metadata.PackageNotFoundError:
         raise InputError(
-            "clips.reader is decord, which is not installed: it is built for Linux on x86-64 only; "
-            "take pyav, which gives the same frames, or install decord"
+            "params.yaml: clips.reader is decord, which is not installed (it exists for Linux on "
+            "x86-64 only); use pyav, which gives the same frames, or install decord"
         ) from None
 
 
@@ -174,22 +176,22 @@ def decode_into_row(
     rows_path: Path,
     row: int,
 ) -> DecodedRow:
-    """In a worker: decode the video `file` into clip `row` of the file of rows.
+    """Decode the video `file` into clip `row` of the rows file; runs in a worker.
 
     Returns indices and seconds of the frames, and the CRC-32 of the clip.
 
     Raises:
-        DamagedVideo: as `decode_clip`.
-        DisturbedJobError: the file is gone, not readable, or not the one of the manifest.
+        DamagedVideo: see `decode_clip`.
+        JobError: the file has disappeared, is unreadable, or differs from that of the manifest.
         OSError: the clip cannot be written.
     """
-    import torch  # noqa: PLC0415  the parent does without
+    import torch  # noqa: PLC0415  the parent process does not need it
 
     from vqathinker.video.decode import decode_clip  # noqa: PLC0415
 
-    torch.set_num_threads(1)  # there are as many processes as may be busy
+    torch.set_num_threads(1)  # parallelism comes from the number of processes
     path = Path(file)
-    with undisturbed(path):
+    with require_stable_file(path):
         clip = decode_clip(path, shape, expected_frames, reader)
     pixels = clip.frames.tobytes()
     with rows_path.open("r+b") as rows:
@@ -199,7 +201,7 @@ def decode_into_row(
 
 
 def _journal_entry(row: int, file: str, outcome: DamagedVideo | DecodedRow) -> dict[str, Any]:
-    """The entry of a video that is done: its clip, or why it has none."""
+    """Journal entry of a finished video: facts of its clip, or its failure."""
     entry = {"row": row, "file": _file_size_and_time(file)}
     if isinstance(outcome, DamagedVideo):
         return entry | {"failure": outcome.failure}
@@ -217,12 +219,12 @@ def _file_size_and_time(file: str) -> list[int]:
 def _valid_entries(
     job: _ShardJob, entries: Sequence[dict[str, Any]], rows_path: Path
 ) -> dict[int, dict[str, Any]]:
-    """Entries by row, without those of a video or of frames that have changed since."""
+    """Entries by row, without those whose video or frames have changed since."""
     valid = {}
     with rows_path.open("rb") as rows:
         for entry in entries:
             row = entry["row"]
-            # An entry may have reached the disk and its frames not, when the machine went down.
+            # If the machine crashed, the entry may have reached the disk but not its frames.
             if entry["file"] == _file_size_and_time(job.files[row]) and (
                 entry["failure"] or zlib.crc32(_read_clip(rows, row, job.shape)) == entry["crc"]
             ):

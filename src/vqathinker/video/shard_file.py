@@ -1,12 +1,12 @@
-"""Write a shard of clips, one safetensors file, as a stream.
+"""Write a shard of clips as a safetensors file, as a stream.
 
 A file holds `seconds` (N,T) float64, `indices` (N,T) int32 and `frames` (N,T,3,S,S) uint8, in this
 order, and one metadata entry, `shard`, in JSON: ids in row order, failures with status and reason,
 setting and provenance.
 
-Frames are uncompressed on purpose (benchmarks/storage.py): a clip of 12x560 is read in 1.5 ms. Row
-differences under zstd take 0.59 of the bytes and 42 ms, Ut Video 0.56 and 41 ms, FFV1 0.47 and
-300 ms. LSVQ's training set takes 101 GB at 6x448.
+Frames are uncompressed on purpose (benchmarks/storage.py): reading a clip of 12x560 takes 1.5 ms.
+Row differences with zstd need 0.59 of the bytes and 42 ms, Ut Video 0.56 and 41 ms, FFV1 0.47 and
+300 ms. LSVQ's training set needs 101 GB at 6x448.
 """
 
 import json
@@ -21,7 +21,7 @@ from vqathinker.atomic import whole_file
 from vqathinker.video.damage import Failure
 from vqathinker.video.sampling import parse_setting
 
-# safetensors keeps metadata entries in no fixed order: a single one keeps the bytes the same.
+# A single entry, because safetensors does not keep entries in a fixed order.
 METADATA_KEY = "shard"
 
 
@@ -38,17 +38,17 @@ def write_shard_file(
     """Write one shard atomically; the same arguments give the same bytes.
 
     Args:
-        path: the file; its folder is made.
+        path: the file; its folder is created.
         ids: N video ids, one per row.
-        seconds: (N,T), when each frame is shown.
-        indices: (N,T), the index of each frame in its video.
-        frames: pieces of (N,T,3,S,S) uint8, RGB.
-        failures: why a video could not be decoded.
+        seconds: (N,T), presentation time of each frame.
+        indices: (N,T), index of each frame in its video.
+        frames: consecutive chunks of (N,T,3,S,S) uint8, RGB.
+        failures: why videos could not be decoded, by id.
         setting: "TxS", for example 6x448.
-        provenance: how the frames came about; anything that JSON holds.
+        provenance: how the frames were decoded; must be serialisable as JSON.
 
     Raises:
-        ValueError: `frames` has another number of bytes.
+        ValueError: `frames` has the wrong number of bytes.
     """
     shape = parse_setting(setting)
     metadata = {
@@ -77,7 +77,7 @@ def _safetensors_header(
     frames_shape: tuple[int, ...],
     frames_size: int,
 ) -> tuple[bytes, int]:
-    """The header of a safetensors file with its length, and the number of bytes that follow."""
+    """Header of a safetensors file, including its length, and the number of bytes after it."""
     start, tensors = 0, {}
     for name, dtype, shape, size in (
         ("seconds", "F64", seconds.shape, seconds.size * 8),

@@ -1,7 +1,7 @@
-"""The clip store: read access to shards of decoded clips, memory-mapped safetensors files.
+"""The clip store: read access to shards of decoded clips (memory-mapped safetensors files).
 
-A clip is decoded once, and training and evaluation never open a video. `shard_file` says what a
-file holds.
+Clips are decoded once; training and evaluation never open a video. `shard_file` describes the
+format.
 """
 
 import json
@@ -29,7 +29,7 @@ def write_shard(
     provenance: Mapping[str, Any],
     seconds: torch.Tensor | None = None,
 ) -> None:
-    """Write clips that are in memory, (N,T,3,S,S) uint8; without `seconds`, at 1 frame/s."""
+    """Write clips from memory, (N,T,3,S,S) uint8; without `seconds`, times are `indices`."""
     times = np.asarray(indices if seconds is None else seconds, np.float64)
     pieces = [np.asarray(frames, np.uint8).tobytes()]
     places = np.asarray(indices, np.int32)
@@ -37,21 +37,21 @@ def write_shard(
 
 
 class ClipStore:
-    """Read access to the clips of one or several shards of one setting.
+    """Read access to the clips of one or several shards with the same setting.
 
     Attributes:
-        ids: ids of all clips, shard after shard in the order of `paths`.
-        failures: why each video that could not be decoded could not, by id.
+        ids: ids of all clips, shard by shard in the order of `paths`.
+        failures: why videos could not be decoded, by id.
         setting: "TxS" of all shards.
-        provenance: path and provenance of each shard.
+        provenance: provenance of each shard, by path.
     """
 
     def __init__(self, paths: Iterable[Path]) -> None:
-        """Open the shards; pixels are only read when asked for.
+        """Open the shards; pixels are read on demand.
 
         Raises:
-            InputError: no path, a file that is no shard, an id in two shards, or shards of two
-                settings or readers.
+            InputError: no path, a file that is not a shard, an id in two shards, or shards with
+                different settings or readers.
         """
         self.failures: dict[str, Failure] = {}
         self.provenance: dict[str, Any] = {}
@@ -70,19 +70,19 @@ class ClipStore:
         return video in self._rows
 
     def frames(self, video: str) -> torch.Tensor:
-        """Frames of one clip: (T,3,S,S) uint8, RGB 0..255, a copy.
+        """Copy the frames of one clip: (T,3,S,S) uint8, RGB 0..255.
 
-        Raises KeyError, with the reason, when the store has no clip of that id.
+        Raises KeyError, with the reason, if the store has no such clip.
         """
         if video not in self._rows:
             failure = self.failures.get(video)
-            reason = failure.reason if failure else "it is in none of the shards that were opened"
+            reason = failure.reason if failure else "none of the open shards contains it"
             raise KeyError(f"no clip of video {video!r}: {reason}")
         frames, row = self._rows[video]
         return torch.as_tensor(frames[row]).clone()
 
     def batch(self, videos: Sequence[str]) -> torch.Tensor:
-        """Frames of several clips: (B,T,3,S,S) uint8. Raises KeyError as `frames`."""
+        """Copy the frames of several clips: (B,T,3,S,S) uint8. Raises KeyError like `frames`."""
         return torch.stack([self.frames(video) for video in videos])
 
     def _open_shard(self, path: Path) -> None:
@@ -93,21 +93,20 @@ class ClipStore:
             frames = file.get_slice("frames")
         if self.setting and header["setting"] != self.setting:
             raise InputError(
-                f"{path}: clips of setting {header['setting']}, the shards before it of "
-                f"{self.setting}; open one setting at a time"
+                f"{path}: setting is {header['setting']}, that of the previous shards is "
+                f"{self.setting}; open shards of one setting only"
             )
         reader = header["provenance"].get("reader")
-        for before, made in self.provenance.items():
-            if made.get("reader") != reader:
+        for before, other in self.provenance.items():
+            if other.get("reader") != reader:
                 raise InputError(
-                    f"{path}: was decoded by another reader ({reader}) than {before} "
-                    f"({made.get('reader')}), so its frames may differ; delete it and decode it "
-                    "again (vqathinker decode)"
+                    f"{path}: was decoded with {reader}, but {before} with {other.get('reader')}; "
+                    "their frames may differ. Delete one and decode it again (vqathinker decode)"
                 )
         self.setting = header["setting"]
         self.failures |= failures
         self.provenance[str(path)] = header["provenance"]
         for row, video in enumerate(header["ids"]):
             if video in self._rows:
-                raise InputError(f"{path}: video {video!r} is also in a shard before it")
+                raise InputError(f"{path}: video {video!r} is also in a previous shard")
             self._rows[video] = frames, row

@@ -1,7 +1,7 @@
-"""Thumbnails of a benchmark's clips: sheets of sixteen clips, a row of frames for each.
+"""Thumbnails of a benchmark's clips: sheets of sixteen clips, with one row of frames per clip.
 
-Sheets instead of single pictures, so that 17,000 clips are a thousand files; WebP at fixed
-settings, so that the same clips give the same bytes.
+Sheets instead of single images, so that 17,000 clips need about 1,000 files. WebP settings are
+fixed, so that the same clips give the same bytes.
 """
 
 import json
@@ -18,19 +18,19 @@ from vqathinker.errors import read_json, reading
 from vqathinker.products import THUMBNAILS
 from vqathinker.video.sampling import parse_setting
 
-if TYPE_CHECKING:  # it brings torch, which readers of thumbnails do without
+if TYPE_CHECKING:  # it imports torch, which readers of thumbnails do not need
     from vqathinker.video.store import ClipStore
 
 _INDEX = "index.json"
 _PX = 80  # side of a frame
-_ROWS = 16  # clips of a sheet
+_ROWS = 16  # clips per sheet
 _QUALITY = 30
 
 
 def write_thumbnails(clips: Sequence[Path], out_dir: Path) -> int:
-    """Write the sheets of the clips of some shards, and `index.json`; returns how many clips.
+    """Write the sheets for the clips of some shards, and `index.json`; return the number of clips.
 
-    Raises InputError as `ClipStore`.
+    Raises InputError like `ClipStore`.
     """
     from vqathinker.video.store import ClipStore  # noqa: PLC0415
 
@@ -50,7 +50,7 @@ def write_thumbnails(clips: Sequence[Path], out_dir: Path) -> int:
 
 
 def _row(store: "ClipStore", video: str, px: int) -> np.ndarray:
-    """(px, T*px, 3) uint8: the frames of a clip side by side."""
+    """Frames of a clip side by side: (px, T*px, 3) uint8."""
     frames = store.frames(video).permute(0, 2, 3, 1).contiguous().numpy()  # (T,S,S,3)
     small = (Image.fromarray(frame).resize((px, px), Image.Resampling.BOX) for frame in frames)
     return np.concatenate([np.asarray(frame) for frame in small], axis=1)
@@ -59,8 +59,8 @@ def _row(store: "ClipStore", video: str, px: int) -> np.ndarray:
 class Thumbnails(NamedTuple):
     """The thumbnails of a benchmark.
 
-    `videos` are in the order of rows, `rows` of them on each of `sheets`; a row has `frames`
-    squares of `px` pixels, in the order of time.
+    `videos` are in the order of rows, with `rows` of them on each sheet. A row has `frames` squares
+    with sides of `px` pixels, in temporal order.
     """
 
     folder: Path
@@ -71,7 +71,7 @@ class Thumbnails(NamedTuple):
     videos: list[str]
 
     def strip(self, video: str) -> Image.Image | None:
-        """The frames of one clip side by side; None where there are none."""
+        """Frames of one clip side by side; None if the clip has no thumbnails."""
         if video not in self.videos:
             return None
         sheet, row = divmod(self.videos.index(video), self.rows)
@@ -88,7 +88,7 @@ def webp(image: Image.Image, quality: int) -> bytes:
 
 
 def read_thumbnails(folders: Sequence[Path]) -> Mapping[str, Thumbnails]:
-    """Thumbnails by benchmark, the name of the folder. Raises InputError: a folder holds none."""
+    """Read thumbnails, by folder name (benchmark). Raises InputError if a folder has none."""
     return dict(_read(folder) for folder in folders)
 
 

@@ -1,8 +1,8 @@
-"""Run functions on untrusted videos in processes that may hang, run out of memory or crash.
+"""Run functions on untrusted videos in worker processes that may hang, crash or run out of memory.
 
-A video whose worker exceeds a limit, dies or is disturbed is tried once more, alone, after all
-others. Only what happens twice is recorded as damage; what another process, a disk or the batch
-system did does not happen again, or ends the job.
+If a worker exceeds a limit, dies, or fails for a reason outside the video, the video is tried once
+more, alone, after all others. Only a failure that occurs twice is recorded as damage. Failures
+caused by another process, a disk or the batch system do not recur, or they end the job.
 """
 
 import math
@@ -27,47 +27,47 @@ from typing import Any
 
 from pebble import CONSTS, ProcessExpired, ProcessPool
 
-from vqathinker.video.damage import DamagedVideo, DisturbedJobError
+from vqathinker.video.damage import DamagedVideo, JobError
 
-CONSTS.sleep_unit = 0.03  # seconds that it takes a pool to end; pebble's 0.1 costs a clip more
+CONSTS.sleep_unit = 0.03  # s; pebble's default of 0.1 delays the end of every pool
 
 _MIB = 1024**2
 _LIBRARIES_MB = 1024  # address space of torch and PyAV; measured: 700
-# The second try of a video may take that many time limits by the clock, and one of processor time.
-_PATIENCE = 4
-_GRACE_S = 600
-_LONGEST_TMPDIR = 75  # bytes: the fork server needs 32 for its socket, whose path may have 107
-# Signals that a decoder brings on itself; all others come from outside.
-_OWN_SIGNALS = {signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP}
-# torch says so in a RuntimeError; everything else raises MemoryError.
+# The second attempt may take this many time limits of wall time, but only one of processor time.
+_RETRY_TIMEOUT_FACTOR = 4
+_ALARM_MARGIN_S = 600
+_MAX_TMPDIR_BYTES = 75  # a socket path may have 107 bytes, and the fork server appends 32
+# Signals that a crashing decoder causes; all others come from outside.
+_CRASH_SIGNALS = {signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP}
+# Messages of torch's RuntimeError; other libraries raise MemoryError.
 _OUT_OF_MEMORY_MESSAGES = ("can't allocate memory", "not enough memory")
-_SETBACKS = (TimeoutError, ProcessExpired, MemoryError, DisturbedJobError, BrokenProcessPool)
+_RETRIED_ERRORS = (TimeoutError, ProcessExpired, MemoryError, JobError, BrokenProcessPool)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one video may take."""
+    """Limits for one video."""
 
-    timeout_s: float  # by the clock
+    timeout_s: float  # wall time
     memory_mb: int  # MiB of data (heap and anonymous mappings) of the process, without libraries
 
 
 class WorkerStartError(RuntimeError):
-    """No worker process can be started; the machine or this program is the reason."""
+    """No worker process can be started, because of the machine or this program."""
 
 
 class _Process(ForkServerProcess):
-    """A process that starts under any TMPDIR and does not import the program that is running."""
+    """A worker process that works with any TMPDIR and does not import the main program."""
 
     _lock = threading.Lock()
 
     def start(self) -> None:
         with self._lock:
-            # Otherwise a script without `if __name__ == "__main__"` would run again in each worker.
+            # Otherwise, a script without `if __name__ == "__main__"` would rerun in each worker.
             main, sys.modules["__main__"] = sys.modules["__main__"], types.ModuleType("__main__")
             configured = tempfile.tempdir
-            if len(os.fsencode(tempfile.gettempdir())) > _LONGEST_TMPDIR:
-                tempfile.tempdir = "/tmp"  # noqa: S108  the folder made in it is this user's
+            if len(os.fsencode(tempfile.gettempdir())) > _MAX_TMPDIR_BYTES:
+                tempfile.tempdir = "/tmp"  # noqa: S108  a private folder is created in it
             try:
                 super().start()
             finally:
@@ -85,19 +85,19 @@ _PRELOADED: list[str] = []
 def preload_modules(*modules: str) -> None:
     """Import modules once, in the fork server, instead of in every worker.
 
-    Has no effect once a worker was started.
+    Has no effect after the first worker has started.
     """
     _PRELOADED.extend(module for module in modules if module not in _PRELOADED)
     _CONTEXT.set_forkserver_preload(_PRELOADED)
 
 
-def raise_memory_limits(memory_mb: int) -> None:
-    """Raise the soft memory limits of this process, which its workers inherit, to the hard ones.
+def raise_soft_memory_limits(memory_mb: int) -> None:
+    """Raise the soft memory limits of this process to the hard ones; its workers inherit them.
 
-    Under a lower limit, healthy videos would be called damaged.
+    With a lower limit, intact videos would count as damaged.
 
     Raises:
-        WorkerStartError: a hard limit allows less than `memory_mb`.
+        WorkerStartError: a hard limit is lower than `memory_mb`.
     """
     for option, name, kind, libraries_mb in (
         ("-d", "data", resource.RLIMIT_DATA, 0),
@@ -106,10 +106,10 @@ def raise_memory_limits(memory_mb: int) -> None:
         _, hard = resource.getrlimit(kind)
         if hard != resource.RLIM_INFINITY and hard < (memory_mb + libraries_mb) * _MIB:
             raise WorkerStartError(
-                f"`ulimit -H {option}` allows a process {hard // _MIB} MiB of {name}, decoding "
-                f"needs {memory_mb} MiB and libraries {libraries_mb} MiB: raise that limit (in a "
-                "job: ask for more memory), or for `vqathinker decode` lower clips.memory_mb in "
-                "params.yaml"
+                f"`ulimit -H {option}` limits {name} to {hard // _MIB} MiB, but decoding needs "
+                f"{memory_mb} MiB and libraries {libraries_mb} MiB: raise the limit (in a batch "
+                "job: request more memory), or lower clips.memory_mb in params.yaml for "
+                "`vqathinker decode`"
             )
         resource.setrlimit(kind, (hard, hard))
 
@@ -123,33 +123,33 @@ def run_in_workers(
     """Call `function(*item)` for every item in worker processes.
 
     Args:
-        function: defined in a module; its first argument is the path of a video.
-        items: arguments of each call; they and the results are pickled.
-        limits: of each call.
+        function: must be importable; its first argument is the path of a video.
+        items: arguments of each call. Arguments and results are pickled.
+        limits: for each call.
         workers: number of processes.
 
     Yields:
-        Number of the item and what `function` returned, as soon as it is there. Instead of a result
-        there may be a FileNotFoundError or DamagedVideo that `function` raised, or a DamagedVideo
-        with status timeout, out_of_memory or crashed.
+        Index of the item and the result of `function`, in order of completion. Instead of a result,
+        a FileNotFoundError or DamagedVideo that `function` raised, or a DamagedVideo with status
+        timeout, out_of_memory or crashed.
 
     Raises:
         WorkerStartError: no worker can be started.
-        DisturbedJobError: a video could not be worked on, twice, for a reason outside it.
-        OSError: as `function` raised it.
-        RuntimeError: `function` raised anything else, which is no fault of a video.
+        JobError: a video failed twice for a reason outside it.
+        OSError: raised by `function`.
+        RuntimeError: `function` raised another exception, which the video does not cause.
     """
-    set_back = []
+    retried = []
     for number, outcome in _run_pool(function, items, limits, workers, is_last=False):
-        if isinstance(outcome, _SETBACKS):
-            set_back.append(number)
+        if isinstance(outcome, _RETRIED_ERRORS):
+            retried.append(number)
         else:
             yield number, outcome
-    for number in set_back:
+    for number in retried:
         item = items[number]
         [(_, outcome)] = _run_pool(function, [item], limits, workers=1, is_last=True)
-        if isinstance(outcome, _SETBACKS):
-            outcome = _judge(Path(item[0]), outcome, limits)
+        if isinstance(outcome, _RETRIED_ERRORS):
+            outcome = _diagnose(Path(item[0]), outcome, limits)
         yield number, outcome
 
 
@@ -160,9 +160,9 @@ def _run_pool(
     workers: int,
     is_last: bool,
 ) -> Iterator[tuple[int, Any]]:
-    """Result of each call, or the exception that says what happened to it."""
-    raise_memory_limits(limits.memory_mb)
-    call_s = limits.timeout_s * (_PATIENCE if is_last else 1)
+    """Yield the result of each call, or the exception that ended it."""
+    raise_soft_memory_limits(limits.memory_mb)
+    call_s = limits.timeout_s * (_RETRY_TIMEOUT_FACTOR if is_last else 1)
     processor_s = limits.timeout_s if is_last else None
     done: SimpleQueue[tuple[int, Future[Any]]] = SimpleQueue()
     pool = ProcessPool(
@@ -173,18 +173,18 @@ def _run_pool(
     )
 
     def schedule(number: int) -> None:
-        arguments = (function, items[number], call_s + _GRACE_S)
+        arguments = (function, items[number], call_s + _ALARM_MARGIN_S)
         future: Future[Any]
         try:
             future = pool.schedule(_call, arguments, timeout=call_s)
-        except (OSError, RuntimeError) as error:  # no process can be started
+        except (OSError, RuntimeError) as error:  # no worker can be started
             future = Future()
             future.set_exception(BrokenProcessPool(str(error.__cause__ or error)))
         future.add_done_callback(lambda future: done.put((number, future)))
 
     waiting = iter(range(len(items)))
     try:
-        for number in islice(waiting, 2 * workers):  # one to work on, and one that waits
+        for number in islice(waiting, 2 * workers):  # per worker, one running and one queued
             schedule(number)
         for _ in items:
             number, future = done.get()
@@ -202,53 +202,53 @@ def _outcome_of(future: Future[Any], item: tuple[Any, ...]) -> Any:
             return future.result()
         case DamagedVideo() | FileNotFoundError() as error:
             return error
-        case error if isinstance(error, _SETBACKS):
+        case error if isinstance(error, _RETRIED_ERRORS):
             return error
-        case OSError() as error:  # of what the function writes
+        case OSError() as error:  # the function could not write its output
             raise error
         case error:
-            raise RuntimeError(f"{item[0]}: a fault of this program, not of the video") from error
+            raise RuntimeError(f"{item[0]}: a bug of this program, not of the video") from error
 
 
-def _judge(path: Path, setback: BaseException, limits: Limits) -> DamagedVideo:
-    """The damage that a second setback proves; raises DisturbedJobError if it proves none."""
+def _diagnose(path: Path, error: BaseException, limits: Limits) -> DamagedVideo:
+    """Classify the second failure of a video: return DamagedVideo or raise JobError."""
     where = f"{path} on {platform.node()}"
-    match setback:
+    match error:
         case BrokenProcessPool():
             limits_here = "check `ulimit -n` and `ulimit -u`"
-            raise WorkerStartError(f"a decoding process did not start: {setback}; {limits_here}")
-        case DisturbedJobError():
-            raise setback
+            raise WorkerStartError(f"a decoding process did not start: {error}; {limits_here}")
+        case JobError():
+            raise error
         case MemoryError():
             reason = f"needed more than {limits.memory_mb} MiB of memory"
             return DamagedVideo(path, "out_of_memory", reason)
         case ProcessExpired(exitcode=code) if -code == signal.SIGXCPU:
-            reason = f"took longer than {math.ceil(limits.timeout_s)} s of processor time"
+            reason = f"exceeded {math.ceil(limits.timeout_s)} s of processor time"
             return DamagedVideo(path, "timeout", reason)
-        case ProcessExpired(exitcode=code) if -code in _OWN_SIGNALS:
-            reason = f"the decoding process was ended by {signal.Signals(-code).name}"
+        case ProcessExpired(exitcode=code) if -code in _CRASH_SIGNALS:
+            reason = f"the decoding process was terminated by {signal.Signals(-code).name}"
             return DamagedVideo(path, "crashed", reason)
-        # pebble's workers turn SIGTERM into an exit code.
+        # pebble's workers convert SIGTERM into an exit code.
         case ProcessExpired(exitcode=code) if code > 0 and code != signal.SIGTERM:
-            reason = f"the decoding process ended with exit code {code}"
+            reason = f"the decoding process exited with code {code}"
             return DamagedVideo(path, "crashed", reason)
         case ProcessExpired(exitcode=code):
-            raise DisturbedJobError(
-                f"{where}: the decoding process was ended by {signal.Signals(abs(code)).name}, "
-                "twice; a limit of the job or machine does that, mostly of memory: ask for more, "
-                "or start again with fewer --workers"
+            raise JobError(
+                f"{where}: the decoding process was terminated twice by "
+                f"{signal.Signals(abs(code)).name}, usually because of a memory limit of the job "
+                "or machine: request more memory, or rerun with fewer --workers"
             )
-    raise DisturbedJobError(
-        f"{where}: nothing came out within {_PATIENCE * limits.timeout_s:g} s, with less than "
-        f"{limits.timeout_s:g} s of processor time; is the disk or network folder stalled, or the "
-        "machine overloaded? Start again then, or raise clips.timeout_s"
+    raise JobError(
+        f"{where}: no result within {_RETRY_TIMEOUT_FACTOR * limits.timeout_s:g} s, with less than "
+        f"{limits.timeout_s:g} s of processor time. Check whether the disk or network folder is "
+        "stalled or the machine overloaded, then rerun or raise clips.timeout_s"
     )
 
 
 def _limit_worker(memory_mb: int, processor_s: float | None) -> None:
-    """In the worker: bound its data, and its processor time if `processor_s` is given."""
+    """Limit data, and processor time if `processor_s` is given; runs in the worker."""
     resource.setrlimit(resource.RLIMIT_DATA, (memory_mb * _MIB, memory_mb * _MIB))
-    if processor_s is not None:  # SIGXCPU then ends it
+    if processor_s is not None:  # beyond it, the kernel sends SIGXCPU
         limit = math.ceil(time.process_time() + processor_s)
         _, hard = resource.getrlimit(resource.RLIMIT_CPU)
         soft = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
@@ -256,8 +256,8 @@ def _limit_worker(memory_mb: int, processor_s: float | None) -> None:
 
 
 def _call(function: Callable[..., Any], item: tuple[Any, ...], alarm_s: float) -> Any:
-    """In the worker: one call."""
-    # If the parent is killed, nobody else ends a worker that hangs.
+    """Call the function; runs in the worker."""
+    # If the parent is killed, nothing else terminates a worker that hangs.
     signal.alarm(math.ceil(alarm_s))
     try:
         return function(*item)

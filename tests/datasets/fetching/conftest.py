@@ -1,4 +1,4 @@
-"""A project with a card of its own and a server that has the files of its set."""
+"""A project with a card, and a server with the files of its set."""
 
 import io
 import json
@@ -46,7 +46,7 @@ def archive(name: str, **more: Any) -> dict[str, Any]:
 
 
 class Project:
-    """A project folder with one card, `small`, and a server that has its files."""
+    """A project folder with the card `small`, and a server with its files."""
 
     def __init__(self, folder: Path, site: Any) -> None:
         self.folder, self.site = folder, site
@@ -90,8 +90,8 @@ class Project:
         table = build_manifest(self.source, self.card)
         return dict(zip(table["video"], table["status"], strict=True))
 
-    def asked(self) -> list[str]:
-        """Paths asked for since the last call."""
+    def requested(self) -> list[str]:
+        """Paths requested since the last call."""
         paths = [asked.path for asked in self.site.asked]
         self.site.asked.clear()
         return paths

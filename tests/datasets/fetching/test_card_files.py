@@ -1,17 +1,12 @@
-"""A set is brought as its card says, from servers on loopback to files in the source folder."""
+"""Fetch sets from local servers as their cards describe."""
 
 import hashlib
 from typing import Any
 
-import pytest
-
-from vqathinker.acquisition.errors import TransferError
 from vqathinker.datasets.inventory import find_problems
 
 
-def test_an_open_set_comes_from_its_mirror_and_its_manifest_is_whole(
-    project: Any, video: bytes
-) -> None:
+def test_open_set_from_second_address(project: Any, video: bytes) -> None:
     content = project.zip_of("1.mp4", "private.csv", "notes/a.txt", content=video)
     good = project.has("good/a.zip", content)
     dead = [project.site.url("/dead/a.zip")]
@@ -21,7 +16,7 @@ def test_an_open_set_comes_from_its_mirror_and_its_manifest_is_whole(
         never_keep=["private.csv", "notes"],
     )
     receipt = project.fetch()
-    assert project.asked() == ["/labels.json", "/dead/a.zip", "/good/a.zip"]
+    assert project.requested() == ["/labels.json", "/dead/a.zip", "/good/a.zip"]
     assert project.statuses() == {"1.mp4": "ok", "2.mp4": "missing"}
     assert [file["path"] for file in receipt["files"]] == ["labels.json", "videos/a/1.mp4"]
     assert receipt["made_by"] == "vqathinker.datasets.fetching"
@@ -37,29 +32,27 @@ def test_an_open_set_comes_from_its_mirror_and_its_manifest_is_whole(
     assert f"small/a.zip,{len(content)},{receipt['downloads'][1]['sha256']}," in table
 
 
-def test_a_second_fetch_asks_nobody_even_without_its_receipt(project: Any, video: bytes) -> None:
-    """Snakemake removes the receipt before it runs the rule again."""
+def test_second_fetch_downloads_nothing_without_receipt(project: Any, video: bytes) -> None:
+    """Snakemake removes the receipt before it reruns the rule."""
     urls = project.has("a.zip", project.zip_of("1.mp4", content=video))
     project.write_card(project.archive("a.zip", urls=urls), videos=["1.mp4"])
     first = project.fetch()
-    project.asked()
+    project.requested()
     (project.home / "source.json").unlink()
     assert project.fetch(attempts=5) == first
-    assert project.asked() == []
+    assert project.requested() == []
     [manifest] = find_problems(project.card, project.folder / "data", None)
     assert "manifest.parquet" in manifest
     (project.source / "videos" / "a" / "1.mp4").unlink()
     [gone, _] = find_problems(project.card, project.folder / "data", None)
     assert "videos/a/1.mp4" in gone
     project.fetch(keep_archives=True)
-    assert project.asked() == ["/a.zip"]
+    assert project.requested() == ["/a.zip"]
     assert project.statuses() == {"1.mp4": "ok"}
     assert [path.name for path in project.downloads.iterdir()] == ["a.zip"]
 
 
-def test_a_download_that_is_no_archive_is_a_video_where_the_card_leaves_it_open(
-    project: Any, video: bytes
-) -> None:
+def test_auto_unpack_accepts_archive_or_video(project: Any, video: bytes) -> None:
     files = [
         project.archive("a", unpack="auto", urls=project.has("a", video)),
         project.archive(
@@ -71,35 +64,12 @@ def test_a_download_that_is_no_archive_is_a_video_where_the_card_leaves_it_open(
     assert project.statuses() == {"a": "ok", "2.mp4": "ok"}
     assert [file["path"] for file in receipt["files"][1:]] == ["videos/2.mp4", "videos/a"]
     assert not any(project.downloads.iterdir())
-    project.asked()
+    project.requested()
     assert project.fetch() == receipt
-    assert project.asked() == []
+    assert project.requested() == []
 
 
-def test_a_killed_fetch_goes_on_and_brings_nothing_twice(project: Any, video: bytes) -> None:
-    first = project.has("a.zip", project.zip_of("1.mp4", content=video))
-    content = project.zip_of("2.mp4", content=video)
-    drops = [project.site.whole(until=600), project.site.status(503)]
-    second = project.has("b.zip", content, first=drops)
-    project.write_card(
-        project.archive("a.zip", urls=first),
-        project.archive("b.zip", urls=second),
-        videos=["1.mp4", "2.mp4"],
-    )
-    with pytest.raises(TransferError, match="600 bytes"):
-        project.fetch()
-    assert not (project.home / "source.json").exists()
-    project.asked()
-    project.site.sent = 0
-    project.fetch()
-    assert project.asked() == ["/b.zip"]
-    assert project.site.sent == len(content) - 600
-    assert project.statuses() == {"1.mp4": "ok", "2.mp4": "ok"}
-
-
-def test_videos_of_which_one_has_vanished_are_listed_and_missing(
-    project: Any, video: bytes
-) -> None:
+def test_vanished_video_is_listed_and_missing(project: Any, video: bytes) -> None:
     for name in ("b/1 x.mp4", "3.mp4"):
         project.has(name.replace(" ", "%20"), video)
     project.has("2.mp4", b"", always=project.site.status(410))
@@ -112,6 +82,6 @@ def test_videos_of_which_one_has_vanished_are_listed_and_missing(
     receipt = project.fetch()
     assert receipt["gone"] == ["2.mp4"]
     assert project.statuses() == {"b/1 x.mp4": "ok", "2.mp4": "missing", "3.mp4": "ok"}
-    project.asked()
+    project.requested()
     assert project.fetch() == receipt
-    assert project.asked() == ["/2.mp4"]
+    assert project.requested() == ["/2.mp4"]

@@ -1,4 +1,4 @@
-"""`vqathinker data` from a card in the project to a manifest."""
+"""`vqathinker data`: from a card in the project to a manifest."""
 
 import json
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 
-def test_the_commands_bring_a_set_of_a_card_in_the_project(
+def test_data_commands_with_project_card(
     project: Any, video: bytes, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from typer.testing import CliRunner
@@ -29,4 +29,4 @@ def test_the_commands_bring_a_set_of_a_card_in_the_project(
     assert "1 videos are missing" in run("status", "small")
     assert (project.folder / "data-hashes.csv").is_file()
     run("fetch", "small", "--download", "params.yaml")
-    assert project.asked() == ["/labels.json", "/a.zip"]
+    assert project.requested() == ["/labels.json", "/a.zip"]

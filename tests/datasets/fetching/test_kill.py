@@ -1,4 +1,4 @@
-"""Killed at any point, a fetch leaves nothing that is taken for what it is not, and goes on."""
+"""A fetch that is killed at any point resumes correctly."""
 
 import json
 import os
@@ -14,22 +14,23 @@ import pytest
 from vqathinker.datasets.fetching.journal import FetchJournal
 
 KILLED = 9
-# Every way in which the disk is changed, but for bytes that are appended to a file on its way.
+# All operations that change the disk, except appending to a partial file.
 CHANGES = [(Path, "replace"), (Path, "unlink"), (Path, "hardlink_to"), (Path, "mkdir"),
            (os, "fsync"), (os, "open"), (Path, "write_text")]  # fmt: skip
 
 
 def is_killed_before(step: int, project: Any) -> bool:
-    """Whether a process that fetches was killed before its step of that number."""
+    """Fetch in a child process that is killed before the given step; False if it finished."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # the server's thread is not needed
+        # fork() warns of other threads; the child does not need that of the server.
+        warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if child == 0:
         failed = 1
         try:
             steps = count()
             for owner, name in CHANGES:
-                setattr(owner, name, fatal(getattr(owner, name), steps, step))
+                setattr(owner, name, dying(getattr(owner, name), steps, step))
             project.fetch()
             failed = 0
         finally:
@@ -40,7 +41,7 @@ def is_killed_before(step: int, project: Any) -> bool:
     return code == KILLED
 
 
-def fatal(call: Callable, steps: Any, step: int) -> Callable:
+def dying(call: Callable, steps: Any, step: int) -> Callable:
     def counted(*args: Any, **more: Any) -> Any:
         if next(steps) == step:
             os._exit(KILLED)
@@ -49,8 +50,8 @@ def fatal(call: Callable, steps: Any, step: int) -> Callable:
     return counted
 
 
-def write_card(project: Any, video: bytes, way: str) -> None:
-    if way == "one a video":
+def write_card(project: Any, video: bytes, origin: str) -> None:
+    if origin == "one a video":
         project.has("1.mp4", video)
         file = {"name": "{video}", "per_video": True, "urls": [project.site.url("/{video}")],
                 "into": "videos"}  # fmt: skip
@@ -60,10 +61,10 @@ def write_card(project: Any, video: bytes, way: str) -> None:
     project.write_card(file, videos=["1.mp4"])
 
 
-@pytest.mark.parametrize("way", ["one a video", "archive"])
-def test_it_resumes_from_wherever_it_was_killed(project: Any, video: bytes, way: str) -> None:
-    write_card(project, video, way)
-    wanted = project.fetch()
+@pytest.mark.parametrize("origin", ["one a video", "archive"])
+def test_fetch_resumes_after_kill_at_any_step(project: Any, video: bytes, origin: str) -> None:
+    write_card(project, video, origin)
+    expected = project.fetch()
     hashes = (project.folder / "data-hashes.csv").read_text()
     for step in count():
         shutil.rmtree(project.home)
@@ -71,15 +72,15 @@ def test_it_resumes_from_wherever_it_was_killed(project: Any, video: bytes, way:
         if not is_killed_before(step, project):
             break
         receipt = project.home / "source.json"
-        assert not receipt.exists() or json.loads(receipt.read_text())["files"] == wanted["files"]
-        # Whoever finds videos without a note of ours takes them for the user's.
+        assert not receipt.exists() or json.loads(receipt.read_text())["files"] == expected["files"]
+        # Videos without a journal entry would count as the user's.
         journal = FetchJournal(project.source)
         assert not journal.has_manual_videos(), step
         found = project.fetch()
-        assert found["files"] == wanted["files"], step
-        assert found["made_by"] == wanted["made_by"], step
+        assert found["files"] == expected["files"], step
+        assert found["made_by"] == expected["made_by"], step
         assert [one["sha256"] for one in found["downloads"]] == [
-            one["sha256"] for one in wanted["downloads"]
+            one["sha256"] for one in expected["downloads"]
         ], step
         assert len((project.folder / "data-hashes.csv").read_text()) <= len(hashes) + 20, step
         downloads = project.downloads

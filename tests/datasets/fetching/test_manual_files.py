@@ -1,4 +1,4 @@
-"""What a person gets by hand: asked for in words, taken from where it was dropped."""
+"""Files that the user has to get and save."""
 
 import hashlib
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from vqathinker.acquisition.errors import TransferError
-from vqathinker.datasets.fetching.drops import UserActionError
+from vqathinker.datasets.fetching.manual_files import UserActionError
 
 LIMITS = {"files": 10, "bytes": 10**7}
 
@@ -17,9 +17,7 @@ def manual(drop: str, **more: Any) -> dict[str, Any]:
     return {"name": "the archives", "manual": asked, "unpack": "auto", "limits": LIMITS} | more
 
 
-def test_a_manual_set_says_what_to_drop_where_and_goes_on_from_there(
-    project: Any, video: bytes
-) -> None:
+def test_manual_set_explains_what_to_save_and_resumes(project: Any, video: bytes) -> None:
     project.write_card(
         manual("*", password_env="A_PASSWORD"),  # noqa: S106  a name
         videos=["1.mp4", "2.mp4", "3.mp4"],
@@ -39,7 +37,7 @@ def test_a_manual_set_says_what_to_drop_where_and_goes_on_from_there(
     assert project.statuses() == {"1.mp4": "ok", "2.mp4": "ok", "3.mp4": "missing"}
     origins = [file["origin"] for file in receipt["downloads"][1:]]
     assert origins == ["put in place by the user"] * 2
-    assert (project.downloads / "mine.zip").is_file()  # what a person dropped is that person's
+    assert (project.downloads / "mine.zip").is_file()  # files of the user are never removed
 
     (project.downloads / "more.zip").write_bytes(project.zip_of("3.mp4", content=video))
     (project.downloads / "mine.zip").unlink()
@@ -47,7 +45,7 @@ def test_a_manual_set_says_what_to_drop_where_and_goes_on_from_there(
     assert set(project.statuses().values()) == {"ok"}
 
 
-def test_instead_of_dropping_an_archive_a_person_may_unpack_it(project: Any, video: bytes) -> None:
+def test_user_may_unpack_archive_instead(project: Any, video: bytes) -> None:
     project.write_card(manual("*.zip"), videos=["1.mp4"])
     with pytest.raises(UserActionError, match="source/videos/"):
         project.fetch()
@@ -56,7 +54,7 @@ def test_instead_of_dropping_an_archive_a_person_may_unpack_it(project: Any, vid
     assert project.fetch()["made_by"] == "put in place by the user"
 
 
-def test_an_archive_of_a_kind_that_is_not_read_says_so(project: Any) -> None:
+def test_unsupported_archive_is_reported(project: Any) -> None:
     project.write_card(manual("*"), videos=["1.mp4"])
     project.downloads.mkdir(parents=True)
     (project.downloads / "mine.rar").write_bytes(b"Rar!\x1a\x07\x01\x00 and more")
@@ -64,7 +62,7 @@ def test_an_archive_of_a_kind_that_is_not_read_says_so(project: Any) -> None:
         project.fetch()
 
 
-def test_what_is_dropped_for_an_open_set_is_taken_and_checked(project: Any, video: bytes) -> None:
+def test_saved_file_of_open_set_is_used_and_verified(project: Any, video: bytes) -> None:
     content = project.zip_of("1.mp4", content=video)
     urls = [project.site.url("/nowhere.zip")]
     sha256 = hashlib.sha256(content).hexdigest()
@@ -76,20 +74,20 @@ def test_what_is_dropped_for_an_open_set_is_taken_and_checked(project: Any, vide
     (project.downloads / "a.zip").write_bytes(content)
     project.fetch()
     assert project.statuses() == {"1.mp4": "ok"}
-    assert "/nowhere.zip" not in project.asked()
+    assert "/nowhere.zip" not in project.requested()
 
 
-def test_videos_in_place_by_hand_stay_and_only_labels_come(project: Any, video: bytes) -> None:
+def test_user_videos_are_kept_and_only_labels_fetched(project: Any, video: bytes) -> None:
     project.write_card(project.archive("a.zip", urls=project.has("a.zip", b"")), videos=["1.mp4"])
     (project.source / "videos" / "mine").mkdir(parents=True)
     (project.source / "videos" / "mine" / "1.mp4").write_bytes(video)
     for _ in range(2):
         assert project.fetch()["made_by"] == "put in place by the user"
-    assert project.asked() == ["/labels.json"]
+    assert project.requested() == ["/labels.json"]
     assert project.statuses() == {"1.mp4": "ok"}
 
 
-def test_a_set_with_videos_of_another_needs_that_one_first(project: Any) -> None:
+def test_set_with_shared_videos_needs_their_owner_first(project: Any) -> None:
     project.write_card(videos=["1.mp4"], files_of="owner")
     with pytest.raises(UserActionError, match="vqathinker data fetch owner"):
         project.fetch()

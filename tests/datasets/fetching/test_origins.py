@@ -1,4 +1,4 @@
-"""Where files come from: parts, mirror folder and hub, and who gets to see a secret."""
+"""Origins of files (parts, mirror folder, hub), and where secrets are sent."""
 
 import hashlib
 import json
@@ -11,13 +11,13 @@ import pytest
 from huggingface_hub import constants
 
 from vqathinker.acquisition.errors import TransferError
-from vqathinker.datasets.fetching.drops import UserActionError
+from vqathinker.datasets.fetching.manual_files import UserActionError
 
 PASSWORD = "pass_5ecret01234"  # noqa: S105  opens nothing
 COMMIT = "7cebd238a801a95d380303a0895e34e863c890bf"
 
 
-def test_parts_are_joined_by_unpacking_and_the_password_is_seen_nowhere(
+def test_parts_are_concatenated_and_password_is_never_shown(
     project: Any,
     video: bytes,
     monkeypatch: pytest.MonkeyPatch,
@@ -39,7 +39,7 @@ def test_parts_are_joined_by_unpacking_and_the_password_is_seen_nowhere(
     )
     with pytest.raises(UserActionError, match=r"127\.0\.0\.1/ask.*A_PASSWORD"):
         project.fetch()
-    assert project.asked() == ["/labels.json"]
+    assert project.requested() == ["/labels.json"]
     monkeypatch.setenv("A_PASSWORD", PASSWORD)
     receipt = project.fetch()
     assert project.statuses() == {"1.mp4": "ok"}
@@ -51,7 +51,7 @@ def test_parts_are_joined_by_unpacking_and_the_password_is_seen_nowhere(
         assert PASSWORD not in place
 
 
-def test_a_token_goes_to_the_host_that_gave_it_and_to_no_other(
+def test_token_is_sent_only_to_its_host(
     project: Any, video: bytes, make_site: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("A_TOKEN", PASSWORD)
@@ -68,8 +68,8 @@ def test_a_token_goes_to_the_host_that_gave_it_and_to_no_other(
     assert "Authorization" not in other.asked[0].headers
 
 
-def test_a_mirror_folder_needs_no_network(project: Any, video: bytes, tmp_path: Path) -> None:
-    """Not even the hub's list, which would give the hash."""
+def test_mirror_folder_needs_no_network(project: Any, video: bytes, tmp_path: Path) -> None:
+    """The file list of the hub, with the hash, is not requested either."""
     hub = {"repo": "owner/videos", "revision": COMMIT}
     content = project.zip_of("1.mp4", content=video)
     sha256 = hashlib.sha256(content).hexdigest()
@@ -79,11 +79,11 @@ def test_a_mirror_folder_needs_no_network(project: Any, video: bytes, tmp_path: 
     (mirror / "small" / "a.zip").write_bytes(content)
     (mirror / "small" / "labels.json").write_bytes(project.labels_of("1.mp4"))
     receipt = project.fetch(mirror=str(mirror))
-    assert project.asked() == []
+    assert project.requested() == []
     assert receipt["downloads"][0]["origin"] == str(mirror / "small" / "labels.json")
 
 
-def test_the_head_of_a_branch_is_taken_once_and_stands_in_the_receipt(
+def test_commit_of_branch_is_pinned_and_recorded(
     project: Any, video: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(constants, "ENDPOINT", project.site.url(""))
@@ -104,8 +104,8 @@ def test_the_head_of_a_branch_is_taken_once_and_stands_in_the_receipt(
     project.write_card(project.archive("a.zip", hub=hub), videos=["1.mp4"])
     with pytest.raises(TransferError, match="404"):
         project.fetch()
-    assert project.asked().count(f"{api}/main?blobs=true") == 1
+    assert project.requested().count(f"{api}/main?blobs=true") == 1
     receipt = project.fetch()
-    assert f"{api}/main?blobs=true" not in project.asked()
+    assert f"{api}/main?blobs=true" not in project.requested()
     assert receipt["downloads"][1]["revision"] == COMMIT
     assert project.statuses() == {"1.mp4": "ok"}

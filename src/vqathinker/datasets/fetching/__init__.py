@@ -1,1 +1,1 @@
-"""Fetching the files that a card names into the source folder of its set."""
+"""Fetch the files of a card into the source folder of its set."""

@@ -1,7 +1,7 @@
-"""Find the origins of a card's file, download it, unpack it, and put it in place.
+"""Download the files of a card, unpack them, and put them into the source folder.
 
-The steps share nothing but the journal on the disk. A killed step runs again in the next call, and
-finds what was there before.
+The steps share state only through the journal on disk. An interrupted step is repeated by the next
+call, which finds the files and partial files of the previous one.
 """
 
 import filecmp
@@ -19,23 +19,26 @@ from vqathinker.acquisition.checksum import Checksum
 from vqathinker.acquisition.download import (
     DownloadContext,
     DownloadedFile,
-    FolderFile,
+    LocalFile,
     Origin,
     download,
     record_hash,
-    require_content,
+    require_no_placeholder,
 )
 from vqathinker.acquisition.drive import DriveFile
-from vqathinker.acquisition.errors import OriginError, WrongContentError, conflict_error
+from vqathinker.acquisition.errors import OriginError, WrongContentError, make_conflict_error
 from vqathinker.acquisition.hub import HubFile, list_hub_files
 from vqathinker.acquisition.partial import ExpectedFile
 from vqathinker.acquisition.unpack import unpack
 from vqathinker.acquisition.web import Address, WebFile
 from vqathinker.atomic import whole_file
-from vqathinker.content import document_in
 from vqathinker.datasets.card import Card, CardError
-from vqathinker.datasets.fetching.drops import downloads_folder, dropped_files, require_password
 from vqathinker.datasets.fetching.journal import FetchedFile, FetchJournal
+from vqathinker.datasets.fetching.manual_files import (
+    downloads_folder,
+    find_manual_files,
+    require_password,
+)
 from vqathinker.datasets.remote_file import FilePart, HubSource, RemoteFile
 
 _BRANCH = "main"
@@ -43,10 +46,10 @@ _HUB_HOST = "huggingface.co"
 _Listing = tuple[str, dict[str, HubFile]]  # commit, and files by path
 
 
-class _Piece(NamedTuple):
-    """One download: a file of the card, a part of one, or a file that the user has dropped."""
+class _Download(NamedTuple):
+    """One download: a file of the card, a part of one, or a file that the user has saved."""
 
-    name: str  # in `downloads`, where the user may have put it, and in the journal
+    name: str  # in the journal and in `downloads`, where the user may have saved the file
     target: Path
     expected: ExpectedFile
     origins: tuple[Origin, ...] = ()
@@ -54,10 +57,7 @@ class _Piece(NamedTuple):
 
 
 class FileFetcher:
-    """Fetches the files of one card, and asks the hub once for each repository.
-
-    A token goes only to the host of the page that issued it: label files of gated sets lie on other
-    servers. The password of an archive is not a token.
+    """Fetches the files of one card; queries the hub once per repository.
 
     With `keep_archives`, archives stay in `downloads` after unpacking.
     """
@@ -73,117 +73,120 @@ class FileFetcher:
     ) -> None:
         self._card, self._source, self._journal, self._context = card, source, journal, context
         self._keep_archives = keep_archives
+        # A token goes only to the host whose page issued it: label files of gated sets are on other
+        # servers. The password of an archive is not a token.
         self._page_host = urlsplit(card.access.page or "").hostname
         passwords = {file.password_env for file in card.files}
         self._token = None if card.access.token_env in passwords else card.access.token_env
         self._listings: dict[tuple[str, str | None], _Listing | OriginError] = {}
 
     def is_in_place(self, file: RemoteFile) -> bool:
-        """Whether everything that was fetched for a file of the card is where it was put."""
-        fetched = self._journal.of_card_file(file.name)
+        """Whether a file of the card has been fetched and its content is in the source folder."""
+        fetched = self._journal.downloads_of(file.name)
         return bool(fetched) and all(one.is_in_place(self._source) for one in fetched)
 
     def fetch(self, file: RemoteFile) -> None:
-        """Fetch a file that is not in place; of a manual file, everything that was dropped for it.
+        """Fetch a file unless it is in place; for a manual file, use what the user has saved.
 
         Raises:
-            TransferError: it cannot be downloaded or unpacked; the next call resumes.
-            UserActionError: it is encrypted, and the environment has no password.
+            TransferError: the file cannot be downloaded or unpacked; the next call resumes.
+            UserActionError: the file is encrypted and its password is not set.
         """
         if file.manual:
-            for path in dropped_files(self._card, file, downloads_folder(self._source)):
+            for path in find_manual_files(self._card, file, downloads_folder(self._source)):
                 known, size = self._journal.find(path.name), path.stat().st_size
                 if not known or known.size != size or not known.is_in_place(self._source):
-                    self._put_into_place(file, path)
+                    self._fetch_and_place(file, path)
         elif not self.is_in_place(file):
             require_password(self._card, file)
-            self._put_into_place(file, None)
-        # After the journal has its files: a process that is killed before finds the archive.
+            self._fetch_and_place(file, None)
+        # Only after the journal lists its files: an interrupted call still needs the archive.
         if file.unpack != "none" and not self._keep_archives and self.is_in_place(file):
-            fetched = self._journal.of_card_file(file.name)
+            fetched = self._journal.downloads_of(file.name)
             for one in fetched if all(one.origin for one in fetched) else ():
                 archive = downloads_folder(self._source) / one.name
                 if archive.is_file() and archive.stat().st_size == one.size:
                     archive.unlink()
 
-    def _put_into_place(self, file: RemoteFile, dropped: Path | None) -> None:
-        """Download a file straight into its folder, or its parts into `downloads` and unpack them.
+    def _fetch_and_place(self, file: RemoteFile, saved: Path | None) -> None:
+        """Download a file into its folder, or download archives into `downloads` and unpack them.
 
-        `dropped` is what the user has dropped for a manual file.
+        `saved` is the file that the user has saved, for a manual file.
         """
-        unpacks, name = file.unpack != "none", dropped.name if dropped else file.name
-        if dropped is not None and file.unpack == "auto":
-            unpacks = is_archive(dropped)
-        folder = self._source / file.folder(name if dropped else None)
+        unpacks, name = file.unpack != "none", saved.name if saved else file.name
+        if saved is not None and file.unpack == "auto":
+            unpacks = is_archive(saved)
+        folder = self._source / file.folder(name if saved else None)
         if unpacks:
-            parts = [(name, file)] if dropped else [(one.name, one) for one in file.parts or [file]]
-            pieces = [
-                # Only the first part begins like an archive.
-                self._resolve(part, downloads_folder(self._source) / part, stated, number == 0)
-                for number, (part, stated) in enumerate(parts)
+            parts = [(name, file)] if saved else [(one.name, one) for one in file.parts or [file]]
+            archives = downloads_folder(self._source)
+            downloads = [
+                # Only the first part starts like an archive.
+                self._plan_download(part, archives / part, entry, is_binary=number == 0)
+                for number, (part, entry) in enumerate(parts)
             ]
         else:
             target = folder / (file.name if file.unpack == "none" else name)
-            pieces = [self._resolve(name, target, file, _is_video(file))]
-        for piece in pieces:
-            self._download(piece, file, unpacks=unpacks)
-        fetched = [one for piece in pieces if (one := self._journal.find(piece.name))]
+            downloads = [self._plan_download(name, target, file, is_binary=_is_video(file))]
+        for item in downloads:
+            self._download(item, file, unpacks=unpacks)
+        fetched = [one for item in downloads if (one := self._journal.find(item.name))]
         if unpacks:
-            self._journal.begin_videos()
-            paths = self._unpack(file, [piece.target for piece in pieces], folder)
-            # Only now: a damaged archive of which nobody publishes a hash would be the right one.
-            for piece, one in zip(pieces, fetched, strict=True):
-                record_hash(piece.expected, one.size, one.sha256, one.origin, self._context)
+            self._journal.mark_videos_started()
+            paths = self._unpack(file, [item.target for item in downloads], folder)
         else:
-            paths = [piece.target for piece in pieces]
+            paths = [item.target for item in downloads]
+        # Only now, when the content could be read: see `record_hash`.
+        for item, one in zip(downloads, fetched, strict=True):
+            record_hash(item.expected, one.size, one.sha256, one.origin, self._context)
         sizes = {path.relative_to(self._source).as_posix(): path.stat().st_size for path in paths}
         for one in fetched:
             self._journal.add(replace(one, files=sizes))
 
-    def _resolve(
-        self, name: str, target: Path, stated: RemoteFile | FilePart, is_binary: bool
-    ) -> _Piece:
-        """Size, hash and origins of a download, as the card or the hub states them."""
-        checksum = None if stated.sha256 is None else Checksum("sha256", stated.sha256)
-        # All sets share the mirror folder and the table of hashes, so the name includes the set.
+    def _plan_download(
+        self, name: str, target: Path, entry: RemoteFile | FilePart, *, is_binary: bool
+    ) -> _Download:
+        """Collect size, hash and origins of a download from the card or the hub."""
+        checksum = None if entry.sha256 is None else Checksum("sha256", entry.sha256)
+        # All sets share the mirror folder and the hash table, so the name includes the set.
         full_name = f"{self._card.name}/{name}"
-        expected = ExpectedFile(full_name, stated.bytes, checksum, is_binary)
-        piece = _Piece(name, target, expected)
-        if isinstance(stated, RemoteFile) and stated.manual:
-            return piece
-        if isinstance(stated, RemoteFile) and stated.drive_id is not None:
-            return piece._replace(origins=(DriveFile(stated.drive_id),))
-        if isinstance(stated, RemoteFile) and stated.hub is not None:
-            return self._resolve_hub(piece, stated.hub, stated.name)
+        expected = ExpectedFile(full_name, entry.bytes, checksum, is_binary)
+        item = _Download(name, target, expected)
+        if isinstance(entry, RemoteFile) and entry.manual:
+            return item
+        if isinstance(entry, RemoteFile) and entry.drive_id is not None:
+            return item._replace(origins=(DriveFile(entry.drive_id),))
+        if isinstance(entry, RemoteFile) and entry.hub is not None:
+            return self._plan_hub_download(item, entry.hub, entry.name)
         origins = []
-        for address in map(Address, stated.urls):
+        for address in map(Address, entry.urls):
             access = (self._token, self._card.access.page)
-            own = address.parsed.host == self._page_host
-            origins.append(WebFile(address, *access) if own else WebFile(address))
-        return piece._replace(origins=tuple(origins))
+            is_page_host = address.components.host == self._page_host
+            origins.append(WebFile(address, *access) if is_page_host else WebFile(address))
+        return item._replace(origins=tuple(origins))
 
-    def _resolve_hub(self, piece: _Piece, hub: HubSource, path: str) -> _Piece:
-        expected, mirror = piece.expected, self._context.mirror
+    def _plan_hub_download(self, item: _Download, hub: HubSource, path: str) -> _Download:
+        expected, mirror = item.expected, self._context.mirror
         in_mirror = mirror is not None and (mirror / expected.name).is_file()
-        is_here = piece.target.is_file() or in_mirror
+        is_here = item.target.is_file() or in_mirror
         if is_here and expected.checksum is not None:
-            return piece
+            return item
         try:
-            revision, files = self._listing(hub)
+            revision, files = self._list_repository(hub)
             if path not in files:
                 raise OriginError(f"{hub.repo} at {revision}: has no file {path}")
         except OriginError as error:
-            if is_here:  # a machine without internet
-                return piece
-            hint = f"Or get the file in another way and save it as {piece.target}."
+            if is_here:  # machines without internet use the file without the hub's hash
+                return item
+            hint = f"Alternatively, obtain the file elsewhere and save it as {item.target}."
             raise OriginError(f"{expected.name}: {error}. {hint}") from None
         found = files[path]
         checksum = expected.checksum or found.checksum
         expected = replace(expected, size=found.size, checksum=checksum)
-        return piece._replace(expected=expected, origins=(found.origin,), revision=revision)
+        return item._replace(expected=expected, origins=(found.origin,), revision=revision)
 
-    def _listing(self, hub: HubSource) -> _Listing:
-        """Commit and files of a repository, or its refusal; each is asked once."""
+    def _list_repository(self, hub: HubSource) -> _Listing:
+        """Commit and files of a repository; raises OriginError. Both outcomes are cached."""
         key = hub.repo, hub.revision
         if key not in self._listings:
             known = hub.revision or self._journal.revision_of(hub.repo)
@@ -202,77 +205,68 @@ class FileFetcher:
             raise found
         return found
 
-    def _download(self, piece: _Piece, file: RemoteFile, *, unpacks: bool) -> None:
-        """Download a piece to its target, or find it there or where the user has dropped it.
+    def _download(self, item: _Download, file: RemoteFile, *, unpacks: bool) -> None:
+        """Download a file to its target, unless it is there or the user has saved it.
 
-        The journal records it before it gets its name: a file without an entry is the user's.
+        The journal records it before the file gets its final name, because a file without an entry
+        counts as the user's.
         """
-        journal, target, origins = self._journal, piece.target, piece.origins
-        drop_path = downloads_folder(self._source) / piece.name
-        known = journal.find(piece.name)
+        journal, target, origins = self._journal, item.target, item.origins
+        saved_path = downloads_folder(self._source) / item.name
+        known = journal.find(item.name)
         if known and target.is_file() and target.stat().st_size == known.size:
             return
         if file.manual and not target.exists():
             try:
-                require_content(piece.expected, drop_path)
+                require_no_placeholder(item.expected, saved_path)
             except WrongContentError as error:
-                message = f"{drop_path}: {error}. Move it away, and run the same command again."
+                message = f"{saved_path}: {error}. Move it elsewhere and rerun the same command."
                 raise WrongContentError(message) from None
-        if drop_path != target and drop_path.is_file():
-            origins = (FolderFile(drop_path), *origins)
+        if saved_path != target and saved_path.is_file():
+            origins = (LocalFile(saved_path), *origins)
 
-        def note(got: DownloadedFile) -> None:
+        def record(got: DownloadedFile) -> None:
             if _is_video(file) and not unpacks:
-                journal.begin_videos()
-            origin = None if got.origin in {None, str(drop_path)} else got.origin
-            facts = got.size, got.sha256, piece.revision
-            journal.add(FetchedFile(file.name, piece.name, origin, *facts))
+                journal.mark_videos_started()
+            origin = None if got.origin in {None, str(saved_path)} else got.origin
+            facts = got.size, got.sha256, item.revision
+            journal.add(FetchedFile(file.name, item.name, origin, *facts))
 
-        context, record = self._context, not unpacks
-        got = download(piece.expected, origins, target, context, record=record, before_placing=note)
-        if got.origin is None:  # it was here already
-            note(got)
+        got = download(item.expected, origins, target, self._context, on_verified=record)
+        if got.origin is None:  # the file already existed
+            record(got)
 
     def _unpack(self, file: RemoteFile, archives: Sequence[Path], folder: Path) -> list[Path]:
-        """Unpack the parts of an archive into a folder; returns the files there.
+        """Unpack an archive, given by its parts, into a folder; return the unpacked files.
 
-        With `unpack: auto`, a download that is not an archive goes there as it is.
+        With `unpack: auto`, a download that is not an archive is copied unchanged.
         """
         if file.unpack == "auto" and not is_archive(archives[0]):
-            if found := document_in(archives[0]):
-                wanted = "an archive and not a video"
-                raise WrongContentError(f"{archives[0]}: is {found.instead_of(wanted)}; delete it")
-            return [_place(archives[0], folder)]
+            return [_copy_into(archives[0], folder)]
         if file.limits is None:
-            raise CardError(f"card {self._card.name}: {file.name} is unpacked but has no limits")
-        # Patterns of whole paths: each name stands for a file, or a folder with all that is in it.
-        private = [
-            pattern
-            for name in self._card.never_keep
-            for pattern in (name, f"*/{name}", f"{name}/*", f"*/{name}/*")
-        ]
-        placed = unpack(
+            raise CardError(f"card {self._card.name}: {file.name} needs `limits` to be unpacked")
+        paths = unpack(
             archives,
             folder,
             max_files=file.limits.files,
             max_bytes=file.limits.bytes,
-            private=private,
+            is_private=self._card.is_private,
             password_variable=file.password_env,
         )
-        return [folder / path for path in placed]
+        return [folder / path for path in paths]
 
 
 def _is_video(file: RemoteFile) -> bool:
-    """Whether a file that is not unpacked is a video; others are labels and questions."""
+    """Whether a file that is not unpacked is a video, not labels or questions."""
     return PurePosixPath(file.folder()).parts[:1] == ("videos",)
 
 
-def _place(path: Path, folder: Path) -> Path:
-    """Copy a file into its folder; the original stays until the journal has the copy."""
+def _copy_into(path: Path, folder: Path) -> Path:
+    """Copy a file into its folder. The original stays until the journal lists the copy."""
     target = folder / path.name
     if not target.exists():
         with whole_file(target) as part:
             shutil.copyfile(path, part)
     elif not filecmp.cmp(path, target, shallow=False):
-        raise conflict_error(target)
+        raise make_conflict_error(target)
     return target

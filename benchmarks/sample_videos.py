@@ -1,4 +1,4 @@
-"""The videos that decoding is timed on: as clips on the web, and the encoders' own presets."""
+"""Videos for the decoding benchmark, encoded like clips on the web."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ import ffmpeg
 from vqathinker.video.ffmpeg import ffmpeg_binary
 
 X264 = {"vcodec": "libx264", "pix_fmt": "yuv420p"}
-# name: size, container, encoder. Rates as of clips on the web; the encoders' own presets.
+# name: (size, container, encoder options). Bit rates are typical of the web; default presets.
 VIDEOS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "1080p h264, groups of 250": ("1920x1080", "mp4", {**X264, "b:v": "5M", "g": 250}),
     "1080p h264, groups of 30": ("1920x1080", "mp4", {**X264, "b:v": "5M", "g": 30}),
@@ -29,7 +29,7 @@ VIDEOS: dict[str, tuple[str, str, dict[str, Any]]] = {
 
 
 def encode_video(folder: Path, name: str, quick: bool) -> Path:
-    """Eight seconds of a moving test picture with a little noise, at 30 frames a second."""
+    """Encode eight seconds of a moving test pattern with slight noise, at 30 frames/s."""
     size, container, codec = VIDEOS[name]
     path = folder / f"{name.replace(' ', '_').replace(',', '')}.{container}"
     length, size = (1, "320x180") if quick else (8, size)

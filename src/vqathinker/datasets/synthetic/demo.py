@@ -1,9 +1,9 @@
-"""The demo's videos: real files of known degradation, made by ffmpeg, with a computed MOS.
+"""Generate the demo's videos with ffmpeg: known degradations and a computed MOS.
 
-No person has judged these clips. A clip's MOS follows from the strength of its one degradation
-through a fixed monotone curve, plus small seeded noise that imitates observers who disagree.
-Contents are procedural sources of ffmpeg and photographs that scikit-image ships; degradations are
-real encoders and filters. The ffmpeg is pinned, so the same parameters give the same bytes.
+No person has judged these clips. The MOS of a clip is a monotone function of the strength of its
+single degradation, plus small seeded noise that imitates disagreeing observers. Contents are
+ffmpeg's procedural sources, photographs from scikit-image and drawn images. ffmpeg is pinned, so
+the same parameters give the same bytes.
 """
 
 import math
@@ -17,11 +17,11 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from vqathinker.datasets.made.contents import Content, make_contents, pristine_stream
-from vqathinker.datasets.made.degradations import DEGRADATIONS
+from vqathinker.datasets.synthetic.contents import Content, make_contents, reference_stream
+from vqathinker.datasets.synthetic.degradations import DEGRADATIONS
 from vqathinker.errors import InputError
 from vqathinker.params import DemoDataParams, SetParams
-from vqathinker.video.ffmpeg import ffmpeg_binary, other_ffmpeg
+from vqathinker.video.ffmpeg import configured_ffmpeg, ffmpeg_binary
 
 _CONTAINER_OF_KIND = {"x264": "mp4", "x265": "mkv", "vp9": "webm"}
 _TABLES = {
@@ -29,12 +29,12 @@ _TABLES = {
     "degradations.csv": ["video", "content", "kind", "strength"],
 }
 _MOS_STEEPNESS = 4.0
-_GOLDEN_RATIO = (5**0.5 - 1) / 2  # multiples of it, modulo 1, fill 0..1 evenly
+_GOLDEN_RATIO = (5**0.5 - 1) / 2  # its multiples modulo 1 are spread evenly over 0..1
 
 
 @dataclass(frozen=True)
 class DemoVideo:
-    """One video to make: its file name, content, degradation, and label."""
+    """One video to generate: file name, content, degradation and label."""
 
     video: str
     content: str
@@ -44,7 +44,7 @@ class DemoVideo:
 
 
 def mos_from_strength(strength: float, noise: float = 0.0) -> float:
-    """MOS in 1..5 of a degradation of `strength` in 0..1: a logistic curve, plus `noise`, clipped.
+    """Logistic MOS in 1..5 for a degradation of `strength` in 0..1, plus `noise`, clipped.
 
     >>> mos_from_strength(0.0), mos_from_strength(0.5), mos_from_strength(1.0)
     (5.0, 3.0, 1.0)
@@ -55,19 +55,19 @@ def mos_from_strength(strength: float, noise: float = 0.0) -> float:
 
 
 def make_set(name: str, params: SetParams, out: Path, workers: int = 1) -> list[Path]:
-    """Make the set `name` in `out`: videos/, labels.csv, degradations.csv; return its files.
+    """Generate the set `name` in `out`: videos/, labels.csv, degradations.csv; return its files.
 
-    Every content has one version of each kind, with a strength from 0 to 1. `damaged` videos of
-    the set are truncated so that no player can open them; they keep their labels.
+    Each content is encoded in several versions, with strengths from 0 to 1. The `damaged` first mp4
+    files are truncated so that no player can open them; they keep their labels.
 
     Raises:
-        InputError: the parameters have no such set, or ffmpeg cannot make its videos.
+        InputError: the parameters do not define the set, or ffmpeg fails.
     """
     demo = params.demo
     if demo is None or name not in demo.sets:
-        raise InputError(f"data.demo.sets has no row {name!r}; add one that says how it is made")
+        raise InputError(f"params.yaml: data.demo.sets has no row {name!r}; add one")
     row = demo.sets[name]
-    program = ffmpeg_binary() if demo.ffmpeg is None else other_ffmpeg(demo.ffmpeg)
+    program = ffmpeg_binary() if demo.ffmpeg is None else configured_ffmpeg(demo.ffmpeg)
     kinds = demo.unseen_kinds if row.kinds == "unseen" else demo.kinds
     videos_folder, pictures_folder = out / "videos", out / "pictures"
     for folder in (videos_folder, pictures_folder):
@@ -85,7 +85,7 @@ def make_set(name: str, params: SetParams, out: Path, workers: int = 1) -> list[
         ]
         for job in tqdm(as_completed(jobs), desc=name, total=len(jobs), disable=None):
             job.result()
-    # An mp4's index stands at its end: without it no player can open the file.
+    # The index of an mp4 is at its end. No player can open the file without it.
     mp4_files = [videos_folder / v.video for v in videos if v.video.endswith(".mp4")]
     for path in mp4_files[: row.damaged]:
         path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
@@ -98,13 +98,14 @@ def make_set(name: str, params: SetParams, out: Path, workers: int = 1) -> list[
 def _plan_videos(
     contents: Sequence[Content], kinds: Sequence[str], demo: DemoDataParams
 ) -> Iterator[DemoVideo]:
-    """Versions of each content. Strengths of a kind are spread evenly over its contents."""
+    """Plan the versions of each content; strengths of a kind are spread evenly over contents."""
     first_strengths = np.random.default_rng([demo.seed, len(contents)]).random(demo.versions)
     for i, content in enumerate(contents):
         rng = np.random.default_rng([content.seed, demo.seed])
         for version in range(demo.versions):
             kind = kinds[(i + version) % len(kinds)]
-            # With as many versions as kinds, a kind keeps its turn: its strengths spread evenly.
+            # If there is one version per kind, `turn` is constant for a kind, so that its strengths
+            # are spread evenly.
             turn = (i + version) % demo.versions
             strength = round(float(first_strengths[turn] + i * _GOLDEN_RATIO) % 1, 4)
             container = _CONTAINER_OF_KIND.get(kind, ("mp4", "mkv")[version % 2])
@@ -116,8 +117,8 @@ def _plan_videos(
 def _encode_versions(
     program: str, content: Content, versions: Sequence[DemoVideo], videos_folder: Path
 ) -> None:
-    """All degraded versions of one content in one ffmpeg process, each through its own encoder."""
-    branches = pristine_stream(content).filter_multi_output("split", len(versions))
+    """Encode all degraded versions of one content in one ffmpeg process."""
+    branches = reference_stream(content).filter_multi_output("split", len(versions))
     outputs = []
     for i, version in enumerate(versions):
         stream, codec = DEGRADATIONS[version.kind](branches[i], content, version.strength)
@@ -141,6 +142,6 @@ def _encode_versions(
     except ffmpeg.Error as error:
         stderr = error.stderr.decode(errors="replace").strip()[-400:]
         raise InputError(
-            f"{program} could not make {content.name} from {content.source}: {stderr}; see "
+            f"{program} could not encode {content.name} from {content.source}: {stderr}; check "
             "data.demo.ffmpeg in params.yaml"
         ) from error

@@ -1,4 +1,4 @@
-"""What videos do to the workers of test_workers.py and test_shard.py."""
+"""Jobs that fail in various ways, for test_workers.py and test_shard.py."""
 
 import ctypes
 import os
@@ -7,25 +7,25 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from vqathinker.video.damage import DamagedVideo, DisturbedJobError
+from vqathinker.video.damage import DamagedVideo, JobError
 from vqathinker.video.sampling import ClipSetting
 from vqathinker.video.shard import decode_into_row
 
 
-def tries(path: Path) -> int:
-    """How often a video was tried that counts its tries in the file `path`."""
+def attempts(path: Path) -> int:
+    """Number of attempts that jobs have counted in the file `path`."""
     return path.stat().st_size if path.exists() else 0
 
 
-def count_try(path: Path) -> int:
+def count_attempt(path: Path) -> int:
     with path.open("ab") as file:
         file.write(b"x")
-    return tries(path)
+    return attempts(path)
 
 
 def once(first: Callable[[Path], object], path: Path) -> str:
-    """Only the first try goes wrong."""
-    if count_try(path) == 1:
+    """Fail in the first attempt only."""
+    if count_attempt(path) == 1:
         first(path)
     return well(path)
 
@@ -35,7 +35,7 @@ def well(path: Path) -> str:
 
 
 def hang(path: Path) -> None:
-    count_try(path)
+    count_attempt(path)
     while True:
         signal.pause()
 
@@ -62,7 +62,7 @@ def run_out_of_memory_like_torch(_: Path) -> None:
 
 
 def disturb(path: Path) -> None:
-    raise DisturbedJobError(f"{path}: the disk stalls; wait")
+    raise JobError(f"{path}: the disk stalls; wait")
 
 
 def damaged(path: Path) -> None:
@@ -95,7 +95,7 @@ def behave(path: Path, behaviour: str) -> object:
 def decode_unless_blocked(
     file: str, shape: ClipSetting, expected_frames: int, reader: str, rows_path: Path, row: int
 ) -> object:
-    """What a shard's workers do, but a video called blocked never comes out of its reader."""
+    """`decode_into_row`, except that it hangs on a video named blocked."""
     if Path(file).stem == "blocked":
         hang(Path(file).with_suffix(".sign"))
     return decode_into_row(file, shape, expected_frames, reader, rows_path, row)

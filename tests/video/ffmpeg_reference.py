@@ -1,4 +1,4 @@
-"""What the ffmpeg program shows of a video, and that this project shows the same."""
+"""Frames and times of a video according to the ffmpeg program, as a reference."""
 
 import re
 import subprocess
@@ -17,16 +17,16 @@ from vqathinker.video.sampling import ClipSetting, frame_indices
 
 
 @dataclass(frozen=True)
-class ShownByFfmpeg:
-    """What comes out of ffmpeg's decoder."""
+class FfmpegFrames:
+    """Output of ffmpeg's decoder."""
 
     frames: list[Pixels]  # (H,W,3) RGB, upright
-    seconds: list[float]  # from the first frame on
-    lengths: list[float]  # seconds that each frame is shown; NaN where nothing says so
+    seconds: list[float]  # relative to the first frame
+    lengths: list[float]  # duration of each frame in s; NaN if unknown
 
 
-def shown_by_ffmpeg(path: Path, *input_options: str) -> ShownByFfmpeg:
-    """Every frame that ffmpeg shows, in its order; none where it shows nothing."""
+def ffmpeg_frames(path: Path, *input_options: str) -> FfmpegFrames:
+    """All frames that ffmpeg displays, in order; may be empty."""
     done = subprocess.run(
         [ffmpeg_binary(), "-nostdin", "-nostats", "-hide_banner", "-copyts", *input_options,
          "-i", str(path), "-an", "-sn", "-dn", "-vf", "showinfo=checksum=0",
@@ -34,10 +34,10 @@ def shown_by_ffmpeg(path: Path, *input_options: str) -> ShownByFfmpeg:
          "-f", "image2pipe", "-c:v", "ppm", "-"],
         capture_output=True, check=False,
     )  # fmt: skip
-    said = done.stderr.decode(errors="replace")
-    times = _numbers(r"^\[\S*showinfo.* pts_time:\s*(\S+)", said)
-    lengths = _numbers(r"^\[\S*showinfo.* duration_time:\s*(\S+)", said)
-    return ShownByFfmpeg(_pictures(done.stdout), [time - times[0] for time in times], lengths)
+    log = done.stderr.decode(errors="replace")
+    times = _numbers(r"^\[\S*showinfo.* pts_time:\s*(\S+)", log)
+    lengths = _numbers(r"^\[\S*showinfo.* duration_time:\s*(\S+)", log)
+    return FfmpegFrames(_pictures(done.stdout), [time - times[0] for time in times], lengths)
 
 
 def _numbers(pattern: str, text: str) -> list[float]:
@@ -48,7 +48,7 @@ def _numbers(pattern: str, text: str) -> list[float]:
 
 
 def _pictures(stream: bytes) -> list[Pixels]:
-    """The pictures of a stream of binary PPM files."""
+    """Split a stream of binary PPM files into pictures."""
     header, pictures, at = re.compile(rb"P6\s(\d+) (\d+)\s255\s"), [], 0
     while found := header.match(stream, at):
         width, height, start = int(found[1]), int(found[2]), found.end()
@@ -57,30 +57,30 @@ def _pictures(stream: bytes) -> list[Pixels]:
     return pictures
 
 
-def require_what_ffmpeg_shows(path: Path, shown: ShownByFfmpeg, has_times: bool = True) -> Probe:
-    """Manifest, reader and the clips of both settings agree with ffmpeg, and so with each other.
+def require_same_as_ffmpeg(path: Path, reference: FfmpegFrames, has_times: bool = True) -> Probe:
+    """Require that probe, reader and clips of both settings agree with ffmpeg.
 
-    Without times in the file (`has_times`), ffmpeg guesses when its frames are shown.
+    If the file has no times (`has_times`), ffmpeg estimates them, and they are not compared.
     """
     facts = probe(path)
-    height, width, _ = shown.frames[0].shape
-    assert (facts.frames, facts.width, facts.height) == (len(shown.frames), width, height)
+    height, width, _ = reference.frames[0].shape
+    assert (facts.frames, facts.width, facts.height) == (len(reference.frames), width, height)
     with PyavReader(path) as video:
         frames, seconds = video.read(list(range(video.frames)), np.copy)
-    assert len(frames) == len(shown.frames)
-    for number, (frame, expected) in enumerate(zip(frames, shown.frames, strict=True)):
+    assert len(frames) == len(reference.frames)
+    for number, (frame, expected) in enumerate(zip(frames, reference.frames, strict=True)):
         np.testing.assert_array_equal(frame, expected, err_msg=f"frame {number}")
     for count in (6, 12):
         clip = decode_clip(path, ClipSetting(count, 32), facts.frames, "pyav")
-        assert clip.indices == frame_indices(len(shown.frames), count)
+        assert clip.indices == frame_indices(len(reference.frames), count)
         assert clip.seconds == [seconds[index] for index in clip.indices]
-        expected = np.stack([resize(shown.frames[index], 32) for index in clip.indices])
+        expected = np.stack([resize(reference.frames[index], 32) for index in clip.indices])
         np.testing.assert_array_equal(clip.frames, expected)
     assert (np.diff(seconds) >= 0).all()
     assert seconds[-1] < facts.duration_s
-    if has_times and (np.diff(shown.seconds) > 0).all():  # one clock
-        assert seconds == pytest.approx(shown.seconds, abs=2e-3)
-        if shown.lengths[-1] > 0:
-            assert facts.duration_s == pytest.approx(seconds[-1] + shown.lengths[-1], abs=2e-3)
+    if has_times and (np.diff(reference.seconds) > 0).all():  # one clock
+        assert seconds == pytest.approx(reference.seconds, abs=2e-3)
+        if reference.lengths[-1] > 0:
+            assert facts.duration_s == pytest.approx(seconds[-1] + reference.lengths[-1], abs=2e-3)
     assert abs(facts.fps * facts.duration_s - facts.frames) <= 0.5 + 1e-6 * facts.frames
     return facts

@@ -1,19 +1,19 @@
-"""How the demo's clips are degraded: real encoders and filters, at a strength of 0..1.
+"""Degradations of the demo: real encoders and filters, with a strength of 0..1.
 
-Each function takes a stream of ffmpeg-python and returns the degraded stream with the options of
-its encoder, which is x264 at high quality unless compression is the degradation.
+Each function takes an ffmpeg-python stream and returns the degraded stream with its encoder
+options: x264 at high quality, unless compression is the degradation.
 """
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from vqathinker.datasets.made.contents import Content
+from vqathinker.datasets.synthetic.contents import Content
 
 _HIGH_QUALITY: dict[str, Any] = {"vcodec": "libx264", "preset": "veryfast", "crf": 12}
 
 
 class DegradedStream(NamedTuple):
-    """A stream, and the ffmpeg options that encode it."""
+    """A stream and the ffmpeg options to encode it."""
 
     stream: Any
     codec: dict[str, Any] = _HIGH_QUALITY
@@ -37,13 +37,13 @@ def _downscale(stream: Any, content: Content, strength: float) -> DegradedStream
 
 
 def _exposure(stream: Any, content: Content, strength: float) -> DegradedStream:
-    """Brighter or darker by up to 2.8 stops; what leaves the range is clipped."""
+    """Brighter or darker by up to 2.8 stops; values out of range are clipped."""
     gain = 2 ** (_interpolate(0.1, 2.8, strength) * (1 if content.seed % 2 else -1))
     return DegradedStream(stream.filter("lutyuv", y=f"clip((val-16)*{gain:.4f}+16,16,235)"))
 
 
 def _freeze(stream: Any, content: Content, strength: float) -> DegradedStream:
-    """One long stop, of a twentieth of the clip to nearly all of it."""
+    """One freeze, from 5 % to 95 % of the clip."""
     length = _interpolate(0.05, 0.95, strength) * content.seconds
     start = (content.seconds - length) * (content.seed % 7) / 7 + 1.5 / content.fps
     without_stop = stream.filter("select", f"not(between(t,{start:.4f},{start + length:.4f}))")
@@ -51,14 +51,14 @@ def _freeze(stream: Any, content: Content, strength: float) -> DegradedStream:
 
 
 def _stutter(stream: Any, content: Content, strength: float) -> DegradedStream:
-    """Pictures that stay: eight in the clip, fewer the stronger, at last a single one."""
+    """A low frame rate: from eight distinct frames in the clip down to one."""
     pictures = _interpolate(8, 1, strength)
     rate = round(pictures / content.seconds, 4)
     return _hold_frames(stream.filter("fps", rate, round="down"), content)
 
 
 def _drop_bursts(stream: Any, content: Content, strength: float) -> DegradedStream:
-    """Frames are lost in two bursts; the one before a burst is shown until it is over."""
+    """Two bursts of lost frames; the last frame before a burst is repeated until it ends."""
     half = content.seconds / 2
     lost = _interpolate(0.05, 0.95, strength) * half
     start = (half - lost) * (content.seed % 5) / 5
@@ -67,7 +67,7 @@ def _drop_bursts(stream: Any, content: Content, strength: float) -> DegradedStre
 
 
 def _hold_frames(stream: Any, content: Content) -> DegradedStream:
-    """The clip's own rate and length again: a frame stays until the next one comes."""
+    """Restore frame rate and length of the clip by repeating frames."""
     held = stream.filter("fps", content.fps)
     held = held.filter("tpad", stop_mode="clone", stop_duration=content.seconds)
     return DegradedStream(held.filter("trim", duration=content.seconds))
@@ -80,7 +80,7 @@ def _x264(stream: Any, _: Content, strength: float) -> DegradedStream:
 
 def _x265(stream: Any, _: Content, strength: float) -> DegradedStream:
     crf = round(_interpolate(27, 46, strength), 1)
-    # Threads of the encoder would make other bytes on other machines.
+    # With several threads, the bytes would depend on the machine.
     single_thread = "log-level=none:pools=none:frame-threads=1:wpp=0"
     codec = {"vcodec": "libx265", "preset": "ultrafast", "crf": crf, "x265-params": single_thread}
     return DegradedStream(stream, codec)

@@ -1,8 +1,9 @@
-"""What the demo's clips show: photographs, drawn pictures and generators, under a moving window.
+"""Source contents of the demo, cropped by a moving window.
 
-The pictures that the project draws are "dead leaves": overlapping textured shapes with sharp edges
-at all scales. They have the statistics of a photograph (occlusion, edges, a spectrum that falls
-like 1/f), so a degradation does the same to them as to a photograph.
+They are photographs, ffmpeg's generators and "dead leaves" images.
+A dead leaves image consists of overlapping textured shapes with sharp edges at all scales. It has
+the statistics of a photograph (occlusion, edges, a 1/f spectrum), so degradations affect it in the
+same way.
 """
 
 from collections.abc import Iterator
@@ -19,19 +20,19 @@ from PIL import Image, ImageDraw
 FRAME_SIZES = ((144, 112), (160, 120), (128, 128), (112, 144), (160, 112))
 FRAME_RATES = (12, 15, 24, 25, 30)
 
-# Pairs of disjoint halves: what training sees, and what `demo_content` calls unseen.
-_SEEN_PNG = ("astronaut", "brick", "cell", "coffee", "coins", "gravel", "ihc", "moon")
+# Pairs: the first element is for training, the second for the unseen contents of `demo_content`.
+_TRAINING_PNG = ("astronaut", "brick", "cell", "coffee", "coins", "gravel", "ihc", "moon")
 PHOTOGRAPHS = (
-    (*(f"{name}.png" for name in _SEEN_PNG), "retina.jpg", "rocket.jpg"),
+    (*(f"{name}.png" for name in _TRAINING_PNG), "retina.jpg", "rocket.jpg"),
     ("chelsea.png", "grass.png", "motorcycle_left.png", "camera.png"),
 )
 GENERATORS = (("testsrc2", "mandelbrot", "sierpinski"), ("testsrc", "life"))
-_SHAPE_CORNERS = (0, 3)  # of drawn pictures: ellipses, triangles
+_SHAPE_CORNERS = (0, 3)  # of dead leaves: ellipses, triangles
 
 
 @dataclass(frozen=True)
 class Content:
-    """One source: a picture or generator, its size in pixels, rate in frames/s, length in s."""
+    """One source content: a picture or generator, size in pixels, rate in frames/s, length in s."""
 
     name: str
     source: str
@@ -45,10 +46,11 @@ class Content:
 def make_contents(
     name: str, number: int, unseen: bool, seed: int, pictures: Path
 ) -> Iterator[Content]:
-    """Yield the contents of a set: of ten, three photographs, one generator, six drawn pictures.
+    """Yield the contents of a set: of ten, three photographs, one generator and six dead leaves.
 
-    Pictures are drawn into the folder `pictures`. Sets with different names share no window, colour
-    or drawn picture. `unseen` sets also share no photograph, generator or shape with the others.
+    Dead leaves images are drawn into the folder `pictures`. Sets with different names share no
+    window path, colour or drawn image. `unseen` sets also share no photograph, generator or shape
+    with the other sets.
     """
     photographs, generators = cycle(PHOTOGRAPHS[unseen]), cycle(GENERATORS[unseen])
     for i in range(number):
@@ -72,8 +74,8 @@ def make_contents(
         )
 
 
-def pristine_stream(content: Content) -> Any:
-    """The clip as an ffmpeg-python stream, seen upright or mirrored, some turned over half way."""
+def reference_stream(content: Content) -> Any:
+    """The undegraded clip as an ffmpeg-python stream; some clips are mirrored or flip half-way."""
     rng = np.random.default_rng([content.seed, 1])
     if "." in content.source:
         stream = _picture_stream(content)
@@ -97,7 +99,7 @@ def _picture_stream(content: Content) -> Any:
     stream = ffmpeg.input(str(path), framerate=content.fps)
     width, height = int(content.width * zoom), int(content.height * zoom)
     stream = stream.filter("scale", width, height, flags="bicubic")
-    # Read and scaled once: `-loop 1` would do both again for every frame.
+    # Reads and scales the picture once; `-loop 1` would do both for every frame.
     stream = stream.filter("loop", loop=-1, size=1).filter("trim", duration=content.seconds)
     return stream.filter("crop", content.width, content.height, *_window_path(content, rng))
 
@@ -121,7 +123,7 @@ def _generator_stream(content: Content) -> Any:
 
 
 def _window_path(content: Content, rng: np.random.Generator) -> tuple[str, str]:
-    """Left and top edge of a window that crosses the picture along a seeded straight line."""
+    """Left and top edge, over time, of a window that crosses the picture on a random line."""
     reach = rng.choice([-1, 1], 2) * rng.uniform(0.35, 0.5, 2)
     x, y = (
         f"(in_{side}-out_{side})*(0.5+{share:.4f}*(2*t/{content.seconds}-1))"
@@ -131,11 +133,12 @@ def _window_path(content: Content, rng: np.random.Generator) -> tuple[str, str]:
 
 
 def draw_dead_leaves(path: Path, rng: np.random.Generator, corners: int, size: int = 288) -> None:
-    """Write a PNG of `size` × `size` px: 300 shapes, largest first, each shaded and textured.
+    """Write a dead leaves image as PNG: 300 shapes, largest first, with grain.
 
     Args:
-        rng: generator; its state determines all bytes.
-        corners: of each shape; 0 draws ellipses.
+        rng: random generator; its state determines all bytes.
+        corners: number of corners of each shape; 0 draws ellipses.
+        size: side of the image in pixels.
     """
     image = Image.new("RGB", (size, size), tuple(int(v) for v in rng.integers(60, 200, 3)))
     draw = ImageDraw.Draw(image)
@@ -167,7 +170,7 @@ def _random_polygon(
 
 
 def _grain(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Noise (size, size) whose amplitude falls like 1/f^0.7, mean 0, standard deviation 1."""
+    """Noise (size, size) with amplitude ∝ 1/f^0.7, mean 0 and standard deviation 1."""
     frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size))
     frequency[0, 0] = 1.0
     spectrum = np.fft.rfft2(rng.standard_normal((size, size))) / frequency**0.7

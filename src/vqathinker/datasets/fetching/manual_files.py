@@ -1,4 +1,4 @@
-"""Files that the user has to get: find them in `downloads`, or ask for them."""
+"""Files that only the user can get: find them in `downloads`, or explain how to get them."""
 
 import os
 import re
@@ -9,25 +9,25 @@ from vqathinker.datasets.card import Card
 from vqathinker.datasets.remote_file import RemoteFile
 from vqathinker.errors import InputError
 
-# Left by unfinished downloads of browsers and by unpacking.
+# Partial downloads of browsers, and what interrupted unpacking leaves.
 _UNFINISHED_SUFFIXES = {".part", ".crdownload", ".download", ".opdownload", ".unpacked", ".aria2"}
 _PIECE_OF_ZIP = re.compile(r"\.z\d\d+", re.IGNORECASE)
 
 
 class UserActionError(InputError):
-    """A file or password is missing that only the user can get; the message says where."""
+    """A file or password is missing that only the user can get; the message explains where."""
 
 
 def downloads_folder(source: Path) -> Path:
-    """Where archives lie until they are unpacked, and where the user drops files."""
+    """Folder of archives before unpacking, where the user also saves manual files."""
     return source.parent / "downloads"
 
 
-def dropped_files(card: Card, file: RemoteFile, downloads: Path) -> list[Path]:
-    """The files that the user has put into `downloads` for a manual file of the card, by name.
+def find_manual_files(card: Card, file: RemoteFile, downloads: Path) -> list[Path]:
+    """List the files that the user has saved in `downloads` for a manual file, sorted by name.
 
-    Unfinished downloads and the card's other files do not count. The last piece of a zip in pieces
-    (.z01, .z02, …, .zip) stands for all of them.
+    Unfinished downloads and other files of the card are skipped. Of a split zip (.z01, .z02, …,
+    .zip), only the last volume is listed.
     """
     if file.manual is None or not downloads.is_dir():
         return []
@@ -45,29 +45,29 @@ def dropped_files(card: Card, file: RemoteFile, downloads: Path) -> list[Path]:
 
 
 def require_manual_files(card: Card, missing: Sequence[RemoteFile], source: Path) -> None:
-    """Raise UserActionError if files are missing that the user has to get."""
+    """Raise UserActionError if manual files are among the missing ones."""
     lines = []
     for file in missing:
         if file.manual:
             hint, variable = "", file.password_env
             if variable and not os.environ.get(variable, "").strip():
-                hint = f", and put its password, if it has one, into the variable {variable}"
+                hint = f". If it is encrypted, set the environment variable {variable}"
             drop = downloads_folder(source) / file.manual.drop
-            lines.append(f"\n  - {file.name}: ask at {file.manual.page}, save it as {drop}{hint}")
+            lines.append(f"\n  - {file.name}: see {file.manual.page}, save it as {drop}{hint}")
     if lines:
         raise UserActionError(
             f"{card.title}: you have to get these files. {card.access.say.strip()}{''.join(lines)}"
-            "\nThen run the same command again to resume. You may also put unpacked videos below "
+            "\nThen rerun the same command to resume. You may also put unpacked videos into "
             f"{source / 'videos'}/ instead."
         )
 
 
 def require_password(card: Card, file: RemoteFile) -> None:
-    """Raise UserActionError if a set is known to be encrypted, before gigabytes arrive."""
+    """Raise UserActionError before the download if an archive needs a password that is not set."""
     access, variable = card.access, file.password_env
     if variable and variable == access.token_env and not os.environ.get(variable, "").strip():
         raise UserActionError(
-            f"{card.title}: {file.name} is encrypted. {access.say.strip()} Ask at "
-            f"{access.page}, put the password into the environment variable {variable}, and "
-            "run the same command again."
+            f"{card.title}: {file.name} is encrypted. {access.say.strip()} Request the password at "
+            f"{access.page}, set the environment variable {variable} to it, and rerun the same "
+            "command."
         )

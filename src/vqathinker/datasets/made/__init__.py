@@ -1,1 +1,0 @@
-"""Made sets: videos of the demo, procedural and photographic, degraded at known strength."""

@@ -1,0 +1,1 @@
+"""Demo sets: procedural and photographic videos, degraded with known strength."""
