@@ -1,15 +1,16 @@
-"""How fast clips are predicted: ours, against the way of the authors' evaluation.
+"""How fast clips are predicted: this project compared with the authors' evaluation.
 
-Both ask the same policy about the same clips in file order, in batches of 16, greedily, from the
-same prompt to the same answers, and encode each clip once. Baseline, measured in the same run: as
-the authors do, transformers' own `generate`, and every batch to the end of its longest answer.
+Both versions ask the same policy about the same clips in file order, in batches of 16, with greedy
+decoding and the same prompts and answers, and encode each clip once. The baseline, measured in the
+same run, works like the authors' code: transformers' `generate`, which computes every batch to the
+end of its longest answer.
 
-The policy is random, of a small size with real proportions: 1,536 visual tokens, a prompt ten times
-as long as an answer, and the filter bank, for SlowFast would be most of the time of so small a
-policy and is a small part of that of an 8B one. Random weights do not end an answer, so each length
-is drawn: log-normal about `--median`. How unequal the answers of a trained policy are nobody has
-published; `--spread` is an assumption, and the ratio follows it. `--size` takes one of InternVL3's
-own, for a GPU.
+The policy has random weights and a small size with realistic proportions: 1,536 visual tokens, a
+prompt ten times as long as an answer, and the filter bank, because SlowFast would take most of the
+time of such a small policy but is a small part of that of an 8B one. Random weights do not end an
+answer, so each length is drawn from a log-normal distribution around `--median`. The length
+distribution of a trained policy is not published; `--spread` is an assumption that affects the
+ratio. `--size` selects one of InternVL3's sizes, for a GPU.
 
     python benchmarks/evaluate.py --output evaluate.json
 """
@@ -37,14 +38,14 @@ from vqathinker.video.sampling import parse_setting
 
 Policy = VQAThinkerForConditionalGeneration
 
-WORDS = 150  # tokens of a prompt that are not visual
+TEXT_TOKENS = 150  # of a prompt
 END = 0  # the token that ends an answer
 
 
 class PlannedHead(nn.Module):
-    """A policy's head whose completions end when they are planned to.
+    """A policy's head that ends completions at planned lengths.
 
-    It is called once a step; where rows have left the batch, they are those that have ended.
+    It is called once per step. If rows have left the batch, they are the ones that have ended.
     """
 
     def __init__(self, head: nn.Module) -> None:
@@ -54,35 +55,41 @@ class PlannedHead(nn.Module):
         self.begin(torch.zeros(0))
 
     def begin(self, lengths: Tensor) -> None:
-        """The lengths (completions,) of the batch that follows."""
+        """Set the lengths (completions,) of the next batch."""
         self._lengths, self._step = lengths, 0
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """Logits, as the head's, in which the end comes first or not at all."""
+        """The head's logits, in which the end token has the highest or the lowest value."""
         logits: Tensor = self.head(hidden)
         if len(hidden) < len(self._lengths):
             self._lengths = self._lengths[self._lengths > self._step]
         self._step += 1
         self.rows_computed += len(hidden)
         ended = (self._lengths <= self._step).to(logits.device)
-        # Not infinite, for transformers' `generate` ends rows by itself and still computes them.
+        # Finite, because transformers' `generate` still computes rows that have ended.
         logits[..., END] = torch.where(ended, 1e9, -1e9).view(-1, *[1] * (logits.ndim - 2))
         return logits
 
 
 def main() -> None:
-    """Measure both ways and write the report."""
+    """Measure both versions and write the report."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
-    parser.add_argument("--size", choices=SIZES, help="InternVL3's; default: a small one")
-    parser.add_argument("--quick", action="store_true", help="few clips and tokens, to see it run")
+    parser.add_argument(
+        "--size", choices=SIZES, help="a size of InternVL3; default: a small policy"
+    )
+    parser.add_argument("--quick", action="store_true", help="few clips and tokens, as a test")
     parser.add_argument("--setting", default="6x448", help="frames x size")
     parser.add_argument("--clips", type=int, default=16)
     parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--median", type=int, default=150, help="length of an answer")
-    parser.add_argument("--spread", type=float, default=0.5, help="deviation of a length's log")
-    parser.add_argument("--tokens", type=int, default=1024, help="of an answer at most")
-    parser.add_argument("--repeats", type=int, default=1, help="timings of which the best counts")
+    parser.add_argument(
+        "--median", type=int, default=150, help="median length of an answer in tokens"
+    )
+    parser.add_argument(
+        "--spread", type=float, default=0.5, help="standard deviation of log length"
+    )
+    parser.add_argument("--tokens", type=int, default=1024, help="maximum length of an answer")
+    parser.add_argument("--repeats", type=int, default=1, help="timings; the best one counts")
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.setting, arguments.clips, arguments.batch = "6x224", 4, 4
@@ -103,21 +110,21 @@ def _measure(policy: Policy, arguments: argparse.Namespace) -> dict[str, Any]:
     frames = (arguments.clips, shape.frames, 3, shape.size, shape.size)
     pixels = torch.randn(frames, generator=generator).to(policy.device)
     ids = _prompt(policy, shape.frames, shape.size)
-    ways = {"ours": _ours, "as the authors": _to_the_longest}
+    versions = {"ours": _ours, "as the authors": _like_the_authors}
     seconds: dict[str, float] = {}
-    rows, said = {}, {}
-    for name, way in ways.items():
-        _ask(policy, ids, pixels[:2], torch.full((2,), 2), way, arguments)  # to warm up
+    rows, answers = {}, {}
+    for name, answer in versions.items():
+        _ask(policy, ids, pixels[:2], torch.full((2,), 2), answer, arguments)  # warm-up
         runs = []
         for _ in range(arguments.repeats):
             policy.lm_head.rows_computed = 0
-            told, parts = _ask(policy, ids, pixels, lengths, way, arguments)
+            tokens, parts = _ask(policy, ids, pixels, lengths, answer, arguments)
             runs.append(parts)
         best = min(runs, key=lambda parts: sum(parts.values()))
         seconds |= {f"{name}, {part}": value for part, value in best.items()}
         seconds[name] = sum(best.values())
-        rows[name], said[name] = policy.lm_head.rows_computed, told
-    pairs = list(zip(*said.values(), strict=True))
+        rows[name], answers[name] = policy.lm_head.rows_computed, tokens
+    pairs = list(zip(*answers.values(), strict=True))
     parts = ("encode", "answer")
     return {
         "what": f"prediction of {arguments.clips} clips of {arguments.setting}, end to end",
@@ -142,8 +149,8 @@ def _ask(
     policy: Policy, ids: Tensor, pixels: Tensor, lengths: Tensor,
     answer: Callable[..., list[list[int]]], arguments: argparse.Namespace,
 ) -> tuple[list[list[int]], dict[str, float]]:  # fmt: skip
-    """Completions of all clips, and the seconds of looking and of answering."""
-    told: list[list[int]] = []
+    """Answers for all clips, and the seconds for encoding and answering."""
+    answers: list[list[int]] = []
     seconds = {"encode": 0.0, "answer": 0.0}
     for start in range(0, len(pixels), arguments.batch):
         batch = slice(start, start + arguments.batch)
@@ -151,10 +158,10 @@ def _ask(
         began = _now()
         prompts = encode_prompts(policy, ids, pixels[batch])
         encoded = _now()
-        told += answer(policy, prompts, arguments.tokens)
+        answers += answer(policy, prompts, arguments.tokens)
         seconds["encode"] += encoded - began
         seconds["answer"] += _now() - encoded
-    return told, seconds
+    return answers, seconds
 
 
 def _ours(policy: Policy, prompts: EncodedPrompts, tokens: int) -> list[list[int]]:
@@ -163,22 +170,22 @@ def _ours(policy: Policy, prompts: EncodedPrompts, tokens: int) -> list[list[int
 
 
 @torch.no_grad()
-def _to_the_longest(policy: Policy, prompts: EncodedPrompts, tokens: int) -> list[list[int]]:
+def _like_the_authors(policy: Policy, prompts: EncodedPrompts, tokens: int) -> list[list[int]]:
     """Transformers' own generation of a whole batch."""
     ids, frames, motion = prompts
-    said = policy.generate(
+    generated = policy.generate(
         input_ids=ids, attention_mask=torch.ones_like(ids), frame_features=frames,
         motion_features=motion, do_sample=False, max_new_tokens=tokens, eos_token_id=END,
         pad_token_id=END, bad_words_ids=[[policy.config.image_token_id]],
     )[:, ids.shape[1] :].tolist()  # fmt: skip
-    return [row[: row.index(END) + 1] if END in row else row for row in said]
+    return [row[: row.index(END) + 1] if END in row else row for row in generated]
 
 
 def _prompt(policy: Policy, frames: int, size: int) -> Tensor:
     image = policy.config.image_token_id
     visual = torch.full((frames * policy.config.tokens_per_frame(size) + 1,), image)
-    words = 1 + torch.arange(WORDS) % (image - 2)
-    return torch.cat([words[:-9], visual, words[-9:]]).to(policy.device)
+    text = 1 + torch.arange(TEXT_TOKENS) % (image - 2)
+    return torch.cat([text[:-9], visual, text[-9:]]).to(policy.device)
 
 
 def _small() -> VQAThinkerConfig:

@@ -1,7 +1,7 @@
-"""How fast SRCC and PLCC are resampled, against a loop over scipy's functions in the same process.
+"""How fast SRCC and PLCC are resampled, compared with a loop over scipy's functions.
 
-As many videos as LSVQ-test has, with ties. The loop sees fewer resamples, whose time is multiplied
-up to ours, and the same ones: the report says by how much the correlations differ.
+As many videos as in LSVQ-test, with ties. The loop runs on fewer of the same resamples, and its
+time is scaled up. The report includes the largest difference between the correlations.
 """
 
 import argparse
@@ -27,22 +27,24 @@ def main() -> None:
     """Time resampling by video and by content, and write the report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
-    parser.add_argument("--repeats", type=int, default=3, help="timings of which the best counts")
-    parser.add_argument("--quick", action="store_true", help="few resamples, to see that it runs")
+    parser.add_argument("--repeats", type=int, default=3, help="timings; the best one counts")
+    parser.add_argument("--quick", action="store_true", help="few resamples, as a test")
     arguments = parser.parse_args()
     resamples, looped = (100, 10) if arguments.quick else (RESAMPLES, LOOPED)
     scores, mos = draw()
-    ways = {"by video": None, "by content": np.arange(VIDEOS) % CONTENTS}
+    units = {"by video": None, "by content": np.arange(VIDEOS) % CONTENTS}
     seconds, differences = {}, []
-    for way, groups in ways.items():
+    for unit, groups in units.items():
         ours, drawn = clock(lambda g=groups: ours_of(scores, mos, g, resamples), arguments.repeats)
         loop, expected = clock(lambda g=groups: loop_over_resamples(scores, mos, g, looped), 1)
-        seconds[way] = {"ours": ours, "loop": loop * resamples / looped}
+        seconds[unit] = {"ours": ours, "loop": loop * resamples / looped}
         differences.append(float(np.abs(drawn[:, :looped] - expected).max()))
     report = {
         "what": f"SRCC and PLCC of {resamples} resamples of {VIDEOS} videos",
-        "target_seconds": dict.fromkeys(ways, TARGET_S),
-        "ratios": {way: {"times scipy": one["loop"] / one["ours"]} for way, one in seconds.items()},
+        "target_seconds": dict.fromkeys(units, TARGET_S),
+        "ratios": {
+            unit: {"times scipy": one["loop"] / one["ours"]} for unit, one in seconds.items()
+        },
         "seconds": seconds,
         "counts": {"videos": VIDEOS, "resamples": resamples, "resamples of the loop": looped},
         "scaled": f"the loop's seconds are of {looped} resamples, times {resamples / looped:g}",
@@ -65,7 +67,7 @@ def draw() -> tuple[np.ndarray, np.ndarray]:
 
 
 def clock(work: Callable[[], Any], repeats: int) -> tuple[float, Any]:
-    """Shortest time, which other work on the machine disturbs least, and the last result."""
+    """Shortest time, which other work on the machine affects least, and the last result."""
     seconds = []
     for _ in range(repeats):
         start = time.perf_counter()
@@ -86,7 +88,7 @@ def ours_of(
 def loop_over_resamples(
     scores: np.ndarray, mos: np.ndarray, groups: np.ndarray | None, resamples: int
 ) -> np.ndarray:
-    """The same of the first resamples, drawn as ours are, one at a time."""
+    """SRCC and PLCC of the first resamples, computed one at a time."""
     found = []
     blocks = resample_counts(group_numbers(groups, VIDEOS), RESAMPLES, np.random.default_rng(7))
     for counts in blocks:

@@ -12,8 +12,8 @@ import pytest
 from docs.making.references import pages
 
 from vqathinker.datasets.manifest import _SCHEMA as MANIFEST
-from vqathinker.evaluation.predictions import _TYPES as PREDICTIONS
-from vqathinker.evaluation.understanding.answers import _SCHEMA as ANSWERS
+from vqathinker.evaluation.predictions import COLUMN_TYPES as PREDICTIONS
+from vqathinker.evaluation.understanding.answers import SCHEMA as ANSWERS
 from vqathinker.reporting import plot_data
 from vqathinker.reporting.scores import PREFERENCE_COLUMNS, UNDERSTANDING_COLUMNS
 from vqathinker.training.history import columns as history_columns
@@ -33,9 +33,9 @@ LISTS = {
     "preference": PREFERENCE_COLUMNS,
     "attribution": UNDERSTANDING_COLUMNS,
     "understanding": UNDERSTANDING_COLUMNS,
-    "calibration": plot_data.CALIBRATION,
-    "residuals": plot_data.RESIDUALS,
-    "scatter": plot_data.JUDGED,
+    "calibration": plot_data.CALIBRATION_COLUMNS,
+    "residuals": plot_data.RESIDUAL_COLUMNS,
+    "scatter": plot_data.SCORED_COLUMNS,
 }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from vqathinker.datasets.inventory import format_bytes
 from vqathinker.params import load_all
 from vqathinker.planning import CPU, DEVICES, Plan, make_plan
-from vqathinker.reporting.published import METHOD, read_published
+from vqathinker.reporting.published import PAPER_METHOD, read_published
 
 ROOT = Path(__file__).parents[2]
 MADE = re.compile(r"(<!-- made: (\w+) -->\n\n)(?:[^<\n].*\n)*\n?(<!-- end -->)")
@@ -82,7 +82,7 @@ def _plan(scale: str) -> Plan:
 
 def published() -> str:
     """The paper's row of its main table, a line for each benchmark of the scale `paper`."""
-    rows = {row["benchmark"]: row for row in read_published() if row["method"] == METHOD}
+    rows = {row["benchmark"]: row for row in read_published() if row["method"] == PAPER_METHOD}
     data = load_all(ROOT / "params.yaml", ["scale=paper"]).data
     lines = [
         "| Benchmark | Domain | Videos | Paper, SRCC | Paper, PLCC | Ours |",

@@ -1,11 +1,11 @@
-"""How tiny policies are asked."""
+"""Settings for asking tiny policies."""
 
 from collections.abc import Sequence
 
 from vqathinker.params import AnswerParams, EvaluationParams
 
 SEEN = [f"clip{number}.mp4" for number in range(6)]
-# The tiny policies know no tags, so any number that they say is taken.
+# Tiny policies do not use tags, so any number in the text is accepted.
 AUTHORS = AnswerParams(parsing="authors", range=None)
 
 

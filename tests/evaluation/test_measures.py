@@ -1,4 +1,4 @@
-"""Claims about correlations, and about what the spread of a score is worth."""
+"""Tests of correlations, and of the correlation of spread and error."""
 
 from typing import Any
 
@@ -28,10 +28,10 @@ class TestCorrelations:
             ([3.0, 3.0, 3.0], [1, 2, 3], "all scores are equal"),
             ([1.0, 2.0, 3.0], [3, 3, 3], "all MOS are equal"),
             ([1.0, 2.0], [1, 2], "2 videos with a score; correlations need 3"),
-            ([], [], "0 videos with a score; correlations need 3"),
+            ([1.0, 2.0, np.inf], [1, 2, 3], "a score or a MOS is not finite"),
         ],
     )
-    def test_what_is_not_defined_is_none_with_a_reason(
+    def test_undefined_correlations_have_a_reason(
         self, scores: list[float], mos: list[float], reason: str
     ) -> None:
         assert correlations(scores, mos) == {"srcc": None, "plcc": None, "reason": reason}
@@ -40,7 +40,7 @@ class TestCorrelations:
         st.lists(st.tuples(st.floats(1, 5), st.floats(0, 100)), min_size=3, max_size=30),
         st.randoms(use_true_random=False),
     )
-    def test_they_lie_in_range_and_do_not_depend_on_the_order_of_videos(
+    def test_they_are_in_range_and_independent_of_the_order(
         self, pairs: list[tuple[float, float]], random: Any
     ) -> None:
         found = correlations(*zip(*pairs, strict=True))
@@ -57,22 +57,28 @@ class TestMeasureScore:
     def test_a_spread_that_grows_with_the_error_correlates_with_it(self) -> None:
         rng = np.random.default_rng(1)
         error = 0.2 * rng.random(40) * rng.choice([-1, 1], 40)
-        told = pd.DataFrame({"mean": self.MOS + error, "mean_spread": np.abs(error)})
-        found = measure_score(told, self.MOS, "mean")
+        predictions = pd.DataFrame({"mean": self.MOS + error, "mean_spread": np.abs(error)})
+        found = measure_score(predictions, self.MOS, "mean")
         assert found["spread_error"] > 0.8
-        turned = measure_score(told.assign(mean_spread=1 - np.abs(error)), self.MOS, "mean")
-        assert turned["spread_error"] == pytest.approx(-found["spread_error"])
+        inverted = measure_score(
+            predictions.assign(mean_spread=1 - np.abs(error)), self.MOS, "mean"
+        )
+        assert inverted["spread_error"] == pytest.approx(-found["spread_error"])
 
-    def test_the_error_is_looked_at_on_the_scale_of_the_mos(self) -> None:
-        """Benchmarks have MOS from 0 to 100, and scores run from 1 to 5."""
+    def test_the_error_is_measured_on_the_mos_scale(self) -> None:
+        """Some benchmarks have MOS from 0 to 100, while scores are in 1…5."""
         rng = np.random.default_rng(0)
         score = self.MOS + rng.normal(0, 0.3, 40)
-        told = pd.DataFrame({"mean": score, "mean_spread": rng.random(40)})
-        plain = measure_score(told, self.MOS, "mean")["spread_error"]
-        assert measure_score(told, 20 * self.MOS, "mean")["spread_error"] == pytest.approx(plain)
+        predictions = pd.DataFrame({"mean": score, "mean_spread": rng.random(40)})
+        plain = measure_score(predictions, self.MOS, "mean")["spread_error"]
+        assert measure_score(predictions, 20 * self.MOS, "mean")["spread_error"] == pytest.approx(
+            plain
+        )
 
-    def test_scores_that_are_null_are_left_out(self) -> None:
-        told = pd.DataFrame({"mean": [1.0, None, 2.0, 3.0], "mean_spread": [0.1, None, None, 0.2]})
-        found = measure_score(told, self.MOS[:4], "mean")
+    def test_null_scores_are_left_out(self) -> None:
+        predictions = pd.DataFrame(
+            {"mean": [1.0, None, 2.0, 3.0], "mean_spread": [0.1, None, None, 0.2]}
+        )
+        found = measure_score(predictions, self.MOS[:4], "mean")
         assert found["n_scored"] == 3
         assert found["spread_error"] is None  # two spreads are too few

@@ -1,4 +1,4 @@
-"""Claims about counts, and what is refused."""
+"""Counts of metrics files, and refused inputs."""
 
 import hashlib
 import json
@@ -47,7 +47,7 @@ def judge(table: pd.DataFrame, labels: pd.DataFrame = LABELS, **failures: str) -
 
 
 class TestEvaluate:
-    def test_every_label_row_is_counted_in_exactly_one_place(self) -> None:
+    def test_every_label_is_counted_exactly_once(self) -> None:
         labels = pd.concat(
             [
                 LABELS,
@@ -59,28 +59,28 @@ class TestEvaluate:
             "n": 7,
             "n_missing": 1,
             "n_damaged": 2,
-            "n_null": 1,
+            "n_no_score": 1,
             "n_scored": 3,
             "n_groups": 3,
             "not_scored": {
                 "g.mp4": "time limit of 60 s",
                 "e.mp4": "no such file",
                 "f.mp4": "moov atom not found",
-                "d.mp4": "the completion holds no answer",
+                "d.mp4": "the completion has no answer",
             },
         }
         assert found["srcc"] == pytest.approx(1)
 
-    def test_answers_are_counted_by_status_and_samples_too(self) -> None:
+    def test_answers_and_samples_are_counted_by_status(self) -> None:
         table = predictions(a=1, b=2, c=3, d=None)
-        drawn = [["ok", "cut_off"], ["ok", "ok"], ["out_of_range", "ok"], ["no_answer"] * 2]
+        drawn = [["ok", "truncated"], ["ok", "ok"], ["out_of_range", "ok"], ["no_answer"] * 2]
         found = judge(table.assign(sample_statuses=drawn))
-        none = {"not_a_number": 0, "out_of_range": 0, "cut_off": 0}
+        none = {"not_a_number": 0, "out_of_range": 0, "truncated": 0}
         assert found["answers"] == none | {"ok": 3, "no_answer": 1}
-        counts = {"ok": 4, "cut_off": 1, "out_of_range": 1, "no_answer": 2, "not_a_number": 0}
+        counts = {"ok": 4, "truncated": 1, "out_of_range": 1, "no_answer": 2, "not_a_number": 0}
         assert found["samples"] == counts
 
-    def test_every_kind_of_score_is_measured_and_the_one_shown_is_named(self) -> None:
+    def test_every_kind_of_score_is_measured_and_the_main_one_named(self) -> None:
         table = predictions(a=1, b=2, c=3, d=4).assign(greedy=[1.0, 2.0, 2.0, None])
         found = dict(
             evaluate(table.assign(mean=table["score"]), LABELS, {}, run="r", benchmark="b",
@@ -93,7 +93,7 @@ class TestEvaluate:
         assert found["by_score"]["greedy"]["distinct"] == 2
 
     @pytest.mark.parametrize(
-        ("table", "labels", "complaint"),
+        ("table", "labels", "message"),
         [
             (predictions(a=1, b=2, c=3), LABELS, r"d\.mp4"),
             (predictions(a=1, b=2, c=3, d=4, z=5), LABELS, r"z\.mp4"),
@@ -101,46 +101,44 @@ class TestEvaluate:
             (predictions(a=1), manifest(("a.mp4", float("nan"), "ok")), "MOS"),
         ],
     )
-    def test_files_that_do_not_fit_together_are_refused(
-        self, table: pd.DataFrame, labels: pd.DataFrame, complaint: str
+    def test_mismatched_files_are_refused(
+        self, table: pd.DataFrame, labels: pd.DataFrame, message: str
     ) -> None:
-        with pytest.raises(ValueError, match=complaint):
+        with pytest.raises(ValueError, match=message):
             judge(table, labels)
 
 
 class TestWriteMetrics:
     @pytest.fixture
     def files(self, tmp_path: Path) -> tuple[Path, Path, Path]:
-        labels, said = tmp_path / "manifest.parquet", tmp_path / "predictions.parquet"
+        labels, predicted = tmp_path / "manifest.parquet", tmp_path / "predictions.parquet"
         LABELS.to_parquet(labels)
-        write_predictions(said, predictions(a=1, b=2, c=4, d=None), ORIGIN)
-        return labels, said, tmp_path / "metrics" / "koniq.json"
+        write_predictions(predicted, predictions(a=1, b=2, c=4, d=None), ORIGIN)
+        return labels, predicted, tmp_path / "metrics" / "koniq.json"
 
-    def test_the_file_has_the_numbers_and_where_they_come_from(
-        self, files: tuple[Path, Path, Path]
-    ) -> None:
-        labels, said, out = files
-        found = write_metrics(labels, said, {}, out, intervals=QUICK)
+    def test_the_file_has_numbers_and_provenance(self, files: tuple[Path, Path, Path]) -> None:
+        labels, predicted, out = files
+        found = write_metrics(labels, predicted, {}, out, intervals=QUICK)
         written = json.loads(out.read_text(encoding="utf-8"))
         digest = hashlib.sha256(labels.read_bytes()).hexdigest()
         origin = written.pop("provenance")
         made = origin.pop("made_from")
         assert origin == {**ORIGIN, "manifest_sha256": digest}
         assert made["manifest"] == {"path": labels.as_posix(), "sha256": digest}
-        assert made["predictions"]["path"] == said.as_posix()
+        assert made["predictions"]["path"] == predicted.as_posix()
         assert written == found
-        assert (written["n_null"], written["srcc"]) == (1, pytest.approx(1))
+        assert (written["n_no_score"], written["srcc"]) == (1, pytest.approx(1))
 
-    def test_a_benchmark_that_lacks_a_video_is_scored_only_when_the_user_says_so(
+    def test_an_incomplete_benchmark_is_scored_only_if_allowed(
         self, files: tuple[Path, Path, Path]
     ) -> None:
-        labels, said, out = files
+        labels, predicted, out = files
         pd.concat([LABELS, manifest(("e.mp4", 9, "missing"))]).to_parquet(labels)
         with pytest.raises(IncompleteBenchmarkError):
-            write_metrics(labels, said, {}, out, intervals=QUICK)
+            write_metrics(labels, predicted, {}, out, intervals=QUICK)
         assert not out.exists()
         assert (
-            write_metrics(labels, said, {}, out, intervals=QUICK, allow_incomplete=True)[
+            write_metrics(labels, predicted, {}, out, intervals=QUICK, allow_incomplete=True)[
                 "n_missing"
             ]
             == 1

@@ -1,4 +1,4 @@
-"""Predictions on perturbed copies: those of the copies' own pixels, drawn by video and kind."""
+"""Predictions on perturbed copies: scores equal those of separately decoded copies."""
 
 from pathlib import Path
 
@@ -25,8 +25,8 @@ DRAWN = PerturbationParams(
 
 @pytest.fixture
 def rows(tmp_path: Path, tiny_base: Path, tiny_clips: Path) -> pd.DataFrame:
-    """Predictions about the tiny clips and their copies."""
-    out = tmp_path / "said.parquet"
+    """Predictions on the tiny clips and their copies."""
+    out = tmp_path / "predictions.parquet"
     preference = PreferenceParams(benchmarks=["mine"], videos=None, seed=7)
     how = settings(16, "expected", ["mean"])
     predict_perturbed(
@@ -36,19 +36,19 @@ def rows(tmp_path: Path, tiny_base: Path, tiny_clips: Path) -> pd.DataFrame:
     return read_predictions(out).table
 
 
-def test_a_clip_and_a_copy_of_every_kind_have_a_row_and_no_other_score_is_made(rows: pd.DataFrame):
+def test_every_clip_and_copy_has_a_row_with_only_the_needed_scores(rows: pd.DataFrame):
     assert rows["video"].tolist() == [video for video in SEEN for _ in range(7)]
     assert rows["kind"].tolist() == ["raw", *KINDS] * 6
     assert "mean" not in rows.columns
 
 
-def test_scores_are_those_of_the_clip_and_of_the_pixels_of_its_copies(
+def test_scores_equal_those_of_separately_decoded_copies(
     rows: pd.DataFrame, tmp_path: Path, tiny_base: Path, tiny_clips: Path
 ):
-    """The blank frame, zero after normalisation, is no colour of 8 bits: its kind is left out."""
+    """Kind `random_drop` is left out: a blank frame, 0 after normalisation, is no 8-bit colour."""
     rows = rows.set_index(["kind", "video"])
-    store, kept = ClipStore([tiny_clips]), [kind for kind in KINDS if kind != "random_drop"]
-    for kind in ("raw", *kept):
+    store, kinds = ClipStore([tiny_clips]), [kind for kind in KINDS if kind != "random_drop"]
+    for kind in ("raw", *kinds):
         order = [
             list(range(6)) if kind == "raw" else list(copy.indices)
             for video in SEEN
@@ -65,7 +65,7 @@ def test_scores_are_those_of_the_clip_and_of_the_pixels_of_its_copies(
         np.testing.assert_allclose(rows.loc[kind, "score"], alone["score"], rtol=1e-4)
 
 
-def test_the_chosen_videos_depend_neither_on_shards_nor_on_order_and_more_keep_the_first():
+def test_larger_samples_contain_smaller_ones_in_any_order():
     names = [f"{number}.mp4" for number in range(50)]
     some = choose_videos(names, 20, 7)
     assert len(some) == 20

@@ -1,4 +1,4 @@
-"""Predictions: a row for every decoded clip, the same each time, with their origin, no labels."""
+"""Predictions: one row per decoded clip, reproducible, with provenance, without labels."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ Ask = Callable[..., Predictions]
 
 @pytest.fixture
 def ask(tmp_path: Path, tiny_clips: Path) -> Ask:
-    """ask(policy, batch_size=2, …) are its predictions on the tiny clips."""
+    """ask(policy, batch_size=2, …) returns its predictions on the tiny clips."""
 
     def run(
         policy: Path, batch_size: int = 4, score: str = "greedy", extra_scores: Sequence[str] = (),
@@ -44,41 +44,45 @@ def tiny(tiny_base: Path) -> Policy:
     return load_policy(tiny_base)
 
 
-def test_a_completion_is_the_greedy_one_on_the_evaluation_prompt(
+def test_completions_are_greedy_on_the_evaluation_prompt(
     tiny_base: Path, tiny: Policy, tiny_clips: Path, ask: Ask
 ) -> None:
     table = ask(tiny_base).table
     store = ClipStore([tiny_clips])
     ids = prompt_ids(tiny.tokenizer, "evaluation", 6, 4)
-    shown = encode_prompts(tiny.model, ids, normalise(store.batch(SEEN)))
-    done = generate(tiny.model, shown, torch.arange(6), 4, tiny.tokenizer.eos_token_id)
-    said = tiny.tokenizer.batch_decode(done, skip_special_tokens=True)
-    assert table["video"].tolist() == SEEN  # the damaged one is for `metrics` to count
+    prompts = encode_prompts(tiny.model, ids, normalise(store.batch(SEEN)))
+    done = generate(tiny.model, prompts, torch.arange(6), 4, tiny.tokenizer.eos_token_id)
+    predicted = tiny.tokenizer.batch_decode(done, skip_special_tokens=True)
+    assert table["video"].tolist() == SEEN  # the damaged video has no row
     assert tuple(table.columns) == COLUMNS
-    assert table["completion"].tolist() == said
-    scores = [read_answer(Completion(text), AUTHORS).score for text in said]
+    assert table["completion"].tolist() == predicted
+    scores = [read_answer(Completion(text), AUTHORS).score for text in predicted]
     pd.testing.assert_series_equal(table["score"], pd.Series(scores, name="score", dtype=float))
 
 
 @pytest.mark.parametrize("batch_size", [1, 100])
-def test_predictions_do_not_depend_on_the_batch(tiny_base: Path, ask: Ask, batch_size: int) -> None:
+def test_predictions_do_not_depend_on_the_batch_size(
+    tiny_base: Path, ask: Ask, batch_size: int
+) -> None:
     kinds = {"score": "expected", "extra_scores": ["mean"]}
     one, other = ask(tiny_base, 3, **kinds).table, ask(tiny_base, batch_size, **kinds).table
     pd.testing.assert_frame_equal(one, other)
 
 
 @pytest.mark.parametrize("score", ["greedy", "expected"])
-def test_the_score_is_the_kind_that_was_asked_for_and_the_others_stand_beside_it(
+def test_score_is_the_configured_kind_and_others_are_kept(
     tiny_base: Path, ask: Ask, score: str
 ) -> None:
     extra_scores = ["mean", "expected"]
-    said = ask(tiny_base, score=score, extra_scores=extra_scores)
-    assert said.score == score
-    pd.testing.assert_series_equal(said.table["score"], said.table[score], check_names=False)
-    assert {"greedy", *extra_scores} <= set(said.table.columns)
+    predicted = ask(tiny_base, score=score, extra_scores=extra_scores)
+    assert predicted.score == score
+    pd.testing.assert_series_equal(
+        predicted.table["score"], predicted.table[score], check_names=False
+    )
+    assert {"greedy", *extra_scores} <= set(predicted.table.columns)
 
 
-def test_wall_times_go_to_a_file_of_their_own_and_leave_the_predictions_the_same_bytes(
+def test_wall_times_are_in_a_separate_file(
     tiny_base: Path, tiny_clips: Path, tmp_path: Path
 ) -> None:
     how, written = settings(3, "mean", ["expected"]), []
@@ -93,26 +97,26 @@ def test_wall_times_go_to_a_file_of_their_own_and_leave_the_predictions_the_same
     assert written[0] == written[1]
 
 
-def test_predictions_tell_where_they_come_from(tiny_base: Path, tiny_clips: Path, ask: Ask) -> None:
-    said = ask(tiny_base, max_new_tokens=3)
-    assert (said.run, said.benchmark) == ("grpo", "demo_content")
-    assert said.provenance["policy"] == policy_hash(tiny_base)
-    assert said.provenance["setting"] == "6x56"
-    assert said.provenance["decoding"]["max_new_tokens"] == 3
-    assert said.provenance["answer"] == {"parsing": "authors", "range": None}
-    assert said.provenance["clips"] == [hashlib.sha256(tiny_clips.read_bytes()).hexdigest()]
+def test_predictions_have_provenance(tiny_base: Path, tiny_clips: Path, ask: Ask) -> None:
+    predicted = ask(tiny_base, max_new_tokens=3)
+    assert (predicted.run, predicted.benchmark) == ("grpo", "demo_content")
+    assert predicted.provenance["policy"] == policy_hash(tiny_base)
+    assert predicted.provenance["setting"] == "6x56"
+    assert predicted.provenance["decoding"]["max_new_tokens"] == 3
+    assert predicted.provenance["answer"] == {"parsing": "authors", "range": None}
+    assert predicted.provenance["clips"] == [hashlib.sha256(tiny_clips.read_bytes()).hexdigest()]
 
 
-def test_a_killed_job_goes_on_behind_its_last_batch_and_ends_in_the_same_bytes(
+def test_a_killed_job_resumes_and_gives_the_same_bytes(
     tiny_base: Path, tiny_clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    how, asked, allowed = settings(2, "mean", ["expected"]), [], [2]
+    how, batches, allowed = settings(2, "mean", ["expected"]), [], [2]
     score = Scorer.score
 
     def watched(scorer: Scorer, prompts: EncodedPrompts, videos: Sequence[str]) -> object:
-        if len(asked) == allowed[0]:
+        if len(batches) == allowed[0]:
             raise KeyboardInterrupt
-        asked.append(list(videos))
+        batches.append(list(videos))
         return score(scorer, prompts, videos)
 
     def run(name: str, policy: Path = tiny_base) -> bytes:
@@ -128,5 +132,5 @@ def test_a_killed_job_goes_on_behind_its_last_batch_and_ends_in_the_same_bytes(
     journal.write_bytes(journal.read_bytes() + b'[{"video": "cl')
     allowed[0] = 100
     assert run("killed.parquet") == whole
-    assert asked == [SEEN[:2], SEEN[2:4], SEEN[4:]]
+    assert batches == [SEEN[:2], SEEN[2:4], SEEN[4:]]
     assert not journal.exists()

@@ -1,4 +1,4 @@
-"""The file of predictions: it keeps rows and origin, and shards join to one file."""
+"""The file of predictions: round trips, and merging of shards."""
 
 import shutil
 from collections.abc import Sequence
@@ -10,7 +10,12 @@ import pandas as pd
 import pytest
 
 from vqathinker.errors import InputError
-from vqathinker.evaluation.predictions import COLUMNS, gather, read_predictions, write_predictions
+from vqathinker.evaluation.predictions import (
+    COLUMNS,
+    merge_predictions,
+    read_predictions,
+    write_predictions,
+)
 
 ORIGIN = {"run": "grpo", "benchmark": "konvid", "policy": {"sha256": "abc"}, "seed": 3}
 LISTS = ["samples", "sample_statuses"]
@@ -20,11 +25,11 @@ ROWS = pd.DataFrame(
 )
 
 
-def test_every_kind_of_score_comes_back_with_its_spread_and_its_samples(tmp_path: Path) -> None:
+def test_scores_spreads_and_samples_survive_a_round_trip(tmp_path: Path) -> None:
     path = tmp_path / "konvid.parquet"
     more = ROWS.assign(
         mean=[3.4, None], mean_spread=[0.1, None], samples=[[3.3, 3.5], [None, None]],
-        sample_statuses=[["ok", "ok"], ["cut_off", "not_a_number"]], expected=[3.41, None],
+        sample_statuses=[["ok", "ok"], ["truncated", "not_a_number"]], expected=[3.41, None],
         expected_spread=[0.2, None], expected_mass=[0.98, 0.0],
     )  # fmt: skip
     write_predictions(path, more, ORIGIN)
@@ -37,7 +42,7 @@ def test_every_kind_of_score_comes_back_with_its_spread_and_its_samples(tmp_path
     assert np.isnan(table["samples"][1]).all()
 
 
-def test_a_table_that_is_no_prediction_is_refused(tmp_path: Path) -> None:
+def test_another_table_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "labels.parquet"
     pd.DataFrame({"video": ["a.mp4"], "mos": [3.0]}).to_parquet(path)
     with pytest.raises(ValueError, match=r"labels\.parquet: .*score"):
@@ -65,35 +70,35 @@ def part(folder: Path, videos: Sequence[str], **origin: Any) -> Path:
     return path
 
 
-def test_rows_follow_each_other_as_if_they_had_been_predicted_at_once(tmp_path: Path) -> None:
+def test_merged_shards_equal_one_prediction(tmp_path: Path) -> None:
     parts = [part(tmp_path, ["b"]), part(tmp_path, ["a", "c"])]
-    gather(parts, tmp_path / "all.parquet")
+    merge_predictions(parts, tmp_path / "all.parquet")
     clips = ["b.parquet", "a-c.parquet"]
     at_once = part(tmp_path, ["b", "a", "c"], clips=clips)
     assert (tmp_path / "all.parquet").read_bytes() == at_once.read_bytes()
 
 
-def test_a_shard_without_a_row_adds_its_clips_alone(tmp_path: Path) -> None:
+def test_an_empty_shard_adds_only_its_clips(tmp_path: Path) -> None:
     none = tmp_path / "none.parquet"
     columns = ["video", "score", "completion", "parse_status", "greedy"]
     write_predictions(none, pd.DataFrame(columns=columns), {**SHARD_ORIGIN, "clips": ["none"]})
-    gather([none, part(tmp_path, ["a"])], tmp_path / "all.parquet")
-    said = read_predictions(tmp_path / "all.parquet")
-    assert said.table["video"].tolist() == ["a"]
-    assert said.provenance["clips"] == ["none", "a.parquet"]
-    gather([none], tmp_path / "all.parquet")
+    merge_predictions([none, part(tmp_path, ["a"])], tmp_path / "all.parquet")
+    merged = read_predictions(tmp_path / "all.parquet")
+    assert merged.table["video"].tolist() == ["a"]
+    assert merged.provenance["clips"] == ["none", "a.parquet"]
+    merge_predictions([none], tmp_path / "all.parquet")
     assert read_predictions(tmp_path / "all.parquet").table.empty
 
 
 def test_shards_of_another_policy_are_refused(tmp_path: Path) -> None:
     parts = [part(tmp_path, ["a"]), part(tmp_path, ["b"], policy="q")]
     with pytest.raises(InputError, match=r"b\.parquet: policy .*'q'.*'p'.*a\.parquet"):
-        gather(parts, tmp_path / "all.parquet")
+        merge_predictions(parts, tmp_path / "all.parquet")
     assert not (tmp_path / "all.parquet").exists()
 
 
-def test_a_video_may_not_come_twice(tmp_path: Path) -> None:
+def test_duplicate_videos_are_refused(tmp_path: Path) -> None:
     one = part(tmp_path, ["a"])
     again = Path(shutil.copy(one, tmp_path / "again.parquet"))
     with pytest.raises(InputError, match=r"again\.parquet: .*'a'"):
-        gather([one, again], tmp_path / "all.parquet")
+        merge_predictions([one, again], tmp_path / "all.parquet")

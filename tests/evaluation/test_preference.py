@@ -1,4 +1,4 @@
-"""Temporal preference: wins, ties and what lacks a score, with intervals that respect contents."""
+"""Temporal preference: wins, ties and missing scores, with intervals over contents."""
 
 import json
 from pathlib import Path
@@ -42,8 +42,8 @@ RAW = np.linspace(1, 5, len(VIDEOS))
 HALF = np.where(np.arange(len(VIDEOS)) % 2 == 0, -0.1, 0.1)
 
 
-def test_a_clip_that_always_scores_higher_has_preference_one_and_wilson_s_interval():
-    """Of n wins in n, Wilson (1927) has n / (n + z²) to 1: 24 / (24 + 1.96²)."""
+def test_a_preference_of_one_has_wilsons_interval():
+    """For n wins of n, Wilson's interval (1927) is n / (n + z²) to 1: 24 / (24 + 1.96²)."""
     found = measure_preference(table(RAW, reverse=RAW - 1, jitter=RAW + 1), KINDS, alone(), HOW)
     assert found["reverse"]["preference"].value == 1
     assert found["reverse"]["preference"].low == pytest.approx(24 / (24 + 1.959964**2))
@@ -53,25 +53,25 @@ def test_a_clip_that_always_scores_higher_has_preference_one_and_wilson_s_interv
     assert found["reverse"]["ties"] == 0
 
 
-def test_a_policy_blind_to_order_ties_and_has_preference_one_half():
+def test_a_policy_that_ignores_the_order_has_preference_one_half():
     found = measure_preference(table(RAW, reverse=RAW, jitter=RAW), KINDS, alone(), HOW)
     for kind in (*KINDS, ALL):
         assert found[kind]["preference"][:3] == (0.5, None, None)
-        assert "the same in every resample" in found[kind]["preference"].reason
+        assert "equal in every resample" in found[kind]["preference"].reason
         assert found[kind]["ties"] == 1
         assert found[kind]["difference"].value == 0
 
 
-def test_a_pair_without_both_scores_is_counted_and_left_out():
+def test_pairs_without_two_scores_are_counted_and_left_out():
     raw, copy = RAW.copy(), RAW - 1
     raw[0], copy[1] = np.nan, np.nan
     found = measure_preference(table(raw, reverse=copy, jitter=RAW), KINDS, alone(), HOW)
-    assert (found["reverse"]["n"], found["reverse"]["n_null"]) == (22, 2)
-    assert (found["jitter"]["n"], found["jitter"]["n_null"]) == (23, 1)
+    assert (found["reverse"]["n"], found["reverse"]["n_no_score"]) == (22, 2)
+    assert (found["jitter"]["n"], found["jitter"]["n_no_score"]) == (23, 1)
 
 
-def test_contents_whose_videos_agree_say_as_little_as_one_video_each():
-    """Three videos of one content that share an outcome widen the interval by about sqrt(3)."""
+def test_shared_contents_widen_the_interval():
+    """Three videos of a content with equal outcomes widen the interval by about sqrt(3)."""
     won = np.where(np.arange(24) // 3 % 2 == 0, 1.0, 0.0)
     wide, narrow = (
         mean_with_interval(won, groups, np.random.default_rng(7), HOW, shares=True)
@@ -83,35 +83,35 @@ def test_contents_whose_videos_agree_say_as_little_as_one_video_each():
 
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Path, Path]:
-    manifest, said = tmp_path / "manifest.parquet", tmp_path / "said.parquet"
+    manifest, predictions = tmp_path / "manifest.parquet", tmp_path / "predictions.parquet"
     pd.DataFrame({"video": VIDEOS, "content": contents(3).to_numpy()}).to_parquet(manifest)
     rows = table(RAW, reverse=RAW - 1, jitter=RAW + HALF)
     rows = rows.assign(completion="", parse_status="ok", greedy=rows["score"])
     settings = {"perturbations": {"kinds": list(KINDS)}, "seed": 7}
-    write_predictions(said, rows, {"run": "grpo", "benchmark": "mine", **settings})
-    return manifest, said
+    write_predictions(predictions, rows, {"run": "grpo", "benchmark": "mine", **settings})
+    return manifest, predictions
 
 
-def test_what_is_measured_is_written_the_same_each_time(files: tuple[Path, Path], tmp_path: Path):
+def test_the_written_result_is_reproducible(files: tuple[Path, Path], tmp_path: Path):
     first, second = tmp_path / "1.json", tmp_path / "2.json"
     for out in (first, second):
         write_preference(*files, out, HOW)
     assert first.read_bytes() == second.read_bytes()
-    told = json.loads(first.read_text(encoding="utf-8"))
-    assert (told["run"], told["benchmark"], told["videos"]) == ("grpo", "mine", 24)
-    assert (told["resampled_by"], told["n_groups"]) == ("content", 8)
-    assert list(told["kinds"]) == [*KINDS, ALL]
-    assert told["kinds"]["reverse"]["preference"]["value"] == 1
+    content = json.loads(first.read_text(encoding="utf-8"))
+    assert (content["run"], content["benchmark"], content["videos"]) == ("grpo", "mine", 24)
+    assert (content["resampled_by"], content["n_groups"]) == ("content", 8)
+    assert list(content["kinds"]) == [*KINDS, ALL]
+    assert content["kinds"]["reverse"]["preference"]["value"] == 1
 
 
-def test_predictions_on_clips_as_they_are_and_other_manifests_are_refused(
+def test_predictions_without_copies_and_other_manifests_are_refused(
     files: tuple[Path, Path], tmp_path: Path
 ):
-    manifest, said = files
+    manifest, predictions = files
     pd.read_parquet(manifest)[:-1].to_parquet(manifest)
     with pytest.raises(InputError, match=r"23\.mp4"):
-        write_preference(manifest, said, tmp_path / "out.json", HOW)
-    rows = pd.read_parquet(said).drop(columns="kind")
-    write_predictions(said, rows, {"run": "grpo", "benchmark": "mine"})
+        write_preference(manifest, predictions, tmp_path / "out.json", HOW)
+    rows = pd.read_parquet(predictions).drop(columns="kind")
+    write_predictions(predictions, rows, {"run": "grpo", "benchmark": "mine"})
     with pytest.raises(InputError, match="expected predictions on perturbed copies"):
-        write_preference(manifest, said, tmp_path / "out.json", HOW)
+        write_preference(manifest, predictions, tmp_path / "out.json", HOW)

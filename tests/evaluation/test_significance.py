@@ -1,14 +1,14 @@
-"""Claims about differences of runs, corrections, and seeds."""
+"""Differences between runs, and averages over seeds."""
 
 import numpy as np
 import pytest
 
 from vqathinker.evaluation.intervals import bootstrap
-from vqathinker.evaluation.significance import compare, over_seeds
+from vqathinker.evaluation.significance import average_over_seeds, compare
 
 
 def runs_of(errors, videos=120, seed=1):
-    """MOS and one run for each error, some of which all runs share."""
+    """MOS and a run for each error size; all runs also share an error."""
     rng = np.random.default_rng(seed)
     mos, shared = rng.normal(size=(2, videos))
     scores = [mos + 0.5 * shared + error * rng.normal(size=videos) for error in errors]
@@ -21,7 +21,7 @@ def drawn(scores, mos, groups=None, *, seed=2, resamples=1000):
 
 
 class TestCompare:
-    def test_a_better_run_is_told_from_a_worse_one_and_signs_turn_with_the_order(self):
+    def test_a_better_run_is_significant_and_swapping_changes_the_sign(self):
         better, worse = drawn(*runs_of([0.2, 1.0]))
         found, turned = compare(better.srcc, worse.srcc), compare(worse.srcc, better.srcc)
         assert found.difference == better.srcc.value - worse.srcc.value
@@ -30,7 +30,7 @@ class TestCompare:
         assert turned.low == pytest.approx(-found.high)
         assert turned.p == pytest.approx(found.p)
 
-    def test_p_is_below_five_percent_just_where_the_interval_leaves_out_zero(self):
+    def test_p_below_five_percent_means_the_interval_excludes_zero(self):
         seen = set()
         for seed in range(40):
             first, second = drawn(*runs_of([0.5, 0.62], videos=60, seed=seed))
@@ -41,7 +41,7 @@ class TestCompare:
                 assert apart == (found.p < 0.05)
         assert seen == {True, False}
 
-    def test_a_run_does_not_differ_from_itself_and_no_p_is_made_up(self):
+    def test_equal_runs_have_no_p_value(self):
         first, again = drawn(np.tile(runs_of([0.3])[0], (2, 1)), runs_of([0.3])[1])
         found = compare(first.srcc, again.srcc)
         assert (found.difference, found.low, found.p) == (0, None, None)
@@ -49,16 +49,12 @@ class TestCompare:
 
 
 class TestOverSeeds:
-    def test_the_variance_is_that_of_videos_and_that_of_seeds(self):
+    def test_the_variance_is_the_sum_over_videos_and_seeds(self):
         runs = [run.plcc for run in drawn(*runs_of([0.3, 0.5, 0.7]), resamples=4000)]
-        found = over_seeds(runs, np.random.default_rng(3))
+        found = average_over_seeds(runs, np.random.default_rng(3))
         values = [run.value for run in runs]
         assert found.mean.value == pytest.approx(np.mean(values))
         assert found.spread == pytest.approx(np.std(values, ddof=1))
         videos = np.mean([run.replicates for run in runs], axis=0).var()
         both = videos + found.spread**2 / 3
         assert found.mean.replicates.var() == pytest.approx(both, rel=0.1)
-
-    def test_one_seed_is_itself(self):
-        (run,) = drawn(*runs_of([0.3]))
-        assert over_seeds([run.srcc], np.random.default_rng(3)) == (run.srcc, None)

@@ -105,8 +105,8 @@ def test_anything_else_is_a_failure_with_a_name(text: str, status: str, why: str
 @pytest.mark.parametrize(
     ("text", "status"),
     [
-        ("<think>I see 12 frames, 2 of", "cut_off"),
-        ("<think>a</think><answer>3.4", "cut_off"),
+        ("<think>I see 12 frames, 2 of", "truncated"),
+        ("<think>a</think><answer>3.4", "truncated"),
         ("<think>a</think><answer>3.42</answer> and so", "ok"),
         ("<think>a</think><answer>4/5</answer> and so", "not_a_number"),
     ],

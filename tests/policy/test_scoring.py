@@ -65,7 +65,7 @@ def test_drawn_answers_follow_from_seed_and_video_and_not_from_the_batch(
 
 def test_the_mean_is_over_readable_answers_with_their_deviation() -> None:
     readable = [Answer(score, "ok", False) for score in (3.0, 4.0, 5.0)]
-    lost = Answer(None, "cut_off", False)
+    lost = Answer(None, "truncated", False)
     assert mean_of([lost, *readable, lost]) == (4.0, 1.0)
     assert mean_of([readable[0], lost]) == (3.0, None)
     assert mean_of([lost]) == (None, None)

@@ -1,7 +1,6 @@
-"""A small finished scale: two runs on two benchmarks, one of the runs trained."""
+"""Results of a small scale: two runs on two benchmarks; one run is trained."""
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,8 @@ from vqathinker.evaluation.metrics import write_metrics
 from vqathinker.evaluation.predictions import write_predictions
 from vqathinker.params import IntervalsParams
 from vqathinker.reporting.page.write import PageSources
-from vqathinker.reporting.plot_data import panels_for, training_curves
-from vqathinker.reporting.tables import Inputs, write_tables
+from vqathinker.reporting.plot_data import panel_titles, training_curves
+from vqathinker.reporting.tables import TableInputs, write_tables
 from vqathinker.video.store import write_shard
 from vqathinker.video.thumbnails import write_thumbnails
 
@@ -26,60 +25,32 @@ FRAMES = 4
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 NAMES = [f"{number:02d}.mp4" for number in range(VIDEOS)]
 MOS = np.linspace(1, 5, VIDEOS)
-RUNS = {"base": 0.0, "grpo": 1.0}  # how steeply scores follow the MOS
+RUNS = {"base": 0.0, "grpo": 1.0}  # slope of the scores against the MOS
 BENCHMARKS = {"seen": "in-domain", "unseen": "out-of-distribution"}
 
 
-@dataclass(frozen=True)
 class Scale:
-    """Paths of what the reporting reads."""
+    """Paths of the report's inputs."""
 
-    root: Path
-
-    @property
-    def predictions(self) -> list[Path]:
-        folder = self.root / "predictions"
-        return [folder / run / f"{name}.parquet" for run in RUNS for name in BENCHMARKS]
-
-    @property
-    def manifests(self) -> dict[str, Path]:
-        return {name: self.root / name / "manifest.parquet" for name in BENCHMARKS}
-
-    @property
-    def histories(self) -> dict[str, Path]:
-        return {"grpo": self.root / "history.csv"}
-
-    @property
-    def params(self) -> Path:
-        return self.root / "report.yaml"
-
-    @property
-    def thumbnails(self) -> list[Path]:
-        return [self.root / "thumbnails" / name for name in BENCHMARKS]
-
-    @property
-    def perturbed(self) -> list[Path]:
-        return [self.root / "perturbed" / "seen.parquet"]
-
-    @property
-    def sources(self) -> PageSources:
-        return PageSources(
+    def __init__(self, root: Path) -> None:
+        self.root, self.params = root, root / "report.yaml"
+        self.tables, self.figures = root / "tables", root / "figures"
+        self.predictions = [
+            root / "predictions" / run / f"{name}.parquet" for run in RUNS for name in BENCHMARKS
+        ]
+        self.manifests = {name: root / name / "manifest.parquet" for name in BENCHMARKS}
+        self.histories = {"grpo": root / "history.csv"}
+        self.thumbnails = [root / "thumbnails" / name for name in BENCHMARKS]
+        self.perturbed = [root / "perturbed" / "seen.parquet"]
+        self.sources = PageSources(
             self.tables, self.figures, self.params, tuple(self.predictions), self.manifests,
             tuple(self.perturbed), tuple(self.thumbnails),
         )  # fmt: skip
 
-    @property
-    def tables(self) -> Path:
-        return self.root / "tables"
-
-    @property
-    def figures(self) -> Path:
-        return self.root / "figures"
-
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Scale:
-    """A scale with its figures; only for reading."""
+    """A scale with its figures; read-only."""
     scale = Scale(tmp_path_factory.mktemp("finished") / "demo")
     scale.root.mkdir()
     scale.params.write_text(yaml.safe_dump(job()), encoding="utf-8")
@@ -89,24 +60,24 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Scale:
     metrics = []
     for path in scale.predictions:
         run, name = path.parent.name, path.stem
-        write_predictions(path, said(run), origin(run, name))
+        write_predictions(path, run_predictions(run), origin(run, name))
         metrics.append(scale.root / "metrics" / run / f"{name}.json")
         write_metrics(scale.manifests[name], path, {}, metrics[-1], intervals=QUICK)
-    inputs = Inputs(metrics, scale.predictions, list(scale.manifests.values()))
+    inputs = TableInputs(metrics, scale.predictions, list(scale.manifests.values()))
     write_tables(scale.params, inputs, scale.tables)
     steps = np.arange(1, 61)
-    columns = panels_for(["rewards/regression", "rewards/temporal"])
+    columns = panel_titles(["rewards/regression", "rewards/temporal"])
     history = pd.DataFrame({"step": steps, **{name: np.sqrt(steps) for name in columns}})
     history.to_csv(scale.histories["grpo"], index=False)
     scale.figures.mkdir()
     training_curves(scale.histories).to_csv(scale.figures / "training_curve.csv", index=False)
-    _write_what_points_open(scale)
+    _write_clips_and_copies(scale)
     return scale
 
 
-def _write_what_points_open(scale: Scale) -> None:
-    """Clips of one colour each, and copies of the second video."""
-    shade = torch.arange(20, 20 * VIDEOS, 20, dtype=torch.uint8)  # of every video but the first
+def _write_clips_and_copies(scale: Scale) -> None:
+    """Thumbnails of clips, each of one colour, and copies of the second video."""
+    shade = torch.arange(20, 20 * VIDEOS, 20, dtype=torch.uint8)  # every video except the first
     frames = shade.view(-1, 1, 1, 1, 1).expand(-1, FRAMES, 3, 28, 28)
     indices = torch.arange(FRAMES).expand(VIDEOS - 1, FRAMES)
     for folder in scale.thumbnails:
@@ -122,13 +93,13 @@ def _write_what_points_open(scale: Scale) -> None:
 
 @pytest.fixture
 def scale(finished: Scale, tmp_path: Path) -> Scale:
-    """A copy without figures, to be changed."""
+    """A writable copy without figures."""
     no_figures = shutil.ignore_patterns("figures")
     return Scale(shutil.copytree(finished.root, tmp_path / "demo", ignore=no_figures))
 
 
 def job() -> dict[str, Any]:
-    """The file of the job `tables`: what tables know of a scale."""
+    """The parameter file of the job `tables`."""
     data = {
         "train": "mine", "in_domain": ["seen"], "out_of_distribution": ["unseen"],
         "counts": {"mine": 900, **dict.fromkeys(BENCHMARKS, VIDEOS)}, "cards": "cards",
@@ -149,7 +120,7 @@ def job() -> dict[str, Any]:
 
 
 def manifest(domain: str) -> pd.DataFrame:
-    """The first video cannot be decoded."""
+    """A manifest whose first video cannot be decoded."""
     bad, good = ["no_index", "<no> moov atom"], ["ok", None]
     state = pd.DataFrame([bad, *[good] * (VIDEOS - 1)], columns=["status", "reason"])
     known = {"mos": MOS, "mos_training": MOS, "content": None, "kind": None, "domain": domain}
@@ -157,8 +128,8 @@ def manifest(domain: str) -> pd.DataFrame:
     return state.assign(video=NAMES, **known)
 
 
-def said(run: str) -> pd.DataFrame:
-    """Scores rise by 0.01 a video, and with the MOS; the sixth answer cannot be read."""
+def run_predictions(run: str) -> pd.DataFrame:
+    """Scores rise by 0.01 per video and with the MOS; the sixth answer has no score."""
     score = 3 + RUNS[run] * (MOS - 3) + 0.01 * np.arange(VIDEOS)
     score[5] = np.nan
     completion = [f"<think>{run} {name}</think>" for name in NAMES]

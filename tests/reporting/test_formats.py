@@ -1,25 +1,25 @@
-"""Claims about tables as Markdown, LaTeX and CSV."""
+"""Tests of tables as Markdown and LaTeX."""
 
 import subprocess
 from pathlib import Path
 
 from tests.programs import latex_or_skip
 
-from vqathinker.reporting.formats import Cell, Column, Grid, latex, markdown, write_csv
+from vqathinker.reporting.formats import Cell, Column, Grid, latex, markdown
 
-NASTY = r"a_b & 50 % of ~$x$ #1 {z} ^ \n | ± – <1"
+SPECIAL_CHARACTERS = r"a_b & 50 % of ~$x$ #1 {z} ^ \n | ± – <1"
 GRID = Grid(
     "Scores of a_b & others",
     [Column("method", number=False), Column("SRCC", "set_1"), Column("PLCC", "set_1"), Column("n")],
     [
-        [[Cell(NASTY), Cell("0.900", 1), Cell("0.800", 2), Cell("12")]],
+        [[Cell(SPECIAL_CHARACTERS), Cell("0.900", 1), Cell("0.800", 2), Cell("12")]],
         [[Cell("ours"), Cell("–"), Cell("0.850 [0.8, 0.9]", 1), Cell("3")]],
     ],
     ["50 % & more_"],
 )
 
 
-def test_markdown_marks_the_best_bold_and_the_second_in_italics() -> None:
+def test_markdown_marks_the_best_bold_and_the_second_best_italic() -> None:
     lines = markdown([GRID]).splitlines()
     assert lines[:4] == [
         "### Scores of a_b & others",
@@ -38,9 +38,3 @@ def test_latex_compiles(tmp_path: Path) -> None:
     (tmp_path / "t.tex").write_text(text + latex([GRID]) + r"\end{document}", encoding="utf-8")
     command = [tex, "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
-
-
-def test_csv_has_nothing_where_a_value_is_none(tmp_path: Path) -> None:
-    rows = [{"a": 0.5, "b": None, "c": True}, {"a": 1, "b": "x, y", "c": False}]
-    write_csv(tmp_path / "t.csv", ["a", "b", "c"], rows, 9)
-    assert (tmp_path / "t.csv").read_text() == 'a,b,c\n0.500000000,,yes\n1,"x, y",no\n'

@@ -1,4 +1,4 @@
-"""Claims about the ladder of runs."""
+"""Tests of the ladder of runs."""
 
 from pathlib import Path
 from typing import Any
@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vqathinker.evaluation.intervals import average_over_sets, bootstrap, generator_of
+from vqathinker.evaluation.intervals import average_over_sets, bootstrap, generator_for
 from vqathinker.evaluation.significance import compare
 from vqathinker.params import IntervalsParams
 from vqathinker.reporting.formats import FILES, markdown
-from vqathinker.reporting.ladder import Agreements, ladder_grids, ladder_lines, ladder_rows
-from vqathinker.reporting.main_table import TableScale
+from vqathinker.reporting.ladder import AgreementCache, ladder_grids, ladder_lines, ladder_rows
+from vqathinker.reporting.main_table import ReportScale
 
 N = 40
 INTERVALS = IntervalsParams(resamples=200, seed=1, confidence=0.95)
@@ -41,7 +41,7 @@ RUNS = {
     "four": row(train=False, after="grpo", clips={"test_setting": "4x560"}),
     "six": row(clips={"test_setting": "6x448"}),
 }
-SCALE = TableScale(
+SCALE = ReportScale(
     train_set="mine",
     domains={"a": "in-domain", "b": "in-domain", "c": "out-of-distribution"},
     counts={"a": N, "b": N, "c": N},
@@ -50,11 +50,11 @@ SCALE = TableScale(
 )
 
 
-def agreements(runs: tuple[str, ...], benchmarks: str = "abc") -> Agreements:
-    """Scores that follow the MOS the worse the later a run comes; `again` lacks a video."""
+def agreements(runs: tuple[str, ...], benchmarks: str = "abc") -> AgreementCache:
+    """Scores with more noise for later runs; `again` lacks a video."""
     generator = np.random.default_rng(0)
     mos = generator.normal(size=N)
-    judged = {
+    scored = {
         (run, name): pd.DataFrame({
             "video": NAMES, "mos": mos, "content": None,
             "score": mos + generator.normal(size=N) * (0.2 + 0.3 * number),
@@ -62,30 +62,30 @@ def agreements(runs: tuple[str, ...], benchmarks: str = "abc") -> Agreements:
         for number, run in enumerate(runs)
         for name in benchmarks
     }  # fmt: skip
-    return Agreements(judged, INTERVALS)
+    return AgreementCache(scored, INTERVALS)
 
 
-def lines_of(drawn: Agreements, *runs: str) -> list[dict[str, Any]]:
+def lines_of(drawn: AgreementCache, *runs: str) -> list[dict[str, Any]]:
     files = {(run, name): Path(run, name) for run in RUNS for name in "abc"}
     return ladder_lines(SCALE, ladder_rows(SCALE, runs), drawn, files)
 
 
-def changed(drawn: Agreements, **judged: pd.DataFrame | None) -> Agreements:
-    """With other videos of a run on a benchmark, by their names joined: `sft_a`."""
-    found = {**drawn.judged, **{tuple(key.split("_")): own for key, own in judged.items()}}
-    return Agreements({key: own for key, own in found.items() if own is not None}, INTERVALS)
+def changed(drawn: AgreementCache, **scored: pd.DataFrame | None) -> AgreementCache:
+    """Agreements with other videos for a run and benchmark, given as `run_benchmark`."""
+    found = {**drawn.scored, **{tuple(key.split("_")): own for key, own in scored.items()}}
+    return AgreementCache({key: own for key, own in found.items() if own is not None}, INTERVALS)
 
 
-def find(lines: list[dict[str, Any]], **wanted: Any) -> dict[str, Any]:
-    (line,) = (one for one in lines if all(one[key] == value for key, value in wanted.items()))
+def find(lines: list[dict[str, Any]], **expected: Any) -> dict[str, Any]:
+    (line,) = (one for one in lines if all(one[key] == value for key, value in expected.items()))
     return line
 
 
-def test_rows_are_told_by_what_differs_and_not_by_name() -> None:
-    rows = {one.name: (one.group, one.differs) for one in ladder_rows(SCALE, RUNS)}
+def test_variants_come_from_parameters_and_not_from_names() -> None:
+    rows = {one.name: (one.group, one.variant) for one in ladder_rows(SCALE, RUNS)}
     assert rows == {
         "grpo": ("method", "the method"),
-        "untouched": ("untrained", "large as it is"),
+        "untouched": ("untrained", "large (untrained)"),
         "no-temporal": ("ablation", "rewards.weights.temporal 0"),
         "sft": ("training", "training.method sft"),
         "small": ("backbone", "base.name small"),
@@ -96,26 +96,26 @@ def test_rows_are_told_by_what_differs_and_not_by_name() -> None:
     }
 
 
-def test_differences_are_those_of_the_functions_and_name_both_runs() -> None:
+def test_differences_are_paired_and_list_files_of_both_runs() -> None:
     drawn = agreements(("grpo", "sft"))
     lines = lines_of(drawn, "grpo", "sft")
     both = {}
     for name in "ab":
-        scores = np.stack([drawn.judged[run, name]["score"].to_numpy() for run in ("grpo", "sft")])
-        mos = drawn.judged["grpo", name]["mos"].to_numpy()
-        both[name] = bootstrap(scores, mos, generator=generator_of(1, name), resamples=200)
+        scores = np.stack([drawn.scored[run, name]["score"].to_numpy() for run in ("grpo", "sft")])
+        mos = drawn.scored["grpo", name]["mos"].to_numpy()
+        both[name] = bootstrap(scores, mos, generator=generator_for(1, name), resamples=200)
     expected = compare(both["a"][1].srcc, both["a"][0].srcc)
     line = find(lines, row="sft", benchmark="a", measure="srcc")
     found = [line[key] for key in ("difference", "difference_low", "difference_high", "p")]
     assert found == list(expected[:4])
     assert line[FILES] == [Path("sft", "a"), Path("grpo", "a")]
-    means = [average_over_sets([both[name][run].plcc for name in "ab"]) for run in (1, 0)]
+    means = [average_over_sets([both[name][run].plcc for name in "ab"], [1, 1]) for run in (1, 0)]
     average = find(lines, row="sft", benchmark="average", domain="in-domain", measure="plcc")
     assert average["difference"] == compare(*means).difference
     assert (average["benchmarks"], len(average[FILES])) == (2, 4)
 
 
-def test_several_seeds_are_their_mean_and_spread_on_what_all_have_scored() -> None:
+def test_seeds_are_averaged_on_the_videos_that_all_scored() -> None:
     drawn = agreements(("grpo", "again", "sft"))
     lines = lines_of(drawn, "grpo", "again", "sft")
     values = [found.srcc.value for found in drawn.of(["grpo", "again"], "a") or []]
@@ -128,10 +128,10 @@ def test_several_seeds_are_their_mean_and_spread_on_what_all_have_scored() -> No
 
 
 @pytest.mark.parametrize("rows", [0, N])
-def test_what_is_not_defined_gives_a_reason_and_no_number(rows: int) -> None:
-    """Of no video, and of scores that are all equal."""
+def test_undefined_values_have_a_reason(rows: int) -> None:
+    """Without videos, and with scores that are all equal."""
     drawn = agreements(("grpo", "sft"))
-    flat = drawn.judged["sft", "a"][:rows].assign(score=3.0)
+    flat = drawn.scored["sft", "a"][:rows].assign(score=3.0)
     lines = lines_of(changed(drawn, sft_a=flat), "grpo", "sft")
     line = find(lines, row="sft", benchmark="a", measure="srcc")
     assert (line["value"], line["difference"], line["p"]) == (None, None, None)
@@ -139,14 +139,14 @@ def test_what_is_not_defined_gives_a_reason_and_no_number(rows: int) -> None:
     assert find(lines, row="sft", benchmark="b", measure="srcc")["p"] is not None
 
 
-def test_a_benchmark_without_predictions_of_a_row_is_left_out_of_its_average() -> None:
+def test_averages_leave_out_benchmarks_without_predictions() -> None:
     lines = lines_of(changed(agreements(("grpo", "sft")), sft_b=None), "grpo", "sft")
     average = find(lines, row="sft", benchmark="average", domain="in-domain", measure="srcc")
     assert average["benchmarks"] == 1
     assert average["difference"] is not None
 
 
-def test_each_question_has_its_grids_with_the_method_above() -> None:
+def test_each_grid_starts_with_the_method() -> None:
     grids = ladder_grids(SCALE, lines_of(agreements(tuple(RUNS)), *RUNS))
     rows = {grid.title: [row[0].text for b in grid.blocks for row in b] for grid in grids}
     assert rows["Ablation ladder: averages"] == ["grpo", "untouched", "no-temporal", "still"]

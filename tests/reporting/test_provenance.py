@@ -1,4 +1,4 @@
-"""Claims about where numbers come from: provenance, explain, verify and archive."""
+"""Tests of provenance, explain, verify and archive."""
 
 import csv
 import json
@@ -39,7 +39,7 @@ Change = Callable[[], None]
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
-    """A project's folder with two runs on two benchmarks and their tables; only for reading."""
+    """A project folder with two runs on two benchmarks and their tables; read-only."""
     folder = tmp_path_factory.mktemp("project")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -54,7 +54,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
             for name in SETS:
                 predictions = RESULTS / "predictions" / run / f"{name}.parquet"
                 metrics = RESULTS / "metrics" / run / f"{name}.json"
-                write_said(predictions, run, name)
+                write_run_predictions(predictions, run, name)
                 manifest = Path("data", name, "manifest.parquet")
                 write_metrics(manifest, predictions, {}, metrics, intervals=QUICK)
                 files["metrics"].append(str(metrics))
@@ -68,14 +68,14 @@ def made(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
 
 @pytest.fixture
 def project(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of it to change, which is where commands run."""
+    """A writable copy of the project, as working directory."""
     folder = shutil.copytree(made, tmp_path / "project")
     monkeypatch.chdir(folder)
     return folder
 
 
 @pytest.fixture
-def inside(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def in_project(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(made)
 
 
@@ -124,7 +124,7 @@ def write_policy(folder: Path, run: str) -> None:
     (folder.parent / "history.csv").write_text("step\n1\n", encoding="utf-8")
 
 
-def write_said(path: Path, run: str, benchmark: str) -> None:
+def write_run_predictions(path: Path, run: str, benchmark: str) -> None:
     score = 3 + (MOS - 3) * (run == "grpo") + np.sin(np.arange(len(VIDEOS)))
     table = pd.DataFrame({"video": VIDEOS, "score": score, "greedy": score})
     policy = Path("models/demo", run, "policy")
@@ -136,8 +136,8 @@ def write_said(path: Path, run: str, benchmark: str) -> None:
     write_predictions(path, table.assign(completion="", parse_status="ok"), origin)
 
 
-@pytest.mark.usefixtures("inside")
-def test_every_cell_of_every_table_can_be_explained() -> None:
+@pytest.mark.usefixtures("in_project")
+def test_every_table_cell_can_be_explained() -> None:
     tables = read_provenance(RESULTS).tables
     assert set(tables) >= {"scoring", "overall", "scores", "answers", "main", "ladder"}
     for table, entry in tables.items():
@@ -147,24 +147,24 @@ def test_every_cell_of_every_table_can_be_explained() -> None:
             column = list(row)[-1]
             explained = explain(RESULTS, table, name, column)
             assert explained.value == row[column]
-            assert explained.chains or table == "attribution"  # nobody was asked here
+            assert explained.chains or table == "attribution"  # no questions were asked
             assert as_text(explained)
 
 
-@pytest.mark.usefixtures("inside")
-def test_a_row_comes_from_all_its_benchmarks_and_from_the_runs_it_is_compared_with() -> None:
+@pytest.mark.usefixtures("in_project")
+def test_source_files_of_a_row_include_its_benchmarks_and_compared_runs() -> None:
     tables = read_provenance(RESULTS).tables
     metrics = "results/demo/metrics"
     ours = {files[0] for row, files in tables["main"]["rows"].items() if row.startswith("grpo/")}
     assert ours == {f"{metrics}/grpo/{name}.json" for name in SETS}
     assert tables["overall"]["rows"]["base/in-domain"] == [f"{metrics}/base/demo_indomain.json"]
-    row = "untrained/base/demo as it is/in-domain/demo_indomain/srcc"
+    row = "untrained/base/demo (untrained)/in-domain/demo_indomain/srcc"
     compared = tables["ladder"]["rows"][row]
     assert compared == [f"{metrics}/{run}/demo_indomain.json" for run in RUNS]
 
 
-@pytest.mark.usefixtures("inside")
-def test_a_number_is_followed_down_to_its_videos() -> None:
+@pytest.mark.usefixtures("in_project")
+def test_explain_traces_a_number_to_its_videos() -> None:
     done = call("explain", str(RESULTS), "scoring", "grpo/demo_content", "srcc", "--json")
     [chain] = json.loads(done.stdout)["chains"]
     states = {link["kind"]: link["state"] for link in chain["links"]}
@@ -197,17 +197,19 @@ def remove_policy() -> None:
     [
         (change_manifest, "manifest     data/demo_content/manifest.parquet  DIFFERS"),
         (change_video, "videos       8: 7 ok, 1 DIFFERS"),
-        (remove_policy, "policy       models/demo/grpo/policy  gone"),
+        (remove_policy, "policy       models/demo/grpo/policy  missing"),
     ],
 )
-def test_what_is_no_longer_what_it_was_is_told(project: Path, change: Change, line: str) -> None:
+def test_explain_reports_changed_and_missing_files(
+    project: Path, change: Change, line: str
+) -> None:
     change()
     done = call("explain", str(RESULTS), "scoring", "grpo/demo_content", "srcc")
     assert done.exit_code == 0
     assert line in done.stdout.splitlines()
 
 
-@pytest.mark.usefixtures("inside")
+@pytest.mark.usefixtures("in_project")
 @pytest.mark.parametrize(
     ("words", "named"),
     [
@@ -216,15 +218,13 @@ def test_what_is_no_longer_what_it_was_is_told(project: Path, change: Change, li
         (("scoring", "grpo/demo_content", "srrc"), "did you mean srcc?"),
     ],
 )
-def test_a_wrong_cell_is_answered_with_those_that_there_are(
-    words: tuple[str, ...], named: str
-) -> None:
+def test_an_unknown_cell_lists_the_known_ones(words: tuple[str, ...], named: str) -> None:
     done = call("explain", str(RESULTS), *words)
     assert done.exit_code == 1
     assert named in done.stderr
 
 
-def test_results_that_follow_from_their_predictions_agree_from_anywhere(
+def test_verify_agrees_from_any_working_directory(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -234,7 +234,7 @@ def test_results_that_follow_from_their_predictions_agree_from_anywhere(
     assert "main.csv: agrees" in done.stdout.splitlines()
 
 
-def test_a_changed_prediction_is_told_with_the_cells_that_hang_on_it(project: Path) -> None:
+def test_verify_lists_the_cells_that_a_changed_prediction_affects(project: Path) -> None:
     path = RESULTS / "predictions/grpo/demo_content.parquet"
     table, origin = read_predictions(path)
     write_predictions(path, table.assign(score=table["score"].to_numpy()[::-1]), origin)
@@ -246,9 +246,7 @@ def test_a_changed_prediction_is_told_with_the_cells_that_hang_on_it(project: Pa
     assert "  base/demo_content, srcc: " not in done.stdout
 
 
-def test_two_archives_are_the_same_bytes_and_hold_what_is_promised(
-    project: Path, tmp_path: Path
-) -> None:
+def test_archives_are_reproducible_and_complete(project: Path, tmp_path: Path) -> None:
     for name in ("a.zip", "b.zip"):
         assert call("archive", str(RESULTS), "--out", str(tmp_path / name)).exit_code == 0
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
@@ -266,7 +264,7 @@ def test_two_archives_are_the_same_bytes_and_hold_what_is_promised(
     assert "numpy" in packages
 
 
-def test_an_archive_is_a_crate_of_a_run_of_the_workflow(project: Path, tmp_path: Path) -> None:
+def test_an_archive_is_a_valid_workflow_run_crate(project: Path, tmp_path: Path) -> None:
     call("archive", str(RESULTS), "--out", str(tmp_path / "a.zip"))
     crate = ROCrate(tmp_path / "a.zip")
     assert crate.mainEntity.id == "Snakefile"
@@ -284,9 +282,7 @@ def test_an_archive_is_a_crate_of_a_run_of_the_workflow(project: Path, tmp_path:
     )
 
 
-def test_the_revision_on_record_is_that_of_the_project_and_not_of_a_folder_above(
-    project: Path, tmp_path: Path
-) -> None:
+def test_the_recorded_revision_ignores_parent_repositories(project: Path, tmp_path: Path) -> None:
     program_or_skip("git")
 
     def archived() -> dict[str, Any]:
@@ -300,7 +296,7 @@ def test_the_revision_on_record_is_that_of_the_project_and_not_of_a_folder_above
     assert "?? params.yaml" in archived()["changed"]
 
 
-def test_an_archive_outside_of_a_project_says_what_it_needs(project: Path) -> None:
+def test_archive_without_a_snakefile_is_an_error(project: Path) -> None:
     Path("Snakefile").unlink()
     done = call("archive", str(RESULTS), "--out", "a.zip")
     assert done.exit_code == 1

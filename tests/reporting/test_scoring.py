@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,27 +11,22 @@ import pytest
 from rich.console import Console
 
 from vqathinker.errors import InputError
-from vqathinker.evaluation.origins import ABSENT
-from vqathinker.evaluation.understanding.measure import row_of
+from vqathinker.evaluation.origins import MISSING_SETS
+from vqathinker.evaluation.understanding.measure import measure_row
 from vqathinker.params import UnderstandingParams
 from vqathinker.reporting.formats import FILES, read_table, write_table
-from vqathinker.reporting.published import (
-    HOW_SURE,
-    METHOD,
-    read_published,
-    read_published_accuracy,
-)
+from vqathinker.reporting.published import PAPER_METHOD, SOURCE_TYPES, read_published
 from vqathinker.reporting.scores import (
-    SCORING,
+    SCORING_COLUMNS,
     average,
     read_metrics,
     score_tables,
     understanding_tables,
 )
 from vqathinker.reporting.summary import print_summary
-from vqathinker.reporting.tables import remarks
+from vqathinker.reporting.tables import table_notes
 
-COUNTS = {"ok": 9, "no_answer": 1, "not_a_number": 0, "out_of_range": 0, "cut_off": 0}
+COUNTS = {"ok": 9, "no_answer": 1, "not_a_number": 0, "out_of_range": 0, "truncated": 0}
 OF_KIND: dict[str, Any] = {
     "srcc": 0.5, "plcc": 0.25, "reason": None, "n_scored": 9, "distinct": 5, "spread_error": None,
 }  # fmt: skip
@@ -44,16 +40,16 @@ QUESTIONS = UnderstandingParams.model_validate(
         "seed": 7, "max_questions": None, "answer_by": "generated",
     }
 )  # fmt: skip
-ACCURACY = row_of("accuracy", "overall", "", n=3, n_failed=0, value=2 / 3, low=0.2, high=0.94,
+ACCURACY = measure_row("accuracy", "overall", "", n=3, n_failed=0, value=2 / 3, low=0.2, high=0.94,
                   chance=0.2, majority=1 / 3)  # fmt: skip
-YES_NO = row_of("accuracy", "type", "yes/no", n=9, n_failed=1, value=0.5, low=0.2, high=0.8,
+YES_NO = measure_row("accuracy", "type", "yes/no", n=9, n_failed=1, value=0.5, low=0.2, high=0.8,
                 chance=0.5)  # fmt: skip
 
 
 def result(run: str, benchmark: str, **other: Any) -> dict[str, Any]:
     plain: dict[str, Any] = {
         "run": run, "benchmark": benchmark, "domain": "in-domain", "score": "greedy",
-        "n": 10, "n_missing": 0, "n_damaged": 0, "n_null": 0, "srcc": 0.5, "plcc": 0.25,
+        "n": 10, "n_missing": 0, "n_damaged": 0, "n_no_score": 0, "srcc": 0.5, "plcc": 0.25,
         "not_scored": {}, "by_score": {"greedy": OF_KIND}, "answers": COUNTS, "samples": {},
     }  # fmt: skip
     return plain | other
@@ -80,14 +76,14 @@ def write(folder: Path, *results: dict[str, Any]) -> Path:
     return folder / "tables"
 
 
-def test_scoring_has_one_row_for_each_file_in_the_order_given(tmp_path: Path) -> None:
+def test_scoring_has_one_row_per_file_in_the_given_order(tmp_path: Path) -> None:
     tables = write(
         tmp_path,
         result("grpo", "konvid", srcc=0.8512349, n_damaged=1, measures=measured("srcc", 0.7, 0.9)),
-        result("base", "konvid", srcc=None, plcc=None, n_null=10),
+        result("base", "konvid", srcc=None, plcc=None, n_no_score=10),
     )
     assert (tables / "scoring.csv").read_bytes() == (
-        b"run,benchmark,domain,score,n,n_missing,n_damaged,n_null,"
+        b"run,benchmark,domain,score,n,n_missing,n_damaged,n_no_score,"
         b"srcc,plcc,srcc_low,srcc_high,plcc_low,plcc_high\n"
         b"grpo,konvid,in-domain,greedy,10,0,1,0,0.851235,0.250000,0.700000,0.900000,,\n"
         b"base,konvid,in-domain,greedy,10,0,0,10,,,,,,\n"
@@ -97,7 +93,7 @@ def test_scoring_has_one_row_for_each_file_in_the_order_given(tmp_path: Path) ->
     assert lines[3].startswith("| base | konvid | in-domain | greedy | 10 | 0 | 0 | 10 | – | – |")
 
 
-def test_further_measures_have_a_table_with_the_published_accuracy_beside(tmp_path: Path) -> None:
+def test_the_measures_table_has_published_accuracies(tmp_path: Path) -> None:
     found = measured("pairwise_accuracy", 0.7, 0.9) | measured("srcc", 0.1, 0.2)
     found |= measured("rmse_logistic", None, None, value=None, reason="no fit")
     tables = write(tmp_path, result("grpo", "konvid_1k", measures=found))
@@ -108,16 +104,16 @@ def test_further_measures_have_a_table_with_the_published_accuracy_beside(tmp_pa
     ]
 
 
-def test_averages_are_weighted_by_the_number_of_videos_and_say_over_how_many() -> None:
-    # 0.9 of 30 and 0.5 of 10 videos; a set that is not there counts as missing alone
-    absent = result("r", "c", n=30, n_missing=30, srcc=None, plcc=None)
+def test_averages_are_weighted_by_videos_and_count_them() -> None:
+    # 0.9 on 30 and 0.5 on 10 videos; a missing set adds only to n_missing
+    missing = result("r", "c", n=30, n_missing=30, srcc=None, plcc=None)
     rows = list(
-        average(of_files(result("r", "a", n=30, srcc=0.9, n_null=2), result("r", "b"), absent))
+        average(of_files(result("r", "a", n=30, srcc=0.9, n_no_score=2), result("r", "b"), missing))
     )
     assert rows == [
         {
             "run": "r", "domain": "in-domain", "benchmarks": 3, "benchmarks_scored": 2,
-            "n": 70, "n_missing": 30, "n_damaged": 0, "n_null": 2, "n_scored": 38,
+            "n": 70, "n_missing": 30, "n_damaged": 0, "n_no_score": 2, "n_scored": 38,
             "srcc": pytest.approx(0.8), "plcc": pytest.approx(0.25),
             FILES: [Path("r", f"{name}.json") for name in "abc"],
         }
@@ -126,7 +122,7 @@ def test_averages_are_weighted_by_the_number_of_videos_and_say_over_how_many() -
     assert (row["srcc"], row["benchmarks_scored"], row["n_scored"]) == (None, 0, 0)
 
 
-def test_the_published_figures_average_to_the_published_overall() -> None:
+def test_published_values_average_to_the_published_overall() -> None:
     # docs/method.md, section 6: published SRCC and PLCC of VQAThinker and their averages
     published = {
         "in-domain": [(7182, 0.883, 0.880), (3573, 0.798, 0.834), (1200, 0.881, 0.884),
@@ -143,32 +139,29 @@ def test_the_published_figures_average_to_the_published_overall() -> None:
     assert found == [(0.855, 0.866), (0.661, 0.698)]
 
 
-def test_names_that_look_like_numbers_are_read_back_as_texts(tmp_path: Path) -> None:
-    (row,) = read_table(write(tmp_path, result("r", "1.5")) / "scoring.csv", SCORING)
-    assert (row["benchmark"], row["n"], row["srcc"]) == ("1.5", 10, 0.5)
-
-
-def test_what_is_no_table_or_no_metrics_is_refused_by_name(tmp_path: Path) -> None:
+def test_invalid_tables_and_metrics_are_refused_by_name(tmp_path: Path) -> None:
     paths = write_metrics(tmp_path, result("r", "a"), result("r", "a"), {"run": "r"})
     with pytest.raises(InputError, match=r"1\.json.*\('r', 'a'\)"):
         read_metrics(paths[:2])
     with pytest.raises(InputError, match=r"2\.json.*benchmark, domain"):
         read_metrics(paths[2:])
     with pytest.raises(InputError, match=r"scoring\.csv"):
-        read_table(tmp_path / "scoring.csv", SCORING)
+        read_table(tmp_path / "scoring.csv", SCORING_COLUMNS)
     (tmp_path / "scoring.csv").write_text("run\nr\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"scoring\.csv.*benchmark"):
-        read_table(tmp_path / "scoring.csv", SCORING)
+        read_table(tmp_path / "scoring.csv", SCORING_COLUMNS)
 
 
-def test_each_set_that_is_not_there_is_named_once_with_the_rows_it_leaves_empty() -> None:
+def test_each_missing_set_is_listed_once_with_its_empty_rows() -> None:
     both = {"cgvds": "cgvds is not there", "lsvq_train": "lsvq_train is not there"}
     one = {"lsvq_train": both["lsvq_train"]}
-    absent = (("cgvds", both), ("konvid_1k", one), ("konvid_1k", {}))
-    results = of_files(*(result("r", name, provenance={ABSENT: lack}) for name, lack in absent))
-    lacking, _ = remarks(results, CARDS)
+    missing = (("cgvds", both), ("konvid_1k", one), ("konvid_1k", {}))
+    results = of_files(
+        *(result("r", name, provenance={MISSING_SETS: reason}) for name, reason in missing)
+    )
+    missing, _ = table_notes(results, CARDS)
     files = [Path("r", "cgvds.json"), Path("r", "konvid_1k.json")]
-    assert lacking == [
+    assert missing == [
         {"set": "cgvds", "rows": 1, "reason": both["cgvds"], FILES: files[:1]},
         {"set": "lsvq_train", "rows": 2, "reason": both["lsvq_train"], FILES: files},
     ]
@@ -176,12 +169,12 @@ def test_each_set_that_is_not_there_is_named_once_with_the_rows_it_leaves_empty(
 
 def answered(folder: Path, run: str, task: str, *rows: dict[str, Any]) -> Path:
     path = folder / f"{run}-{task}.json"
-    content = {"run": run, "task": task, "reading": "generated", "rows": rows}
+    content = {"run": run, "task": task, "answer_by": "generated", "rows": rows}
     path.write_text(json.dumps(content), encoding="utf-8")
     return path
 
 
-def test_every_run_has_its_accuracy_beside_chance_and_beside_what_is_published(
+def test_every_run_has_accuracy_chance_and_published_value(
     tmp_path: Path,
 ) -> None:
     files = [answered(tmp_path, run, "demo_indomain", ACCURACY) for run in ("grpo", "base")]
@@ -190,11 +183,11 @@ def test_every_run_has_its_accuracy_beside_chance_and_beside_what_is_published(
     assert [(row["run"], row["value"], row["chance"]) for row in made.rows] == [
         ("base", 2 / 3, 0.2), ("grpo", 2 / 3, 0.2)
     ]  # fmt: skip
-    absent, asked = others.rows
-    assert (absent["value"], absent[FILES]) == (None, [])
-    assert "vqathinker data fetch q_bench_video" in absent["reason"]
-    assert asked["published"] == pytest.approx(0.7042)
-    assert [path.name for path in asked[FILES]] == [
+    missing, understanding = others.rows
+    assert (missing["value"], missing[FILES]) == (None, [])
+    assert "vqathinker data fetch q_bench_video" in missing["reason"]
+    assert understanding["published"] == pytest.approx(0.7042)
+    assert [path.name for path in understanding[FILES]] == [
         "grpo-q_bench_video.json", "published_understanding.csv"
     ]  # fmt: skip
     write_table(made, tmp_path)
@@ -203,33 +196,24 @@ def test_every_run_has_its_accuracy_beside_chance_and_beside_what_is_published(
         understanding_tables(QUESTIONS, ["base"], [*files, files[1]])
 
 
-def test_the_method_has_a_row_on_every_benchmark_of_the_paper(config) -> None:
+def test_the_paper_has_a_value_on_each_of_its_benchmarks(config) -> None:
     data = config["scales"]["paper"]["data"]
     published = read_published()
-    rows = {row["benchmark"]: row for row in published if row["method"] == METHOD}
+    rows = {row["benchmark"]: row for row in published if row["method"] == PAPER_METHOD}
     known = {*data["in_domain"], *data["out_of_distribution"], "kvq"}
     assert set(rows) == {row["benchmark"] for row in published} == known
     assert (rows["lsvq_test"]["srcc"], rows["lsvq_test"]["plcc"]) == (0.883, 0.880)
-    assert rows["vdpve"]["how_sure"] == "catalogue"
+    assert rows["vdpve"]["source_type"] == "catalogue"
 
 
-def test_published_rows_are_whole_and_unique() -> None:
+def test_published_rows_are_complete_and_unique() -> None:
     table = pd.DataFrame(read_published())
-    key = [table["how_sure"] == "independent", *(table[c] for c in ("method", "training_data"))]
+    key = [table["source_type"] == "independent", *(table[c] for c in ("method", "training_data"))]
     assert not pd.DataFrame(key).T.assign(benchmark=table["benchmark"]).duplicated().any()
     assert table[["srcc", "plcc"]].abs().max(axis=None) <= 1
-    assert table["ranked"].dtype == bool
-    assert set(table["how_sure"]) <= set(HOW_SURE)
+    assert table["comparable"].dtype == bool
+    assert set(table["source_type"]) <= set(SOURCE_TYPES)
     assert (table != "").all(axis=None)
-
-
-def test_accuracies_of_the_released_weights_are_those_printed_by_the_group() -> None:
-    found = {key: round(100 * value, 2) for key, value in read_published_accuracy().items()}
-    pairs = [found["pairwise_accuracy", name] for name in ("konvid_1k", "vdpve", "live_yt_hfr")]
-    assert pairs == [87.17, 77.33, 62.08]
-    asked = [found["q_bench_video_dev", part] for part in ("yes_no", "what_how", "open_ended")]
-    assert asked == [70.42, 56.56, 35.15]
-    assert found["q_bench_video_dev", "overall"] == 55.70
 
 
 def printed(folder: Path) -> str:
@@ -245,7 +229,7 @@ def change(scale: Any, **columns: Any) -> pd.DataFrame:
     return rows
 
 
-def test_long_names_and_intervals_fit_eighty_columns_in_one_piece(scale: Any) -> None:
+def test_long_names_and_intervals_fit_eighty_columns(scale: Any) -> None:
     long = {"run": "grpo-only-regression", "benchmark": "demo_distortion"}
     rows = change(scale, srcc_low=-0.9012, srcc_high=0.9987, **long)
     lines = printed(scale.root).splitlines()
@@ -255,13 +239,9 @@ def test_long_names_and_intervals_fit_eighty_columns_in_one_piece(scale: Any) ->
     assert max(len(line) for line in lines if "Report" not in line) <= 80
 
 
-def test_what_is_lost_is_counted_by_row_and_told_by_kind(scale: Any) -> None:
-    rows = change(scale, n_missing=2, n_damaged=0, n_null=1)
-    said = printed(scale.root)
-    assert said.count(f"  {int(rows['n'].iloc[0]) - 3}     3  ") == len(rows)  # n is compared
-    assert f"{2 * len(rows)} missing, {len(rows)} without" in said
-
-
-def test_without_tables_it_names_the_file(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"scoring\.csv"):
-        printed(tmp_path)
+def test_the_summary_counts_videos_without_a_score(scale: Any) -> None:
+    rows = change(scale, n_missing=2, n_damaged=0, n_no_score=1)
+    output = printed(scale.root)
+    scored = int(rows["n"].iloc[0]) - 3
+    assert len(re.findall(rf"  {scored} +3  ", output)) == len(rows)
+    assert f"{2 * len(rows)} missing, {len(rows)} without" in output

@@ -95,10 +95,10 @@ def table(
 
 
 def test_failures_are_shares_and_no_scores() -> None:
-    perturbed = Counter({"ok": 1, "cut_off": 2, "no_answer": 1})
+    perturbed = Counter({"ok": 1, "truncated": 2, "no_answer": 1})
     found = measure(table([[1, NAN], [2, 4]], [[0, 1], [0, 1]], perturbed), [2.0, 2.0])
     assert found["failures/no_answer"] == 0.25
-    assert found["failures/cut_off"] == 0
+    assert found["failures/truncated"] == 0
     assert found["failures_perturbed"] == 0.75
     assert found["spread/score"] == pytest.approx(np.sqrt(2))  # of the second group alone
     assert found["score_error"] == pytest.approx((-1 + 0 + 2) / 3)

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from tests.training.conftest import Rolled, Settings, same_weights, weights_after
 
-from vqathinker.reporting.plot_data import PANELS
+from vqathinker.reporting.plot_data import PANEL_TITLES
 from vqathinker.training.checkpoints import TrainingError
 
 
@@ -32,7 +32,7 @@ def test_a_run_writes_a_history_and_leaves_the_reference(finished: Path) -> None
     assert table["step"].tolist() == [1, 2, 3]
     checkpoints = {path.name for path in (finished / "checkpoints").iterdir()}
     assert checkpoints == {"checkpoint-2", "checkpoint-3"}  # of every second step and the last
-    assert table[list(PANELS)].notna().all(axis=None)
+    assert table[list(PANEL_TITLES)].notna().all(axis=None)
     assert table["failures"].between(0, 1).all()
     assert abs(table["kl"][0]) < 1e-6
     assert table["kl"][1:].min() > 1e-7

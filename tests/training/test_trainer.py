@@ -145,4 +145,4 @@ def test_completions_that_reach_their_longest_length_are_told_from_others(
         assert told == finished
         assert 0 < sum(finished) < len(finished)
         assert row["cut_off"] == pytest.approx(1 - sum(finished) / len(finished), abs=1e-5)
-        assert row["failures/cut_off"] == row["cut_off"]  # none of them has an answer
+        assert row["failures/truncated"] == row["cut_off"]  # none of them has an answer

@@ -52,7 +52,7 @@ def test_ctrl_c_in_a_command_is_one_line_and_exit_code_130(monkeypatch, root, tm
     def pressed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("vqathinker.evaluation.metrics.write_absent", pressed)
+    monkeypatch.setattr("vqathinker.evaluation.metrics.write_missing_set_metrics", pressed)
     done = CliRunner().invoke(app, absent(root, tmp_path / "metrics.json"))
     assert done.exit_code == 130
     assert len(done.stderr.splitlines()) == 1

@@ -111,9 +111,9 @@ def gather(predictions: PredictionFiles, out: OutFile) -> None:
     Example: vqathinker gather --predictions predictions/demo/grpo/demo_content/*.parquet --out
     my-predictions.parquet
     """
-    from vqathinker.evaluation.predictions import gather as join
+    from vqathinker.evaluation.predictions import merge_predictions
 
-    join(predictions, out)
+    merge_predictions(predictions, out)
     typer.echo(f"{out}: joined from {len(predictions)}")
 
 
@@ -177,9 +177,9 @@ def absent(
 
     Example: vqathinker absent base live_vqc --lacking live_vqc --out live_vqc.json
     """
-    from vqathinker.evaluation.metrics import write_absent
+    from vqathinker.evaluation.metrics import write_missing_set_metrics
     from vqathinker.params import EvaluationParams, SetParams, load_section
 
     data, how = load_section(params, SetParams), load_section(params, EvaluationParams)
-    write_absent(run, benchmark, lacking, data, how, out)
+    write_missing_set_metrics(run, benchmark, lacking, data, how, out)
     typer.echo(f"{out}: no metrics of {run} on {benchmark}; missing: {', '.join(lacking)}")

@@ -52,9 +52,9 @@ def tables(
     results/demo/predictions/grpo/*.parquet --manifest data/demo_*/manifest.parquet --out-dir
     my-tables
     """
-    from vqathinker.reporting.tables import Inputs, write_tables
+    from vqathinker.reporting.tables import TableInputs, write_tables
 
-    inputs = Inputs(metrics, predictions, manifest, preference, understanding)
+    inputs = TableInputs(metrics, predictions, manifest, preference, understanding)
     write_tables(params, inputs, out_dir)
     typer.echo(f"{out_dir}: tables of {len(metrics)} results")
 
@@ -72,13 +72,13 @@ def figures(
     data/demo_*/manifest.parquet --history models/demo/grpo/history.csv --out-dir my-figures
     """
     from vqathinker.reporting import figures as drawn
-    from vqathinker.reporting.plot_data import judged_videos
-    from vqathinker.reporting.tables import by_set
+    from vqathinker.reporting.plot_data import scored_videos
+    from vqathinker.reporting.tables import manifests_by_set
 
-    judged = judged_videos(predictions, by_set(manifest))
+    scored = scored_videos(predictions, manifests_by_set(manifest))
     drawn.write_curves({path.parent.name: path for path in history}, out_dir)
     for write in (drawn.write_scatters, drawn.write_calibration, drawn.write_residuals):
-        write(judged, out_dir)
+        write(scored, out_dir)
     drawn.write_preference_figure(preference, out_dir)
     typer.echo(f"{out_dir}: figures of {len(history)} trained runs")
 
@@ -105,11 +105,11 @@ def page(
     from vqathinker.params import ReportParams, load_section
     from vqathinker.phases.parameters import read_params
     from vqathinker.reporting.page.write import PageSources, write_page
-    from vqathinker.reporting.tables import by_set
+    from vqathinker.reporting.tables import manifests_by_set
 
     title, scale = load_section(params, ReportParams).title, str(read_params(params)["scale"])
     sources = PageSources(
-        tables, figures, params, tuple(predictions), by_set(manifest), tuple(perturbed),
+        tables, figures, params, tuple(predictions), manifests_by_set(manifest), tuple(perturbed),
         tuple(thumbnails),
     )  # fmt: skip
     write_page(scale, sources, out, title=title)

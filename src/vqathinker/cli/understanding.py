@@ -56,11 +56,13 @@ def ask(
     how = load_section(params, UnderstandingParams)
     wanted = _task(how, task, params)
     device = prepare_device(params, gpus)
-    from vqathinker.evaluation.understanding.ask import Manner
+    from vqathinker.evaluation.understanding.ask import AskSettings
     from vqathinker.evaluation.understanding.ask import ask as ask_all
     from vqathinker.evaluation.understanding.questions import read_task
 
-    manner = Manner(how, load_section(params, EvaluationParams), load_section(params, AnswerParams))
+    manner = AskSettings(
+        how, load_section(params, EvaluationParams), load_section(params, AnswerParams)
+    )
     asked = read_task(wanted.kind, questions)
     ask_all(policy, clips, asked, manner, run=run, task=task, out=out, times=times, device=device)
     typer.echo(f"{out}: answers of {run} to {task}")

@@ -1,1 +1,1 @@
-"""Predictions of a policy on the benchmarks, and how well they agree with the observers."""
+"""Predictions of a policy on benchmarks, and their agreement with MOS."""

@@ -1,9 +1,9 @@
-"""Bootstrap intervals for correlations, and for averages of correlations over data sets.
+"""Bootstrap intervals of correlations, and of averages of correlations over data sets.
 
-Videos are drawn with replacement; contents with all their videos where several videos share one.
-The percentiles are those of Student's t with one degree of freedom less than there are groups,
-which widens intervals over few groups (Hesterberg, 2015, "What teachers should know about the
-bootstrap", section 4: the expanded percentile interval). The tests measure the coverage.
+Videos are drawn with replacement. If several videos share a content, contents are drawn with all
+their videos. The percentiles are those of Student's t with one degree of freedom less than there
+are groups, which widens intervals over few groups (Hesterberg, 2015, "What teachers should know
+about the bootstrap", section 4: the expanded percentile interval). The tests measure the coverage.
 """
 
 import hashlib
@@ -28,12 +28,12 @@ from vqathinker.evaluation.resampling import (
     resample_counts,
 )
 
-FEWEST_GROUPS = 6  # fewer videos or contents do not tell how others would come out
-_ROUNDING = 1e-12
+MIN_GROUPS = 6  # fewer videos or contents say too little about the spread
+_ROUNDING = 1e-12  # a narrower interval is only rounding
 
 
 class Estimate(NamedTuple):
-    """A value with its interval; None, with the reason, for what is not defined."""
+    """A value with its interval; undefined parts are None, with a reason."""
 
     value: float | None
     low: float | None
@@ -42,67 +42,69 @@ class Estimate(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Resampled:
-    """A statistic of one set or several, and its `replicates` (resamples,).
+class Statistic:
+    """A statistic of one or several sets, with its `replicates` (resamples,).
 
-    If it is not defined, `value` is None and `replicates` is empty; `reason` says why, or why there
-    is no interval. `n` counts videos; `freedom` is the degrees of freedom of the interval, groups
-    less one.
+    If the statistic is undefined, `value` is None. If there is no interval, `replicates` is empty
+    and `reason` says why. `n` counts videos; `dof` are the degrees of freedom of the interval: the
+    number of groups minus one.
     """
 
     value: float | None
     replicates: Floats
     n: int
-    freedom: float
+    dof: float
     reason: str | None = None
 
-    def checked(self) -> Self:
-        """With a reason instead of replicates where any of them is not defined."""
+    def with_reason(self) -> Self:
+        """Replace the replicates by a reason if any of them is undefined."""
         undefined, reason = int(np.isnan(self.replicates).sum()), self.reason
         if reason is None and undefined:
             number = len(self.replicates)
-            reason = f"not defined in {undefined} of {number} resamples of its videos"
+            reason = f"undefined in {undefined} of {number} resamples of its videos"
         return replace(self, replicates=np.empty(0), reason=reason) if reason else self
 
     def estimate(self, confidence: float = 0.95) -> Estimate:
-        """The value, and the interval that covers the true one in `confidence` of all samples."""
+        """The value and its interval, which covers the true value with probability `confidence`."""
         if self.reason is not None or self.value is None:
             return Estimate(self.value, None, None, self.reason)
-        tail = float(norm.cdf(-t_quantile(confidence, self.freedom)))
+        # The percentile at which a normal distribution is as wide as the expanded t interval.
+        tail = float(norm.cdf(-expanded_t_quantile(confidence, self.dof)))
         low, high = np.quantile(self.replicates, [tail, 1 - tail])
         if high - low < _ROUNDING:
-            return Estimate(self.value, None, None, "the same in every resample; no error to see")
+            return Estimate(self.value, None, None, "equal in every resample: no error to estimate")
         return Estimate(self.value, float(low), float(high), None)
 
 
-def few_groups(groups: int, videos: int) -> str | None:
-    """Why so few contents, or videos, give no interval; None if they are enough."""
-    if groups >= FEWEST_GROUPS:
+def too_few_groups(groups: int, videos: int) -> str | None:
+    """The reason why so few contents or videos have no interval; None if there are enough."""
+    if groups >= MIN_GROUPS:
         return None
     what = ("video" if groups == videos else "content") + "s" * (groups != 1)
-    return f"{groups} {what} to draw from; an interval needs {FEWEST_GROUPS}"
+    return f"{groups} {what} to resample; an interval needs {MIN_GROUPS}"
 
 
-def pooled_freedom(variances: Sequence[float], freedoms: Sequence[float]) -> float:
-    """Degrees of freedom of a sum of independent parts, by Welch and Satterthwaite."""
-    parts = sum(v * v / f for v, f in zip(variances, freedoms, strict=True) if v > 0)
-    return float(sum(variances) ** 2 / parts) if parts else float(sum(freedoms))
+def pooled_dof(variances: Sequence[float], dofs: Sequence[float]) -> float:
+    """Degrees of freedom of a sum of independent parts (Welch and Satterthwaite)."""
+    parts = sum(v * v / f for v, f in zip(variances, dofs, strict=True) if v > 0)
+    return float(sum(variances) ** 2 / parts) if parts else float(sum(dofs))
 
 
-def t_quantile(confidence: float, freedom: float) -> float:
-    """Half width, in standard errors of a bootstrap over `freedom` + 1 groups."""
-    wide = float(student.ppf((1 + confidence) / 2, freedom))
-    return wide * math.sqrt((freedom + 1) / freedom)
+def expanded_t_quantile(confidence: float, dof: float) -> float:
+    """Half-width, in standard errors, for a bootstrap over `dof` + 1 groups."""
+    wide = float(student.ppf((1 + confidence) / 2, dof))
+    # The bootstrap divides by n, not by n - 1, so its standard error is a little too small.
+    return wide * math.sqrt((dof + 1) / dof)
 
 
-def fisher(
+def fisher_interval(
     correlation: float | None, n: int, confidence: float = 0.95, *, ranks: bool = False
 ) -> tuple[float, float] | None:
-    """Interval of a correlation of n independent videos by Fisher's z; None where it has none.
+    """Fisher's interval of a correlation of n independent videos; None if there is none.
 
-    For `ranks`, SRCC, the variance is that of Bonett and Wright (2000), (1 + r²/2) / (n - 3).
+    With `ranks`, for SRCC, the variance is that of Bonett and Wright (2000), (1 + r²/2) / (n - 3).
     """
-    if correlation is None or n <= FEWEST_GROUPS or abs(correlation) >= 1:
+    if correlation is None or n <= MIN_GROUPS or abs(correlation) >= 1:
         return None
     variance = (1 + correlation**2 / 2 if ranks else 1) / (n - 3)
     half = float(norm.ppf((1 + confidence) / 2)) * math.sqrt(variance)
@@ -113,12 +115,12 @@ def fisher(
 class Agreement(NamedTuple):
     """SRCC and PLCC of one run on one set, over the same resamples."""
 
-    srcc: Resampled
-    plcc: Resampled
+    srcc: Statistic
+    plcc: Statistic
 
 
-def generator_of(seed: int, name: str) -> np.random.Generator:
-    """The generator of what is drawn for `name`, a benchmark say, whatever else is drawn."""
+def generator_for(seed: int, name: str) -> np.random.Generator:
+    """A generator that depends only on the seed and on `name`, such as a benchmark's name."""
     digest = hashlib.sha256(name.encode()).digest()
     return np.random.default_rng([seed, int.from_bytes(digest[:8], "big")])
 
@@ -131,25 +133,25 @@ def bootstrap(
     generator: np.random.Generator,
     resamples: int,
 ) -> list[Agreement]:
-    """Resample SRCC and PLCC of runs with the MOS of one set, the same resamples for all runs.
+    """Resample SRCC and PLCC of several runs on one set, with the same resamples for all runs.
 
-    `scores` are finite (runs, videos), `mos` (videos,). `groups` (videos,) are contents, which are
-    drawn as wholes; None draws videos. A generator in one state draws the same `resamples` for the
-    same number of groups.
+    `scores` are finite (runs, videos), `mos` is (videos,). `groups` (videos,) are contents, each
+    drawn with all its videos; if None, videos are drawn. The same generator state and number of
+    groups give the same `resamples`.
     """
     runs, y = np.atleast_2d(np.asarray(scores, dtype=float)), np.asarray(mos, dtype=float)
     numbers = group_numbers(groups, len(y))
     number = len(np.unique(numbers))
     points = [correlations(run, y) for run in runs]
-    reasons = [point["reason"] or few_groups(number, len(y)) for point in points]
-    replicates = np.empty((len(runs), 2, 0))
+    reasons = [point["reason"] or too_few_groups(number, len(y)) for point in points]
+    replicates = np.empty((len(runs), 2, 0))  # no interval until resampled
     if sound := [at for at, reason in enumerate(reasons) if reason is None]:
         replicates = np.empty((len(runs), 2, resamples))
         replicates[sound] = _replicates(runs[sound], y, numbers, resamples, generator)
     return [
         Agreement(
             *(
-                Resampled(value, one, len(y), number - 1.0, reason).checked()
+                Statistic(value, one, len(y), number - 1.0, reason).with_reason()
                 for value, one in zip((point["srcc"], point["plcc"]), drawn, strict=True)
             )
         )
@@ -157,28 +159,22 @@ def bootstrap(
     ]
 
 
-def average_over_sets(
-    sets: Sequence[Resampled], weights: Sequence[float] | None = None
-) -> Resampled:
-    """Mean over sets that were resampled independently; `n` counts the videos resampled in them.
+def average_over_sets(sets: Sequence[Statistic], weights: Sequence[float]) -> Statistic:
+    """Weighted mean over sets that were resampled independently; `n` counts all their videos.
 
-    `weights` of the sets are by default their numbers of videos, as in the published averages. If
-    the statistic is not defined in a set, the average is not defined either.
+    If the statistic is undefined in one set, so is the average.
     """
-    reason = next((one.reason for one in sets if one.reason), None) if sets else "no set"
+    reason = next((one.reason for one in sets if one.reason), None)
     n = sum(one.n for one in sets)
     values = [one.value for one in sets if one.value is not None]
-    if not sets or len(values) < len(sets):
-        return Resampled(None, np.empty(0), n, 0.0, reason)
-    sizes = np.array([one.n for one in sets] if weights is None else weights, dtype=float)
-    shares = sizes / sizes.sum()
-    value = float(shares @ np.array(values))
+    shares = np.array(weights, dtype=float) / sum(weights)
+    value = None if len(values) < len(sets) else float(shares @ np.array(values))
     if reason is not None:
-        return Resampled(value, np.empty(0), n, 0.0, reason)
-    replicates = shares @ np.stack([one.replicates for one in sets])
+        return Statistic(value, np.empty(0), n, 0.0, reason)
+    replicates = shares @ np.stack([one.replicates for one in sets])  # (resamples,)
     variances = [(w * one.replicates.std()) ** 2 for w, one in zip(shares, sets, strict=True)]
-    freedom = pooled_freedom(variances, [one.freedom for one in sets])
-    return Resampled(value, replicates, n, freedom)
+    dof = pooled_dof(variances, [one.dof for one in sets])
+    return Statistic(value, replicates, n, dof)
 
 
 def _replicates(
@@ -189,10 +185,10 @@ def _replicates(
     moments = [Moments(run, mos) for run in runs]
     blocks = []
     for counts in resample_counts(groups, resamples, generator):
-        y = mos_ranks.centred(counts)
+        y = mos_ranks.centred(counts)  # (videos, resamples of the block)
         block = [
             (rank_correlations(x.centred(counts), y, counts), both.correlations(counts))
             for x, both in zip(ranks, moments, strict=True)
         ]
-        blocks.append(np.array(block))
-    return np.concatenate(blocks, axis=2)
+        blocks.append(np.array(block))  # (runs, 2, resamples of the block)
+    return np.concatenate(blocks, axis=2)  # (runs, 2, resamples)

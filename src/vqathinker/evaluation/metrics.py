@@ -1,11 +1,11 @@
-"""Metrics of one run on one benchmark: SRCC, PLCC, and how many videos are missing.
+"""Metrics of one run on one benchmark: correlations, and counts of videos without a score.
 
-Source: docs/method.md, section 6: correlations of raw predictions with raw MOS, no logistic fit
-and no rescaling. `measures` contains these and others, each with its interval. This is the only
-module that reads labels of test sets.
+Source: docs/method.md, section 6: correlations of raw predictions with raw MOS, without logistic
+fit or rescaling. `measures` contains these and others, each with its interval. Only this module
+reads labels of test sets.
 
-Departure from the released code: a video without a file or without a readable answer is counted
-and left out of the correlations. The authors skip the former silently and score the latter 3.00.
+Departure from the released code: a video without a file or without a valid answer is counted and
+left out of the correlations. The authors skip the former silently and score the latter 3.00.
 """
 
 from collections import Counter
@@ -21,8 +21,13 @@ from vqathinker.datasets.card import Card, load_card
 from vqathinker.errors import InputError
 from vqathinker.evaluation.agreement import Measures, measure_agreement
 from vqathinker.evaluation.measures import Correlations, ScoreMeasures, correlations, measure_score
-from vqathinker.evaluation.origins import ABSENT, origin_of_metrics, require_complete, set_of
-from vqathinker.evaluation.predictions import KINDS, read_predictions
+from vqathinker.evaluation.origins import (
+    MISSING_SETS,
+    metrics_provenance,
+    require_complete,
+    set_name,
+)
+from vqathinker.evaluation.predictions import SCORE_KINDS, read_predictions
 from vqathinker.params import EvaluationParams, IntervalsParams, ScoreKind, SetParams
 from vqathinker.parquet import read_columns
 from vqathinker.policy.answer import STATUSES, AnswerStatus
@@ -30,10 +35,10 @@ from vqathinker.products import MANIFEST
 
 _LABELS = ("video", "mos", "domain", "content", "status", "reason")
 _REASONS: dict[str, str] = {
-    "no_answer": "the completion holds no answer",
+    "no_answer": "the completion has no answer",
     "not_a_number": "the answer is not one number",
-    "out_of_range": "the number lies out of range",
-    "cut_off": "the completion was cut off before an answer",
+    "out_of_range": "the number is out of range",
+    "truncated": "the completion reached its maximum length before an answer",
     "ok": "no score of this kind",
 }
 
@@ -41,10 +46,11 @@ _REASONS: dict[str, str] = {
 class Metrics(Correlations, Measures):
     """Agreement of one run with one benchmark.
 
-    `n` counts all rows of the label file: those with a score (`n_scored`), without a file
-    (`n_missing`), that cannot be decoded (`n_damaged`), whose answer gives no score (`n_null`).
-    `score` is the kind of score that all this is about, `by_score` has every kind that was kept.
-    `answers` counts greedy answers by status, `samples` the drawn ones, if there are any.
+    `n` counts all rows of the label file: rows with a score (`n_scored`), without a file
+    (`n_missing`), with a video that cannot be decoded (`n_damaged`), and with an answer that gives
+    no score (`n_no_score`). `score` is the kind of score that the correlations use; `by_score` has
+    every computed kind. `answers` counts greedy answers by status, `samples` counts sampled
+    answers.
     """
 
     run: str
@@ -53,7 +59,7 @@ class Metrics(Correlations, Measures):
     n: int
     n_missing: int
     n_damaged: int
-    n_null: int
+    n_no_score: int
     n_scored: int
     not_scored: dict[str, str]
     score: ScoreKind
@@ -74,13 +80,13 @@ def evaluate(
 ) -> Metrics:
     """Compare the predictions of one run with the labels of one benchmark.
 
-    `predictions` are as `write_predictions` writes them, one row per decoded clip; `manifest` has
-    video, mos, domain, content, status and reason, one row per label; `failures` maps videos that
-    could not be decoded to the reason. A score that is not finite counts as null. `score` is the
-    kind of the score in the column of that name.
+    `predictions` has one row per decoded clip, as in `predictions.write_predictions`. `manifest`
+    has one row per label: video, mos, domain, content, status, reason. `failures` maps videos that
+    could not be decoded to the reason. A score that is not finite counts as missing. `score` names
+    the kind of score in the column `score`.
 
     Raises:
-        InputError: predictions and manifest do not fit together, or a label is not a number.
+        InputError: predictions and manifest do not match, or a label is not a number.
     """
     where = f"run {run} on {benchmark}"
     rows, predicted = manifest.set_index("video"), predictions.set_index("video")
@@ -88,12 +94,12 @@ def evaluate(
     readable = rows.index.difference(list(unreadable), sort=False)
     _check_videos(set(predicted.index), set(readable), where)
     if not np.isfinite(rows["mos"].astype(float)).all():  # a set without MOS
-        raise InputError(f"{where}: the manifest has a MOS that is no number; make it again")
-    predicted, labels = predicted.reindex(readable), rows.reindex(readable)
+        raise InputError(f"{where}: the manifest has a MOS that is not a number; make it again")
+    predicted, labels = predicted.reindex(readable), rows.reindex(readable)  # one order for both
     mos, scored = labels["mos"].astype(float), np.isfinite(predicted["score"].astype(float))
-    null = readable[~scored]
+    unscored = readable[~scored]
     scores, true = predicted["score"].astype(float)[scored].to_numpy(), mos[scored].to_numpy()
-    contents = labels["content"][scored].to_numpy()
+    contents = labels["content"][scored].to_numpy()  # (scored videos,)
     missing = sum(status == "missing" for status, _ in unreadable.values())
     reasons = {video: reason for video, (_, reason) in unreadable.items()}
     status = predicted["parse_status"]
@@ -104,14 +110,14 @@ def evaluate(
         n=len(rows),
         n_missing=missing,
         n_damaged=len(unreadable) - missing,
-        n_null=len(null),
+        n_no_score=len(unscored),
         n_scored=int(scored.sum()),
         **correlations(scores, true),
         **measure_agreement(scores, true, contents, benchmark, intervals),
-        not_scored=reasons | {video: _REASONS[status[video]] for video in null},
+        not_scored=reasons | {video: _REASONS[status[video]] for video in unscored},
         score=score,
         by_score={
-            kind: measure_score(predicted, mos, kind) for kind in KINDS if kind in predicted.columns
+            kind: measure_score(predicted, mos, kind) for kind in SCORE_KINDS if kind in predicted
         },
         answers=_count(status),
         samples=_count(chain.from_iterable(predicted.get("sample_statuses", []))),
@@ -134,19 +140,19 @@ def write_metrics(
 ) -> Metrics:
     """Evaluate a file of predictions and write the result as JSON, with its provenance.
 
-    `failures` are the decode failures that the benchmark's clip store knows. The provenance is the
-    predictions' own with what `origins.origin_of_metrics` adds.
+    `failures` are the decoding failures in the benchmark's clip store. See
+    `origins.metrics_provenance` for the provenance.
 
     Raises:
-        IncompleteBenchmarkError: videos of the benchmark are missing; not with `allow_incomplete`.
-        InputError: as `evaluate`.
+        IncompleteBenchmarkError: videos are missing, and `allow_incomplete` is False.
+        InputError: see `evaluate`.
     """
     given = read_predictions(predictions)
     labels = read_columns(manifest, _LABELS, MANIFEST)
-    if (name := set_of(manifest)) not in {None, given.benchmark}:
+    if (name := set_name(manifest)) not in {None, given.benchmark}:
         raise InputError(
-            f"{predictions}: predictions of {given.benchmark}, but {manifest} is of {name}; give "
-            f"the manifest and clips of {given.benchmark}, or predictions of {name}"
+            f"{predictions}: predictions on {given.benchmark}, but {manifest} lists {name}; give "
+            f"the manifest and the clips of {given.benchmark}, or predictions on {name}"
         )
     if not allow_incomplete:
         require_complete(manifest, labels["status"])
@@ -155,7 +161,7 @@ def write_metrics(
         intervals=intervals, score=given.score,
     )  # fmt: skip
     parameters = {"intervals": intervals.model_dump()}
-    origin = origin_of_metrics(manifest, predictions, given.provenance, parameters)
+    origin = metrics_provenance(manifest, predictions, given.provenance, parameters)
     write_json(out, {**result, "provenance": origin})
     return result
 
@@ -163,14 +169,14 @@ def write_metrics(
 def _unreadable(
     rows: pd.DataFrame, failures: Mapping[str, str], where: str
 ) -> dict[str, tuple[str, str]]:
-    """Videos without a file or that cannot be decoded: id to (status, reason).
+    """Videos that are missing or cannot be decoded: id to (status, reason).
 
     Every status except "ok" and "missing" counts as damaged.
     """
-    if strangers := set(failures) - set(rows.index):
+    if unknown := set(failures) - set(rows.index):
         raise InputError(
-            f"{where}: the manifest lacks videos of the clips {_first_few(strangers)}; make "
-            "manifest and clips again"
+            f"{where}: clips of videos that the manifest does not list: {_first_few(unknown)}; "
+            "make the manifest and the clips again"
         )
     bad = rows[rows["status"] != "ok"]
     known = {
@@ -181,15 +187,15 @@ def _unreadable(
 
 
 def _check_videos(predicted: set[str], readable: set[str], where: str) -> None:
-    if absent := readable - predicted:
+    if missing := readable - predicted:
         raise InputError(
-            f"{where}: {len(absent)} readable videos have no prediction, such as "
-            f"{_first_few(absent)}; run `vqathinker predict` again"
+            f"{where}: {len(missing)} readable videos have no prediction, such as "
+            f"{_first_few(missing)}; run `vqathinker predict` again"
         )
-    if strangers := predicted - readable:
+    if unknown := predicted - readable:
         raise InputError(
-            f"{where}: {len(strangers)} predictions are of videos that the manifest does not list "
-            f"as readable, such as {_first_few(strangers)}; give the manifest of the predicted set"
+            f"{where}: {len(unknown)} predictions on videos that the manifest does not list as "
+            f"readable, such as {_first_few(unknown)}; give the manifest of the predicted set"
         )
 
 
@@ -197,46 +203,40 @@ def _first_few(videos: set[str]) -> str:
     return ", ".join(sorted(videos)[:3])
 
 
-def write_absent(
+def write_missing_set_metrics(
     run: str,
     benchmark: str,
-    lacking: Sequence[str],
+    missing: Sequence[str],
     data: SetParams,
-    how: EvaluationParams,
+    settings: EvaluationParams,
     out: Path,
 ) -> Metrics:
-    """Write the JSON of a run on a benchmark that cannot be scored because sets are absent.
+    """Write the metrics of a run on a benchmark that cannot be scored because sets are missing.
 
-    It has the keys of `write_metrics`. `n_missing` is `n`, the rows that the benchmark's card
-    expects. `reason` says which set is absent and which command brings it. `not_scored` is empty,
-    because no video is known.
+    The JSON has the keys of `write_metrics`. `n_missing` equals `n`, the number of rows that the
+    benchmark's card expects. `reason` names the missing sets and the commands that download them.
+    `not_scored` is empty, because no video is known.
 
-    `lacking` names the absent sets: the benchmark, the training set, or both.
+    `missing` names the missing sets: the benchmark, the training set, or both.
 
     Raises:
-        CardError: a set has no card, or a wrong one.
-        InputError: `lacking` is empty.
+        CardError: a set has no valid card.
     """
-    if not lacking:
-        raise InputError(
-            f"--lacking names no set; expected {benchmark}, the training set of run {run}, or both"
-        )
     cards = Path(data.cards)
-    reasons = {name: _reason(load_card(name, cards), benchmark) for name in lacking}
+    reasons = {name: _reason(load_card(name, cards), benchmark) for name in missing}
     card = load_card(benchmark, cards)
     rows = range(card.expected or data.counts[benchmark])
-    # The metrics of a manifest in which every video is missing.
+    # Metrics of a manifest in which every video is missing have the right keys and counts.
     manifest = pd.DataFrame({"video": [f"row {number}" for number in rows]}).assign(
         mos=0.0, domain=card.domain, status="missing", reason=None, content=None
     )
-    predictions = pd.DataFrame(columns=["video", "score", "parse_status", *how.kinds])
+    predictions = pd.DataFrame(columns=["video", "score", "parse_status", *settings.kinds])
     unused = IntervalsParams(resamples=100, seed=0, confidence=0.95)
-    result = evaluate(
-        predictions, manifest, {}, run=run, benchmark=benchmark, score=how.score, intervals=unused
-    )
+    about = {"run": run, "benchmark": benchmark}
+    result = evaluate(predictions, manifest, {}, **about, score=settings.score, intervals=unused)
     reason = "; ".join(reasons.values())
     measures = {name: {**found, "reason": reason} for name, found in result["measures"].items()}
-    origin = {"run": run, "benchmark": benchmark, ABSENT: reasons}
+    origin = {**about, MISSING_SETS: reasons}
     changed = {"reason": reason, "measures": measures, "not_scored": {}, "provenance": origin}
     write_json(out, {**result, **changed})
     return result
@@ -248,5 +248,5 @@ def _reason(card: Card, benchmark: str) -> str:
     command = " && ".join(f"vqathinker data fetch {name}" for name in names)
     first = ""
     if card.access.kind in {"manual", "token", "local"}:
-        first = f"`vqathinker data status {card.name}` says what you do, then "
-    return f"{card.name}{what} is not there: {first}`{command}` brings it"
+        first = f"follow `vqathinker data status {card.name}`, then "
+    return f"{card.name}{what} is missing: {first}run `{command}`"

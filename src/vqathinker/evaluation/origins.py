@@ -1,11 +1,11 @@
 """Provenance of predictions and metrics, from the policy down to the label file.
 
 Each file names its inputs by path and SHA-256, so that a number can be traced to its videos. Code
-is recorded by its hash, which is the same in every checkout; times and host names are not recorded.
+is recorded by its hash, which is the same in every checkout. Times and host names are not recorded.
 
-A manifest also says how many rows its card expects. A benchmark is scored only if it is complete,
-unless the user allows gaps, which every table then counts. Source: docs/method.md, section 9: the
-released code skips missing files silently, which shrinks n.
+A manifest states how many rows its card expects. Only complete benchmarks are scored, unless the
+user allows gaps, which every table then counts. Source: docs/method.md, section 9: the released
+code skips missing files silently, which reduces n.
 """
 
 import json
@@ -22,19 +22,19 @@ from vqathinker.errors import reading
 from vqathinker.hashing import code_digest, sha256_of_file
 from vqathinker.products import MANIFEST
 
-# Entries of a policy's record that its predictions repeat; its settings stay in its folder.
+# Entries of a policy's provenance that are copied to its predictions.
 _OF_POLICY = ("run", "steps", "base", "data", "torch", "machine")
-# Key of a manifest's metadata; vqathinker.datasets.manifest says what it holds.
+# Key of a manifest's metadata, see vqathinker.datasets.manifest.
 _SET = b"set"
-# Key of a result's provenance: sets without which it has no numbers, each with what brings it.
-ABSENT = "absent"
+# Key of the provenance of metrics: each missing set with the reason and the command to get it.
+MISSING_SETS = "missing_sets"
 
 
-def origin_of_policy(folder: Path, record: Mapping[str, Any]) -> dict[str, Any]:
-    """What predictions keep of a policy's record, in case its folder is deleted.
+def policy_origin(folder: Path, record: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a policy's provenance that predictions keep, in case its folder is deleted.
 
     It has `folder` and, if known, `run`, `steps`, `base` (folder), `base_policy` (hash), `data`
-    (manifest of its labels), `inputs` (hashes of what it was trained from), `seed`, `torch`,
+    (manifest of its labels), `inputs` (hashes of its training inputs), `seed`, `torch` and
     `machine`.
     """
     known = {key: record[key] for key in _OF_POLICY if key in record}
@@ -47,62 +47,62 @@ def origin_of_policy(folder: Path, record: Mapping[str, Any]) -> dict[str, Any]:
     return {"folder": folder.as_posix(), **known}
 
 
-def origin_of_metrics(
+def metrics_provenance(
     manifest: Path, predictions: Path, given: Mapping[str, Any], parameters: Mapping[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
-    """The provenance of metrics: that of the predictions, `given`, and what is new.
+    """The provenance of metrics: that of the predictions, `given`, with two new keys.
 
-    New are `manifest_sha256`, and `made_from`: `predictions` and `manifest` (path and sha256),
-    `labels` (path and sha256) and `files_sha256` as the manifest records them, else None;
-    `parameters`, and the `code` and `versions` that computed them.
+    These are `manifest_sha256`, and `made_from`: `predictions` and `manifest` (path and sha256),
+    `labels` (path and sha256) and `files_sha256` as recorded in the manifest or None, `parameters`,
+    and the `code` and `versions` that computed the metrics.
     """
-    promise, found = promise_of(manifest), named(manifest)
-    if (labels := promise.get("labels")) is not None:
+    metadata, found = manifest_metadata(manifest), file_record(manifest)
+    if (labels := metadata.get("labels")) is not None:
         path = (manifest.parent / "source" / labels["file"]).as_posix()
         labels = {"path": path, "sha256": labels["sha256"]}
     made = {
-        "predictions": named(predictions),
+        "predictions": file_record(predictions),
         "manifest": found,
         "labels": labels,
-        "files_sha256": promise.get("files_sha256"),
+        "files_sha256": metadata.get("files_sha256"),
         "parameters": dict(parameters),
         "code": code_digest(),
-        "versions": versions_of("numpy", "pandas", "pyarrow", "scipy"),
+        "versions": package_versions("numpy", "pandas", "pyarrow", "scipy"),
     }
     return {**given, "manifest_sha256": found["sha256"], "made_from": made}
 
 
-def named(path: Path) -> dict[str, str]:
-    """A file by `path`, as it was given, and `sha256`."""
+def file_record(path: Path) -> dict[str, str]:
+    """Path, as given, and SHA-256 of a file."""
     return {"path": path.as_posix(), "sha256": sha256_of_file(path)}
 
 
-def versions_of(*packages: str) -> dict[str, str]:
-    """Versions of Python, of this package, and of installed packages by name."""
+def package_versions(*packages: str) -> dict[str, str]:
+    """Versions of Python, of this package, and of the named packages."""
     own: Sequence[tuple[str, str]] = [(name, version(name)) for name in packages]
     return {"python": platform.python_version(), "vqathinker": __version__, **dict(own)}
 
 
 class IncompleteBenchmarkError(ValueError):
-    """A benchmark that lacks videos or labels; the message says how many and what to do."""
+    """A benchmark lacks videos or labels."""
 
 
-def set_of(manifest: Path) -> str | None:
-    """Name of the set that a manifest lists; None if the file does not say."""
-    name: str | None = promise_of(manifest).get("set")
+def set_name(manifest: Path) -> str | None:
+    """The set that a manifest lists; None if it does not say."""
+    name: str | None = manifest_metadata(manifest).get("set")
     return name
 
 
 def require_complete(manifest: Path, statuses: Iterable[str]) -> None:
-    """Refuse a manifest with fewer rows than its card expects, or with a video missing.
+    """Refuse a manifest with fewer rows than its card expects, or with missing videos.
 
-    `statuses` is the column of that name. Damaged videos are counted in the tables and do not stop
-    the scores. Made sets are complete, whatever params.yaml asks for.
+    `statuses` is the manifest's column. Damaged videos are counted in the tables and are allowed.
+    Generated sets are always complete, whatever size params.yaml sets.
 
     Raises:
         IncompleteBenchmarkError: it is not complete.
     """
-    known = promise_of(manifest)
+    known = manifest_metadata(manifest)
     if known.get("made"):
         return
     rows = list(statuses)
@@ -111,18 +111,18 @@ def require_complete(manifest: Path, statuses: Iterable[str]) -> None:
         return
     name = known.get("set", manifest.parent.name)
     raise IncompleteBenchmarkError(
-        f"{manifest}: {len(rows)} rows, {missing} of them without a video, expected {expected} "
-        f"with one each. `vqathinker data check {name}` names them; bring them with `vqathinker "
-        f"data fetch {name}`, or set metrics.allow_incomplete: true in params.yaml, and every "
-        "table says how many are missing"
+        f"{manifest}: {len(rows)} rows, {missing} of them without a video; expected {expected} "
+        f"rows with a video each. `vqathinker data check {name}` lists them. Run `vqathinker data "
+        f"fetch {name}`, or set metrics.allow_incomplete: true in params.yaml: the tables then "
+        "count the missing videos"
     )
 
 
-def promise_of(manifest: Path) -> dict[str, Any]:
-    """What a manifest says of itself, see `datasets.manifest.write_manifest`; may be empty.
+def manifest_metadata(manifest: Path) -> dict[str, Any]:
+    """Metadata of a manifest, see `datasets.manifest.write_manifest`; may be empty.
 
     Raises:
-        InputError: it is not a manifest.
+        InputError: the file is not a manifest.
     """
     with reading(manifest, *MANIFEST):
         known: dict[str, Any] = json.loads(

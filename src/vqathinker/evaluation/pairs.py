@@ -1,13 +1,13 @@
-"""Pairs of scores: which one is higher. Needs no pandas, so that `score --compare` does not."""
+"""Pairwise outcomes of scores, without pandas: `score --compare` starts faster without it."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-TIE = 1e-4  # scores nearer than this are equal: rounding moves them as far, and no scale tells it
+TIE = 1e-4  # smaller differences are ties: rounding alone can cause them
 
 
 def outcomes(raw: ArrayLike, perturbed: ArrayLike) -> NDArray[np.float64]:
-    """Outcome of each pair of finite scores (n,): 1, 0, or one half for a tie.
+    """Outcome of each pair of finite scores (n,): 1, 0, or 0.5 for a tie.
 
     >>> outcomes([3.2, 3.2, 3.2], [3.1, 3.2, 3.3]).tolist()
     [1.0, 0.5, 0.0]
@@ -18,5 +18,5 @@ def outcomes(raw: ArrayLike, perturbed: ArrayLike) -> NDArray[np.float64]:
 
 
 def share_of_wins(first: ArrayLike, second: ArrayLike) -> float:
-    """Mean outcome of every score of `first` (n,) against every one of `second` (m,), 0..1."""
+    """Mean outcome of all pairs of scores from `first` (n,) and `second` (m,), in 0…1."""
     return float(outcomes(*np.meshgrid(first, second)).mean())

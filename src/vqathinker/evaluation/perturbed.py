@@ -1,9 +1,9 @@
-"""Predictions for clips of a benchmark and for perturbed copies of them; labels are not read.
+"""Predictions on clips of a benchmark and on perturbed copies of them. Labels are not read.
 
 Each clip has one copy for every kind of temporal perturbation (docs/preference.md). A clip and its
-copies are scored in one batch, so that a difference between their scores comes from the policy and
-not from rounding in batches of different sizes. Where scores are means of drawn answers, all of
-them are drawn with the same random numbers.
+copies are scored in one batch, so that differences between their scores come from the policy and
+not from rounding in batches of different sizes. If scores are means of sampled answers, a clip and
+its copies use the same random numbers.
 """
 
 import hashlib
@@ -12,7 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from vqathinker.evaluation.predict import Asked, batches_of, load_asked, row_of, write_answers
+from vqathinker.evaluation.predict import (
+    PredictionJob,
+    open_job,
+    predict_batches,
+    prediction_row,
+    split_batches,
+)
 from vqathinker.evaluation.predictions import RAW
 from vqathinker.params import (
     AnswerParams,
@@ -28,47 +34,47 @@ from vqathinker.video.perturb import draw_each_kind
 
 
 def choose_videos(videos: Iterable[str], number: int | None, seed: int) -> set[str]:
-    """So many of the videos, all with the same chance, or all of them where `number` is None.
+    """A random sample of `number` videos, or all of them if `number` is None.
 
-    Which ones depends on the set of ids and on the seed alone. With more videos asked for, those
-    chosen before stay chosen.
+    The sample depends only on the ids and the seed. A larger sample contains each smaller one.
     """
     drawn = sorted(set(videos), key=lambda v: hashlib.sha256(f"{seed}/{v}".encode()).digest())
     return set(drawn[:number])
 
 
-def predict_perturbed(  # noqa: PLR0913  each decides what is asked or written
-    policy: Path, clips: Sequence[Path], how: EvaluationParams, answer: AnswerParams,
+def predict_perturbed(  # noqa: PLR0913  inputs, settings and outputs of a command
+    policy: Path, clips: Sequence[Path], settings: EvaluationParams, answer: AnswerParams,
     perturbations: PerturbationParams, preference: CompareParams, videos: Iterable[str], *,
     run: str, benchmark: str, out: Path, times: Path | None = None, device: Device = "cpu",
 ) -> None:  # fmt: skip
     """Write a row for each chosen clip, of kind `raw`, and one for each of its perturbed copies.
 
-    Chosen are `preference.videos` of `videos`, all those of the benchmark that could be probed;
-    asked is about those that have a clip in `clips`. Of scores there are the greedy one and the one
-    that tables show. Bytes, kills and `times` are as `predict` has them.
+    `preference.videos` clips are chosen from `videos`, the readable videos of the benchmark; those
+    that are in `clips` are scored. Only greedy scores and scores of the kind `evaluation.score` are
+    computed. Reproducibility, resuming and `times` are as in `predict`.
     """
-    how = how.model_copy(update={"extra_scores": []})
-    asked = load_asked(policy, clips, how, answer, run=run, benchmark=benchmark, device=device)
+    settings = settings.model_copy(update={"extra_scores": []})  # only the scores that are compared
+    job = open_job(policy, clips, settings, answer, run=run, benchmark=benchmark, device=device)
     chosen = choose_videos(videos, preference.videos, preference.seed)
-    here = [video for video in asked.store.ids if video in chosen]
+    selected = [video for video in job.store.ids if video in chosen]
     origin = {
-        **asked.origin,
+        **job.origin,
         "perturbations": perturbations.model_dump(exclude={"draws"}),
         "seed": preference.seed,
         "chosen": hashlib.sha256("\n".join(sorted(chosen)).encode()).hexdigest(),
     }
-    batches = batches_of(here, max(1, how.batch_size // (1 + len(perturbations.kinds))))
-    ask = partial(_ask, asked, perturbations, preference.seed)
-    write_answers(out, origin, "perturbed", batches, ask, times)
+    # A batch of clips also holds their copies, so it takes fewer clips.
+    batches = split_batches(selected, max(1, settings.batch_size // (1 + len(perturbations.kinds))))
+    predict_batch = partial(_predict_batch, job, perturbations, preference.seed)
+    predict_batches(out, origin, "perturbed", batches, predict_batch, times)
 
 
-def _ask(
-    asked: Asked, perturbations: PerturbationParams, seed: int, videos: Sequence[str]
+def _predict_batch(
+    job: PredictionJob, perturbations: PerturbationParams, seed: int, videos: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Rows of some videos: each clip, then its copies. Every frame is encoded once."""
-    model, tokenizer, _ = asked.policy
-    pixels = normalise(asked.store.batch(videos).to(model.device))
+    """Rows of some videos: each clip, then its copies. Every frame is encoded only once."""
+    model, tokenizer, _ = job.policy
+    pixels = normalise(job.store.batch(videos).to(model.device))  # (videos, T, 3, S, S)
     frames, tokens = pixels.shape[1], model.config.tokens_per_frame(pixels.shape[-1])
     ids = prompt_ids(
         tokenizer, "evaluation", frames, tokens, thinking=model.config.thinking,
@@ -76,14 +82,15 @@ def _ask(
     )  # fmt: skip
     drawn = [draw_each_kind(video, frames, seed, perturbations) for video in videos]
     clips = encode_frames(model, pixels)
+    # Copies reuse the features of their clip's frames: encoding is most of the cost.
     copies = clips.perturbed(drawn, lambda: encode_blank_frame(model, pixels))
     prompts = [features.prompts(model, ids) for features in (clips, copies)]
     about = [(video, RAW) for video in videos]
     about += [(v, copy.kind) for v, own in zip(videos, drawn, strict=True) for copy in own]
-    scores = asked.scorer.score(EncodedPrompts.concatenate(prompts), [video for video, _ in about])
+    scores = job.scorer.score(EncodedPrompts.concatenate(prompts), [video for video, _ in about])
     rows = [
-        {"kind": kind, **row_of(video, one, asked.how)}
+        {"kind": kind, **prediction_row(video, one, job.settings)}
         for (video, kind), one in zip(about, scores, strict=True)
     ]
-    order = {video: place for place, video in enumerate(videos)}
-    return sorted(rows, key=lambda row: order[row["video"]])
+    # The scorer gets all clips, then all copies; the file has each clip before its own copies.
+    return sorted(rows, key=lambda row: videos.index(row["video"]))

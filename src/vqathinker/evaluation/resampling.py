@@ -1,8 +1,8 @@
 """Resamples of a benchmark's videos, and thousands of correlations at once.
 
 A resample is represented by the count of each video. Spearman's correlation needs the mid-ranks
-within the resample: cumulative counts along an order of the videos that is computed once. Pearson's
-needs five weighted sums, which are one matrix product.
+within the resample: these are cumulative counts in an order of the videos that is computed once.
+Pearson's needs five weighted sums, which are one matrix product.
 """
 
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-_BLOCK = 1 << 16  # counts at a time: half a MB, which stays in the processor's cache
-_ROUNDING = 1e-12  # a variance below this part of the mean square is rounding only
+_BLOCK = 1 << 16  # counts at a time: half a MB, which fits in the processor's cache
+_ROUNDING = 1e-12  # a variance below this share of the mean square is rounding
 
 
 def group_numbers(groups: ArrayLike | None, n: int) -> Integers:
-    """Numbers from 0 of what is resampled together: of the contents (n,), or of `n` videos."""
+    """Index of the group of each video, from 0: contents (n,), or each of `n` videos if None."""
     if groups is None:
         return np.arange(n)
     return np.unique(np.asarray(groups), return_inverse=True)[1].astype(np.int64)
@@ -27,9 +27,9 @@ def group_numbers(groups: ArrayLike | None, n: int) -> Integers:
 def resample_counts(
     groups: Integers, resamples: int, generator: np.random.Generator
 ) -> Iterator[Floats]:
-    """How often each video is in each resample, in blocks (videos, up to a block's resamples).
+    """Counts of each video in each resample, in blocks (videos, at most a block's resamples).
 
-    `groups` (videos,) are numbers from 0; a resample draws as many of them as there are, with
+    `groups` (videos,) are indices from 0. Each resample draws as many groups as there are, with
     replacement, and takes all videos of each.
     """
     number = int(groups.max()) + 1
@@ -37,47 +37,48 @@ def resample_counts(
     size = max(1, _BLOCK // len(groups))
     for start in range(0, resamples, size):
         columns = min(size, resamples - start)
-        drawn = generator.integers(0, number, (number, columns))
+        drawn = generator.integers(0, number, (number, columns))  # a group for each draw
+        # Offsets make one bincount of all resamples: cell (group, resample) of the table.
         drawn *= columns
         drawn += np.arange(columns)
         counted = np.bincount(drawn.ravel(), minlength=number * columns)
         counts = counted.reshape(number, columns).astype(np.float64)
-        yield counts if alone else counts[groups]
+        yield counts if alone else counts[groups]  # (videos, resamples of the block)
 
 
 class MidRanks:
     """Mid-ranks of values (videos,) within resamples.
 
-    Its arrays are used again for the next block: fresh ones cost more than the arithmetic.
+    The buffers are reused for the next block, because allocation costs more than the arithmetic.
     """
 
     def __init__(self, values: Floats) -> None:
         self._order = np.argsort(values, kind="stable")
         ordered = values[self._order]
-        self._below = np.searchsorted(ordered, values, side="left")
-        self._up_to = np.searchsorted(ordered, values, side="right")
-        self._rooms = [np.empty((0, 0))] * 3
+        self._below = np.searchsorted(ordered, values, side="left")  # videos with a smaller value
+        self._up_to = np.searchsorted(ordered, values, side="right")  # and those with an equal one
+        self._buffers = [np.empty((0, 0))] * 3
 
     def centred(self, counts: Floats) -> Floats:
-        """Twice the mid-ranks in each resample less twice their mean; shape of `counts`.
+        """Twice the mid-ranks in each resample, minus twice their mean; shape of `counts`.
 
-        What is returned holds until the next call.
+        The returned array is overwritten by the next call.
         """
         videos, columns = counts.shape
-        if self._rooms[0].shape[1] != columns:
-            self._rooms = [np.zeros((videos + more, columns)) for more in (1, 0, 0)]
-        cumulated, ranks, other = self._rooms
+        if self._buffers[0].shape[1] != columns:
+            self._buffers = [np.zeros((videos + more, columns)) for more in (1, 0, 0)]
+        cumulated, ranks, other = self._buffers
         np.take(counts, self._order, axis=0, out=ranks, mode="clip")
         np.cumsum(ranks, axis=0, out=cumulated[1:])
         np.take(cumulated, self._below, axis=0, out=ranks, mode="clip")
         np.take(cumulated, self._up_to, axis=0, out=other, mode="clip")
-        ranks += other
+        ranks += other  # counts below plus counts up to and including: twice the mid-rank
         ranks -= cumulated[-1]
         return ranks
 
 
 def rank_correlations(x: Floats, y: Floats, counts: Floats) -> Floats:
-    """Spearman's correlation in each resample from centred ranks; NaN where one is constant."""
+    """Spearman's correlation in each resample from centred ranks; NaN if one is constant."""
     weighted = counts * x
     covariance = np.einsum("vr,vr->r", weighted, y)
     product = np.einsum("vr,vr->r", weighted, x) * np.einsum("vr,vr,vr->r", counts, y, y)
@@ -89,12 +90,12 @@ class Moments:
 
     def __init__(self, x: Floats, y: Floats) -> None:
         x, y = x - x.mean(), y - y.mean()
-        x, y = x / _largest(x), y / _largest(y)  # so that no square overflows or vanishes
-        self._rows = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y])
+        x, y = x / _largest(x), y / _largest(y)  # no square overflows or underflows
+        self._rows = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y])  # (6, videos)
 
     def correlations(self, counts: Floats) -> Floats:
-        """Pearson's correlation in each resample; NaN where x or y is constant."""
-        n, x, y, xx, yy, xy = self._rows @ counts
+        """Pearson's correlation in each resample; NaN if x or y is constant."""
+        n, x, y, xx, yy, xy = self._rows @ counts  # weighted sums, each (resamples,)
         x_spread, y_spread = xx - x * x / n, yy - y * y / n
         constant = (x_spread <= _ROUNDING * xx) | (y_spread <= _ROUNDING * yy)
         return _ratio(xy - x * y / n, np.where(constant, 0, x_spread * y_spread))

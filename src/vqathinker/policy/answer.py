@@ -25,7 +25,7 @@ from typing import Literal, NamedTuple, get_args
 from vqathinker.choices import AnswerParsing
 from vqathinker.params import AnswerParams
 
-AnswerStatus = Literal["ok", "no_answer", "not_a_number", "out_of_range", "cut_off"]
+AnswerStatus = Literal["ok", "no_answer", "not_a_number", "out_of_range", "truncated"]
 STATUSES: tuple[AnswerStatus, ...] = get_args(AnswerStatus)
 FAILURES = STATUSES[1:]
 
@@ -48,9 +48,9 @@ class Completion(NamedTuple):
 class Answer(NamedTuple):
     """A parsed completion: `score` is None exactly when `status` is not "ok".
 
-    `no_answer`: no `<answer>…</answer>` after the thought. `cut_off`: the same, and the completion
-    reached its maximum length. `not_a_number`: the answer is not one number. `out_of_range`: the
-    number is outside of `answer.range`.
+    `no_answer`: no `<answer>…</answer>` after the thought. `truncated`: the same, and the
+    completion reached its maximum length. `not_a_number`: the answer is not one number.
+    `out_of_range`: the number is outside of `answer.range`.
 
     `coarse`: the number has fewer than two significant decimals, without trailing zeros ("3.50" is
     coarse, "3.05" is not); a failure is not coarse.
@@ -84,7 +84,7 @@ def read_answer(completion: Completion, how: AnswerParams) -> Answer:
         found = AUTHORS_NUMBER.search(text, start, end if there else len(text))
     if found is not None:
         return _judge(found.group(), how.limits)
-    unread: AnswerStatus = "no_answer" if completion.finished else "cut_off"
+    unread: AnswerStatus = "no_answer" if completion.finished else "truncated"
     return Answer(None, "not_a_number" if there else unread, False)
 
 

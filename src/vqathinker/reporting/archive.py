@@ -1,8 +1,8 @@
-"""A scale's results and everything that explains them, as one RO-Crate: a reproducible zip.
+"""Results of a scale and everything they come from, as an RO-Crate in a reproducible zip.
 
 It contains results and provenance, parameters (as written and as resolved), environment, rules and
-code, receipts of data sets, and records of policies. Videos, labels and weights are not included,
-because their owners decide who may have them. They are named with their hashes.
+code, receipts of data sets, and provenance of policies. Videos, labels and weights are not
+included, because their owners decide who may have them. They are listed with their hashes.
 
 The metadata follows the Workflow Run RO-Crate profile, https://w3id.org/ro/wfrun/workflow/0.5,
 which builds on Process Run Crate 0.5 and Workflow RO-Crate 1.0, all of RO-Crate 1.1.
@@ -25,14 +25,14 @@ from rocrate.rocrate import ROCrate
 from vqathinker import __version__
 from vqathinker.atomic import whole_file
 from vqathinker.errors import InputError
-from vqathinker.evaluation.origins import versions_of
+from vqathinker.evaluation.origins import package_versions
 from vqathinker.phases.parameters import read_params
 from vqathinker.phases.yaml12 import dump_yaml
 from vqathinker.policy.folder.hashes import PROVENANCE as POLICY_RECORD
 from vqathinker.policy.machine import describe_machine
 from vqathinker.reporting.provenance import Link, locate, read_provenance
 
-# Files and folders of the project; those that do not exist are left out.
+# Files and folders of the project that are included if they exist.
 _PROJECT = ("Snakefile", "params.yaml", "constraints.txt", "pyproject.toml", "dvc.yaml", "dvc.lock",
             "README.md", "LICENSE", "envs", "workflow", "cards", "src")  # fmt: skip
 _PROFILES = {
@@ -42,17 +42,17 @@ _PROFILES = {
 }
 _LICENCE = {
     "@id": "https://spdx.org/licenses/Apache-2.0", "@type": "CreativeWork", "name": "Apache-2.0",
-    "description": "Of the workflow and its results; data sets and policies have their own.",
+    "description": "Licence of the workflow and its results; data sets and policies have others.",
 }  # fmt: skip
 _FORMATS = {
     ".csv": "text/csv", ".json": "application/json", ".md": "text/markdown", ".py": "text/x-python",
     ".html": "text/html", ".png": "image/png", ".svg": "image/svg+xml", ".tex": "application/x-tex",
     ".parquet": "application/vnd.apache.parquet", ".yaml": "application/yaml",
 }  # fmt: skip
-_ABOUT = (
+_DESCRIPTION = (
     "Predictions, metrics, tables and figures of VQAThinker, video quality assessment by "
     "reinforcement learning, with provenance, parameters, environment and code. Videos, labels and "
-    "weights are named with their hashes and not contained."
+    "weights are not included, but listed with their hashes."
 )
 _INPUTS = {
     "params.yaml": "every parameter, as written",
@@ -64,24 +64,24 @@ _WORKFLOW = {
     "conformsTo": {"@id": "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"},
     "version": __version__,
 }
-_OUTSIDE = {"manifest", "labels", "policy"}  # too large, or not ours to give away
+_REFERENCED_KINDS = {"manifest", "labels", "policy"}  # too large, or not ours to share
 
 
 def archive(results: Path, out: Path, params: Path) -> int:
-    """Pack a results folder and what explains it as the zip `out`; returns the number of files.
+    """Pack a results folder and its provenance as the zip `out`; returns the number of files.
 
-    Two archives of the same files are the same bytes: the date is that of the newest result.
+    Two archives of the same files have the same bytes: the date is that of the newest result.
 
     Raises:
-        InputError: the folder has no tables, a file they were made from is gone, or there is no
+        InputError: the folder has no tables, a source file of the tables is missing, or there is no
             Snakefile.
     """
     provenance = read_provenance(results)
     root = provenance.root(results).resolve()
     if not (root / "Snakefile").is_file():
-        raise InputError(f"{root}: no Snakefile; expected the project's folder: call it from there")
-    links, made = list(provenance.links()), list(_files_below(results))
-    found = {_name_in(root, path): path for path in made}
+        raise InputError(f"{root}: has no Snakefile; run the command in the project's folder")
+    links, outputs = list(provenance.links()), list(_files_below(results))
+    found = {_name_in(root, path): path for path in outputs}
     found |= {_name_in(root, path): path for path in _files_of(links, root) if path.is_file()}
     project = [path for name in _PROJECT for path in _files_below(root / name)]
     contents = {_name_in(root, path): path.read_bytes() for path in [*project, *found.values()]}
@@ -92,23 +92,23 @@ def archive(results: Path, out: Path, params: Path) -> int:
     contents |= {
         "parameters/resolved.yaml": dump_yaml(resolved, allow_unicode=True).encode(),
         "environment.json": _json(
-            {**versions_of(), "machine": describe_machine(), "packages": packages}
+            {**package_versions(), "machine": describe_machine(), "packages": packages}
         ),
         "code.json": _json(_code(root)),
     }
     contents = dict(sorted(contents.items()))
     title = f"{resolved['report']['title']}: results of scale {resolved['scale']}"
-    newest = max(path.stat().st_mtime for path in made)
+    newest = max(path.stat().st_mtime for path in outputs)
     finished = datetime.fromtimestamp(int(newest), UTC).isoformat()
-    outside = {
+    referenced = {
         link.sha256: f"{link.kind} {link.path or ''}".strip()
         for link in links
-        if link.kind in _OUTSIDE and link.sha256
+        if link.kind in _REFERENCED_KINDS and link.sha256
     }
-    metadata = _json(_metadata(contents, title, finished, sorted(found), outside))
+    metadata = _json(_metadata(contents, title, finished, sorted(found), referenced))
     with whole_file(out) as part, ZipFile(part, "w") as file:
         for name, content in {"ro-crate-metadata.json": metadata, **contents}.items():
-            info = ZipInfo(name)  # its default date is fixed: 1980-01-01
+            info = ZipInfo(name)  # the default date is fixed: 1980-01-01
             info.compress_type, info.external_attr = ZIP_DEFLATED, 0o644 << 16
             file.writestr(info, content)
     return len(contents) + 1
@@ -123,7 +123,7 @@ def _files_below(path: Path) -> Iterator[Path]:
 
 
 def _files_of(links: Iterable[Link], root: Path) -> Iterator[Path]:
-    """Files that tables were made from, receipts, records of policies, and histories."""
+    """Source files of tables, receipts, provenance of policies, and histories."""
     for link in links:
         path = locate(link.path or "", root)
         if link.kind == "policy" and link.path:
@@ -132,38 +132,38 @@ def _files_of(links: Iterable[Link], root: Path) -> Iterator[Path]:
             yield path
         elif link.kind in {"metrics", "predictions", "file"} and path.is_relative_to(root):
             if not path.is_file():
-                raise InputError(f"{path}: gone, but tables were made from it; make them again")
-            yield path  # in a checkout, the package's published results are among them
+                raise InputError(f"{path}: missing, but tables were made from it; make them again")
+            yield path  # in a checkout, also the package's published results
 
 
 def _name_in(root: Path, path: Path) -> str:
     if not path.resolve().is_relative_to(root):
         raise InputError(
-            f"{path}: lies outside of the project's folder, {root}; expected results made by its "
-            "rules: make them with snakemake"
+            f"{path}: outside the project's folder, {root}; expected results that snakemake made "
+            "in this project"
         )
     return path.resolve().relative_to(root).as_posix()
 
 
 def _code(root: Path) -> dict[str, Any]:
-    """The revision and changed files if `root` is a git repository; the metadata has hashes."""
+    """Revision and changed files of a git repository; None for a folder that is not one."""
     revision, changed = _git(root, "rev-parse", "HEAD"), _git(root, "status", "-s")
-    changed_files = None if changed is None else changed.splitlines()
-    return {"version": __version__, "revision": revision, "changed": changed_files}
+    first = revision[0] if revision else None
+    return {"version": __version__, "revision": first, "changed": changed}
 
 
-def _git(root: Path, *words: str) -> str | None:
-    """What git prints about the repository `root`; None if it is none or git is missing."""
+def _git(root: Path, *words: str) -> list[str] | None:
+    """Output lines of a git command; None if `root` is not a repository or git is missing."""
     program = shutil.which("git")
-    if program is None or not (root / ".git").exists():  # git would look in the folders above
+    if program is None or not (root / ".git").exists():  # git would search the parent folders
         return None
-    # Git sets GIT_DIR and the like in its hooks; they may point to another repository.
+    # Git hooks set variables such as GIT_DIR, which may point to another repository.
     environment = {name: value for name, value in os.environ.items() if name[:4] != "GIT_"}
     done = subprocess.run(
         [program, "-C", str(root), *words],
         capture_output=True, text=True, errors="replace", check=False, env=environment,
     )  # fmt: skip
-    return done.stdout.removesuffix("\n") if done.returncode == 0 else None
+    return done.stdout.splitlines() if done.returncode == 0 else None
 
 
 def _json(content: Mapping[str, Any]) -> bytes:
@@ -171,18 +171,18 @@ def _json(content: Mapping[str, Any]) -> bytes:
 
 
 def _metadata(
-    contents: Mapping[str, bytes], title: str, finished: str, made: Iterable[str],
-    outside: Mapping[str, str],
+    contents: Mapping[str, bytes], title: str, finished: str, outputs: Iterable[str],
+    referenced: Mapping[str, str],
 ) -> dict[str, Any]:  # fmt: skip
     """The content of `ro-crate-metadata.json`: inputs, workflow and results of the run.
 
-    `made` are the names of its results. `outside` maps the sha256 of each input that the archive
-    does not contain to its name.
+    `outputs` are names of results. `referenced` maps the SHA-256 of each input that is not included
+    to its name.
     """
     crate = ROCrate(version="1.1")
     # A term of the profile, which RO-Crate 1.1 does not have.
     crate.metadata.extra_terms["sha256"] = "https://w3id.org/ro/terms/workflow-run#sha256"
-    crate.name, crate.description, crate.datePublished = title, _ABOUT, finished
+    crate.name, crate.description, crate.datePublished = title, _DESCRIPTION, finished
     crate.license = licence = crate.add_jsonld(dict(_LICENCE))
     files = {}
     for name, content in contents.items():
@@ -201,7 +201,7 @@ def _metadata(
     others = [
         crate.add_jsonld({"@id": f"#{sha256}", "@type": "CreativeWork", "name": name,
                           "sha256": sha256, "identifier": f"sha256:{sha256}"})
-        for sha256, name in outside.items()
+        for sha256, name in referenced.items()
     ]  # fmt: skip
     inputs = {name: files[name] for name in _INPUTS if name in files}
     for name, entity in inputs.items():
@@ -212,7 +212,7 @@ def _metadata(
         files["Snakefile"].append_to("input", parameter)
         entity["exampleOfWork"] = parameter
     action = crate.add_action(
-        files["Snakefile"], "#run", [*inputs.values(), *others], [files[name] for name in made],
+        files["Snakefile"], "#run", [*inputs.values(), *others], [files[name] for name in outputs],
         {"name": title, "endTime": finished,
          "actionStatus": "http://schema.org/CompletedActionStatus",
          "description": "the rules of the Snakefile, from data sets to report"},

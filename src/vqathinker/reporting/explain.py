@@ -1,6 +1,6 @@
-"""The chain of one number of a table, from its cell down to the label file and the videos.
+"""The chain from one number in a table down to the label file and the videos.
 
-Hashes are computed again from the disk, so this takes as long as reading the videos.
+Hashes are computed again from the files, so this takes as long as reading all videos.
 """
 
 import csv
@@ -21,12 +21,12 @@ from vqathinker.policy.folder.hashes import policy_hash
 from vqathinker.products import MANIFEST, METRICS, TABLE
 from vqathinker.reporting.provenance import Link, locate, read_provenance, row_name
 
-OK, DIFFERS, GONE, UNKNOWN = "ok", "DIFFERS", "gone", "not recorded"  # states
-_LISTED = 20  # names that the answer to a wrong name lists
+OK, DIFFERS, MISSING, UNKNOWN = "ok", "DIFFERS", "missing", "not recorded"  # states
+_MAX_LISTED = 20  # names in the message about an unknown name
 
 
 class Video(NamedTuple):
-    """A video of a set: id, file, hash by the receipt, state, and the manifest's note."""
+    """A video of a set: id, file, hash in the receipt, state, and the manifest's note."""
 
     video: str
     path: str
@@ -36,7 +36,7 @@ class Video(NamedTuple):
 
 
 class Chain(NamedTuple):
-    """From one source down to its videos; `value` is that of the column in the source itself."""
+    """The links from one source file down to its videos; `value` is the column in that file."""
 
     source: str
     value: Any
@@ -45,9 +45,9 @@ class Chain(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """A cell of a table, as its CSV has it, and a chain for each of its sources.
+    """A cell of a table, as in its CSV, with one chain for each source file.
 
-    `published_in` is the publication that the table names, if any.
+    `published_in` is the publication that the table cites, if any.
     """
 
     table: Path
@@ -59,24 +59,24 @@ class Explanation(NamedTuple):
 
 
 def explain(results: Path, table: str, row: str, column: str) -> Explanation:
-    """Follow one number and compare every file on the way with its recorded hash.
+    """Trace one number and compare every file of the chain with its recorded hash.
 
     Args:
         results: a results folder, such as results/demo.
         table: name of one of its tables, such as scoring.
-        row: values of the columns that name a row, joined by a slash: grpo/demo_content.
+        row: values of the columns that name a row, joined by slashes: grpo/demo_content.
         column: one of the table's columns, such as srcc.
 
     Raises:
-        InputError: there is no such table, row or column; the message lists the known ones.
+        InputError: the table, row or column does not exist; the message lists those that do.
     """
     provenance = read_provenance(results)
-    entry = _among(table.removesuffix(".csv"), provenance.tables, "table")
+    entry = _look_up(table.removesuffix(".csv"), provenance.tables, "table")
     path = provenance.folder / f"{table.removesuffix('.csv')}.csv"
     with reading(path, *TABLE), path.open(encoding="utf-8", newline="") as file:
         rows = {row_name(cells, entry["key"]): cells for cells in csv.DictReader(file)}
-    cells = _among(row, rows, f"row of {path}")
-    value = _among(column, cells, f"column of {path}")
+    cells = _look_up(row, rows, f"row of {path}")
+    value = _look_up(column, cells, f"column of {path}")
     root, chains = provenance.root(results), []
     for source in entry["rows"].get(row, []):
         links = list(_check(provenance.sources[source], root))
@@ -96,20 +96,22 @@ def _value_in(source: Path, column: str) -> Any:
 def state_of(path: Path, sha256: str | None) -> str:
     """Whether a file, or a policy's folder, still has its recorded hash."""
     if not path.exists():
-        return GONE
+        return MISSING
     if sha256 is None:
         return UNKNOWN
     found = policy_hash(path) if path.is_dir() else sha256_of_file(path)
     return OK if found == sha256 else DIFFERS
 
 
-def _among(word: str, known: Mapping[str, Any], what: str) -> Any:
+def _look_up(word: str, known: Mapping[str, Any], what: str) -> Any:
     if word in known:
         return known[word]
     names = list(known)
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    listed = ", ".join(names[:_LISTED])
-    raise InputError(f"{word!r} is no {what}; expected one of {listed}{more}{nearest(word, names)}")
+    more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
+    listed = ", ".join(names[:_MAX_LISTED])
+    raise InputError(
+        f"{word!r} is not a {what}; expected one of {listed}{more}{nearest(word, names)}"
+    )
 
 
 def _check(chain: Sequence[Link], root: Path) -> Iterator[Link]:
@@ -119,17 +121,17 @@ def _check(chain: Sequence[Link], root: Path) -> Iterator[Link]:
         if link.path is None:
             yield link._replace(state=UNKNOWN if link.kind == "policy" else "")
             continue
-        here, facts = locate(link.path, root), dict(link.facts)
-        if link.kind == "receipt" and here.is_file():
-            receipt = read_receipt(here)
+        file, facts = locate(link.path, root), dict(link.facts)
+        if link.kind == "receipt" and file.is_file():
+            receipt = read_receipt(file)
             state = OK if files_digest(receipt) == link.sha256 else DIFFERS
         else:
-            state = state_of(here, link.sha256)
-        if here.suffix == ".parquet" and state == OK:
-            facts["rows"] = pq.read_metadata(here).num_rows
+            state = state_of(file, link.sha256)
+        if file.suffix == ".parquet" and state == OK:
+            facts["rows"] = pq.read_metadata(file).num_rows
         elif link.kind == "labels" and receipt:
             facts |= _origin_of_files(receipt)
-        if link.kind != "history" or state != GONE:  # a policy that was never trained has none
+        if link.kind != "history" or state != MISSING:  # untrained policies have no history
             yield link._replace(state=state, facts=facts)
 
 
@@ -138,14 +140,14 @@ def _origin_of_files(receipt: Mapping[str, Any]) -> dict[str, Any]:
         f"{item['origin']}" + (f" at {item['revision']}" if item.get("revision") else "")
         for item in receipt.get("downloads", [])
     ]
-    facts = {"brought by": receipt.get("made_by"), "from": downloads}
+    facts = {"fetched by": receipt.get("made_by"), "from": downloads}
     if ffmpeg := receipt.get("ffmpeg"):
         facts["ffmpeg"] = f"{ffmpeg['version']} from {ffmpeg['from']}"
     return facts
 
 
 def _videos_of(manifest: Path) -> Iterator[Video]:
-    """Every video of a manifest, compared with the receipt of the set that owns the file."""
+    """Every video of a manifest, compared with the receipt of the set that has the file."""
     rows = read_columns(manifest, ["video", "file", "status", "reason"], MANIFEST)
     sets = Path(os.path.normpath(manifest.parent.parent))
     receipts: dict[Path, dict[str, str]] = {}
@@ -162,18 +164,18 @@ def _videos_of(manifest: Path) -> Iterator[Video]:
 
 
 def as_text(explanation: Explanation) -> str:
-    """The explanation for a terminal."""
+    """The explanation as text for a terminal."""
     table, row, column, value, published_in, chains = explanation
     lines = [f"{table}: {row}, {column}: {value or 'empty'}"]
     lines += [f"  published in {published_in}"] if published_in else []
-    lines += [] if chains else ["  of no file"]
+    lines += [] if chains else ["  no source file"]
     for chain in chains:
         lines.append("")
         for link in chain.links:
             lines.append(f"{link.kind:<12} {link.path or ''}  {link.state}".rstrip())
             own = {column: chain.value} if link.path == chain.source else {}
             facts = {**own, "sha256": link.sha256, **link.facts}
-            texts = {name: _plain(fact) for name, fact in facts.items()}
+            texts = {name: _fact_text(fact) for name, fact in facts.items()}
             lines += [f"  {name:<14} {text}" for name, text in texts.items() if text]
         if chain.videos:
             counts = Counter(video.state for video in chain.videos)
@@ -185,7 +187,7 @@ def as_text(explanation: Explanation) -> str:
     return "\n".join(lines)
 
 
-def _plain(fact: Any) -> str:
+def _fact_text(fact: Any) -> str:
     if isinstance(fact, dict):
         return ", ".join(f"{name} {value}" for name, value in fact.items())
     if isinstance(fact, list):

@@ -1,7 +1,7 @@
-"""Tables as CSV for programs, Markdown for reading and LaTeX (booktabs) for a paper."""
+"""Tables as CSV for programs, Markdown for reading, and LaTeX (booktabs) for a paper."""
 
 import csv
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,21 +13,21 @@ from vqathinker.products import TABLE, Product
 
 Row = Mapping[str, Any]
 
-FILES = "files"  # key of a row: the files that its values come from; not a column
-COUNTS = ("n", "n_missing", "n_damaged", "n_null")
+FILES = "files"  # key of a row, not a column: the files that its values come from
+COUNTS = ("n", "n_missing", "n_damaged", "n_no_score")
 MEASURES = ("srcc", "plcc")
-BOUNDS = tuple(f"{name}_{end}" for name in MEASURES for end in ("low", "high"))
-NUMBERS = frozenset((
-    *COUNTS, *MEASURES, *BOUNDS, *STATUSES, "benchmarks", "benchmarks_scored", "n_scored",
+INTERVAL_ENDS = tuple(f"{name}_{end}" for name in MEASURES for end in ("low", "high"))
+NUMBER_COLUMNS = frozenset((
+    *COUNTS, *MEASURES, *INTERVAL_ENDS, *STATUSES, "benchmarks", "benchmarks_scored", "n_scored",
     "distinct", "spread_error", "n_failed", "value", "low", "high", "chance", "majority",
     "published",
 ))  # fmt: skip
-# Columns of names and sentences: these stay text even if a value looks like a number.
-_TEXTS = frozenset(
-    ("run", "benchmark", "video", "method", "training_data", "row", "differs", "domain", "set",
+# Columns of names and sentences, which stay text even if a value looks like a number.
+_TEXT_COLUMNS = frozenset(
+    ("run", "benchmark", "video", "method", "training_data", "row", "variant", "domain", "set",
      "task", "name", "group", "kind", "by", "part", "reason", "note", "source")
 )  # fmt: skip
-_ANSWERS = {"": None, "yes": True, "no": False, "True": True, "False": False}
+_LITERALS = {"": None, "yes": True, "no": False, "True": True, "False": False}
 
 
 _TEX = {
@@ -38,14 +38,14 @@ _TEX = {
 
 
 class Cell(NamedTuple):
-    """A text in a table; `rank` is 1 for the best of its column and 2 for the second best."""
+    """Text of a table cell; `rank` is 1 for the best of its column and 2 for the second best."""
 
     text: str
     rank: int | None = None
 
 
 class Column(NamedTuple):
-    """A column; neighbouring columns of one `group` share a heading above their own."""
+    """A column. Neighbouring columns with the same `group` share a heading above their own."""
 
     name: str
     group: str = ""
@@ -53,7 +53,7 @@ class Column(NamedTuple):
 
 
 class Grid(NamedTuple):
-    """A table for reading: `blocks` of rows, separated by a rule, and notes below."""
+    """A table for reading: `blocks` of rows, separated by rules, with notes below."""
 
     title: str
     columns: Sequence[Column]
@@ -62,11 +62,11 @@ class Grid(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A table of results. Its files are named `name`.
+    """A table of results, written to files called `name`.
 
-    The values of the columns `key` name a row. `FILES` of a row lists the files it comes from.
-    `decimals` apply to the CSV; None writes numbers in full. `grids` are the form for reading,
-    None means the rows of the CSV. With `csv_only` only the CSV is written.
+    The values of the columns in `key` name a row. `FILES` of a row lists its source files.
+    `decimals` apply to the CSV; None writes full precision. `grids` is the version for reading; if
+    None, it has the rows of the CSV. With `csv_only`, only the CSV is written.
     """
 
     name: str
@@ -79,22 +79,8 @@ class Table(NamedTuple):
     csv_only: bool = False
 
 
-def flat(tree: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    """The leaves of a tree by their dotted keys.
-
-    >>> flat({"a": {"b": 1}, "c": None})
-    {'a.b': 1, 'c': None}
-    """
-    leaves: dict[str, Any] = {}
-    for key, value in tree.items():
-        leaves |= (
-            flat(value, f"{above}{key}.") if isinstance(value, Mapping) else {above + key: value}
-        )
-    return leaves
-
-
 def format_cell(value: Any, decimals: int = 3) -> str:
-    """A cell for reading; a dash where nothing is defined.
+    """A value for reading; a dash if it is undefined.
 
     >>> format_cell(0.85512), format_cell(12), format_cell(None), format_cell("demo")
     ('0.855', '12', '–', 'demo')
@@ -106,12 +92,12 @@ def format_cell(value: Any, decimals: int = 3) -> str:
     return f"{value:.{decimals}f}" if isinstance(value, float) else str(value)
 
 
-def interval_text(
+def format_interval(
     value: float | None, low: float | None, high: float | None, decimals: int = 3
 ) -> str:
     """A value with its interval, if it has one.
 
-    >>> interval_text(0.85512, 0.84, 0.8666), interval_text(0.85512, None, None)
+    >>> format_interval(0.85512, 0.84, 0.8666), format_interval(0.85512, None, None)
     ('0.855 [0.840, 0.867]', '0.855')
     """
     if value is None or low is None or high is None:
@@ -120,25 +106,23 @@ def interval_text(
     return f"{format_cell(value, decimals)} [{ends}]"
 
 
-def signed(difference: float | None) -> str:
+def format_difference(difference: float | None) -> str:
     """A difference with its sign.
 
-    >>> signed(0.0123), signed(-0.0004), signed(None)
+    >>> format_difference(0.0123), format_difference(-0.0004), format_difference(None)
     ('+0.012', '-0.000', '–')
     """
     return "–" if difference is None else f"{difference:+.3f}"
 
 
-def plain_grid(
-    title: str, columns: Sequence[str], rows: Iterable[Row], numbers: Collection[str]
-) -> Grid:
-    """A grid of rows without groups or ranks; the columns `numbers` are aligned to the right."""
+def plain_grid(title: str, columns: Sequence[str], rows: Iterable[Row]) -> Grid:
+    """A grid of rows without groups or ranks; `NUMBER_COLUMNS` are right-aligned."""
     cells = [[Cell(format_cell(row[name])) for name in columns] for row in rows]
-    return Grid(title, [Column(name, number=name in numbers) for name in columns], [cells])
+    return Grid(title, [Column(name, number=name in NUMBER_COLUMNS) for name in columns], [cells])
 
 
 def markdown(grids: Iterable[Grid]) -> str:
-    """All grids with titles and notes; the best of a column is bold, the second in italics."""
+    """All grids with titles and notes; the best of a column is bold, the second best italic."""
     lines: list[str] = []
     for grid in grids:
         notes = [f"- {note}" for note in grid.notes]
@@ -150,11 +134,11 @@ def markdown(grids: Iterable[Grid]) -> str:
 def _markdown_lines(grid: Grid) -> list[str]:
     names = [_markdown_text(f"{column.group} {column.name}".strip()) for column in grid.columns]
     rule = ["---:" if column.number else "---" for column in grid.columns]
-    rows = [[_marked(cell) for cell in row] for block in grid.blocks for row in block]
+    rows = [[_markdown_cell(cell) for cell in row] for block in grid.blocks for row in block]
     return [f"| {' | '.join(line)} |" for line in (names, rule, *rows)]
 
 
-def _marked(cell: Cell) -> str:
+def _markdown_cell(cell: Cell) -> str:
     mark = {1: "**", 2: "*"}.get(cell.rank or 0, "")
     return f"{mark}{_markdown_text(cell.text)}{mark}"
 
@@ -166,7 +150,7 @@ def _markdown_text(text: str) -> str:
 def latex(grids: Iterable[Grid]) -> str:
     """All grids as `table*` environments, scaled down if wider than the page.
 
-    The best of a column is bold, the second underlined. They need booktabs and graphicx.
+    The best of a column is bold, the second best underlined. They need booktabs and graphicx.
     """
     head = "% Needs \\usepackage{booktabs} and \\usepackage{graphicx}.\n"
     return head + "\n".join(_latex_grid(grid) for grid in grids)
@@ -190,7 +174,7 @@ def _latex_grid(grid: Grid) -> str:
 
 
 def _latex_groups(columns: Sequence[Column]) -> list[str]:
-    """A row of group headings and the rules below them; nothing if no column has a group."""
+    """A row of group headings and the rules below them; empty if no column has a group."""
     if not any(column.group for column in columns):
         return []
     cells: list[str] = []
@@ -220,14 +204,12 @@ def _tex(text: str) -> str:
 
 
 def write_table(table: Table, out_dir: Path) -> None:
-    """Write a table as CSV, and as Markdown and LaTeX for reading."""
+    """Write a table as CSV and, for reading, as Markdown and LaTeX."""
     write_csv(out_dir / f"{table.name}.csv", table.columns, table.rows, table.decimals)
     if table.csv_only:
         return
-    grids = table.grids
-    if grids is None:
-        grids = [plain_grid(table.title, table.columns, table.rows, NUMBERS)]
-    # A single grid needs no title: the file is named after it.
+    grids = table.grids or [plain_grid(table.title, table.columns, table.rows)]
+    # A single grid needs no title, because the file has its name.
     lines = [*_markdown_lines(grids[0]), ""] if len(grids) == 1 else [markdown(grids)]
     write_text(out_dir / f"{table.name}.md", "\n".join(lines))
     write_text(out_dir / f"{table.name}.tex", latex(grids))
@@ -236,7 +218,7 @@ def write_table(table: Table, out_dir: Path) -> None:
 def write_csv(
     path: Path, columns: Sequence[str], rows: Iterable[Row], decimals: int | None
 ) -> None:
-    """Write these columns of rows; None becomes an empty cell."""
+    """Write these columns of rows as CSV; None becomes an empty cell."""
     with whole_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
@@ -262,17 +244,17 @@ def write_text(path: Path, text: str) -> None:
 def read_table(
     path: Path, columns: Sequence[str] = (), product: Product = TABLE
 ) -> list[dict[str, Any]]:
-    """The rows of a CSV of tables or figures with typed values; an empty cell is None.
+    """The rows of a CSV of tables or figures, with typed values; an empty cell is None.
 
     Raises:
-        InputError: the file cannot be read, or lacks one of `columns`; it may have more.
+        InputError: the file cannot be read, or lacks one of `columns`; more columns are allowed.
     """
     with reading(path, *product), path.open(encoding="utf-8", newline="") as file:
         table = csv.DictReader(file)
-        lacking = [name for name in columns if name not in (table.fieldnames or ())]
-        if not lacking:
+        missing = [name for name in columns if name not in (table.fieldnames or ())]
+        if not missing:
             return [{name: _value(name, cell) for name, cell in row.items()} for row in table]
-    raise InputError(f"{path}: has no column {', '.join(lacking)}; expected {product}")
+    raise InputError(f"{path}: lacks the columns {', '.join(missing)}; expected {product}")
 
 
 def _value(column: str, cell: str) -> str | int | float | bool | None:
@@ -283,9 +265,9 @@ def _value(column: str, cell: str) -> str | int | float | bool | None:
     >>> _value("run", "1.5")
     '1.5'
     """
-    if cell in _ANSWERS and not (cell and column in _TEXTS):
-        return _ANSWERS[cell]
-    if column in _TEXTS:
+    if cell in _LITERALS and not (cell and column in _TEXT_COLUMNS):
+        return _LITERALS[cell]
+    if column in _TEXT_COLUMNS:
         return cell
     try:
         return int(cell) if cell.isdecimal() else float(cell)
@@ -293,21 +275,21 @@ def _value(column: str, cell: str) -> str | int | float | bool | None:
         return cell
 
 
-def read_measured(
-    paths: Sequence[Path], product: Product, pair: Sequence[str], needed: Sequence[str]
+def read_results(
+    paths: Sequence[Path], product: Product, key: Sequence[str], required: Sequence[str]
 ) -> dict[tuple[str, ...], dict[str, Any]]:
-    """JSON files by the values of their keys `pair`, each with its path under `FILES`.
+    """JSON files by the values of the keys in `key`, each with its path under `FILES`.
 
     Raises:
-        InputError: two files have the same pair, or one lacks a key.
+        InputError: two files have the same values, or one lacks a required key.
     """
     found: dict[tuple[str, ...], dict[str, Any]] = {}
     for path in paths:
         content = read_json(path, *product)
-        if lacking := [name for name in (*pair, *needed) if name not in content]:
-            raise InputError(f"{path}: no {', '.join(lacking)}; expected {product}")
-        key = tuple(content[name] for name in pair)
-        if key in found:
-            raise InputError(f"{path}: a second file of {key}; expected one of each")
-        found[key] = {**content, FILES: [path]}
+        if missing := [name for name in (*key, *required) if name not in content]:
+            raise InputError(f"{path}: lacks {', '.join(missing)}; expected {product}")
+        values = tuple(content[name] for name in key)
+        if values in found:
+            raise InputError(f"{path}: another file also has {values}; expected one file for each")
+        found[values] = {**content, FILES: [path]}
     return found

@@ -1,7 +1,8 @@
-"""The ladder of runs: every row against the method, with the difference and its interval.
+"""The ladder of runs: the difference of every run from the method, with its interval.
 
-Differences are of the same videos, by paired bootstrap. With several seeds the means are compared,
-and seeds are drawn as videos are. Holm's correction is over all differences of one measure.
+Differences are computed on the same videos, by paired bootstrap. If a run has several seeds, means
+over seeds are compared, and the bootstrap also draws seeds. Holm's correction is over all
+differences of one measure.
 """
 
 import json
@@ -13,10 +14,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from vqathinker.evaluation.agreement import contents_of
-from vqathinker.evaluation.intervals import Agreement, average_over_sets, bootstrap, generator_of
-from vqathinker.evaluation.significance import Seeds, compare, holm, over_seeds
+from vqathinker.evaluation.agreement import resampling_contents
+from vqathinker.evaluation.intervals import (
+    Agreement,
+    average_over_sets,
+    bootstrap,
+    generator_for,
+)
+from vqathinker.evaluation.significance import SeedAverage, average_over_seeds, compare, holm
 from vqathinker.params import IntervalsParams
+from vqathinker.phases.trees import leaves, without
 from vqathinker.reporting.formats import (
     FILES,
     MEASURES,
@@ -25,58 +32,56 @@ from vqathinker.reporting.formats import (
     Grid,
     Row,
     Table,
-    flat,
     format_cell,
-    interval_text,
-    signed,
+    format_difference,
+    format_interval,
 )
-from vqathinker.reporting.main_table import AVERAGES, HEADINGS, TableScale
+from vqathinker.reporting.main_table import AVERAGES, HEADINGS, ReportScale
 
 Line = dict[str, Any]
 
-LADDER = (
-    "group", "row", "differs", "seeds", "domain", "benchmark", "benchmarks", "measure",
+LADDER_COLUMNS = (
+    "group", "row", "variant", "seeds", "domain", "benchmark", "benchmarks", "measure",
     "n", "value", "low", "high", "spread",
     "n_compared", "difference", "difference_low", "difference_high", "p", "p_holm", "reason",
 )  # fmt: skip
-_KEY = ("group", "row", "differs", "domain", "benchmark", "measure")
-# Title of a grid to its groups of rows, below the method.
-_GRIDS = {
+_KEY = ("group", "row", "variant", "domain", "benchmark", "measure")
+# Title of a grid to the groups of rows that follow the method in it.
+_GRID_GROUPS = {
     "Ablation ladder": ("untrained", "ablation"),
     "Supervised fine-tuning against GRPO": ("untrained", "training"),
     "Backbones": ("backbone",),
     "Frames": ("frames",),
 }
-_NOT_COMPARED = frozenset(("group", "of", "seed"))
 _NOTES = (
     (
-        "Averages are weighted by the number of videos, with the 95 % interval; of several seeds "
-        "the mean ± the standard deviation of seeds."
+        "Averages are weighted by the number of videos and have a 95 % interval. Several seeds are "
+        "shown as mean ± standard deviation."
     ),
     (
-        "difference: less {}, on the videos that both scored, with the 95 % interval of the paired "
-        "bootstrap, resampled by content where a set has few, seeds drawn as well."
+        "difference: minus {}, on the videos that both runs scored, with the 95 % interval of the "
+        "paired bootstrap over contents or videos, and over seeds."
     ),
-    "Holm's p: corrected over all differences of one measure in ladder.csv.",
+    "Holm's p: p value corrected for all differences of one measure in ladder.csv.",
 )
 
 
 class LadderRow(NamedTuple):
-    """A row: its first run's name, one run for each seed, its group, and what differs."""
+    """A row: name of its first run, one run per seed, its group, and its variant."""
 
     name: str
     runs: tuple[str, ...]
     group: str
-    differs: str
+    variant: str
 
 
-def ladder_rows(scale: TableScale, runs: Collection[str]) -> list[LadderRow]:
-    """The rows that these runs make, in the order of params.yaml, the method first.
+def ladder_rows(scale: ReportScale, runs: Collection[str]) -> list[LadderRow]:
+    """The rows of these runs, in the order of params.yaml, the method first.
 
-    A row is named by what differs in its resolved parameters; runs that differ only in their seed
-    are one row. Its group is `untrained` for a policy as it is; `training` for another method of
-    training or one `after` another run; `backbone` if only the base policy differs; `frames` if
-    only the clips differ; else `ablation`.
+    The variant of a row lists the resolved parameters that differ from the method; runs that differ
+    only in their seed are one row. The group is `untrained` for a policy without training;
+    `training` for another training method or a run that starts `after` another; `backbone` if only
+    the base policy differs; `frames` if only the clips differ; otherwise `ablation`.
     """
     seeds: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for name, row in scale.runs.items():
@@ -87,7 +92,7 @@ def ladder_rows(scale: TableScale, runs: Collection[str]) -> list[LadderRow]:
     for flattened, names in seeds.items():
         own = dict(flattened)
         if own.get("train") == "false" and own.get("after") == scale.method:
-            # A row that only looks at the method's policy again is trained as the method is.
+            # A row that only evaluates the method's policy differently is trained like the method.
             for key in ("train", "after"):
                 own.pop(key)
                 own |= {key: method[key]} if key in method else {}
@@ -100,13 +105,13 @@ def _row(names: list[str], own: Mapping[str, str], method: Mapping[str, str]) ->
     if not keys:
         return LadderRow(names[0], tuple(names), "method", "the method")
     if own.get("train") == "false":
-        differs = f"{own.get('base.name', '')} as it is"
-        return LadderRow(names[0], tuple(names), "untrained", differs)
+        variant = f"{own.get('base.name', '')} (untrained)"
+        return LadderRow(names[0], tuple(names), "untrained", variant)
     of_base = {key for key in keys if key.startswith("base.") and key != "base.name"}
-    # A base policy without its motion branch has another name, too, but is no other backbone.
+    # A base policy without its motion branch also has another name, but the same backbone.
     only_motion = bool(of_base) and all(key.startswith("base.motion") for key in of_base)
     named = [key for key in keys if key != "base.name" or not only_motion]
-    if "base.name" in named:  # the name stands for all other parameters of a base policy
+    if "base.name" in named:  # the name implies all other parameters of a base policy
         named = [key for key in named if key not in of_base]
     sections = {key.split(".")[0] for key in keys}
     if "training.method" in keys or "after" in keys:
@@ -115,44 +120,43 @@ def _row(names: list[str], own: Mapping[str, str], method: Mapping[str, str]) ->
         group = "backbone"
     else:
         group = "frames" if sections == {"clips"} else "ablation"
-    differs = ", ".join(f"{key} {own.get(key, 'none')}" for key in named)
-    return LadderRow(names[0], tuple(names), group, differs)
+    variant = ", ".join(f"{key} {own.get(key, 'none')}" for key in named)
+    return LadderRow(names[0], tuple(names), group, variant)
 
 
 def _flat(row: Mapping[str, Any]) -> dict[str, str]:
-    """Parameters of a run by dotted key, as params.yaml writes them."""
-    leaves = flat({key: value for key, value in row.items() if key not in _NOT_COMPARED})
+    """Parameters of a run by dotted key, as text."""
     return {
-        key: json.dumps(value) if value is None or isinstance(value, bool) else str(value)
-        for key, value in leaves.items()
+        ".".join(path): value if isinstance(value, str) else json.dumps(value)
+        for path, value in leaves(without(row, "group", "of", "seed"))
     }
 
 
 @dataclass(eq=False)
-class Agreements:
-    """Resampled agreement of runs with benchmarks, cached.
+class AgreementCache:
+    """Resampled agreement of runs with benchmarks.
 
-    `judged` are the scored videos by run and benchmark, see `plot_data.read_judged`; `params` say
-    how they are resampled.
+    `scored` are the scored videos by run and benchmark, see `plot_data.read_scored_videos`.
+    `params` are the settings of the bootstrap.
     """
 
-    judged: Mapping[tuple[str, str], pd.DataFrame]
+    scored: Mapping[tuple[str, str], pd.DataFrame]
     params: IntervalsParams
     _cache: dict[tuple[str, frozenset[str]], dict[str, Agreement]] = field(default_factory=dict)
 
     @property
     def runs(self) -> list[str]:
-        """Every run that has predictions."""
-        return list(dict.fromkeys(run for run, _ in self.judged))
+        """All runs with predictions."""
+        return list(dict.fromkeys(run for run, _ in self.scored))
 
     def of(self, runs: Sequence[str], benchmark: str) -> list[Agreement] | None:
-        """Agreement of each run over the videos that all of them scored.
+        """Agreement of each run on the videos that all of these runs scored.
 
         None if one of them has no predictions on the benchmark.
         """
-        if any((run, benchmark) not in self.judged for run in runs):
+        if any((run, benchmark) not in self.scored for run in runs):
             return None
-        scored = (frozenset(self.judged[run, benchmark]["video"]) for run in runs)
+        scored = (frozenset(self.scored[run, benchmark]["video"]) for run in runs)
         shared = frozenset[str].intersection(*scored)
         if (key := (benchmark, shared)) not in self._cache:
             self._cache[key] = self._resample(benchmark, shared)
@@ -161,7 +165,7 @@ class Agreements:
     def average_interval(
         self, run: str, measure: str, benchmarks: Sequence[str], weights: Sequence[int]
     ) -> tuple[float | None, float | None]:
-        """Ends of the interval of a run's average over benchmarks, None if it has none."""
+        """Ends of the interval of a run's average over benchmarks; None if there is none."""
         found = [self.of([run], name) for name in benchmarks]
         if None in found:
             return None, None
@@ -170,41 +174,41 @@ class Agreements:
         return estimate.low, estimate.high
 
     def _resample(self, benchmark: str, shared: frozenset[str]) -> dict[str, Agreement]:
-        """Resample every run that scored all these videos; all runs meet the same resamples."""
+        """Resample every run that scored all these videos, with the same resamples."""
         fitting = {
             run: own
-            for (run, name), videos in self.judged.items()
+            for (run, name), videos in self.scored.items()
             if name == benchmark and len(own := videos[videos["video"].isin(shared)]) == len(shared)
         }
         labels = next(iter(fitting.values()))
         found = bootstrap(
             np.stack([own["score"].to_numpy(dtype=float) for own in fitting.values()]),
             labels["mos"].to_numpy(dtype=float),
-            contents_of(labels["content"].to_numpy()),
-            generator=generator_of(self.params.seed, benchmark),
+            resampling_contents(labels["content"].to_numpy()),
+            generator=generator_for(self.params.seed, benchmark),
             resamples=self.params.resamples,
         )
         return dict(zip(fitting, found, strict=True))
 
 
-def ladder_table(scale: TableScale, results: Sequence[Row], agreements: Agreements) -> Table:
+def ladder_table(scale: ReportScale, results: Sequence[Row], agreements: AgreementCache) -> Table:
     """The table `ladder` of all runs with predictions; `results` are metrics, for provenance."""
     files = {(one["run"], one["benchmark"]): one[FILES][0] for one in results}
     lines = ladder_lines(scale, ladder_rows(scale, agreements.runs), agreements, files)
-    return Table("ladder", "", LADDER, _KEY, lines, 9, ladder_grids(scale, lines))
+    return Table("ladder", "", LADDER_COLUMNS, _KEY, lines, 9, ladder_grids(scale, lines))
 
 
 def ladder_lines(
-    scale: TableScale,
+    scale: ReportScale,
     rows: Sequence[LadderRow],
-    agreements: Agreements,
+    agreements: AgreementCache,
     files: Mapping[tuple[str, str], Path],
 ) -> list[Line]:
-    """A line for each row, measure, and benchmark or weighted average, with the keys `LADDER`.
+    """A line for each row, measure, and benchmark or average, with the keys `LADDER_COLUMNS`.
 
-    `value` is the mean over seeds on the `n` videos that all of them scored, `spread` the standard
-    deviation of the seeds. `difference` is the row's value less the method's on the `n_compared`
-    videos that both scored, with its 95 % interval, `p` and `p_holm`. Undefined values are None
+    `value` is the mean over seeds on the `n` videos that all seeds scored, `spread` the standard
+    deviation over seeds. `difference` is the row's value minus the method's on the `n_compared`
+    videos that both scored, with its 95 % interval, `p` and `p_holm`. Undefined values are None,
     with a `reason`. `files` are metrics by run and benchmark; `FILES` of a line lists those of its
     runs and of the runs it is compared with.
     """
@@ -226,41 +230,45 @@ def ladder_lines(
 
 @dataclass(frozen=True)
 class _Ladder:
-    scale: TableScale
+    scale: ReportScale
     method: LadderRow | None
-    agreements: Agreements
+    agreements: AgreementCache
 
     def lines(self, row: LadderRow, measure: str) -> Iterator[tuple[Line, list[str]]]:
-        """Lines with the benchmarks that they are about."""
+        """Lines of a row, each with the benchmarks it covers."""
         for domain in dict.fromkeys(self.scale.domains.values()):
-            there = [name for name in self.scale.benchmarks(domain) if self._is_there(row, name)]
-            places = [(name, [name]) for name in there]
-            for benchmark, names in [*places, *([(AVERAGES[0], there)] if there else [])]:
+            scored = [
+                name for name in self.scale.benchmarks(domain) if self._has_predictions(row, name)
+            ]
+            average = [(AVERAGES[0], scored)] if scored else []
+            for benchmark, names in [*((name, [name]) for name in scored), *average]:
                 yield {
-                    **dict.fromkeys(LADDER), "group": row.group, "row": row.name,
-                    "differs": row.differs, "seeds": len(row.runs), "measure": measure,
+                    **dict.fromkeys(LADDER_COLUMNS), "group": row.group, "row": row.name,
+                    "variant": row.variant, "seeds": len(row.runs), "measure": measure,
                     "domain": domain, "benchmark": benchmark, "benchmarks": len(names),
                     **self._value(row, names, measure), **self._difference(row, names, measure),
                 }, names  # fmt: skip
 
-    def _is_there(self, row: LadderRow, benchmark: str) -> bool:
-        return all((run, benchmark) in self.agreements.judged for run in row.runs)
+    def _has_predictions(self, row: LadderRow, benchmark: str) -> bool:
+        return all((run, benchmark) in self.agreements.scored for run in row.runs)
 
     def _seeds(
         self, row: LadderRow, benchmarks: Sequence[str], measure: str, other: Sequence[str] = ()
-    ) -> Seeds:
-        """Mean over the row's seeds, of one benchmark or averaged over several.
+    ) -> SeedAverage:
+        """Mean over the row's seeds, on one benchmark or averaged over several.
 
-        It is over the videos that the runs `other` scored, too.
+        Only videos that the runs `other` also scored count.
         """
         found = [self.agreements.of([*row.runs, *other], name) or [] for name in benchmarks]
-        # Weights are those of the label files, so that they are the same for every row.
+        # Weights are numbers of labels, so that they are the same for every row.
         weights = [self.scale.counts[name] for name in benchmarks]
         means = []
         for seed in range(len(row.runs)):
             own = [getattr(agreements[seed], measure) for agreements in found]
             means.append(own[0] if len(own) == 1 else average_over_sets(own, weights))
-        return over_seeds(means, generator_of(self.agreements.params.seed, f"seeds of {row.name}"))
+        return average_over_seeds(
+            means, generator_for(self.agreements.params.seed, f"seeds of {row.name}")
+        )
 
     def _value(self, row: LadderRow, benchmarks: Sequence[str], measure: str) -> Line:
         own = self._seeds(row, benchmarks, measure)
@@ -272,9 +280,9 @@ class _Ladder:
         if row is method:
             return {}
         if method is None:
-            return {"reason": f"no run {self.scale.method} to compare with"}
-        if not all(self._is_there(method, name) for name in benchmarks):
-            return {"reason": f"{method.name} has no scores there"}
+            return {"reason": f"the method, {self.scale.method}, was not run"}
+        if not all(self._has_predictions(method, name) for name in benchmarks):
+            return {"reason": f"the method, {method.name}, has no scores on it"}
         first = self._seeds(row, benchmarks, measure, method.runs).mean
         second = self._seeds(method, benchmarks, measure, row.runs).mean
         found = compare(first, second, self.agreements.params.confidence)
@@ -285,21 +293,21 @@ class _Ladder:
         }  # fmt: skip
 
 
-def ladder_grids(scale: TableScale, lines: Sequence[Line]) -> list[Grid]:
-    """Two grids, averages and benchmarks, for each question that a row answers."""
-    there = {line["group"] for line in lines}
+def ladder_grids(scale: ReportScale, lines: Sequence[Line]) -> list[Grid]:
+    """For each question about the runs, a grid of averages and one of benchmarks."""
+    present = {line["group"] for line in lines}
     grids = []
-    for title, groups in _GRIDS.items():
-        # Without another way of training there is nothing to compare GRPO with.
-        if there & (set(groups) if "training" not in groups else {"training"}):
+    for title, groups in _GRID_GROUPS.items():
+        # The grid of training methods needs a row with another training method.
+        if present & (set(groups) if "training" not in groups else {"training"}):
             own = [line for line in lines if line["group"] in ("method", *groups)]
             grids += [_averages(scale, title, own), _benchmarks(scale, title, own)]
     return grids
 
 
-def _averages(scale: TableScale, title: str, lines: Sequence[Line]) -> Grid:
+def _averages(scale: ReportScale, title: str, lines: Sequence[Line]) -> Grid:
     domains = list(dict.fromkeys(line["domain"] for line in lines))
-    columns = [Column("row", number=False), Column("what differs", number=False), Column("seeds")]
+    columns = [Column("row", number=False), Column("variant", number=False), Column("seeds")]
     columns += [
         Column(name, group=f"{domain} {HEADINGS[measure]}")
         for domain in domains
@@ -309,7 +317,7 @@ def _averages(scale: TableScale, title: str, lines: Sequence[Line]) -> Grid:
     blocks: dict[str, list[list[Cell]]] = {}
     for name, of in _by_row(lines).items():
         first = next(iter(of.values()))
-        texts = [name, first["differs"], format_cell(first["seeds"])]
+        texts = [name, first["variant"], format_cell(first["seeds"])]
         for domain in domains:
             for measure in MEASURES:
                 line = of.get((domain, AVERAGES[0], measure))
@@ -327,29 +335,30 @@ def _averages(scale: TableScale, title: str, lines: Sequence[Line]) -> Grid:
 def _average_texts(line: Line | None, total: int) -> list[str]:
     if line is None:
         return ["–"] * 4
-    value = _spread(line) or interval_text(line["value"], line["low"], line["high"])
+    value = _mean_and_spread(line) or format_interval(line["value"], line["low"], line["high"])
     if line["benchmarks"] < total:
         value += f" ({line['benchmarks']} of {total})"
-    difference = signed(line["difference"])
+    difference = format_difference(line["difference"])
     if line["difference"] is not None and line["difference_low"] is not None:
-        difference += f" [{signed(line['difference_low'])}, {signed(line['difference_high'])}]"
-    return [value, difference, _p(line["p"]), _p(line["p_holm"])]
+        low, high = (format_difference(line[f"difference_{end}"]) for end in ("low", "high"))
+        difference += f" [{low}, {high}]"
+    return [value, difference, _format_p(line["p"]), _format_p(line["p_holm"])]
 
 
-def _benchmarks(scale: TableScale, title: str, lines: Sequence[Line]) -> Grid:
-    there = {line["benchmark"] for line in lines}
-    names = [name for name in scale.domains if name in there]
+def _benchmarks(scale: ReportScale, title: str, lines: Sequence[Line]) -> Grid:
+    present = {line["benchmark"] for line in lines}
+    names = [name for name in scale.domains if name in present]
     columns = [Column("row", number=False), Column("", number=False)]
     columns += [Column(HEADINGS[m], group=name) for name in names for m in MEASURES]
     blocks = []
     for name, of in _by_row(lines).items():
         own = [of.get((scale.domains[b], b, m)) for b in names for m in MEASURES]
-        values = [_spread(line) or format_cell(line and line["value"]) for line in own]
+        values = [_mean_and_spread(line) or format_cell(line and line["value"]) for line in own]
         rows = [[name, "value", *values]]
         if any(line is not None and line["difference"] is not None for line in own):
             rows.append([name, "difference", *map(_starred, own)])
         blocks.append([[Cell(text) for text in row] for row in rows])
-    note = "A star: Holm's p below 0.05. Intervals of all differences are in ladder.csv."
+    note = "*: Holm's p below 0.05. All intervals are in ladder.csv."
     return Grid(f"{title}: benchmarks", columns, blocks, [note])
 
 
@@ -360,8 +369,8 @@ def _by_row(lines: Sequence[Line]) -> dict[str, dict[tuple[str, str, str], Line]
     return rows
 
 
-def _spread(line: Line | None) -> str | None:
-    """Mean and standard deviation of several seeds."""
+def _mean_and_spread(line: Line | None) -> str | None:
+    """Mean and standard deviation over several seeds."""
     if line is None or line["spread"] is None or line["value"] is None:
         return None
     return f"{format_cell(line['value'])} ± {format_cell(line['spread'])}"
@@ -371,8 +380,8 @@ def _starred(line: Line | None) -> str:
     if line is None:
         return "–"
     significant = line["p_holm"] is not None and line["p_holm"] < 0.05
-    return signed(line["difference"]) + "*" * significant
+    return format_difference(line["difference"]) + "*" * significant
 
 
-def _p(p: float | None) -> str:
+def _format_p(p: float | None) -> str:
     return "<0.001" if p is not None and p < 0.001 else format_cell(p)

@@ -2,7 +2,7 @@
 
 It has a line for each method on each benchmark, and for its averages over the benchmarks of a
 domain: weighted by the number of videos, as published (docs/method.md, section 6), and with equal
-weights. An average over fewer benchmarks than the domain has is not ranked.
+weights. Averages over only some of a domain's benchmarks get no rank.
 """
 
 from collections import Counter
@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from vqathinker.evaluation.origins import MISSING_SETS
 from vqathinker.params import DataParams, ReportParams, load_section
 from vqathinker.phases.parameters import read_params
 from vqathinker.reporting.formats import (
-    BOUNDS,
     COUNTS,
     FILES,
+    INTERVAL_ENDS,
     MEASURES,
     Cell,
     Column,
@@ -23,42 +24,42 @@ from vqathinker.reporting.formats import (
     Row,
     Table,
     format_cell,
-    interval_text,
-    signed,
+    format_difference,
+    format_interval,
 )
-from vqathinker.reporting.published import HOW_SURE, METHOD, PUBLISHED, read_published
+from vqathinker.reporting.published import PAPER_METHOD, PUBLISHED, SOURCE_TYPES, read_published
 
 Line = dict[str, Any]
-# (run, measure, benchmarks, weights) to the ends of the interval of the average.
+# Run, measure, benchmarks and weights to the ends of the interval of the average.
 AverageInterval = Callable[
     [str, str, Sequence[str], Sequence[int]], tuple[float | None, float | None]
 ]
 
 AVERAGES = ("average", "average, equal weights")
-_OF_MEASURE = (
-    "{}", "{}_low", "{}_high", "{}_place", "published_{}", "{}_difference", "published_{}_inside",
+_MEASURE_COLUMNS = (
+    "{}", "{}_low", "{}_high", "{}_rank", "paper_{}", "{}_difference", "paper_{}_in_interval",
 )  # fmt: skip
-MAIN = (
+MAIN_COLUMNS = (
     "ours", "method", "training_data", "score", "domain", "benchmark", "benchmarks", *COUNTS,
-    *(name.format(measure) for measure in MEASURES for name in _OF_MEASURE),
-    "how_sure", "ranked", "source", "reason",
+    *(name.format(measure) for measure in MEASURES for name in _MEASURE_COLUMNS),
+    "source_type", "comparable", "source", "reason",
 )  # fmt: skip
-_KEY = ("method", "training_data", "score", "domain", "benchmark", "how_sure")
+_KEY = ("method", "training_data", "score", "domain", "benchmark", "source_type")
 HEADINGS = {"srcc": "SRCC", "plcc": "PLCC"}
 _LEGEND = (
-    "The best of a column is bold, the second in italics (underlined in print), at three decimals. "
-    "Rows trained on the benchmark itself, or under another protocol, are not ranked. Averages are "
-    "weighted by the number of videos; one over fewer benchmarks than the domain has says over how "
-    "many, and is not ranked."
+    "The best of a column is bold, the second best italic (underlined in LaTeX), at three "
+    "decimals. Methods that were trained on the benchmark itself, or tested under another "
+    "protocol, get no rank. Averages are weighted by the number of videos. An average over only "
+    "some benchmarks of the domain, such as (1 of 2), gets no rank."
 )
 
 
-class TableScale(NamedTuple):
-    """The scale as tables see it.
+class ReportScale(NamedTuple):
+    """The scale as the report needs it.
 
-    `domains` maps each benchmark to its domain, in the order of columns; `counts` to the rows of
-    its label file. `runs` are the resolved rows of params.yaml, `method` the one that others are
-    compared with, `train_set` what all of them are trained on.
+    `domains` maps each benchmark to its domain, in the order of columns; `counts` maps it to the
+    number of its labels. `runs` are the resolved rows of params.yaml, `method` is the run that
+    others are compared with, and `train_set` is the set that all of them are trained on.
     """
 
     train_set: str
@@ -72,58 +73,58 @@ class TableScale(NamedTuple):
         return [name for name, of in self.domains.items() if of == domain]
 
 
-def load_table_scale(path: Path) -> TableScale:
-    """Read it from params.yaml or from the file of a job of the report."""
+def load_report_scale(path: Path) -> ReportScale:
+    """Read the scale from params.yaml or from the parameter file of a report job."""
     data = load_section(path, DataParams)
     domains = {
         **dict.fromkeys(data.in_domain, "in-domain"),
         **dict.fromkeys(data.out_of_distribution, "out-of-distribution"),
     }
     method = load_section(path, ReportParams).method
-    return TableScale(data.train, domains, dict(data.counts), read_params(path)["runs"], method)
+    return ReportScale(data.train, domains, dict(data.counts), read_params(path)["runs"], method)
 
 
 def main_table(
-    scale: TableScale, results: Sequence[Row], interval: AverageInterval, notes: Sequence[str]
+    scale: ReportScale, results: Sequence[Row], interval: AverageInterval, notes: Sequence[str]
 ) -> Table:
-    """The table `main`; `notes` stand below the grid of our runs."""
+    """The table `main`; `notes` appear below the grid of our runs."""
     lines = main_lines(scale, read_published(), results, interval)
-    return Table("main", "", MAIN, _KEY, lines, 9, main_grids(scale, lines, notes))
+    return Table("main", "", MAIN_COLUMNS, _KEY, lines, 9, main_grids(scale, lines, notes))
 
 
 def main_lines(
-    scale: TableScale,
+    scale: ReportScale,
     published: Sequence[Row],
     results: Sequence[Mapping[str, Any]],
     average_interval: AverageInterval,
 ) -> list[Line]:
-    """Every line of the main table, published ones first, with the keys `MAIN` and `FILES`.
+    """Every line of the main table, published ones first, with the keys `MAIN_COLUMNS` and `FILES`.
 
-    `results` are metrics of our runs. Published rows of other benchmarks are left out. `place` is 1
-    for the best of its benchmark at three decimals and 2 for the second; equal values share a
-    place. `published_*_inside` says whether our interval contains the published value of
-    VQAThinker; for an average, that over the same benchmarks.
+    `results` are metrics of our runs. Published rows of other benchmarks are left out. The rank is
+    1 for the best of a benchmark at three decimals and 2 for the second best; equal values share a
+    rank. `paper_*_in_interval` says whether our interval contains VQAThinker's published value, or
+    for an average, the average of its values on the same benchmarks.
     """
     theirs = _published_lines(scale, published)
     target = {
         (line["benchmark"], measure): line[measure]
         for line in theirs
-        if line["method"] == METHOD and line["benchmarks"] == 1
+        if line["method"] == PAPER_METHOD and line["benchmarks"] == 1
         for measure in MEASURES
     }
     ours = _our_lines(scale, results, average_interval)
     for line in ours:
-        _compare(scale, line, target)
-    _place(scale, [*theirs, *ours])
-    return [{name: line[name] for name in (*MAIN, FILES)} for line in (*theirs, *ours)]
+        _compare_with_paper(scale, line, target)
+    _rank(scale, [*theirs, *ours])
+    return [{name: line[name] for name in (*MAIN_COLUMNS, FILES)} for line in (*theirs, *ours)]
 
 
-def _published_lines(scale: TableScale, published: Sequence[Row]) -> list[Line]:
+def _published_lines(scale: ReportScale, published: Sequence[Row]) -> list[Line]:
     methods: dict[tuple[Any, ...], list[Line]] = {}  # in the order of the file
     order = list(scale.domains)
     for row in published:
         if (name := row["benchmark"]) in scale.domains:
-            key = row["method"], row["training_data"], row["how_sure"] == "independent"
+            key = row["method"], row["training_data"], row["source_type"] == "independent"
             line = _line(scale, **row, n=scale.counts[name], ours=False, files=[PUBLISHED])
             methods.setdefault(key, []).append(line)
     for own in methods.values():
@@ -132,7 +133,7 @@ def _published_lines(scale: TableScale, published: Sequence[Row]) -> list[Line]:
 
 
 def _our_lines(
-    scale: TableScale, results: Sequence[Mapping[str, Any]], interval: AverageInterval
+    scale: ReportScale, results: Sequence[Mapping[str, Any]], interval: AverageInterval
 ) -> list[Line]:
     by_run: dict[tuple[str, str], list[Line]] = {}
     for result in results:
@@ -149,53 +150,54 @@ def _our_lines(
     return lines
 
 
-def _lines_of(scale: TableScale, result: Mapping[str, Any]) -> Iterator[Line]:
+def _lines_of(scale: ReportScale, result: Mapping[str, Any]) -> Iterator[Line]:
     """A line for the main kind of score, then one for each other kind."""
     trained = scale.runs.get(result["run"], {}).get("train", False)
     measures = result.get("measures", {})
-    own = {
+    known = {
         "method": result["run"], "training_data": scale.train_set if trained else None,
-        "benchmark": result["benchmark"], "score": result["score"], "ours": True, "ranked": True,
-        "absent": "absent" in result.get("provenance", {}), FILES: result[FILES],
+        "benchmark": result["benchmark"], "score": result["score"], "ours": True,
+        "comparable": True,
+        "missing": MISSING_SETS in result.get("provenance", {}), FILES: result[FILES],
         **{name: result.get(name) for name in (*COUNTS, *MEASURES, "reason")},
     }  # fmt: skip
-    bounds = {bound: measures.get(bound[:4], {}).get(bound[5:]) for bound in BOUNDS}
-    yield _line(scale, **own, **bounds)
+    bounds = {bound: measures.get(bound[:4], {}).get(bound[5:]) for bound in INTERVAL_ENDS}
+    yield _line(scale, **known, **bounds)
     for kind, found in result["by_score"].items():
         if kind != result["score"]:
-            null = result["n"] - result["n_missing"] - result["n_damaged"] - found["n_scored"]
+            no_score = result["n"] - result["n_missing"] - result["n_damaged"] - found["n_scored"]
             values = {name: found[name] for name in (*MEASURES, "reason")}
-            other = {"n_null": null, "score": kind, "main_score": False}
-            yield _line(scale, **{**own, **values, **other})
+            other = {"n_no_score": no_score, "score": kind, "main_score": False}
+            yield _line(scale, **{**known, **values, **other})
 
 
-def _line(scale: TableScale, benchmark: str, **known: Any) -> Line:
-    place = {"benchmark": benchmark, "domain": scale.domains[benchmark], "benchmarks": 1}
-    more = {"over": [benchmark], "absent": False, "main_score": True}
-    return {**dict.fromkeys(MAIN), **place, **more, **known}
+def _line(scale: ReportScale, benchmark: str, **known: Any) -> Line:
+    about = {"benchmark": benchmark, "domain": scale.domains[benchmark], "benchmarks": 1}
+    more = {"over": [benchmark], "missing": False, "main_score": True}
+    return {**dict.fromkeys(MAIN_COLUMNS), **about, **more, **known}
 
 
-def _averages(scale: TableScale, lines: Sequence[Line]) -> Iterator[Line]:
-    """Averages over the available benchmarks of each domain; none if there is no benchmark."""
+def _averages(scale: ReportScale, lines: Sequence[Line]) -> Iterator[Line]:
+    """Averages over the available benchmarks of each domain; none for a domain without any."""
     for domain in dict.fromkeys(scale.domains.values()):
-        there = [line for line in lines if line["domain"] == domain and not line["absent"]]
-        if not there:
+        available = [line for line in lines if line["domain"] == domain and not line["missing"]]
+        if not available:
             continue
-        names = [line["benchmark"] for line in there]
-        lacking = [name for name in scale.benchmarks(domain) if name not in names]
-        reasons = [line["reason"] for line in there if line["srcc"] is None and line["reason"]]
-        reasons += [f"without {', '.join(lacking)}"] if lacking else []
-        sure = " and ".join(dict.fromkeys(line["how_sure"] for line in there if line["how_sure"]))
+        names = [line["benchmark"] for line in available]
+        missing = [name for name in scale.benchmarks(domain) if name not in names]
+        reasons = [line["reason"] for line in available if line["srcc"] is None and line["reason"]]
+        reasons += [f"without {', '.join(missing)}"] if missing else []
+        types = dict.fromkeys(line["source_type"] for line in available if line["source_type"])
         shared = {
-            **there[0], **dict.fromkeys(BOUNDS), "how_sure": sure or None,
-            "benchmarks": len(there), "over": names,
-            FILES: list(dict.fromkeys(path for line in there for path in line[FILES])),
+            **available[0], **dict.fromkeys(INTERVAL_ENDS),
+            "source_type": " and ".join(types) or None, "benchmarks": len(available), "over": names,
+            FILES: list(dict.fromkeys(path for line in available for path in line[FILES])),
             "reason": "; ".join(reasons) or None,
-            **{name: _sum([line[name] for line in there]) for name in COUNTS},
+            **{name: _sum([line[name] for line in available]) for name in COUNTS},
         }  # fmt: skip
         for average in AVERAGES:
-            weights = [1 if average == AVERAGES[1] else line["n"] for line in there]
-            means = {name: _mean([line[name] for line in there], weights) for name in MEASURES}
+            weights = [1 if average == AVERAGES[1] else line["n"] for line in available]
+            means = {name: _mean([line[name] for line in available], weights) for name in MEASURES}
             yield {**shared, **means, "benchmark": average}
 
 
@@ -211,34 +213,36 @@ def _mean(values: Sequence[float | None], weights: Sequence[int]) -> float | Non
     return sum(v * w for v, w in zip(known, weights, strict=True)) / sum(weights)
 
 
-def _weights(scale: TableScale, line: Line) -> list[int]:
+def _weights(scale: ReportScale, line: Line) -> list[int]:
     equal = line["benchmark"] == AVERAGES[1]
     return [1 if equal else scale.counts.get(name, 1) for name in line["over"]]
 
 
-def _compare(scale: TableScale, line: Line, target: Mapping[tuple[str, str], float]) -> None:
-    """Add the published value, the difference from it, and whether it lies in our interval."""
+def _compare_with_paper(
+    scale: ReportScale, line: Line, target: Mapping[tuple[str, str], float]
+) -> None:
+    """Add the paper's value, the difference from it, and whether our interval contains it."""
     for measure in MEASURES:
         value, low, high = (line[f"{measure}{end}"] for end in ("", "_low", "_high"))
         theirs = _mean(
             [target.get((name, measure)) for name in line["over"]], _weights(scale, line)
         )
-        line[f"published_{measure}"] = theirs
+        line[f"paper_{measure}"] = theirs
         if theirs is None:
             continue
         line[FILES] = list(dict.fromkeys([*line[FILES], PUBLISHED]))
         if value is not None:
             line[f"{measure}_difference"] = value - theirs
             if low is not None and high is not None:
-                line[f"published_{measure}_inside"] = low <= theirs <= high
+                line[f"paper_{measure}_in_interval"] = low <= theirs <= high
 
 
-def _place(scale: TableScale, lines: Sequence[Line]) -> None:
-    """Mark the best and second best of each benchmark, and of each average over a whole domain."""
+def _rank(scale: ReportScale, lines: Sequence[Line]) -> None:
+    """Rank the best and second best of each benchmark, and of averages over a whole domain."""
     columns: dict[tuple[str, str], list[Line]] = {}
     for line in lines:
         of = len(scale.benchmarks(line["domain"])) if line["benchmark"] in AVERAGES else 1
-        if line["ranked"] and line["benchmarks"] == of:
+        if line["comparable"] and line["benchmarks"] == of:
             columns.setdefault((line["domain"], line["benchmark"]), []).append(line)
     for rows in columns.values():
         for measure in MEASURES:
@@ -246,51 +250,51 @@ def _place(scale: TableScale, lines: Sequence[Line]) -> None:
             best = sorted({round(line[measure], 3) for line in known}, reverse=True)[:2]
             for line in known:
                 if (value := round(line[measure], 3)) in best:
-                    line[f"{measure}_place"] = best.index(value) + 1
+                    line[f"{measure}_rank"] = best.index(value) + 1
 
 
 def main_grids(
-    scale: TableScale,
+    scale: ReportScale,
     lines: Sequence[Line],
     notes: Sequence[str] = (),
     *,
     intervals: bool = False,
 ) -> list[Grid]:
-    """A grid for each domain, then one of our runs in full with `notes` below it.
+    """A grid for each domain, then one with the details of our runs and `notes` below it.
 
-    With `intervals`, the grids of domains show the intervals of our rows, too.
+    With `intervals`, our rows in the grids of domains also show their intervals.
     """
     domains = dict.fromkeys(scale.domains.values())
     grids = [_domain_grid(scale, lines, domain, intervals) for domain in domains]
     return [*grids, _our_grid([line for line in lines if line["ours"]], notes)]
 
 
-def _domain_grid(scale: TableScale, lines: Sequence[Line], domain: str, intervals: bool) -> Grid:
+def _domain_grid(scale: ReportScale, lines: Sequence[Line], domain: str, intervals: bool) -> Grid:
     names = [*scale.benchmarks(domain), AVERAGES[0]]
-    columns = [Column(name, number=False) for name in ("method", "trained on", "how sure")]
+    columns = [Column(name, number=False) for name in ("method", "trained on", "source type")]
     columns += [Column(HEADINGS[m], group=name) for name in names for m in MEASURES]
     methods: dict[tuple[Any, ...], dict[str, Line]] = {}
     for line in lines:
         if line["domain"] == domain:
-            again = line["how_sure"] == "independent"
-            key = (line["ours"], line["method"], line["training_data"], line["score"], again)
+            independent = line["source_type"] == "independent"
+            key = (line["ours"], line["method"], line["training_data"], line["score"], independent)
             methods.setdefault(key, {})[line["benchmark"]] = line
     blocks: dict[bool, list[list[Cell]]] = {False: [], True: []}
     for (ours, method, trained_on, score, _), of in methods.items():
         first = [f"{method} ({score})" if ours else method, format_cell(trained_on),
-                 "ours" if ours else _how_sure(of)]  # fmt: skip
+                 "ours" if ours else _source_types(of)]  # fmt: skip
         cells = [
             _cell(of.get(name), m, len(names) - 1, intervals) for name in names for m in MEASURES
         ]
         blocks[ours].append([*map(Cell, first), *cells])
-    sure = {line["how_sure"] for line in lines if line["domain"] == domain}
-    notes = [_LEGEND, *(f"{word}: {text}." for word, text in HOW_SURE.items() if word in sure)]
+    sure = {line["source_type"] for line in lines if line["domain"] == domain}
+    notes = [_LEGEND, *(f"{word}: {text}." for word, text in SOURCE_TYPES.items() if word in sure)]
     return Grid(f"Main table, {domain}", columns, list(filter(None, blocks.values())), notes)
 
 
-def _how_sure(of: Mapping[str, Line]) -> str:
-    """How sure most of a method's values are, then the others by benchmark."""
-    words = {name: str(line["how_sure"]) for name, line in of.items() if name not in AVERAGES}
+def _source_types(of: Mapping[str, Line]) -> str:
+    """The most frequent source type of a method's values, then exceptions by benchmark."""
+    words = {name: str(line["source_type"]) for name, line in of.items() if name not in AVERAGES}
     most, _ = Counter(words.values()).most_common(1)[0]
     return "; ".join([most, *(f"{name} {word}" for name, word in words.items() if word != most)])
 
@@ -300,17 +304,17 @@ def _cell(line: Line | None, measure: str, total: int, intervals: bool) -> Cell:
         return Cell("–")
     text = format_cell(line[measure])
     if intervals:
-        text = interval_text(line[measure], line[f"{measure}_low"], line[f"{measure}_high"])
+        text = format_interval(line[measure], line[f"{measure}_low"], line[f"{measure}_high"])
     if line["benchmark"] in AVERAGES and line["benchmarks"] < total:
         text += f" ({line['benchmarks']} of {total})"
-    return Cell(text, line[f"{measure}_place"])
+    return Cell(text, line[f"{measure}_rank"])
 
 
 def _our_grid(lines: Sequence[Line], notes: Sequence[str]) -> Grid:
-    published = any(line["published_srcc"] is not None for line in lines)
+    published = any(line["paper_srcc"] is not None for line in lines)
     named = {"run": "method", "score": "score", "domain": "domain", "benchmark": "benchmark"}
-    counted = dict(zip(("n", "missing", "damaged", "no answer"), COUNTS, strict=True))
-    of_measure = ["ours", "published", "difference", "inside"][: 4 if published else 1]
+    counted = dict(zip(("n", "missing", "damaged", "no score"), COUNTS, strict=True))
+    of_measure = ["ours", "paper", "difference", "in interval"][: 4 if published else 1]
     columns = [Column(name, number=False) for name in named] + [Column(name) for name in counted]
     columns += [Column(name, group=HEADINGS[m]) for m in MEASURES for name in of_measure]
     of_run: dict[str, list[list[Cell]]] = {}
@@ -318,10 +322,10 @@ def _our_grid(lines: Sequence[Line], notes: Sequence[str]) -> Grid:
         texts = [format_cell(line[name]) for name in (*named.values(), *counted.values())]
         for measure in MEASURES:
             own = [
-                interval_text(line[measure], line[f"{measure}_low"], line[f"{measure}_high"]),
-                format_cell(line[f"published_{measure}"]),
-                signed(line[f"{measure}_difference"]),
-                format_cell(line[f"published_{measure}_inside"]),
+                format_interval(line[measure], line[f"{measure}_low"], line[f"{measure}_high"]),
+                format_cell(line[f"paper_{measure}"]),
+                format_difference(line[f"{measure}_difference"]),
+                format_cell(line[f"paper_{measure}_in_interval"]),
             ]
             texts += own[: len(of_measure)]
         of_run.setdefault(line["method"], []).append([Cell(text) for text in texts])
@@ -330,12 +334,10 @@ def _our_grid(lines: Sequence[Line], notes: Sequence[str]) -> Grid:
         for line in lines
         if line["reason"] and line["benchmark"] not in AVERAGES
     )
-    legend = [
-        "In brackets the 95 % interval of ours." if of_run else "Nothing of ours has run yet."
-    ]
+    legend = ["Brackets: 95 % interval of our value." if of_run else "No run has results yet."]
     if published:
         legend.append(
-            f"published: {METHOD}'s row, of an average over the same benchmarks; inside: it "
-            "lies in our interval."
+            f"paper: value of {PAPER_METHOD}, averaged over the same benchmarks; in interval: "
+            "whether it is inside our interval."
         )
     return Grid("Our runs", columns, list(of_run.values()), [*legend, *reasons, *notes])

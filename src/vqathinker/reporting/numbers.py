@@ -1,6 +1,6 @@
-"""The tables' numbers as small JSON files, one for each row: what `dvc metrics show` lists.
+"""The numbers of the tables as small JSON files, one per row, for `dvc metrics show`.
 
-They contain only numbers, no hashes and no text, so that two versions can be subtracted.
+They contain only numbers, without hashes or text, so that two versions can be compared.
 """
 
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vqathinker.reporting.formats import COUNTS, MEASURES, read_table, write_text
-from vqathinker.reporting.main_table import AVERAGES, MAIN
+from vqathinker.reporting.main_table import AVERAGES, MAIN_COLUMNS
 
 _SCORES = (*COUNTS, *(f"{name}{end}" for name in MEASURES for end in ("", "_low", "_high")))
 _PREFERENCE = ("run", "benchmark", "kind", "n", "preference", "low", "high")
@@ -18,21 +18,21 @@ _QUESTIONS = ("run", "task", "measure", "part", "n", "value", "low", "high", "ch
 
 
 def write_numbers(tables: Path, out_dir: Path) -> int:
-    """Write the numbers of each row into a file of its own; returns the number of files.
+    """Write the numbers of each row into a separate file; returns the number of files.
 
     runs/RUN/scores contains BENCHMARK.json and average-DOMAIN.json with n, and srcc and plcc with
     the ends of their intervals; n counts rows of the label file, of which n_missing, n_damaged and
-    n_null have no score. preference/BENCHMARK/KIND.json, attribution/TASK/MEASURE.json and
-    understanding/TASK/MEASURE.json have n, value, low, high over all pairs or questions. A number
-    that is not defined has no key, and a row without numbers has no file.
+    n_no_score have no score. preference/BENCHMARK/KIND.json, attribution/TASK/MEASURE.json and
+    understanding/TASK/MEASURE.json have n, value, low and high over all pairs or questions. An
+    undefined number has no key, and a row without numbers has no file.
 
     Raises:
-        InputError: a table is not there, cannot be read or lacks a column.
+        InputError: a table is missing, cannot be read or lacks a column.
     """
     written = 0
     for (*folders, name), values in _all_numbers(tables):
         if known := {key: value for key, value in values.items() if value is not None}:
-            # Snakemake leaves a file in the folder it makes, so the numbers have one of their own.
+            # Snakemake adds a file to its output folder, so the numbers are in a folder below it.
             path = out_dir.joinpath("runs", *map(_slug, folders), f"{_slug(name)}.json")
             write_text(path, json.dumps(known, indent=1) + "\n")
             written += 1
@@ -40,11 +40,11 @@ def write_numbers(tables: Path, out_dir: Path) -> int:
 
 
 def _all_numbers(tables: Path) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
-    """Run, folders and name of a file, with its numbers."""
+    """Run, folders and file name, with the numbers of the file."""
     kinds: dict[str, str] = {}
-    for row in read_table(tables / "main.csv", MAIN):
+    for row in read_table(tables / "main.csv", MAIN_COLUMNS):
         run, name = str(row["method"]), str(row["benchmark"])
-        # The first lines of a run are of the kind of score that tables show.
+        # The first lines of a run have the kind of score that the tables show.
         if row["ours"] and kinds.setdefault(run, row["score"]) == row["score"]:
             name += f" {row['domain']}" if name in AVERAGES else ""
             if row["srcc"] is not None:
@@ -60,7 +60,7 @@ def _all_numbers(tables: Path) -> Iterator[tuple[tuple[str, ...], Mapping[str, A
 
 
 def _slug(words: str) -> str:
-    """A name for a file.
+    """Text with only characters that are safe in a file name.
 
     >>> _slug("average, equal weights in-domain")
     'average-equal-weights-in-domain'

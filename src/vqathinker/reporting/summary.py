@@ -1,4 +1,4 @@
-"""The scores of a scale on the terminal, and where its report lies."""
+"""Scores of a scale on the terminal, and the path of its report."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from vqathinker.reporting.formats import format_cell, read_table
-from vqathinker.reporting.scores import SCORING
+from vqathinker.reporting.scores import SCORING_COLUMNS
 
 _HEADINGS = {"srcc": "SRCC, 95 %", "plcc": "PLCC"}
-_LOST = {"n_missing": "missing", "n_damaged": "damaged", "n_null": "without a readable answer"}
+_NOT_SCORED = {"n_missing": "missing", "n_damaged": "damaged", "n_no_score": "without a score"}
 _NAMES = ("run", "benchmark")
 
 
@@ -21,12 +21,12 @@ def print_summary(results_dir: Path, console: Console | None = None) -> None:
     The kind of score is in the title if all rows have the same.
 
     Raises:
-        InputError: the tables of `results_dir` have not been made, or are damaged.
+        InputError: the tables of `results_dir` are missing or damaged.
     """
     console = console or Console()
-    rows = read_table(results_dir / "tables" / "scoring.csv", SCORING)
+    rows = read_table(results_dir / "tables" / "scoring.csv", SCORING_COLUMNS)
     kinds = {str(row["score"]) for row in rows}
-    columns = [*_NAMES, "n", "lost", *(["score"] if len(kinds) > 1 else []), "srcc", "plcc"]
+    columns = [*_NAMES, "n", "no score", *(["score"] if len(kinds) > 1 else []), "srcc", "plcc"]
     about = ", ".join([results_dir.name, *(kinds if len(kinds) == 1 else ())])
     table = Table(
         title=Text(f"Scores ({about})"), title_justify="left",
@@ -38,20 +38,20 @@ def print_summary(results_dir: Path, console: Console | None = None) -> None:
             overflow="fold", no_wrap=name in _NAMES,
         )  # fmt: skip
     for row, following in zip(rows, [*rows[1:], None], strict=True):
-        lost = sum(row[name] for name in _LOST)
+        unscored = sum(row[name] for name in _NOT_SCORED)
         srcc = format_cell(row["srcc"])
         if row["srcc_low"] is not None and row["srcc_high"] is not None:
-            # With two decimals of the interval the table fits eighty columns.
+            # With two decimals for the interval, the table fits into 80 columns.
             srcc += f" {row['srcc_low']:.2f}…{row['srcc_high']:.2f}"
-        # n of a table counts labels; here it counts the videos of the correlations.
-        cells = row | {"n": row["n"] - lost, "lost": lost, "srcc": srcc}
+        # In the tables, n counts labels; here it counts the videos in the correlations.
+        cells = row | {"n": row["n"] - unscored, "no score": unscored, "srcc": srcc}
         new_run = following is not None and following["run"] != row["run"]
         table.add_row(*(Text(format_cell(cells[name])) for name in columns), end_section=new_run)
     console.print(table)
-    reasons = {word: sum(row[name] for row in rows) for name, word in _LOST.items()}
+    reasons = {word: sum(row[name] for row in rows) for name, word in _NOT_SCORED.items()}
     if any(reasons.values()):
         counts = ", ".join(f"{number} {word}" for word, number in reasons.items() if number)
-        console.print(f"without a score, all rows: {counts}", highlight=False)
+        console.print(f"Not scored in all rows: {counts}", highlight=False)
     report = results_dir / "report.html"
-    state = str(report) if report.is_file() else f"{report} is not there; make it with snakemake"
+    state = str(report) if report.is_file() else f"{report} is missing; make it with snakemake"
     console.print(f"Report: {state}", markup=False, highlight=False, soft_wrap=True)

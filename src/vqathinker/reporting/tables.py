@@ -1,7 +1,7 @@
-"""Every table of a results folder, from metrics, predictions and parameters; no model is loaded.
+"""All tables of a results folder, from metrics, predictions and parameters, without a model.
 
-`not_there.csv` and `notes.csv` name absent sets and label lists that differ from the published
-ones. `provenance.json` records where every row comes from.
+`missing_sets.csv` and `notes.csv` list missing sets, and labels that differ from the published
+ones. `provenance.json` records what every row comes from.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from vqathinker.datasets.card import card_names, load_card
 from vqathinker.errors import InputError
-from vqathinker.evaluation.origins import ABSENT, set_of
+from vqathinker.evaluation.origins import MISSING_SETS, set_name
 from vqathinker.params import (
     DataParams,
     MetricsParams,
@@ -21,9 +21,9 @@ from vqathinker.params import (
 from vqathinker.phases.keys import job_params
 from vqathinker.phases.parameters import read_params
 from vqathinker.reporting.formats import FILES, Row, Table, write_table, write_text
-from vqathinker.reporting.ladder import Agreements, ladder_table
-from vqathinker.reporting.main_table import load_table_scale, main_table
-from vqathinker.reporting.plot_data import read_judged
+from vqathinker.reporting.ladder import AgreementCache, ladder_table
+from vqathinker.reporting.main_table import load_report_scale, main_table
+from vqathinker.reporting.plot_data import read_scored_videos
 from vqathinker.reporting.provenance import write_provenance
 from vqathinker.reporting.scores import (
     preference_table,
@@ -33,11 +33,11 @@ from vqathinker.reporting.scores import (
     understanding_tables,
 )
 
-REMARKS = {"not_there": ("set", "rows", "reason"), "notes": ("benchmark", "note")}
+NOTE_COLUMNS = {"missing_sets": ("set", "rows", "reason"), "notes": ("benchmark", "note")}
 
 
-class Inputs(NamedTuple):
-    """What tables are made from, by option of `vqathinker tables`, in the order of rows.
+class TableInputs(NamedTuple):
+    """Input files of the tables, by option of `vqathinker tables`, in the order of rows.
 
     Without predictions and their manifests, averages and differences have no intervals.
     """
@@ -49,75 +49,75 @@ class Inputs(NamedTuple):
     understanding: Sequence[Path] = ()
 
 
-def by_set(manifests: Iterable[Path]) -> dict[str, Path]:
-    """Manifests by the set that they name, or else by the name of their folder."""
-    return {set_of(path) or path.parent.name: path for path in manifests}
+def manifests_by_set(manifests: Iterable[Path]) -> dict[str, Path]:
+    """Manifests by the set that they list, or else by the name of their folder."""
+    return {set_name(path) or path.parent.name: path for path in manifests}
 
 
-def write_tables(params: Path, inputs: Inputs, out_dir: Path) -> None:
+def write_tables(params: Path, inputs: TableInputs, out_dir: Path) -> None:
     """Write every table as CSV, Markdown and LaTeX, and their provenance.
 
-    `params` is params.yaml or the file of a job of the report. Without metrics the tables contain
-    published rows only.
+    `params` is params.yaml or the parameter file of a report job. Without metrics, the tables
+    contain only published rows.
 
     Raises:
-        InputError: two files are of the same run and benchmark, one lacks a key, or a benchmark has
+        InputError: two files have the same run and benchmark, one lacks a key, or a benchmark has
             no manifest.
     """
-    scale, results = load_table_scale(params), read_metrics(inputs.metrics)
+    scale, results = load_report_scale(params), read_metrics(inputs.metrics)
     if unknown := sorted({one["benchmark"] for one in results} - set(scale.domains)):
         raise InputError(
-            f"metrics are of {', '.join(unknown)}, expected benchmarks of {params}: "
+            f"metrics of {', '.join(unknown)}; expected only benchmarks of {params}: "
             f"{', '.join(scale.domains)}"
         )
-    lacking, notes = remarks(results, Path(load_section(params, DataParams).cards))
+    missing, notes = table_notes(results, Path(load_section(params, DataParams).cards))
     sentences = [
-        *(f"{row['reason']}. Empty rows for want of it: {row['rows']}." for row in lacking),
+        *(f"{row['reason']}. Rows that are empty without it: {row['rows']}." for row in missing),
         *(f"{row['benchmark']}: {row['note']}" for row in notes),
     ]
-    text = "".join(f"- {one}\n" for one in sentences) or "Every set is there.\n"
+    text = "".join(f"- {one}\n" for one in sentences) or "No set is missing.\n"
     write_text(out_dir / "notes.md", text)
     resamples = {"resamples": load_section(params, ReportParams).resamples}
     intervals = load_section(params, MetricsParams).intervals.model_copy(update=resamples)
-    judged = read_judged(inputs.predictions, by_set(inputs.manifest))
-    agreements = Agreements(judged, intervals)
+    scored = read_scored_videos(inputs.predictions, manifests_by_set(inputs.manifest))
+    agreements = AgreementCache(scored, intervals)
     runs = dict.fromkeys(one["run"] for one in results)
-    asked = load_section(params, UnderstandingParams)
+    understanding = load_section(params, UnderstandingParams)
     tables = [
-        Table("not_there", "", REMARKS["not_there"], ("set",), lacking, csv_only=True),
-        Table("notes", "", REMARKS["notes"], ("benchmark",), notes, csv_only=True),
+        Table("missing_sets", "", NOTE_COLUMNS["missing_sets"], ("set",), missing, csv_only=True),
+        Table("notes", "", NOTE_COLUMNS["notes"], ("benchmark",), notes, csv_only=True),
         *score_tables(results),
         main_table(scale, results, agreements.average_interval, sentences),
         ladder_table(scale, results, agreements),
         preference_table(read_preference(inputs.preference)),
-        *understanding_tables(asked, runs, inputs.understanding),
+        *understanding_tables(understanding, runs, inputs.understanding),
     ]
     for table in tables:
         write_table(table, out_dir)
     known = read_params(params)
-    # The file of a job has only the parameters of that job.
+    # A job's parameter file has only the parameters of that job.
     used = job_params(known)["tables"] if "training" in known else known
     write_provenance(tables, out_dir, used, inputs._asdict())
 
 
-def remarks(results: Sequence[Row], cards: Path) -> tuple[list[Row], list[Row]]:
-    """Absent sets, and the key `table_note` of each benchmark's card.
+def table_notes(results: Sequence[Row], cards: Path) -> tuple[list[Row], list[Row]]:
+    """Missing sets, and the `table_note` in the card of each benchmark.
 
-    `results` are as `read_metrics` reads them; `cards` is the folder of the user's own cards. Rows
-    of absent sets have `set`, `rows` (how many results lack it) and `reason`; notes have
-    `benchmark` and `note`.
+    `results` come from `read_metrics`; `cards` is the folder of the user's cards. Rows of missing
+    sets have `set`, `rows` (number of results that lack it) and `reason`; notes have `benchmark`
+    and `note`.
     """
-    lacks: dict[tuple[str, str], list[Path]] = {}
+    missing: dict[tuple[str, str], list[Path]] = {}
     of_benchmark: dict[str, list[Path]] = {}
     for result in results:
         of_benchmark.setdefault(result["benchmark"], []).extend(result[FILES])
-        for lack in (result.get("provenance") or {}).get(ABSENT, {}).items():
-            lacks.setdefault(lack, []).extend(result[FILES])
+        for reason in (result.get("provenance") or {}).get(MISSING_SETS, {}).items():
+            missing.setdefault(reason, []).extend(result[FILES])
     known = set(card_names(cards))
     notes = {name: load_card(name, cards).table_note for name in of_benchmark if name in known}
     return (
         [{"set": name, "rows": len(files), "reason": reason, FILES: files}
-         for (name, reason), files in lacks.items()],
+         for (name, reason), files in missing.items()],
         [{"benchmark": name, "note": note, FILES: of_benchmark[name]}
          for name, note in notes.items() if note],
     )  # fmt: skip

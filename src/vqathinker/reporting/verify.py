@@ -1,4 +1,4 @@
-"""Check that the tables of a results folder follow from its predictions.
+"""Check that the tables of a results folder can be reproduced from its predictions.
 
 Metrics are computed again from predictions and manifests, and tables from these metrics, without
 loading a model or a clip. Files are compared with their recorded hashes. Numbers may differ by
@@ -19,10 +19,11 @@ from vqathinker.evaluation.metrics import write_metrics
 from vqathinker.evaluation.predictions import read_predictions
 from vqathinker.params import IntervalsParams
 from vqathinker.parquet import read_columns
+from vqathinker.phases.trees import leaves, without
 from vqathinker.phases.yaml12 import dump_yaml
 from vqathinker.products import MANIFEST, METRICS
-from vqathinker.reporting.explain import DIFFERS, GONE, state_of
-from vqathinker.reporting.formats import flat, write_text
+from vqathinker.reporting.explain import DIFFERS, MISSING, state_of
+from vqathinker.reporting.formats import write_text
 from vqathinker.reporting.provenance import (
     PROVENANCE,
     Provenance,
@@ -30,11 +31,11 @@ from vqathinker.reporting.provenance import (
     read_provenance,
     row_name,
 )
-from vqathinker.reporting.tables import Inputs, write_tables
+from vqathinker.reporting.tables import TableInputs, write_tables
 
-_NAMED = 5  # differing cells that are listed
-_NOT_HASHED = {"policy", "history", "receipt"}  # too large, or hashed in another way
-_ORIGIN = "provenance"  # of metrics: names files, which differ in a copy
+_MAX_LISTED = 5  # differing cells that are listed
+_NOT_HASHED = {"policy", "history", "receipt"}  # too large, or with another kind of hash
+_ORIGIN = "provenance"  # key of metrics with file names, which differ in a copy
 
 
 class Finding(NamedTuple):
@@ -45,7 +46,7 @@ class Finding(NamedTuple):
 
 
 def verify(results: Path) -> Iterator[Finding]:
-    """Compare hashes, metrics and tables with new ones; yields a finding for each.
+    """Compare hashes, metrics and tables with recomputed ones; yields a finding for each.
 
     Raises:
         InputError: the folder has no tables, or their inputs cannot be used.
@@ -56,12 +57,14 @@ def verify(results: Path) -> Iterator[Finding]:
     yield Finding("hashes", list(_wrong_hashes(provenance, root)))
     with tempfile.TemporaryDirectory(prefix="vqathinker-") as name:
         scratch = Path(name)
-        again = [scratch / "metrics" / f"{number}.json" for number in range(len(paths["metrics"]))]
-        for path, out in zip(paths["metrics"], again, strict=True):
+        recomputed = [
+            scratch / "metrics" / f"{number}.json" for number in range(len(paths["metrics"]))
+        ]
+        for path, out in zip(paths["metrics"], recomputed, strict=True):
             yield Finding(str(path), list(_compute_again(path, out, root)))
-        # `tables` reads the file of a job, which has this form.
+        # `tables` reads a job's parameter file, which has this structure.
         write_text(scratch / "params.yaml", dump_yaml({"params": dict(provenance.params)}))
-        inputs = Inputs(**{**paths, "metrics": again})
+        inputs = TableInputs(**{**paths, "metrics": recomputed})
         write_tables(scratch / "params.yaml", inputs, scratch / "tables")
         yield from _compare_tables(provenance, scratch / "tables")
 
@@ -75,46 +78,49 @@ def _wrong_hashes(provenance: Provenance, root: Path) -> Iterator[str]:
         if link.path is not None and link.kind not in _NOT_HASHED:
             recorded[locate(link.path, root)] = link.sha256
     for path, sha256 in sorted(recorded.items()):
-        if (state := state_of(path, sha256)) in {DIFFERS, GONE}:
+        if (state := state_of(path, sha256)) in {DIFFERS, MISSING}:
             yield f"{path}: {state}"
 
 
 def _compute_again(path: Path, out: Path, root: Path) -> Iterator[str]:
-    """Compute the metrics at `path` again and write them to `out`; yields differing keys."""
-    kept = read_json(path, *METRICS)
-    made = kept.get(_ORIGIN, {}).get("made_from")
-    if made is None:  # metrics of an absent set are copied
+    """Recompute the metrics at `path` and write them to `out`; yields differing keys."""
+    before = read_json(path, *METRICS)
+    inputs = before.get(_ORIGIN, {}).get("made_from")
+    if inputs is None:  # metrics of a missing set are copied
         out.parent.mkdir(exist_ok=True)
         shutil.copy(path, out)
         return
-    manifest, predictions = (root / made[key]["path"] for key in ("manifest", "predictions"))
+    manifest, predictions = (root / inputs[key]["path"] for key in ("manifest", "predictions"))
     with reading(path, *METRICS):
-        intervals = IntervalsParams.model_validate(made["parameters"]["intervals"])
-    failures = _failures(kept, manifest, predictions)
+        intervals = IntervalsParams.model_validate(inputs["parameters"]["intervals"])
+    failures = _failures(before, manifest, predictions)
     write_metrics(manifest, predictions, failures, out, intervals=intervals, allow_incomplete=True)
-    first, second = (flat({**one, _ORIGIN: None}) for one in (kept, read_json(out, *METRICS)))
+    first, second = (
+        dict(leaves(without(one, _ORIGIN))) for one in (before, read_json(out, *METRICS))
+    )
     for key in dict.fromkeys([*first, *second]):
-        if not _same(was := first.get(key), now := second.get(key)):
-            yield f"{key} is {json.dumps(was)}, computed again {json.dumps(now)}"
+        if not _equal(was := first.get(key), now := second.get(key)):
+            yield f"{'.'.join(key)} is {json.dumps(was)}, computed again {json.dumps(now)}"
 
 
-def _failures(kept: Mapping[str, Any], manifest: Path, predictions: Path) -> dict[str, str]:
-    """Videos that could not be decoded, from the metrics: the clips may no longer exist."""
+def _failures(metrics: Mapping[str, Any], manifest: Path, predictions: Path) -> dict[str, str]:
+    """Videos that could not be decoded, from the metrics, because the clips may be deleted."""
     rows = read_columns(manifest, ["video", "status"], MANIFEST)
     ok = set(rows.loc[rows["status"] == "ok", "video"])
     undecoded = ok - set(read_predictions(predictions).table["video"])
-    return {video: why for video, why in kept["not_scored"].items() if video in undecoded}
+    return {video: why for video, why in metrics["not_scored"].items() if video in undecoded}
 
 
-def _compare_tables(provenance: Provenance, again: Path) -> Iterator[Finding]:
-    kept = provenance.folder
-    for name in sorted({path.name for folder in (kept, again) for path in folder.iterdir()}):
-        # Snakemake keeps the time in a hidden file of the folders that it makes.
+def _compare_tables(provenance: Provenance, recomputed: Path) -> Iterator[Finding]:
+    recorded = provenance.folder
+    folders = (recorded, recomputed)
+    for name in sorted({path.name for folder in folders for path in folder.iterdir()}):
+        # Snakemake writes a hidden file with the time into its output folders.
         if name.startswith(".") or name == PROVENANCE:
             continue
-        first, second = kept / name, again / name
+        first, second = recorded / name, recomputed / name
         if not (first.is_file() and second.is_file()):
-            yield Finding(name, ["not there" if second.is_file() else "no table that is made now"])
+            yield Finding(name, ["missing" if second.is_file() else "not a table of this version"])
         elif first.suffix == ".csv":
             key = provenance.tables[first.stem]["key"]
             yield Finding(name, list(_different_cells(first, second, key)))
@@ -123,15 +129,15 @@ def _compare_tables(provenance: Provenance, again: Path) -> Iterator[Finding]:
             yield Finding(name, [] if same else [f"{first}: the text differs"])
 
 
-def _different_cells(kept: Path, again: Path, key: Sequence[str]) -> Iterator[str]:
-    first, second = _cells(kept, key), _cells(again, key)
+def _different_cells(recorded: Path, recomputed: Path, key: Sequence[str]) -> Iterator[str]:
+    first, second = _cells(recorded, key), _cells(recomputed, key)
     wrong = [cell for cell in dict.fromkeys([*first, *second])
-             if not _same(first.get(cell), second.get(cell))]  # fmt: skip
-    for row, column in wrong[:_NAMED]:
-        was, now = (cells.get((row, column), "not there") for cells in (first, second))
+             if not _equal(first.get(cell), second.get(cell))]  # fmt: skip
+    for row, column in wrong[:_MAX_LISTED]:
+        was, now = (cells.get((row, column), "missing") for cells in (first, second))
         yield f"{row}, {column}: {was or 'empty'}, computed again {now or 'empty'}"
-    if len(wrong) > _NAMED:
-        yield f"and {len(wrong) - _NAMED} more cells"
+    if len(wrong) > _MAX_LISTED:
+        yield f"and {len(wrong) - _MAX_LISTED} more cells"
 
 
 def _cells(path: Path, key: Sequence[str]) -> dict[tuple[str, str], str]:
@@ -140,10 +146,10 @@ def _cells(path: Path, key: Sequence[str]) -> dict[tuple[str, str], str]:
     return {(row_name(row, key), name): cell for row in rows for name, cell in row.items()}
 
 
-def _same(kept: Any, again: Any) -> bool:
-    if kept == again:
+def _equal(recorded: Any, recomputed: Any) -> bool:
+    if recorded == recomputed:
         return True
     try:
-        return math.isclose(float(kept), float(again), rel_tol=1e-9, abs_tol=1e-9)
+        return math.isclose(float(recorded), float(recomputed), rel_tol=1e-9, abs_tol=1e-9)
     except (TypeError, ValueError):
         return False

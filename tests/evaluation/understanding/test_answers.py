@@ -1,4 +1,4 @@
-"""Options in a drawn order, answers that name one of them, and their accuracy."""
+"""Shuffled options, parsed answers, and accuracy."""
 
 from collections import Counter
 from typing import Any
@@ -6,8 +6,12 @@ from typing import Any
 import pytest
 
 from vqathinker.evaluation.understanding.answers import read_option
-from vqathinker.evaluation.understanding.measure import Answered, accuracy_rows, position_rows
-from vqathinker.evaluation.understanding.questions import Question, order_of, sample
+from vqathinker.evaluation.understanding.measure import AnswerPair, accuracy_rows, position_rows
+from vqathinker.evaluation.understanding.questions import (
+    Question,
+    sample,
+    shuffled_options,
+)
 from vqathinker.policy.answer import Completion
 
 QUESTIONS = [
@@ -16,23 +20,23 @@ QUESTIONS = [
 ]
 
 
-def test_the_right_option_stands_at_each_place_about_as_often() -> None:
-    places = Counter(order_of(question, 7).index("w") for question in QUESTIONS)
+def test_correct_options_are_at_each_position_about_equally_often() -> None:
+    places = Counter(shuffled_options(question, 7).index("w") for question in QUESTIONS)
     assert all(70 <= places[place] <= 130 for place in range(4))
 
 
-def test_a_sample_keeps_the_order_and_is_the_same_each_time() -> None:
+def test_samples_keep_the_order_and_are_reproducible() -> None:
     drawn = sample(QUESTIONS, 10, 3)
     assert drawn == sample(QUESTIONS, 10, 3) != sample(QUESTIONS, 10, 4)
     assert [q.number for q in drawn] == sorted(q.number for q in drawn)
     assert sample(QUESTIONS, None, 3) == sample(QUESTIONS, 400, 3) == QUESTIONS
 
 
-SHOWN = ["Noise", "Video quality is good", "Blur"]
+OPTIONS = ["Noise", "Video quality is good", "Blur"]
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("<think>noisy</think><answer>A</answer>", "Noise"),
         ("<think>noisy</think> <answer> B. </answer>", "Video quality is good"),
@@ -43,8 +47,8 @@ SHOWN = ["Noise", "Video quality is good", "Blur"]
         ("B", "Video quality is good"),
     ],
 )
-def test_one_letter_or_the_text_of_one_option_counts(text: str, said: str) -> None:
-    assert read_option(Completion(text), SHOWN) == (said, "ok")
+def test_a_letter_or_the_text_of_an_option_is_accepted(text: str, expected: str) -> None:
+    assert read_option(Completion(text), OPTIONS) == (expected, "ok")
 
 
 @pytest.mark.parametrize(
@@ -56,21 +60,25 @@ def test_one_letter_or_the_text_of_one_option_counts(text: str, said: str) -> No
         ("The answer is B", True, "not_an_option"),
         ("<answer></answer>", True, "no_answer"),
         ("<think>A <answer>A</answer>", True, "no_answer"),
-        ("<think>A", False, "cut_off"),
-        ("B", False, "cut_off"),
+        ("<think>A", False, "truncated"),
+        ("B", False, "truncated"),
     ],
 )
-def test_anything_else_is_a_failure_with_a_name(text: str, finished: bool, status: str) -> None:
-    assert read_option(Completion(text, finished), SHOWN) == (None, status)
+def test_other_answers_fail_with_a_status(text: str, finished: bool, status: str) -> None:
+    assert read_option(Completion(text, finished), OPTIONS) == (None, status)
 
 
-def answered(number: int, right: str, said: str | None, options: tuple[str, ...]) -> Answered:
+def answered(number: int, right: str, expected: str | None, options: tuple[str, ...]) -> AnswerPair:
     question = Question(
         number, ("a.mp4",), "choice", "?", options=options, right=right,
         parts=(("dimension", right),),
     )  # fmt: skip
-    shown = order_of(question, 0)
-    return question, {"shown": shown, "said": said, "status": "ok" if said else "not_an_option"}
+    shuffled = shuffled_options(question, 0)
+    return question, {
+        "options": shuffled,
+        "answer": expected,
+        "status": "ok" if expected else "not_an_option",
+    }
 
 
 def by_name(rows: Any, measure: str, part: str) -> dict[str, dict[str, Any]]:
@@ -84,7 +92,7 @@ ANSWERS = [
 ]
 
 
-def test_a_failure_is_no_right_answer_and_is_counted() -> None:
+def test_failures_count_as_wrong() -> None:
     overall = by_name(accuracy_rows(ANSWERS), "accuracy", "overall")[""]
     assert (overall["n"], overall["n_failed"], overall["value"]) == (10, 2, 0.8)
     # Wilson's closed form: (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n), z = 1.959964.
@@ -94,11 +102,11 @@ def test_a_failure_is_no_right_answer_and_is_counted() -> None:
     assert overall["majority"] == 0.8
 
 
-def test_a_policy_that_always_names_the_first_place_is_seen_by_its_shares() -> None:
+def test_position_shares_show_a_policy_that_always_answers_a() -> None:
     pairs = []
     for number in range(60):
-        question, told = answered(number, FOUR[number % 4], None, FOUR)
-        pairs.append((question, {**told, "said": told["shown"][0], "status": "ok"}))
+        question, answer = answered(number, FOUR[number % 4], None, FOUR)
+        pairs.append((question, {**answer, "answer": answer["options"][0], "status": "ok"}))
     shares = by_name(position_rows(pairs), "answer_share", "position")
     assert [shares[letter]["value"] for letter in "ABCD"] == [1.0, 0.0, 0.0, 0.0]
     assert {shares[letter]["chance"] for letter in "ABCD"} == {0.25}

@@ -1,4 +1,4 @@
-"""Asking: a row a question, the same each time, right answers unknown, no clip no question."""
+"""Asking: one row per question, reproducible, without using correct answers."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.evaluation.conftest import settings
 
 from vqathinker.evaluation.understanding import ask as asking
 from vqathinker.evaluation.understanding.answers import Answers, read_answers
-from vqathinker.evaluation.understanding.ask import Manner, ask, option_chances
+from vqathinker.evaluation.understanding.ask import AskSettings, ask, option_log_probs
 from vqathinker.evaluation.understanding.measure import measure_task
 from vqathinker.evaluation.understanding.questions import Question
 from vqathinker.params import AnswerParams, UnderstandingParams
@@ -40,76 +40,76 @@ OTHERS = [
 def ask_tiny(tmp_path: Path, tiny_base: Path, tiny_clips: Path) -> Ask:
     def run(questions: Sequence[Question], reading: str = "generated", **changes: Any) -> Answers:
         plain = {"tasks": {}, "seed": 7, "max_questions": None, "answer_by": reading}
-        manner = Manner(
+        ask_settings = AskSettings(
             UnderstandingParams.model_validate(plain | changes),
             settings(),
             AnswerParams(parsing="strict", range=[0, 5]),
         )
         out = tmp_path / "answers.parquet"
-        ask(tiny_base, [tiny_clips], questions, manner, run="grpo", task="mine", out=out)
+        ask(tiny_base, [tiny_clips], questions, ask_settings, run="grpo", task="mine", out=out)
         return read_answers(out)
 
     return run
 
 
-def test_every_question_has_a_row_in_order_and_none_without_a_clip_is_asked(ask_tiny: Ask) -> None:
+def test_every_question_has_a_row_and_needs_a_clip_to_be_asked(ask_tiny: Ask) -> None:
     rows = ask_tiny([*CHOICES, *OTHERS]).rows
     assert [row["question"] for row in rows] == list(range(10))
     assert rows[7]["status"] == "no_clip"
     assert rows[7]["completion"] is None
     assert all(row["completion"] is not None for row in rows if row["question"] != 7)
     assert rows[6]["video"] == "clip0.mp4_cat_clip1.mp4"
-    assert rows[1]["asked"].startswith("Which? A: ")
-    assert sorted(rows[1]["shown"]) == ["blur", "exposure", "noise"]
+    assert rows[1]["question_text"].startswith("Which? A: ")
+    assert sorted(rows[1]["options"]) == ["blur", "exposure", "noise"]
 
 
-def test_no_right_answer_changes_what_is_said(ask_tiny: Ask) -> None:
+def test_answers_do_not_depend_on_the_correct_option(ask_tiny: Ask) -> None:
     other = [Question(**{**vars(q), "right": q.options[-1]}) for q in CHOICES]
     assert ask_tiny(CHOICES).rows == ask_tiny(other).rows
 
 
-def test_chances_are_those_of_the_plain_forward_pass(tiny_base: Path, tiny_clips: Path) -> None:
+def test_log_probs_equal_those_of_a_forward_pass(tiny_base: Path, tiny_clips: Path) -> None:
     policy, tokenizer, _ = load_policy(tiny_base)
     store = ClipStore([tiny_clips])
     ids = prompt_ids(tokenizer, "evaluation", 6, 4, question="Which?")
     prompts = encode_prompts(policy, ids, normalise(store.batch(store.ids[:2])))
-    [_, [_, second]] = option_chances(
+    [_, [_, second]] = option_log_probs(
         policy, tokenizer, prompts, [["x"], ["blur", "noise"]], letters=False
     )
-    said = tokenizer("noise</answer>", add_special_tokens=False)["input_ids"]
+    option = tokenizer("noise</answer>", add_special_tokens=False)["input_ids"]
     opened = tokenizer("<answer>", add_special_tokens=False)["input_ids"]
-    whole = torch.tensor([[*ids.tolist(), *opened, *said]])
+    whole = torch.tensor([[*ids.tolist(), *opened, *option]])
     with torch.no_grad():
         logits = policy(
             input_ids=whole, frame_features=prompts.frame_features[1:2],
             motion_features=prompts.motion_features[1:2],
         ).logits.float()  # fmt: skip
-    logits[..., policy.config.image_token_id] = -torch.inf  # never said
-    chances = logits[0, -len(said) - 1 : -1].log_softmax(-1)
-    expected = chances[torch.arange(len(said)), torch.tensor(said)].mean()
+    logits[..., policy.config.image_token_id] = -torch.inf  # never generated
+    log_probs = logits[0, -len(option) - 1 : -1].log_softmax(-1)
+    expected = log_probs[torch.arange(len(option)), torch.tensor(option)].mean()
     assert second == pytest.approx(float(expected), abs=1e-4)
 
 
-def test_a_killed_job_goes_on_and_ends_in_the_same_answers(
+def test_a_killed_job_resumes_and_gives_the_same_answers(
     ask_tiny: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = ask_tiny([*CHOICES, *OTHERS])
     answer, batches = asking._answer, []
 
-    def dies(*args: Any) -> Any:
+    def stop_after_two(*args: Any) -> Any:
         if len(batches) == 2:
             raise KeyboardInterrupt
         batches.append(args)
         return answer(*args)
 
-    monkeypatch.setattr(asking, "_answer", dies)
+    monkeypatch.setattr(asking, "_answer", stop_after_two)
     with pytest.raises(KeyboardInterrupt):
         ask_tiny([*CHOICES, *OTHERS])
     monkeypatch.setattr(asking, "_answer", answer)
     assert ask_tiny([*CHOICES, *OTHERS]) == whole
 
 
-def test_answers_of_another_task_are_refused_and_a_clipless_question_counts_nowhere(
+def test_answers_of_another_task_are_refused(
     ask_tiny: Ask,
 ) -> None:
     given = ask_tiny([*CHOICES, *OTHERS], "letters")

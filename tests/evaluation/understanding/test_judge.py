@@ -1,9 +1,8 @@
-"""A judge that fails, stalls, answers nonsense and limits rates."""
+"""A judge that fails, stalls, limits rates and sends invalid replies."""
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,11 @@ import pytest
 from vqathinker.errors import InputError
 from vqathinker.evaluation.understanding.answers import write_answers
 from vqathinker.evaluation.understanding.judge import (
-    Judge,
     JudgeError,
+    ask_judge,
     judge_answers,
-    key_of,
-    read_judged,
+    judge_key,
+    read_verdicts,
 )
 from vqathinker.evaluation.understanding.measure import write_measures
 from vqathinker.params import JudgeParams, TaskParams
@@ -27,17 +26,17 @@ TASK = TaskParams(kind="description", set="mine", file="questions.jsonl")
 
 
 @dataclass
-class StandIn:
-    """Gives each of `first` once, then `always`: a text, a status with headers, or a timeout."""
+class FakeJudge:
+    """Returns each of `first` once, then `always`: a text, a status with headers, or a timeout."""
 
     first: list[Any] = field(default_factory=list)
     always: Any = GOOD
-    asked: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         assert request.url.path == "/v1/chat/completions"
-        self.asked.append(json.loads(request.content))
+        self.requests.append(json.loads(request.content))
         self.keys.append(request.headers.get("Authorization"))
         answer = self.first.pop(0) if self.first else self.always
         if answer is None:
@@ -48,11 +47,11 @@ class StandIn:
 
 
 @pytest.fixture
-def judge(monkeypatch: pytest.MonkeyPatch) -> StandIn:
-    stand_in = StandIn()
-    client = partial(httpx2.Client, transport=httpx2.MockTransport(stand_in))
-    monkeypatch.setattr(httpx2, "Client", client)
-    return stand_in
+def judge(monkeypatch: pytest.MonkeyPatch) -> FakeJudge:
+    fake = FakeJudge()
+    client = httpx2.Client(transport=httpx2.MockTransport(fake))
+    monkeypatch.setattr(httpx2, "post", client.post)
+    return fake
 
 
 def how(**changes: Any) -> JudgeParams:
@@ -65,25 +64,25 @@ def how(**changes: Any) -> JudgeParams:
 
 
 @pytest.fixture
-def ask(judge: StandIn) -> Callable[..., Any]:
-    """ask(first answers, …): the verdict, and the seconds that it waited for it."""
+def ask(judge: FakeJudge) -> Callable[..., Any]:
+    """ask(first answers, …) returns the verdict and the waits in seconds."""
 
     def run(*first: Any, **changes: Any) -> Any:
         waited: list[float] = []
         judge.first = list(first)
         params = how(**changes)
-        return Judge(params, key_of(params), waited.append).verdict("a prompt"), waited
+        return ask_judge(params, judge_key(params), "a prompt", waited.append), waited
 
     return run
 
 
-def test_three_scores_are_read_and_the_model_and_the_prompt_are_sent(
-    judge: StandIn, ask: Callable[..., Any]
+def test_grades_are_parsed_and_the_prompt_is_sent(
+    judge: FakeJudge, ask: Callable[..., Any]
 ) -> None:
     verdict, waited = ask(f"```json\n{GOOD}\n```")
     assert verdict == ("ok", (2, 1, 2), f"```json\n{GOOD}\n```")
     assert waited == []
-    [sent] = judge.asked
+    [sent] = judge.requests
     assert sent["model"] == "stand-in"
     assert sent["messages"] == [{"role": "user", "content": "a prompt"}]
 
@@ -99,29 +98,28 @@ def test_three_scores_are_read_and_the_model_and_the_prompt_are_sent(
         '{"completeness": "2", "precision": 1, "relevance": 1}',
     ],
 )  # fmt: skip
-def test_nonsense_is_a_failure_and_is_kept(ask: Callable[..., Any], reply: str) -> None:
+def test_invalid_replies_fail_and_are_kept(ask: Callable[..., Any], reply: str) -> None:
     verdict, waited = ask(reply)
-    assert verdict == ("nonsense", None, reply)
-    assert waited == []  # it answered: asking again until it fits would bend the scores
+    assert verdict == ("invalid", None, reply)
+    assert waited == []  # no retry: choosing among replies would bias the scores
 
 
 @pytest.mark.parametrize("failure", [None, (503, {}, "")])
-def test_a_failure_is_asked_again_and_a_limit_of_rates_is_kept(
+def test_failed_requests_are_retried_after_the_requested_wait(
     ask: Callable[..., Any], failure: Any
 ) -> None:
     verdict, waited = ask((429, {"Retry-After": "7"}, ""), failure)
     assert verdict.status == "ok"
-    assert waited[0] == 7
-    assert 0.5 <= waited[1] <= 1.0  # doubled, half to all of it
+    assert waited == [7, 1.0]  # the second wait is doubled
 
 
-def test_a_refusal_of_everything_ends_the_job_with_what_to_look_at(ask: Callable[..., Any]) -> None:
+def test_a_configuration_error_stops_the_job(ask: Callable[..., Any]) -> None:
     with pytest.raises(JudgeError, match=r"judge\.url.*401.*judge\.model"):
         ask((401, {}, ""))
 
 
-def test_the_key_comes_from_the_environment_and_is_nowhere_else(
-    judge: StandIn, ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch,
+def test_the_key_comes_from_the_environment_and_is_not_logged(
+    judge: FakeJudge, ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     caplog.set_level("DEBUG")
@@ -130,27 +128,27 @@ def test_the_key_comes_from_the_environment_and_is_nowhere_else(
     assert judge.keys == ["Bearer sesame-1234"]
     assert "sesame" not in caplog.text
     with pytest.raises(InputError, match=r"judge\.url"):
-        key_of(how(url="http://judge.example/v1", key_env="MY_JUDGE"))
+        judge_key(how(url="http://judge.example/v1", key_env="MY_JUDGE"))
     monkeypatch.delenv("MY_JUDGE")
     with pytest.raises(InputError, match=r"judge\.key_env.*MY_JUDGE"):
-        key_of(how(key_env="MY_JUDGE"))
+        judge_key(how(key_env="MY_JUDGE"))
 
 
 @pytest.fixture
 def answers(tmp_path: Path) -> Path:
-    """Answers to three questions of one's own; the last could not be read."""
+    """Answers to three open questions; the last one has no answer."""
     lines = [
         {"video": f"{n}.mp4", "question": f"Question {n}?", "answer": "soft edges and noise"}
         for n in range(3)
     ]
     text = "".join(json.dumps(line) + "\n" for line in lines)
     (tmp_path / "questions.jsonl").write_text(text, encoding="utf-8")
-    said = ["soft edges", "bright", None]
+    texts = ["soft edges", "bright", None]
     rows = [
         {
-            "question": n, "video": f"{n}.mp4", "kind": "open", "asked": f"Question {n}?",
-            "shown": [], "status": "ok" if said[n] else "no_answer", "said": said[n],
-            "completion": said[n] or "",
+            "question": n, "video": f"{n}.mp4", "kind": "open", "question_text": f"Question {n}?",
+            "options": [], "status": "ok" if texts[n] else "no_answer", "answer": texts[n],
+            "completion": texts[n] or "",
         }
         for n in range(3)
     ]  # fmt: skip
@@ -159,15 +157,15 @@ def answers(tmp_path: Path) -> Path:
     return path
 
 
-def test_every_round_is_kept_with_prompt_model_and_words(judge: StandIn, answers: Path) -> None:
+def test_every_verdict_is_kept_with_prompt_model_and_reply(judge: FakeJudge, answers: Path) -> None:
     out = answers.with_name("judged.jsonl")
     judge.first = [GOOD, "no idea"]
     questions = answers.with_name("questions.jsonl")
     assert judge_answers(how(), TASK, questions, answers, out) == 4
-    head, rows = read_judged(out)
-    assert (head["run"], head["model"], head["rounds"]) == ("grpo", "stand-in", 2)
+    header, rows = read_verdicts(out)
+    assert (header["run"], header["model"], header["rounds"]) == ("grpo", "stand-in", 2)
     assert [(row["question"], row["round"], row["status"]) for row in rows] == [
-        (0, 1, "ok"), (0, 2, "nonsense"), (1, 1, "ok"), (1, 2, "ok"),
+        (0, 1, "ok"), (0, 2, "invalid"), (1, 1, "ok"), (1, 2, "ok"),
     ]  # fmt: skip
     assert rows[1]["reply"] == "no idea"
     assert {row["model"] for row in rows} == {"stand-in"}
@@ -176,25 +174,25 @@ def test_every_round_is_kept_with_prompt_model_and_words(judge: StandIn, answers
 
     result = write_measures(TASK, questions, answers, answers.with_name("m.json"), out)
     found = {(row["measure"], row["name"]): row for row in result["rows"]}
-    # Two questions with 5 of 6 points, and one that nobody could read, with none.
+    # Two questions with 5 of 6 points, and one without an answer, with 0 points.
     assert found["judged", ""]["value"] == pytest.approx((5 / 6 + 5 / 6 + 0) / 3)
     assert found["judged", "precision"]["value"] == pytest.approx((0.5 + 0.5 + 0) / 3)
-    assert found["verdicts", "nonsense"]["value"] == 0.25
+    assert found["verdicts", "invalid"]["value"] == 0.25
     assert found["rouge_l", ""]["value"] == pytest.approx((2 * 2 / 6 + 0 + 0) / 3)
 
 
-def test_after_a_kill_nothing_is_asked_twice(judge: StandIn, answers: Path) -> None:
+def test_a_killed_job_resumes_without_repeated_requests(judge: FakeJudge, answers: Path) -> None:
     out, questions = answers.with_name("judged.jsonl"), answers.with_name("questions.jsonl")
     judge.first = [GOOD, GOOD, GOOD, (401, {}, "")]
     with pytest.raises(JudgeError):
         judge_answers(how(), TASK, questions, answers, out)
     assert not out.exists()
-    judge.asked.clear()
+    judge.requests.clear()
     assert judge_answers(how(), TASK, questions, answers, out) == 4
-    assert len(judge.asked) == 1
+    assert len(judge.requests) == 1
 
 
-def test_verdicts_on_other_answers_are_refused(judge: StandIn, answers: Path) -> None:
+def test_verdicts_on_other_answers_are_refused(judge: FakeJudge, answers: Path) -> None:
     out, questions = answers.with_name("judged.jsonl"), answers.with_name("questions.jsonl")
     judge_answers(how(), TASK, questions, answers, out)
     text = out.read_text(encoding="utf-8").replace('"answers_sha256": "', '"answers_sha256": "0')

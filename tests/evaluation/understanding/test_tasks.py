@@ -1,4 +1,4 @@
-"""The questions of each task, read from files of its set's own form."""
+"""Questions of each task, read from the format of its set."""
 
 import json
 from collections import Counter
@@ -7,26 +7,26 @@ from pathlib import Path
 import pytest
 
 from vqathinker.errors import InputError
-from vqathinker.evaluation.understanding.questions import order_of, read_task
+from vqathinker.evaluation.understanding.questions import read_task, shuffled_options
 from vqathinker.policy.demo import question_in_order
 from vqathinker.policy.prompt import WORDS
 
 LABELS = Path(__file__).parents[4] / "shared" / "labels"
-real = pytest.mark.skipif(not LABELS.is_dir(), reason=f"the label files are not here ({LABELS})")
+real = pytest.mark.skipif(not LABELS.is_dir(), reason=f"label files are missing: {LABELS}")
 
 
-def test_the_demo_asks_in_the_words_that_its_policy_was_taught(tmp_path: Path) -> None:
+def test_the_demo_question_is_worded_as_for_its_policy(tmp_path: Path) -> None:
     path = tmp_path / "degradations.csv"
     path.write_text("video,kind,strength\na.mp4,vp9,0.5\nb.mp4,downscale,0.5\nc.mp4,drop,0.1\n")
     first, second = read_task("made", path)
     assert (first.videos, first.right) == (("a.mp4",), "compression")
     assert (second.videos, second.right) == (("c.mp4",), "stutter")  # the other has no word
-    shown = order_of(first, 7)
-    assert first.text(shown) == question_in_order([WORDS.index(word) for word in shown])
+    options = shuffled_options(first, 7)
+    assert first.text(options) == question_in_order([WORDS.index(word) for word in options])
 
 
 @real
-def test_finevd_is_asked_in_its_own_words_with_options_in_another_order() -> None:
+def test_finevd_keeps_its_text_and_shuffles_its_options() -> None:
     questions = read_task("finevd", LABELS / "finevd" / "abcd2_test.jsonl")
     assert len(questions) == 1016
     first = questions[0]
@@ -36,7 +36,9 @@ def test_finevd_is_asked_in_its_own_words_with_options_in_another_order() -> Non
         "(Just answer the corresponding letter)"
     )
     assert first.right == "Artifact"
-    places = Counter(order_of(question, 7).index(question.right or "") for question in questions)
+    places = Counter(
+        shuffled_options(question, 7).index(question.right or "") for question in questions
+    )
     assert all(200 < places[place] < 310 for place in range(4))
     assert {dict(question.parts)["dimension"] for question in questions} == {
         "Artifact", "Blur", "Color", "Noise", "Temporal", "Video quality is good",
@@ -44,7 +46,7 @@ def test_finevd_is_asked_in_its_own_words_with_options_in_another_order() -> Non
 
 
 @real
-def test_maxwell_asks_for_each_of_its_sixteen_attributes() -> None:
+def test_maxwell_has_a_rating_of_each_of_sixteen_attributes() -> None:
     questions = read_task("maxwell", LABELS / "maxwell" / "MaxWell_val.csv")
     assert len(questions) == 16 * 909
     assert len({question.number for question in questions}) == len(questions)
@@ -82,7 +84,7 @@ def test_q_bench_video_has_three_types_and_pairs(tmp_path: Path) -> None:
     assert (free.kind, free.right, free.text(())) == ("open", "It shakes.", "What is wrong?")
 
 
-def test_another_form_than_was_assumed_is_told_with_its_place(tmp_path: Path) -> None:
+def test_another_format_is_refused_with_its_place(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"question 1: question_type .*'why'"):
         read_task("q_bench_video", q_bench(tmp_path / "dev.json", question_type="why"))
 

@@ -1,1 +1,1 @@
-"""Quality understanding: questions that are not for a score, and how well they are answered."""
+"""Quality understanding: questions on videos, and the accuracy of the answers."""

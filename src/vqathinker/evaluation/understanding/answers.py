@@ -1,15 +1,15 @@
-"""Answers to questions: how a completion is read, and the file of answers.
+"""Answers to questions: how a completion is parsed, and the file of answers.
 
-An answer to a question with options is one letter of the options ("B", "B.", "(B)"), the exact text
-of one of them, or both of the same option ("B. Noise"). Everything else is a named failure; neither
-the first letter found nor the most similar text is guessed.
+An answer to a question with options is one letter ("B", "B.", "(B)"), the exact text of an option,
+or both of the same option ("B. Noise"). Everything else is a failure with a status; the first
+letter or the most similar text is not guessed.
 
 The file is a parquet table with provenance. Columns: `question` (its number), `video` (id; for a
-pair, joined by `_cat_`), `kind` (of the question), `asked` (its words with the options as shown),
-`shown` (options in that order, empty without), `completion` (null where nothing is generated),
-`status` (see `OptionStatus`), `said` (the option, or the words of an open answer; null unless ok),
-`score` (of a rating), `chances` (log probability of each option as shown, where the likeliest is
-taken). The file contains no right answers. Its provenance has at least `run` and `task`.
+pair, joined by `_cat_`), `kind` (of the question), `question_text` (with its options), `options`
+(in the order of the prompt; empty for an open question), `completion` (null if nothing is
+generated), `status` (see `OptionStatus`), `answer` (the option or open answer; null unless ok),
+`score` (of a rating) and `log_probs` (of each option, if the likeliest is chosen). The file has no
+correct answers. Its provenance has at least `run` and `task`.
 """
 
 import re
@@ -24,37 +24,37 @@ from vqathinker.parquet import read_table, write_table
 from vqathinker.policy.answer import Completion
 from vqathinker.products import ANSWERS
 
-OptionStatus = Literal["ok", "no_answer", "not_an_option", "cut_off", "out_of_range",
+OptionStatus = Literal["ok", "no_answer", "not_an_option", "truncated", "out_of_range",
                        "not_a_number", "no_clip"]  # fmt: skip
 _LETTER = re.compile(r"\(?([A-Z])\)?[.:)]?")
 _LETTER_AND_TEXT = re.compile(r"\(?([A-Z])(?:\)|[.:])\s*(.+)", re.DOTALL)
 _TAG = re.compile(r"</?(?:think|answer)>")
 _ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
-_SCHEMA = pa.schema(
+SCHEMA = pa.schema(
     {
         "question": pa.int64(),
         "video": pa.string(),
         "kind": pa.string(),
-        "asked": pa.string(),
-        "shown": pa.list_(pa.string()),
+        "question_text": pa.string(),
+        "options": pa.list_(pa.string()),
         "completion": pa.string(),
         "status": pa.string(),
-        "said": pa.string(),
+        "answer": pa.string(),
         "score": pa.float64(),
-        "chances": pa.list_(pa.float64()),
+        "log_probs": pa.list_(pa.float64()),
     }
 )
 
 
 class ParsedAnswer(NamedTuple):
-    """`text` is the option that was named, or the words of an open answer; None unless ok."""
+    """`text` is the chosen option or the open answer; None unless the status is ok."""
 
     text: str | None
     status: OptionStatus
 
 
 def answer_text(completion: Completion) -> ParsedAnswer:
-    """What stands in the last `<answer>` behind the thought, or all of a text without any tag.
+    """The last `<answer>` after the reasoning, or the whole text if it has no tags.
 
     >>> answer_text(Completion("<think>B?</think><answer> C </answer>"))
     ParsedAnswer(text='C', status='ok')
@@ -63,16 +63,16 @@ def answer_text(completion: Completion) -> ParsedAnswer:
     if not _TAG.search(text):
         answer = text.strip()
     else:
-        _, thought, behind = text.partition("</think>")
-        found = _ANSWER.findall(behind if thought else "" if "<think>" in text else text)
+        _, thought, after = text.partition("</think>")
+        found = _ANSWER.findall(after if thought else "" if "<think>" in text else text)
         answer = found[-1].strip() if found else ""
     if answer and (completion.finished or _TAG.search(text)):
         return ParsedAnswer(answer, "ok")
-    return ParsedAnswer(None, "no_answer" if completion.finished else "cut_off")
+    return ParsedAnswer(None, "no_answer" if completion.finished else "truncated")
 
 
 def read_option(completion: Completion, options: Sequence[str]) -> ParsedAnswer:
-    """The option, in the order in which they were shown, that a completion names.
+    """The option that a completion names; `options` are in the order of the prompt.
 
     >>> read_option(Completion("<answer>b. noise</answer>"), ["Blur", "Noise"]).status
     'not_an_option'
@@ -99,33 +99,23 @@ def _plain(text: str) -> str:
 
 
 class Answers(NamedTuple):
-    """One row a question that was asked, by its number, and where the rows come from."""
+    """One row per question, in their order, and the provenance of the rows."""
 
     rows: list[dict[str, Any]]
     provenance: dict[str, Any]
-
-    @property
-    def run(self) -> str:
-        """The run whose policy spoke."""
-        return str(self.provenance["run"])
-
-    @property
-    def task(self) -> str:
-        """The task that was asked."""
-        return str(self.provenance["task"])
 
 
 def write_answers(path: Path, rows: list[dict[str, Any]], provenance: dict[str, Any]) -> None:
     """Write answers in the order of their questions."""
     ordered = sorted(rows, key=lambda row: row["question"])
-    write_table(path, pa.Table.from_pylist(ordered, schema=_SCHEMA), provenance)
+    write_table(path, pa.Table.from_pylist(ordered, schema=SCHEMA), provenance)
 
 
 def read_answers(path: Path) -> Answers:
     """Read answers with their provenance.
 
     Raises:
-        InputError: it is no such file, or lacks a column or its provenance.
+        InputError: the file is not readable, or lacks a column or its provenance.
     """
-    rows, provenance = read_table(path, _SCHEMA.names, ("run", "task"), ANSWERS)
+    rows, provenance = read_table(path, SCHEMA.names, ("run", "task"), ANSWERS)
     return Answers(rows.to_pylist(), provenance)

@@ -1,12 +1,12 @@
-"""Ask a policy the questions of a task; right answers are not used.
+"""Ask a policy the questions of a task; correct answers are not used.
 
-Source: docs/method.md, section 7. The policy gets the instruction that it was trained with after
-another question, and its answer is read from `<answer>`. A policy that is too small to answer in
-the right form, or not trained for it, is read without generation: the tokens of each option are
-scored directly after `<answer>`, without a thought, and the likeliest option counts.
+Source: docs/method.md, section 7. The policy gets the question with the instruction that it was
+trained with, and its answer is parsed from `<answer>`. Small policies that do not answer in the
+expected form can be scored without generation: the tokens of each option are scored directly after
+`<answer>`, without reasoning, and the likeliest option is the answer.
 
-Of two videos that are compared, every other frame of each is shown, the first video's first. The
-number of frames is that of one video, as in the code of Q-Bench-Video's owners.
+For two videos that are compared, the policy gets every other frame of each, those of the first
+video first. The number of frames is that of one video, as in the code of Q-Bench-Video.
 """
 
 from collections import defaultdict
@@ -20,10 +20,10 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from vqathinker.evaluation.predict import (
-    ask_missing,
-    batches_of,
     journal_key,
-    load_asked,
+    open_job,
+    run_batches,
+    split_batches,
     write_times,
 )
 from vqathinker.evaluation.understanding.answers import (
@@ -32,7 +32,12 @@ from vqathinker.evaluation.understanding.answers import (
     read_option,
     write_answers,
 )
-from vqathinker.evaluation.understanding.questions import LETTERS, Question, order_of, sample
+from vqathinker.evaluation.understanding.questions import (
+    LETTERS,
+    Question,
+    sample,
+    shuffled_options,
+)
 from vqathinker.hashing import code_digest
 from vqathinker.journal import open_journal
 from vqathinker.params import AnswerParams, Device, EvaluationParams, UnderstandingParams
@@ -49,8 +54,8 @@ _OPEN, _CLOSE = "<answer>", "</answer>"
 
 
 @dataclass(frozen=True)
-class Manner:
-    """How policies are asked and read."""
+class AskSettings:
+    """Sections of params.yaml that decide how questions are asked and answers parsed."""
 
     understanding: UnderstandingParams
     evaluation: EvaluationParams
@@ -58,86 +63,88 @@ class Manner:
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """A question as it is shown."""
+class _PromptedQuestion:
+    """A question with its options in the order of the prompt, and the prompt's tokens."""
 
     question: Question
-    shown: tuple[str, ...]
+    options: tuple[str, ...]
     ids: Tensor  # (length,)
 
 
-def ask(  # noqa: PLR0913  each decides what is asked or written
-    policy: Path, clips: Sequence[Path], questions: Sequence[Question], how: Manner, *, run: str,
-    task: str, out: Path, times: Path | None = None, device: Device = "cpu",
+_Batch = Sequence[_PromptedQuestion]
+
+
+def ask(  # noqa: PLR0913  inputs, settings and outputs of a command
+    policy: Path, clips: Sequence[Path], questions: Sequence[Question], settings: AskSettings, *,
+    run: str, task: str, out: Path, times: Path | None = None, device: Device = "cpu",
 ) -> None:  # fmt: skip
     """Write a row for each question: the completion, and the option or number it names, or null.
 
     A question on a video without a clip is not asked and has the status `no_clip`. Two runs on one
-    machine write the same bytes, also if one of them was killed and resumed. `times` gets columns
+    machine write the same bytes, even if one was killed and resumed. `times` receives the columns
     question and seconds.
     """
-    opened = load_asked(
-        policy, clips, how.evaluation, how.answer, run=run, benchmark=task, device=device
+    job = open_job(
+        policy, clips, settings.evaluation, settings.answer, run=run, benchmark=task, device=device
     )
-    loaded, store, own = opened.policy, opened.store, how.understanding
-    taken = sample(questions, own.max_questions, own.seed)
-    clipless = [one for one in taken if not all(video in store for video in one.videos)]
-    there = [one for one in taken if one not in clipless]
+    loaded, store, understanding = job.policy, job.store, settings.understanding
+    sampled = sample(questions, understanding.max_questions, understanding.seed)
+    clipless = [one for one in sampled if not all(video in store for video in one.videos)]
+    answerable = [one for one in sampled if one not in clipless]
     origin = {
-        **{key: value for key, value in opened.origin.items() if key != "benchmark"},
-        "task": task, "asking": own.model_dump(include={"seed", "answer_by"}),
+        **{key: value for key, value in job.origin.items() if key != "benchmark"},
+        "task": task, "asking": {"seed": understanding.seed, "answer_by": understanding.answer_by},
         "n_questions": len(questions),
         "code": code_digest(),
     }  # fmt: skip
-    key = {**journal_key(origin, "ask"), "questions": [repr(question) for question in taken]}
+    key = {**journal_key(origin, "ask"), "questions": [repr(question) for question in sampled]}
 
-    def answer(batch: Sequence[_Asked]) -> list[dict[str, Any]]:
-        return list(_answer(loaded, store, batch, how))
+    def answer(batch: Sequence[_PromptedQuestion]) -> list[dict[str, Any]]:
+        return list(_answer(loaded, store, batch, settings))
 
     with open_journal(out, key) as journal:
-        batches = _batches(loaded, store.setting, there, how)
-        rows = ask_missing(batches, answer, journal, f"{run} {task}", "question")
+        batches = _batches(loaded, store.setting, answerable, settings)
+        rows = run_batches(batches, answer, journal, f"{run} {task}", "question")
         write_times(times, rows, "question")
         for question in clipless:
-            shown = order_of(question, own.seed)
-            rows.append(
-                _row(_Asked(question, shown, torch.empty(0)), ParsedAnswer(None, "no_clip"))
-            )
+            options = shuffled_options(question, understanding.seed)
+            prompted = _PromptedQuestion(question, options, torch.empty(0))
+            rows.append(_row(prompted, ParsedAnswer(None, "no_clip")))
         write_answers(out, rows, origin)
         journal.remove()
 
 
 def _batches(
-    loaded: Policy, setting: str, questions: Sequence[Question], how: Manner
-) -> list[list[_Asked]]:
-    """Questions of one kind whose prompts are equally long, as many as a batch takes."""
-    groups: dict[tuple[str, int], list[_Asked]] = defaultdict(list)
+    loaded: Policy, setting: str, questions: Sequence[Question], settings: AskSettings
+) -> list[list[_PromptedQuestion]]:
+    """Batches of questions of one kind with prompts of equal length."""
+    groups: dict[tuple[str, int], list[_PromptedQuestion]] = defaultdict(list)
     config, (frames, size) = loaded.model.config, map(int, setting.split("x"))
     for question in questions:
-        shown = order_of(question, how.understanding.seed)
+        options = shuffled_options(question, settings.understanding.seed)
         ids = prompt_ids(
             loaded.tokenizer, "evaluation", frames, config.tokens_per_frame(size),
-            thinking=config.thinking, motion=config.motion_token, question=question.text(shown),
+            thinking=config.thinking, motion=config.motion_token, question=question.text(options),
         )  # fmt: skip
-        groups[question.kind, len(ids)].append(_Asked(question, shown, ids))
-    size = how.evaluation.batch_size
-    return [list(batch) for group in groups.values() for batch in batches_of(group, size)]
+        groups[question.kind, len(ids)].append(_PromptedQuestion(question, options, ids))
+    size = settings.evaluation.batch_size
+    return [list(batch) for group in groups.values() for batch in split_batches(group, size)]
 
 
 def _answer(
-    loaded: Policy, store: ClipStore, batch: Sequence[_Asked], how: Manner
+    loaded: Policy, store: ClipStore, batch: Sequence[_PromptedQuestion], settings: AskSettings
 ) -> Iterator[dict[str, Any]]:
-    frames = torch.stack([_frames(store, asked.question.videos) for asked in batch])
+    frames = torch.stack([_frames(store, prompted.question.videos) for prompted in batch])
     prompts = encode_prompts(
-        loaded.model, torch.stack([asked.ids for asked in batch]),
+        loaded.model, torch.stack([prompted.ids for prompted in batch]),
         normalise(frames.to(loaded.model.device)),
     )  # fmt: skip
     kind = batch[0].question.kind
     if kind == "rating":
-        return _rate(loaded, prompts, batch, how)
-    if kind == "choice" and how.understanding.answer_by != "generated":
-        return _choose(loaded, prompts, batch, how)
-    return _say(loaded, prompts, batch, how)
+        return _rate(loaded, prompts, batch, settings)
+    if kind == "choice" and settings.understanding.answer_by != "generated":
+        return _pick_likeliest(loaded, prompts, batch, settings)
+    return _generate(loaded, prompts, batch, settings)
 
 
 def _frames(store: ClipStore, videos: Sequence[str]) -> Tensor:
@@ -148,80 +155,84 @@ def _frames(store: ClipStore, videos: Sequence[str]) -> Tensor:
     return torch.cat([first[::2], second[1::2]])
 
 
-def _say(
-    loaded: Policy, prompts: EncodedPrompts, batch: Sequence[_Asked], how: Manner
+def _generate(
+    loaded: Policy, prompts: EncodedPrompts, batch: _Batch, settings: AskSettings
 ) -> Iterator[dict[str, Any]]:
     end, rows = loaded.tokenizer.eos_token_id, torch.arange(len(batch), device=loaded.model.device)
-    ids = generate(loaded.model, prompts, rows, how.evaluation.max_new_tokens, end)
-    texts = loaded.tokenizer.batch_decode(ids, skip_special_tokens=True)
-    for asked, text, tokens in zip(batch, texts, ids, strict=True):
+    ids = generate(loaded.model, prompts, rows, settings.evaluation.max_new_tokens, end)
+    texts = loaded.tokenizer.batch_decode(ids, skip_special_tokens=True)  # also drops the end token
+    for prompted, text, tokens in zip(batch, texts, ids, strict=True):
         completion = Completion(text, tokens[-1:] == [end])
-        is_open = asked.question.kind == "open"
-        parsed = answer_text(completion) if is_open else read_option(completion, asked.shown)
-        yield _row(asked, parsed, completion=text)
+        is_open = prompted.question.kind == "open"
+        parsed = answer_text(completion) if is_open else read_option(completion, prompted.options)
+        yield _row(prompted, parsed, completion=text)
 
 
-def _choose(
-    loaded: Policy, prompts: EncodedPrompts, batch: Sequence[_Asked], how: Manner
+def _pick_likeliest(
+    loaded: Policy, prompts: EncodedPrompts, batch: _Batch, settings: AskSettings
 ) -> Iterator[dict[str, Any]]:
-    shown = [asked.shown for asked in batch]
-    letters = how.understanding.answer_by == "letters"
-    chances = option_chances(loaded.model, loaded.tokenizer, prompts, shown, letters=letters)
-    for asked, each in zip(batch, chances, strict=True):
-        yield _row(asked, ParsedAnswer(asked.shown[each.index(max(each))], "ok"), chances=each)
+    options = [prompted.options for prompted in batch]
+    letters = settings.understanding.answer_by == "letters"
+    log_probs = option_log_probs(loaded.model, loaded.tokenizer, prompts, options, letters=letters)
+    for prompted, each in zip(batch, log_probs, strict=True):
+        likeliest = prompted.options[each.index(max(each))]
+        yield _row(prompted, ParsedAnswer(likeliest, "ok"), log_probs=each)
 
 
 def _rate(
-    loaded: Policy, prompts: EncodedPrompts, batch: Sequence[_Asked], how: Manner
+    loaded: Policy, prompts: EncodedPrompts, batch: _Batch, settings: AskSettings
 ) -> Iterator[dict[str, Any]]:
-    scorer = Scorer(loaded.model, loaded.tokenizer, how.evaluation, how.answer)
-    names = [f"{asked.question.videos[0]}/{asked.question.number}" for asked in batch]
-    for asked, scores in zip(batch, scorer.score(prompts, names), strict=True):
+    scorer = Scorer(loaded.model, loaded.tokenizer, settings.evaluation, settings.answer)
+    names = [f"{prompted.question.videos[0]}/{prompted.question.number}" for prompted in batch]
+    for prompted, scores in zip(batch, scorer.score(prompts, names), strict=True):
         parsed = ParsedAnswer(None, scores.answer.status)
-        score = scores.of(how.evaluation.score)
-        yield _row(asked, parsed, completion=scores.completion.text, score=score)
+        score = scores.of(settings.evaluation.score)
+        yield _row(prompted, parsed, completion=scores.completion.text, score=score)
 
 
-def _row(asked: _Asked, parsed: ParsedAnswer, **more: Any) -> dict[str, Any]:
-    question = asked.question
+def _row(prompted: _PromptedQuestion, parsed: ParsedAnswer, **more: Any) -> dict[str, Any]:
+    question = prompted.question
     return {
         "question": question.number, "video": "_cat_".join(question.videos),
-        "kind": question.kind, "asked": question.text(asked.shown), "shown": list(asked.shown),
-        "status": parsed.status, "said": parsed.text, **more,
+        "kind": question.kind, "question_text": question.text(prompted.options),
+        "options": list(prompted.options),
+        "status": parsed.status, "answer": parsed.text, **more,
     }  # fmt: skip
 
 
 @torch.no_grad()
-def option_chances(
+def option_log_probs(
     policy: VQAThinkerForConditionalGeneration,
     tokenizer: PreTrainedTokenizerBase,
     prompts: EncodedPrompts,
-    shown: Sequence[Sequence[str]],
+    options: Sequence[Sequence[str]],
     *,
     letters: bool,
 ) -> list[list[float]]:
     """Mean log probability of the tokens of each option and of the closing tag.
 
-    `policy` is in evaluation mode. `prompts` has a row for each question, and `shown` its options
-    in the order of the prompt. With `letters`, options are scored by their letter, not their text.
+    `policy` is in evaluation mode. `prompts` has a row for each question, and `options` are in the
+    order of the prompt. With `letters`, the letter of an option is scored instead of its text.
     """
-    opened = tokenizer(_OPEN, add_special_tokens=False)["input_ids"]
+    prefix = tokenizer(_OPEN, add_special_tokens=False)["input_ids"]
     texts = [
         (LETTERS[place] if letters else option) + _CLOSE
-        for options in shown
-        for place, option in enumerate(options)
+        for own in options
+        for place, option in enumerate(own)
     ]
     tokens = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
-    rows = [row for row, options in enumerate(shown) for _ in options]
-    lengths = torch.tensor([len(opened) + len(ids) for ids in tokens])
-    padded = torch.zeros((len(tokens), int(lengths.max())), dtype=torch.long)
+    rows = [row for row, own in enumerate(options) for _ in own]  # the question of each option
+    lengths = torch.tensor([len(prefix) + len(ids) for ids in tokens])
+    padded = torch.zeros((len(tokens), int(lengths.max())), dtype=torch.long)  # (options, L)
     for number, ids in enumerate(tokens):
-        padded[number, : len(opened) + len(ids)] = torch.tensor([*opened, *ids])
+        padded[number, : len(prefix) + len(ids)] = torch.tensor([*prefix, *ids])
     device = policy.device
+    # Options of a question share its encoded frames; padding has log probability 0.
     scored = policy(
         input_ids=prompts.input_ids, frame_features=prompts.frame_features,
         motion_features=prompts.motion_features, completion_ids=padded.to(device),
         lengths=lengths.to(device), rows=torch.tensor(rows, device=device),
-    ).log_probs[:, len(opened) :]  # fmt: skip
-    means = iter((scored.sum(1).cpu() / (lengths - len(opened))).tolist())
-    return [[next(means) for _ in options] for options in shown]
+    ).log_probs[:, len(prefix) :]  # fmt: skip
+    # Means, not sums: options have different numbers of tokens.
+    means = iter((scored.sum(1).cpu() / (lengths - len(prefix))).tolist())
+    return [[next(means) for _ in own] for own in options]

@@ -1,6 +1,6 @@
 """Questions of a task, read from the file format of each data set.
 
-A question has its words, its options, and separately the right answer. Only this module knows the
+A question has its text, its options, and separately the correct answer. Only this module knows the
 file formats.
 """
 
@@ -26,8 +26,8 @@ from vqathinker.policy.prompt import KINDS, WORDS, attribute_question, degradati
 from vqathinker.products import DEGRADATIONS
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-# How a set writes its options: each of them, and what stands between two.
-FORMS = {
+# How a set writes its options: format of one option, and separator.
+OPTION_FORMATS = {
     "words": ("{letter}: {text}", ", "),
     "braces": ("{letter}:[{text}]", ", "),
     "lines": ("{letter}. {text}", "\n"),
@@ -41,14 +41,14 @@ class Question:
     """One question.
 
     Attributes:
-        number: its place in its file, from 0: what answers are joined by.
-        videos: id of the video, or of the two that are compared.
-        kind: `choice` has options, `rating` asks for a number, `open` for words.
-        before, after: what is asked, around the options; without options all stands in `before`.
-        options: as published, two or more of a choice.
-        right: the right option, or the words of a good answer; None for a rating.
-        mos: what observers say, of a rating.
-        parts: groups that have accuracies of their own, such as {"dimension": "blur"}.
+        number: its index in its file, from 0; answers refer to it.
+        videos: id of the video, or of the two videos that are compared.
+        kind: `choice` has options, `rating` asks for a number, `open` for text.
+        before, after: the text around the options; without options, all of it is in `before`.
+        options: as published; two or more for a choice.
+        right: the correct option, or the reference for an open answer; None for a rating.
+        mos: the mean opinion score of a rating.
+        parts: groups with their own accuracy, such as {"dimension": "blur"}.
     """
 
     number: int
@@ -56,57 +56,59 @@ class Question:
     kind: QuestionKind
     before: str
     after: str = ""
-    form: Literal["words", "braces", "lines"] = "lines"
+    option_format: Literal["words", "braces", "lines"] = "lines"
     options: tuple[str, ...] = ()
     right: str | None = None
     mos: float | None = None
     parts: tuple[tuple[str, str], ...] = ()
 
     def text(self, options: Sequence[str]) -> str:
-        """The words of the question with its options in this order.
+        """The text of the question with its options in this order.
 
         >>> Question(0, ("a.mp4",), "choice", "Which? ", ".", "words").text(["blur", "noise"])
         'Which? A: blur, B: noise.'
         """
-        one, between = FORMS[self.form]
-        shown = [one.format(letter=a, text=b) for a, b in zip(LETTERS, options, strict=False)]
-        return self.before + between.join(shown) + self.after
+        template, separator = OPTION_FORMATS[self.option_format]
+        texts = [template.format(letter=a, text=b) for a, b in zip(LETTERS, options, strict=False)]
+        return self.before + separator.join(texts) + self.after
 
 
-def order_of(question: Question, seed: int) -> tuple[str, ...]:
-    """The options of a question in an order that seed and place decide, and nothing else.
+def shuffled_options(question: Question, seed: int) -> tuple[str, ...]:
+    """The options in an order that depends only on the seed and the question's number.
 
-    Right options stand at each place about as often, so that a policy that always says A has the
-    accuracy of chance.
+    Correct options are at each position about equally often, so a policy that always answers A has
+    the accuracy of chance.
     """
     rng = np.random.default_rng([seed, question.number])
     return tuple(question.options[place] for place in rng.permutation(len(question.options)))
 
 
-def sample(questions: Sequence[Question], most: int | None, seed: int) -> list[Question]:
-    """`most` of the questions, drawn by the seed, in their order; all of them for None."""
-    if most is None or most >= len(questions):
+def sample(questions: Sequence[Question], number: int | None, seed: int) -> list[Question]:
+    """A random sample of `number` questions in their order; all of them if None."""
+    if number is None or number >= len(questions):
         return list(questions)
-    places = np.random.default_rng(seed).permutation(len(questions))[:most]
+    places = np.random.default_rng(seed).permutation(len(questions))[:number]
     return [questions[place] for place in sorted(places)]
 
 
 def read_task(kind: TaskKind, path: Path) -> list[Question]:
-    """Every question of a task in the order of its file, with what the right answers are.
+    """Every question of a task, in the order of its file, with its correct answer.
 
     Raises:
-        InputError: the file is not there, is not of the form of its set, or has no question.
+        InputError: the file is missing, has another format, or has no questions.
     """
     questions = list(_READERS[kind](path))
     if not questions:
-        raise InputError(f"{path}: no question in it; bring the set again")
+        raise InputError(
+            f"{path}: has no questions; fetch the set again with `vqathinker data fetch`"
+        )
     return questions
 
 
 def _read_made(path: Path) -> Iterator[Question]:
-    """The demo's own: which kind of degradation a clip was made with; its words are the policy's.
+    """The demo's question: which kind of degradation a clip has, worded as for its policy.
 
-    A clip of a kind that there is no word for has no right option, so it is not asked about.
+    Clips with a kind that has no word are left out, because they have no correct option.
     """
     before, after = degradation_question("\0").split("\0")
     with reading(path, *DEGRADATIONS), path.open(encoding="utf-8", newline="") as file:
@@ -120,21 +122,21 @@ def _read_made(path: Path) -> Iterator[Question]:
 
 
 def _read_finevd(path: Path) -> Iterator[Question]:
-    """FineVD's question on the dimension with the greatest impact; its options stand in braces."""
-    for number, asked in enumerate(read_questions(path)):
-        braces = _BRACES.search(asked.text)
+    """FineVD's question on the dimension with the greatest impact; its options are in braces."""
+    for number, item in enumerate(read_questions(path)):
+        braces = _BRACES.search(item.text)
         if braces is None:
-            raise InputError(f"{asked.place}: expected options in braces, {{A:[Noise], B:[Color]}}")
-        right = asked.options[asked.answer]
+            raise InputError(f"{item.place}: expected options in braces: {{A:[Noise], B:[Color]}}")
+        right = item.options[item.answer]
         yield Question(
-            number, (asked.video,), "choice", asked.text[: braces.start()] + "{",
-            "}" + asked.text[braces.end() :], "braces", tuple(asked.options.values()), right,
+            number, (item.video,), "choice", item.text[: braces.start()] + "{",
+            "}" + item.text[braces.end() :], "braces", tuple(item.options.values()), right,
             parts=(("dimension", right),),
         )  # fmt: skip
 
 
 def _read_maxwell(path: Path) -> Iterator[Question]:
-    """A rating of each of MaxWell's attributes, of every video; maxwell.yaml names them."""
+    """A rating of each of MaxWell's attributes for every video; maxwell.yaml names them."""
     label = load_card("maxwell").label
     attributes = parse_yaml(
         files("vqathinker.evaluation.understanding").joinpath("maxwell.yaml").read_text("utf-8")
@@ -152,23 +154,23 @@ def _read_maxwell(path: Path) -> Iterator[Question]:
 
 
 def _read_q_bench_video(path: Path) -> Iterator[Question]:
-    """Q-Bench-Video's questions with options and open-ended ones, by type and concern."""
-    for number, asked in enumerate(read_q_bench(path)):
-        if asked.right is None:
+    """Q-Bench-Video's questions, with options or open-ended, by type and concern."""
+    for number, item in enumerate(read_q_bench(path)):
+        if item.right is None:
             raise InputError(
-                f"{asked.place}: has no right answer; give the file for development, those of the "
-                "other one are withheld"
+                f"{item.place}: has no correct answer; use the development file: answers of "
+                "the test file are not published"
             )
-        concern = (("concern", asked.concern),) if asked.concern else ()
+        concern = (("concern", item.concern),) if item.concern else ()
         yield Question(
-            number, asked.videos, "choice" if asked.options else "open",
-            asked.text + ("\n" if asked.options else ""), options=asked.options,
-            right=asked.right, parts=(("type", asked.type), *concern),
+            number, item.videos, "choice" if item.options else "open",
+            item.text + ("\n" if item.options else ""), options=item.options,
+            right=item.right, parts=(("type", item.type), *concern),
         )  # fmt: skip
 
 
 def _read_description(path: Path) -> Iterator[Question]:
-    """One's own: a JSON object a line with video, question, and answer, a good description."""
+    """Your own questions: one JSON object per line with video, question and answer."""
     for number, line in enumerate(read_label_text(path).splitlines()):
         if not line.strip():
             continue

@@ -1,1 +1,1 @@
-"""The report of a scale as one HTML page: what it shows, and the scripts that make it answer."""
+"""The report of a scale as one HTML page, with its styles and scripts."""

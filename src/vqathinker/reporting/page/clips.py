@@ -1,7 +1,7 @@
-"""The page's data of every clip: columns for the plots, and texts for an opened clip.
+"""The report's data for every clip: columns for the plots, and texts for the clip dialog.
 
-Columns are lists in the order of the manifest, so that seventeen thousand clips stay small. The
-total size of texts has a limit, because they make a page large.
+Columns are lists in the order of the manifest, which keeps 17,036 clips small. The total size of
+the texts is limited, because they make the page large.
 """
 
 import base64
@@ -24,23 +24,23 @@ from vqathinker.video.thumbnails import Thumbnails, webp
 
 _LABELS = ("video", "mos", "mos_training", "status", "reason", "content", "kind")
 _FILE = ("width", "height", "fps", "duration_s", "codec")
-_TEXTS = 12_000_000  # bytes of all texts in the page, packed
-_IN_THE_PAGE = 2_000_000  # bytes of all thumbnails in the page; larger ones stay in their files
-_EACH = 3  # clips below a heading
-_QUALITY = 60
+_MAX_TEXT_BYTES = 12_000_000  # compressed texts in the page
+_MAX_INLINE_BYTES = 2_000_000  # thumbnails in the page; otherwise they stay in files
+_N_EXAMPLES = 3  # clips below each heading
+_WEBP_QUALITY = 60
 
 
-class Benchmark(NamedTuple):
-    """The clips of one benchmark, row by row of its manifest.
+class BenchmarkClips(NamedTuple):
+    """The clips of one benchmark, in the order of its manifest.
 
     Attributes:
         name: of the benchmark.
-        columns: video, mos (as published), target (MOS on the scale of scores), kind, content,
-            why (a clip has no frames; else None), facts (of the file), and for each run scores,
-            spreads and methods (the kind of score: greedy, mean or expected).
-        texts: for each run completion and status of every clip; copies, a list of [kind, score,
+        columns: video, mos (as published), target (MOS on the score scale), kind, content, failure
+            (why a clip has no frames, or None), facts (about the file), and for each run scores,
+            spreads and methods (kind of score: greedy, mean or expected).
+        texts: for each run, completion and status of every clip; copies, a list of [kind, score,
             completion, order of frames] by run and row. In an order, -1 is a blank frame. A
-            completion is False if the page leaves it out.
+            completion is False if it is left out of the page.
     """
 
     name: str
@@ -48,10 +48,10 @@ class Benchmark(NamedTuple):
     texts: dict[str, Any]
 
 
-def benchmarks_of(
+def benchmark_clips(
     predictions: Sequence[Predictions], manifests: Mapping[str, Path], perturbed: Sequence[Path]
-) -> list[Benchmark]:
-    """The clips of every benchmark that has a manifest, with what each run says of them.
+) -> list[BenchmarkClips]:
+    """The clips of every benchmark that has a manifest, with the predictions of each run.
 
     Raises:
         InputError: a file cannot be read or lacks a column.
@@ -68,16 +68,16 @@ def benchmarks_of(
 
 def _benchmark(
     name: str, manifest: Path, predicted: Sequence[Predictions], copied: Sequence[Predictions]
-) -> Benchmark:
+) -> BenchmarkClips:
     labels = read_columns(manifest, [*_LABELS, *_FILE], MANIFEST)
     videos = labels["video"].tolist()
     columns: dict[str, Any] = {
         "video": videos,
         "mos": _numbers(labels["mos"]),
         "target": _numbers(labels["mos_training"]),
-        "content": _words(labels["content"]),
-        "kind": _words(labels["kind"]),
-        "why": _words(labels["reason"].where(labels["status"] != "ok")),
+        "content": _texts(labels["content"]),
+        "kind": _texts(labels["kind"]),
+        "failure": _texts(labels["reason"].where(labels["status"] != "ok")),
         "facts": [
             "" if pd.isna(row.width)  # the file could not be probed
             else f"{row.width:.0f}×{row.height:.0f}, {row.fps:g} fps, {row.duration_s:.1f} s, "
@@ -93,26 +93,26 @@ def _benchmark(
         columns["methods"][one.run] = one.score
         if (spread := f"{one.score}_spread") in table:
             columns["spreads"][one.run] = _numbers(table[spread])
-        texts["completion"][one.run] = _words(table["completion"])
-        texts["status"][one.run] = _words(table["parse_status"])
+        texts["completion"][one.run] = _texts(table["completion"])
+        texts["status"][one.run] = _texts(table["parse_status"])
     rows = {video: row for row, video in enumerate(videos)}
     for one in copied:
         texts["copies"][one.run] = dict(_copies(one, rows))
-    return Benchmark(name, columns, texts)
+    return BenchmarkClips(name, columns, texts)
 
 
 def _copies(given: Predictions, rows: Mapping[str, int]) -> Iterator[tuple[str, list[Any]]]:
-    """Row of a clip to its copies, without the clip itself."""
+    """Row of a clip to its perturbed copies."""
     for video, own in given.table.groupby("video", sort=False):
         if video in rows:
             found, order = own[own["kind"] != RAW], _orders(given.provenance, str(video))
-            kinds = _words(found["kind"])
-            copies = zip(kinds, _numbers(found["score"]), _words(found["completion"]), strict=True)
+            kinds = _texts(found["kind"])
+            copies = zip(kinds, _numbers(found["score"]), _texts(found["completion"]), strict=True)
             yield str(rows[video]), [[*copy, order.get(str(copy[0]), [])] for copy in copies]
 
 
 def _orders(provenance: Mapping[str, Any], video: str) -> dict[str, list[int]]:
-    """The order of frames of each copy, drawn again from what the predictions record."""
+    """The order of frames of each copy, drawn again with the recorded parameters."""
     params = PerturbationParams(draws=1, **provenance["perturbations"])
     frames = int(str(provenance["setting"]).partition("x")[0])
     return {
@@ -123,13 +123,14 @@ def _orders(provenance: Mapping[str, Any], video: str) -> dict[str, list[int]]:
     }
 
 
-def leave_out(run: str, benchmarks: Sequence[Benchmark], limit: int = _TEXTS) -> int:
-    """Replace completions above the limit by False; returns the number of them.
+def limit_texts(run: str, benchmarks: Sequence[BenchmarkClips]) -> int:
+    """Replace completions beyond the limit by False; returns their number.
 
-    Those of `run` are kept before those of its copies and those of other runs. The completions of
-    a run on a benchmark are kept or left out together.
+    Completions of `run` have priority over those of its copies and of other runs. All completions
+    of a run on a benchmark are kept or left out together.
     """
-    columns: list[tuple[int, list[tuple[list[Any], int]]]] = []  # priority, and lists with places
+    # Priority, and (list, index) of each text.
+    columns: list[tuple[int, list[tuple[list[Any], int]]]] = []
     for one in benchmarks:
         for name, texts in one.texts["completion"].items():
             places = [(texts, row) for row in range(len(texts))]
@@ -139,23 +140,23 @@ def leave_out(run: str, benchmarks: Sequence[Benchmark], limit: int = _TEXTS) ->
             columns.append((1 + 2 * (name != run), places))
     size, left_out = 0, 0
     for _, places in sorted(columns, key=lambda column: column[0]):
-        if size <= limit:  # packing takes long
-            size += len(packed([texts[at] for texts, at in places]))
-        if size > limit:
+        if size <= _MAX_TEXT_BYTES:  # compression is slow
+            size += len(compress_json([texts[at] for texts, at in places]))
+        if size > _MAX_TEXT_BYTES:
             left_out += sum(bool(texts[at]) for texts, at in places)
             for texts, at in places:
                 texts[at] = texts[at] and False
     return left_out
 
 
-def packed(content: Any) -> str:
-    """JSON, gzipped, in base64: none of its characters means anything to HTML."""
+def compress_json(content: Any) -> str:
+    """JSON, gzipped, in base64, which contains no characters with a meaning in HTML."""
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return packed_text(text)
+    return compress_text(text)
 
 
-def packed_text(text: str) -> str:
-    """Text, gzipped, in base64; always the same bytes."""
+def compress_text(text: str) -> str:
+    """Text, gzipped, in base64, with reproducible bytes."""
     return base64.b64encode(gzip.compress(text.encode(), 6, mtime=0)).decode("ascii")
 
 
@@ -164,16 +165,16 @@ def _numbers(column: pd.Series) -> list[float | None]:
     return [None if math.isnan(value) else round(value, 4) for value in values]
 
 
-def _words(column: pd.Series) -> list[str | None]:
+def _texts(column: pd.Series) -> list[str | None]:
     pairs = zip(column, column.notna(), strict=True)
-    return [str(value) if there else None for value, there in pairs]
+    return [str(value) if known else None for value, known in pairs]
 
 
-class Sheets(NamedTuple):
-    """The thumbnails as the page's script reads them.
+class ThumbnailSheets(NamedTuple):
+    """The thumbnails for the page's script.
 
-    `of` maps a benchmark to frames, px, rows, the place of each clip (None without one), and its
-    sheets: ids of blocks of `inside`, or addresses of files if `in_files`.
+    `of` maps a benchmark to frames, px, rows, the place of each clip (None without thumbnail), and
+    its sheets: ids of blocks in `inside`, or addresses of files if `in_files`.
     """
 
     of: dict[str, dict[str, Any]]
@@ -181,13 +182,13 @@ class Sheets(NamedTuple):
     in_files: bool
 
 
-def sheets_of(
-    thumbnails: Mapping[str, Thumbnails], benchmarks: Sequence[Benchmark], page: Path
-) -> Sheets:
-    """Where the script finds the frames of every clip; `page` is where the page will lie."""
+def thumbnail_sheets(
+    thumbnails: Mapping[str, Thumbnails], benchmarks: Sequence[BenchmarkClips], page: Path
+) -> ThumbnailSheets:
+    """The thumbnails of every benchmark; `page` is the path of the page."""
     paths = {name: [one.folder / sheet for sheet in one.sheets] for name, one in thumbnails.items()}
     size = sum(path.stat().st_size for own in paths.values() for path in own)
-    found = Sheets({}, {}, size > _IN_THE_PAGE)
+    found = ThumbnailSheets({}, {}, size > _MAX_INLINE_BYTES)
     for benchmark in benchmarks:
         if (one := thumbnails.get(benchmark.name)) is None:
             continue
@@ -207,12 +208,12 @@ def sheets_of(
     return found
 
 
-def picks_of(
-    run: str, benchmarks: Sequence[Benchmark], thumbnails: Mapping[str, Thumbnails]
+def pick_examples(
+    run: str, benchmarks: Sequence[BenchmarkClips], thumbnails: Mapping[str, Thumbnails]
 ) -> dict[str, list[dict[str, Any]]]:
-    """By heading the clips that a run rates best and worst, and those it is most wrong about.
+    """The clips that a run rates best and worst, and those with the largest errors, by heading.
 
-    `picture` is the clip's frames in base64, WebP of `width` x `height`, or None.
+    `picture` shows the clip's frames as WebP in base64, of `width` x `height`, or is None.
     """
     known = [
         (score, target, benchmark, row)
@@ -225,10 +226,10 @@ def picks_of(
     by_score = sorted(known, key=lambda one: one[0])
     by_error = sorted((one for one in known if one[1] is not None), key=lambda one: one[0] - one[1])
     headings = {
-        "Rated best": by_score[::-1][:_EACH],
-        "Rated worst": by_score[:_EACH],
-        "Most overrated": [one for one in by_error[::-1][:_EACH] if one[0] > one[1]],
-        "Most underrated": [one for one in by_error[:_EACH] if one[0] < one[1]],
+        "Rated best": by_score[::-1][:_N_EXAMPLES],
+        "Rated worst": by_score[:_N_EXAMPLES],
+        "Most overrated": [one for one in by_error[::-1][:_N_EXAMPLES] if one[0] > one[1]],
+        "Most underrated": [one for one in by_error[:_N_EXAMPLES] if one[0] < one[1]],
     }
     return {
         heading: [_pick(run, *one, thumbnails.get(one[2].name)) for one in picked]
@@ -238,15 +239,16 @@ def picks_of(
 
 
 def _pick(
-    run: str, score: float, target: float | None, of: Benchmark, row: int, small: Thumbnails | None
-) -> dict[str, Any]:
+    run: str, score: float, target: float | None, of: BenchmarkClips, row: int,
+    small: Thumbnails | None,
+) -> dict[str, Any]:  # fmt: skip
     video = of.columns["video"][row]
     strip = small.strip(video) if small else None
     width, height = (0, 0) if strip is None else strip.size
     return {
         "benchmark": of.name, "row": row, "video": video, "score": score, "target": target,
         "completion": of.texts["completion"][run][row], "width": width, "height": height,
-        "picture": None if strip is None else _base64(webp(strip, _QUALITY)),
+        "picture": None if strip is None else _base64(webp(strip, _WEBP_QUALITY)),
     }  # fmt: skip
 
 

@@ -1,56 +1,56 @@
-// One clip, opened: frames, MOS, what each run said of it, and its perturbed copies.
+// The dialog of one clip: frames, MOS, the answer of each run, and its perturbed copies.
 const dialog = document.getElementById("clip");
 let opened = null; // { data, number, row, order }
 
-function facts(place, row) {
-  const list = element("p", "", { class: "muted" });
-  const known = [`MOS ${shown(place.mos[row])}`];
-  if (place.target[row] !== place.mos[row]) known.push(`on the scale of scores ${shown(place.target[row])}`);
-  if (place.kind[row]) known.push(`kind ${place.kind[row]}`);
-  if (place.content[row]) known.push(`content ${place.content[row]}`);
-  if (place.facts[row]) known.push(place.facts[row]);
-  list.textContent = known.join(" · ");
-  return list;
+function facts(benchmark, row) {
+  const paragraph = element("p", "", { class: "muted" });
+  const known = [`MOS ${formatNumber(benchmark.mos[row])}`];
+  if (benchmark.target[row] !== benchmark.mos[row]) known.push(`on the score scale ${formatNumber(benchmark.target[row])}`);
+  if (benchmark.kind[row]) known.push(`kind ${benchmark.kind[row]}`);
+  if (benchmark.content[row]) known.push(`content ${benchmark.content[row]}`);
+  if (benchmark.facts[row]) known.push(benchmark.facts[row]);
+  paragraph.textContent = known.join(" · ");
+  return paragraph;
 }
 
 const METHODS = {
-  mean: "The mean score is that of several drawn answers.",
-  expected: "The expected score is the mean over all numbers that the policy may answer, by their probability.",
+  mean: "The mean score is the mean of several sampled answers; ± is their standard deviation.",
+  expected: "The expected score is the mean of all possible answers, weighted by their probability; ± is the standard deviation.",
 };
 
-function verdict(place, row, run, texts) {
-  const method = place.methods[run] ?? "greedy";
-  const score = place.scores[run]?.[row] ?? null;
-  const spread = place.spreads[run]?.[row] ?? null;
+function runResult(benchmark, row, run, texts) {
+  const method = benchmark.methods[run] ?? "greedy";
+  const score = benchmark.scores[run]?.[row] ?? null;
+  const spread = benchmark.spreads[run]?.[row] ?? null;
   const status = texts.status[run]?.[row] ?? null;
-  const parts = [element("h3", `${run}: ${method} score ${shown(score)}${spread === null ? "" : ` ± ${shown(spread)}`}`)];
-  if (status === null) parts.push(element("p", "It was not asked about this clip.", { class: "muted" }));
+  const parts = [element("h3", `${run}: ${method} score ${formatNumber(score)}${spread === null ? "" : ` ± ${formatNumber(spread)}`}`)];
+  if (status === null) parts.push(element("p", "No prediction for this clip.", { class: "muted" }));
   else {
-    if (status !== "ok") parts.push(element("p", `The answer could not be read: ${status}.`));
-    const explained = [METHODS[method], "The number in the likeliest answer, below, is the greedy score."];
+    if (status !== "ok") parts.push(element("p", `The answer has no score: ${status}.`));
+    const explained = [METHODS[method], "The greedy score is the number in the greedy answer below."];
     parts.push(element("p", explained.filter(Boolean).join(" "), { class: "muted" }));
-    const said = texts.completion[run][row];
-    if (said === false) parts.push(element("p", `This page is too small for every answer: this one stands in predictions/${run}/${place.name}.parquet.`, { class: "muted" }));
-    else parts.push(element("blockquote", said || "(nothing)"));
+    const completion = texts.completion[run][row];
+    if (completion === false) parts.push(element("p", `This answer is left out of the page; see predictions/${run}/${benchmark.name}.parquet.`, { class: "muted" }));
+    else parts.push(element("blockquote", completion || "(empty)"));
   }
   return parts;
 }
 
-function copies(place, row, run, texts) {
-  const told = texts.copies[run]?.[row];
-  if (!told?.length) return [];
-  const raw = place.scores[run]?.[row] ?? null;
+function copies(benchmark, row, run, texts) {
+  const perturbed = texts.copies[run]?.[row];
+  if (!perturbed?.length) return [];
+  const raw = benchmark.scores[run]?.[row] ?? null;
   const part = element("details");
   part.open = run === opened.data.run;
-  part.append(element("summary", `Perturbed copies, as ${run} scores them`));
-  for (const [kind, score, said, order] of told) {
+  part.append(element("summary", `Scores of ${run} on perturbed copies`));
+  for (const [kind, score, completion, order] of perturbed) {
     const line = element("div", "", { class: "copy" });
     const words = element("div", `${kind.replaceAll("_", " ")}: `);
-    words.append(element("strong", shown(score)));
-    if (score !== null && raw !== null) words.append(` (${score > raw ? "above" : score < raw ? "below" : "as"} the clip)`);
-    words.title = said || "";
+    words.append(element("strong", formatNumber(score)));
+    if (score !== null && raw !== null) words.append(` (${score > raw ? "above" : score < raw ? "below" : "equal to"} the clip)`);
+    words.title = completion || "";
     const places = order.map((index) => (index < 0 ? "blank" : index + 1)).join(", ");
-    line.append(words, stripOf(place, row, order, `Frames in the order ${places}`) ?? element("span", places));
+    line.append(words, frameStrip(benchmark, row, order, `Frames in the order ${places}`) ?? element("span", places));
     part.append(line);
   }
   return [part];
@@ -58,14 +58,14 @@ function copies(place, row, run, texts) {
 
 async function fill() {
   const { data, number, row, order } = opened;
-  const place = data.places[number];
-  document.getElementById("clip-name").textContent = `${place.video[row]} of ${place.name}`;
-  const texts = await contentOf(`texts-${number}`);
-  const frames = stripOf(place, row, null, `Frames of ${place.video[row]}, in the order of time`);
+  const benchmark = data.benchmarks[number];
+  document.getElementById("clip-name").textContent = `${benchmark.video[row]} of ${benchmark.name}`;
+  const texts = await loadJson(`texts-${number}`);
+  const frames = frameStrip(benchmark, row, null, `Frames of ${benchmark.video[row]}, in temporal order`);
   const body = document.getElementById("clip-body");
-  body.replaceChildren(facts(place, row), frames ?? element("p", place.why[row] ?? "Its frames are not here."));
+  body.replaceChildren(facts(benchmark, row), frames ?? element("p", benchmark.failure[row] ?? "No frames available."));
   const runs = [data.run, ...data.runs.filter((run) => run !== data.run)];
-  for (const run of runs) body.append(...verdict(place, row, run, texts), ...copies(place, row, run, texts));
+  for (const run of runs) body.append(...runResult(benchmark, row, run, texts), ...copies(benchmark, row, run, texts));
   body.scrollTop = dialog.scrollTop = 0;
   const at = order.findIndex(([one, other]) => one === number && other === row);
   document.getElementById("clip-before").disabled = at <= 0;
@@ -80,7 +80,7 @@ function step(by) {
   fill();
 }
 
-// `order` is the list of [benchmark, row] that Previous and Next go through.
+// `order` is the list of [benchmark, row] for the buttons Previous and Next.
 async function openClip(data, number, row, order) {
   opened = { data, number, row, order };
   await fill();

@@ -1,26 +1,26 @@
-// The clips as a list: searched, sorted, ten on a page, each opened by a button.
+// The list of clips: search, sorting, ten per page, and a button for each clip.
 const PAGE = 10;
 let first = 0;
 let sorting = { column: 5, sign: -1 };
 
-function listed(data) {
-  const run = chosenRun();
+function filteredClips(data) {
+  const run = selectedRun();
   const wanted = document.getElementById("find").value.trim().toLowerCase();
-  const all = data.places.flatMap((place, number) => (chosenPlace() === "" || chosenPlace() === place.name
-    ? place.video.map((_, row) => [number, row]) : []));
+  const all = data.benchmarks.flatMap((benchmark, number) => (selectedBenchmark() === "" || selectedBenchmark() === benchmark.name
+    ? benchmark.video.map((_, row) => [number, row]) : []));
   const cells = ([number, row]) => {
-    const place = data.places[number];
-    return [place.video[row], place.name, place.kind[row], place.mos[row], place.scores[run]?.[row] ?? null, errorOf(place, run, row)];
+    const benchmark = data.benchmarks[number];
+    return [benchmark.video[row], benchmark.name, benchmark.kind[row], benchmark.mos[row], benchmark.scores[run]?.[row] ?? null, scoreError(benchmark, run, row)];
   };
-  const names = ([number, row]) => `${data.places[number].video[row]} ${data.places[number].kind[row] ?? ""} ${data.places[number].content[row] ?? ""}`;
+  const names = ([number, row]) => `${data.benchmarks[number].video[row]} ${data.benchmarks[number].kind[row] ?? ""} ${data.benchmarks[number].content[row] ?? ""}`;
   const found = all.filter((one) => !wanted || names(one).toLowerCase().includes(wanted)).map((one) => ({ one, cells: cells(one) }));
   const { column, sign } = sorting;
   const key = (cell) => (column === 5 && cell !== null ? Math.abs(cell) : cell);
   return found.sort((a, b) => compare(key(a.cells[column]), key(b.cells[column]), sign));
 }
 
-function list(data) {
-  const found = listed(data);
+function drawList(data) {
+  const found = filteredClips(data);
   first = Math.max(0, Math.min(first, Math.floor((found.length - 1) / PAGE) * PAGE));
   const order = found.map(({ one }) => one);
   const rows = found.slice(first, first + PAGE).map(({ one, cells }) => {
@@ -30,11 +30,11 @@ function list(data) {
     button.addEventListener("click", () => openClip(data, ...one, order));
     name.append(button);
     row.append(name, element("td", cells[1]), element("td", cells[2] ?? "–"));
-    for (const number of cells.slice(3)) row.append(element("td", shown(number), { class: "number" }));
+    for (const number of cells.slice(3)) row.append(element("td", formatNumber(number), { class: "number" }));
     return row;
   });
   document.querySelector("#found tbody").replaceChildren(...rows);
-  document.getElementById("found-count").textContent = found.length ? `${first + 1} to ${first + rows.length} of ${found.length}` : "no such clip";
+  document.getElementById("found-count").textContent = found.length ? `${first + 1} to ${first + rows.length} of ${found.length}` : "no clip found";
   document.getElementById("before").disabled = first === 0;
   document.getElementById("after").disabled = first + PAGE >= found.length;
 }
@@ -48,10 +48,10 @@ function startList(data) {
     for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
     heading.setAttribute("aria-sort", sign > 0 ? "ascending" : "descending");
     first = 0;
-    list(data);
+    drawList(data);
   });
   table.tHead.rows[0].cells[5].setAttribute("aria-sort", "descending");
-  document.getElementById("find").addEventListener("input", () => { first = 0; list(data); });
-  document.getElementById("before").addEventListener("click", () => { first -= PAGE; list(data); });
-  document.getElementById("after").addEventListener("click", () => { first += PAGE; list(data); });
+  document.getElementById("find").addEventListener("input", () => { first = 0; drawList(data); });
+  document.getElementById("before").addEventListener("click", () => { first -= PAGE; drawList(data); });
+  document.getElementById("after").addEventListener("click", () => { first += PAGE; drawList(data); });
 }

@@ -1,16 +1,16 @@
-// Frames of clips: squares cut out of a sheet, in any order.
-const addresses = new Map();
-function addressOf(sheet) {
+// Frames of clips: squares of a sheet, in any order.
+const sheetUrls = new Map();
+function sheetUrl(sheet) {
   if (!document.getElementById(sheet)) return encodeURI(sheet).replace(/[#?]/g, encodeURIComponent);
-  if (!addresses.has(sheet)) {
-    addresses.set(sheet, URL.createObjectURL(new Blob([bytesOf(sheet)], { type: "image/webp" })));
+  if (!sheetUrls.has(sheet)) {
+    sheetUrls.set(sheet, URL.createObjectURL(new Blob([decodeBase64(sheet)], { type: "image/webp" })));
   }
-  return addresses.get(sheet);
+  return sheetUrls.get(sheet);
 }
 
-// The frames of a clip in this order; -1 is a blank frame. Null where there are none.
-function stripOf(place, row, order, words) {
-  const thumbs = place.thumbs;
+// The frames of a clip in this order; -1 is a blank frame. Null if there are none.
+function frameStrip(benchmark, row, order, words) {
+  const thumbs = benchmark.thumbs;
   const at = thumbs?.place[row];
   if (at === null || at === undefined) return null;
   const indices = order ?? [...Array(thumbs.frames).keys()];
@@ -22,7 +22,7 @@ function stripOf(place, row, order, words) {
     const frame = element("span");
     if (index < 0) frame.className = "blank";
     else {
-      frame.style.backgroundImage = `url("${addressOf(thumbs.sheets[sheet])}")`;
+      frame.style.backgroundImage = `url("${sheetUrl(thumbs.sheets[sheet])}")`;
       frame.style.backgroundSize = `${thumbs.frames * 100}% ${rows * 100}%`;
       const across = thumbs.frames > 1 ? (index / (thumbs.frames - 1)) * 100 : 0;
       const down = rows > 1 ? ((at % thumbs.rows) / (rows - 1)) * 100 : 0;

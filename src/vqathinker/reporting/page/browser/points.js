@@ -1,42 +1,42 @@
-// A point for each clip of a run, thinned where there are very many. Not by WebGL: plotly.js would
-// have to make scripts of its own, which the page forbids.
+// A point for each clip of a run, thinned if there are very many. Not WebGL: plotly.js would create
+// scripts for it, which the content security policy forbids.
 const MANY = 1500;
-const THINNED = 4000;
-const chosenRun = () => document.getElementById("of-run").value;
-const chosenPlace = () => document.getElementById("of-place").value;
+const MAX_POINTS = 4000;
+const selectedRun = () => document.getElementById("run-select").value;
+const selectedBenchmark = () => document.getElementById("benchmark-select").value;
 
-const errorOf = (place, run, row) => {
-  const score = place.scores[run]?.[row] ?? null;
-  return score === null || place.target[row] === null ? null : score - place.target[row];
+const scoreError = (benchmark, run, row) => {
+  const score = benchmark.scores[run]?.[row] ?? null;
+  return score === null || benchmark.target[row] === null ? null : score - benchmark.target[row];
 };
 
-function rowsOf(data) {
-  const run = chosenRun();
-  const wanted = chosenPlace();
-  return data.places.flatMap((place, number) => (wanted === "" || wanted === place.name
-    ? place.video.map((_, row) => [number, row]).filter(([, row]) => (place.scores[run]?.[row] ?? null) !== null) : []));
+function scoredClips(data) {
+  const run = selectedRun();
+  const wanted = selectedBenchmark();
+  return data.benchmarks.flatMap((benchmark, number) => (wanted === "" || wanted === benchmark.name
+    ? benchmark.video.map((_, row) => [number, row]).filter(([, row]) => (benchmark.scores[run]?.[row] ?? null) !== null) : []));
 }
 
-function pointOf(place, run, row, kind) {
-  const error = errorOf(place, run, row);
-  if (kind === "spread") return [place.spreads[run]?.[row] ?? null, error === null ? null : Math.abs(error)];
-  return [place.target[row], kind === "error" ? error : place.scores[run][row]];
+function pointValues(benchmark, run, row, kind) {
+  const error = scoreError(benchmark, run, row);
+  if (kind === "spread") return [benchmark.spreads[run]?.[row] ?? null, error === null ? null : Math.abs(error)];
+  return [benchmark.target[row], kind === "error" ? error : benchmark.scores[run][row]];
 }
 
 const AXES = {
-  score: ["MOS, on the scale of scores", "score"],
-  error: ["MOS, on the scale of scores", "score less MOS"],
-  spread: ["spread of the score", "distance of score and MOS"],
+  score: ["MOS on the score scale", "score"],
+  error: ["MOS on the score scale", "score minus MOS"],
+  spread: ["spread of the score", "absolute error"],
 };
 
-function traceOf(data, rows, number, kind) {
-  const place = data.places[number];
-  const run = chosenRun();
-  const own = rows.filter(([one, row]) => one === number && pointOf(place, run, row, kind).every((value) => value !== null));
-  const points = own.map(([, row]) => pointOf(place, run, row, kind));
+function pointTrace(data, rows, number, kind) {
+  const benchmark = data.benchmarks[number];
+  const run = selectedRun();
+  const own = rows.filter(([one, row]) => one === number && pointValues(benchmark, run, row, kind).every((value) => value !== null));
+  const points = own.map(([, row]) => pointValues(benchmark, run, row, kind));
   return {
-    type: "scatter", mode: "markers", name: plain(place.name), x: points.map(([x]) => x), y: points.map(([, y]) => y), customdata: own,
-    text: own.map(([, row]) => plain(place.video[row]) + (place.kind[row] ? `, ${plain(place.kind[row])}` : "")),
+    type: "scatter", mode: "markers", name: escapeText(benchmark.name), x: points.map(([x]) => x), y: points.map(([, y]) => y), customdata: own,
+    text: own.map(([, row]) => escapeText(benchmark.video[row]) + (benchmark.kind[row] ? `, ${escapeText(benchmark.kind[row])}` : "")),
     hovertemplate: "%{text}<br>%{x:.3f}, %{y:.3f}<extra>%{fullData.name}</extra>",
     marker: { color: `@${1 + (number % 7)}`, size: rows.length > MANY ? 5 : 8, opacity: rows.length > MANY ? 0.5 : 0.75, symbol: number % 6 },
   };
@@ -44,18 +44,18 @@ function traceOf(data, rows, number, kind) {
 
 function drawPoints(data) {
   const box = document.getElementById("plot-points");
-  const kind = document.getElementById("of-kind").value;
-  let rows = rowsOf(data);
+  const kind = document.getElementById("plot-select").value;
+  let rows = scoredClips(data);
   const total = rows.length;
-  const each = Math.ceil(total / THINNED);
+  const each = Math.ceil(total / MAX_POINTS);
   rows = rows.filter((_, index) => index % each === 0);
   const numbers = [...new Set(rows.map(([number]) => number))];
-  const traces = numbers.map((number) => traceOf(data, rows, number, kind));
+  const traces = numbers.map((number) => pointTrace(data, rows, number, kind));
   const layout = { height: 480, xaxis: { title: { text: AXES[kind][0] } }, yaxis: { title: { text: AXES[kind][1] } }, shapes: diagonal(traces, kind) };
-  box.dataset.view = [chosenRun(), chosenPlace(), kind].join("/");
-  const thinned = each > 1 ? ` One in ${each} is drawn, to stay quick; a single benchmark has more of its own, and all are in the list.` : "";
-  const line = kind === "score" ? " On the dotted line a score is the MOS." : kind === "spread" ? " A policy that knows where it is less sure has points that rise to the right." : "";
-  document.getElementById("note-points").textContent = `${total} clips with a score.${thinned}${line} Numbers: figures/scatter.csv.`;
+  box.dataset.view = [selectedRun(), selectedBenchmark(), kind].join("/");
+  const thinned = each > 1 ? ` One point in ${each} is drawn. Select one benchmark to see more; the list has all clips.` : "";
+  const line = kind === "score" ? " On the dotted line, score and MOS are equal." : kind === "spread" ? " If the spread predicts the error, points rise to the right." : "";
+  document.getElementById("note-points").textContent = `${total} clips with a score.${thinned}${line} Data: figures/scatter.csv.`;
   return draw(box, traces, layout);
 }
 

@@ -1,5 +1,5 @@
-// What happens when the page is opened.
-function choices(id, names, chosen, all) {
+// Setup when the page is opened.
+function fillSelect(id, names, chosen, all) {
   const select = document.getElementById(id);
   if (all) select.append(element("option", all, { value: "" }));
   for (const name of names) select.append(element("option", name, { value: name }));
@@ -7,19 +7,19 @@ function choices(id, names, chosen, all) {
 }
 
 function startPoints(data) {
-  choices("of-run", data.runs, data.run);
-  choices("of-place", data.places.map((place) => place.name), null, data.places.length > 1 ? "all of them" : null);
+  fillSelect("run-select", data.runs, data.run);
+  fillSelect("benchmark-select", data.benchmarks.map((benchmark) => benchmark.name), null, data.benchmarks.length > 1 ? "all" : null);
   startList(data);
-  list(data);
-  for (const id of ["of-run", "of-place", "of-kind"]) {
-    document.getElementById(id).addEventListener("change", () => { first = 0; list(data); drawPoints(data); });
+  drawList(data);
+  for (const id of ["run-select", "benchmark-select", "plot-select"]) {
+    document.getElementById(id).addEventListener("change", () => { first = 0; drawList(data); drawPoints(data); });
   }
 }
 
-function openable(data) {
+function listenToCards(data) {
   for (const card of document.querySelectorAll(".card")) {
-    const number = data.places.findIndex((place) => place.name === card.dataset.place);
-    const all = [...document.querySelectorAll(".card")].map((one) => [data.places.findIndex((place) => place.name === one.dataset.place), Number(one.dataset.row)]);
+    const number = data.benchmarks.findIndex((benchmark) => benchmark.name === card.dataset.benchmark);
+    const all = [...document.querySelectorAll(".card")].map((one) => [data.benchmarks.findIndex((benchmark) => benchmark.name === one.dataset.benchmark), Number(one.dataset.row)]);
     card.addEventListener("click", () => openClip(data, number, Number(card.dataset.row), all));
   }
 }
@@ -33,16 +33,16 @@ async function start() {
   followTheme();
   for (const table of document.querySelectorAll("table.sortable")) makeSortable(table);
   listenToDialog();
-  const data = await contentOf("data");
+  const data = await loadJson("data");
   const points = document.getElementById("plot-points");
   if (points) startPoints(data);
-  openable(data);
+  listenToCards(data);
   await loadPlotly();
   await drawAll(data, points);
   for (const box of document.querySelectorAll(".plot")) rememberZoom(box);
-  points?.on("plotly_click", ({ points: [point] }) => openClip(data, ...point.customdata, rowsOf(data)));
+  points?.on("plotly_click", ({ points: [point] }) => openClip(data, ...point.customdata, scoredClips(data)));
   document.addEventListener("theme", () => drawAll(data, points));
-  document.getElementById("of-panel")?.addEventListener("change", () => {
+  document.getElementById("curve-select")?.addEventListener("change", () => {
     const box = document.querySelector('[data-plot="curves"]');
     resetZoom(box, () => drawNamed(data, box));
   });
@@ -56,7 +56,7 @@ async function start() {
 
 start().catch((error) => {
   for (const box of document.querySelectorAll(".plot")) {
-    if (!box.firstChild) box.append(element("p", "Plots need a newer browser; their pictures stand in the folder figures beside this page."));
+    if (!box.firstChild) box.append(element("p", "Plots need a newer browser; the folder figures next to this page has pictures of them."));
   }
   console.error(error);
 });

@@ -1,5 +1,5 @@
-// Tables that sort: a button in each heading, numbers by value, what is empty last.
-function keyOf(row, column) {
+// Sortable tables: a button in each heading, numbers by value, empty cells last.
+function sortKey(row, column) {
   const text = row.cells[column].textContent.trim();
   if (text === "–" || text === "") return null;
   const number = parseFloat(text);
@@ -21,7 +21,7 @@ function sortTable(table, heading) {
   heading.setAttribute("aria-sort", order);
   const rows = [...table.tBodies].flatMap((body) => [...body.rows]);
   const sign = order === "ascending" ? 1 : -1;
-  rows.sort((a, b) => compare(keyOf(a, column), keyOf(b, column), sign));
+  rows.sort((a, b) => compare(sortKey(a, column), sortKey(b, column), sign));
   table.tBodies[0].append(...rows);
 }
 

@@ -1,10 +1,10 @@
-// Light and dark: as the system says, until the switch is pressed; paper is always light.
+// Light and dark: as in the system's settings until the button is pressed; always light in print.
 const root = document.documentElement;
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const paper = matchMedia("print");
 let chosen = null;
 
-const colour = (name) => getComputedStyle(root).getPropertyValue(`--${name}`).trim();
+const themeColour = (name) => getComputedStyle(root).getPropertyValue(`--${name}`).trim();
 
 function setTheme() {
   const system = dark.matches ? "dark" : "light";

@@ -1,24 +1,24 @@
-// Data of this page: JSON, gzipped, in base64.
-const bytesOf = (id) => Uint8Array.from(atob(document.getElementById(id).textContent), (c) => c.charCodeAt(0));
+// Data of this page: gzipped JSON in base64.
+const decodeBase64 = (id) => Uint8Array.from(atob(document.getElementById(id).textContent), (c) => c.charCodeAt(0));
 
-async function textOf(id) {
-  const stream = new Blob([bytesOf(id)]).stream().pipeThrough(new DecompressionStream("gzip"));
+async function decompress(id) {
+  const stream = new Blob([decodeBase64(id)]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Response(stream).text();
 }
 
-const kept = new Map();
-function contentOf(id) {
-  if (!kept.has(id)) kept.set(id, textOf(id).then(JSON.parse));
-  return kept.get(id);
+const cache = new Map();
+function loadJson(id) {
+  if (!cache.has(id)) cache.set(id, decompress(id).then(JSON.parse));
+  return cache.get(id);
 }
 
 async function loadPlotly() {
   const script = document.createElement("script");
-  script.textContent = await textOf("plotly");
+  script.textContent = await decompress("plotly");
   document.head.append(script);
 }
 
-// An element with text in it: text is never read as markup.
+// An element with text, which is never interpreted as markup.
 function element(name, text = "", attributes = {}) {
   const made = document.createElement(name);
   made.textContent = text;
@@ -26,4 +26,4 @@ function element(name, text = "", attributes = {}) {
   return made;
 }
 
-const shown = (number, digits = 3) => (number === null || number === undefined ? "–" : number.toFixed(digits));
+const formatNumber = (number, digits = 3) => (number === null || number === undefined ? "–" : number.toFixed(digits));
