@@ -166,7 +166,7 @@ def _ask(
 
 def _ours(policy: Policy, prompts: EncodedPrompts, tokens: int) -> list[list[int]]:
     rows = torch.arange(len(prompts.input_ids), device=policy.device)
-    return generate(policy, prompts, rows, tokens, END)
+    return generate(policy, prompts, rows, tokens, END).ids
 
 
 @torch.no_grad()

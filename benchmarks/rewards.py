@@ -1,8 +1,7 @@
-"""How fast 10,000 completions are scored, against plain Python loops in the same process.
+"""Speed of scoring 10,000 completions, compared with plain Python loops.
 
-The loops are the formulas of docs/method.md, section 3, written one completion and one pair of
-videos at a time, with the regular expressions as they stand there. Both score the same texts; the
-report says by how much they differ.
+The loops implement the formulas and regular expressions of docs/method.md, section 3, one
+completion and one pair of videos at a time. The report includes the largest difference of results.
 """
 
 import argparse
@@ -29,7 +28,7 @@ EPSILON, SIGMA, PENALTY = 1e-6, 0.5, 0.8
 
 
 class Shape(NamedTuple):
-    """Videos of a batch, rollouts of each, and whether the target holds for it."""
+    """Videos of a batch, rollouts per video, and whether the target applies."""
 
     videos: int
     group: int
@@ -37,7 +36,7 @@ class Shape(NamedTuple):
 
 
 class Timed(NamedTuple):
-    """Seconds of ours and of the loops, and the largest difference between their rewards."""
+    """Seconds of our code and of the loops, and the largest difference of their rewards."""
 
     ours: float
     loops: float
@@ -68,11 +67,13 @@ AUTHORS = AnswerParams(parsing="authors", range=None)
 
 
 def main() -> None:
-    """Time every shape and write the report."""
+    """Measure all shapes and write the report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
-    parser.add_argument("--repeats", type=int, default=15, help="timings of which the best counts")
-    parser.add_argument("--quick", action="store_true", help="few completions, to see that it runs")
+    parser.add_argument(
+        "--repeats", type=int, default=15, help="number of measurements; the fastest counts"
+    )
+    parser.add_argument("--quick", action="store_true", help="few completions, as a test")
     arguments = parser.parse_args()
     number = COMPLETIONS // 10 if arguments.quick else COMPLETIONS
     shapes = {k: shape for k, shape in SHAPES.items() if shape.videos * shape.group <= number}
@@ -94,13 +95,14 @@ def main() -> None:
     arguments.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
-def time_shape(shape: Shape, completions: int, repeats: int) -> Timed:
-    """Seconds of ours and of the loops, and how far the rewards differ."""
-    texts, mos = draw(completions // shape.group, shape.group)
-    said = [[Completion(text) for text in group] for group in texts]
+def time_shape(shape: Shape, number: int, repeats: int) -> Timed:
+    """Measure our code and the loops."""
+    texts, mos = draw(number // shape.group, shape.group)
+    completions = [[Completion(text) for text in group] for group in texts]
     batches = len(mos) // shape.videos
     ours, rewards = clock(
-        lambda: compute_rewards(said, mos, None, PARAMS, AUTHORS, devices=batches).total, repeats
+        lambda: compute_rewards(completions, mos, None, PARAMS, AUTHORS, devices=batches).total,
+        repeats,
     )
     most = 3 if shape.targeted else 1  # a whole batch takes the loops many seconds
     loops, expected = clock(lambda: loop_over_batches(texts, mos, shape.videos), min(repeats, most))
@@ -108,7 +110,7 @@ def time_shape(shape: Shape, completions: int, repeats: int) -> Timed:
 
 
 def draw(videos: int, group: int) -> tuple[list[list[str]], list[float]]:
-    """Completions of about 500 characters, nine in ten with the format, and labels."""
+    """Completions of about 500 characters, of which 90 % have the format, and labels."""
     rng = np.random.default_rng(0)
     mos = rng.uniform(1, 5, videos)
     thought = "The frames are slightly blurred and the motion stutters. " * 8
@@ -125,7 +127,7 @@ def draw(videos: int, group: int) -> tuple[list[list[str]], list[float]]:
 
 
 def clock(work: Callable[[], Any], repeats: int) -> tuple[float, Any]:
-    """Shortest time, which other work on the machine disturbs least, and the last result."""
+    """Shortest time, which other processes affect least, and the last result."""
     seconds = []
     for _ in range(repeats):
         start = time.perf_counter()
@@ -166,7 +168,7 @@ def loop_over_pairs(texts: Sequence[Sequence[str]], mos: Sequence[float]) -> lis
 
 
 def read(text: str) -> float:
-    """The number of a completion that has one."""
+    """The score of a completion."""
     answers = re.findall(r"<answer>(.*?)</answer>", text, re.DOTALL)
     found = re.search(r"-?\d+(\.\d+)?", answers[-1] if answers else text)
     return float(found.group()) if found else math.nan

@@ -156,7 +156,8 @@ def _score(
         frames = store.batch(batch)
         tokens = model.config.tokens_per_frame(frames.shape[-1])
         ids = prompt_ids(tokenizer, "evaluation", frames.shape[1], tokens)
-        told += scorer.score(encode_prompts(model, ids, normalise(frames.to(model.device))), batch)
+        prompts = encode_prompts(model, ids, normalise(frames.to(model.device)))
+        told += scorer.score_prompts(prompts, batch)
     return told
 
 

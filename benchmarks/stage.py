@@ -1,6 +1,6 @@
-"""Decode a shard as `vqathinker decode` does, in a process of its own; prints its seconds.
+"""Decode a shard as `vqathinker decode` does, and print the seconds.
 
-`decode.py` calls it, to see how much memory that takes, and to time one checkout against another.
+`decode.py` runs it in a separate process, to measure memory and to compare two checkouts.
 """
 
 import argparse
@@ -17,7 +17,7 @@ LIMITS = Limits(timeout_s=300, memory_mb=2000)
 
 
 def main() -> None:
-    """Decode once, or more often and time the last one, so that imports are not counted."""
+    """Decode `--times` times and time the last one, so that imports do not count."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rows", type=Path, help="parquet with a manifest's rows")
     parser.add_argument("out", type=Path, help="the shard to write")
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def decode_to_shard(rows: pd.DataFrame, out: Path, setting: str, workers: int) -> None:
-    """What `vqathinker decode` does.
+    """Decode as `vqathinker decode` does.
 
     Raises:
         RuntimeError: a video could not be decoded.
@@ -45,14 +45,14 @@ def decode_to_shard(rows: pd.DataFrame, out: Path, setting: str, workers: int) -
 
 
 def stage_command(rows: Path, out: Path, setting: str, workers: int, times: int) -> list[str]:
-    """The stage in a process of its own."""
+    """The command that runs this script."""
     options = {"setting": setting, "workers": workers, "times": times}
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     return [sys.executable, __file__, str(rows), str(out), *words]
 
 
 def resident_mib(pid: int) -> float:
-    """MiB that a process and its descendants hold for themselves, shared pages counted once."""
+    """Memory of a process and its descendants in MiB; shared pages count once."""
     total = 0.0
     for folder in [Path(f"/proc/{pid}"), *Path(f"/proc/{pid}/task").glob("*/children")]:
         try:
@@ -62,7 +62,7 @@ def resident_mib(pid: int) -> float:
                 text = (folder / "smaps_rollup").read_text()
                 total += int(text.split("Pss:")[1].split()[0]) / 1024
         except (OSError, IndexError):
-            continue  # it has just ended
+            continue  # the process has just ended
     return total
 
 

@@ -1,9 +1,8 @@
-"""What lossless forms of a clip cost: bytes, and time to read it back, on one core.
+"""Size and reading time of lossless formats for clips, on one core.
 
-The store keeps frames as they are (raw). Others here use only what the project needs anyway: each
-row minus the row above, compressed with zstd or lz4 through pyarrow; PNG through Pillow; and the
-lossless video codecs FFV1 and Ut Video through PyAV. Clips are photographs that move a little, with
-the grain of a camera; each form must give back the same bytes.
+The clip store keeps raw frames. The alternatives need no further dependency: differences of rows,
+compressed with zstd or lz4 (pyarrow); PNG (Pillow); and the lossless video codecs FFV1 and Ut Video
+(PyAV). Clips are moving photographs with film grain. Every format must return the same bytes.
 """
 
 import argparse
@@ -33,24 +32,26 @@ TARGET_S, TARGET_SHARE = 0.015, 0.5
 
 
 def main() -> None:
-    """Measure every form and write the report."""
+    """Measure all formats and write the report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
-    parser.add_argument("--repeats", type=int, default=7, help="timings of which the best counts")
-    parser.add_argument("--quick", action="store_true", help="small clips, to see that it runs")
+    parser.add_argument(
+        "--repeats", type=int, default=7, help="number of measurements; the fastest counts"
+    )
+    parser.add_argument("--quick", action="store_true", help="small clips, as a test")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     frames, size = (3, 56) if arguments.quick else (12, 560)
     clips = [photograph(name, frames, size) for name in ("astronaut", "chelsea", "coffee")]
     with tempfile.TemporaryDirectory() as folder:
-        forms = {"raw": stored_forms(Path(folder), clips)}
-        for name, (write, read) in FORMS.items():
-            forms[name] = [
+        formats = {"raw": stored_formats(Path(folder), clips)}
+        for name, (write, read) in FORMATS.items():
+            formats[name] = [
                 (len(encoded := write(clip)), lambda s=encoded, r=read: r(s)) for clip in clips
             ]
-        rows = {name: measure(form, clips, arguments.repeats) for name, form in forms.items()}
+        rows = {name: measure(form, clips, arguments.repeats) for name, form in formats.items()}
     report = {
-        "what": f"reading one clip {frames}x{size} back from each lossless form, one core",
+        "what": f"reading one clip {frames}x{size} from each lossless format, one core",
         "targets": {"seconds": TARGET_S, "share_of_raw_bytes": TARGET_SHARE},
         "seconds": {name: row[0] for name, row in rows.items()},
         "ratios": {name: row[1] for name, row in rows.items()},
@@ -66,7 +67,7 @@ def main() -> None:
 
 
 def photograph(name: str, frames: int, size: int) -> Clip:
-    """(T,3,S,S): a window that moves over a photograph, with grain of one level or two."""
+    """A window that moves over a photograph, with grain of one or two levels (T, 3, S, S)."""
     picture = getattr(data, name)()
     height, width = (side - frames for side in picture.shape[:2])
     windows = [picture[t : t + height, t : t + width] for t in range(frames)]
@@ -78,7 +79,7 @@ def photograph(name: str, frames: int, size: int) -> Clip:
 def measure(
     form: list[tuple[int, Callable[[], Clip]]], clips: list[Clip], repeats: int
 ) -> tuple[float, float]:
-    """Best seconds for a clip, averaged over the clips, and its share of the raw bytes."""
+    """Shortest seconds per clip, averaged over clips, and size relative to raw frames."""
     seconds = []
     for (_, read), clip in zip(form, clips, strict=True):
         times = []
@@ -92,8 +93,8 @@ def measure(
     return sum(seconds) / len(seconds), share
 
 
-def stored_forms(folder: Path, clips: list[Clip]) -> list[tuple[int, Callable[[], Clip]]]:
-    """The store itself."""
+def stored_formats(folder: Path, clips: list[Clip]) -> list[tuple[int, Callable[[], Clip]]]:
+    """The clips in the clip store."""
     path, (frames, _, size, _) = folder / "0000.safetensors", clips[0].shape
     ids = [str(number) for number in range(len(clips))]
     indices = torch.zeros((len(clips), frames), dtype=torch.int32)
@@ -104,7 +105,7 @@ def stored_forms(folder: Path, clips: list[Clip]) -> list[tuple[int, Callable[[]
 
 
 def write_differences(codec: str) -> Callable[[Clip], bytes]:
-    """Each row minus the row above, compressed; the shape stands in front."""
+    """Compressed differences of each row and the row above, after the shape."""
 
     def write(clip: Clip) -> bytes:
         differences = np.diff(clip, axis=2, prepend=np.uint8(0))
@@ -115,7 +116,7 @@ def write_differences(codec: str) -> Callable[[Clip], bytes]:
 
 
 def read_differences(codec: str) -> Callable[[bytes], Clip]:
-    """Undo `write_differences`."""
+    """Inverse of `write_differences`."""
 
     def read(encoded: bytes) -> Clip:
         shape = np.frombuffer(encoded[:16], np.int32)
@@ -127,7 +128,7 @@ def read_differences(codec: str) -> Callable[[bytes], Clip]:
 
 
 def write_png(clip: Clip) -> bytes:
-    """All frames as one tall picture."""
+    """All frames as one tall image."""
     file = io.BytesIO()
     tall = clip.transpose(0, 2, 3, 1).reshape(-1, clip.shape[-1], 3)
     Image.fromarray(tall).save(file, "png", compress_level=1)
@@ -135,14 +136,14 @@ def write_png(clip: Clip) -> bytes:
 
 
 def read_png(encoded: bytes) -> Clip:
-    """Undo `write_png`."""
+    """Inverse of `write_png`."""
     tall = np.asarray(Image.open(io.BytesIO(encoded)))
     side = tall.shape[1]
     return np.ascontiguousarray(tall.reshape(-1, side, side, 3).transpose(0, 3, 1, 2))
 
 
 def write_video(codec: str, layout: str) -> Callable[[Clip], bytes]:
-    """Frames in a lossless video codec, in an RGB layout that it knows."""
+    """Frames in a lossless video codec with an RGB pixel format."""
 
     def write(clip: Clip) -> bytes:
         file = io.BytesIO()
@@ -159,7 +160,7 @@ def write_video(codec: str, layout: str) -> Callable[[Clip], bytes]:
 
 
 def read_video(encoded: bytes) -> Clip:
-    """Undo `write_video`, in one thread."""
+    """Inverse of `write_video`, single-threaded."""
     with av.open(io.BytesIO(encoded)) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1
@@ -167,7 +168,7 @@ def read_video(encoded: bytes) -> Clip:
     return np.ascontiguousarray(np.stack(frames).transpose(0, 3, 1, 2))
 
 
-FORMS: dict[str, tuple[Callable[[Clip], bytes], Callable[[bytes], Any]]] = {
+FORMATS: dict[str, tuple[Callable[[Clip], bytes], Callable[[bytes], Any]]] = {
     "differences, zstd": (write_differences("zstd"), read_differences("zstd")),
     "differences, lz4": (write_differences("lz4"), read_differences("lz4")),
     "png": (write_png, read_png),

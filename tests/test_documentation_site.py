@@ -16,7 +16,7 @@ from vqathinker.evaluation.predictions import COLUMN_TYPES as PREDICTIONS
 from vqathinker.evaluation.understanding.answers import SCHEMA as ANSWERS
 from vqathinker.reporting import plot_data
 from vqathinker.reporting.scores import PREFERENCE_COLUMNS, UNDERSTANDING_COLUMNS
-from vqathinker.training.history import columns as history_columns
+from vqathinker.training.history import history_columns
 from vqathinker.video.perturb import _TABLE_SCHEMA as PERTURBATIONS
 
 OUTSIDE = re.compile(

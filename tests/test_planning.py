@@ -12,7 +12,7 @@ from vqathinker.params import LoraParams, Parameters, load_all
 from vqathinker.planning import CPU, DEVICES, LONGEST, Plan, TrainingStep, make_plan
 from vqathinker.policy.config import PARTS
 from vqathinker.policy.folder.checkpoint import load_policy
-from vqathinker.policy.sizes import PolicySizes, config_of, measure
+from vqathinker.policy.sizes import PolicySizes, config_of, count_weights
 
 Jobs = Callable[..., TrainingStep]
 H100 = DEVICES["H100"]
@@ -25,7 +25,7 @@ def paper(root: Path) -> Parameters:
 
 @pytest.fixture(scope="module")
 def sizes_8b() -> PolicySizes:
-    return measure(config_of("8B"))
+    return count_weights(config_of("8B"))
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_planned_memory_is_that_of_weights_gradients_and_moments(
 ) -> None:
     """In half precision, the optimiser has a copy of the weights in float32."""
     policy = load_policy(tiny_base).model
-    sizes = measure(policy.config)
+    sizes = count_weights(policy.config)
     for part in freeze:
         for name, parameter in policy.named_parameters():
             parameter.requires_grad_(not name.startswith(PARTS[part]))
@@ -151,7 +151,7 @@ def test_token_steps_take_as_long_as_measured(paper: Parameters, root: Path) -> 
     path = root / "benchmarks" / "results" / "2026-11-27-h100" / "grpo-2b.json"
     measured = json.loads(path.read_text(encoding="utf-8"))
     steps = measured["counts"]["tokens"]["ours"]["decode"]["token_steps"]
-    sizes = measure(config_of("2B"))
+    sizes = count_weights(config_of("2B"))
     for device in (H100, DEVICES["B200"]):
         decode = TrainingStep(paper.runs["grpo"], sizes, device, 1).seconds(steps / LONGEST)[
             "decode"

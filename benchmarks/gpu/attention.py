@@ -1,11 +1,11 @@
-"""What attention costs when a group's completions share their prompt, by kernel, with gradient.
+"""Cost of attention, with gradient, when the completions of a group share their prompt, by kernel.
 
-The queries, keys and values of one layer of InternVL3-8B's language model, for one video: a prompt
-of 1,687 tokens and four completions of 100 to 200. Baseline, measured in the same run: a row for
-each completion with its whole prompt, as SDPA's causal kernel takes it. Against it one packed row
-[prompt, completion 1 … G], in which a completion sees the prompt and itself: SDPA with a mask, and
-FlexAttention with a block mask, compiled. FlexAttention has no backward pass on the CPU; the report
-then says so. What each gives is compared, and so are the gradients.
+Queries, keys and values are those of one layer of InternVL3-8B's language model, for one video: a
+prompt of 1,687 tokens and four completions of 100 to 200. Baseline, measured in the same run: one
+row per completion with its whole prompt, with SDPA's causal kernel. Compared with one packed row
+[prompt, completion 1 … G], in which completions attend to the prompt and themselves: SDPA with a
+mask, and compiled FlexAttention with a block mask, which has no backward pass on the CPU. Outputs
+and gradients are compared, too.
 
     python benchmarks/gpu/attention.py --output attention.json
     python benchmarks/gpu/attention.py --tiny --output attention.json
@@ -31,13 +31,13 @@ BASELINE = "plain rows, sdpa"
 
 
 class Size(NamedTuple):
-    """Heads of queries and of keys, their width, tokens of the prompt and of each completion."""
+    """Sizes of a layer, a prompt and its completions."""
 
     heads: int
     key_heads: int
-    width: int
-    prompt: int
-    completions: tuple[int, ...]
+    width: int  # of a head
+    prompt: int  # tokens
+    completions: tuple[int, ...]  # tokens of each
 
 
 PAPER = Size(28, 4, 128, 1687, (186, 127, 200, 143))
@@ -45,32 +45,34 @@ TINY = Size(4, 2, 32, 60, (7, 3, 5, 8))
 
 
 class Packed(NamedTuple):
-    """Queries (1, heads, tokens, width), keys and values (1, key heads, tokens, width)."""
+    """Input of attention for a packed row."""
 
-    query: Tensor
-    key: Tensor
-    value: Tensor
+    query: Tensor  # (1, heads, tokens, width)
+    key: Tensor  # (1, key heads, tokens, width)
+    value: Tensor  # (1, key heads, tokens, width)
 
 
 Attend = Callable[[Packed], Tensor]
 
 
 def main() -> None:
-    """Measure every kernel that the device has and write the report."""
+    """Measure all kernels of the device and write the report."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
-    parser.add_argument("--tiny", action="store_true", help="a few tokens, to see that it runs")
-    parser.add_argument("--videos", type=int, default=1, help="one after the other in a row")
-    parser.add_argument("--repeats", type=int, default=20, help="timings of which the best counts")
+    parser.add_argument("--tiny", action="store_true", help="a few tokens, as a test")
+    parser.add_argument("--videos", type=int, default=1, help="number of videos in one row")
+    parser.add_argument(
+        "--repeats", type=int, default=20, help="number of measurements; the fastest counts"
+    )
     arguments = parser.parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     size = TINY if arguments.tiny else PAPER
     segments = segments_of(size, arguments.videos).to(device)
     packed = _draw(size, len(segments[0]), device)
     rows = plain_rows(size, segments)
-    ways, skipped = _ways(segments, device)
+    kernels, skipped = _kernels(segments, device)
     works = {BASELINE: (_attend_rows, _gather(packed, rows))}
-    works |= {name: (attend, packed) for name, attend in ways.items()}
+    works |= {name: (attend, packed) for name, attend in kernels.items()}
     seconds = {name: _time(*work, arguments.repeats) for name, work in works.items()}
     expected = _with_gradient(lambda given: _merged(given, rows), packed)
     base = seconds[BASELINE]
@@ -85,7 +87,7 @@ def main() -> None:
         "counts": size._asdict() | {"videos": arguments.videos, "packed_tokens": len(segments[0])},
         "largest_difference": {
             name: max(map(_difference, _with_gradient(attend, packed), expected))
-            for name, attend in ways.items()
+            for name, attend in kernels.items()
         },
         "skipped": skipped,
         "machine": describe_machine(),
@@ -97,15 +99,15 @@ def main() -> None:
 
 
 def segments_of(size: Size, videos: int) -> Tensor:
-    """Of each token of a packed row (2, tokens): its video, and its completion, 0 in a prompt."""
+    """Video and completion (0: the prompt) of each token of a packed row (2, tokens)."""
     parts = [(0, size.prompt), *enumerate(size.completions, start=1)]
     completion = torch.cat([torch.full((length,), number) for number, length in parts])
     video = torch.arange(videos).repeat_interleave(len(completion))
     return torch.stack([video, completion.repeat(videos)])
 
 
-def sees(video: Tensor, completion: Tensor, query: Tensor, key: Tensor) -> Tensor:
-    """Whether one token sees another: itself, what stands before it there, and its prompt."""
+def attends(video: Tensor, completion: Tensor, query: Tensor, key: Tensor) -> Tensor:
+    """Whether a query attends to a key: its prompt, and earlier tokens of its completion."""
     own = (completion[key] == 0) | (completion[key] == completion[query])
     return (query >= key) & (video[query] == video[key]) & own
 
@@ -116,25 +118,25 @@ def _time(attend: Attend, given: Packed, repeats: int) -> dict[str, float]:
     return {"forward": forward, "forward and backward": both}
 
 
-def _ways(segments: Tensor, device: torch.device) -> tuple[dict[str, Attend], dict[str, str]]:
+def _kernels(segments: Tensor, device: torch.device) -> tuple[dict[str, Attend], dict[str, str]]:
     place = torch.arange(len(segments[0]), device=device)
-    mask = sees(*segments, place[:, None], place[None])
-    ways: dict[str, Attend] = {
+    mask = attends(*segments, place[:, None], place[None])
+    kernels: dict[str, Attend] = {
         "packed row, sdpa with a mask": lambda packed: _masked(packed, mask),
     }
     if device.type != "cuda":
-        return ways, {"packed row, flex": "FlexAttention has no backward pass on the CPU"}
+        return kernels, {"packed row, flex": "FlexAttention has no backward pass on the CPU"}
     blocks = create_block_mask(
-        lambda _, __, query, key: sees(*segments, query, key),
+        lambda _, __, query, key: attends(*segments, query, key),
         None, None, len(place), len(place), device=device,
     )  # fmt: skip
     flex = torch.compile(flex_attention)
-    ways["packed row, flex"] = lambda packed: _flex(flex, packed, blocks)
-    return ways, {}
+    kernels["packed row, flex"] = lambda packed: _flex(flex, packed, blocks)
+    return kernels, {}
 
 
 def plain_rows(size: Size, segments: Tensor) -> list[Tensor]:
-    """Places in the packed row of each completion with its prompt."""
+    """Indices in the packed row of each completion and its prompt."""
     video, completion = segments
     return [
         torch.nonzero((video == number) & ((completion == 0) | (completion == one)))[:, 0]
@@ -144,7 +146,7 @@ def plain_rows(size: Size, segments: Tensor) -> list[Tensor]:
 
 
 def _gather(packed: Packed, rows: list[Tensor]) -> Packed:
-    """A row for each completion with its prompt, padded on the right to the longest."""
+    """One row per completion with its prompt, padded on the right."""
     places = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
     gathered = (part.detach()[0][:, places].transpose(0, 1).contiguous() for part in packed)
     return Packed(*(part.requires_grad_() for part in gathered))
@@ -155,7 +157,7 @@ def _attend_rows(rows: Packed) -> Tensor:
 
 
 def _merged(packed: Packed, rows: list[Tensor]) -> Tensor:
-    """What plain rows give, in the places of the packed row; a prompt is the same in each row."""
+    """The output of plain rows in the order of the packed row."""
     out = torch.zeros_like(packed.query)
     for places in rows:
         row = _attend_rows(Packed(*(part[:, :, places] for part in packed)))
@@ -185,12 +187,12 @@ def _with_gradient(attend: Attend, packed: Packed) -> list[Tensor]:
 
 
 def _difference(found: Tensor, expected: Tensor) -> float:
-    """Largest difference, as a share of the largest expected value."""
+    """Largest difference relative to the largest expected value."""
     return float((found - expected).abs().max() / expected.abs().max())
 
 
 def clock(work: Callable[[], Any], repeats: int) -> tuple[float, Any]:
-    """Shortest time, after one run to warm up, and the last result."""
+    """Shortest time after a warm-up, and the last result."""
     result = work()
     seconds = []
     for _ in range(repeats):

@@ -1,9 +1,9 @@
-"""Does the demo come out on a GPU as on the CPU? Predictions, training, training that goes on.
+"""Compare the demo on a GPU and on the CPU: predictions, training, and resumed training.
 
-Takes a finished demo (`make demo`) and, on one of its sets: asks the trained policy on the CPU in
-float32 and on the GPU in float32 and bfloat16, and trains the run `grpo` a few steps in each of
-these ways from the same base; on the GPU twice, and once stopped and started again. Baseline: the
-CPU, in the same run. Where there is no GPU the ways on it are skipped, and said to be.
+Needs a finished demo (`make demo`). On one of its sets, it predicts scores with the trained policy
+and trains a few steps of the run `grpo` from the same base: on the CPU in float32, on the GPU in
+float32 and bfloat16. On the GPU, it trains twice, and once with an interruption. The baseline is
+the CPU in the same run. Without a GPU, only the CPU is measured.
 
     python benchmarks/gpu/demo.py --project . --output demo.json
 """
@@ -29,7 +29,7 @@ from vqathinker.training.run import train
 from vqathinker.video.perturb import draw_perturbations, write_perturbations
 from vqathinker.video.store import ClipStore
 
-WAYS = {
+VARIANTS = {
     "cpu fp32": ("cpu", "fp32"),
     "gpu fp32": ("cuda", "fp32"),
     "gpu bf16": ("cuda", "bf16"),
@@ -38,47 +38,52 @@ BASELINE = "cpu fp32"
 
 
 def main() -> None:
-    """Ask and train in every way and write the report."""
+    """Predict and train in all variants and write the report."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--project", type=Path, default=Path(), help="folder of a finished demo")
-    parser.add_argument("--set", default="demo_indomain", help="whose clips are used")
-    parser.add_argument("--steps", type=int, default=8, help="of training")
+    parser.add_argument("--set", default="demo_indomain", help="data set whose clips are used")
+    parser.add_argument("--steps", type=int, default=8, help="training steps")
     parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
     arguments = parser.parse_args()
-    ways = {name: way for name, way in WAYS.items() if way[0] == "cpu" or torch.cuda.is_available()}
+    variants = {
+        name: variant
+        for name, variant in VARIANTS.items()
+        if variant[0] == "cpu" or torch.cuda.is_available()
+    }
     with tempfile.TemporaryDirectory() as folder:
         demo = Demo(arguments, Path(folder))
-        asked = {name: demo.ask(*way) for name, way in ways.items()}
-        trained = {name: demo.train(name, *way) for name, way in ways.items()}
-        for name in [name for name in ways if name != BASELINE]:
-            trained[f"{name}, again"] = demo.train(f"{name}, again", *ways[name])
-            trained[f"{name}, stopped"] = demo.train(f"{name}, stopped", *ways[name], stop=True)
+        predictions = {name: demo.predict(*variant) for name, variant in variants.items()}
+        trained = {name: demo.train(name, *variant) for name, variant in variants.items()}
+        for name in [name for name in variants if name != BASELINE]:
+            trained[f"{name}, again"] = demo.train(f"{name}, again", *variants[name])
+            trained[f"{name}, stopped"] = demo.train(f"{name}, stopped", *variants[name], stop=True)
     report = {
-        "what": f"the demo's policy asked and trained on {arguments.set}",
+        "what": f"predictions and training of the demo on {arguments.set}",
         "ratios": {
             f"{name} over {BASELINE}": {
-                "asked": asked[BASELINE].attrs["seconds"] / asked[name].attrs["seconds"],
+                "predictions": predictions[BASELINE].attrs["seconds"]
+                / predictions[name].attrs["seconds"],
                 "trained": trained[BASELINE]["seconds"] / trained[name]["seconds"],
             }
-            for name in ways
+            for name in variants
             if name != BASELINE
         },
-        "seconds": {name: said.attrs["seconds"] for name, said in asked.items()},
-        "counts": {"clips": len(asked[BASELINE]), "steps": arguments.steps},
-        "asked": _compared(asked),
+        "seconds": {name: table.attrs["seconds"] for name, table in predictions.items()},
+        "counts": {"clips": len(predictions[BASELINE]), "steps": arguments.steps},
+        "predictions": _compare(predictions),
         "trained": trained,
-        "skipped": {name: "no GPU" for name in WAYS if name not in ways},
+        "skipped": {name: "no GPU" for name in VARIANTS if name not in variants},
         "machine": describe_machine(),
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in ("torch", "transformers", "trl")},
     }
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps({name: report[name] for name in ("asked", "trained")}, indent=2))  # noqa: T201
+    print(json.dumps({name: report[name] for name in ("predictions", "trained")}, indent=2))  # noqa: T201
 
 
 class Demo:
-    """The demo's files and parameters, and a folder to work in."""
+    """Files and parameters of the demo, and a working folder."""
 
     def __init__(self, arguments: argparse.Namespace, folder: Path) -> None:
         """Read the parameters, and draw the perturbations of the set's clips."""
@@ -97,38 +102,38 @@ class Demo:
         self.perturbations = folder / "perturbations.parquet"
         write_perturbations(draws, self.perturbations, {})
 
-    def ask(self, device: str, precision: str) -> pd.DataFrame:
-        """Predictions, with MOS and the seconds of the whole."""
+    def predict(self, device: str, precision: str) -> pd.DataFrame:
+        """Predictions with MOS; their attributes include the seconds."""
         out = self.folder / f"{device}-{precision}.parquet"
         how = self.params.evaluation.model_copy(update={"precision": precision})
-        began = time.perf_counter()
+        start = time.perf_counter()
         predict(
             self.policy, self.clips, how, self.params.answer, run="grpo", benchmark="set",
             out=out, device=device,
         )  # fmt: skip
-        seconds = time.perf_counter() - began
+        seconds = time.perf_counter() - start
         mos = pd.read_parquet(self.manifest, columns=["video", "mos_training"])
-        said = pd.read_parquet(out).merge(mos, on="video", validate="one_to_one")
-        said.attrs["seconds"] = seconds
-        return said
+        table = pd.read_parquet(out).merge(mos, on="video", validate="one_to_one")
+        table.attrs["seconds"] = seconds
+        return table
 
     def train(
         self, name: str, device: str, precision: str, *, stop: bool = False
     ) -> dict[str, Any]:
-        """Train a few steps; what the history says, and a digest of the weights."""
+        """Train a few steps; return times, last row of the history, and hash of the weights."""
         out, half = self.folder / name.replace(" ", "-"), max(1, self.steps // 2)
         how = self.settings.training
         changes = {"precision": precision, "max_steps": self.steps, "save_every": half}
         settings = self.settings.model_copy(
             update={"training": how.model_copy(update=changes), "device": device}
         )
-        began = time.perf_counter()
+        start = time.perf_counter()
         self._start(settings, out)
-        if stop:  # as one that was killed after the first checkpoint, which is half-way
+        if stop:  # as if killed after the first checkpoint, at half of the steps
             (out / "history.csv").unlink()
             _remove(out / "checkpoints" / f"checkpoint-{self.steps}")
             self._start(settings, out)
-        seconds = time.perf_counter() - began
+        seconds = time.perf_counter() - start
         history = pd.read_csv(out / "history.csv")
         times = pd.read_csv(out / "times.csv")
         last = out / "checkpoints" / f"checkpoint-{self.steps}"
@@ -153,18 +158,18 @@ def _remove(folder: Path) -> None:
     folder.rmdir()
 
 
-def _compared(asked: dict[str, pd.DataFrame]) -> dict[str, dict[str, Any]]:
-    """SRCC and PLCC by way, and how far scores and completions are from the baseline's."""
-    base = asked[BASELINE]
+def _compare(predictions: dict[str, pd.DataFrame]) -> dict[str, dict[str, Any]]:
+    """SRCC and PLCC by variant, and differences of scores and completions from the baseline."""
+    base = predictions[BASELINE]
     return {
         name: {
-            "n": len(said),
-            "srcc": float(spearmanr(said["score"], said["mos_training"]).statistic),
-            "plcc": float(said["score"].corr(said["mos_training"])),
-            "largest_difference_of_score": float((said["score"] - base["score"]).abs().max()),
-            "same_completions": float((said["completion"] == base["completion"]).mean()),
+            "n": len(table),
+            "srcc": float(spearmanr(table["score"], table["mos_training"]).statistic),
+            "plcc": float(table["score"].corr(table["mos_training"])),
+            "largest_difference_of_score": float((table["score"] - base["score"]).abs().max()),
+            "same_completions": float((table["completion"] == base["completion"]).mean()),
         }
-        for name, said in asked.items()
+        for name, table in predictions.items()
     }
 
 

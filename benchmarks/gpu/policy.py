@@ -1,9 +1,9 @@
-"""How fast a policy looks and speaks: motion, image encoder, prompt, completions, by attention.
+"""Speed of a policy: motion branch, image encoder, prompt and completions, by attention kernel.
 
-Random weights of InternVL3's sizes, so that nothing has to be downloaded: needs this checkout,
-torch and transformers. Baselines, measured in the same run: `eager` attention, the pools of the
-motion branch as the authors write them, and transformers' `generate` with a copy of the prompt for
-each rollout. On a GPU in bfloat16, else in float32; `--tiny` runs anywhere in seconds.
+Weights are random, with InternVL3's sizes, so nothing is downloaded. Baselines, measured in the
+same run: `eager` attention, the pools of the motion branch as the authors implement them, and
+transformers' `generate` with a copy of the prompt per rollout. Uses bfloat16 on a GPU, else
+float32; `--tiny` takes seconds on any machine.
 
     python benchmarks/gpu/policy.py --size 8B --output policy.json
 """
@@ -33,16 +33,16 @@ Policy = VQAThinkerForConditionalGeneration
 
 WORDS = 150  # tokens of a prompt that are not visual
 ATTENTIONS = ("eager", "sdpa", "flash_attention_2")
-_NEVER = -1  # no token ends a completion, so all are as long as asked for
+_NEVER = -1  # an end token that does not exist, so that all completions have full length
 
 
 class Load(NamedTuple):
-    """What is measured: clips (clips, frames, 3, size, size), their prompt, rollouts of each."""
+    """Input of the measurement."""
 
-    pixels: Tensor
-    ids: Tensor
-    group: int
-    tokens: int
+    pixels: Tensor  # (clips, frames, 3, size, size)
+    ids: Tensor  # (length,) the prompt
+    group: int  # rollouts per clip
+    tokens: int  # of a completion
 
 
 def main() -> None:
@@ -51,11 +51,13 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--size", choices=SIZES, default="8B")
     parser.add_argument("--tiny", action="store_true", help="a policy of 0.2 M weights at 6x224")
-    parser.add_argument("--setting", help="frames x size; 12x560 if not tiny")
+    parser.add_argument("--setting", help="frames x size; default 12x560, or 6x224 with --tiny")
     parser.add_argument("--clips", type=int, default=2)
-    parser.add_argument("--group", type=int, default=4, help="rollouts of each clip")
-    parser.add_argument("--tokens", type=int, default=64, help="of each completion")
-    parser.add_argument("--repeats", type=int, default=3, help="timings of which the best counts")
+    parser.add_argument("--group", type=int, default=4, help="rollouts per clip")
+    parser.add_argument("--tokens", type=int, default=64, help="tokens per completion")
+    parser.add_argument(
+        "--repeats", type=int, default=3, help="number of measurements; the fastest counts"
+    )
     arguments = parser.parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     config = _tiny() if arguments.tiny else config_of(arguments.size)
@@ -128,13 +130,13 @@ def _load(policy: Policy, arguments: argparse.Namespace) -> Load:
 @torch.no_grad()
 def _motion(encoder: SlowFastR50, pixels: Tensor, repeats: int) -> dict[str, float]:
     ours, feature = clock(lambda: encoder(pixels), repeats)
-    literal, expected = clock(lambda: _pooled_literally(encoder, pixels), repeats)
+    literal, expected = clock(lambda: _authors_pooling(encoder, pixels), repeats)
     torch.testing.assert_close(feature, expected, rtol=1e-3, atol=1e-4)
-    return {"motion": ours, "motion, pools as written": literal}
+    return {"motion": ours, "motion, authors' pools": literal}
 
 
-def _pooled_literally(encoder: SlowFastR50, pixels: Tensor) -> Tensor:
-    """The feature with every pool carried out, on features repeated along time."""
+def _authors_pooling(encoder: SlowFastR50, pixels: Tensor) -> Tensor:
+    """The feature with all pools computed, on features repeated over time."""
     fast = pixels.transpose(1, 2).contiguous()
     frames = fast.shape[2]
     paths = [fast[:, :, torch.linspace(0, frames - 1, -(-frames // 4)).long()], fast]
@@ -151,17 +153,22 @@ def _pooled_literally(encoder: SlowFastR50, pixels: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _policy(policy: Policy, load: Load, name: str, repeats: int) -> dict[str, float]:
-    look, prompts = clock(lambda: encode_prompts(policy, load.ids, load.pixels), repeats)
-    read, _ = clock(lambda: prefill(policy, prompts), repeats)
+    encode_s, prompts = clock(lambda: encode_prompts(policy, load.ids, load.pixels), repeats)
+    prefill_s, _ = clock(lambda: prefill(policy, prompts), repeats)
     rows = torch.arange(len(load.pixels), device=policy.device).repeat_interleave(load.group)
-    speak, _ = clock(lambda: generate(policy, prompts, rows, load.tokens, _NEVER), repeats)
-    copied, _ = clock(lambda: _copied(policy, prompts, load), repeats)
-    times = {"look": look, "read": read, "speak": speak, "speak, prompts copied": copied}
+    generate_s, _ = clock(lambda: generate(policy, prompts, rows, load.tokens, _NEVER), repeats)
+    copied_s, _ = clock(lambda: _copied(policy, prompts, load), repeats)
+    times = {
+        "encode": encode_s,
+        "prefill": prefill_s,
+        "generate": generate_s,
+        "generate, prompts copied": copied_s,
+    }
     return {f"{what}, {name}": value for what, value in times.items()}
 
 
 def _copied(policy: Policy, prompts: EncodedPrompts, load: Load) -> Tensor:
-    """Transformers' own generation: each rollout runs its prompt again."""
+    """transformers' generate, which computes the prompt for each rollout."""
     rows = torch.arange(len(load.pixels), device=policy.device).repeat_interleave(load.group)
     ids, frames, motion = (part[rows] for part in prompts)
     return policy.generate(
@@ -172,7 +179,7 @@ def _copied(policy: Policy, prompts: EncodedPrompts, load: Load) -> Tensor:
 
 
 def clock(work: Callable[[], Any], repeats: int) -> tuple[float, Any]:
-    """Shortest time, after one run to warm up, and the last result."""
+    """Shortest time after a warm-up, and the last result."""
     result = work()
     seconds = []
     for _ in range(repeats):
@@ -190,16 +197,16 @@ def _wait() -> None:
 
 
 def _ratios(seconds: dict[str, float]) -> dict[str, float]:
-    """How many times faster than its baseline each thing is."""
-    ratios = {"motion over pools as written": seconds["motion, pools as written"]}
+    """Speed-ups over the baselines."""
+    ratios = {"motion over authors' pools": seconds["motion, authors' pools"]}
     ratios = {name: value / seconds["motion"] for name, value in ratios.items()}
     for name in ATTENTIONS:
-        if f"speak, {name}" not in seconds:
+        if f"generate, {name}" not in seconds:
             continue
-        shared, copied = seconds[f"speak, {name}"], seconds[f"speak, prompts copied, {name}"]
-        ratios[f"speak over prompts copied, {name}"] = copied / shared
-        if name != "eager" and "look, eager" in seconds:
-            for what in ("look", "read", "speak"):
+        shared, copied = seconds[f"generate, {name}"], seconds[f"generate, prompts copied, {name}"]
+        ratios[f"generate over prompts copied, {name}"] = copied / shared
+        if name != "eager" and "encode, eager" in seconds:
+            for what in ("encode", "prefill", "generate"):
                 faster = seconds[f"{what}, eager"] / seconds[f"{what}, {name}"]
                 ratios[f"{what}, {name} over eager"] = faster
     return ratios

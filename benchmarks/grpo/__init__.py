@@ -1,1 +1,1 @@
-"""One GRPO step three ways, taken apart for `grpo_step.py`: what is measured, and how."""
+"""Three implementations of a GRPO step, and their measurement, for `grpo_step.py`."""

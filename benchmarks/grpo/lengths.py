@@ -1,4 +1,4 @@
-"""Completions of lengths given ahead, so that every way of doing a step makes the same tokens."""
+"""Force the lengths of completions, so that all variants generate the same number of tokens."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 @contextmanager
 def forced_lengths(head: nn.Module, lengths: Tensor, end: int) -> Iterator[None]:
-    """While it holds, completion i ends with its token number `lengths[i]` and not before.
+    """Within this context, completion i ends with its token number `lengths[i]`.
 
-    A hook on the language model's head, which is called once for each token of all rows. Rows that
-    have ended may leave the batch: of n rows that are left, it takes the n longest.
+    A hook on the language model's head, which is called once per token for all rows. Rows that have
+    ended may leave the batch: n remaining rows must be the n longest.
     """
     tokens = 0
 

@@ -1,4 +1,4 @@
-"""What the machine allows: floating-point operations and bytes a second, measured by themselves."""
+"""Limits of the machine: measured floating-point operations and bytes per second."""
 
 import time
 from collections.abc import Callable
@@ -9,11 +9,16 @@ from torch import Tensor
 from grpo.shapes import Shape
 from grpo.step import Policy
 
-_PASSES = {"prefill": 1, "decode": 1, "reference": 1, "forward": 4}  # again, and twice, backwards
+_PASSES = {
+    "prefill": 1,
+    "decode": 1,
+    "reference": 1,
+    "forward": 4,
+}  # forward, recomputed, and backward
 
 
 def matrix_rate(device: torch.device) -> float:
-    """Operations a second of a large matrix product in the precision that policies have here."""
+    """Operations per second of a large matrix product, in the precision of the policy."""
     gpu = device.type == "cuda"
     size, dtype = (8192, torch.bfloat16) if gpu else (1024, torch.float32)
     left = torch.randn(size, size, device=device, dtype=dtype)
@@ -21,7 +26,7 @@ def matrix_rate(device: torch.device) -> float:
 
 
 def bandwidth(device: torch.device) -> float:
-    """Bytes a second of a copy that no cache can hold, read and written ones counted."""
+    """Bytes per second, read plus written, of a copy larger than any cache."""
     size = 2**31 if device.type == "cuda" else 2**28
     source = torch.ones(size, device=device, dtype=torch.uint8)
     target = torch.empty_like(source)
@@ -29,7 +34,7 @@ def bandwidth(device: torch.device) -> float:
 
 
 def language_weights(shape: Shape) -> int:
-    """Weights that a token meets: the language model's layers and the head, no embedding."""
+    """Weights that each token uses: layers and head of the language model, no embeddings."""
     with torch.device("meta"):
         policy = Policy(shape.config)
     body = policy.model.language_model
@@ -37,9 +42,9 @@ def language_weights(shape: Shape) -> int:
 
 
 def least_tokens(shape: Shape, copies: int) -> dict[str, int]:
-    """Tokens of a step in which each prompt is read once a pass, and nothing is padded.
+    """Tokens of a step that computes each prompt once per pass, without padding.
 
-    The last token of a completion is drawn, but never read.
+    The last token of a completion is sampled but not fed.
     """
     prompt, videos = len(shape.prompt()), shape.videos
     raw = int((shape.drawn_lengths(videos * shape.group, seed=0) - 1).sum())
@@ -54,7 +59,7 @@ def least_tokens(shape: Shape, copies: int) -> dict[str, int]:
 def least_operations(shape: Shape, copies: int) -> float:
     """Operations of that step in the language model's matrices, with gradient checkpointing.
 
-    Attention, image encoder and motion branch are left out, and the head counts for prompts too.
+    Attention, image encoder and motion branch are not included; the head also counts for prompts.
     """
     tokens = least_tokens(shape, copies)
     return 2.0 * language_weights(shape) * sum(_PASSES[name] * n for name, n in tokens.items())

@@ -1,4 +1,4 @@
-"""Seconds by phase, tokens that were computed, and the most memory that was held."""
+"""Measurement of seconds by phase, computed tokens, and peak memory."""
 
 import time
 from collections import defaultdict
@@ -15,7 +15,7 @@ ROLLOUT = ("prefill", "decode")
 
 
 class PhaseClock:
-    """Seconds by phase. A phase within another is taken out of it, so that all add up to a step."""
+    """Seconds by phase. Nested phases are subtracted, so the sum of all is the step."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -30,8 +30,8 @@ class PhaseClock:
 
     @contextmanager
     def __call__(self, phase: str) -> Iterator[None]:
-        """What happens within counts as `phase`."""
-        if phase == self.phase:  # a token step among many: not worth waiting for the device
+        """Count the time within this context as `phase`."""
+        if phase == self.phase:  # nested in itself: do not synchronise the device
             yield
             return
         self.enter(phase)
@@ -41,13 +41,13 @@ class PhaseClock:
             self.leave()
 
     def enter(self, phase: str) -> None:
-        """Begin a phase whose end is told elsewhere."""
-        self._turn()
+        """Begin a phase; `leave` ends it."""
+        self._switch()
         self._open.append(phase)
 
     def leave(self) -> None:
         """End the innermost phase."""
-        self._turn()
+        self._switch()
         self._open.pop()
 
     def watch(self, owner: Any, method: str, name: Callable[..., str | None]) -> None:
@@ -62,7 +62,7 @@ class PhaseClock:
         setattr(owner, method, timed)
 
     def watch_rollouts(self, body: nn.Module, encoders: list[tuple[Any, str]]) -> None:
-        """Tell encoding and prefill from token steps while rollouts are made."""
+        """Separate encoding and prefill from decoding during rollouts."""
         for owner, method in encoders:
             self.watch(owner, method, lambda *_, **__: "encode" if self.phase in ROLLOUT else None)
 
@@ -72,7 +72,7 @@ class PhaseClock:
 
         self.watch(body, "forward", name)
 
-    def _turn(self) -> None:
+    def _switch(self) -> None:
         if self.device.type == "cuda":
             torch.cuda.synchronize()
         now = time.perf_counter()
@@ -82,23 +82,23 @@ class PhaseClock:
 
 
 class Step(NamedTuple):
-    """Seconds by phase, and what the models were given by phase, of one step."""
+    """Seconds and computed tokens of one step, by phase."""
 
     seconds: dict[str, float]
     tokens: dict[str, dict[str, int]]
 
 
 class TokenCounter:
-    """Counts by hooks, phase by phase, what language model and image encoder are given.
+    """Counts the input of language model and image encoder by phase, with hooks.
 
-    A row of the language model counts with its whole length, padding too. Of that, each prompt
-    that the embedding has seen is `prompt` tokens, known by its visual tokens; the rest are
-    completions. Recomputation under gradient checkpointing is not counted.
+    A row of the language model counts with its whole length, including padding. Each prompt in the
+    embedding, recognised by its visual tokens, counts as `prompt` tokens; the rest are completions.
+    Recomputation in gradient checkpointing does not count.
 
     Args:
         models: policy and reference.
         prompt: tokens of a prompt.
-        visual: those of them that are visual, the motion token left out.
+        visual: visual tokens of a prompt, without the motion token.
     """
 
     def __init__(self, models: Sequence[Any], clock: PhaseClock, prompt: int, visual: int) -> None:
@@ -107,21 +107,21 @@ class TokenCounter:
         self._image = models[0].config.image_token_id
         for model in models:
             body = model.model
-            body.language_model.register_forward_pre_hook(self._see_rows, with_kwargs=True)
-            body.vision_tower.register_forward_pre_hook(self._see_frames, with_kwargs=True)
-            model.get_input_embeddings().register_forward_pre_hook(self._see_prompts)
+            body.language_model.register_forward_pre_hook(self._count_rows, with_kwargs=True)
+            body.vision_tower.register_forward_pre_hook(self._count_frames, with_kwargs=True)
+            model.get_input_embeddings().register_forward_pre_hook(self._count_prompts)
 
     def restart(self) -> None:
-        """Begin a step: forget what was counted and timed."""
+        """Reset counts and times at the beginning of a step."""
         self._counts.clear()
         self._clock.seconds.clear()
 
     def step(self) -> Step:
-        """What was counted and timed since the step began."""
+        """Counts and times since the beginning of the step."""
         tokens = {phase: dict(numbers) for phase, numbers in self._counts.items()}
         return Step(dict(self._clock.seconds), tokens)
 
-    def _see_rows(self, _: nn.Module, args: tuple[Any, ...], given: dict[str, Any]) -> None:
+    def _count_rows(self, _: nn.Module, args: tuple[Any, ...], given: dict[str, Any]) -> None:
         seen = given.get("inputs_embeds")
         if seen is None:
             seen = given["input_ids"] if "input_ids" in given else args[0]
@@ -130,13 +130,13 @@ class TokenCounter:
         if self._clock.phase == "decode":
             self._add("token_steps", 1)
 
-    def _see_prompts(self, _: nn.Module, args: tuple[Any, ...]) -> None:
+    def _count_prompts(self, _: nn.Module, args: tuple[Any, ...]) -> None:
         if args[0].shape[-1] > 1:
             prompts = int((args[0] == self._image).sum()) // self._visual
             self._add("prompt_tokens", prompts * self._prompt)
             self._add("completion_tokens", -prompts * self._prompt)
 
-    def _see_frames(self, _: nn.Module, args: tuple[Any, ...], given: dict[str, Any]) -> None:
+    def _count_frames(self, _: nn.Module, args: tuple[Any, ...], given: dict[str, Any]) -> None:
         pixels = given["pixel_values"] if "pixel_values" in given else args[0]
         self._add("frames", len(pixels))
 
@@ -145,8 +145,10 @@ class TokenCounter:
 
 
 def peak_bytes(device: torch.device) -> int:
-    """The most that this process has held: of the GPU, else of the machine's memory."""
+    """Peak memory of this process, on the GPU or else in RAM."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    status = Path("/proc/self/status").read_text(encoding="utf-8")  # getrusage keeps the parent's
+    status = Path("/proc/self/status").read_text(
+        encoding="utf-8"
+    )  # getrusage includes the parent's
     return int(status.split("VmHWM:")[1].split()[0]) * 1024

@@ -1,4 +1,4 @@
-"""A step as this project does it: clips encoded once, prompts read once, no logits of prompts."""
+"""Our step: clips are encoded once, prompts are computed once and have no logits."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from vqathinker.training.rollouts import RolloutSampler
 
 
 def rollout(setup: Setup) -> list[list[int]]:
-    """Completions of the clips, raw and perturbed ones made in one batch; the raw ones."""
+    """Sample raw and perturbed completions in one batch; return the raw ones."""
     with setup.clock("inputs"):
         sampler = setup.sampler = _sampler(setup)
     setup.clock.watch(sampler, "_pixels", lambda *_: "inputs")
@@ -19,11 +19,11 @@ def rollout(setup: Setup) -> list[list[int]]:
 
 
 def log_probs(setup: Setup, policy: Policy, completions: list[list[int]]) -> tuple[Tensor, Tensor]:
-    """Log-probabilities of completion tokens, and their mask; as `VQAThinkerTrainer` has them."""
+    """Log-probabilities of completion tokens and their mask, as in `VQAThinkerTrainer`."""
     ids, mask = padded(completions, setup.device)
-    if setup.sampler is None:  # of given completions
+    if setup.sampler is None:  # without rollouts
         setup.sampler = _sampler(setup)
-        setup.sampler.show(policy, setup.clips.ids)
+        setup.sampler.encode_step(policy, setup.clips.ids)
     inputs = setup.sampler.model_inputs(policy, setup.clips.ids)
     rows = torch.arange(setup.shape.videos, device=setup.device)
     rows = rows.repeat_interleave(setup.shape.group)
@@ -34,7 +34,8 @@ def log_probs(setup: Setup, policy: Policy, completions: list[list[int]]) -> tup
 
 def _sampler(setup: Setup) -> RolloutSampler:
     return RolloutSampler(
-        clips=setup.clips, ids=setup.shape.prompt(), end=END, group=setup.shape.group,
-        max_new_tokens=setup.shape.lengths[1], temperature=1.0, vision_frozen=False,
-        keep_encoded=False, copies=setup.copies, perturbations=setup.perturbations,
+        clips=setup.clips, prompt_ids=setup.shape.prompt(), end_token=END,
+        group_size=setup.shape.group, max_new_tokens=setup.shape.lengths[1], temperature=1.0,
+        vision_frozen=False, keep_encoded=False, perturbed_rollouts=setup.copies,
+        perturbations=setup.perturbations,
     )  # fmt: skip

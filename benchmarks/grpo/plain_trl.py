@@ -1,9 +1,9 @@
-"""A step of TRL's GRPOTrainer as it is, on transformers' InternVL of the same sizes.
+"""A step of TRL's unchanged GRPOTrainer, on transformers' InternVL of the same sizes.
 
-TRL's log-probability pass cannot hand a motion feature on, so our policy class cannot be trained by
-it; this is InternVL without the motion token (one token fewer a prompt). Frames go in as images,
-through InternVL's own processor less its video part, which needs torchvision. TRL makes no
-perturbed rollouts. It would load the reference by the name of a hub repository: it is set instead.
+TRL cannot pass a motion feature to the computation of log-probabilities, so this is InternVL
+without the motion token (one token less per prompt). Frames are images, processed by InternVL's
+processor without its video part, which needs torchvision. TRL has no perturbed rollouts, and would
+load the reference from the hub, so it is set afterwards.
 """
 
 import re
@@ -47,7 +47,7 @@ _CHAT = (
 
 
 class FramesProcessor(InternVLProcessor):
-    """InternVL's processor for frames alone, each one tile."""
+    """InternVL's processor for images only, one tile each."""
 
     images_kwargs = {"crop_to_patches": False}  # noqa: RUF012  as transformers declares it
 
@@ -99,7 +99,7 @@ def measure(
 def _watch(
     trainer: GRPOTrainer, clock: PhaseClock, head: torch.nn.Module, shape: Shape, end: int
 ) -> None:
-    """Names TRL's own methods as phases, and forces the lengths of its completions."""
+    """Measure TRL's methods as phases, and force the lengths of completions."""
     generate = trainer._generate_single_turn
 
     def forced(*args: Any, **kwargs: Any) -> Any:
@@ -119,7 +119,7 @@ def _watch(
 
 
 class _Steps(TrainerCallback):
-    """Tells the clock where a step begins, updates the weights, and ends."""
+    """Reports the beginning, the optimiser and the end of a step to the clock."""
 
     def __init__(self, clock: PhaseClock, counter: TokenCounter) -> None:
         self.clock, self.counter = clock, counter
@@ -160,7 +160,7 @@ def _reward(completions: list[Any], **_: Any) -> list[float]:
 
 
 def _rows(shape: Shape, clips: ClipStore, tokenizer: PreTrainedTokenizerFast) -> Dataset:
-    """One row a video: its frames as images, and words that make the prompt as long as ours."""
+    """One row per video: its frames as images, and text that makes the prompt as long as ours."""
     turns = f"{_START}user\n{_END}\n{_START}assistant\n"
     frames = shape.clip.frames
     around = len(tokenizer(turns)["input_ids"]) + 2 * frames  # with <img> and </img>
@@ -189,7 +189,7 @@ def _processor(shape: Shape, tokenizer: PreTrainedTokenizerFast) -> FramesProces
 
 
 def _tokenizer() -> PreTrainedTokenizerFast:
-    """Bytes without merges and the special tokens: small enough for every vocabulary here."""
+    """Bytes without merges, and special tokens: fits into every vocabulary here."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokenizer = Tokenizer(models.BPE(vocab={c: i for i, c in enumerate(alphabet)}, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)

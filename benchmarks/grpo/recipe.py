@@ -1,12 +1,13 @@
-"""A step as the authors' code does it, on the same policy.
+"""A step as in the authors' code, on the same policy.
 
-Source: docs/method.md, sections 3.4, 5 and 9; the authors' GRPO trainer at ee47a40. Every rollout
-and every perturbed one is a row of its own: its clip is brought in and normalised for it, its
-frames are encoded for it, and its whole prompt is read, in transformers' `generate` with a growing
-cache and again in each pass for log-probabilities. These make the logits of prompt and completion.
+Every rollout, raw or perturbed, is a row of its own: its clip is loaded, normalised and encoded
+separately, and its whole prompt is computed, in transformers' `generate` with a growing cache and
+again in each pass for log-probabilities, which computes logits of prompt and completion.
+
+Source: docs/method.md, sections 3.4, 5 and 9; the authors' GRPO trainer at ee47a40.
 
 Departures, all in favour of the authors' code:
-1. Their clips are decoded from video; here they are read from the store.
+1. They decode clips from video; here they are read from the store.
 2. Padding is on the right and needs no mask, as in the flash attention that they use.
 """
 
@@ -20,32 +21,32 @@ from grpo.step import END, Policy, Setup, padded
 from vqathinker.policy.config import normalise
 
 
-class Done(NamedTuple):
-    """Raw completions with the pixels of each, (rows, frames, 3, size, size)."""
+class RecipeRollouts(NamedTuple):
+    """Raw completions and their pixels (rows, frames, 3, size, size)."""
 
     completions: list[list[int]]
     pixels: Tensor
 
 
-def rollout(setup: Setup) -> Done:
-    """Completions of the clips, then those of the perturbed copies, which are not trained on."""
+def rollout(setup: Setup) -> RecipeRollouts:
+    """Sample raw completions, then those of perturbed copies, which are not trained on."""
     raw, perturbed = setup.lengths()
     with setup.clock("inputs"):
         pixels = _pixels(setup, setup.shape.group, perturb=False)
-    done = Done(_generate(setup, pixels, raw), pixels)
+    rollouts = RecipeRollouts(_generate(setup, pixels, raw), pixels)
     if setup.temporal:
         with setup.clock("inputs"):
             copies = _pixels(setup, setup.copies, perturb=True)
         _generate(setup, copies, perturbed)
-    return done
+    return rollouts
 
 
-def log_probs(setup: Setup, policy: Policy, done: Done) -> tuple[Tensor, Tensor]:
-    """Log-probabilities of completion tokens, and their mask: all logits, then what is needed."""
-    ids, mask = padded(done.completions, setup.device)
+def log_probs(setup: Setup, policy: Policy, rollouts: RecipeRollouts) -> tuple[Tensor, Tensor]:
+    """Log-probabilities of completion tokens and their mask, from logits of all tokens."""
+    ids, mask = padded(rollouts.completions, setup.device)
     prompts = setup.shape.prompt().to(setup.device).expand(len(ids), -1)
     whole = torch.cat([prompts, ids], dim=1)
-    logits = policy(input_ids=whole, pixel_values=done.pixels, use_cache=False).logits[:, :-1]
+    logits = policy(input_ids=whole, pixel_values=rollouts.pixels, use_cache=False).logits[:, :-1]
     logits[..., policy.config.image_token_id] = -torch.inf  # as in sampling
     scores = [
         row.log_softmax(-1).gather(-1, following[:, None])[:, 0]
@@ -55,7 +56,7 @@ def log_probs(setup: Setup, policy: Policy, done: Done) -> tuple[Tensor, Tensor]
 
 
 def _pixels(setup: Setup, rollouts: int, perturb: bool) -> Tensor:
-    """Normalised frames, brought in anew for each rollout of each video."""
+    """Normalised frames, loaded separately for each rollout of each video."""
     rows = []
     for video in setup.clips.ids:
         for number in range(rollouts):
@@ -81,5 +82,5 @@ def _generate(setup: Setup, pixels: Tensor, lengths: Tensor) -> list[list[int]]:
             do_sample=True, temperature=1.0, top_k=0, max_new_tokens=setup.shape.lengths[1],
             eos_token_id=END, pad_token_id=0,
         )  # fmt: skip
-    said = out[:, ids.shape[1] :].tolist()
-    return [row[:length] for row, length in zip(said, lengths.tolist(), strict=True)]
+    completions = out[:, ids.shape[1] :].tolist()
+    return [row[:length] for row, length in zip(completions, lengths.tolist(), strict=True)]

@@ -1,9 +1,9 @@
-"""The shapes that a GRPO step is measured at, with random weights made on the device.
+"""Sizes of the measured GRPO step, with random weights.
 
-`tiny` shows that everything runs. `small` keeps the proportions of InternVL3-8B at the authors'
-setting and fits two cores: 6 frames of 256 tokens, completions of 100 to 200 tokens, and image
-encoder, attention and head with about their share of the work. Its motion encoder is the filter
-bank: SlowFast is half a percent of the work beside an 8B policy, but would be a fifth here.
+`tiny` is a quick test. `small` has the proportions of InternVL3-8B at the authors' setting, for two
+cores: 6 frames of 256 tokens, completions of 100 to 200 tokens, and similar shares of image
+encoder, attention and head. Its motion encoder is the filter bank: SlowFast is 0.5 % of the work of
+an 8B policy, but would be 20 % here.
 """
 
 from collections.abc import Callable
@@ -18,24 +18,21 @@ from vqathinker.policy.sizes import config_of
 from vqathinker.video.sampling import ClipSetting, parse_setting
 
 WORDS = 150  # tokens of a prompt that are not visual
-SHARED_TOKENS = 268  # the smallest vocabulary: bytes and special tokens
+SHARED_TOKENS = 268  # size of the smallest vocabulary: bytes and special tokens
 
 
 class Shape(NamedTuple):
-    """A policy's configuration and a step's size.
-
-    `lengths` are the shortest and the longest completion in tokens, the end token counted.
-    """
+    """The configuration of a policy and the size of a step."""
 
     config: VQAThinkerConfig
-    setting: str
+    setting: str  # frames x size
     videos: int
     group: int
-    lengths: tuple[int, int]
+    lengths: tuple[int, int]  # minimum and maximum tokens of a completion, with the end token
 
     @property
     def clip(self) -> ClipSetting:
-        """Frames of a clip and their size."""
+        """Number and size of the frames of a clip."""
         return parse_setting(self.setting)
 
     @property
@@ -44,27 +41,27 @@ class Shape(NamedTuple):
         return self.clip.frames * self.config.tokens_per_frame(self.clip.size)
 
     def prompt(self) -> Tensor:
-        """Token ids (length,) of a prompt of `WORDS` words, the frames and the motion token."""
+        """Token ids (length,) of a prompt: `WORDS` text tokens, frames and motion token."""
         words = torch.arange(WORDS) + 2
         image = torch.full((self.visual + 1,), self.config.image_token_id)
         return torch.cat([words[:-9], image, words[-9:]])
 
     def drawn_lengths(self, rows: int, seed: int) -> Tensor:
-        """Unequal lengths (rows,) of completions."""
+        """Random lengths (rows,) of completions."""
         generator = torch.Generator().manual_seed(seed)
         low, high = self.lengths
         return torch.randint(low, high + 1, (rows,), generator=generator)
 
 
 def shape_of(name: str) -> Shape:
-    """The shape of a name in `SHAPES`."""
+    """The shape with this name in `SHAPES`."""
     return SHAPES[name]()
 
 
 def build(
     kind: type[PreTrainedModel], config: VQAThinkerConfig, device: torch.device
 ) -> PreTrainedModel:
-    """Random weights on the device, the same each time: bfloat16 on a GPU, else float32."""
+    """A model with random, reproducible weights: bfloat16 on a GPU, else float32."""
     torch.manual_seed(0)
     torch.set_default_dtype(torch.bfloat16 if device.type == "cuda" else torch.float32)
     with device:

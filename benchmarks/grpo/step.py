@@ -1,7 +1,9 @@
-"""What every way of doing a step is given, and what they share: loss, backward, optimiser.
+"""Input of all variants of a step, and what they share: loss, backward, optimiser.
 
-Source: docs/method.md, section 5: loss of GRPO with beta 0.04 and one inner iteration, gradient
-checkpointing on. Advantages are drawn, since rewards cost nothing beside the rest.
+The loss is that of GRPO with beta 0.04 and one inner iteration, with gradient checkpointing.
+Rewards are random, because computing them takes no time compared with the rest.
+
+Source: docs/method.md, section 5.
 """
 
 from collections.abc import Callable
@@ -30,23 +32,25 @@ PERTURBATIONS = PerturbationParams(
 BETA, CLIP, RATE = 0.04, 0.2, 1e-6
 
 
-class Drawn:
-    """Perturbations drawn ahead, as `PerturbationTable` holds them."""
+class RandomPerturbations:
+    """Random perturbations with the interface of `PerturbationTable`."""
 
     def __init__(self, frames: int, draws: int) -> None:
         self.draws = draws
         rng = np.random.default_rng(0)
-        self._drawn = [draw_perturbation(frames, rng, KINDS, PERTURBATIONS) for _ in range(draws)]
+        self._perturbations = [
+            draw_perturbation(frames, rng, KINDS, PERTURBATIONS) for _ in range(draws)
+        ]
 
     def get(self, video: str, draw: int) -> Perturbation:
         """The `draw`-th perturbation, the same for each video."""
         del video
-        return self._drawn[draw]
+        return self._perturbations[draw]
 
 
 @dataclass
 class Setup:
-    """A policy and its reference, the clips of a step, and how long completions are to be."""
+    """Policy, reference, clips and lengths of completions of a step."""
 
     shape: Shape
     device: torch.device
@@ -57,20 +61,20 @@ class Setup:
     policy: Policy
     reference: Policy
     optimiser: torch.optim.Optimizer
-    sampler: RolloutSampler | None = None  # ours, of the step that is made
+    sampler: RolloutSampler | None = None  # of our variant
 
     @property
     def copies(self) -> int:
-        """Perturbed rollouts of a video."""
+        """Number of perturbed rollouts per video."""
         return self.shape.group if self.temporal else 0
 
     @property
-    def perturbations(self) -> Drawn:
-        """As many as a video has perturbed rollouts."""
-        return Drawn(self.shape.clip.frames, max(1, self.copies))
+    def perturbations(self) -> RandomPerturbations:
+        """One perturbation per perturbed rollout."""
+        return RandomPerturbations(self.shape.clip.frames, max(1, self.copies))
 
     def lengths(self) -> tuple[Tensor, Tensor]:
-        """Of raw completions (videos x group,) and of perturbed ones (videos x copies,)."""
+        """Lengths of raw (videos x group,) and of perturbed completions (videos x copies,)."""
         videos = self.shape.videos
         raw = self.shape.drawn_lengths(videos * self.shape.group, seed=0)
         return raw, self.shape.drawn_lengths(videos * self.copies, seed=1)
@@ -101,14 +105,14 @@ def run_step(
     rollout: Callable[[Setup], Any],
     log_probs: Callable[[Setup, Policy, Any], tuple[Tensor, Tensor]],
 ) -> None:
-    """One step: `rollout` makes completions, `log_probs` scores them and gives their mask."""
+    """Run a step: `rollout` samples completions, `log_probs` returns their scores and mask."""
     clock = setup.clock
-    done = rollout(setup)
+    completions = rollout(setup)
     setup.policy.train()
     with clock("reference"), torch.no_grad():
-        before, _ = log_probs(setup, setup.reference, done)
+        before, _ = log_probs(setup, setup.reference, completions)
     with clock("forward"):
-        now, mask = log_probs(setup, setup.policy, done)
+        now, mask = log_probs(setup, setup.policy, completions)
         loss = grpo_loss(now, before, mask, setup.shape.group)
     with clock("backward"):
         loss.backward()
@@ -119,16 +123,16 @@ def run_step(
 
 
 def grpo_loss(now: Tensor, before: Tensor, mask: Tensor, group: int) -> Tensor:
-    """Of log-probabilities (rows, tokens) of the policy and of the reference, with random rewards.
+    """The loss with random rewards, from log-probabilities (rows, tokens) of policy and reference.
 
     Args:
-        mask: 1 where a token belongs to its completion.
-        group: completions of a video, which stand one after the other.
+        mask: 0 for padding.
+        group: completions per video, which are consecutive.
     """
     generator = torch.Generator().manual_seed(2)
     rewards = torch.rand(len(now) // group, group, generator=generator).to(now)
-    spread = rewards.std(1, keepdim=True) + 1e-4
-    advantages = ((rewards - rewards.mean(1, keepdim=True)) / spread).reshape(-1, 1)
+    deviation = rewards.std(1, keepdim=True) + 1e-4
+    advantages = ((rewards - rewards.mean(1, keepdim=True)) / deviation).reshape(-1, 1)
     ratio = (now - now.detach()).exp()
     gain = torch.minimum(ratio * advantages, ratio.clamp(1 - CLIP, 1 + CLIP) * advantages)
     divergence = (before - now).exp() - (before - now) - 1

@@ -15,11 +15,11 @@ from vqathinker.datasets.card import load_card
 from vqathinker.datasets.inventory import download_bytes, stored_bytes
 from vqathinker.layout import Layout
 from vqathinker.params import EvaluationParams, Parameters, PromptParams, RunParams
-from vqathinker.policy.config import FROZEN, PARTS
-from vqathinker.policy.head import TOKENS_AT_A_TIME
-from vqathinker.policy.model import rows_at_a_time
-from vqathinker.policy.motion.slowfast import CLIPS_AT_A_TIME
-from vqathinker.policy.sizes import PolicySizes, measure_bases
+from vqathinker.policy.config import MOTION_ENCODER, PARTS
+from vqathinker.policy.head import TOKENS_PER_CHUNK
+from vqathinker.policy.model import rows_per_chunk
+from vqathinker.policy.motion.slowfast import CLIPS_PER_CHUNK
+from vqathinker.policy.sizes import PolicySizes, base_sizes
 from vqathinker.video.sampling import ClipSetting, parse_setting
 
 # Assumptions. Only LAYER_SECONDS is measured, on one kind of GPU; the others are estimates.
@@ -30,9 +30,8 @@ BUCKET_SIZE: Final = 500_000_000  # gradients that ZeRO-2 sends at once; DeepSpe
 OVERHEAD: Final = {True: 2_000_000_000, False: 700_000_000}  # bytes of the libraries: GPU, CPU
 USE_OF_MATRIX: Final = 0.4  # of the peak, in forward and backward passes
 USE_OF_BANDWIDTH: Final = 0.6  # of the peak, in token steps, the optimiser, and between GPUs
-OPTIMISER_BYTES: Final = (
-    32  # per weight: reads gradient, master, moments; writes these and the copy
-)
+# Per weight: the optimiser reads gradient, master and moments, and writes these and the copy.
+OPTIMISER_BYTES: Final = 32
 # Minimum of a token step per layer of the language model, even for a small batch, because the step
 # waits for kernel launches. Measured on an H100 with the 28 layers of InternVL3-2B and
 # 16 rows: benchmarks/results/2026-11-27-h100/grpo-2b.json.
@@ -113,8 +112,8 @@ class Generation:
         patches = self.policy.patches(self.clip.size)
         in_text = self.width * (3 * text.intermediate_size + 4 * text.hidden_size)
         in_vision = self.width * (2 * vision.intermediate_size + 4 * vision.hidden_size)
-        prompts = min(self.prompts, rows_at_a_time(self.prompt))
-        frames = min(self.videos * self.clip.frames, rows_at_a_time(patches))
+        prompts = min(self.prompts, rows_per_chunk(self.prompt))
+        frames = min(self.videos * self.clip.frames, rows_per_chunk(patches))
         tokens = self.rows * (self.prompt + self.longest)
         return {
             "cache": tokens * self.policy.cache_bytes(self.width),
@@ -154,7 +153,7 @@ class TrainingStep:
             sft = {"group_size": 1, "beta": 0.0, "max_new_tokens": SUPERVISED_TOKENS}
             how = how.model_copy(update=sft)
         adapted = how.lora.parts if how.lora else []
-        whole = set(PARTS) - {FROZEN, *run.frozen, *adapted}
+        whole = set(PARTS) - {MOTION_ENCODER, *run.frozen, *adapted}
         self.how, self.policy, self.device, self.processes = how, policy, device, processes
         self.adapters = sum(how.lora.rank * policy.adapted[part] for part in adapted if how.lora)
         self.trained = self.adapters + sum(policy.weights[part] for part in whole)
@@ -197,10 +196,10 @@ class TrainingStep:
             "gradient buckets": gradient * min(BUCKET_SIZE, self.trained) if shared else 0,
             "libraries": OVERHEAD[self.device.gpu],
         }
-        if self.rollouts.motion and policy.weights[FROZEN]:
+        if self.rollouts.motion and policy.weights[MOTION_ENCODER]:
             # Frames of all clips and copies in float32, and SlowFast's activations for a few.
             clips, pixels = self.rollouts.prompts, self.clip.frames * self.clip.size**2
-            slowfast = SLOWFAST_BYTES * min(clips, CLIPS_AT_A_TIME)
+            slowfast = SLOWFAST_BYTES * min(clips, CLIPS_PER_CHUNK)
             rollouts["motion"] = pixels * (12 * clips + slowfast)
         return Memory(resident, rollouts if self.how.method == "grpo" else {}, self._update())
 
@@ -223,7 +222,7 @@ class TrainingStep:
             else:
                 kept += positions * saved * layers.num_hidden_layers
             passing = max(passing, layer)
-        logits = (width + 8) * min(TOKENS_AT_A_TIME, tokens) * text.vocab_size
+        logits = (width + 8) * min(TOKENS_PER_CHUNK, tokens) * text.vocab_size
         return {
             "activations": kept, "one layer backward": passing,
             "logits of a chunk": logits, "mask": tokens * row * width,
@@ -320,7 +319,7 @@ def make_plan(
         InputError: the size of a base policy that is trained is unknown until it is downloaded.
     """
     layout, counts = Layout(params.model_dump()), params.data.counts
-    bases, preference = measure_bases(params), params.preference
+    bases, preference = base_sizes(params), params.preference
     base, train = bases[params.base.name], parse_setting(params.clips.train_setting)
     test = parse_setting(params.clips.test_setting)
     processes = 2 if params.training.launch == "cpu-2" else max(1, params.resources.train.gpu)
@@ -388,7 +387,7 @@ def _disk(
         if base.kind == "demo" or base.name not in bases or Path(base.source).is_dir():
             continue
         weights = bases[base.name].weights  # 2 bytes each; InternVL3 on the hub has no motion
-        motion = weights[FROZEN] + weights["motion_projector"] if base.kind == "hub" else 0
+        motion = weights[MOTION_ENCODER] + weights["motion_projector"] if base.kind == "hub" else 0
         name = "base policy" if base == params.base else f"base policy {base.name}"
         download[name] = 2 * (sum(weights.values()) - motion)
     hub = sum(size for name, size in download.items() if name.startswith("base policy"))

@@ -11,7 +11,7 @@ from tests.evaluation.conftest import AUTHORS, SEEN, settings
 
 from vqathinker.evaluation.predict import predict
 from vqathinker.evaluation.predictions import COLUMNS, Predictions, read_predictions
-from vqathinker.policy.answer import Completion, read_answer
+from vqathinker.policy.answer import Completion, parse_answer
 from vqathinker.policy.config import normalise
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.policy.folder.hashes import policy_hash
@@ -51,12 +51,12 @@ def test_completions_are_greedy_on_the_evaluation_prompt(
     store = ClipStore([tiny_clips])
     ids = prompt_ids(tiny.tokenizer, "evaluation", 6, 4)
     prompts = encode_prompts(tiny.model, ids, normalise(store.batch(SEEN)))
-    done = generate(tiny.model, prompts, torch.arange(6), 4, tiny.tokenizer.eos_token_id)
+    done = generate(tiny.model, prompts, torch.arange(6), 4, tiny.tokenizer.eos_token_id).ids
     predicted = tiny.tokenizer.batch_decode(done, skip_special_tokens=True)
     assert table["video"].tolist() == SEEN  # the damaged video has no row
     assert tuple(table.columns) == COLUMNS
     assert table["completion"].tolist() == predicted
-    scores = [read_answer(Completion(text), AUTHORS).score for text in predicted]
+    scores = [parse_answer(Completion(text), AUTHORS).score for text in predicted]
     pd.testing.assert_series_equal(table["score"], pd.Series(scores, name="score", dtype=float))
 
 
@@ -111,7 +111,7 @@ def test_a_killed_job_resumes_and_gives_the_same_bytes(
     tiny_base: Path, tiny_clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     how, batches, allowed = settings(2, "mean", ["expected"]), [], [2]
-    score = Scorer.score
+    score = Scorer.score_prompts
 
     def watched(scorer: Scorer, prompts: EncodedPrompts, videos: Sequence[str]) -> object:
         if len(batches) == allowed[0]:
@@ -125,7 +125,7 @@ def test_a_killed_job_resumes_and_gives_the_same_bytes(
         return out.read_bytes()
 
     whole = run("whole.parquet")
-    monkeypatch.setattr(Scorer, "score", watched)
+    monkeypatch.setattr(Scorer, "score_prompts", watched)
     with pytest.raises(KeyboardInterrupt):
         run("killed.parquet")
     journal = tmp_path / ".killed.parquet.journal"

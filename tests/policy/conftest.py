@@ -1,4 +1,4 @@
-"""A tiny policy to be spoiled by a test, and what it may be shown."""
+"""A tiny policy, and inputs for it."""
 
 import copy
 import zlib
@@ -22,7 +22,7 @@ def loaded(tiny_base: Path) -> Policy:
 
 @pytest.fixture
 def policy(loaded: Policy) -> VQAThinkerForConditionalGeneration:
-    """A copy in eval mode, free to be changed."""
+    """A copy in eval mode, which a test may change."""
     return copy.deepcopy(loaded.model)
 
 
@@ -45,7 +45,7 @@ def pixels() -> Tensor:
 
 @pytest.fixture(scope="session")
 def draw() -> Callable[[str, Tensor], Tensor]:
-    """A tensor of the golden checkpoints: drawn from its name, as tests/goldens/README.md says."""
+    """A tensor of the golden checkpoints, drawn from its name (tests/goldens/README.md)."""
 
     def drawn(name: str, like: Tensor) -> Tensor:
         generator = torch.Generator().manual_seed(zlib.crc32(name.encode()))

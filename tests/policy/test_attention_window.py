@@ -1,4 +1,4 @@
-"""Layers that look back a few tokens only: the same numbers by every way."""
+"""Layers with a sliding attention window."""
 
 import copy
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from transformers import DynamicCache, Qwen2Config, Qwen3Config
+from transformers import DynamicCache, Qwen2Config
 
 from vqathinker.params import EXPECTATION
 from vqathinker.policy import expectation
-from vqathinker.policy.config import attention_window, has_window
+from vqathinker.policy.config import attention_window
 from vqathinker.policy.expectation import NumberTokens, expected_score
 from vqathinker.policy.folder.checkpoint import Policy
-from vqathinker.policy.generation import EncodedPrompts, prefill
+from vqathinker.policy.generation import CacheRow, EncodedPrompts, prefill
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 
 Model = VQAThinkerForConditionalGeneration
@@ -24,7 +24,7 @@ WINDOW = 6
 
 
 def with_window(policy: Model) -> Model:
-    """Its first layer sees everything, its second one six tokens."""
+    """The policy with a window of six tokens in its second layer."""
     windowed = copy.deepcopy(policy)
     text = windowed.config.text_config
     text.use_sliding_window, text.sliding_window = True, WINDOW
@@ -42,25 +42,22 @@ def qwen(**keys: Any) -> Any:
     ("config", "window"),
     [
         (qwen(), None),
-        (qwen(sliding_window=8), None),  # not switched on
+        (qwen(sliding_window=8), None),  # not enabled
         (qwen(use_sliding_window=True, sliding_window=8, max_window_layers=1), 8),
-        (qwen(use_sliding_window=True, sliding_window=8, max_window_layers=2), None),
-        (Qwen3Config(num_hidden_layers=2), None),
     ],
 )
-def test_the_configuration_says_how_far_back_layers_look(config: Any, window: int | None) -> None:
+def test_attention_window_comes_from_the_configuration(config: Any, window: int | None) -> None:
     assert attention_window(config) == window
-    assert has_window(config) == (window is not None)
 
 
 @torch.no_grad()
-def test_log_probabilities_keep_to_the_window(policy: Model, ids: Tensor, pixels: Tensor) -> None:
+def test_log_probs_respect_the_window(policy: Model, ids: Tensor, pixels: Tensor) -> None:
     windowed = with_window(policy)
-    said = torch.randint(20, 200, (4, 7), generator=torch.Generator().manual_seed(5))
+    answer = torch.randint(20, 200, (4, 7), generator=torch.Generator().manual_seed(5))
 
     def scores(model: Any, **how: Any) -> Tensor:
         found: Tensor = model(
-            input_ids=ids.expand(2, -1), pixel_values=pixels[:2], completion_ids=said,
+            input_ids=ids.expand(2, -1), pixel_values=pixels[:2], completion_ids=answer,
             lengths=LENGTHS, rows=ROWS, **how,
         ).log_probs  # fmt: skip
         return found
@@ -71,33 +68,37 @@ def test_log_probabilities_keep_to_the_window(policy: Model, ids: Tensor, pixels
 
 
 @torch.no_grad()
-def test_the_expectation_keeps_to_the_window(
+def test_expectation_respects_the_window(
     loaded: Policy, ids: Tensor, pixels: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     windowed, tokenizer = with_window(loaded.model), loaded.tokenizer
-    said = list(tokenizer("<think>clear</think><answer>", add_special_tokens=False)["input_ids"])
+    answer = list(tokenizer("<think>clear</think><answer>", add_special_tokens=False)["input_ids"])
     prompts = EncodedPrompts(ids[None], *windowed.model.encode(pixels[:1], None, None))
     cache, _ = prefill(windowed, prompts)
-    windowed.model(input_ids=torch.tensor([said]), past_key_values=cache, use_cache=True)
+    windowed.model(input_ids=torch.tensor([answer]), past_key_values=cache, use_cache=True)
     checked = []
     step = expectation._next_probabilities
 
-    def compared(policy: Any, nodes: Any, own: DynamicCache, shared: int, depths: Any) -> Tensor:
-        found = step(policy, nodes, own, shared, depths)
+    def compared(
+        policy: Any, nodes: Any, branch_cache: DynamicCache, shared: int, depths: Any
+    ) -> Tensor:
+        found = step(policy, nodes, branch_cache, shared, depths)
         tokens.extend(node.token for node in nodes)
-        for node, chances in list(zip(nodes, found, strict=True))[:3]:
+        for node, probabilities in list(zip(nodes, found, strict=True))[:3]:
             path = [tokens[column - shared] for column in node.ancestors] + [node.token]
-            whole = torch.tensor([[*ids.tolist(), *said[:-1], *path]])
+            whole = torch.tensor([[*ids.tolist(), *answer[:-1], *path]])
             logits = policy(input_ids=whole, pixel_values=pixels[:1]).logits[0, -1]
             logits[policy.config.image_token_id] = -torch.inf
-            torch.testing.assert_close(chances.float(), logits.softmax(-1), atol=1e-6, rtol=1e-4)
+            torch.testing.assert_close(
+                probabilities.float(), logits.softmax(-1), atol=1e-6, rtol=1e-4
+            )
             checked.append(len(path))
         return found
 
     tokens: list[int] = []
     monkeypatch.setattr(expectation, "_next_probabilities", compared)
     expected_score(
-        windowed, tokenizer, NumberTokens(tokenizer), len(ids), said, cache, 0, (0.0, 5.0),
-        how=EXPECTATION.model_copy(update={"missing": 1e-5, "steps": 4}),
+        windowed, tokenizer, NumberTokens(tokenizer), len(ids), answer, CacheRow(cache, 0),
+        (0.0, 5.0), params=EXPECTATION.model_copy(update={"missing": 1e-5, "steps": 4}),
     )  # fmt: skip
     assert max(checked) > 2

@@ -1,4 +1,4 @@
-"""The device and precision of a policy; and a policy that computes in half precision."""
+"""Device and precision of a policy, and scores in half precision."""
 
 from pathlib import Path
 
@@ -21,19 +21,19 @@ def half(tiny_base: Path) -> Policy:
     return load_policy(tiny_base, "cpu", torch.bfloat16)
 
 
-def test_a_gpu_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_gpu_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choose_device("auto") == choose_device("cpu") == CPU
     with pytest.raises(InputError, match="CUDA_VISIBLE_DEVICES"):
         choose_device("cuda")
 
 
-def test_half_precision_is_for_gpus_unless_it_is_asked_for() -> None:
+def test_auto_is_half_precision_on_gpus_only() -> None:
     assert choose_dtype("auto", CPU) == choose_dtype("fp32", GPU) == torch.float32
     assert choose_dtype("auto", GPU) == choose_dtype("bf16", CPU) == torch.bfloat16
 
 
-def test_all_but_the_motion_encoder_is_in_half_precision(half: Policy, tiny_base: Path) -> None:
+def test_half_precision_excludes_the_motion_encoder(half: Policy, tiny_base: Path) -> None:
     whole = load_policy(tiny_base).model.state_dict()
     for name, value in half.model.state_dict().items():
         if "motion_encoder" in name:
@@ -42,7 +42,7 @@ def test_all_but_the_motion_encoder_is_in_half_precision(half: Policy, tiny_base
             assert value.dtype == torch.bfloat16, name
 
 
-def test_a_policy_in_half_precision_gives_every_kind_of_score(
+def test_half_precision_supports_all_kinds_of_scores(
     half: Policy, ids: Tensor, pixels: Tensor
 ) -> None:
     how = EvaluationParams.model_validate(
@@ -53,6 +53,6 @@ def test_a_policy_in_half_precision_gives_every_kind_of_score(
         }
     )  # fmt: skip
     scorer = Scorer(half.model, half.tokenizer, how, AnswerParams(parsing="authors", range=None))
-    told = scorer.score(encode_prompts(half.model, ids, pixels), ["a", "b", "c"])
-    assert len(told) == 3
-    assert all(len(each.samples) == 2 and each.expected is not None for each in told)
+    scores = scorer.score_prompts(encode_prompts(half.model, ids, pixels), ["a", "b", "c"])
+    assert len(scores) == 3
+    assert all(len(each.samples) == 2 and each.expected is not None for each in scores)

@@ -1,6 +1,6 @@
-"""The expectation over the numbers of policies whose answers have known probabilities.
+"""Expected scores of policies whose answers have known probabilities.
 
-That probabilities are those of plain forwards is shown in test_attention_window.py.
+test_attention_window.py checks the probabilities of a real policy.
 """
 
 import collections
@@ -17,8 +17,9 @@ from transformers import DynamicCache, PreTrainedTokenizerFast
 
 from vqathinker.params import EXPECTATION, AnswerParams
 from vqathinker.policy import expectation
-from vqathinker.policy.answer import Completion, read_answer
+from vqathinker.policy.answer import Completion, parse_answer
 from vqathinker.policy.expectation import Expectation, NumberTokens, expected_score
+from vqathinker.policy.generation import CacheRow
 
 LIMITS = (0.0, 5.0)
 
@@ -40,34 +41,35 @@ class Characters:
 
 def expectation_of(
     answers: dict[str, float], monkeypatch: pytest.MonkeyPatch, reading: Any = "strict",
-    begin: int = len(CHARACTERS), **how: Any,
+    first_token: int = len(CHARACTERS), **how: Any,
 ) -> Expectation:  # fmt: skip
-    """Of a policy that gives these answers, by the text behind `<answer>`, with these weights."""
+    """The expectation of a policy with these answers (text after `<answer>`) and their weights."""
     total = sum(answers.values())
     beginnings: collections.Counter[tuple[str, ...]] = collections.Counter()
     for answer, weight in answers.items():
         pieces = (*answer, "</answer>")
         for length in range(len(pieces) + 1):
             beginnings[pieces[:length]] += weight / total
-    said: list[tuple[str, ...]] = []  # by column
+    prefixes: list[tuple[str, ...]] = []  # by column
 
-    def chances(_: Any, level: Any, __: Any, shared: int, depths: Any) -> Tensor:
+    def probabilities(_: Any, level: Any, __: Any, shared: int, depths: Any) -> Tensor:
         out = torch.zeros(len(level), len(CHARACTERS), dtype=torch.float64)
         for row, node in enumerate(level):
-            before = said[node.ancestors[-1] - shared] if node.ancestors else ()
+            before = prefixes[node.ancestors[-1] - shared] if node.ancestors else ()
             now = (*before, CHARACTERS[node.token]) if node.ancestors else ()
-            said.append(now)
+            prefixes.append(now)
             for number, text in enumerate(CHARACTERS):
                 if beginnings[now]:
                     out[row, number] = beginnings[*now, text] / beginnings[now]
         return out
 
-    monkeypatch.setattr(expectation, "_next_probabilities", chances)
-    monkeypatch.setattr(expectation, "rows_of", lambda *_: DynamicCache())
+    monkeypatch.setattr(expectation, "_next_probabilities", probabilities)
+    monkeypatch.setattr(expectation, "select_rows", lambda *_: DynamicCache())
     tokenizer: Any = Characters()
     return expected_score(
         SimpleNamespace(device="cpu"), tokenizer, NumberTokens(tokenizer, reading), 10,  # type: ignore[arg-type]
-        [begin], DynamicCache(), 0, LIMITS, how=EXPECTATION.model_copy(update=how),
+        [first_token], CacheRow(DynamicCache(), 0), LIMITS,
+        params=EXPECTATION.model_copy(update=how),
     )  # fmt: skip
 
 
@@ -80,7 +82,7 @@ def bell(mean: float, spread: float, decimals: int) -> dict[str, float]:
 
 
 def mixed(one: dict[str, float], other: dict[str, float], share: float) -> dict[str, float]:
-    """`share` of the probability is that of `other`."""
+    """A mixture; `share` is the probability of `other`."""
     parts = [(one, 1 - share), (other, share)]
     mix: collections.Counter[str] = collections.Counter()
     for part, weight in parts:
@@ -104,11 +106,11 @@ FLAT = {f"{number / 1000:.3f}": 1.0 for number in range(1000)}
     ids=["two decimals", "rare and flat", "mixture", "by hand", "blanks"],
 )
 @pytest.mark.parametrize("reading", ["strict", "authors"])
-def test_the_missing_mass_bounds_the_error(
+def test_missing_probability_bounds_the_error(
     answers: dict[str, float], reading: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = {
-        text: read_answer(Completion(f"<answer>{text}</answer>"), answer_params(reading)).score
+        text: parse_answer(Completion(f"<answer>{text}</answer>"), answer_params(reading)).score
         for text in answers
     }
     inside = [(score, answers[text]) for text, score in read.items() if score is not None]
@@ -126,14 +128,14 @@ def answer_params(reading: Any) -> AnswerParams:
     return AnswerParams(parsing=reading, range=list(LIMITS))
 
 
-def test_a_branch_that_is_left_counts_with_the_number_that_it_begins_with(
+def test_unexplored_branch_counts_with_its_number_so_far(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     found = expectation_of({"3.52": 0.5, "2.25": 0.5}, monkeypatch, steps=2)  # up to "3." and "2."
     assert (found.score, found.mass, found.missing) == (2.5, 0.0, 1.0)
 
 
-def test_a_number_and_a_blank_are_no_score_until_the_answer_is_closed(
+def test_number_before_a_space_is_no_score_until_the_answer_closes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     found = expectation_of({"3 o 5": 0.9, "4": 0.1}, monkeypatch)
@@ -143,12 +145,12 @@ def test_a_number_and_a_blank_are_no_score_until_the_answer_is_closed(
     assert expectation_of({"3 ": 0.9, "4": 0.1}, monkeypatch).score == pytest.approx(3.1)
 
 
-def test_without_an_answer_there_is_no_expectation(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = expectation_of({"3": 1.0}, monkeypatch, begin=CHARACTERS.index("3"))
+def test_completion_without_answer_has_no_expectation(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = expectation_of({"3": 1.0}, monkeypatch, first_token=CHARACTERS.index("3"))
     assert found == Expectation(None, None, 0.0)
 
 
-def test_numbers_too_rare_to_be_averaged_have_no_score(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_improbable_numbers_have_no_expectation(monkeypatch: pytest.MonkeyPatch) -> None:
     found = expectation_of({"3": 0.004, "9": 0.996}, monkeypatch)
     assert (found.score, found.spread) == (None, None)
     assert found.mass == pytest.approx(0.004)
@@ -158,13 +160,13 @@ def test_numbers_too_rare_to_be_averaged_have_no_score(monkeypatch: pytest.Monke
 
 
 def tokenizer_of(*texts: str) -> PreTrainedTokenizerFast:
-    """Every text is a token of its own, and nothing else is one."""
+    """A tokenizer with these texts as tokens."""
     vocabulary = {text: number for number, text in enumerate(["<unk>", *texts])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, "<unk>"))
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer)
 
 
-def test_digits_that_come_in_twos_and_with_a_point_are_numbers_too() -> None:
+def test_tokens_with_several_digits_are_usable() -> None:
     tokens = NumberTokens(tokenizer_of(*"0123456789.", "42", "3.4", "3a", "</", "</answer>", " "))
     texts = {text for _, text in tokens.usable}
     assert {"42", "3.4", "</", "</answer>", " "} <= texts

@@ -1,4 +1,4 @@
-"""Rollouts: greedy is the argmax of full forwards, draws follow their seed, an end is an end."""
+"""Generation: greedy decoding, sampling, ended completions, chunks."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from torch import Tensor
 from vqathinker.policy import generation, model
 from vqathinker.policy.generation import (
     EncodedPrompts,
+    Sampling,
     generate,
-    generate_with_cache,
     prefill,
     uniform_numbers,
 )
@@ -19,7 +19,7 @@ from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 
 Model = VQAThinkerForConditionalGeneration
 
-NEVER = -1  # an end that no token is
+NEVER = -1  # an end token that does not exist
 ROWS = torch.tensor([2, 0, 1, 0])
 
 
@@ -30,7 +30,7 @@ def prompts(policy: Model, ids: Tensor, pixels: Tensor) -> EncodedPrompts:
 
 @torch.no_grad()
 def step_by_step(policy: Model, ids: Tensor, clip: Tensor, tokens: int) -> list[int]:
-    """The likeliest next token of the whole text so far, again and again, without a cache."""
+    """Greedy decoding without a cache."""
     text = ids
     for _ in range(tokens):
         logits = policy(input_ids=text[None], pixel_values=clip[None]).logits[0, -1]
@@ -41,27 +41,28 @@ def step_by_step(policy: Model, ids: Tensor, clip: Tensor, tokens: int) -> list[
 
 @torch.no_grad()
 def say_first(policy: Model, prompts: EncodedPrompts, token: int, factor: float = 100.0) -> None:
-    """Make a token that no prompt holds the likeliest beginning."""
+    """Make a token the likeliest first token of all completions."""
     _, hidden = prefill(policy, prompts)
     policy.lm_head.weight[token] = factor * hidden.mean((0, 1))
 
 
-def test_greedy_completions_are_the_argmax_of_full_forwards(
+def test_greedy_equals_argmax_of_full_forwards(
     policy: Model, prompts: EncodedPrompts, ids: Tensor, pixels: Tensor,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(generation, "SPARE_TOKENS", 2)  # the cache grows twice
-    done = generate(policy, prompts, ROWS, 6, NEVER)
+    done = generate(policy, prompts, ROWS, 6, NEVER).ids
     assert done == [step_by_step(policy, ids, pixels[row], 6) for row in ROWS.tolist()]
-    assert len(set(map(tuple, done))) > 1  # or the test would prove little
+    assert len(set(map(tuple, done))) > 1  # otherwise the test proves little
 
 
 @pytest.mark.parametrize("top_k", [0, 1, 3])
-def test_draws_follow_the_probabilities_of_the_likeliest_tokens(
+def test_samples_follow_the_probabilities(
     policy: Model, prompts: EncodedPrompts, top_k: int
 ) -> None:
     rows, draws = torch.zeros(4000, dtype=torch.long), uniform_numbers(0, "", 4000, 1)
-    drawn = torch.tensor(generate(policy, prompts, rows, 1, NEVER, draws, 0.25, top_k))
+    sampling = Sampling(draws, 0.25, top_k)
+    drawn = torch.tensor(generate(policy, prompts, rows, 1, NEVER, sampling).ids)
     with torch.no_grad():
         _, hidden = prefill(policy, prompts)
         logits = policy.next_logits(hidden[0, -1])
@@ -76,10 +77,10 @@ def test_draws_follow_the_probabilities_of_the_likeliest_tokens(
     assert bool(((seen - expected).abs() <= 5 * error)[likely].all())
 
 
-def test_answered_completions_leave_the_batch_and_change_nothing(
+def test_ended_completions_leave_the_batch(
     policy: Model, prompts: EncodedPrompts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    free = generate(policy, prompts, ROWS, 8, NEVER, uniform_numbers(1, "", 4, 8))
+    free = generate(policy, prompts, ROWS, 8, NEVER, Sampling(uniform_numbers(1, "", 4, 8))).ids
     end = free[0][2]
     sizes = []
     forward = policy.model.forward
@@ -89,19 +90,17 @@ def test_answered_completions_leave_the_batch_and_change_nothing(
         return forward(*args, **kwargs)
 
     monkeypatch.setattr(policy.model, "forward", watched)
-    done = generate(policy, prompts, ROWS, 8, end, uniform_numbers(1, "", 4, 8))
+    done = generate(policy, prompts, ROWS, 8, end, Sampling(uniform_numbers(1, "", 4, 8))).ids
     assert sizes[:3] == [3, 4, 4]  # the prompts, then every completion
     assert max(sizes[3:]) < 4
-    assert done[0][-1] == end  # it is kept
+    assert done[0][-1] == end  # the end token is kept
     for ended, unending in zip(done, free, strict=True):
         assert ended == unending[: unending.index(end) + 1 if end in unending else 8]
 
 
-def test_what_is_remembered_of_a_completion_is_its_own_prompt_and_tokens(
-    policy: Model, prompts: EncodedPrompts
-) -> None:
-    end = generate(policy, prompts, ROWS, 8, NEVER)[0][2]
-    done = generate_with_cache(policy, prompts, ROWS, 8, end)
+def test_kept_caches_are_those_of_the_completions(policy: Model, prompts: EncodedPrompts) -> None:
+    end = generate(policy, prompts, ROWS, 8, NEVER).ids[0][2]
+    done = generate(policy, prompts, ROWS, 8, end, keep_cache=True)
     assert len({id(kept.cache) for kept in done.caches}) > 1
     for row, ids, kept in zip(ROWS.tolist(), done.ids, done.caches, strict=True):
         alone = EncodedPrompts(*(part[row : row + 1] for part in prompts))
@@ -115,22 +114,22 @@ def test_what_is_remembered_of_a_completion_is_its_own_prompt_and_tokens(
             assert torch.allclose(layer.values[kept.row, :, :length], own.values[0], atol=1e-5)
 
 
-def test_a_visual_place_is_never_generated(policy: Model, prompts: EncodedPrompts) -> None:
+def test_image_token_is_never_generated(policy: Model, prompts: EncodedPrompts) -> None:
     context = policy.config.image_token_id
     say_first(policy, prompts, context)
     with torch.no_grad():
         _, hidden = prefill(policy, prompts)
         assert policy.lm_head(hidden[:, -1]).argmax(-1).tolist() == [context] * 3
-    for draws in (None, uniform_numbers(0, "", 4, 5)):
-        done = generate(policy, prompts, ROWS, 5, NEVER, draws)
+    for sampling in (None, Sampling(uniform_numbers(0, "", 4, 5))):
+        done = generate(policy, prompts, ROWS, 5, NEVER, sampling).ids
         assert not any(context in completion for completion in done)
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("rows_of_a_portion", [1, 2])
-def test_a_large_batch_goes_through_in_portions_and_comes_out_the_same(
+@pytest.mark.parametrize("rows_of_a_chunk", [1, 2])
+def test_chunking_does_not_change_results(
     policy: Model, ids: Tensor, pixels: Tensor, monkeypatch: pytest.MonkeyPatch,
-    rows_of_a_portion: int,
+    rows_of_a_chunk: int,
 ) -> None:  # fmt: skip
     whole = encode_prompts(policy, ids, pixels)
     cache, hidden = prefill(policy, whole)
@@ -138,17 +137,17 @@ def test_a_large_batch_goes_through_in_portions_and_comes_out_the_same(
     for name, rows in seen.items():
         layer = getattr(policy.model, name).register_forward_hook
         layer(lambda _, __, out, rows=rows: rows.append(len(out.last_hidden_state)))
-    monkeypatch.setattr(model, "POSITIONS_AT_A_TIME", rows_of_a_portion * len(ids))
+    monkeypatch.setattr(model, "POSITIONS_PER_CHUNK", rows_of_a_chunk * len(ids))
     prompts = encode_prompts(policy, ids, pixels)
     in_parts, last = prefill(policy, prompts)
     torch.testing.assert_close(prompts, whole)
     torch.testing.assert_close(last, hidden)
     for own, one in zip(in_parts.layers, cache.layers, strict=True):
         torch.testing.assert_close((own.keys, own.values), (one.keys, one.values))
-    assert seen["language_model"] == {1: [1, 1, 1], 2: [2, 1]}[rows_of_a_portion]
+    assert seen["language_model"] == {1: [1, 1, 1], 2: [2, 1]}[rows_of_a_chunk]
     patches = 1 + (pixels.shape[-1] // policy.config.vision_config.patch_size[0]) ** 2
-    assert max(seen["vision_tower"]) * patches <= rows_of_a_portion * len(ids)
+    assert max(seen["vision_tower"]) * patches <= rows_of_a_chunk * len(ids)
     assert sum(seen["vision_tower"]) == 18
-    rolled_out = generate(policy, prompts, ROWS, 6, NEVER)
+    rolled_out = generate(policy, prompts, ROWS, 6, NEVER).ids
     monkeypatch.undo()
-    assert rolled_out == generate(policy, whole, ROWS, 6, NEVER)
+    assert rolled_out == generate(policy, whole, ROWS, 6, NEVER).ids

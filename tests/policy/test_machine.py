@@ -1,4 +1,4 @@
-"""Caps on CPU kernels, and what is recorded of the machine that computed a result."""
+"""Limits on CPU kernels."""
 
 import os
 import subprocess
@@ -8,16 +8,9 @@ from pathlib import Path
 import pytest
 
 from vqathinker.policy import machine
-from vqathinker.policy.machine import cap_kernels, describe_machine
+from vqathinker.policy.machine import cap_kernels
 
 VARIABLES = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_CBWR")
-CPUINFO = """\
-processor\t: 0
-vendor_id\t: GenuineIntel
-model name\t: Intel(R) Xeon(R) Processor
-processor\t: 1
-vendor_id\t: Other
-"""
 HAS_AVX2 = "avx2" in machine._cpuinfo().get("flags", "").split()
 PROGRAM = """
 import os
@@ -39,12 +32,12 @@ def in_a_new_process(name: str, **environment: str) -> list[str]:
 
 
 @pytest.mark.skipif(not HAS_AVX2, reason="the processor has no AVX2 to be held to")
-def test_torch_takes_the_capped_kernels() -> None:
+def test_torch_uses_the_limited_kernels() -> None:
     assert in_a_new_process("avx2") == ["AVX2", "avx2", "AVX2", "AVX2"]
 
 
 @pytest.mark.parametrize("cpuinfo", ["flags\t\t: fpu sse2 avx\n", ""], ids=["old", "unknown"])
-def test_a_processor_without_avx2_is_left_alone(
+def test_processor_without_avx2_is_not_limited(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cpuinfo: str
 ) -> None:
     (tmp_path / "cpuinfo").write_text(cpuinfo)
@@ -54,16 +47,3 @@ def test_a_processor_without_avx2_is_left_alone(
         monkeypatch.delenv(variable, raising=False)
     cap_kernels("avx2")
     assert not os.environ.keys() & set(VARIABLES)
-
-
-@pytest.mark.parametrize(
-    ("cpuinfo", "expected"),
-    [(CPUINFO, "GenuineIntel Intel(R) Xeon(R) Processor"), ("Features: asimd\n", "aarch64")],
-)
-def test_the_processor_is_told_by_maker_and_model_or_else_by_architecture(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cpuinfo: str, expected: str
-) -> None:
-    (tmp_path / "cpuinfo").write_text(cpuinfo)
-    monkeypatch.setattr(machine, "_CPUINFO", tmp_path / "cpuinfo")
-    monkeypatch.setattr("platform.machine", lambda: "aarch64")
-    assert describe_machine()["processor"] == expected

@@ -1,4 +1,4 @@
-"""The policy: a shared prompt changes nothing, tokens stand in their places, motion is frozen."""
+"""The policy: embeddings of prompts, generation by transformers, and sizes of InternVL3."""
 
 from pathlib import Path
 
@@ -17,9 +17,7 @@ Model = VQAThinkerForConditionalGeneration
 
 
 @torch.no_grad()
-def test_visual_tokens_fill_their_places_in_order_and_the_motion_token_comes_last(
-    policy: Model, ids: Tensor, pixels: Tensor
-) -> None:
+def test_visual_tokens_precede_the_motion_token(policy: Model, ids: Tensor, pixels: Tensor) -> None:
     body = policy.model
     frames, motion = body.encode_frames(pixels), body.motion_encoder(pixels)
     embedded = body.embed(ids.expand(3, -1), frames, motion)
@@ -33,45 +31,47 @@ def test_visual_tokens_fill_their_places_in_order_and_the_motion_token_comes_las
 
 
 @pytest.mark.parametrize("change", [-1, 1])
-def test_a_prompt_with_another_number_of_places_is_refused(
+def test_wrong_number_of_image_tokens_is_an_error(
     policy: Model, ids: Tensor, pixels: Tensor, change: int
 ) -> None:
     last = int((ids == policy.config.image_token_id).nonzero()[-1])
-    copies = 1 + change  # of the last place: none or two
+    copies = 1 + change  # of the last token: none or two
     wrong = torch.cat([ids[:last], *[ids[last : last + 1]] * copies, ids[last + 1 :]])
     with pytest.raises(ValueError, match=rf"\b{25 + change}\b.*\b25\b"):
         policy(input_ids=wrong.expand(3, -1), pixel_values=pixels)
 
 
 @torch.no_grad()
-def test_transformers_own_generation_says_the_same(
+def test_transformers_generate_gives_the_same_completions(
     policy: Model, ids: Tensor, pixels: Tensor
 ) -> None:
     end = policy.config.text_config.eos_token_id
     prompts = encode_prompts(policy, ids, pixels)
-    ours = generate(policy, prompts, torch.arange(3), 8, end)
+    ours = generate(policy, prompts, torch.arange(3), 8, end).ids
     theirs = policy.generate(
         input_ids=prompts.input_ids, pixel_values=pixels, attention_mask=torch.ones(3, len(ids)),
         max_new_tokens=8, do_sample=False, pad_token_id=end,
         suppress_tokens=[policy.config.image_token_id],
     )[:, len(ids) :]  # fmt: skip
-    assert len({tuple(said) for said in ours}) > 1
-    assert [said[: len(mine)] for said, mine in zip(theirs.tolist(), ours, strict=True)] == ours
+    assert len({tuple(completion) for completion in ours}) > 1
+    assert [
+        completion[: len(mine)] for completion, mine in zip(theirs.tolist(), ours, strict=True)
+    ] == ours
 
 
-def test_a_policy_is_known_to_transformers_by_its_folder(tiny_base: Path, policy: Model) -> None:
+def test_transformers_auto_classes_load_a_policy_folder(tiny_base: Path, policy: Model) -> None:
     assert isinstance(AutoConfig.from_pretrained(tiny_base), VQAThinkerConfig)
     model = AutoModelForImageTextToText.from_pretrained(tiny_base)
     assert isinstance(model, VQAThinkerForConditionalGeneration)
     assert model.model.motion_encoder.dim == policy.model.motion_encoder.dim
 
 
-# Billions of weights without the motion branch, as the model cards of OpenGVLab/InternVL3 say.
+# Billions of weights without the motion branch, from the model cards of OpenGVLab/InternVL3.
 PUBLISHED = {"1B": 0.938, "2B": 2.09, "8B": 7.94, "14B": 15.1}
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_size_has_as_many_weights_as_published(size: str) -> None:
+def test_sizes_have_the_published_number_of_weights(size: str) -> None:
     config = config_of(size)
     with torch.device("meta"):
         model = Model(config)

@@ -1,4 +1,4 @@
-"""One row a video: the scores and gradients of a row for every completion, and fewer tokens."""
+"""Packed rows give the scores and gradients of separate rows."""
 
 import copy
 from typing import Any
@@ -7,9 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from vqathinker.policy.head import TOKENS_AT_A_TIME, CompletionScores, score_tokens
+from vqathinker.policy.head import TOKENS_PER_CHUNK, CompletionScores, score_tokens
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
-from vqathinker.policy.packing import pack
 
 Model = VQAThinkerForConditionalGeneration
 
@@ -37,29 +36,29 @@ def scores_of(
 
 
 def policy_of(model: Any) -> Model:
-    """The policy, out of its adapters."""
+    """The policy without adapters."""
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 def one_by_one(policy: Model, ids: Tensor, pixels: Tensor, completions: Tensor) -> CompletionScores:
-    """Every completion by itself through the forward that transformers knows."""
+    """Each completion separately, by the forward of transformers."""
     log_probs, entropies = torch.zeros(completions.shape), torch.zeros(completions.shape)
     for number, (row, length) in enumerate(zip(ROWS.tolist(), LENGTHS.tolist(), strict=True)):
-        said = completions[number, :length]
-        whole = torch.cat([ids, said])[None]
+        token_ids = completions[number, :length]
+        whole = torch.cat([ids, token_ids])[None]
         logits = policy(input_ids=whole, pixel_values=pixels[row : row + 1]).logits[0]
         logits = logits[len(ids) - 1 : -1]
         image = torch.arange(logits.shape[-1]) == policy_of(policy).config.image_token_id
-        chances = (logits.masked_fill(image, -torch.inf) / TEMPERATURE).log_softmax(-1)
-        log_probs[number, :length] = chances.gather(-1, said[:, None])[:, 0]
-        chances = chances.detach()[:, ~image]
-        entropies[number, :length] = -(chances.exp() * chances).sum(-1)
+        log_softmax = (logits.masked_fill(image, -torch.inf) / TEMPERATURE).log_softmax(-1)
+        log_probs[number, :length] = log_softmax.gather(-1, token_ids[:, None])[:, 0]
+        log_softmax = log_softmax.detach()[:, ~image]
+        entropies[number, :length] = -(log_softmax.exp() * log_softmax).sum(-1)
     return CompletionScores(log_probs, entropies)
 
 
 @pytest.mark.parametrize("packed", [True, False])
 @torch.no_grad()
-def test_scores_are_those_of_every_completion_by_itself(
+def test_packed_scores_equal_separate_ones(
     policy: Model, ids: Tensor, pixels: Tensor, completions: Tensor, packed: bool
 ) -> None:
     expected = one_by_one(policy, ids, pixels, completions)
@@ -73,10 +72,10 @@ def test_scores_are_those_of_every_completion_by_itself(
 
 @pytest.mark.parametrize("packed", [True, False])
 @torch.no_grad()
-def test_a_likely_visual_token_takes_no_probability_from_what_is_said(
+def test_image_token_has_no_probability(
     policy: Model, ids: Tensor, pixels: Tensor, completions: Tensor, packed: bool
 ) -> None:
-    """It is never sampled, so scores are those of the distribution without it."""
+    """Scores are those of the distribution without it, because it is never sampled."""
     image = policy.config.image_token_id
     before = policy.lm_head.weight.clone()
     hidden = policy.model(input_ids=ids[None], pixel_values=pixels[:1]).last_hidden_state[0, -1]
@@ -90,7 +89,7 @@ def test_a_likely_visual_token_takes_no_probability_from_what_is_said(
 
 
 def adapted(policy: Model) -> Any:
-    """The policy with low-rank adapters that already say something."""
+    """The policy with low-rank adapters that are not zero."""
     from peft import LoraConfig, get_peft_model
 
     lora = get_peft_model(policy, LoraConfig(r=4, target_modules=r".*language_model.*(q|v)_proj"))
@@ -103,7 +102,7 @@ def adapted(policy: Model) -> Any:
 
 
 @pytest.mark.parametrize(("lora", "recompute"), [(False, True), (True, False), (True, True)])
-def test_gradients_are_those_of_every_completion_by_itself(
+def test_packed_gradients_equal_separate_ones(
     policy: Model, ids: Tensor, pixels: Tensor, completions: Tensor, lora: bool, recompute: bool
 ) -> None:
     weights = torch.linspace(-1, 1, completions.numel()).view_as(completions)
@@ -130,27 +129,7 @@ def test_gradients_are_those_of_every_completion_by_itself(
     assert reached == (8 if lora else sum(p.requires_grad for p in plain.parameters()))
 
 
-def test_a_completion_sees_its_prompt_and_itself_alone() -> None:
-    layout = pack(
-        torch.tensor([[11, 12, 13], [21, 22, 0], [31, 32, 33]]), torch.tensor([3, 2, 3]),
-        torch.tensor([0, 1, 0]), 2, 2,
-    )  # fmt: skip
-    assert layout.tokens.tolist() == [[11, 12, 31, 32], [21, 0, 0, 0]]
-    assert layout.positions.tolist()[0] == [0, 1, 2, 3, 2, 3]
-    assert layout.positions.tolist()[1][:3] == [0, 1, 2]
-    assert layout.mask[0, 0].int().tolist() == [
-        [1, 0, 0, 0, 0, 0],
-        [1, 1, 0, 0, 0, 0],
-        [1, 1, 1, 0, 0, 0],
-        [1, 1, 1, 1, 0, 0],
-        [1, 1, 0, 0, 1, 0],
-        [1, 1, 0, 0, 1, 1],
-    ]
-    assert layout.predicted_by.tolist() == [1, 2, 3, 7, 8, 1, 4, 5]
-    assert bool(layout.mask.any(-1).all())  # attention over nothing would be NaN
-
-
-def test_the_head_keeps_the_logits_of_a_few_tokens_at_a_time() -> None:
+def test_head_computes_logits_in_chunks() -> None:
     generator = torch.Generator().manual_seed(0)
     head = nn.Linear(8, 50)
     hidden = torch.randn((300, 8), generator=generator, requires_grad=True)
@@ -162,8 +141,8 @@ def test_the_head_keeps_the_logits_of_a_few_tokens_at_a_time() -> None:
     whole = head(hidden.detach()).log_softmax(-1)
     torch.testing.assert_close(log_probs, whole.gather(-1, ids[:, None])[:, 0])
     torch.testing.assert_close(entropies, -(whole.exp() * whole).sum(-1))
-    assert sizes[:3] == [TOKENS_AT_A_TIME, TOKENS_AT_A_TIME, 300 - 2 * TOKENS_AT_A_TIME]
+    assert sizes[:3] == [TOKENS_PER_CHUNK, TOKENS_PER_CHUNK, 300 - 2 * TOKENS_PER_CHUNK]
     sizes.clear()
     log_probs.sum().backward()
-    assert sum(sizes) == 300  # nothing was kept for backward
-    assert max(sizes) == TOKENS_AT_A_TIME
+    assert sum(sizes) == 300  # computed again in backward
+    assert max(sizes) == TOKENS_PER_CHUNK

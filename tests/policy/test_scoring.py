@@ -1,4 +1,4 @@
-"""Three scores of one policy: what it says first, the mean of what it may say, the expectation."""
+"""Samples and mean scores."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from vqathinker.policy.config import normalise
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.policy.generation import EncodedPrompts
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
-from vqathinker.policy.scoring import Scorer, mean_of
+from vqathinker.policy.scoring import Scorer, mean_score
 from vqathinker.video.store import ClipStore
 
 VIDEOS = ["clip0.mp4", "clip1.mp4", "clip2.mp4"]
@@ -40,41 +40,29 @@ def scorer(base: Policy, score: str, *extra_scores: str, seed: int = 7, answers:
     return Scorer(base.model, base.tokenizer, EvaluationParams.model_validate(how), AUTHORS)
 
 
-def test_only_what_is_asked_for_is_made(base: Policy, prompts: EncodedPrompts) -> None:
-    (told, *_) = scorer(base, "greedy").score(prompts, VIDEOS)
-    assert (told.samples, told.expected) == ((), None)
-    (told, *_) = scorer(base, "greedy", "mean").score(prompts, VIDEOS)
-    assert (len(told.samples), told.expected) == (4, None)
-    (told, *_) = scorer(base, "expected").score(prompts, VIDEOS)
-    assert told.samples == ()
-    assert told.expected is not None
-
-
-def test_drawn_answers_follow_from_seed_and_video_and_not_from_the_batch(
-    base: Policy, prompts: EncodedPrompts
-) -> None:
-    together = scorer(base, "mean").score(prompts, VIDEOS)
+def test_samples_depend_on_seed_and_video_only(base: Policy, prompts: EncodedPrompts) -> None:
+    together = scorer(base, "mean").score_prompts(prompts, VIDEOS)
     for row, video in enumerate(VIDEOS):
         one = EncodedPrompts(*(part[row : row + 1] for part in prompts))
-        (alone,) = scorer(base, "mean").score(one, [video])
+        (alone,) = scorer(base, "mean").score_prompts(one, [video])
         assert alone.samples == together[row].samples
-        (other,) = scorer(base, "mean", seed=8, answers=16).score(one, [video])
+        (other,) = scorer(base, "mean", seed=8, answers=16).score_prompts(one, [video])
         assert other.samples[:4] != alone.samples
     assert together[0].samples != together[1].samples
 
 
-def test_the_mean_is_over_readable_answers_with_their_deviation() -> None:
+def test_mean_score_uses_readable_answers() -> None:
     readable = [Answer(score, "ok", False) for score in (3.0, 4.0, 5.0)]
     lost = Answer(None, "truncated", False)
-    assert mean_of([lost, *readable, lost]) == (4.0, 1.0)
-    assert mean_of([readable[0], lost]) == (3.0, None)
-    assert mean_of([lost]) == (None, None)
+    assert mean_score([lost, *readable, lost]) == (4.0, 1.0)
+    assert mean_score([readable[0], lost]) == (3.0, None)
+    assert mean_score([lost]) == (None, None)
 
 
-def test_means_that_are_equal_but_for_rounding_are_equal() -> None:
-    """Otherwise clips with equal means are ranked by the last bit."""
+def test_equal_means_are_equal_despite_rounding() -> None:
+    """Otherwise, clips with equal means are ranked by the last bit."""
     same = ([2.9, 3.3, 3.4], [3.2, 3.2, 3.2], [3.1, 3.1, 3.4])
-    found = {mean_of([Answer(score, "ok", False) for score in scores])[0] for scores in same}
+    found = {mean_score([Answer(score, "ok", False) for score in scores])[0] for scores in same}
     assert found == {3.2}
-    shifted = {mean_of([Answer(at + d, "ok", False) for d in (0, 0.1)])[1] for at in (2.9, 3.2)}
+    shifted = {mean_score([Answer(at + d, "ok", False) for d in (0, 0.1)])[1] for at in (2.9, 3.2)}
     assert len(shifted) == 1

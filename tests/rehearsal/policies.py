@@ -18,7 +18,7 @@ from transformers import (
 )
 
 from vqathinker.params.base import HubBaseParams
-from vqathinker.policy.inputs import image_token
+from vqathinker.policy.inputs import image_token_id
 from vqathinker.policy.interchange.bases import prepare_hub_base
 from vqathinker.policy.interchange.original import export_original
 from vqathinker.policy.motion.slowfast import SlowFastR50
@@ -68,7 +68,7 @@ def _save_hub(folder: Path, tokenizer: PreTrainedTokenizerBase, width: int) -> N
             num_attention_heads=2, num_key_value_heads=1, intermediate_size=2 * width,
             max_position_embeddings=32768,
         ),
-        image_token_id=image_token(tokenizer), image_seq_length=256, tie_word_embeddings=False,
+        image_token_id=image_token_id(tokenizer), image_seq_length=256, tie_word_embeddings=False,
     )  # fmt: skip
     stock = InternVLForConditionalGeneration(config)
     teach_format(stock, tokenizer, torch.Generator().manual_seed(width))

@@ -1,4 +1,4 @@
-"""A training set of six clips, and a base policy that now and then says a digit or ends early."""
+"""A training set of six clips, and a base policy that sometimes answers a digit or ends early."""
 
 import shutil
 from collections.abc import Callable
@@ -22,7 +22,7 @@ TRAINING = {
     "freeze": ["vision"], "keep_encoded": True, "lora": None,
     "launch": "single", "save_every": 2, "keep": 9,
 }  # fmt: skip
-# The base policy says digits without tags, which a strict reading takes for no answer.
+# The base policy answers digits without tags, which the strict reading does not accept.
 AUTHORS = {"parsing": "authors", "range": None}
 WEIGHTS = {"regression": 1.0, "ranking": 1.0, "format": 1.0, "temporal": 1.0}
 
@@ -42,7 +42,7 @@ def same_weights(out: Path, other: Path, step: int) -> bool:
 
 
 def drop_checkpoints(out: Path, after: int) -> None:
-    """Leave a run as if it was killed after this step."""
+    """Make a run look as if it was killed after this step."""
     for path in (out / "checkpoints").iterdir():
         if int(path.name.rpartition("-")[2]) > after:
             shutil.rmtree(path)
@@ -63,7 +63,7 @@ def by_whole_forwards(
     return (logits.masked_fill(image, -1e9) / temperature).log_softmax(-1)
 
 
-class Rolled(NamedTuple):
+class RolloutCall(NamedTuple):
     """One call of `RolloutSampler.sample`."""
 
     batch: int
@@ -72,15 +72,15 @@ class Rolled(NamedTuple):
 
 
 @pytest.fixture
-def rolled(monkeypatch: pytest.MonkeyPatch) -> list[Rolled]:
-    """Every batch that is rolled out."""
+def rollout_calls(monkeypatch: pytest.MonkeyPatch) -> list[RolloutCall]:
+    """All batches of rollouts."""
     from vqathinker.training.rollouts import RolloutSampler
 
     sample, calls = RolloutSampler.sample, []
 
     def watched(self: RolloutSampler, policy: Any, videos: Any, batch: int, seed: int) -> Any:
         done = sample(self, policy, videos, batch, seed)
-        calls.append(Rolled(batch, list(videos), done))
+        calls.append(RolloutCall(batch, list(videos), done))
         return done
 
     monkeypatch.setattr(RolloutSampler, "sample", watched)
@@ -89,7 +89,7 @@ def rolled(monkeypatch: pytest.MonkeyPatch) -> list[Rolled]:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """The files that `train` reads; nothing else lies in the folder."""
+    """The files that `train` reads."""
 
     folder: Path
     clips: Path
@@ -114,7 +114,7 @@ def training_set(
     from vqathinker.video.perturb import KINDS, draw_perturbations, write_perturbations
 
     folder = tmp_path_factory.mktemp("training")
-    write_talking_policy(tiny_base, tiny_clips, folder / "base")
+    write_answering_policy(tiny_base, tiny_clips, folder / "base")
     mos = {f"clip{number}.mp4": 1.0 + 0.7 * number for number in range(6)}
     labels = {**mos, "broken.mp4": 2.0}
     table = {"video": list(labels), "mos_training": list(labels.values())}
@@ -126,8 +126,8 @@ def training_set(
 
 
 @torch.no_grad()
-def write_talking_policy(base: Path, clips: Path, out: Path) -> None:
-    """Lift the rows of the digits 1 to 5 and of the end towards what the policy has in mind."""
+def write_answering_policy(base: Path, clips: Path, out: Path) -> None:
+    """Raise the probabilities of the digits 1 to 5 and of the end token."""
     from vqathinker.policy.config import normalise
     from vqathinker.policy.folder.checkpoint import load_policy, save_policy
     from vqathinker.policy.generation import prefill
@@ -137,8 +137,8 @@ def write_talking_policy(base: Path, clips: Path, out: Path) -> None:
     policy, tokenizer, _ = load_policy(base)
     store = ClipStore([clips])
     ids = prompt_ids(tokenizer, "training", 6, 4)
-    shown = encode_prompts(policy, ids, normalise(store.batch(store.ids)))
-    _, hidden = prefill(policy, shown)
+    prompts = encode_prompts(policy, ids, normalise(store.batch(store.ids)))
+    _, hidden = prefill(policy, prompts)
     for token, share in [*((digit, 0.3) for digit in "12345"), (tokenizer.eos_token, 0.35)]:
         row = tokenizer.convert_tokens_to_ids(token)
         policy.lm_head.weight[row] = share * hidden.mean((0, 1))
@@ -147,7 +147,7 @@ def write_talking_policy(base: Path, clips: Path, out: Path) -> None:
 
 @pytest.fixture(scope="session")
 def settings_of(root: Path) -> Settings:
-    """settings_of(max_steps=2, weights={…}, temporal={…}, seed=1) are those of a tiny run."""
+    """settings_of(max_steps=2, weights={…}, temporal={…}, seed=1): settings of a tiny run."""
     config = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
     row = resolve(config)["runs"]["grpo"]
 

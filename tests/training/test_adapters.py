@@ -1,4 +1,4 @@
-"""Adapters: trained beside frozen weights, gone on from bit by bit, merged into a plain policy."""
+"""Adapters: training, resume, export, and further runs."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ from vqathinker.policy.folder.checkpoint import load_policy, save_policy
 from vqathinker.policy.folder.export import export
 from vqathinker.policy.folder.low_rank import LowRankLinear, low_rank_changes
 from vqathinker.policy.folder.shards import Shards
-from vqathinker.training.setup import _keep_float32
+from vqathinker.training.setup import _restore_float32
 
 LORA: dict[str, Any] = {"rank": 4, "alpha": 8.0, "parts": ["language"]}
 
@@ -28,7 +28,7 @@ def settings(settings_of: Settings) -> RunSettings:
     return settings_of(max_steps=4, save_every=2, lora=LORA, learning_rate=1e-2)
 
 
-def test_adapters_are_merged_into_a_policy_that_loads_by_its_path(
+def test_exported_policy_contains_adapters(
     tmp_path: Path, training_set: Any, settings: RunSettings
 ) -> None:
     training_set.start(settings, tmp_path / "run")
@@ -47,7 +47,7 @@ def test_adapters_are_merged_into_a_policy_that_loads_by_its_path(
     assert kept == {"adapter_config.json", "adapter_model.safetensors"}
 
 
-def test_a_run_with_adapters_starts_at_the_policy_without_them_and_resumes_bit_by_bit(
+def test_run_with_adapters_starts_at_the_reference_and_resumes_exactly(
     tmp_path: Path, training_set: Any, settings: RunSettings
 ) -> None:
     whole, cut = tmp_path / "whole", tmp_path / "cut"
@@ -62,7 +62,7 @@ def test_a_run_with_adapters_starts_at_the_policy_without_them_and_resumes_bit_b
     assert (whole / "history.csv").read_bytes() == (cut / "history.csv").read_bytes()
 
 
-def test_adapters_are_not_merged_into_another_base(
+def test_merging_into_another_base_is_an_error(
     tmp_path: Path, training_set: Any, settings: RunSettings
 ) -> None:
     base = shutil.copytree(training_set.folder / "base", tmp_path / "base")
@@ -78,7 +78,7 @@ def test_adapters_are_not_merged_into_another_base(
 
 @pytest.fixture(scope="module")
 def half_base(tmp_path_factory: pytest.TempPathFactory, training_set: Any) -> Path:
-    """The base policy stored in bf16, as InternVL3 is."""
+    """The base policy stored in bf16, as InternVL3."""
     folder = tmp_path_factory.mktemp("adapters") / "half"
     base = load_policy(training_set.folder / "base", dtype=torch.bfloat16)
     save_policy(base.model, base.tokenizer, folder, "", {})
@@ -87,7 +87,7 @@ def half_base(tmp_path_factory: pytest.TempPathFactory, training_set: Any) -> Pa
 
 @pytest.fixture(scope="module")
 def exported(training_set: Any, settings_of: Settings, half_base: Path) -> Path:
-    """Adapters trained on it for two small steps."""
+    """A policy with adapters, trained for two small steps."""
     settings = settings_of(max_steps=2, lora=LORA, precision="bf16", learning_rate=1e-5)
     run, policy = half_base.parent / "run", half_base.parent / "policy"
     training_set.start(settings, run, policy=half_base)
@@ -96,7 +96,7 @@ def exported(training_set: Any, settings_of: Settings, half_base: Path) -> Path:
     return policy
 
 
-def test_a_small_change_survives_the_export(exported: Path, half_base: Path) -> None:
+def test_export_keeps_small_changes(exported: Path, half_base: Path) -> None:
     before, after = (load_policy(folder).model.state_dict() for folder in (half_base, exported))
     changes = low_rank_changes(exported / "adapters")
     error = sum(
@@ -112,9 +112,7 @@ def test_a_small_change_survives_the_export(exported: Path, half_base: Path) -> 
     assert "torch.bfloat16" not in stored
 
 
-def test_in_half_precision_adapters_stay_apart_from_the_weights_of_the_base(
-    exported: Path, half_base: Path
-) -> None:
+def test_half_precision_keeps_adapters_separate(exported: Path, half_base: Path) -> None:
     base = load_policy(half_base, dtype=torch.bfloat16).model.state_dict()
     policy = load_policy(exported, dtype=torch.bfloat16).model
     changes = low_rank_changes(exported / "adapters")
@@ -128,7 +126,7 @@ def test_in_half_precision_adapters_stay_apart_from_the_weights_of_the_base(
     assert not any(isinstance(layer, LowRankLinear) for layer in merged.modules())
 
 
-def test_in_half_precision_the_changes_of_two_runs_stay_apart_from_the_first_base(
+def test_half_precision_keeps_adapters_of_two_runs_separate(
     training_set: Any, settings_of: Settings, exported: Path, half_base: Path
 ) -> None:
     """Adapters of another rank and scale are trained on the exported policy."""
@@ -156,12 +154,12 @@ def test_in_half_precision_the_changes_of_two_runs_stay_apart_from_the_first_bas
         )
 
 
-def test_a_part_that_is_trained_whole_holds_an_earlier_change_once(exported: Path) -> None:
+def test_fully_trained_part_contains_earlier_adapters_once(exported: Path) -> None:
     policy = load_policy(exported, dtype=torch.bfloat16).model
     merged = Shards(exported)
-    _keep_float32(policy, merged, adapted=[])
+    _restore_float32(policy, merged, adapted=[])
     for name in low_rank_changes(exported / "adapters"):
         layer = policy.get_submodule(name.removesuffix(".weight"))
         layer.bias = None
-        said = layer(torch.eye(layer.in_features)).detach()
-        assert torch.equal(said.T, merged[name]()), name
+        output = layer(torch.eye(layer.in_features)).detach()
+        assert torch.equal(output.T, merged[name]()), name

@@ -1,4 +1,4 @@
-"""A checkpoint has its name only when it is whole; the last and the best by reward are kept."""
+"""Checkpoints: damage, runs that changed, pruning."""
 
 import json
 from pathlib import Path
@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from vqathinker.training.checkpoints import (
-    FINGERPRINT,
+    FINGERPRINT_FILE,
     UNFINISHED,
+    checkpoint_to_resume,
     finish_checkpoint,
-    last_whole_checkpoint,
     prune_checkpoints,
 )
 
@@ -20,7 +20,7 @@ RUN = {"settings": "abc", "policy": "def", "processes": "1"}
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     """The folder of a run with checkpoints after 2, 4 and 10 steps."""
-    (tmp_path / FINGERPRINT).write_text(json.dumps(RUN))
+    (tmp_path / FINGERPRINT_FILE).write_text(json.dumps(RUN))
     for step in (2, 4, 10):
         add_checkpoint(tmp_path, step)
     return tmp_path
@@ -39,36 +39,36 @@ def names(out: Path) -> set[str]:
     return {path.name for path in (out / "checkpoints").iterdir()}
 
 
-@pytest.mark.parametrize("left", [None, 50])
-def test_a_damaged_one_is_removed_and_the_one_before_is_taken(
-    out: Path, left: int | None, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("size", [None, 50])
+def test_damaged_checkpoint_is_removed_and_the_previous_one_used(
+    out: Path, size: int | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     weights = out / "checkpoints" / "checkpoint-10" / "model.safetensors"
-    weights.unlink() if left is None else weights.write_bytes(bytes(left))
-    assert last_whole_checkpoint(out, RUN) == out / "checkpoints" / "checkpoint-4"
+    weights.unlink() if size is None else weights.write_bytes(bytes(size))
+    assert checkpoint_to_resume(out, RUN) == out / "checkpoints" / "checkpoint-4"
     assert "checkpoint-10" in caplog.text
     assert names(out) == {"checkpoint-2", "checkpoint-4"}
 
 
-def test_checkpoints_of_another_run_are_put_aside_and_this_one_is_noted(
+def test_checkpoints_of_another_run_are_moved_away(
     out: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in (1, 2):
         other = RUN | {"settings": f"changed {number}"}
-        assert last_whole_checkpoint(out, other) is None
+        assert checkpoint_to_resume(out, other) is None
         assert not (out / "checkpoints").exists()
         assert (out / f"checkpoints.before-{number}" / "checkpoint-4" / "optimizer.pt").is_file()
         assert f"checkpoints.before-{number}" in caplog.text
-        assert json.loads((out / FINGERPRINT).read_text()) == other
+        assert json.loads((out / FINGERPRINT_FILE).read_text()) == other
         add_checkpoint(out, 4)
 
 
-def test_the_newest_whole_ones_are_kept(out: Path) -> None:
+def test_newest_intact_checkpoints_are_kept(out: Path) -> None:
     (out / "checkpoints" / "checkpoint-4" / "optimizer.pt").unlink()
     prune_checkpoints(out / "checkpoints", 2)
     assert names(out) == {"checkpoint-2", "checkpoint-10"}
 
 
-def test_a_run_prunes_its_checkpoints(tmp_path: Path, training_set: Any, settings_of: Any) -> None:
+def test_run_prunes_checkpoints(tmp_path: Path, training_set: Any, settings_of: Any) -> None:
     training_set.start(settings_of(max_steps=3, save_every=1, keep=2), tmp_path)
     assert names(tmp_path) == {"checkpoint-2", "checkpoint-3"}

@@ -1,4 +1,4 @@
-"""A reward is added as docs/extending.md says, and nothing has to be changed elsewhere."""
+"""Adding a reward as described in docs/extending.md."""
 
 import os
 import re
@@ -34,20 +34,25 @@ def with_weights(settings: RunSettings, **weights: float) -> RunSettings:
 @pytest.fixture
 def scored(monkeypatch: pytest.MonkeyPatch) -> list[tuple[RewardTable, np.ndarray]]:
     """The rewards and the advantages (videos, group) of every step."""
-    seen: list[tuple[RewardTable, np.ndarray]] = []
+    calls: list[tuple[RewardTable, np.ndarray]] = []
     score = VQAThinkerTrainer._generate_and_score_completions
 
     def watched(self: VQAThinkerTrainer, inputs: Any) -> Any:
         batch = score(self, inputs)
-        assert self._table is not None
-        seen.append((self._table, batch["advantages"].numpy().reshape(self._table.total.shape)))
+        assert self._reward_table is not None
+        calls.append(
+            (
+                self._reward_table,
+                batch["advantages"].numpy().reshape(self._reward_table.total.shape),
+            )
+        )
         return batch
 
     monkeypatch.setattr(VQAThinkerTrainer, "_generate_and_score_completions", watched)
-    return seen
+    return calls
 
 
-def test_a_reward_of_another_module_is_in_the_advantage_and_in_the_history(
+def test_added_reward_counts_in_advantage_and_history(
     tmp_path: Path, training_set: Any, settings_of: Settings, monkeypatch: pytest.MonkeyPatch,
     scored: list[tuple[RewardTable, np.ndarray]],
 ) -> None:  # fmt: skip
@@ -69,10 +74,10 @@ def test_a_reward_of_another_module_is_in_the_advantage_and_in_the_history(
         assert row["reward"] == pytest.approx(table.total.mean(), rel=1e-6)
 
 
-def test_rewards_of_weight_0_change_no_bit_whatever_their_number(
+def test_rewards_of_weight_0_do_not_change_results(
     tmp_path: Path, training_set: Any, settings_of: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Eight columns are added up in another order than four."""
+    """TRL sums eight columns in another order than four."""
     settings = settings_of(max_steps=2)
     training_set.start(settings, tmp_path / "few")
     names = [f"more{number}" for number in range(5)]
@@ -87,7 +92,7 @@ def test_rewards_of_weight_0_change_no_bit_whatever_their_number(
     assert (tmp_path / "few" / weights).read_bytes() == (tmp_path / "many" / weights).read_bytes()
 
 
-def test_a_weight_without_a_reward_and_a_reward_without_a_weight_are_named(
+def test_rewards_and_weights_must_match(
     tmp_path: Path, training_set: Any, settings_of: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = settings_of(max_steps=1)
@@ -101,7 +106,7 @@ def test_a_weight_without_a_reward_and_a_reward_without_a_weight_are_named(
 @pytest.mark.parametrize(
     "wrong", [lambda batch: batch.mos, lambda batch: np.full_like(batch.scores, np.nan)]
 )
-def test_a_reward_of_the_wrong_shape_or_without_a_number_is_named(
+def test_reward_of_wrong_shape_or_value_is_named(
     tmp_path: Path, training_set: Any, settings_of: Settings, monkeypatch: pytest.MonkeyPatch,
     wrong: Any,
 ) -> None:  # fmt: skip
@@ -110,11 +115,11 @@ def test_a_reward_of_the_wrong_shape_or_without_a_number_is_named(
         training_set.start(settings_of(max_steps=1), tmp_path)
 
 
-# --- the page, typed ------------------------------------------------------------------------------
+# --- the steps of the docs ------------------------------------------------------------------------
 
 
 def blocks(root: Path) -> Iterator[str]:
-    """The code of the section on rewards, in order."""
+    """Code blocks of the section about rewards, in order."""
     text = (root / "docs" / "extending.md").read_text(encoding="utf-8")
     section = text.partition("## A reward\n")[2].partition("\n## ")[0]
     for block in re.findall(r"(?ms)^    ```(?:python|yaml)\n(.*?)^    ```$", section):
@@ -122,19 +127,19 @@ def blocks(root: Path) -> Iterator[str]:
 
 
 def insert(path: Path, anchor: str, text: str, *, before: bool = False) -> None:
-    """Put `text` behind the one place where `anchor` stands."""
+    """Insert `text` after the only occurrence of `anchor`."""
     whole = path.read_text(encoding="utf-8")
     assert whole.count(anchor) == 1, anchor
     path.write_text(whole.replace(anchor, text + anchor if before else anchor + text), "utf-8")
 
 
 def line_of(path: Path, start: str) -> str:
-    """The one line that begins like this, whatever comment follows."""
+    """The only line that begins with `start`."""
     [line] = re.findall(rf"(?m)^{re.escape(start)}.*\n", path.read_text(encoding="utf-8"))
     return str(line)
 
 
-def test_the_page_on_rewards_is_all_that_has_to_be_done(
+def test_steps_of_the_docs_add_a_reward(
     root: Path, tmp_path: Path, training_set: Any, settings_of: Settings
 ) -> None:
     shutil.copytree(root / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
@@ -146,7 +151,7 @@ def test_the_page_on_rewards_is_all_that_has_to_be_done(
     insert(rewards, '    "temporal": _temporal,\n', entry)
     insert(params, "class RewardsParams(Section", f"{model}\n\n", before=True)
     insert(params, "    weights: RewardWeights\n", of_params)
-    insert(params, '(description="0: no perturbed rollouts are made")\n', of_weights)
+    insert(params, line_of(params, "    temporal: NotNegative"), of_weights)
     parameters = tmp_path / "params.yaml"
     insert(parameters, line_of(parameters, "  weights:"), values, before=True)
     insert(parameters, line_of(parameters, "    temporal:"), weight)

@@ -1,4 +1,4 @@
-"""What a run leaves to read, and how it stops when a number is not finite."""
+"""history.csv, TensorBoard, and numbers that are not finite."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -11,40 +11,30 @@ import pytest
 import torch
 from trl import GRPOTrainer
 
+from vqathinker.errors import InputError
 from vqathinker.params import RunSettings
-from vqathinker.training import run
-from vqathinker.training.history import measure
+from vqathinker.training.history import batch_metrics
 from vqathinker.training.rewards import RewardTable
-from vqathinker.training.run import TrainingError
 
 Settings = Callable[..., RunSettings]
 NAN = float("nan")
 
 
-def test_a_history_tells_spread_lengths_clipping_and_errors_of_every_step(
+def test_history_has_deviations_lengths_clipping_and_errors(
     tmp_path: Path, training_set: Any, settings_of: Settings
 ) -> None:
     training_set.start(settings_of(), tmp_path)
     table = pd.read_csv(tmp_path / "history.csv")
-    shares = ["failures", "failures_perturbed", "cut_off", "frac_reward_zero_std", "clipped"]
+    shares = ["failures", "failures_perturbed", "truncated", "frac_reward_zero_std", "clip_ratio"]
     assert table[shares].apply(lambda column: column.between(0, 1)).all(axis=None)
-    assert (table["length"] <= table["longest"]).all()
-    assert table["longest"].max() <= 6  # training.max_new_tokens
-    assert (table["spread/reward"] > 0).all()
-    assert table[["spread/score", "score_error"]].notna().any().all()
-    assert table["srcc"].isna().all()  # two videos a step
+    assert (table["length"] <= table["max_length"]).all()
+    assert table["max_length"].max() <= 6  # training.max_new_tokens
+    assert (table["group_std/reward"] > 0).all()
+    assert table[["group_std/score", "score_error"]].notna().any().all()
+    assert table["srcc"].isna().all()  # a step has two videos
 
 
-def test_event_files_are_refused_before_training_where_they_cannot_be_written(
-    tmp_path: Path, training_set: Any, settings_of: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(run, "find_spec", lambda _: None)
-    with pytest.raises(TrainingError, match=r"training\.tensorboard"):
-        training_set.start(settings_of(tensorboard=True), tmp_path)
-    assert not list(tmp_path.iterdir())
-
-
-def test_event_files_hold_every_logged_step(
+def test_tensorboard_has_every_step(
     tmp_path: Path, training_set: Any, settings_of: Settings
 ) -> None:
     pytest.importorskip("tensorboard")
@@ -60,27 +50,27 @@ def test_event_files_hold_every_logged_step(
 
 
 @pytest.mark.parametrize(
-    ("name", "spoiled"),
+    ("name", "change"),
     [
         ("the loss is nan", lambda loss, _: loss * NAN),
-        # a loss like any other, whose derivative is 0 times infinity
+        # a finite loss, whose derivative is 0 times infinity
         ("the gradient norm is nan", lambda loss, weight: loss + (weight * 0).sum().sqrt()),
     ],
     ids=["loss", "gradient"],
 )
-def test_a_number_that_is_not_finite_stops_the_run_before_it_spoils_a_checkpoint(
+def test_non_finite_number_stops_the_run_before_the_checkpoint(
     tmp_path: Path, training_set: Any, settings_of: Settings, monkeypatch: pytest.MonkeyPatch,
-    name: str, spoiled: Any,
+    name: str, change: Any,
 ) -> None:  # fmt: skip
     whole = GRPOTrainer._compute_loss
 
     def compute(self: GRPOTrainer, model: Any, inputs: Any) -> torch.Tensor:
         loss = whole(self, model, inputs)
         weight = next(w for w in model.parameters() if w.requires_grad)
-        return spoiled(loss, weight) if self.state.global_step == 3 else loss
+        return change(loss, weight) if self.state.global_step == 3 else loss
 
     monkeypatch.setattr(GRPOTrainer, "_compute_loss", compute)
-    with pytest.raises(TrainingError, match=f"run grpo, step 4: {name}.*checkpoint-2"):
+    with pytest.raises(InputError, match=f"run grpo, step 4: {name}.*checkpoint-2"):
         training_set.start(settings_of(max_steps=4), tmp_path)
     kept = [path.name for path in (tmp_path / "checkpoints").glob("checkpoint-*")]
     assert kept == ["checkpoint-2"]
@@ -94,21 +84,24 @@ def table(
     return RewardTable({}, np.array(total), np.array(scores), statuses, perturbed or Counter())
 
 
-def test_failures_are_shares_and_no_scores() -> None:
+def test_failures_are_shares_without_scores() -> None:
     perturbed = Counter({"ok": 1, "truncated": 2, "no_answer": 1})
-    found = measure(table([[1, NAN], [2, 4]], [[0, 1], [0, 1]], perturbed), [2.0, 2.0])
+    found = batch_metrics(table([[1, NAN], [2, 4]], [[0, 1], [0, 1]], perturbed), [2.0, 2.0])
     assert found["failures/no_answer"] == 0.25
     assert found["failures/truncated"] == 0
     assert found["failures_perturbed"] == 0.75
-    assert found["spread/score"] == pytest.approx(np.sqrt(2))  # of the second group alone
+    assert found["group_std/score"] == pytest.approx(np.sqrt(2))  # of the second group only
     assert found["score_error"] == pytest.approx((-1 + 0 + 2) / 3)
 
 
-def test_equal_means_of_groups_are_ties_whatever_they_are_means_of() -> None:
+def test_equal_group_means_are_ties() -> None:
     scores = [[2.9, 3.3, 3.4], [3.2, 3.2, 3.2], [3.1, 3.1, 3.4], [0.5, 0.5, 0.5]]
     same_rank = [[3.2] * 3] * 3 + [[0.5] * 3]
     mos = [1.0, 2.0, 3.0, 0.0]
-    found = [measure(table(said, said), mos)["srcc"] for said in (scores, same_rank)]
+    found = [
+        batch_metrics(table(group_scores, group_scores), mos)["srcc"]
+        for group_scores in (scores, same_rank)
+    ]
     assert found[0] == pytest.approx(found[1])
 
 
@@ -122,7 +115,5 @@ def test_equal_means_of_groups_are_ties_whatever_they_are_means_of() -> None:
     ],
     ids=["equal means", "equal scores", "equal MOS", "two videos"],
 )
-def test_where_nothing_can_correlate_there_is_no_correlation(
-    scores: list[list[float]], mos: list[float]
-) -> None:
-    assert "srcc" not in measure(table(scores, scores), mos)
+def test_constant_values_have_no_correlation(scores: list[list[float]], mos: list[float]) -> None:
+    assert "srcc" not in batch_metrics(table(scores, scores), mos)

@@ -1,4 +1,4 @@
-"""Several optimiser steps on the same rollouts: what clips, what is logged, and a kill."""
+"""Several optimiser steps on the same rollouts."""
 
 import shutil
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
-from tests.training.conftest import Rolled, Settings, drop_checkpoints, same_weights
+from tests.training.conftest import RolloutCall, Settings, drop_checkpoints, same_weights
 
 from vqathinker.training.trainer import VQAThinkerTrainer
 
@@ -15,25 +15,29 @@ from vqathinker.training.trainer import VQAThinkerTrainer
 @pytest.fixture
 def losses(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, dict[str, Any]]]:
     """The step and the inputs of every device batch."""
-    loss, seen = VQAThinkerTrainer._compute_loss, []
+    loss, calls = VQAThinkerTrainer._compute_loss, []
 
     def compute_loss(self: Any, model: Any, inputs: dict[str, Any]) -> Any:
-        seen.append((self.state.global_step, inputs))
+        calls.append((self.state.global_step, inputs))
         return loss(self, model, inputs)
 
     monkeypatch.setattr(VQAThinkerTrainer, "_compute_loss", compute_loss)
-    return seen
+    return calls
 
 
-def test_every_batch_of_rollouts_is_trained_on_as_often_as_there_are_iterations(
-    tmp_path: Path, training_set: Any, settings_of: Settings, rolled: list[Rolled], losses: Any
+def test_each_batch_of_rollouts_is_used_in_all_iterations(
+    tmp_path: Path,
+    training_set: Any,
+    settings_of: Settings,
+    rollout_calls: list[RolloutCall],
+    losses: Any,
 ) -> None:
     settings = settings_of(
         iterations=2, gradient_accumulation=2, videos_per_device=1, max_steps=8, epochs=2
     )
     training_set.start(settings, tmp_path)
-    assert [batch for batch, _, _ in rolled] == [0, 1, 2, 3]
-    epoch = sorted(video for _, videos, _ in rolled[:3] for video in videos)
+    assert [batch for batch, _, _ in rollout_calls] == [0, 1, 2, 3]
+    epoch = sorted(video for _, videos, _ in rollout_calls[:3] for video in videos)
     assert epoch == sorted(training_set.mos)  # three batches of two videos
     assert [step for step, _ in losses] == [step for step in range(8) for _ in range(2)]
     for first in range(0, len(losses), 4):
@@ -43,7 +47,7 @@ def test_every_batch_of_rollouts_is_trained_on_as_often_as_there_are_iterations(
             assert inputs["old_per_token_logps"] is not None
 
 
-def test_epsilon_clips_in_the_second_iteration_and_does_nothing_without_one(
+def test_epsilon_matters_from_the_second_iteration(
     tmp_path: Path, training_set: Any, settings_of: Settings
 ) -> None:
     for iterations in (1, 2):
@@ -54,11 +58,11 @@ def test_epsilon_clips_in_the_second_iteration_and_does_nothing_without_one(
             training_set.start(settings, tmp_path / f"{iterations}-{epsilon}")
     assert same_weights(tmp_path / "1-0.0001", tmp_path / "1-0.2", 2)
     assert not same_weights(tmp_path / "2-0.0001", tmp_path / "2-0.2", 2)
-    clipped = pd.read_csv(tmp_path / "2-0.0001" / "history.csv")["clipped"]
+    clipped = pd.read_csv(tmp_path / "2-0.0001" / "history.csv")["clip_ratio"]
     assert clipped[0] < 0.1 < clipped[1]
 
 
-def test_columns_on_rollouts_are_empty_where_a_step_made_none(
+def test_columns_of_rollouts_are_empty_in_steps_without_rollouts(
     tmp_path: Path, training_set: Any, settings_of: Settings
 ) -> None:
     times = tmp_path / "times.csv"
@@ -71,10 +75,14 @@ def test_columns_on_rollouts_are_empty_where_a_step_made_none(
 
 
 @pytest.mark.parametrize(("last", "accumulation"), [(1, 3), (2, 1)])
-def test_a_run_that_is_killed_between_two_iterations_ends_in_the_same_bytes(
-    tmp_path: Path, training_set: Any, settings_of: Settings, rolled: list[Rolled], last: int,
+def test_run_killed_between_iterations_ends_with_the_same_bytes(
+    tmp_path: Path,
+    training_set: Any,
+    settings_of: Settings,
+    rollout_calls: list[RolloutCall],
+    last: int,
     accumulation: int,
-) -> None:  # fmt: skip
+) -> None:
     settings = settings_of(
         iterations=3, max_steps=5, epochs=9, save_every=1,
         gradient_accumulation=accumulation, videos_per_device=2, freeze=[], keep_encoded=False,
@@ -83,8 +91,8 @@ def test_a_run_that_is_killed_between_two_iterations_ends_in_the_same_bytes(
     training_set.start(settings, whole)
     shutil.copytree(whole, killed)
     drop_checkpoints(killed, after=last)
-    rolled.clear()
+    rollout_calls.clear()
     training_set.start(settings, killed)
-    assert [batch for batch, _, _ in rolled] == [0, 1][-(-last // 3) :]
+    assert [batch for batch, _, _ in rollout_calls] == [0, 1][-(-last // 3) :]
     assert same_weights(whole, killed, 5)
     assert (whole / "history.csv").read_bytes() == (killed / "history.csv").read_bytes()

@@ -1,4 +1,4 @@
-"""Several processes train one policy: what one process would train on the same videos."""
+"""Training in several processes."""
 
 import os
 import subprocess
@@ -32,7 +32,7 @@ def base_layers(training_set: Any) -> set[str]:
 
 @pytest.fixture
 def command(tmp_path: Path, training_set: Any) -> Callable[..., list[str]]:
-    """command(settings, out) is `vqathinker train` as the workflow calls it."""
+    """command(settings, out): `vqathinker train` as in the workflow."""
 
     def made(settings: RunSettings, out: Path) -> list[str]:
         stamp = tmp_path / f"{out.name}.yaml"
@@ -45,8 +45,8 @@ def command(tmp_path: Path, training_set: Any) -> Callable[..., list[str]]:
             "clips": training_set.clips, "perturbations": folder / "perturbations.parquet",
             "out": out,
         }  # fmt: skip
-        given = [part for name, path in files.items() for part in (f"--{name}", str(path))]
-        return [sys.executable, "-m", "vqathinker", "train", "grpo", *given]
+        options = [part for name, path in files.items() for part in (f"--{name}", str(path))]
+        return [sys.executable, "-m", "vqathinker", "train", "grpo", *options]
 
     return made
 
@@ -58,7 +58,7 @@ def run(command: list[str], **environment: str) -> None:
     assert done.returncode == 0, done.stderr[-4000:]
 
 
-def test_two_processes_train_as_one_does_on_the_same_videos(
+def test_two_processes_train_as_one(
     tmp_path: Path, training_set: Any, settings_of: Settings, command: Any
 ) -> None:
     rewards = {"ranking": {"scope": "global"}}
@@ -76,14 +76,14 @@ def test_two_processes_train_as_one_does_on_the_same_videos(
 
 
 def assert_close(out: Path, other: Path, base: Path, step: int) -> None:
-    """The weights of two runs are equal up to rounding, and not those of the base."""
+    """Two runs have equal weights up to rounding, which differ from those of the base."""
     weights, before = weights_after(out, step), load_file(base / "model.safetensors")
     assert any(not torch.equal(weights[name], before[name]) for name in before)
     for name, value in weights_after(other, step).items():
         torch.testing.assert_close(weights[name], value, atol=1e-5, rtol=0)
 
 
-def test_two_processes_resume_bit_by_bit_after_their_launcher_was_killed(
+def test_two_processes_resume_exactly_after_a_kill(
     tmp_path: Path, settings_of: Settings, command: Any
 ) -> None:
     settings = settings_of(max_steps=3, save_every=1, launch="cpu-2")
@@ -92,16 +92,16 @@ def test_two_processes_resume_bit_by_bit_after_their_launcher_was_killed(
     first = subprocess.Popen(command(settings, cut), start_new_session=True)
     while first.poll() is None and not (cut / "checkpoints" / "checkpoint-1").exists():
         time.sleep(0.05)
-    first.kill()  # the launcher alone: its processes have to follow
+    first.kill()  # only the launcher: its processes have to follow
     first.wait()
-    with FileLock(cut / ".lock"):  # free as soon as they have
+    with FileLock(cut / ".lock"):  # released as soon as they have
         pass
     run(command(settings, cut))
     assert (cut / "history.csv").read_bytes() == (whole / "history.csv").read_bytes()
     assert same_weights(whole, cut, 3)
 
 
-def test_a_launcher_that_needs_gpus_says_so_where_there_are_none() -> None:
+def test_launcher_that_needs_gpus_fails_without_them() -> None:
     with pytest.raises(InputError, match=r"training\.launch is zero2"):
         launch_command("zero2", ["train"], {}, 0)
 
@@ -110,10 +110,8 @@ TWO_NODES = {"SLURM_JOB_NUM_NODES": "2"}
 SECOND_NODE = {"SLURM_NTASKS": "2", "SLURM_NODEID": "1", "SLURM_JOB_NODELIST": "gpu[1-2]"}
 
 
-def test_every_node_of_a_cluster_starts_a_launcher(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scontrol = tmp_path / "scontrol"  # `show hostnames` gives a name a line
+def test_every_node_starts_a_launcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scontrol = tmp_path / "scontrol"  # `show hostnames` prints one name per line
     scontrol.write_text("#!/bin/sh\necho gpu1\necho gpu2\n", encoding="utf-8")
     scontrol.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
@@ -129,9 +127,7 @@ def test_every_node_of_a_cluster_starts_a_launcher(
 
 
 @pytest.mark.parametrize("lacking", ["scontrol", "SLURM_JOB_NODELIST"])
-def test_nodes_that_cannot_find_each_other_are_refused(
-    lacking: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unknown_first_node_is_an_error(lacking: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = None if lacking == "scontrol" else "scontrol"
     monkeypatch.setattr(launch.shutil, "which", lambda _: found)
     job = TWO_NODES | SECOND_NODE | ({} if found is None else {"SLURM_JOB_NODELIST": ""})
@@ -140,7 +136,7 @@ def test_nodes_that_cannot_find_each_other_are_refused(
 
 
 @pytest.mark.skipif(find_spec("deepspeed") is None, reason="DeepSpeed is an extra of the project")
-def test_zero_2_trains_what_plain_processes_train(
+def test_zero2_trains_as_plain_processes(
     tmp_path: Path, settings_of: Settings, command: Any
 ) -> None:
     settings = {"max_steps": 2, "learning_rate": 1e-4, "save_every": 1}
@@ -157,15 +153,15 @@ def test_zero_2_trains_what_plain_processes_train(
         torch.testing.assert_close(together[name], value, atol=1e-6, rtol=0)
 
 
-def test_fsdp_2_wraps_layers_that_the_policy_has(base_layers: set[str]) -> None:
-    """accelerate shares nothing out on the CPU: only that it would find the layers can be tried."""
+def test_fsdp2_wraps_layers_of_the_policy(base_layers: set[str]) -> None:
+    """accelerate shards nothing on the CPU, so only the names of layers are checked."""
     file = Path(launch.__file__).parent / "fsdp2.yaml"
     config = yaml.safe_load(file.read_text(encoding="utf-8"))["fsdp_config"]
     assert set(config["fsdp_transformer_layer_cls_to_wrap"].split(",")) <= base_layers
     assert config["fsdp_version"] == 2
 
 
-def test_two_processes_fine_tune_as_one_does_on_the_same_videos(
+def test_two_processes_fine_tune_as_one(
     tmp_path: Path, training_set: Any, settings_of: Settings, command: Any
 ) -> None:
     how = {"method": "sft", "max_steps": 3, "videos_per_device": 3}

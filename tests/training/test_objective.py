@@ -1,4 +1,4 @@
-"""The gradient of a step is that of docs/formulas.md, written out by hand."""
+"""The gradient of a step equals that of docs/formulas.md, computed independently."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from vqathinker.training.trainer import VQAThinkerTrainer
 
 
 class Step(NamedTuple):
-    """What one optimiser step was given, and the gradient that it followed."""
+    """The input and the gradient of an optimiser step."""
 
     weights: dict[str, Tensor]
     inputs: dict[str, Any]
@@ -27,12 +27,12 @@ class Step(NamedTuple):
 def steps(monkeypatch: pytest.MonkeyPatch) -> list[Step]:
     """The steps of a run with one device batch each."""
     done: list[Step] = []
-    given: list[tuple[dict[str, Tensor], dict[str, Any], list[str]]] = []
+    pending: list[tuple[dict[str, Tensor], dict[str, Any], list[str]]] = []
     loss, norm = VQAThinkerTrainer._compute_loss, ResumableTrainer._get_grad_norm
 
     def compute_loss(self: Any, model: Any, inputs: dict[str, Any]) -> Tensor:
         weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
-        given.append((weights, inputs, [self._videos[clip] for clip in inputs["clip"]]))
+        pending.append((weights, inputs, [self._videos[clip] for clip in inputs["clip"]]))
         return loss(self, model, inputs)
 
     def get_grad_norm(self: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
@@ -41,7 +41,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[Step]:
             for name, weight in model.named_parameters()
             if weight.grad is not None
         }
-        done.append(Step(*given.pop(), gradient))
+        done.append(Step(*pending.pop(), gradient))
         return norm(self, model, *args, **kwargs)
 
     monkeypatch.setattr(VQAThinkerTrainer, "_compute_loss", compute_loss)
@@ -50,11 +50,11 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[Step]:
 
 
 def log_probs(policy: VQAThinkerForConditionalGeneration, clips: Path, step: Step) -> Tensor:
-    """Log-probabilities (completions, tokens) of what was said."""
-    said = step.inputs["completion_ids"]
-    ids = torch.cat([step.inputs["prompt_ids"], said], dim=1)
-    every = by_whole_forwards(policy, clips, step.videos, ids, said.shape[1])
-    return every.gather(-1, said[..., None])[..., 0]
+    """Log-probabilities (completions, tokens) of the completions."""
+    completions = step.inputs["completion_ids"]
+    ids = torch.cat([step.inputs["prompt_ids"], completions], dim=1)
+    every = by_whole_forwards(policy, clips, step.videos, ids, completions.shape[1])
+    return every.gather(-1, completions[..., None])[..., 0]
 
 
 def loss_by_hand(
@@ -71,7 +71,7 @@ def loss_by_hand(
 
 
 @pytest.mark.parametrize("estimator", ["k3", "unbiased"])
-def test_the_gradient_away_from_the_reference_is_that_of_the_kl_estimator(
+def test_gradient_follows_the_kl_estimator(
     tmp_path: Path, training_set: Any, settings_of: Settings, steps: list[Step],
     estimator: str,
 ) -> None:  # fmt: skip
@@ -84,7 +84,7 @@ def test_the_gradient_away_from_the_reference_is_that_of_the_kl_estimator(
         kl_estimator=estimator,
     )
     training_set.start(settings, tmp_path)
-    step = steps[1]  # the first one starts from the reference itself
+    step = steps[1]  # the first one starts at the reference
     policy = load_policy(training_set.folder / "base").model.eval()
     with torch.no_grad():
         reference = log_probs(policy, training_set.clips, step)
@@ -92,8 +92,8 @@ def test_the_gradient_away_from_the_reference_is_that_of_the_kl_estimator(
     wanted = {}
     for name in ("k3", "unbiased"):
         policy.zero_grad()
-        said = log_probs(policy, training_set.clips, step)
-        loss_by_hand(said, reference, step, 2.0, name).backward()
+        completions = log_probs(policy, training_set.clips, step)
+        loss_by_hand(completions, reference, step, 2.0, name).backward()
         wanted[name] = {
             key: weight.grad for key, weight in policy.named_parameters() if key in step.gradient
         }
@@ -104,6 +104,6 @@ def test_the_gradient_away_from_the_reference_is_that_of_the_kl_estimator(
 
 
 def distance(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:
-    """Relative to the length of `other`."""
+    """Relative to the norm of `other`."""
     apart = sum(float((one[name] - other[name]).square().sum()) for name in other)
     return (apart / sum(float(value.square().sum()) for value in other.values())) ** 0.5

@@ -1,4 +1,4 @@
-"""A run's own prompt: training asks with it, rewards its format, and the policy keeps it."""
+"""The prompt of a run: in rollouts, in the format reward, and in the policy."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,25 +21,25 @@ Settings = Callable[..., RunSettings]
 
 @pytest.fixture
 def watched(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What rollouts are asked with and what rewards are told."""
-    seen: dict[str, Any] = {}
+    """The prompt of rollouts and the format of rewards."""
+    recorded: dict[str, Any] = {}
 
-    def rewards(*given: Any, **how: Any) -> Any:
-        seen["thinking"] = how["thinking"]
-        return compute_rewards(*given, **how)
+    def rewards(*args: Any, **how: Any) -> Any:
+        recorded["thinking"] = how["thinking"]
+        return compute_rewards(*args, **how)
 
-    def sample(self: RolloutSampler, *given: Any) -> Any:
-        seen["prompt"] = self.ids.tolist()
-        return plain(self, *given)
+    def sample(self: RolloutSampler, *args: Any) -> Any:
+        recorded["prompt"] = self.prompt_ids.tolist()
+        return plain(self, *args)
 
     plain = RolloutSampler.sample
     monkeypatch.setattr("vqathinker.training.trainer.compute_rewards", rewards)
     monkeypatch.setattr(RolloutSampler, "sample", sample)
-    return seen
+    return recorded
 
 
 @pytest.mark.parametrize("thinking", [True, False])
-def test_a_run_asks_for_a_thought_or_not_and_so_is_its_policy_asked(
+def test_run_and_its_policy_use_the_same_prompt(
     tmp_path: Path, training_set: Any, settings_of: Settings, watched: dict[str, Any],
     thinking: bool,
 ) -> None:  # fmt: skip
@@ -53,7 +53,7 @@ def test_a_run_asks_for_a_thought_or_not_and_so_is_its_policy_asked(
     assert policy.model.config.thinking is thinking
 
 
-def test_a_run_without_motion_token_neither_computes_nor_trains_its_branch(
+def test_without_motion_token_the_branch_is_not_used(
     tmp_path: Path, training_set: Any, settings_of: Settings, watched: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -81,7 +81,7 @@ def test_a_run_without_motion_token_neither_computes_nor_trains_its_branch(
     assert "without a motion token" in (tmp_path / "policy/README.md").read_text("utf-8")
 
 
-def test_a_projector_that_is_left_out_gets_no_adapters(settings_of: Settings) -> None:
+def test_adapters_of_an_unused_projector_are_an_error(settings_of: Settings) -> None:
     lora = LoraParams(rank=2, alpha=4, parts=["language", "motion_projector"])
     content = settings_of(lora=lora).model_dump() | {"prompt": {"thinking": True, "motion": False}}
     with pytest.raises(ValueError, match=r"training\.lora\.parts"):

@@ -1,4 +1,4 @@
-"""Claims about the ranking reward; its golden values are checked in test_rewards.py."""
+"""The ranking reward; test_rewards.py checks golden values."""
 
 from math import nan, sqrt
 from typing import Any
@@ -25,14 +25,14 @@ def batches(draw: st.DrawFn, scores: st.SearchStrategy[float]) -> Batch:
 
 
 @pytest.mark.parametrize("failed", [nan, np.inf, -np.inf])
-def test_a_failed_rollout_gets_zero_and_changes_nothing_for_the_others(failed: float) -> None:
+def test_failed_rollout_gets_zero_and_does_not_affect_others(failed: float) -> None:
     rewards = ranking([[3.0, 3.5, failed], [2.0, failed, 2.5]], [4.0, 1.0])
     without = ranking([[3.0, 3.5], [2.0, 2.5]], [4.0, 1.0])
     assert [rewards[0, 2], rewards[1, 1]] == [0, 0]
     np.testing.assert_allclose([rewards[0, :2], rewards[1, ::2]], without)
 
 
-def test_a_video_without_any_answer_is_nobodys_opponent() -> None:
+def test_video_without_scores_is_not_compared() -> None:
     three = ranking([[3.0, 3.5], [nan, nan], [2.0, 2.5]], [3.0, 5.0, 2.0])
     two = ranking([[3.0, 3.5], [2.0, 2.5]], [3.0, 2.0])
     np.testing.assert_allclose(three[[0, 2]], two)
@@ -41,7 +41,7 @@ def test_a_video_without_any_answer_is_nobodys_opponent() -> None:
 
 
 @given(batches(st.one_of(ORDINARY, st.floats())))
-def test_lies_between_the_bounds_or_is_zero(batch: Batch) -> None:
+def test_ranking_is_in_range_or_zero(batch: Batch) -> None:
     rewards = ranking(*batch)
     assert rewards.shape == batch[0].shape
     inside = (rewards >= LOWEST - 1e-12) & (rewards <= HIGHEST + 1e-12)
@@ -50,7 +50,7 @@ def test_lies_between_the_bounds_or_is_zero(batch: Batch) -> None:
 
 
 @given(batches(ORDINARY), st.randoms(use_true_random=False))
-def test_does_not_depend_on_the_order_of_videos_or_rollouts(batch: Batch, random: Any) -> None:
+def test_ranking_is_independent_of_order(batch: Batch, random: Any) -> None:
     scores, mos = batch
     videos = random.sample(range(mos.shape[-1]), mos.shape[-1])
     rollouts = random.sample(range(scores.shape[-1]), scores.shape[-1])
@@ -60,6 +60,6 @@ def test_does_not_depend_on_the_order_of_videos_or_rollouts(batch: Batch, random
 
 
 @pytest.mark.parametrize("mos", [nan, np.inf])
-def test_a_label_that_is_no_number_is_refused(mos: float) -> None:
+def test_mos_that_is_not_finite_is_an_error(mos: float) -> None:
     with pytest.raises(ValueError, match=r"nan|inf"):
         ranking([[1.0], [2.0]], [3.0, mos])

@@ -1,4 +1,4 @@
-"""A run resumes from its last whole checkpoint and ends in the bytes of an uninterrupted one."""
+"""A resumed run ends with the bytes of an uninterrupted one."""
 
 import shutil
 from pathlib import Path
@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from filelock import FileLock
 from safetensors.torch import load_file, save_file
-from tests.training.conftest import Rolled, Settings, drop_checkpoints, same_weights
+from tests.training.conftest import RolloutCall, Settings, drop_checkpoints, same_weights
 
 from vqathinker.phases.locks import LockedError
 from vqathinker.training import resumable
@@ -16,7 +16,7 @@ from vqathinker.training import resumable
 
 @pytest.fixture
 def kill(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """kill("checkpoint-4", before=True) interrupts a run before that checkpoint has its name."""
+    """kill("checkpoint-4", before=True) interrupts a run before that checkpoint is renamed."""
     finish = resumable.finish_checkpoint
 
     def at(name: str, *, before: bool = False) -> None:
@@ -32,28 +32,28 @@ def kill(monkeypatch: pytest.MonkeyPatch) -> Any:
     return at
 
 
-def test_a_run_that_resumes_in_a_later_epoch_meets_the_videos_of_that_one(
-    tmp_path: Path, training_set: Any, settings_of: Settings, rolled: list[Rolled]
+def test_resuming_in_a_later_epoch_keeps_the_order_of_videos(
+    tmp_path: Path, training_set: Any, settings_of: Settings, rollout_calls: list[RolloutCall]
 ) -> None:
     settings = settings_of(max_steps=7, save_every=1)  # three steps make an epoch
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     training_set.start(settings, whole)
-    before = [videos for _, videos, _ in rolled]
+    before = [videos for _, videos, _ in rollout_calls]
     epochs = [sorted(video for step in before[i : i + 3] for video in step) for i in (0, 3)]
     assert epochs == [sorted(training_set.mos)] * 2
     assert before[:3] != before[3:6]
     shutil.copytree(whole, cut)
     drop_checkpoints(cut, after=6)
-    rolled.clear()
+    rollout_calls.clear()
     training_set.start(settings, cut)
-    assert [videos for _, videos, _ in rolled] == before[6:]
+    assert [videos for _, videos, _ in rollout_calls] == before[6:]
     assert same_weights(whole, cut, 7)
 
 
 @pytest.mark.parametrize(
     ("method", "kills"), [("grpo", [(2, False), (4, True)]), ("sft", [(2, False)])]
 )
-def test_a_killed_run_ends_in_the_bytes_of_a_whole_one(
+def test_killed_run_ends_with_the_same_bytes(
     tmp_path: Path, training_set: Any, settings_of: Settings, kill: Any, method: str,
     kills: list[tuple[int, bool]],
 ) -> None:  # fmt: skip
@@ -70,16 +70,16 @@ def test_a_killed_run_ends_in_the_bytes_of_a_whole_one(
     assert same_weights(whole, cut, 5)
 
 
-def test_a_finished_run_is_not_trained_again(
-    tmp_path: Path, training_set: Any, settings_of: Settings, rolled: list[Rolled]
+def test_finished_run_is_not_trained_again(
+    tmp_path: Path, training_set: Any, settings_of: Settings, rollout_calls: list[RolloutCall]
 ) -> None:
-    """Its trainer would make one more step, for an epoch has three."""
+    """The trainer would make one more step, because an epoch has three."""
     training_set.start(settings_of(max_steps=1), tmp_path)
     before = (tmp_path / "history.csv").read_bytes()
     (tmp_path / "history.csv").unlink()
-    rolled.clear()
+    rollout_calls.clear()
     training_set.start(settings_of(max_steps=1, save_every=5, keep=1), tmp_path)
-    assert rolled == []
+    assert rollout_calls == []
     assert (tmp_path / "history.csv").read_bytes() == before
 
 
@@ -93,9 +93,9 @@ def finished(
 
 
 @pytest.mark.parametrize("change", ["settings", "labels", "perturbations", "base policy", "clips"])
-def test_a_run_of_other_settings_or_files_starts_anew(
+def test_changed_settings_or_files_start_over(
     tmp_path: Path, finished: Path, training_set: Any, settings_of: Settings,
-    rolled: list[Rolled], change: str,
+    rollout_calls: list[RolloutCall], change: str,
 ) -> None:  # fmt: skip
     out = shutil.copytree(finished, tmp_path / "grpo")
     files: dict[str, Any] = {}
@@ -120,13 +120,13 @@ def test_a_run_of_other_settings_or_files_starts_anew(
         files["clips"][0].write_bytes(frames)
     settings = settings_of(max_steps=1, beta=0.1 if change == "settings" else 0.04)
     training_set.start(settings, out, **files)
-    assert len(rolled) == 1
+    assert len(rollout_calls) == 1
     assert (out / "checkpoints.before-1" / "checkpoint-1").is_dir()
 
 
-def test_a_run_that_another_process_trains_is_left_alone(
-    tmp_path: Path, training_set: Any, settings_of: Settings, rolled: list[Rolled]
+def test_run_is_locked_while_another_process_trains_it(
+    tmp_path: Path, training_set: Any, settings_of: Settings, rollout_calls: list[RolloutCall]
 ) -> None:
     with FileLock(tmp_path / ".lock"), pytest.raises(LockedError):
         training_set.start(settings_of(), tmp_path)
-    assert rolled == []
+    assert rollout_calls == []

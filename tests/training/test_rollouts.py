@@ -1,4 +1,4 @@
-"""Rollouts: groups in order, perturbed copies as the table says, frames encoded once."""
+"""Rollouts: order of groups, perturbed copies, frames encoded once."""
 
 import copy
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vqathinker.policy.config import normalise
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
-from vqathinker.policy.generation import EncodedPrompts, generate
+from vqathinker.policy.generation import EncodedPrompts, Generated, generate
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.training import rollouts
@@ -23,8 +23,8 @@ from vqathinker.video.store import ClipStore
 Model = VQAThinkerForConditionalGeneration
 
 VIDEOS = ["clip3.mp4", "clip0.mp4"]
-NEVER = -1  # an end that no token is
-GREEDY = 1e-6  # a temperature so low that the likeliest token is drawn
+NEVER = -1  # an end token that does not exist
+GREEDY = 1e-6  # a temperature so low that sampling is greedy
 
 DRAWS = (
     Perturbation("reverse", (5, 4, 3, 2, 1, 0), (False,) * 6),
@@ -35,7 +35,7 @@ DRAWS = (
 
 
 class Clips:
-    """A clip store that counts what is read from it."""
+    """A clip store that counts its reads."""
 
     def __init__(self, path: Path) -> None:
         self.store, self.reads = ClipStore([path]), 0
@@ -57,11 +57,11 @@ def policy(base: Policy) -> Model:
 
 @pytest.fixture
 def sampler(base: Policy, tiny_clips: Path) -> RolloutSampler:
-    """Three rollouts and two perturbed copies of each clip; nothing is kept."""
+    """Three rollouts and two perturbed copies of each clip, without `keep_encoded`."""
     return RolloutSampler(
-        clips=Clips(tiny_clips), ids=prompt_ids(base.tokenizer, "training", 6, 4), end=NEVER,
-        group=3, max_new_tokens=5, temperature=GREEDY, vision_frozen=True,
-        keep_encoded=False, copies=2,
+        clips=Clips(tiny_clips), prompt_ids=prompt_ids(base.tokenizer, "training", 6, 4),
+        end_token=NEVER, group_size=3, max_new_tokens=5, temperature=GREEDY, vision_frozen=True,
+        keep_encoded=False, perturbed_rollouts=2,
         perturbations=SimpleNamespace(draws=len(DRAWS), get=lambda _, draw: DRAWS[draw]),
     )  # fmt: skip
 
@@ -71,9 +71,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[EncodedPrompts, Tenso
     """The prompts and rows of every call of `generate`."""
     calls: list[tuple[EncodedPrompts, Tensor]] = []
 
-    def watched(
-        policy: Model, prompts: EncodedPrompts, rows: Tensor, *rest: Any
-    ) -> list[list[int]]:
+    def watched(policy: Model, prompts: EncodedPrompts, rows: Tensor, *rest: Any) -> Generated:
         calls.append((prompts, rows))
         return generate(policy, prompts, rows, *rest)
 
@@ -91,21 +89,19 @@ def perturbed_by_hand(sampler: RolloutSampler, video: str, draw: int) -> Tensor:
     return torch.stack(frames)[None]
 
 
-def test_each_video_s_group_stands_together_in_the_order_asked_for(
-    policy: Model, sampler: RolloutSampler
-) -> None:
+def test_groups_are_in_the_order_of_videos(policy: Model, sampler: RolloutSampler) -> None:
     done = sampler.sample(policy, VIDEOS, 0, 0)
     assert len(done.raw) == 6
     assert all(len(completion) == 5 for completion in done.raw)
-    prompts = encode_prompts(policy, sampler.ids, normalise(sampler.clips.batch(VIDEOS)))
-    greedy = generate(policy, prompts, torch.arange(2), 5, NEVER)
+    prompts = encode_prompts(policy, sampler.prompt_ids, normalise(sampler.clips.batch(VIDEOS)))
+    greedy = generate(policy, prompts, torch.arange(2), 5, NEVER).ids
     assert greedy[0] != greedy[1]
     assert done.raw == [greedy[0]] * 3 + [greedy[1]] * 3
 
 
 @pytest.mark.parametrize("keep", [False, True])
 @pytest.mark.parametrize("step", [0, 3])
-def test_a_perturbed_copy_is_what_its_frames_encoded_anew_would_be(
+def test_perturbed_copy_equals_encoding_its_frames_again(
     policy: Model,
     sampler: RolloutSampler,
     decoded: list[tuple[EncodedPrompts, Tensor]],
@@ -118,35 +114,38 @@ def test_a_perturbed_copy_is_what_its_frames_encoded_anew_would_be(
     assert rows.tolist() == [0, 0, 0, 1, 1, 1, 2, 3, 4, 5]
     copies = [(video, (2 * step + copy) % len(DRAWS)) for video in VIDEOS for copy in range(2)]
     for number, (video, draw) in enumerate(copies):
-        by_hand = encode_prompts(policy, sampler.ids, perturbed_by_hand(sampler, video, draw))
+        by_hand = encode_prompts(
+            policy, sampler.prompt_ids, perturbed_by_hand(sampler, video, draw)
+        )
         for got, expected in zip(prompts, by_hand, strict=True):
             torch.testing.assert_close(got[2 + number], expected[0])
-        assert done.perturbed[number] == generate(policy, by_hand, torch.tensor([0]), 5, NEVER)[0]
+        alone = generate(policy, by_hand, torch.tensor([0]), 5, NEVER).ids
+        assert done.perturbed[number] == alone[0]
 
 
-def test_keeping_reads_and_encodes_a_clip_once_and_gives_the_same(
-    policy: Model, sampler: RolloutSampler
-) -> None:
-    fresh = sampler.prompts(policy, VIDEOS)
+def test_keep_encoded_reads_a_clip_once(policy: Model, sampler: RolloutSampler) -> None:
+    fresh = sampler.encode_prompts(policy, VIDEOS)
     keeping = copy.copy(sampler)
     keeping.keep_encoded = True
     clips = keeping.clips
     assert isinstance(clips, Clips)
-    keeping.prompts(policy, VIDEOS[:1])
+    keeping.encode_prompts(policy, VIDEOS[:1])
     before = clips.reads
     for order in (VIDEOS, VIDEOS[::-1], VIDEOS):
-        kept = keeping.prompts(policy, order)
+        kept = keeping.encode_prompts(policy, order)
         for got, expected in zip(kept, fresh, strict=True):
             in_order = expected if order == VIDEOS else expected.flip(0)
             torch.testing.assert_close(got, in_order)
-    assert clips.reads == before + 1  # the second video, once
+    assert clips.reads == before + 1  # of the second video
     assert keeping.sample(policy, VIDEOS, 0, 0) == sampler.sample(policy, VIDEOS, 0, 0)
 
 
-def test_without_keeping_the_policy_sees_with_what_it_has_learned(
+def test_without_keep_encoded_clips_are_encoded_again(
     policy: Model, sampler: RolloutSampler
 ) -> None:
-    before = sampler.prompts(policy, VIDEOS)
+    before = sampler.encode_prompts(policy, VIDEOS)
     with torch.no_grad():
         policy.model.vision_tower.embeddings.patch_embeddings.projection.weight.neg_()
-    assert not torch.equal(sampler.prompts(policy, VIDEOS).frame_features, before.frame_features)
+    assert not torch.equal(
+        sampler.encode_prompts(policy, VIDEOS).frame_features, before.frame_features
+    )

@@ -1,4 +1,4 @@
-"""A run: what it writes, what it trains, what it reads."""
+"""A run: files, trained parts, precision, reproducibility."""
 
 from pathlib import Path
 from typing import Any
@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
-from tests.training.conftest import Rolled, Settings, same_weights, weights_after
+from tests.training.conftest import RolloutCall, Settings, same_weights, weights_after
 
-from vqathinker.reporting.plot_data import PANEL_TITLES
-from vqathinker.training.checkpoints import TrainingError
+from vqathinker.errors import InputError
+from vqathinker.reporting.plot_data import PANELS
 
 
 def history(out: Path) -> pd.DataFrame:
@@ -21,18 +21,18 @@ def history(out: Path) -> pd.DataFrame:
 def finished(
     tmp_path_factory: pytest.TempPathFactory, training_set: Any, settings_of: Settings
 ) -> Path:
-    """The folder of a run of three steps, to be read only."""
+    """The folder of a run of three steps, read-only."""
     out = tmp_path_factory.mktemp("models") / "demo" / "grpo"
     training_set.start(settings_of(), out)
     return out
 
 
-def test_a_run_writes_a_history_and_leaves_the_reference(finished: Path) -> None:
+def test_run_writes_history_and_departs_from_the_reference(finished: Path) -> None:
     table = history(finished)
     assert table["step"].tolist() == [1, 2, 3]
     checkpoints = {path.name for path in (finished / "checkpoints").iterdir()}
-    assert checkpoints == {"checkpoint-2", "checkpoint-3"}  # of every second step and the last
-    assert table[list(PANEL_TITLES)].notna().all(axis=None)
+    assert checkpoints == {"checkpoint-2", "checkpoint-3"}  # every second step, and the last
+    assert table[list(PANELS)].notna().all(axis=None)
     assert table["failures"].between(0, 1).all()
     assert abs(table["kl"][0]) < 1e-6
     assert table["kl"][1:].min() > 1e-7
@@ -42,7 +42,7 @@ def test_a_run_writes_a_history_and_leaves_the_reference(finished: Path) -> None
     ("method", "frozen"),
     [("grpo", []), ("grpo", ["motion_projector", "language"]), ("sft", ["vision", "projector"])],
 )
-def test_frozen_parts_do_not_move_and_others_do(
+def test_only_frozen_parts_keep_their_weights(
     tmp_path: Path, training_set: Any, settings_of: Settings, method: str, frozen: list[str]
 ) -> None:
     settings = settings_of(method=method, freeze=frozen, keep_encoded=False, weight_decay=0.1)
@@ -64,7 +64,7 @@ def test_frozen_parts_do_not_move_and_others_do(
 
 
 @pytest.mark.parametrize("frozen", [[], ["vision"]], ids="+".join)
-def test_gradient_checkpointing_changes_no_weight(
+def test_gradient_checkpointing_does_not_change_weights(
     tmp_path: Path, training_set: Any, settings_of: Settings, frozen: list[str]
 ) -> None:
     for name, on in (("on", True), ("off", False)):
@@ -76,7 +76,7 @@ def test_gradient_checkpointing_changes_no_weight(
         torch.testing.assert_close(on[name], value, atol=1e-5, rtol=0)
 
 
-def test_half_precision_trains_whole_weights(
+def test_bf16_trains_float32_weights(
     tmp_path: Path, training_set: Any, settings_of: Settings
 ) -> None:
     training_set.start(settings_of(precision="bf16"), tmp_path)
@@ -84,19 +84,19 @@ def test_half_precision_trains_whole_weights(
     assert {value.dtype for value in weights_after(tmp_path, 3).values()} == {torch.float32}
 
 
-def test_without_temporal_weight_no_copy_is_rolled_out(
-    tmp_path: Path, training_set: Any, settings_of: Settings, rolled: list[Rolled]
+def test_without_temporal_weight_there_are_no_perturbed_rollouts(
+    tmp_path: Path, training_set: Any, settings_of: Settings, rollout_calls: list[RolloutCall]
 ) -> None:
     for name, temporal in (("off", 0.0), ("on", 1.0)):
         training_set.start(
             settings_of(weights={"temporal": temporal}, max_steps=1), tmp_path / name
         )
-    numbers = [(len(done.raw), len(done.perturbed)) for _, _, done in rolled]
+    numbers = [(len(done.raw), len(done.perturbed)) for _, _, done in rollout_calls]
     assert numbers == [(8, 0), (8, 4)]
     assert history(tmp_path / "off")["rewards/temporal"].tolist() == [0.0]
 
 
-def test_the_same_settings_give_the_same_bytes_and_another_seed_others(
+def test_runs_are_reproducible_and_depend_on_the_seed(
     tmp_path: Path, finished: Path, training_set: Any, settings_of: Settings
 ) -> None:
     training_set.start(settings_of(), tmp_path / "same")
@@ -107,18 +107,9 @@ def test_the_same_settings_give_the_same_bytes_and_another_seed_others(
     assert one.read_bytes() == two.read_bytes()
 
 
-def test_a_manifest_of_other_videos_is_refused(
+def test_too_few_videos_for_a_step_are_an_error(
     tmp_path: Path, training_set: Any, settings_of: Settings
 ) -> None:
-    manifest = tmp_path / "manifest.parquet"
-    pd.DataFrame({"video": ["x.mp4"], "mos_training": [3.0]}).to_parquet(manifest)
-    with pytest.raises(TrainingError, match=r"manifest\.parquet"):
-        training_set.start(settings_of(), tmp_path / "out", manifest=manifest)
-
-
-def test_fewer_videos_than_a_step_needs_are_refused_before_training(
-    tmp_path: Path, training_set: Any, settings_of: Settings
-) -> None:
-    with pytest.raises(TrainingError, match=r"training\.videos_per_device 4"):
+    with pytest.raises(InputError, match=r"training\.videos_per_device 4"):
         training_set.start(settings_of(videos_per_device=4, gradient_accumulation=2), tmp_path)
     assert not (tmp_path / "checkpoints").exists()

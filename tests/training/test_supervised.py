@@ -1,4 +1,4 @@
-"""Supervised fine-tuning: clips are answered with their MOS, by the rules of every other run."""
+"""Supervised fine-tuning: loss, learning, history."""
 
 from functools import partial
 from pathlib import Path
@@ -15,27 +15,27 @@ from vqathinker.policy.folder.export import export
 from vqathinker.policy.generation import generate
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
 from vqathinker.training.rollouts import RolloutSampler
-from vqathinker.training.supervised import answer_text
+from vqathinker.training.supervised import target_text
 from vqathinker.video.store import ClipStore
 
 
 @pytest.fixture
 def sft(settings_of: Settings) -> Settings:
-    """sft(max_steps=2) are the settings of a supervised run."""
+    """sft(max_steps=2): settings of a supervised run."""
     return partial(settings_of, method="sft")
 
 
 @pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+def batches(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The videos of every device batch."""
-    show, seen = RolloutSampler.show, []
+    show, video_batches = RolloutSampler.encode_step, []
 
     def watched(self: RolloutSampler, policy: Any, videos: Any) -> None:
-        seen.append(list(videos))
+        video_batches.append(list(videos))
         show(self, policy, videos)
 
-    monkeypatch.setattr(RolloutSampler, "show", watched)
-    return seen
+    monkeypatch.setattr(RolloutSampler, "encode_step", watched)
+    return video_batches
 
 
 @torch.no_grad()
@@ -45,26 +45,26 @@ def greedy_answers(folder: Path, clips: Path) -> dict[str, str]:
     ids = prompt_ids(tokenizer, "training", 6, 4)
     prompts = encode_prompts(policy, ids, normalise(store.batch(store.ids)))
     rows = torch.arange(len(store.ids))
-    said = generate(policy, prompts, rows, 24, tokenizer.eos_token_id)
-    texts = tokenizer.batch_decode(said, skip_special_tokens=True)
+    completions = generate(policy, prompts, rows, 24, tokenizer.eos_token_id).ids
+    texts = tokenizer.batch_decode(completions, skip_special_tokens=True)
     return dict(zip(store.ids, texts, strict=True))
 
 
-def test_the_loss_is_the_cross_entropy_of_the_answers_alone(
-    tmp_path: Path, training_set: Any, sft: Settings, shown: list[list[str]]
+def test_loss_is_the_cross_entropy_of_the_answers(
+    tmp_path: Path, training_set: Any, sft: Settings, batches: list[list[str]]
 ) -> None:
     training_set.start(sft(max_steps=1, videos_per_device=6), tmp_path)
     policy, tokenizer, _ = load_policy(training_set.folder / "base")
     ids = prompt_ids(tokenizer, "training", 6, 4)
     total, tokens = 0.0, 0
-    for video in shown[0]:
-        text = answer_text(training_set.mos[video], thinking=True)
+    for video in batches[0]:
+        text = target_text(training_set.mos[video], thinking=True)
         answer = [*tokenizer(text, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
         pixels = normalise(ClipStore([training_set.clips]).batch([video]))
         with torch.no_grad():
             whole = torch.cat([ids, torch.tensor(answer)])[None]
             logits = policy(input_ids=whole, pixel_values=pixels).logits[0, len(ids) - 1 : -1]
-            logits[:, policy.config.image_token_id] = -torch.inf  # never said
+            logits[:, policy.config.image_token_id] = -torch.inf  # never sampled
         target = torch.tensor(answer)
         total += float(torch.nn.functional.cross_entropy(logits, target, reduction="sum"))
         tokens += len(answer)
@@ -72,7 +72,9 @@ def test_the_loss_is_the_cross_entropy_of_the_answers_alone(
     assert history["loss"].tolist() == pytest.approx([total / tokens], abs=1e-4)
 
 
-def test_six_clips_are_learned_by_heart(tmp_path: Path, training_set: Any, sft: Settings) -> None:
+def test_supervised_training_learns_six_clips(
+    tmp_path: Path, training_set: Any, sft: Settings
+) -> None:
     steps = {"max_steps": 150, "epochs": 150, "videos_per_device": 6, "save_every": 150}
     settings = sft(learning_rate=1e-2, **steps)
     training_set.start(settings, tmp_path)
@@ -81,10 +83,10 @@ def test_six_clips_are_learned_by_heart(tmp_path: Path, training_set: Any, sft: 
     export("grpo", settings, tmp_path, tmp_path / "policy")
     answers = greedy_answers(tmp_path / "policy", training_set.clips)
     for video, mos in training_set.mos.items():
-        assert answers[video] == answer_text(mos, thinking=True)
+        assert answers[video] == target_text(mos, thinking=True)
 
 
-def test_a_history_without_rewards_has_the_optimiser_s_columns(
+def test_supervised_history_has_columns_of_the_optimiser(
     tmp_path: Path, training_set: Any, sft: Settings
 ) -> None:
     training_set.start(sft(), tmp_path, times=tmp_path / "times.csv")

@@ -1,4 +1,4 @@
-"""What TRL is given: the log-probabilities of sampling, and each rollout's own rewards."""
+"""Input of TRL: log-probabilities of sampling, and rewards of each rollout."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 import pytest
 import torch
-from tests.training.conftest import Rolled, Settings, by_whole_forwards
+from tests.training.conftest import RolloutCall, Settings, by_whole_forwards
 from torch import Tensor
 
 from vqathinker.policy.answer import Completion
@@ -17,7 +17,7 @@ from vqathinker.training.trainer import VQAThinkerTrainer
 
 
 class Scored(NamedTuple):
-    """One call for log-probabilities."""
+    """One computation of log-probabilities."""
 
     step: int
     videos: list[str]
@@ -37,7 +37,7 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> list[Scored]:
         self: Any, model: Any, input_ids: Tensor, mask: Tensor, keep: int, *args: Any, **kwargs: Any
     ) -> Any:
         result = score(self, model, input_ids, mask, keep, *args, **kwargs)
-        videos = [self._videos[clip] for clip in self._clip.tolist()]
+        videos = [self._videos[clip] for clip in self._clips.tolist()]
         values = (result[0].detach(), result[1])
         calls.append(Scored(self.state.global_step, videos, input_ids, mask, keep, *values))
         return result
@@ -48,15 +48,15 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> list[Scored]:
 
 @pytest.fixture
 def rewarded(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What every call of `compute_rewards` was given, and what came out."""
+    """Arguments and result of all calls of `compute_rewards`."""
     calls: list[dict[str, Any]] = []
 
     def watched(
         completions: Any, mos: Any, perturbed: Any, params: Any, answer: Any, **rest: Any
     ) -> RewardTable:
         table = compute_rewards(completions, mos, perturbed, params, answer, **rest)
-        given = {"completions": completions, "mos": mos, "perturbed": perturbed}
-        calls.append(given | {"table": table})
+        call = {"completions": completions, "mos": mos, "perturbed": perturbed}
+        calls.append(call | {"table": table})
         return table
 
     monkeypatch.setattr("vqathinker.training.trainer.compute_rewards", watched)
@@ -73,7 +73,7 @@ def base(training_set: Any) -> Policy:
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
-def test_log_probabilities_are_those_of_sampling(
+def test_log_probs_are_those_of_sampling(
     tmp_path: Path, training_set: Any, settings_of: Settings, base: Policy, scored: list[Scored],
     temperature: float,
 ) -> None:  # fmt: skip
@@ -88,61 +88,63 @@ def test_log_probabilities_are_those_of_sampling(
             )  # fmt: skip
         completions = call.input_ids[:, -call.completion_tokens :]
         chosen = expected.gather(-1, completions[..., None])[..., 0]
-        said = call.mask[:, -call.completion_tokens :].bool()
-        assert bool((~said).any())  # some rollouts end early, and are padded
-        torch.testing.assert_close(call.log_probs[said], chosen[said], atol=2e-5, rtol=0)
+        is_token = call.mask[:, -call.completion_tokens :].bool()
+        assert bool((~is_token).any())  # some rollouts end early, and are padded
+        torch.testing.assert_close(call.log_probs[is_token], chosen[is_token], atol=2e-5, rtol=0)
         if call.entropy is not None:
             entropy = -(expected.exp() * expected).sum(-1)
-            torch.testing.assert_close(call.entropy[said], entropy[said], atol=2e-5, rtol=0)
+            torch.testing.assert_close(call.entropy[is_token], entropy[is_token], atol=2e-5, rtol=0)
 
 
-def test_rewards_are_computed_for_each_video_s_rollouts_against_its_own_mos(
+def test_rewards_compare_rollouts_with_their_own_mos(
     tmp_path: Path, training_set: Any, settings_of: Settings, base: Policy,
-    rolled: list[Rolled], rewarded: list[dict[str, Any]],
+    rollout_calls: list[RolloutCall], rewarded: list[dict[str, Any]],
 ) -> None:  # fmt: skip
     training_set.start(settings_of(), tmp_path)
-    assert len(rewarded) == len(rolled) == 3
-    seen = set()
-    for given, (_, videos, done) in zip(rewarded, rolled, strict=True):
+    assert len(rewarded) == len(rollout_calls) == 3
+    videos_seen = set()
+    for call, (_, videos, done) in zip(rewarded, rollout_calls, strict=True):
         raw, perturbed = (
             base.tokenizer.batch_decode(ids, skip_special_tokens=True)
             for ids in (done.raw, done.perturbed)
         )
-        assert texts_of(given["completions"]) == [raw[:4], raw[4:]]
-        assert texts_of(given["perturbed"]) == [perturbed[:2], perturbed[2:]]
-        assert list(given["mos"]) == [training_set.mos[video] for video in videos]
-        seen.update(videos)
-    assert seen == set(training_set.mos)  # three steps of two videos: every clip once
+        assert texts_of(call["completions"]) == [raw[:4], raw[4:]]
+        assert texts_of(call["perturbed"]) == [perturbed[:2], perturbed[2:]]
+        assert list(call["mos"]) == [training_set.mos[video] for video in videos]
+        videos_seen.update(videos)
+    assert videos_seen == set(training_set.mos)  # three steps of two videos use every clip once
 
 
-def test_only_videos_of_one_device_batch_are_ranked_among_each_other(
+def test_ranking_compares_within_a_device_batch(
     tmp_path: Path, training_set: Any, settings_of: Settings, rewarded: list[dict[str, Any]]
 ) -> None:
-    """TRL rolls out all batches of an optimiser step at once."""
+    """TRL samples all device batches of an optimiser step at once."""
     settings = settings_of(gradient_accumulation=2, max_steps=1)
     training_set.start(settings, tmp_path)
-    (given,) = rewarded
-    assert len(given["mos"]) == 4
+    (call,) = rewarded
+    assert len(call["mos"]) == 4
     for batch in (slice(0, 2), slice(2, 4)):
-        parts = (given[name][batch] for name in ("completions", "mos", "perturbed"))
+        parts = (call[name][batch] for name in ("completions", "mos", "perturbed"))
         alone = compute_rewards(*parts, settings.rewards, settings.answer)
-        ranked = given["table"].rewards["ranking"][batch]
+        ranked = call["table"].rewards["ranking"][batch]
         assert ranked.tolist() == alone.rewards["ranking"].tolist()
-        assert given["table"].total[batch].tolist() == alone.total.tolist()
+        assert call["table"].total[batch].tolist() == alone.total.tolist()
 
 
-def test_completions_that_reach_their_longest_length_are_told_from_others(
-    tmp_path: Path, training_set: Any, settings_of: Settings, rolled: list[Rolled],
+def test_truncated_completions_are_counted(
+    tmp_path: Path, training_set: Any, settings_of: Settings, rollout_calls: list[RolloutCall],
     rewarded: list[dict[str, Any]], base: Policy,
 ) -> None:  # fmt: skip
     strict = {"parsing": "strict", "range": [0, 5]}
     training_set.start(settings_of(seed=1, answer=strict, max_steps=2), tmp_path)
     history = pd.read_csv(tmp_path / "history.csv")
     end = base.tokenizer.eos_token_id
-    for (_, _, done), given, row in zip(rolled, rewarded, history.to_dict("records"), strict=True):
+    for (_, _, done), call, row in zip(
+        rollout_calls, rewarded, history.to_dict("records"), strict=True
+    ):
         finished = [ids[-1] == end for ids in done.raw]
-        told = [completion.finished for group in given["completions"] for completion in group]
-        assert told == finished
+        parsed = [completion.finished for group in call["completions"] for completion in group]
+        assert parsed == finished
         assert 0 < sum(finished) < len(finished)
-        assert row["cut_off"] == pytest.approx(1 - sum(finished) / len(finished), abs=1e-5)
-        assert row["failures/truncated"] == row["cut_off"]  # none of them has an answer
+        assert row["truncated"] == pytest.approx(1 - sum(finished) / len(finished), abs=1e-5)
+        assert row["failures/truncated"] == row["truncated"]  # none of them has an answer

@@ -125,10 +125,10 @@ def export(
 
     settings = load_run(params, run)
     cap_kernels(settings.kernels)
-    from vqathinker.policy.folder.checkpoint import own_evaluation
+    from vqathinker.policy.folder.checkpoint import evaluation_record
     from vqathinker.policy.folder.export import export as export_policy
 
-    own = own_evaluation(read_params(params), str(params))
+    own = evaluation_record(read_params(params), str(params))
     if score is not None:
         own = own.model_copy(update={"score": score})
     export_policy(run, settings, source, out, own)

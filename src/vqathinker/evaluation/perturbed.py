@@ -83,11 +83,13 @@ def _predict_batch(
     drawn = [draw_each_kind(video, frames, seed, perturbations) for video in videos]
     clips = encode_frames(model, pixels)
     # Copies reuse the features of their clip's frames: encoding is most of the cost.
-    copies = clips.perturbed(drawn, lambda: encode_blank_frame(model, pixels))
+    copies = clips.perturb(drawn, lambda: encode_blank_frame(model, pixels))
     prompts = [features.prompts(model, ids) for features in (clips, copies)]
     about = [(video, RAW) for video in videos]
     about += [(v, copy.kind) for v, own in zip(videos, drawn, strict=True) for copy in own]
-    scores = job.scorer.score(EncodedPrompts.concatenate(prompts), [video for video, _ in about])
+    scores = job.scorer.score_prompts(
+        EncodedPrompts.concatenate(prompts), [video for video, _ in about]
+    )
     rows = [
         {"kind": kind, **prediction_row(video, one, job.settings)}
         for (video, kind), one in zip(about, scores, strict=True)

@@ -24,7 +24,7 @@ from vqathinker.phases.trees import without
 from vqathinker.policy.device import choose_device, choose_dtype
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.policy.machine import describe_machine
-from vqathinker.policy.scoring import ClipScores, Scorer, mean_of
+from vqathinker.policy.scoring import ClipScores, Scorer, mean_score
 from vqathinker.video.store import ClipStore
 
 T = TypeVar("T")
@@ -138,7 +138,7 @@ def write_times(out: Path | None, rows: Rows, about: str) -> None:
 
 
 def _predict_batch(job: PredictionJob, videos: Sequence[str]) -> Rows:
-    scores = job.scorer.ask(job.store.batch(videos), videos)
+    scores = job.scorer.score_clips(job.store.batch(videos), videos)
     return [
         prediction_row(video, one, job.settings) for video, one in zip(videos, scores, strict=True)
     ]
@@ -153,7 +153,7 @@ def prediction_row(video: str, scores: ClipScores, settings: EvaluationParams) -
         "greedy": scores.answer.score,
     }
     if scores.samples:
-        row["mean"], row["mean_spread"] = mean_of(scores.samples)
+        row["mean"], row["mean_spread"] = mean_score(scores.samples)
         row["samples"] = [answer.score for answer in scores.samples]
         row["sample_statuses"] = [answer.status for answer in scores.samples]
     if scores.expected is not None:

@@ -1,1 +1,1 @@
-"""What the policy reads and says, and the policy itself."""
+"""The policy: prompts, answers, model, generation, scores, and policy folders."""

@@ -1,7 +1,4 @@
-"""Device and precision of a policy.
-
-Half precision is for GPUs; on a CPU float32 is faster, and its results can be compared.
-"""
+"""Device and precision of a policy."""
 
 import torch
 
@@ -10,17 +7,17 @@ from vqathinker.params import Device, Precision
 
 
 def choose_device(name: Device) -> torch.device:
-    """The device of a name; `auto` is the GPU where there is one.
+    """The device of a name; `auto` is the GPU if there is one.
 
     Raises:
-        InputError: `cuda` is asked for, and torch has no CUDA or sees no GPU.
+        InputError: the name is `cuda`, and torch has no CUDA or finds no GPU.
     """
     if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
     if torch.cuda.is_available():
         return torch.device("cuda", torch.cuda.current_device())
     raise InputError(
-        f"device is cuda, but torch {torch.__version__} sees no GPU: look at `nvidia-smi` and "
+        f"device is cuda, but torch {torch.__version__} finds no GPU: check `nvidia-smi` and "
         "CUDA_VISIBLE_DEVICES, install a torch with CUDA, or set device to cpu or auto"
     )
 
@@ -31,5 +28,6 @@ def choose_dtype(precision: Precision, device: torch.device) -> torch.dtype:
     >>> choose_dtype("auto", torch.device("cpu"))
     torch.float32
     """
+    # On the CPU, bf16 is slower than float32.
     half = precision == "bf16" or (precision == "auto" and device.type == "cuda")
     return torch.bfloat16 if half else torch.float32

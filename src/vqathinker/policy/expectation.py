@@ -1,12 +1,12 @@
 """The expected score over a policy's own probabilities, without sampling.
 
-Greedy decoding gives the likeliest digits only. Here the reasoning is the greedy one, and after its
-`<answer>` the possible numbers are explored as a tree, the most probable branches first, until the
-unexplored probability is negligible. Many branches share one forward step over the cache of the
+Greedy decoding returns only the most probable digits. Here the reasoning is greedy, but the numbers
+that may follow its `<answer>` are explored as a tree, the most probable branches first, until the
+unexplored probability is negligible. Many branches share one forward pass on the cache of the
 completion: each attends to the prompt, the reasoning and its own ancestors.
 
-Numbers are recognised by their text, so digits may be single tokens (as Qwen's) or come in twos and
-threes.
+Numbers are recognised by their text, so a tokenizer may have single digits (as Qwen's) or merge
+several into one token.
 """
 
 import heapq
@@ -21,46 +21,51 @@ from transformers import DynamicCache, PreTrainedTokenizerBase
 
 from vqathinker.choices import AnswerParsing
 from vqathinker.params import EXPECTATION, ExpectationParams
-from vqathinker.policy.answer import ANSWER_END, Prefix, answer_begins, extend, tags_agree, value_of
+from vqathinker.policy.answer import (
+    Prefix,
+    answer_start,
+    extend_prefix,
+    may_close_answer,
+    prefix_value,
+)
 from vqathinker.policy.config import attention_window
-from vqathinker.policy.generation import rows_of
+from vqathinker.policy.generation import CacheRow, select_rows
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 
-_WIDTH = 512  # branches of one forward step; 620 MB of probabilities with InternVL3's vocabulary
-_NEGLIGIBLE = 1e-5  # share of `missing`; a less probable branch is not kept, only counted
-_LEAST_MASS = 0.01  # of all numbers together, below which there is no expectation
+_WIDTH = 512  # branches per forward pass; 620 MB of probabilities with InternVL3's vocabulary
+_NEGLIGIBLE = 1e-5  # share of `missing`; less probable branches are not explored, only counted
+_MIN_MASS = 0.01  # total probability of all numbers, below which there is no expectation
 _ANSWER_PART = re.compile(r"\s*[-0-9.]*\s*")
 
 
 class Expectation(NamedTuple):
-    """Mean of the numbers in range that a policy may answer.
+    """Mean and standard deviation of the numbers in range that a policy may answer.
 
-    `mass` is the probability of the complete numbers in range, 0..1, `missing` that of unexplored
-    branches. Each of these counts with the number that it begins with, if any, so the error of
-    `score` is at most (highest - lowest score) * missing / mass. `spread` is the standard
-    deviation. `score` and `spread` are None if the numbers have less than 0.01 together, or no
-    answer was begun.
+    Both are None if the numbers have less probability than 0.01 together, or if the completion has
+    no answer. An unexplored branch counts with the number that it begins with, if any, so the error
+    of `score` is at most (highest - lowest score) * missing / mass.
     """
 
     score: float | None
-    spread: float | None
-    mass: float
-    missing: float = 0.0
+    spread: float | None  # standard deviation
+    mass: float  # probability of the complete numbers in range, 0..1
+    missing: float = 0.0  # probability of unexplored branches, 0..1
 
 
 class _Node(NamedTuple):
+    """A token of a branch, and the answer up to it."""
+
     token: int
-    text: str  # of the number so far
-    tail: str  # what follows it, see `Prefix`
+    number: str  # as in `Prefix`
+    tail: str  # as in `Prefix`
     probability: float
-    ancestors: tuple[int, ...]  # columns of the cache
+    ancestors: tuple[int, ...]  # their columns in the cache
 
 
 class NumberTokens:
-    """The tokens of a vocabulary that an answer with a number can be made of.
+    """The tokens of a vocabulary that can be part of an answer with a number.
 
-    Args:
-        reading: `strict` leaves nothing but the number, `authors` any words around it.
+    With the reading "strict", an answer is a number only; with "authors", words may surround it.
     """
 
     def __init__(
@@ -70,53 +75,56 @@ class NumberTokens:
         self.usable = [
             (token, text)
             for token in sorted(tokenizer.get_vocab().values())
-            if (text := tokenizer.decode([token])) and (reading == "authors" or _may_belong(text))
+            if (text := tokenizer.decode([token])) and (reading == "authors" or _is_usable(text))
         ]
-        self.ids = torch.tensor([index for index, _ in self.usable])
+        self.ids = torch.tensor([token for token, _ in self.usable])
 
 
-def _may_belong(text: str) -> bool:
-    """Whether a strict answer may hold this text: in its number, its blanks or its closing tag."""
-    before, mark, rest = text.partition("<")
-    if mark:
-        return bool(_ANSWER_PART.fullmatch(before)) and tags_agree(mark + rest, ANSWER_END)
-    return bool(_ANSWER_PART.fullmatch(text)) or tags_agree(text, ANSWER_END[1:])
+def _is_usable(text: str) -> bool:
+    """Whether a strict answer may contain this text: number, whitespace or closing tag."""
+    before, bracket, rest = text.partition("<")
+    if bracket:
+        return bool(_ANSWER_PART.fullmatch(before)) and may_close_answer(bracket + rest)
+    return bool(_ANSWER_PART.fullmatch(text)) or may_close_answer(f"<{text}")
 
 
 @torch.no_grad()
-def expected_score(  # noqa: PLR0913  what was said, where it lies, and how far to look
-    policy: VQAThinkerForConditionalGeneration, tokenizer: PreTrainedTokenizerBase,
-    tokens: NumberTokens, prompt_length: int, completion: Sequence[int], cache: DynamicCache,
-    row: int, limits: tuple[float, float] | None, *, how: ExpectationParams = EXPECTATION,
-) -> Expectation:  # fmt: skip
-    """The expectation of the score that closes a completion.
+def expected_score(
+    policy: VQAThinkerForConditionalGeneration,
+    tokenizer: PreTrainedTokenizerBase,
+    tokens: NumberTokens,
+    prompt_length: int,
+    completion: Sequence[int],
+    cached: CacheRow,
+    limits: tuple[float, float] | None,
+    params: ExpectationParams = EXPECTATION,
+) -> Expectation:
+    """The expectation of the score at the end of a completion.
 
     Args:
-        tokens: of the tokenizer's vocabulary.
         prompt_length: tokens of the prompt.
-        completion: token ids; what follows the last `<answer>` is ignored.
-        cache: of `generate_with_cache`, with the completion; not changed.
-        row: of the cache.
+        completion: token ids; those after the last `<answer>` are ignored.
+        cached: keys and values of prompt and completion, which are not changed.
         limits: lowest and highest score that counts; None: any.
-        how: when the search ends.
+        params: when the search stops.
     """
     begun = _tokens_before_answer(tokenizer, completion, tokens.reading)
     if begun is None:
         return Expectation(None, None, 0.0)
-    shared = prompt_length + begun - 1  # columns that every branch sees
-    own = rows_of(cache, slice(row, row + 1), shared)
+    shared = prompt_length + begun - 1  # columns that all branches attend to
+    cache = select_rows(cached.cache, slice(cached.row, cached.row + 1), shared)
     ids = tokens.ids.to(policy.device)
     root = _Node(completion[begun - 1], "", "", 1.0, ())
-    search = _Search(tokens, limits, how.missing, root)
-    depths: list[int] = []  # of the columns behind the shared ones
-    for _ in range(how.steps):
-        nodes = search.pop(min(_WIDTH, how.branches - len(depths)))
+    search = _Search(tokens, limits, params.missing, root)
+    depths: list[int] = []  # of the columns after the shared ones
+    for _ in range(params.steps):
+        nodes = search.pop(min(_WIDTH, params.branches - len(depths)))
         if not nodes:
             break
         first = shared + len(depths)
         depths += [len(node.ancestors) for node in nodes]
-        chances = _next_probabilities(policy, nodes, own, shared, depths)[:, ids]
-        search.push(nodes, first, chances)
+        probabilities = _next_probabilities(policy, nodes, cache, shared, depths)[:, ids]
+        search.push(nodes, first, probabilities)
     return search.summary()
 
 
@@ -127,18 +135,22 @@ class _Search:
         self, tokens: NumberTokens, limits: tuple[float, float] | None, missing: float, root: _Node
     ) -> None:
         self._tokens, self._limits = tokens, limits or (-math.inf, math.inf)
-        self._missing = missing  # that may be left
-        self._frontier = [(-root.probability, 0, root)]  # a heap
-        self._made = 1
+        self._missing = missing  # unexplored probability at which the search may stop
+        self._frontier = [(-root.probability, 0, root)]  # a heap; the number breaks ties
+        self._created = 1
         self._unexplored, self._dropped = root.probability, 0.0
-        self._read: list[tuple[float, float]] = []  # score and probability
+        self._scores: list[tuple[float, float]] = []  # complete numbers and their probability
 
     def pop(self, number: int) -> list[_Node]:
-        """Pop the most probable branches, at most `number`; none once the rest may be left."""
+        """Remove and return the most probable branches, at most `number`.
+
+        Returns none if the rest is negligible.
+        """
         nodes: list[_Node] = []
         if self._unexplored + self._dropped <= self._missing:
             return nodes
-        # Half of it may be left now; their children need the other half, or one more step.
+        # Stop at half of what may be left: the children of these nodes need the other half, or one
+        # more forward pass.
         left = max(self._missing - self._dropped, 0.0) / 2
         while self._frontier and len(nodes) < number and self._unexplored > left:
             _, _, node = heapq.heappop(self._frontier)
@@ -146,72 +158,74 @@ class _Search:
             nodes.append(node)
         return nodes
 
-    def push(self, nodes: Sequence[_Node], column: int, chances: Tensor) -> None:
-        """Take in what follows `nodes`, the first of which has this column in the cache.
+    def push(self, nodes: Sequence[_Node], column: int, probabilities: Tensor) -> None:
+        """Add the children of `nodes`, the first of which has this column in the cache.
 
-        `chances` (nodes, tokens) are the probabilities of `NumberTokens.ids`.
+        `probabilities` (nodes, tokens) are those of `NumberTokens.ids` after each node.
         """
-        before = torch.tensor([node.probability for node in nodes], dtype=torch.float64)
-        joint = chances * before.to(chances.device)[:, None]
+        parents = torch.tensor([node.probability for node in nodes], dtype=torch.float64)
+        joint = probabilities * parents.to(probabilities.device)[:, None]  # (nodes, tokens)
         kept = joint > _NEGLIGIBLE * self._missing
         self._dropped += float(joint[~kept].sum())
-        # NumPy's lists are made many times faster than torch's.
-        places, probabilities = (
+        # Converting to lists is many times faster in NumPy than in torch.
+        places, kept_probabilities = (
             part.cpu().numpy().tolist() for part in (kept.nonzero(), joint[kept])
         )
-        for (number, place), probability in zip(places, probabilities, strict=True):
+        for (number, place), probability in zip(places, kept_probabilities, strict=True):
             node, (token, piece) = nodes[number], self._tokens.usable[place]
-            found = extend(Prefix(node.text, node.tail), piece, self._tokens.reading)
+            found = extend_prefix(Prefix(node.number, node.tail), piece, self._tokens.reading)
             if isinstance(found, float):
-                self._read.append((found, probability))
+                self._scores.append((found, probability))
             elif found is not None and not self._is_out_of_range(found.number):
-                above = (*node.ancestors, column + number)
-                child = _Node(token, found.number, found.tail, probability, above)
-                heapq.heappush(self._frontier, (-probability, self._made, child))
-                self._made += 1
+                ancestors = (*node.ancestors, column + number)
+                child = _Node(token, found.number, found.tail, probability, ancestors)
+                heapq.heappush(self._frontier, (-probability, self._created, child))
+                self._created += 1
                 self._unexplored += probability
 
     def _is_out_of_range(self, number: str) -> bool:
-        """Whether every number that begins like this lies outside: more digits lead away from 0."""
-        value = value_of(Prefix(number))
+        value = prefix_value(Prefix(number))
         if value is None:
             return False
         low, high = self._limits
+        # More digits only lead away from 0.
         return value < low if number.startswith("-") else value > high
 
     def summary(self) -> Expectation:
         low, high = self._limits
         inside = [
-            (value, chance)
-            for value, chance in self._read
+            (value, probability)
+            for value, probability in self._scores
             if math.isfinite(value) and low <= value <= high
         ]
-        mass = math.fsum(chance for _, chance in inside)
+        mass = math.fsum(probability for _, probability in inside)
         left = [node for _, _, node in self._frontier]
         missing = math.fsum([self._dropped, *(node.probability for node in left)])
         for node in left:
-            value = value_of(Prefix(node.text, node.tail))
+            value = prefix_value(Prefix(node.number, node.tail))
             if value is not None and math.isfinite(value):
                 inside.append((min(max(value, low), high), node.probability))
-        return Expectation(*_moments(inside), mass, missing)
+        return Expectation(*_mean_and_deviation(inside), mass, missing)
 
 
-def _moments(values: Sequence[tuple[float, float]]) -> tuple[float | None, float | None]:
-    """Mean and standard deviation of values with probabilities; None where these are too small."""
-    total = math.fsum(chance for _, chance in values)
-    if total < _LEAST_MASS:
+def _mean_and_deviation(
+    values: Sequence[tuple[float, float]],
+) -> tuple[float | None, float | None]:
+    """Of values with their probabilities; None if these are too small."""
+    total = math.fsum(probability for _, probability in values)
+    if total < _MIN_MASS:
         return None, None
-    mean = math.fsum(value * chance for value, chance in values) / total
-    variance = math.fsum((value - mean) ** 2 * chance for value, chance in values) / total
+    mean = math.fsum(value * probability for value, probability in values) / total
+    variance = math.fsum((value - mean) ** 2 * p for value, p in values) / total
     return mean, math.sqrt(variance)
 
 
 def _tokens_before_answer(
     tokenizer: PreTrainedTokenizerBase, completion: Sequence[int], reading: AnswerParsing
 ) -> int | None:
-    """Tokens up to the end of the last `<answer>`; None where none ends with a token."""
+    """Tokens up to the end of the last `<answer>`; None if no token ends there."""
     text = tokenizer.decode(completion)
-    place = answer_begins(text, reading)
+    place = answer_start(text, reading)
     if place is None:
         return None
     for number in range(1, len(completion) + 1):
@@ -222,45 +236,48 @@ def _tokens_before_answer(
 
 
 def _next_probabilities(
-    policy: VQAThinkerForConditionalGeneration, level: Sequence[_Node], cache: DynamicCache,
-    shared: int, depths: Sequence[int],
-) -> Tensor:  # fmt: skip
-    """Probabilities (nodes, vocabulary) of what follows each node; their keys go into the cache.
+    policy: VQAThinkerForConditionalGeneration,
+    nodes: Sequence[_Node],
+    cache: DynamicCache,
+    shared: int,
+    depths: Sequence[int],
+) -> Tensor:
+    """Probabilities (nodes, vocabulary) of the token after each node. Extends the cache.
 
-    `shared` columns of the cache are seen by all nodes; `depths` of the others count from there,
-    those of `level` last.
+    All nodes attend to `shared` columns of the cache. `depths` are those of the further columns,
+    which end with the columns of `nodes`.
     """
     device, past = policy.device, cache.get_seq_length()
-    seen = torch.zeros((len(level), past + len(level)), dtype=torch.bool)
-    seen[:, :shared] = True
-    for number, node in enumerate(level):
-        seen[number, [*node.ancestors, past + number]] = True
+    visible = torch.zeros((len(nodes), past + len(nodes)), dtype=torch.bool)
+    visible[:, :shared] = True
+    for number, node in enumerate(nodes):
+        visible[number, [*node.ancestors, past + number]] = True
     positions = torch.cat([torch.arange(shared), shared + torch.tensor(depths)])
     out = policy.model(
-        input_ids=torch.tensor([[node.token for node in level]], device=device),
+        input_ids=torch.tensor([[node.token for node in nodes]], device=device),
         position_ids=positions[None, past:].to(device),
-        attention_mask=_masks(policy, seen, positions),
+        attention_mask=_attention_masks(policy, visible, positions),
         past_key_values=cache,
         use_cache=True,
     )
     return policy.next_logits(out.last_hidden_state[0]).softmax(-1, dtype=torch.float64)
 
 
-def _masks(
-    policy: VQAThinkerForConditionalGeneration, seen: Tensor, positions: Tensor
+def _attention_masks(
+    policy: VQAThinkerForConditionalGeneration, visible: Tensor, positions: Tensor
 ) -> Tensor | dict[str, Tensor]:
-    """What attention adds for the columns that each node sees (nodes, columns), by kind of layer.
+    """Additive masks for the columns that each node sees (nodes, columns), by kind of layer.
 
-    `positions` (columns,) are those of tokens, for columns that follow each other need not be
-    neighbours in an answer.
+    A sliding window counts `positions` (columns,): neighbouring columns are often of different
+    branches.
     """
 
-    def added(visible: Tensor) -> Tensor:
-        mask = torch.zeros(visible.shape, dtype=policy.dtype).masked_fill(~visible, -torch.inf)
+    def additive(columns: Tensor) -> Tensor:
+        mask = torch.zeros(columns.shape, dtype=policy.dtype).masked_fill(~columns, -torch.inf)
         return mask[None, None].to(policy.device)
 
     window = attention_window(policy.config.text_config)
     if window is None:
-        return added(seen)
-    near = positions[-len(seen) :, None] - positions < window
-    return {"full_attention": added(seen), "sliding_attention": added(seen & near)}
+        return additive(visible)
+    near = positions[-len(visible) :, None] - positions < window
+    return {"full_attention": additive(visible), "sliding_attention": additive(visible & near)}

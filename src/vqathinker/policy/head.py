@@ -1,7 +1,7 @@
-"""Log-probabilities of tokens, without the logits of all of them at once.
+"""Log-probabilities of tokens, computed in chunks so that logits need little memory.
 
-A vocabulary of 151,674 makes the logits of 800 tokens 0.5 GB in float32, and several times that in
-backward. So the head runs over a few tokens at a time, and again in backward.
+With a vocabulary of 151,674, the float32 logits of 800 tokens take 0.5 GB, and backward several
+times that. So the head runs on a few tokens at a time, and is recomputed in backward.
 """
 
 from collections.abc import Callable
@@ -12,39 +12,34 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 from transformers.utils import ModelOutput
 
-TOKENS_AT_A_TIME = 128  # 78 MB of float32 logits with InternVL3's vocabulary
+TOKENS_PER_CHUNK = 128  # 78 MB of float32 logits with InternVL3's vocabulary
 
 
 @dataclass
 class CompletionScores(ModelOutput):
-    """Scores of the tokens of completions, in nats: float32 (completions, tokens) each.
+    """Log-probabilities of completion tokens, and entropies of the distributions, in nats.
 
-    Log-probabilities, and entropies of the distributions that tokens were drawn from. They are 0
-    where a completion is padded, on the right.
+    Both are float32 (completions, tokens), and 0 where a completion is padded on the right.
     """
 
     log_probs: Tensor
-    entropies: Tensor = None  # type: ignore[assignment] # transformers wants a default
+    entropies: Tensor = None  # type: ignore[assignment] # ModelOutput requires a default
 
 
 def score_tokens(
     head: Callable[[Tensor], Tensor], hidden: Tensor, ids: Tensor, temperature: float
 ) -> list[Tensor]:
-    """Score tokens by the hidden states that predict them.
+    """Log-probabilities and entropies of tokens, float32 (tokens,) each.
 
     Args:
-        head: hidden states (tokens, hidden) → logits (tokens, vocabulary), minus infinity where a
-            token cannot be sampled.
-        hidden: (tokens, hidden).
-        ids: the tokens of the completions (tokens,).
-        temperature: what logits are divided by, as in sampling.
-
-    Returns:
-        Log-probabilities and entropies, float32 (tokens,) each; entropies carry no gradient.
+        head: hidden states (tokens, hidden) → logits (tokens, vocabulary).
+        hidden: the states (tokens, hidden) that predict the tokens.
+        ids: the tokens (tokens,).
+        temperature: divides the logits, as in sampling.
     """
     parts = [
-        checkpoint(_score, head, *part, temperature, use_reentrant=False)
-        for part in zip(hidden.split(TOKENS_AT_A_TIME), ids.split(TOKENS_AT_A_TIME), strict=True)
+        checkpoint(_score, head, *chunk, temperature, use_reentrant=False)
+        for chunk in zip(hidden.split(TOKENS_PER_CHUNK), ids.split(TOKENS_PER_CHUNK), strict=True)
     ]
     return [torch.cat(part) for part in zip(*parts, strict=True)]
 
@@ -52,9 +47,9 @@ def score_tokens(
 def _score(
     head: Callable[[Tensor], Tensor], hidden: Tensor, ids: Tensor, temperature: float
 ) -> tuple[Tensor, Tensor]:
-    logits = head(hidden).float() / temperature
-    total = logits.logsumexp(-1)
-    chosen = logits.gather(-1, ids[:, None])[:, 0] - total
-    with torch.no_grad():
-        entropy = torch.special.entr(logits.softmax(-1)).sum(-1)  # of p = 0 it is 0
-    return chosen, entropy
+    logits = head(hidden).float() / temperature  # (chunk, vocabulary)
+    log_probs = logits.gather(-1, ids[:, None])[:, 0] - logits.logsumexp(-1)
+    with torch.no_grad():  # entropies are only logged
+        # entr is 0 at p = 0, where -p log p would be NaN: tokens that are never sampled.
+        entropies = torch.special.entr(logits.softmax(-1)).sum(-1)
+    return log_probs, entropies

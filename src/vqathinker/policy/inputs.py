@@ -1,7 +1,8 @@
 """Inputs of a policy: prompt tokens, encoded frames, the motion feature.
 
-Source: docs/method.md, section 2: prompts to the character; InternVL2.5's conversation, whose turns
-`<|im_end|>` closes; evaluation decodes greedily, at most 1024 tokens.
+Source: docs/method.md, section 2. Prompts equal the authors' to the character, in InternVL2.5's
+conversation format, whose turns end with `<|im_end|>`. Evaluation decodes greedily, at most 1024
+tokens.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,93 +12,93 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig, PreTrainedTokenizerBase
 
-from vqathinker.errors import InputError
 from vqathinker.policy.generation import EncodedPrompts
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
-from vqathinker.policy.prompt import Setting, render
+from vqathinker.policy.prompt import Setting, render_prompt
 
-if TYPE_CHECKING:  # it needs pandas, which scoring does not
+if TYPE_CHECKING:  # it imports pandas, which scoring a clip does not need
     from vqathinker.video.perturb import Perturbation
 
 _IMAGE, _END = "<IMG_CONTEXT>", "<|im_end|>"
 
 
-def image_token(tokenizer: PreTrainedTokenizerBase) -> int:
-    """The id of `<IMG_CONTEXT>`, in whose places visual tokens and the motion token stand.
-
-    Raises:
-        InputError: there is none.
-    """
-    known = tokenizer.get_vocab()
-    if _IMAGE not in known:
-        raise InputError(
-            f"the tokenizer has no {_IMAGE} among its {len(known)} tokens; expected InternVL's"
-        )
-    return int(known[_IMAGE])
+def image_token_id(tokenizer: PreTrainedTokenizerBase) -> int:
+    """The id of `<IMG_CONTEXT>`, which holds the place of visual tokens and the motion token."""
+    return int(tokenizer.get_vocab()[_IMAGE])
 
 
-def end_answers_with_turns(tokenizer: PreTrainedTokenizerBase) -> None:
-    """Let an answer end where its turn ends, whatever else the tokenizer ends texts with."""
+def set_end_token(tokenizer: PreTrainedTokenizerBase) -> None:
+    """End completions with `<|im_end|>`, where InternVL's tokenizer has the end of a text."""
     if _END in tokenizer.get_vocab():
         tokenizer.eos_token = _END
 
 
-def generation_defaults(tokenizer: PreTrainedTokenizerBase) -> GenerationConfig:
-    """As the authors evaluate."""
+def default_generation_config(tokenizer: PreTrainedTokenizerBase) -> GenerationConfig:
+    """The settings of the authors' evaluation."""
     pad = tokenizer.pad_token_id
     return GenerationConfig(
-        do_sample=False, max_new_tokens=1024, eos_token_id=tokenizer.eos_token_id,
+        do_sample=False,
+        max_new_tokens=1024,
+        eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.eos_token_id if pad is None else pad,
-        suppress_tokens=[image_token(tokenizer)],
-    )  # fmt: skip
+        suppress_tokens=[image_token_id(tokenizer)],
+    )
 
 
 def prompt_ids(
-    tokenizer: PreTrainedTokenizerBase, setting: Setting, frames: int, tokens_per_frame: int,
-    *, thinking: bool = True, motion: bool = True, question: str | None = None,
-) -> Tensor:  # fmt: skip
-    """Token ids (length,) of the prompt of a setting for clips of `frames` frames (`render`)."""
-    text = render(
+    tokenizer: PreTrainedTokenizerBase,
+    setting: Setting,
+    frames: int,
+    tokens_per_frame: int,
+    *,
+    thinking: bool = True,
+    motion: bool = True,
+    question: str | None = None,
+) -> Tensor:
+    """Token ids (length,) of a prompt; for the arguments see `render_prompt`."""
+    text = render_prompt(
         setting, frames, tokens_per_frame, thinking=thinking, motion=motion, question=question
     )
     return torch.tensor(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 class FrameFeatures(NamedTuple):
-    """What each encoder gives for single frames (clips, frames, …).
+    """Features of single frames.
 
-    A perturbed copy is the same features in another order. SlowFast's are the frames themselves;
-    without a motion token those of motion are empty.
+    A perturbed clip has the same features in another order, so it need not be encoded again.
     """
 
-    image: Tensor
-    motion: Tensor
+    image: Tensor  # (clips, frames, K, 4 x vision width)
+    motion: Tensor  # (clips, frames, …) SlowFast: the frames; without a motion token: empty
 
     def prompts(self, policy: VQAThinkerForConditionalGeneration, ids: Tensor) -> EncodedPrompts:
-        """The same prompt (length,) for each clip, or one each (clips, length)."""
+        """Prompts about the clips: the same (length,) for all, or one each (clips, length)."""
         return EncodedPrompts(
             ids.to(policy.device).expand(len(self.image), -1),
             self.image,
             policy.model.pool_motion(self.motion),
         )
 
-    def perturbed(
-        self, drawn: Sequence[Sequence["Perturbation"]], blank_frame: Callable[[], "FrameFeatures"]
+    def perturb(
+        self,
+        perturbations: Sequence[Sequence["Perturbation"]],
+        blank_frame: Callable[[], "FrameFeatures"],
     ) -> "FrameFeatures":
-        """Copies of every clip: those of the first one, then those of the second, and so on.
+        """Perturbed copies: first all of the first clip, then all of the second, and so on.
 
         Args:
-            drawn: the perturbations of each clip, equally many.
-            blank_frame: gives the features (…) of a blank frame; asked only where one is needed.
+            perturbations: of each clip, the same number for all.
+            blank_frame: returns the features (…) of a blank frame; called only if one is needed.
         """
-        place, each = self.image.device, [one for of_clip in drawn for one in of_clip]
-        order = torch.tensor([p.indices for p in each], device=place)
-        blank = torch.tensor([p.blank for p in each], device=place)
-        which = torch.arange(len(drawn), device=place).repeat_interleave(len(drawn[0]))
-        copies = FrameFeatures(*(part[which[:, None], order] for part in self))
+        device, each = self.image.device, [one for of_clip in perturbations for one in of_clip]
+        order = torch.tensor([p.indices for p in each], device=device)  # (copies, frames)
+        blank = torch.tensor([p.blank for p in each], device=device)  # (copies, frames)
+        clip = torch.arange(len(perturbations), device=device)
+        clip = clip.repeat_interleave(len(perturbations[0]))  # (copies,)
+        copies = FrameFeatures(*(part[clip[:, None], order] for part in self))
         if bool(blank.any()):
-            for part, nothing in zip(copies, blank_frame(), strict=True):
-                part[blank] = nothing
+            for part, blank_features in zip(copies, blank_frame(), strict=True):
+                part[blank] = blank_features
         return copies
 
 
@@ -110,8 +111,8 @@ def encode_frames(policy: VQAThinkerForConditionalGeneration, pixels: Tensor) ->
 
 
 def encode_blank_frame(policy: VQAThinkerForConditionalGeneration, like: Tensor) -> FrameFeatures:
-    """Features (…) of a blank frame, zero after normalisation, of the size of the frames `like`."""
-    pixels = torch.zeros_like(like[:1, :1])
+    """Features (…) of a blank frame of the size of the frames `like`."""
+    pixels = torch.zeros_like(like[:1, :1])  # ImageNet's mean colour, after normalisation
     return FrameFeatures(*(part[0, 0] for part in encode_frames(policy, pixels)))
 
 
@@ -119,8 +120,5 @@ def encode_blank_frame(policy: VQAThinkerForConditionalGeneration, like: Tensor)
 def encode_prompts(
     policy: VQAThinkerForConditionalGeneration, ids: Tensor, pixels: Tensor
 ) -> EncodedPrompts:
-    """Encoded clips (clips, frames, 3, size, size) with their prompts.
-
-    `ids` is one prompt for all of them (length,), or one for each, equally long (clips, length).
-    """
+    """Encode clips (clips, frames, 3, size, size); for `ids` see `FrameFeatures.prompts`."""
     return encode_frames(policy, pixels).prompts(policy, ids)

@@ -1,18 +1,15 @@
-"""What the labels of a set are, and so what the scores of a policy that learned from them mean.
+"""What the labels of a set are, and so what scores of a policy trained on them mean.
 
-The one source of these sentences for the model card, `vqathinker score`, the page of `vqathinker
-serve` and the report.
+The model card, `vqathinker score`, the page of `vqathinker serve` and the report share these
+sentences.
 """
 
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 from typing import Any
 
 from vqathinker.params.base import RELEASED
 
 _DEMO_SET, _RELEASED_SET = "demo_train", "lsvq_train"
-# Origins by `datasets.card.label_origin`, for policies whose record has none.
-_KNOWN = {_DEMO_SET: "computed", _RELEASED_SET: "judged"}
 _MEANINGS: dict[str, str] = {
     "computed": "computed from how the clips were made, not judged by people",
     "judged": "mean opinion scores of people",
@@ -21,46 +18,43 @@ _MEANINGS: dict[str, str] = {
 
 
 def training_set(provenance: Mapping[str, Any]) -> str | None:
-    """The name of the set that a policy learned scores from; None: none is recorded."""
+    """The name of a policy's training set; None if none is recorded."""
     if provenance.get("source") == RELEASED:
         return _RELEASED_SET
-    if told := provenance.get("trained_on"):
-        return str(told["set"])
-    data = provenance.get("data")
-    return PurePosixPath(data).parent.name if data else None
+    return (provenance.get("trained_on") or {}).get("set")
 
 
-def about_scores(provenance: Mapping[str, Any]) -> str:
-    """What a policy's training labels are, and what its scores are worth on real videos."""
+def describe_scores(provenance: Mapping[str, Any]) -> str:
+    """What a policy's training labels are, and how well its scores agree with people."""
     name = training_set(provenance)
     if name is None:
-        return f"No training labels are recorded. {_on_real_videos(name)}"
-    recorded = (provenance.get("trained_on") or {}).get("label_origin")
-    meaning = _MEANINGS[recorded or _KNOWN.get(name, "unknown")]
-    return f"The training labels ({name}) are {meaning}. {_on_real_videos(name)}"
+        return f"No training labels are recorded. {_agreement_with_people(name)}"
+    default = "judged" if name == _RELEASED_SET else "unknown"  # the authors record no origin
+    meaning = _MEANINGS[(provenance.get("trained_on") or {}).get("label_origin", default)]
+    return f"The training labels ({name}) are {meaning}. {_agreement_with_people(name)}"
 
 
-def describe_labels_of(train_set: str, origins: Mapping[str, str]) -> list[str]:
-    """Sentences for a report: what the labels of its sets are, and what is known of real videos.
+def describe_labels(train_set: str, origins: Mapping[str, str]) -> list[str]:
+    """Sentences for a report about the labels of its sets and the agreement with people.
 
-    `origins` are those of the training set, which is the first, and of the benchmarks.
+    `origins` are those of the training set, which comes first, and of the benchmarks.
     """
     names = list(origins)
     sentences = []
     for origin, meaning in _MEANINGS.items():
-        if own := [name for name in names if origins[name] == origin]:
-            sets = "all sets" if own == names and len(names) > 1 else ", ".join(own)
+        if matching := [name for name in names if origins[name] == origin]:
+            sets = "all sets" if matching == names and len(names) > 1 else ", ".join(matching)
             sentences.append(f"The labels (MOS) of {sets} are {meaning}.")
     if judged := [name for name in names[1:] if origins[name] == "judged"]:
         return [*sentences, f"Agreement with people is measured on {', '.join(judged)}, see below."]
-    return [*sentences, _on_real_videos(train_set)]
+    return [*sentences, _agreement_with_people(train_set)]
 
 
-def _on_real_videos(train_set: str | None) -> str:
+def _agreement_with_people(train_set: str | None) -> str:
     if train_set == _DEMO_SET:
         # Measured once, with the policy of `make demo` before version 0.1.
         return (
             "On real videos the demo's policy hardly agrees with people: SRCC 0.09 on 97 clips of "
             "KoNViD-1k, where 0 is no agreement and 1 is perfect."
         )
-    return "What a score is worth on real videos was not measured."
+    return "Agreement with people on real videos was not measured."

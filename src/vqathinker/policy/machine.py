@@ -1,10 +1,10 @@
-"""The kernels of torch that a command uses, and the machine that computed a result.
+"""Limit the CPU kernels of torch, and describe the machine that computed a result.
 
-Torch, oneDNN and MKL choose kernels by processor and maker, and each rounds in its own way: the
-same training ends in slightly other weights on another machine. Capped at AVX2, processors of one
-maker with and without AVX-512 take the same kernels. MKL still tells makers apart.
+Torch, oneDNN and MKL choose kernels by the model of the processor, and kernels differ in rounding:
+the same training ends in slightly different weights on another machine. Limited to AVX2, processors
+of one vendor use the same kernels with and without AVX-512. MKL still distinguishes vendors.
 
-Torch is imported inside functions: kernels must be capped before it is.
+Torch is imported inside functions: it reads the limits when it is imported.
 """
 
 import os
@@ -21,10 +21,9 @@ _CPUINFO = Path("/proc/cpuinfo")
 
 
 def cap_kernels(kernels: "Kernels") -> None:
-    """Set the variables that cap the kernels, except those that are set already.
+    """Set the environment variables that limit kernels, except those that are already set.
 
-    Does nothing on a processor without AVX2, where torch would crash, nor after torch is imported.
-    Results record which kernels were used.
+    Does nothing on a processor without AVX2, where torch would crash, and after torch is imported.
     """
     if kernels == "native" or "torch" in sys.modules or "avx2" not in _cpuinfo().get("flags", ""):
         return
@@ -36,9 +35,9 @@ def describe_machine() -> dict[str, Any]:
     """Facts for the provenance of a result.
 
     Returns:
-        `processor` (maker and model), `kernels` (the instruction set that torch's own kernels use,
-        such as AVX2), `caps` (variables of the environment that cap kernels, as they are set),
-        `threads` (of one operation) and `gpu` (model, None without one).
+        `processor` (vendor and model), `kernels` (instruction set of torch's own kernels, such as
+        AVX2), `caps` (environment variables that limit kernels), `threads` (per operation) and
+        `gpu` (model, or None).
     """
     import torch  # noqa: PLC0415  see above
 
@@ -54,7 +53,7 @@ def describe_machine() -> dict[str, Any]:
 
 
 def _cpuinfo() -> dict[str, str]:
-    """/proc/cpuinfo of the first processor; empty elsewhere."""
+    """/proc/cpuinfo of the first processor; empty on other systems than Linux."""
     info: dict[str, str] = {}
     if _CPUINFO.is_file():
         for line in _CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines():

@@ -1,9 +1,11 @@
-"""Packed rows: the prompt of a video, then all of its completions, which do not see each other.
+"""Packed rows: the prompt of a video, followed by all of its completions.
 
-Source: docs/method.md, section 5 (G completions answer one prompt). Plain rows repeat the prompt,
-G × (prompt + completion) tokens. A packed row has prompt + Σ completions, and needs no cache, so
-that layers can be recomputed in backward. Layers with a sliding window cannot use it, because the
-window counts columns.
+Completions attend to the prompt and to themselves, not to each other. A plain batch repeats the
+prompt for each completion: G · (prompt + completion) tokens instead of prompt + Σ completions.
+Unlike a shared key-value cache, a packed row allows gradient checkpointing. It does not work with a
+sliding attention window, which counts columns of the row.
+
+Source: docs/method.md, section 5.
 """
 
 from typing import NamedTuple
@@ -11,26 +13,20 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-_PROMPT, _PADDING = -1, -2  # owners of a column besides the completions
+_PROMPT, _PADDING = -1, -2  # owners of columns that belong to no completion
 
 
 class PackedRows(NamedTuple):
-    """Layout of rows of `prompt length + fed` columns.
+    """Rows of `columns` = prompt length + `fed` tokens.
 
-    The last token of a completion predicts nothing and is not fed.
-
-    `tokens` (videos, fed): the completions, padded with 0. `positions` (videos, columns): each
-    completion continues the positions of the prompt. `mask` (videos, 1, columns, columns):
-    true where the query of a row's column sees the key of another. `is_token` (completions,
-    tokens): true for tokens of a completion, false for its padding. `predicted_by` (tokens,): for
-    each of them in order the place in the flattened rows whose hidden state predicts it.
+    The last token of a completion predicts nothing, so it is not fed.
     """
 
-    tokens: Tensor
-    positions: Tensor
-    mask: Tensor
-    is_token: Tensor
-    predicted_by: Tensor
+    tokens: Tensor  # (videos, fed) completions of a video one after the other, padded with 0
+    positions: Tensor  # (videos, columns) each completion continues the positions of the prompt
+    mask: Tensor  # (videos, 1, columns, columns) true where a query (row) attends to a key
+    is_token: Tensor  # (completions, tokens) false where a completion is padded
+    predicted_by: Tensor  # (tokens,) place in the flattened rows whose state predicts the token
 
 
 def pack(
@@ -41,30 +37,33 @@ def pack(
     Args:
         completion_ids: padded on the right (completions, tokens).
         lengths: tokens of each completion, at least 1 (completions,).
-        rows: the video that each completion is about, 0 … `videos` - 1 (completions,).
+        rows: the video of each completion, 0 … `videos` - 1 (completions,).
         prompt: length of every prompt, at least 1.
     """
-    number, longest = completion_ids.shape
-    place = torch.arange(longest, device=completion_ids.device)
-    is_token, fed = place < lengths[:, None], place < lengths[:, None] - 1
-    before = (rows[:, None] == rows).tril(-1)  # completions of the same video
-    offset = torch.where(before, lengths - 1, 0).sum(1)  # CUDA has no integer matrix product
-    column = prompt + offset[:, None] + place
+    number, max_length = completion_ids.shape
+    place = torch.arange(max_length, device=completion_ids.device)  # (tokens,)
+    is_token, fed = place < lengths[:, None], place < lengths[:, None] - 1  # (completions, tokens)
+    before = (rows[:, None] == rows).tril(-1)  # earlier completions of the same video
+    # A sum instead of a matrix product, because CUDA has no integer matmul.
+    offset = torch.where(before, lengths - 1, 0).sum(1)
+    column = prompt + offset[:, None] + place  # (completions, tokens)
     columns = int(column[fed].max()) + 1 if bool(fed.any()) else prompt
-    row = rows[:, None].expand(number, longest)
+    row = rows[:, None].expand(number, max_length)
     at = (row[fed], column[fed])
 
     shape = (videos, columns)
     tokens = completion_ids.new_zeros(shape)
     tokens[at] = completion_ids[fed]
     positions = torch.arange(columns, device=place.device).repeat(videos, 1)
-    positions[at] = (prompt + place).expand(number, longest)[fed]
+    positions[at] = (prompt + place).expand(number, max_length)[fed]
     owner = torch.full(shape, _PADDING, device=place.device)
     owner[:, :prompt] = _PROMPT
-    owner[at] = torch.arange(number, device=place.device)[:, None].expand(number, longest)[fed]
+    owner[at] = torch.arange(number, device=place.device)[:, None].expand(number, max_length)[fed]
 
+    # Padding attends to padding: attention over no key at all would be NaN.
     shared = (owner == _PROMPT)[:, None] | (owner[:, :, None] == owner[:, None])
     mask = shared & torch.ones(columns, columns, dtype=torch.bool, device=place.device).tril()
+    # The prompt's last token predicts the first token of every completion.
     predictor = torch.where(place == 0, prompt - 1, column - 1)
     return PackedRows(
         tokens[:, prompt:],

@@ -1,7 +1,7 @@
-"""A tiny InternVL: transformers' own classes at half a million parameters, untrained.
+"""A tiny InternVL, untrained: transformers' own classes with half a million parameters.
 
-Its byte-level tokenizer holds InternVL's special tokens and has learned the words of the prompts
-and of the thoughts. Its image encoder starts from a cosine basis, as trained ones end up with.
+Its byte-level tokenizer has InternVL's special tokens, and single tokens for the words of prompts
+and answers. The filters of its image encoder are cosines, as those of trained encoders resemble.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from vqathinker.params import DemoBaseParams
 from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.motion.filter_bank import cosine_basis
-from vqathinker.policy.prompt import degradation_question, render
+from vqathinker.policy.prompt import degradation_question, render_prompt
 
 _PAD, _END, _CONTEXT = "<|endoftext|>", "<|im_end|>", "<IMG_CONTEXT>"
 _SPECIAL = (_PAD, "<|im_start|>", _END, "<img>", "</img>", _CONTEXT)
@@ -23,30 +23,35 @@ _TAGS = ("<think>", "</think>", "<answer>", "</answer>")
 
 
 def build_tokenizer(phrases: Iterable[str]) -> PreTrainedTokenizerFast:
-    """Byte-level BPE in which every phrase, and most of a prompt, is one token; digits stay apart.
+    """Byte-level BPE in which each phrase, and most of a prompt, is one token; digits are single.
 
-    The tags of an answer are ordinary tokens, as in InternVL3, so decoding keeps them.
+    As in InternVL3, the tags of an answer are ordinary tokens, so decoding keeps them.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     tokenizer.decoder = decoders.ByteLevel()
-    prompts = [render("training", 12, 1), render("evaluation", 12, 1)]
+    prompts = [render_prompt("training", 12, 1), render_prompt("evaluation", 12, 1)]
     prompts += degradation_question("\0").split("\0")
-    pieces = [piece for prompt in prompts for piece in _between_special(prompt)]
+    pieces = [piece for prompt in prompts for piece in _split_at_special(prompt)]
     trainer = trainers.BpeTrainer(
-        vocab_size=4096, min_frequency=1, show_progress=False, special_tokens=list(_SPECIAL),
+        vocab_size=4096,
+        min_frequency=1,
+        show_progress=False,
+        special_tokens=list(_SPECIAL),
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-    )  # fmt: skip
-    # Frequent pairs merge first: without the repetition the prompts' merges would split phrases.
+    )
+    # Frequent pairs merge first. Without repetition, merges of the prompts would split phrases.
     tokenizer.train_from_iterator([*pieces, *(list(phrases) * 100)], trainer)
     tokenizer.add_tokens([AddedToken(tag, normalized=False) for tag in _TAGS])
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, eos_token=_END, pad_token=_PAD,
+        tokenizer_object=tokenizer,
+        eos_token=_END,
+        pad_token=_PAD,
         model_input_names=["input_ids", "attention_mask"],
-    )  # fmt: skip
+    )
 
 
-def _between_special(text: str) -> list[str]:
+def _split_at_special(text: str) -> list[str]:
     for token in (*_SPECIAL, *_TAGS):
         text = text.replace(token, "\0")
     return [piece for piece in text.split("\0") if piece]
@@ -55,7 +60,7 @@ def _between_special(text: str) -> list[str]:
 def build_policy(
     params: DemoBaseParams, tokenizer: PreTrainedTokenizerFast, size: int
 ) -> VQAThinkerForConditionalGeneration:
-    """An untrained policy for frames of `size` px; `params.seed` decides every weight."""
+    """An untrained policy for frames of `size` px; `params.seed` determines every weight."""
     vision_size, text_size = params.vision, params.text
     vision = InternVLVisionConfig(
         hidden_size=vision_size.hidden_size, num_hidden_layers=vision_size.layers,
@@ -90,9 +95,9 @@ def build_policy(
 
 @torch.no_grad()
 def _set_cosine_filters(policy: VQAThinkerForConditionalGeneration) -> None:
-    """Patch embedding: cosines of three quarters brightness and a quarter colour, low to high."""
+    """Patch embedding: three quarters of the filters see brightness, a quarter colour."""
     weight = policy.model.vision_tower.embeddings.patch_embeddings.projection.weight
-    width, _, patch, _ = weight.shape
+    width, _, patch, _ = weight.shape  # (width, 3, patch, patch)
     basis = cosine_basis(patch) / patch
     waves = sorted(((u, v) for u in range(patch) for v in range(patch)), key=lambda w: (sum(w), w))
     planes = torch.tensor([[0.299, 0.587, 0.114], [-0.169, -0.331, 0.5], [0.5, -0.419, -0.081]])
@@ -101,6 +106,7 @@ def _set_cosine_filters(policy: VQAThinkerForConditionalGeneration) -> None:
     for plane, number in zip(planes, shares, strict=True):
         for i in range(number):
             u, v = waves[i * i * len(waves) // (number * number)]  # denser at low frequencies
+            # Images have less energy at high frequencies, so their filters are scaled up.
             wave = torch.outer(basis[u], basis[v]) * (1 + (u * u + v * v) ** 0.5)
             filters.append(plane[:, None, None] * wave)
     weight.copy_(torch.stack(filters))

@@ -102,14 +102,11 @@ def _of_hub(repo: str) -> Path:
     imported = cache / "vqathinker" / "policies" / repo.replace("/", "--")
     if (imported / "config.json").is_file():  # imports are atomic
         return imported
-    from vqathinker.policy.interchange.snapshot import (  # noqa: PLC0415  only for the hub
-        HubError,
-        snapshot,
-    )
+    from vqathinker.policy.interchange.snapshot import snapshot  # noqa: PLC0415  only for the hub
 
     try:
         folder, _ = snapshot(repo, "main")
-    except HubError as error:
+    except InputError as error:
         raise InputError(
             f"{repo}: no folder here, and the download from the hub failed "
             f"({type(error.__cause__).__name__}): check the name and the network; or run "

@@ -20,9 +20,9 @@ from vqathinker.errors import InputError
 from vqathinker.params import AnswerParams, Device, EvaluationParams
 from vqathinker.policy.config import AUTHORS_SETTING
 from vqathinker.policy.device import choose_device, choose_dtype
-from vqathinker.policy.folder.checkpoint import load_policy, own_evaluation
+from vqathinker.policy.folder.checkpoint import evaluation_record, load_policy
 from vqathinker.policy.folder.hashes import PROVENANCE
-from vqathinker.policy.scoring import ClipScores, Scorer, mean_of
+from vqathinker.policy.scoring import ClipScores, Scorer, mean_score
 from vqathinker.scoring.results import METHODS, ClipScore, Method
 from vqathinker.scoring.sample import LIMITS, Pixels, SampledClip, sample_clip
 from vqathinker.scoring.trained_on import TrainedOn, warnings_about
@@ -61,7 +61,7 @@ class LoadedPolicy:
         setting = config.setting or self.provenance.get("setting") or AUTHORS_SETTING
         self.setting: ClipSetting = parse_setting(str(setting))
         self.trained_on = TrainedOn.of(self.provenance)
-        self._evaluation = own_evaluation(self.provenance, str(folder / PROVENANCE))
+        self._evaluation = evaluation_record(self.provenance, str(folder / PROVENANCE))
         self._own_method: Method | None = self._evaluation.score
         self.method: Method = self._own_method or "greedy"
         settings = self.provenance.get("settings", {})
@@ -228,7 +228,7 @@ class LoadedPolicy:
         scorer = Scorer(self._policy.model, self._policy.tokenizer, how, self._answer)
         frames = torch.from_numpy(np.ascontiguousarray(clip.pixels.transpose(0, 3, 1, 2)))
         seed_name = name or hashlib.sha256(clip.pixels.tobytes()).hexdigest()
-        [answers] = scorer.ask(frames[None], [seed_name])  # (1, frames, 3, size, size)
+        [answers] = scorer.score_clips(frames[None], [seed_name])  # (1, frames, 3, size, size)
         return answers
 
     def shape(self, frames: int | None) -> ClipSetting:
@@ -256,7 +256,7 @@ def _interval(
         return None, None, answers.expected.spread if answers.expected else None
     if method == "greedy":
         return None, None, None
-    mean, spread = mean_of(answers.samples)
+    mean, spread = mean_score(answers.samples)
     if mean is None or spread is None:
         return None, None, None
     number = sum(answer.score is not None for answer in answers.samples)

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from vqathinker.params.base import RELEASED
-from vqathinker.policy.label_sentences import about_scores, training_set
+from vqathinker.policy.label_sentences import describe_scores, training_set
 from vqathinker.scoring.sample import SampledClip
 from vqathinker.video.probe import Probe
 from vqathinker.video.sampling import ClipSetting
@@ -54,7 +54,7 @@ class TrainedOn:
     def of(cls, provenance: Mapping[str, Any]) -> Self:
         """Read a policy's provenance."""
         record = provenance.get("trained_on")
-        about = about_scores(provenance)
+        about = describe_scores(provenance)
         if record is None or provenance.get("source") == RELEASED:
             return cls(set=training_set(provenance), about=about)
         ranges = {name: tuple(record[name]) for name in ("mos", "side", "fps", "duration_s")

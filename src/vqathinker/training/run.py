@@ -1,10 +1,9 @@
-"""One training run: from a base policy, clips and labels to checkpoints and a history."""
+"""One training run: from a base policy, clips and labels to checkpoints and history.csv."""
 
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,78 +26,71 @@ from vqathinker.policy.folder.hashes import policy_hash
 from vqathinker.products import MANIFEST
 from vqathinker.training.checkpoints import (
     PROCESSES,
-    TrainingError,
+    checkpoint_to_resume,
     finished_log,
-    last_whole_checkpoint,
     step_of,
 )
-from vqathinker.training.history import (
-    ProgressBar,
-    history_table,
-    times_table,
-)
+from vqathinker.training.history import ProgressBar, history_table, times_table
 from vqathinker.training.setup import build_trainer
-from vqathinker.training.trained_on import describe_labels
+from vqathinker.training.trained_on import describe_training_set
 from vqathinker.video.perturb import PerturbationTable
 from vqathinker.video.sampling import parse_setting
 from vqathinker.video.store import ClipStore
 
-# Settings that change no result: a run resumes under others.
+# Settings that do not change results: a run resumes if only these differ.
 _WITHOUT_EFFECT = {"tensorboard", "keep", "launch", "save_every"}
 
 
 def train(
-    run: str, settings: RunSettings, *, policy: Path, manifest: Path, clips: Sequence[Path],
-    perturbations: Path | None, out: Path, times: Path | None = None,
-) -> None:  # fmt: skip
+    run: str,
+    settings: RunSettings,
+    *,
+    policy: Path,
+    manifest: Path,
+    clips: Sequence[Path],
+    perturbations: Path | None,
+    out: Path,
+    times: Path | None = None,
+) -> None:
     """Train `run` and write `out`/checkpoints/ and `out`/history.csv.
 
-    `times` receives the seconds and memory of each step, which differ between equal runs.
-
-    An interrupted run resumes from its last whole checkpoint if base policy, clips, labels,
-    perturbations, the settings that change results, and their version are the same; otherwise its
-    checkpoints are moved away first.
+    An interrupted run resumes from its last intact checkpoint if base policy, clips, labels,
+    perturbations, the settings that change results, and their version are the same. Otherwise its
+    checkpoints are moved away first. `times` receives seconds and memory of each step.
 
     Raises:
-        InputError: the perturbations are not of these clips, or not there where a reward compares
-            with perturbed copies.
-        TrainingError: fewer clips have a label than a step needs, tensorboard is not installed,
-            or a loss or gradient is not finite.
+        InputError: perturbations are missing or of other clips, fewer clips have a label than a
+            step needs, or a loss or gradient is not finite.
         LockedError: another process trains this run.
     """
-    how = settings.training
-    if how.tensorboard and find_spec("tensorboard") is None:
-        raise TrainingError(
-            "training.tensorboard is true, but the package tensorboard is not installed; run "
-            '`pip install "vqathinker[tensorboard]"`, or set training.tensorboard to false'
-        )
-    # Finds the other processes of this training, if it was launched as several.
+    training = settings.training
+    # Finds the other processes of this training, if there are several.
     state = PartialState(cpu=choose_device(settings.device).type == "cpu")
     rows, store = _labelled_clips(manifest, clips)
-    step_videos = how.videos_per_device * how.gradient_accumulation * state.num_processes
+    step_videos = training.videos_per_device * training.gradient_accumulation * state.num_processes
     if len(rows) < step_videos:
-        raise TrainingError(
+        raise InputError(
             f"{manifest}: {len(rows)} videos have a label and a clip in {clips[0].parent}, but a "
             f"step of run {run} needs {step_videos}: training.videos_per_device "
-            f"{how.videos_per_device} x training.gradient_accumulation "
-            f"{how.gradient_accumulation} x the number of processes; lower one of them, or decode "
-            "more videos of this manifest"
+            f"{training.videos_per_device} x training.gradient_accumulation "
+            f"{training.gradient_accumulation} x the number of processes; lower one of them, or "
+            "decode more videos of this manifest"
         )
-    draws = None if perturbations is None else PerturbationTable(perturbations)
-    if draws is not None:
-        draws.require(rows["prompt"], parse_setting(store.setting).frames)
+    table = None if perturbations is None else PerturbationTable(perturbations)
+    if table is not None:
+        table.require(rows["prompt"], parse_setting(store.setting).frames)
     elif settings.copies:
         raise InputError(
-            f"run {run} compares with perturbed copies, because these rewards.weights are not 0: "
-            f"{', '.join(settings.rewards.weights.perturbed)}; expected --perturbations: draw them "
-            "with `vqathinker perturb`"
+            f"run {run} needs --perturbations, because these rewards.weights are not 0: "
+            f"{', '.join(settings.rewards.weights.perturbed)}; create the file with "
+            "`vqathinker perturb`"
         )
     fingerprint = None
     if state.is_main_process:
         fingerprint = _fingerprint(settings, policy, manifest, perturbations, clips)
     [fingerprint] = broadcast_object_list([fingerprint])
     fingerprint[PROCESSES] = str(state.num_processes)
-    origin = {
+    provenance = {
         "run": run,
         "base": str(policy),
         "inputs": fingerprint,
@@ -106,29 +98,32 @@ def train(
         "data": str(manifest),
         "setting": store.setting,
         "base_policy": {"policy": fingerprint["policy"], **read_provenance(policy)},
-        "trained_on": describe_labels(manifest, set(rows["prompt"])),
+        "trained_on": describe_training_set(manifest, set(rows["prompt"])),
     }
     lock = single_writer(out, out / ".lock", "trains this run")
     with lock if state.is_main_process else nullcontext():
-        resume = last_whole_checkpoint(out, fingerprint) if state.is_main_process else None
+        resume = checkpoint_to_resume(out, fingerprint) if state.is_main_process else None
         [resume] = broadcast_object_list([resume])
         log = finished_log(resume) if resume else None
         if log is None:
-            trainer = build_trainer(policy, rows, store, settings, draws, out, origin)
+            trainer = build_trainer(policy, rows, store, settings, table, out, provenance)
             trainer.remove_callback(PrinterCallback)
             if state.is_main_process:
                 trainer.add_callback(ProgressBar(run))
-                if how.tensorboard:
-                    from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415  optional
-
+                if training.tensorboard:
                     done = 0 if resume is None else step_of(resume)
-                    # TensorBoard hides earlier events of steps that a resumed run repeats.
-                    writer = SummaryWriter(str(out / "tensorboard"), purge_step=done + 1)
-                    trainer.add_callback(TensorBoardCallback(writer))
+                    trainer.add_callback(_tensorboard(out, done))
             trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
             log = trainer.state.log_history
         if state.is_main_process:
             _write(log, out, times)
+
+
+def _tensorboard(out: Path, done: int) -> TensorBoardCallback:
+    from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415  optional
+
+    # `purge_step` hides earlier events of steps that a resumed run repeats.
+    return TensorBoardCallback(SummaryWriter(str(out / "tensorboard"), purge_step=done + 1))
 
 
 def _write(log: list[dict[str, Any]], out: Path, times: Path | None) -> None:
@@ -140,6 +135,7 @@ def _write(log: list[dict[str, Any]], out: Path, times: Path | None) -> None:
 
 
 def _labelled_clips(manifest: Path, clips: Sequence[Path]) -> tuple[Dataset, ClipStore]:
+    """Rows of `prompt` (video id), `mos` and `clip` (row number), and the clips."""
     store = ClipStore(clips)
     table = read_columns(manifest, ["video", "mos_training"], MANIFEST)
     labelled = table[table["video"].isin(set(store.ids))].reset_index(drop=True)
@@ -148,9 +144,13 @@ def _labelled_clips(manifest: Path, clips: Sequence[Path]) -> tuple[Dataset, Cli
 
 
 def _fingerprint(
-    settings: RunSettings, policy: Path, manifest: Path, perturbations: Path | None,
+    settings: RunSettings,
+    policy: Path,
+    manifest: Path,
+    perturbations: Path | None,
     clips: Sequence[Path],
-) -> dict[str, str]:  # fmt: skip
+) -> dict[str, str]:
+    """Everything that changes results: settings, their version, and the content of all inputs."""
     with_effect = settings.model_dump_json(exclude={"training": _WITHOUT_EFFECT})
     with ThreadPoolExecutor() as pool:  # the paper's clips are 100 GB
         hashes = " ".join(pool.map(sha256_of_file, clips))

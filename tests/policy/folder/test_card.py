@@ -1,4 +1,4 @@
-"""Model cards: they tell what is on record, and how they say to use a policy works."""
+"""Model cards: results, and the example of use."""
 
 import re
 from pathlib import Path
@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from vqathinker.phases.parameters import resolve
-from vqathinker.policy.folder.card import ABOUT_RESULTS, model_card, with_results
+from vqathinker.policy.folder.card import NO_RESULTS, model_card, with_results
 from vqathinker.policy.folder.checkpoint import Policy, save_policy
-from vqathinker.policy.inputs import generation_defaults
+from vqathinker.policy.inputs import default_generation_config
 from vqathinker.policy.sizes import config_of
 
 RUN = {"run": "grpo", "steps": 240, "data": "data/demo_train/manifest.parquet", "setting": "6x112"}
@@ -19,19 +19,19 @@ RUN = {"run": "grpo", "steps": 240, "data": "data/demo_train/manifest.parquet", 
 
 @pytest.fixture
 def card(config: dict[str, Any]) -> str:
-    """Of a run whose temporal reward weighs nothing."""
+    """The card of a run without temporal reward."""
     settings = resolve(config)["runs"]["grpo-no-temporal"]
     return model_card("grpo/policy", "A policy.\n", config_of("8B"), RUN | {"settings": settings})
 
 
-def test_results_are_put_in_their_place_and_replaced(card: str) -> None:
+def test_results_are_inserted_and_replaced(card: str) -> None:
     once = with_results(card, ["| SRCC |\n|--|\n| 0.8 |\n", "| PLCC |\n|--|\n| 0.7 |"])
-    assert ABOUT_RESULTS not in once
+    assert NO_RESULTS not in once
     assert once.index("## Results") < once.index("| 0.8 |") < once.index("| 0.7 |")
     assert once.index("| 0.7 |") < once.index("## Limits")
     again = with_results(once, ["| 0.9 |"])
     assert "0.8" not in again.partition("## Results")[2].partition("## Limits")[0]
-    assert with_results(again, [ABOUT_RESULTS]) == card
+    assert with_results(again, [NO_RESULTS]) == card
 
 
 def write_video(path: Path) -> None:
@@ -45,12 +45,12 @@ def write_video(path: Path) -> None:
         container.mux(stream.encode())
 
 
-def test_the_way_to_score_a_clip_that_a_card_shows_works(
+def test_example_of_the_card_runs(
     tmp_path: Path, loaded: Policy, policy: Any, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     policy.config.setting = "6x56"
-    policy.generation_config = generation_defaults(loaded.tokenizer)
+    policy.generation_config = default_generation_config(loaded.tokenizer)
     policy.generation_config.max_new_tokens = 5
     save_policy(policy, loaded.tokenizer, tmp_path / "mine", "Mine.\n", {})
     write_video(tmp_path / "clip.mp4")

@@ -1,4 +1,4 @@
-"""Policy folders: they come back bit by bit, without pickle, and say what is wrong with them."""
+"""Policy folders: saving, loading, hashes, export, errors."""
 
 import json
 import pickle
@@ -28,7 +28,7 @@ BIAS = "model.motion_projector.3.bias"
 
 @pytest.fixture
 def folder(tmp_path: Path, tiny_base: Path) -> Path:
-    """A copy of the tiny policy's folder, free to be spoiled."""
+    """A copy of the tiny policy's folder, to be damaged."""
     return shutil.copytree(tiny_base, tmp_path / "policy")
 
 
@@ -45,7 +45,7 @@ def change_tensors(folder: Path, change: Callable[[Tensors], Any]) -> None:
     save_file(tensors, path, metadata={"format": "pt"})
 
 
-def test_a_saved_policy_comes_back_bit_by_bit(
+def test_saved_policy_loads_bit_by_bit(
     tmp_path: Path, policy: Model, loaded: Policy, ids: Tensor, pixels: Tensor
 ) -> None:
     encoder = policy.model.motion_encoder
@@ -64,7 +64,7 @@ def test_a_saved_policy_comes_back_bit_by_bit(
     assert again.tokenizer.decode([again.tokenizer.eos_token_id]) == "<|im_end|>"
 
 
-def test_nothing_is_pickled(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loading_does_not_unpickle(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: Any, **kwargs: Any) -> None:
         raise AssertionError("something was unpickled")
 
@@ -75,7 +75,7 @@ def test_nothing_is_pickled(folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "provenance.json"])
-def test_a_folder_that_lacks_a_part_is_no_policy(folder: Path, name: str) -> None:
+def test_missing_part_of_a_folder_is_named(folder: Path, name: str) -> None:
     (folder / name).unlink()
     with pytest.raises(InputError, match=name):
         load_policy(folder)
@@ -89,7 +89,7 @@ def test_a_folder_that_lacks_a_part_is_no_policy(folder: Path, name: str) -> Non
     ],
     ids=["other name", "other shape"],
 )
-def test_tensors_that_do_not_fit_are_named(
+def test_unexpected_tensors_are_named(
     folder: Path, change: Callable[[Tensors], Any], named: str
 ) -> None:
     change_tensors(folder, change)
@@ -97,25 +97,25 @@ def test_tensors_that_do_not_fit_are_named(
         load_policy(folder)
 
 
-def test_the_hash_stands_for_weights_configuration_and_tokenizer(folder: Path) -> None:
+def test_hash_covers_weights_configuration_and_tokenizer(folder: Path) -> None:
     before = policy_hash(folder)
     assert json.loads((folder / "provenance.json").read_text())["policy"] == before
     (folder / "README.md").write_text("other words")
     (folder / "provenance.json").write_text("{}")
     assert policy_hash(folder) == before
-    seen = {before}
+    hashes = {before}
     change_tensors(folder, lambda tensors: tensors[BIAS].add_(1e-6))
-    seen.add(policy_hash(folder))
+    hashes.add(policy_hash(folder))
     for name in ("config.json", "tokenizer.json"):
         (folder / name).write_bytes((folder / name).read_bytes() + b"\n")
-        seen.add(policy_hash(folder))
-    assert len(seen) == 4
+        hashes.add(policy_hash(folder))
+    assert len(hashes) == 4
 
 
-def test_a_run_exports_its_last_checkpoint_with_its_origin(
+def test_export_uses_the_last_checkpoint(
     tmp_path: Path, policy: Model, loaded: Policy, settings: RunSettings
 ) -> None:
-    for step in (9, 10):  # by number, not by name
+    for step in (9, 10):  # sorted by number, not by name
         with torch.no_grad():
             policy.get_parameter(BIAS).fill_(step)
         folder = tmp_path / "grpo" / "checkpoints" / f"checkpoint-{step}"
@@ -133,9 +133,7 @@ def test_a_run_exports_its_last_checkpoint_with_its_origin(
     assert "models/base/tiny" in card
 
 
-def test_a_run_without_a_checkpoint_cannot_be_exported(
-    tmp_path: Path, settings: RunSettings
-) -> None:
+def test_export_without_checkpoint_is_an_error(tmp_path: Path, settings: RunSettings) -> None:
     with pytest.raises(InputError, match=r"/checkpoints\b"):
         export("grpo", settings, tmp_path, tmp_path / "policy")
     assert not (tmp_path / "policy").exists()

@@ -1,4 +1,4 @@
-"""What is said of a policy is what its files hold."""
+"""The description of a policy folder."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ def record(folder: Path, **more: Any) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | more))
 
 
-def test_parts_add_up_to_the_model(folder: Path) -> None:
+def test_parts_sum_to_the_model(folder: Path) -> None:
     facts, model = describe(folder), load_policy(folder).model
     body = model.model
     frozen = sum(buffer.numel() for buffer in body.motion_encoder.buffers())
@@ -39,7 +39,7 @@ def test_parts_add_up_to_the_model(folder: Path) -> None:
     assert facts["parts"].keys() == PARTS.keys()
 
 
-def test_what_a_run_froze_is_not_trained(folder: Path, config: dict[str, Any]) -> None:
+def test_frozen_parts_are_not_listed_as_trained(folder: Path, config: dict[str, Any]) -> None:
     settings = resolve(config)["runs"]["grpo"]
     record(folder, run="grpo", steps=10, settings=settings)
     trained = {name for name, part in describe(folder)["parts"].items() if part["trained"]}
@@ -50,16 +50,16 @@ def test_what_a_run_froze_is_not_trained(folder: Path, config: dict[str, Any]) -
     assert trained == {"vision", "projector", "motion_projector"}
 
 
-def test_a_changed_folder_is_noticed(folder: Path) -> None:
+def test_changed_folder_is_detected(folder: Path) -> None:
     assert describe(folder)["intact"]
-    assert "NOT AS RECORDED" not in format_facts(describe(folder))
+    assert "DIFFERS FROM THE RECORD" not in format_facts(describe(folder))
     path = folder / "tokenizer_config.json"
     path.write_bytes(path.read_bytes() + b"\n")
     assert not describe(folder)["intact"]
-    assert "NOT AS RECORDED" in format_facts(describe(folder))
+    assert "DIFFERS FROM THE RECORD" in format_facts(describe(folder))
 
 
-def test_the_text_tells_setting_and_origin(folder: Path) -> None:
+def test_text_contains_setting_and_base(folder: Path) -> None:
     written = json.loads((folder / "config.json").read_text()) | {"setting": "6x56"}
     (folder / "config.json").write_text(json.dumps(written))
     record(folder, run="grpo", base="models/base/tiny")

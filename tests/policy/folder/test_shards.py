@@ -1,4 +1,4 @@
-"""Sharded safetensors come back bit by bit, and what is wrong or does not fit is named."""
+"""Sharded safetensors: round trip, damaged files, memory."""
 
 from pathlib import Path
 
@@ -18,12 +18,10 @@ INDEX = "model.safetensors.index.json"
 
 
 @pytest.mark.parametrize(("limit", "files"), [(10**6, 1), (100, 3), (1, 4)])
-def test_tensors_come_back_whatever_the_size_of_a_file(
-    tmp_path: Path, limit: int, files: int
-) -> None:
+def test_shards_of_any_size_keep_the_tensors(tmp_path: Path, limit: int, files: int) -> None:
     whole = torch.randn((30, 4), generator=torch.Generator().manual_seed(0))
     tensors = {
-        "a": whole[:5],  # 80 bytes of a larger tensor
+        "a": whole[:5],  # a slice of a larger tensor, 80 bytes
         "b": torch.tensor(7),
         "c": whole.bfloat16()[:20],
         "d": torch.arange(6, dtype=torch.int32),
@@ -41,7 +39,7 @@ def test_tensors_come_back_whatever_the_size_of_a_file(
     assert sum(path.stat().st_size for path in tmp_path.glob("*.safetensors")) < 2000
 
 
-def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+def test_damaged_file_is_named(tmp_path: Path) -> None:
     save_file({"a": torch.ones(100)}, tmp_path / "model.safetensors")
     whole = (tmp_path / "model.safetensors").read_bytes()
     (tmp_path / "model.safetensors").write_bytes(whole[:-10])
@@ -49,7 +47,7 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
         Shards(tmp_path)
 
 
-def test_a_policy_that_does_not_fit_is_refused(
+def test_policy_larger_than_memory_is_an_error(
     tiny_base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shards, "free_bytes", lambda device: 1000)

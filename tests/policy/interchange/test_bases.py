@@ -1,4 +1,4 @@
-"""Base policies that others made: a policy folder as it is, and weights in the authors' layout."""
+"""Base policies from policy folders and from checkpoints in the authors' layout."""
 
 import hashlib
 import shutil
@@ -31,7 +31,7 @@ Tensors = dict[str, Tensor]
 
 @pytest.fixture(scope="module")
 def ours(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> Iterator[Path]:
-    """A policy with SlowFast, small but for that."""
+    """A small policy with SlowFast."""
     tokenizer = load_policy(tiny_base).tokenizer
     config = VQAThinkerConfig(
         motion={"encoder": "slowfast_r50"}, setting="12x560",
@@ -62,7 +62,7 @@ def theirs(ours: Path) -> Path:
 
 @pytest.fixture
 def saved_as(tmp_path: Path, theirs: Path) -> Iterator[Callable[..., Path]]:
-    """saved_as(change): a copy of that checkpoint whose tensors went through `change`."""
+    """saved_as(change): a copy of that checkpoint with tensors changed by `change`."""
     folder = tmp_path / "checkpoint"
 
     def write(change: Callable[[Tensors], Tensors]) -> Path:
@@ -86,7 +86,7 @@ def original(repo: Path | str, motion: Path | None = None, **changes: Any) -> Or
     )
 
 
-def taken(repo: Path | str) -> PolicyBaseParams:
+def policy_base(repo: Path | str) -> PolicyBaseParams:
     return PolicyBaseParams(name="mine", kind="policy", repo=str(repo), revision="main")
 
 
@@ -96,10 +96,8 @@ def assert_same_tensors(one: Path, other: Path) -> None:
     assert [n for n in before if not torch.equal(after[n](), before[n]())] == []
 
 
-def test_weights_in_the_authors_layout_become_a_base(
-    tmp_path: Path, ours: Path, theirs: Path
-) -> None:
-    """Their own SlowFast comes before the file that the parameters name."""
+def test_authors_checkpoint_becomes_a_base(tmp_path: Path, ours: Path, theirs: Path) -> None:
+    """Its own SlowFast takes precedence over the file in the parameters."""
     prepare_original_base(original(theirs, tmp_path / "not there"), tmp_path / "base")
     assert_same_tensors(ours, tmp_path / "base")
     record = load_policy(tmp_path / "base").provenance
@@ -111,22 +109,22 @@ def test_weights_in_the_authors_layout_become_a_base(
     shutil.rmtree(tmp_path)
 
 
-def test_the_authors_weights_are_brought_and_imported_once_for_scoring(
+def test_authors_weights_are_imported_once_for_scoring(
     tmp_path: Path, ours: Path, theirs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = []
+    downloads = []
 
     def snapshot(repo: str, *, revision: str, allow_patterns: list[str]) -> str:
-        asked.append((repo, revision))
+        downloads.append((repo, revision))
         return str(theirs)
 
     monkeypatch.setattr("vqathinker.policy.interchange.snapshot.snapshot_download", snapshot)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     folder = find_policy("authors")
-    assert set(asked) == {(RELEASED, "main")}
-    asked.clear()
+    assert set(downloads) == {(RELEASED, "main")}
+    downloads.clear()
     assert find_policy("authors") == folder
-    assert asked == []
+    assert downloads == []
     assert folder.is_relative_to(tmp_path / "vqathinker")
     assert_same_tensors(ours, folder)
     about = LoadedPolicy(folder, "cpu").about()
@@ -138,7 +136,7 @@ def test_the_authors_weights_are_brought_and_imported_once_for_scoring(
     shutil.rmtree(tmp_path)
 
 
-def test_a_checkpoint_without_slowfast_gets_it_from_the_file_that_is_named(
+def test_checkpoint_without_slowfast_uses_the_given_file(
     tmp_path: Path, ours: Path, saved_as: Callable[..., Path]
 ) -> None:
     encoder = load_policy(ours).model.model.motion_encoder
@@ -155,9 +153,7 @@ def test_a_checkpoint_without_slowfast_gets_it_from_the_file_that_is_named(
 HEAD = "language_model.lm_head.weight"
 
 
-def test_other_names_are_refused_with_the_first_of_them(
-    tmp_path: Path, saved_as: Callable[..., Path]
-) -> None:
+def test_other_tensor_names_are_listed(tmp_path: Path, saved_as: Callable[..., Path]) -> None:
     renamed = saved_as(lambda tensors: {f"module.{HEAD}": tensors.pop(HEAD), **tensors})
     with pytest.raises(InputError) as caught:
         prepare_original_base(original(renamed), tmp_path / "base")
@@ -166,18 +162,15 @@ def test_other_names_are_refused_with_the_first_of_them(
     assert not (tmp_path / "base").exists()
 
 
-def test_a_policy_folder_is_taken_byte_by_byte_and_keeps_its_record(
-    tmp_path: Path, tiny_base: Path
-) -> None:
-    prepare_policy_base(taken(tiny_base), tmp_path / "base")
+def test_policy_folder_is_copied_with_its_provenance(tmp_path: Path, tiny_base: Path) -> None:
+    prepare_policy_base(policy_base(tiny_base), tmp_path / "base")
     policy, before = load_policy(tmp_path / "base"), load_policy(tiny_base)
     assert policy.provenance["policy"] == policy_hash(tiny_base) == before.provenance["policy"]
     assert policy.provenance["source_provenance"] == before.provenance
     assert policy.provenance["source"] == str(tiny_base)
-    assert "as it is" in (tmp_path / "base" / "README.md").read_text()
 
 
-def test_a_policy_folder_that_is_not_what_its_record_says_is_refused(
+def test_policy_folder_that_differs_from_its_record_is_an_error(
     tmp_path: Path, tiny_base: Path
 ) -> None:
     folder = shutil.copytree(tiny_base, tmp_path / "changed")
@@ -186,8 +179,8 @@ def test_a_policy_folder_that_is_not_what_its_record_says_is_refused(
     tensors[name] = tensors[name] + 1
     save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
     with pytest.raises(InputError, match=r"provenance\.json"):
-        prepare_policy_base(taken(folder), tmp_path / "base")
+        prepare_policy_base(policy_base(folder), tmp_path / "base")
     save_file({**tensors, "extra": torch.ones(1)}, folder / WEIGHTS, metadata={"format": "pt"})
     with pytest.raises(InputError, match="extra: not expected"):
-        prepare_policy_base(taken(folder), tmp_path / "base")
+        prepare_policy_base(policy_base(folder), tmp_path / "base")
     assert not (tmp_path / "base").exists()

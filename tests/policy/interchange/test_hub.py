@@ -1,4 +1,4 @@
-"""InternVL3 from the hub becomes a policy: its tensors as they are, a fresh motion projector."""
+"""Base policies from InternVL3: unchanged tensors, a new motion branch."""
 
 import hashlib
 import json
@@ -20,11 +20,11 @@ from transformers import (
     Qwen2Config,
 )
 
+from vqathinker.errors import InputError
 from vqathinker.params.base import HubBaseParams
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
-from vqathinker.policy.inputs import image_token
+from vqathinker.policy.inputs import image_token_id
 from vqathinker.policy.interchange.bases import prepare_hub_base
-from vqathinker.policy.interchange.snapshot import HubError
 from vqathinker.policy.motion.slowfast import SlowFastR50
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -32,7 +32,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory, draw: Callable[..., Tensor]) -> Path:
-    """SlowFast's file as pytorchvideo has it, with the golden weights."""
+    """A file as pytorchvideo's, with the golden weights."""
     path = tmp_path_factory.mktemp("weights") / "SLOWFAST_8x8_R50.pyth"
     state = {name: draw(name, tensor) for name, tensor in SlowFastR50().state_dict().items()}
     torch.save({"model_state": state}, path)
@@ -43,7 +43,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory, draw: Callable[..., Tensor
 def repository(
     tmp_path_factory: pytest.TempPathFactory, tokenizer: PreTrainedTokenizerBase
 ) -> Path:
-    """What a snapshot of a tiny InternVL3 in transformers' own layout would be."""
+    """A tiny InternVL3 in transformers' layout."""
     folder = tmp_path_factory.mktemp("snapshots") / COMMIT
     config = InternVLConfig(
         vision_config=InternVLVisionConfig(
@@ -54,7 +54,7 @@ def repository(
             vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
             num_key_value_heads=1, intermediate_size=64,
         ),
-        image_token_id=image_token(tokenizer), image_seq_length=64, tie_word_embeddings=False,
+        image_token_id=image_token_id(tokenizer), image_seq_length=64, tie_word_embeddings=False,
     )  # fmt: skip
     torch.manual_seed(0)
     InternVLForConditionalGeneration(config).bfloat16().save_pretrained(folder)
@@ -77,7 +77,7 @@ def policy(tmp_path_factory: pytest.TempPathFactory, repository: Path, weights: 
     return load_policy(out, dtype=None)
 
 
-def test_every_tensor_of_the_stock_model_is_kept(policy: Policy, repository: Path) -> None:
+def test_tensors_of_internvl_are_kept(policy: Policy, repository: Path) -> None:
     stock = InternVLForConditionalGeneration.from_pretrained(repository).state_dict()
     ours = policy.model.state_dict()
     assert all(torch.equal(ours[name], tensor) for name, tensor in stock.items())
@@ -86,7 +86,7 @@ def test_every_tensor_of_the_stock_model_is_kept(policy: Policy, repository: Pat
     assert policy.model.lm_head.weight is not policy.model.get_input_embeddings().weight
 
 
-def test_the_motion_projector_is_drawn_as_the_authors_draw_it(policy: Policy) -> None:
+def test_motion_projector_is_initialised_as_by_the_authors(policy: Policy) -> None:
     norm, first, _, second = policy.model.model.motion_projector
     for linear in (first, second):
         weight = linear.weight.detach().float()
@@ -98,7 +98,7 @@ def test_the_motion_projector_is_drawn_as_the_authors_draw_it(policy: Policy) ->
     assert not norm.bias.any()
 
 
-def test_the_motion_encoder_has_the_public_weights(
+def test_motion_encoder_has_the_public_weights(
     policy: Policy, weights: Path, draw: Callable[..., Tensor]
 ) -> None:
     state = policy.model.model.motion_encoder.state_dict()
@@ -108,43 +108,41 @@ def test_the_motion_encoder_has_the_public_weights(
     assert policy.provenance["params"]["motion"]["weights"] == str(weights)
 
 
-def test_a_size_is_downloaded_by_name_at_its_revision_without_code_or_pickles(
+def test_size_is_downloaded_by_name_and_revision(
     tmp_path: Path, policy: Policy, repository: Path, weights: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    asked: list[tuple[Any, ...]] = []
+    downloads: list[tuple[Any, ...]] = []
 
     def snapshot(repo: str, *, revision: str, allow_patterns: list[str]) -> str:
-        asked.append((repo, revision, sorted(allow_patterns)))
+        downloads.append((repo, revision, sorted(allow_patterns)))
         return str(repository)
 
     monkeypatch.setattr("vqathinker.policy.interchange.snapshot.snapshot_download", snapshot)
     wanted = params(None, weights, name="internvl3-8b", revision="v1", seed=4)
     prepare_hub_base(wanted, tmp_path / "base")
     patterns = ["*.json", "*.safetensors", "*.txt"]
-    assert asked == [("OpenGVLab/InternVL3-8B-hf", "v1", patterns)]
+    assert downloads == [("OpenGVLab/InternVL3-8B-hf", "v1", patterns)]
     record = json.loads((tmp_path / "base" / "provenance.json").read_text())
     assert record["commit"] == COMMIT
     drawn = load_file(tmp_path / "base" / "model.safetensors")["model.motion_projector.3.weight"]
-    assert not torch.equal(drawn, policy.model.model.motion_projector[3].weight)  # seed 3
+    assert not torch.equal(drawn, policy.model.model.motion_projector[3].weight)  # of seed 3
     shutil.rmtree(tmp_path / "base")
 
 
-def test_without_the_hub_it_is_told_how_to_bring_the_files(
+def test_missing_network_is_an_error(
     tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def offline(*_: Any, **__: Any) -> str:
         raise LocalEntryNotFoundError("no network")
 
     monkeypatch.setattr("vqathinker.policy.interchange.snapshot.snapshot_download", offline)
-    with pytest.raises(HubError, match=r"OpenGVLab/InternVL3-1B-hf"):
+    with pytest.raises(InputError, match=r"OpenGVLab/InternVL3-1B-hf"):
         prepare_hub_base(params(None, weights), tmp_path / "base")
 
 
-def test_another_layout_is_sent_to_the_import(
-    tmp_path: Path, repository: Path, weights: Path
-) -> None:
+def test_other_layout_is_an_error(tmp_path: Path, repository: Path, weights: Path) -> None:
     copy = shutil.copytree(repository, tmp_path / "copy")
     (copy / "config.json").write_text('{"model_type": "internvl_chat"}')
-    with pytest.raises(HubError, match=r"model_type.*internvl_chat"):
+    with pytest.raises(InputError, match=r"model_type.*internvl_chat"):
         prepare_hub_base(params(copy, weights), tmp_path / "base")

@@ -1,4 +1,4 @@
-"""The authors' checkpoint layout: the same numbers come out of it, and the same bits go back.
+"""The authors' checkpoint layout: the same logits, and the same bits after export.
 
 Golden values: `policy.json`, the authors' whole policy (clh124/VQAThinker at ee47a40) at a tiny
 size: every name and shape of its checkpoint, and what it answers in both settings.
@@ -29,8 +29,8 @@ from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 Drawn = Callable[[str, Tensor], Tensor]
 
 GOLDENS = Path(os.environ["VQATHINKER_GOLDENS"])
-TOLERANCE = 1e-3  # relative to the spread
-# One shard for each, in the order of the checkpoint.
+TOLERANCE = 1e-3  # relative to the standard deviation
+# Prefixes of the tensors in each shard, in the order of the checkpoint.
 SHARDS = (("vision_model.", "mlp1."), ("language_model.",), ("slowfast_model.",), ("motion_mlp.",))
 EYE = "model-00001-of-00004.safetensors"
 
@@ -52,7 +52,7 @@ def write_config(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory, draw: Drawn) -> Path:
-    """The golden checkpoint in four shards, with a tokenizer that has a word for each id."""
+    """The golden checkpoint in four shards, with a tokenizer of one word per id."""
     case = golden()
     folder = tmp_path_factory.mktemp("authors") / "checkpoint"
     folder.mkdir()
@@ -100,7 +100,7 @@ def policy(imported: Path) -> Policy:
 
 @pytest.fixture
 def all_cores() -> Iterator[None]:
-    """A prompt of 4862 tokens takes half a minute on one."""
+    """A prompt of 4862 tokens takes half a minute on one core."""
     before = torch.get_num_threads()
     torch.set_num_threads(os.cpu_count() or 1)
     yield
@@ -110,7 +110,7 @@ def all_cores() -> Iterator[None]:
 @pytest.mark.usefixtures("all_cores")
 @pytest.mark.parametrize("setting", sorted(golden()["cases"]))
 @torch.no_grad()
-def test_an_imported_policy_answers_as_the_authors(policy: Policy, setting: str) -> None:
+def test_imported_policy_has_the_authors_logits(policy: Policy, setting: str) -> None:
     case = golden()["cases"][setting]
     frames, size = case["frames"], case["size"]
     ids = torch.tensor([token for token, times in case["prompt"] for _ in range(times)])
@@ -130,7 +130,7 @@ def test_an_imported_policy_answers_as_the_authors(policy: Policy, setting: str)
         assert float(difference) < TOLERANCE, name
 
 
-def test_a_policy_goes_back_bit_by_bit(
+def test_export_returns_the_imported_bits(
     tmp_path: Path, checkpoint: Path, imported: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
@@ -151,15 +151,15 @@ def test_a_policy_goes_back_bit_by_bit(
     shutil.rmtree(tmp_path)
 
 
-def test_every_tensor_of_a_policy_has_its_place(policy: Policy) -> None:
+def test_every_tensor_has_a_name_in_the_authors_layout(policy: Policy) -> None:
     names = {original_name(name)[0] for name in policy.model.state_dict()}
     assert names == golden()["state_dict"].keys()
     with pytest.raises(KeyError, match=r"model\.elsewhere"):
         original_name("model.elsewhere")
 
 
-def test_a_policy_of_ours_goes_there_and_comes_back(tmp_path: Path, tiny_base: Path) -> None:
-    """With what the golden one has not: normed queries, tied embeddings, two precisions."""
+def test_export_and_import_keep_all_tensors(tmp_path: Path, tiny_base: Path) -> None:
+    """Covers what the golden one lacks: normed queries, tied embeddings, two precisions."""
     config = VQAThinkerConfig(
         motion={"encoder": "slowfast_r50", "time_repeat": {"6": 6, "12": 4}}, setting="12x560",
         vision_config=InternVLVisionConfig(
@@ -198,20 +198,20 @@ def test_a_policy_of_ours_goes_there_and_comes_back(tmp_path: Path, tiny_base: P
 @pytest.mark.parametrize(
     ("name", "named"),
     [
-        ("config.json", r"spoiled/config\.json"),
-        ("tokenizer.json", r"spoiled: .* tokenizer"),
-        (EYE, f"no {EYE}"),
+        ("config.json", r"incomplete/config\.json"),
+        ("tokenizer.json", r"incomplete: .* tokenizer"),
+        (EYE, EYE),
         ("model.safetensors.index.json", r"model\.safetensors\.index\.json"),
     ],
 )
-def test_a_part_that_is_not_there_is_told(
+def test_missing_part_of_a_checkpoint_is_named(
     tmp_path: Path, checkpoint: Path, name: str, named: str
 ) -> None:
-    spoiled = tmp_path / "spoiled"
-    spoiled.mkdir()
+    incomplete = tmp_path / "incomplete"
+    incomplete.mkdir()
     for path in checkpoint.iterdir():
         if path.name not in {name, "tokenizer_config.json"}:
-            (spoiled / path.name).symlink_to(path)
+            (incomplete / path.name).symlink_to(path)
     with pytest.raises(InputError, match=named):
-        import_original(spoiled, tmp_path / "policy")
+        import_original(incomplete, tmp_path / "policy")
     assert not (tmp_path / "policy").exists()

@@ -1,4 +1,4 @@
-"""SlowFast-R50: the authors' numbers, the public weights' names, frozen, and by number of frames.
+"""SlowFast-R50: the authors' features, names of the weights, frozen, numbers of frames.
 
 Golden values: `motion.json`, computed with the authors' functions (clh124/VQAThinker at ee47a40)
 and pytorchvideo 0.1.5; the names and shapes of `policy.json` are those of the authors' checkpoint.
@@ -35,7 +35,7 @@ def encoder(draw: Callable[[str, Tensor], Tensor]) -> SlowFastR50:
 
 
 @pytest.mark.parametrize("setting", sorted(golden("motion.json")))
-def test_the_feature_is_the_authors(encoder: SlowFastR50, setting: str) -> None:
+def test_feature_equals_the_authors(encoder: SlowFastR50, setting: str) -> None:
     case = golden("motion.json")[setting]
     frames, size = case["frames"], case["size"]
     assert frames // case["slow_divisor"] == -(-frames // 4)
@@ -48,7 +48,7 @@ def test_the_feature_is_the_authors(encoder: SlowFastR50, setting: str) -> None:
     torch.testing.assert_close(feature, expected, rtol=TOLERANCE, atol=1e-5)
 
 
-def test_names_and_shapes_are_those_of_the_public_weights(encoder: SlowFastR50) -> None:
+def test_tensors_are_those_of_the_public_weights(encoder: SlowFastR50) -> None:
     prefix = "slowfast_model.feature_extraction."
     theirs = {
         name.replace(prefix, "blocks."): tuple(shape)
@@ -58,7 +58,7 @@ def test_names_and_shapes_are_those_of_the_public_weights(encoder: SlowFastR50) 
     assert {name: tuple(v.shape) for name, v in encoder.state_dict().items()} == theirs
 
 
-def test_it_never_trains(encoder: SlowFastR50) -> None:
+def test_encoder_is_frozen(encoder: SlowFastR50) -> None:
     before = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
     clip = torch.randn((1, 6, 3, 224, 224), generator=torch.Generator().manual_seed(0))
     feature = encoder.train()(clip.requires_grad_())
@@ -68,7 +68,7 @@ def test_it_never_trains(encoder: SlowFastR50) -> None:
     assert all(torch.equal(before[name], v) for name, v in encoder.state_dict().items())
 
 
-def test_a_clip_s_feature_depends_neither_on_the_others_nor_on_the_precision_around(
+def test_feature_is_independent_of_batch_and_autocast(
     encoder: SlowFastR50,
 ) -> None:
     clips = torch.randn((2, 6, 3, 224, 224), generator=torch.Generator().manual_seed(1))
@@ -80,13 +80,13 @@ def test_a_clip_s_feature_depends_neither_on_the_others_nor_on_the_precision_aro
 
 
 @given(frames=st.integers(1, 64).filter(lambda frames: frames != 12))
-def test_without_a_row_features_are_repeated_just_often_enough(frames: int) -> None:
+def test_repetitions_are_just_enough_for_the_pools(frames: int) -> None:
     repeat, slow = time_repeats(frames), -(-frames // 4)
     assert repeat * slow >= 8
     assert repeat * frames >= 32
     assert repeat == 1 or (repeat - 1) * slow < 8 or (repeat - 1) * frames < 32
 
 
-def test_frames_that_are_too_small_are_refused(encoder: SlowFastR50) -> None:
+def test_too_small_frames_are_an_error(encoder: SlowFastR50) -> None:
     with pytest.raises(ValueError, match=r"\b192 px.*\b193\b"):
         encoder(torch.zeros((1, 6, 3, 192, 192)))

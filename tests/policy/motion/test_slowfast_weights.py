@@ -1,4 +1,4 @@
-"""Public weights: had by path or address, checked by hash, and nothing in them is run."""
+"""Public weights: loaded by path or URL, checked by hash, never unpickled."""
 
 import hashlib
 import pickle
@@ -19,7 +19,7 @@ State = dict[str, Tensor]
 
 @pytest.fixture(scope="module")
 def state() -> State:
-    """As pytorchvideo's file has it: with a classifier, and recognisable values."""
+    """The content of pytorchvideo's file: with classifier, all values 0.5."""
     own = {name: torch.full_like(v, 0.5) for name, v in SlowFastR50().state_dict().items()}
     return own | {
         "blocks.6.proj.weight": torch.ones(400, 2304),
@@ -29,7 +29,7 @@ def state() -> State:
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Torch's folder of downloads."""
+    """Torch's download folder."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setattr(torch.hub, "_hub_dir", None)
     return tmp_path / "torch" / "hub" / "checkpoints"
@@ -44,9 +44,7 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_the_encoder_takes_every_tensor_and_counters_of_batches_may_be_left_out(
-    tmp_path: Path, state: State
-) -> None:
+def test_encoder_loads_all_tensors(tmp_path: Path, state: State) -> None:
     fewer = {name: v for name, v in state.items() if not name.endswith("num_batches_tracked")}
     encoder = SlowFastR50()
     load_weights(encoder, write(tmp_path / "sf.pyth", {"model_state": fewer}))
@@ -56,9 +54,9 @@ def test_the_encoder_takes_every_tensor_and_counters_of_batches_may_be_left_out(
     assert not list(encoder.parameters())
 
 
-def test_tensors_that_do_not_fit_are_named(tmp_path: Path, state: State) -> None:
-    spoiled = {name: value for name, value in state.items() if name != FIRST}
-    path = write(tmp_path / "sf.pyth", {"model_state": spoiled | {"blocks.7.x": torch.ones(1)}})
+def test_unexpected_tensors_are_named(tmp_path: Path, state: State) -> None:
+    incomplete = {name: value for name, value in state.items() if name != FIRST}
+    path = write(tmp_path / "sf.pyth", {"model_state": incomplete | {"blocks.7.x": torch.ones(1)}})
     with pytest.raises(InputError) as caught:
         load_weights(SlowFastR50(), path)
     for named in (path, f"{FIRST}: missing", "blocks.7.x: not expected"):
@@ -66,14 +64,14 @@ def test_tensors_that_do_not_fit_are_named(tmp_path: Path, state: State) -> None
 
 
 class Trap:
-    """Runs something when it is unpickled."""
+    """Creates a file when it is unpickled."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Path.touch, (Path("sprung"),))
 
 
 @pytest.mark.parametrize("write_it", [torch.save, lambda c, p: p.write_bytes(pickle.dumps(c, 2))])
-def test_what_a_file_holds_is_not_run(
+def test_code_in_a_file_is_not_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_it: Callable[[Any, Path], Any]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -83,7 +81,7 @@ def test_what_a_file_holds_is_not_run(
     assert not Path("sprung").exists()
 
 
-def test_an_address_is_downloaded_once(tmp_path: Path, hub: Path) -> None:
+def test_url_is_downloaded_once(tmp_path: Path, hub: Path) -> None:
     origin = write(tmp_path / "SLOWFAST.pyth", {"model_state": torch.zeros(1)})
     got = fetch_weights(origin.as_uri(), sha256(origin))
     assert got[0] == hub / "SLOWFAST.pyth"
@@ -91,13 +89,13 @@ def test_an_address_is_downloaded_once(tmp_path: Path, hub: Path) -> None:
     assert fetch_weights(origin.as_uri(), None) == got
 
 
-def test_another_hash_is_refused_and_both_are_shown(tmp_path: Path) -> None:
+def test_other_hash_is_an_error(tmp_path: Path) -> None:
     path = write(tmp_path / "sf.pyth", {})
     with pytest.raises(InputError, match=rf"{sha256(path)}.*{64 * '0'}"):
         fetch_weights(str(path), 64 * "0")
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path, hub: Path) -> None:
+def test_missing_file_is_named(tmp_path: Path, hub: Path) -> None:
     with pytest.raises(InputError, match=r"sf\.pyth"):
         fetch_weights(str(tmp_path / "sf.pyth"), None)
     with pytest.raises(InputError, match=r"file://.*sf\.pyth"):

@@ -159,7 +159,7 @@ def _generate(
     loaded: Policy, prompts: EncodedPrompts, batch: _Batch, settings: AskSettings
 ) -> Iterator[dict[str, Any]]:
     end, rows = loaded.tokenizer.eos_token_id, torch.arange(len(batch), device=loaded.model.device)
-    ids = generate(loaded.model, prompts, rows, settings.evaluation.max_new_tokens, end)
+    ids = generate(loaded.model, prompts, rows, settings.evaluation.max_new_tokens, end).ids
     texts = loaded.tokenizer.batch_decode(ids, skip_special_tokens=True)  # also drops the end token
     for prompted, text, tokens in zip(batch, texts, ids, strict=True):
         completion = Completion(text, tokens[-1:] == [end])
@@ -184,7 +184,7 @@ def _rate(
 ) -> Iterator[dict[str, Any]]:
     scorer = Scorer(loaded.model, loaded.tokenizer, settings.evaluation, settings.answer)
     names = [f"{prompted.question.videos[0]}/{prompted.question.number}" for prompted in batch]
-    for prompted, scores in zip(batch, scorer.score(prompts, names), strict=True):
+    for prompted, scores in zip(batch, scorer.score_prompts(prompts, names), strict=True):
         parsed = ParsedAnswer(None, scores.answer.status)
         score = scores.of(settings.evaluation.score)
         yield _row(prompted, parsed, completion=scores.completion.text, score=score)

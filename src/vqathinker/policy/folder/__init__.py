@@ -1,1 +1,1 @@
-"""Policy folders: weights, configuration and card, written, read and described."""
+"""Policy folders: write, read and describe weights, configuration and card."""

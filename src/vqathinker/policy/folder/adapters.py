@@ -1,6 +1,6 @@
-"""Adapters of a training run, merged into the policy that they were trained on.
+"""Merge the adapters of a training run into the policy that they were trained on.
 
-They are merged in float32: in bf16 most weights of the base would not move (`low_rank`).
+They are merged in float32: in bf16, most of their change would be rounded away (`low_rank`).
 """
 
 import shutil
@@ -17,10 +17,10 @@ from vqathinker.policy.folder.shards import Shards
 
 
 def load_merged(checkpoint: Path) -> Policy:
-    """The policy that a checkpoint's adapters make of the base that they were trained on.
+    """Load the base policy of a checkpoint, with the checkpoint's adapters merged.
 
     Raises:
-        InputError: the base policy is missing, or has changed since.
+        InputError: the base policy is missing or has changed.
     """
     provenance = read_provenance(checkpoint)
     folder, expected = Path(provenance["base"]), provenance["base_policy"]["policy"]
@@ -36,17 +36,14 @@ def load_merged(checkpoint: Path) -> Policy:
     return Policy(merged, base.tokenizer, provenance)
 
 
-def keep_adapters(checkpoint: Path, base: Path, policy: Path) -> None:
-    """Copy a checkpoint's adapters into the folder of the policy that they are merged into.
-
-    Adapters of the policy `base`, which they were trained on, come along. Those that are not
-    merged in float32 there do not: they are rounded away already.
-    """
+def copy_adapters(checkpoint: Path, base: Path, policy: Path) -> None:
+    """Copy a checkpoint's adapters, and earlier ones of `base`, into the folder `policy`."""
     (policy / ADAPTERS).mkdir()
     for name in ADAPTER_FILES:
         shutil.copy2(checkpoint / name, policy / ADAPTERS / name)
     earlier = base / ADAPTERS
     if earlier.is_dir():
         dtypes = Shards(base).dtypes
+        # If `base` has them merged in half precision, they are rounded away already.
         if all(dtypes[name] == "F32" for name in low_rank_changes(earlier)):
             shutil.copytree(earlier, policy / ADAPTERS / EARLIER)

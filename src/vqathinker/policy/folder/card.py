@@ -1,7 +1,7 @@
 """The model card of a policy folder: method, data, parameters, results, limits, licence, usage.
 
-Results are measured after a policy is written: `with_results` fills in their section, which is
-between two marks of the template `card.md`.
+The template is `card.md`. Results are measured after a policy is written: `with_results` inserts
+them between two marks.
 """
 
 import json
@@ -13,56 +13,61 @@ from typing import Any
 from vqathinker.atomic import whole_file
 from vqathinker.errors import InputError, reading
 from vqathinker.policy.config import VQAThinkerConfig
-from vqathinker.policy.label_sentences import about_scores
+from vqathinker.policy.label_sentences import describe_scores
 from vqathinker.products import POLICY, TABLE
 
 METHODS = {"grpo": "GRPO", "sft": "supervised fine-tuning"}  # by training.method
 _BEGIN, _END = "<!-- results: begin -->", "<!-- results: end -->"
-ABOUT_RESULTS = (
-    "Not filled in. The pipeline writes its tables, with n and with what is missing, to "
-    "`results/SCALE/tables/`;\n`vqathinker policy card DIR --tables FILE.md` puts them here."
+NO_RESULTS = (
+    "None yet. The pipeline writes tables, with n and missing videos, to `results/SCALE/tables/`;\n"
+    "`vqathinker policy card DIR --tables FILE.md` copies them here."
 )
 
-_LICENCE = (
-    "The code is under the Apache licence 2.0. These weights carry the terms of what they were "
-    "made from: {parts}."
-)
 _INTERNVL = "InternVL3 (MIT, with Qwen2.5 under Apache 2.0)"
 _SLOWFAST = "SlowFast-R50 of pytorchvideo (Apache 2.0), trained on Kinetics-400"
-_DEMO = "nothing but the demo's own videos, and scikit-image's photographs where it is installed"
+_DEMO = "the demo's own videos, and scikit-image's photographs if it is installed"
 
 
 def model_card(title: str, about: str, config: VQAThinkerConfig, provenance: dict[str, Any]) -> str:
-    """The card as Markdown, from what is on record; `about` says in a sentence what it is."""
+    """The card as Markdown. `about` is its first paragraph."""
     settings, shape = provenance.get("settings"), config.setting
     frames = "sampled frames" if shape is None else f"frames sampled as {shape} (frames x size)"
-    own = provenance.get("evaluation", {}).get("score")
-    shown = f"\nTables show its `{own}` score, which `vqathinker score` gives, too." if own else ""
+    score = provenance.get("evaluation", {}).get("score")
+    used = f"\nTables and `vqathinker score` use its `{score}` score." if score else ""
     labels = provenance.get("trained_on", {}).get("mos")
     scale = f" ({labels[0]:g} to {labels[-1]:g})" if labels else ""
     template = files("vqathinker.policy.folder").joinpath("card.md").read_text(encoding="utf-8")
     return template.format(
-        title=title, about=about, frames=frames, seen_and_said=_seen_and_said(config),
-        method=_describe_method(provenance), score=shown,
-        data=_describe_data(provenance), parameters=json.dumps(settings, indent=1),
-        worth=about_scores(provenance), scale=scale,
-        begin=_BEGIN, results=ABOUT_RESULTS, end=_END, licence=_licence(config),
-    )  # fmt: skip
+        title=title,
+        about=about,
+        frames=frames,
+        input_and_output=_input_and_output(config),
+        method=_describe_method(provenance),
+        score=used,
+        data=_describe_data(provenance),
+        parameters=json.dumps(settings, indent=1),
+        meaning=describe_scores(provenance),
+        scale=scale,
+        begin=_BEGIN,
+        results=NO_RESULTS,
+        end=_END,
+        licence=_licence(config),
+    )
 
 
 def write_results(card: Path, tables: Sequence[Path]) -> None:
-    """Put tables, Markdown files, into a policy's card, in place of those that it had.
+    """Replace the results in a policy's card by tables from Markdown files.
 
     Raises:
-        InputError: a file cannot be read, holds no table, or is not the card of a policy folder.
+        InputError: a file cannot be read, has no table, or is not the card of a policy folder.
     """
     texts = []
     for path in tables:
         with reading(path, *TABLE):
             texts.append(path.read_text(encoding="utf-8"))
         if not texts[-1].lstrip().startswith("|"):
-            raise InputError(f"{path}: begins with no table in Markdown; expected {TABLE}")
-    with reading(card, "the card of a policy's folder", POLICY.remedy):
+            raise InputError(f"{path}: does not begin with a Markdown table; expected {TABLE}")
+    with reading(card, "the card of a policy", POLICY.remedy):
         before = card.read_text(encoding="utf-8")
     content = with_results(before, texts, str(card))
     with whole_file(card) as part:
@@ -70,7 +75,7 @@ def write_results(card: Path, tables: Sequence[Path]) -> None:
 
 
 def with_results(card: str, tables: Sequence[str], name: str = "the card") -> str:
-    """The card with these tables as its results; `name` is what an error calls it."""
+    """The card with these tables as its results; `name` is used in errors."""
     head, begin, rest = card.partition(_BEGIN)
     _, end, tail = rest.partition(_END)
     if not (begin and end):
@@ -80,36 +85,35 @@ def with_results(card: str, tables: Sequence[str], name: str = "the card") -> st
 
 def _describe_method(provenance: dict[str, Any]) -> str:
     if "run" not in provenance:
-        return "No reinforcement learning yet: this is a policy that training can start from."
+        return "None yet: this is a base policy, from which training can start."
     settings = provenance["settings"]
     method = METHODS[settings["training"].get("method", "grpo")]
     begin = f"Run `{provenance['run']}`: {provenance['steps']} steps of {method}"
     if settings["training"].get("lora"):
-        begin += " with low-rank adapters, in `adapters/`, which are merged into float32 weights"
+        begin += " with low-rank adapters, stored in `adapters/` and merged into float32 weights"
     if method != METHODS["grpo"]:
-        return f"{begin} on the scores themselves; nothing was rewarded."
+        return f"{begin} on the training labels, without rewards."
     weights = settings["rewards"]["weights"]
     rewards = ", ".join(name for name, weight in weights.items() if weight)
     return f"{begin}, rewarded for {rewards}."
 
 
-def _seen_and_said(config: VQAThinkerConfig) -> str:
-    seen = "and one motion token" if config.motion_token else "alone, without a motion token"
+def _input_and_output(config: VQAThinkerConfig) -> str:
+    motion = "and one motion token" if config.motion_token else "without a motion token"
     if config.thinking:
-        said = "thinks\nin words, and closes with a score, `<think>…</think><answer>3.42</answer>`"
-        return f"{seen}, {said}"
-    return f"{seen}, and\nanswers with a score alone, `<answer>3.42</answer>`"
+        answer = "<think>…</think><answer>3.42</answer>"
+        return f"{motion}, writes its\nreasoning, and answers with a score: `{answer}`"
+    return f"{motion}, and\nanswers with a score only: `<answer>3.42</answer>`"
 
 
 def _describe_data(provenance: dict[str, Any]) -> str:
     if "run" not in provenance:
-        return "None that has a score."
-    where, setting = provenance.get("data", "not recorded"), provenance.get("setting")
+        return "No labels."
+    manifest, setting = provenance.get("data", "not recorded"), provenance.get("setting")
     clips = f"; clips {setting}" if setting else ""
-    return f"Scores of `{where}`{clips}. Benchmarks and their labels were not looked at."
+    return f"Labels of `{manifest}`{clips}. Benchmarks were not used for training."
 
 
 def _licence(config: VQAThinkerConfig) -> str:
     made = config.motion.get("encoder") == "filter_bank"
-    parts = _DEMO if made else f"{_INTERNVL}, {_SLOWFAST}, and the labels of the training set"
-    return _LICENCE.format(parts=parts)
+    return _DEMO if made else f"{_INTERNVL}, {_SLOWFAST}, and the labels of the training set"

@@ -1,14 +1,11 @@
-"""Facts of a policy folder: sizes, trained parts, setting, hashes.
-
-Only headers and records are read; the hash alone takes time.
-"""
+"""Facts about a policy folder: sizes, trained parts, setting, hash."""
 
 import json
 import math
 from pathlib import Path
 from typing import Any
 
-from vqathinker.policy.config import FROZEN, PARTS, part_of
+from vqathinker.policy.config import MOTION_ENCODER, PARTS, part_of
 from vqathinker.policy.folder.checkpoint import read_config, read_provenance
 from vqathinker.policy.folder.hashes import policy_hash
 from vqathinker.policy.folder.shards import WIDTHS, Shards
@@ -16,15 +13,15 @@ from vqathinker.video.sampling import parse_setting
 
 
 def describe(folder: Path) -> dict[str, Any]:
-    """The facts of a policy folder, ready for JSON.
+    """Facts about a policy folder, ready for JSON. Reads headers and computes the hash.
 
     Returns:
         `parts` (by name: `weights`, `bytes`, `precision`, `trained`), `trainable_share` of all
-        weights, `setting`, `tokens_per_frame`, `motion`, `prompt`, `policy` (the hash found),
-        `intact` (whether it is the recorded one) and `provenance`.
+        weights, `setting`, `tokens_per_frame`, `motion`, `prompt`, `policy` (its hash), `intact`
+        (whether the hash is the recorded one) and `provenance`.
 
     Raises:
-        InputError: configuration, record or weights are missing or cannot be read.
+        InputError: configuration, provenance or weights are missing or cannot be read.
     """
     config, provenance = read_config(folder), read_provenance(folder)
     parts = _parts(Shards(folder), _frozen_parts(provenance))
@@ -48,12 +45,12 @@ def describe(folder: Path) -> dict[str, Any]:
 
 
 def _frozen_parts(provenance: dict[str, Any]) -> set[str]:
-    """Parts whose weights the run leaves, or a run from here would leave, as they are."""
+    """Parts that the run did not train, or a run from this policy would not train."""
     settings = provenance.get("settings", {})
-    how, prompt = settings.get("training", {}), settings.get("prompt", {})
-    adapters = {"language"} if how.get("lora") else set()
-    unseen = set() if prompt.get("motion", True) else {"motion_projector"}
-    return {FROZEN, *how.get("freeze", []), *adapters, *unseen}
+    training, prompt = settings.get("training", {}), settings.get("prompt", {})
+    adapters = {"language"} if training.get("lora") else set()
+    unused = set() if prompt.get("motion", True) else {"motion_projector"}
+    return {MOTION_ENCODER, *training.get("freeze", []), *adapters, *unused}
 
 
 def _parts(shards: Shards, frozen: set[str]) -> dict[str, dict[str, Any]]:
@@ -65,7 +62,7 @@ def _parts(shards: Shards, frozen: set[str]) -> dict[str, dict[str, Any]]:
         part, kind = parts[part_of(name)], shards.dtypes[name]
         part["weights"] += math.prod(shape)
         part["bytes"] += math.prod(shape) * WIDTHS.get(kind, 1)
-        if kind != "I64":  # counters are no weights
+        if kind != "I64":  # counters of batch norms
             part["precision"].add(kind)
     for part in parts.values():
         part["precision"] = "+".join(sorted(part["precision"]))
@@ -73,18 +70,18 @@ def _parts(shards: Shards, frozen: set[str]) -> dict[str, dict[str, Any]]:
 
 
 def format_facts(facts: dict[str, Any]) -> str:
-    """The facts as lines for a terminal, with everything on record, settings section by section."""
-    lines = [facts["folder"], f"  {'part':<18}{'weights':>15}{'MB':>10}  {'kept as':<10}trained"]
+    """The facts as lines for a terminal, with all provenance and settings."""
+    lines = [facts["folder"], f"  {'part':<18}{'weights':>15}{'MB':>10}  {'stored as':<10}trained"]
     for name, part in facts["parts"].items():
         size = f"{part['weights']:>15,}{part['bytes'] / 1e6:>10,.1f}"
         trained = "yes" if part["trained"] else "no"
         lines.append(f"  {name:<18}{size}  {part['precision']:<10}{trained}")
     share = f"{facts['trainable_share']:.1%}"
-    lines.append(f"  {'all':<18}{facts['weights']:>15,}, {share} of them trained or to be trained")
+    lines.append(f"  {'all':<18}{facts['weights']:>15,}, {share} of them trained or trainable")
     record = dict(facts["provenance"])
     settings = record.pop("settings", {})
-    record["policy"] = facts["policy"] + ("" if facts["intact"] else ", NOT AS RECORDED")
-    shown = {name: facts[name] for name in ("setting", "tokens_per_frame", "motion", "prompt")}
-    for key, value in [*shown.items(), *record.items(), *settings.items()]:
+    record["policy"] = facts["policy"] + ("" if facts["intact"] else ", DIFFERS FROM THE RECORD")
+    general = {name: facts[name] for name in ("setting", "tokens_per_frame", "motion", "prompt")}
+    for key, value in [*general.items(), *record.items(), *settings.items()]:
         lines.append(f"  {key:<17} {value if isinstance(value, str) else json.dumps(value)}")
     return "\n".join(lines)

@@ -1,36 +1,39 @@
-"""Export of a run: its last checkpoint as a policy folder, with adapters merged."""
+"""Export the last checkpoint of a run as a policy folder, with adapters merged."""
 
 from pathlib import Path
 
 from vqathinker.errors import InputError
 from vqathinker.params import RunSettings
-from vqathinker.policy.config import ask_as_trained
-from vqathinker.policy.folder.adapters import keep_adapters, load_merged
+from vqathinker.policy.config import set_prompt
+from vqathinker.policy.folder.adapters import copy_adapters, load_merged
 from vqathinker.policy.folder.card import METHODS
-from vqathinker.policy.folder.checkpoint import OwnEvaluation, load_policy, policy_folder
+from vqathinker.policy.folder.checkpoint import EvaluationRecord, load_policy, policy_folder
 from vqathinker.policy.folder.low_rank import ADAPTER_FILES
 
 
 def export(
-    run: str, settings: RunSettings, source: Path, out: Path,
-    evaluation: OwnEvaluation | None = None,
-) -> None:  # fmt: skip
-    """Turn the last checkpoint under `source`/checkpoints into the policy folder `out`.
+    run: str,
+    settings: RunSettings,
+    source: Path,
+    out: Path,
+    evaluation: EvaluationRecord | None = None,
+) -> None:
+    """Write the last checkpoint in `source`/checkpoints as the policy folder `out`.
 
-    Adapters are merged into float32 weights, and stay next to them, with those of the policy that
-    the run started from: in half precision `load_policy` keeps both apart from the weights.
-    `evaluation` says how the scores in the tables are made; the record keeps it.
+    Adapters are merged into float32 weights. They are also stored next to the weights, together
+    with adapters of the policy that the run started from, for use in half precision. `evaluation`
+    is recorded: how the scores in the tables are computed.
 
     Raises:
         InputError: there is no checkpoint, or the base policy of its adapters has changed.
     """
     steps_of = {int(p.name[11:]): p for p in source.glob("checkpoints/checkpoint-[0-9]*")}
     if not steps_of:
-        raise InputError(f"{source}/checkpoints: empty; run `vqathinker train`")
+        raise InputError(f"{source}/checkpoints: no checkpoint; run `vqathinker train`")
     steps, checkpoint = max(steps_of.items())
     adapted = (checkpoint / ADAPTER_FILES[0]).is_file()
     last = load_merged(checkpoint) if adapted else load_policy(checkpoint, dtype=None)
-    ask_as_trained(last.model.config, settings.prompt)  # with adapters it is the base's own
+    set_prompt(last.model.config, settings.prompt)  # adapters come without a configuration
     method = METHODS[settings.training.method]
     about = (
         f"Run `{run}`: {method} for {steps} steps with seed {settings.seed}, from the base policy "
@@ -42,4 +45,4 @@ def export(
     with policy_folder(out, last.model.config, last.tokenizer, about, provenance) as part:
         last.model.save_pretrained(part)
         if adapted:
-            keep_adapters(checkpoint, Path(last.provenance["base"]), part)
+            copy_adapters(checkpoint, Path(last.provenance["base"]), part)

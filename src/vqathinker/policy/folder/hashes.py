@@ -1,9 +1,9 @@
-"""Hashes of a policy folder; imports neither torch nor transformers."""
+"""The hash of a policy folder. Imports neither torch nor transformers."""
 
 import hashlib
 from pathlib import Path
 
-PROVENANCE = "provenance.json"  # the record of a policy's origin, which holds its hash
+PROVENANCE = "provenance.json"  # of a policy, with its hash
 HASHED = (".safetensors", ".json")
 
 

@@ -1,10 +1,9 @@
-"""Low-rank changes of a policy's weights, kept apart from them in half precision.
+"""Low-rank adapters, kept separate from the weights in half precision.
 
-Adapters move a weight by far less than one step of bf16, so the sum of both in bf16 is mostly the
-base's weight. In half precision a policy is therefore run as it was trained: the base's weights in
-half precision, and next to them the low-rank change. The base's weight is the exported float32 one
-without that change; no other folder is needed. A run that starts from such a policy adds a second
-change, and both stay apart.
+Adapters change a weight by far less than one step of bf16, so a merged bf16 weight is mostly the
+base's weight. In half precision, a policy is therefore used as it was trained: the base's weights
+in bf16, plus the low-rank product. The base's weights are computed from the merged float32 ones, so
+the base's folder is not needed. A run that starts from such a policy adds further adapters.
 """
 
 import json
@@ -17,14 +16,14 @@ from torch.nn import functional
 
 from vqathinker.policy.folder.shards import Shards
 
-ADAPTERS = "adapters"  # folder in a policy's folder
-EARLIER = "earlier"  # in that folder: the adapters of the policy that these were trained on
+ADAPTERS = "adapters"  # folder within a policy folder
+EARLIER = "earlier"  # folder within that one: adapters of the policy that these were trained on
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 _PREFIX, _DOWN, _UP = "base_model.model.", ".lora_A.weight", ".lora_B.weight"
 
 
 class LowRankLinear(nn.Linear):
-    """A linear layer and a change of its weight by `up` @ `down`, which are no parameters."""
+    """A linear layer whose weight is changed by `up` @ `down`, which are buffers."""
 
     down: Tensor  # (rank, in)
     up: Tensor  # (out, rank)
@@ -36,9 +35,9 @@ class LowRankLinear(nn.Linear):
 
 
 def low_rank_changes(adapters: Path) -> dict[str, tuple[Tensor, Tensor]]:
-    """`down` and `up` in float32 by the name of the weight that `up` @ `down` is added to.
+    """`down` and `up`, float32, by the name of the weight to which `up` @ `down` is added.
 
-    Ranks of earlier adapters for the same weight are appended, so that the product is the sum.
+    Earlier adapters of the same weight are appended as further ranks, so the product is their sum.
     """
     config = json.loads((adapters / ADAPTER_FILES[0]).read_text(encoding="utf-8"))
     scale = config["lora_alpha"] / config["r"]
@@ -56,14 +55,14 @@ def low_rank_changes(adapters: Path) -> dict[str, tuple[Tensor, Tensor]]:
 
 
 @torch.no_grad()
-def take_apart(model: nn.Module, shards: Shards, adapters: Path) -> None:
-    """Give a model in half precision its base's weights back, with the adapters next to them.
+def separate_adapters(model: nn.Module, shards: Shards, adapters: Path) -> None:
+    """Replace merged weights of a model in half precision by the base's weights and adapters.
 
-    A policy without adapters, or one that was merged in half precision, stays as it is.
+    Does nothing without adapters, or if they were merged in half precision.
 
     Args:
         shards: the merged weights that the model was loaded from.
-        adapters: the folder with the adapters that are merged in them, earlier ones included.
+        adapters: the folder with the merged adapters, earlier ones included.
     """
     if not (adapters / ADAPTER_FILES[0]).is_file():
         return

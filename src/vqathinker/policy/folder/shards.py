@@ -1,7 +1,7 @@
-"""Sharded safetensors as one mapping from names to tensors, read and written a shard at a time.
+"""Read and write sharded safetensors, one tensor or shard at a time.
 
 The layout is the hub's: `model.safetensors`, or several files and `model.safetensors.index.json`.
-Whether the weights fit on a device is known from the headers, before anything is loaded.
+Headers suffice to check whether the weights fit on a device, before anything is loaded.
 """
 
 import json
@@ -21,9 +21,9 @@ _SINGLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
 
 
 class Shards(Mapping[str, Callable[[], Tensor]]):
-    """The tensors of a folder by name; a tensor is read when its value is called.
+    """The tensors of a folder by name, as functions that read them.
 
-    `shapes` and `dtypes` ("BF16", "F32", …) are known from the headers.
+    `shapes` and `dtypes` ("BF16", "F32", …) come from the headers.
 
     Raises:
         InputError: a file is missing or cannot be read.
@@ -34,9 +34,9 @@ class Shards(Mapping[str, Callable[[], Tensor]]):
         self.dtypes: dict[str, str] = {}
         self._files: dict[str, Any] = {}
         for path in _files(folder):
-            with reading(path, "a file of tensors (safetensors)", "get or write this file again"):
+            with reading(path, "a file of tensors (safetensors)", "download or export it again"):
                 file = safe_open(path, framework="pt")
-            for name in file.keys():  # noqa: SIM118  it is no mapping
+            for name in file.keys():  # noqa: SIM118  not a mapping
                 part = file.get_slice(name)
                 self._files[name] = file
                 self.shapes[name], self.dtypes[name] = tuple(part.get_shape()), part.get_dtype()
@@ -58,21 +58,23 @@ def _files(folder: Path) -> list[Path]:
         if (folder / _SINGLE).is_file():
             return [folder / _SINGLE]
         raise InputError(
-            f"{folder}: neither {_SINGLE} nor {_INDEX}; expected weights as safetensors (pickled "
-            "ones are not read)"
+            f"{folder}: contains neither {_SINGLE} nor {_INDEX}; expected weights as safetensors "
+            "(pickled weights are not supported)"
         )
-    with reading(index, "a mapping with 'weight_map'", "get or write this file again"):
+    with reading(index, "a mapping with 'weight_map'", "download or export it again"):
         names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
     if missing := sorted(name for name in names if not (folder / name).is_file()):
-        raise InputError(f"{folder}: no {', no '.join(missing)}, which {_INDEX} names")
+        raise InputError(f"{folder}: {', '.join(missing)} missing; {_INDEX} lists them")
     return [folder / name for name in sorted(names)]
 
 
 def write_shards(
     folder: Path, tensors: Iterable[tuple[str, Callable[[], Tensor]]], limit: int = 5 * 10**9
 ) -> None:
-    """Write tensors as the hub lays them out, in files of at most `limit` bytes where one tensor
-    is not larger; no more than one file's worth is held in memory."""
+    """Write tensors in the hub's layout, in files of at most `limit` bytes.
+
+    A larger tensor gets a file of its own. At most one file's content is in memory.
+    """
     shards: list[dict[str, int]] = []
     pending: dict[str, Tensor] = {}
 
@@ -85,7 +87,7 @@ def write_shards(
         tensor = read()
         if pending and sum(t.nbytes for t in pending.values()) + tensor.nbytes > limit:
             flush()
-        pending[name] = tensor.clone()  # a slice of a larger tensor would bring all of it along
+        pending[name] = tensor.clone()  # a slice would keep all of the larger tensor alive
     flush()
     names = [f"model-{i + 1:05d}-of-{len(shards):05d}.safetensors" for i in range(len(shards))]
     if len(shards) == 1:
@@ -105,10 +107,10 @@ WIDTHS = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2}
 
 
 def free_bytes(device: torch.device) -> int | None:
-    """Memory that is available on a device now; None where the system does not tell."""
+    """Available memory of a device; None if the system does not report it."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
-        # What torch's allocator holds for no tensor is as good as free.
+        # Memory that torch's allocator has reserved but does not use is available, too.
         cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(free) + int(cached)
     lines = _MEMINFO.read_text(encoding="utf-8").splitlines() if _MEMINFO.is_file() else []
@@ -119,20 +121,20 @@ def free_bytes(device: torch.device) -> int | None:
 def require_memory(
     folder: Path, shards: Shards, device: torch.device, dtype: torch.dtype | None
 ) -> None:
-    """Refuse a policy that cannot be loaded; on the CPU the system would kill this process.
+    """Check that the weights fit; on the CPU, the system would kill this process instead.
 
     Raises:
-        InputError: the weights alone need more memory than the device has left, with the numbers.
+        InputError: the weights need more memory than the device has available.
     """
     needed, free = 0, free_bytes(device)
     for name, shape in shards.shapes.items():
         width = WIDTHS.get(shards.dtypes[name], 1)
         if shards.dtypes[name] in _FLOATING and dtype is not None:
-            width = 4 if "motion_encoder." in name else dtype.itemsize  # it stays float32
+            width = 4 if "motion_encoder." in name else dtype.itemsize  # stays float32
         needed += width * math.prod(shape)
     if free is not None and needed > free:
         raise InputError(
-            f"{folder}: the weights need {needed / 1e9:.1f} GB, but {device} has "
-            f"{free / 1e9:.1f} GB left: free memory, set precision to bf16, or take a larger "
+            f"{folder}: the weights need {needed / 1e9:.1f} GB, but {device} has only "
+            f"{free / 1e9:.1f} GB available: free memory, set precision to bf16, or use a larger "
             "device or a smaller policy"
         )

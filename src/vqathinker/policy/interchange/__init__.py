@@ -1,1 +1,1 @@
-"""Policies from elsewhere and to elsewhere: the hub, and the authors' original layout."""
+"""Import and export of policies: the Hugging Face hub, and the authors' layout."""

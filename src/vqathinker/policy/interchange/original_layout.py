@@ -1,10 +1,8 @@
-"""The original checkpoint layout, `InternVLChatModel`: its names of tensors and its configuration.
+"""The authors' checkpoint layout, `InternVLChatModel`: names of tensors, and configuration.
 
-Source: docs/method.md, section 2; the names of the released checkpoint
-`kkkkkklinhan/InternVL3-VQAThinker-8B`, which are those of InternVL's original layout with
-`slowfast_model.*` and `motion_mlp.*` in addition; the fields of InternVL's `config.json`
-(OpenGVLab/InternVL3-8B). The image encoder's queries, keys and values are one tensor there and
-three here.
+Source: docs/method.md, section 2; tensor names of the released checkpoint
+`kkkkkklinhan/InternVL3-VQAThinker-8B`: those of InternVL's original layout, plus `slowfast_model.*`
+and `motion_mlp.*`; the fields of InternVL's `config.json` (OpenGVLab/InternVL3-8B).
 """
 
 import re
@@ -16,9 +14,9 @@ from transformers import InternVLVisionConfig, Qwen2Config
 from vqathinker.errors import InputError
 from vqathinker.policy.config import VQAThinkerConfig
 
-_PARTS = {"q_proj": 0, "k_proj": 1, "v_proj": 2}
+_QKV = {"q_proj": 0, "k_proj": 1, "v_proj": 2}
 
-# Ours to theirs; the first pattern that fits the beginning of a name renames it.
+# Our names to theirs; the first pattern that matches the beginning of a name applies.
 _BODY = {
     r"model\.vision_tower\.embeddings\.cls_token$": "vision_model.embeddings.class_embedding",
     r"model\.vision_tower\.embeddings\.position_embeddings$":
@@ -34,7 +32,7 @@ _BODY = {
     r"model\.language_model\.": "language_model.model.",
     r"lm_head\.": "language_model.lm_head.",
 }  # fmt: skip
-# Inside a layer of the image encoder.
+# Within a layer of the image encoder.
 _LAYER = {
     r"\.attention\.[qkv]_proj\.": ".attn.qkv.",
     r"\.attention\.projection_layer\.": ".attn.proj.",
@@ -46,7 +44,7 @@ _LAYER = {
 
 
 def original_name(name: str) -> tuple[str, int | None]:
-    """The name of one of our tensors in the original layout, and which third of it ours is.
+    """The name of one of our tensors in the authors' layout, and which third of it ours is.
 
     >>> original_name("model.vision_tower.encoder.layer.3.attention.k_proj.bias")
     ('vision_model.encoder.layers.3.attn.qkv.bias', 1)
@@ -54,7 +52,7 @@ def original_name(name: str) -> tuple[str, int | None]:
     ('motion_mlp.1.weight', None)
 
     Raises:
-        KeyError: the original layout has no place for it.
+        KeyError: the authors' layout has no such tensor.
     """
     for pattern, theirs in _BODY.items():
         renamed, count = re.subn("^" + pattern, theirs, name)
@@ -64,13 +62,13 @@ def original_name(name: str) -> tuple[str, int | None]:
         raise KeyError(name)
     qkv_part = None
     if renamed.startswith("vision_model.encoder."):
-        qkv_part = next((i for part, i in _PARTS.items() if f".attention.{part}." in renamed), None)
+        qkv_part = next((i for part, i in _QKV.items() if f".attention.{part}." in renamed), None)
         for pattern, theirs in _LAYER.items():
             renamed = re.sub(pattern, theirs, renamed)
     return renamed, qkv_part
 
 
-# Fields of the vision tower that only have another name, and of those that have the same.
+# Fields of the image encoder with another name, and those with the same name.
 _RENAMED = {"qkv_bias": "attention_bias", "qk_normalization": "use_qk_norm"}
 _SAME = (
     "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "norm_type",
@@ -82,15 +80,15 @@ _LANGUAGE = (
     "rope_scaling", "attention_dropout", "bos_token_id", "eos_token_id", "pad_token_id",
     "initializer_range",
 )  # fmt: skip
-# The transformers of the released code lets a Qwen2 look back this far in every layer where its
-# configuration leaves `sliding_window` out, and ignores `use_sliding_window` (transformers issue
-# 38002). The golden `policy.json`, the authors' own output, was made that way: without a window its
-# evaluation case is off by 0.06 of the logits' spread. InternVL3-8B's says null: no window.
+# Without `sliding_window` in the configuration, the transformers version of the released code uses
+# this window in all layers of a Qwen2 and ignores `use_sliding_window` (transformers issue 38002).
+# The golden `policy.json`, the authors' own output, was computed that way: without a window, its
+# evaluation case differs by 0.06 of the logits' spread. InternVL3-8B has null: no window.
 _DEFAULT_WINDOW = 4096
-# What must hold, for nothing else is built here. InternVLChatConfig takes -1, v1 for absent keys.
-_FIXED: dict[str, Any] = {"select_layer": -1, "ps_version": "v2"}
-# What InternVisionConfig takes for absent keys; transformers' InternVLVisionConfig differs.
-_ABSENT_VISION: dict[str, Any] = {
+# Other values are not supported. InternVLChatConfig's defaults are -1 and v1.
+_REQUIRED: dict[str, Any] = {"select_layer": -1, "ps_version": "v2"}
+# InternVisionConfig's defaults, which differ from those of transformers' InternVLVisionConfig.
+_VISION_DEFAULTS: dict[str, Any] = {
     "hidden_size": 3200, "num_hidden_layers": 48, "num_attention_heads": 25,
     "intermediate_size": 12800, "norm_type": "rms_norm", "layer_norm_eps": 1e-6,
     "hidden_act": "gelu", "attention_dropout": 0.0, "qkv_bias": False, "qk_normalization": True,
@@ -101,30 +99,30 @@ _ARCHITECTURE = "Qwen2ForCausalLM"
 def from_original(
     config: dict[str, Any], image_token_id: int, tied: bool, setting: str
 ) -> VQAThinkerConfig:
-    """Our configuration of a checkpoint in the original layout.
+    """Convert the `config.json` of a checkpoint in the authors' layout.
 
     Args:
-        config: its `config.json`.
         image_token_id: the id of `<IMG_CONTEXT>` in its tokenizer.
-        tied: whether it has one tensor for text embeddings and output layer.
-        setting: frames x size of the clips that it is asked about.
+        tied: whether embeddings and output layer are one tensor.
+        setting: frames x size of the clips for evaluation.
 
     Raises:
-        InputError: a part is missing, or is not what this project builds.
+        InputError: a value is not supported.
+        KeyError: a field is missing.
     """
-    vision, language = _part(config, "vision_config"), _part(config, "llm_config")
+    vision, language = config["vision_config"], config["llm_config"]
     architecture = (language.get("architectures") or [None])[0]
     if architecture != _ARCHITECTURE:
         raise InputError(f"llm_config.architectures is {architecture}, expected {_ARCHITECTURE}")
-    for key, value in _FIXED.items():
+    for key, value in _REQUIRED.items():
         if (found := {"select_layer": -1, "ps_version": "v1", **config}[key]) != value:
             raise InputError(f"{key} is {found!r}, expected {value!r}")
     shape = {"image_size": [vision["image_size"]] * 2, "patch_size": [vision["patch_size"]] * 2}
-    vision = _ABSENT_VISION | vision
+    vision = _VISION_DEFAULTS | vision
     renamed = {ours: vision[theirs] for theirs, ours in _RENAMED.items()}
     vision_config = InternVLVisionConfig(**shape, **renamed, **{k: vision[k] for k in _SAME})
     shared = {key: language[key] for key in _LANGUAGE if language.get(key) is not None}
-    shared = deepcopy(shared)  # Qwen2Config writes into the mapping of rope_scaling
+    shared = deepcopy(shared)  # Qwen2Config modifies rope_scaling
     text_config = Qwen2Config(**shared, **_attention_window(language), tie_word_embeddings=tied)
     ratio = float(config.get("downsample_ratio", 0.5))
     return VQAThinkerConfig(
@@ -138,37 +136,28 @@ def from_original(
 
 
 def _attention_window(language: dict[str, Any]) -> dict[str, Any]:
-    """Qwen2Config's arguments for how far back a token may look, in every layer alike."""
+    """Qwen2Config's arguments for the attention window, the same in every layer."""
     window = language.get("sliding_window", _DEFAULT_WINDOW)
     if window is None or window >= language.get("max_position_embeddings", window + 1):
         return {"use_sliding_window": False}
     return {"use_sliding_window": True, "sliding_window": int(window), "max_window_layers": 0}
 
 
-def _part(config: dict[str, Any], name: str) -> dict[str, Any]:
-    part = config.get(name)
-    needed = ("hidden_size",) if name == "llm_config" else ("image_size", "patch_size")
-    lacking = [key for key in needed if not isinstance(part, dict) or key not in part]
-    if part is None or lacking:
-        raise InputError(f"no {name} with {', '.join(needed)}; expected InternVLChatModel's")
-    return dict(part)
-
-
 def to_original(config: VQAThinkerConfig) -> dict[str, Any]:
-    """The `config.json` of the original layout for a policy of ours.
+    """The `config.json` in the authors' layout.
 
     Raises:
         InputError: the policy has another motion encoder than the authors', or no motion token.
     """
     if not config.motion_token:
         raise InputError(
-            "motion_token is false: the policy is asked without a motion token, and the original "
-            "layout has no word for that; expected a policy of a run with prompt.motion true"
+            "motion_token is false, which the authors' layout cannot express; expected a policy of "
+            "a run with prompt.motion true"
         )
     if config.motion.get("encoder") != "slowfast_r50":
         raise InputError(
-            f"the motion encoder is {config.motion.get('encoder')!r}; the original layout has "
-            "'slowfast_r50' and no other"
+            f"the motion encoder is {config.motion.get('encoder')!r}; expected 'slowfast_r50', the "
+            "only one of the authors' layout"
         )
     vision_config, text_config = config.vision_config, config.text_config
     rope = dict(text_config.rope_parameters)
@@ -195,7 +184,7 @@ def to_original(config: VQAThinkerConfig) -> dict[str, Any]:
             "architectures": [_ARCHITECTURE], "model_type": "qwen2", **language,
             "tie_word_embeddings": config.tie_word_embeddings,
         },
-        **_FIXED,
+        **_REQUIRED,
         "template": "internvl2_5", "downsample_ratio": config.downsample_ratio,
         "force_image_size": vision_config.image_size[0],
     }  # fmt: skip

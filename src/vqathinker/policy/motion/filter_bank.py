@@ -1,6 +1,6 @@
 """The demo's motion encoder: a fixed filter bank with the interface of SlowFast-R50.
 
-It also has a slow pathway for appearance and a fast one for change, and is never trained.
+As SlowFast, it has a slow pathway for appearance and a fast one for change. It is not trained.
 """
 
 import math
@@ -11,21 +11,21 @@ from torch import Tensor, nn
 from vqathinker.errors import InputError
 from vqathinker.policy.config import IMAGENET_MEAN, IMAGENET_STD
 
-_BLOCK = 14
-_LUMA = (0.299, 0.587, 0.114)
-_BANDS = {"luma": 14, "red": 5, "blue": 5}
-_SPREAD = (0.1, 0.5, 0.9)
-_TONES = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
-_TIMES = (0.0, 0.25, 0.5, 0.75, 1.0)
-_STILL = (-6.0, -5.5, -5.0, -4.5, -4.0, -3.0)
-_FLOOR = 1e-3
+_BLOCK = 14  # pixels of a side
+_LUMA = (0.299, 0.587, 0.114)  # of RGB, ITU-R BT.601
+_BANDS = {"luma": 14, "red": 5, "blue": 5}  # spatial frequencies
+_BLOCK_QUANTILES = (0.1, 0.5, 0.9)  # of the energies of all blocks
+_BRIGHTNESS_QUANTILES = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
+_TIME_QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
+_STILL_LEVELS = (-6.0, -5.5, -5.0, -4.5, -4.0, -3.0)  # log differences of frames that stand still
+_FLOOR = 1e-3  # added before a logarithm
 
 
 class FilterBank(nn.Module):
     """Log energies of block cosines (slow pathway) and of frame differences (fast pathway).
 
-    `calibrate` centres and scales each number by what a set of clips shows; until then mean 0 and
-    scale 1 hold. All state is in buffers, so it is saved with the policy and has no gradient.
+    `calibrate` sets centre and scale of each feature, which are 0 and 1 before. All state is in
+    buffers, so it is saved with the policy and has no gradient.
     """
 
     cosines: Tensor
@@ -37,8 +37,9 @@ class FilterBank(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        spatial = _BANDS["luma"] * (1 + len(_SPREAD)) + _BANDS["red"] + _BANDS["blue"]
-        self.dim = spatial + 4 + len(_TONES) + 3 * len(_TIMES) + len(_STILL)
+        spatial = _BANDS["luma"] * (1 + len(_BLOCK_QUANTILES)) + _BANDS["red"] + _BANDS["blue"]
+        temporal = 3 * len(_TIME_QUANTILES) + len(_STILL_LEVELS)
+        self.dim = spatial + 4 + len(_BRIGHTNESS_QUANTILES) + temporal
         self.register_buffer("cosines", cosine_basis(_BLOCK))
         self.register_buffer("rgb_mean", torch.tensor(IMAGENET_MEAN).view(1, 1, 3, 1, 1))
         self.register_buffer("rgb_std", torch.tensor(IMAGENET_STD).view(1, 1, 3, 1, 1))
@@ -48,7 +49,7 @@ class FilterBank(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, features: Tensor) -> None:
-        """Take centre and scale from what `raw_features` gives (clips, dim)."""
+        """Set centre and scale from `raw_features` (clips, dim)."""
         self.centre.copy_(features.mean(0))
         self.scale.copy_(features.std(0).clamp(min=_FLOOR))
 
@@ -57,27 +58,25 @@ class FilterBank(nn.Module):
         """Normalised frames (clips, frames, 3, size, size) → features (clips, dim), float32.
 
         Raises:
-            ValueError: fewer than 3 frames, which have no second difference.
+            InputError: a clip has fewer than 3 frames.
         """
         return self.pool_frames(self.encode_frames(pixel_values))
 
     def pool_frames(self, frame_features: Tensor) -> Tensor:
-        """Features (clips, dim) from those of their frames (clips, frames, n).
-
-        A clip in another order, or with frames that repeat, has the same features in that order.
-        """
+        """Features (clips, dim) from those of their frames (clips, frames, n)."""
         return self.standardise(self._pool(frame_features))
 
-    def standardise(self, measured: Tensor) -> Tensor:
-        """Centre and scale what `raw_features` gives."""
-        # A blank frame or a still clip lies many scales out; beyond 5 it tells nothing more.
-        return ((measured - self.centre) / self.scale).clamp(-5, 5)
+    def standardise(self, features: Tensor) -> Tensor:
+        """Centre and scale `raw_features`."""
+        # Blank frames and still clips are outliers; values beyond 5 carry no further information.
+        return ((features - self.centre) / self.scale).clamp(-5, 5)
 
     @torch.no_grad()
     def encode_frames(self, pixel_values: Tensor) -> Tensor:
-        """What each frame tells by itself: (clips, frames, 3, size, size) → (clips, frames, n)."""
+        """Features of single frames: (clips, frames, 3, size, size) → (clips, frames, n)."""
         clips, frames = pixel_values.shape[:2]
-        with torch.autocast(pixel_values.device.type, enabled=False):  # CUDA has no half quantiles
+        # CUDA has no quantiles in half precision.
+        with torch.autocast(pixel_values.device.type, enabled=False):
             rgb = (pixel_values.float() * self.rgb_std + self.rgb_mean).flatten(0, 1)
             luma = (rgb * self.luma[0]).sum(1)  # (clips x frames, size, size)
             small = nn.functional.avg_pool2d(luma, 4).flatten(1)
@@ -85,15 +84,17 @@ class FilterBank(nn.Module):
 
     @torch.no_grad()
     def raw_features(self, pixel_values: Tensor) -> Tensor:
-        """What `forward` gives before centre and scale are applied."""
+        """Features (clips, dim) before centring and scaling."""
         return self._pool(self.encode_frames(pixel_values))
 
     def _pool(self, frame_features: Tensor) -> Tensor:
         frames = frame_features.shape[1]
         if frames < 3:
-            raise InputError(f"{frames} frames in a clip; the motion encoder needs at least 3")
-        still = self.dim - 3 * len(_TIMES) - len(_STILL)
-        appearance, small = frame_features[..., :still], frame_features[..., still:]
+            raise InputError(
+                f"a clip has {frames} frames; expected at least 3: change the clip setting"
+            )
+        spatial = self.dim - 3 * len(_TIME_QUANTILES) - len(_STILL_LEVELS)
+        appearance, small = frame_features[..., :spatial], frame_features[..., spatial:]
         return torch.cat([appearance.contiguous().mean(1), self._change(small)], dim=1)
 
     def _appearance(self, rgb: Tensor, luma: Tensor) -> Tensor:
@@ -103,13 +104,14 @@ class FilterBank(nn.Module):
             bands = band_energies(plane, self.cosines, _BANDS[name])  # (images, blocks, bands)
             numbers.append(torch.log(bands.mean(1) + _FLOOR))
             if name == "luma":
-                spread = bands.quantile(bands.new_tensor(_SPREAD), dim=1)  # (3, images, bands)
-                numbers.append(torch.log(spread + _FLOOR).permute(1, 0, 2).flatten(1))
+                at = bands.new_tensor(_BLOCK_QUANTILES)
+                quantiles = bands.quantile(at, dim=1)  # (3, images, bands)
+                numbers.append(torch.log(quantiles + _FLOOR).permute(1, 0, 2).flatten(1))
         flat = luma.flatten(1)
         clipped = [(flat > 0.92).float().mean(1), (flat < 0.08).float().mean(1)]
         numbers.append(torch.stack([*clipped, flat.mean(1), flat.std(1)], 1))
-        sparse = luma[:, ::4, ::4].flatten(1)  # a sixteenth of the pixels tells the tones as well
-        numbers.append(sparse.quantile(flat.new_tensor(_TONES), dim=1).T)
+        sparse = luma[:, ::4, ::4].flatten(1)  # a sixteenth of the pixels is enough
+        numbers.append(sparse.quantile(flat.new_tensor(_BRIGHTNESS_QUANTILES), dim=1).T)
         return torch.cat(numbers, dim=1)
 
     def _change(self, small: Tensor) -> Tensor:
@@ -117,10 +119,10 @@ class FilterBank(nn.Module):
         skip = (small[:, 2:] - small[:, :-2]).abs()
         mean = torch.log(step.mean(2) + _FLOOR)
         peak = torch.log(step.quantile(0.9, dim=2) + _FLOOR)
-        times = mean.new_tensor(_TIMES)
+        times = mean.new_tensor(_TIME_QUANTILES)
         levels = (mean, peak, torch.log(skip.mean(2) + _FLOOR))
         over_time = [level.quantile(times, dim=1).T for level in levels]
-        still = [torch.sigmoid(4 * (level - mean)).mean(1, keepdim=True) for level in _STILL]
+        still = [torch.sigmoid(4 * (level - mean)).mean(1, keepdim=True) for level in _STILL_LEVELS]
         return torch.cat([*over_time, *still], dim=1)
 
 
@@ -137,12 +139,12 @@ def cosine_basis(size: int) -> Tensor:
 
 
 def band_energies(plane: Tensor, cosines: Tensor, bands: int) -> Tensor:
-    """Mean absolute cosine coefficient by spatial frequency.
+    """Mean absolute cosine coefficients of blocks, by spatial frequency.
 
     Args:
-        plane: images (images, height, width); what does not fill a block at the edge is left out.
+        plane: images (images, height, width); incomplete blocks at the edges are ignored.
         cosines: a basis (block, block) of `cosine_basis`.
-        bands: rings of equal width between frequency 0.5 (the constant is left out) and the corner.
+        bands: rings of equal width from frequency 0.5 (without the constant) to the corner.
 
     Returns:
         (images, blocks, bands), in units of the plane.

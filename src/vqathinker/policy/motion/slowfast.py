@@ -1,16 +1,16 @@
-"""SlowFast-R50 (8x8): from a clip to the 2304 numbers of the motion token.
+"""SlowFast-R50 (8x8): from a clip to the motion feature of 2304 numbers.
+
+Names and shapes of the weights are those of pytorchvideo 0.1.5's `slowfast_r50`, whose public
+weights are used, without the classifier (`blocks.5` has no weights, `blocks.6` is not used).
 
 Source: Feichtenhofer et al., "SlowFast Networks for Video Recognition", arXiv 1812.03982, table 1;
-docs/method.md, section 2, for the pooling. Names and shapes of the weights are those of
-pytorchvideo 0.1.5's `slowfast_r50`, whose public weights it takes, without the classifier
-(`blocks.5` has no weights there, `blocks.6` is not used). The weights are fetched by address and
-hash, and read without unpickling code.
+docs/method.md, section 2, for the pooling.
 
 Departures from the released code:
-1. The batch norms always use their stored statistics; the authors' follow the policy into training
-   mode and so depend on the batch. Theirs is not offered.
-2. The encoder computes in float32 whatever the policy's precision is, so that a clip has one
-   feature. `policy.model.motion_encoder.to(torch.bfloat16)` computes as the rest does.
+1. Batch norms always use their stored statistics. The authors' switch to training mode together
+   with the policy, and then depend on the batch. Not available.
+2. The encoder computes in float32 whatever the precision of the policy is, so that a clip has the
+   same feature. Restore: `policy.model.motion_encoder.to(torch.bfloat16)`.
 """
 
 from pathlib import Path
@@ -21,20 +21,19 @@ from torch import Tensor, nn
 
 from vqathinker.errors import InputError, reading
 from vqathinker.hashing import sha256_of_file
-from vqathinker.policy.config import require_tensors
+from vqathinker.policy.config import check_tensors
 
 FAST_RATIO = 8  # the fast pathway has an eighth of the channels
 ALPHA = 4  # the fast pathway has four times the frames
-_FUSED = 2  # times the fast pathway's channels go over to the slow one
+_FUSED = 2  # the fusion doubles the channels of the fast pathway
 
 
 class Stage(NamedTuple):
-    """Sizes of a residual stage: slow channels inside a block (four times as many come out), and
-    frames seen by the first convolution of a slow block (3 in the fast pathway)."""
+    """Sizes of a residual stage."""
 
     blocks: int
-    width: int
-    slow_time: int
+    width: int  # channels within a block of the slow pathway; four times that at its output
+    slow_time: int  # kernel size over time in the slow pathway; 3 in the fast one
     stride: int
 
 
@@ -43,7 +42,7 @@ STAGES = (Stage(3, 64, 1, 1), Stage(4, 128, 1, 2), Stage(6, 256, 3, 2), Stage(3,
 
 
 class _Stem(nn.Module):
-    """Convolution, batch norm, ReLU, max pool; halves the size twice."""
+    """Convolution, batch norm, ReLU and max pool; each of the two halves height and width."""
 
     def __init__(self, channels: int, time: int) -> None:
         super().__init__()
@@ -56,7 +55,7 @@ class _Stem(nn.Module):
 
 
 class _Bottleneck(nn.Module):
-    """Time, then space, then channels; batch norm after each."""
+    """Convolutions over time, space and channels, each with a batch norm."""
 
     def __init__(self, channels: int, width: int, time: int, stride: int) -> None:
         super().__init__()
@@ -74,7 +73,7 @@ class _Bottleneck(nn.Module):
 
 
 class _Residual(nn.Module):
-    """A bottleneck added to its input, which is projected if its shape differs."""
+    """A bottleneck plus its input, which is projected if the shapes differ."""
 
     def __init__(self, channels: int, width: int, time: int, stride: int) -> None:
         super().__init__()
@@ -92,7 +91,7 @@ class _Residual(nn.Module):
 
 
 class _ResidualStage(nn.Module):
-    """Residual blocks of one pathway; only the first one strides."""
+    """Residual blocks of one pathway; only the first one has a stride."""
 
     def __init__(self, channels: int, width: int, time: int, stage: Stage) -> None:
         super().__init__()
@@ -107,7 +106,7 @@ class _ResidualStage(nn.Module):
 
 
 class _Fusion(nn.Module):
-    """Reduces the fast pathway to the slow one's frames and concatenates it to the channels."""
+    """Reduces the fast pathway to the frames of the slow one, and appends it to its channels."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -123,7 +122,7 @@ class _Fusion(nn.Module):
 
 
 class _TwoPathways(nn.Module):
-    """One block of each pathway, and the fusion after them."""
+    """One block of each pathway, followed by the fusion."""
 
     def __init__(self, slow: nn.Module, fast: nn.Module, fusion: nn.Module) -> None:
         super().__init__()
@@ -136,7 +135,7 @@ class _TwoPathways(nn.Module):
 
 
 def build_stage(number: int) -> nn.Module:
-    """Residual stage `number` of `STAGES`, both pathways; the last has no fusion after it."""
+    """Residual stage `number` of `STAGES`, both pathways; the last one has no fusion."""
     stage = STAGES[number]
     before = 4 * STAGES[number - 1].width if number else _STEM
     fast_before, fast_width = before // FAST_RATIO, stage.width // FAST_RATIO
@@ -149,23 +148,23 @@ def build_stage(number: int) -> nn.Module:
 
 
 def _conv(before: int, after: int, kernel: tuple[int, int, int], stride: int = 1) -> nn.Conv3d:
-    """Without bias; padded to keep the size, and striding over space alone."""
+    """Convolution without bias, padded to keep the size, with stride over height and width."""
     time, height, width = (n // 2 for n in kernel)
     return nn.Conv3d(before, after, kernel, (1, stride, stride), (time, height, width), bias=False)
 
 
 _WINDOWS = ((8, 7, 7), (32, 7, 7))  # average pools of slow and fast pathway: time, height, width
-_SMALLEST = 32 * (_WINDOWS[0][1] - 1) + 1  # px that leave a window's worth of places, of 32 px each
+_MIN_SIZE = 32 * (_WINDOWS[0][1] - 1) + 1  # px; features have one place per 32 px
 
-CLIPS_AT_A_TIME = 4  # a step has 128 perturbed copies on one GPU, of 150 MB each at 448 px
+CLIPS_PER_CHUNK = 4  # a single-GPU step has 128 perturbed copies, of 150 MB each at 448 px
 
-# How often each frame's features are repeated before the pools, by the number of frames: the
-# authors' training and evaluation.
+# Repetitions of each frame's features before the pools, by number of frames, in the authors'
+# training and evaluation.
 _TIME_REPEAT = {6: 6, 12: 4}
 
 
 class SlowFastR50(nn.Module):
-    """Frozen: all state is in buffers, so no optimiser finds it; never in training mode."""
+    """Frozen motion encoder: all state is in buffers, and it is never in training mode."""
 
     dim = STAGES[-1].width * 4 * (FAST_RATIO + 1) // FAST_RATIO  # 2048 slow + 256 fast
 
@@ -184,11 +183,11 @@ class SlowFastR50(nn.Module):
         return super().train(False)
 
     def encode_frames(self, pixel_values: Tensor) -> Tensor:
-        """The frames themselves: no feature of SlowFast is of a single frame."""
+        """The frames themselves: SlowFast has no features of single frames."""
         return pixel_values
 
     def pool_frames(self, frame_features: Tensor) -> Tensor:
-        """Features (clips, 2304) of frames in whatever order; as `forward`."""
+        """Features (clips, 2304), as `forward`."""
         return self(frame_features)
 
     @torch.no_grad()
@@ -196,19 +195,20 @@ class SlowFastR50(nn.Module):
         """Normalised frames (clips, frames, 3, size, size) → features (clips, 2304), float32.
 
         Raises:
-            ValueError: frames of less than 193 px.
+            InputError: frames are smaller than 193 px.
         """
         frames, size = pixel_values.shape[1], min(pixel_values.shape[-2:])
-        if size < _SMALLEST:
+        if size < _MIN_SIZE:
             raise InputError(
-                f"frames of {size} px; SlowFast-R50 needs at least {_SMALLEST}: check the setting"
+                f"frames have {size} px; SlowFast-R50 needs at least {_MIN_SIZE}: change the clip "
+                "setting"
             )
         repeat = time_repeats(frames)
         precision = next(self.buffers()).dtype
         with torch.autocast(pixel_values.device.type, enabled=False):
             parts = [
                 self._features(part.transpose(1, 2).to(precision), repeat)
-                for part in pixel_values.split(CLIPS_AT_A_TIME)
+                for part in pixel_values.split(CLIPS_PER_CHUNK)
             ]
         return torch.cat(parts).float()
 
@@ -224,9 +224,9 @@ class SlowFastR50(nn.Module):
 
 
 def time_repeats(frames: int) -> int:
-    """How often features of so many frames are repeated: the authors', else what fills the pools.
+    """Repetitions of the features of `frames` frames: the authors', else enough for the pools.
 
-    By that rule alone the authors' evaluation would repeat 3 times, not 4.
+    The authors' evaluation has 4, where 3 would be enough.
 
     >>> time_repeats(12), time_repeats(16)
     (4, 2)
@@ -236,27 +236,28 @@ def time_repeats(frames: int) -> int:
 
 
 def _slow_frames(frames: int) -> int:
-    """Frames of the slow pathway: as many as the fusions' strides leave of the fast one's.
+    """Frames of the slow pathway, which the strides of the fusions determine.
 
-    These are the authors' T // 3 of 6 frames and T // 4 of 12.
+    They equal the authors' T // 3 for 6 frames and T // 4 for 12.
     """
     return -(-frames // ALPHA)
 
 
 def _pool(x: Tensor, window: tuple[int, int, int], repeat: int) -> Tensor:
-    """Features (clips, channels, time, height, width) → (clips, channels).
+    """Mean over all windows of an average pool with stride 1.
 
-    The mean of an average pool of stride 1 is a weighted mean, and its weights are a product of one
-    factor for each axis. A frame's copies follow each other, and their weights add up.
+    (clips, channels, time, height, width) → (clips, channels). It is computed as a weighted mean,
+    whose weights are a product of one factor per axis.
     """
     time, height, width = x.shape[2:]
+    # Repetitions of a frame follow each other, so their weights add up.
     along_time = _pool_weights(time * repeat, window[0]).view(time, repeat).sum(1)
     factors = (along_time, _pool_weights(height, window[1]), _pool_weights(width, window[2]))
     return torch.einsum("ncthw,t,h,w->nc", x, *(factor.to(x) for factor in factors))
 
 
 def _pool_weights(places: int, window: int) -> Tensor:
-    """Weight of each place in the mean over all windows; they add up to 1.
+    """Weight of each place in the mean over all windows; the sum is 1.
 
     >>> _pool_weights(4, 2) * 6
     tensor([1., 2., 2., 1.])
@@ -268,18 +269,15 @@ def _pool_weights(places: int, window: int) -> Tensor:
 
 
 _CLASSIFIER = {"blocks.6.proj.weight", "blocks.6.proj.bias"}
-_COUNTER = "num_batches_tracked"  # of no use in eval mode, and some files leave it out
+_COUNTER = "num_batches_tracked"  # unused in eval mode, and missing in some files
 
 
 def fetch_weights(where: str, sha256: str | None) -> tuple[Path, str]:
-    """The file at a path or an address, downloaded once to torch's folder of checkpoints.
+    """Download the weights once to torch's folder of checkpoints; return path and sha256.
 
     Args:
-        where: a path, or an address with its scheme.
-        sha256: what the file has to hash to; None: any.
-
-    Returns:
-        The path and the sha256 of the file.
+        where: a local path, or a URL.
+        sha256: the expected hash; None: any.
 
     Raises:
         InputError: the file cannot be downloaded, or has another hash.
@@ -291,36 +289,36 @@ def fetch_weights(where: str, sha256: str | None) -> tuple[Path, str]:
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 torch.hub.download_url_to_file(where, str(path), progress=False)
-            except OSError as error:  # URLError is one
+            except OSError as error:  # includes URLError
                 raise InputError(
-                    f"{where}: {error}; download it elsewhere and put it at {path}, or set "
+                    f"{where}: {error}; download it elsewhere and copy it to {path}, or set "
                     "base.motion.weights to its path"
                 ) from error
     if not path.is_file():
-        raise InputError(f"{path}: no such file; put the weights there, or give their address")
+        raise InputError(f"{path}: no such file; set base.motion.weights to SlowFast's weights")
     found = sha256_of_file(path)
     if sha256 is not None and found != sha256:
         raise InputError(
-            f"{path}: sha256 is {found}, expected {sha256}; remove the file to have it downloaded "
-            "again, or correct base.motion.sha256 if you trust it"
+            f"{path}: sha256 is {found}, expected {sha256}; remove the file to download it again, "
+            "or correct base.motion.sha256 if you trust it"
         )
     return path, found
 
 
 def load_weights(encoder: SlowFastR50, path: Path) -> None:
-    """Fill the encoder from pytorchvideo's file: {"model_state": tensors by name}.
+    """Load pytorchvideo's file, {"model_state": tensors by name}, without unpickling code.
 
     Raises:
-        InputError: the file holds more than tensors, or other ones than the encoder's.
+        InputError: the file contains other objects than tensors, or other tensors.
     """
-    expected = "pytorchvideo's file, a mapping 'model_state' of tensors and nothing else"
-    with reading(path, expected, "get it again from base.motion.weights"):
+    expected = "pytorchvideo's file, a mapping 'model_state' of tensors"
+    with reading(path, expected, "download it again from base.motion.weights"):
         state = dict(torch.load(path, map_location="cpu", weights_only=True)["model_state"])
     own = encoder.state_dict()
-    given = {name: tensor for name, tensor in state.items() if name not in _CLASSIFIER}
-    given |= {name: own[name] for name in own if name.endswith(_COUNTER) and name not in given}
-    require_tensors(path, _shapes(own), _shapes(given))
-    encoder.load_state_dict(given)
+    loaded = {name: tensor for name, tensor in state.items() if name not in _CLASSIFIER}
+    loaded |= {name: own[name] for name in own if name.endswith(_COUNTER) and name not in loaded}
+    check_tensors(path, _shapes(own), _shapes(loaded))
+    encoder.load_state_dict(loaded)
 
 
 def _shapes(state: dict[str, Tensor]) -> dict[str, tuple[int, ...]]:

@@ -20,7 +20,7 @@ from vqathinker.datasets.card import label_origin
 from vqathinker.evaluation.predictions import Predictions, read_predictions
 from vqathinker.params import DataParams, load_section
 from vqathinker.phases.trees import leaves, without
-from vqathinker.policy.label_sentences import describe_labels_of
+from vqathinker.policy.label_sentences import describe_labels
 from vqathinker.products import FIGURES
 from vqathinker.reporting.formats import NUMBER_COLUMNS, format_cell, read_table, write_text
 from vqathinker.reporting.ladder import LADDER_COLUMNS, ladder_grids
@@ -103,7 +103,7 @@ def write_page(scale: str, sources: PageSources, out: Path, *, title: str) -> No
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
     environment.filters["format_cell"] = format_cell
     text = environment.get_template("page.html.j2").render(
-        labels=describe_labels_of(report_scale.train_set, origins),
+        labels=describe_labels(report_scale.train_set, origins),
         title=title, scale=scale, runs=list(by_run), main_run=run, **tables,
         style=Path(__file__).with_name("page.css").read_text("utf-8"),
         policy=_content_policy([plotly, own_js], pictures_in_files=sheets.in_files),
