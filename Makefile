@@ -1,4 +1,4 @@
-# Front door for people: everything happens inside this folder, in .venv and .cache.
+# Main commands. Everything stays in this folder: packages in .venv, caches in .cache.
 
 PYTHON ?= python3
 CORES ?= all
@@ -10,7 +10,7 @@ TOOLS := $(VENV)/.tools
 CACHE := $(CURDIR)/.cache
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
-# The code of this checkout, even where $(VENV) is a link to that of another one.
+# Programs run the code of this checkout, even if $(VENV) links to that of another one.
 export PYTHONPATH := $(CURDIR)/src$(if $(PYTHONPATH),:$(PYTHONPATH))
 export XDG_CACHE_HOME := $(CACHE)
 export PIP_CACHE_DIR := $(CACHE)/pip
@@ -20,71 +20,71 @@ export TORCHINDUCTOR_CACHE_DIR := $(CACHE)/torchinductor
 export MPLCONFIGDIR := $(CACHE)/matplotlib
 export DVC_SITE_CACHE_DIR := $(CACHE)/dvc
 
-# Tests and jobs run side by side; one thread each keeps them out of each other's way.
+# Tests and jobs run in parallel, so each gets one thread.
 export OMP_NUM_THREADS ?= 1
 
 SNAKEMAKE := snakemake --cores $(CORES)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ablations run rehearsal repro test chaos test-doors lint audit schema docs clean
+.PHONY: help demo ablations run rehearsal repro test chaos test-integration lint audit schema docs clean
 
-help: ## show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
 
-demo: $(READY) ## the whole pipeline at demo scale on the CPU: data, training, evaluation, report
+demo: $(READY) ## run the demo on the CPU: data, training, evaluation, report
 	$(SNAKEMAKE) --config scale=demo --prioritize models/base/demo
 	@vqathinker summary results/demo
 
-ablations: $(READY) ## demo, and its ablation runs and other seeds beside it
+ablations: $(READY) ## run the demo with its ablations and additional seeds
 	$(SNAKEMAKE) --config scale=demo -- ablations
 	@vqathinker summary results/demo/ablations
 
-run: $(READY) ## the pipeline at another scale: make run SCALE=paper
+run: $(READY) ## run another scale: make run SCALE=paper
 	$(SNAKEMAKE) --config scale=$(SCALE)
 
-# What it makes: make rehearsal TARGETS=ablations; other frames, LoRA: REHEARSAL=rehearsal-single-gpu;
-# as jobs of a SLURM started here: DOOR=--slurm
+# make rehearsal TARGETS=ablations: these targets; REHEARSAL=rehearsal-single-gpu: scale single-gpu;
+# SLURM=1: as jobs of a SLURM cluster that is started on this machine (needs root)
 TARGETS ?= all
 REHEARSAL ?= rehearsal
 
-rehearsal: $(READY) ## the workflow of scale paper on small stand-ins for videos and policies, here
-	python -m tests.rehearsal --folder "$(CACHE)/rehearsal" --scale $(REHEARSAL) $(DOOR) $(TARGETS)
+rehearsal: $(READY) ## run scale paper with small stand-ins for videos and policies
+	python -m tests.rehearsal --folder "$(CACHE)/rehearsal" --scale $(REHEARSAL) $(if $(SLURM),--slurm) $(TARGETS)
 
-repro: $(READY) ## the same pipeline through DVC, which versions data and models
+repro: $(READY) ## run the demo through DVC, which versions data and models
 	dvc repro
 
-# Videos made at random that are compared with ffmpeg: make test RANDOM_VIDEOS=5000
+# Random videos whose frames are compared with those of ffmpeg: make test RANDOM_VIDEOS=5000
 RANDOM_VIDEOS ?= 200
 export VQATHINKER_RANDOM_VIDEOS := $(RANDOM_VIDEOS)
 
-test: lint ## every check: lint, then the tests, a file at a time on each of two cores
+test: lint ## run lint, then all tests on two cores
 	pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --basetemp="$(CACHE)/pytest"
 
-chaos: $(TOOLS) ## kill the tiny pipeline at every kill point, and compare what comes of it
+chaos: $(TOOLS) ## kill the tiny pipeline at many points and compare its results
 	VQATHINKER_CHAOS=1 pytest -o faulthandler_timeout=0 -rP --numprocesses 0 --basetemp="$(CACHE)/chaos" tests/workflow/test_chaos.py
 
-test-doors: $(TOOLS) ## in minutes: a real conda, as root a real SLURM (.ci/packages.txt); README and tutorials typed
-	VQATHINKER_DOORS=1 pytest -o faulthandler_timeout=0 --numprocesses 0 --basetemp="$(CACHE)/pytest-doors" tests/workflow/real
+test-integration: $(TOOLS) ## test with real conda, with real SLURM (as root), and the commands of the docs
+	VQATHINKER_INTEGRATION=1 pytest -o faulthandler_timeout=0 --numprocesses 0 --basetemp="$(CACHE)/pytest-integration" tests/workflow/integration
 
-lint: $(TOOLS) ## style, types and the workflow's own checks, without running anything
+lint: $(TOOLS) ## check style, types and the workflow
 	ruff check .
 	ruff format --check .
 	mypy
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 
-audit: $(TOOLS) ## known weaknesses of the pinned packages; fails where the network does not tell
+audit: $(TOOLS) ## look for known vulnerabilities of the pinned packages (needs the network)
 	pip-audit --strict --disable-pip --no-deps --progress-spinner off --requirement constraints.txt
 
-schema: $(READY) ## write workflow/schemas/params.schema.yaml after a change of src/vqathinker/params
+schema: $(READY) ## write workflow/schemas/params.schema.yaml after a change in src/vqathinker/params
 	vqathinker schema > workflow/schemas/params.schema.yaml
 
-docs: $(TOOLS) ## the documentation as a site, build/site/index.html; made pages are made anew
+docs: $(TOOLS) ## generate the reference pages and build the site, build/site/index.html
 	python -m docs.making.references
 	NO_MKDOCS_2_WARNING=1 python -m mkdocs build
-	@echo 'Open build/site/index.html; to search in it: python -m http.server --bind 127.0.0.1 --directory build/site'
+	@echo 'Open build/site/index.html. To use its search: python -m http.server --bind 127.0.0.1 --directory build/site'
 
-clean: ## remove what the pipeline made; .venv and .cache stay
+clean: ## remove all outputs of the pipeline; keep .venv and .cache
 	rm -rf data clips models results/*/ predictions logs workflow/keys .snakemake
 
 INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
@@ -97,7 +97,7 @@ $(READY): pyproject.toml constraints.txt
 	$(INSTALL) ".[all]"
 	@touch $@
 
-# What no run of the pipeline needs: checks, the site's generator, the page to try a policy on.
+# For development only: linters, tests, the documentation site, the web page.
 $(TOOLS): $(READY)
 	$(INSTALL) ".[all,serve,docs,dev]"
 	@touch $@

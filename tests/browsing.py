@@ -1,4 +1,4 @@
-"""What tests of pages in a browser share."""
+"""Accessibility checks for pages in a browser."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -7,12 +7,12 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-# The limit ends what hangs, before pytest's own does; no machine is too slow or too busy for it.
-LONG_MS = 25 * 60 * 1000
+# Long enough for slow and busy machines, and shorter than the timeout of pytest.
+BROWSER_TIMEOUT_MS = 25 * 60 * 1000
 
 
 class Finding(NamedTuple):
-    """A rule of axe-core that a page breaks, how much it matters, and where."""
+    """A rule of axe-core that a page breaks, with its impact and the HTML of the elements."""
 
     rule: str
     impact: str
@@ -20,10 +20,11 @@ class Finding(NamedTuple):
 
 
 def axe_findings(page: "Page") -> list[Finding]:
-    """What axe-core finds on a page that has come to rest: half-faded text has no contrast."""
+    """Findings of axe-core on a page."""
     axe = pytest.importorskip(
         "axe_playwright_python.sync_playwright", reason="pip install axe-playwright-python"
     )
+    # Text that fades in has too little contrast.
     page.wait_for_function("document.getAnimations().length === 0")
     return [
         Finding(

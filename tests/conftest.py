@@ -1,4 +1,4 @@
-"""What every test may ask for: the project's own files, its parameters, and a tiny policy."""
+"""Fixtures for all tests: parameters, a tiny policy, clips and a browser."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from hypothesis import HealthCheck, settings
-from tests.browsing import LONG_MS
+from tests.browsing import BROWSER_TIMEOUT_MS
 from tests.programs import program_or_skip
 
 if TYPE_CHECKING:
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     from vqathinker.params import DemoBaseParams
 
-# Two cores are shared by everything; must be set before torch is imported.
+# Tests share two cores. Must be set before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 pytest_plugins = ["tests.origin_server"]
 
-# No example has to be done in a time: on a busy machine any may take long.
+# On a busy machine any example may take long.
 settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -30,27 +30,22 @@ settings.load_profile("any machine")
 
 ROOT = Path(__file__).parents[1]
 
-# Programs that tests start run the code of this checkout; pyproject.toml says so of the tests.
+# Programs that tests start use the code of this checkout (for tests, see pyproject.toml).
 paths = [str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
 os.environ["PYTHONPATH"] = os.pathsep.join(paths)
 
-# Values computed with the authors' functions; a folder of the same file names checks other cases.
+# Values computed with the authors' functions; another folder with the same files replaces them.
 os.environ.setdefault("VQATHINKER_GOLDENS", str(ROOT / "tests" / "goldens"))
 
 
 def pytest_configure() -> None:
-    """A shell that starts the tests in the background has them, and all that they start, ignore
-    Ctrl-C, which some of them press.
-    """
+    # A shell ignores SIGINT in background jobs, but some tests send it to their processes.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that run Snakemake take minutes: begun first, they do not end alone on one core.
-
-    Half an hour ends what hangs in them; no machine that is of use is too slow or too busy for it.
-    """
+    # Files that run Snakemake take minutes. They come first, to keep both cores busy until the end.
     items.sort(key=lambda item: item.get_closest_marker("workflow") is None)
     for item in items:
         if item.get_closest_marker("workflow") and not item.get_closest_marker("timeout"):
@@ -72,12 +67,14 @@ PHRASES = ("I see", ".", " clear", " blur", " noise")
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator["Browser"]:
-    """Chromium without a screen; one for all tests of a process, as Playwright wants it."""
+    """Headless Chromium. Playwright allows one per process."""
     program = program_or_skip("chromium")
     playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
     flags = ["--no-sandbox"] if os.geteuid() == 0 else []
     with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=program, args=flags, timeout=LONG_MS)
+        browser = started.chromium.launch(
+            executable_path=program, args=flags, timeout=BROWSER_TIMEOUT_MS
+        )
         yield browser
         browser.close()
 
@@ -89,13 +86,13 @@ def root() -> Path:
 
 @pytest.fixture
 def config() -> dict[str, Any]:
-    """params.yaml as it is written, free to be changed by a test."""
+    """Content of params.yaml, which a test may change."""
     return yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="session")
 def tiny_params() -> "DemoBaseParams":
-    """A policy of 50,000 weights; frames of 56 px give it 4 tokens each."""
+    """A policy of 50,000 weights, with 4 tokens per frame of 56 px."""
     from vqathinker.params import DemoBaseParams
 
     return DemoBaseParams.model_validate(TINY_BASE)
@@ -103,7 +100,7 @@ def tiny_params() -> "DemoBaseParams":
 
 @pytest.fixture(scope="session")
 def tiny_base(tmp_path_factory: pytest.TempPathFactory, tiny_params: "DemoBaseParams") -> Path:
-    """The folder of that policy, as it is built: nothing was taught."""
+    """Folder of an untrained policy with `tiny_params`."""
     from vqathinker.policy.folder.checkpoint import save_policy
     from vqathinker.policy.tiny import build_policy, build_tokenizer
 
@@ -115,7 +112,7 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory, tiny_params: "DemoBasePa
 
 @pytest.fixture(scope="session")
 def tiny_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A shard of six clips 6x56, of other colours and contrasts each, and one that was damaged."""
+    """A shard of six 6x56 clips with random colours and contrasts, and of one damaged video."""
     import torch
 
     from vqathinker.video.damage import Failure

@@ -1,15 +1,22 @@
-"""Web servers on loopback that misbehave as real ones do, for every test that gets files."""
+"""Local web servers that fail in the ways of real ones, for tests of downloads."""
 
 import re
 import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from vqathinker.acquisition.web import Address
 
@@ -18,7 +25,7 @@ Answer = Callable[["Handler", "Served"], None]
 
 @dataclass
 class Served:
-    """A file on a server: `first` are answers given once each, `always` is given from then on."""
+    """A file on a server. Each answer in `first` is given once; then `always` is given."""
 
     content: bytes
     headers: dict[str, str] = field(default_factory=lambda: {"ETag": '"one"'})
@@ -28,22 +35,22 @@ class Served:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     method: str
     path: str
     headers: dict[str, str]
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers for its `site`, one request for each connection."""
+    """Answer requests to `site`, one per connection."""
 
     site: "Site"
 
     def do_GET(self) -> None:
         self.close_connection = True
         headers = {name.title(): value for name, value in self.headers.items()}
-        self.site.asked.append(Asked(self.command, self.asked_for(), headers))
-        served = self.site.files.get(self.asked_for())
+        self.site.requests.append(Request(self.command, self.file_key(), headers))
+        served = self.site.files.get(self.file_key())
         try:
             if served is None:
                 self.site.status(404)(self, Served(b""))
@@ -51,17 +58,17 @@ class Handler(BaseHTTPRequestHandler):
                 ordinary = served.always or self.site.whole()
                 (served.first.pop(0) if served.first else ordinary)(self, served)
         except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
-            pass  # the client has left
+            pass  # the client has disconnected
 
-    def asked_for(self) -> str:
-        """Under which name the file stands in `site.files`."""
+    def file_key(self) -> str:
+        """Key of the requested file in `site.files`."""
         return self.path
 
     def do_HEAD(self) -> None:
         self.do_GET()
 
     def do_CONNECT(self) -> None:
-        """As a proxy: speak with the client as the host that it wants to be led to."""
+        """As a proxy, answer in the place of the requested host."""
         self.send_response(200)
         self.end_headers()
         try:
@@ -79,12 +86,12 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Site:
-    """A server: `files` it has, what it was `asked`, how many bytes of bodies it has `sent`.
+    """A server with `files`, the `requests` to it, and the number of bytes sent in bodies.
 
-    `stalled` is set when it has begun to let a client wait, `gone` when the test is over.
+    `stalled` is set when a client starts to wait, and `closing` at the end of the test.
     """
 
-    answers_with: type[Handler] = Handler
+    handler_class: type[Handler] = Handler
 
     def __init__(
         self,
@@ -94,10 +101,10 @@ class Site:
         port: int = 0,
     ) -> None:
         self.files: dict[str, Served] = {}
-        self.asked: list[Asked] = []
-        self.sent = 0
-        self.stalled, self.gone = threading.Event(), threading.Event()
-        handler = type("Handler", (self.answers_with,), {"site": self})
+        self.requests: list[Request] = []
+        self.bytes_sent = 0
+        self.stalled, self.closing = threading.Event(), threading.Event()
+        handler = type("Handler", (self.handler_class,), {"site": self})
         self.server = ThreadingHTTPServer(("127.0.0.1", port), handler)
         self.server.daemon_threads = True
         self.scheme = "http"
@@ -116,19 +123,19 @@ class Site:
     def address(self, path: str) -> Address:
         return Address(self.url(path))
 
-    def has(self, path: str, content: bytes, **more: Any) -> Address:
+    def serve(self, path: str, content: bytes, **more: Any) -> Address:
         self.files[path] = Served(content, **more)
         return self.address(path)
 
     def whole(self, until: int | None = None, then: Callable[[], object] = lambda: None) -> Answer:
-        """The file or the range asked for; breaks off at byte `until` of the file."""
+        """The file or the requested range; disconnects at byte `until` of the file."""
 
         def answer(handler: Handler, served: Served) -> None:
             start, status, size = 0, 200, len(served.content)
-            asked = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
+            requested = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
             condition = handler.headers.get("If-Range")
-            if asked and served.ranges and condition in (None, *served.headers.values()):
-                start, status = int(asked[1]), 206
+            if requested and served.ranges and condition in (None, *served.headers.values()):
+                start, status = int(requested[1]), 206
             if start >= size > 0:
                 handler.send_response(416)
                 handler.send_header("Content-Range", f"bytes */{size}")
@@ -146,14 +153,14 @@ class Site:
                 body = served.content[start:until]
                 handler.wfile.write(body)
                 handler.wfile.flush()
-                self.sent += len(body)
+                self.bytes_sent += len(body)
                 if until is not None:
                     then()
 
         return answer
 
     def status(self, code: int, body: bytes = b"", **headers: str) -> Answer:
-        """Nothing but a status; `Retry_After="2"` becomes a header."""
+        """A status with headers, such as `Retry_After="2"`."""
 
         def answer(handler: Handler, served: Served) -> None:
             handler.send_response(code)
@@ -169,24 +176,48 @@ class Site:
         return self.status(302, Location=url)
 
     def stall(self, until: int) -> Answer:
-        """The first bytes, and then nothing while the test lasts."""
+        """The first bytes, and then nothing until the end of the test."""
 
         def answer(handler: Handler, served: Served) -> None:
             self.stalled.set()
-            self.whole(until, self.gone.wait)(handler, served)
+            self.whole(until, self.closing.wait)(handler, served)
 
         return answer
 
-    def ranges_asked(self) -> list[str | None]:
-        return [asked.headers.get("Range") for asked in self.asked]
+    def requested_ranges(self) -> list[str | None]:
+        return [request.headers.get("Range") for request in self.requests]
+
+
+def make_certificate(folder: Path, *hosts: str) -> tuple[Path, Path]:
+    """Write a self-signed certificate for these hosts and its key to `folder`."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tests")])
+    names = [
+        x509.IPAddress(ip_address(host)) if host[0].isdigit() else x509.DNSName(host)
+        for host in hosts
+    ]
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=2))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    paths = folder / "certificate.pem", folder / "key.pem"
+    paths[0].write_bytes(certificate.public_bytes(Encoding.PEM))
+    paths[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return paths
 
 
 @pytest.fixture
 def make_site() -> Iterator[Callable[..., Site]]:
-    """make_site() is one more server.
-
-    With a certificate and its key it speaks TLS; as a proxy, in the place of other hosts.
-    """
+    """make_site() starts a server; with a certificate and key, it uses TLS or is a proxy."""
     sites: list[Site] = []
 
     def make(certificate: tuple[Path, Path] | None = None, *, proxy: bool = False) -> Site:
@@ -197,7 +228,7 @@ def make_site() -> Iterator[Callable[..., Site]]:
 
     yield make
     for site in sites:
-        site.gone.set()
+        site.closing.set()
         site.server.shutdown()
         site.server.server_close()
 

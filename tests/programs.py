@@ -1,19 +1,19 @@
-"""External programs of the tests: an absent one skips a test, and nothing else does."""
+"""External programs of tests; a test is skipped if its program is missing."""
 
 import shutil
 import subprocess
 
 import pytest
 
-# Debian's package of each program that has another name.
+# Debian packages whose name differs from that of the program.
 _PACKAGES = {
     "kpsewhich": "texlive-binaries", "munged": "munge", "pdflatex": "texlive-latex-base",
     "scontrol": "slurm-client", "squeue": "slurm-client", "unshare": "util-linux",
 }  # fmt: skip
 
 
-def why_absent(*names: str) -> str | None:
-    """The first of these programs that is missing, and what to install; None if none is."""
+def missing_program(*names: str) -> str | None:
+    """Message about the first missing program, with its package, or None."""
     for name in names:
         if shutil.which(name) is None:
             return f"no program {name}: install Debian's package {_PACKAGES.get(name, name)}"
@@ -21,14 +21,14 @@ def why_absent(*names: str) -> str | None:
 
 
 def program_or_skip(*names: str) -> str:
-    """Path of the first of these programs; the test is skipped where one of them is missing."""
-    if why := why_absent(*names):
+    """Path of the first program; skips the test if any of them is missing."""
+    if why := missing_program(*names):
         pytest.skip(why)
     return str(shutil.which(names[0]))
 
 
 def latex_or_skip(*styles: str) -> str:
-    """Path of pdflatex; the test is skipped where it or one of these style files is missing."""
+    """Path of pdflatex; skips the test if it or a style file is missing."""
     program = program_or_skip("pdflatex", "kpsewhich")
     for style in styles:
         found = subprocess.run(["kpsewhich", style], capture_output=True, check=False).stdout

@@ -1,4 +1,4 @@
-"""Every benchmark runs at its smallest size and writes the report that all of them share."""
+"""Every benchmark runs at its smallest size and writes a report in the common format."""
 
 import json
 import shutil
@@ -26,13 +26,13 @@ SMALL = {
     "gpu/policy.py": ["--tiny", "--clips", "1", "--tokens", "4"],
 }
 WITH_DEMO = {"gpu/demo.py"}
-# What decode.py and grpo_step.py are made of.
-PIECES = ("stage.py", "sample_videos.py", "grpo/")
-SHARED = {"what", "ratios", "seconds", "counts", "machine", "versions"}
+# Modules of benchmarks.
+MODULES = ("stage.py", "sample_videos.py", "grpo/")
+COMMON_KEYS = {"what", "ratios", "seconds", "counts", "machine", "versions"}
 
 
 @pytest.mark.parametrize("script", SMALL)
-def test_it_runs_and_reports(root: Path, tmp_path: Path, script: str) -> None:
+def test_a_benchmark_writes_a_report(root: Path, tmp_path: Path, script: str) -> None:
     out = tmp_path / "report.json"
     command = [sys.executable, root / "benchmarks" / script, *SMALL[script]]
     done = subprocess.run(
@@ -40,18 +40,18 @@ def test_it_runs_and_reports(root: Path, tmp_path: Path, script: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     report = json.loads(out.read_text(encoding="utf-8"))
-    assert set(report) >= SHARED
+    assert set(report) >= COMMON_KEYS
     assert report["ratios"]
     assert report["seconds"]
 
 
-def test_no_benchmark_is_left_out(root: Path) -> None:
+def test_every_benchmark_is_tested(root: Path) -> None:
     folder = root / "benchmarks"
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*.py")]
-    assert {name for name in names if not name.startswith(PIECES)} == {*SMALL, *WITH_DEMO}
+    assert {name for name in names if not name.startswith(MODULES)} == {*SMALL, *WITH_DEMO}
 
 
-def test_a_finished_demo_is_asked_and_trained(
+def test_the_benchmark_of_the_demo_evaluates_and_trains(
     root: Path, tmp_path: Path, config: dict[str, Any], tiny_base: Path, tiny_clips: Path
 ) -> None:
     project, clips = tmp_path / "project", tmp_path / "project/clips/demo_indomain/6x56"
@@ -72,12 +72,12 @@ def test_a_finished_demo_is_asked_and_trained(
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
-    assert set(report) >= SHARED
+    assert set(report) >= COMMON_KEYS
     assert report["asked"]["cpu fp32"]["same_completions"] == 1
     assert report["trained"]["cpu fp32"]["last"]["step"] == 1
 
 
-def test_a_grpo_step_is_the_same_in_our_way_and_in_the_authors(
+def test_our_grpo_step_computes_the_same_as_the_authors_recipe(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(root / "benchmarks")
@@ -90,8 +90,8 @@ def test_a_grpo_step_is_the_same_in_our_way_and_in_the_authors(
     wanted = setup.lengths()[0].tolist()
     ids, done = ours.rollout(setup), recipe.rollout(setup)
     for completions in (ids, done.completions):
-        assert [len(said) for said in completions] == wanted
-        assert all(said.index(END) == len(said) - 1 for said in completions)
+        assert [len(completion) for completion in completions] == wanted
+        assert all(ids.index(END) == len(ids) - 1 for ids in completions)
     now, mask = ours.log_probs(setup, setup.policy.train(), done.completions)
     expected, _ = recipe.log_probs(setup, setup.policy, done)
     torch.testing.assert_close(now * mask, expected * mask, rtol=0, atol=1e-5)

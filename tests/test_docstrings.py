@@ -1,4 +1,4 @@
-"""Examples in docstrings say what happens."""
+"""Examples in docstrings are correct."""
 
 import doctest
 import importlib
@@ -15,7 +15,7 @@ def module_of(path: Path) -> str:
 
 
 @pytest.mark.parametrize("module", [module_of(path) for path in WITH_EXAMPLES])
-def test_examples_come_out_as_written(module: str) -> None:
+def test_examples_are_correct(module: str) -> None:
     result = doctest.testmod(importlib.import_module(module))
     assert result.attempted > 0
     assert result.failed == 0

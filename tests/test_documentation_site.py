@@ -1,4 +1,4 @@
-"""The site builds strictly and asks for nothing outside; what is made from the code is as made."""
+"""The documentation site builds, loads nothing external, and agrees with the code."""
 
 import ast
 import os
@@ -19,7 +19,7 @@ from vqathinker.reporting.scores import PREFERENCE_COLUMNS, UNDERSTANDING_COLUMN
 from vqathinker.training.history import history_columns
 from vqathinker.video.perturb import _TABLE_SCHEMA as PERTURBATIONS
 
-OUTSIDE = re.compile(
+EXTERNAL = re.compile(
     r"""<(?:script|img|iframe|link)[^>]*\s(?:src|href)=["']?(?:https?:)?//[^"'>]+"""
 )
 COLUMNS = {
@@ -39,33 +39,35 @@ LISTS = {
 }
 
 
-def test_the_site_builds_strictly_and_fetches_nothing(root: Path, tmp_path: Path) -> None:
+def test_the_site_builds_without_warnings_and_loads_nothing_external(
+    root: Path, tmp_path: Path
+) -> None:
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
     done = subprocess.run(
         command, cwd=root, env=os.environ | {"NO_MKDOCS_2_WARNING": "1"}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
-    made = sorted(tmp_path.rglob("*.html"))
-    assert len(made) > 20
-    for page in made:
-        assert not OUTSIDE.findall(page.read_text(encoding="utf-8")), page
+    built = sorted(tmp_path.rglob("*.html"))
+    assert len(built) > 20
+    for page in built:
+        assert not EXTERNAL.findall(page.read_text(encoding="utf-8")), page
     assert "<math" in (tmp_path / "formulas.html").read_text(encoding="utf-8")
 
 
-def test_made_pages_are_as_they_would_be_made(root: Path) -> None:
-    made = pages()
-    assert made.keys() == {
+def test_generated_pages_are_up_to_date(root: Path) -> None:
+    generated = pages()
+    assert generated.keys() == {
         *(f"docs/reference/{name}.md" for name in ("parameters", "commands")),
         *(f"docs/tutorials/{name}.md" for name in ("cluster", "released-weights")),
         *("README.md", "docs/paper-scale.md"),
     }
-    for name, text in made.items():
-        assert (root / name).read_text(encoding="utf-8") == text, f"{name}: call `make docs`"
+    for name, text in generated.items():
+        assert (root / name).read_text(encoding="utf-8") == text, f"{name}: run `make docs`"
 
 
 def files_page(root: Path) -> dict[str, list[list[str]]]:
-    """First two cells of the rows of each section's table, names in backquotes taken apart."""
+    """Names in backquotes in the first two cells of each table row, by section."""
     text = (root / "docs" / "reference" / "files.md").read_text(encoding="utf-8")
     sections = re.split(r"(?m)^## ", text)[1:]
     return {
@@ -78,27 +80,27 @@ def files_page(root: Path) -> dict[str, list[list[str]]]:
     }
 
 
-def test_columns_of_files_are_those_of_the_code(root: Path) -> None:
-    told = files_page(root)
+def test_columns_of_files_are_documented(root: Path) -> None:
+    documented = files_page(root)
     for name, columns in COLUMNS.items():
-        assert sorted(word for row in told[name] for word in row[0]) == sorted(columns), name
+        assert sorted(word for row in documented[name] for word in row[0]) == sorted(columns), name
 
 
-def test_columns_of_tables_and_figures_are_those_of_the_code(root: Path) -> None:
-    told = files_page(root)
-    tables = {row[0][0]: row[1] for row in told["Tables"]}
-    figures = {row[0][0]: row[1] for row in told["Numbers of figures"]}
+def test_columns_of_tables_and_figures_are_documented(root: Path) -> None:
+    documented = files_page(root)
+    tables = {row[0][0]: row[1] for row in documented["Tables"]}
+    figures = {row[0][0]: row[1] for row in documented["Numbers of figures"]}
     for name, columns in LISTS.items():
         found = tables[name] if name in tables else figures[name]
         assert sorted(found) == sorted(columns), name
 
 
-def _said(node: ast.AST) -> str | None:
-    """A text in the source, `…` where something is put in."""
+def text_of(node: ast.AST) -> str | None:
+    """A string of the source code, with `…` for each inserted value."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):
-        return "".join(_said(part) or "…" for part in node.values)
+        return "".join(text_of(part) or "…" for part in node.values)
     return None
 
 
@@ -107,7 +109,7 @@ def texts(root: Path) -> list[str]:
     def every() -> Iterator[str]:
         for path in (root / "src").rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if text := _said(node):
+                if text := text_of(node):
                     yield text
 
     return list(every())
@@ -118,7 +120,7 @@ def headings(root: Path) -> list[str]:
     return [line[4:-1] for line in text.splitlines() if line.startswith("## `")]
 
 
-def test_every_message_that_is_explained_is_one(root: Path, texts: list[str]) -> None:
+def test_every_explained_message_exists(root: Path, texts: list[str]) -> None:
     found = headings(root)
     assert len(found) >= 10
     for message in found:

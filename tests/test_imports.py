@@ -1,4 +1,4 @@
-"""Imports run downwards only, and the light modules stay light."""
+"""Packages import only from packages below them, and modules that start fast stay fast."""
 
 import ast
 import subprocess
@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-# Every room with the rooms it may see. Training and evaluation do not know each other, nor do
-# policy and datasets.
+# Modules that every package may import.
 FOUNDATION = {
     "params",
     "phases",
@@ -23,7 +22,8 @@ FOUNDATION = {
     "hashing",
     "journal",
 }
-MAY_SEE = {
+# Packages and modules, and what each may import.
+MAY_IMPORT = {
     "atomic": set(),
     "choices": set(),
     "content": set(),
@@ -63,12 +63,12 @@ PACKAGE = Path(__file__).parents[1] / "src" / "vqathinker"
 MODULES = sorted(set(PACKAGE.rglob("*.py")) - {PACKAGE / "__init__.py"})
 
 
-def room_of(module: Path) -> str:
+def package_of(module: Path) -> str:
     return module.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imported_rooms(module: Path) -> Iterator[tuple[int, str]]:
-    """Line and room of every import of this package, inside functions too."""
+def imported_packages(module: Path) -> Iterator[tuple[int, str]]:
+    """Line and package of every import from vqathinker, including those in functions."""
     for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -84,13 +84,13 @@ def imported_rooms(module: Path) -> Iterator[tuple[int, str]]:
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_module_imports_only_from_rooms_below_its_own(module):
-    room = room_of(module)
-    assert room in MAY_SEE, f"{room} is a new room: say here which rooms it may see"
+def test_a_module_imports_only_from_packages_below_its_own(module):
+    package = package_of(module)
+    assert package in MAY_IMPORT, f"{package} is new: add what it may import to MAY_IMPORT"
     upwards = [
         f"{module.name}:{line} imports {other}"
-        for line, other in imported_rooms(module)
-        if other != room and other not in MAY_SEE[room]
+        for line, other in imported_packages(module)
+        if other != package and other not in MAY_IMPORT[package]
     ]
     assert not upwards
 
@@ -107,13 +107,8 @@ def test_a_module_imports_only_from_rooms_below_its_own(module):
         ("vqathinker.cli", ["pandas", "numpy", "torch", "pydantic", "transformers"]),
     ],
 )
-def test_a_light_module_brings_no_heavy_one(module, heavy):
-    """The Snakefile runs with nothing but Snakemake installed, and --help answers at once."""
+def test_a_light_module_does_not_import_a_heavy_one(module, heavy):
+    """The Snakefile needs only Snakemake, and --help starts fast."""
     code = f"import sys, {module}; print(*(set(sys.modules) & set({heavy!r})))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
-
-
-def test_no_module_is_a_catch_all():
-    names = {path.stem for path in [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.smk")]}
-    assert not names & {"util", "utils", "common", "helper", "helpers", "misc"}

@@ -1,6 +1,6 @@
-"""Library defaults that shape results are those that this code was written against.
+"""Defaults of libraries that affect results have not changed.
 
-`python tests/test_library_defaults.py` stores those of the installed versions.
+`python tests/test_library_defaults.py` stores the defaults of the installed versions.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ from typing import Any
 
 STORED = Path(__file__).parent / "library_defaults.json"
 
-# A dataclass by its fields, anything else by the parameters of its call.
+# Dataclasses, and functions or classes with parameters.
 TARGETS = (
     "transformers.TrainingArguments",
     "trl.GRPOConfig",
@@ -34,17 +34,17 @@ Defaults = dict[str, dict[str, Any]]
 
 
 def installed() -> Defaults:
-    """Defaults by target and parameter; of TRL's configs those that TrainingArguments lacks."""
+    """Defaults by target and parameter; for TRL, those that differ from TrainingArguments."""
     found = {target: _defaults(_object(target)) for target in TARGETS}
     base = found["transformers.TrainingArguments"]
     for target in ("trl.GRPOConfig", "trl.SFTConfig"):
         own = found[target].items()
         found[target] = {key: value for key, value in own if base.get(key, found) != value}
-    return found | {"transformers.GenerationConfig": _of_generation()}
+    return found | {"transformers.GenerationConfig": _generation_defaults()}
 
 
-def _of_generation() -> dict[str, Any]:
-    """What `generate` takes where neither the caller nor the policy's folder says anything."""
+def _generation_defaults() -> dict[str, Any]:
+    """Values of `generate` if neither the caller nor the policy sets them."""
     from transformers import GenerationConfig
 
     defaults = GenerationConfig()._get_default_generation_params()
@@ -66,19 +66,19 @@ def _object(target: str) -> Any:
 
 def _defaults(target: Any) -> dict[str, Any]:
     if dataclasses.is_dataclass(target):
-        return {field.name: _plain(_of_field(field)) for field in dataclasses.fields(target)}
+        return {field.name: _plain(_field_default(field)) for field in dataclasses.fields(target)}
     parameters = inspect.signature(target).parameters.values()
     return {one.name: _plain(one.default) for one in parameters if one.name != "self"}
 
 
-def _of_field(field: Any) -> Any:
+def _field_default(field: Any) -> Any:
     if field.default_factory is not dataclasses.MISSING:
         return field.default_factory()
     return inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default
 
 
 def _plain(value: Any) -> Any:
-    """As JSON has it; functions and other objects by name, for their repr holds an address."""
+    """As a JSON value; other objects by name, because their repr contains an address."""
     if value is inspect.Parameter.empty:
         return "(required)"
     if value is None or isinstance(value, bool | int | float | str):
@@ -91,7 +91,7 @@ def _plain(value: Any) -> Any:
 
 
 def changes(stored: Defaults, found: Defaults) -> list[str]:
-    """One line for each default that is new, gone or another one."""
+    """One line per default that was added, removed or changed."""
     none = "(none)"
     return [
         f"{target}.{name}: {before.get(name, none)!r} -> {now.get(name, none)!r}"
@@ -102,10 +102,10 @@ def changes(stored: Defaults, found: Defaults) -> list[str]:
     ]
 
 
-def test_defaults_of_the_installed_libraries_are_those_that_are_stored() -> None:
+def test_defaults_of_the_installed_libraries_are_the_stored_ones() -> None:
     changed = changes(json.loads(STORED.read_text(encoding="utf-8")), installed())
     listed = "\n".join(changed)
-    assert not changed, f"set what shapes results, then run python {__file__}:\n{listed}"
+    assert not changed, f"set those that affect results, then run python {__file__}:\n{listed}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The wheel is whole: installed anywhere, with the packages it asks for alone, it works."""
+"""The wheel is complete, and works with its required packages only."""
 
 import json
 import os
@@ -19,23 +19,23 @@ from tests.scoring.conftest import make_video, talking
 
 __all__ = ["talking"]
 
-# Finds nothing of the packages that were not asked for, as if they were not installed.
+# Hides packages, as if they were not installed.
 HIDE = """
 import sys
 from importlib.machinery import PathFinder
 HIDDEN = set({hidden!r})
-class Shown(PathFinder):
+class Visible(PathFinder):
     @classmethod
     def find_spec(cls, name, path=None, target=None):
         found = name.partition(".")[0] not in HIDDEN
         return PathFinder.find_spec(name, path, target) if found else None
-sys.meta_path = [Shown if finder is PathFinder else finder for finder in sys.meta_path]
+sys.meta_path = [Visible if finder is PathFinder else finder for finder in sys.meta_path]
 """
 CALL = """
 from vqathinker.cli import app
 app(sys.argv[1:])
 """
-# Help for a person needs the command line's own libraries and nothing that computes.
+# Packages that --help may import.
 LIGHT = {
     *("annotated_doc", "markdown_it", "mdurl", "pygments", "rich", "shellingham", "typer", "yaml"),
     *("_yaml", "_cython_3_1_4", "cython_runtime"),  # of yaml's compiled part
@@ -53,41 +53,41 @@ def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def target(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the package in it and nothing else."""
+    """A folder with the installed package only."""
     folder = tmp_path_factory.mktemp("target")
     pip("install", "--quiet", "--no-deps", "--no-index", "--target", str(folder), str(wheel))
     return folder
 
 
 @pytest.fixture(scope="module")
-def smallest(root: Path) -> set[str]:
-    """Every package that `pip install vqathinker` brings, whatever for."""
+def required(root: Path) -> set[str]:
+    """All packages that `pip install vqathinker` installs, including indirect ones."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     found: set[str] = set()
-    waiting = [Requirement(item) for item in project["dependencies"]]
-    while waiting:
-        requirement = waiting.pop()
+    queue = [Requirement(item) for item in project["dependencies"]]
+    while queue:
+        requirement = queue.pop()
         name = canonicalize_name(requirement.name)
         wanted = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
         if wanted and name not in found:
             try:
                 requires = distribution(name).requires or []
-            except PackageNotFoundError:  # of another build, such as that for CUDA
+            except PackageNotFoundError:  # required by another build, such as that for CUDA
                 continue
             found.add(name)
-            waiting += map(Requirement, requires)
+            queue += map(Requirement, requires)
     return found
 
 
 @pytest.fixture(scope="module")
-def hidden(smallest: set[str]) -> list[str]:
-    """Modules of packages that are installed here and that the smallest installation lacks."""
+def hidden(required: set[str]) -> list[str]:
+    """Modules of installed packages that are not required."""
     owners = {
         name: {canonicalize_name(owner) for owner in found}
         for name, found in packages_distributions().items()
     }
     own = {"vqathinker"}
-    return sorted(name for name, found in owners.items() if not found & smallest - own)
+    return sorted(name for name, found in owners.items() if not found & required - own)
 
 
 def pip(*words: str) -> None:
@@ -98,7 +98,7 @@ def pip(*words: str) -> None:
 def run(
     target: Path, hidden: list[str], *words: str, code: str = CALL
 ) -> subprocess.CompletedProcess[str]:
-    """A command of the package in that folder, run far from the checkout."""
+    """Run a command of the package outside the checkout."""
     return subprocess.run(
         [sys.executable, "-c", HIDE.format(hidden=hidden) + code, *words],
         cwd=target,
@@ -110,15 +110,15 @@ def run(
     )
 
 
-def test_the_wheel_holds_every_file_of_the_package(root, wheel):
+def test_the_wheel_contains_every_file_of_the_package(root, wheel):
     package = root / "src" / "vqathinker"
     files = {
         path.relative_to(package.parent).as_posix()
         for path in package.rglob("*")
         if path.is_file() and path.suffix != ".pyc"
     }
-    there = {name for name in ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    assert there == files
+    packed = {name for name in ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    assert packed == files
     assert {Path(name).suffix for name in files} >= {".yaml", ".csv", ".j2", ".typed"}
 
 
@@ -131,22 +131,20 @@ def test_the_citation_and_the_wheel_have_the_version_of_the_package(root, wheel)
     assert {f"{inside}/METADATA", f"{inside}/licenses/LICENSE"} <= {*ZipFile(wheel).namelist()}
 
 
-def test_help_is_written_by_the_smallest_installation_and_imports_nothing_that_computes(
-    target, hidden
-):
+def test_help_needs_only_required_packages_and_imports_no_heavy_one(target, hidden):
     code = CALL.replace("app(", "import atexit\natexit.register(lambda: print(*sys.modules))\napp(")
     done = run(target, hidden, "--help", code=code)
     assert done.returncode == 0, done.stderr
     *page, modules = done.stdout.splitlines()
     assert any("every stage from data set to report" in line for line in page)
-    brought = {name.partition(".")[0] for name in modules.split()}
-    brought -= sys.stdlib_module_names | LIGHT | {"__main__", "vqathinker"}
-    # What this machine's installation loads into every program, help or not.
+    imported = {name.partition(".")[0] for name in modules.split()}
+    imported -= sys.stdlib_module_names | LIGHT | {"__main__", "vqathinker"}
+    # Modules that every program of this Python imports.
     always = run(target, hidden, code="print(*sys.modules)").stdout
-    assert brought <= {name.partition(".")[0] for name in always.split()}
+    assert imported <= {name.partition(".")[0] for name in always.split()}
 
 
-def test_a_clip_is_scored_by_the_smallest_installation(target, hidden, talking, tmp_path):
+def test_scoring_needs_only_required_packages(target, hidden, talking, tmp_path):
     clip = make_video(tmp_path / "clip.mp4", "testsrc2=size=64x64:rate=8", 1)
     options = ["--policy", str(talking), "--format", "json"]
     other = shutil.copy(clip, tmp_path / "other.mp4")
@@ -161,11 +159,13 @@ def test_a_clip_is_scored_by_the_smallest_installation(target, hidden, talking, 
     assert done.stdout == ""
 
 
-def test_what_the_smallest_installation_lacks_is_told_with_its_extra(target, hidden, tmp_path):
+def test_a_missing_package_is_reported_with_its_extra(target, hidden, tmp_path):
     assert {"pandas", "trl", "snakemake", "dvc", "matplotlib"} <= set(hidden)
-    given = tmp_path / "predictions.parquet"
-    given.touch()
-    done = run(target, hidden, "gather", "--predictions", str(given), "--out", str(tmp_path / "x"))
+    predictions = tmp_path / "predictions.parquet"
+    predictions.touch()
+    done = run(
+        target, hidden, "gather", "--predictions", str(predictions), "--out", str(tmp_path / "x")
+    )
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert re.search(r'pip install "vqathinker\[evaluate\]"$', line), line

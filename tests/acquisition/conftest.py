@@ -5,19 +5,13 @@ import io
 import tarfile
 import zipfile
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import pyzipper
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
+from tests.origin_server import make_certificate
 
 from vqathinker.acquisition.checksum import Checksum
 from vqathinker.acquisition.download import DownloadContext
@@ -70,36 +64,9 @@ def short_timeouts(context: DownloadContext, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture(scope="session")
-def make_certificate(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Path, Path]]:
-    """make_certificate("name") returns the paths of a self-signed certificate and its key."""
-
-    def make(*names: str) -> tuple[Path, Path]:
-        folder = tmp_path_factory.mktemp("certificate")
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
-        now = datetime.now(UTC)
-        hosts = [
-            x509.IPAddress(ip_address(name)) if name[0].isdigit() else x509.DNSName(name)
-            for name in names
-        ]
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(subject)
-            .public_key(key.public_key())
-            .serial_number(1)
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=1))
-            .add_extension(x509.SubjectAlternativeName(hosts), critical=False)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .sign(key, hashes.SHA256())
-        )
-        (folder / "certificate.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
-        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        (folder / "key.pem").write_bytes(private)
-        return folder / "certificate.pem", folder / "key.pem"
-
-    return make
+def certificate_for(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Path, Path]]:
+    """certificate_for("name") returns the paths of a self-signed certificate and its key."""
+    return lambda *names: make_certificate(tmp_path_factory.mktemp("certificate"), *names)
 
 
 Files = dict[str, bytes]

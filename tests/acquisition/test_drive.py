@@ -36,8 +36,8 @@ QUOTA_PAGE = """
 
 
 @pytest.fixture
-def drive(make_site: Callable, make_certificate: Callable, monkeypatch: pytest.MonkeyPatch):
-    certificate = make_certificate("drive.google.com", "drive.usercontent.google.com")
+def drive(make_site: Callable, certificate_for: Callable, monkeypatch: pytest.MonkeyPatch):
+    certificate = certificate_for("drive.google.com", "drive.usercontent.google.com")
     site = make_site(certificate, proxy=True)
     monkeypatch.setenv("HTTPS_PROXY", site.url(""))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
@@ -52,8 +52,8 @@ def shares(site, content: bytes, **more) -> None:
         "Content-Type": "application/zip",
         "ETag": '"one"',
     }
-    site.has(ASK, b"", always=site.status(200, WARNING_PAGE.encode(), **AS_A_PAGE))
-    site.has(GET, content, headers=headers, **more)
+    site.serve(ASK, b"", always=site.status(200, WARNING_PAGE.encode(), **AS_A_PAGE))
+    site.serve(GET, content, headers=headers, **more)
 
 
 def test_download_passes_warning_page(drive, tmp_path, context):
@@ -61,7 +61,7 @@ def test_download_passes_warning_page(drive, tmp_path, context):
     done = download(PLAIN, [FILE], tmp_path / "train.zip", context)
     assert (tmp_path / "train.zip").read_bytes() == b"content"
     assert done.origin == f"https://drive.google.com/file/d/{FILE.id}/view"
-    assert [asked.path for asked in drive.asked] == [ASK, GET]
+    assert [request.path for request in drive.requests] == [ASK, GET]
     assert [entry.name for entry in tmp_path.iterdir()] == ["train.zip"]
 
 
@@ -71,22 +71,22 @@ def test_partial_download_of_earlier_run_is_resumed(drive, twenty_megabytes, tmp
     with pytest.raises(TransferError, match="404"):
         download(PLAIN, [FILE], tmp_path / "train.zip", context)
     drive.files[GET].first.clear()
-    drive.asked.clear()
+    drive.requests.clear()
     checksum = Checksum("sha256", hashlib.sha256(twenty_megabytes).hexdigest())
     expected = ExpectedFile("vdpve/train.zip", len(twenty_megabytes), checksum)
     download(expected, [FILE], tmp_path / "train.zip", context)
     assert (tmp_path / "train.zip").read_bytes() == twenty_megabytes
     # gdown discards up to half a megabyte of the partial file.
-    asked = [asked for asked in drive.ranges_asked() if asked is not None]
+    asked = [asked for asked in drive.requested_ranges() if asked is not None]
     assert int(asked[-1].removeprefix("bytes=").removesuffix("-")) > 7_000_000
 
 
 def test_exceeded_quota_says_when_to_retry(drive, tmp_path, context):
-    drive.has(ASK, b"", always=drive.status(200, QUOTA_PAGE.encode(), **AS_A_PAGE))
+    drive.serve(ASK, b"", always=drive.status(200, QUOTA_PAGE.encode(), **AS_A_PAGE))
     with pytest.raises(TransferError, match="24 hours") as caught:
         download(PLAIN, [FILE], tmp_path / "train.zip", context)
     assert f"https://drive.google.com/file/d/{FILE.id}/view" in str(caught.value)
-    assert len(drive.asked) == 1
+    assert len(drive.requests) == 1
 
 
 def test_status_503_is_retried(drive, tmp_path, context, waits):

@@ -27,7 +27,7 @@ class Hub:
         self.site, self.storage, self.gated = site, storage, gated
         self.commit = COMMIT
         self.siblings: list[dict] = []
-        site.has(INFO, b"", always=self.guarded(self.list))
+        site.serve(INFO, b"", always=self.guarded(self.list))
 
     def guarded(self, answer: Callable) -> Callable:
         def answer_if_allowed(handler, served) -> None:
@@ -52,7 +52,7 @@ class Hub:
         commit = {"X-Repo-Commit": COMMIT}
         if large:
             sibling["lfs"] = {"sha256": sha256, "size": len(content), "pointerSize": 134}
-            self.storage.has(f"/{sha256}?signature=5igned", content, **more)
+            self.storage.serve(f"/{sha256}?signature=5igned", content, **more)
             moved = self.site.status(
                 302,
                 Location=self.storage.url(f"/{sha256}?signature=5igned"),
@@ -60,11 +60,11 @@ class Hub:
                 X_Linked_ETag=f'"{sha256}"',
                 X_Linked_Size=str(len(content)),
             )
-            self.site.has(resolve, b"", always=self.guarded(moved))
+            self.site.serve(resolve, b"", always=self.guarded(moved))
         else:
             headers = {"ETag": f'"{blob.hexdigest()}"', **commit}
             whole = self.guarded(self.site.whole())
-            self.site.has(resolve, content, headers=headers, always=whole, **more)
+            self.site.serve(resolve, content, headers=headers, always=whole, **more)
         self.siblings.append(sibling)
 
 
@@ -125,8 +125,10 @@ def test_token_is_sent_to_hub_but_not_to_storage(gated, tmp_path, context, caplo
     caplog.set_level(logging.DEBUG)
     gated.add("data.zip", b"original", large=True)
     fetch(tmp_path, context)
-    assert {asked.headers["Authorization"] for asked in gated.site.asked} == {f"Bearer {TOKEN}"}
-    assert [asked.headers.get("Authorization") for asked in gated.storage.asked] == [None]
+    assert {request.headers["Authorization"] for request in gated.site.requests} == {
+        f"Bearer {TOKEN}"
+    }
+    assert [request.headers.get("Authorization") for request in gated.storage.requests] == [None]
     assert TOKEN not in caplog.text
     assert "5igned" not in caplog.text
 

@@ -16,7 +16,7 @@ from vqathinker.acquisition.web import WebFile
 
 
 def test_download_of_killed_process_is_resumed(site, twenty_megabytes, tmp_path, context):
-    address = site.has("/file", twenty_megabytes, first=[site.stall(until=8_000_000)])
+    address = site.serve("/file", twenty_megabytes, first=[site.stall(until=8_000_000)])
     target = tmp_path / "file.bin"
     code = f"""
         from pathlib import Path
@@ -41,7 +41,7 @@ def test_download_of_killed_process_is_resumed(site, twenty_megabytes, tmp_path,
 
     download(PLAIN, [WebFile(address)], target, context)
     assert target.read_bytes() == twenty_megabytes
-    assert site.ranges_asked() == [None, "bytes=8000000-"]
+    assert site.requested_ranges() == [None, "bytes=8000000-"]
 
 
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -49,45 +49,45 @@ def test_download_of_killed_process_is_resumed(site, twenty_megabytes, tmp_path,
 def test_dropped_connections_are_resumed_at_any_byte(site, tmp_path, context, cuts):
     content = bytes(range(250)) * 4
     cuts = sorted(set(cuts) - {0})
-    address = site.has("/file", content, first=[site.whole(until=cut) for cut in cuts])
+    address = site.serve("/file", content, first=[site.whole(until=cut) for cut in cuts])
     target = tmp_path / "file.bin"
     target.unlink(missing_ok=True)
-    site.asked.clear()
+    site.requests.clear()
     download(PLAIN, [WebFile(address)], target, context)
     assert target.read_bytes() == content
-    assert site.ranges_asked() == [None, *(f"bytes={cut}-" for cut in cuts)]
+    assert site.requested_ranges() == [None, *(f"bytes={cut}-" for cut in cuts)]
 
 
 def test_file_that_changed_on_server_is_restarted(site, tmp_path, context):
     def drop_and_change(handler, served) -> None:
         site.whole(until=5)(handler, served)
-        site.has("/file", b"new content", headers={"ETag": '"two"'})
+        site.serve("/file", b"new content", headers={"ETag": '"two"'})
 
-    address = site.has("/file", b"old content", first=[drop_and_change])
+    address = site.serve("/file", b"old content", first=[drop_and_change])
     download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
     assert (tmp_path / "file.bin").read_bytes() == b"new content"
-    assert site.asked[1].headers["If-Range"] == '"one"'
+    assert site.requests[1].headers["If-Range"] == '"one"'
 
 
 @pytest.mark.parametrize("headers", [{}, {"ETag": 'W/"weak"'}])
 def test_no_resume_without_validator_or_hash(site, tmp_path, context, headers):
-    address = site.has("/file", b"0123456789", headers=headers, first=[site.whole(until=4)])
+    address = site.serve("/file", b"0123456789", headers=headers, first=[site.whole(until=4)])
     download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
     assert (tmp_path / "file.bin").read_bytes() == b"0123456789"
-    assert site.ranges_asked() == [None, None]
+    assert site.requested_ranges() == [None, None]
 
 
 def test_with_published_hash_another_origin_resumes(
     site, make_site, twenty_megabytes, tmp_path, context
 ):
     failing = [site.whole(until=8_000_000), *(site.status(500) for _ in range(3))]
-    first = site.has("/file", twenty_megabytes, first=failing)
+    first = site.serve("/file", twenty_megabytes, first=failing)
     mirror = make_site()
-    second = mirror.has("/copy", twenty_megabytes, headers={})
+    second = mirror.serve("/copy", twenty_megabytes, headers={})
     origins = [WebFile(first), WebFile(second)]
     done = download(published(twenty_megabytes), origins, tmp_path / "file.bin", context)
     assert done.origin == str(second)
-    assert mirror.ranges_asked() == ["bytes=8000000-"]
+    assert mirror.requested_ranges() == ["bytes=8000000-"]
 
 
 def test_wrong_bytes_of_earlier_run_are_replaced(site, tmp_path, context):
@@ -96,20 +96,20 @@ def test_wrong_bytes_of_earlier_run_are_replaced(site, tmp_path, context):
     part = PartialFile(target, expected)
     part.restart("another origin", None, None)
     part.append(b"xxxx")
-    address = site.has("/file", content)
+    address = site.serve("/file", content)
     download(expected, [WebFile(address)], target, context)
     assert target.read_bytes() == content
-    assert site.ranges_asked() == ["bytes=4-", None]
+    assert site.requested_ranges() == ["bytes=4-", None]
 
 
 def test_complete_partial_file_is_kept_on_416(site, tmp_path, context):
-    address, target = site.has("/file", b"0123456789"), tmp_path / "file.bin"
+    address, target = site.serve("/file", b"0123456789"), tmp_path / "file.bin"
     part = PartialFile(target, PLAIN)
     part.restart(sha256(address.url.encode())[:16], '"one"', None)
     part.append(b"0123456789")
     download(PLAIN, [WebFile(address)], target, context)
     assert target.read_bytes() == b"0123456789"
-    assert site.ranges_asked() == ["bytes=10-"]
+    assert site.requested_ranges() == ["bytes=10-"]
 
 
 def test_wrong_range_is_not_appended(site, tmp_path, context):
@@ -121,7 +121,7 @@ def test_wrong_range_is_not_appended(site, tmp_path, context):
         handler.wfile.write(b"0123456789")
 
     answers = [site.whole(until=4), another_part]
-    address = site.has("/file", b"0123456789", first=answers)
+    address = site.serve("/file", b"0123456789", first=answers)
     download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
     assert (tmp_path / "file.bin").read_bytes() == b"0123456789"
-    assert site.ranges_asked() == [None, "bytes=4-", None]
+    assert site.requested_ranges() == [None, "bytes=4-", None]

@@ -42,7 +42,7 @@ def test_token_and_signature_never_appear_in_logs_messages_tracebacks_or_files(
     caplog.set_level(logging.DEBUG)
     context = replace(context, hash_table=HashTable(tmp_path / "data-hashes.csv"))
     path = f"/file?signature={SIGNATURE}"
-    address = site.has(path, b"content", first=[OUTCOMES[outcome](site) for _ in range(30)])
+    address = site.serve(path, b"content", first=[OUTCOMES[outcome](site) for _ in range(30)])
     error_text = ""
     try:
         download(PLAIN, [WebFile(address, "A_TOKEN")], tmp_path / "file.bin", context)
@@ -57,8 +57,8 @@ def test_token_and_signature_never_appear_in_logs_messages_tracebacks_or_files(
         entry.name + entry.read_text() for entry in tmp_path.iterdir() if entry.is_file()
     )
     out, err = capfd.readouterr()
-    assert site.asked[0].headers["Authorization"] == f"Bearer {TOKEN}"
-    assert SIGNATURE in site.asked[0].path
+    assert site.requests[0].headers["Authorization"] == f"Bearer {TOKEN}"
+    assert SIGNATURE in site.requests[0].path
     for place in (error_text, written, caplog.text, out, err, repr(address), repr(context)):
         assert TOKEN not in place
         assert SIGNATURE not in place

@@ -70,14 +70,14 @@ def test_retry_after_is_respected(waits):
 
 
 def test_503_with_retry_after_is_retried(site, tmp_path, context, waits):
-    address = site.has("/file", b"content", first=[site.status(503, Retry_After="17")])
+    address = site.serve("/file", b"content", first=[site.status(503, Retry_After="17")])
     download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
     assert (tmp_path / "file.bin").read_bytes() == b"content"
     assert waits == [17.0]
 
 
 def test_stalled_server_falls_back_to_next_origin(site, tmp_path, short_timeouts):
-    stalling = site.has("/file", bytes(100), always=site.stall(until=10))
+    stalling = site.serve("/file", bytes(100), always=site.stall(until=10))
     (tmp_path / "copy").write_bytes(b"content")
     origins = [WebFile(stalling), LocalFile(tmp_path / "copy")]
     done = download(PLAIN, origins, tmp_path / "file.bin", short_timeouts)

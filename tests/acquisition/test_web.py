@@ -19,20 +19,20 @@ def token(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def tls_site(make_site: Callable, make_certificate: Callable, monkeypatch: pytest.MonkeyPatch):
+def tls_site(make_site: Callable, certificate_for: Callable, monkeypatch: pytest.MonkeyPatch):
     """A server with TLS whose certificate is trusted."""
-    certificate = make_certificate("127.0.0.1")
+    certificate = certificate_for("127.0.0.1")
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
     return make_site(certificate)
 
 
 def tokens_of(site) -> list[str | None]:
-    return [asked.headers.get("Authorization") for asked in site.asked]
+    return [request.headers.get("Authorization") for request in site.requests]
 
 
 def test_token_is_kept_on_redirect_to_same_host(site, tmp_path, context):
-    site.has("/file", b"content")
-    address = site.has("/moved", b"", first=[site.redirect("/file")])
+    site.serve("/file", b"content")
+    address = site.serve("/moved", b"", first=[site.redirect("/file")])
     download(PLAIN, [WebFile(address, "A_TOKEN")], tmp_path / "file.bin", context)
     assert (tmp_path / "file.bin").read_bytes() == b"content"
     assert tokens_of(site) == [f"Bearer {TOKEN}"] * 2
@@ -43,21 +43,21 @@ def test_token_is_dropped_on_redirect_to_other_host_or_port(
     site, make_site, tmp_path, context, host
 ):
     other = make_site() if host == "127.0.0.1" else site
-    other.has("/file", b"content")
-    address = site.has("/moved", b"", first=[site.redirect(other.url("/file", host))])
+    other.serve("/file", b"content")
+    address = site.serve("/moved", b"", first=[site.redirect(other.url("/file", host))])
     download(PLAIN, [WebFile(address, "A_TOKEN")], tmp_path / "file.bin", context)
     assert (tmp_path / "file.bin").read_bytes() == b"content"
     assert tokens_of(site)[0] == f"Bearer {TOKEN}"
     assert tokens_of(other)[-1] is None
-    assert TOKEN not in str(other.asked[-1])
+    assert TOKEN not in str(other.requests[-1])
 
 
 def test_redirect_from_https_to_http_is_rejected(tls_site, site, tmp_path, context):
-    site.has("/file", b"content")
-    address = tls_site.has("/moved", b"", first=[tls_site.redirect(site.url("/file"))])
+    site.serve("/file", b"content")
+    address = tls_site.serve("/moved", b"", first=[tls_site.redirect(site.url("/file"))])
     with pytest.raises(TransferError, match="http://127"):
         download(PLAIN, [WebFile(address, "A_TOKEN")], tmp_path / "file.bin", context)
-    assert site.asked == []
+    assert site.requests == []
 
 
 def test_token_is_not_sent_over_http(tmp_path, context):
@@ -67,19 +67,19 @@ def test_token_is_not_sent_over_http(tmp_path, context):
 
 
 def test_invalid_certificate_falls_back_to_next_origin(
-    make_site, make_certificate, tmp_path, context, monkeypatch, caplog
+    make_site, certificate_for, tmp_path, context, monkeypatch, caplog
 ):
-    certificate, other = make_certificate("127.0.0.1"), make_certificate("127.0.0.1")
+    certificate, other = certificate_for("127.0.0.1"), certificate_for("127.0.0.1")
     monkeypatch.setenv("SSL_CERT_FILE", str(other[0]))
     server, site = make_site(certificate), make_site()
-    origins = [WebFile(server.has("/file", b"content")), WebFile(site.has("/copy", b"content"))]
+    origins = [WebFile(server.serve("/file", b"content")), WebFile(site.serve("/copy", b"content"))]
     assert download(PLAIN, origins, tmp_path / "file.bin", context).origin == site.url("/copy")
-    assert server.asked == []
+    assert server.requests == []
     assert "certificate" in caplog.text
 
 
 def test_403_names_token_variable_and_page(site, tmp_path, context):
-    address = site.has("/file", b"content", first=[site.status(403)])
+    address = site.serve("/file", b"content", first=[site.status(403)])
     origin = WebFile(address, "A_TOKEN", page="https://example.org/terms")
     with pytest.raises(TransferError, match=r"403.*\$A_TOKEN.*https://example\.org/terms"):
         download(PLAIN, [origin], tmp_path / "file.bin", context)
@@ -87,7 +87,7 @@ def test_403_names_token_variable_and_page(site, tmp_path, context):
 
 def test_login_page_is_rejected(site, tmp_path, context):
     headers = {"Content-Type": "text/html; charset=utf-8"}
-    address = site.has("/file.zip", b"<html>Please log in</html>", headers=headers)
+    address = site.serve("/file.zip", b"<html>Please log in</html>", headers=headers)
     with pytest.raises(TransferError, match="web page"):
         download(PLAIN, [WebFile(address)], tmp_path / "file.zip", context)
     assert list(tmp_path.iterdir()) == []
@@ -99,7 +99,7 @@ def test_response_without_length_is_rejected(site, tmp_path, context):
         handler.end_headers()
         handler.wfile.write(b"half of it")
 
-    address = site.has("/file", b"", first=[until_the_connection_ends])
+    address = site.serve("/file", b"", first=[until_the_connection_ends])
     with pytest.raises(TransferError):
         download(PLAIN, [WebFile(address)], tmp_path / "file.bin", context)
 
@@ -113,7 +113,7 @@ def test_response_longer_than_expected_is_aborted(site, tmp_path, context):
         while True:
             handler.wfile.write(b"400\r\n" + bytes(1024) + b"\r\n")
 
-    address = site.has("/file", b"", first=[endless])
+    address = site.serve("/file", b"", first=[endless])
     with pytest.raises(TransferError, match="5,000"):
         download(ExpectedFile("file", 5000), [WebFile(address)], tmp_path / "file.bin", context)
 

@@ -1,97 +1,32 @@
-"""Nothing differs between a scale and its rehearsal but sizes, hosts and steps, each by name."""
+"""The rehearsal of a scale has the same runs, data sets, questions and jobs as the scale."""
 
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from filelock import FileLock
-from tests.rehearsal.project import prepare
-from tests.rehearsal.scale import (
-    KINDS,
-    allowed,
-    differences,
-    leaves,
-    overlay,
-    scale_of,
-    with_rehearsals,
-)
-from tests.rehearsal.sets import counts
+from tests.rehearsal.project import TASK_SETS
+from tests.rehearsal.scale import REHEARSED, scale_of, with_rehearsals
+from tests.workflow.conftest import copy_sources
 
 from vqathinker.params import require_valid
 from vqathinker.phases.parameters import resolve
 
-# What overlay.yaml may change at all: a rehearsal of other rewards or prompts would be none.
-MAY_CHANGE = {
-    "sizes": {
-        "clips.shard_size",
-        "clips.test_setting",
-        "clips.train_setting",
-        "data.counts",
-        "evaluation.max_new_tokens",
-        "metrics.intervals.resamples",
-        "preference.videos",
-        "report.resamples",
-        "training.gradient_accumulation",
-        "training.max_new_tokens",
-    },
-    "hosts": {
-        "data.cards",
-        "download.fetch",
-        "judge",
-        "metrics.allow_incomplete",
-        "report.title",
-        "resources",
-        "threads",
-        "training.launch",
-    },
-    "steps": {"training.max_steps", "training.save_every"},
-}
-REHEARSED = ("paper", "single-gpu")
-
-
-@pytest.fixture(scope="module")
-def scales(root: Path) -> dict[str, Any]:
-    """params.yaml with the scales that rehearse others."""
-    config = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
-    return with_rehearsals(config, counts())
-
-
-@pytest.fixture(scope="module")
-def resolved(scales: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    names = [*REHEARSED, *map(scale_of, REHEARSED)]
-    return {name: resolve({**scales, "scale": name}) for name in names}
+pytestmark = pytest.mark.workflow
 
 
 @pytest.mark.parametrize("scale", REHEARSED)
-def test_the_overlay_changes_sizes_hosts_and_steps_alone(scale: str) -> None:
-    told = {
-        kind: {
-            key
-            for key in leaves(tree)
-            if not any(key == may or key.startswith(f"{may}.") for may in MAY_CHANGE[kind])
-        }
-        for kind, tree in overlay(scale, counts()).items()
-    }
-    assert told == {kind: set() for kind in KINDS}
-
-
-@pytest.mark.parametrize("scale", REHEARSED)
-def test_every_difference_of_resolved_parameters_is_one_that_the_overlay_names(
-    scale: str, resolved: dict[str, dict[str, Any]]
+def test_a_rehearsal_has_every_run_set_task_and_base_of_its_scale(
+    config: dict[str, Any], scale: str
 ) -> None:
-    real, rehearsal = resolved[scale], resolved[scale_of(scale)]
-    may = allowed(scale, real["runs"], counts())
-    found = list(differences(real, rehearsal))
-    assert [key for key in found if key not in may and not key.startswith("judge")] == []
-    assert {"training.max_steps", "runs.grpo.training.max_steps", "data.counts.vdpve"} <= set(found)
-
-
-@pytest.mark.parametrize("scale", REHEARSED)
-def test_every_run_set_task_and_base_policy_is_rehearsed(
-    scale: str, resolved: dict[str, dict[str, Any]]
-) -> None:
-    real, rehearsal = resolved[scale], resolved[scale_of(scale)]
+    scales = with_rehearsals(config)
+    real, rehearsal = (resolve({**scales, "scale": name}) for name in (scale, scale_of(scale)))
+    require_valid(rehearsal, {**scales, "scale": scale_of(scale)})
     assert list(real["runs"]) == list(rehearsal["runs"])
     assert real["understanding"] == rehearsal["understanding"]
     assert real["data"]["counts"].keys() == rehearsal["data"]["counts"].keys()
@@ -100,14 +35,37 @@ def test_every_run_set_task_and_base_policy_is_rehearsed(
         assert row["rewards"] == rehearsal["runs"][name]["rewards"]
 
 
+@pytest.fixture
+def project(tmp_path: Path, root: Path, config: dict[str, Any]) -> Path:
+    """A copy in which each set exists or can be fetched, and is one shard at any scale."""
+    folder = copy_sources(root, tmp_path / "project")
+    for name in TASK_SETS:
+        (folder / "data" / name).mkdir(parents=True)
+        (folder / "data" / name / "source.json").write_text("{}", encoding="utf-8")
+    params = with_rehearsals(config)
+    for scale in params["scales"].values():
+        scale["clips"]["shard_size"] = 100_000
+        scale.setdefault("download", {})["fetch"] = "all"
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+    return folder
+
+
+def jobs(project: Path, scale: str) -> Mapping[str, int]:
+    """How often each rule would run for every table of a scale."""
+    command = ["snakemake", "-n", "--cores", "1", "--config", f"scale={scale}", "--", "ablations"]
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        command, check=False, cwd=project, env=os.environ | {"PATH": path}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    found = re.findall(r"^([a-z_]+) +(\d+)$", done.stdout, re.MULTILINE)
+    return {name: int(count) for name, count in found if name != "total"}
+
+
 @pytest.mark.parametrize("scale", REHEARSED)
-def test_its_parameters_are_valid(
-    scale: str, scales: dict[str, Any], resolved: dict[str, dict[str, Any]]
-) -> None:
-    require_valid(resolved[scale_of(scale)], {**scales, "scale": scale_of(scale)})
-
-
-def test_two_rehearsals_do_not_share_a_folder(tmp_path: Path) -> None:
-    with FileLock(tmp_path / ".lock"), pytest.raises(SystemExit, match="a rehearsal is at work in"):
-        prepare(tmp_path)
-    assert [path.name for path in tmp_path.iterdir() if path.name != ".lock"] == []
+def test_every_rule_of_a_scale_runs_in_its_rehearsal_as_often(project: Path, scale: str) -> None:
+    real, rehearsal = jobs(project, scale), dict(jobs(project, scale_of(scale)))
+    runs = real["predict"] // 10  # benchmarks
+    assert rehearsal.pop("judge") == len(TASK_SETS) * runs  # only rehearsals have a judge
+    assert rehearsal == real

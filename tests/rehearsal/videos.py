@@ -1,25 +1,26 @@
-"""Stand-in videos: a moving picture of a second or two, with a quirk that real sets have.
+"""Stand-in videos of one or two seconds, encoded or damaged like videos of the real data sets.
 
-A name makes one another: its hue and its blur follow from it, so no two files of a set are equal.
+Hue and blur depend on the name, so that files with different names differ.
 """
 
 import os
 import subprocess
 import zlib
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.rehearsal.sets import StandIn
 
 from vqathinker.video.ffmpeg import ffmpeg_binary
-
-__all__ = ["QUIRKS", "make_video"]
 
 _X264 = ["-c:v", "libx264", "-preset", "ultrafast", "-crf", "30", "-pix_fmt", "yuv420p"]
 _VP9 = ["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "200k"]
 
-# What stands before the input, size, frames per second, seconds, and the encoder's options.
-QUIRKS: dict[str, tuple[str, int, float, list[str]]] = {
+# Size, frames per second, seconds, and options of the encoder.
+ENCODINGS: dict[str, tuple[str, int, float, list[str]]] = {
     "plain": ("320x180", 25, 1.6, _X264),
     "portrait": ("180x320", 30, 1.5, _X264),
-    "portrait_turned": ("320x180", 30, 1.5, _X264),  # turned by metadata, afterwards
+    "portrait_turned": ("320x180", 30, 1.5, _X264),  # rotated by metadata below
     "frames_31": ("320x180", 30, 31 / 30, _X264),
     "vfr": ("320x180", 30, 2, [*_X264, "-vf", "select=not(mod(n\\,3)*gt(n\\,20))",
             "-fps_mode", "vfr"]),
@@ -36,31 +37,29 @@ QUIRKS: dict[str, tuple[str, int, float, list[str]]] = {
 }  # fmt: skip
 
 
-def make_video(path: Path, quirk: str) -> None:
-    """Write one video; `broken` is a whole one without its second half, `private` is no video."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if quirk == "private":
-        path.write_text("rater,mos\n1,3\n", encoding="utf-8")
-        return
-    size, fps, seconds, options = QUIRKS["plain" if quirk == "broken" else quirk]
-    seed = zlib.crc32(path.name.encode())
+def make_video(video: StandIn) -> bytes:
+    """Content of a video file; `broken` has only the first half, and `private` is a text file."""
+    if video.kind == "private":
+        return b"rater,mos\n1,3\n"
+    name = Path(str(video.path)).name
+    size, fps, seconds, options = ENCODINGS["plain" if video.kind == "broken" else video.kind]
+    seed = zlib.crc32(name.encode())
     picture = f"testsrc2=size={size}:rate={fps}:duration={seconds:.4f},hue=h={seed % 360}"
-    if "-vf" in options:  # ffmpeg takes one chain of filters for an output
+    if "-vf" in options:  # an output has only one chain of filters
         place = options.index("-vf")
         picture += f",{options[place + 1]}"
         options = options[:place] + options[place + 2 :]
     picture += f",gblur=sigma={seed // 360 % 40 / 10}"
-    _ffmpeg("-f", "lavfi", "-i", picture, *options, "-threads", "1", "-y", str(path))
-    if quirk == "portrait_turned":
-        whole = path.with_name(f"whole-{path.name}")
-        path.replace(whole)
-        _ffmpeg("-display_rotation", "90", "-i", str(whole), "-c", "copy", "-y", str(path))
-        whole.unlink()
-    if quirk == "broken":
+    with TemporaryDirectory() as folder:
+        path = Path(folder, name)
+        _ffmpeg("-f", "lavfi", "-i", picture, *options, "-threads", "1", str(path))
+        if video.kind == "portrait_turned":
+            whole = path.rename(path.with_name(f"whole-{name}"))
+            _ffmpeg("-display_rotation", "90", "-i", str(whole), "-c", "copy", str(path))
         content = path.read_bytes()
-        path.write_bytes(content[: len(content) // 2])
+    return content[: len(content) // 2] if video.kind == "broken" else content
 
 
 def _ffmpeg(*arguments: str) -> None:
-    quiet = os.environ | {"SVT_LOG": "0"}  # an encoder that talks past ffmpeg's own log
+    quiet = os.environ | {"SVT_LOG": "0"}  # this encoder ignores ffmpeg's log level
     subprocess.run([ffmpeg_binary(), "-v", "error", "-nostdin", *arguments], check=True, env=quiet)

@@ -51,8 +51,8 @@ def test_an_address_is_brought_scored_and_taken_away(
     policy: LoadedPolicy, videos: Path, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    site.has("/a.mp4", (videos / "0.mp4").read_bytes())
-    site.has("/page.mp4", b"<!doctype html><html>no</html>")
+    site.serve("/a.mp4", (videos / "0.mp4").read_bytes())
+    site.serve("/page.mp4", b"<!doctype html><html>no</html>")
     urls = [site.url("/a.mp4"), site.url("/page.mp4"), site.url("/gone.mp4"), "http://u:p@h/x.mp4"]
     told, page, gone, secret = score_clips(policy, urls, *HOW)
     assert (told.file, told.score) == (urls[0], policy.score(videos / "0.mp4").score)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.browsing import LONG_MS, axe_findings
+from tests.browsing import BROWSER_TIMEOUT_MS, axe_findings
 from tests.serving import hostile
 from tests.serving.conftest import PASSWORD, Served
 
@@ -41,7 +41,7 @@ class Watched:
 def opened(served: Served, browser: "Browser") -> Iterator[Watched]:
     """The page, in a browser that has told the password."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
-    page.set_default_timeout(LONG_MS)
+    page.set_default_timeout(BROWSER_TIMEOUT_MS)
     watched = Watched(page, served.address)
     page.goto(served.address)
     page.get_by_label("username").fill("anybody")

@@ -1,47 +1,49 @@
-"""A stand-in for the command `vqathinker`: it writes every file that a command promises, at once.
+"""A stand-in for the program `vqathinker` that writes each output of a command at once.
 
-What it writes depends on what it was given to read, parameters included, as the real one's does.
-With it the workflow itself can be tested: what runs again after which change. Every call is a line
-in calls.txt. A command that `hold.txt` names waits for its end there, says so in `held.txt`, and
-which process it is in pid.txt; with the word `half` it has written half of its file before.
+The content is a hash of all inputs, including parameters. This suffices to test which jobs
+Snakemake runs after a change. Each call is a line of calls.txt, with its SLURM job and GPUs. A
+command named in hold.txt writes its SLURM job or process id to held.txt and waits until hold.txt is
+removed. If hold.txt also says `half`, it writes half of its output first.
 """
 
 import hashlib
 import os
-import signal
 import sys
+import time
 from pathlib import Path
 
 import yaml
 
-OUT = ("--out", "--out-dir", "--receipt")
-FOLDERS = ("fetch", "base", "export", "tables", "figures", "thumbnails")
+HOLD = Path("hold.txt")
+OUTPUT_OPTIONS = ("--out", "--out-dir", "--receipt")
+COMMANDS_WITH_FOLDERS = ("fetch", "base", "export", "tables", "figures", "thumbnails")
 
 
 def main(args: list[str]) -> None:
     if args[0] in {"data", "understanding"}:
         args = args[1:]
-    command, out = args[0], {}
-    read = hashlib.sha256(command.encode())
+    command, outputs = args[0], {}
+    inputs = hashlib.sha256(command.encode())
     option = ""
     for arg in args[1:]:
         if arg.startswith("--"):
             option = arg
-        elif option in OUT and not (option == "--receipt" and command != "fetch"):
-            out[option] = Path(arg)
-        elif option != "--download":  # tells how files come, not which ones
-            read.update(content_of(Path(arg), option).encode())
+        elif option in OUTPUT_OPTIONS and not (option == "--receipt" and command != "fetch"):
+            outputs[option] = Path(arg)
+        elif option != "--download":  # does not change which files are fetched
+            inputs.update(content_of(Path(arg), option).encode())
+    job = os.environ.get("SLURM_JOB_ID", "")
     with Path("calls.txt").open("a", encoding="utf-8") as calls:
-        calls.write(f"{' '.join(args)}\n")
-    hold = Path("hold.txt").read_text(encoding="utf-8") if Path("hold.txt").is_file() else ""
+        calls.write(f"{' '.join(args)}\t{job}\t{os.environ.get('CUDA_VISIBLE_DEVICES', '')}\n")
+    hold = HOLD.read_text(encoding="utf-8") if HOLD.is_file() else ""
     if hold == f"{command} half":
-        write(command, out, read.hexdigest()[:7])
+        write(command, outputs, inputs.hexdigest()[:7])
     if command in hold.split():
-        Path("pid.txt").write_text(str(os.getpid()), encoding="utf-8")
-        Path("held.txt").touch()
-        signal.pause()
+        Path("held.txt").write_text(job or str(os.getpid()), encoding="utf-8")
+        while HOLD.is_file():
+            time.sleep(0.05)
     if command != "status":
-        write(command, out, read.hexdigest())
+        write(command, outputs, inputs.hexdigest())
 
 
 def content_of(path: Path, option: str) -> str:
@@ -53,16 +55,16 @@ def content_of(path: Path, option: str) -> str:
     return path.read_text(encoding="utf-8") if path.is_file() else str(path)
 
 
-def write(command: str, out: dict[str, Path], digest: str) -> None:
-    target = out.get("--out") or out["--out-dir"]
+def write(command: str, outputs: dict[str, Path], digest: str) -> None:
+    target = outputs.get("--out") or outputs["--out-dir"]
     if command == "train":
         target = target / "history.csv"
-    elif command in FOLDERS:
+    elif command in COMMANDS_WITH_FOLDERS:
         target = target / "content.md"
     elif command == "numbers":
         target = target / "runs" / "content.json"
     text = f'{{"srcc": 0.{int(digest, 16)}}}' if command == "numbers" else digest
-    for path in (target, out.get("--receipt")):
+    for path in (target, outputs.get("--receipt")):
         if path:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The conda environments, the constraints and pyproject.toml name the same versions."""
+"""Conda environments, constraints.txt and pyproject.toml name the same versions."""
 
 import re
 import tomllib
@@ -20,7 +20,7 @@ def pins(root: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_an_environment_pins_what_the_constraints_pin(root, pins, name):
+def test_an_environment_pins_the_versions_of_the_constraints(root, pins, name):
     content = yaml.safe_load((root / "envs" / f"{name}.yaml").read_text(encoding="utf-8"))
     packages = content["dependencies"][-1]["pip"]
     assert packages
@@ -28,7 +28,7 @@ def test_an_environment_pins_what_the_constraints_pin(root, pins, name):
         assert str(requirement.specifier) == f"=={pins[canonicalize_name(requirement.name)]}"
 
 
-def test_every_environment_that_a_rule_names_is_there(root):
+def test_every_environment_of_a_rule_exists(root):
     rules = "".join(path.read_text() for path in (root / "workflow" / "rules").glob("*.smk"))
     assert set(re.findall(r"envs/(\w+)\.yaml", rules)) == set(ENVIRONMENTS)
 

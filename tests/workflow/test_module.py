@@ -1,11 +1,11 @@
-"""Another workflow takes the rules as a module, from a checkout or from a git repository."""
+"""Another workflow imports the rules as a module, from a folder or from a git repository."""
 
 import json
 import subprocess
 
 import pytest
 from tests.programs import program_or_skip
-from tests.workflow.test_snakefile import planned
+from tests.workflow.test_snakefile import planned_jobs
 
 pytestmark = pytest.mark.workflow
 
@@ -28,29 +28,29 @@ RUN = ("snakemake", "--cores", "2", "--snakefile", "other/Snakefile", "--directo
 
 
 @pytest.fixture(params=["a folder", "a git repository"])
-def other(request, quick):
-    """A folder in the project with a workflow of its own that imports the project's."""
-    where = repr(str(quick.folder / "workflow" / "Snakefile"))
+def other(request, project):
+    """A folder with another workflow, which imports the one of the project."""
+    where = repr(str(project.folder / "workflow" / "Snakefile"))
     if request.param == "a git repository":
         git = [program_or_skip("git"), "-c", "user.name=a", "-c", "user.email=a@b"]
         for words in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-qm", "a"]):
-            subprocess.run([*git, *words], cwd=quick.folder, check=True)
-        where = f"gitfile({str(quick.folder)!r}, path='workflow/Snakefile', ref='main')"
-    folder = quick.folder / "other"
+            subprocess.run([*git, *words], cwd=project.folder, check=True)
+        where = f"gitfile({str(project.folder)!r}, path='workflow/Snakefile', ref='main')"
+    folder = project.folder / "other"
     folder.mkdir()
     (folder / "Snakefile").write_text(OTHER.format(where), encoding="utf-8")
     return folder
 
 
-def test_the_rules_of_a_module_are_planned_in_the_folder_of_the_other_workflow(quick, other):
-    jobs = planned(quick.run(*RUN, "--dry-run"))
+def test_rules_of_a_module_use_the_folder_of_the_importing_workflow(project, other):
+    jobs = planned_jobs(project.run(*RUN, "--dry-run"))
     assert jobs["mine"] == jobs["vqathinker_write_tables"] == jobs["vqathinker_train"] == 1
     assert jobs["vqathinker_fetch"] == 4
     assert not (other / "workflow").exists()
-    if (quick.folder / ".git").exists():
+    if (project.folder / ".git").exists():
         return
     changed = ("--config", "seed=5", "training={epsilon: 1e-1}")
-    quick.run(*RUN, *changed, "--", "vqathinker_keys")
-    assert not (quick.folder / "workflow" / "keys").exists()
+    project.run(*RUN, *changed, "--", "vqathinker_keys")
+    assert not (project.folder / "workflow" / "keys").exists()
     key = json.loads((other / "workflow" / "keys" / "demo" / "train" / "sft.json").read_text())
     assert key["params"]["runs"]["sft"]["training"]["epsilon"] == 0.1

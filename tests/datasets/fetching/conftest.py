@@ -59,7 +59,7 @@ class Project:
     archive = staticmethod(archive)
 
     def has(self, name: str, content: bytes, **more: Any) -> list[str]:
-        return [self.site.has(f"/{name}", content, **more).url]
+        return [self.site.serve(f"/{name}", content, **more).url]
 
     def write_card(self, *files: dict[str, Any], videos: list[str], **changes: Any) -> None:
         labels = {"name": "labels.json", "urls": self.has("labels.json", labels_of(*videos))}
@@ -92,8 +92,8 @@ class Project:
 
     def requested(self) -> list[str]:
         """Paths requested since the last call."""
-        paths = [asked.path for asked in self.site.asked]
-        self.site.asked.clear()
+        paths = [request.path for request in self.site.requests]
+        self.site.requests.clear()
         return paths
 
 

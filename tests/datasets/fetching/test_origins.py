@@ -44,7 +44,7 @@ def test_parts_are_concatenated_and_password_is_never_shown(
     receipt = project.fetch()
     assert project.statuses() == {"1.mp4": "ok"}
     assert [file["name"] for file in receipt["downloads"][1:]] == ["a_partsaa", "a_partsab"]
-    assert not any("Authorization" in asked.headers for asked in project.site.asked)
+    assert not any("Authorization" in request.headers for request in project.site.requests)
     written = b"".join(path.read_bytes() for path in project.home.rglob("*") if path.is_file())
     out, err = capfd.readouterr()
     for place in (written.decode(errors="replace"), out, err, caplog.text):
@@ -57,15 +57,15 @@ def test_token_is_sent_only_to_its_host(
     monkeypatch.setenv("A_TOKEN", PASSWORD)
     other = make_site()
     port = other.server.server_port
-    other.has("/a.zip", project.zip_of("1.mp4", content=video))
+    other.serve("/a.zip", project.zip_of("1.mp4", content=video))
     own = [project.site.url("/a.zip"), f"http://localhost:{port}/a.zip"]
     access = {"kind": "token", "say": "By a form.", "page": "https://127.0.0.1/ask",
               "token_env": "A_TOKEN"}  # fmt: skip
     project.write_card(project.archive("a.zip", urls=own), videos=["1.mp4"], access=access)
     project.fetch()
     assert project.statuses() == {"1.mp4": "ok"}
-    assert project.site.asked[-1].headers["Authorization"] == f"Bearer {PASSWORD}"
-    assert "Authorization" not in other.asked[0].headers
+    assert project.site.requests[-1].headers["Authorization"] == f"Bearer {PASSWORD}"
+    assert "Authorization" not in other.requests[0].headers
 
 
 def test_mirror_folder_needs_no_network(project: Any, video: bytes, tmp_path: Path) -> None:
@@ -96,8 +96,8 @@ def test_commit_of_branch_is_pinned_and_recorded(
     info = json.dumps({"id": "owner/videos", "sha": COMMIT, "siblings": [sibling]}).encode()
     listed = project.site.status(200, info, Content_Type="application/json")
     api = "/api/datasets/owner/videos/revision"
-    project.site.has(f"{api}/main?blobs=true", b"", always=listed)
-    project.site.has(f"{api}/{COMMIT}?blobs=true", b"", always=listed)
+    project.site.serve(f"{api}/main?blobs=true", b"", always=listed)
+    project.site.serve(f"{api}/{COMMIT}?blobs=true", b"", always=listed)
     name = f"datasets/owner/videos/resolve/{COMMIT}/a.zip"
     project.has(name, content, first=[project.site.status(404)])
     hub = {"repo": "owner/videos", "revision": None}

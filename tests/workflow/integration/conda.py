@@ -1,8 +1,8 @@
-"""A real conda, and a local channel that stands in for conda-forge.
+"""A real conda with a local channel in place of conda-forge.
 
-The package conda-lock carries a whole conda, from where it is unpacked here. The channel has two
-packages, of the names and versions that envs/*.yaml ask for: the Python of these tests, and pip.
-All else an environment gets from pip, as always.
+Conda is unpacked from the package conda-lock, which vendors it. The channel has two packages, with
+the names and versions that envs/*.yaml require: the Python of these tests, and pip. Environments
+get all other packages from pip, as usual.
 """
 
 import hashlib
@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 CONDA = "conda-lock==4.0.3"  # with conda 24.7.1
-# What that conda imports.
-NEEDED = (
+# Packages that this conda imports.
+REQUIREMENTS = (
     *("archspec", "boltons", "conda-package-handling", "distro", "frozendict", "platformdirs"),
     *(
         "packaging",
@@ -34,7 +34,7 @@ NEEDED = (
 )
 VENDORED = "conda_lock._vendor."
 ACTIVATE = 'eval "$("$(dirname "${BASH_SOURCE[0]}")/conda" shell.posix activate "$@")"\n'
-# Conda starts itself in further processes, which must not run it again.
+# Conda starts processes that import its main script; they must not run it again.
 MAIN = """#!{python}
 import sys
 
@@ -43,17 +43,17 @@ from conda.cli import main
 if __name__ == "__main__":
     sys.exit(main())
 """
-# The tests themselves, and what only an installation with a window has.
-LEFT_OUT = {"test", "idlelib", "turtledemo", "tkinter", "ensurepip", "lib2to3", "site-packages"}
+# Parts of the standard library that environments do not need.
+EXCLUDED = {"test", "idlelib", "turtledemo", "tkinter", "ensurepip", "lib2to3", "site-packages"}
 PYTHON = "{}.{}".format(*sys.version_info)
 Files = dict[str, tuple[bytes, int] | str]
 
 
 def make_conda(prefix: Path) -> Path:
-    """Conda in a folder of its own, which knows only the local channel; the folder of programs."""
+    """Install conda in a new folder, with the local channel only; return its folder of programs."""
     subprocess.run([sys.executable, "-m", "venv", str(prefix)], check=True)
     pip = [str(prefix / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "install", *NEEDED, "pip==25.*"], check=True)
+    subprocess.run([*pip, "install", *REQUIREMENTS, "pip==25.*"], check=True)
     subprocess.run([*pip, "install", "--no-deps", CONDA], check=True)
     library = prefix / "lib" / f"python{PYTHON}" / "site-packages"
     shutil.copytree(library / "conda_lock" / "_vendor" / "conda", library / "conda")
@@ -77,26 +77,26 @@ def make_conda(prefix: Path) -> Path:
 
 
 def make_channel(channel: Path, pip: Path) -> None:
-    """Packages of both kinds of machine, and what conda reads of them."""
+    """Write the packages for linux-64 and noarch, and their indices."""
     version = "{}.{}.{}".format(*sys.version_info)
-    machine = [pack(channel / "linux-64", "python", version, python_files())]
+    linux = [pack(channel / "linux-64", "python", version, python_files())]
     files = files_below(pip.parent, [pip, *pip.parent.glob("pip-*.dist-info")], "site-packages")
-    any_machine = [pack(channel / "noarch", "pip", "25.0", files, noarch="python")]
-    for folder, records in (("linux-64", machine), ("noarch", any_machine)):
+    noarch = [pack(channel / "noarch", "pip", "25.0", files, noarch="python")]
+    for folder, records in (("linux-64", linux), ("noarch", noarch)):
         content = {"info": {"subdir": folder}, "packages": dict(records), "packages.conda": {}}
         text = json.dumps(content | {"repodata_version": 1})
         (channel / folder / "repodata.json").write_text(text, encoding="utf-8")
 
 
 def python_files() -> Files:
-    """The Python of these tests and its library."""
+    """Python of these tests and its standard library."""
     home = Path(sys.base_prefix)
     library = home / "lib" / f"python{PYTHON}"
     program = home / "bin" / f"python{PYTHON}"
     files: Files = {f"bin/python{PYTHON}": (program.read_bytes(), 0o755)}
     files |= dict.fromkeys(("bin/python3", "bin/python"), f"python{PYTHON}")
     shared = sorted((home / "lib").glob(f"libpython{PYTHON}.so*"))
-    kept = [path for path in library.iterdir() if path.name not in LEFT_OUT]
+    kept = [path for path in library.iterdir() if path.name not in EXCLUDED]
     kept = [path for path in kept if not path.name.startswith("config-")]
     files |= files_below(home / "lib", shared, "lib")
     return files | files_below(library, kept, f"lib/python{PYTHON}")
@@ -114,7 +114,7 @@ def files_below(top: Path, paths: list[Path], where: str) -> Files:
 def pack(
     folder: Path, name: str, version: str, files: Files, noarch: str | None = None
 ) -> tuple[str, dict[str, Any]]:
-    """Write a package; its file name and its record for the channel."""
+    """Write a package, and return its file name and its record in the index."""
     folder.mkdir(parents=True, exist_ok=True)
     record: dict[str, Any] = {"name": name, "version": version, "build": "0", "build_number": 0}
     record |= {"subdir": folder.name, "depends": [] if noarch is None else ["python"]}
@@ -123,7 +123,7 @@ def pack(
         link = {"noarch": {"type": noarch}, "package_metadata_version": 1}
         files = files | {"info/link.json": (json.dumps(link).encode(), 0o644)}
     path = folder / f"{name}-{version}-0.tar.bz2"
-    listed = [described(name, content) for name, content in files.items() if name[:5] != "info/"]
+    listed = [path_record(name, content) for name, content in files.items() if name[:5] != "info/"]
     info = {"index": record, "paths": {"paths": listed, "paths_version": 1}, "about": {}}
     with tarfile.open(path, "w:bz2", compresslevel=1) as archive:
         for part, content in files.items():
@@ -137,7 +137,7 @@ def pack(
     return path.name, record | sums | {"size": len(content)}
 
 
-def described(name: str, content: tuple[bytes, int] | str) -> dict[str, Any]:
+def path_record(name: str, content: tuple[bytes, int] | str) -> dict[str, Any]:
     linked = isinstance(content, str)
     data = b"" if linked else content[0]
     kind = "softlink" if linked else "hardlink"
@@ -156,7 +156,7 @@ def add(archive: tarfile.TarFile, name: str, content: tuple[bytes, int] | str) -
 
 
 def conda_environment(programs: Path) -> dict[str, str]:
-    """Variables with which Snakemake finds this conda, whose settings and packages are its own."""
+    """Environment variables with which Snakemake uses this conda, its settings and its packages."""
     prefix = programs.parent
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"], str(programs)])
     packages = {"CONDA_PKGS_DIRS": str(prefix / "packages"), "CONDARC": str(prefix / ".condarc")}

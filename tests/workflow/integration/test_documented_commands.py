@@ -1,7 +1,7 @@
-"""README, tutorials and where they lead, typed as they stand: every line, in order, in one folder.
+"""Commands of README, tutorials and linked pages work when typed line by line in one folder.
 
-The demo is as small as tests/workflow/tiny.yaml, with one ablation; files that a page shows with a
-title are written as shown. What cannot be typed here stands in `ELSEWHERE`, with the reason.
+The demo has the size of tests/workflow/tiny.yaml and one ablation. Files that a page shows with a
+title are written. `EXCLUDED` has the commands that cannot run here, with the reason.
 """
 
 import re
@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.test_documentation_commands import ROOT, commands
-from tests.workflow.conftest import Copy, Project
+from tests.test_documentation_commands import ROOT, blocks_of
+from tests.workflow.conftest import CopyProject, Project
 
 from vqathinker.phases.parameters import merge
 from vqathinker.video.ffmpeg import ffmpeg_binary
@@ -29,10 +29,10 @@ PAGES = (
     "docs/tutorials/cluster.md",
     "docs/tutorials/released-weights.md",
 )
-NETWORK = "wants what is on the web; tests/acquisition and the rehearsal have servers of their own"
-REHEARSAL = "wants the paper's data and GPUs; `make rehearsal` runs it on stand-ins"
-ELSEWHERE = {
-    "make test": "is what runs this",
+NETWORK = "needs the network; tests/acquisition and the rehearsal use local servers"
+REHEARSAL = "needs the data of the paper and GPUs; `make rehearsal` runs it on stand-ins"
+EXCLUDED = {
+    "make test": "runs this test",
     "snakemake --workflow-profile workflow/profiles/slurm --config scale=paper": REHEARSAL,
     "vqathinker plan --scale paper --gpu H100 --rates logs/train/paper/grpo.times.csv": REHEARSAL,
     "vqathinker summary results/paper": REHEARSAL,
@@ -43,15 +43,15 @@ ELSEWHERE = {
     "vqathinker policy import kkkkkklinhan/InternVL3-VQAThinker-8B --out models/released": NETWORK,
     "vqathinker policy describe models/released": NETWORK,
     "pip install 'vqathinker[serve]'": NETWORK,
-    "vqathinker serve": "runs until it is stopped; tests/serving",
+    "vqathinker serve": "runs until it is stopped; see tests/serving",
 }
-TITLED = re.compile(r'(?ms)^```\w+ title="([^"]+)"\n(.*?)^```$')
+TITLED_BLOCK = re.compile(r'(?ms)^```\w+ title="([^"]+)"\n(.*?)^```$')
 
 
 @pytest.fixture(scope="module")
-def typed(copy_with: Copy, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The project as in a fresh clone, installed, with videos of a reader's own beside it."""
-    project = copy_with(tmp_path_factory.mktemp("typed"), [])
+def clone(copy_project: CopyProject, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """An installed fresh clone of the project with some videos."""
+    project = copy_project(tmp_path_factory.mktemp("typed"), [])
     folder = project.folder
     for name in ("Makefile", "pyproject.toml", "README.md", "LICENSE", ".gitignore"):
         shutil.copy(ROOT / name, folder)
@@ -87,18 +87,18 @@ def make_video(path: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_line_does_what_it_should(typed: Project, page: str):
+def test_commands_of_a_page_succeed(clone: Project, page: str):
     text = (ROOT / page).read_text(encoding="utf-8")
-    for name, content in TITLED.findall(text):
-        (typed.folder / name).write_text(content, encoding="utf-8")
-    for block in commands(ROOT / page):
-        if lines := [line for line in block if line not in ELSEWHERE]:
-            typed.run("bash", "-euxo", "pipefail", "-c", "\n".join(lines))
+    for name, content in TITLED_BLOCK.findall(text):
+        (clone.folder / name).write_text(content, encoding="utf-8")
+    for block in blocks_of(ROOT / page):
+        if lines := [line for line in block if line not in EXCLUDED]:
+            clone.run("bash", "-euxo", "pipefail", "-c", "\n".join(lines))
 
 
-def test_what_the_pages_promise_is_there(typed: Project):
-    """After all of them; run this file as a whole."""
+def test_outputs_that_the_pages_promise_exist(clone: Project):
+    """Needs the other tests of this file to have run."""
     for path in ("results/demo/report.html", "demo.zip", "scores.csv", "film.svg"):
-        assert (typed.folder / path).stat().st_size > 100, path
-    scoring = (typed.folder / "results/demo/tables/scoring.csv").read_text(encoding="utf-8")
+        assert (clone.folder / path).stat().st_size > 100, path
+    scoring = (clone.folder / "results/demo/tables/scoring.csv").read_text(encoding="utf-8")
     assert re.findall(r"(?m)^grpo,mine,", scoring)

@@ -1,7 +1,8 @@
-"""What every job of the tiny pipeline makes, in numbers: on record in results.json beside this.
+"""Compare outputs of the tiny pipeline with the golden values in results.json.
 
-Data by hash; weights, scores and metrics as numbers. Another kind of processor rounds otherwise, in
-encoders, too, and training magnifies it: there the files alone are compared, not what they hold.
+Data sets are compared by hash; weights, scores and metrics as numbers. Processors of another type
+round differently, in video encoders too, and training amplifies the difference. On such a machine
+only the names of files are compared.
 """
 
 import hashlib
@@ -14,11 +15,11 @@ import numpy as np
 import pandas as pd
 from safetensors import safe_open
 
-RECORD = Path(__file__).with_name("results.json")
+GOLDEN = Path(__file__).with_name("results.json")
 TOLERANCE = 2e-3
 
-# Glob of what a job makes, below the project.
-MADE = {
+# Pattern of the outputs of each job.
+OUTPUTS = {
     "fetch": "data/*/source/**/*.*",
     "manifest": "data/*/manifest.parquet",
     "decode": "clips/*/*/0*.safetensors",
@@ -40,20 +41,20 @@ MADE = {
 EXACT = {"fetch", "manifest", "decode", "perturb", "thumbnails"}
 
 
-def summaries(project: Path) -> dict[str, dict[str, Any]]:
-    """Hash or numbers of every file, by job and path."""
+def summarize_outputs(project: Path) -> dict[str, dict[str, Any]]:
+    """Hash or numbers of each output, by job and path."""
     return {
         job: {
             path.relative_to(project).as_posix(): _hash(path) if job in EXACT else _numbers(path)
             for path in sorted(project.glob(pattern))
             if path.is_file()
         }
-        for job, pattern in MADE.items()
+        for job, pattern in OUTPUTS.items()
     }
 
 
-def differences(before: dict[str, Any], now: dict[str, Any], *, same_machine: bool) -> list[str]:
-    """Files of a job that are not as they were, or only those that came or went."""
+def changed_files(before: dict[str, Any], now: dict[str, Any], *, same_machine: bool) -> list[str]:
+    """Files of a job that changed; on another machine, only new and missing files."""
     if not same_machine:
         return sorted(before.keys() ^ now.keys())
     return [
@@ -70,7 +71,7 @@ def _are_equal(before: Any, now: Any) -> bool:
 
 
 def _hash(path: Path) -> str:
-    if path.suffix == ".parquet":  # without its metadata, which has provenance
+    if path.suffix == ".parquet":  # without metadata, which contains provenance
         content = pd.read_parquet(path).to_csv().encode()
     elif path.suffix == ".safetensors":
         content = b"".join(tensor.tobytes() for tensor in _tensors(path))
@@ -80,7 +81,7 @@ def _hash(path: Path) -> str:
 
 
 def _numbers(path: Path) -> list[float]:
-    """Mean and spread of every tensor or column, or all numbers of a JSON."""
+    """Mean and standard deviation of each tensor or column; all numbers of a JSON file."""
     if path.suffix == ".safetensors":
         return _moments(_tensors(path))
     if path.suffix == ".json":
@@ -92,9 +93,12 @@ def _numbers(path: Path) -> list[float]:
 
 
 def _moments(arrays: Iterable[Any]) -> list[float]:
-    filled = (np.asarray(array, np.float64) for array in arrays)
+    arrays = (np.asarray(array, np.float64) for array in arrays)
     return [
-        round(float(of(array)), 6) for array in filled if array.size for of in (np.mean, np.std)
+        round(float(moment(array)), 6)
+        for array in arrays
+        if array.size
+        for moment in (np.mean, np.std)
     ]
 
 

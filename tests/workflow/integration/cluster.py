@@ -1,8 +1,8 @@
-"""A real SLURM of one node on the loopback: munged, slurmctld and slurmd as children of the tests.
+"""A real SLURM cluster of one node on the loopback interface, without systemd or accounting.
 
-As root and without systemd or accounting. SLURM's programs look for /etc/slurm/slurm.conf, also
-within jobs, whose environment Snakemake cleans; that file is put there and taken away again, and
-nothing is touched where a cluster has one of its own. All else lies in a folder of the tests.
+It needs root. munged, slurmctld and slurmd are child processes of the tests. SLURM's programs read
+/etc/slurm/slurm.conf, even in jobs, whose environment Snakemake cleans. The tests write that file,
+remove it later, and skip if another cluster has one. All other files are in a folder of the tests.
 """
 
 import fcntl
@@ -15,13 +15,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.programs import why_absent
+from tests.programs import missing_program
 
 CONF = Path("/etc/slurm")
 LOCK = Path(tempfile.gettempdir(), "vqathinker-cluster.lock")
-MARK = "# Of the tests of VQAThinker.\n"
+MARK = "# Written by the tests of VQAThinker.\n"
 PORTS = (16817, 16818)
-CPUS = 8  # that jobs may ask for, whatever the machine has
+CPUS = 8  # that jobs may request; the machine may have fewer
 
 SLURM_CONF = """\
 ClusterName=tests
@@ -41,7 +41,7 @@ SlurmdParameters=config_overrides
 MpiDefault=none
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
-# Without control groups it looks at the processes' memory each second.
+# Without control groups it checks the memory of processes every second.
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=task=1
 JobAcctGatherParams=OverMemoryKill
@@ -59,49 +59,47 @@ PartitionName=main Nodes={host} Default=YES MaxTime=60 State=UP
 """
 
 
-def lacking() -> str | None:
-    """Why there can be no cluster here, if so: what to install, or whose place it would take."""
-    if why := why_absent("munged", "slurmctld", "slurmd", "squeue", "scontrol"):
+def why_impossible() -> str | None:
+    """The reason why no cluster can be started on this machine, or None."""
+    if why := missing_program("munged", "slurmctld", "slurmd", "squeue", "scontrol"):
         return why
     if os.getuid() != 0:
-        return "munged, slurmctld and slurmd of a cluster for tests are started by root"
+        return "only root can start munged, slurmctld and slurmd"
     conf = CONF / "slurm.conf"
     if conf.exists() and not conf.read_text(encoding="utf-8").startswith(MARK):
-        return f"{conf} is that of another cluster"
+        return f"{conf} belongs to another cluster"
     return None
 
 
-class Cluster:
-    """A cluster that runs, and what its users may ask it."""
+def slurm(*command: str) -> str:
+    """Run a program of SLURM and return its output."""
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
-    def ask(self, *command: str) -> str:
-        """What a SLURM program says."""
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
-    def jobs(self, *states: str) -> list[str]:
-        """Ids of jobs in these states; of those that wait or run where none is named."""
-        wanted = ",".join(states or ("PENDING", "RUNNING", "COMPLETING"))
-        return self.ask("squeue", "--noheader", "--format=%i", f"--states={wanted}").split()
+def jobs(*states: str) -> list[str]:
+    """Ids of jobs in these states; without states, of jobs that have not ended."""
+    wanted = ",".join(states or ("PENDING", "RUNNING", "COMPLETING"))
+    return slurm("squeue", "--noheader", "--format=%i", f"--states={wanted}").split()
 
-    def cancel_all(self) -> None:
-        """Cancel what is left, and wait for its end."""
-        self.ask("scancel", "--user=root")
-        for _ in range(300):
-            if not self.jobs():
-                return
-            time.sleep(0.1)
-        raise TimeoutError(f"jobs {self.jobs()} did not end")
+
+def cancel_jobs() -> None:
+    slurm("scancel", "--user=root")
+    for _ in range(300):
+        if not jobs():
+            return
+        time.sleep(0.1)
+    raise TimeoutError(f"jobs {jobs()} did not end")
 
 
 @contextmanager
-def running_cluster(folder: Path, cpus: int = CPUS) -> Iterator[Cluster]:
-    """Start the three daemons; the end of the block ends them, and every job before."""
+def running_cluster(folder: Path, cpus: int = CPUS) -> Iterator[None]:
+    """Start the three daemons, and at the end of the block cancel all jobs and stop the daemons."""
     (folder / "state").mkdir(parents=True)
     (folder / "spool").mkdir()
     host = socket.gethostname().partition(".")[0]
     with ExitStack() as stack:
         lock = stack.enter_context(LOCK.open("a", encoding="utf-8"))
-        fcntl.flock(lock, fcntl.LOCK_EX)  # there is one place for it on a machine
+        fcntl.flock(lock, fcntl.LOCK_EX)  # only one at a time on a machine
         write_configuration(folder, host, cpus)
         stack.callback(remove_configuration)
         stack.enter_context(daemon(munged(folder), folder / "munged.log"))
@@ -109,15 +107,14 @@ def running_cluster(folder: Path, cpus: int = CPUS) -> Iterator[Cluster]:
         for name in ("slurmctld", "slurmd"):
             stack.enter_context(daemon([name, "-D"], folder / f"{name}.log"))
         wait_for(["sinfo", "--noheader", "--format=%T", "--states=idle"], folder)
-        cluster = Cluster()
-        stack.callback(cluster.cancel_all)
-        yield cluster
+        stack.callback(cancel_jobs)
+        yield
 
 
 def write_configuration(folder: Path, host: str, cpus: int) -> None:
     text = SLURM_CONF.format(host=host, ports=PORTS, folder=folder, cpus=cpus)
     device = folder / "gpu0"
-    os.mknod(device, 0o020666, os.makedev(1, 3))  # another name of /dev/null
+    os.mknod(device, 0o020666, os.makedev(1, 3))  # a copy of /dev/null
     CONF.mkdir(exist_ok=True)
     (CONF / "slurm.conf").write_text(MARK + text, encoding="utf-8")
     (CONF / "gres.conf").write_text(f"{MARK}Name=gpu File={device}\n", encoding="utf-8")
@@ -130,7 +127,7 @@ def remove_configuration() -> None:
 
 
 def munged(folder: Path) -> list[str]:
-    """Its command, with a key of its own."""
+    """The command of munged, with a new key."""
     key = folder / "munge.key"
     key.touch(mode=0o600)
     key.write_bytes(os.urandom(128))
@@ -142,8 +139,9 @@ def munged(folder: Path) -> list[str]:
 @contextmanager
 def daemon(command: list[str], log: Path) -> Iterator[None]:
     with log.open("w", encoding="utf-8") as file:
-        ends_with_us = ["setpriv", "--pdeathsig", "TERM", *command]
-        process = subprocess.Popen(ends_with_us, stdout=file, stderr=file, start_new_session=True)
+        # Ends the daemon if the tests are killed.
+        command = ["setpriv", "--pdeathsig", "TERM", *command]
+        process = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
     try:
         yield
     finally:
@@ -156,7 +154,7 @@ def daemon(command: list[str], log: Path) -> Iterator[None]:
 
 
 def wait_for(command: list[str], folder: Path) -> None:
-    """Until a command succeeds and says something."""
+    """Wait until a command succeeds with some output."""
     for _ in range(300):
         done = subprocess.run(command, check=False, capture_output=True, text=True)
         if done.returncode == 0 and done.stdout.strip():

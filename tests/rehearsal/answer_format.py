@@ -1,7 +1,7 @@
-"""What a stand-in policy says: a thought and a score, drawn by chance and hardly by the video.
+"""Weights with which a random policy writes a thought and a random score in the expected format.
 
-Untaught weights say nothing that could be read, and all rewards would be 0. So each token leads to
-those that may follow it: embeddings are drawn, and the output layer answers to them.
+With untrained weights no answer could be parsed, and all rewards would be 0. Therefore embeddings
+are random, and the output layer maps each token to the tokens that may follow it.
 """
 
 import torch
@@ -9,14 +9,12 @@ from transformers import InternVLForConditionalGeneration, PreTrainedTokenizerBa
 
 from vqathinker.policy.inputs import prompt_ids
 
-__all__ = ["PHRASES", "teach_format"]
-
 _OPENING, _OPINIONS = "The video is", (" clear", " blurred", " dark")
 PHRASES = (_OPENING, *_OPINIONS)
-_SURE = 2.5  # of what follows; chance decides among several
-_LAYERS = 0.3  # how much they add to the embedding of the last token, and so how much a video tells
+_LOGIT = 2.5  # of each token that may follow
+_LAYER_SCALE = 0.3  # of what layers add to embeddings: the influence of the video
 
-# What may follow each token; first digit, first and second decimal are of other digits each.
+# Tokens that may follow each token. The digits at each place of a score are distinct.
 _FOLLOWS: dict[str, tuple[str, ...]] = {
     "<think>": (_OPENING,),
     _OPENING: _OPINIONS,
@@ -37,19 +35,19 @@ def teach_format(
     tokenizer: PreTrainedTokenizerBase,
     generator: torch.Generator,
 ) -> None:
-    """Set the embeddings and the output layer of an untrained InternVL3."""
+    """Set embeddings and output layer of an untrained InternVL3."""
     text = stock.model.language_model
     for layer in text.layers:
-        layer.self_attn.o_proj.weight.mul_(_LAYERS)
-        layer.mlp.down_proj.weight.mul_(_LAYERS)
+        layer.self_attn.o_proj.weight.mul_(_LAYER_SCALE)
+        layer.mlp.down_proj.weight.mul_(_LAYER_SCALE)
     table, head = stock.get_input_embeddings().weight, stock.lm_head.weight
     table.copy_(torch.nn.functional.normalize(torch.randn(table.shape, generator=generator)))
     head.zero_()
     for first, following in _FOLLOWS.items():
         for token in following:
-            head[_id(tokenizer, token)] += _SURE * table[_id(tokenizer, first)]
-    last = prompt_ids(tokenizer, "training", 6, 4)[-1]  # that of any prompt
-    head[_id(tokenizer, "<think>")] += _SURE * table[last]
+            head[_id(tokenizer, token)] += _LOGIT * table[_id(tokenizer, first)]
+    last = prompt_ids(tokenizer, "training", 6, 4)[-1]  # the same for all prompts
+    head[_id(tokenizer, "<think>")] += _LOGIT * table[last]
 
 
 def _id(tokenizer: PreTrainedTokenizerBase, token: str) -> int:
