@@ -1,9 +1,9 @@
-"""What each kind of score costs: greedy, the mean of drawn answers, the expectation.
+"""Cost of each kind of score: greedy, the mean of sampled answers, the expectation.
 
-Of the expectation also forward steps and branches, as a mean of the clips and for the worst one,
-and the largest probability that was left unexplored. On a policy and clips that are there; by
-default those that `make demo` leaves. Baseline, measured in the same run: the greedy score alone.
-Encoding of frames is counted for each, as in prediction.
+The baseline, measured in the same run, is the greedy score alone. Times include the encoding of
+frames, as in prediction. For the expectation, the report also contains the forward steps and
+branches of the search, and the largest probability that the search left unexplored. The policy and
+the clips are by default those of `make demo`.
 
     make demo
     python benchmarks/score.py --output score.json
@@ -45,17 +45,21 @@ TINY = {
 
 
 def main() -> None:
-    """Measure and write the report."""
+    """Measure, and write the report."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
-    parser.add_argument("--policy", type=Path, default=DEMO_POLICY, help="a policy's folder")
-    parser.add_argument("--clips", type=Path, nargs="+", help="shards; default: the demo's")
-    parser.add_argument("--number", type=int, default=128, help="clips at most")
-    parser.add_argument("--batch", type=int, default=32, help="clips at a time")
-    parser.add_argument("--answers", type=int, default=16, help="that the mean is the mean of")
-    parser.add_argument("--tokens", type=int, default=24, help="of a completion at most")
-    parser.add_argument("--repeats", type=int, default=3, help="timings of which the best counts")
-    parser.add_argument("--quick", action="store_true", help="an untrained policy, to see it run")
+    parser.add_argument("--policy", type=Path, default=DEMO_POLICY, help="policy folder")
+    parser.add_argument(
+        "--clips", type=Path, nargs="+", help="clip shards; default: those of the demo"
+    )
+    parser.add_argument("--number", type=int, default=128, help="maximum number of clips")
+    parser.add_argument("--batch", type=int, default=32, help="clips per batch")
+    parser.add_argument("--answers", type=int, default=16, help="sampled answers per clip")
+    parser.add_argument("--tokens", type=int, default=24, help="maximum tokens of a completion")
+    parser.add_argument("--repeats", type=int, default=3, help="repetitions; the fastest counts")
+    parser.add_argument(
+        "--quick", action="store_true", help="run on a tiny untrained policy, as a test"
+    )
     arguments = parser.parse_args()
     with TemporaryDirectory() as folder:
         if arguments.quick:
@@ -72,7 +76,7 @@ def main() -> None:
         search = _search(policy, store, videos, _how(arguments, ["expected"]))
     seconds = {name: value / len(videos) for name, (value, _) in timed.items()}
     report = {
-        "what": f"scores of {len(videos)} clips of {store.setting}; a clip's seconds",
+        "what": f"scores of {len(videos)} clips of {store.setting}; seconds per clip",
         "ratios": {f"{name}, times greedy": value / seconds["greedy"]
                    for name, value in seconds.items() if name != "greedy"},
         "seconds": seconds,
@@ -85,8 +89,8 @@ def main() -> None:
     }  # fmt: skip
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    shown = {name: report[name] for name in ("ratios", "seconds", "expectation")}
-    print(json.dumps(shown, indent=2))  # noqa: T201
+    summary = {name: report[name] for name in ("ratios", "seconds", "expectation")}
+    print(json.dumps(summary, indent=2))  # noqa: T201
 
 
 def _how(arguments: argparse.Namespace, beside: list[str]) -> EvaluationParams:
@@ -100,46 +104,46 @@ def _how(arguments: argparse.Namespace, beside: list[str]) -> EvaluationParams:
 def _time(
     policy: Policy, store: ClipStore, videos: list[str], how: EvaluationParams, repeats: int
 ) -> tuple[float, list[ClipScores]]:
-    """Shortest time for all clips, after one run to warm up, and what was said."""
+    """Shortest time for all clips after one warm-up run, and the scores."""
     seconds = []
     for _ in range(1 + repeats):
         start = time.perf_counter()
-        told = _score(policy, store, videos, how)
+        scores = _score(policy, store, videos, how)
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         seconds.append(time.perf_counter() - start)
-    return min(seconds[1:]), told
+    return min(seconds[1:]), scores
 
 
 def _search(
     policy: Policy, store: ClipStore, videos: list[str], how: EvaluationParams
 ) -> dict[str, float]:
-    """Forward steps and branches of the search of each clip, and what it left unexplored."""
+    """Forward steps and branches of the search for each clip, and unexplored probability."""
     searches: list[list[int]] = []
-    with _counted(searches):
-        told = _score(policy, store, videos, how)
+    with _count_branches(searches):
+        scores = _score(policy, store, videos, how)
     steps, branches = [len(one) for one in searches], [sum(one) for one in searches]
-    missing = [one.expected.missing for one in told if one.expected is not None]
-    number = max(len(searches), 1)  # an untrained policy may begin no answer
+    missing = [one.expected.missing for one in scores if one.expected is not None]
+    number = max(len(searches), 1)  # an untrained policy may not start an answer
     return {
-        "steps a clip": sum(steps) / number, "steps at most": max(steps, default=0),
-        "branches a clip": sum(branches) / number, "branches at most": max(branches, default=0),
-        "missing at most": max(missing, default=0.0),
+        "steps per clip": sum(steps) / number, "maximum steps": max(steps, default=0),
+        "branches per clip": sum(branches) / number, "maximum branches": max(branches, default=0),
+        "maximum missing": max(missing, default=0.0),
     }  # fmt: skip
 
 
 @contextmanager
-def _counted(searches: list[list[int]]) -> Iterator[None]:
-    """Within this block the branches of each forward step of each search are noted."""
+def _count_branches(searches: list[list[int]]) -> Iterator[None]:
+    """Record the branches of each forward step of each search in this block."""
     step = expectation._next_probabilities
 
-    def counted(policy: Any, nodes: Any, *rest: Any) -> torch.Tensor:
-        if not nodes[0].ancestors:  # the root: another clip
+    def count(policy: Any, nodes: Any, *rest: Any) -> torch.Tensor:
+        if not nodes[0].ancestors:  # the root, so a new clip starts
             searches.append([])
         searches[-1].append(len(nodes))
         return step(policy, nodes, *rest)
 
-    expectation._next_probabilities = counted
+    expectation._next_probabilities = count
     try:
         yield
     finally:
@@ -150,15 +154,16 @@ def _score(
     policy: Policy, store: ClipStore, videos: list[str], how: EvaluationParams
 ) -> list[ClipScores]:
     model, tokenizer, _ = policy
-    scorer, told = Scorer(model, tokenizer, how, ANSWER), []
+    scorer, scores = Scorer(model, tokenizer, how, ANSWER), []
     for start in range(0, len(videos), how.batch_size):
         batch = videos[start : start + how.batch_size]
         frames = store.batch(batch)
         tokens = model.config.tokens_per_frame(frames.shape[-1])
         ids = prompt_ids(tokenizer, "evaluation", frames.shape[1], tokens)
-        prompts = encode_prompts(model, ids, normalise(frames.to(model.device)))
-        told += scorer.score_prompts(prompts, batch)
-    return told
+        scores += scorer.score(
+            encode_prompts(model, ids, normalise(frames.to(model.device))), batch
+        )
+    return scores
 
 
 def _make_tiny(folder: Path) -> None:

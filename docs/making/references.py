@@ -1,6 +1,6 @@
-"""Generated pages: parameters, commands, and marked parts of other pages.
+"""Generate the pages on parameters and commands, and marked parts of other pages.
 
-Run `python -m docs.making.references` to write them; a test checks that they are current.
+Run `python -m docs.making.references` to write them; a test checks that they are up to date.
 """
 
 import re
@@ -18,27 +18,27 @@ from vqathinker.phases.yaml12 import dump_yaml, parse_yaml
 
 ROOT = Path(__file__).parents[2]
 SCALES = ("demo", "single-gpu", "paper")
-# Sections whose keys are chosen by users and whose values would fill the page.
-ROWS = ("runs", "data.counts", "data.demo.sets", "understanding.tasks")
+# Sections with keys chosen by users, whose values would fill the page.
+TABLES = ("runs", "data.counts", "data.demo.sets", "understanding.tasks")
 
 Tree = dict[str, Any]
 
 
 def pages() -> dict[str, str]:
-    """Text of every file that is generated or has a generated part, by path in the project."""
-    made = {
+    """Text of every file that is generated, or has a generated part, by its path."""
+    texts = {
         "docs/reference/parameters.md": parameters(),
         "docs/reference/commands.md": commands(),
     }
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
         text = path.read_text(encoding="utf-8")
         if "<!-- made: " in text:
-            made[path.relative_to(ROOT).as_posix()] = with_tables(text)
-    return made
+            texts[path.relative_to(ROOT).as_posix()] = with_tables(text)
+    return texts
 
 
 def parameters() -> str:
-    """Every key of params.yaml: meaning, allowed values, and its value at each scale."""
+    """The page on parameters: meaning, valid values, and value at each scale of every key."""
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
     config = parse_yaml(text)
     shared = {key: value for key, value in config.items() if key not in ("scale", "scales")}
@@ -66,20 +66,20 @@ def parameters() -> str:
         if name == "scale":
             continue
         rows = list(_keys(name, part, schema["$defs"]))
-        told = _description(part, schema["$defs"])
-        parts += [f"## `{name}`", told] if told else [f"## `{name}`"]
+        description = _description(part, schema["$defs"])
+        parts += [f"## `{name}`", description] if description else [f"## `{name}`"]
         parts.append(_parameter_table(rows, scales, _comments(text)))
     return "\n\n".join(parts) + "\n"
 
 
 def _keys(name: str, part: Tree, defs: Tree) -> Iterator[tuple[str, Tree]]:
-    """Every dotted key with its part of the schema, in the order of the models.
+    """Every dotted key and its part of the schema, in the order of the models.
 
-    A key with alternatives yields the keys of all of them.
+    For a section with alternatives, the keys of all of them are yielded.
     """
     branches = [_resolved(branch, defs) for branch in part.get("anyOf", part.get("oneOf", [part]))]
     mappings = [branch for branch in branches if "properties" in branch]
-    if not mappings or name in ROWS:
+    if not mappings or name in TABLES:
         yield name, part
         return
     if len(branches) > len(mappings):
@@ -143,7 +143,7 @@ def _value(tree: Any, key: str) -> str:
         if not isinstance(tree, dict) or step not in tree:
             return "–"
         tree = tree[step]
-    if key in ROWS:
+    if key in TABLES:
         return f"{len(tree)} rows" if tree else "–"
     if isinstance(tree, dict):
         return "see below"
@@ -152,7 +152,7 @@ def _value(tree: Any, key: str) -> str:
 
 
 def _comments(text: str) -> dict[str, str]:
-    """First line of the comment after each key of params.yaml, by dotted key without the scale."""
+    """The comment next to each key of params.yaml, by dotted key without the scale."""
     found: dict[str, str] = {}
     path: list[tuple[int, str]] = []
     for line in text.splitlines():
@@ -170,36 +170,48 @@ def _comments(text: str) -> dict[str, str]:
 
 
 def commands() -> str:
-    """Every command with its arguments and options, from its help text."""
+    """The page on commands, from their help texts."""
     root = get_command(app)
     parts = [
         "# Commands",
         (
-            "Generated from `vqathinker COMMAND --help`. The rules of "
-            "[the workflow](../workflow.md) call these commands; each also works alone. Exit "
-            "codes: 0 success, 1 a failed job or check, 2 a wrong command line. `--debug` shows "
-            "the traceback of an error."
+            "Generated from the help texts. [The workflow](../workflow.md) calls these "
+            "commands; you can also call each yourself. Exit codes: 0 success, 1 a failed command "
+            "or check, 2 a wrong command line. `--debug` shows the traceback of an error."
         ),
     ]
+    panels: dict[str, list[str]] = {}
     for name, command in root.commands.items():
+        texts = panels.setdefault(command.rich_help_panel, [])
         inside = getattr(command, "commands", None)
         for word, one in inside.items() if inside else ((None, command),):
-            parts += _command(" ".join(filter(None, (name, word))), one)
+            texts += _command(" ".join(filter(None, (name, word))), one)
+    for panel, texts in panels.items():
+        parts += [f"## {panel}", *texts]
     return "\n\n".join(parts) + "\n"
 
 
 def _command(name: str, command: Any) -> list[str]:
-    shown = [param for param in command.params if param.name != "help"]
-    lines = ["| argument or option | meaning | required |", "| --- | --- | --- |"]
-    for param in shown:
-        names = ", ".join(f"`{name}`" for name in (*param.opts, *param.secondary_opts))
+    params = [param for param in command.params if param.name != "help"]
+    lines = ["| argument or option | meaning | default |", "| --- | --- | --- |"]
+    for param in params:
+        names = ", ".join(f"`{name}`" for name in param.opts)
         if param.param_type_name == "argument":
-            names = f"`{param.name.upper()}`"
-        told = _cell(getattr(param, "help", "") or "")
-        lines.append(_row(names, told, "yes" if param.required else ""))
-    told = "\n\n".join(" ".join(part.split()) for part in (command.help or "").split("\n\n"))
-    heading = [f"## `vqathinker {name}`", told.replace("\f", "")]
-    return [*heading, "\n".join(lines)] if shown else heading
+            names = f"`{param.display_name_raw}`"
+        lines.append(_row(names, _cell(param.help), _default(param)))
+    text = "\n\n".join(" ".join(part.split()) for part in command.help.split("\n\n"))
+    heading = [f"### `vqathinker {name}`", text.replace("\f", "")]
+    return [*heading, "\n".join(lines)] if params else heading
+
+
+def _default(param: Any) -> str:
+    """Cell for the default of a parameter; empty where its meaning explains it."""
+    if param.required:
+        return "required"
+    if param.default is None or param.default is False or param.default == []:
+        return ""
+    values = param.default if isinstance(param.default, tuple) else [param.default]
+    return f"`{' '.join(map(str, values))}`"
 
 
 def write(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Generated parts of pages: requirements of scales, published results.
+"""Generated parts of pages: requirements of each scale, and published results.
 
 They are between `<!-- made: NAME -->` and `<!-- end -->`.
 """
@@ -12,18 +12,18 @@ from vqathinker.planning import CPU, DEVICES, Plan, make_plan
 from vqathinker.reporting.published import PAPER_METHOD, read_published
 
 ROOT = Path(__file__).parents[2]
-MADE = re.compile(r"(<!-- made: (\w+) -->\n\n)(?:[^<\n].*\n)*\n?(<!-- end -->)")
+GENERATED = re.compile(r"(<!-- made: (\w+) -->\n\n)(?:[^<\n].*\n)*\n?(<!-- end -->)")
 GPU = "H100"
 
 
 def with_tables(text: str) -> str:
-    """The text with its generated parts up to date."""
+    """Replace the generated parts of a text."""
     make = {"scales": scales, "published": published, "paper": paper, "konvid": konvid}
-    return MADE.sub(lambda found: f"{found[1]}{make[found[2]]()}\n\n{found[3]}", text)
+    return GENERATED.sub(lambda found: f"{found[1]}{make[found[2]]()}\n\n{found[3]}", text)
 
 
 def scales() -> str:
-    """The plan of each scale, one row each."""
+    """A table with the plan of each scale."""
     lines = [
         "| Scale | Model | Hardware | Training of `grpo` | All runs | Downloads | Disk |",
         "|---|---|---|---:|---:|---:|---:|",
@@ -46,7 +46,7 @@ def scales() -> str:
 
 
 def paper() -> str:
-    """What every run of the paper's scale takes."""
+    """The resources that all runs of the scale `paper` need."""
     plan = _plan("paper")
     [grpo] = [row for row in plan.runs if row.name == "grpo"]
     predicted = sum(hours for _, hours in plan.predictions.values())
@@ -61,7 +61,7 @@ def paper() -> str:
 
 
 def konvid() -> str:
-    """What the prediction of one open benchmark takes."""
+    """The resources that predicting one open benchmark needs."""
     plan, how = _plan("paper"), load_all(ROOT / "params.yaml", ["scale=paper"]).evaluation
     _, hours = plan.predictions["konvid_1k"]
     memory = next(iter(plan.prediction_memory.values()))
@@ -81,7 +81,7 @@ def _plan(scale: str) -> Plan:
 
 
 def published() -> str:
-    """The paper's row of its main table, a line for each benchmark of the scale `paper`."""
+    """The results of the paper, with a row for each benchmark of the scale `paper`."""
     rows = {row["benchmark"]: row for row in read_published() if row["method"] == PAPER_METHOD}
     data = load_all(ROOT / "params.yaml", ["scale=paper"]).data
     lines = [

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vqathinker.scoring.load import load_policy
-    from vqathinker.scoring.loaded import LoadedPolicy
+    from vqathinker.scoring.loaded_policy import LoadedPolicy
     from vqathinker.scoring.results import ClipScore
     from vqathinker.scoring.sample import SampledClip
 
@@ -22,7 +22,7 @@ __version__ = "0.1.0"
 
 _MODULES = {
     "ClipScore": "results",
-    "LoadedPolicy": "loaded",
+    "LoadedPolicy": "loaded_policy",
     "SampledClip": "sample",
     "load_policy": "load",
 }

@@ -27,7 +27,9 @@ RUN = Product("the folder of a run", "write it with `vqathinker train`")
 HISTORY = Product("a training history", "write it with `vqathinker train`")
 PREDICTIONS = Product("predictions", "write them with `vqathinker predict`")
 METRICS = Product("metrics of one run on one benchmark", "write them with `vqathinker metrics`")
-PERTURBED = Product("predictions on perturbed copies", "write them with `vqathinker perturbed`")
+PERTURBED = Product(
+    "predictions on perturbed copies", "write them with `vqathinker predict-perturbed`"
+)
 PREFERENCE = Product(
     "temporal preference of one run on one benchmark", "write it with `vqathinker preference`"
 )

@@ -1,4 +1,4 @@
-"""A project in which every command has run once."""
+"""Fixtures of the commands."""
 
 from tests.cli.finished_project import finished_project
 

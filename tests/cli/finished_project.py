@@ -1,4 +1,4 @@
-"""A project in which every command has run once, on six tiny videos of one's own."""
+"""A project in which every command has run once, on a data set of six tiny videos."""
 
 import copy
 import os
@@ -38,7 +38,7 @@ SMALL: dict[str, Any] = {
     "preference": {"benchmarks": ["mine"]},
     "understanding": {"tasks": {"mine": {"kind": "made", "set": "mine", "file": "kinds.csv"}}},
 }
-# Every command as it should be called, in the order of the pipeline: `<` reads, `>` writes.
+# A valid call of every command, in the order of the pipeline; `<` marks inputs, `>` outputs.
 CALLS = {
     "data new": "mine --labels <data/mine/source/labels.csv",
     "data fetch": "mine",
@@ -46,68 +46,70 @@ CALLS = {
     "data status": "mine",
     "data check": "mine",
     "decode": "--manifest <data/mine/manifest.parquet --source <data/mine/source --setting 6x56 "
-    "--shard 0 --out >clips.safetensors",
-    "perturb": "--manifest <data/mine/manifest.parquet --setting 6x56 --out >perturbations.parquet",
-    "base": "--clips <clips.safetensors --degradations <degradations.csv --out >base",
+    "--shard 0 --output >clips.safetensors",
+    "perturb": "--manifest <data/mine/manifest.parquet --setting 6x56 "
+    "--output >perturbations.parquet",
+    "base": "--clips <clips.safetensors --degradations <degradations.csv --output >base",
     "train": "grpo --policy <base --manifest <data/mine/manifest.parquet "
-    "--clips <clips.safetensors --perturbations <perturbations.parquet --out >run",
-    "export": "grpo --from <run --out >policy",
+    "--clips <clips.safetensors --perturbations <perturbations.parquet --output >run",
+    "export": "grpo --from <run --output >policy",
     "predict": "--policy <policy --run grpo --benchmark mine --clips <clips.safetensors "
-    "--out >predictions.parquet",
+    "--output >predictions.parquet",
     "score": "<data/mine/source/videos/0.mp4 --policy <policy --format json --output >scores.json",
-    "perturbed": "--policy <policy --run grpo --benchmark mine --clips <clips.safetensors "
-    "--manifest <data/mine/manifest.parquet --out >perturbed.parquet",
-    "gather": "--predictions <predictions.parquet --out >gathered.parquet",
+    "predict-perturbed": "--policy <policy --run grpo --benchmark mine --clips <clips.safetensors "
+    "--manifest <data/mine/manifest.parquet --output >perturbed.parquet",
+    "merge-predictions": "--predictions <predictions.parquet --output >gathered.parquet",
     "metrics": "--manifest <data/mine/manifest.parquet --predictions <predictions.parquet "
-    "--clips <clips.safetensors --out >metrics.json",
+    "--clips <clips.safetensors --output >metrics.json",
     "preference": "--manifest <data/mine/manifest.parquet --perturbed <perturbed.parquet "
-    "--out >preference.json",
-    "absent": "grpo mine --lacking mine --out >absent.json",
+    "--output >preference.json",
+    "skip-missing": "grpo mine --missing mine --output >absent.json",
     "understanding ask": "mine --policy <policy --run grpo --questions <degradations.csv "
-    "--clips <clips.safetensors --out >answers.parquet",
+    "--clips <clips.safetensors --output >answers.parquet",
     "understanding measure": "mine --questions <degradations.csv --answers <answers.parquet "
-    "--out >measures.json",
+    "--output >measures.json",
     "tables": "--metrics <metrics.json --predictions <predictions.parquet "
     "--manifest <data/mine/manifest.parquet --preference <preference.json "
-    "--understanding <measures.json --out-dir >results/tables",
+    "--understanding <measures.json --output >results/tables",
     "figures": "--predictions <predictions.parquet --manifest <data/mine/manifest.parquet "
     "--history <run/history.csv --preference <preference.json "
-    "--out-dir >results/figures",
-    "thumbnails": "--clips <clips.safetensors --out-dir >thumbnails/mine",
-    "page": "--tables <results/tables --figures <results/figures "
+    "--output >results/figures",
+    "thumbnails": "--clips <clips.safetensors --output >thumbnails/mine",
+    "report": "--tables <results/tables --figures <results/figures "
     "--predictions <predictions.parquet --manifest <data/mine/manifest.parquet "
-    "--perturbed <perturbed.parquet --thumbnails <thumbnails/mine --out >results/report.html",
-    "numbers": "--tables <results/tables --out-dir >results/numbers",
+    "--perturbed <perturbed.parquet --thumbnails <thumbnails/mine --output >results/report.html",
+    "metrics-json": "--tables <results/tables --output >results/numbers",
     "summary": "<results",
     "explain": "<results scoring grpo/mine n",
     "verify": "<results",
-    "archive": "<results --out >archive.zip",
-    "policy export": "<with-slowfast --out >original",
-    "policy import": "<original --out >imported --setting 6x56",
+    "archive": "<results --output >archive.zip",
+    "policy convert": "<with-slowfast --output >original",
+    "policy import": "<original --output >imported --setting 6x56",
     "policy describe": "<policy",
     "policy card": "policy --tables <results/tables/scoring.md",
 }
 WITH_PARAMS = {name for name in CALLS if name.split()[0] != "policy"} - {
-    "gather", "figures", "thumbnails", "numbers", "summary", "explain", "verify", "score",
+    "merge-predictions", "figures", "thumbnails", "metrics-json", "summary", "explain", "verify",
+    "score",
 }  # fmt: skip
 
 
 def call(command: str) -> list[str]:
-    """The words of a call that works, with their marks."""
+    """The words of a valid call, with their marks."""
     params = ["--params", "<params.yaml"] if command in WITH_PARAMS else []
     return [*command.split(), *CALLS[command].split(), *params]
 
 
 @pytest.fixture(scope="session")
 def finished_project(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Path]:
-    """The folder of that project, which is where commands run; only for reading."""
+    """The folder of the project, which is the working directory; do not change it."""
     folder = tmp_path_factory.mktemp("project")
     before = Path.cwd()
     os.chdir(folder)
     try:
         _make_inputs(folder, root)
         for command in CALLS:
-            if command == "policy export":
+            if command == "policy convert":
                 _write_policy_with_slowfast()
             done = CliRunner().invoke(app, [word.lstrip("<>") for word in call(command)])
             assert done.exit_code == 0, f"{command}: {done.output}"
@@ -117,7 +119,7 @@ def finished_project(tmp_path_factory: pytest.TempPathFactory, root: Path) -> It
 
 
 def _write_policy_with_slowfast() -> None:
-    """The authors' layout knows no other motion encoder."""
+    # The authors' layout supports no other motion encoder.
     model, tokenizer, _ = load_policy(Path("policy"))
     config = copy.deepcopy(model.config)
     config.motion = {"encoder": "slowfast_r50"}

@@ -19,7 +19,7 @@ from vqathinker.video.store import ClipStore
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """A manifest of a good video, one of three frames, one that is damaged, one that is gone."""
+    """A manifest of a good video, one of three frames, a damaged and a missing one."""
     folder = tmp_path / "my videos"
     folder.mkdir()
     for name, frames in (("good.mp4", "12"), ("three.mp4", "3")):
@@ -36,7 +36,7 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def params(tmp_path: Path, config: dict[str, Any]) -> Path:
-    """params.yaml with a time limit that nothing reaches here."""
+    """params.yaml with a time limit that these tests do not reach."""
     config["scales"]["demo"]["clips"]["timeout_s"] = 3600
     path = tmp_path / "params.yaml"
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
@@ -45,7 +45,7 @@ def params(tmp_path: Path, config: dict[str, Any]) -> Path:
 
 def invoke(command: str, source: Path, params: Path, out: str, *options: str) -> Result:
     common = ["--params", str(params), "--setting", "6x32"]
-    manifest = ["--manifest", str(source / "manifest.parquet"), "--out", str(source / out)]
+    manifest = ["--manifest", str(source / "manifest.parquet"), "--output", str(source / out)]
     return CliRunner().invoke(app, [command, *common, *manifest, *options])
 
 
@@ -54,7 +54,7 @@ def decode(source: Path, params: Path) -> Result:
     return invoke("decode", source, params, "0000.safetensors", *options)
 
 
-def test_decode_writes_a_shard_and_names_every_faulty_video(source: Path, params: Path) -> None:
+def test_decode_writes_a_shard_and_reports_faulty_videos(source: Path, params: Path) -> None:
     result = decode(source, params)
     assert result.exit_code == 0, result.output
     output = result.output
@@ -65,9 +65,7 @@ def test_decode_writes_a_shard_and_names_every_faulty_video(source: Path, params
     assert store.failures["bad.mp4"].status == "no_container"
 
 
-def test_decode_refuses_a_video_that_the_manifest_does_not_describe(
-    source: Path, params: Path
-) -> None:
+def test_decode_rejects_a_video_that_differs_from_the_manifest(source: Path, params: Path) -> None:
     shutil.copy(source / "three.mp4", source / "good.mp4")
     result = decode(source, params)
     assert result.exit_code == 1
@@ -75,7 +73,7 @@ def test_decode_refuses_a_video_that_the_manifest_does_not_describe(
     assert not (source / "0000.safetensors").exists()
 
 
-def test_perturb_draws_for_every_usable_video(source: Path, params: Path) -> None:
+def test_perturb_includes_every_usable_video(source: Path, params: Path) -> None:
     result = invoke("perturb", source, params, "p.parquet")
     assert result.exit_code == 0, result.output
     assert PerturbationTable(source / "p.parquet").get("good.mp4", 63).kind
@@ -91,7 +89,7 @@ app()
 
 def test_decode_without_enough_memory_names_the_limit(source: Path, params: Path) -> None:
     options = {"params": params, "setting": "6x32", "shard": 0, "source": source}
-    options |= {"manifest": source / "manifest.parquet", "out": source / "0000.safetensors"}
+    options |= {"manifest": source / "manifest.parquet", "output": source / "0000.safetensors"}
     command = [sys.executable, "-c", UNDER_LIMIT, "decode"]
     command += [word for name, value in options.items() for word in (f"--{name}", str(value))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""`vqathinker data status`, `check` and `new`, as a user meets them."""
+"""`vqathinker data status`, `check` and `new`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +27,7 @@ def run(tmp_path: Path, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch)
     return run
 
 
-def test_the_table_of_the_paper_fits_a_terminal_and_no_address_is_broken(run: Run) -> None:
+def test_the_status_of_the_paper_fits_a_terminal(run: Run) -> None:
     result = run("status", scale="paper")
     assert result.exit_code == 0
     table, steps = result.output.split("\nlsvq_train: ")
@@ -39,7 +39,7 @@ def test_the_table_of_the_paper_fits_a_terminal_and_no_address_is_broken(run: Ru
     assert live.endswith("then `vqathinker data fetch live_vqc`")
 
 
-def test_status_is_of_a_scale_of_named_sets_or_of_all(run: Run) -> None:
+def test_status_shows_the_scale_named_data_sets_or_all(run: Run) -> None:
     assert "konvid_1k" not in run("status").output
     assert "demo_train" in run("status").output
     named = run("status", "maxwell").output
@@ -48,7 +48,7 @@ def test_status_is_of_a_scale_of_named_sets_or_of_all(run: Run) -> None:
     assert "q_bench_video" in run("status", "--all").output
 
 
-def test_no_value_of_a_secret_is_shown(run: Run) -> None:
+def test_status_does_not_print_secrets(run: Run) -> None:
     before = run("status", "finevd").output
     environment = {"HF_TOKEN": "hf_do_not_show"}
     after = run("status", "finevd", **environment).output
@@ -57,14 +57,12 @@ def test_no_value_of_a_secret_is_shown(run: Run) -> None:
     assert "hf_do_not_show" not in after
 
 
-def test_an_own_set_goes_from_its_labels_to_a_check_that_passes(
-    run: Run, tmp_path: Path, root: Path
-) -> None:
+def test_a_new_data_set_from_labels_to_check(run: Run, tmp_path: Path, root: Path) -> None:
     (tmp_path / "mine.csv").write_text("clip,score\na/1,3.5\n", encoding="utf-8")
-    given = ("--video-column", "clip", "--match", "any-ending", "--scale", "0", "10")
-    said = run("new", "mine", "--labels", "mine.csv", *given)
-    assert said.exit_code == 0, said.output
-    assert "data.out_of_distribution, and data.counts.mine: 1" in said.output
+    options = ("--video-column", "clip", "--match", "any-ending", "--scale", "0", "10")
+    created = run("new", "mine", "--labels", "mine.csv", *options)
+    assert created.exit_code == 0, created.output
+    assert "data.out_of_distribution, and data.counts.mine: 1" in created.output
     assert "put labels.csv and videos/ into data/mine/source/" in run("status", "mine").output
 
     source = tmp_path / "data" / "mine" / "source"

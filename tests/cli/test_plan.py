@@ -1,4 +1,4 @@
-"""`vqathinker plan`, as a user meets it."""
+"""`vqathinker plan`."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from vqathinker.cli import app
-from vqathinker.cli.plan import choose_device, read_step_seconds
+from vqathinker.cli.project import choose_device, read_step_seconds
 from vqathinker.errors import InputError
 from vqathinker.planning import DEVICES
 
@@ -30,7 +30,7 @@ def times(tmp_path: Path) -> Path:
     return path
 
 
-def test_another_scale_and_other_values_are_planned_as_json(run: Callable[..., Result]) -> None:
+def test_plan_of_another_scale_as_json(run: Callable[..., Result]) -> None:
     result = run("--config", "scale=paper", "training.epochs=1", "--gpu", "H100", "--json")
     assert result.exit_code == 0, result.output
     plan = json.loads(result.output)
@@ -42,7 +42,7 @@ def test_another_scale_and_other_values_are_planned_as_json(run: Callable[..., R
     assert plan["assumptions"]
 
 
-def test_runs_that_cannot_fit_are_named_with_exit_code_1(
+def test_runs_that_exceed_the_memory_give_exit_code_1(
     run: Callable[..., Result],
 ) -> None:
     result = run("--scale", "paper", "--gpu-memory", "26", "--gpu", "RTX-4090")
@@ -51,7 +51,7 @@ def test_runs_that_cannot_fit_are_named_with_exit_code_1(
     assert re.search(r"(?m)^.*base.*prediction .* 26\.0 GB", result.output)
 
 
-def test_seconds_of_a_step_come_from_a_run(times: Path) -> None:
+def test_seconds_per_step_are_the_median_of_a_run(times: Path) -> None:
     assert read_step_seconds(times) == 21
     for text in ("step,time\n1,2\n", "step,seconds\n1,0\n", ""):
         times.write_text(text, encoding="utf-8")
@@ -67,7 +67,7 @@ def test_seconds_of_a_step_come_from_a_run(times: Path) -> None:
         ("NVIDIA RTX A6000", "A100-40G"),
     ],
 )
-def test_the_gpu_of_this_machine_has_its_own_memory_and_the_speed_of_its_kind(
+def test_the_gpu_of_this_machine_is_recognised(
     monkeypatch: pytest.MonkeyPatch, name: str, kind: str
 ) -> None:
     properties = SimpleNamespace(name=name, total_memory=12_345)

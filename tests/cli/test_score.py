@@ -1,4 +1,4 @@
-"""The command `score`: formats, resuming, pairs, parts, odd names, wrong options."""
+"""The command `score`: formats, resuming, comparison, parts, file names, wrong options."""
 
 import csv
 import json
@@ -17,18 +17,18 @@ Score = Callable[..., Result]
 
 @pytest.fixture
 def score(finished_project: Path) -> Score:
-    """score("0.mp4", …): the command on videos of that project, with its policy."""
+    """score("0.mp4", …) runs the command on videos of the project, with its policy."""
     videos = finished_project / "data" / "mine" / "source" / "videos"
 
     def run(*words: str, stdin: bytes = b"") -> Result:
-        given = [str(videos / word) if word.endswith(".mp4") else word for word in words]
+        arguments = [str(videos / word) if word.endswith(".mp4") else word for word in words]
         policy = [] if "--policy" in words else ["--policy", str(finished_project / "policy")]
-        return CliRunner().invoke(app, ["score", *given, *policy], input=stdin)
+        return CliRunner().invoke(app, ["score", *arguments, *policy], input=stdin)
 
     return run
 
 
-def test_every_format_holds_the_same(score: Score, tmp_path: Path) -> None:
+def test_every_format_has_the_same_content(score: Score, tmp_path: Path) -> None:
     out = tmp_path / "out"
     content = json.loads(score("0.mp4", "1.mp4", "--format", "json").stdout)
     assert [Path(clip["file"]).name for clip in content["clips"]] == ["0.mp4", "1.mp4"]
@@ -44,30 +44,32 @@ def test_every_format_holds_the_same(score: Score, tmp_path: Path) -> None:
     assert not list(tmp_path.glob(".out*"))
 
 
-def test_a_killed_call_resumes_and_writes_the_same_bytes(
+def test_an_interrupted_command_resumes_and_writes_the_same_bytes(
     score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call = ("0.mp4", "1.mp4", "2.mp4", "--score", "mean", "--format", "json", "--output")
     assert score(*call, str(tmp_path / "one.json")).exit_code == 0
-    from vqathinker.scoring.loaded import LoadedPolicy
+    from vqathinker.scoring.loaded_policy import LoadedPolicy
 
     real, turns = LoadedPolicy.score_sampled, iter([True, False])
 
-    def dies(self, clip, *how):
+    def interrupt(self, clip, *how):
         if next(turns):
             return real(self, clip, *how)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(LoadedPolicy, "score_sampled", dies)
-    killed = score(*call, str(tmp_path / "two.json"))
-    assert killed.exit_code == 130
+    monkeypatch.setattr(LoadedPolicy, "score_sampled", interrupt)
+    interrupted = score(*call, str(tmp_path / "two.json"))
+    assert interrupted.exit_code == 130
     assert not (tmp_path / "two.json").exists()
     monkeypatch.setattr(LoadedPolicy, "score_sampled", real)
     assert score(*call, str(tmp_path / "two.json")).exit_code == 0
     assert (tmp_path / "two.json").read_bytes() == (tmp_path / "one.json").read_bytes()
 
 
-def test_a_bad_clip_stops_no_other_and_gives_exit_code_1(score: Score, tmp_path: Path) -> None:
+def test_an_unreadable_clip_gives_exit_code_1_and_stops_no_other(
+    score: Score, tmp_path: Path
+) -> None:
     page = tmp_path / "page.avi"
     page.write_text("no video", encoding="utf-8")
     result = score(str(page), "0.mp4", "--format", "json")
@@ -77,9 +79,7 @@ def test_a_bad_clip_stops_no_other_and_gives_exit_code_1(score: Score, tmp_path:
     assert "page.avi" in result.stderr.splitlines()[-1]
 
 
-def test_two_clips_are_compared_and_a_long_one_is_scored_in_parts(
-    score: Score, tmp_path: Path
-) -> None:
+def test_comparison_and_parts(score: Score, tmp_path: Path) -> None:
     found = json.loads(score("0.mp4", "1.mp4", "--compare", "--format", "json").stdout)
     assert found["comparison"].keys() == {"first_better", "better"}
     plot = tmp_path / "plot.svg"
@@ -105,7 +105,7 @@ def test_two_clips_are_compared_and_a_long_one_is_scored_in_parts(
         (("0.mp4", "--output", "policy"), "policy"),
     ],
 )
-def test_options_that_do_not_fit_are_refused_before_any_work(
+def test_options_that_exclude_each_other_are_an_error(
     score: Score, words: tuple[str, ...], named: str
 ) -> None:
     result = score(*words)
@@ -115,7 +115,7 @@ def test_options_that_do_not_fit_are_refused_before_any_work(
 
 @pytest.fixture
 def names(tmp_path: Path, finished_project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder in which `a.mp4`, ` a.mp4` and a name that is not UTF-8 are three clips."""
+    """A folder with the clips `a.mp4`, ` a.mp4` and one whose name is not UTF-8."""
     videos = finished_project / "data" / "mine" / "source" / "videos"
     folder = tmp_path / "names"
     folder.mkdir()
@@ -126,7 +126,7 @@ def names(tmp_path: Path, finished_project: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\0"])
-def test_every_listed_file_is_scored_whatever_its_name(
+def test_files_in_a_list_are_scored_whatever_their_name(
     names: Path, score: Score, end: bytes
 ) -> None:
     content = end.join([b" a.mp4", b"a.mp4", b"caf\xe9.mp4", b"b" * 300 + b".mp4", b""])
@@ -138,7 +138,7 @@ def test_every_listed_file_is_scored_whatever_its_name(
     assert [clip["failure"] is None for clip in clips] == [True, True, True, False]
 
 
-def test_files_of_a_folder_that_are_no_clips_are_listed(names: Path, score: Score) -> None:
+def test_other_files_in_a_folder_are_reported(names: Path, score: Score) -> None:
     (names / "notes.txt").write_text("hello")
     (names / ".hidden.mp4").touch()
     done = score(".", "--format", "json")

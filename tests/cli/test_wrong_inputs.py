@@ -1,4 +1,4 @@
-"""Every command with wrong input: one line that names it, without the words of a library."""
+"""Wrong input of every command gives one line that names the file, and no library jargon."""
 
 import os
 import re
@@ -19,7 +19,7 @@ LIBRARY_WORDS = re.compile(
     "Traceback|Errno|Arrow|parquet magic|safetensors_rust|HeaderTooLarge|InvalidHeader|pydantic|"
     "Expecting value|codec can't|utf-8|while scanning|while parsing|jsonschema|KeyError|"
     "ValueError|NoneType|not subscriptable|tokenizers|No columns to parse|Error tokenizing|"
-    "Error in the program itself",
+    "Error in vqathinker itself",
 )
 
 
@@ -41,7 +41,7 @@ def cut(path: Path, good: Path) -> None:
     path.write_bytes(content[: len(content) // parts])
 
 
-def of_others(path: Path, good: Path) -> None:
+def other_format(path: Path, good: Path) -> None:
     other = "perturbations" if good.name == "predictions.parquet" else "predictions"
     shard = "policy/model.safetensors"
     shutil.copy(shard if path.suffix == ".safetensors" else f"{other}.parquet", path)
@@ -51,30 +51,30 @@ def missing(_: Path, __: Path) -> None:
     pass
 
 
-# Valid input after all.
-RIGHT = {
-    ("data new", "data/mine/source/labels.csv", cut): "labels of fewer videos are labels",
-    ("figures", "run/history.csv", cut): "a history of fewer steps is one",
-    ("understanding ask", "degradations.csv", cut): "fewer questions are questions",
-    ("policy card", "results/tables/scoring.md", cut): "a table of fewer rows is one",
+# Input that is still valid after the change.
+STILL_VALID = {
+    ("data new", "data/mine/source/labels.csv", cut): "fewer labels are valid",
+    ("figures", "run/history.csv", cut): "a shorter history is valid",
+    ("understanding ask", "degradations.csv", cut): "fewer questions are valid",
+    ("policy card", "results/tables/scoring.md", cut): "a shorter table is valid",
 }
-# Of each folder, the files that the command needs.
+# Files that each command needs in a folder.
 NEEDED = {
     ("train", "base"): "config.json tokenizer.json provenance.json model.safetensors",
     ("score", "policy"): "config.json tokenizer.json provenance.json model.safetensors",
     ("policy describe", "policy"): "config.json provenance.json model.safetensors",
-    ("policy export", "with-slowfast"): "config.json tokenizer.json model.safetensors",
+    ("policy convert", "with-slowfast"): "config.json tokenizer.json model.safetensors",
     ("policy import", "original"): "config.json tokenizer.json model.safetensors",
-    ("page", "results/tables"): "scoring.csv overall.csv scores.csv answers.csv main.csv "
+    ("report", "results/tables"): "scoring.csv overall.csv scores.csv answers.csv main.csv "
     "ladder.csv not_there.csv notes.csv",
-    ("page", "thumbnails/mine"): "index.json 0000.webp",
-    ("numbers", "results/tables"): "main.csv preference.csv attribution.csv understanding.csv",
+    ("report", "thumbnails/mine"): "index.json 0000.webp",
+    ("metrics-json", "results/tables"): "main.csv preference.csv attribution.csv understanding.csv",
     ("summary", "results"): "tables/scoring.csv",
     ("explain", "results"): "tables/scoring.csv",
     ("verify", "results"): "tables/provenance.json",
 }
-# Files of a set that commands find by themselves.
-OF_A_SET = {
+# Files of a data set that commands find by themselves.
+DATA_SET_FILES = {
     "data status": "cards/mine.yaml data/mine/manifest.parquet",
     "data check": "cards/mine.yaml data/mine/manifest.parquet data/mine/source.json "
     "data/mine/source/labels.csv",
@@ -87,12 +87,14 @@ FILES = [
     (command, word, spoil)
     for command, word in INPUTS
     if "." in Path(word).name
-    for spoil in (text if Path(word).suffix in BINARY else noise, cut, of_others)
-    if (command, word, spoil) not in RIGHT
+    for spoil in (text if Path(word).suffix in BINARY else noise, cut, other_format)
+    if (command, word, spoil) not in STILL_VALID
 ]
 FOLDERS = [(command, word) for command, word in INPUTS if "." not in Path(word).name]
 INSIDE = [(*key, name) for key, names in NEEDED.items() for name in names.split()]
-IN_SETS = [(command, name) for command, names in OF_A_SET.items() for name in names.split()]
+IN_DATA_SETS = [
+    (command, name) for command, names in DATA_SET_FILES.items() for name in names.split()
+]
 
 
 def label(value: object) -> str:
@@ -100,11 +102,11 @@ def label(value: object) -> str:
 
 
 def invoke(command: str, word: str, path: Path, out: Path) -> Result:
-    """The call with `path` in place of `word`, writing what it writes into the folder `out`."""
+    """Run a command with `path` instead of `word`, and with outputs in the folder `out`."""
     words = [
         str(path) if each == f"<{word}"
         else str(out / Path(each).name) if each.startswith(">")
-        else "another" if (command, each) == ("data new", "mine")  # one can be made only once
+        else "another" if (command, each) == ("data new", "mine")  # a card cannot be overwritten
         else each.lstrip("<")
         for each in call(command)
     ]  # fmt: skip
@@ -121,7 +123,7 @@ def assert_one_line(result: Result, path: Path) -> None:
 
 
 @pytest.mark.parametrize(("command", "word", "spoil"), FILES, ids=label)
-def test_a_wrong_file_is_named(
+def test_the_message_names_a_wrong_file(
     finished_project: Path, tmp_path: Path, command: str, word: str, spoil: Spoil
 ) -> None:
     path = tmp_path / Path(word).name
@@ -130,7 +132,7 @@ def test_a_wrong_file_is_named(
 
 
 @pytest.mark.parametrize(("command", "word"), FOLDERS)
-def test_a_wrong_folder_is_named(
+def test_the_message_names_a_wrong_folder(
     finished_project: Path, tmp_path: Path, command: str, word: str
 ) -> None:
     path = tmp_path / Path(word).name
@@ -140,7 +142,7 @@ def test_a_wrong_folder_is_named(
 
 @pytest.mark.parametrize(("command", "word", "name"), INSIDE)
 @pytest.mark.parametrize("spoil", [missing, json_list], ids=label)
-def test_a_wrong_file_in_a_folder_is_named(
+def test_the_message_names_a_wrong_file_in_a_folder(
     finished_project: Path, tmp_path: Path, command: str, word: str, name: str, spoil: Spoil
 ) -> None:
     path = tmp_path / Path(word).name
@@ -150,9 +152,9 @@ def test_a_wrong_file_in_a_folder_is_named(
     assert_one_line(invoke(command, word, path, tmp_path / "out"), path)
 
 
-@pytest.mark.parametrize(("command", "name"), IN_SETS)
+@pytest.mark.parametrize(("command", "name"), IN_DATA_SETS)
 @pytest.mark.parametrize("spoil", [text, noise], ids=label)
-def test_a_wrong_file_of_a_set_is_named(
+def test_the_message_names_a_wrong_file_of_a_data_set(
     finished_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     command: str, name: str, spoil: Spoil,
 ) -> None:  # fmt: skip

@@ -63,7 +63,7 @@ def _rehearse(project: Project, targets: list[str]) -> int:
     if "all" not in targets:
         return 0
     return project.run("vqathinker", "summary", results) or project.run(
-        "vqathinker", "archive", results, "--out", f"{project.scale}.zip"
+        "vqathinker", "archive", results, "--output", f"{project.scale}.zip"
     )
 
 

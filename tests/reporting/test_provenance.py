@@ -61,7 +61,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
                 files["predictions"].append(str(predictions))
         files["manifest"] = [f"data/{name}/manifest.parquet" for name in SETS]
         words = [word for option, paths in files.items() for word in (f"--{option}", *paths)]
-        done = call("tables", *words, "--out-dir", str(RESULTS / "tables"))
+        done = call("tables", *words, "--output", str(RESULTS / "tables"))
         assert done.exit_code == 0, done.output
     return folder
 
@@ -248,7 +248,7 @@ def test_verify_lists_the_cells_that_a_changed_prediction_affects(project: Path)
 
 def test_archives_are_reproducible_and_complete(project: Path, tmp_path: Path) -> None:
     for name in ("a.zip", "b.zip"):
-        assert call("archive", str(RESULTS), "--out", str(tmp_path / name)).exit_code == 0
+        assert call("archive", str(RESULTS), "--output", str(tmp_path / name)).exit_code == 0
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
     with ZipFile(tmp_path / "a.zip") as file:
         names = file.namelist()
@@ -265,7 +265,7 @@ def test_archives_are_reproducible_and_complete(project: Path, tmp_path: Path) -
 
 
 def test_an_archive_is_a_valid_workflow_run_crate(project: Path, tmp_path: Path) -> None:
-    call("archive", str(RESULTS), "--out", str(tmp_path / "a.zip"))
+    call("archive", str(RESULTS), "--output", str(tmp_path / "a.zip"))
     crate = ROCrate(tmp_path / "a.zip")
     assert crate.mainEntity.id == "Snakefile"
     assert "ComputationalWorkflow" in crate.mainEntity.type
@@ -286,7 +286,7 @@ def test_the_recorded_revision_ignores_parent_repositories(project: Path, tmp_pa
     program_or_skip("git")
 
     def archived() -> dict[str, Any]:
-        call("archive", str(RESULTS), "--out", str(tmp_path / "a.zip"))
+        call("archive", str(RESULTS), "--output", str(tmp_path / "a.zip"))
         with ZipFile(tmp_path / "a.zip") as file:
             return json.loads(file.read("code.json"))
 
@@ -298,6 +298,6 @@ def test_the_recorded_revision_ignores_parent_repositories(project: Path, tmp_pa
 
 def test_archive_without_a_snakefile_is_an_error(project: Path) -> None:
     Path("Snakefile").unlink()
-    done = call("archive", str(RESULTS), "--out", "a.zip")
+    done = call("archive", str(RESULTS), "--output", "a.zip")
     assert done.exit_code == 1
     assert "no Snakefile" in done.stderr

@@ -1,4 +1,4 @@
-"""A tiny policy that says numbers, little videos, and what `predict` says of them."""
+"""A tiny policy that answers with digits, and small videos."""
 
 import subprocess
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from vqathinker.scoring.loaded import LoadedPolicy
+from vqathinker.scoring.loaded_policy import LoadedPolicy
 from vqathinker.video.ffmpeg import ffmpeg_binary
 from vqathinker.video.workers import preload_modules
 
@@ -27,23 +27,25 @@ RECORD: dict[str, Any] = {
 
 @pytest.fixture(scope="session")
 def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of 0.mp4 to 3.mp4, 64x64 pixels, 8 frames a second, a second each."""
+    """A folder of 0.mp4 to 3.mp4, each 64x64 pixels, 8 frames per second, one second long."""
     folder = tmp_path_factory.mktemp("videos")
     for number in range(4):
         make_video(folder / f"{number}.mp4", f"testsrc2=size=64x64:rate=8,hue=h={number * 80}", 1)
     return folder
 
 
-def make_video(path: Path, picture: str, seconds: float, *more: str) -> Path:
-    command = [ffmpeg_binary(), "-loglevel", "error", "-f", "lavfi", "-i", picture]
-    command += ["-t", str(seconds), "-pix_fmt", "yuv420p", *more, str(path)]
-    subprocess.run(command, check=True)
+def make_video(path: Path, picture: str, seconds: float, *options: str) -> Path:
+    """Encode a picture of ffmpeg's lavfi; `options` may begin with further inputs."""
+    command = [ffmpeg_binary(), "-loglevel", "error", "-f", "lavfi", "-i", picture, *options]
+    subprocess.run([*command, "-t", str(seconds), "-pix_fmt", "yuv420p", str(path)], check=True)
     return path
 
 
 @pytest.fixture(scope="session")
-def talking(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path, tiny_clips: Path) -> Path:
-    """The folder of a policy that says digits, each where some clip was shown."""
+def digit_policy(
+    tmp_path_factory: pytest.TempPathFactory, tiny_base: Path, tiny_clips: Path
+) -> Path:
+    """A policy folder whose answers are digits, which depend on the clip."""
     import torch
 
     from vqathinker.policy.config import normalise
@@ -56,17 +58,17 @@ def talking(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path, tiny_clip
     store = ClipStore([tiny_clips])
     ids = prompt_ids(tokenizer, "evaluation", 6, 4)
     with torch.no_grad():
-        shown = encode_prompts(policy, ids, normalise(store.batch(store.ids)))
-        _, hidden = prefill(policy, shown)
-        for digit, seen in zip("12345", hidden, strict=False):
-            policy.lm_head.weight[tokenizer.convert_tokens_to_ids(digit)] = 0.4 * seen.mean(0)
+        prompts = encode_prompts(policy, ids, normalise(store.batch(store.ids)))
+        _, hidden = prefill(policy, prompts)
+        for digit, states in zip("12345", hidden, strict=False):  # one digit for each clip
+            policy.lm_head.weight[tokenizer.convert_tokens_to_ids(digit)] = 0.4 * states.mean(0)
         policy.lm_head.weight[tokenizer.eos_token_id] = 0.3 * hidden.mean((0, 1))
-    folder = tmp_path_factory.mktemp("talking") / "policy"
+    folder = tmp_path_factory.mktemp("digits") / "policy"
     policy.config.setting = "6x56"
     save_policy(policy, tokenizer, folder, "", RECORD)
     return folder
 
 
 @pytest.fixture(scope="session")
-def policy(talking: Path) -> LoadedPolicy:
-    return LoadedPolicy(talking, "cpu")
+def policy(digit_policy: Path) -> LoadedPolicy:
+    return LoadedPolicy(digit_policy, "cpu")

@@ -1,4 +1,4 @@
-"""Files, folders, patterns, addresses and lists: clips, each once, in order."""
+"""Clips are found in files, folders, patterns, addresses and lists."""
 
 import codecs
 import os
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vqathinker.errors import InputError
-from vqathinker.scoring.clips import find_clips, read_list, shown_name, written_name
+from vqathinker.scoring.clips import escape_bytes, find_clips, parse_list, printable
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("given", "clips"),
+    ("names", "clips"),
     [
         (["b.mp4", "a.MKV", "b.mp4"], ["b.mp4", "a.MKV"]),
         (["."], ["a.MKV", "b.mp4", "more/c.webm", "odd[1].mp4", "set[1]/d.mp4"]),
@@ -36,22 +36,22 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["-"], ["b.mp4", "more/c.webm"]),
     ],
 )
-def test_clips_that_are_meant(here: Path, given: list[str], clips: list[str]) -> None:
-    assert find_clips(given, ["b.mp4", "more"]).clips == clips
+def test_names_are_expanded_in_order(here: Path, names: list[str], clips: list[str]) -> None:
+    assert find_clips(names, ["b.mp4", "more"]).clips == clips
 
 
-def test_a_folder_names_what_it_skips(here: Path) -> None:
+def test_skipped_files_of_a_folder_are_reported(here: Path) -> None:
     skipped = [one.path for one in find_clips(["."]).skipped]
     assert skipped == [".cache", ".hidden.mp4", "empty/.f", "notes.txt"]
 
 
-@pytest.mark.parametrize("given", ["*.avi", "-", "empty"])
-def test_a_name_without_clips_is_refused(here: Path, given: str) -> None:
+@pytest.mark.parametrize("name", ["*.avi", "-", "empty"])
+def test_a_name_without_clips_is_an_error(here: Path, name: str) -> None:
     with pytest.raises(InputError):
-        find_clips([given])
+        find_clips([name])
 
 
-def test_links_are_followed_once_and_in_no_circle(tmp_path: Path) -> None:
+def test_links_are_followed_once(tmp_path: Path) -> None:
     folder, store = tmp_path / "clips", tmp_path / "store"
     for path in (folder / "a.mp4", store / "deep" / "b.mp4", tmp_path / "c.mp4"):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,20 +74,20 @@ NAMES = [b" a.mp4", b"b.mp4 ", b"\tc.mp4", b"caf\xe9.mp4", b"-d.mp4", b'q"uote.m
 
 
 @pytest.mark.parametrize(("end", "null"), [(b"\n", False), (b"\r\n", False), (b"\0", True)])
-def test_names_of_a_list_are_left_as_they_are(end: bytes, null: bool) -> None:
+def test_names_in_a_list_are_not_changed(end: bytes, null: bool) -> None:
     names = [*NAMES, b"two\nlines.mp4", b"ends\r"] if null else NAMES
     mark = b"" if null else codecs.BOM_UTF8
-    read = read_list(mark + end.join([*names, b""]), null=null)
+    read = parse_list(mark + end.join([*names, b""]), null=null)
     assert [os.fsencode(name) for name in read] == names
 
 
-def test_a_list_with_a_nul_in_it_needs_the_option() -> None:
+def test_a_list_with_nul_needs_the_option() -> None:
     with pytest.raises(InputError, match="--null"):
-        read_list(b"a.mp4\0b.mp4\0")
+        parse_list(b"a.mp4\0b.mp4\0")
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])), st.binary(max_size=9))
-def test_any_name_can_be_written_and_shown(text: str, other: bytes) -> None:
+def test_any_name_can_be_written_and_printed(text: str, other: bytes) -> None:
     name = text + os.fsdecode(other.replace(b"\0", b""))
-    assert written_name(name).encode() is not None
-    assert shown_name(name).isprintable()
+    assert escape_bytes(name).encode() is not None
+    assert printable(name).isprintable()

@@ -1,4 +1,4 @@
-"""Two clips, and the parts of one."""
+"""Comparison of two clips by their sampled answers."""
 
 from pathlib import Path
 from unittest.mock import patch
@@ -7,20 +7,9 @@ import pytest
 
 from vqathinker.policy.answer import Answer
 from vqathinker.scoring.batch import compare
-from vqathinker.scoring.loaded import LoadedPolicy
+from vqathinker.scoring.loaded_policy import LoadedPolicy
 
-REAL = LoadedPolicy.ask
-
-
-def saying(*answers: list[float | None]):
-    """In turn, a policy draws these answers."""
-    turns = iter(answers)
-
-    def ask(self, clip, method=None, seed=0, name=None, beside=()):
-        drawn = tuple(Answer(score, "ok" if score else "no_answer", False) for score in next(turns))
-        return REAL(self, clip)._replace(samples=drawn)
-
-    return patch.object(LoadedPolicy, "ask", ask)
+ASK = LoadedPolicy.ask
 
 
 @pytest.mark.parametrize(
@@ -32,15 +21,17 @@ def saying(*answers: list[float | None]):
         ([None, None], [3.0, 4.0], None, None),
     ],
 )
-def test_pairs_are_counted(
-    policy: LoadedPolicy,
-    videos: Path,
-    first: list,
-    second: list,
-    share: float | None,
+def test_the_share_of_pairs_decides_which_clip_is_better(
+    policy: LoadedPolicy, videos: Path, first: list, second: list, share: float | None,
     better: str | None,
-) -> None:
-    with saying(first, second):
+) -> None:  # fmt: skip
+    answers = iter([first, second])
+
+    def ask(self, clip, *args, **named):
+        samples = [Answer(score, "ok" if score else "no_answer", False) for score in next(answers)]
+        return ASK(self, clip)._replace(samples=tuple(samples))
+
+    with patch.object(LoadedPolicy, "ask", ask):
         found = compare(policy, str(videos / "0.mp4"), str(videos / "1.mp4"))
     assert found.first_better == share
     assert (found.better and Path(found.better.file).name) == better
@@ -50,7 +41,7 @@ def test_pairs_are_counted(
 def test_comparison_is_antisymmetric(policy: LoadedPolicy, videos: Path) -> None:
     one, other = str(videos / "0.mp4"), str(videos / "1.mp4")
     assert compare(policy, one, one).better is None
-    there, back = compare(policy, one, other), compare(policy, other, one)
-    assert there.first_better + back.first_better == pytest.approx(1)
-    assert there.first == policy.score(one)
+    forward, backward = compare(policy, one, other), compare(policy, other, one)
+    assert forward.first_better + backward.first_better == pytest.approx(1)
+    assert forward.first == policy.score(one)
     assert compare(policy, one, other, method="mean").first == policy.score(one, "mean")

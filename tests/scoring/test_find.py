@@ -1,4 +1,4 @@
-"""A policy is found by folder, name or repository."""
+"""Policies are found by folder, name or repository."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 
 from vqathinker.errors import InputError
 from vqathinker.params.base import RELEASED
-from vqathinker.scoring.load import DEFAULT, find_policy
+from vqathinker.scoring.load import DEFAULT_POLICY, find_policy
 
 
 @pytest.fixture
@@ -29,11 +29,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("models/base/demo", "models/base/demo"), (Path("models"), "models"),
     ],
 )  # fmt: skip
-def test_a_name_means_a_folder(project: Path, name: str | None, folder: str) -> None:
+def test_policies_are_found_by_folder_or_name(project: Path, name: str | None, folder: str) -> None:
     assert find_policy(name) == Path(folder)
 
 
-def test_an_unknown_name_is_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_name_is_an_error(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match=r"grop.*grpo"):
         find_policy("grop")
     monkeypatch.chdir(project / "models")
@@ -41,22 +41,22 @@ def test_an_unknown_name_is_refused(project: Path, monkeypatch: pytest.MonkeyPat
         find_policy()
 
 
-def test_a_repository_in_this_project_s_layout_is_not_imported(
-    project: Path, talking: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_repository_in_our_layout_is_not_converted(
+    project: Path, digit_policy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    brought = "vqathinker.policy.interchange.snapshot.snapshot_download"
-    monkeypatch.setattr(brought, lambda repo, **how: str(talking))
-    assert find_policy("somebody/policy") == talking
+    download = "vqathinker.policy.interchange.snapshot.snapshot_download"
+    monkeypatch.setattr(download, lambda repo, **how: str(digit_policy))
+    assert find_policy("somebody/policy") == digit_policy
 
     def offline(repo: str, **how: object) -> str:
         raise LocalEntryNotFoundError(repo)
 
-    monkeypatch.setattr(brought, offline)
+    monkeypatch.setattr(download, offline)
     with pytest.raises(InputError, match="somebody/policy"):
         find_policy("somebody/policy")
 
 
-def test_the_names_are_those_of_the_project(root: Path) -> None:
+def test_names_agree_with_params_yaml(root: Path) -> None:
     scales = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))["scales"]
     assert scales["paper"]["runs"]["released"]["base"]["repo"] == RELEASED
-    assert DEFAULT.parts[2] in scales[DEFAULT.parts[1]]["runs"]
+    assert DEFAULT_POLICY.parts[2] in scales[DEFAULT_POLICY.parts[1]]["runs"]

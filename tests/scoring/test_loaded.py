@@ -1,4 +1,4 @@
-"""A clip's score is the one that `predict` writes, whatever its name, on disk or in memory."""
+"""A loaded policy gives a clip the score that `predict` writes."""
 
 import dataclasses
 import shutil
@@ -14,7 +14,7 @@ import vqathinker
 from vqathinker.errors import InputError
 from vqathinker.evaluation.predict import predict
 from vqathinker.params import AnswerParams, EvaluationParams
-from vqathinker.scoring.loaded import LoadedPolicy
+from vqathinker.scoring.loaded_policy import LoadedPolicy
 from vqathinker.video.damage import DamagedVideo
 from vqathinker.video.probe import probe
 from vqathinker.video.shard import decode_shard
@@ -28,9 +28,9 @@ HOW = {
 
 @pytest.fixture(scope="module")
 def predictions(
-    tmp_path_factory: pytest.TempPathFactory, videos: Path, talking: Path
+    tmp_path_factory: pytest.TempPathFactory, videos: Path, digit_policy: Path
 ) -> pd.DataFrame:
-    """By the way of the pipeline: a shard of clips, and `predict` on all of them at once."""
+    """Predictions as in the pipeline: a shard of clips, and `predict` on all of them."""
     folder = tmp_path_factory.mktemp("predicted")
     names = [path.name for path in sorted(videos.iterdir())]
     rows = {"video": names, "file": names, "status": "ok"}
@@ -39,11 +39,11 @@ def predictions(
     answer = AnswerParams(parsing="authors", range=None)
     how = EvaluationParams.model_validate(HOW)
     out = folder / "out.parquet"
-    predict(talking, [folder / "clips"], how, answer, run="a", benchmark="b", out=out)
+    predict(digit_policy, [folder / "clips"], how, answer, run="a", benchmark="b", out=out)
     return pd.read_parquet(out)
 
 
-def test_the_score_of_a_benchmark_s_clip_is_its_prediction(
+def test_the_score_of_a_benchmark_clip_equals_its_prediction(
     policy: LoadedPolicy, videos: Path, predictions: pd.DataFrame
 ) -> None:
     assert predictions["score"].notna().all()
@@ -51,17 +51,17 @@ def test_the_score_of_a_benchmark_s_clip_is_its_prediction(
         result = policy.score(videos / row.video)
         assert (result.score, result.answer_status) == (row.greedy, row.parse_status)
         clip = policy.sample(videos / row.video)
-        told = policy.ask(clip, "mean", seed=7, name=row.video)  # as predictions are drawn
-        assert told.completion.text == row.completion
-        assert told.of("mean") == row.mean
-        assert [answer.status for answer in told.samples] == list(row.sample_statuses)
+        answers = policy.ask(clip, "mean", seed=7, name=row.video)  # same seeds as `predict`
+        assert answers.completion.text == row.completion
+        assert answers.of("mean") == row.mean
+        assert [answer.status for answer in answers.samples] == list(row.sample_statuses)
         expected = policy.ask(clip, "expected").expected
         known = None if np.isnan(row.expected) else pytest.approx(row.expected, abs=1e-5)
         assert expected is not None
         assert expected.score == known
 
 
-def test_a_score_is_the_same_twice_and_under_another_name(
+def test_scores_are_reproducible_and_independent_of_the_file_name(
     policy: LoadedPolicy, videos: Path, tmp_path: Path
 ) -> None:
     other = tmp_path / "other.mp4"
@@ -76,14 +76,14 @@ def test_a_score_is_the_same_twice_and_under_another_name(
     "frames",
     [np.zeros((4, 8, 8, 3)), np.zeros((8, 8, 3), np.uint8), np.zeros((0, 8, 8, 3), np.uint8)],
 )
-def test_frames_of_another_shape_or_type_are_refused_by_name(
+def test_frames_of_another_shape_or_type_are_an_error(
     policy: LoadedPolicy, frames: np.ndarray
 ) -> None:
     with pytest.raises(InputError, match=r"mine: .*uint8"):
         policy.score_frames(frames, name="mine")
 
 
-def test_a_bad_clip_raises_alone_and_is_a_row_among_many(
+def test_an_unreadable_clip_raises_or_sets_failure(
     policy: LoadedPolicy, videos: Path, tmp_path: Path
 ) -> None:
     page = tmp_path / "page.mp4"
@@ -92,10 +92,10 @@ def test_a_bad_clip_raises_alone_and_is_a_row_among_many(
         policy.score(page)
     with pytest.raises(FileNotFoundError):
         policy.score(tmp_path / "nothing.mp4")
-    told = list(policy.score_many([page, tmp_path / "nothing.mp4", videos / "0.mp4"]))
-    assert [one.answer_status for one in told[:2]] == ["no_container", "missing"]
-    assert [one.failure is None for one in told] == [False, False, True]
-    assert told[2] == policy.score(videos / "0.mp4")
+    results = list(policy.score_many([page, tmp_path / "nothing.mp4", videos / "0.mp4"]))
+    assert [one.answer_status for one in results[:2]] == ["no_container", "missing"]
+    assert [one.failure is None for one in results] == [False, False, True]
+    assert results[2] == policy.score(videos / "0.mp4")
 
 
 def test_the_public_names_exist() -> None:
@@ -104,14 +104,14 @@ def test_the_public_names_exist() -> None:
         vqathinker.score  # noqa: B018
 
 
-def test_a_program_without_a_main_guard_can_score(
-    talking: Path, videos: Path, policy: LoadedPolicy, tmp_path: Path
+def test_a_script_without_a_main_guard_can_score(
+    digit_policy: Path, videos: Path, policy: LoadedPolicy, tmp_path: Path
 ) -> None:
-    """Frames are read in processes that do not run the program again."""
+    """Worker processes must not run the program again."""
     program = tmp_path / "mine.py"
     program.write_text(
         "from vqathinker import load_policy\n"
-        f"policy = load_policy({str(talking)!r}, device='cpu')\n"
+        f"policy = load_policy({str(digit_policy)!r}, device='cpu')\n"
         f"print(policy.score({str(videos / '0.mp4')!r}).score)\n"
     )
     done = subprocess.run([sys.executable, program], capture_output=True, text=True, check=True)

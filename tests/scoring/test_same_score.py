@@ -1,4 +1,4 @@
-"""Every way to score a clip gives the same number, of the same kind, on the same scale."""
+"""Every way to score a clip gives the same score, of the same kind and on the same scale."""
 
 import json
 import shutil
@@ -13,6 +13,7 @@ from tests.scoring.conftest import RECORD
 from tests.scoring.test_loaded import HOW
 from typer.testing import CliRunner
 
+from vqathinker.choices import ScoreKind
 from vqathinker.cli import app
 from vqathinker.errors import InputError
 from vqathinker.evaluation.predict import predict
@@ -21,16 +22,15 @@ from vqathinker.policy.config import normalise
 from vqathinker.policy.folder.checkpoint import load_policy, save_policy
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
 from vqathinker.scoring.batch import compare, score_clips, score_over_time
-from vqathinker.scoring.loaded import LoadedPolicy
-from vqathinker.scoring.results import Method
+from vqathinker.scoring.loaded_policy import LoadedPolicy
 from vqathinker.scoring.sample import sample_clip
+from vqathinker.serving.results import score_upload
 from vqathinker.serving.uploads import UploadFolder
-from vqathinker.serving.verdict import judge
 from vqathinker.video.probe import ClipBounds
 from vqathinker.video.sampling import ClipSetting
 from vqathinker.video.store import write_shard
 
-# Few steps and branches: every score takes milliseconds, and differs from that of the defaults.
+# Few steps and branches, so that scores are fast and differ from those of the defaults.
 LIMITS = {"missing": 0.5, "steps": 1, "branches": 1}
 EVALUATION = {
     "score": "expected", "expectation": LIMITS,
@@ -38,30 +38,30 @@ EVALUATION = {
 }  # fmt: skip
 
 
-def with_record(folder: Path, talking: Path, **more: object) -> Path:
-    """A copy of the policy whose record says more; its hash is that of the other files."""
-    shutil.copytree(talking, folder)
+def copy_with_provenance(folder: Path, policy: Path, **more: object) -> Path:
+    """Copy a policy folder, and add entries to its provenance."""
+    shutil.copytree(policy, folder)
     path = folder / "provenance.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | more))
     return folder
 
 
 @pytest.fixture(scope="module")
-def expecting(tmp_path_factory: pytest.TempPathFactory, talking: Path, videos: Path) -> Path:
-    """A policy that begins an answer, and whose tables show the expected score."""
-    model, tokenizer, record = load_policy(talking)
+def answering(tmp_path_factory: pytest.TempPathFactory, digit_policy: Path, videos: Path) -> Path:
+    """A policy that writes complete answers, and whose tables show the expected score."""
+    model, tokenizer, record = load_policy(digit_policy)
     tags = ["<answer>", "</answer>", tokenizer.eos_token]
     opens, closes, end = tokenizer.convert_tokens_to_ids(tags)
     digits = tokenizer.convert_tokens_to_ids(list("12345"))
     clips = [sample_clip(path, ClipSetting(6, 56)).pixels for path in sorted(videos.iterdir())]
     frames = torch.from_numpy(np.stack(clips).transpose(0, 1, 4, 2, 3).copy())
     ids = prompt_ids(tokenizer, "evaluation", 6, 4)
-    shown = encode_prompts(model, ids, normalise(frames))
-    said = torch.tensor([[opens, digits[2], closes]]).expand(len(clips), -1)
+    prompts = encode_prompts(model, ids, normalise(frames))
+    answer = torch.tensor([[opens, digits[2], closes]]).expand(len(clips), -1)
     with torch.no_grad():
         hidden = model.model(
-            input_ids=torch.cat([shown.input_ids, said], dim=1),
-            frame_features=shown.frame_features, motion_features=shown.motion_features,
+            input_ids=torch.cat([prompts.input_ids, answer], dim=1),
+            frame_features=prompts.frame_features, motion_features=prompts.motion_features,
         ).last_hidden_state[:, -4:]  # fmt: skip
         wanted = torch.zeros(*hidden.shape[:2], len(tokenizer))
         wanted[:, 0, opens] = wanted[:, 2, closes] = wanted[:, 3, end] = 12
@@ -70,15 +70,15 @@ def expecting(tmp_path_factory: pytest.TempPathFactory, talking: Path, videos: P
         head = (torch.linalg.pinv(states) @ wanted.mean(0)).T.contiguous()
     model.lm_head.weight = torch.nn.Parameter(head)  # no longer that of the embedding
     model.config.tie_word_embeddings = model.config.text_config.tie_word_embeddings = False
-    folder = tmp_path_factory.mktemp("expecting") / "policy"
+    folder = tmp_path_factory.mktemp("answering") / "policy"
     record = {key: record[key] for key in RECORD} | {"evaluation": EVALUATION}
     save_policy(model, tokenizer, folder, "", record)
     return folder
 
 
 @pytest.fixture(scope="module")
-def own(expecting: Path) -> LoadedPolicy:
-    return LoadedPolicy(expecting, "cpu")
+def scorer(answering: Path) -> LoadedPolicy:
+    return LoadedPolicy(answering, "cpu")
 
 
 def all_frames(path: Path) -> np.ndarray:
@@ -87,41 +87,41 @@ def all_frames(path: Path) -> np.ndarray:
                          for f in file.decode(video=0)])  # fmt: skip
 
 
-def predicted(own: LoadedPolicy, clip: Path, folder: Path, **more: object) -> float:
-    """By the way of the pipeline: a shard, and `predict` with the score that tables show."""
-    sampled = own.sample(clip)
+def predicted(scorer: LoadedPolicy, clip: Path, folder: Path, **more: object) -> float:
+    """The score that the pipeline predicts, from a shard of clips."""
+    sampled = scorer.sample(clip)
     frames = torch.from_numpy(sampled.pixels.transpose(0, 3, 1, 2).copy())[None]
     indices = torch.tensor([sampled.indices])
     write_shard(folder / "shard", [clip.name], frames, indices, {}, "6x56", {})
     how = EvaluationParams.model_validate(HOW | {"batch_size": 1, "score": "expected"} | more)
     answer = AnswerParams(parsing="authors", range=None)
     out = folder / "out.parquet"
-    predict(own.folder, [folder / "shard"], how, answer, run="a", benchmark="b", out=out)
+    predict(scorer.folder, [folder / "shard"], how, answer, run="a", benchmark="b", out=out)
     return pd.read_parquet(out)["score"].item()
 
 
-def test_all_ways_give_the_same_score(own: LoadedPolicy, videos: Path, tmp_path: Path) -> None:
+def test_every_way_gives_the_same_score(scorer: LoadedPolicy, videos: Path, tmp_path: Path) -> None:
     clip = videos / "1.mp4"
-    truth = predicted(own, clip, tmp_path, expectation=LIMITS)
-    assert 0 < truth != own.score(clip, "greedy").score
-    assert truth != predicted(own, clip, tmp_path)
+    truth = predicted(scorer, clip, tmp_path, expectation=LIMITS)
+    assert 0 < truth != scorer.score(clip, "greedy").score
+    assert truth != predicted(scorer, clip, tmp_path)
     uploads = UploadFolder(10**7)
     upload = uploads.path / clip.name
     shutil.copy(clip, upload)
-    uploads.arrived([upload])
-    [many] = own.score_many([clip])
-    [of_batch] = score_clips(own, [str(clip)], own.method)
-    [part] = score_over_time(own, clip)
+    uploads.add([upload])
+    [many] = scorer.score_many([clip])
+    [of_batch] = score_clips(scorer, [str(clip)], scorer.method)
+    [part] = score_over_time(scorer, clip)
     results = {
-        "score": own.score(clip),
+        "score": scorer.score(clip),
         "score_many": many,
         "score_clips": of_batch,
-        "score_frames, all": own.score_frames(all_frames(clip)),
-        "score_frames, sampled": own.score_frames(own.sample(clip).pixels),
-        "score_sampled": own.score_sampled(own.sample(clip)),
-        "compare": compare(own, str(clip), str(clip)).second,
+        "score_frames, all": scorer.score_frames(all_frames(clip)),
+        "score_frames, sampled": scorer.score_frames(scorer.sample(clip).pixels),
+        "score_sampled": scorer.score_sampled(scorer.sample(clip)),
+        "compare": compare(scorer, str(clip), str(clip)).second,
         "over time": part.result,
-        "serve": judge(own, upload, uploads, ClipBounds()).result,
+        "serve": score_upload(scorer, upload, uploads, ClipBounds()).result,
     }
     uploads.close()
     assert {name: (result.score, result.method) for name, result in results.items()} == (
@@ -130,43 +130,44 @@ def test_all_ways_give_the_same_score(own: LoadedPolicy, videos: Path, tmp_path:
     assert results["score_frames, sampled"].warnings == ()
 
 
-def test_answers_are_drawn_as_for_the_tables(
-    own: LoadedPolicy, policy: LoadedPolicy, videos: Path
+def test_answers_are_sampled_as_for_the_tables(
+    scorer: LoadedPolicy, policy: LoadedPolicy, videos: Path
 ) -> None:
-    clip = own.sample(videos / "1.mp4")
-    assert len(own.ask(clip, "mean").samples) == 3
-    assert len(policy.ask(clip, "mean").samples) == 16  # its folder records none
+    clip = scorer.sample(videos / "1.mp4")
+    assert len(scorer.score_clips(clip, "mean").samples) == 3
+    assert (
+        len(policy.ask(clip, "mean").samples) == 16
+    )  # the default, because its folder records no number
 
 
 @pytest.mark.parametrize("evaluation", [{"score": "expectd"}, {"expectation": {"steps": 0}}, None])
-def test_a_wrong_evaluation_in_the_record_is_named(
-    talking: Path, tmp_path: Path, evaluation: object
+def test_an_invalid_evaluation_in_the_provenance_is_an_error(
+    digit_policy: Path, tmp_path: Path, evaluation: object
 ) -> None:
-    folder = with_record(tmp_path / "policy", talking, evaluation=evaluation)
+    folder = copy_with_provenance(tmp_path / "policy", digit_policy, evaluation=evaluation)
     with pytest.raises(InputError, match=r"provenance\.json: evaluation"):
         LoadedPolicy(folder, "cpu")
 
 
-def test_sampled_frames_are_not_sampled_again(own: LoadedPolicy, videos: Path) -> None:
+def test_frames_from_sample_are_used_unchanged(scorer: LoadedPolicy, videos: Path) -> None:
     clip = videos / "1.mp4"
-    pixels = own.sample(clip, 3).pixels  # exactly the frames and size that the policy looks at
-    assert np.array_equal(own.sample_frames(pixels, count=3).pixels, pixels)
-    assert own.score_frames(pixels, count=3).score == own.score(clip, frames=3).score
+    pixels = scorer.sample(clip, 3).pixels  # exactly the frames and size that the policy looks at
+    assert scorer.score_frames(pixels, count=3).score == scorer.score(clip, frames=3).score
 
 
 @pytest.mark.parametrize("kind", [None, "greedy"])
-def test_the_command_gives_the_same_score_and_names_its_kind(
-    own: LoadedPolicy, expecting: Path, videos: Path, kind: Method | None
+def test_the_command_gives_the_same_score(
+    scorer: LoadedPolicy, answering: Path, videos: Path, kind: ScoreKind | None
 ) -> None:
     clip = videos / "1.mp4"
-    call = ["score", str(clip), "--policy", str(expecting), *(["--score", kind] if kind else [])]
+    call = ["score", str(clip), "--policy", str(answering), *(["--score", kind] if kind else [])]
     table = CliRunner().invoke(app, call)
     assert f"score ({kind or 'expected'})" in table.stdout
     assert "`expected`" in table.stderr
     content = json.loads(CliRunner().invoke(app, [*call, "--format", "json"]).stdout)
     assert content["policy"]["own_method"] == "expected"
     assert content["policy"]["method"] == content["clips"][0]["method"] == (kind or "expected")
-    assert content["clips"][0]["score"] == round(own.score(clip, kind).score, 4)
+    assert content["clips"][0]["score"] == round(scorer.score(clip, kind).score, 4)
 
 
 @pytest.mark.parametrize(
@@ -177,12 +178,16 @@ def test_the_command_gives_the_same_score_and_names_its_kind(
         (None, None, None),
     ],
 )
-def test_the_scale_is_that_of_labels_or_of_answers(
-    tmp_path: Path, talking: Path, trained_on: dict | None, answer: list | None, scale: tuple | None
+def test_the_scale_is_that_of_labels_or_answers(
+    tmp_path: Path,
+    digit_policy: Path,
+    trained_on: dict | None,
+    answer: list | None,
+    scale: tuple | None,
 ) -> None:
     settings = RECORD["settings"] | {"answer": {"parsing": "authors", "range": answer}}
     more = {"trained_on": trained_on, "settings": settings}
-    one = LoadedPolicy(with_record(tmp_path / "policy", talking, **more), "cpu")
+    one = LoadedPolicy(copy_with_provenance(tmp_path / "policy", digit_policy, **more), "cpu")
     assert one.scale == scale
-    assert one.method == "greedy"  # its record names no kind of score
-    assert one.about()["own_method"] is None
+    assert one.method == "greedy"  # the default, because its folder records no kind
+    assert one.metadata()["own_method"] is None

@@ -1,4 +1,4 @@
-"""A clip that differs from the training clips is scored with a warning."""
+"""Warnings about clips that differ from the training clips."""
 
 import subprocess
 from pathlib import Path
@@ -7,11 +7,11 @@ import pytest
 from tests.scoring.conftest import RECORD, make_video
 
 from vqathinker.scoring.sample import sample_clip
-from vqathinker.scoring.trained_on import TrainedOn, warnings_about
+from vqathinker.scoring.trained_on import TrainedOn, clip_warnings
 from vqathinker.video.ffmpeg import ffmpeg_binary
 from vqathinker.video.sampling import ClipSetting
 
-TRAINED_ON = TrainedOn.of(RECORD)
+TRAINED_ON = TrainedOn.from_provenance(RECORD)
 SIX = ClipSetting(6, 56)
 PLAIN = "testsrc2=size=64x64:rate=8"
 
@@ -19,10 +19,10 @@ PLAIN = "testsrc2=size=64x64:rate=8"
 def warnings(
     path: Path, setting: ClipSetting = SIX, trained_on: TrainedOn = TRAINED_ON
 ) -> list[str]:
-    return list(warnings_about(sample_clip(path, setting), SIX, trained_on))
+    return list(clip_warnings(sample_clip(path, setting), SIX, trained_on))
 
 
-def test_a_clip_like_the_training_clips_has_no_warning(videos: Path) -> None:
+def test_a_clip_like_the_training_clips_gives_no_warning(videos: Path) -> None:
     assert warnings(videos / "0.mp4") == []
 
 
@@ -33,12 +33,12 @@ def test_a_clip_like_the_training_clips_has_no_warning(videos: Path) -> None:
         ("testsrc2=size=640x360:rate=8", 1, (), "too large", "360 px"),
         ("testsrc2=size=64x32:rate=8", 1, (), "too small", "32 px"),
         (PLAIN, 4, (), "too long", "1 to 2 s"),
-        ("testsrc2=size=64x64:rate=60", 1, (), "odd frame rate", "60"),
+        ("testsrc2=size=64x64:rate=60", 1, (), "unusual frame rate", "60"),
         (PLAIN, 1, ("-c:v", "libx265", "-x265-params", "log-level=none:transfer=smpte2084",
                     "-color_trc", "smpte2084"), "HDR", ""),
     ],
 )  # fmt: skip
-def test_each_difference_is_reported(
+def test_each_difference_gives_a_warning(
     tmp_path: Path, picture: str, seconds: float, more: tuple[str, ...], begins: str, value: str
 ) -> None:
     first, *_ = warnings(make_video(tmp_path / "clip.mp4", picture, seconds, *more))
@@ -46,17 +46,17 @@ def test_each_difference_is_reported(
     assert value in first
 
 
-def test_rotation_and_another_number_of_frames_are_reported(tmp_path: Path, videos: Path) -> None:
-    turned = tmp_path / "turned.mp4"
+def test_rotation_and_another_number_of_frames_give_a_warning(tmp_path: Path, videos: Path) -> None:
+    rotated = tmp_path / "rotated.mp4"
     command = [ffmpeg_binary(), "-loglevel", "error", "-display_rotation", "90"]
-    subprocess.run([*command, "-i", str(videos / "0.mp4"), "-c", "copy", str(turned)], check=True)
-    [rotated] = warnings(turned)
-    assert "degrees" in rotated
-    [frames] = warnings(videos / "0.mp4", ClipSetting(3, 56))
-    assert frames.startswith("3 frames instead of 6")
+    subprocess.run([*command, "-i", str(videos / "0.mp4"), "-c", "copy", str(rotated)], check=True)
+    [warning] = warnings(rotated)
+    assert "degrees" in warning
+    [warning] = warnings(videos / "0.mp4", ClipSetting(3, 56))
+    assert warning.startswith("3 frames")
 
 
-def test_without_a_record_clips_are_compared_with_usual_ones(videos: Path) -> None:
+def test_usual_ranges_are_used_if_none_are_recorded(videos: Path) -> None:
     texts = warnings(videos / "0.mp4", trained_on=TrainedOn("mine"))
     begins = [text.partition(":")[0] for text in texts]
-    assert begins == ["too small", "too short", "odd frame rate"]
+    assert begins == ["too small", "too short", "unusual frame rate"]

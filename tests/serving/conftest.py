@@ -1,4 +1,4 @@
-"""A server as people start it, with a tiny policy that says hostile things."""
+"""A server as users start it, with a tiny policy that writes hostile text."""
 
 import json
 import os
@@ -25,13 +25,13 @@ QUIET = ("-hide_banner", "-loglevel", "error", "-nostdin", "-y")
 
 @dataclass(frozen=True)
 class Served:
-    """A server that runs.
+    """A running server.
 
     Attributes:
-        address: of its page.
-        process: which may be asked to end.
-        folder: in which it makes its temporary files.
-        client: that has told the password, where one is asked for.
+        address: address of its page.
+        process: its process.
+        folder: parent folder of its temporary files.
+        client: an HTTP client, which is logged in if there is a password.
     """
 
     address: str
@@ -40,27 +40,27 @@ class Served:
     client: httpx.Client
 
     def uploads(self) -> list[Path]:
-        """Files that lie on the server's disk."""
+        """Files on the server's disk."""
         return [path for path in self.folder.glob("vqathinker-*/**/*") if path.is_file()]
 
     def send(self, path: Path, name: str | None = None) -> httpx.Response:
-        """Upload a file, under another name if one is given."""
+        """Upload a file, optionally under another name."""
         files = {"files": (name or path.name, path.read_bytes())}
         return self.client.post("/gradio_api/upload", files=files)
 
     def score(self, upload: str, side: str = "a") -> str:
-        """What the page would show of an upload."""
+        """The panel that the page shows for an upload."""
         call = f"/gradio_api/call/score_{side}"
         clip = {"path": upload, "meta": {"_type": "gradio.FileData"}}
-        asked = self.client.post(call, json={"data": [clip]})
-        answer = self.client.get(f"{call}/{asked.json()['event_id']}").text
+        posted = self.client.post(call, json={"data": [clip]})
+        answer = self.client.get(f"{call}/{posted.json()['event_id']}").text
         event, data = re.findall(r"event: (\w+)\ndata: (.*)", answer)[-1]
         return json.loads(data)[1] if event == "complete" else f"{event}: {data}"
 
 
 @pytest.fixture(scope="session")
 def make_mp4(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, int], Path]:
-    """make_mp4(name, seconds) is a moving test picture."""
+    """make_mp4(name, seconds) encodes a moving test picture."""
     folder = tmp_path_factory.mktemp("clips")
 
     def make(name: str, seconds: int) -> Path:
@@ -83,7 +83,7 @@ def clip(make_mp4: Callable[[str, int], Path]) -> Path:
 def hostile_policy(
     tmp_path_factory: pytest.TempPathFactory, tiny_params: object, tiny_clips: Path
 ) -> Path:
-    """A tiny policy that says markup with a script in it, and digits."""
+    """A tiny policy that answers with digits, and with markup that contains a script."""
     from vqathinker.policy.config import normalise
     from vqathinker.policy.folder.checkpoint import save_policy
     from vqathinker.policy.generation import prefill
@@ -94,10 +94,10 @@ def hostile_policy(
     tokenizer = build_tokenizer([SCRIPT])
     policy = build_policy(tiny_params, tokenizer, 56)
     store = ClipStore([tiny_clips])
-    shown = encode_prompts(
+    prompts = encode_prompts(
         policy, prompt_ids(tokenizer, "training", 6, 4), normalise(store.batch(store.ids))
     )
-    _, hidden = prefill(policy, shown)
+    _, hidden = prefill(policy, prompts)
     for word, share in [(SCRIPT, 0.5), *((digit, 0.4) for digit in "12345")]:
         [row] = tokenizer.encode(word)
         policy.lm_head.weight[row] = share * hidden.mean((0, 1))
@@ -111,7 +111,7 @@ def hostile_policy(
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory, hostile_policy: Path) -> Iterator[Served]:
-    """`vqathinker serve` on any free port; ended with SIGTERM, which must leave nothing behind."""
+    """`vqathinker serve` on a free port; SIGTERM must end it without leaving files behind."""
     pytest.importorskip("gradio", reason="pip install 'vqathinker[serve]'")
     folder = tmp_path_factory.mktemp("served")
     with serving(folder, hostile_policy, VQATHINKER_PASSWORD=PASSWORD) as server:
@@ -123,10 +123,10 @@ def served(tmp_path_factory: pytest.TempPathFactory, hostile_policy: Path) -> It
 
 
 class serving:  # noqa: N801  a context manager
-    """A server in a process of its own, killed at the end if it still runs."""
+    """A server in a separate process, which is killed at the end if it still runs."""
 
     def __init__(self, folder: Path, policy: Path, *options: str, **environment: str) -> None:
-        limits = ("--seconds", str(SECONDS), "--megabytes", str(MEGABYTES))
+        limits = ("--max-seconds", str(SECONDS), "--max-megabytes", str(MEGABYTES))
         command = [sys.executable, "-m", "vqathinker", "serve", "--policy", str(policy)]
         command += ["--port", "0", "--score", "mean", *limits, *options]
         self._folder = folder
@@ -139,9 +139,9 @@ class serving:  # noqa: N801  a context manager
 
     def __enter__(self) -> Served:
         assert self._process.stdout is not None
-        said = self._process.stdout.readline()
-        found = re.search(r"http://[\d.]+:\d+", said)
-        assert found, f"{said}\n{self._log.read_text()}"
+        line = self._process.stdout.readline()
+        found = re.search(r"http://[\d.]+:\d+", line)
+        assert found, f"{line}\n{self._log.read_text()}"
         self._client = httpx.Client(base_url=found[0], timeout=3600)
         return Served(found[0], self._process, self._folder, self._client)
 

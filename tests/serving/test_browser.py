@@ -1,4 +1,4 @@
-"""The page in a real browser: two clips are compared, and no script of theirs runs."""
+"""The page in a real browser: it compares two clips, and runs no script from them."""
 
 import shutil
 from collections.abc import Iterator
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 
-class Watched:
-    """A page in the browser, what it asked for, and what it complained of."""
+class WatchedPage:
+    """A page in the browser, with its requests to other servers and its errors."""
 
     def __init__(self, page: "Page", address: str) -> None:
         self.page = page
-        self.elsewhere: list[str] = []
+        self.foreign_requests: list[str] = []
         self.errors: list[str] = []
         own = (address, "data:", "blob:")
-        page.on("request", lambda r: r.url.startswith(own) or self.elsewhere.append(r.url))
+        page.on("request", lambda r: r.url.startswith(own) or self.foreign_requests.append(r.url))
         page.on("console", lambda m: m.type == "error" and self.errors.append(m.text))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     def drop(self, side: str, clip: Path) -> str:
-        """Drop a clip on a side, of which other things are said than of the last one there."""
+        """Drop a clip on one side, and return the text of its new panel."""
         panel = self.page.locator(f"#clip-{side}")
         self.page.evaluate(
             "s => document.querySelector(`#clip-${s} .vq`)?.classList.add('old')", side
@@ -38,41 +38,41 @@ class Watched:
 
 
 @pytest.fixture(scope="module")
-def opened(served: Served, browser: "Browser") -> Iterator[Watched]:
-    """The page, in a browser that has told the password."""
+def opened(served: Served, browser: "Browser") -> Iterator[WatchedPage]:
+    """The page in a browser that is logged in."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.set_default_timeout(BROWSER_TIMEOUT_MS)
-    watched = Watched(page, served.address)
+    watched = WatchedPage(page, served.address)
     page.goto(served.address)
     page.get_by_label("username").fill("anybody")
     page.get_by_label("password").fill(PASSWORD)
     page.get_by_role("button", name="Login").click()
     page.locator("input[type=file]").first.wait_for(state="attached")
-    watched.errors.clear()  # one of them is the login's own 401
+    watched.errors.clear()  # the login page itself causes a 401
     yield watched
     page.close()
 
 
-def test_clips_are_scored_and_compared_and_no_script_of_theirs_runs(
-    opened: Watched, clip: Path, tmp_path: Path, served: Served
+def test_clips_are_compared_and_their_scripts_do_not_run(
+    opened: WatchedPage, clip: Path, tmp_path: Path, served: Served
 ) -> None:
     named = tmp_path / "<img src=x onerror=alert(1)>${alert(1)}{{value}}.mp4"
     shutil.copy(clip, named)
     first, second = opened.drop("a", clip), opened.drop("b", named)
-    for said in (first, second):
-        assert "mean score" in said
-        assert hostile.SCRIPT in said
+    for text in (first, second):
+        assert "mean score" in text
+        assert hostile.SCRIPT in text
     assert "alert(1)" in second.replace("alert1", "alert(1)")
     opened.page.locator("#comparison p").wait_for()
     assert "same score" in opened.page.locator("#comparison").inner_text()
     assert opened.page.title() == "VQAThinker"
     loaded = "[...document.querySelectorAll('.vq img')].map(i => i.naturalWidth)"
     assert opened.page.evaluate(loaded) == [56] * 12
-    assert (opened.elsewhere, opened.errors) == ([], [])
+    assert (opened.foreign_requests, opened.errors) == ([], [])
     assert not served.uploads()
 
 
-def test_the_page_with_a_scored_clip_is_fit_for_screen_readers(opened: Watched, clip: Path) -> None:
+def test_a_page_with_a_scored_clip_is_accessible(opened: WatchedPage, clip: Path) -> None:
     if not opened.page.locator("#clip-a .vq-score").count():
         opened.drop("a", clip)
     for scheme in ("light", "dark"):

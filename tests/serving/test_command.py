@@ -1,4 +1,4 @@
-"""`vqathinker serve` on the command line, before anything is served."""
+"""Options of `vqathinker serve`."""
 
 from pathlib import Path
 
@@ -9,19 +9,19 @@ from vqathinker.cli import app
 from vqathinker.cli.serve import read_password
 
 
-def test_a_password_comes_from_a_file_or_the_environment(
+def test_the_password_is_read_from_a_file_or_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("VQATHINKER_PASSWORD", raising=False)
     assert read_password(None) is None
-    monkeypatch.setenv("VQATHINKER_PASSWORD", "from outside")
-    assert read_password(None) == "from outside"
+    monkeypatch.setenv("VQATHINKER_PASSWORD", "from environment")
+    assert read_password(None) == "from environment"
     file = tmp_path / "password"
     file.write_text("secret words\n", encoding="utf-8")
     assert read_password(file) == "secret words"
 
 
-def test_an_empty_password_file_is_refused(tmp_path: Path) -> None:
+def test_an_empty_password_file_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("\n")
     result = CliRunner().invoke(app, ["serve", "--password-file", str(file)])

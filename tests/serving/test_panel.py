@@ -1,4 +1,4 @@
-"""The panel of a clip: HTML in which nothing from outside becomes markup."""
+"""The HTML panel of a clip escapes everything that comes from outside."""
 
 from dataclasses import replace
 from html import unescape
@@ -7,33 +7,33 @@ import pytest
 from tests.serving.hostile import SCRIPT
 
 from vqathinker.scoring.results import ClipScore
-from vqathinker.serving.verdict import Verdict, comparison_html, verdict_html
+from vqathinker.serving.results import UploadResult, comparison_html, result_html
 
 RESULT = ClipScore(
-    file="own", score=3.214, low=None, high=None, spread=None, reasoning="I see blur.",
-    answer_status="ok", method="greedy", percentile=63.2,
+    file="a.mp4", score=3.214, reasoning="I see blur.", answer_status="ok", method="greedy",
+    percentile=63.2,
 )  # fmt: skip
 
 
-def scored(score: float | None, *answers: float) -> Verdict:
-    return Verdict("a.mp4", result=replace(RESULT, score=score), answers=answers, scale=(0, 5))
+def scored(score: float | None, *answers: float) -> UploadResult:
+    return UploadResult("a.mp4", result=replace(RESULT, score=score), answers=answers, scale=(0, 5))
 
 
-def test_a_score_says_what_it_means() -> None:
-    shown = verdict_html(Verdict("a.mp4", result=RESULT, scale=(0, 5)))
-    assert "<strong>3.21</strong> on a scale of 0 to 5" in shown
-    assert "MOS of 63 of 100 training clips" in shown
-    assert "<blockquote>I see blur.</blockquote>" in shown
-    assert "width:64.3%" in shown
+def test_a_score_is_explained() -> None:
+    panel = result_html(UploadResult("a.mp4", result=RESULT, scale=(0, 5)))
+    assert "<strong>3.21</strong> on a scale of 0 to 5" in panel
+    assert "MOS of 63 of 100 training clips" in panel
+    assert "<blockquote>I see blur.</blockquote>" in panel
+    assert "width:64.3%" in panel
 
 
-def test_nothing_from_outside_becomes_markup_or_template() -> None:
+def test_markup_and_templates_are_escaped() -> None:
     result = replace(RESULT, reasoning=SCRIPT, warnings=(SCRIPT,), answer_status=SCRIPT, score=None)
-    for verdict in (Verdict(SCRIPT, result=result), Verdict(SCRIPT, refusal=SCRIPT)):
-        shown = verdict_html(verdict)
-        assert "<img" not in shown
-        assert not set("`${}") & set(shown)
-        assert SCRIPT in unescape(shown)
+    for upload in (UploadResult(SCRIPT, result=result), UploadResult(SCRIPT, error=SCRIPT)):
+        panel = result_html(upload)
+        assert "<img" not in panel
+        assert not set("`${}") & set(panel)
+        assert SCRIPT in unescape(panel)
 
 
 @pytest.mark.parametrize(
@@ -45,5 +45,5 @@ def test_nothing_from_outside_becomes_markup_or_template() -> None:
         (scored(3.0, 2.0, 4.0), scored(1.5, 1.0, 2.0), "88% of pairs"),
     ],
 )
-def test_two_clips_are_compared(a: Verdict, b: Verdict, words: str) -> None:
+def test_two_clips_are_compared(a: UploadResult, b: UploadResult, words: str) -> None:
     assert words in comparison_html(a, b)

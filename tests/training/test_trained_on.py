@@ -55,7 +55,7 @@ def trained_on(folder: Path, labels: np.ndarray) -> dict[str, object]:
 @pytest.mark.parametrize("name", LABELS)
 def test_percentile_counts_ties_half(tmp_path: Path, name: str) -> None:
     labels = LABELS[name]
-    known = TrainedOn.of({"trained_on": trained_on(tmp_path, labels)})
+    known = TrainedOn.from_provenance({"trained_on": trained_on(tmp_path, labels)})
     for score in (0.5, 1.0, 2.5, 2.9999, 3.0, 3.0001, 3.3333, 5.0, 7.0):
         expected = percentileofscore(labels.round(4), score, kind="mean")
         assert known.percentile(score) == pytest.approx(expected)

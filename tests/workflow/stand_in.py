@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 
 HOLD = Path("hold.txt")
-OUTPUT_OPTIONS = ("--out", "--out-dir", "--receipt")
+OUTPUT_OPTIONS = ("--output", "--receipt")
 COMMANDS_WITH_FOLDERS = ("fetch", "base", "export", "tables", "figures", "thumbnails")
 
 
@@ -56,14 +56,14 @@ def content_of(path: Path, option: str) -> str:
 
 
 def write(command: str, outputs: dict[str, Path], digest: str) -> None:
-    target = outputs.get("--out") or outputs["--out-dir"]
+    target = outputs["--output"]
     if command == "train":
         target = target / "history.csv"
     elif command in COMMANDS_WITH_FOLDERS:
         target = target / "content.md"
-    elif command == "numbers":
+    elif command == "metrics-json":
         target = target / "runs" / "content.json"
-    text = f'{{"srcc": 0.{int(digest, 16)}}}' if command == "numbers" else digest
+    text = f'{{"srcc": 0.{int(digest, 16)}}}' if command == "metrics-json" else digest
     for path in (target, outputs.get("--receipt")):
         if path:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -45,7 +45,7 @@ POINTS = {
     "training, exported policy": {"path": r"demo/grpo/policy$"},
     "evaluation, at random": {"command": "predict", "within_s": 9},
     "evaluation, at random again": {"command": "predict", "within_s": 9},
-    "evaluation, copies at random": {"command": "perturbed", "within_s": 9},
+    "evaluation, copies at random": {"command": "predict-perturbed", "within_s": 9},
     "evaluation, predictions in parquet": {"path": r"/0000\.parquet$"},
     "evaluation, metrics in json": {"path": r"metrics/grpo/\w+\.json$"},
     "report, table in csv": {"path": r"tables/scoring\.csv$"},

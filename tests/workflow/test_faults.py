@@ -40,8 +40,8 @@ def run_command(command: list[str]) -> "subprocess.CompletedProcess[str]":
 
 
 def command_with_one_output(root: Path, out: Path) -> list[str]:
-    words = ["absent", "base", "demo_content", "--lacking", "demo_content"]
-    return [*words, "--params", str(root / "params.yaml"), "--out", str(out)]
+    words = ["skip-missing", "base", "demo_content", "--missing", "demo_content"]
+    return [*words, "--params", str(root / "params.yaml"), "--output", str(out)]
 
 
 @pytest.mark.parametrize("disk", ["full", "read-only"])
@@ -85,7 +85,7 @@ def test_a_missing_ffmpeg_names_its_extra(root, tmp_path):
     )
     out = tmp_path / "source"
     words = ["data", "fetch", "demo_content", "--params", str(root / "params.yaml")]
-    words += ["--out", str(out), "--receipt", str(tmp_path / "source.json")]
+    words += ["--output", str(out), "--receipt", str(tmp_path / "source.json")]
     done = run_command([sys.executable, "-c", code, *words])
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()

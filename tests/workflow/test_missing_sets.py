@@ -39,15 +39,22 @@ def test_an_added_or_removed_set_reruns_only_its_own_jobs_and_the_report(project
     assert "lsvq_train" in missing
     assert "grpo, " in not_trained
     calls = project.calls()
-    assert (calls["absent"], calls["metrics"], calls["fetch"], calls["train"]) == (3, 1, 1, 0)
+    assert (calls["skip-missing"], calls["metrics"], calls["fetch"], calls["train"]) == (3, 1, 1, 0)
     assert "Nothing to be done" in project.snakemake("--configfile", "own.yaml")
 
     add_video(project.folder, "live_yt_gaming")
     project.snakemake("--configfile", "own.yaml")
-    scored = {"fetch": 1, "manifest": 1, "decode": 3, "predict": 3, "gather": 1, "metrics": 1}
+    scored = {
+        "fetch": 1,
+        "manifest": 1,
+        "decode": 3,
+        "predict": 3,
+        "merge-predictions": 1,
+        "metrics": 1,
+    }
     scored |= {"thumbnails": 1}
     # The reason of the run that still has no training data changes.
-    assert project.calls() == scored | REPORT_CALLS | {"status": 1, "absent": 1}
+    assert project.calls() == scored | REPORT_CALLS | {"status": 1, "skip-missing": 1}
 
     shutil.rmtree(project.folder / "data" / "live_yt_gaming")
     plan = project.snakemake("--dry-run", "--configfile", "own.yaml")

@@ -10,12 +10,12 @@ import yaml
 pytestmark = pytest.mark.workflow
 
 # Calls of commands for the report, and jobs of their rules.
-REPORT_CALLS = {"tables": 1, "numbers": 1, "figures": 1, "page": 1}
+REPORT_CALLS = {"tables": 1, "metrics-json": 1, "figures": 1, "report": 1}
 REPORT_JOBS = {"write_tables": 1, "write_numbers": 1, "draw_figures": 1, "write_page": 1}
-# Calls after a change of the training of one run. `gather` also merges the predictions of perturbed
-# clips of one benchmark.
-RETRAINED = {"train": 1, "export": 1, "predict": 3, "gather": 4, "metrics": 3}
-RETRAINED |= {"perturbed": 1, "preference": 1, "ask": 1, "measure": 1} | REPORT_CALLS
+# Calls after a change of the training of one run. `merge-predictions` also merges the predictions of
+# perturbed clips of one benchmark.
+RETRAINED = {"train": 1, "export": 1, "predict": 3, "merge-predictions": 4, "metrics": 3}
+RETRAINED |= {"predict-perturbed": 1, "preference": 1, "ask": 1, "measure": 1} | REPORT_CALLS
 FETCH_ALL = "download={fetch: all}"
 
 
@@ -135,10 +135,10 @@ def test_an_invalid_parameter_stops_before_any_job(project):
 
 def test_a_run_calls_every_command_and_a_second_one_none(demo_run, finished_project):
     calls = demo_run[1]
-    assert calls["train"] == calls["export"] == calls["base"] == calls["page"] == 1
+    assert calls["train"] == calls["export"] == calls["base"] == calls["report"] == 1
     assert calls["fetch"] == calls["manifest"] == 4
     assert calls["predict"] == calls["metrics"] == 6
-    assert calls["perturbed"] == calls["preference"] == calls["gather"] - 6 == 2
+    assert calls["predict-perturbed"] == calls["preference"] == calls["merge-predictions"] - 6 == 2
     assert "Nothing to be done" in finished_project.snakemake()
 
 
@@ -195,7 +195,7 @@ def test_a_new_results_version_reruns_its_jobs_and_those_after_them(finished_pro
     module.write_text(text.replace('"figures": (', '"figures": ("before", '), encoding="utf-8")
     finished_project.environment["PYTHONPATH"] = str(finished_project.folder / "src")
     finished_project.snakemake()
-    assert finished_project.calls() == {"figures": 1, "page": 1}
+    assert finished_project.calls() == {"figures": 1, "report": 1}
 
 
 def test_a_new_benchmark_runs_its_own_jobs_and_the_report(finished_project):
@@ -209,7 +209,7 @@ def test_a_new_benchmark_runs_its_own_jobs_and_the_report(finished_project):
     jobs_of_set = {"fetch": 1, "manifest": 1, "decode": 1, "thumbnails": 1}
     assert (
         finished_project.calls()
-        == jobs_of_set | {"predict": 2, "gather": 2, "metrics": 2} | REPORT_CALLS
+        == jobs_of_set | {"predict": 2, "merge-predictions": 2, "metrics": 2} | REPORT_CALLS
     )
 
 
@@ -254,7 +254,13 @@ def test_a_configfile_overrides_the_scale(finished_project):
     own = finished_project.folder / "own.yaml"
     own.write_text("evaluation: {batch_size: 3}\n", encoding="utf-8")
     finished_project.snakemake("--configfile", "own.yaml")
-    predicted = {"predict": 6, "gather": 8, "metrics": 6, "perturbed": 2, "preference": 2}
+    predicted = {
+        "predict": 6,
+        "merge-predictions": 8,
+        "metrics": 6,
+        "predict-perturbed": 2,
+        "preference": 2,
+    }
     assert finished_project.calls() == predicted | {"ask": 2, "measure": 2} | REPORT_CALLS
 
 

@@ -27,7 +27,7 @@ rule decode:
         source=subpath(input.receipt, strip_suffix=".json"),
     shell:
         "vqathinker decode --params {input.key:q} --manifest {input.manifest:q} --source {params.source:q}"
-        " --setting {wildcards.setting:q} --shard {wildcards.shard:q} --workers {threads} --out {output:q} 2> {log:q}"
+        " --setting {wildcards.setting:q} --shard {wildcards.shard:q} --workers {threads} --output {output:q} 2> {log:q}"
 
 
 rule perturb:
@@ -45,4 +45,4 @@ rule perturb:
         **RESOURCES["video"],
     shell:
         "vqathinker perturb --params {input.key:q} --manifest {input.manifest:q}"
-        " --setting {wildcards.setting:q} --out {output:q} 2> {log:q}"
+        " --setting {wildcards.setting:q} --output {output:q} 2> {log:q}"

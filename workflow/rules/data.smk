@@ -26,7 +26,7 @@ rule fetch:
         download=key_path(LAYOUT.scale, RESOLVED).as_posix(),
     shell:
         "vqathinker data fetch {wildcards.set:q} --params {input.key:q} --download {params.download:q}"
-        " --workers {threads} --out {params.source:q} --receipt {output.receipt:q} 2> {log:q}"
+        " --workers {threads} --output {params.source:q} --receipt {output.receipt:q} 2> {log:q}"
 
 
 rule manifest:
@@ -46,4 +46,4 @@ rule manifest:
         source=subpath(input.receipt, strip_suffix=".json"),
     shell:
         "vqathinker data manifest {wildcards.set:q} --params {input.key:q}"
-        " --source {params.source:q} --workers {threads} --out {output:q} 2> {log:q}"
+        " --source {params.source:q} --workers {threads} --output {output:q} 2> {log:q}"

@@ -33,7 +33,7 @@ rule predict:
         **RESOURCES["predict"],
     shell:
         "vqathinker predict --params {input.key:q} --policy {input.policy:q} --run {wildcards.run:q}"
-        " --benchmark {wildcards.benchmark:q} --clips {input.clips:q} --out {output:q}"
+        " --benchmark {wildcards.benchmark:q} --clips {input.clips:q} --output {output:q}"
         " --times {log.times:q} --gpus {resources.gpu} 2> {log[0]:q}"
 
 
@@ -49,7 +49,7 @@ rule gather:
     resources:
         **RESOURCES["report"],
     shell:
-        "vqathinker gather --predictions {input:q} --out {output:q} 2> {log:q}"
+        "vqathinker merge-predictions --predictions {input:q} --output {output:q} 2> {log:q}"
 
 
 rule metrics:
@@ -68,7 +68,7 @@ rule metrics:
         **RESOURCES["report"],
     shell:
         "vqathinker metrics --params {input.key:q} --manifest {input.manifest:q}"
-        " --predictions {input.predictions:q} --clips {input.clips:q} --out {output:q} 2> {log:q}"
+        " --predictions {input.predictions:q} --clips {input.clips:q} --output {output:q} 2> {log:q}"
 
 
 rule absent:
@@ -90,8 +90,8 @@ rule absent:
         run_and_benchmark=lambda w: w.pair.split("/"),
         missing=lambda w: LAYOUT.missing_for(*w.pair.split("/")),
     shell:
-        "vqathinker absent {params.run_and_benchmark:q} --lacking {params.missing:q}"
-        " --params {input.key:q} --out {output:q} 2> {log:q}"
+        "vqathinker skip-missing {params.run_and_benchmark:q} --missing {params.missing:q}"
+        " --params {input.key:q} --output {output:q} 2> {log:q}"
 
 
 ruleorder: absent > metrics

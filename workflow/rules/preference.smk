@@ -20,9 +20,9 @@ rule perturbed:
     resources:
         **RESOURCES["predict"],
     shell:
-        "vqathinker perturbed --params {input.key:q} --policy {input.policy:q}"
+        "vqathinker predict-perturbed --params {input.key:q} --policy {input.policy:q}"
         " --run {wildcards.run:q} --benchmark {wildcards.benchmark:q} --manifest {input.manifest:q}"
-        " --clips {input.clips:q} --out {output:q} --times {log.times:q}"
+        " --clips {input.clips:q} --output {output:q} --times {log.times:q}"
         " --gpus {resources.gpu} 2> {log[0]:q}"
 
 
@@ -50,4 +50,4 @@ rule preference:
         **RESOURCES["report"],
     shell:
         "vqathinker preference --params {input.key:q} --manifest {input.manifest:q}"
-        " --perturbed {input.perturbed:q} --out {output:q} 2> {log:q}"
+        " --perturbed {input.perturbed:q} --output {output:q} 2> {log:q}"

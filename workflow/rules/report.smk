@@ -44,7 +44,7 @@ rule write_tables:
         "vqathinker tables --params {input.key:q} --metrics {input.metrics:q}"
         " --predictions {input.predictions:q} --manifest {input.manifests:q}"
         " --preference {input.preference:q} --understanding {input.understanding:q}"
-        " --out-dir {output:q} 2> {log:q}"
+        " --output {output:q} 2> {log:q}"
 
 
 rule write_numbers:
@@ -60,7 +60,7 @@ rule write_numbers:
     resources:
         **RESOURCES["report"],
     shell:
-        "vqathinker numbers --tables {input.tables:q} --out-dir {output:q} 2> {log:q}"
+        "vqathinker metrics-json --tables {input.tables:q} --output {output:q} 2> {log:q}"
 
 
 rule draw_figures:
@@ -86,7 +86,7 @@ rule draw_figures:
     shell:
         "vqathinker figures --history {input.histories:q} --predictions {input.predictions:q}"
         " --manifest {input.manifests:q} --preference {input.preference:q}"
-        " --out-dir {output:q} 2> {log:q}"
+        " --output {output:q} 2> {log:q}"
 
 
 rule thumbnails:
@@ -108,7 +108,7 @@ rule draw_thumbnails:
     resources:
         **RESOURCES["report"],
     shell:
-        "vqathinker thumbnails --clips {input.clips:q} --out-dir {output:q} 2> {log:q}"
+        "vqathinker thumbnails --clips {input.clips:q} --output {output:q} 2> {log:q}"
 
 
 rule write_page:
@@ -129,6 +129,6 @@ rule write_page:
     resources:
         **RESOURCES["report"],
     shell:
-        "vqathinker page --params {input.key:q} --tables {input.tables:q} --figures {input.figures:q}"
+        "vqathinker report --params {input.key:q} --tables {input.tables:q} --figures {input.figures:q}"
         " --predictions {input.predictions:q} --manifest {input.manifests:q}"
-        " --perturbed {input.perturbed:q} --thumbnails {input.thumbnails:q} --out {output:q} 2> {log:q}"
+        " --perturbed {input.perturbed:q} --thumbnails {input.thumbnails:q} --output {output:q} 2> {log:q}"

@@ -33,7 +33,7 @@ rule base:
         degradations=lambda w: LAYOUT.base_files(w.name, "source/degradations.csv"),
     shell:
         "vqathinker base --params {input.key:q} --clips {input.clips:q}"
-        " --degradations {params.degradations:q} --out {output:q} 2> {log:q}"
+        " --degradations {params.degradations:q} --output {output:q} 2> {log:q}"
 
 
 rule train:
@@ -60,7 +60,7 @@ rule train:
     shell:
         "vqathinker train {wildcards.run:q} --params {input.key:q} --policy {input.policy:q}"
         " --manifest {input.manifest:q} --clips {input.clips:q} --perturbations {input.perturbations:q}"
-        " --out {params.out:q} --times {log.times:q} --gpus {resources.gpu} 2> {log[0]:q}"
+        " --output {params.out:q} --times {log.times:q} --gpus {resources.gpu} 2> {log[0]:q}"
 
 
 rule export:
@@ -80,4 +80,4 @@ rule export:
         run_folder=subpath(input.history, parent=True),
     shell:
         "vqathinker export {wildcards.run:q} --params {input.key:q}"
-        " --from {params.run_folder:q} --out {output:q} 2> {log:q}"
+        " --from {params.run_folder:q} --output {output:q} 2> {log:q}"

@@ -30,7 +30,7 @@ rule ask:
     shell:
         "vqathinker understanding ask {wildcards.task:q} --params {input.key:q} --policy {input.policy:q}"
         " --run {wildcards.run:q} --questions {params.questions:q} --clips {input.clips:q}"
-        " --out {output:q} --times {log.times:q} --gpus {resources.gpu} 2> {log[0]:q}"
+        " --output {output:q} --times {log.times:q} --gpus {resources.gpu} 2> {log[0]:q}"
 
 
 rule judge:
@@ -51,7 +51,7 @@ rule judge:
         questions=lambda w: LAYOUT.questions(w.task),
     shell:
         "vqathinker understanding judge {wildcards.task:q} --params {input.key:q}"
-        " --questions {params.questions:q} --answers {input.answers:q} --out {output:q} 2> {log:q}"
+        " --questions {params.questions:q} --answers {input.answers:q} --output {output:q} 2> {log:q}"
 
 
 rule measure:
@@ -73,4 +73,4 @@ rule measure:
         judged=lambda w, input: ["--judged", *input.judged] if input.judged else [],
     shell:
         "vqathinker understanding measure {wildcards.task:q} --params {input.key:q}"
-        " --questions {params.questions:q} --answers {input.answers:q} {params.judged:q} --out {output:q} 2> {log:q}"
+        " --questions {params.questions:q} --answers {input.answers:q} {params.judged:q} --output {output:q} 2> {log:q}"

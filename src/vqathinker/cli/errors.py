@@ -1,4 +1,4 @@
-"""How a command fails: one line on standard error, and an exit code."""
+"""Error messages of commands: one line on standard error."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -8,17 +8,16 @@ import typer
 from vqathinker.errors import explain
 
 DEBUG: Final = "--debug"
-STOPPED: Final = 130  # exit code of shells after Ctrl-C
 
-# Extras of pyproject.toml by command or group. `pip install vqathinker` brings what `score` and
-# `policy` need; commands import everything else inside their functions.
+# Extras of pyproject.toml by command or group of commands. `pip install vqathinker` installs what
+# `score` and `policy` need; commands import everything else inside their functions.
 _COMMANDS: Final = {
     "tables": "plan",
     "data": "data decode perturb",
     "train": "base train export",
     "evaluate": (
-        "predict perturbed gather metrics preference absent understanding "
-        "tables figures thumbnails page numbers summary explain verify archive "
+        "predict predict-perturbed merge-predictions metrics preference skip-missing understanding "
+        "tables figures thumbnails report metrics-json summary explain verify archive "
         "score"  # only `--plot`
     ),
     "serve": "serve",
@@ -31,10 +30,10 @@ EXTRA_OF_PACKAGE: Final = {"decord": "data", "matplotlib": "evaluate", "skimage"
 
 
 def describe_error(error: Exception, words: Sequence[str] = ()) -> str:
-    """The line to print for an error; several faults of parameters take a line each.
+    """The message for an error; several errors in parameters take a line each.
 
     Args:
-        error: what ended the command.
+        error: the exception that ended the command.
         words: the command line after the program's name.
     """
     if isinstance(error, ModuleNotFoundError) and (text := _describe_missing(error, words)):
@@ -52,14 +51,9 @@ def describe_error(error: Exception, words: Sequence[str] = ()) -> str:
         )
     lines = str(error).splitlines() or [""]
     return (
-        f"Error in the program itself: {type(error).__name__}: {lines[0]}; run the same command "
+        f"Error in vqathinker itself: {type(error).__name__}: {lines[0]}; run the same command "
         f"with {DEBUG} and report the traceback"
     )
-
-
-def exit_code_of(error: Exception) -> int:
-    """2 if the command line is wrong, 1 if the job failed."""
-    return 2 if isinstance(error, typer.TyperException) else 1
 
 
 def _describe_missing(error: ModuleNotFoundError, words: Sequence[str]) -> str | None:
@@ -75,7 +69,7 @@ def _describe_missing(error: ModuleNotFoundError, words: Sequence[str]) -> str |
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """torch has a class of its own for GPUs, and raises RuntimeError for the CPU."""
+    # torch has an exception class for GPUs, and raises RuntimeError for the CPU.
     texts = ("can't allocate memory", "not enough memory")
     return type(error).__name__ == "OutOfMemoryError" or (
         isinstance(error, RuntimeError) and any(text in str(error) for text in texts)

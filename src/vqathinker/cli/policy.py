@@ -1,4 +1,4 @@
-"""Policy folders: describe them, change their layout, put results into their card."""
+"""Policy folders: describe them, convert them, put results into their model card."""
 
 import json
 from pathlib import Path
@@ -6,64 +6,65 @@ from typing import Annotated
 
 import typer
 
-from vqathinker.cli.options import FOLDER, AsJson, OutFolder, files_option
-from vqathinker.products import TABLE
+from vqathinker.cli.options import AsJson, OutputFolder, folder_argument, input_files
 
-Folder = Annotated[Path, typer.Argument(**FOLDER, help="The folder of a policy.")]
+Folder = Annotated[Path, folder_argument("policy", "Policy folder.")]
 
 
 def import_(
-    source: Annotated[
+    checkpoint: Annotated[
         Path,
-        typer.Argument(
-            **FOLDER,
-            metavar="SRC",
-            help="A checkpoint in the authors' layout: config.json, tokenizer, safetensors.",
+        folder_argument(
+            "checkpoint", "Folder in the authors' layout: config.json, tokenizer, safetensors."
         ),
     ],
-    out: OutFolder,
+    output: OutputFolder,
     setting: Annotated[
-        str, typer.Option(help="Frames x size of the clips that the policy is used with.")
+        str,
+        typer.Option(
+            metavar="<frames>x<size>",
+            help="Frames per clip, and their size in pixels, with which the policy is used.",
+        ),
     ] = "12x560",
 ) -> None:
-    """Turn a checkpoint in the authors' layout into a policy folder with the same weights.
+    """Convert a checkpoint in the authors' layout to a policy folder with the same weights.
 
-    Example: vqathinker policy import InternVL3-VQAThinker-8B --out models/released
+    Example: vqathinker policy import InternVL3-VQAThinker-8B --output models/released
     """
     from vqathinker.policy.interchange.original import import_original
 
-    import_original(source, out, setting)
-    typer.echo(f"{out}: policy imported from {source}")
+    import_original(checkpoint, output, setting)
+    typer.echo(f"{output}: policy imported from {checkpoint}")
 
 
-def export(
-    folder: Folder,
-    out: OutFolder,
-) -> None:
-    """Write a policy folder in the authors' layout with the same weights.
+def convert(folder: Folder, output: OutputFolder) -> None:
+    """Convert a policy folder to the authors' layout with the same weights.
 
-    Example: vqathinker policy export models/paper/grpo/policy --out original
+    Example: vqathinker policy convert models/paper/grpo/policy --output original
     """
     from vqathinker.policy.interchange.original import export_original
 
-    export_original(folder, out)
-    typer.echo(f"{out}: {folder} in the authors' layout")
+    export_original(folder, output)
+    typer.echo(f"{output}: {folder} in the authors' layout")
 
 
 def describe(folder: Folder, as_json: AsJson = False) -> None:
-    """Show what a policy is: sizes, trainable share, setting, hashes, how it was trained.
+    """Show sizes, trained parts, setting, hashes and training of a policy.
 
     Example: vqathinker policy describe models/demo/grpo/policy
     """
-    from vqathinker.policy.folder.describe import describe as facts_of
+    from vqathinker.policy.folder.describe import describe as read_facts
     from vqathinker.policy.folder.describe import format_facts
 
-    facts = facts_of(folder)
+    facts = read_facts(folder)
     typer.echo(json.dumps(facts, indent=1) if as_json else format_facts(facts))
 
 
-def card(folder: Folder, tables: Annotated[list[Path], files_option(TABLE)]) -> None:
-    """Put Markdown tables of results into a policy's model card.
+def card(
+    folder: Folder,
+    tables: Annotated[list[Path], input_files("Markdown tables, from `vqathinker tables`.")],
+) -> None:
+    """Put tables of results into the model card of a policy.
 
     Example: vqathinker policy card models/demo/grpo/policy --tables results/demo/tables/main.md
     """
@@ -71,4 +72,4 @@ def card(folder: Folder, tables: Annotated[list[Path], files_option(TABLE)]) -> 
 
     path = folder / "README.md"
     write_results(path, tables)
-    typer.echo(f"{path}: results of {len(tables)} tables")
+    typer.echo(f"{path}: {len(tables)} tables of results added")

@@ -1,4 +1,4 @@
-"""Tables, figures, the page and its summary; and where their numbers come from."""
+"""Tables, figures, the report and its summary; and where their numbers come from."""
 
 import json
 from pathlib import Path
@@ -8,99 +8,119 @@ import typer
 
 from vqathinker.cli.options import (
     DEFAULT_PARAMS,
-    FOLDER,
     AsJson,
+    Clips,
     Manifests,
-    OutDir,
-    OutFile,
+    OutputFile,
+    OutputFolder,
     ParamsFile,
     PredictionFiles,
     PreferenceFiles,
     TablesFolder,
-    files_option,
-    folder_option,
-)
-from vqathinker.products import (
-    FIGURES,
-    HISTORY,
-    METRICS,
-    PERTURBED,
-    THUMBNAILS,
-    UNDERSTANDING,
+    folder_argument,
+    input_files,
+    input_folder,
 )
 
-Results = Annotated[Path, typer.Argument(**FOLDER, help="Results of a scale, as results/demo.")]
+Results = Annotated[
+    Path, folder_argument("results", "Results of a scale, for example results/demo.")
+]
 # Typer makes a new list of an empty default for every call.
 # ruff: noqa: B006
 
 
 def tables(
-    out_dir: OutDir,
-    metrics: Annotated[list[Path], files_option(METRICS)] = [],
+    output: OutputFolder,
+    metrics: Annotated[
+        list[Path], input_files("Metrics of runs on benchmarks, from `vqathinker metrics`.")
+    ] = [],
     predictions: PredictionFiles = [],
     manifest: Manifests = [],
     preference: PreferenceFiles = [],
-    understanding: Annotated[list[Path], files_option(UNDERSTANDING)] = [],
+    understanding: Annotated[
+        list[Path], input_files("Measures of answers, from `vqathinker understanding measure`.")
+    ] = [],
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
-    """Write every table, as CSV, Markdown and LaTeX: scores, the main table, the ladder of runs.
+    """Write all result tables as CSV, Markdown and LaTeX.
 
-    Without --metrics there are published rows only. With --predictions and --manifest, averages
-    and differences get intervals.
+    Without --metrics they contain published results only. Confidence intervals of averages and
+    differences need --predictions and --manifest.
 
     Example: vqathinker tables --metrics results/demo/metrics/grpo/*.json --predictions
-    results/demo/predictions/grpo/*.parquet --manifest data/demo_*/manifest.parquet --out-dir
+    results/demo/predictions/grpo/*.parquet --manifest data/demo_*/manifest.parquet --output
     my-tables
     """
     from vqathinker.reporting.tables import TableInputs, write_tables
 
     inputs = TableInputs(metrics, predictions, manifest, preference, understanding)
-    write_tables(params, inputs, out_dir)
-    typer.echo(f"{out_dir}: tables of {len(metrics)} results")
+    write_tables(params, inputs, output)
+    typer.echo(f"{output}: tables of {len(metrics)} results")
 
 
 def figures(
-    out_dir: OutDir,
+    output: OutputFolder,
     predictions: PredictionFiles = [],
     manifest: Manifests = [],
-    history: Annotated[list[Path], files_option(HISTORY)] = [],
+    history: Annotated[
+        list[Path], input_files("Training histories (history.csv), from `vqathinker train`.")
+    ] = [],
     preference: PreferenceFiles = [],
 ) -> None:
-    """Draw training curves and scores against MOS; numbers as CSV.
+    """Draw training curves and scatter plots.
+
+    Scores are plotted against labels (MOS). The plotted numbers are written as CSV, too.
 
     Example: vqathinker figures --predictions results/demo/predictions/grpo/*.parquet --manifest
-    data/demo_*/manifest.parquet --history models/demo/grpo/history.csv --out-dir my-figures
+    data/demo_*/manifest.parquet --history models/demo/grpo/history.csv --output my-figures
     """
-    from vqathinker.reporting import figures as drawn
+    from vqathinker.reporting import figures as plots
     from vqathinker.reporting.plot_data import scored_videos
     from vqathinker.reporting.tables import manifests_by_set
 
     scored = scored_videos(predictions, manifests_by_set(manifest))
-    drawn.write_curves({path.parent.name: path for path in history}, out_dir)
-    for write in (drawn.write_scatters, drawn.write_calibration, drawn.write_residuals):
-        write(scored, out_dir)
-    drawn.write_preference_figure(preference, out_dir)
-    typer.echo(f"{out_dir}: figures of {len(history)} trained runs")
+    plots.write_curves({path.parent.name: path for path in history}, output)
+    for write in (plots.write_scatters, plots.write_calibration, plots.write_residuals):
+        write(scored, output)
+    plots.write_preference_figure(preference, output)
+    typer.echo(f"{output}: figures of {len(history)} trained runs")
 
 
-def page(
+def thumbnails(clips: Clips, output: OutputFolder) -> None:
+    """Draw thumbnails of clips for the report.
+
+    Every frame of a clip gets one. The output folder must have the name of the benchmark.
+
+    Example: vqathinker thumbnails --clips clips/demo_content/6x112/0000.safetensors
+    --output results/demo/thumbnails/demo_content
+    """
+    from vqathinker.video.thumbnails import write_thumbnails
+
+    number = write_thumbnails(clips, output)
+    typer.echo(f"{output}: thumbnails of {number} clips")
+
+
+def report(
     tables: TablesFolder,
-    figures: Annotated[Path, folder_option(FIGURES)],
-    out: OutFile,
+    figures: Annotated[Path, input_folder("Folder of figures, from `vqathinker figures`.")],
+    output: OutputFile,
     predictions: PredictionFiles = [],
     manifest: Manifests = [],
-    perturbed: Annotated[list[Path], files_option(PERTURBED)] = [],
+    perturbed: Annotated[
+        list[Path],
+        input_files("Predictions on perturbed clips, from `vqathinker predict-perturbed`."),
+    ] = [],
     thumbnails: Annotated[
-        list[Path], typer.Option(**FOLDER, help=f"{THUMBNAILS}; several may follow")
+        list[Path], input_folder("Thumbnails of each benchmark, from `vqathinker thumbnails`.")
     ] = [],
     params: ParamsFile = DEFAULT_PARAMS,
 ) -> None:
-    """Write the report: one HTML page that needs no network.
+    """Write the report, a single HTML page.
 
-    With --manifest, points of figures open the video's facts.
+    It needs no network. With --manifest, points in figures show the properties of their video.
 
-    Example: vqathinker page --tables results/demo/tables --figures results/demo/figures
-    --predictions results/demo/predictions/grpo/*.parquet --out my-report.html
+    Example: vqathinker report --tables results/demo/tables --figures results/demo/figures
+    --predictions results/demo/predictions/grpo/*.parquet --output my-report.html
     """
     from vqathinker.params import ReportParams, load_section
     from vqathinker.phases.parameters import read_params
@@ -112,23 +132,25 @@ def page(
         tables, figures, params, tuple(predictions), manifests_by_set(manifest), tuple(perturbed),
         tuple(thumbnails),
     )  # fmt: skip
-    write_page(scale, sources, out, title=title)
-    typer.echo(f"{out}: report of scale {scale}")
+    write_page(scale, sources, output, title=title)
+    typer.echo(f"{output}: report of scale {scale}")
 
 
-def numbers(tables: TablesFolder, out_dir: OutDir) -> None:
-    """Write the tables' numbers as JSON, one file per row, for `dvc metrics show` and diff.
+def metrics_json(tables: TablesFolder, output: OutputFolder) -> None:
+    """Write the tables' numbers as JSON for `dvc metrics`.
 
-    Example: vqathinker numbers --tables results/demo/tables --out-dir results/demo/numbers
+    There is one file for each row.
+
+    Example: vqathinker metrics-json --tables results/demo/tables --output results/demo/numbers
     """
     from vqathinker.reporting.numbers import write_numbers
 
-    written = write_numbers(tables, out_dir)
-    typer.echo(f"{out_dir}: numbers of {written} rows")
+    number = write_numbers(tables, output)
+    typer.echo(f"{output}: numbers of {number} rows")
 
 
 def summary(results: Results) -> None:
-    """Show the scores of a scale on the terminal, and the path of its report.
+    """Print the scores of a scale and the path of its report.
 
     Example: vqathinker summary results/demo
     """
@@ -139,12 +161,20 @@ def summary(results: Results) -> None:
 
 def explain(
     results: Results,
-    table: Annotated[str, typer.Argument(help="Name of a table, such as scoring.")],
-    row: Annotated[str, typer.Argument(help="Name of a row, such as grpo/demo_content.")],
-    column: Annotated[str, typer.Argument(help="Name of a column, such as srcc.")],
+    table: Annotated[
+        str, typer.Argument(metavar="table", help="Name of the table, for example scoring.")
+    ],
+    row: Annotated[
+        str, typer.Argument(metavar="row", help="Name of the row, for example grpo/demo_content.")
+    ],
+    column: Annotated[
+        str, typer.Argument(metavar="column", help="Name of the column, for example srcc.")
+    ],
     as_json: AsJson = False,
 ) -> None:
-    """Trace a number back to label file and videos, and check whether these have changed.
+    """Trace a number in a table back to labels and videos.
+
+    Reports which of these files have changed since.
 
     Example: vqathinker explain results/demo scoring grpo/demo_content srcc
     """
@@ -165,27 +195,31 @@ def explain(
 
 
 def verify(results: Results) -> None:
-    """Compute metrics and tables again from predictions; exit code 1 if one differs.
+    """Recompute metrics and tables, and compare them.
+
+    The exit code is 1 if a file differs.
 
     Example: vqathinker verify results/demo
     """
     from vqathinker.reporting.verify import verify as verify_results
 
-    wrong = False
+    differs = False
     for finding in verify_results(results):
         typer.echo(f"{finding.name}: {'DIFFERS' if finding.wrong else 'agrees'}")
         for line in finding.wrong:
             typer.echo(f"  {line}")
-        wrong = wrong or bool(finding.wrong)
-    if wrong:
+        differs = differs or bool(finding.wrong)
+    if differs:
         raise typer.Exit(1)
 
 
-def archive(results: Results, out: OutFile, params: ParamsFile = DEFAULT_PARAMS) -> None:
-    """Pack results and their provenance as an RO-Crate, without videos and weights.
+def archive(results: Results, output: OutputFile, params: ParamsFile = DEFAULT_PARAMS) -> None:
+    """Pack results and provenance as an RO-Crate.
 
-    Example: vqathinker archive results/demo --out demo.crate.zip
+    Videos and weights are left out.
+
+    Example: vqathinker archive results/demo --output demo.crate.zip
     """
     from vqathinker.reporting.archive import archive as pack
 
-    typer.echo(f"{out}: {pack(results, out, params)} files of {results}")
+    typer.echo(f"{output}: {pack(results, output, params)} files of {results}")

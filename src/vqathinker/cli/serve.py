@@ -1,4 +1,4 @@
-"""`vqathinker serve`: a page to try a policy on."""
+"""The command `vqathinker serve`: a web page on which you can score clips."""
 
 import os
 from pathlib import Path
@@ -6,36 +6,44 @@ from typing import Annotated
 
 import typer
 
-from vqathinker.choices import Device, ScoreKind
-from vqathinker.cli.options import FILE
+from vqathinker.cli.options import DeviceOption, PolicyName, ScoreOption, input_file
 
 _PASSWORD = "VQATHINKER_PASSWORD"  # noqa: S105  a name
 
 
 def serve(
     *,
-    policy: Annotated[
-        str | None,
-        typer.Option(help="A policy's folder or name; by default that of `make demo`."),
-    ] = None,
+    policy: PolicyName = None,
     host: Annotated[
-        str, typer.Option(help="Address to serve on; 0.0.0.0 is open to other machines.")
+        str,
+        typer.Option(
+            metavar="<address>",
+            help="Address to listen on; with 0.0.0.0 other machines can open the page.",
+        ),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, help="Port to serve on; 0 takes a free one.")] = 7860,
+    port: Annotated[
+        int, typer.Option(min=0, help="Port to listen on; 0 selects a free port.")
+    ] = 7860,
     password_file: Annotated[
         Path | None,
-        typer.Option(**FILE, help=f"File whose first line is a password; or set {_PASSWORD}."),
+        input_file(
+            "File whose first line is the password that visitors must enter; or set the "
+            f"variable {_PASSWORD}."
+        ),
     ] = None,
-    score: Annotated[
-        ScoreKind | None,
-        typer.Option(help="As in `vqathinker score`; by default the kind in the policy's tables."),
-    ] = None,
-    device: Annotated[Device, typer.Option(help="Where to compute: auto, cpu or cuda.")] = "auto",
-    megabytes: Annotated[int, typer.Option(min=1, help="Size of the largest clip.")] = 200,
-    seconds: Annotated[int, typer.Option(min=1, help="Length of the longest clip.")] = 300,
-    waiting: Annotated[int, typer.Option(min=1, help="Clips that may wait in the queue.")] = 20,
+    score: ScoreOption = None,
+    device: DeviceOption = "auto",
+    max_megabytes: Annotated[int, typer.Option(min=1, help="Maximum size of a clip in MB.")] = 200,
+    max_seconds: Annotated[
+        int, typer.Option(min=1, help="Maximum length of a clip in seconds.")
+    ] = 300,
+    queue_size: Annotated[
+        int, typer.Option(min=1, help="Maximum number of clips that wait to be scored.")
+    ] = 20,
 ) -> None:
-    """Open a page to score clips: score, reasoning, frames, and a second clip to compare.
+    """Open a web page on which you can score and compare clips.
+
+    The page shows the score, the reasoning and the frames that the policy saw.
 
     Example: vqathinker serve --policy models/demo/grpo/policy --port 7861
     """
@@ -46,22 +54,22 @@ def serve(
     from vqathinker.video.probe import ClipBounds
 
     if host not in LOOPBACK:
-        who = "who knows the password" if password else "(--password-file asks for a password)"
+        access = "with the password" if password else "without a password (see --password-file)"
         typer.echo(
-            f"Warning: {host} lets in other machines, and anybody {who}. Clips and passwords "
-            "travel unencrypted: put a server with TLS in front.",
+            f"Warning: with --host {host}, other machines can open this page {access}. Clips and "
+            "passwords are sent unencrypted: put a server with TLS in front.",
             err=True,
         )
-    bounds = ClipBounds(megabytes=megabytes, seconds=seconds)
-    page = build(policy, device, score, bounds, waiting)
-    serve_page(page, host, port, password, lambda at: typer.echo(f"{at} is open; Ctrl-C ends it"))
+    bounds = ClipBounds(megabytes=max_megabytes, seconds=max_seconds)
+    page = build(policy, device, score, bounds, queue_size)
+    serve_page(page, host, port, password, lambda url: typer.echo(f"Open {url}; Ctrl-C stops it"))
 
 
 def read_password(file: Path | None) -> str | None:
-    """The first line of the file, or the password of the environment, or None."""
+    """The first line of the file, else the password in the environment, else None."""
     if file is None:
         return os.environ.get(_PASSWORD) or None
     lines = file.read_text(encoding="utf-8").splitlines()
     if not lines or not lines[0]:
-        raise typer.BadParameter(f"{file}: is empty; expected a password in the first line")
+        raise typer.BadParameter(f"{file}: is empty; expected the password in its first line")
     return lines[0]

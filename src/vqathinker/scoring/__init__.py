@@ -1,1 +1,1 @@
-"""Scores of single clips: a video that somebody has, a policy that somebody trained, and no set."""
+"""Scores of your own clips: find a policy, sample frames, score them, and write the results."""

@@ -1,7 +1,7 @@
 """Score many clips, compare two, and score the parts of a long one.
 
-A clip that cannot be scored does not stop the others. Results are kept in a journal next to the
-output file until all are there; after a kill the same command resumes and writes the same bytes.
+A clip that cannot be scored does not stop the others. Until all clips are done, results are kept in
+a journal next to the output file, so that the same command resumes an interrupted run.
 """
 
 import dataclasses
@@ -17,40 +17,41 @@ from vqathinker.acquisition.download import DownloadContext, download
 from vqathinker.acquisition.errors import OriginError, RetryPolicy, TransferError
 from vqathinker.acquisition.partial import ExpectedFile
 from vqathinker.acquisition.web import Address, WebFile
+from vqathinker.choices import ScoreKind
 from vqathinker.evaluation.pairs import share_of_wins
 from vqathinker.journal import Journal, open_journal
 from vqathinker.phases.results_version import RESULTS_VERSION
-from vqathinker.scoring.clips import is_address, shown_name
-from vqathinker.scoring.loaded import LoadedPolicy, failed
-from vqathinker.scoring.results import ClipScore, Method, PartScore
-from vqathinker.scoring.sample import sample_windows
+from vqathinker.scoring.clips import is_address, printable
+from vqathinker.scoring.loaded_policy import LoadedPolicy
+from vqathinker.scoring.results import ClipScore, PartScore
+from vqathinker.scoring.sample import sample_parts
 from vqathinker.video.damage import JobError
 
-# Shorter waits than for data sets: somebody sits before the screen.
-_POLICY: Final = RetryPolicy(attempts=3, max_retry_after_s=30.0)
-_TOSS_UP = 0.6  # share of pairs up to which neither clip is called better
-_USUAL_S = 8.0  # length of clips in the sets that the paper trains on
+# Shorter waits than for data sets, because somebody is waiting for the score.
+_RETRIES: Final = RetryPolicy(attempts=3, max_retry_after_s=30.0)
+_MIN_WINS = 0.6  # a clip is called better if it wins more than this share of pairs
+_DEFAULT_WINDOW_S = 8.0  # usual length of clips in the data sets that the paper trains on
 
 
-def journal_of(
-    out: Path, policy: LoadedPolicy, method: Method, frames: int | None, seed: int
+def open_score_journal(
+    output: Path, policy: LoadedPolicy, method: ScoreKind, frames: int | None, seed: int
 ) -> AbstractContextManager[Journal]:
-    """The journal of the file `out`, with the results of an interrupted run."""
-    key = {"policy": policy.digest, "method": method, "frames": frames, "seed": seed}
-    return open_journal(out, {**key, "results_version": RESULTS_VERSION["predict"]})
+    """Open the journal of an output file, with the results of an interrupted run."""
+    key = {"policy": policy.provenance["policy"], "method": method, "frames": frames, "seed": seed}
+    return open_journal(output, {**key, "results_version": RESULTS_VERSION["predict"]})
 
 
 def score_clips(
-    policy: LoadedPolicy, clips: Sequence[str], method: Method, frames: int | None = None,
+    policy: LoadedPolicy, clips: Sequence[str], method: ScoreKind, frames: int | None = None,
     seed: int = 0, journal: Journal | None = None,
 ) -> Iterator[ClipScore]:  # fmt: skip
-    """The score of each clip, in order; `failure` says why one has none.
+    """Score clips in order; `failure` says why a clip has no score.
 
     Args:
-        policy: the policy to ask.
+        policy: the policy that scores the clips.
         clips: files and addresses.
         method, frames, seed: as in `LoadedPolicy.score`.
-        journal: of `journal_of`; clips in it are not asked about again.
+        journal: from `open_score_journal`; clips in it are not scored again.
     """
     batches = journal.entries if journal else []
     known = {row["stamp"]: row["result"] for batch in batches for row in batch}
@@ -67,20 +68,21 @@ def score_clips(
 
 
 def _score(
-    policy: LoadedPolicy, clip: str, method: Method, frames: int | None, seed: int
+    policy: LoadedPolicy, clip: str, method: ScoreKind, frames: int | None, seed: int
 ) -> ClipScore:
     try:
         with local_copy(clip) as path:
             [result] = policy.score_many([path], method, frames, seed)
+            return dataclasses.replace(result, file=clip)
     except TransferError as error:
-        return failed(clip, method, "missing", " ".join(str(error).split()))
+        status, reason = "missing", " ".join(str(error).split())
     except (JobError, OSError) as error:
-        return failed(clip, method, "disturbed", str(error))
-    return dataclasses.replace(result, file=clip)
+        status, reason = "disturbed", str(error)
+    return ClipScore(file=clip, answer_status=status, method=method, failure=reason)
 
 
 def _stamp(clip: str) -> str:
-    """Name, size and time of a file: if one changes, the clip is scored again."""
+    """Name, size and modification time of a file; if one changes, the clip is scored again."""
     if is_address(clip) or not os.path.isfile(clip):  # noqa: PTH113  also where a name is too long
         return clip
     facts = Path(clip).stat()
@@ -89,10 +91,10 @@ def _stamp(clip: str) -> str:
 
 @contextmanager
 def local_copy(clip: str) -> Iterator[Path]:
-    """The path of a clip; one on the web is downloaded, and removed afterwards.
+    """The path of a clip; a clip on the web is downloaded, and deleted afterwards.
 
     Raises:
-        TransferError: the download failed, or the address holds a password.
+        TransferError: the download failed, or the address contains a password.
     """
     if not is_address(clip):
         yield Path(clip)
@@ -104,18 +106,18 @@ def local_copy(clip: str) -> Iterator[Path]:
     with TemporaryDirectory(prefix=f"vqathinker-{os.getpid()}-") as folder:
         name = f"clip{address.suffix}"
         expected = ExpectedFile(name, is_binary=True)
-        context = DownloadContext(_POLICY)
+        context = DownloadContext(_RETRIES)
         yield download(expected, [WebFile(address)], Path(folder, name), context).path
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Which of two clips is better.
+    """The result of comparing two clips.
 
     Attributes:
-        first, second: their scores.
-        first_better: share of pairs of drawn answers in which the first has the higher score, a
-            tie counting half, 0..1; None if either has no score.
+        first, second: the scores of the clips.
+        first_better: share of pairs of sampled answers in which the first clip has the higher
+            score, 0..1, where ties count half; None if either clip has no score.
     """
 
     first: ClipScore
@@ -124,53 +126,56 @@ class Comparison:
 
     @property
     def better(self) -> ClipScore | None:
-        """The better one; None if answers differ too much to tell."""
-        if self.first_better is None or 1 - _TOSS_UP <= self.first_better <= _TOSS_UP:
+        """The better clip; None if the answers differ too much to tell."""
+        if self.first_better is None or 1 - _MIN_WINS <= self.first_better <= _MIN_WINS:
             return None
-        return self.first if self.first_better > _TOSS_UP else self.second
+        return self.first if self.first_better > _MIN_WINS else self.second
 
     def __str__(self) -> str:
         if self.first_better is None:
-            return "no comparison: the policy gave no score for one of them"
+            return "no comparison: at least one of the clips has no score"
         share = max(self.first_better, 1 - self.first_better)
         if self.better is None:
-            return f"no difference that the policy can tell ({share:.0%} of pairs of answers)"
-        return f"{shown_name(self.better.file)} is better, in {share:.0%} of pairs of answers"
+            return f"no clear difference ({share:.0%} of pairs of answers)"
+        return f"{printable(self.better.file)} is better, in {share:.0%} of pairs of answers"
 
 
 def compare(
-    policy: LoadedPolicy, first: str, second: str, method: Method | None = None,
+    policy: LoadedPolicy, first: str, second: str, method: ScoreKind | None = None,
     frames: int | None = None, seed: int = 0,
 ) -> Comparison:  # fmt: skip
-    """Compare every drawn answer for one clip with every one for the other.
+    """Compare every sampled answer for one clip with every one for the other.
 
     Arguments and errors are those of `LoadedPolicy.score`, for files and addresses.
     """
 
-    def ask(clip: str) -> tuple[ClipScore, list[float]]:
+    def sample_answers(clip: str) -> tuple[ClipScore, list[float]]:
         with local_copy(clip) as path:
             sampled = policy.sample(path, frames)
-        answers = policy.ask(sampled, method, seed, beside=["mean"])
-        drawn = [answer.score for answer in answers.samples if answer.score is not None]
-        return dataclasses.replace(policy.result_of(sampled, answers, method), file=clip), drawn
+        answers = policy.ask(sampled, method, seed, extra_scores=["mean"])
+        scores = [answer.score for answer in answers.samples if answer.score is not None]
+        return dataclasses.replace(policy.to_result(sampled, answers, method), file=clip), scores
 
-    (one, ours), (other, theirs) = ask(first), ask(second)
-    return Comparison(one, other, share_of_wins(ours, theirs) if ours and theirs else None)
+    one, scores = sample_answers(first)
+    other, other_scores = sample_answers(second)
+    share = share_of_wins(scores, other_scores) if scores and other_scores else None
+    return Comparison(one, other, share)
 
 
 def score_over_time(
-    policy: LoadedPolicy, clip: Path, method: Method | None = None, frames: int | None = None,
+    policy: LoadedPolicy, clip: Path, method: ScoreKind | None = None, frames: int | None = None,
     seed: int = 0, window_s: float | None = None,
 ) -> Iterator[PartScore]:  # fmt: skip
-    """The score of each part of a clip, in order.
+    """Score each part of a clip, in order.
 
     Args:
-        policy: the policy to ask.
+        policy: the policy that scores the parts.
         clip: a video file.
         method, frames, seed: as in `LoadedPolicy.score`, with the same errors.
-        window_s: approximate length of a part; None: that of the longest training clip, or 8 s.
+        window_s: approximate length of a part; None selects the length of the longest training
+            clip, or 8 s if that is unknown.
     """
     trained = policy.trained_on.duration_s
-    length = window_s or (trained[1] if trained else _USUAL_S)
-    for start, end, part in sample_windows(clip, policy.shape(frames), length):
+    length = window_s or (trained[1] if trained else _DEFAULT_WINDOW_S)
+    for start, end, part in sample_parts(clip, policy.setting_for(frames), length):
         yield PartScore(start, end, policy.score_sampled(part, method, seed))

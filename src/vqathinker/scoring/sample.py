@@ -1,4 +1,4 @@
-"""Sample the frames of a clip in a separate process, which a broken file cannot bring down."""
+"""Sample frames of a clip in a separate process, so that a broken file cannot crash this one."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -21,48 +21,48 @@ from vqathinker.video.workers import Limits, preload_modules, run_in_workers
 if TYPE_CHECKING:
     from vqathinker.video.decode import Clip
 
-
-# Imported once for all workers.
+# Imported once, before workers are forked.
 WORKER_MODULES: Final = ("vqathinker.scoring.sample", "torch", "vqathinker.video.decode")
-LIMITS: Final = Limits(timeout_s=120, memory_mb=2000)  # as `clips` of params.yaml has them
-_AT_ONCE: Final = 8  # parts that come out of a worker together
-_EVEN: Final = 2.0  # times the mean distance of frames; a longer one means that a picture is held
-_STILL: Final = "the picture stands still: one frame is on screen during this whole part"
-_HDR: Final = {16, 18}  # transfer characteristics of ITU-T H.273: PQ and HLG
+LIMITS: Final = Limits(timeout_s=120, memory_mb=2000)  # as in `clips` of params.yaml
+_PARTS_PER_WORKER: Final = 8  # bounds the memory that frames take
+# A gap between two frames that is longer than this many mean gaps is a held picture.
+_MAX_GAP: Final = 2.0
+_STILL_PICTURE: Final = "the picture stands still: this part shows one frame only"
+_HDR_TRANSFERS: Final = {16, 18}  # PQ and HLG in ITU-T H.273
 Pixels = NDArray[np.uint8]
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class SampledClip:
-    """What a policy sees of a clip.
+    """The frames of a clip that a policy sees.
 
     Attributes:
-        file: the clip, as it was given.
+        file: file name of the clip, as you passed it.
         pixels: uint8 [frames, size, size, 3], RGB 0..255, upright; the aspect ratio is not kept.
-        indices: of these frames in the clip.
-        seconds: when each is shown, from the clip's first frame on.
-        fps: of the clip, frames per second.
-        facts: of the clip's file; None where frames came from memory.
-        hdr: whether its brightness is coded for high dynamic range (PQ or HLG).
+        indices: positions of these frames in the clip.
+        seconds: time of each frame after the first frame of the clip.
+        fps: frames per second of the clip.
+        facts: properties of the file; None if the frames were passed in memory.
+        hdr: whether the file is encoded for high dynamic range (PQ or HLG).
     """
 
     file: str
     pixels: Pixels
     indices: tuple[int, ...]
-    seconds: tuple[float, ...]
-    fps: float | None
-    facts: Probe | None
+    seconds: tuple[float, ...] = ()
+    fps: float | None = None
+    facts: Probe | None = None
     hdr: bool = False
 
 
 def sample_clip(file: Path, setting: ClipSetting, limits: Limits = LIMITS) -> SampledClip:
-    """Probe a clip and decode the frames of a setting, in a process of its own.
+    """Probe a clip and decode the frames of a setting, in a separate process.
 
     Raises:
-        FileNotFoundError: nothing is there.
-        DamagedVideo: it cannot be read, or takes more than `limits`.
-        JobError: the system does not give the file.
+        FileNotFoundError: there is no such file.
+        DamagedVideo: the clip cannot be read, or exceeds `limits`.
+        JobError: the system failed to read the file.
     """
     facts, hdr, clip = _in_worker(limits, _sample, str(file), setting)
     pixels = np.ascontiguousarray(clip.frames.transpose(0, 2, 3, 1))
@@ -70,33 +70,36 @@ def sample_clip(file: Path, setting: ClipSetting, limits: Limits = LIMITS) -> Sa
     return SampledClip(str(file), pixels, tuple(clip.indices), seconds, facts.fps, facts, hdr)
 
 
-def sample_windows(
+def sample_parts(
     file: Path, setting: ClipSetting, window_s: float, limits: Limits = LIMITS
 ) -> Iterator[tuple[float, float, SampledClip]]:
-    """Begin and end in seconds of each part of a clip, and what a policy looks at of it.
+    """Split a clip into parts, and sample frames of each.
 
-    The parts cover the clip. They come one after the other; few are in memory. Where a picture is
-    held, the frames of a part are those on screen at evenly spaced times, so that a part in which
-    no frame begins shows the last one before it; its `facts.note` says so.
+    The parts cover the clip and are yielded in order. If a picture is held, the frames of a part
+    are those on screen at evenly spaced times: a part in which no frame starts shows the last one
+    before it, and its `facts.note` says so.
 
     Args:
-        file: the clip.
-        setting: frames x size, of each part.
-        window_s: how long a part is to be; parts are equal, and about that long.
-        limits: of finding the parts, and of decoding a few of them.
+        file: a video file.
+        setting: number and size of the frames of each part.
+        window_s: approximate length of a part; all parts have the same length.
+        limits: limits of finding the parts, and of decoding a few of them.
+
+    Yields:
+        Start and end of each part in seconds, and its frames.
 
     Raises:
-        As `sample_clip`.
+        The same errors as `sample_clip`.
     """
     facts, hdr, parts = _in_worker(limits, _find_parts, str(file), setting.frames, window_s)
-    for first in range(0, len(parts), _AT_ONCE):
-        group = parts[first : first + _AT_ONCE]
+    for first in range(0, len(parts), _PARTS_PER_WORKER):
+        group = parts[first : first + _PARTS_PER_WORKER]
         read = _in_worker(limits, _read, str(file), setting, [indices for _, _, indices in group])
         for (start, end, indices), (frames, seconds) in zip(group, read, strict=True):
             pixels = np.ascontiguousarray(frames.transpose(0, 2, 3, 1))
-            own = _facts_of_part(facts, start, end, indices)
-            shown = tuple(indices), tuple(seconds)
-            yield start, end, SampledClip(str(file), pixels, *shown, facts.fps, own, hdr)
+            part = _facts_of_part(facts, start, end, indices)
+            frames_shown = tuple(indices), tuple(seconds)
+            yield start, end, SampledClip(str(file), pixels, *frames_shown, facts.fps, part, hdr)
 
 
 def _in_worker(limits: Limits, function: Callable[..., T], *args: Any) -> T:
@@ -109,16 +112,16 @@ def _in_worker(limits: Limits, function: Callable[..., T], *args: Any) -> T:
 
 def _facts_of_part(facts: Probe, start: float, end: float, indices: Sequence[int]) -> Probe:
     still = len(set(indices)) == 1 < facts.frames
-    notes = [*filter(None, [facts.note]), *([_STILL] if still else [])]
+    notes = [*filter(None, [facts.note]), *([_STILL_PICTURE] if still else [])]
     return replace(facts, duration_s=round(end - start, 6), note="; ".join(notes))
 
 
 def _find_parts(
     file: str, frames: int, window_s: float
 ) -> tuple[Probe, bool, list[tuple[float, float, list[int]]]]:
-    """In the worker: facts, whether it is HDR, and each part with its frames."""
+    """In the worker: facts, whether the file is HDR, and each part with its frame indices."""
     path = Path(file)
-    facts, hdr = _look_at(path)
+    facts, hdr = _probe_with_hdr(path)
     with require_stable_file(path), PyavReader(path) as reader:
         seconds, total = reader.timeline.seconds, reader.timeline.duration_s
     number = max(1, round(total / window_s))
@@ -131,16 +134,16 @@ def _find_parts(
 
 
 def _on_screen(seconds: Sequence[float], start: float, end: float, frames: int) -> list[int]:
-    """Indices of `frames` frames that stand for the part of a clip from `start` to `end`.
+    """Indices of the frames that represent a part of a clip.
 
     Args:
-        seconds: when each frame of the clip is first shown, ascending from 0.
-        start, end: of the part, in seconds.
-        frames: how many to take.
+        seconds: time at which each frame of the clip is first shown, ascending from 0.
+        start, end: limits of the part, in seconds.
+        frames: number of indices to return.
     """
     first, stop = bisect_left(seconds, start), bisect_left(seconds, end)
     gaps = [after - before for before, after in pairwise([start, *seconds[first:stop], end])]
-    if first < stop and max(gaps) <= _EVEN * (end - start) / (stop - first):
+    if first < stop and max(gaps) <= _MAX_GAP * (end - start) / (stop - first):
         return [first + index for index in frame_indices(stop - first, frames)]
     instants = (start + (number + 0.5) * (end - start) / frames for number in range(frames))
     return [bisect_right(seconds, instant) - 1 for instant in instants]
@@ -149,8 +152,8 @@ def _on_screen(seconds: Sequence[float], start: float, end: float, frames: int) 
 def _read(
     file: str, setting: ClipSetting, parts: list[list[int]]
 ) -> list[tuple[Pixels, list[float]]]:
-    """In the worker: frames (frames, 3, size, size) of some parts, and their seconds."""
-    import torch  # noqa: PLC0415  callers do without
+    """In the worker: frames (frames, 3, size, size) of each part, and their times in seconds."""
+    import torch  # noqa: PLC0415  not needed outside the worker
 
     from vqathinker.video.decode import resize  # noqa: PLC0415
 
@@ -164,21 +167,21 @@ def _read(
 
 
 def _sample(file: str, setting: ClipSetting) -> "tuple[Probe, bool, Clip]":
-    """In the worker: facts, whether it is HDR, and the frames."""
-    import torch  # noqa: PLC0415  callers do without
+    """In the worker: facts, whether the file is HDR, and the frames."""
+    import torch  # noqa: PLC0415  not needed outside the worker
 
     from vqathinker.video.decode import decode_clip  # noqa: PLC0415
 
     torch.set_num_threads(1)
     path = Path(file)
-    facts, hdr = _look_at(path)
+    facts, hdr = _probe_with_hdr(path)
     with require_stable_file(path):
         clip = decode_clip(path, setting, facts.frames, "pyav")
     return facts, hdr, clip
 
 
-def _look_at(path: Path) -> tuple[Probe, bool]:
-    """In the worker: facts, and whether it is HDR."""
+def _probe_with_hdr(path: Path) -> tuple[Probe, bool]:
+    """In the worker: facts, and whether the file is HDR."""
     facts = probe(path)
     with require_stable_file(path), open_video(path) as (_, stream):
-        return facts, stream.codec_context.color_trc in _HDR
+        return facts, stream.codec_context.color_trc in _HDR_TRANSFERS

@@ -1,7 +1,7 @@
 """The training set of a policy, and warnings about clips that differ from it.
 
-Clips are compared with the ranges in the policy's record. Without a record they are compared with
-the usual ranges of the data sets of this field (docs/datasets.md).
+Clips are compared with the ranges in the policy's provenance. If it records none, they are compared
+with the usual ranges of the data sets of this field (docs/datasets.md).
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,28 +17,28 @@ from vqathinker.video.probe import Probe
 from vqathinker.video.sampling import ClipSetting
 
 Range = tuple[float, float]
-_DECIMALS = 4  # of recorded labels, and so of scores that are compared with them
-# Of LSVQ and the sets that the paper evaluates on: 240p and more, 24 to 120 fps, 2 to 20 s.
+_DECIMALS = 4  # of recorded labels, so scores are rounded before they are compared
+# LSVQ and the benchmarks of the paper have 240p and more, 24 to 120 fps, and 2 to 20 s.
 _USUAL_SIDE: Range = (240, 4320)
 _USUAL_FPS: Range = (20, 120)
 _USUAL_SECONDS: Range = (2, 20)
-_SLACK = 1.1  # factor beyond either end of a range before a clip is reported
+_TOLERANCE = 1.1  # factor beyond either end of a range before there is a warning
 
 
 @dataclass(frozen=True, slots=True)
 class TrainedOn:
-    """The training set of a policy; every field is None if it is not recorded.
+    """The training set of a policy; fields that are not recorded are None.
 
     Attributes:
-        set: its name.
+        set: name of the data set.
         videos: number of videos with a label and a clip.
-        mos: the 0th to the 100th percentile of the labels, on the scale of the scores.
-        labels: `values` of labels in rising order, and how many labels lie `below` and `up_to`
-            each; see `training.trained_on`.
+        mos: percentiles 0 to 100 of the labels, on the scale of the scores.
+        labels: `values` of labels in ascending order, and the number of labels `below` and `up_to`
+            each of them; see `training.trained_on`.
         about: what the labels are, and what scores are worth on real videos.
-        side: least and greatest number of pixels of the shorter side.
-        fps: least and greatest frame rate.
-        duration_s: least and greatest duration, in seconds.
+        side: smallest and largest shorter side, in pixels.
+        fps: lowest and highest frame rate.
+        duration_s: shortest and longest duration, in seconds.
     """
 
     set: str | None = None
@@ -51,7 +51,7 @@ class TrainedOn:
     duration_s: Range | None = None
 
     @classmethod
-    def of(cls, provenance: Mapping[str, Any]) -> Self:
+    def from_provenance(cls, provenance: Mapping[str, Any]) -> Self:
         """Read a policy's provenance."""
         record = provenance.get("trained_on")
         about = describe_scores(provenance)
@@ -65,10 +65,11 @@ class TrainedOn:
         )  # fmt: skip
 
     def percentile(self, score: float | None) -> float | None:
-        """Percent of the labels below a score, ties counted half, 0..100; None if not recorded.
+        """Percentage of labels below a score, 0..100, where ties count half; None if unknown.
 
-        As `scipy.stats.percentileofscore(kind="mean")`, with labels and score in four decimals,
-        and linear between the recorded values. Older policies record `mos` alone.
+        The result is that of `scipy.stats.percentileofscore(kind="mean")` with labels and score
+        rounded to four decimals, interpolated linearly between the recorded values. Older policies
+        record `mos` only.
         """
         if score is None or self.mos is None:
             return None
@@ -89,9 +90,9 @@ class TrainedOn:
 
 
 def _estimate_counts(mos: tuple[float, ...]) -> dict[str, list[float]]:
-    """`TrainedOn.labels` in units of one percentile.
+    """Estimate `TrainedOn.labels` from percentiles, as counts of 100 labels.
 
-    A value that several percentiles share is tied; its labels begin and end half way to the next.
+    A value that several percentiles share is a tie, which extends half way to its neighbours.
     """
     values, first = np.unique(mos, return_index=True)
     last = np.append(first[1:], len(mos)) - 1
@@ -100,46 +101,46 @@ def _estimate_counts(mos: tuple[float, ...]) -> dict[str, list[float]]:
     return {"values": values.tolist(), "below": below.tolist(), "up_to": up_to.tolist()}
 
 
-def warnings_about(clip: SampledClip, setting: ClipSetting, trained_on: TrainedOn) -> Iterator[str]:
-    """A sentence for each way in which a clip differs from what the policy was trained on."""
+def clip_warnings(clip: SampledClip, setting: ClipSetting, trained_on: TrainedOn) -> Iterator[str]:
+    """A sentence for each way in which a clip differs from the training clips."""
     if len(set(clip.indices)) < len(clip.indices):
         yield (
-            f"too short: it has fewer frames than the {len(clip.indices)} that the policy looks "
-            "at, so some are repeated"
+            f"too short: the clip has fewer than the {len(clip.indices)} frames that the policy "
+            "looks at, so some are repeated"
         )
     if len(clip.indices) != setting.frames:
-        yield f"{len(clip.indices)} frames instead of {setting.frames}, as in training"
-    if clip.facts is None:  # frames came from memory
+        yield f"{len(clip.indices)} frames instead of the {setting.frames} used in training"
+    if clip.facts is None:  # frames were passed in memory
         return
     yield from _warnings_about_file(clip.facts, trained_on)
     if clip.hdr:
-        yield "HDR: its colours are read as if they were of standard range, and look pale"
+        yield "HDR: colours are read as standard dynamic range, and look pale"
     if clip.facts.note:
         yield clip.facts.note
 
 
 def _warnings_about_file(facts: Probe, trained_on: TrainedOn) -> Iterator[str]:
     side = min(facts.width, facts.height)
-    if where := _outside(side, trained_on.side or _USUAL_SIDE):
+    if where := _side_of_range(side, trained_on.side or _USUAL_SIDE):
         expected = _describe(trained_on.side, _USUAL_SIDE, "px")
-        yield f"too {('small', 'large')[where > 0]}: {side} px at its shorter side; {expected}"
-    if where := _outside(facts.duration_s, trained_on.duration_s or _USUAL_SECONDS):
+        yield f"too {('small', 'large')[where > 0]}: the shorter side has {side} px; {expected}"
+    if where := _side_of_range(facts.duration_s, trained_on.duration_s or _USUAL_SECONDS):
         expected = _describe(trained_on.duration_s, _USUAL_SECONDS, "s")
-        long = f"too long: {facts.duration_s:g} s; {expected}: --where scores its parts"
+        long = f"too long: {facts.duration_s:g} s; {expected}; score its parts with --where"
         yield long if where > 0 else f"too short: {facts.duration_s:g} s; {expected}"
-    if _outside(facts.fps, trained_on.fps or _USUAL_FPS):
+    if _side_of_range(facts.fps, trained_on.fps or _USUAL_FPS):
         expected = _describe(trained_on.fps, _USUAL_FPS, "fps")
-        yield f"odd frame rate: {facts.fps:g} frames per second; {expected}"
+        yield f"unusual frame rate: {facts.fps:g} frames per second; {expected}"
     if facts.rotation:
-        yield f"rotated by {facts.rotation} degrees, as its file says"
+        yield f"rotated by {facts.rotation} degrees, as the file specifies"
 
 
-def _outside(value: float, ends: Range) -> int:
-    """-1 below, 1 above, 0 within."""
-    return (value > ends[1] * _SLACK) - (value < ends[0] / _SLACK)
+def _side_of_range(value: float, ends: Range) -> int:
+    """-1 below the range, 1 above, 0 within."""
+    return (value > ends[1] * _TOLERANCE) - (value < ends[0] / _TOLERANCE)
 
 
 def _describe(trained: Range | None, usual: Range, unit: str) -> str:
     low, high = trained or usual
     ends = f"{low:g} to {high:g}" if low != high else f"{low:g}"
-    return f"{'the training clips had' if trained else 'usual are'} {ends} {unit}"
+    return f"{'training clips have' if trained else 'usual clips have'} {ends} {unit}"

@@ -1,15 +1,14 @@
-"""A page to try a policy: drop a clip, see its score, the reasoning and the frames.
+"""A web page that scores uploaded clips.
 
-The page needs Gradio (`pip install 'vqathinker[serve]'`), is bound to this machine by default, and
-keeps no uploads.
+It needs Gradio (`pip install 'vqathinker[serve]'`), is only reachable from this machine by default,
+and keeps no uploads.
 """
 
 import os
 
-# Gradio and huggingface_hub read these when they are imported; neither is to call home.
+# Gradio and huggingface_hub read these when they are imported. They turn telemetry off.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 from vqathinker.serving.page import Page as Page
 from vqathinker.serving.page import build as build
-from vqathinker.serving.server import serve as serve

@@ -1,7 +1,7 @@
-"""Serve the page until SIGINT or SIGTERM, and pass only the requests that it needs.
+"""The server of the page, and a filter that passes only the requests that the page needs.
 
-Gradio accepts any number of files per request, fetches addresses, records, and edits its own code.
-The gate passes the page and clips of limited size, and refuses everything else.
+Gradio accepts any number of files per request, fetches addresses, keeps recordings, and can edit
+its own code. The filter passes the page and clips of limited size, and rejects everything else.
 """
 
 import json
@@ -26,18 +26,25 @@ if TYPE_CHECKING:
     from vqathinker.serving.page import Page
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
-_GRACE_S = 3
+_SHUTDOWN_S = 3
 _API = "/gradio_api/"
 _UPLOAD = f"{_API}upload"
-_POSTS = (_UPLOAD, f"{_API}queue/join", f"{_API}call/", f"{_API}cancel", f"{_API}reset", "/login")
-_CLOSED = (
+_POSTS = (
+    _UPLOAD,
+    f"{_API}queue/join",
+    f"{_API}call/",
+    f"{_API}cancel",
+    f"{_API}reset",
+    "/login",
+)
+_BLOCKED = (
     f"{_API}proxy", f"{_API}file=http", f"{_API}deep_link", f"{_API}dev/", f"{_API}stream/",
     f"{_API}custom_component/", f"{_API}vibe-", f"{_API}run-history/", "/monitoring",
 )  # fmt: skip
-_METHODS = {"GET", "HEAD", "OPTIONS"}
-_FORM_BYTES: Final = 100_000  # of a form around a clip, and of every other request
-_SECURITY = {
-    # Gradio's page evaluates scripts; none may be loaded from, or send data to, elsewhere.
+_ALLOWED_METHODS = {"GET", "HEAD", "OPTIONS"}
+_FORM_BYTES: Final = 100_000  # size of other requests, and of the form around a clip
+_SECURITY_HEADERS = {
+    # Gradio evaluates scripts, so these are allowed, but only if they come from this server.
     "content-security-policy": (
         "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
         "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
@@ -50,104 +57,92 @@ _SECURITY = {
 
 
 def serve(
-    page: "Page",
-    host: str = "127.0.0.1",
-    port: int = 7860,
-    password: str | None = None,
-    ready: Callable[[str], None] = print,
+    page: "Page", host: str, port: int, password: str | None, ready: Callable[[str], None]
 ) -> None:
-    """Serve the page until SIGINT or SIGTERM, then remove the folder of uploads.
+    """Serve the page until SIGINT or SIGTERM, then delete the folder of uploads.
 
-    Args:
-        page: of `build`.
-        host: address to bind to.
-        port: 0 takes a free one.
-        password: to ask visitors for, or None.
-        ready: called with the page's address once it can be opened.
+    Port 0 selects a free port. `ready` is called with the address when the page can be opened.
 
     Raises:
-        InputError: the address cannot be bound.
+        InputError: the server cannot listen on this address.
     """
     app = page.app(password)
     if host in LOOPBACK:
-        # Against DNS rebinding: a web page whose name resolves to this machine is refused.
+        # Prevents DNS rebinding, where a foreign web page's name resolves to this machine.
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK[:2], "["])
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False,
-        timeout_graceful_shutdown=_GRACE_S,
+        timeout_graceful_shutdown=_SHUTDOWN_S,
     )  # fmt: skip
     name, family = (f"[{host}]", socket.AF_INET6) if ":" in host else (host, socket.AF_INET)
     try:
-        with suppress(KeyboardInterrupt), _bound(host, port, family) as bound:
+        listener = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise InputError(
+            f"{host}:{port} cannot be used ({explain(error)}); choose another --port or --host"
+        ) from error
+    try:
+        with suppress(KeyboardInterrupt), listener:
             # uvicorn restores this handler and raises the signal again when it is done.
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-            ready(f"http://{name}:{bound.getsockname()[1]}")
-            uvicorn.Server(config).run(sockets=[bound])
+            ready(f"http://{name}:{listener.getsockname()[1]}")
+            uvicorn.Server(config).run(sockets=[listener])
     finally:
         page.uploads.close()
 
 
-def _bound(host: str, port: int, family: socket.AddressFamily) -> socket.socket:
-    try:
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise InputError(
-            f"{host}:{port} cannot be served ({explain(error)}): choose another --port or --host"
-        ) from error
+class RequestFilter:
+    """ASGI middleware around Gradio that filters requests and counts uploads."""
 
-
-class Gate:
-    """ASGI middleware around Gradio that limits requests and counts uploads."""
-
-    def __init__(self, app: ASGIApp, uploads: UploadFolder, most_bytes: int) -> None:
-        """Pass clips of at most `most_bytes`, as long as `uploads` has room."""
+    def __init__(self, app: ASGIApp, uploads: UploadFolder, max_bytes: int) -> None:
+        """Accept clips of at most `max_bytes`, as long as there is space in `uploads`."""
         self._app = app
         self._uploads = uploads
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or answer it."""
+        """Pass a request on, or reject it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         send = _with_headers(send)
         path = scope["path"].rstrip("/") or "/"
         is_upload = path == _UPLOAD and scope["method"] == "POST"
-        if refusal := self._refusal(path, scope, is_upload=is_upload):
-            await refusal(scope, receive, send)
+        if rejection := self._rejection(path, scope, is_upload=is_upload):
+            await rejection(scope, receive, send)
             return
         if is_upload:
-            # The answer is read here, so it must not be compressed.
-            kept = [header for header in scope["headers"] if header[0] != b"accept-encoding"]
-            scope, send = {**scope, "headers": kept}, self._counting(send)
+            # The response is parsed here, so it must not be compressed.
+            headers = [header for header in scope["headers"] if header[0] != b"accept-encoding"]
+            scope, send = {**scope, "headers": headers}, self._counting(send)
         await self._app(scope, receive, send)
 
-    def _refusal(self, path: str, scope: Scope, *, is_upload: bool) -> PlainTextResponse | None:
+    def _rejection(self, path: str, scope: Scope, *, is_upload: bool) -> PlainTextResponse | None:
         posts = scope["method"] == "POST"
-        allowed = path.startswith(_POSTS) if posts else scope["method"] in _METHODS
-        if path.startswith(_CLOSED) or not allowed:
+        allowed = path.startswith(_POSTS) if posts else scope["method"] in _ALLOWED_METHODS
+        if path.startswith(_BLOCKED) or not allowed:
             return PlainTextResponse("Not found", 404)
         length = Headers(scope=scope).get("content-length", "")
         if posts and not length.isdigit():
             return PlainTextResponse("Content-Length is missing", 411)
-        if posts and int(length) > _FORM_BYTES + self._most_bytes * is_upload:
-            limit = f"At most {self._most_bytes / 1e6:g} MB are accepted: cut the clip"
+        if posts and int(length) > _FORM_BYTES + self._max_bytes * is_upload:
+            limit = f"A clip may have at most {self._max_bytes / 1e6:g} MB; shorten it"
             return PlainTextResponse(limit if is_upload else "Too large", 413)
-        if is_upload and not self._uploads.has_room_for(int(length)):
-            return PlainTextResponse("Too many clips are waiting: try again in a while", 503)
+        if is_upload and not self._uploads.has_space_for(int(length)):
+            return PlainTextResponse("Too many clips are waiting; try again later", 503)
         return None
 
     def _counting(self, send: Send) -> Send:
-        """Read the paths of an upload from Gradio's answer, a JSON list."""
+        """Read the paths of uploads from Gradio's response, a JSON list."""
         body = bytearray()
 
         async def count(message: Message) -> None:
             if message["type"] == "http.response.body":
                 body.extend(message.get("body", b""))
                 if not message.get("more_body", False):
-                    with suppress(ValueError):  # a sentence where the upload failed
+                    with suppress(ValueError):  # not JSON if the upload failed
                         paths = json.loads(bytes(body))
-                        self._uploads.arrived(map(Path, paths if isinstance(paths, list) else []))
+                        self._uploads.add(map(Path, paths if isinstance(paths, list) else []))
             await send(message)
 
         return count
@@ -156,7 +151,7 @@ class Gate:
 def _with_headers(send: Send) -> Send:
     async def add(message: Message) -> None:
         if message["type"] == "http.response.start":
-            MutableHeaders(scope=message).update(_SECURITY)
+            MutableHeaders(scope=message).update(_SECURITY_HEADERS)
         await send(message)
 
     return add

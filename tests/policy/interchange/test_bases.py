@@ -23,7 +23,7 @@ from vqathinker.policy.interchange.bases import prepare_original_base, prepare_p
 from vqathinker.policy.interchange.original import export_original
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.scoring.load import find_policy
-from vqathinker.scoring.loaded import LoadedPolicy
+from vqathinker.scoring.loaded_policy import LoadedPolicy
 
 WEIGHTS = "model.safetensors"
 Tensors = dict[str, Tensor]
@@ -127,7 +127,7 @@ def test_authors_weights_are_imported_once_for_scoring(
     assert downloads == []
     assert folder.is_relative_to(tmp_path / "vqathinker")
     assert_same_tensors(ours, folder)
-    about = LoadedPolicy(folder, "cpu").about()
+    about = LoadedPolicy(folder, "cpu").metadata()
     assert (about["trained_on"], about["setting"], about["scale"]) == (
         "lsvq_train",
         "12x560",

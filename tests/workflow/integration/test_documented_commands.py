@@ -40,7 +40,8 @@ EXCLUDED = {
     "vqathinker data fetch konvid_1k": NETWORK,
     "snakemake --cores all --configfile released.yaml"
     " -- results/paper/metrics/released/konvid_1k.json": NETWORK,
-    "vqathinker policy import kkkkkklinhan/InternVL3-VQAThinker-8B --out models/released": NETWORK,
+    "vqathinker policy import kkkkkklinhan/InternVL3-VQAThinker-8B"
+    " --output models/released": NETWORK,
     "vqathinker policy describe models/released": NETWORK,
     "pip install 'vqathinker[serve]'": NETWORK,
     "vqathinker serve": "runs until it is stopped; see tests/serving",

@@ -30,7 +30,7 @@ def start(project: Project) -> "subprocess.Popen[str]":
 
 
 def test_a_cancelled_job_is_reported_and_rerun_by_the_same_command(unfinished: Project):
-    unfinished.hold("page")
+    unfinished.hold("report")
     run = start(unfinished)
     job = unfinished.wait_until_held(run)
     slurm("scancel", job)
@@ -39,12 +39,12 @@ def test_a_cancelled_job_is_reported_and_rerun_by_the_same_command(unfinished: P
     assert "CANCELLED" in output
     unfinished.release()
     unfinished.run(*SLURM)
-    assert unfinished.calls()["page"] == 2  # the cancelled and the repeated one
+    assert unfinished.calls()["report"] == 2  # the cancelled and the repeated one
     assert "Nothing to be done" in unfinished.snakemake()
 
 
 def test_the_next_run_waits_for_jobs_of_a_killed_one_and_does_not_repeat_them(unfinished: Project):
-    unfinished.hold("page")
+    unfinished.hold("report")
     run = start(unfinished)
     job = unfinished.wait_until_held(run)
     os.killpg(run.pid, signal.SIGKILL)
@@ -57,11 +57,11 @@ def test_the_next_run_waits_for_jobs_of_a_killed_one_and_does_not_repeat_them(un
     unfinished.release()
     assert "Nothing to be done" in output_of(again)
     assert again.returncode == 0
-    assert unfinished.calls()["page"] == 1
+    assert unfinished.calls()["report"] == 1
 
 
 def test_ctrl_c_cancels_the_jobs(unfinished: Project):
-    unfinished.hold("page")
+    unfinished.hold("report")
     run = start(unfinished)
     job = unfinished.wait_until_held(run)
     os.kill(run.pid, signal.SIGINT)

@@ -1,4 +1,4 @@
-"""Policies: prepare a base policy, train a run, export its last checkpoint."""
+"""Training: prepare a base policy, train a run, export its last checkpoint."""
 
 import os
 import sys
@@ -7,37 +7,43 @@ from typing import Annotated
 
 import typer
 
-from vqathinker.choices import ScoreKind
 from vqathinker.cli.options import (
     DEFAULT_PARAMS,
     Clips,
     Gpus,
     ManifestFile,
-    OutFolder,
+    OutputFolder,
     ParamsFile,
     PolicyFolder,
     TimesFile,
-    file_option,
-    folder_option,
+    input_file,
+    input_files,
+    input_folder,
 )
 from vqathinker.phases.gpus import claim_gpus
 from vqathinker.policy.machine import cap_kernels
-from vqathinker.products import DEGRADATIONS, PERTURBATIONS, RUN
 
-RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A row of `runs` in params.yaml.")]
+RunArgument = Annotated[
+    str, typer.Argument(metavar="run", help="Name of a row under `runs` in params.yaml.")
+]
 
 
 def base(
-    out: OutFolder,
+    output: OutputFolder,
     params: ParamsFile = DEFAULT_PARAMS,
     clips: Clips = [],  # noqa: B006  typer makes a new list for every call
-    degradations: Annotated[list[Path], file_option(DEGRADATIONS)] = [],  # noqa: B006
+    degradations: Annotated[
+        list[Path], input_files("Degradations of the clips, from `vqathinker data fetch`.")
+    ] = [],  # noqa: B006
 ) -> None:
-    """Prepare a base policy: made from clips, InternVL3 of the hub, a policy, original weights.
+    """Prepare a base policy, from which training starts.
+
+    Depending on `base` in the parameters, it is a tiny policy trained on --clips, InternVL3 from
+    the hub, an existing policy, or weights in the authors' layout.
 
     Example: vqathinker base --params workflow/keys/demo/base/demo.json --clips
     clips/demo_train/6x112/*.safetensors --degradations data/demo_train/source/degradations.csv
-    --out my-base
+    --output my-base
     """
     from vqathinker.params import DemoBaseParams, HubBaseParams, PolicyBaseParams, load_value
 
@@ -48,17 +54,17 @@ def base(
 
         if not clips or len(degradations) != 1:
             raise typer.BadParameter("a demo policy needs --clips and one file of --degradations")
-        prepare_base(wanted, clips, degradations[0], out)
+        prepare_base(wanted, clips, degradations[0], output)
     else:
         from vqathinker.policy.interchange import bases
 
         if isinstance(wanted, HubBaseParams):
-            bases.prepare_hub_base(wanted, out)
+            bases.prepare_hub_base(wanted, output)
         elif isinstance(wanted, PolicyBaseParams):
-            bases.prepare_policy_base(wanted, out)
+            bases.prepare_policy_base(wanted, output)
         else:
-            bases.prepare_original_base(wanted, out)
-    typer.echo(f"{out}: base policy {wanted.name}")
+            bases.prepare_original_base(wanted, output)
+    typer.echo(f"{output}: base policy {wanted.name}")
 
 
 def train(
@@ -66,20 +72,24 @@ def train(
     policy: PolicyFolder,
     manifest: ManifestFile,
     clips: Clips,
-    out: OutFolder,
-    perturbations: Annotated[Path | None, file_option(PERTURBATIONS)] = None,
+    output: OutputFolder,
+    perturbations: Annotated[
+        Path | None,
+        input_file("Temporal perturbations of the training videos, from `vqathinker perturb`."),
+    ] = None,
     params: ParamsFile = DEFAULT_PARAMS,
     times: TimesFile = None,
     *,
     gpus: Gpus = 0,
 ) -> None:
-    """Train a policy by GRPO or by supervised fine-tuning; writes checkpoints/ and history.csv.
+    """Train a policy with GRPO or supervised fine-tuning.
 
-    Rewards that compare with perturbed copies, such as `temporal`, need --perturbations.
+    Writes checkpoints/ and history.csv. Rewards that use perturbed clips, such as `temporal`, need
+    --perturbations. Rerun the same command to resume from the last checkpoint.
 
     Example: vqathinker train grpo --policy models/base/demo --manifest
     data/demo_train/manifest.parquet --clips clips/demo_train/6x112/*.safetensors --perturbations
-    clips/demo_train/6x112/perturbations.parquet --out my-run
+    clips/demo_train/6x112/perturbations.parquet --output my-run
     """
     from vqathinker.params import load_run
 
@@ -98,27 +108,24 @@ def train(
 
     train_run(
         run, settings, policy=policy, manifest=manifest, clips=clips, perturbations=perturbations,
-        out=out, times=times,
+        out=output, times=times,
     )  # fmt: skip
-    typer.echo(f"{out}: trained run {run}")
+    typer.echo(f"{output}: trained run {run}")
 
 
 def export(
     run: RunArgument,
-    source: Annotated[Path, folder_option(RUN, "--from")],
-    out: OutFolder,
+    run_folder: Annotated[
+        Path, input_folder("Folder of the run, from `vqathinker train`.", "--from")
+    ],
+    output: OutputFolder,
     params: ParamsFile = DEFAULT_PARAMS,
-    score: Annotated[
-        ScoreKind | None,
-        typer.Option(
-            help="Kind of score that `score` and `serve` show of this policy; by default that of "
-            "`evaluation` in --params."
-        ),
-    ] = None,
 ) -> None:
-    """Turn the last checkpoint of a run into a policy folder that loads by path.
+    """Export the last checkpoint of a run as a policy folder.
 
-    Example: vqathinker export grpo --from models/demo/grpo --out my-policy
+    The folder records `evaluation.score` of the parameters, which `score` and `serve` then use.
+
+    Example: vqathinker export grpo --from models/demo/grpo --output my-policy
     """
     from vqathinker.params import load_run
     from vqathinker.phases.parameters import read_params
@@ -128,8 +135,6 @@ def export(
     from vqathinker.policy.folder.checkpoint import evaluation_record
     from vqathinker.policy.folder.export import export as export_policy
 
-    own = evaluation_record(read_params(params), str(params))
-    if score is not None:
-        own = own.model_copy(update={"score": score})
-    export_policy(run, settings, source, out, own)
-    typer.echo(f"{out}: policy of run {run}")
+    evaluation = evaluation_record(read_params(params), str(params))
+    export_policy(run, settings, run_folder, output, evaluation)
+    typer.echo(f"{output}: policy of run {run}")

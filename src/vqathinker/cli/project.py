@@ -1,4 +1,4 @@
-"""`vqathinker plan`: what a scale needs, before anything is downloaded."""
+"""The project: resources that a scale needs, and the schema of parameters."""
 
 import json
 import os
@@ -6,91 +6,92 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
 from vqathinker.choices import GpuName
-from vqathinker.cli.options import DEFAULT_PARAMS, FILE, AsJson, ParamsFile
+from vqathinker.cli.options import DEFAULT_PARAMS, AsJson, ParamsFile, input_file
 from vqathinker.errors import InputError, reading
 
 if TYPE_CHECKING:
     from vqathinker.planning import Device, Plan
 
-
-class PlanError(ValueError):
-    """Runs do not fit the device that they are planned for."""
+_GPUS = get_args(GpuName)
 
 
 def plan(
     params: ParamsFile = DEFAULT_PARAMS,
     scale: Annotated[
-        str | None, typer.Option(help="Another scale than that of params.yaml.")
+        str | None,
+        typer.Option(metavar="<scale>", help="Scale to plan; by default that of params.yaml."),
     ] = None,
     config: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="KEY=VALUE",
-            help="Overrides a value of the scale: training.lora=null; several may follow.",
+            metavar="<key>=<value>...",
+            help="Values to change, for example training.lora=null.",
         ),
     ] = None,
     gpu: Annotated[
         GpuName | None,
-        typer.Option(help="Device to plan for, such as H100; by default that of this machine."),
-    ] = None,
-    gpu_memory: Annotated[
-        float | None, typer.Option(min=0.001, help="Its memory in GB (10^9 bytes), if not usual.")
-    ] = None,
-    rates: Annotated[
-        Path | None,
         typer.Option(
-            **FILE,
-            help="Measured seconds of a step: the CSV of a run's --times.",
+            metavar="<name>",
+            help=f"GPU to plan for, by default that of this machine: {', '.join(_GPUS)}.",
         ),
     ] = None,
-    completion: Annotated[
-        float | None, typer.Option(min=1, help="Mean tokens of a completion, if known.")
+    gpu_memory: Annotated[
+        float | None,
+        typer.Option(min=0.001, help="Memory of the GPU in GB (10^9 bytes), if it is not usual."),
+    ] = None,
+    rates: Annotated[
+        Path | None, input_file("Measured seconds per step, from `vqathinker train --times`.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Forecast a scale: downloads, disk, memory of a GPU, hours; exit code 1 if a run cannot fit.
+    """Estimate downloads, disk, GPU memory and hours.
+
+    The exit code is 1 if a run does not fit into the memory of the GPU.
 
     Example: vqathinker plan --scale paper --gpu H100
     """
     from vqathinker.params import load_all
     from vqathinker.phases.cards import describe_missing, missing_sets
-    from vqathinker.planning import COMPLETION_TOKENS, make_plan
+    from vqathinker.planning import make_plan
 
     wanted = load_all(params, [*([f"scale={scale}"] if scale else []), *(config or [])])
     device = choose_device(gpu, gpu_memory, gpu=wanted.resources.train.gpu > 0)
     seconds = None if rates is None else read_step_seconds(rates)
-    tokens = completion or COMPLETION_TOKENS
-    forecast, resolved = make_plan(wanted, device, tokens, seconds), wanted.model_dump()
+    forecast, resolved = make_plan(wanted, device, measured=seconds), wanted.model_dump()
     missing = list(describe_missing(resolved, missing_sets(resolved)))
-    assumptions, refusals = list(_assumptions(forecast, tokens)), list(_refusals(forecast))
+    assumptions, too_large = list(_assumptions(forecast)), list(_runs_too_large(forecast))
     if as_json:
-        more = {"completion": tokens, "left_out": missing, "refusals": refusals}
+        more = {"left_out": missing, "refusals": too_large}
         content = asdict(forecast) | more | {"assumptions": assumptions}
         typer.echo(json.dumps(content, indent=1))
     else:
         typer.echo("\n".join(_describe(forecast)))
         if missing:
-            typer.echo("\nMissing sets, which all figures above include:")
+            typer.echo("\nMissing data sets, which are included in all numbers above:")
         for line in missing:
             typer.echo(f"  {line}")
-        typer.echo("\nAssumed:\n  - " + "\n  - ".join(assumptions))
-    if refusals:
+        typer.echo("\nAssumptions:\n  - " + "\n  - ".join(assumptions))
+    if too_large:
         remedy = (
             "use more or larger GPUs, a smaller base policy or batch, or adapters (training.lora)"
         )
-        raise PlanError("\n".join([*refusals, remedy]))
+        raise InputError("\n".join([*too_large, remedy]))
 
 
 def choose_device(name: GpuName | None, memory: float | None, *, gpu: bool) -> "Device":
-    """The named GPU, or that of this machine, or an H100; the CPU if `gpu` is false.
+    """The device to plan for: the named GPU, else the one of this machine, else an H100.
 
-    A GPU without a data sheet in `planning.DEVICES` is assumed to be as fast as an A100-40G.
-    `memory` in GB (10^9 bytes) replaces the device's own.
+    A GPU that is not in `planning.DEVICES` is assumed to be as fast as an A100-40G.
+
+    Args:
+        name: name of a GPU in `planning.DEVICES`.
+        memory: memory of the device in GB (10^9 bytes), if it is not the usual one.
+        gpu: whether the scale uses GPUs; if not, and without a name, the CPU is planned for.
     """
     import torch
 
@@ -110,20 +111,24 @@ def choose_device(name: GpuName | None, memory: float | None, *, gpu: bool) -> "
 
 
 def read_step_seconds(path: Path) -> float:
-    """Median seconds of a step in the --times file of a run; InputError if it holds none."""
+    """Median seconds per step in the --times file of a run.
+
+    Raises:
+        InputError: the file contains no such seconds.
+    """
     import pandas as pd
 
     expected = "a CSV with columns step and seconds (`train --times`)"
-    remedy = "give the file of a run on the planned device"
+    remedy = "pass the file of a run on the planned device"
     with reading(path, expected, remedy):
         seconds = float(pd.read_csv(path)["seconds"].median())
     if not seconds > 0:
-        raise InputError(f"{path}: {seconds} seconds a step; expected more than 0: {remedy}")
+        raise InputError(f"{path}: {seconds} seconds per step; expected more than 0: {remedy}")
     return seconds
 
 
-def _refusals(forecast: "Plan") -> Iterator[str]:
-    """One line for all runs that do not fit the device for the same reason."""
+def _runs_too_large(forecast: "Plan") -> Iterator[str]:
+    """One line for all runs that exceed the memory of the device for the same reason."""
     runs = defaultdict[str, list[str]](list)
     for phase, needs in (
         ("training", {run.name: run.memory for run in forecast.runs}),
@@ -151,18 +156,18 @@ def _describe(forecast: "Plan") -> Iterator[str]:
     yield "Prompts: " + ", ".join(f"{name} {n:,} tokens" for name, n in forecast.prompts.items())
     unpublished = ", ".join(forecast.unpublished)
     unknown = f"; sizes not published: {unpublished}" if unpublished else ""
-    made = "none; videos are made on the spot, and are not counted below"
-    yield f"\nDownloads: {_sizes(forecast.download) if forecast.download else made}{unknown}"
+    generated = "none; videos are generated, and not included below"
+    yield f"\nDownloads: {_sizes(forecast.download) if forecast.download else generated}{unknown}"
     yield f"Disk, estimated: {_sizes(forecast.disk)}\n"
     training = [(f"training of {run.name}", run.memory) for run in forecast.runs]
     prediction = [(f"prediction of {run}", m) for run, m in forecast.prediction_memory.items()]
     for what, memory in [*training[:1], *prediction[:1]]:
-        yield f"Memory of a process, {what}, estimated: {size(memory.peak)} at most"
+        yield f"Memory of a process, {what}, estimated: up to {size(memory.peak)}"
         for phase in ("resident", "rollouts", "update"):
             if parts := getattr(memory, phase):
                 yield f"  {phase}: {_sizes(parts)}"
     speed = "measured for the first run, else estimated" if forecast.measured else "estimated"
-    yield f"\nTraining: steps, videos and tokens a step; seconds a step and hours ({speed}); memory"
+    yield f"\nTraining: steps; videos, tokens, seconds per step; hours ({speed}); memory"
     for run in forecast.runs:
         yield (
             f"  {run.name:<22} {run.steps:>6,} {run.videos_per_step:>4} {run.tokens_per_step:>9,} "
@@ -170,14 +175,14 @@ def _describe(forecast: "Plan") -> Iterator[str]:
         )
     for run in forecast.runs[:1]:
         phases = ", ".join(f"{name} {seconds:.2f}" for name, seconds in run.phases.items())
-        yield f"  seconds of a step of {run.name}, estimated: {phases}"
+        yield f"  seconds per step of {run.name}, estimated: {phases}"
     yield "Prediction of the base policy in the scale's setting, estimated: clips, hours"
     for name, (clips, needed) in forecast.predictions.items():
         yield f"  {name:<22} {clips:>6,} {needed:>8.2f} h"
     hours = forecast.hours
     yield (
-        f"In all, estimated: {hours['training']:.1f} h of training, "
-        f"{hours['prediction']:.1f} h of prediction, {hours['all']:.1f} h by the clock"
+        f"Total, estimated: {hours['training']:.1f} h of training, "
+        f"{hours['prediction']:.1f} h of prediction, {hours['all']:.1f} h of wall time"
     )
 
 
@@ -188,30 +193,40 @@ def _sizes(numbers: dict[str, int]) -> str:
     return f"{format_bytes(sum(numbers.values()))} ({each})"
 
 
-def _assumptions(forecast: "Plan", tokens: float) -> Iterator[str]:
-    """Assumptions behind the figures that this machine has not measured."""
+def _assumptions(forecast: "Plan") -> Iterator[str]:
+    """Sentences about the assumptions of the estimates."""
     from vqathinker import planning
 
     device = forecast.device
     yield (
-        f"a completion has {tokens:.0f} tokens on average, the longest of a batch "
-        f"{planning.LONGEST:.0f} times as many; in supervised fine-tuning it has "
-        f"{planning.SUPERVISED_TOKENS}; memory counts every completion at its maximum"
+        f"completions have {planning.COMPLETION_TOKENS} tokens on average, the longest of a batch "
+        f"{planning.LONGEST:.0f} times as many; {planning.SUPERVISED_TOKENS} in supervised "
+        "fine-tuning; memory is for completions of maximum length"
     )
-    yield "each word and each digit of a prompt is one token"
-    yield "all rollouts of an optimiser step are drawn at once, each with its own prompt cache"
-    yield "the update takes one packed row per video"
-    yield "AdamW keeps trained weights in float32; several GPUs share it and gradients (ZeRO-2)"
+    yield "every word and every digit of a prompt is one token"
+    yield "all rollouts of an optimiser step are sampled at once, each with its own prompt cache"
+    yield "the update uses one packed row per video"
+    yield "AdamW keeps trained weights in float32; GPUs share its state and gradients (ZeRO-2)"
     yield (
         f"{device.name}: {device.matrix / 1e12:g} TFLOP/s, {device.bandwidth / 1e9:g} GB/s, "
         f"{device.link / 1e9:g} GB/s between GPUs, of which {planning.USE_OF_MATRIX:.0%} (FLOP) "
-        f"and {planning.USE_OF_BANDWIDTH:.0%} (bytes) are used"
+        f"and {planning.USE_OF_BANDWIDTH:.0%} (bytes) are reached"
     )
-    yield f"the libraries take {planning.OVERHEAD[device.gpu] / 1e9:.1f} GB"
-    yield "runs do not overlap"
-    yield "loading, checkpoints, decoding and questions other than the score are not counted"
+    yield f"libraries take {planning.OVERHEAD[device.gpu] / 1e9:.1f} GB"
+    yield "runs are executed one after the other"
+    yield "loading, checkpoints, decoding and questions other than the score are not included"
     if device.gpu:
         seconds = f"{planning.LAYER_SECONDS * 1e3:.2f} ms"
-        yield f"a layer of a token step takes {seconds} on every GPU, as measured on an H100"
+        yield f"one layer takes {seconds} per generated token on every GPU, as measured on an H100"
     if forecast.measured:
-        yield "seconds of a step are measured for the first run, the others in proportion"
+        yield "seconds per step are measured for the first run, and scaled for the others"
+
+
+def schema() -> None:
+    """Print the JSON schema of the parameters.
+
+    Example: vqathinker schema > workflow/schemas/params.schema.yaml
+    """
+    from vqathinker.params import json_schema
+
+    typer.echo(json_schema(), nl=False)

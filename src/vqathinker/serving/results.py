@@ -1,6 +1,6 @@
-"""The result for an uploaded clip: a score or a reason why there is none, and its HTML.
+"""Results of uploaded clips, and their HTML.
 
-Everything from outside is escaped in the HTML, and nothing is fetched.
+File names and everything that the policy writes are escaped in the HTML.
 """
 
 import base64
@@ -27,52 +27,49 @@ from vqathinker.video.probe import ClipBounds, probe_all
 from vqathinker.video.workers import Limits, WorkerStartError
 
 if TYPE_CHECKING:
-    from vqathinker.scoring.loaded import LoadedPolicy
+    from vqathinker.scoring.loaded_policy import LoadedPolicy
     from vqathinker.scoring.sample import SampledClip
 
 _LIMITS: Final = Limits(timeout_s=30, memory_mb=2000)
-_GONE = "the server no longer has this upload: drop the clip again"
-_SERVER_FAULT = "the server failed, not the clip: see its log"
-_THUMBNAIL: Final = 320  # pixels of a side
-# Gradio's templates interpret these.
-_TEMPLATE_SIGNS = {ord(sign): f"&#{ord(sign)};" for sign in "`${}"}
+_EXPIRED = "the server no longer has this upload: drop the clip again"
+_SERVER_ERROR = "the server failed to score this clip; its log says why"
+_THUMBNAIL_SIZE: Final = 320  # pixels
+# Characters with a meaning in Gradio's templates.
+_TEMPLATE_CHARS = {ord(char): f"&#{ord(char)};" for char in "`${}"}
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """The result for an upload.
+class UploadResult:
+    """The result of scoring an upload.
 
     Attributes:
         name: file name of the clip.
-        sampled: the frames that the policy saw; None if the clip was refused.
-        result: its score; None if the clip was refused.
-        answers: the drawn scores whose mean is the score; none for other methods.
-        scale: least and greatest score, as in `LoadedPolicy.scale`.
-        refusal: a sentence on why it was refused, or None.
+        sampled: the frames that the policy saw; None if there is an error.
+        result: the score; None if there is an error.
+        answers: the sampled scores whose mean is the score; empty for other methods.
+        scale: lowest and highest score, as in `LoadedPolicy.scale`.
+        error: why the clip was not scored, or None.
     """
 
     name: str
     sampled: "SampledClip | None" = None
     result: ClipScore | None = None
     answers: tuple[float, ...] = ()
-    refusal: str | None = None
+    error: str | None = None
     scale: tuple[float, float] | None = None
 
 
-def judge(
+def score_upload(
     policy: "LoadedPolicy",
     upload: Path,
     uploads: UploadFolder,
     bounds: ClipBounds,
     method: ScoreKind | None = None,
-) -> Verdict:
-    """Score an upload and delete it; every error becomes a verdict.
-
-    `method` None is the policy's own.
-    """
+) -> UploadResult:
+    """Score an upload and delete it; every error becomes a result."""
     name = upload.name
     try:
-        with uploads.taken(upload) as clip:
+        with uploads.take(upload) as clip:
             bounds.require_file(clip)
             [facts] = probe_all([clip], _LIMITS)
             if isinstance(facts, DamagedVideo | FileNotFoundError):
@@ -80,27 +77,27 @@ def judge(
             bounds.require_video(facts)
             sampled = policy.sample(clip, limits=_LIMITS)
         answers = policy.ask(sampled, method)
-        drawn = tuple(each.score for each in answers.samples if each.score is not None)
-        result = policy.result_of(sampled, answers, method)
-        return Verdict(name, sampled, result, drawn, scale=policy.scale)
+        scores = tuple(each.score for each in answers.samples if each.score is not None)
+        result = policy.to_result(sampled, answers, method)
+        return UploadResult(name, sampled, result, scores, scale=policy.scale)
     except DamagedVideo as damage:
-        return Verdict(name, refusal=damage.reason)
+        return UploadResult(name, error=damage.reason)
     except InputError as error:
-        return Verdict(name, refusal=str(error))
+        return UploadResult(name, error=str(error))
     except FileNotFoundError:
-        return Verdict(name, refusal=_GONE)
+        return UploadResult(name, error=_EXPIRED)
     except (JobError, WorkerStartError, OSError, RuntimeError, MemoryError):
         traceback.print_exc(file=sys.stderr)
-        return Verdict(name, refusal=_SERVER_FAULT)
+        return UploadResult(name, error=_SERVER_ERROR)
 
 
 def escape(text: str) -> str:
-    """Text that stays text in HTML and in the templates of Gradio.
+    """Escape text for HTML and for Gradio's templates.
 
     >>> escape("<b>${1}")
     '&lt;b&gt;&#36;&#123;1&#125;'
     """
-    return html.escape(text).translate(_TEMPLATE_SIGNS)
+    return html.escape(text).translate(_TEMPLATE_CHARS)
 
 
 _PANEL = Environment(
@@ -109,25 +106,25 @@ _PANEL = Environment(
 ).get_template("panel.html.j2")  # fmt: skip
 
 
-def verdict_html(verdict: Verdict) -> str:
-    """The panel of a clip; every value in it is escaped."""
-    result, scale, meter = verdict.result, verdict.scale, None
+def result_html(upload: UploadResult) -> str:
+    """The HTML panel of a clip, with every value escaped."""
+    result, scale, meter = upload.result, upload.scale, None
     if result and result.score is not None and scale and scale[0] < scale[1]:
         meter = 100 * min(max((result.score - scale[0]) / (scale[1] - scale[0]), 0), 1)
     panel = _PANEL.render(
-        verdict=verdict,
+        upload=upload,
         result=result,
         method=result and METHODS[result.method],
-        on_scale=_on(scale),
+        on_scale=_on_scale(scale),
         meter=meter,
-        clip=verdict.sampled,
-        pictures=[] if verdict.sampled is None else map(_picture, verdict.sampled.pixels),
+        clip=upload.sampled,
+        pictures=[] if upload.sampled is None else map(_data_url, upload.sampled.pixels),
     )
-    return panel.translate(_TEMPLATE_SIGNS)
+    return panel.translate(_TEMPLATE_CHARS)
 
 
-def comparison_html(a: Verdict | None, b: Verdict | None) -> str:
-    """Which of two clips is better; empty if one has no score."""
+def comparison_html(a: UploadResult | None, b: UploadResult | None) -> str:
+    """HTML that says which of two clips is better; empty if either has no score."""
     if a is None or b is None or a.result is None or b.result is None:
         return ""
     first, second = a.result.score, b.result.score
@@ -135,7 +132,7 @@ def comparison_html(a: Verdict | None, b: Verdict | None) -> str:
         return ""
     difference = round(first, 2) - round(second, 2)
     better, worse = ("A", "B") if difference > 0 else ("B", "A")
-    by = f"{abs(difference):.2f} points{_on(a.scale)}"
+    by = f"{abs(difference):.2f} points{_on_scale(a.scale)}"
     text = f"<strong>Clip {better} is better</strong> than clip {worse}, by {by}"
     if not difference:
         text = f"Both clips get the same score, {first:.2f}"
@@ -145,14 +142,14 @@ def comparison_html(a: Verdict | None, b: Verdict | None) -> str:
     return f'<p class="vq-comparison" role="status">{text}.</p>'
 
 
-def _on(scale: tuple[float, float] | None) -> str:
+def _on_scale(scale: tuple[float, float] | None) -> str:
     return "" if scale is None else " on a scale of {:g} to {:g}".format(*scale)
 
 
-def _picture(pixels: NDArray[np.uint8]) -> str:
-    """A frame uint8 (height, width, 3) as a data URL of a JPEG."""
+def _data_url(pixels: NDArray[np.uint8]) -> str:
+    """A frame, uint8 (height, width, 3), as the data URL of a JPEG image."""
     image = Image.fromarray(pixels)
-    image.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    image.thumbnail((_THUMBNAIL_SIZE, _THUMBNAIL_SIZE))
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=85)
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
