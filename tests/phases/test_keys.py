@@ -63,7 +63,7 @@ def run_jobs(*runs: str) -> set[str]:
     return {f"{job}/{run}" for job in ("train", "export") for run in runs}
 
 
-REPORT = {"tables", "page"}
+REPORT = {"tables", "report"}
 TRAIN = {"train", "export", *REPORT}
 
 
@@ -72,12 +72,16 @@ TRAIN = {"train", "export", *REPORT}
     [
         ("training.epsilon", 0.3, TRAIN),
         ("rewards.regression.sigma", 0.4, set()),  # the demo overrides it
-        ("clips.perturbations.draws", 3, {"perturb", "perturbed"}),
+        ("clips.perturbations.draws", 3, {"perturb", "predict_perturbed"}),
         ("scales.demo.clips.train_setting", "6x56", TRAIN),
         ("scales.demo.clips.shard_size", 200, {"decode"}),
         ("scales.demo.data.demo.seed", 8, {"fetch", *REPORT}),
         ("scales.demo.base.seed", 8, {"base", *REPORT}),
-        ("scales.demo.evaluation.batch_size", 4, {"predict", "perturbed", "ask", "absent"}),
+        (
+            "scales.demo.evaluation.batch_size",
+            4,
+            {"predict", "predict_perturbed", "ask", "skip_missing"},
+        ),
         ("understanding.answer_by", "letters", {"ask", "judge", "measure", *REPORT}),
         ("metrics.allow_incomplete", True, {"metrics", "preference", *REPORT}),
         ("report.title", "Mine", REPORT),
@@ -117,7 +121,9 @@ def test_descriptive_keys_of_a_card_change_only_the_report(two_runs):
     card.write_text("name: mine\nfiles_of: cgvds\nnotes: [changed]\n")
     assert write(two_runs) == REPORT
     card.write_text("name: mine\nfiles_of: cgvds\nmatch: .*\n")
-    assert write(two_runs) == {f"{job}/mine" for job in ("fetch", "manifest", "absent")} | REPORT
+    assert (
+        write(two_runs) == {f"{job}/mine" for job in ("fetch", "manifest", "skip_missing")} | REPORT
+    )
 
 
 def test_file_is_rewritten_only_for_new_content_or_version(two_runs, monkeypatch):

@@ -58,4 +58,4 @@ def test_an_added_or_removed_set_reruns_only_its_own_jobs_and_the_report(project
 
     shutil.rmtree(project.folder / "data" / "live_yt_gaming")
     plan = project.snakemake("--dry-run", "--configfile", "own.yaml")
-    assert planned_jobs(plan) == {"absent": 2, "all": 1} | REPORT_JOBS
+    assert planned_jobs(plan) == {"skip_missing": 2, "all": 1} | REPORT_JOBS

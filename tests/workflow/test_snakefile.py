@@ -11,9 +11,9 @@ pytestmark = pytest.mark.workflow
 
 # Calls of commands for the report, and jobs of their rules.
 REPORT_CALLS = {"tables": 1, "metrics-json": 1, "figures": 1, "report": 1}
-REPORT_JOBS = {"write_tables": 1, "write_numbers": 1, "draw_figures": 1, "write_page": 1}
-# Calls after a change of the training of one run. `merge-predictions` also merges the predictions of
-# perturbed clips of one benchmark.
+REPORT_JOBS = {"write_tables": 1, "write_metrics_json": 1, "draw_figures": 1, "write_report": 1}
+# Calls after a change of the training of one run. `merge-predictions` also merges those
+# of perturbed clips of one benchmark.
 RETRAINED = {"train": 1, "export": 1, "predict": 3, "merge-predictions": 4, "metrics": 3}
 RETRAINED |= {"predict-perturbed": 1, "preference": 1, "ask": 1, "measure": 1} | REPORT_CALLS
 FETCH_ALL = "download={fetch: all}"
@@ -34,8 +34,8 @@ def test_every_scale_is_planned_without_any_data(project, scale, decode, predict
     assert jobs["all"] == 1
     assert jobs.items() >= REPORT_JOBS.items()
     assert jobs["predict"] == predict  # one per shard of clips
-    assert jobs["gather"] == jobs["metrics"] == (6 if scale == "demo" else 20)
-    assert jobs["gather_perturbed"] == jobs["preference"] == (2 if scale == "demo" else 4)
+    assert jobs["merge_predictions"] == jobs["metrics"] == (6 if scale == "demo" else 20)
+    assert jobs["merge_perturbed"] == jobs["preference"] == (2 if scale == "demo" else 4)
     assert jobs["fetch"] == jobs["manifest"]
     assert decode is None or jobs["decode"] == decode
 
@@ -46,7 +46,7 @@ def test_ablations_add_the_other_runs(project):
     )
     assert jobs["train"] == jobs["export"] == 17
     assert jobs["predict"] == 20 * 71
-    assert jobs["gather"] == jobs["metrics"] == 200
+    assert jobs["merge_predictions"] == jobs["metrics"] == 200
     assert jobs["base"] == 4
 
 
@@ -59,8 +59,14 @@ def test_an_evaluated_run_with_its_own_base_prepares_only_that_base(finished_pro
     )
     plan = finished_project.snakemake("--dry-run")
     report = REPORT_JOBS | {"all": 1, "ask": 1, "measure": 1}
-    report |= {"perturbed": 1, "gather_perturbed": 1, "preference": 1}
-    assert planned_jobs(plan) == {"base": 1, "predict": 3, "gather": 3, "metrics": 3, **report}
+    report |= {"predict_perturbed": 1, "merge_perturbed": 1, "preference": 1}
+    assert planned_jobs(plan) == {
+        "base": 1,
+        "predict": 3,
+        "merge_predictions": 3,
+        "metrics": 3,
+        **report,
+    }
     assert "output: models/base/mine\n" in plan
     finished_project.snakemake()
     finished_project.calls()

@@ -37,13 +37,13 @@ rule predict:
         " --times {log.times:q} --gpus {resources.gpu} 2> {log[0]:q}"
 
 
-rule gather:
+rule merge_predictions:
     input:
         lambda w: LAYOUT.shard_predictions(w.run, w.benchmark),
     output:
         f"{LAYOUT.results}/predictions/{{run}}/{{benchmark}}.parquet",
     log:
-        f"logs/gather/{LAYOUT.scale}/{{run}}/{{benchmark}}.log",
+        f"logs/merge_predictions/{LAYOUT.scale}/{{run}}/{{benchmark}}.log",
     conda:
         "../../envs/policy.yaml"
     resources:
@@ -71,13 +71,13 @@ rule metrics:
         " --predictions {input.predictions:q} --clips {input.clips:q} --output {output:q} 2> {log:q}"
 
 
-rule absent:
+rule skip_missing:
     input:
-        key=lambda w: KEYS[f"absent/{w.pair.split('/')[1]}"],
+        key=lambda w: KEYS[f"skip_missing/{w.pair.split('/')[1]}"],
     output:
         f"{LAYOUT.results}/metrics/{{pair}}.json",
     log:
-        f"logs/absent/{LAYOUT.scale}/{{pair}}.log",
+        f"logs/skip_missing/{LAYOUT.scale}/{{pair}}.log",
     wildcard_constraints:
         pair="|".join(re.escape("/".join(pair)) for pair in LAYOUT.missing_pairs)
         or "(?!)",
@@ -94,4 +94,4 @@ rule absent:
         " --params {input.key:q} --output {output:q} 2> {log:q}"
 
 
-ruleorder: absent > metrics
+ruleorder: skip_missing > metrics

@@ -1,19 +1,19 @@
 """Temporal preference: how often clips score above their perturbed copies, without labels."""
 
 
-rule perturbed:
+rule predict_perturbed:
     input:
-        key=KEYS.input_function("perturbed"),
+        key=KEYS.input_function("predict_perturbed"),
         policy=lambda w: LAYOUT.policy(w.run),
         manifest="data/{benchmark}/manifest.parquet",
         clips=lambda w: LAYOUT.shard(w.benchmark, w.run, w.shard),
     output:
         f"{LAYOUT.shard_folder}/{{run}}/{{benchmark}}/perturbed/{{shard}}.parquet",
     log:
-        f"logs/perturbed/{LAYOUT.scale}/{{run}}/{{benchmark}}/{{shard}}.log",
-        times=f"logs/perturbed/{LAYOUT.scale}/{{run}}/{{benchmark}}/{{shard}}.times.csv",
+        f"logs/predict_perturbed/{LAYOUT.scale}/{{run}}/{{benchmark}}/{{shard}}.log",
+        times=f"logs/predict_perturbed/{LAYOUT.scale}/{{run}}/{{benchmark}}/{{shard}}.times.csv",
     benchmark:
-        f"logs/benchmark/perturbed/{LAYOUT.scale}/{{run}}/{{benchmark}}/{{shard}}.tsv"
+        f"logs/benchmark/predict_perturbed/{LAYOUT.scale}/{{run}}/{{benchmark}}/{{shard}}.tsv"
     conda:
         "../../envs/policy.yaml"
     threads: THREADS["predict"]
@@ -26,13 +26,13 @@ rule perturbed:
         " --gpus {resources.gpu} 2> {log[0]:q}"
 
 
-use rule gather as gather_perturbed with:
+use rule merge_predictions as merge_perturbed with:
     input:
         lambda w: LAYOUT.shard_predictions(w.run, w.benchmark, "perturbed"),
     output:
         f"{LAYOUT.results}/perturbed/{{run}}/{{benchmark}}.parquet",
     log:
-        f"logs/gather_perturbed/{LAYOUT.scale}/{{run}}/{{benchmark}}.log",
+        f"logs/merge_perturbed/{LAYOUT.scale}/{{run}}/{{benchmark}}.log",
 
 
 rule preference:

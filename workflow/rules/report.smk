@@ -47,14 +47,14 @@ rule write_tables:
         " --output {output:q} 2> {log:q}"
 
 
-rule write_numbers:
+rule write_metrics_json:
     input:
-        key=KEYS.input_function("numbers"),
+        key=KEYS.input_function("metrics_json"),
         tables="{folder}/tables",
     output:
         directory("{folder}/numbers"),
     log:
-        "logs/numbers/{folder}.log",
+        "logs/write_metrics_json/{folder}.log",
     conda:
         "../../envs/report.yaml"
     resources:
@@ -111,9 +111,9 @@ rule draw_thumbnails:
         "vqathinker thumbnails --clips {input.clips:q} --output {output:q} 2> {log:q}"
 
 
-rule write_page:
+rule write_report:
     input:
-        key=KEYS.input_function("page"),
+        key=KEYS.input_function("report"),
         tables="{folder}/tables",
         figures="{folder}/figures",
         predictions=lambda w: LAYOUT.predictions(w.folder),
@@ -123,7 +123,7 @@ rule write_page:
     output:
         report("{folder}/report.html", caption="../report/page.rst", category="Report"),
     log:
-        "logs/write_page/{folder}.log",
+        "logs/write_report/{folder}.log",
     conda:
         "../../envs/report.yaml"
     resources:

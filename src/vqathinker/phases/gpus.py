@@ -23,7 +23,7 @@ _ALLOCATION = "SLURM_JOB_ID"  # SLURM numbers the GPUs of each allocation from 0
 _LAUNCHED = "LOCAL_RANK"  # set by a launcher, which has claimed GPUs for all its processes
 _POLL_S = 0.5
 # Rules that use a GPU, and their groups in `resources`.
-_GROUPS = {"train": "train", "predict": "predict", "perturbed": "predict", "ask": "predict"}
+_GROUPS = {"train": "train", "predict": "predict", "predict_perturbed": "predict", "ask": "predict"}
 _open_locks: list[IO[str]] = []
 
 

@@ -50,14 +50,14 @@ def job_params(params: Mapping[str, Any], missing: Collection[str] = ()) -> dict
         "decode": {"clips": decode},
         "perturb": {"seed": params["seed"], **perturb},
         "predict": predict,
-        "perturbed": {**predict, **perturb, **preference},
+        "predict_perturbed": {**predict, **perturb, **preference},
         "metrics": metrics,
         "preference": metrics,
         "tables": report,
-        "numbers": {},
+        "metrics_json": {},
         "figures": {},
         "thumbnails": {},
-        "page": report,
+        "report": report,
     }
     for name, task in params["understanding"]["tasks"].items():
         questions = {"understanding": {**params["understanding"], "tasks": {name: task}}}
@@ -95,7 +95,7 @@ def _jobs_of_set(name: str, params: Mapping[str, Any], missing: Collection[str])
     return {
         f"fetch/{name}": {"data": {**labels, "demo": demo}, **card},
         f"manifest/{name}": {"data": labels, **card},
-        f"absent/{name}": {"data": labels, **card, **skip},
+        f"skip_missing/{name}": {"data": labels, **card, **skip},
     }
 
 
