@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docs.making.wording import faults, load_rules, passages
 
 FILE = re.compile(r"`([\w/]+\.(?:py|yaml|json))`")
 KEY = re.compile(r"`((?:rewards|clips|training|metrics|answer)(?:\.\w+)+)(?:: [\w.]+)?`")
@@ -45,3 +46,22 @@ def test_cited_sections_of_the_method_exist(root: Path) -> None:
     cited = set(re.findall(r"docs/method\.md,\s+sections?\s+(\d)", text))
     assert cited
     assert cited <= sections
+
+
+def test_the_wording_check_finds_phrases_in_prose_and_not_in_code(tmp_path: Path) -> None:
+    page, module = tmp_path / "page.md", tmp_path / "module.py"
+    page.write_text("The run goes\non beside `goes on`.\n", encoding="utf-8")
+    module.write_text('"""Scores of the dataset."""\n# resumes\n# anew\n', encoding="utf-8")
+    rules = load_rules()
+    found = {
+        (path.name, first + line, words)
+        for path in (page, module)
+        for first, text in passages(path)
+        for line, words, _ in faults(text, rules)
+    }
+    assert found == {
+        ("page.md", 1, "goes\non"),
+        ("page.md", 2, "beside"),
+        ("module.py", 1, "dataset"),
+        ("module.py", 3, "anew"),
+    }
