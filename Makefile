@@ -66,12 +66,14 @@ chaos: $(TOOLS) ## kill the tiny pipeline at many points and compare its results
 test-integration: $(TOOLS) ## test with real conda, with real SLURM (as root), and the commands of the docs
 	VQATHINKER_INTEGRATION=1 pytest -o faulthandler_timeout=0 --numprocesses 0 --basetemp="$(CACHE)/pytest-integration" tests/workflow/integration
 
-lint: $(TOOLS) ## check style, types and the workflow
+lint: $(TOOLS) ## check style, types, wording and the workflow
 	ruff check .
 	ruff format --check .
 	mypy
 	snakefmt --check Snakefile workflow
 	snakemake --lint
+	codespell src docs workflow config cards params.yaml *.md
+	python -m docs.making.wording
 
 audit: $(TOOLS) ## look for known vulnerabilities of the pinned packages (needs the network)
 	pip-audit --strict --disable-pip --no-deps --progress-spinner off --requirement constraints.txt

