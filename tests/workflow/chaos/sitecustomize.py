@@ -41,8 +41,10 @@ def on_event(event: str, args: tuple) -> None:
     if event != "os.rename":
         return
     for name, point in POINTS.items():
-        if "path" in point and re.search(point["path"], str(args[1])) and reached(name):
-            truncate(Path(args[0]))
+        if "path" in point and re.search(point["path"], str(args[1])):
+            if reached(name):
+                truncate(Path(args[0]))
+            # Otherwise the run is about to be killed for another point: do not pass this one.
             while True:
                 signal.pause()
 
