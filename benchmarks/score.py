@@ -160,7 +160,7 @@ def _score(
         frames = store.batch(batch)
         tokens = model.config.tokens_per_frame(frames.shape[-1])
         ids = prompt_ids(tokenizer, "evaluation", frames.shape[1], tokens)
-        scores += scorer.score(
+        scores += scorer.score_prompts(
             encode_prompts(model, ids, normalise(frames.to(model.device))), batch
         )
     return scores

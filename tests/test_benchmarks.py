@@ -73,7 +73,7 @@ def test_the_benchmark_of_the_demo_evaluates_and_trains(
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert set(report) >= COMMON_KEYS
-    assert report["asked"]["cpu fp32"]["same_completions"] == 1
+    assert report["predictions"]["cpu fp32"]["same_completions"] == 1
     assert report["trained"]["cpu fp32"]["last"]["step"] == 1
 
 

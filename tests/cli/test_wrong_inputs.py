@@ -66,7 +66,7 @@ NEEDED = {
     ("policy convert", "with-slowfast"): "config.json tokenizer.json model.safetensors",
     ("policy import", "original"): "config.json tokenizer.json model.safetensors",
     ("report", "results/tables"): "scoring.csv overall.csv scores.csv answers.csv main.csv "
-    "ladder.csv not_there.csv notes.csv",
+    "ladder.csv missing_sets.csv notes.csv",
     ("report", "thumbnails/mine"): "index.json 0000.webp",
     ("metrics-json", "results/tables"): "main.csv preference.csv attribution.csv understanding.csv",
     ("summary", "results"): "tables/scoring.csv",

@@ -131,7 +131,7 @@ def test_file_is_rewritten_only_for_new_content_or_version(two_runs, monkeypatch
     assert write(two_runs) == set()
     change(two_runs, "training.epsilon", 0.3)
     assert write(two_runs) == {*run_jobs("sft", "sft-seed43", "sft-seed44"), *REPORT}
-    monkeypatch.setattr(keys_module, "RESULTS_VERSION", RESULTS_VERSION | {"predict": 2})
+    monkeypatch.setattr(keys_module, "RESULTS_VERSION", RESULTS_VERSION | {"predict": 99})
     assert write(two_runs) == {"predict"}
 
 

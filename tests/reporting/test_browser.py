@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.browsing import LONG_MS, axe_findings
+from tests.browsing import BROWSER_TIMEOUT_MS, axe_findings
 from tests.reporting.conftest import HOSTILE
 
 from vqathinker.reporting.page.write import write_page
@@ -43,7 +43,7 @@ class ReportBrowser:
     def _open(self, width: int, theme: str) -> "Page":
         viewport = {"width": width, "height": 800}
         page = self.browser.new_context(viewport=viewport, color_scheme=theme).new_page()
-        page.set_default_timeout(LONG_MS)
+        page.set_default_timeout(BROWSER_TIMEOUT_MS)
         page.on("console", lambda message: self.errors.append(message.text))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("request", lambda request: self.requests.append(request.url))

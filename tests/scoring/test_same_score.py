@@ -134,7 +134,7 @@ def test_answers_are_sampled_as_for_the_tables(
     scorer: LoadedPolicy, policy: LoadedPolicy, videos: Path
 ) -> None:
     clip = scorer.sample(videos / "1.mp4")
-    assert len(scorer.score_clips(clip, "mean").samples) == 3
+    assert len(scorer.ask(clip, "mean").samples) == 3
     assert (
         len(policy.ask(clip, "mean").samples) == 16
     )  # the default, because its folder records no number

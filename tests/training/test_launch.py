@@ -43,7 +43,7 @@ def command(tmp_path: Path, training_set: Any) -> Callable[..., list[str]]:
         files = {
             "params": stamp, "policy": folder / "base", "manifest": folder / "manifest.parquet",
             "clips": training_set.clips, "perturbations": folder / "perturbations.parquet",
-            "out": out,
+            "output": out,
         }  # fmt: skip
         options = [part for name, path in files.items() for part in (f"--{name}", str(path))]
         return [sys.executable, "-m", "vqathinker", "train", "grpo", *options]

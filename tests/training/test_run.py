@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from tests.training.conftest import RolloutCall, Settings, same_weights, weights_after
 
 from vqathinker.errors import InputError
-from vqathinker.reporting.plot_data import PANELS
+from vqathinker.reporting.plot_data import PANEL_TITLES
 
 
 def history(out: Path) -> pd.DataFrame:
@@ -32,7 +32,7 @@ def test_run_writes_history_and_departs_from_the_reference(finished: Path) -> No
     assert table["step"].tolist() == [1, 2, 3]
     checkpoints = {path.name for path in (finished / "checkpoints").iterdir()}
     assert checkpoints == {"checkpoint-2", "checkpoint-3"}  # every second step, and the last
-    assert table[list(PANELS)].notna().all(axis=None)
+    assert table[list(PANEL_TITLES)].notna().all(axis=None)
     assert table["failures"].between(0, 1).all()
     assert abs(table["kl"][0]) < 1e-6
     assert table["kl"][1:].min() > 1e-7

@@ -74,7 +74,7 @@ def test_after_a_pull_snakemake_reruns_nothing(clone, reproduced):
     clone.set_param("report.title", "Other")
     output = clone.snakemake("--dry-run")
     assert UP_TO_DATE in output
-    assert "\nwrite_page " in output
+    assert "\nwrite_report " in output
     assert "\npredict " not in output
 
     clone.run("git", "checkout", "params.yaml")

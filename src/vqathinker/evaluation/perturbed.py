@@ -66,7 +66,7 @@ def predict_perturbed(  # noqa: PLR0913  inputs, settings and outputs of a comma
     # A batch of clips also holds their copies, so it takes fewer clips.
     batches = split_batches(selected, max(1, settings.batch_size // (1 + len(perturbations.kinds))))
     predict_batch = partial(_predict_batch, job, perturbations, preference.seed)
-    predict_batches(out, origin, "perturbed", batches, predict_batch, times)
+    predict_batches(out, origin, "predict_perturbed", batches, predict_batch, times)
 
 
 def _predict_batch(

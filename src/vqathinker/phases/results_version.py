@@ -14,7 +14,7 @@ _CHANGES: dict[str, tuple[str, ...]] = {
     "base": ("base policies: demo, hub, policy folder, authors' weights",),
     "train": (
         "GRPO with the k3 estimator, log-probabilities without <IMG_CONTEXT>",
-        "columns of history.csv renamed",
+        "columns of history.csv renamed, kept clips encoded one at a time",
     ),
     "export": ("policies with adapters merged in float32",),
     "predict": ("greedy, mean and expected scores", 'status "truncated" instead of "cut_off"'),
