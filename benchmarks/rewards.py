@@ -101,7 +101,9 @@ def time_shape(shape: Shape, number: int, repeats: int) -> Timed:
     completions = [[Completion(text) for text in group] for group in texts]
     batches = len(mos) // shape.videos
     ours, rewards = clock(
-        lambda: compute_rewards(completions, mos, None, PARAMS, AUTHORS, devices=batches).total,
+        lambda: (
+            compute_rewards(completions, mos, None, PARAMS, AUTHORS, device_batches=batches).total
+        ),
         repeats,
     )
     most = 3 if shape.targeted else 1  # a whole batch takes the loops many seconds

@@ -210,7 +210,7 @@ class Layout:
         return [] if self.params["judge"] is None else [path]
 
     def understanding_measures(self, folder: str) -> list[str]:
-        """Measures of the runs of a results folder on all `tasks`."""
+        """Paths of the measures of all runs of a results folder on all `tasks`."""
         runs = [run for run in self.runs(folder) if not self._cannot_train(run)]
         return self._files("understanding/measures", "json", product(runs, self.tasks))
 

@@ -46,7 +46,7 @@ class Device:
     """A GPU as in its data sheet: usable bytes of memory, FLOP/s, and bytes/s.
 
     `matrix` is FLOP/s of dense bf16 products on tensor cores, `single` in float32. `bandwidth` is
-    that of its own memory, `link` one way to another GPU of the machine.
+    that of its own memory, `link` is the one-way bandwidth to another GPU of the machine.
     """
 
     name: str

@@ -10,7 +10,7 @@ import pytest
 from vqathinker.errors import InputError
 from vqathinker.evaluation.predictions import write_predictions
 from vqathinker.evaluation.preference import (
-    ALL,
+    ALL_KINDS,
     mean_with_interval,
     measure_preference,
     write_preference,
@@ -55,7 +55,7 @@ def test_a_preference_of_one_has_wilsons_interval():
 
 def test_a_policy_that_ignores_the_order_has_preference_one_half():
     found = measure_preference(table(RAW, reverse=RAW, jitter=RAW), KINDS, alone(), HOW)
-    for kind in (*KINDS, ALL):
+    for kind in (*KINDS, ALL_KINDS):
         assert found[kind]["preference"][:3] == (0.5, None, None)
         assert "equal in every resample" in found[kind]["preference"].reason
         assert found[kind]["ties"] == 1
@@ -100,7 +100,7 @@ def test_the_written_result_is_reproducible(files: tuple[Path, Path], tmp_path: 
     content = json.loads(first.read_text(encoding="utf-8"))
     assert (content["run"], content["benchmark"], content["videos"]) == ("grpo", "mine", 24)
     assert (content["resampled_by"], content["n_groups"]) == ("content", 8)
-    assert list(content["kinds"]) == [*KINDS, ALL]
+    assert list(content["kinds"]) == [*KINDS, ALL_KINDS]
     assert content["kinds"]["reverse"]["preference"]["value"] == 1
 
 

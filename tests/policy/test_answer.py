@@ -13,7 +13,7 @@ from vqathinker.policy.answer import (
     STATUSES,
     Answer,
     Completion,
-    Prefix,
+    PartialAnswer,
     answer_start,
     extend_prefix,
     has_format,
@@ -159,11 +159,11 @@ def test_parsing_by_pieces_equals_parsing_the_whole(
     whole = parse_answer(
         Completion(f"<answer>{''.join(pieces)}{CLOSE}"), AnswerParams(parsing=reading, range=None)
     )
-    state: Any = Prefix()
+    state: Any = PartialAnswer()
     for piece in [*pieces, CLOSE[:split], CLOSE[split:]]:
-        if isinstance(state, Prefix) and piece:
+        if isinstance(state, PartialAnswer) and piece:
             state = extend_prefix(state, piece, reading)
-    assert not isinstance(state, Prefix)
+    assert not isinstance(state, PartialAnswer)
     assert state == whole.score
 
 

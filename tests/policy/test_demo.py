@@ -18,7 +18,7 @@ from vqathinker.policy.folder.checkpoint import load_policy
 from vqathinker.policy.folder.hashes import policy_hash
 from vqathinker.policy.generation import EncodedPrompts, Sampling, generate, uniform_numbers
 from vqathinker.policy.inputs import prompt_ids
-from vqathinker.policy.prompt import KINDS, WORDS, degradation_question
+from vqathinker.policy.prompt import DEGRADATION_NAMES, DEGRADATION_WORDS, degradation_question
 from vqathinker.policy.tiny import build_policy, build_tokenizer
 from vqathinker.video.store import ClipStore
 
@@ -31,7 +31,7 @@ Source = Callable[..., Path]
 def degradations(tmp_path: Path, tiny_clips: Path) -> Source:
     """degradations(kinds) writes degradations.csv with one row per clip."""
 
-    def write(kinds: tuple[str, ...] = tuple(KINDS)) -> Path:
+    def write(kinds: tuple[str, ...] = tuple(DEGRADATION_WORDS)) -> Path:
         ids = ClipStore([tiny_clips]).ids
         table = pd.DataFrame({"video": ids, "content": "c000"})
         table["kind"] = [kinds[i % len(kinds)] for i in range(len(ids))]
@@ -87,7 +87,7 @@ def clips(tiny_params: DemoBaseParams) -> demo.EncodedClips:
     """64 clips; number k of the motion feature encodes the strength if the kind is k."""
     generator = torch.Generator().manual_seed(0)
     policy = build_policy(tiny_params, build_tokenizer(demo.PHRASES), 56)
-    words = len(set(KINDS.values()))
+    words = len(set(DEGRADATION_WORDS.values()))
     kind, strength = torch.arange(64) % words, torch.rand(64, generator=generator)
     motion = torch.zeros(64, policy.model.motion_encoder.dim)
     motion[torch.arange(64), kind] = 1 + 2 * strength
@@ -128,4 +128,4 @@ def test_format_stage_learns_to_answer_with_the_kind(
 ) -> None:
     completions = sample(degradation_question(demo.kind_options([4, 2, 0, 1, 3])))
     kinds = [text.partition("<answer>")[2].partition("</answer>")[0] for text in completions]
-    assert sum(kind in WORDS for kind in kinds) > 0.5 * 64  # 0 before training
+    assert sum(kind in DEGRADATION_NAMES for kind in kinds) > 0.5 * 64  # 0 before training

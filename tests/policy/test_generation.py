@@ -50,7 +50,7 @@ def test_greedy_equals_argmax_of_full_forwards(
     policy: Model, prompts: EncodedPrompts, ids: Tensor, pixels: Tensor,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(generation, "SPARE_TOKENS", 2)  # the cache grows twice
+    monkeypatch.setattr(generation, "CACHE_GROWTH_TOKENS", 2)  # the cache grows twice
     done = generate(policy, prompts, ROWS, 6, NEVER).ids
     assert done == [step_by_step(policy, ids, pixels[row], 6) for row in ROWS.tolist()]
     assert len(set(map(tuple, done))) > 1  # otherwise the test proves little

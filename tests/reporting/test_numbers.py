@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from tests.programs import program_or_skip
 
-from vqathinker.evaluation.preference import ALL
+from vqathinker.evaluation.preference import ALL_KINDS
 from vqathinker.reporting.figures import write_curves, write_preference_figure, write_scatters
 from vqathinker.reporting.formats import write_table
 from vqathinker.reporting.numbers import write_numbers
@@ -55,7 +55,7 @@ def preference(folder: Path) -> Path:
     }  # fmt: skip
     about = {"run": "grpo", "benchmark": "seen", "score": "greedy", "provenance": "c0ffee" * 10}
     path = folder / "preference.json"
-    path.write_text(json.dumps({**about, "kinds": {ALL: kind}}), encoding="utf-8")
+    path.write_text(json.dumps({**about, "kinds": {ALL_KINDS: kind}}), encoding="utf-8")
     return path
 
 
@@ -106,7 +106,7 @@ def test_files_have_only_the_numbers_of_the_tables(tables, tmp_path):
     numbers = read(out, "grpo/scores/seen.json")
     assert (numbers["srcc_low"], numbers["srcc_high"], numbers["n"]) == (0.9, 0.99, 12)
     assert "plcc_low" not in numbers
-    numbers = read(out, f"grpo/preference/seen/{ALL}.json")
+    numbers = read(out, f"grpo/preference/seen/{ALL_KINDS}.json")
     assert numbers == {"n": 6, "value": 0.75, "low": 0.5, "high": 1.0}
     assert read(out, "grpo/attribution/made/accuracy.json") == {"n": 8, "value": 0.25}
     assert not (out / "runs" / "base" / "attribution").exists()

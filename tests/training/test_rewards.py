@@ -176,7 +176,7 @@ class TestComputeRewards:
 
     def test_scope_device_compares_within_a_device(self) -> None:
         groups, mos = [*self.GROUPS, *self.WORSE], [*self.MOS, *self.MOS]
-        table = compute_rewards(groups, mos, groups, params(), AUTHORS, devices=2)
+        table = compute_rewards(groups, mos, groups, params(), AUTHORS, device_batches=2)
         parts = [
             compute_rewards(groups[:2], mos[:2], groups[:2], params(), AUTHORS),
             compute_rewards(groups[2:], mos[2:], groups[2:], params(), AUTHORS),
@@ -191,6 +191,6 @@ class TestComputeRewards:
     def test_scope_global_ignores_devices(self) -> None:
         groups, mos = [*self.GROUPS, *self.WORSE], [*self.MOS, *self.MOS]
         everywhere = params(ranking={"scope": "global"})
-        spread = compute_rewards(groups, mos, None, everywhere, AUTHORS, devices=2)
-        one = compute_rewards(groups, mos, None, params(), AUTHORS, devices=1)
+        spread = compute_rewards(groups, mos, None, everywhere, AUTHORS, device_batches=2)
+        one = compute_rewards(groups, mos, None, params(), AUTHORS, device_batches=1)
         np.testing.assert_allclose(spread.rewards["ranking"], one.rewards["ranking"])

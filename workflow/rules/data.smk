@@ -23,7 +23,7 @@ rule fetch:
         **RESOURCES["video"],
     params:
         source=subpath(output.receipt, strip_suffix=".json"),
-        download=key_path(LAYOUT.scale, RESOLVED).as_posix(),
+        download=key_path(LAYOUT.scale, RESOLVED_PARAMS).as_posix(),
     shell:
         "vqathinker data fetch {wildcards.set:q} --params {input.key:q} --download {params.download:q}"
         " --workers {threads} --output {params.source:q} --receipt {output.receipt:q} 2> {log:q}"

@@ -24,7 +24,7 @@ from vqathinker.layout import Layout
 from vqathinker.params import resolve_config
 from vqathinker.phases.cards import missing_sets, describe_missing
 from vqathinker.phases.gpus import check_gpus, visible_gpus
-from vqathinker.phases.keys import RESOLVED, JobKeys, key_path
+from vqathinker.phases.keys import RESOLVED_PARAMS, JobKeys, key_path
 from vqathinker.phases.locks import lock_folder
 from vqathinker.phases.dvc_pull import reset_pulled_times
 from vqathinker.phases.slurm_jobs import describe_jobs, earlier_jobs, wait_for_jobs
@@ -81,7 +81,7 @@ onstart:
         logger.info(line)
     if PARAMS["data"]["demo"] is None:
         # With --use-conda, the command may exist only in the environments of rules.
-        status = f"vqathinker data status --params {quote(str(key_path(LAYOUT.scale, RESOLVED)))}"
+        status = f"vqathinker data status --params {quote(str(key_path(LAYOUT.scale, RESOLVED_PARAMS)))}"
         shell(
             f"if command -v vqathinker > /dev/null; then {status}; else echo 'See: {status}'; fi"
         )

@@ -174,11 +174,11 @@ def preference(
     Example: vqathinker preference --manifest data/demo_indomain/manifest.parquet --perturbed
     results/demo/perturbed/grpo/demo_indomain.parquet --output my-preference.json
     """
-    from vqathinker.evaluation.preference import ALL, write_preference
+    from vqathinker.evaluation.preference import ALL_KINDS, write_preference
     from vqathinker.params import MetricsParams, load_section
 
     intervals = load_section(params, MetricsParams).intervals
-    result = write_preference(manifest, perturbed, output, intervals)["kinds"][ALL]
+    result = write_preference(manifest, perturbed, output, intervals)["kinds"][ALL_KINDS]
     typer.echo(f"{output}: preference {result['preference']['value']}, {result['n']} pairs")
 
 

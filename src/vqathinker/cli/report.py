@@ -69,7 +69,7 @@ def figures(
 ) -> None:
     """Draw training curves and scatter plots.
 
-    Scores are plotted against labels (MOS). The plotted numbers are written as CSV, too.
+    Scores are plotted against labels (MOS). The plotted numbers are also written as CSV.
 
     Example: vqathinker figures --predictions results/demo/predictions/grpo/*.parquet --manifest
     data/demo_*/manifest.parquet --history models/demo/grpo/history.csv --output my-figures

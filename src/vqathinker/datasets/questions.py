@@ -7,9 +7,9 @@ mark.
 
 Q-Bench-Video has yes/no, what/how and open-ended questions about one or two videos. Source: the
 fields that GPT_test.py of Q-Future/Q-Bench-Video at c9ca173 reads: `video_name`, `question`,
-`answers` (a list of texts without letters), `question_type`, `context`; and `correct_choice`, which
-only the development file has. The file itself was not available when this code was written, so
-these assumptions are checked, and violations are errors that name their location:
+`answers` (a list of strings without letters), `question_type`, `context`; and `correct_choice`,
+which only the development file has. The file itself was not available when this code was written,
+so these assumptions are checked, and violations are errors that name their location:
 
 1. `correct_choice` is the letter of an option ("A" or "A.") or its text. For an open-ended question
    it is the reference answer, unless `answers` has exactly one element.
@@ -71,7 +71,7 @@ def _parse_question(line: str, place: str) -> Question:
 
 
 QuestionType = Literal["yes/no", "what/how", "open-ended"]
-CONCERNS = ("technical", "aesthetic", "temporal", "aigc")
+QUALITY_ASPECTS = ("technical", "aesthetic", "temporal", "aigc")
 _TYPES: dict[str, QuestionType] = {
     "yesno": "yes/no", "yesorno": "yes/no", "whathow": "what/how", "openended": "open-ended",
 }  # fmt: skip
@@ -144,8 +144,8 @@ def _parse_q_bench(item: Mapping[str, Any], place: str) -> QBenchQuestion:
     concern = item.get("concern")
     if concern is not None:
         concern = str(concern).strip().casefold()
-        if concern not in CONCERNS:
-            expected = ", ".join(CONCERNS)
+        if concern not in QUALITY_ASPECTS:
+            expected = ", ".join(QUALITY_ASPECTS)
             raise LabelError(f"{place}: concern is {concern!r}, expected one of {expected}")
     if kind == "open-ended":
         reference = choice or (options[0] if len(options) == 1 else None)

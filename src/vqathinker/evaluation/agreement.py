@@ -177,7 +177,7 @@ def pairwise_accuracy(
     pairs: Integers,
     confidence: float = 0.95,
 ) -> Estimate:
-    """Share of `pairs` (see `draw_pairs`) that `scores` (videos,) order as `mos` does, in 0…1.
+    """Share of `pairs` (see `draw_pairs`) that `scores` and `mos` put in the same order, in 0…1.
 
     The interval is Wilson's. If pairs share contents, given as `groups` (videos,), the number of
     pairs is divided by their design effect, and the quantile is Student's t.

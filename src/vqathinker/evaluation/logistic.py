@@ -70,7 +70,7 @@ def resample_logistic(
     generator: np.random.Generator,
     resamples: int,
 ) -> tuple[Statistic, Statistic]:
-    """PLCC and RMSE after the logistic, resampled; the arguments are those of `bootstrap`."""
+    """Bootstrap resamples of PLCC and RMSE after the logistic fit; arguments as in `bootstrap`."""
     x, y = np.asarray(scores, dtype=float), np.asarray(mos, dtype=float)
     fit, numbers = fit_logistic(x, y), group_numbers(groups, len(y))
     number = len(np.unique(numbers))

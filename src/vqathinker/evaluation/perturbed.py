@@ -47,7 +47,7 @@ def predict_perturbed(  # noqa: PLR0913  inputs, settings and outputs of a comma
     perturbations: PerturbationParams, preference: CompareParams, videos: Iterable[str], *,
     run: str, benchmark: str, out: Path, times: Path | None = None, device: Device = "cpu",
 ) -> None:  # fmt: skip
-    """Write a row for each chosen clip, of kind `raw`, and one for each of its perturbed copies.
+    """Write one row of kind `raw` for each selected clip, and one row for each perturbed copy.
 
     `preference.videos` clips are chosen from `videos`, the readable videos of the benchmark; those
     that are in `clips` are scored. Only greedy scores and scores of the kind `evaluation.score` are

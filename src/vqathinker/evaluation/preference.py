@@ -35,7 +35,7 @@ from vqathinker.params import IntervalsParams
 from vqathinker.parquet import read_columns
 from vqathinker.products import MANIFEST, PERTURBED
 
-ALL = "all"  # all kinds together
+ALL_KINDS = "all"  # all kinds together
 
 
 class KindPreference(TypedDict):
@@ -95,7 +95,7 @@ def measure_preference(
     pairs = scores.melt(id_vars=RAW, var_name="kind", ignore_index=False).reset_index()
     pairs["group"] = pairs["video"].map(groups)
     found = {kind: _measure(pairs[pairs["kind"] == kind], params) for kind in kinds}
-    return {**found, ALL: _measure(pairs, params)}
+    return {**found, ALL_KINDS: _measure(pairs, params)}
 
 
 def _measure(pairs: pd.DataFrame, params: IntervalsParams) -> KindPreference:

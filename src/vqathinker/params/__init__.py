@@ -49,7 +49,7 @@ from vqathinker.params.evaluation import (
     ThreadsParams,
     UnderstandingParams,
 )
-from vqathinker.params.model import ByName, Model, Name, Section, Whole
+from vqathinker.params.model import ByName, Model, Name, NonNegativeInt, Section
 from vqathinker.params.training import (
     AnswerParams,
     Launch,
@@ -77,7 +77,7 @@ class Parameters(Model):
     """params.yaml at one scale, with all rows of `runs` resolved."""
 
     scale: Name
-    seed: Whole
+    seed: NonNegativeInt
     data: DataParams
     download: DownloadParams
     clips: ClipsParams

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from vqathinker.params.model import Count, Model, Name, Positive, Section, Whole
+from vqathinker.params.model import Count, Model, Name, NonNegativeInt, Positive, Section
 
 # InternVL3 in the layout of transformers, by name of the base policy.
 REPOS = {
@@ -62,7 +62,7 @@ class DemoBaseParams(_Base):
     """A tiny policy that is built and pretrained locally."""
 
     kind: Literal["demo"]
-    seed: Whole
+    seed: NonNegativeInt
     motion: FilterBankParams
     vision: VisionSize
     text: TextSize
@@ -74,7 +74,7 @@ class HubBaseParams(_Base):
     """InternVL3 from the Hugging Face hub, with SlowFast and a new motion projector."""
 
     kind: Literal["hub"]
-    seed: Whole = Field(description="initialises the motion projector")
+    seed: NonNegativeInt = Field(description="initialises the motion projector")
     repo: str | None = Field(
         description="owner/name on the hub, or a folder; null: implied by `name`"
     )

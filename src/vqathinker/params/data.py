@@ -10,10 +10,10 @@ from vqathinker.params.model import (
     Count,
     Model,
     Name,
+    NonNegativeInt,
     NotNegative,
     Positive,
     Section,
-    Whole,
 )
 
 SettingName = Annotated[str, Field(pattern=r"^[1-9]\d*x[1-9]\d*$", description="frames x size")]
@@ -25,13 +25,13 @@ class MadeSetParams(Model):
 
     contents: Literal["seen", "unseen"] = Field(description="contents of the training set, or new")
     kinds: Literal["seen", "unseen"] = Field(description="degradations of the training set, or new")
-    damaged: Whole = Field(description="number of videos that are truncated on purpose")
+    damaged: NonNegativeInt = Field(description="number of videos that are truncated on purpose")
 
 
 class DemoDataParams(Model):
     """How the demo's videos are generated."""
 
-    seed: Whole
+    seed: NonNegativeInt
     versions: Count = Field(description="degraded versions per content")
     observer_noise: NotNegative = Field(description="standard deviation of the noise added to MOS")
     ffmpeg: str | None = Field(

@@ -10,10 +10,10 @@ from vqathinker.params.model import (
     Count,
     Model,
     Name,
+    NonNegativeInt,
     NotNegative,
     Positive,
     Section,
-    Whole,
 )
 
 QuestionKind = Literal["choice", "rating", "open"]
@@ -26,7 +26,7 @@ class SamplingParams(Model):
 
     answers: int = Field(ge=2, description="per clip")
     temperature: Positive
-    seed: Whole
+    seed: NonNegativeInt
 
 
 class ExpectationParams(Model):
@@ -63,7 +63,7 @@ class CompareParams(Section, key="preference"):
     """Which clips are compared with their perturbed copies."""
 
     videos: Count | None = Field(description="drawn from each benchmark; null: all")
-    seed: Whole = Field(description="for drawing videos and perturbations")
+    seed: NonNegativeInt = Field(description="for drawing videos and perturbations")
 
 
 class PreferenceParams(CompareParams):
@@ -76,7 +76,7 @@ class IntervalsParams(Model):
     """Confidence intervals of metrics."""
 
     resamples: int = Field(ge=100, description="bootstrap resamples")
-    seed: Whole
+    seed: NonNegativeInt
     confidence: float = Field(ge=0.5, lt=1, description="nominal coverage")
 
 
@@ -99,7 +99,7 @@ class UnderstandingParams(Section, key="understanding"):
     """Quality-understanding questions (docs/understanding.md)."""
 
     tasks: ByName[TaskParams]
-    seed: Whole = Field(description="for the order of options and the choice of questions")
+    seed: NonNegativeInt = Field(description="for the order of options and the choice of questions")
     max_questions: Count | None = Field(description="per task; null: all")
     answer_by: AnswerBy = Field(
         description="generated: the generated answer | letters, texts: the most likely option"
@@ -141,7 +141,7 @@ class ThreadsParams(Section, key="threads"):
 class JobResources(Model):
     """Resources of one job."""
 
-    gpu: Whole
+    gpu: NonNegativeInt
     mem_mb: Count
     runtime: Count = Field(description="minutes")
 

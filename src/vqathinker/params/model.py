@@ -8,7 +8,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
 T = TypeVar("T")
 # Without the extra, the JSON schema would accept a key that is not a Name.
 ByName = Annotated[dict[Name, T], Field(json_schema_extra={"additionalProperties": False})]
-Whole = Annotated[int, Field(ge=0)]
+NonNegativeInt = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]

@@ -12,10 +12,10 @@ from vqathinker.params.model import (
     Fraction,
     Model,
     Name,
+    NonNegativeInt,
     NotNegative,
     Positive,
     Section,
-    Whole,
 )
 
 Launch = Literal["single", "cpu-2", "gpus", "zero2", "fsdp2"]
@@ -41,7 +41,7 @@ class TrainingParams(Section, key="training"):
     gradient_accumulation: Count = Field(description="device batches per optimiser step")
     learning_rate: Positive
     schedule: Literal["linear", "cosine", "constant", "constant_with_warmup"]
-    warmup_steps: Whole
+    warmup_steps: NonNegativeInt
     epochs: Positive
     max_steps: Count | None = Field(description="optimiser steps; null: follow epochs")
     beta: NotNegative = Field(description="weight of the KL divergence from the reference policy")
@@ -54,7 +54,7 @@ class TrainingParams(Section, key="training"):
         default=1, description="optimiser steps per batch of rollouts; TRL's num_iterations"
     )
     temperature: Positive = Field(description="for sampling rollouts")
-    top_k: Whole = Field(
+    top_k: NonNegativeInt = Field(
         default=0, description="rollouts are sampled from the k likeliest tokens; 0: all"
     )
     max_new_tokens: Count = Field(description="maximum length of a rollout")
@@ -167,7 +167,7 @@ class PromptParams(Section, key="prompt"):
 class RunSettings(Model):
     """Settings that the training of a run depends on."""
 
-    seed: Whole
+    seed: NonNegativeInt
     training: TrainingParams
     rewards: RewardsParams
     answer: AnswerParams

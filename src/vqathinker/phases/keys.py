@@ -22,7 +22,7 @@ from vqathinker.phases.results_version import RESULTS_VERSION
 from vqathinker.phases.trees import Tree, leaves, only, without
 
 FOLDER = Path("workflow/keys")
-RESOLVED = "params"  # all parameters of the scale; input of no rule
+RESOLVED_PARAMS = "params"  # all parameters of the scale; input of no rule
 
 # Jobs whose outputs all scales share: data/, clips/, models/base/.
 _SHARED = {"fetch", "manifest", "decode", "perturb", "base"}
@@ -151,8 +151,8 @@ class JobKeys:
 
     def write(self) -> None:
         """Write the files whose content has changed."""
-        if _read(key_path(self._scale, RESOLVED)) != self._resolved:
-            _write(key_path(self._scale, RESOLVED), self._resolved)
+        if _read(key_path(self._scale, RESOLVED_PARAMS)) != self._resolved:
+            _write(key_path(self._scale, RESOLVED_PARAMS), self._resolved)
         for rule in _FOLDERS:
             (FOLDER / self._scale / rule).mkdir(parents=True, exist_ok=True)
         for key, path in self._paths.items():

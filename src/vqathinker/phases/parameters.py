@@ -92,7 +92,7 @@ def _with_seeds(
             further = f"{name}-seed{seed}"
             if further in rows:
                 raise InputError(
-                    f"{where}.seeds has {seed}, but there already is a row {further}; rename it"
+                    f"{where}.seeds has {seed}, but there is already a row {further}; rename it"
                 )
             yield further, plain | {"seed": seed, "group": "ablation", "of": name}
 

@@ -73,7 +73,7 @@ def parse_yaml(text: str | bytes) -> Any:
     {'a': 2e-06, 'b': 10, 'c': 'on', 'd': '1:30', 'e': None}
 
     Raises:
-        yaml.YAMLError: the text is not YAML, or has a duplicate key.
+        yaml.YAMLError: the text is not valid YAML, or has a duplicate key.
     """
     return yaml.load(text, Loader=_Loader)  # noqa: S506  it is a safe loader
 

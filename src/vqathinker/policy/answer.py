@@ -163,7 +163,7 @@ _CLOSING = "</"
 _NUMBER_PREFIX = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?)?")
 
 
-class Prefix(NamedTuple):
+class PartialAnswer(NamedTuple):
     """The beginning of an answer that may still become a score."""
 
     number: str = ""
@@ -171,7 +171,7 @@ class Prefix(NamedTuple):
 
 
 @lru_cache(maxsize=1 << 16)  # the same prefixes occur for every clip
-def prefix_value(prefix: Prefix) -> float | None:
+def prefix_value(prefix: PartialAnswer) -> float | None:
     """The number so far; None before its first digit, or if words may follow it."""
     digits = prefix.number.rstrip(".")
     # After whitespace, words may follow, which make a strict answer invalid.
@@ -181,45 +181,47 @@ def prefix_value(prefix: Prefix) -> float | None:
 
 
 @lru_cache(maxsize=1 << 16)
-def extend_prefix(prefix: Prefix, piece: str, reading: AnswerParsing) -> Prefix | float | None:
+def extend_prefix(
+    prefix: PartialAnswer, piece: str, reading: AnswerParsing
+) -> PartialAnswer | float | None:
     """Extend the text after `<answer>` by the text of a token.
 
     Returns:
         The score, as soon as no continuation can change it; None if there can be none.
 
-    >>> extend_prefix(Prefix("3"), ".4", "strict")
-    Prefix(number='3.4', tail='')
-    >>> extend_prefix(Prefix("3.4"), "</answer>", "strict")
+    >>> extend_prefix(PartialAnswer("3"), ".4", "strict")
+    PartialAnswer(number='3.4', tail='')
+    >>> extend_prefix(PartialAnswer("3.4"), "</answer>", "strict")
     3.4
-    >>> extend_prefix(Prefix("3", " "), "out", "strict")
-    >>> extend_prefix(Prefix("3"), " out", "authors")
+    >>> extend_prefix(PartialAnswer("3", " "), "out", "strict")
+    >>> extend_prefix(PartialAnswer("3"), " out", "authors")
     3.0
     """
     text = prefix.number + prefix.tail + piece
     return _extend_strict(text) if reading == "strict" else _extend_authors(text)
 
 
-def _extend_strict(text: str) -> Prefix | float | None:
+def _extend_strict(text: str) -> PartialAnswer | float | None:
     before, bracket, rest = text.partition("<")
     number, tag = before.strip(), bracket + rest
     space = before.lstrip()[len(number) :][:1]  # one character represents all of them
     if not (space or tag):
-        return Prefix(number) if _NUMBER_PREFIX.fullmatch(number) else None
+        return PartialAnswer(number) if _NUMBER_PREFIX.fullmatch(number) else None
     if not NUMBER.fullmatch(number) or not may_close_answer(tag):
         return None
-    return float(number) if tag.startswith(_CLOSING) else Prefix(number, space + tag)
+    return float(number) if tag.startswith(_CLOSING) else PartialAnswer(number, space + tag)
 
 
-def _extend_authors(text: str) -> Prefix | float | None:
+def _extend_authors(text: str) -> PartialAnswer | float | None:
     answer, closed, _ = text.partition(_CLOSING)
     found = AUTHORS_NUMBER.search(answer)
     if found is None:
         sign, tag = ("-" if answer.endswith("-") else ""), ("<" if answer.endswith("<") else "")
-        return None if closed else Prefix(sign, tag)
+        return None if closed else PartialAnswer(sign, tag)
     after = answer[found.end() :]
     if closed or after not in {"", "."}:
         return float(found.group())
-    return Prefix(found.group() + after)
+    return PartialAnswer(found.group() + after)
 
 
 def may_close_answer(text: str) -> bool:

@@ -23,7 +23,12 @@ from vqathinker.policy.folder.checkpoint import save_policy
 from vqathinker.policy.inputs import default_generation_config, prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.motion.filter_bank import FilterBank
-from vqathinker.policy.prompt import KINDS, LEVELS, WORDS, degradation_question
+from vqathinker.policy.prompt import (
+    DEGRADATION_NAMES,
+    DEGRADATION_WORDS,
+    LEVELS,
+    degradation_question,
+)
 from vqathinker.policy.tiny import build_policy, build_tokenizer
 from vqathinker.products import DEGRADATIONS
 from vqathinker.video.store import ClipStore
@@ -33,7 +38,13 @@ _SCORE_ANSWER = _REASONING + "<answer>{score:.2f}</answer>"
 _KIND_ANSWER = _REASONING + "<answer>{kind}</answer>"
 _OPTION_LABELS = ("A:", *(f", {letter}:" for letter in "BCDE"))
 # Each is one token, see `build_tokenizer`.
-PHRASES = ("I see", ".", *(f" {word}" for word in (*LEVELS, *WORDS)), *WORDS, *_OPTION_LABELS)
+PHRASES = (
+    "I see",
+    ".",
+    *(f" {word}" for word in (*LEVELS, *DEGRADATION_NAMES)),
+    *DEGRADATION_NAMES,
+    *_OPTION_LABELS,
+)
 _NOISE = 0.05  # on motion features, in their standard deviations: 900 clips are few
 # Weight of the loss on visual tokens, and how rarely it is computed: it is slow and helps little.
 _VISUAL_WEIGHT, _VISUAL_EVERY = 0.3, 12
@@ -55,7 +66,7 @@ class EncodedClips:
 
     frames: Tensor  # (clips, frames, K, 4 x vision width)
     motion: Tensor  # (clips, dim), calibrated
-    kind: Tensor  # (clips,), index of WORDS
+    kind: Tensor  # (clips,), index of DEGRADATION_NAMES
     strength: Tensor  # (clips,), 0..1
 
 
@@ -67,7 +78,7 @@ def prepare_base(
     with reading(degradations, *DEGRADATIONS):
         table = pd.read_csv(degradations, dtype={"video": str}).set_index("video")
         table = table.astype({"kind": str, "strength": float}).loc[store.ids]
-        table["kind"] = [WORDS.index(KINDS[kind]) for kind in table["kind"]]
+        table["kind"] = [DEGRADATION_NAMES.index(DEGRADATION_WORDS[kind]) for kind in table["kind"]]
     first = store.frames(store.ids[0])
     tokenizer = build_tokenizer(PHRASES)
     policy = build_policy(params, tokenizer, first.shape[-1])
@@ -116,7 +127,7 @@ def _train_perception(
     """Train the projectors so that a linear head, which is dropped later, predicts degradations."""
     visual_projector, motion = policy.model.multi_modal_projector, policy.model.motion_projector
     hidden = policy.config.text_config.hidden_size
-    head = nn.utils.skip_init(nn.Linear, hidden, len(WORDS) + 1)
+    head = nn.utils.skip_init(nn.Linear, hidden, len(DEGRADATION_NAMES) + 1)
     nn.init.normal_(head.weight, std=head.in_features**-0.5, generator=generator)
     nn.init.zeros_(head.bias)
     optimiser = _Optimiser(
@@ -135,7 +146,7 @@ def _train_perception(
 def _perception_loss(predicted: Tensor, encoded: EncodedClips, pick: Tensor) -> Tensor:
     """`predicted` (clips, kinds + 1): the strength of each kind, and the strength of any kind."""
     strength = encoded.strength[pick, None]
-    each = nn.functional.one_hot(encoded.kind[pick], len(WORDS)) * strength
+    each = nn.functional.one_hot(encoded.kind[pick], len(DEGRADATION_NAMES)) * strength
     return nn.functional.mse_loss(predicted, torch.cat([each, strength], 1)) * predicted.shape[1]
 
 
@@ -156,7 +167,9 @@ def _train_answer_format(
         pick = torch.randint(len(encoded.kind), (clips,), generator=generator)
         turn = step % _QUESTION_EVERY
         if turn == _QUESTION_EVERY - 1:
-            options = kind_options(torch.randperm(len(WORDS), generator=generator).tolist())
+            options = kind_options(
+                torch.randperm(len(DEGRADATION_NAMES), generator=generator).tolist()
+            )
             question = degradation_question(options)
             ids = prompt_ids(tokenizer, "evaluation", frames, tokens, question=question)
             answers = kind_answers(tokenizer, encoded.kind[pick], encoded.strength[pick])
@@ -198,9 +211,9 @@ class _Optimiser:
 
 
 def kind_options(order: Sequence[int]) -> str:
-    """The options of the question about the kind; `order` is a permutation of `WORDS`' indices."""
+    """The options of the question about the kind; `order` has indices of `DEGRADATION_NAMES`."""
     options = zip(_OPTION_LABELS, order, strict=True)
-    return "".join(f"{label} {WORDS[index]}" for label, index in options)
+    return "".join(f"{label} {DEGRADATION_NAMES[index]}" for label, index in options)
 
 
 def score_answers(
@@ -208,7 +221,7 @@ def score_answers(
 ) -> Tensor:
     """Token ids (2 · clips, tokens) of answers with `score`, then of answers with 6 - `score`.
 
-    `kind` (clips,) is an index of `WORDS`, `strength` (clips,) is in 0..1.
+    `kind` (clips,) is an index of `DEGRADATION_NAMES`, `strength` (clips,) is in 0..1.
     """
     # Scores are mirrored around 3, so that no step has even a chance correlation of degradation and
     # score.
@@ -232,7 +245,7 @@ def token_weights(tokenizer: PreTrainedTokenizerFast) -> Tensor:
     weight = torch.ones(len(tokenizer))
     # Scores are random: only their format is to be learned.
     weight[tokenizer.convert_tokens_to_ids(list("0123456789"))] = 0.2
-    words = [*(f" {word}" for word in (*LEVELS, *WORDS)), *WORDS]
+    words = [*(f" {word}" for word in (*LEVELS, *DEGRADATION_NAMES)), *DEGRADATION_NAMES]
     ids = tokenizer(words, add_special_tokens=False)["input_ids"]
     weight[torch.tensor(ids)[:, 0]] = 3.0
     return weight
@@ -240,7 +253,7 @@ def token_weights(tokenizer: PreTrainedTokenizerFast) -> Tensor:
 
 def _words(kind: Tensor, strength: Tensor) -> tuple[list[str], list[str]]:
     level = (strength * len(LEVELS)).long().clamp(max=len(LEVELS) - 1)
-    return [LEVELS[index] for index in level], [WORDS[index] for index in kind]
+    return [LEVELS[index] for index in level], [DEGRADATION_NAMES[index] for index in kind]
 
 
 def _tokenize(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> Tensor:

@@ -22,7 +22,7 @@ from transformers import DynamicCache, PreTrainedTokenizerBase
 from vqathinker.choices import AnswerParsing
 from vqathinker.params import EXPECTATION, ExpectationParams
 from vqathinker.policy.answer import (
-    Prefix,
+    PartialAnswer,
     answer_start,
     extend_prefix,
     may_close_answer,
@@ -56,8 +56,8 @@ class _Node(NamedTuple):
     """A token of a branch, and the answer up to it."""
 
     token: int
-    number: str  # as in `Prefix`
-    tail: str  # as in `Prefix`
+    number: str  # as in `PartialAnswer`
+    tail: str  # as in `PartialAnswer`
     probability: float
     ancestors: tuple[int, ...]  # their columns in the cache
 
@@ -173,7 +173,9 @@ class _Search:
         )
         for (number, place), probability in zip(places, kept_probabilities, strict=True):
             node, (token, piece) = nodes[number], self._tokens.usable[place]
-            found = extend_prefix(Prefix(node.number, node.tail), piece, self._tokens.reading)
+            found = extend_prefix(
+                PartialAnswer(node.number, node.tail), piece, self._tokens.reading
+            )
             if isinstance(found, float):
                 self._scores.append((found, probability))
             elif found is not None and not self._is_out_of_range(found.number):
@@ -184,7 +186,7 @@ class _Search:
                 self._unexplored += probability
 
     def _is_out_of_range(self, number: str) -> bool:
-        value = prefix_value(Prefix(number))
+        value = prefix_value(PartialAnswer(number))
         if value is None:
             return False
         low, high = self._limits
@@ -202,7 +204,7 @@ class _Search:
         left = [node for _, _, node in self._frontier]
         missing = math.fsum([self._dropped, *(node.probability for node in left)])
         for node in left:
-            value = prefix_value(Prefix(node.number, node.tail))
+            value = prefix_value(PartialAnswer(node.number, node.tail))
             if value is not None and math.isfinite(value):
                 inside.append((min(max(value, low), high), node.probability))
         return Expectation(*_mean_and_deviation(inside), mass, missing)

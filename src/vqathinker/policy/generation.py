@@ -16,8 +16,8 @@ from transformers.cache_utils import DynamicLayer
 
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration, rows_per_chunk
 
-_ENDED_SHARE = 0.25  # of a batch: once this share has ended, those completions leave it
-SPARE_TOKENS = 128  # for which a layer of the cache allocates memory in advance
+_COMPACT_THRESHOLD = 0.25  # of a batch: once this share has ended, those completions leave it
+CACHE_GROWTH_TOKENS = 128  # for which a layer of the cache allocates memory in advance
 
 
 class EncodedPrompts(NamedTuple):
@@ -116,7 +116,7 @@ def generate(
         if ended == len(active) or step + 1 == max_new_tokens:
             break
         # Removing rows copies the cache, so it waits until enough completions have ended.
-        if ended >= _ENDED_SHARE * len(active):
+        if ended >= _COMPACT_THRESHOLD * len(active):
             if keep_cache:
                 done = select_rows(cache, ~is_open)
                 kept |= {n: CacheRow(done, row) for row, n in enumerate(active[~is_open].tolist())}
@@ -202,7 +202,7 @@ def _is_view(part: Tensor, buffer: Tensor, filled: int) -> bool:
 
 
 def _allocate(part: Tensor, filled: int) -> Tensor:
-    buffer = part.new_empty((*part.shape[:-2], filled + SPARE_TOKENS, part.shape[-1]))
+    buffer = part.new_empty((*part.shape[:-2], filled + CACHE_GROWTH_TOKENS, part.shape[-1]))
     buffer[..., : part.shape[-2], :] = part
     return buffer
 

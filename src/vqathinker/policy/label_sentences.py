@@ -12,7 +12,7 @@ from vqathinker.params.base import RELEASED
 _DEMO_SET, _RELEASED_SET = "demo_train", "lsvq_train"
 _MEANINGS: dict[str, str] = {
     "computed": "computed from how the clips were made, not judged by people",
-    "judged": "mean opinion scores (MOS) of people",
+    "judged": "mean opinion scores of people",
     "unknown": "of unknown origin: it is not recorded whether people judged them",
 }
 

@@ -12,7 +12,7 @@ from vqathinker.phases.yaml12 import parse_yaml
 
 # The demo's words for the strength and the kind of a degradation.
 LEVELS = ("no", "faint", "slight", "mild", "clear", "strong", "severe", "extreme")
-KINDS = {
+DEGRADATION_WORDS = {
     "x264": "compression",
     "x265": "compression",
     "vp9": "compression",
@@ -23,7 +23,7 @@ KINDS = {
     "stutter": "stutter",
     "drop": "stutter",
 }
-WORDS = tuple(dict.fromkeys(KINDS.values()))
+DEGRADATION_NAMES = tuple(dict.fromkeys(DEGRADATION_WORDS.values()))
 
 Setting = Literal["training", "evaluation"]
 

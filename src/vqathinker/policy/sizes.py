@@ -28,7 +28,7 @@ from vqathinker.video.sampling import ClipSetting, parse_setting
 # Pieces that InternVL3's tokenizer never merges: special tokens, words with the space before them,
 # single digits, and runs of other characters. Each is counted as one token, which is exact for
 # common English words.
-_PIECES = re.compile(
+_TOKEN_PATTERN = re.compile(
     r"<[|/]?\w+\|?>| ?[A-Za-z]+|[\u4e00-\u9fff]|\d|\n+| ?[^\sA-Za-z\d\u4e00-\u9fff<]+"
 )
 _TOKENS = 151674  # size of InternVL3's vocabulary
@@ -100,7 +100,7 @@ class PolicySizes:
         frame, parts = self.config.tokens_per_frame(clip.size), prompt.model_dump()
         if self.tokenizer is not None:
             return len(prompt_ids(self.tokenizer, setting, clip.frames, frame, **parts))
-        return len(_PIECES.findall(render_prompt(setting, clip.frames, frame, **parts)))
+        return len(_TOKEN_PATTERN.findall(render_prompt(setting, clip.frames, frame, **parts)))
 
     def vision_flops(self, clip: ClipSetting) -> float:
         """FLOP of the image encoder and its projector for a clip."""

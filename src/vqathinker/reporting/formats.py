@@ -14,13 +14,13 @@ from vqathinker.products import TABLE, Product
 Row = Mapping[str, Any]
 
 FILES = "files"  # key of a row, not a column: the files that its values come from
-COUNTS = ("n", "n_missing", "n_damaged", "n_no_score")
+COUNT_COLUMNS = ("n", "n_missing", "n_damaged", "n_no_score")
 MEASURES = ("srcc", "plcc")
 INTERVAL_ENDS = tuple(f"{name}_{end}" for name in MEASURES for end in ("low", "high"))
 NUMBER_COLUMNS = frozenset((
-    *COUNTS, *MEASURES, *INTERVAL_ENDS, *STATUSES, "benchmarks", "benchmarks_scored", "n_scored",
-    "distinct", "spread_error", "n_failed", "value", "low", "high", "chance", "majority",
-    "published",
+    *COUNT_COLUMNS, *MEASURES, *INTERVAL_ENDS, *STATUSES, "benchmarks", "benchmarks_scored",
+    "n_scored", "distinct", "spread_error", "n_failed", "value", "low", "high", "chance",
+    "majority", "published",
 ))  # fmt: skip
 # Columns of names and sentences, which stay text even if a value looks like a number.
 _TEXT_COLUMNS = frozenset(

@@ -14,7 +14,7 @@ from vqathinker.evaluation.origins import MISSING_SETS
 from vqathinker.params import DataParams, ReportParams, load_section
 from vqathinker.phases.parameters import read_params
 from vqathinker.reporting.formats import (
-    COUNTS,
+    COUNT_COLUMNS,
     FILES,
     INTERVAL_ENDS,
     MEASURES,
@@ -40,7 +40,7 @@ _MEASURE_COLUMNS = (
     "{}", "{}_low", "{}_high", "{}_rank", "paper_{}", "{}_difference", "paper_{}_in_interval",
 )  # fmt: skip
 MAIN_COLUMNS = (
-    "ours", "method", "training_data", "score", "domain", "benchmark", "benchmarks", *COUNTS,
+    "ours", "method", "training_data", "score", "domain", "benchmark", "benchmarks", *COUNT_COLUMNS,
     *(name.format(measure) for measure in MEASURES for name in _MEASURE_COLUMNS),
     "source_type", "comparable", "source", "reason",
 )  # fmt: skip
@@ -159,7 +159,7 @@ def _lines_of(scale: ReportScale, result: Mapping[str, Any]) -> Iterator[Line]:
         "benchmark": result["benchmark"], "score": result["score"], "ours": True,
         "comparable": True,
         "missing": MISSING_SETS in result.get("provenance", {}), FILES: result[FILES],
-        **{name: result.get(name) for name in (*COUNTS, *MEASURES, "reason")},
+        **{name: result.get(name) for name in (*COUNT_COLUMNS, *MEASURES, "reason")},
     }  # fmt: skip
     bounds = {bound: measures.get(bound[:4], {}).get(bound[5:]) for bound in INTERVAL_ENDS}
     yield _line(scale, **known, **bounds)
@@ -193,7 +193,7 @@ def _averages(scale: ReportScale, lines: Sequence[Line]) -> Iterator[Line]:
             "source_type": " and ".join(types) or None, "benchmarks": len(available), "over": names,
             FILES: list(dict.fromkeys(path for line in available for path in line[FILES])),
             "reason": "; ".join(reasons) or None,
-            **{name: _sum([line[name] for line in available]) for name in COUNTS},
+            **{name: _sum([line[name] for line in available]) for name in COUNT_COLUMNS},
         }  # fmt: skip
         for average in AVERAGES:
             weights = [1 if average == AVERAGES[1] else line["n"] for line in available]
@@ -313,7 +313,7 @@ def _cell(line: Line | None, measure: str, total: int, intervals: bool) -> Cell:
 def _our_grid(lines: Sequence[Line], notes: Sequence[str]) -> Grid:
     published = any(line["paper_srcc"] is not None for line in lines)
     named = {"run": "method", "score": "score", "domain": "domain", "benchmark": "benchmark"}
-    counted = dict(zip(("n", "missing", "damaged", "no score"), COUNTS, strict=True))
+    counted = dict(zip(("n", "missing", "damaged", "no score"), COUNT_COLUMNS, strict=True))
     of_measure = ["ours", "paper", "difference", "in interval"][: 4 if published else 1]
     columns = [Column(name, number=False) for name in named] + [Column(name) for name in counted]
     columns += [Column(name, group=HEADINGS[m]) for m in MEASURES for name in of_measure]

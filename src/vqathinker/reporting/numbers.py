@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from vqathinker.reporting.formats import COUNTS, MEASURES, read_table, write_text
+from vqathinker.reporting.formats import COUNT_COLUMNS, MEASURES, read_table, write_text
 from vqathinker.reporting.main_table import AVERAGES, MAIN_COLUMNS
 
-_SCORES = (*COUNTS, *(f"{name}{end}" for name in MEASURES for end in ("", "_low", "_high")))
+_SCORES = (*COUNT_COLUMNS, *(f"{name}{end}" for name in MEASURES for end in ("", "_low", "_high")))
 _PREFERENCE = ("run", "benchmark", "kind", "n", "preference", "low", "high")
 _QUESTIONS = ("run", "task", "measure", "part", "n", "value", "low", "high", "chance")
 

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from vqathinker.evaluation.preference import ALL
+from vqathinker.evaluation.preference import ALL_KINDS
 from vqathinker.params import TaskParams, UnderstandingParams
 from vqathinker.policy.answer import STATUSES
 from vqathinker.products import METRICS, PREFERENCE, UNDERSTANDING
 from vqathinker.reporting import published
 from vqathinker.reporting.formats import (
-    COUNTS,
+    COUNT_COLUMNS,
     FILES,
     INTERVAL_ENDS,
     MEASURES,
@@ -26,10 +26,18 @@ from vqathinker.reporting.formats import (
     read_results,
 )
 
-SCORING_COLUMNS = ("run", "benchmark", "domain", "score", *COUNTS, *MEASURES, *INTERVAL_ENDS)
+SCORING_COLUMNS = ("run", "benchmark", "domain", "score", *COUNT_COLUMNS, *MEASURES, *INTERVAL_ENDS)
 SCORE_TABLES = {
     "scoring": SCORING_COLUMNS,
-    "overall": ("run", "domain", "benchmarks", *COUNTS, "benchmarks_scored", "n_scored", *MEASURES),
+    "overall": (
+        "run",
+        "domain",
+        "benchmarks",
+        *COUNT_COLUMNS,
+        "benchmarks_scored",
+        "n_scored",
+        *MEASURES,
+    ),
     "scores": ("run", "benchmark", "score", "n_scored", "distinct", *MEASURES, "spread_error"),
     "answers": ("run", "benchmark", "answers", *STATUSES),
     "measures": ("run", "benchmark", "measure", "value", "low", "high", "published", "reason"),
@@ -115,9 +123,9 @@ def average(results: Sequence[Row]) -> Iterator[dict[str, Any]]:
         yield {
             "run": run, "domain": domain, "benchmarks": len(rows),
             FILES: [path for row in rows for path in row[FILES]],
-            **{name: sum(row[name] for row in rows) for name in COUNTS},
+            **{name: sum(row[name] for row in rows) for name in COUNT_COLUMNS},
             "benchmarks_scored": len(scored),
-            "n_scored": videos - sum(row[name] for row in scored for name in COUNTS[1:]),
+            "n_scored": videos - sum(row[name] for row in scored for name in COUNT_COLUMNS[1:]),
             **{name: sum(row[name] * row["n"] for row in scored) / videos if scored else None
                for name in MEASURES},
         }  # fmt: skip
@@ -162,7 +170,7 @@ def preference_grid(rows: Iterable[Row], title: str = _PREFERENCE_TITLE) -> Grid
         lines.setdefault(pair, {"run": pair[0], "benchmark": pair[1]})[row["kind"]] = (
             format_interval(row["preference"], row["low"], row["high"], 2)
         )
-        if row["kind"] == ALL:
+        if row["kind"] == ALL_KINDS:
             ties[pair] = format_cell(row["ties"], 2)
     table = [{**line, "ties": ties.get(pair, "–")} for pair, line in lines.items()]
     return plain_grid(title, list(table[0]) if table else ["run", "benchmark"], table)

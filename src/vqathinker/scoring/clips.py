@@ -37,7 +37,7 @@ class FoundClips(NamedTuple):
 
 
 def is_address(clip: str) -> bool:
-    """Whether a clip is on the web."""
+    """Whether a clip is an http(s) address."""
     return clip.lower().startswith(("http://", "https://"))
 
 

@@ -1,15 +1,15 @@
 """The rewards of VQAThinker: regression, ranking, format and temporal consistency, and their sum.
 
 All functions are pure, on arrays of shape (..., videos, group): `videos` of one batch are compared
-with each other, `group` are the G rollouts of a video, leading axes are separate batches (devices).
+with each other, `group` are the G rollouts of a video, leading axes are separate device batches.
 A score of NaN is a failure. `REWARDS` is the only list of rewards: the sum, the log, history.csv,
 the progress bar and the figures follow it. docs/extending.md shows how to add one.
 
 Source: docs/method.md, section 3; authors' `grpo_jsonl.py` and `grpo_trainer.py` at ee47a40.
 
-Departures from the released code, with the parameter that restores theirs:
+One departure from the released code, and options that differ from it:
 1. A failure (`policy.answer`) gets 0, the lowest regression and ranking reward. It is excluded from
-   mean and variance of its group, and counted. The authors draw a random score. Not available.
+   mean and variance of its group, and counted. The authors draw a random score. Cannot be restored.
 2. `coarse_penalty` 1 disables the penalty on coarse scores. Theirs: 0.8.
 3. `ranking.scope` "global" compares videos across devices. Theirs: "device".
 4. `temporal.rule` "video" tests each video by itself. Theirs: "batch" (released code) or
@@ -42,7 +42,8 @@ class RewardBatch:
 
     completions: Sequence[Sequence[Completion]]  # (batches · videos, group)
     scores: Floats  # (batches, videos, group); NaN for a failure
-    coarse: NDArray[np.bool_]  # (batches, videos, group) fewer than two decimals
+    # (batches, videos, group) fewer than two decimals; final zeros do not count
+    coarse: NDArray[np.bool_]
     tokens: NDArray[np.int_]  # (batches, videos, group) length of the completion
     mos: Floats  # (batches, videos) on the training scale
     statuses: Counter[AnswerStatus]
@@ -133,7 +134,7 @@ def temporal(
     ranking_above: float = 0.5,
     regression_above: float = 0.9,
 ) -> tuple[Floats, Floats]:
-    """Bonuses for the ranking and the regression reward if the order of frames mattered.
+    """Bonuses for ranking and regression if raw clips are rewarded at least like perturbed copies.
 
     A reward passes if `mean R(raw) ≥ mean R(perturbed)`. Then every raw rollout with R above its
     threshold gets `bonus`. Arrays are (..., videos, group); the perturbed group may have another
@@ -224,7 +225,8 @@ def reward_weights(weights: RewardWeights) -> dict[str, float]:
 class RewardTable:
     """All rewards of one batch, each of shape (videos, group)."""
 
-    rewards: dict[str, Floats]  # each of `REWARDS`, without its weight
+    # Each of `REWARDS` without its weight; `temporal` has those of the rewards that it adds to.
+    rewards: dict[str, Floats]
     total: Floats  # Σ weight · reward
     scores: Floats  # NaN for a failure
     statuses: Counter[AnswerStatus]
@@ -247,7 +249,7 @@ def compute_rewards(
     params: RewardsParams,
     answer: AnswerParams,
     *,
-    devices: int = 1,
+    device_batches: int = 1,
     thinking: bool = True,
 ) -> RewardTable:
     """Parse and reward G completions for each video.
@@ -256,15 +258,15 @@ def compute_rewards(
         completions: (videos, group).
         mos: (videos,) on the training scale, as `answer.range`.
         perturbed: (videos, any group); None if no weighted reward uses perturbed copies.
-        devices: with `ranking.scope` "device", the number of consecutive batches of equal size
-            whose videos are not compared with each other.
+        device_batches: with `ranking.scope` "device", the number of consecutive batches of equal
+            size whose videos are not compared with each other.
         thinking: whether the format includes reasoning.
 
     Raises:
         ValueError: a MOS is not finite, or a reward does not match its weight or the batch.
     """
     labels = np.asarray(mos, dtype=float)
-    batches = devices if params.ranking.scope == "device" else 1
+    batches = device_batches if params.ranking.scope == "device" else 1
     perturbed_batch = None
     if perturbed is not None:
         perturbed_batch = parse_batch(perturbed, labels, params, answer, batches, thinking=thinking)

@@ -59,8 +59,8 @@ def train(
     checkpoints are moved away first. `times` receives seconds and memory of each step.
 
     Raises:
-        InputError: perturbations are missing or of other clips, fewer clips have a label than a
-            step needs, or a loss or gradient is not finite.
+        InputError: perturbations are missing or belong to other clips, fewer clips have a label
+            than a step needs, or a loss or gradient is not finite.
         LockedError: another process trains this run.
     """
     training = settings.training

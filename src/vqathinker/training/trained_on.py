@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-_FACTS = ("fps", "duration_s")
+_RECORDED_FIELDS = ("fps", "duration_s")
 _SIDES = ("width", "height")
 _DECIMALS = 4
 _QUANTILES = 1000  # labels that are recorded, enough for the percentile of a score
@@ -30,13 +30,15 @@ def describe_training_set(manifest: Path, videos: set[str]) -> dict[str, Any]:
         `duration_s`.
     """
     schema = pq.read_schema(manifest)
-    columns = {"video", "mos_training", *_FACTS, *_SIDES} & set(schema.names)
+    columns = {"video", "mos_training", *_RECORDED_FIELDS, *_SIDES} & set(schema.names)
     table = pd.read_parquet(manifest, columns=sorted(columns))
     rows = table[table["video"].isin(videos)]
     metadata = json.loads((schema.metadata or {}).get(_SET, b"{}"))
     if set(_SIDES) <= columns:
         rows = rows.assign(side=rows[list(_SIDES)].min(axis=1))
-    facts = [name for name in ("side", *_FACTS) if name in rows and rows[name].notna().any()]
+    facts = [
+        name for name in ("side", *_RECORDED_FIELDS) if name in rows and rows[name].notna().any()
+    ]
     return {
         "set": metadata.get("set", manifest.parent.name),
         "label_origin": metadata.get("label_origin", "unknown"),

@@ -80,7 +80,7 @@ class VQAThinkerTrainer(ResumableTrainer, GRPOTrainer):
             self.ref_model = self.accelerator.prepare_model(reference, evaluation_mode=True)
 
     def _get_train_sampler(self, _: Dataset | None = None) -> EpochSampler:
-        """TRL's sampler does not know the epoch after a resume (departure 6)."""
+        """Draw the order of an epoch from seed and epoch, also after a resume (departure 6)."""
         return EpochSampler(
             self,
             mini_repeat_count=self.num_generations,
@@ -92,7 +92,7 @@ class VQAThinkerTrainer(ResumableTrainer, GRPOTrainer):
     # --- rollouts ---------------------------------------------------------------------------------
 
     def _prepare_inputs(self, generation_batch: Any) -> dict[str, Any]:
-        """TRL shuffles rollouts over the device batches of a step (departure 3)."""
+        """Sample when needed, and split rollouts into device batches in order (departure 3)."""
         passes = self.args.steps_per_generation * self.num_iterations  # per batch of rollouts
         if self._step % passes == 0 or self._buffered_inputs is None:
             rollouts = self._generate_and_score_completions(generation_batch)
@@ -101,7 +101,7 @@ class VQAThinkerTrainer(ResumableTrainer, GRPOTrainer):
         return inputs
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        """TRL drops columns that it does not know; the loss needs the clip of each rollout."""
+        """Keep the clip of each rollout, which the loss needs and TRL would drop."""
         self._clips = torch.tensor([row["clip"] for row in inputs], device=self.accelerator.device)
         batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
         return {**batch, "clip": self._clips}
@@ -172,7 +172,7 @@ class VQAThinkerTrainer(ResumableTrainer, GRPOTrainer):
             perturbed if self._sampler.perturbed_rollouts else None,
             self._rewards,
             self._answer,
-            devices=self.args.steps_per_generation,  # device batches are rolled out together
+            device_batches=self.args.steps_per_generation,  # device batches are rolled out together
             thinking=self._unwrap(self.model).config.thinking,
         )
         first = self.accelerator.process_index * len(videos) if is_global else 0
@@ -224,13 +224,13 @@ class VQAThinkerTrainer(ResumableTrainer, GRPOTrainer):
     # --- checkpoints between inner iterations -----------------------------------------------------
 
     def _save_rng_state(self, output_dir: str) -> None:
-        """TRL does not save rollouts, which the next inner iteration needs (departure 5)."""
+        """Save the rollouts, too, if the next inner iteration needs them (departure 5)."""
         super()._save_rng_state(output_dir)
         if self.state.global_step % self.num_iterations:
             torch.save(self._buffered_inputs, self._rollouts_file(output_dir))
 
     def _load_rng_state(self, checkpoint: str | None) -> None:
-        """TRL starts to count at 0 again, and so would sample new rollouts (departure 5)."""
+        """Restore step and rollouts; TRL would count from 0 and sample new ones (departure 5)."""
         super()._load_rng_state(checkpoint)
         self._step = self.state.global_step * self.args.gradient_accumulation_steps
         if checkpoint is None or not self.state.global_step % self.num_iterations:

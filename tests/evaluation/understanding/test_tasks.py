@@ -9,7 +9,7 @@ import pytest
 from vqathinker.errors import InputError
 from vqathinker.evaluation.understanding.questions import read_task, shuffled_options
 from vqathinker.policy.demo import kind_options
-from vqathinker.policy.prompt import WORDS, degradation_question
+from vqathinker.policy.prompt import DEGRADATION_NAMES, degradation_question
 
 LABELS = Path(__file__).parents[4] / "shared" / "labels"
 real = pytest.mark.skipif(not LABELS.is_dir(), reason=f"label files are missing: {LABELS}")
@@ -23,7 +23,7 @@ def test_the_demo_question_is_worded_as_for_its_policy(tmp_path: Path) -> None:
     assert (second.videos, second.right) == (("c.mp4",), "stutter")  # the other has no word
     options = shuffled_options(first, 7)
     assert first.text(options) == degradation_question(
-        kind_options([WORDS.index(word) for word in options])
+        kind_options([DEGRADATION_NAMES.index(word) for word in options])
     )
 
 

@@ -56,7 +56,7 @@ def require_manual_files(card: Card, missing: Sequence[RemoteFile], source: Path
             lines.append(f"\n  - {file.name}: see {file.manual.page}, save it as {drop}{hint}")
     if lines:
         raise UserActionError(
-            f"{card.title}: you have to get these files. {card.access.say.strip()}{''.join(lines)}"
+            f"{card.title}: download these files by hand. {card.access.say.strip()}{''.join(lines)}"
             "\nThen rerun the same command to resume. You may also put unpacked videos into "
             f"{source / 'videos'}/ instead."
         )

@@ -3,8 +3,8 @@
 Source: docs/method.md, section 7.
 
 Every question whose video has a clip counts; an answer that cannot be parsed is wrong. The interval
-of an accuracy is Wilson's, from scipy. `chance` is the accuracy of a random option, `majority` that
-of always choosing the most frequent correct option, if it is among the options.
+of an accuracy is Wilson's, from scipy. `chance` is the expected accuracy of guessing, `majority`
+that of always choosing the most frequent correct option, if it is among the options.
 
 Open answers are compared with a reference by ROUGE-L (Lin, "ROUGE: A Package for Automatic
 Evaluation of Summaries", 2004, section 3.1, with β = 1), and by a judge. The value is a mean over

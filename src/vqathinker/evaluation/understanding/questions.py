@@ -22,7 +22,12 @@ from vqathinker.datasets.readers import read_label_text
 from vqathinker.errors import InputError, reading
 from vqathinker.params import QuestionKind, TaskKind
 from vqathinker.phases.yaml12 import parse_yaml
-from vqathinker.policy.prompt import KINDS, WORDS, attribute_question, degradation_question
+from vqathinker.policy.prompt import (
+    DEGRADATION_NAMES,
+    DEGRADATION_WORDS,
+    attribute_question,
+    degradation_question,
+)
 from vqathinker.products import DEGRADATIONS
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -114,9 +119,9 @@ def _read_made(path: Path) -> Iterator[Question]:
     with reading(path, *DEGRADATIONS), path.open(encoding="utf-8", newline="") as file:
         rows = [(row["video"], row["kind"]) for row in csv.DictReader(file)]
     for number, (video, kind) in enumerate(rows):
-        if word := KINDS.get(kind):
+        if word := DEGRADATION_WORDS.get(kind):
             yield Question(
-                number, (video,), "choice", before, after, "words", WORDS, word,
+                number, (video,), "choice", before, after, "words", DEGRADATION_NAMES, word,
                 parts=(("dimension", word),),
             )  # fmt: skip
 

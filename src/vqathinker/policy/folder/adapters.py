@@ -12,7 +12,12 @@ from peft import PeftModel
 from vqathinker.errors import InputError
 from vqathinker.policy.folder.checkpoint import Policy, load_policy, read_provenance
 from vqathinker.policy.folder.hashes import policy_hash
-from vqathinker.policy.folder.low_rank import ADAPTER_FILES, ADAPTERS, EARLIER, low_rank_changes
+from vqathinker.policy.folder.low_rank import (
+    ADAPTER_FILES,
+    ADAPTERS,
+    PARENT_ADAPTERS,
+    low_rank_changes,
+)
 from vqathinker.policy.folder.shards import Shards
 
 
@@ -46,4 +51,4 @@ def copy_adapters(checkpoint: Path, base: Path, policy: Path) -> None:
         dtypes = Shards(base).dtypes
         # If `base` has them merged in half precision, they are rounded away already.
         if all(dtypes[name] == "F32" for name in low_rank_changes(earlier)):
-            shutil.copytree(earlier, policy / ADAPTERS / EARLIER)
+            shutil.copytree(earlier, policy / ADAPTERS / PARENT_ADAPTERS)

@@ -121,7 +121,10 @@ def load_policy(
     wrong = sorted({*map(str, info["missing_keys"]), *map(str, info["unexpected_keys"])})
     wrong += sorted(str(entry[0]) for entry in info["mismatched_keys"])
     if wrong:
-        raise InputError(f"{folder}: tensors that do not match: {', '.join(wrong[:8])}")
+        raise InputError(
+            f"{folder}: missing, unexpected or wrongly shaped tensors: "
+            f"{', '.join(wrong[:8])}; {POLICY.remedy}"
+        )
     _keep_buffers_as_stored(model, shards)
     if not merged and model.dtype.itemsize < torch.float32.itemsize:
         separate_adapters(model, shards, folder / ADAPTERS)

@@ -17,7 +17,8 @@ from torch.nn import functional
 from vqathinker.policy.folder.shards import Shards
 
 ADAPTERS = "adapters"  # folder within a policy folder
-EARLIER = "earlier"  # folder within that one: adapters of the policy that these were trained on
+# Folder within that one: adapters of the policy that these were trained on.
+PARENT_ADAPTERS = "earlier"
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 _PREFIX, _DOWN, _UP = "base_model.model.", ".lora_A.weight", ".lora_B.weight"
 
@@ -42,7 +43,8 @@ def low_rank_changes(adapters: Path) -> dict[str, tuple[Tensor, Tensor]]:
     config = json.loads((adapters / ADAPTER_FILES[0]).read_text(encoding="utf-8"))
     scale = config["lora_alpha"] / config["r"]
     tensors = load_file(adapters / ADAPTER_FILES[1])
-    changes = low_rank_changes(adapters / EARLIER) if (adapters / EARLIER).is_dir() else {}
+    parent = adapters / PARENT_ADAPTERS
+    changes = low_rank_changes(parent) if parent.is_dir() else {}
     for key in (key for key in tensors if key.endswith(_DOWN)):
         name = key.removeprefix(_PREFIX).removesuffix(_DOWN) + ".weight"
         down = tensors[key].float()  # (rank, in)

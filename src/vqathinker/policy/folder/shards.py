@@ -64,7 +64,7 @@ def _files(folder: Path) -> list[Path]:
     with reading(index, "a mapping with 'weight_map'", "download or export it again"):
         names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
     if missing := sorted(name for name in names if not (folder / name).is_file()):
-        raise InputError(f"{folder}: {', '.join(missing)} missing; {_INDEX} lists them")
+        raise InputError(f"{folder}: {_INDEX} lists {', '.join(missing)}, which are missing")
     return [folder / name for name in sorted(names)]
 
 

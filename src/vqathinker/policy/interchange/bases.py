@@ -40,7 +40,7 @@ from vqathinker.policy.interchange.original import (
     import_original,
     own_shapes,
 )
-from vqathinker.policy.interchange.snapshot import NEEDED, snapshot
+from vqathinker.policy.interchange.snapshot import DOWNLOAD_PATTERNS, snapshot
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.motion.slowfast import SlowFastR50, fetch_weights, load_weights
 
@@ -66,7 +66,7 @@ def prepare_hub_base(params: HubBaseParams, out: Path) -> None:
     internvl = _load_internvl(folder)
     policy = add_motion_branch(internvl, encoder, torch.Generator().manual_seed(params.seed))
     policy.generation_config = default_generation_config(tokenizer)
-    about = _CARD.format(source=params.source, seed=params.seed, revision=_at(commit))
+    about = _CARD.format(source=params.source, seed=params.seed, revision=_revision_suffix(commit))
     provenance = {
         "made_by": _MADE_BY,
         "params": params.model_dump(),
@@ -147,11 +147,11 @@ def prepare_policy_base(params: PolicyBaseParams, out: Path) -> None:
     config, source_provenance = read_config(folder), read_provenance(folder)
     check_tensors(folder, own_shapes(config), Shards(folder).shapes)
     read_tokenizer(folder)  # raises an error that names a damaged file
-    about = f"A copy of the policy in `{params.repo}`{_at(commit)}.\n"
+    about = f"A copy of the policy in `{params.repo}`{_revision_suffix(commit)}.\n"
     record = {**_origin(params, commit), "source_provenance": source_provenance}
     record |= {key: source_provenance[key] for key in ["evaluation"] if key in source_provenance}
     with whole_folder(out) as part:
-        for path in (path for pattern in NEEDED for path in folder.glob(pattern)):
+        for path in (path for pattern in DOWNLOAD_PATTERNS for path in folder.glob(pattern)):
             if path.name != PROVENANCE:
                 shutil.copyfile(path, part / path.name)
         if (folder / ADAPTERS).is_dir():
@@ -169,7 +169,7 @@ def prepare_policy_base(params: PolicyBaseParams, out: Path) -> None:
 def prepare_original_base(params: OriginalBaseParams, out: Path) -> None:
     """Import a checkpoint in the authors' layout as the policy folder `out`.
 
-    If the checkpoint has no weights of SlowFast, those of `params.motion` are used.
+    If the checkpoint has no SlowFast weights, those of `params.motion` are used.
 
     Raises:
         InputError: the repository or SlowFast's weights are not available, or as in
@@ -187,5 +187,5 @@ def _origin(params: PolicyBaseParams | OriginalBaseParams, commit: str | None) -
     return {"made_by": _MADE_BY, "source": params.repo, "commit": commit, "params": values}
 
 
-def _at(commit: str | None) -> str:
+def _revision_suffix(commit: str | None) -> str:
     return f" at {commit}" if commit else ""

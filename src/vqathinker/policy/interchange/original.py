@@ -111,7 +111,7 @@ def import_original(
         config.save_pretrained(part)
         default_generation_config(tokenizer).save_pretrained(part)
         write_shards(
-            part, ((name, _third(tensors[old], n)) for name, (old, n) in originals.items())
+            part, ((name, _qkv_slice(tensors[old], n)) for name, (old, n) in originals.items())
         )
 
 
@@ -148,7 +148,7 @@ def own_shapes(config: VQAThinkerConfig) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in sorted(state.items())}
 
 
-def _third(read: Callable[[], Tensor], number: int | None) -> Callable[[], Tensor]:
+def _qkv_slice(read: Callable[[], Tensor], number: int | None) -> Callable[[], Tensor]:
     return read if number is None else lambda: read().chunk(3)[number]
 
 

@@ -70,7 +70,7 @@ def original_name(name: str) -> tuple[str, int | None]:
 
 # Fields of the image encoder with another name, and those with the same name.
 _RENAMED = {"qkv_bias": "attention_bias", "qk_normalization": "use_qk_norm"}
-_SAME = (
+_SHARED_FIELDS = (
     "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "norm_type",
     "layer_norm_eps", "hidden_act", "attention_dropout",
 )  # fmt: skip
@@ -120,7 +120,9 @@ def from_original(
     shape = {"image_size": [vision["image_size"]] * 2, "patch_size": [vision["patch_size"]] * 2}
     vision = _VISION_DEFAULTS | vision
     renamed = {ours: vision[theirs] for theirs, ours in _RENAMED.items()}
-    vision_config = InternVLVisionConfig(**shape, **renamed, **{k: vision[k] for k in _SAME})
+    vision_config = InternVLVisionConfig(
+        **shape, **renamed, **{k: vision[k] for k in _SHARED_FIELDS}
+    )
     shared = {key: language[key] for key in _LANGUAGE if language.get(key) is not None}
     shared = deepcopy(shared)  # Qwen2Config modifies rope_scaling
     text_config = Qwen2Config(**shared, **_attention_window(language), tie_word_embeddings=tied)
@@ -168,7 +170,7 @@ def to_original(config: VQAThinkerConfig) -> dict[str, Any]:
     language["sliding_window"] = (
         text_config.sliding_window if text_config.use_sliding_window else None
     )
-    vision = {key: getattr(vision_config, key) for key in _SAME}
+    vision = {key: getattr(vision_config, key) for key in _SHARED_FIELDS}
     vision |= {theirs: getattr(vision_config, ours) for theirs, ours in _RENAMED.items()}
     return {
         "architectures": ["InternVLChatModel"],

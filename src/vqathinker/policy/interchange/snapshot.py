@@ -10,7 +10,7 @@ from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
 from vqathinker.errors import InputError
 
-NEEDED = ["*.safetensors", "*.json", "*.txt"]
+DOWNLOAD_PATTERNS = ["*.safetensors", "*.json", "*.txt"]
 
 
 def snapshot(repo: str, revision: str) -> tuple[Path, str | None]:
@@ -24,7 +24,7 @@ def snapshot(repo: str, revision: str) -> tuple[Path, str | None]:
     if Path(repo).is_dir():
         return Path(repo), None
     try:
-        path = Path(snapshot_download(repo, revision=revision, allow_patterns=NEEDED))
+        path = Path(snapshot_download(repo, revision=revision, allow_patterns=DOWNLOAD_PATTERNS))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         raise InputError(
             f"{repo} at {revision}: {type(error).__name__}; expected a local folder, or a "
