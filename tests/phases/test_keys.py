@@ -166,6 +166,17 @@ def test_scales_share_data_clips_and_base_policies(two_runs):
     assert {key for key, time in times().items() if time != before[key]} == {"decode"}
 
 
+def test_a_new_policy_in_a_local_folder_changes_only_the_job_that_copies_it(two_runs):
+    demo, folder = two_runs["scales"]["demo"], Path("models/x/policy")
+    base = {"name": "mine", "kind": "policy", "repo": str(folder), "revision": "main"}
+    demo["runs"]["mine"] = {"train": False, "group": "main", "base": base}
+    folder.mkdir(parents=True)
+    write(two_runs)
+    for record, expected in (({"policy": "a"}, {"base/mine"}), ({"policy": "a", "run": 1}, set())):
+        (folder / "provenance.json").write_text(json.dumps(record), encoding="utf-8")
+        assert write(two_runs) == expected
+
+
 def test_unknown_job_is_refused_with_a_list_of_jobs(two_runs):
     with pytest.raises(InputError, match="train/sft"):
         JobKeys(resolve(two_runs))["train/grqo"]

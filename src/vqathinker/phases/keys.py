@@ -68,7 +68,7 @@ def job_params(params: Mapping[str, Any], missing: Collection[str] = ()) -> dict
     for name in dict.fromkeys([*sets, *(owner_of_files(name, params) for name in sets)]):
         jobs |= _jobs_of_set(name, params, missing)
     for name, base in bases_of(params).items():
-        jobs[f"base/{name}"] = {"kernels": params["kernels"], "base": base}
+        jobs[f"base/{name}"] = {"kernels": params["kernels"], "base": base, **_policy_in(base)}
     for name, row in params["runs"].items():
         if row["train"]:
             # The name of the base suffices: its folder is another input of the job.
@@ -80,6 +80,14 @@ def job_params(params: Mapping[str, Any], missing: Collection[str] = ()) -> dict
             jobs[f"train/{name}"] = {"runs": {name: settings}}
             jobs[f"export/{name}"] = {"runs": {name: settings}, "evaluation": scores}
     return jobs
+
+
+def _policy_in(base: Mapping[str, Any]) -> Tree:
+    """The hash of the policy folder that a base is copied from, so that a new policy is copied."""
+    if base["kind"] != "policy":
+        return {}
+    record = _read(Path(base["repo"], "provenance.json"))
+    return only(record, "policy")
 
 
 def _jobs_of_set(name: str, params: Mapping[str, Any], missing: Collection[str]) -> dict[str, Tree]:

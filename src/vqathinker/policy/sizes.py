@@ -180,9 +180,9 @@ def _base_size(base: BaseParams, size: int) -> PolicySizes | None:
     if base.kind == "demo":
         tokenizer = build_tokenizer(PHRASES)
         return count_weights(build_policy(base, tokenizer, size).config, tokenizer)
-    folder = Path("models/base", base.name)
-    if (folder / "config.json").is_file():
-        return count_weights(read_config(folder), read_tokenizer(folder))
+    for folder in (Path("models/base", base.name), Path(base.source)):
+        if (folder / "config.json").is_file():
+            return count_weights(read_config(folder), read_tokenizer(folder))
     names = (base.name, base.source.removesuffix("-hf"))
     known = [name.rpartition("-")[2].upper() for name in names]
     return next((count_weights(config_of(name)) for name in known if name in SIZES), None)
