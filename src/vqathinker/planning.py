@@ -342,7 +342,8 @@ def make_plan(
             continue
         job = TrainingStep(row, policy, device, processes)
         jobs.append(job)
-        steps, videos = job.steps(counts[params.data.train]), job.rollouts.videos * processes
+        steps = job.steps(counts[params.data.train] - row.training.holdout)
+        videos = job.rollouts.videos * processes
         phases, tokens = job.seconds(completion), videos * job.row_tokens(completion)
         factor = measured / sum(phases.values()) if measured and not runs else factor
         seconds = factor * sum(phases.values())

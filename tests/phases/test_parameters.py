@@ -24,6 +24,13 @@ def test_row_with_seeds_adds_runs_that_differ_only_in_the_seed(config):
     assert mine["mine"]["rewards"]["regression"]["sigma"] == 0.3
 
 
+def test_all_splits_of_a_row_are_in_its_group(config):
+    rows = config["scales"]["demo"]["runs"]
+    rows["mine"] = {"train": True, "group": "main", "training": {"holdout": 2}, "seeds": [7]}
+    runs = resolve(config)["runs"]
+    assert [runs[name]["group"] for name in ("mine", "mine-seed7")] == ["main", "main"]
+
+
 def test_row_after_another_has_its_base_and_complete_clips(config):
     rows = config["scales"]["demo"]["runs"]
     rows["first"] = {"train": False, "group": "main", "base": OWN}

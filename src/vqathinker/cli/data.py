@@ -154,7 +154,7 @@ def status(
 
 
 def _sets_of_scale(params: "DataParams") -> list[str]:
-    return [params.train, *params.in_domain, *params.out_of_distribution]
+    return [*dict.fromkeys([params.train, *params.in_domain, *params.out_of_distribution])]
 
 
 def _print_table(states: Sequence["SetState"]) -> None:

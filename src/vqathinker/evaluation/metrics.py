@@ -22,6 +22,7 @@ from vqathinker.errors import InputError
 from vqathinker.evaluation.agreement import Measures, measure_agreement
 from vqathinker.evaluation.measures import Correlations, ScoreMeasures, correlations, measure_score
 from vqathinker.evaluation.origins import (
+    HELD_OUT,
     MISSING_SETS,
     metrics_provenance,
     require_complete,
@@ -140,8 +141,9 @@ def write_metrics(
 ) -> Metrics:
     """Evaluate a file of predictions and write the result as JSON, with its provenance.
 
-    `failures` are the decoding failures in the benchmark's clip store. See
-    `origins.metrics_provenance` for the provenance.
+    `failures` are the decoding failures in the benchmark's clip store. If the policy was trained on
+    the benchmark, only the videos that it held out count. See `origins.metrics_provenance` for the
+    provenance.
 
     Raises:
         IncompleteBenchmarkError: videos are missing, and `allow_incomplete` is False.
@@ -156,6 +158,9 @@ def write_metrics(
         )
     if not allow_incomplete:
         require_complete(manifest, labels["status"])
+    if HELD_OUT in given.provenance:
+        labels = labels[labels["video"].isin(given.provenance[HELD_OUT])]
+        failures = {}  # the videos were drawn from decoded ones
     result = evaluate(
         given.table, labels, failures, run=given.run, benchmark=given.benchmark,
         intervals=intervals, score=given.score,

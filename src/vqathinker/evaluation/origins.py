@@ -28,6 +28,8 @@ _OF_POLICY = ("run", "steps", "base", "data", "torch", "machine")
 _SET = b"set"
 # Key of the provenance of metrics: each missing set with the reason and the command to get it.
 MISSING_SETS = "missing_sets"
+# Key of the provenance of predictions on the training set: the videos that were not trained on.
+HELD_OUT = "held_out"
 
 
 def policy_origin(folder: Path, record: Mapping[str, Any]) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def predict_perturbed(  # noqa: PLR0913  inputs, settings and outputs of a comma
     settings = settings.model_copy(update={"extra_scores": []})  # only the scores that are compared
     job = open_job(policy, clips, settings, answer, run=run, benchmark=benchmark, device=device)
     chosen = choose_videos(videos, preference.videos, preference.seed)
-    selected = [video for video in job.store.ids if video in chosen]
+    selected = [video for video in job.videos if video in chosen]
     origin = {
         **job.origin,
         "perturbations": perturbations.model_dump(exclude={"draws"}),

@@ -14,7 +14,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from vqathinker.atomic import whole_file
-from vqathinker.evaluation.origins import package_versions, policy_origin
+from vqathinker.evaluation.origins import HELD_OUT, package_versions, policy_origin
 from vqathinker.evaluation.predictions import COLUMNS, write_predictions
 from vqathinker.hashing import code_digest, sha256_of_file
 from vqathinker.journal import Journal, open_journal
@@ -35,11 +35,14 @@ Rows = list[dict[str, Any]]
 class PredictionJob:
     """A loaded policy with the clips and settings of a prediction.
 
-    `origin` is the provenance: everything that answers depend on, and package versions.
+    `videos` are the ids of the clips to score: all in the store, but only the held-out ones if the
+    policy was trained on other videos of the benchmark. `origin` is the provenance: everything that
+    answers depend on, and package versions.
     """
 
     policy: Policy
     store: ClipStore
+    videos: Sequence[str]
     scorer: Scorer
     settings: EvaluationParams
     origin: dict[str, Any]
@@ -51,12 +54,14 @@ def predict(  # noqa: PLR0913  inputs, settings and outputs of a command
 ) -> None:  # fmt: skip
     """Write a row for each decoded clip: its scores, or null, and the full greedy completion.
 
+    On its own training set, a policy with `training.holdout` has rows for the held-out clips only.
+
     Two runs on one machine write the same bytes, even if one was killed and resumed: a journal next
     to `out` keeps finished batches. `times` receives the columns video and seconds; the wall time
     of a batch is divided equally among its clips.
     """
     job = open_job(policy, clips, settings, answer, run=run, benchmark=benchmark, device=device)
-    batches = split_batches(job.store.ids, settings.batch_size)
+    batches = split_batches(job.videos, settings.batch_size)
     predict_batches(out, job.origin, "predict", batches, partial(_predict_batch, job), times)
 
 
@@ -77,8 +82,12 @@ def open_job(
         "machine": describe_machine(), "policy_origin": policy_origin(policy, loaded.provenance),
         "versions": package_versions("numpy", "tokenizers", "torch", "transformers"),
     }  # fmt: skip
+    videos, trained_on = store.ids, loaded.provenance.get("trained_on", {})
+    if trained_on.get("set") == benchmark and trained_on.get("held_out"):
+        origin[HELD_OUT] = trained_on["held_out"]
+        videos = [video for video in videos if video in origin[HELD_OUT]]
     scorer = Scorer(loaded.model, loaded.tokenizer, settings, answer)
-    return PredictionJob(loaded, store, scorer, settings, origin)
+    return PredictionJob(loaded, store, videos, scorer, settings, origin)
 
 
 def split_batches(items: Sequence[T], size: int) -> list[Sequence[T]]:

@@ -109,6 +109,25 @@ class Parameters(Model):
         return self
 
     @model_validator(mode="after")
+    def _require_unseen_videos(self) -> Self:
+        train = self.data.train
+        if train not in {*self.data.in_domain, *self.data.out_of_distribution}:
+            return self
+        for name, row in self.runs.items():
+            rows = [row]
+            while (after := rows[-1].after) is not None:
+                rows.append(self.runs[after])
+            # Runs with the same seed and number hold out the same videos.
+            splits = {(one.seed, one.training.holdout) for one in rows if one.train}
+            if len(splits) > 1 or any(holdout == 0 for _, holdout in splits):
+                raise ValueError(
+                    f"runs.{name} would be evaluated on videos of {train} that it was trained on; "
+                    "expected training.holdout of at least 1, and the same seed and holdout in "
+                    "every trained run that it starts after"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _require_one_base_per_name(self) -> Self:
         # The name is the folder of the base policy, so equal names must mean equal policies.
         bases = {f"runs.{name}.base": row.base for name, row in self.runs.items()}

@@ -44,6 +44,10 @@ class TrainingParams(Section, key="training"):
     warmup_steps: NonNegativeInt
     epochs: Positive
     max_steps: Count | None = Field(description="optimiser steps; null: follow epochs")
+    holdout: NonNegativeInt = Field(
+        default=0,
+        description="videos of the training set, drawn with the seed, that are kept for evaluation",
+    )
     beta: NotNegative = Field(description="weight of the KL divergence from the reference policy")
     kl_estimator: Literal["k3", "unbiased"] = Field(
         default="k3",

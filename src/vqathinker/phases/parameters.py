@@ -8,7 +8,7 @@ import yaml
 
 from vqathinker.errors import InputError, reading
 from vqathinker.phases.hints import nearest
-from vqathinker.phases.trees import Tree, merge, only, without
+from vqathinker.phases.trees import Tree, at, merge, only, without
 from vqathinker.phases.yaml12 import parse_yaml, read_scalar, read_yaml
 
 RUN_SECTIONS = ("seed", "training", "rewards", "answer", "prompt", "kernels", "device")
@@ -22,7 +22,8 @@ def resolve(config: Mapping[str, Any], source: str = "params.yaml") -> Tree:
     a complete `seed`, `training`, `rewards` and so on. A `base` replaces the shared one as a whole,
     because kinds of bases have different keys. A row NAME with `seeds: [43, 44]` adds the rows
     NAME-seed43 and NAME-seed44 with `of: NAME` and group ablation. A row with `after: RUN` has the
-    `base` of that run and starts from its policy.
+    `base` of that run and starts from its policy. With `training.holdout`, each seed is another
+    split of the training set, and its row keeps the group of NAME, because one split says little.
 
     Args:
         config: content of params.yaml.
@@ -51,7 +52,10 @@ def resolve(config: Mapping[str, Any], source: str = "params.yaml") -> Tree:
     for name, row in rows.items():
         first = rows[_start_of(name, rows, source)]
         base = only(params, "base") | only(first, "base")
-        params["runs"][name] = base | merge(shared, row) | {"after": row.get("after")}
+        resolved = base | merge(shared, row) | {"after": row.get("after")}
+        if row["of"] is not None and at(resolved, ["training", "holdout"], 0):
+            resolved["group"] = rows[row["of"]].get("group")
+        params["runs"][name] = resolved
     return params
 
 

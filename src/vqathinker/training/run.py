@@ -1,12 +1,13 @@
 """One training run: from a base policy, clips and labels to checkpoints and history.csv."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from datasets import Dataset
@@ -60,18 +61,20 @@ def train(
 
     Raises:
         InputError: perturbations are missing or belong to other clips, fewer clips have a label
-            than a step needs, or a loss or gradient is not finite.
+            than a step needs after `holdout` of them are kept, or a loss or gradient is not finite.
         LockedError: another process trains this run.
     """
     training = settings.training
     # Finds the other processes of this training, if there are several.
     state = PartialState(cpu=choose_device(settings.device).type == "cpu")
-    rows, store = _labelled_clips(manifest, clips)
+    store = ClipStore(clips)
+    rows, held_out = _training_rows(manifest, store, training.holdout, settings.seed)
     step_videos = training.videos_per_device * training.gradient_accumulation * state.num_processes
     if len(rows) < step_videos:
         raise InputError(
-            f"{manifest}: {len(rows)} videos have a label and a clip in {clips[0].parent}, but a "
-            f"step of run {run} needs {step_videos}: training.videos_per_device "
+            f"{manifest}: {len(rows)} videos have a label and a clip in {clips[0].parent}, and are "
+            f"not held out (training.holdout {training.holdout}), but a step of run {run} needs "
+            f"{step_videos}: training.videos_per_device "
             f"{training.videos_per_device} x training.gradient_accumulation "
             f"{training.gradient_accumulation} x the number of processes; lower one of them, or "
             "decode more videos of this manifest"
@@ -98,8 +101,10 @@ def train(
         "data": str(manifest),
         "setting": store.setting,
         "base_policy": {"policy": fingerprint["policy"], **read_provenance(policy)},
-        "trained_on": describe_training_set(manifest, set(rows["prompt"])),
-    }
+        "trained_on": {
+            **describe_training_set(manifest, set(rows["prompt"])), "held_out": held_out
+        },
+    }  # fmt: skip
     lock = single_writer(out, out / ".lock", "trains this run")
     with lock if state.is_main_process else nullcontext():
         resume = checkpoint_to_resume(out, fingerprint) if state.is_main_process else None
@@ -119,6 +124,16 @@ def train(
             _write(log, out, times)
 
 
+def hold_out(videos: Iterable[str], number: int, seed: int) -> list[str]:
+    """The ids of `number` videos that are not trained on, drawn without replacement, sorted.
+
+    >>> hold_out(["a", "b", "c", "d"], 2, 42) == hold_out(["d", "c", "b", "a"], 2, 42)
+    True
+    """
+    drawn = np.random.default_rng(seed).permutation(sorted(videos))[:number]
+    return sorted(drawn.tolist())
+
+
 def _tensorboard(out: Path, done: int) -> TensorBoardCallback:
     from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415  optional
 
@@ -134,13 +149,16 @@ def _write(log: list[dict[str, Any]], out: Path, times: Path | None) -> None:
             times_table(log).to_csv(part, index=False, float_format="%.4f", lineterminator="\n")
 
 
-def _labelled_clips(manifest: Path, clips: Sequence[Path]) -> tuple[Dataset, ClipStore]:
-    """Rows of `prompt` (video id), `mos` and `clip` (row number), and the clips."""
-    store = ClipStore(clips)
+def _training_rows(
+    manifest: Path, store: ClipStore, holdout: int, seed: int
+) -> tuple[Dataset, list[str]]:
+    """Rows of `prompt` (video id), `mos` and `clip` (row number), and the ids that are held out."""
     table = read_columns(manifest, ["video", "mos_training"], MANIFEST)
-    labelled = table[table["video"].isin(set(store.ids))].reset_index(drop=True)
-    columns = {"prompt": list(labelled["video"]), "mos": list(labelled["mos_training"])}
-    return Dataset.from_dict({**columns, "clip": list(range(len(labelled)))}), store
+    labelled = table[table["video"].isin(set(store.ids))]
+    held_out = hold_out(labelled["video"], holdout, seed)
+    rows = labelled[~labelled["video"].isin(held_out)]
+    columns = {"prompt": list(rows["video"]), "mos": list(rows["mos_training"])}
+    return Dataset.from_dict({**columns, "clip": list(range(len(rows)))}), held_out
 
 
 def _fingerprint(

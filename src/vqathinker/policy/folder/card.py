@@ -111,7 +111,9 @@ def _describe_data(provenance: dict[str, Any]) -> str:
         return "No labels."
     manifest, setting = provenance.get("data", "not recorded"), provenance.get("setting")
     clips = f"; clips {setting}" if setting else ""
-    return f"Labels of `{manifest}`{clips}. Benchmarks were not used for training."
+    held_out = len(provenance.get("trained_on", {}).get("held_out", ()))
+    unseen = f"The {held_out} videos that were held out" if held_out else "Benchmarks"
+    return f"Labels of `{manifest}`{clips}. {unseen} were not used for training."
 
 
 def _licence(config: VQAThinkerConfig) -> str:
