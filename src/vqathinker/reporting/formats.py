@@ -25,7 +25,7 @@ NUMBER_COLUMNS = frozenset((
 # Columns of names and sentences, which stay text even if a value looks like a number.
 _TEXT_COLUMNS = frozenset(
     ("run", "benchmark", "video", "method", "training_data", "row", "variant", "domain", "set",
-     "task", "name", "group", "kind", "by", "part", "reason", "note", "source")
+     "task", "name", "group", "kind", "by", "part", "reason", "note", "source", "after")
 )  # fmt: skip
 _LITERALS = {"": None, "yes": True, "no": False, "True": True, "False": False}
 

@@ -14,6 +14,7 @@ from scipy.stats import t
 
 from vqathinker.errors import InputError, reading
 from vqathinker.evaluation.measures import linear_residuals
+from vqathinker.evaluation.origins import HELD_OUT
 from vqathinker.evaluation.predictions import read_predictions
 from vqathinker.parquet import read_columns
 from vqathinker.products import HISTORY, MANIFEST
@@ -67,8 +68,9 @@ def read_scored_videos(
 
 
 def scored_videos(predictions: Iterable[Path], manifests: Mapping[str, Path]) -> pd.DataFrame:
-    """The tables of `read_scored_videos`, concatenated."""
-    parts = [part for part in read_scored_videos(predictions, manifests).values() if len(part)]
+    """The tables of `read_scored_videos`, concatenated, without splits, which have few videos."""
+    whole = [path for path in predictions if HELD_OUT not in read_predictions(path).provenance]
+    parts = [part for part in read_scored_videos(whole, manifests).values() if len(part)]
     return pd.concat(parts or [pd.DataFrame(columns=SCORED_COLUMNS)], ignore_index=True)
 
 

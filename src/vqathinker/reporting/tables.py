@@ -32,6 +32,7 @@ from vqathinker.reporting.scores import (
     score_tables,
     understanding_tables,
 )
+from vqathinker.reporting.splits import is_split, splits_table
 
 NOTE_COLUMNS = {"missing_sets": ("set", "rows", "reason"), "notes": ("benchmark", "note")}
 
@@ -80,15 +81,22 @@ def write_tables(params: Path, inputs: TableInputs, out_dir: Path) -> None:
     resamples = {"resamples": load_section(params, ReportParams).resamples}
     intervals = load_section(params, MetricsParams).intervals.model_copy(update=resamples)
     scored = read_scored_videos(inputs.predictions, manifests_by_set(inputs.manifest))
-    agreements = AgreementCache(scored, intervals)
+    splits = [one for one in results if is_split(one)]
+    whole = [one for one in results if not is_split(one)]
+    of_splits = {(one["run"], one["benchmark"]) for one in splits}
+    # Splits have few videos, and others than the rest: they are not compared with other runs.
+    agreements = AgreementCache(
+        {pair: videos for pair, videos in scored.items() if pair not in of_splits}, intervals
+    )
     runs = dict.fromkeys(one["run"] for one in results)
     understanding = load_section(params, UnderstandingParams)
     tables = [
         Table("missing_sets", "", NOTE_COLUMNS["missing_sets"], ("set",), missing, csv_only=True),
         Table("notes", "", NOTE_COLUMNS["notes"], ("benchmark",), notes, csv_only=True),
         *score_tables(results),
-        main_table(scale, results, agreements.average_interval, sentences),
-        ladder_table(scale, results, agreements),
+        main_table(scale, whole, agreements.average_interval, sentences),
+        ladder_table(scale, whole, agreements),
+        *([splits_table(scale, splits, scored)] if splits else []),
         preference_table(read_preference(inputs.preference)),
         *understanding_tables(understanding, runs, inputs.understanding),
     ]

@@ -34,6 +34,7 @@ from vqathinker.reporting.scores import (
     UNDERSTANDING_COLUMNS,
     preference_grid,
 )
+from vqathinker.reporting.splits import SPLIT_COLUMNS, splits_grid
 from vqathinker.reporting.tables import NOTE_COLUMNS
 from vqathinker.video.thumbnails import read_thumbnails
 
@@ -124,6 +125,7 @@ def _tables(scale: ReportScale, folder: Path) -> dict[str, Any]:
         "preference": PREFERENCE_COLUMNS, "attribution": UNDERSTANDING_COLUMNS,
     }  # fmt: skip
     rows = {name: read_table(folder / f"{name}.csv", columns[name]) for name in columns}
+    splits = folder / "splits.csv"  # only if a run was trained on a part of a benchmark
     return {
         **{name: rows[name] for name in (*SCORE_TABLES, *NOTE_COLUMNS)},
         "benchmarks": list(dict.fromkeys(row["benchmark"] for row in rows["scoring"])),
@@ -132,6 +134,7 @@ def _tables(scale: ReportScale, folder: Path) -> dict[str, Any]:
         "answer": plots.main_result(rows["ladder"]),
         "rungs": rows["ladder"],
         "ladder": ladder_grids(scale, rows["ladder"]),
+        "splits": splits_grid(read_table(splits, SPLIT_COLUMNS)) if splits.is_file() else None,
         "preferences": preference_grid(rows["preference"], _PREFERENCE)
         if rows["preference"]
         else None,
