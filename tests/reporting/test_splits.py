@@ -1,6 +1,7 @@
 """Runs that were trained on a part of a benchmark are averaged over their splits."""
 
 import io
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from rich.console import Console
 from vqathinker.evaluation.origins import HELD_OUT
 from vqathinker.reporting.formats import FILES, read_table, write_table
 from vqathinker.reporting.main_table import ReportScale
+from vqathinker.reporting.numbers import write_numbers
 from vqathinker.reporting.scores import SCORE_TABLES
 from vqathinker.reporting.splits import SPLIT_COLUMNS, splits_grid, splits_table
 from vqathinker.reporting.summary import print_summary
@@ -78,3 +80,13 @@ def test_the_summary_has_one_row_for_all_splits(tmp_path: Path) -> None:
     assert "0.650 ± 0.150" in output
     assert "mine-seed7" not in output
     assert "start" in output
+
+
+def test_dvc_gets_the_means_and_their_errors(scale: Any, tmp_path: Path) -> None:
+    splits = [result("mine", 0.5, "abc"), result("mine-seed7", 0.8, "def")]
+    write_table(splits_table(SCALE, splits, START), scale.tables)
+    write_numbers(scale.tables, tmp_path)
+    path = tmp_path / "runs" / "mine" / "splits" / "real.json"
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert (found["splits"], found["n"]) == (2, 3)
+    assert (found["srcc"], found["srcc_error"]) == (pytest.approx(0.65), pytest.approx(0.15))

@@ -11,8 +11,10 @@ from typing import Any
 
 from vqathinker.reporting.formats import COUNT_COLUMNS, MEASURES, read_table, write_text
 from vqathinker.reporting.main_table import AVERAGES, MAIN_COLUMNS
+from vqathinker.reporting.splits import SPLIT_COLUMNS
 
 _SCORES = (*COUNT_COLUMNS, *(f"{name}{end}" for name in MEASURES for end in ("", "_low", "_high")))
+_SPLITS = ("splits", "n", *(f"{name}{end}" for name in MEASURES for end in ("", "_error")))
 _PREFERENCE = ("run", "benchmark", "kind", "n", "preference", "low", "high")
 _QUESTIONS = ("run", "task", "measure", "part", "n", "value", "low", "high", "chance")
 
@@ -22,7 +24,8 @@ def write_numbers(tables: Path, out_dir: Path) -> int:
 
     runs/RUN/scores contains BENCHMARK.json and average-DOMAIN.json with n, and srcc and plcc with
     the ends of their intervals; n counts rows of the label file, of which n_missing, n_damaged and
-    n_no_score have no score. preference/BENCHMARK/KIND.json, attribution/TASK/MEASURE.json and
+    n_no_score have no score. splits/BENCHMARK.json has the means over splits with their errors.
+    preference/BENCHMARK/KIND.json, attribution/TASK/MEASURE.json and
     understanding/TASK/MEASURE.json have n, value, low and high over all pairs or questions. An
     undefined number has no key, and a row without numbers has no file.
 
@@ -30,6 +33,7 @@ def write_numbers(tables: Path, out_dir: Path) -> int:
         InputError: a table is missing, cannot be read or lacks a column.
     """
     written = 0
+    (out_dir / "runs").mkdir(parents=True, exist_ok=True)  # also if no number is defined
     for (*folders, name), values in _all_numbers(tables):
         if known := {key: value for key, value in values.items() if value is not None}:
             # Snakemake adds a file to its output folder, so the numbers are in a folder below it.
@@ -49,6 +53,9 @@ def _all_numbers(tables: Path) -> Iterator[tuple[tuple[str, ...], Mapping[str, A
             name += f" {row['domain']}" if name in AVERAGES else ""
             if row["srcc"] is not None:
                 yield (run, "scores", name), {key: row[key] for key in _SCORES}
+    splits = tables / "splits.csv"
+    for row in read_table(splits, SPLIT_COLUMNS) if splits.is_file() else []:
+        yield (row["row"], "splits", row["benchmark"]), {key: row[key] for key in _SPLITS}
     for row in read_table(tables / "preference.csv", _PREFERENCE):
         values = {"n": row["n"], "value": row["preference"], "low": row["low"], "high": row["high"]}
         yield (row["run"], "preference", row["benchmark"], row["kind"]), values
