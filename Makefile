@@ -26,7 +26,7 @@ export OMP_NUM_THREADS ?= 1
 SNAKEMAKE := snakemake --cores $(CORES)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ablations run rehearsal repro test chaos test-integration lint audit schema docs clean
+.PHONY: help demo ablations real run rehearsal repro test chaos test-integration lint audit schema docs clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -38,6 +38,12 @@ demo: $(READY) ## run the demo on the CPU: data, training, evaluation, report
 ablations: $(READY) ## run the demo with its ablations and additional seeds
 	$(SNAKEMAKE) --config scale=demo -- ablations
 	@vqathinker summary results/demo/ablations
+
+# make real VIDEOS=FOLDER: with videos/ and manifest.csv (docs/results.md)
+VIDEOS ?=
+
+real: $(READY) ## evaluate the demo's policies on real videos: make real VIDEOS=FOLDER
+	@sh workflow/real.sh "$(VIDEOS)" --cores $(CORES)
 
 run: $(READY) ## run another scale: make run SCALE=paper
 	$(SNAKEMAKE) --config scale=$(SCALE)

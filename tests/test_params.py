@@ -26,7 +26,7 @@ from vqathinker.phases.keys import JobKeys
 from vqathinker.phases.parameters import resolve
 from vqathinker.phases.trees import merge
 
-SCALES = ("demo", "single-gpu", "paper")
+SCALES = ("demo", "real", "single-gpu", "paper")
 SCHEMA = "workflow/schemas/params.schema.yaml"
 MINE = {"name": "mine", "kind": "policy", "repo": "models/x/policy", "revision": "main"}
 OWN = {"train": False, "group": "main", "base": MINE}
@@ -114,6 +114,8 @@ def demo(**sections: Any) -> dict[str, Any]:
         (demo(preference={"benchmarks": ["demo_contents"]}), "preference.benchmarks",
          ["'demo_contents'", "mean demo_content?"]),
         (demo(data={"in_domain": ["other"]}), "scales.demo.data", ["counts", "other"]),
+        (demo(data={"in_domain": ["demo_indomain", "demo_train"]}), "runs.grpo",
+         ["demo_train", "training.holdout"]),
         ({"scales": {"dmo": {"training": {"beta": 1}}}}, "scales.dmo", ["mean demo?"]),
     ],
 )  # fmt: skip
@@ -153,6 +155,15 @@ def test_row_overrides_the_shared_sections(config, params_file):
     assert mine.training.model_copy(update={"beta": grpo.training.beta}) == grpo.training
     assert grpo.seed == load_value(path, "seed")
     assert load_all(path).runs["mine"].base == PolicyBaseParams.model_validate(MINE)
+
+
+def test_a_run_cannot_be_evaluated_on_videos_that_it_was_trained_on_before(errors):
+    """Seed 43 holds out other videos than seed 42."""
+    then = {"train": True, "group": "main", "after": "real-grpo-seed43"}
+    [line] = errors({"scale": "real", "scales": {"real": {"runs": {"then": then}}}})
+    assert line.startswith("runs.then ")
+    same = {"real": {"runs": {"then": then | {"seed": 43}}}}
+    assert errors({"scale": "real", "scales": same}) == []
 
 
 def test_error_names_the_file(config, params_file):

@@ -147,6 +147,15 @@ def test_unknown_base_policy_cannot_be_planned(paper: Parameters) -> None:
         make_plan(paper.model_copy(update={"base": base}), H100)
 
 
+def test_scale_real_is_planned_from_the_policy_in_a_local_folder(
+    root: Path, tiny_base: Path
+) -> None:
+    source = f"base={{name: tiny, kind: policy, repo: '{tiny_base}', revision: main}}"
+    plan = make_plan(load_all(root / "params.yaml", ["scale=real", source]), CPU)
+    assert len(plan.runs) == 20
+    assert plan.download == {}
+
+
 def test_token_steps_take_as_long_as_measured(paper: Parameters, root: Path) -> None:
     path = root / "benchmarks" / "results" / "2026-11-27-h100" / "grpo-2b.json"
     measured = json.loads(path.read_text(encoding="utf-8"))

@@ -29,6 +29,7 @@ PAPER = {
     "vdpve": ("out-of-distribution", 839),
 }
 UNDERSTANDING = ("finevd", "maxwell", "q_bench_video")
+REAL = "konvid_mini"
 DEMO = {
     "demo_train": ("train", "in-domain"),
     "demo_indomain": ("in-domain", "in-domain"),
@@ -39,7 +40,7 @@ AUTHORS = "clh124/VQAThinker/ee47a405c9e2eaff1ab612e37684196d525e6cbe/test/json_
 
 
 def test_every_set_has_a_card() -> None:
-    assert set(card_names()) == {*PAPER, *UNDERSTANDING, *DEMO}
+    assert set(card_names()) == {*PAPER, *UNDERSTANDING, *DEMO, REAL}
     for name, facts in DEMO.items():
         card = load_card(name)
         assert card.is_synthetic
@@ -64,7 +65,7 @@ def test_benchmark_labels_are_the_authors_files(name: str) -> None:
 def test_label_files_have_fixed_revision_and_hash() -> None:
     for card in map(load_card, card_names()):
         files = {file.name: file for file in card.files}
-        for name in () if card.is_synthetic else card.label_files:
+        for name in card.label_files if files else ():  # none if generated, or the user's own
             if (hub := files[name].hub) is not None:  # a commit of the hub determines the content
                 assert re.fullmatch(r"[0-9a-f]{40}", hub.revision or ""), f"{card.name}: {name}"
                 continue

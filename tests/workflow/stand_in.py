@@ -42,7 +42,7 @@ def main(args: list[str]) -> None:
         Path("held.txt").write_text(job or str(os.getpid()), encoding="utf-8")
         while HOLD.is_file():
             time.sleep(0.05)
-    if command != "status":
+    if outputs:  # `status` and `summary` only print
         write(command, outputs, inputs.hexdigest())
 
 

@@ -156,7 +156,7 @@ def _describe(forecast: "Plan") -> Iterator[str]:
     yield "Prompts: " + ", ".join(f"{name} {n:,} tokens" for name, n in forecast.prompts.items())
     unpublished = ", ".join(forecast.unpublished)
     unknown = f"; sizes not published: {unpublished}" if unpublished else ""
-    generated = "none; videos are generated, and not included below"
+    generated = "none; videos that you have or that are generated are not included below"
     yield f"\nDownloads: {_sizes(forecast.download) if forecast.download else generated}{unknown}"
     yield f"Disk, estimated: {_sizes(forecast.disk)}\n"
     training = [(f"training of {run.name}", run.memory) for run in forecast.runs]
