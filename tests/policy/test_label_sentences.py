@@ -51,3 +51,4 @@ def test_report_lists_sets_by_origin_of_labels() -> None:
     assert [sum(name in one for one in mixed[:3]) for name in ("konvid_1k", "mine")] == [1, 1]
     assert "konvid_1k" in mixed[-1]
     assert "not measured" in report("lsvq_train", "mine")[-1]
+    assert "konvid_mini" in report("konvid_mini")[-1]  # trained on a part of the benchmark

@@ -37,7 +37,8 @@ def describe_scores(provenance: Mapping[str, Any]) -> str:
 def describe_labels(train_set: str, origins: Mapping[str, str]) -> list[str]:
     """Sentences for a report about the labels of its sets and the agreement with people.
 
-    `origins` are those of the training set, which comes first, and of the benchmarks.
+    `origins` are those of the training set, which comes first, and of the benchmarks. A single set
+    is both.
     """
     names = list(origins)
     sentences = []
@@ -45,7 +46,7 @@ def describe_labels(train_set: str, origins: Mapping[str, str]) -> list[str]:
         if matching := [name for name in names if origins[name] == origin]:
             sets = "all sets" if matching == names and len(names) > 1 else ", ".join(matching)
             sentences.append(f"The labels (MOS) of {sets} are {meaning}.")
-    if judged := [name for name in names[1:] if origins[name] == "judged"]:
+    if judged := [name for name in names[1:] or names if origins[name] == "judged"]:
         return [*sentences, f"Agreement with people is measured on {', '.join(judged)}, see below."]
     return [*sentences, _agreement_with_people(train_set)]
 
