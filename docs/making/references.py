@@ -17,7 +17,7 @@ from vqathinker.phases.parameters import merge
 from vqathinker.phases.yaml12 import dump_yaml, parse_yaml
 
 ROOT = Path(__file__).parents[2]
-SCALES = ("demo", "single-gpu", "paper")
+SCALES = ("demo", "real", "single-gpu", "paper")
 # Sections with keys chosen by users, whose values would fill the page.
 TABLES = ("runs", "data.counts", "data.demo.sets", "understanding.tasks")
 
