@@ -30,7 +30,7 @@ from transformers import InternVLVisionConfig, Qwen2Config
 
 from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.generation import EncodedPrompts, generate
-from vqathinker.policy.inputs import encode_prompts
+from vqathinker.policy.inputs import encode_pixels
 from vqathinker.policy.machine import describe_machine
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.sizes import SIZES, config_of
@@ -156,7 +156,7 @@ def _ask(
         batch = slice(start, start + arguments.batch)
         policy.lm_head.begin(lengths[batch])
         began = _now()
-        prompts = encode_prompts(policy, ids, pixels[batch])
+        prompts = encode_pixels(policy, pixels[batch]).prompts(policy, ids)
         encoded = _now()
         answers += answer(policy, prompts, arguments.tokens)
         seconds["encode"] += encoded - began

@@ -24,7 +24,6 @@ import torch
 
 from vqathinker.params import AnswerParams, DemoBaseParams, EvaluationParams
 from vqathinker.policy import expectation
-from vqathinker.policy.config import normalise
 from vqathinker.policy.folder.checkpoint import Policy, load_policy, save_policy
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
 from vqathinker.policy.machine import describe_machine
@@ -33,7 +32,7 @@ from vqathinker.policy.tiny import build_policy, build_tokenizer
 from vqathinker.video.store import ClipStore, write_shard
 
 DEMO_POLICY = Path("models/demo/grpo/policy")
-DEMO_CLIPS = Path("clips/demo_indomain/6x112")
+DEMO_CLIPS = Path("clips/demo_indomain/6x112-tiles4")
 ANSWER = AnswerParams(parsing="strict", range=[0, 5])
 TINY = {
     "name": "tiny", "kind": "demo", "seed": 1, "motion": {"encoder": "filter_bank"},
@@ -157,12 +156,10 @@ def _score(
     scorer, scores = Scorer(model, tokenizer, how, ANSWER), []
     for start in range(0, len(videos), how.batch_size):
         batch = videos[start : start + how.batch_size]
-        frames = store.batch(batch)
-        tokens = model.config.tokens_per_frame(frames.shape[-1])
-        ids = prompt_ids(tokenizer, "evaluation", frames.shape[1], tokens)
-        scores += scorer.score_prompts(
-            encode_prompts(model, ids, normalise(frames.to(model.device))), batch
-        )
+        clips = store.batch(batch)
+        tokens = model.config.tokens_per_frame(*clips.pixels.shape[-2:])
+        ids = prompt_ids(tokenizer, "evaluation", clips.pixels.shape[1], tokens)
+        scores += scorer.score_prompts(encode_prompts(model, ids, clips), batch)
     return scores
 
 

@@ -24,8 +24,8 @@ import torch
 from PIL import Image
 from skimage import data
 
-from vqathinker.video.decode import resize
 from vqathinker.video.store import ClipStore, write_shard
+from vqathinker.video.views import resize
 
 Clip = npt.NDArray[np.uint8]
 TARGET_S, TARGET_SHARE = 0.015, 0.5

@@ -23,7 +23,7 @@ from transformers import InternVLVisionConfig, Qwen2Config
 
 from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.generation import EncodedPrompts, generate, prefill
-from vqathinker.policy.inputs import encode_prompts
+from vqathinker.policy.inputs import encode_pixels
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.motion.slowfast import SlowFastR50, time_repeats
 from vqathinker.policy.sizes import SIZES, config_of
@@ -153,7 +153,9 @@ def _authors_pooling(encoder: SlowFastR50, pixels: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _policy(policy: Policy, load: Load, name: str, repeats: int) -> dict[str, float]:
-    encode_s, prompts = clock(lambda: encode_prompts(policy, load.ids, load.pixels), repeats)
+    encode_s, prompts = clock(
+        lambda: encode_pixels(policy, load.pixels).prompts(policy, load.ids), repeats
+    )
     prefill_s, _ = clock(lambda: prefill(policy, prompts), repeats)
     rows = torch.arange(len(load.pixels), device=policy.device).repeat_interleave(load.group)
     generate_s, _ = clock(lambda: generate(policy, prompts, rows, load.tokens, _NEVER), repeats)

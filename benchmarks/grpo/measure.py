@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-ROLLOUT = ("prefill", "decode")
+ROLLOUT = ("inputs", "prefill", "decode")
 
 
 class PhaseClock:

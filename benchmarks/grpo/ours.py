@@ -12,7 +12,8 @@ def rollout(setup: Setup) -> list[list[int]]:
     """Sample raw and perturbed completions in one batch; return the raw ones."""
     with setup.clock("inputs"):
         sampler = setup.sampler = _sampler(setup)
-    setup.clock.watch(sampler, "_pixels", lambda *_: "inputs")
+    for method in ("_frame_features", "model_inputs"):  # they load pixels
+        setup.clock.watch(sampler, method, lambda *_: "inputs")
     lengths = torch.cat(setup.lengths())
     with setup.clock("decode"), forced_lengths(setup.policy.lm_head, lengths, END):
         return sampler.sample(setup.policy, setup.clips.ids, 0, 0).raw

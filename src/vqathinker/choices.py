@@ -3,7 +3,7 @@
 They are separate from the models of params.yaml, so that importing them does not import pydantic.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
 AnswerParsing = Literal["strict", "authors"]
 Device = Literal["auto", "cpu", "cuda"]
@@ -14,3 +14,4 @@ PerturbationKind = Literal[
 ]
 Precision = Literal["auto", "bf16", "fp32"]
 ScoreKind = Literal["greedy", "mean", "expected"]
+SETTING_PATTERN: Final = r"[1-9]\d*x[1-9]\d*(-tiles[1-9]\d*)?"  # of a clip setting

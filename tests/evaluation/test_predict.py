@@ -12,7 +12,6 @@ from tests.evaluation.conftest import AUTHORS, SEEN, settings
 from vqathinker.evaluation.predict import predict
 from vqathinker.evaluation.predictions import COLUMNS, Predictions, read_predictions
 from vqathinker.policy.answer import Completion, parse_answer
-from vqathinker.policy.config import normalise
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.policy.folder.hashes import policy_hash
 from vqathinker.policy.generation import EncodedPrompts, generate
@@ -50,7 +49,7 @@ def test_completions_are_greedy_on_the_evaluation_prompt(
     table = ask(tiny_base).table
     store = ClipStore([tiny_clips])
     ids = prompt_ids(tiny.tokenizer, "evaluation", 6, 4)
-    prompts = encode_prompts(tiny.model, ids, normalise(store.batch(SEEN)))
+    prompts = encode_prompts(tiny.model, ids, store.batch(SEEN))
     done = generate(tiny.model, prompts, torch.arange(6), 4, tiny.tokenizer.eos_token_id).ids
     predicted = tiny.tokenizer.batch_decode(done, skip_special_tokens=True)
     assert table["video"].tolist() == SEEN  # the damaged video has no row

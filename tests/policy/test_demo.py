@@ -74,7 +74,7 @@ def test_stages_train_all_parts_but_the_image_encoder(
     assert not any(name.startswith("model.vision_tower.") for name in changed)
     for part in ("multi_modal_projector", "motion_projector", "language_model"):
         assert any(name.startswith(f"model.{part}.") for name in changed), part
-    pixels = normalise(ClipStore([tiny_clips]).batch(ClipStore([tiny_clips]).ids))
+    pixels = normalise(ClipStore([tiny_clips]).batch(ClipStore([tiny_clips]).ids).pixels)
     features = policy.model.model.motion_encoder.raw_features(pixels)
     torch.testing.assert_close(policy.model.model.motion_encoder.centre, features.mean(0))
 

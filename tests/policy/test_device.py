@@ -10,7 +10,7 @@ from vqathinker.errors import InputError
 from vqathinker.params import AnswerParams, EvaluationParams
 from vqathinker.policy.device import choose_device, choose_dtype
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
-from vqathinker.policy.inputs import encode_prompts
+from vqathinker.policy.inputs import encode_pixels
 from vqathinker.policy.scoring import Scorer
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
@@ -53,6 +53,8 @@ def test_half_precision_supports_all_kinds_of_scores(
         }
     )  # fmt: skip
     scorer = Scorer(half.model, half.tokenizer, how, AnswerParams(parsing="authors", range=None))
-    scores = scorer.score_prompts(encode_prompts(half.model, ids, pixels), ["a", "b", "c"])
+    scores = scorer.score_prompts(
+        encode_pixels(half.model, pixels).prompts(half.model, ids), ["a", "b", "c"]
+    )
     assert len(scores) == 3
     assert all(len(each.samples) == 2 and each.expected is not None for each in scores)

@@ -14,7 +14,7 @@ from vqathinker.policy.generation import (
     prefill,
     uniform_numbers,
 )
-from vqathinker.policy.inputs import encode_prompts
+from vqathinker.policy.inputs import encode_pixels
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 
 Model = VQAThinkerForConditionalGeneration
@@ -25,7 +25,7 @@ ROWS = torch.tensor([2, 0, 1, 0])
 
 @pytest.fixture
 def prompts(policy: Model, ids: Tensor, pixels: Tensor) -> EncodedPrompts:
-    return encode_prompts(policy, ids, pixels)
+    return encode_pixels(policy, pixels).prompts(policy, ids)
 
 
 @torch.no_grad()
@@ -131,14 +131,14 @@ def test_chunking_does_not_change_results(
     policy: Model, ids: Tensor, pixels: Tensor, monkeypatch: pytest.MonkeyPatch,
     rows_of_a_chunk: int,
 ) -> None:  # fmt: skip
-    whole = encode_prompts(policy, ids, pixels)
+    whole = encode_pixels(policy, pixels).prompts(policy, ids)
     cache, hidden = prefill(policy, whole)
     seen: dict[str, list[int]] = {"vision_tower": [], "language_model": []}
     for name, rows in seen.items():
         layer = getattr(policy.model, name).register_forward_hook
         layer(lambda _, __, out, rows=rows: rows.append(len(out.last_hidden_state)))
     monkeypatch.setattr(model, "POSITIONS_PER_CHUNK", rows_of_a_chunk * len(ids))
-    prompts = encode_prompts(policy, ids, pixels)
+    prompts = encode_pixels(policy, pixels).prompts(policy, ids)
     in_parts, last = prefill(policy, prompts)
     torch.testing.assert_close(prompts, whole)
     torch.testing.assert_close(last, hidden)

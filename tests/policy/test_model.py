@@ -9,7 +9,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText
 
 from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.generation import generate
-from vqathinker.policy.inputs import encode_prompts
+from vqathinker.policy.inputs import encode_pixels
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.sizes import SIZES, config_of
 
@@ -30,6 +30,13 @@ def test_visual_tokens_precede_the_motion_token(policy: Model, ids: Tensor, pixe
     assert torch.equal(embedded[0, words], policy.get_input_embeddings()(ids[words]))
 
 
+@torch.no_grad()
+def test_tokens_of_a_strip_are_those_of_its_tiles(policy: Model, pixels: Tensor) -> None:
+    strips = torch.cat(list(pixels), dim=-1)[None]  # the clips as tiles of one: (1, 6, 3, 56, 168)
+    expected = torch.cat([policy.model.encode_frames(clip[None]) for clip in pixels], dim=2)
+    torch.testing.assert_close(policy.model.encode_frames(strips), expected)
+
+
 @pytest.mark.parametrize("change", [-1, 1])
 def test_wrong_number_of_image_tokens_is_an_error(
     policy: Model, ids: Tensor, pixels: Tensor, change: int
@@ -46,7 +53,7 @@ def test_transformers_generate_gives_the_same_completions(
     policy: Model, ids: Tensor, pixels: Tensor
 ) -> None:
     end = policy.config.text_config.eos_token_id
-    prompts = encode_prompts(policy, ids, pixels)
+    prompts = encode_pixels(policy, pixels).prompts(policy, ids)
     ours = generate(policy, prompts, torch.arange(3), 8, end).ids
     theirs = policy.generate(
         input_ids=prompts.input_ids, pixel_values=pixels, attention_mask=torch.ones(3, len(ids)),
@@ -82,3 +89,4 @@ def test_sizes_have_the_published_number_of_weights(size: str) -> None:
     shapes = [tuple(p.shape) for p in model.model.motion_projector.parameters() if p.ndim > 1]
     assert shapes == [(hidden, 2304), (hidden, hidden)]
     assert [config.tokens_per_frame(s) for s in (448, 560)] == [256, 400]
+    assert config.tokens_per_frame(448, 3 * 448) == 3 * 256

@@ -6,7 +6,6 @@ import pytest
 
 from vqathinker.params import AnswerParams, EvaluationParams
 from vqathinker.policy.answer import Answer
-from vqathinker.policy.config import normalise
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.policy.generation import EncodedPrompts
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
@@ -25,7 +24,7 @@ def base(tiny_base: Path) -> Policy:
 @pytest.fixture(scope="module")
 def prompts(base: Policy, tiny_clips: Path) -> EncodedPrompts:
     ids = prompt_ids(base.tokenizer, "evaluation", 6, 4)
-    return encode_prompts(base.model, ids, normalise(ClipStore([tiny_clips]).batch(VIDEOS)))
+    return encode_prompts(base.model, ids, ClipStore([tiny_clips]).batch(VIDEOS))
 
 
 def scorer(base: Policy, score: str, *extra_scores: str, seed: int = 7, answers: int = 4) -> Scorer:

@@ -48,7 +48,6 @@ def digit_policy(
     """A policy folder whose answers are digits, which depend on the clip."""
     import torch
 
-    from vqathinker.policy.config import normalise
     from vqathinker.policy.folder.checkpoint import load_policy, save_policy
     from vqathinker.policy.generation import prefill
     from vqathinker.policy.inputs import encode_prompts, prompt_ids
@@ -58,7 +57,7 @@ def digit_policy(
     store = ClipStore([tiny_clips])
     ids = prompt_ids(tokenizer, "evaluation", 6, 4)
     with torch.no_grad():
-        prompts = encode_prompts(policy, ids, normalise(store.batch(store.ids)))
+        prompts = encode_prompts(policy, ids, store.batch(store.ids))
         _, hidden = prefill(policy, prompts)
         for digit, states in zip("12345", hidden, strict=False):  # one digit for each clip
             policy.lm_head.weight[tokenizer.convert_tokens_to_ids(digit)] = 0.4 * states.mean(0)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from tests.scoring.conftest import RECORD
+from tests.scoring.conftest import RECORD, make_video
 from tests.scoring.test_loaded import HOW
 from typer.testing import CliRunner
 
@@ -18,7 +19,6 @@ from vqathinker.cli import app
 from vqathinker.errors import InputError
 from vqathinker.evaluation.predict import predict
 from vqathinker.params import AnswerParams, EvaluationParams
-from vqathinker.policy.config import normalise
 from vqathinker.policy.folder.checkpoint import load_policy, save_policy
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
 from vqathinker.scoring.batch import compare, score_clips, score_over_time
@@ -28,7 +28,7 @@ from vqathinker.serving.results import score_upload
 from vqathinker.serving.uploads import UploadFolder
 from vqathinker.video.probe import ClipBounds
 from vqathinker.video.sampling import ClipSetting
-from vqathinker.video.store import write_shard
+from vqathinker.video.store import Clips, write_shard
 
 # Few steps and branches, so that scores are fast and differ from those of the defaults.
 LIMITS = {"missing": 0.5, "steps": 1, "branches": 1}
@@ -56,7 +56,7 @@ def answering(tmp_path_factory: pytest.TempPathFactory, digit_policy: Path, vide
     clips = [sample_clip(path, ClipSetting(6, 56)).pixels for path in sorted(videos.iterdir())]
     frames = torch.from_numpy(np.stack(clips).transpose(0, 1, 4, 2, 3).copy())
     ids = prompt_ids(tokenizer, "evaluation", 6, 4)
-    prompts = encode_prompts(model, ids, normalise(frames))
+    prompts = encode_prompts(model, ids, Clips(frames))
     answer = torch.tensor([[opens, digits[2], closes]]).expand(len(clips), -1)
     with torch.no_grad():
         hidden = model.model(
@@ -92,7 +92,11 @@ def predicted(scorer: LoadedPolicy, clip: Path, folder: Path, **more: object) ->
     sampled = scorer.sample(clip)
     frames = torch.from_numpy(sampled.pixels.transpose(0, 3, 1, 2).copy())[None]
     indices = torch.tensor([sampled.indices])
-    write_shard(folder / "shard", [clip.name], frames, indices, {}, "6x56", {})
+    numbers = sampled.statistics
+    write_shard(
+        folder / "shard", [clip.name], frames, indices, {}, str(scorer.setting), {},
+        None if numbers is None else torch.from_numpy(numbers)[None],
+    )  # fmt: skip
     how = EvaluationParams.model_validate(HOW | {"batch_size": 1, "score": "expected"} | more)
     answer = AnswerParams(parsing="authors", range=None)
     out = folder / "out.parquet"
@@ -128,6 +132,37 @@ def test_every_way_gives_the_same_score(scorer: LoadedPolicy, videos: Path, tmp_
         dict.fromkeys(results, (truth, "expected"))
     )
     assert results["score_frames, sampled"].warnings == ()
+
+
+def test_tiles_get_the_same_score_in_every_way(
+    answering: Path, videos: Path, tmp_path: Path
+) -> None:
+    scorer, clip = LoadedPolicy(answering, "cpu"), videos / "1.mp4"
+    resized = scorer.score(clip).score
+    scorer.setting = ClipSetting(6, 56, 2)
+    truth = predicted(scorer, clip, tmp_path, expectation=LIMITS)
+    assert truth != resized
+    sampled = scorer.sample(clip)
+    assert sampled.pixels.shape == (6, 56, 112, 3)
+    assert scorer.score(clip).score == truth
+    assert scorer.score_sampled(sampled).score == truth
+    assert scorer.score_frames(all_frames(clip)).score == pytest.approx(truth)
+    [part] = score_over_time(scorer, clip)
+    assert part.result.score == truth
+    with pytest.raises(InputError, match="score_sampled"):
+        scorer.score_frames(sampled.pixels)
+
+
+def test_tiles_of_frames_in_memory_get_the_score_of_the_file(
+    answering: Path, tmp_path: Path
+) -> None:
+    scorer = LoadedPolicy(answering, "cpu")
+    scorer.setting = ClipSetting(6, 56, 2)
+    # WebM rounds times to 1 ms, so they are not quite evenly spaced; frames in memory are.
+    clip = make_video(tmp_path / "clip.webm", "testsrc2=size=96x64:rate=30000/1001", 1)
+    in_file, in_memory = scorer.sample(clip), scorer.score_frames(all_frames(clip))
+    assert len({round(b - a, 6) for a, b in pairwise(in_file.seconds)}) > 1
+    assert in_memory.score == pytest.approx(scorer.score_sampled(in_file).score, abs=1e-6)
 
 
 def test_answers_are_sampled_as_for_the_tables(

@@ -46,6 +46,14 @@ def test_each_difference_gives_a_warning(
     assert value in first
 
 
+def test_tiles_are_native_at_any_resolution(tmp_path: Path) -> None:
+    clip = make_video(tmp_path / "clip.mp4", "testsrc2=size=640x360:rate=60", 4)
+    tiles = ClipSetting(6, 56, 4)
+    begins = [text.partition(":")[0] for text in
+              clip_warnings(sample_clip(clip, tiles), tiles, TRAINED_ON)]  # fmt: skip
+    assert begins == ["too long", "unusual frame rate"]
+
+
 def test_rotation_and_another_number_of_frames_give_a_warning(tmp_path: Path, videos: Path) -> None:
     rotated = tmp_path / "rotated.mp4"
     command = [ffmpeg_binary(), "-loglevel", "error", "-display_rotation", "90"]

@@ -84,7 +84,6 @@ def hostile_policy(
     tmp_path_factory: pytest.TempPathFactory, tiny_params: object, tiny_clips: Path
 ) -> Path:
     """A tiny policy that answers with digits, and with markup that contains a script."""
-    from vqathinker.policy.config import normalise
     from vqathinker.policy.folder.checkpoint import save_policy
     from vqathinker.policy.generation import prefill
     from vqathinker.policy.inputs import encode_prompts, prompt_ids
@@ -95,7 +94,7 @@ def hostile_policy(
     policy = build_policy(tiny_params, tokenizer, 56)
     store = ClipStore([tiny_clips])
     prompts = encode_prompts(
-        policy, prompt_ids(tokenizer, "training", 6, 4), normalise(store.batch(store.ids))
+        policy, prompt_ids(tokenizer, "training", 6, 4), store.batch(store.ids)
     )
     _, hidden = prefill(policy, prompts)
     for word, share in [(SCRIPT, 0.5), *((digit, 0.4) for digit in "12345")]:

@@ -3,10 +3,12 @@
 from dataclasses import replace
 from html import unescape
 
+import numpy as np
 import pytest
 from tests.serving.hostile import SCRIPT
 
 from vqathinker.scoring.results import ClipScore
+from vqathinker.scoring.sample import SampledClip
 from vqathinker.serving.results import UploadResult, comparison_html, result_html
 
 RESULT = ClipScore(
@@ -34,6 +36,16 @@ def test_markup_and_templates_are_escaped() -> None:
         assert "<img" not in panel
         assert not set("`${}") & set(panel)
         assert SCRIPT in unescape(panel)
+
+
+def test_frames_are_described_as_the_policy_saw_them() -> None:
+    resized = SampledClip("a.mp4", np.zeros((6, 56, 56, 3), np.uint8), tuple(range(6)))
+    assert "resized to 56×56" in result_html(UploadResult("a.mp4", sampled=resized))
+    pixels, statistics = np.zeros((6, 56, 224, 3), np.uint8), np.zeros((6, 49), np.float32)
+    tiles = replace(resized, pixels=pixels, statistics=statistics)
+    panel = result_html(UploadResult("a.mp4", sampled=tiles))
+    assert "4 tiles of 56×56 native pixels" in panel
+    assert "resized" not in panel
 
 
 @pytest.mark.parametrize(

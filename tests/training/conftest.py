@@ -57,7 +57,7 @@ def by_whole_forwards(
     from vqathinker.policy.config import normalise
     from vqathinker.video.store import ClipStore
 
-    pixels = normalise(ClipStore([clips]).batch(videos))
+    pixels = normalise(ClipStore([clips]).batch(videos).pixels)
     logits = policy(input_ids=input_ids, pixel_values=pixels).logits[:, -tokens - 1 : -1]
     image = torch.arange(logits.shape[-1]) == policy.config.image_token_id  # never sampled
     return (logits.masked_fill(image, -1e9) / temperature).log_softmax(-1)
@@ -128,7 +128,6 @@ def training_set(
 @torch.no_grad()
 def write_answering_policy(base: Path, clips: Path, out: Path) -> None:
     """Raise the probabilities of the digits 1 to 5 and of the end token."""
-    from vqathinker.policy.config import normalise
     from vqathinker.policy.folder.checkpoint import load_policy, save_policy
     from vqathinker.policy.generation import prefill
     from vqathinker.policy.inputs import encode_prompts, prompt_ids
@@ -137,7 +136,7 @@ def write_answering_policy(base: Path, clips: Path, out: Path) -> None:
     policy, tokenizer, _ = load_policy(base)
     store = ClipStore([clips])
     ids = prompt_ids(tokenizer, "training", 6, 4)
-    prompts = encode_prompts(policy, ids, normalise(store.batch(store.ids)))
+    prompts = encode_prompts(policy, ids, store.batch(store.ids))
     _, hidden = prefill(policy, prompts)
     for token, share in [*((digit, 0.3) for digit in "12345"), (tokenizer.eos_token, 0.35)]:
         row = tokenizer.convert_tokens_to_ids(token)

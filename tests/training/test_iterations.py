@@ -52,9 +52,7 @@ def test_epsilon_matters_from_the_second_iteration(
 ) -> None:
     for iterations in (1, 2):
         for epsilon in (1e-4, 0.2):
-            settings = settings_of(
-                iterations=iterations, epsilon=epsilon, max_steps=2, learning_rate=0.02
-            )
+            settings = settings_of(iterations=iterations, epsilon=epsilon, max_steps=2)
             training_set.start(settings, tmp_path / f"{iterations}-{epsilon}")
     assert same_weights(tmp_path / "1-0.0001", tmp_path / "1-0.2", 2)
     assert not same_weights(tmp_path / "2-0.0001", tmp_path / "2-0.2", 2)

@@ -13,11 +13,12 @@ from torch import Tensor
 from vqathinker.policy.config import normalise
 from vqathinker.policy.folder.checkpoint import Policy, load_policy
 from vqathinker.policy.generation import EncodedPrompts, Generated, generate
-from vqathinker.policy.inputs import encode_prompts, prompt_ids
+from vqathinker.policy.inputs import encode_pixels, encode_prompts, prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.training import rollouts
 from vqathinker.training.rollouts import RolloutSampler
 from vqathinker.video.perturb import Perturbation
+from vqathinker.video.store import Clips as DecodedClips
 from vqathinker.video.store import ClipStore
 
 Model = VQAThinkerForConditionalGeneration
@@ -40,7 +41,7 @@ class Clips:
     def __init__(self, path: Path) -> None:
         self.store, self.reads = ClipStore([path]), 0
 
-    def batch(self, ids: Sequence[str]) -> Tensor:
+    def batch(self, ids: Sequence[str]) -> DecodedClips:
         self.reads += 1
         return self.store.batch(ids)
 
@@ -81,7 +82,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[EncodedPrompts, Tenso
 
 def perturbed_by_hand(sampler: RolloutSampler, video: str, draw: int) -> Tensor:
     """Pixels (1, 6, 3, 56, 56) of a perturbed copy, frame by frame."""
-    pixels, how = normalise(sampler.clips.batch([video]))[0], DRAWS[draw]
+    pixels, how = normalise(sampler.clips.batch([video]).pixels)[0], DRAWS[draw]
     frames = [
         torch.zeros_like(pixels[0]) if blank else pixels[index]
         for index, blank in zip(how.indices, how.blank, strict=True)
@@ -93,7 +94,7 @@ def test_groups_are_in_the_order_of_videos(policy: Model, sampler: RolloutSample
     done = sampler.sample(policy, VIDEOS, 0, 0)
     assert len(done.raw) == 6
     assert all(len(completion) == 5 for completion in done.raw)
-    prompts = encode_prompts(policy, sampler.prompt_ids, normalise(sampler.clips.batch(VIDEOS)))
+    prompts = encode_prompts(policy, sampler.prompt_ids, sampler.clips.batch(VIDEOS))
     greedy = generate(policy, prompts, torch.arange(2), 5, NEVER).ids
     assert greedy[0] != greedy[1]
     assert done.raw == [greedy[0]] * 3 + [greedy[1]] * 3
@@ -114,9 +115,8 @@ def test_perturbed_copy_equals_encoding_its_frames_again(
     assert rows.tolist() == [0, 0, 0, 1, 1, 1, 2, 3, 4, 5]
     copies = [(video, (2 * step + copy) % len(DRAWS)) for video in VIDEOS for copy in range(2)]
     for number, (video, draw) in enumerate(copies):
-        by_hand = encode_prompts(
-            policy, sampler.prompt_ids, perturbed_by_hand(sampler, video, draw)
-        )
+        features = encode_pixels(policy, perturbed_by_hand(sampler, video, draw))
+        by_hand = features.prompts(policy, sampler.prompt_ids)
         for got, expected in zip(prompts, by_hand, strict=True):
             torch.testing.assert_close(got[2 + number], expected[0])
         alone = generate(policy, by_hand, torch.tensor([0]), 5, NEVER).ids

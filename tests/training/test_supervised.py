@@ -43,7 +43,7 @@ def greedy_answers(folder: Path, clips: Path) -> dict[str, str]:
     policy, tokenizer, _ = load_policy(folder)
     store = ClipStore([clips])
     ids = prompt_ids(tokenizer, "training", 6, 4)
-    prompts = encode_prompts(policy, ids, normalise(store.batch(store.ids)))
+    prompts = encode_prompts(policy, ids, store.batch(store.ids))
     rows = torch.arange(len(store.ids))
     completions = generate(policy, prompts, rows, 24, tokenizer.eos_token_id).ids
     texts = tokenizer.batch_decode(completions, skip_special_tokens=True)
@@ -60,7 +60,7 @@ def test_loss_is_the_cross_entropy_of_the_answers(
     for video in batches[0]:
         text = target_text(training_set.mos[video], thinking=True)
         answer = [*tokenizer(text, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
-        pixels = normalise(ClipStore([training_set.clips]).batch([video]))
+        pixels = normalise(ClipStore([training_set.clips]).batch([video]).pixels)
         with torch.no_grad():
             whole = torch.cat([ids, torch.tensor(answer)])[None]
             logits = policy(input_ids=whole, pixel_values=pixels).logits[0, len(ids) - 1 : -1]

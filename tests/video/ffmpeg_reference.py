@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vqathinker.video.decode import decode_clip, resize
+from vqathinker.video.decode import decode_clip
 from vqathinker.video.ffmpeg import ffmpeg_binary
 from vqathinker.video.orientation import Pixels
 from vqathinker.video.probe import Probe, probe
 from vqathinker.video.readers import PyavReader
 from vqathinker.video.sampling import ClipSetting, frame_indices
+from vqathinker.video.views import resize
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def require_same_as_ffmpeg(path: Path, reference: FfmpegFrames, has_times: bool 
     height, width, _ = reference.frames[0].shape
     assert (facts.frames, facts.width, facts.height) == (len(reference.frames), width, height)
     with PyavReader(path) as video:
-        frames, seconds = video.read(list(range(video.frames)), np.copy)
+        frames, seconds = video.read(list(range(video.frames)), lambda _, frame: np.copy(frame))
     assert len(frames) == len(reference.frames)
     for number, (frame, expected) in enumerate(zip(frames, reference.frames, strict=True)):
         np.testing.assert_array_equal(frame, expected, err_msg=f"frame {number}")

@@ -7,10 +7,11 @@ import pytest
 from PIL import Image
 
 from vqathinker.video.damage import DamagedVideo, JobError
-from vqathinker.video.decode import Clip, decode_clip, resize
+from vqathinker.video.decode import Clip, decode_clip
 from vqathinker.video.probe import probe
 from vqathinker.video.readers import PyavReader
 from vqathinker.video.sampling import ClipSetting, frame_indices
+from vqathinker.video.views import resize
 
 
 def decode(path: Path, frames: int = 6, size: int = 32, expected: int | None = None) -> Clip:
@@ -30,7 +31,7 @@ def test_clip_is_square(mp4: Path, portrait: Path) -> None:
 @pytest.mark.parametrize("size", [16, 48, 200])
 def test_resize_equals_pillow_bicubic_within_one_level(mp4: Path, size: int) -> None:
     with PyavReader(mp4) as video:
-        (pixels,), _ = video.read([3], np.array)
+        (pixels,), _ = video.read([3], lambda _, frame: np.array(frame))
     expected = Image.fromarray(pixels).resize((size, size), Image.Resampling.BICUBIC)
     found = resize(pixels, size).transpose(1, 2, 0)
     difference = np.abs(found.astype(int) - np.asarray(expected))

@@ -23,7 +23,7 @@ EIGHT_BIT = ["mp4", "index_first", "webm", "mkv", "portrait", "upside_down", "th
 EVERY = [*EIGHT_BIT, "groups", "turned_groups", "ten_bit", "av1_in_mp4", "avi", "edited"]
 
 
-def copy_frame(pixels: Pixels) -> Pixels:
+def copy_frame(_: int, pixels: Pixels) -> Pixels:
     return pixels.copy()
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vqathinker.errors import InputError
-from vqathinker.video.sampling import frame_indices, parse_setting
+from vqathinker.video.sampling import ClipSetting, frame_indices, parse_setting
 
 # Golden values: `get_index` of the authors' code at ee47a40, in frames.json.
 GOLDENS = Path(os.environ["VQATHINKER_GOLDENS"])
@@ -41,7 +41,15 @@ def test_zero_frames_raise() -> None:
         frame_indices(0, 6)
 
 
-@pytest.mark.parametrize("name", ["", "6x", "0x448", "6x448x3", "6 x 448"])
+@pytest.mark.parametrize(
+    "name", ["", "6x", "0x448", "6x448x3", "6 x 448", "6x112-tiles", "6x112-tiles0", "6x112-4"]
+)
 def test_invalid_setting_is_named(name: str) -> None:
-    with pytest.raises(InputError, match=f"'{name}'"):
+    with pytest.raises(InputError, match=f"'{name}'.*6x448.*6x112-tiles4"):
         parse_setting(name)
+
+
+@given(st.integers(1, 99), st.integers(1, 999), st.integers(0, 99))
+def test_name_of_a_setting_gives_it_back(frames: int, size: int, tiles: int) -> None:
+    setting = ClipSetting(frames, size, tiles)
+    assert parse_setting(str(setting)) == setting

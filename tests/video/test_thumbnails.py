@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from vqathinker.errors import InputError
+from vqathinker.video.statistics import STATISTICS
 from vqathinker.video.store import write_shard
 from vqathinker.video.thumbnails import read_thumbnails, write_thumbnails
 
@@ -34,6 +35,21 @@ def test_sheets_contain_all_frames(shard: Path, tmp_path: Path) -> None:
             grey = strip.getpixel((frame * 80 + 40, 40))[0]
             assert grey == pytest.approx(4 * (number * FRAMES + frame), abs=6)
     assert found.strip("other.mp4") is None
+
+
+def test_the_first_tile_stands_for_its_frame(tmp_path: Path) -> None:
+    tiles = 50 * torch.arange(1, 5, dtype=torch.uint8).repeat_interleave(56)  # grey levels
+    indices = torch.arange(FRAMES)[None]
+    shard = tmp_path / "0000.safetensors"
+    frames = tiles.expand(1, FRAMES, 3, 56, -1)
+    statistics = torch.zeros(1, FRAMES, STATISTICS)
+    write_shard(shard, ["a"], frames, indices, {}, f"{FRAMES}x56-tiles4", {}, statistics)
+    write_thumbnails([shard], tmp_path / "mine")
+    found = read_thumbnails([tmp_path / "mine"])["mine"]
+    assert (found.frames, found.tiles, found.px) == (FRAMES, 4, 56)
+    strip = found.strip("a")
+    assert strip.size == (FRAMES * 56, 56)
+    assert all(low >= 44 and high <= 56 for low, high in strip.getextrema())
 
 
 def test_same_clips_give_same_bytes(shard: Path, tmp_path: Path) -> None:

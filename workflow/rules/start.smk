@@ -27,6 +27,7 @@ from vqathinker.phases.gpus import check_gpus, visible_gpus
 from vqathinker.phases.keys import RESOLVED_PARAMS, JobKeys, key_path
 from vqathinker.phases.locks import lock_folder
 from vqathinker.phases.dvc_pull import reset_pulled_times
+from vqathinker.video.sampling import SETTING_PATTERN
 from vqathinker.phases.slurm_jobs import describe_jobs, earlier_jobs, wait_for_jobs
 
 

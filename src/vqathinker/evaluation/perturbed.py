@@ -27,7 +27,6 @@ from vqathinker.params import (
     EvaluationParams,
     PerturbationParams,
 )
-from vqathinker.policy.config import normalise
 from vqathinker.policy.generation import EncodedPrompts
 from vqathinker.policy.inputs import encode_blank_frame, encode_frames, prompt_ids
 from vqathinker.video.perturb import draw_each_kind
@@ -74,16 +73,17 @@ def _predict_batch(
 ) -> list[dict[str, Any]]:
     """Rows of some videos: each clip, then its copies. Every frame is encoded only once."""
     model, tokenizer, _ = job.policy
-    pixels = normalise(job.store.batch(videos).to(model.device))  # (videos, T, 3, S, S)
-    frames, tokens = pixels.shape[1], model.config.tokens_per_frame(pixels.shape[-1])
+    decoded = job.store.batch(videos)
+    frames = decoded.pixels.shape[1]
+    tokens = model.config.tokens_per_frame(*decoded.pixels.shape[-2:])
     ids = prompt_ids(
         tokenizer, "evaluation", frames, tokens, thinking=model.config.thinking,
         motion=model.config.motion_token,
     )  # fmt: skip
     drawn = [draw_each_kind(video, frames, seed, perturbations) for video in videos]
-    clips = encode_frames(model, pixels)
+    clips = encode_frames(model, decoded)
     # Copies reuse the features of their clip's frames: encoding is most of the cost.
-    copies = clips.perturb(drawn, lambda: encode_blank_frame(model, pixels))
+    copies = clips.perturb(drawn, lambda: encode_blank_frame(model, decoded))
     prompts = [features.prompts(model, ids) for features in (clips, copies)]
     about = [(video, RAW) for video in videos]
     about += [(v, copy.kind) for v, own in zip(videos, drawn, strict=True) for copy in own]

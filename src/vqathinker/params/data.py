@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from vqathinker.choices import PerturbationKind
+from vqathinker.choices import SETTING_PATTERN, PerturbationKind
 from vqathinker.params.model import (
     ByName,
     Count,
@@ -16,7 +16,12 @@ from vqathinker.params.model import (
     Section,
 )
 
-SettingName = Annotated[str, Field(pattern=r"^[1-9]\d*x[1-9]\d*$", description="frames x size")]
+SettingName = Annotated[
+    str,
+    Field(
+        pattern=f"^{SETTING_PATTERN}$", description="frames x size, or frames x size-tilesNUMBER"
+    ),
+]
 ReaderName = Literal["pyav", "decord"]
 
 

@@ -31,7 +31,7 @@ _CHANGES: dict[str, tuple[str, ...]] = {
     "tables": ("tables with provenance", "provenance of all tables in one file", "columns renamed"),
     "metrics_json": ("numbers of the tables as JSON, for DVC",),
     "figures": ("curves, scatter plots, calibration",),
-    "thumbnails": ("thumbnails of clips",),
+    "thumbnails": ("thumbnails of clips", "the number of tiles in the index"),
     "report": ("the report page",),
 }
 

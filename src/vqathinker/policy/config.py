@@ -43,8 +43,8 @@ class VQAThinkerConfig(InternVLConfig):
         self.thinking, self.motion_token = thinking, motion_token
         super().__init__(**kwargs)
 
-    def tokens_per_frame(self, size: int) -> int:
-        """Visual tokens of a frame of size × size pixels.
+    def tokens_per_frame(self, size: int, width: int | None = None) -> int:
+        """Visual tokens of a frame of size × size pixels, or of a strip of tiles of that size.
 
         Raises:
             InputError: the frame does not divide into 2 × 2 groups of patches.
@@ -56,7 +56,7 @@ class VQAThinkerConfig(InternVLConfig):
                 f"frames of {size} px do not fit patches of {patch} px; expected a multiple of "
                 f"{int(patch / self.downsample_ratio)}: change the clip setting"
             )
-        return int(side) ** 2
+        return int(side) ** 2 * ((width or size) // size)
 
 
 def set_prompt(config: VQAThinkerConfig, prompt: PromptParams) -> None:

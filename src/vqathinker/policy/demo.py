@@ -31,6 +31,7 @@ from vqathinker.policy.prompt import (
 )
 from vqathinker.policy.tiny import build_policy, build_tokenizer
 from vqathinker.products import DEGRADATIONS
+from vqathinker.video.sampling import parse_setting
 from vqathinker.video.store import ClipStore
 
 _REASONING = "<think>I see {level} {kind}.</think>"
@@ -79,9 +80,8 @@ def prepare_base(
         table = pd.read_csv(degradations, dtype={"video": str}).set_index("video")
         table = table.astype({"kind": str, "strength": float}).loc[store.ids]
         table["kind"] = [DEGRADATION_NAMES.index(DEGRADATION_WORDS[kind]) for kind in table["kind"]]
-    first = store.frames(store.ids[0])
     tokenizer = build_tokenizer(PHRASES)
-    policy = build_policy(params, tokenizer, first.shape[-1])
+    policy = build_policy(params, tokenizer, parse_setting(store.setting).size)
     policy.config.setting = store.setting
     policy.model.vision_tower.requires_grad_(False)
     encoded = _encode(policy, store, table)
@@ -106,7 +106,7 @@ def _encode(
     encoder, frames, motion = policy.model.motion_encoder, [], []
     assert isinstance(encoder, FilterBank)  # noqa: S101  the only one that base.motion allows here
     for start in trange(0, len(store.ids), 32, desc="encode", disable=None):
-        pixels = normalise(store.batch(store.ids[start : start + 32]))
+        pixels = normalise(store.batch(store.ids[start : start + 32]).pixels)
         frames.append(policy.model.encode_frames(pixels))
         motion.append(encoder.raw_features(pixels))
     encoder.calibrate(torch.cat(motion))

@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig, PreTrainedTokenizerBase
 
+from vqathinker.policy.config import normalise
 from vqathinker.policy.generation import EncodedPrompts
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.prompt import Setting, render_prompt
+from vqathinker.video.store import Clips
 
 if TYPE_CHECKING:  # it imports pandas, which scoring a clip does not need
     from vqathinker.video.perturb import Perturbation
@@ -102,23 +104,31 @@ class FrameFeatures(NamedTuple):
         return copies
 
 
+def encode_frames(policy: VQAThinkerForConditionalGeneration, clips: Clips) -> FrameFeatures:
+    """Features of the frames of clips."""
+    statistics = None if clips.statistics is None else clips.statistics.to(policy.device)
+    return encode_pixels(policy, normalise(clips.pixels.to(policy.device)), statistics)
+
+
+def encode_blank_frame(policy: VQAThinkerForConditionalGeneration, clips: Clips) -> FrameFeatures:
+    """Features (…) of a blank frame of the size of the frames of `clips`."""
+    # ImageNet's mean colour, after normalisation.
+    pixels = torch.zeros(1, 1, *clips.pixels.shape[2:], device=policy.device)
+    return FrameFeatures(*(part[0, 0] for part in encode_pixels(policy, pixels)))
+
+
 @torch.no_grad()
-def encode_frames(policy: VQAThinkerForConditionalGeneration, pixels: Tensor) -> FrameFeatures:
-    """Features of normalised frames (clips, frames, 3, size, size)."""
+def encode_pixels(
+    policy: VQAThinkerForConditionalGeneration, pixels: Tensor, statistics: Tensor | None = None
+) -> FrameFeatures:
+    """Features of normalised frames (clips, frames, 3, size, width) on the policy's device."""
     return FrameFeatures(
-        policy.model.encode_frames(pixels), policy.model.encode_motion_frames(pixels)
+        policy.model.encode_frames(pixels), policy.model.encode_motion_frames(pixels, statistics)
     )
 
 
-def encode_blank_frame(policy: VQAThinkerForConditionalGeneration, like: Tensor) -> FrameFeatures:
-    """Features (…) of a blank frame of the size of the frames `like`."""
-    pixels = torch.zeros_like(like[:1, :1])  # ImageNet's mean colour, after normalisation
-    return FrameFeatures(*(part[0, 0] for part in encode_frames(policy, pixels)))
-
-
-@torch.no_grad()
 def encode_prompts(
-    policy: VQAThinkerForConditionalGeneration, ids: Tensor, pixels: Tensor
+    policy: VQAThinkerForConditionalGeneration, ids: Tensor, clips: Clips
 ) -> EncodedPrompts:
-    """Encode clips (clips, frames, 3, size, size); for `ids` see `FrameFeatures.prompts`."""
-    return encode_frames(policy, pixels).prompts(policy, ids)
+    """Encode clips with their prompts; for `ids` see `FrameFeatures.prompts`."""
+    return encode_frames(policy, clips).prompts(policy, ids)

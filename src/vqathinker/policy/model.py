@@ -69,30 +69,38 @@ class VQAThinkerModel(InternVLModel):
         return self
 
     def encode_frames(self, pixel_values: Tensor) -> Tensor:
-        """Normalised frames (clips, frames, 3, size, size) → (clips, frames, K, 4 x vision width).
+        """Normalised frames (clips, frames, 3, size, width) → (clips, frames, K, 4 x vision width).
 
-        These are the K visual tokens of each frame before the projector. With a frozen image
-        encoder they stay the same during training.
+        These are the K visual tokens of each frame before the projector. A frame whose width is a
+        multiple of its size is a strip of tiles, which are encoded as one image each. With a frozen
+        image encoder the tokens stay the same during training.
         """
-        clips, frames = pixel_values.shape[:2]
-        pixels = pixel_values.flatten(0, 1).to(self.vision_tower.dtype)
+        clips, frames, channels, size = pixel_values.shape[:4]
+        tiles = pixel_values.unflatten(4, (-1, size)).permute(0, 1, 4, 2, 3, 5)
+        pixels = tiles.reshape(-1, channels, size, size).to(self.vision_tower.dtype)
         positions = 1 + (pixels.shape[-1] // self.config.vision_config.patch_size[0]) ** 2
         chunks = pixels.split(rows_per_chunk(positions))
         states = torch.cat([self.vision_tower(chunk).last_hidden_state for chunk in chunks])
         patches = states[:, 1:]  # without the class token
         side = math.isqrt(patches.shape[1])
-        grid = patches.view(clips * frames, side, side, -1)
+        grid = patches.view(len(patches), side, side, -1)
         tokens = self.pixel_shuffle(grid, scale_factor=self.config.downsample_ratio)
         return tokens.reshape(clips, frames, -1, tokens.shape[-1])
 
-    def encode_motion_frames(self, pixel_values: Tensor) -> Tensor:
-        """Normalised frames (clips, frames, 3, size, size) → features per frame (clips, frames, …).
+    def encode_motion_frames(
+        self, pixel_values: Tensor, statistics: Tensor | None = None
+    ) -> Tensor:
+        """Features of single frames (clips, frames, …).
+
+        Args:
+            pixel_values: normalised frames (clips, frames, 3, size, width).
+            statistics: those of the native frames (clips, frames, 46), if known.
 
         Without a motion token the result is empty, (clips, frames, 0).
         """
         if not self.config.motion_token:
             return pixel_values.new_zeros(*pixel_values.shape[:2], 0)
-        return self.motion_encoder.encode_frames(pixel_values)
+        return self.motion_encoder.encode_frames(pixel_values, statistics)
 
     def pool_motion(self, frame_features: Tensor) -> Tensor:
         """Motion features, float32 (clips, dim), of frames in any order; else (clips, 0)."""

@@ -15,7 +15,6 @@ from transformers import PreTrainedTokenizerBase
 
 from vqathinker.params import AnswerParams, EvaluationParams, ScoreKind
 from vqathinker.policy.answer import Answer, Completion, parse_answer
-from vqathinker.policy.config import normalise
 from vqathinker.policy.expectation import Expectation, NumberTokens, expected_score
 from vqathinker.policy.generation import (
     EncodedPrompts,
@@ -26,6 +25,7 @@ from vqathinker.policy.generation import (
 )
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
+from vqathinker.video.store import Clips
 
 # Means of different answers can be equal, such as of 2.9, 3.3, 3.4 and of 3.2, 3.2, 3.2. Unrounded,
 # they would be ranked by their last bit.
@@ -70,24 +70,18 @@ class Scorer:
         if "expected" in self.params.kinds:
             self._number_tokens = NumberTokens(self.tokenizer, self.answer.parsing)
 
-    def score_clips(self, frames: torch.Tensor, videos: Sequence[str]) -> list[ClipScores]:
-        """Score clips with the evaluation prompt.
-
-        Args:
-            frames: uint8 (clips, frames, 3, size, size), RGB 0..255.
-            videos: ids of the clips, which seed the samples.
-        """
+    def score_clips(self, clips: Clips, videos: Sequence[str]) -> list[ClipScores]:
+        """Score clips with the evaluation prompt; `videos` are their ids, as in `score_prompts`."""
         config = self.policy.config
         ids = prompt_ids(
             self.tokenizer,
             "evaluation",
-            frames.shape[1],
-            config.tokens_per_frame(frames.shape[-1]),
+            clips.pixels.shape[1],
+            config.tokens_per_frame(*clips.pixels.shape[-2:]),
             thinking=config.thinking,
             motion=config.motion_token,
         )
-        pixels = normalise(frames.to(self.policy.device))
-        return self.score_prompts(encode_prompts(self.policy, ids, pixels), videos)
+        return self.score_prompts(encode_prompts(self.policy, ids, clips), videos)
 
     def score_prompts(self, prompts: EncodedPrompts, videos: Sequence[str]) -> list[ClipScores]:
         """Score clips with any prompts; `videos` are their ids, which seed the samples."""

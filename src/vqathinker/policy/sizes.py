@@ -92,12 +92,12 @@ class PolicySizes:
         return int(text.hidden_size // text.num_attention_heads * text.num_key_value_heads)
 
     def patches(self, size: int) -> int:
-        """Patches of a frame of size × size pixels, and the class token."""
+        """Patches of an image of size × size pixels, and the class token."""
         return (size // self.config.vision_config.patch_size[0]) ** 2 + 1
 
     def prompt_tokens(self, setting: Setting, clip: ClipSetting, prompt: PromptParams) -> int:
         """Tokens of a prompt, counted by the tokenizer, or estimated without one."""
-        frame, parts = self.config.tokens_per_frame(clip.size), prompt.model_dump()
+        frame, parts = self.config.tokens_per_frame(clip.size, clip.width), prompt.model_dump()
         if self.tokenizer is not None:
             return len(prompt_ids(self.tokenizer, setting, clip.frames, frame, **parts))
         return len(_TOKEN_PATTERN.findall(render_prompt(setting, clip.frames, frame, **parts)))
@@ -107,7 +107,8 @@ class PolicySizes:
         layers, patches = self.config.vision_config, self.patches(clip.size)
         attention = 4 * layers.num_hidden_layers * layers.hidden_size * patches**2
         projected = 2 * self.weights["projector"] * (patches - 1) / 4
-        return clip.frames * (2 * self.weights["vision"] * patches + attention + projected)
+        images = clip.frames * clip.width // clip.size
+        return images * (2 * self.weights["vision"] * patches + attention + projected)
 
     def text_flops(self, prompt: int, group: int = 0, length: float = 0) -> float:
         """FLOP of the language model for a packed row: a prompt and `group` completions."""

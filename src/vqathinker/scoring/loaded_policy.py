@@ -9,8 +9,9 @@ file name does not change the score.
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import torch
@@ -28,9 +29,13 @@ from vqathinker.scoring.results import METHODS, ClipScore
 from vqathinker.scoring.sample import LIMITS, Pixels, SampledClip, sample_clip
 from vqathinker.scoring.trained_on import TrainedOn, clip_warnings
 from vqathinker.video.damage import DamagedVideo
-from vqathinker.video.decode import resize
+from vqathinker.video.readers import FrameTransform
 from vqathinker.video.sampling import ClipSetting, frame_indices, parse_setting
+from vqathinker.video.store import Clips
+from vqathinker.video.views import sample_frames
 from vqathinker.video.workers import Limits
+
+T = TypeVar("T")
 
 _DEFAULT_ANSWER: Final = AnswerParams(parsing="strict", range=[0, 5])
 _MAX_NEW_TOKENS: Final = 1024
@@ -118,10 +123,10 @@ class LoadedPolicy:
         """Score a clip whose frames are in memory.
 
         Args:
-            frames: uint8 [frames, height, width, 3], RGB 0..255, upright. Either all frames of the
-                clip, which are sampled like those of a file, or the `pixels` of `sample`. An array
-                with exactly the number and size of frames that the policy looks at is used
-                unchanged, and gives no warnings.
+            frames: uint8 [frames, height, width, 3], RGB 0..255, upright: all frames of the clip,
+                which are sampled like those of a file. In view resize, an array with exactly the
+                number and size of frames that the policy looks at is used unchanged; for the
+                frames of `sample`, see `score_sampled`.
             method, seed: as in `score`.
             name: name of the clip in the result.
             count: number of frames to look at, like `frames` of `sample`; None: as in training.
@@ -135,12 +140,21 @@ class LoadedPolicy:
                 "width, 3]: RGB, 0 to 255"
             )
         setting = self.setting_for(count)
-        indices = list(range(setting.frames))
-        if frames.shape[:3] != (setting.frames, setting.size, setting.size):
+        is_sampled = frames.shape[:3] == (setting.frames, setting.size, setting.width)
+        if is_sampled and setting.tiles:
+            raise InputError(
+                f"{name}: these are tiles, whose score also needs statistics of the native frames; "
+                "expected all native frames of the clip: pass those, or pass the result of "
+                "`sample` to `score_sampled`"
+            )
+        if is_sampled:
+            indices = list(range(setting.frames))
+        else:
             indices = frame_indices(len(frames), setting.frames)
-            resized = np.stack([resize(frames[i], setting.size) for i in indices])
-            frames = np.ascontiguousarray(resized.transpose(0, 2, 3, 1))  # from (n, 3, size, size)
-        return self.score_sampled(SampledClip(name, frames, tuple(indices)), method, seed)
+        seen = sample_frames(_FramesInMemory(frames), indices, setting)
+        pixels = np.ascontiguousarray(seen.frames.transpose(0, 2, 3, 1))
+        clip = SampledClip(name, pixels, tuple(indices), statistics=seen.statistics)
+        return self.score_sampled(clip, method, seed)
 
     def sample(
         self, clip: str | Path, frames: int | None = None, limits: Limits = LIMITS
@@ -224,14 +238,27 @@ class LoadedPolicy:
             expectation=self._evaluation.expectation,
         )  # fmt: skip
         scorer = Scorer(self._policy.model, self._policy.tokenizer, evaluation, self._answer)
-        frames = torch.from_numpy(np.ascontiguousarray(clip.pixels.transpose(0, 3, 1, 2)))
+        pixels = torch.from_numpy(np.ascontiguousarray(clip.pixels.transpose(0, 3, 1, 2)))
+        statistics = None if clip.statistics is None else torch.from_numpy(clip.statistics)[None]
         seed_name = name or hashlib.sha256(clip.pixels.tobytes()).hexdigest()
-        [answers] = scorer.score_clips(frames[None], [seed_name])  # (1, frames, 3, size, size)
+        [answers] = scorer.score_clips(Clips(pixels[None], statistics), [seed_name])
         return answers
 
     def setting_for(self, frames: int | None) -> ClipSetting:
         """The policy's setting, with another number of frames if it is not None."""
-        return ClipSetting(frames or self.setting.frames, self.setting.size)
+        return self.setting if frames is None else replace(self.setting, frames=frames)
+
+
+class _FramesInMemory:
+    """Reads frames (n,H,W,3) in memory, at one frame per second."""
+
+    def __init__(self, pixels: Pixels) -> None:
+        self._pixels, self.frames = pixels, len(pixels)
+
+    def read(
+        self, indices: Sequence[int], transform: FrameTransform[T]
+    ) -> tuple[list[T], list[float]]:
+        return [transform(i, self._pixels[i]) for i in indices], [float(i) for i in indices]
 
 
 @contextmanager

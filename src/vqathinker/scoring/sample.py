@@ -3,7 +3,6 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -20,6 +19,7 @@ from vqathinker.video.workers import Limits, preload_modules, run_in_workers
 
 if TYPE_CHECKING:
     from vqathinker.video.decode import Clip
+    from vqathinker.video.views import SampledFrames
 
 # Imported once, before workers are forked.
 WORKER_MODULES: Final = ("vqathinker.scoring.sample", "torch", "vqathinker.video.decode")
@@ -39,12 +39,13 @@ class SampledClip:
 
     Attributes:
         file: file name of the clip, as you passed it.
-        pixels: uint8 [frames, size, size, 3], RGB 0..255, upright; the aspect ratio is not kept.
+        pixels: uint8 [frames, size, width, 3], RGB 0..255, upright, in the view of the setting.
         indices: positions of these frames in the clip.
         seconds: time of each frame after the first frame of the clip.
         fps: frames per second of the clip.
         facts: properties of the file; None if the frames were passed in memory.
         hdr: whether the file is encoded for high dynamic range (PQ or HLG).
+        statistics: float32 [frames, 46], those of the native frames in view tiles; else None.
     """
 
     file: str
@@ -54,6 +55,7 @@ class SampledClip:
     fps: float | None = None
     facts: Probe | None = None
     hdr: bool = False
+    statistics: NDArray[np.float32] | None = None
 
 
 def sample_clip(file: Path, setting: ClipSetting, limits: Limits = LIMITS) -> SampledClip:
@@ -65,9 +67,7 @@ def sample_clip(file: Path, setting: ClipSetting, limits: Limits = LIMITS) -> Sa
         JobError: the system failed to read the file.
     """
     facts, hdr, clip = _in_worker(limits, _sample, str(file), setting)
-    pixels = np.ascontiguousarray(clip.frames.transpose(0, 2, 3, 1))
-    seconds = tuple(clip.seconds)
-    return SampledClip(str(file), pixels, tuple(clip.indices), seconds, facts.fps, facts, hdr)
+    return _to_clip(file, clip.indices, clip, facts, hdr)
 
 
 def sample_parts(
@@ -95,11 +95,19 @@ def sample_parts(
     for first in range(0, len(parts), _PARTS_PER_WORKER):
         group = parts[first : first + _PARTS_PER_WORKER]
         read = _in_worker(limits, _read, str(file), setting, [indices for _, _, indices in group])
-        for (start, end, indices), (frames, seconds) in zip(group, read, strict=True):
-            pixels = np.ascontiguousarray(frames.transpose(0, 2, 3, 1))
+        for (start, end, indices), seen in zip(group, read, strict=True):
             part = _facts_of_part(facts, start, end, indices)
-            frames_shown = tuple(indices), tuple(seconds)
-            yield start, end, SampledClip(str(file), pixels, *frames_shown, facts.fps, part, hdr)
+            yield start, end, _to_clip(file, indices, seen, part, hdr)
+
+
+def _to_clip(
+    file: Path, indices: Sequence[int], seen: "SampledFrames", facts: Probe, hdr: bool
+) -> SampledClip:
+    pixels = np.ascontiguousarray(seen.frames.transpose(0, 2, 3, 1))
+    return SampledClip(
+        str(file), pixels, tuple(indices), tuple(seen.seconds), facts.fps, facts, hdr,
+        seen.statistics,
+    )  # fmt: skip
 
 
 def _in_worker(limits: Limits, function: Callable[..., T], *args: Any) -> T:
@@ -149,21 +157,16 @@ def _on_screen(seconds: Sequence[float], start: float, end: float, frames: int) 
     return [bisect_right(seconds, instant) - 1 for instant in instants]
 
 
-def _read(
-    file: str, setting: ClipSetting, parts: list[list[int]]
-) -> list[tuple[Pixels, list[float]]]:
-    """In the worker: frames (frames, 3, size, size) of each part, and their times in seconds."""
+def _read(file: str, setting: ClipSetting, parts: list[list[int]]) -> "list[SampledFrames]":
+    """In the worker: the frames of each part."""
     import torch  # noqa: PLC0415  not needed outside the worker
 
-    from vqathinker.video.decode import resize  # noqa: PLC0415
+    from vqathinker.video.views import sample_frames  # noqa: PLC0415
 
     torch.set_num_threads(1)
-    path, read = Path(file), []
+    path = Path(file)
     with require_stable_file(path), PyavReader(path) as reader:
-        for indices in parts:
-            frames, seconds = reader.read(indices, partial(resize, size=setting.size))
-            read.append((np.stack(frames), seconds))
-    return read
+        return [sample_frames(reader, indices, setting) for indices in parts]
 
 
 def _sample(file: str, setting: ClipSetting) -> "tuple[Probe, bool, Clip]":

@@ -112,16 +112,19 @@ def clip_warnings(clip: SampledClip, setting: ClipSetting, trained_on: TrainedOn
         yield f"{len(clip.indices)} frames instead of the {setting.frames} used in training"
     if clip.facts is None:  # frames were passed in memory
         return
-    yield from _warnings_about_file(clip.facts, trained_on)
+    yield from _warnings_about_file(clip.facts, setting, trained_on)
     if clip.hdr:
         yield "HDR: colours are read as standard dynamic range, and look pale"
     if clip.facts.note:
         yield clip.facts.note
 
 
-def _warnings_about_file(facts: Probe, trained_on: TrainedOn) -> Iterator[str]:
+def _warnings_about_file(
+    facts: Probe, setting: ClipSetting, trained_on: TrainedOn
+) -> Iterator[str]:
     side = min(facts.width, facts.height)
-    if where := _side_of_range(side, trained_on.side or _USUAL_SIDE):
+    # Tiles have native pixels at any resolution.
+    if not setting.tiles and (where := _side_of_range(side, trained_on.side or _USUAL_SIDE)):
         expected = _describe(trained_on.side, _USUAL_SIDE, "px")
         yield f"too {('small', 'large')[where > 0]}: the shorter side has {side} px; {expected}"
     if where := _side_of_range(facts.duration_s, trained_on.duration_s or _USUAL_SECONDS):

@@ -83,7 +83,8 @@ class RolloutSampler:
         if self.vision_frozen:
             return {**inputs, "frame_features": frames}
         # The image encoder needs pixels to get its gradient.
-        return {**inputs, "pixel_values": self._pixels(policy, videos)}
+        pixels = self.clips.batch(list(videos)).pixels.to(policy.device)
+        return {**inputs, "pixel_values": normalise(pixels)}
 
     def sample(
         self,
@@ -106,7 +107,7 @@ class RolloutSampler:
             draws = range(step * copies, (step + 1) * copies)
             perturbations = [[table.get(video, n % table.draws) for n in draws] for video in videos]
             perturbed = features.perturb(
-                perturbations, lambda: encode_blank_frame(policy, self._pixels(policy, videos[:1]))
+                perturbations, lambda: encode_blank_frame(policy, self.clips.batch(videos[:1]))
             )
             parts.append(perturbed.prompts(policy, self.prompt_ids))
             rows = torch.cat([rows, torch.arange(len(videos), len(videos) * (1 + copies))])
@@ -133,16 +134,12 @@ class RolloutSampler:
         self, policy: VQAThinkerForConditionalGeneration, videos: Sequence[str]
     ) -> FrameFeatures:
         if not self.keep_encoded:
-            return encode_frames(policy, self._pixels(policy, videos))
+            return encode_frames(policy, self.clips.batch(videos))
         for video in videos:
             if video not in self._clip_features:
                 # One at a time: rounding depends on the size of a batch, and after a resumption
                 # other clips are in memory than in an uninterrupted run.
-                encoded = encode_frames(policy, self._pixels(policy, [video]))
+                encoded = encode_frames(policy, self.clips.batch([video]))
                 self._clip_features[video] = FrameFeatures(*(part[0] for part in encoded))
         kept = zip(*(self._clip_features[video] for video in videos), strict=True)
         return FrameFeatures(*(torch.stack(part) for part in kept))
-
-    def _pixels(self, policy: VQAThinkerForConditionalGeneration, videos: Sequence[str]) -> Tensor:
-        """Normalised frames (videos, frames, 3, size, size)."""
-        return normalise(self.clips.batch(list(videos)).to(policy.device))

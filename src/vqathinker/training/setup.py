@@ -24,6 +24,7 @@ from vqathinker.training.rollouts import RolloutSampler
 from vqathinker.training.supervised import SupervisedTrainer
 from vqathinker.training.trainer import VQAThinkerTrainer
 from vqathinker.video.perturb import PerturbationTable
+from vqathinker.video.sampling import parse_setting
 from vqathinker.video.store import ClipStore
 
 _HEAD = "lm_head"  # not adapted: large, and in some models tied to the embeddings
@@ -119,12 +120,12 @@ def _build_sampler(
     base: Policy, store: ClipStore, settings: RunSettings, perturbations: PerturbationTable | None
 ) -> RolloutSampler:
     training = settings.training
-    frames, _, _, size = store.frames(store.ids[0]).shape
+    clip = parse_setting(store.setting)
     ids = prompt_ids(
         base.tokenizer,
         "training",
-        frames,
-        base.model.config.tokens_per_frame(size),
+        clip.frames,
+        base.model.config.tokens_per_frame(clip.size, clip.width),
         **settings.prompt.model_dump(),
     )
     return RolloutSampler(

@@ -13,10 +13,10 @@ conceals some damaged frames. Therefore, DecordReader raises DamagedVideo if PyA
 counts a different number of frames.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import av
 import av.error
@@ -31,7 +31,8 @@ from vqathinker.video.orientation import Pixels, orientation_of
 from vqathinker.video.packets import PacketInfo
 from vqathinker.video.scan import decode_all_frames, scan_video
 
-FrameTransform = Callable[[Pixels], Pixels]
+T = TypeVar("T")
+FrameTransform = Callable[[int, Pixels], T]  # of the index of a frame, and its pixels (H,W,3)
 
 
 class PacketMismatchError(Exception):
@@ -57,52 +58,52 @@ class PyavReader:
         self._opened.close()
 
     def read(
-        self, indices: Sequence[int], transform: FrameTransform
-    ) -> tuple[list[Pixels], list[float]]:
-        """Read the frames at `indices`, (H,W,3) RGB, apply `transform`, and return them and times.
+        self, indices: Sequence[int], transform: FrameTransform[T]
+    ) -> tuple[list[T], list[float]]:
+        """Read the frames at `indices`, apply `transform`, and return the results and times.
 
         Raises:
             DamagedVideo: damaged_start, corrupt or wrong_count.
         """
-        frames = None
+        frames: dict[int, T] | None = None
         if self.timeline.pts is not None:
-            frames = self._read_ranges([self.timeline.pts[i] for i in indices], transform)
+            frames = self._read_ranges({self.timeline.pts[i]: i for i in indices}, transform)
         if frames is None:
-            frames = self._read_every_frame(indices, transform)
-        return frames, [self.timeline.seconds[i] for i in indices]
+            frames = self._read_every_frame(set(indices), transform)
+        return [frames[i] for i in indices], [self.timeline.seconds[i] for i in indices]
 
     def _read_ranges(
-        self, wanted_pts: Sequence[int], transform: FrameTransform
-    ) -> list[Pixels] | None:
+        self, index_of_pts: Mapping[int, int], transform: FrameTransform[T]
+    ) -> dict[int, T] | None:
         """Decode the frames at these times only; None if the decoder returns other frames."""
-        wanted = set(wanted_pts)
-        pixels_at: dict[int, Pixels] = {}
+        wanted = set(index_of_pts)
+        frames: dict[int, T] = {}
         try:
             for frame in _decode_ranges(self._container, self._stream, self._packets, wanted):
                 if frame.pts in wanted:
-                    pixels_at[frame.pts] = transform(_upright_rgb(frame))
+                    index = index_of_pts[frame.pts]
+                    frames[index] = transform(index, _upright_rgb(frame))
         except av.error.MemoryError:
             raise
         except (PacketMismatchError, av.error.FFmpegError):
             return None  # perhaps the container flags too many frames as key frames
-        if len(pixels_at) < len(wanted):
-            return None
-        return [pixels_at[pts] for pts in wanted_pts]
+        return None if len(frames) < len(wanted) else frames
 
-    def _read_every_frame(self, indices: Sequence[int], transform: FrameTransform) -> list[Pixels]:
-        """Decode the whole video and return the frames at `indices`."""
-        wanted = set(indices)
-        pixels_at: dict[int, Pixels] = {}
+    def _read_every_frame(
+        self, wanted: Collection[int], transform: FrameTransform[T]
+    ) -> dict[int, T]:
+        """Decode the whole video and return the frames at the indices `wanted`."""
+        frames: dict[int, T] = {}
         decoded = 0
         with open_video(self._path) as (container, stream):
             for frame in decode_all_frames(container, stream, self._packets, self._path):
                 if decoded in wanted:
-                    pixels_at[decoded] = transform(_upright_rgb(frame))
+                    frames[decoded] = transform(decoded, _upright_rgb(frame))
                 decoded += 1
         if decoded != self.frames:
             reason = f"its packets announce {self.frames} frames, the decoder returns {decoded}"
             raise DamagedVideo(self._path, "wrong_count", reason)
-        return [pixels_at[index] for index in indices]
+        return frames
 
 
 def _plan_ranges(packets: Sequence[PacketInfo], wanted: set[int]) -> list[tuple[int, int]]:
@@ -221,11 +222,12 @@ class DecordReader:
         del self._video
 
     def read(
-        self, indices: Sequence[int], transform: FrameTransform
-    ) -> tuple[list[Pixels], list[float]]:
+        self, indices: Sequence[int], transform: FrameTransform[T]
+    ) -> tuple[list[T], list[float]]:
         """See `PyavReader.read`. Raises DamagedVideo (corrupt)."""
         try:
             pixels: Pixels = self._video.get_batch(list(indices)).asnumpy()
         except self._errors as error:
             raise DamagedVideo(self._path, "corrupt", "decord cannot decode it") from error
-        return [transform(frame) for frame in pixels], [self._timeline.seconds[i] for i in indices]
+        frames = [transform(i, frame) for i, frame in zip(indices, pixels, strict=True)]
+        return frames, [self._timeline.seconds[i] for i in indices]

@@ -39,7 +39,7 @@ if TYPE_CHECKING:  # workers import this module and do not need these
 
     from vqathinker.params import ReaderName
 
-DecodedRow = tuple[list[int], list[float], int]
+DecodedRow = tuple[list[int], list[float], list[list[float]] | None, int]
 
 
 def shard_rows(manifest: "pd.DataFrame", shard: int, shard_size: int) -> "pd.DataFrame":
@@ -74,7 +74,7 @@ def decode_shard(
     Args:
         rows: manifest rows, see `datasets.manifest`.
         source: folder that the paths in column `file` are relative to.
-        setting: "TxS", for example 6x448.
+        setting: see `sampling.parse_setting`.
         out: the shard file.
         limits: for each video.
         reader: pyav or decord, see `decode`.
@@ -178,7 +178,7 @@ def decode_into_row(
 ) -> DecodedRow:
     """Decode the video `file` into clip `row` of the rows file; runs in a worker.
 
-    Returns indices and seconds of the frames, and the CRC-32 of the clip.
+    Returns indices, seconds and statistics of the frames, and the CRC-32 of the clip.
 
     Raises:
         DamagedVideo: see `decode_clip`.
@@ -197,7 +197,8 @@ def decode_into_row(
     with rows_path.open("r+b") as rows:
         rows.seek(row * shape.clip_bytes)
         rows.write(pixels)
-    return clip.indices, clip.seconds, zlib.crc32(pixels)
+    statistics = None if clip.statistics is None else clip.statistics.tolist()
+    return clip.indices, clip.seconds, statistics, zlib.crc32(pixels)
 
 
 def _journal_entry(row: int, file: str, outcome: DamagedVideo | DecodedRow) -> dict[str, Any]:
@@ -205,8 +206,8 @@ def _journal_entry(row: int, file: str, outcome: DamagedVideo | DecodedRow) -> d
     entry = {"row": row, "file": _file_size_and_time(file)}
     if isinstance(outcome, DamagedVideo):
         return entry | {"failure": outcome.failure}
-    indices, seconds, crc = outcome
-    return entry | {"failure": None, "indices": indices, "seconds": seconds, "crc": crc}
+    facts = dict(zip(("indices", "seconds", "statistics", "crc"), outcome, strict=True))
+    return entry | {"failure": None} | facts
 
 
 def _file_size_and_time(file: str) -> list[int]:
@@ -241,13 +242,19 @@ def _assemble_shard(
 ) -> dict[str, Failure]:
     decoded = [entry for entry in entries if not entry["failure"]]
     failures = {job.videos[e["row"]]: Failure(*e["failure"]) for e in entries if e["failure"]}
-    table = (len(decoded), job.shape.frames)
+    size = (len(decoded), job.shape.frames)
+    tables: dict[str, np.ndarray] = {
+        name: np.array([entry[name] for entry in decoded]).reshape(size)
+        for name in ("seconds", "indices")
+    }
+    if job.shape.tiles:
+        numbers = [entry["statistics"] for entry in decoded]
+        tables["statistics"] = np.array(numbers).reshape(*size, -1 if decoded else 0)
     with rows_path.open("rb") as rows:
         write_shard_file(
             out,
             [job.videos[entry["row"]] for entry in decoded],
-            np.array([entry["seconds"] for entry in decoded], np.float64).reshape(table),
-            np.array([entry["indices"] for entry in decoded], np.int32).reshape(table),
+            tables,
             (_read_clip(rows, entry["row"], job.shape) for entry in decoded),
             failures,
             job.setting,

@@ -7,7 +7,7 @@ format.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -27,13 +27,35 @@ def write_shard(
     failures: Mapping[str, Failure],
     setting: str,
     provenance: Mapping[str, Any],
-    seconds: torch.Tensor | None = None,
+    statistics: torch.Tensor | None = None,
 ) -> None:
-    """Write clips from memory, (N,T,3,S,S) uint8; without `seconds`, times are `indices`."""
-    times = np.asarray(indices if seconds is None else seconds, np.float64)
+    """Write clips from memory, as `write_shard_file`; the times of frames are their indices."""
+    tables = {"seconds": np.asarray(indices), "indices": np.asarray(indices)}
+    if statistics is not None:
+        tables["statistics"] = np.asarray(statistics)
     pieces = [np.asarray(frames, np.uint8).tobytes()]
-    places = np.asarray(indices, np.int32)
-    write_shard_file(path, ids, times, places, pieces, failures, setting, provenance)
+    write_shard_file(path, ids, tables, pieces, failures, setting, provenance)
+
+
+class Clips(NamedTuple):
+    """Decoded clips."""
+
+    pixels: torch.Tensor  # (clips,T,3,height,width) uint8, RGB 0..255
+    statistics: torch.Tensor | None = None  # (clips,T,46) of the native frames, in view tiles
+
+    @classmethod
+    def concatenate(cls, parts: Sequence["Clips"], dim: int = 0) -> "Clips":
+        """Join clips of one setting (dimension 0), or their frames (dimension 1)."""
+        statistics = [part.statistics for part in parts if part.statistics is not None]
+        return cls(
+            torch.cat([part.pixels for part in parts], dim),
+            torch.cat(statistics, dim) if statistics else None,
+        )
+
+    def select(self, clip: int, frames: slice) -> "Clips":
+        """Some frames of one of the clips."""
+        statistics = None if self.statistics is None else self.statistics[clip, frames][None]
+        return Clips(self.pixels[clip, frames][None], statistics)
 
 
 class ClipStore:
@@ -42,7 +64,7 @@ class ClipStore:
     Attributes:
         ids: ids of all clips, shard by shard in the order of `paths`.
         failures: why videos could not be decoded, by id.
-        setting: "TxS" of all shards.
+        setting: the setting of all shards.
         provenance: provenance of each shard, by path.
     """
 
@@ -56,7 +78,8 @@ class ClipStore:
         self.failures: dict[str, Failure] = {}
         self.provenance: dict[str, Any] = {}
         self.setting = ""
-        self._rows: dict[str, tuple[Any, int]] = {}  # frames of an open shard, and a row
+        # Frames and statistics of an open shard, and a row.
+        self._rows: dict[str, tuple[Any, Any, int]] = {}
         for path in paths:
             self._open_shard(Path(path))
         if not self.setting:
@@ -70,27 +93,34 @@ class ClipStore:
         return video in self._rows
 
     def frames(self, video: str) -> torch.Tensor:
-        """Copy the frames of one clip: (T,3,S,S) uint8, RGB 0..255.
+        """Copy the frames of one clip, (T,3,height,width). Raises KeyError like `batch`."""
+        return self.batch([video]).pixels[0]
+
+    def batch(self, videos: Sequence[str]) -> Clips:
+        """Copy several clips.
 
         Raises KeyError, with the reason, if the store has no such clip.
         """
+        rows = [self._row(video) for video in videos]
+        pixels = torch.stack([torch.as_tensor(frames[row]) for frames, _, row in rows])
+        statistics = [torch.as_tensor(found[row]) for _, found, row in rows if found is not None]
+        return Clips(pixels, torch.stack(statistics) if statistics else None)
+
+    def _row(self, video: str) -> tuple[Any, Any, int]:
         if video not in self._rows:
             failure = self.failures.get(video)
             reason = failure.reason if failure else "none of the open shards contains it"
             raise KeyError(f"no clip of video {video!r}: {reason}")
-        frames, row = self._rows[video]
-        return torch.as_tensor(frames[row]).clone()
-
-    def batch(self, videos: Sequence[str]) -> torch.Tensor:
-        """Copy the frames of several clips: (B,T,3,S,S) uint8. Raises KeyError like `frames`."""
-        return torch.stack([self.frames(video) for video in videos])
+        return self._rows[video]
 
     def _open_shard(self, path: Path) -> None:
         with reading(path, *CLIPS):
             file = safe_open(path, framework="pt")
             header = json.loads((file.metadata() or {})[METADATA_KEY])
             failures = {video: Failure(*failure) for video, failure in header["failures"].items()}
-            frames = file.get_slice("frames")
+            frames, statistics = file.get_slice("frames"), None
+            if "statistics" in file.keys():  # noqa: SIM118  safetensors has no __contains__
+                statistics = file.get_slice("statistics")
         if self.setting and header["setting"] != self.setting:
             raise InputError(
                 f"{path}: setting is {header['setting']}, that of the previous shards is "
@@ -109,4 +139,4 @@ class ClipStore:
         for row, video in enumerate(header["ids"]):
             if video in self._rows:
                 raise InputError(f"{path}: video {video!r} is also in a previous shard")
-            self._rows[video] = frames, row
+            self._rows[video] = frames, statistics, row

@@ -43,15 +43,19 @@ def write_thumbnails(clips: Sequence[Path], out_dir: Path) -> int:
         sheets.append(f"{number:04d}.webp")
         with whole_file(out_dir / sheets[-1]) as part:
             part.write_bytes(webp(Image.fromarray(np.concatenate(rows)), _QUALITY))
-    index = {"frames": frames, "px": px, "rows": _ROWS, "sheets": sheets, "videos": store.ids}
+    index = {
+        "frames": frames, "tiles": shape.tiles, "px": px, "rows": _ROWS, "sheets": sheets,
+        "videos": store.ids,
+    }  # fmt: skip
     with whole_file(out_dir / _INDEX) as part:
         part.write_text(json.dumps(index, ensure_ascii=False) + "\n", encoding="utf-8")
     return len(store)
 
 
 def _row(store: "ClipStore", video: str, px: int) -> np.ndarray:
-    """Frames of a clip side by side: (px, T*px, 3) uint8."""
-    frames = store.frames(video).permute(0, 2, 3, 1).contiguous().numpy()  # (T,S,S,3)
+    """Frames of a clip side by side, or the first tile of each: (px, T*px, 3) uint8."""
+    frames = store.frames(video).permute(0, 2, 3, 1).contiguous().numpy()  # (T,size,width,3)
+    frames = frames[:, :, : frames.shape[1]]
     small = (Image.fromarray(frame).resize((px, px), Image.Resampling.BOX) for frame in frames)
     return np.concatenate([np.asarray(frame) for frame in small], axis=1)
 
@@ -60,11 +64,12 @@ class Thumbnails(NamedTuple):
     """The thumbnails of a benchmark.
 
     `videos` are in the order of rows, with `rows` of them on each sheet. A row has `frames` squares
-    with sides of `px` pixels, in temporal order.
+    with sides of `px` pixels, in temporal order: whole frames, or the first of their `tiles`.
     """
 
     folder: Path
     frames: int
+    tiles: int
     px: int
     rows: int
     sheets: list[str]

@@ -42,13 +42,13 @@ from vqathinker.hashing import code_digest
 from vqathinker.journal import open_journal
 from vqathinker.params import AnswerParams, Device, EvaluationParams, UnderstandingParams
 from vqathinker.policy.answer import Completion
-from vqathinker.policy.config import normalise
 from vqathinker.policy.folder.checkpoint import Policy
 from vqathinker.policy.generation import EncodedPrompts, generate
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
 from vqathinker.policy.scoring import Scorer
-from vqathinker.video.store import ClipStore
+from vqathinker.video.sampling import parse_setting
+from vqathinker.video.store import Clips, ClipStore
 
 _OPEN, _CLOSE = "<answer>", "</answer>"
 
@@ -119,12 +119,13 @@ def _batches(
 ) -> list[list[_PromptedQuestion]]:
     """Batches of questions of one kind with prompts of equal length."""
     groups: dict[tuple[str, int], list[_PromptedQuestion]] = defaultdict(list)
-    config, (frames, size) = loaded.model.config, map(int, setting.split("x"))
+    config, clip = loaded.model.config, parse_setting(setting)
+    tokens = config.tokens_per_frame(clip.size, clip.width)
     for question in questions:
         options = shuffled_options(question, settings.understanding.seed)
         ids = prompt_ids(
-            loaded.tokenizer, "evaluation", frames, config.tokens_per_frame(size),
-            thinking=config.thinking, motion=config.motion_token, question=question.text(options),
+            loaded.tokenizer, "evaluation", clip.frames, tokens, thinking=config.thinking,
+            motion=config.motion_token, question=question.text(options),
         )  # fmt: skip
         groups[question.kind, len(ids)].append(_PromptedQuestion(question, options, ids))
     size = settings.evaluation.batch_size
@@ -134,11 +135,9 @@ def _batches(
 def _answer(
     loaded: Policy, store: ClipStore, batch: Sequence[_PromptedQuestion], settings: AskSettings
 ) -> Iterator[dict[str, Any]]:
-    frames = torch.stack([_frames(store, prompted.question.videos) for prompted in batch])
-    prompts = encode_prompts(
-        loaded.model, torch.stack([prompted.ids for prompted in batch]),
-        normalise(frames.to(loaded.model.device)),
-    )  # fmt: skip
+    clips = Clips.concatenate([_clip(store, prompted.question.videos) for prompted in batch])
+    ids = torch.stack([prompted.ids for prompted in batch])
+    prompts = encode_prompts(loaded.model, ids, clips)
     kind = batch[0].question.kind
     if kind == "rating":
         return _rate(loaded, prompts, batch, settings)
@@ -147,12 +146,13 @@ def _answer(
     return _generate(loaded, prompts, batch, settings)
 
 
-def _frames(store: ClipStore, videos: Sequence[str]) -> Tensor:
-    """Frames (T, 3, S, S) of one video, or half of the frames of each of two."""
+def _clip(store: ClipStore, videos: Sequence[str]) -> Clips:
+    """The clip of one video, or half of the frames of each of two."""
+    clips = store.batch(videos)
     if len(videos) == 1:
-        return store.frames(videos[0])
-    first, second = (store.frames(video) for video in videos)
-    return torch.cat([first[::2], second[1::2]])
+        return clips
+    halves = [clips.select(0, slice(0, None, 2)), clips.select(1, slice(1, None, 2))]
+    return Clips.concatenate(halves, dim=1)
 
 
 def _generate(

@@ -35,7 +35,9 @@ def describe(folder: Path) -> dict[str, Any]:
         "weights": weights,
         "trainable_share": trained / weights,
         "setting": config.setting,
-        "tokens_per_frame": None if shape is None else config.tokens_per_frame(shape.size),
+        "tokens_per_frame": None
+        if shape is None
+        else config.tokens_per_frame(shape.size, shape.width),
         "motion": config.motion,
         "prompt": {"thinking": config.thinking, "motion": config.motion_token},
         "policy": found,

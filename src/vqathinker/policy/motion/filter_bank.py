@@ -72,8 +72,8 @@ class FilterBank(nn.Module):
         return ((features - self.centre) / self.scale).clamp(-5, 5)
 
     @torch.no_grad()
-    def encode_frames(self, pixel_values: Tensor) -> Tensor:
-        """Features of single frames: (clips, frames, 3, size, size) → (clips, frames, n)."""
+    def encode_frames(self, pixel_values: Tensor, statistics: Tensor | None = None) -> Tensor:  # noqa: ARG002
+        """Features of single frames: (clips, frames, 3, size, width) → (clips, frames, n)."""
         clips, frames = pixel_values.shape[:2]
         # CUDA has no quantiles in half precision.
         with torch.autocast(pixel_values.device.type, enabled=False):

@@ -182,7 +182,7 @@ class SlowFastR50(nn.Module):
         """Stay in eval mode."""
         return super().train(False)
 
-    def encode_frames(self, pixel_values: Tensor) -> Tensor:
+    def encode_frames(self, pixel_values: Tensor, statistics: Tensor | None = None) -> Tensor:  # noqa: ARG002
         """The frames themselves: SlowFast has no features of single frames."""
         return pixel_values
 

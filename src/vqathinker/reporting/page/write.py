@@ -109,6 +109,7 @@ def write_page(scale: str, sources: PageSources, out: Path, *, title: str) -> No
         style=Path(__file__).with_name("page.css").read_text("utf-8"),
         policy=_content_policy([plotly, own_js], pictures_in_files=sheets.in_files),
         numbers=NUMBER_COLUMNS, listed=_MAX_NOT_SCORED, plots=drawn,
+        tiles=any(one.tiles for one in thumbnails.values()),
         picks=picks, in_files=sheets.in_files, left_out=left_out,
         origins=_provenance_table(by_run),
         clips=sum(len(one.columns["video"]) for one in benchmarks),
