@@ -10,6 +10,7 @@ from tests.serving.hostile import SCRIPT
 from vqathinker.scoring.results import ClipScore
 from vqathinker.scoring.sample import SampledClip
 from vqathinker.serving.results import UploadResult, comparison_html, result_html
+from vqathinker.video.statistics import STATISTICS
 
 RESULT = ClipScore(
     file="a.mp4", score=3.214, reasoning="I see blur.", answer_status="ok", method="greedy",
@@ -41,7 +42,7 @@ def test_markup_and_templates_are_escaped() -> None:
 def test_frames_are_described_as_the_policy_saw_them() -> None:
     resized = SampledClip("a.mp4", np.zeros((6, 56, 56, 3), np.uint8), tuple(range(6)))
     assert "resized to 56×56" in result_html(UploadResult("a.mp4", sampled=resized))
-    pixels, statistics = np.zeros((6, 56, 224, 3), np.uint8), np.zeros((6, 49), np.float32)
+    pixels, statistics = np.zeros((6, 56, 224, 3), np.uint8), np.zeros((6, STATISTICS), np.float32)
     tiles = replace(resized, pixels=pixels, statistics=statistics)
     panel = result_html(UploadResult("a.mp4", sampled=tiles))
     assert "4 tiles of 56×56 native pixels" in panel
