@@ -14,7 +14,6 @@ from vqathinker.evaluation.understanding.ask import AskSettings, ask, option_log
 from vqathinker.evaluation.understanding.measure import measure_task
 from vqathinker.evaluation.understanding.questions import Question
 from vqathinker.params import AnswerParams, UnderstandingParams
-from vqathinker.policy.config import normalise
 from vqathinker.policy.folder.checkpoint import load_policy
 from vqathinker.policy.inputs import encode_prompts, prompt_ids
 from vqathinker.video.store import ClipStore
@@ -72,7 +71,7 @@ def test_log_probs_equal_those_of_a_forward_pass(tiny_base: Path, tiny_clips: Pa
     policy, tokenizer, _ = load_policy(tiny_base)
     store = ClipStore([tiny_clips])
     ids = prompt_ids(tokenizer, "evaluation", 6, 4, question="Which?")
-    prompts = encode_prompts(policy, ids, normalise(store.batch(store.ids[:2])))
+    prompts = encode_prompts(policy, ids, store.batch(store.ids[:2]))
     [_, [_, second]] = option_log_probs(
         policy, tokenizer, prompts, [["x"], ["blur", "noise"]], letters=False
     )
