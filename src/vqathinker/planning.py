@@ -127,9 +127,7 @@ class Generation:
         policy, device, length = self.policy, self.device, min(completion, self.longest)
         text, matrix = policy.config.text_config, USE_OF_MATRIX * device.matrix
         slowfast = self.motion and policy.config.motion["encoder"] == "slowfast_r50"
-        pixels = (
-            self.prompts * self.clip.frames * self.clip.size * self.clip.width
-        )  # a copy has other motion
+        pixels = self.prompts * self.clip.clip_bytes // 3  # a copy has other motion
         motion = slowfast * pixels * SLOWFAST_FLOPS / (USE_OF_MATRIX * device.single)
         weights = policy.body + text.vocab_size * text.hidden_size
         steps = min(LONGEST * length, self.longest)
@@ -200,10 +198,7 @@ class TrainingStep:
         }
         if self.rollouts.motion and policy.weights[MOTION_ENCODER]:
             # Frames of all clips and copies in float32, and SlowFast's activations for a few.
-            clips, pixels = (
-                self.rollouts.prompts,
-                self.clip.frames * self.clip.size * self.clip.width,
-            )
+            clips, pixels = self.rollouts.prompts, self.clip.clip_bytes // 3
             slowfast = SLOWFAST_BYTES * min(clips, CLIPS_PER_CHUNK)
             rollouts["motion"] = pixels * (12 * clips + slowfast)
         return Memory(resident, rollouts if self.how.method == "grpo" else {}, self._update())
