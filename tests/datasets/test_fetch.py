@@ -23,8 +23,8 @@ LABELS = "labels.csv"
 PARAMS = DataParams.model_validate({
     "train": "demo_train", "in_domain": [], "out_of_distribution": [], "cards": "cards",
     "counts": {"demo_train": 2},
-    "demo": {"seed": 1, "versions": 2, "observer_noise": 0.0, "kinds": ["blur"],
-             "unseen_kinds": ["downscale"], "sets": {}},
+    "demo": {"seed": 1, "versions": 2, "observer_noise": 0.0, "kinds": {"blur": 1},
+             "unseen_kinds": {"ghost": 1}, "sets": {}},
 })  # fmt: skip
 SETTINGS = DownloadParams.model_validate(
     {"mirror": None, "keep_archives": False, "attempts": 1, "fetch": "open"}

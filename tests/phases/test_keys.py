@@ -74,7 +74,7 @@ TRAIN = {"train", "export", *REPORT}
         ("rewards.regression.sigma", 0.4, set()),  # the demo overrides it
         ("clips.perturbations.draws", 3, {"perturb", "predict_perturbed"}),
         ("scales.demo.clips.train_setting", "6x56", TRAIN),
-        ("scales.demo.clips.shard_size", 200, {"decode"}),
+        ("scales.demo.clips.shard_size", 100, {"decode"}),
         ("scales.demo.data.demo.seed", 8, {"fetch", *REPORT}),
         ("scales.demo.base.seed", 8, {"base", *REPORT}),
         (

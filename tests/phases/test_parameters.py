@@ -40,7 +40,7 @@ def test_row_after_another_has_its_base_and_complete_clips(config):
     runs = resolve(config)["runs"]
     assert all(runs[name]["base"] == OWN for name in ("first", "then", "then-seed7", "last"))
     assert [runs[name]["after"] for name in ("first", "then-seed7")] == [None, "first"]
-    assert runs["last"]["clips"] == {"train_setting": "6x112", "test_setting": "3x56"}
+    assert runs["last"]["clips"] == {"train_setting": "6x112-tiles4", "test_setting": "3x56"}
 
 
 @pytest.mark.parametrize(

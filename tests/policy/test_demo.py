@@ -93,7 +93,9 @@ def clips(tiny_params: DemoBaseParams) -> demo.EncodedClips:
     motion[torch.arange(64), kind] = 1 + 2 * strength
     width = 4 * tiny_params.vision.hidden_size
     frames = torch.randn((64, 3, 1, width), generator=generator)
-    return demo.EncodedClips(frames, motion, kind, strength)
+    strengths = torch.zeros(64, words)
+    strengths[torch.arange(64), kind] = strength
+    return demo.EncodedClips(frames, motion, strengths)
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +128,6 @@ def test_format_stage_learns_the_format_and_no_score(sample: Callable[..., list[
 def test_format_stage_learns_to_answer_with_the_kind(
     sample: Callable[..., list[str]],
 ) -> None:
-    completions = sample(degradation_question(demo.kind_options([4, 2, 0, 1, 3])))
+    completions = sample(degradation_question(demo.kind_options([4, 2, 0, 1, 3, 6, 5, 7])))
     kinds = [text.partition("<answer>")[2].partition("</answer>")[0] for text in completions]
     assert sum(kind in DEGRADATION_NAMES for kind in kinds) > 0.5 * 64  # 0 before training

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import ndimage
+from scipy.fft import dctn
 from scipy.special import gamma
 from skimage import data
 from torch import Tensor
@@ -19,6 +20,8 @@ from vqathinker.video.statistics import (
     join_statistics,
     repeat_statistics,
 )
+
+BANDS = ((1, 2), (3, 4), (5, 7), (8, 10), (11, 14))
 
 # --- single frames ------------------------------------------------------------------------------
 
@@ -111,7 +114,21 @@ def expected_statistics(frame: np.ndarray) -> list[float]:
         np.log1p(np.median(residual[:, ::4]) / (6 * 0.6745)),
         -(levels * np.log2(levels)).sum(),
     ]
-    return [*expected_natural_scene(luma), *expected_natural_scene(half), *simple]
+    natural_scene = [*expected_natural_scene(luma), *expected_natural_scene(half)]
+    return [*natural_scene, *simple, *expected_bands(luma)]
+
+
+def expected_bands(luma: np.ndarray) -> list[float]:
+    levels: list[list[float]] = [[], [], [], [], []]
+    for top, left in np.ndindex(luma.shape[0] // 8, luma.shape[1] // 8):
+        block = luma[8 * top : 8 * top + 8, 8 * left : 8 * left + 8]
+        energy = dctn(block, norm="ortho") ** 2
+        order = np.add.outer(np.arange(8), np.arange(8))
+        for band, (first, last) in zip(levels, BANDS, strict=True):
+            inside = (order >= first) & (order <= last)
+            band.append(np.log(energy[inside].mean() + 0.05))
+    percentiles = [np.percentile(band, share) for share in (10, 50, 90) for band in levels]
+    return [*percentiles, *(np.mean(band) for band in levels)]
 
 
 @pytest.mark.parametrize("content", [photograph, noise, letterboxed])
@@ -129,8 +146,8 @@ def values(frame: Tensor) -> dict[str, float]:
 @pytest.mark.parametrize(
     ("damage", "strengths", "rising", "falling"),
     [
-        (blurred, (0.6, 1.2, 2.4), [], ["gradient", "laplacian", "noise", "variance_1"]),
-        (noisy, (4, 8, 16), ["gradient", "laplacian", "noise", "shape_1"], []),
+        (blurred, (0.6, 1.2, 2.4), [], ["gradient", "laplacian", "noise", "band_4_mean"]),
+        (noisy, (4, 8, 16), ["gradient", "laplacian", "noise", "shape_1", "band_5_low"], []),
         (blocky, (0.3, 0.6, 0.9), ["blockiness"], []),
     ],
 )

@@ -162,11 +162,12 @@ def _content_id(video: str, card: Card) -> str | None:
 
 
 def _read_degradations(path: Path) -> dict[str, dict[str, str]]:
-    """Content and kind of degradation by video; empty if there is no such file."""
+    """Content and kind of the strongest degradation by video; empty if there is no such file."""
     if not path.is_file():
         return {}
-    table = pd.read_csv(path, dtype=str, index_col="video")
-    return table[["content", "kind"]].to_dict("index")
+    table = pd.read_csv(path, dtype={"video": str, "content": str, "kind": str, "strength": float})
+    strongest = table.loc[table.groupby("video")["strength"].idxmax()].set_index("video")
+    return strongest[["content", "kind"]].to_dict("index")
 
 
 def _file_facts(file: str, facts: Probe | DamagedVideo | FileNotFoundError) -> dict[str, Any]:

@@ -42,8 +42,12 @@ class DemoDataParams(Model):
     ffmpeg: str | None = Field(
         default=None, min_length=1, description="path of another ffmpeg; null: the pinned one"
     )
-    kinds: list[str] = Field(min_length=1, description="degradations in the training set")
-    unseen_kinds: list[str] = Field(min_length=1, description="degradations in test sets only")
+    kinds: ByName[Positive] = Field(
+        min_length=1, description="degradations of the training set, and how often each is drawn"
+    )
+    unseen_kinds: ByName[Positive] = Field(
+        min_length=1, description="degradations that occur in test sets only"
+    )
     sets: ByName[MadeSetParams]
 
 

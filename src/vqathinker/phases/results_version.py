@@ -7,11 +7,20 @@ outputs of a tiny pipeline with recorded ones.
 """
 
 _CHANGES: dict[str, tuple[str, ...]] = {
-    "fetch": ("files named by cards; videos of the demo from the pinned ffmpeg",),
-    "manifest": ("one row per label, with properties of its video",),
-    "decode": ("sampled frames, uint8",),
+    "fetch": (
+        "files named by cards; videos of the demo from the pinned ffmpeg",
+        "larger videos of the demo, with several degradations each",
+    ),
+    "manifest": (
+        "one row per label, with properties of its video",
+        "the strongest of several degradations",
+    ),
+    "decode": ("sampled frames, uint8", "spectra of blocks in the statistics of tiles"),
     "perturb": ("frame indices and masks of six kinds of perturbations",),
-    "base": ("base policies: demo, hub, policy folder, authors' weights",),
+    "base": (
+        "base policies: demo, hub, policy folder, authors' weights",
+        "statistics of native frames in the demo's motion features",
+    ),
     "train": (
         "GRPO with the k3 estimator, log-probabilities without <IMG_CONTEXT>",
         "columns of history.csv renamed, kept clips encoded one at a time",

@@ -16,13 +16,13 @@ from torch import Tensor, nn
 from tqdm import trange
 from transformers import PreTrainedTokenizerFast
 
-from vqathinker.errors import reading
+from vqathinker.errors import InputError, reading
 from vqathinker.params.base import DemoBaseParams, StageParams
 from vqathinker.policy.config import normalise
 from vqathinker.policy.folder.checkpoint import save_policy
 from vqathinker.policy.inputs import default_generation_config, prompt_ids
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
-from vqathinker.policy.motion.filter_bank import FilterBank
+from vqathinker.policy.motion.filter_bank import CONSTANTS, FilterBank
 from vqathinker.policy.prompt import (
     DEGRADATION_NAMES,
     DEGRADATION_WORDS,
@@ -37,7 +37,7 @@ from vqathinker.video.store import ClipStore
 _REASONING = "<think>I see {level} {kind}.</think>"
 _SCORE_ANSWER = _REASONING + "<answer>{score:.2f}</answer>"
 _KIND_ANSWER = _REASONING + "<answer>{kind}</answer>"
-_OPTION_LABELS = ("A:", *(f", {letter}:" for letter in "BCDE"))
+_OPTION_LABELS = ("A:", *(f", {letter}:" for letter in "BCDEFGH"))
 # Each is one token, see `build_tokenizer`.
 PHRASES = (
     "I see",
@@ -46,7 +46,9 @@ PHRASES = (
     *DEGRADATION_NAMES,
     *_OPTION_LABELS,
 )
-_NOISE = 0.05  # on motion features, in their standard deviations: 900 clips are few
+# Motion features are dropped with this probability, and get noise of this standard deviation: the
+# clips are few, and made ones differ from real ones.
+_DROPOUT, _NOISE = 0.3, 0.15
 # Weight of the loss on visual tokens, and how rarely it is computed: it is slow and helps little.
 _VISUAL_WEIGHT, _VISUAL_EVERY = 0.3, 12
 _QUESTION_EVERY = 5  # every fifth step asks for the kind of degradation, not for a score
@@ -67,8 +69,7 @@ class EncodedClips:
 
     frames: Tensor  # (clips, frames, K, 4 x vision width)
     motion: Tensor  # (clips, dim), calibrated
-    kind: Tensor  # (clips,), index of DEGRADATION_NAMES
-    strength: Tensor  # (clips,), 0..1
+    strengths: Tensor  # (clips, DEGRADATION_NAMES), 0..1
 
 
 def prepare_base(
@@ -76,15 +77,12 @@ def prepare_base(
 ) -> None:
     """Build the base policy, train it on the training clips and save it in the folder `out`."""
     store = ClipStore(clips)
-    with reading(degradations, *DEGRADATIONS):
-        table = pd.read_csv(degradations, dtype={"video": str}).set_index("video")
-        table = table.astype({"kind": str, "strength": float}).loc[store.ids]
-        table["kind"] = [DEGRADATION_NAMES.index(DEGRADATION_WORDS[kind]) for kind in table["kind"]]
+    strengths = _read_strengths(degradations, store.ids)
     tokenizer = build_tokenizer(PHRASES)
     policy = build_policy(params, tokenizer, parse_setting(store.setting).size)
     policy.config.setting = store.setting
     policy.model.vision_tower.requires_grad_(False)
-    encoded = _encode(policy, store, table)
+    encoded = _encode(policy, store, strengths)
     generator = torch.Generator().manual_seed(params.seed)
     _train_perception(policy, encoded, params.perception, generator)
     _train_answer_format(policy, tokenizer, encoded, params.answer_format, generator)
@@ -99,22 +97,38 @@ def prepare_base(
     save_policy(policy, tokenizer, out, about, provenance)
 
 
+def _read_strengths(path: Path, videos: Sequence[str]) -> Tensor:
+    """Strengths (videos, DEGRADATION_NAMES); of several kinds with one name, the largest."""
+    row = {video: number for number, video in enumerate(videos)}
+    strengths = torch.zeros(len(videos), len(DEGRADATION_NAMES))
+    with reading(path, *DEGRADATIONS):
+        table = pd.read_csv(path, dtype={"video": str, "kind": str, "strength": float})
+        table = table[table["video"].isin(row)]
+        for video, kind, strength in table[["video", "kind", "strength"]].itertuples(index=False):
+            if strength:
+                at = row[video], DEGRADATION_NAMES.index(DEGRADATION_WORDS[kind])
+                strengths[at] = max(strengths[at], strength)
+    if missing := sorted(row.keys() - set(table["video"])):
+        raise InputError(f"{path}: has no row of {missing[0]}; {DEGRADATIONS.remedy}")
+    return strengths
+
+
 @torch.no_grad()
 def _encode(
-    policy: VQAThinkerForConditionalGeneration, store: ClipStore, table: pd.DataFrame
+    policy: VQAThinkerForConditionalGeneration, store: ClipStore, strengths: Tensor
 ) -> EncodedClips:
     encoder, frames, motion = policy.model.motion_encoder, [], []
     assert isinstance(encoder, FilterBank)  # noqa: S101  the only one that base.motion allows here
     for start in trange(0, len(store.ids), 32, desc="encode", disable=None):
-        pixels = normalise(store.batch(store.ids[start : start + 32]).pixels)
+        clips = store.batch(store.ids[start : start + 32])
+        pixels = normalise(clips.pixels)
         frames.append(policy.model.encode_frames(pixels))
-        motion.append(encoder.raw_features(pixels))
+        motion.append(encoder.raw_features(pixels, clips.statistics))
     encoder.calibrate(torch.cat(motion))
     return EncodedClips(
         torch.cat(frames),
         encoder.standardise(torch.cat(motion)),
-        torch.tensor(table["kind"].to_list()),
-        torch.tensor(table["strength"].to_numpy(), dtype=torch.float32),
+        strengths,
     )
 
 
@@ -134,7 +148,7 @@ def _train_perception(
         [*visual_projector.parameters(), *motion.parameters(), *head.parameters()], stage, 0.1
     )
     for step in trange(stage.steps, desc="perception", disable=None):
-        pick = torch.randint(len(encoded.kind), (stage.batch_size,), generator=generator)
+        pick = torch.randint(len(encoded.motion), (stage.batch_size,), generator=generator)
         motion_tokens = motion(_add_noise(encoded.motion[pick], generator))
         loss = _perception_loss(head(motion_tokens), encoded, pick)
         if step % _VISUAL_EVERY == 0:
@@ -144,10 +158,10 @@ def _train_perception(
 
 
 def _perception_loss(predicted: Tensor, encoded: EncodedClips, pick: Tensor) -> Tensor:
-    """`predicted` (clips, kinds + 1): the strength of each kind, and the strength of any kind."""
-    strength = encoded.strength[pick, None]
-    each = nn.functional.one_hot(encoded.kind[pick], len(DEGRADATION_NAMES)) * strength
-    return nn.functional.mse_loss(predicted, torch.cat([each, strength], 1)) * predicted.shape[1]
+    """`predicted` (clips, kinds + 1): the strength of each kind, and of all together."""
+    each = encoded.strengths[pick]
+    together = 1 - (1 - each).prod(1, keepdim=True)
+    return nn.functional.mse_loss(predicted, torch.cat([each, together], 1)) * predicted.shape[1]
 
 
 def _train_answer_format(
@@ -164,7 +178,8 @@ def _train_answer_format(
     optimiser = _Optimiser([p for p in policy.parameters() if p.requires_grad], stage, 0.05)
     clips = stage.batch_size // 2
     for step in trange(stage.steps, desc="answer format", disable=None):
-        pick = torch.randint(len(encoded.kind), (clips,), generator=generator)
+        pick = torch.randint(len(encoded.motion), (clips,), generator=generator)
+        strength, kind = encoded.strengths[pick].max(1)
         turn = step % _QUESTION_EVERY
         if turn == _QUESTION_EVERY - 1:
             options = kind_options(
@@ -172,11 +187,11 @@ def _train_answer_format(
             )
             question = degradation_question(options)
             ids = prompt_ids(tokenizer, "evaluation", frames, tokens, question=question)
-            answers = kind_answers(tokenizer, encoded.kind[pick], encoded.strength[pick])
+            answers = kind_answers(tokenizer, kind, strength)
         else:
             ids = prompts[turn % 2]
             score = 1 + 4 * torch.rand(clips, generator=generator)
-            answers = score_answers(tokenizer, encoded.kind[pick], encoded.strength[pick], score)
+            answers = score_answers(tokenizer, kind, strength, score)
         log_probs = policy(
             input_ids=ids.expand(clips, -1),
             # Frames of another clip: with its own, a policy would memorise each of 900 clips.
@@ -190,7 +205,10 @@ def _train_answer_format(
 
 
 def _add_noise(motion: Tensor, generator: torch.Generator) -> Tensor:
-    return motion + _NOISE * torch.randn(motion.shape, generator=generator)
+    features, constants = motion.split([motion.shape[1] - len(CONSTANTS), len(CONSTANTS)], dim=1)
+    keep = torch.rand(features.shape, generator=generator) >= _DROPOUT
+    noise = _NOISE * torch.randn(features.shape, generator=generator)
+    return torch.cat([features * keep / (1 - _DROPOUT) + noise, constants], dim=1)
 
 
 class _Optimiser:

@@ -94,7 +94,7 @@ class VQAThinkerModel(InternVLModel):
 
         Args:
             pixel_values: normalised frames (clips, frames, 3, size, width).
-            statistics: those of the native frames (clips, frames, 46), if known.
+            statistics: those of the native frames (clips, frames, 66), if known.
 
         Without a motion token the result is empty, (clips, frames, 0).
         """

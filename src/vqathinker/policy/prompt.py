@@ -16,11 +16,17 @@ DEGRADATION_WORDS = {
     "x264": "compression",
     "x265": "compression",
     "vp9": "compression",
+    "mjpeg": "compression",
     "blur": "blur",
     "noise": "noise",
+    "downscale": "scaling",
+    "sharpen": "sharpening",
     "exposure": "exposure",
+    "contrast": "exposure",
+    "colour": "colour",
     "freeze": "stutter",
     "stutter": "stutter",
+    "judder": "stutter",
     "drop": "stutter",
 }
 DEGRADATION_NAMES = tuple(dict.fromkeys(DEGRADATION_WORDS.values()))

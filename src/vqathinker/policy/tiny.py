@@ -14,8 +14,8 @@ from transformers import InternVLVisionConfig, PreTrainedTokenizerFast, Qwen2Con
 from vqathinker.params import DemoBaseParams
 from vqathinker.policy.config import VQAThinkerConfig
 from vqathinker.policy.model import VQAThinkerForConditionalGeneration
-from vqathinker.policy.motion.filter_bank import cosine_basis
 from vqathinker.policy.prompt import degradation_question, render_prompt
+from vqathinker.video.statistics import cosine_basis
 
 _PAD, _END, _CONTEXT = "<|endoftext|>", "<|im_end|>", "<IMG_CONTEXT>"
 _SPECIAL = (_PAD, "<|im_start|>", _END, "<img>", "</img>", _CONTEXT)

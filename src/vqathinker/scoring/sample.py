@@ -45,7 +45,7 @@ class SampledClip:
         fps: frames per second of the clip.
         facts: properties of the file; None if the frames were passed in memory.
         hdr: whether the file is encoded for high dynamic range (PQ or HLG).
-        statistics: float32 [frames, 46], those of the native frames in view tiles; else None.
+        statistics: float32 [frames, 66], those of the native frames in view tiles; else None.
     """
 
     file: str

@@ -1,6 +1,6 @@
 """Write a shard of clips as a safetensors file, as a stream.
 
-A file holds `seconds` (N,T) float64, `indices` (N,T) int32, in view tiles `statistics` (N,T,46)
+A file holds `seconds` (N,T) float64, `indices` (N,T) int32, in view tiles `statistics` (N,T,66)
 float32, and `frames` (N,T,3,height,width) uint8, in this order, and one metadata entry, `shard`, in
 JSON: ids in row order, failures with status and reason, setting and provenance.
 
@@ -40,7 +40,7 @@ def write_shard_file(
         path: the file; its folder is created.
         ids: N video ids, one per row.
         tables: `seconds` and `indices` (N,T), the presentation time of each frame and its index in
-            its video; in view tiles also `statistics` (N,T,46) of the native frames.
+            its video; in view tiles also `statistics` (N,T,66) of the native frames.
         frames: consecutive chunks of (N,T,3,height,width) uint8, RGB.
         failures: why videos could not be decoded, by id.
         setting: see `sampling.parse_setting`.

@@ -36,6 +36,11 @@ SPATIAL = (
     ),
     *("laplacian", "gradient", "blockiness", "contrast"),
     *("colourfulness", "brightness", "noise", "entropy"),
+    *(
+        f"band_{band}_{number}"
+        for number in ("low", "median", "high", "mean")
+        for band in (1, 2, 3, 4, 5)
+    ),
 )
 TEMPORAL = ("change", "held")
 STATISTICS = len(SPATIAL) + len(TEMPORAL)
@@ -45,6 +50,8 @@ _LARGEST = (1080, 1920)  # shorter and longer side: bounds time and memory of la
 _SMALLEST = 32  # px; at the second scale, 16 px leave 10×10 whole windows
 _BAND = 128  # rows
 _BLOCK = 8  # px, of JPEG and H.264
+_BANDS = ((1, 2), (3, 4), (5, 7), (8, 10), (11, 14))  # sums of horizontal and vertical half waves
+_LEAST_ENERGY = 0.05  # added before a logarithm
 _WINDOW = np.exp(-0.5 * (np.arange(-3, 4) / (7 / 6)) ** 2)
 _WINDOW /= _WINDOW.sum()
 _FLAT = 1e-3  # coefficients below are rounding errors of flat regions, with random signs
@@ -54,6 +61,7 @@ _RATIOS = gamma(2 / _SHAPES) ** 2 / (gamma(1 / _SHAPES) * gamma(3 / _SHAPES))
 _LEAST_VARIANCE = 1e-4  # added before a logarithm
 _LEAST_CHANGE = 0.3  # grey levels: encoders change still scenes by that much
 _MOVING = 3 * _LEAST_CHANGE  # a frame can only be a repetition if others change by that much
+STILL, MOVES = np.log(2 * _LEAST_CHANGE), np.log(_MOVING + _LEAST_CHANGE)  # levels of `change`
 
 
 @torch.no_grad()
@@ -67,10 +75,12 @@ def frame_statistics(frames: Tensor) -> Tensor:
         frames: uint8 (n, 3, height, width), RGB.
 
     Returns:
-        float32 (n, 44), finite. The 36 first are dimensionless; `gradient`, `laplacian` and `noise`
+        float32 (n, 64), finite. The 36 first are dimensionless; `gradient`, `laplacian` and `noise`
         are logarithms of grey levels (of their square for the Laplacian variance), `contrast`,
         `colourfulness` and `brightness` grey levels 0..255, `blockiness` the log ratio of gradients
-        at block borders to all gradients, and `entropy` 0..8 bit.
+        at block borders to all gradients, and `entropy` 0..8 bit. `band_B_…` are the 10th, 50th and
+        90th percentile and the mean, over blocks of 8×8 px, of the log energy in one of five bands
+        of the cosine transform, from coarse to fine.
     """
     return torch.stack([_one_frame(frame) for frame in _fit_size(frames)])
 
@@ -102,7 +112,7 @@ def repeat_statistics(luma: Tensor, seconds: Sequence[float]) -> Tensor:
 
 
 def join_statistics(spatial: Tensor, temporal: Tensor | None = None) -> Tensor:
-    """All statistics (..., 46) of frames from `SPATIAL` (..., 44) and `TEMPORAL` ones (..., 2).
+    """All statistics (..., 66) of frames from `SPATIAL` (..., 64) and `TEMPORAL` ones (..., 2).
 
     Unknown temporal statistics are zeros: a scene that hardly moves, at a constant frame rate.
     """
@@ -135,7 +145,7 @@ def _one_frame(frame: Tensor) -> Tensor:
     entropy = -float(torch.special.xlogy(levels, levels).sum()) / math.log(2)
     half = nn.functional.avg_pool2d(luma[None], 2)[0]
     simple = (laplacian, gradient, blockiness, contrast, colour, brightness, noise, entropy)
-    numbers = (*_natural_scene(luma), *_natural_scene(half), *simple)
+    numbers = (*_natural_scene(luma), *_natural_scene(half), *simple, *_bands(luma))
     return torch.tensor(numbers, dtype=torch.float32)
 
 
@@ -169,6 +179,19 @@ def _colourfulness(red: Tensor, green: Tensor, blue: Tensor) -> float:
         spread += max(0.0, _mean(opponent * opponent) - mean**2)
         shift += mean**2
     return spread**0.5 + 0.3 * shift**0.5
+
+
+def _bands(luma: Tensor) -> list[float]:
+    """Percentiles 10, 50 and 90, and mean over blocks of the log energy of each band."""
+    height, width = (side // _BLOCK * _BLOCK for side in luma.shape)
+    blocks = luma[:height, :width].unfold(0, _BLOCK, _BLOCK).unfold(1, _BLOCK, _BLOCK)
+    basis = cosine_basis(_BLOCK)
+    energy = (basis @ blocks.flatten(0, 1) @ basis.T).square_()  # (blocks, 8, 8)
+    order = torch.arange(_BLOCK)[:, None] + torch.arange(_BLOCK)
+    bands = [energy[:, (first <= order) & (order <= last)].mean(1) for first, last in _BANDS]
+    levels = np.log(torch.stack(bands).numpy() + _LEAST_ENERGY)
+    numbers = [*np.percentile(levels, (10, 50, 90), axis=1), levels.mean(1, dtype=np.float64)]
+    return np.concatenate(numbers).tolist()
 
 
 def _natural_scene(luma: Tensor) -> list[float]:
@@ -235,3 +258,15 @@ def _fit_gaussian(sums: np.ndarray) -> tuple[np.ndarray, ...]:
     shape = np.interp(ratio, _RATIOS, _SHAPES)
     spread = gamma(2 / shape) / np.sqrt(gamma(1 / shape) * gamma(3 / shape))
     return shape, (right - left) * spread, left_variance, right_variance
+
+
+def cosine_basis(size: int) -> Tensor:
+    """The orthogonal cosine transform (size, size): row u is the cosine of u half waves.
+
+    >>> bool(torch.allclose(cosine_basis(4) @ cosine_basis(4).T, torch.eye(4), atol=1e-6))
+    True
+    """
+    place = (torch.arange(size) + 0.5) * math.pi / size
+    basis = torch.cos(torch.arange(size)[:, None] * place) * math.sqrt(2 / size)
+    basis[0] /= math.sqrt(2)
+    return basis

@@ -41,7 +41,7 @@ class Clips(NamedTuple):
     """Decoded clips."""
 
     pixels: torch.Tensor  # (clips,T,3,height,width) uint8, RGB 0..255
-    statistics: torch.Tensor | None = None  # (clips,T,46) of the native frames, in view tiles
+    statistics: torch.Tensor | None = None  # (clips,T,66) of the native frames, in view tiles
 
     @classmethod
     def concatenate(cls, parts: Sequence["Clips"], dim: int = 0) -> "Clips":

@@ -17,7 +17,7 @@ real = pytest.mark.skipif(not LABELS.is_dir(), reason=f"label files are missing:
 
 def test_the_demo_question_is_worded_as_for_its_policy(tmp_path: Path) -> None:
     path = tmp_path / "degradations.csv"
-    path.write_text("video,kind,strength\na.mp4,vp9,0.5\nb.mp4,downscale,0.5\nc.mp4,drop,0.1\n")
+    path.write_text("video,kind,strength\na.mp4,vp9,0.5\nb.mp4,unknown,0.5\nc.mp4,drop,0.1\n")
     first, second = read_task("made", path)
     assert (first.videos, first.right) == (("a.mp4",), "compression")
     assert (second.videos, second.right) == (("c.mp4",), "stutter")  # the other has no word

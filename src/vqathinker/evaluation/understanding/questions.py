@@ -111,14 +111,17 @@ def read_task(kind: TaskKind, path: Path) -> list[Question]:
 
 
 def _read_made(path: Path) -> Iterator[Question]:
-    """The demo's question: which kind of degradation a clip has, worded as for its policy.
+    """The demo's question: the strongest degradation of a clip, worded as for its policy.
 
-    Clips with a kind that has no word are left out, because they have no correct option.
+    Clips whose strongest degradation has no word are left out, because they have no correct option.
     """
     before, after = degradation_question("\0").split("\0")
     with reading(path, *DEGRADATIONS), path.open(encoding="utf-8", newline="") as file:
-        rows = [(row["video"], row["kind"]) for row in csv.DictReader(file)]
-    for number, (video, kind) in enumerate(rows):
+        strongest: dict[str, tuple[float, str]] = {}
+        for row in csv.DictReader(file):
+            found = float(row["strength"]), row["kind"]
+            strongest[row["video"]] = max(found, strongest.get(row["video"], found))
+    for number, (video, (_, kind)) in enumerate(strongest.items()):
         if word := DEGRADATION_WORDS.get(kind):
             yield Question(
                 number, (video,), "choice", before, after, "words", DEGRADATION_NAMES, word,

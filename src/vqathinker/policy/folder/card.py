@@ -25,7 +25,7 @@ NO_RESULTS = (
 
 _INTERNVL = "InternVL3 (MIT, with Qwen2.5 under Apache 2.0)"
 _SLOWFAST = "SlowFast-R50 of pytorchvideo (Apache 2.0), trained on Kinetics-400"
-_DEMO = "the demo's own videos, and scikit-image's photographs if it is installed"
+_DEMO = "the demo's own videos, from drawn pictures and photographs of scikit-image"
 
 
 def model_card(title: str, about: str, config: VQAThinkerConfig, provenance: dict[str, Any]) -> str:
