@@ -25,7 +25,7 @@ def test_label_origin_comes_from_the_card(tmp_path: Path) -> None:
         (
             {"trained_on": {"set": "demo_train", "label_origin": "computed"}},
             "not judged by people",
-            "0.09",
+            "40 clips of KoNViD-1k",
         ),
         ({"source": RELEASED}, "scores of people", "not measured"),
         ({"trained_on": {"set": "live", "label_origin": "judged"}}, "of people", "not measured"),
@@ -46,7 +46,7 @@ def report(*names: str) -> list[str]:
 def test_report_lists_sets_by_origin_of_labels() -> None:
     demo = " ".join(report("demo_train", "demo_content"))
     assert "not judged by people" in demo
-    assert "0.09" in demo
+    assert "40 clips of KoNViD-1k" in demo
     mixed = report("lsvq_train", "konvid_1k", "mine", "demo_content")
     assert [sum(name in one for one in mixed[:3]) for name in ("konvid_1k", "mine")] == [1, 1]
     assert "konvid_1k" in mixed[-1]
