@@ -55,9 +55,9 @@ _QUESTION_EVERY = 5  # every fifth step asks for the kind of degradation, not fo
 _CARD = """\
 A tiny policy with InternVL's architecture, for the demo only.
 
-It was trained on {clips} clips of the training set and {degradations}, to recognise kind and
-strength (in {levels} levels) of each clip's degradation, to give answers in the right format with
-random scores from 1 to 5, and to answer with the kind of degradation if asked for it. It has seen
+It was trained on {clips} clips of the training set and {degradations}, to recognise kinds and
+strengths of degradations (in {levels} levels), to give answers in the right format with random
+scores from 1 to 5, and to answer with the strongest kind if asked for it. It has seen
 no MOS and no clip of a benchmark. It uses mainly its motion token: its image encoder is untrained,
 so the visual tokens carry little information.
 """
@@ -194,7 +194,7 @@ def _train_answer_format(
             answers = score_answers(tokenizer, kind, strength, score)
         log_probs = policy(
             input_ids=ids.expand(clips, -1),
-            # Frames of another clip: with its own, a policy would memorise each of 900 clips.
+            # Frames of another clip: with its own, a policy would memorise each of 400 clips.
             frame_features=encoded.frames[pick[torch.randperm(clips, generator=generator)]],
             motion_features=_add_noise(encoded.motion[pick], generator),
             completion_ids=answers,

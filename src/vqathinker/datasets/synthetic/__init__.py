@@ -1,1 +1,1 @@
-"""Demo sets: procedural and photographic videos, degraded with known strength."""
+"""Demo sets: videos of drawn pictures and photographs, degraded with known strength."""

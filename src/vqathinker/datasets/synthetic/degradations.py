@@ -12,7 +12,8 @@ import numpy as np
 
 from vqathinker.datasets.synthetic.contents import Content
 
-# Standard deviations of the smoothing of noise in pixels, and what they leave of its amplitude.
+# Sigma of the smoothing in pixels, and the standard deviation of the noise, measured after it, in
+# units of a √3-th of the filter's strength.
 _SMOOTHED_NOISE = ((0.0, 1.16), (0.5, 0.76), (1.2, 0.31))
 Generator = np.random.Generator
 Filter = Callable[[Any, Content, float, Generator], Any]
@@ -66,7 +67,7 @@ def _noise(stream: Any, content: Content, strength: float, rng: Generator) -> An
 def _add_noise(stream: Any, content: Content, deviation: float, rng: Generator) -> Any:
     """Noise that differs in each frame, in all planes or in brightness only, white or smoothed."""
     smoothing, factor = _SMOOTHED_NOISE[rng.integers(len(_SMOOTHED_NOISE))]
-    # The filter's noise of strength s ≤ 100 has a standard deviation of s / √3.
+    # The filter limits the strength to 100; stronger noise is amplified after it.
     level = max(1, round(deviation * 3**0.5 / factor))
     gain, level = max(1, level / 100), min(100, level)
     plane, seed = ("all" if rng.random() < 0.5 else "c0"), int(rng.integers(2**31))
